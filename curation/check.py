@@ -1,0 +1,30 @@
+"""Every check of `curation/sql/checks` over the tables: each returns no rows on sound ones."""
+
+from pathlib import Path
+
+from curation.db import answer, checks, connect
+from curation.errors import Errors
+
+ROWS_SHOWN = 3
+
+
+def check(params: Path = Path("params.yaml")) -> dict[str, int]:
+    """The number of rows each check returned, all 0. Raises Errors naming the check and its first rows otherwise."""
+    found, lines = {}, []
+    with connect(params) as connection:
+        present = {row[0] for row in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
+        for name, text in checks().items():
+            if not _tables(text) <= present:
+                continue
+            rows = answer(connection, text)
+            if rows is not None and not rows.is_empty():
+                lines.append(f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}")
+            found[name] = 0 if rows is None else rows.height
+    if lines:
+        raise Errors(lines)
+    return found
+
+
+def _tables(text: str) -> set[str]:
+    """The tables a check names in its first line, `-- tables: a, b`."""
+    return {name.strip() for name in text.splitlines()[0].removeprefix("-- tables:").split(",")}

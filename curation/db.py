@@ -1,0 +1,89 @@
+"""DuckDB over the tables: a view per table for questions, and the queries of `curation/sql` for stages."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from curation import tables
+from curation.errors import CurationError
+from curation.params import Study, read
+
+SQL = Path(__file__).parent / "sql"
+PARTS = {"traces": "generators", "judgments": "judges", "selections": "selections", "subsets": "selections", "unpaired": "selections", "results": "runs"}
+
+
+def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
+    """The rows of `curation/sql/<name>.sql` over `frames`, which it sees as tables, with its `$name` parameters set."""
+    with duckdb.connect() as connection:
+        for view, frame in frames.items():
+            connection.register(view, frame.to_arrow())
+        return connection.sql((SQL / f"{name}.sql").read_text(), params=params or None).pl()
+
+
+def connect(params: str | Path = "params.yaml") -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with one view per table that exists beside `params`, and `deltas`, all judges long.
+
+    Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
+    """
+    study = read(Path(params))
+    data = Path(params).parent / tables.DATA
+    connection = duckdb.connect()
+    for name in tables.TABLES:
+        if name in PARTS:
+            files = [tables.path(name, part, data) for part in getattr(study, PARTS[name])]
+            named = "filename" if name in ("subsets", "unpaired") else None
+        else:
+            files, named = [tables.path(name, data=data)], None
+        _view(connection, name, [file for file in files if file.exists()], named)
+    _deltas_view(connection, study, data)
+    return connection
+
+
+def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], named: str | None) -> None:
+    if not files:
+        return
+    listed = ", ".join(_quoted(file) for file in files)
+    if named:
+        body = f"select parse_filename(filename, true) as selection, * exclude (filename) from read_parquet([{listed}], filename = true)"
+    else:
+        body = f"select * from read_parquet([{listed}])"
+    connection.execute(f"create view {name} as {body}")
+
+
+def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
+    """`deltas`, a row per pair, judge and dimension, over the wide file of each judge."""
+    selects = [
+        f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
+        f"delta_{d} as delta, n_{d} as n, spread_{d} as spread from read_parquet({_quoted(file)})"
+        for name, judge in study.judges.items()
+        if (file := tables.path("deltas", name, data)).exists()
+        for d in judge.dimension_names
+    ]
+    if selects:
+        connection.execute(f"create view deltas as {' union all '.join(selects)}")
+
+
+def _quoted(file: Path) -> str:
+    return "'" + str(file).replace("'", "''") + "'"
+
+
+def answer(connection: duckdb.DuckDBPyConnection, question: str) -> pl.DataFrame | None:
+    """The rows of any SQL, None for a statement without any. Raises CurationError with DuckDB's own message if it is wrong."""
+    try:
+        relation = connection.sql(question)
+        return None if relation is None else relation.pl()
+    except duckdb.Error as error:
+        raise CurationError(f"sql: {error}") from None
+
+
+def questions() -> dict[str, str]:
+    """The documented questions: name and SQL text."""
+    return {file.stem: file.read_text() for file in sorted((SQL / "questions").glob("*.sql"))}
+
+
+def checks() -> dict[str, str]:
+    """The checks, each of which returns no rows on sound tables: name and SQL text."""
+    return {file.stem: file.read_text() for file in sorted((SQL / "checks").glob("*.sql"))}

@@ -1,0 +1,35 @@
+"""What a user may do wrong, said in one line each."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class CurationError(Exception):
+    """A mistake or a missing thing that its message names, with the value and the way out."""
+
+
+class Errors(CurationError):
+    """Several mistakes at once, one line each."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command. A `CurationError` prints its lines on stderr and exits 1, an interrupt exits 130; no traceback."""
+    try:
+        main()
+    except CurationError as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except KeyboardInterrupt:
+        print("interrupted; what was bought is in the ledger", file=sys.stderr)
+        sys.exit(130)
+
+
+def existing(path: Path, way_out: str) -> Path:
+    """`path` itself. Raises CurationError with `way_out` if there is no such file or folder."""
+    if not path.exists():
+        raise CurationError(f"{path}: does not exist; {way_out}")
+    return path

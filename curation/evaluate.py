@@ -1,0 +1,46 @@
+"""What a trained student answers on held-out prompts, in domain and out of domain."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+
+from curation import weights
+from curation.generators.transformers import sample
+from curation.judges.answer import grade
+from curation.ledger import Call, Heard, Ledger
+from curation.params import Positive, Refers, Strict
+from curation.sampling import Sampling, answered, calls_for
+from curation.tables import RESULTS
+
+
+class Params(Strict):
+    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer."""
+
+    sampling: Sampling
+    batch_size: Positive
+    judge: Annotated[str, Refers("judges")]
+
+
+def evaluate(settings: Params, name: str, student: weights.Params, model: Path, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `results` of run `name`, whose trained weights lie in `model`. The ledger's key holds their hash."""
+    held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
+    trained = (model / "adapter_config.json").exists()
+    full = (model / "config.json").exists()
+    source, revision = (str(model.resolve()), weights.fingerprint(model)) if full else (student.model, student.revision)
+    identity = f"{student.revision}+{weights.fingerprint(model)}" if trained or full else student.revision
+    calls = calls_for(held_out, student.model, identity, None, settings.sampling)
+
+    def run(missing: list[Call], heard: Heard) -> None:
+        network, tokenizer = weights.load(source, revision, student.dtype, adapter=model if trained else None, device=student.device)
+        sample(network, tokenizer, missing, settings.batch_size, heard)
+
+    answers = answered(held_out, settings.sampling, ledger.fulfil(calls, run, "evaluate", name))
+    rows = answers.join(held_out, on="prompt_id", maintain_order="left")
+    grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
+    return rows.with_columns(
+        pl.lit(name).alias("run"),
+        pl.col("source").alias("benchmark"),
+        pl.Series("score", [one.score for one in grades], dtype=pl.Float64),
+        pl.Series("status", [one.status for one in grades], dtype=pl.String),
+    ).select(RESULTS.schema.names)

@@ -1,0 +1,30 @@
+"""The traces of one generator."""
+
+from typing import Any
+
+import polars as pl
+
+from curation.ledger import Ledger
+from curation.params import kind
+from curation.tables import TRACES, content_id
+
+
+def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `traces` that generator `name` wrote for the train prompts."""
+    train = prompts.filter(pl.col("split") == "train")
+    rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
+    slots = rows.select("prompt_id", "generator", "sample_index").rows()
+    ids = pl.Series("trace_id", [content_id(*slot) for slot in slots], dtype=pl.Int64)
+    return rows.with_columns(ids).select(TRACES.schema.names)
+
+
+def coverage(traces: pl.DataFrame) -> dict[str, float]:
+    """Counts of one generator's traces: all, cut by length, failed, and their mean length."""
+    lengths = traces["completion"].str.len_chars().mean()
+    return {
+        "traces": traces.height,
+        "prompts": traces["prompt_id"].n_unique(),
+        "cut": int((traces["finish_reason"] == "length").sum()),
+        "failed": int(traces["completion"].null_count()),
+        "mean_chars": float(str(lengths or 0)),
+    }

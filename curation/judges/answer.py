@@ -1,0 +1,112 @@
+"""A judge that verifies the final answer: reasoning-gym's own scorer, math-verify for maths. It calls no model."""
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple
+
+import polars as pl
+from pydantic import AfterValidator
+
+from curation.ledger import Ledger
+from curation.params import Share, Strict
+from curation.progress import progress
+
+DIMENSION = "correct"
+
+
+def _pattern(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+    if groups != 1:
+        raise ValueError(f"{text!r} has {groups} groups; put the answer in one group")
+    return text
+
+
+class Params(Strict):
+    """A judge of kind answer.
+
+    The final answer is the last match of the first of `patterns` that matches. `missing_answer` says what a trace without one
+    is. A reasoning-gym score of `pass_at` or more counts as correct.
+    """
+
+    kind: Literal["answer"]
+    patterns: list[Annotated[str, AfterValidator(_pattern)]]
+    missing_answer: Literal["wrong", "unscored"]
+    pass_at: Share
+
+    @property
+    def dimension_names(self) -> list[str]:
+        """The one dimension it rates, 0 or 1."""
+        return [DIMENSION]
+
+
+class Grade(NamedTuple):
+    """1.0 or 0.0 with status scored, or null with why not; the rationale is what was compared."""
+
+    score: float | None
+    status: str
+    rationale: str
+
+
+def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """One row per trace: trace_id, dimension, repeat, score, expected_score (null), status, rationale."""
+    rows = []
+    asked = traces.join(prompts.select("prompt_id", "answer", "verifier", "entry"), on="prompt_id", maintain_order="left")
+    with progress(f"judge {name}", asked.height, "traces") as shown:
+        for trace_id, *case in asked.select("trace_id", "completion", "answer", "verifier", "entry").iter_rows():
+            rows.append((trace_id, DIMENSION, 0, *grade(settings, *case)))
+            shown.advance()
+    columns = {"trace_id": pl.Int64, "dimension": pl.String, "repeat": pl.Int32, "score": pl.Float64, "status": pl.String, "rationale": pl.String}
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
+
+
+def grade(settings: Params, completion: str | None, answer: str | None, verifier: str | None, entry: str | None) -> Grade:
+    """Whether the completion's final answer is `answer`, as `verifier` compares them."""
+    if completion is None:
+        return Grade(None, "error", "no completion")
+    if answer is None or verifier is None:
+        return Grade(None, "no_reference", "no reference answer")
+    found = final_answer(settings, completion)
+    if found is None:
+        return Grade(0.0, "scored", "no answer found") if settings.missing_answer == "wrong" else Grade(None, "unparsable", "no answer found")
+    if verifier == "math":
+        right = same_number(found, answer)
+    else:
+        right = _scorer(verifier.removeprefix("reasoning_gym:"))(found, json.loads(entry or "{}")) >= settings.pass_at
+    return Grade(float(right), "scored", f"answered {found}")
+
+
+def final_answer(settings: Params, completion: str) -> str | None:
+    """The last match of the first pattern that matches, or None."""
+    for pattern in settings.patterns:
+        if matches := re.findall(pattern, completion):
+            return str(matches[-1]).strip()
+    return None
+
+
+def same_number(found: str, answer: str) -> bool:
+    """Whether two answers are equal: as decimals where both are plain numbers, else as math-verify compares them."""
+    left, right = _decimal(found), _decimal(answer)
+    if left is not None and right is not None:
+        return left == right
+    from math_verify import parse, verify
+
+    return bool(verify(parse(answer, parsing_timeout=None), parse(found, parsing_timeout=None), timeout_seconds=None))
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(re.sub(r"[$£€,%\s]", "", text).rstrip("."))
+    except InvalidOperation:
+        return None
+
+
+@cache
+def _scorer(task: str) -> Any:
+    import reasoning_gym
+
+    return reasoning_gym.get_score_answer_fn(task)

@@ -1,0 +1,207 @@
+"""params.yaml: read, typed, checked whole, all errors at once.
+
+A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names, or, where a
+section is a mapping of named things, of `curation/<folder>/<kind>.py`. So the folder is the registry.
+"""
+
+import difflib
+import importlib
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from curation.errors import CurationError, Errors
+
+SECTIONS = {
+    "ledger": "curation.ledger",
+    "pair": "curation.pair",
+    "delta": "curation.delta",
+    "student": "curation.weights",
+    "evaluate": "curation.evaluate",
+    "compare": "curation.compare",
+}
+FOLDERS = {
+    "sources": "sources",
+    "generators": "generators",
+    "judges": "judges",
+    "selections": "selections",
+    "runs": "trainers",
+}
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class Strict(BaseModel):
+    """Unknown keys forbidden, frozen, no coercion; DVC cannot see a Python default, so subclasses give none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class Refers(NamedTuple):
+    """Marks a field whose value must be a name in another section, `judge: Annotated[str, Refers("judges")]`."""
+
+    section: str
+
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Study:
+    """Every section of one checked params file, as attributes."""
+
+    def __init__(self, path: Path, sections: dict[str, Any]) -> None:
+        self.path = path
+        self.sources: dict[str, Any] = sections["sources"]
+        self.generators: dict[str, Any] = sections["generators"]
+        self.judges: dict[str, Any] = sections["judges"]
+        self.selections: dict[str, Any] = sections["selections"]
+        self.runs: dict[str, Any] = sections["runs"]
+        self.ledger, self.pair, self.delta = (sections[name] for name in ("ledger", "pair", "delta"))
+        self.student, self.evaluate, self.compare = (sections[name] for name in ("student", "evaluate", "compare"))
+
+    def named(self, section: str, name: str) -> Any:
+        """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
+        members = getattr(self, section)
+        if name not in members:
+            raise CurationError(f"{self.path}: {section}.{name}: no such name{_near(name, members)}")
+        return members[name]
+
+
+def kind(section: str, name: str) -> ModuleType:
+    """The module of one kind, e.g. kind("judges", "rubric"); `name` must have passed `read`."""
+    return importlib.import_module(f"curation.{FOLDERS[section]}.{name}")
+
+
+def kinds(section: str) -> list[str]:
+    """The kinds a section knows: the files of its folder."""
+    folder = Path(__file__).parent / FOLDERS[section]
+    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+
+
+def read(path: Path = Path("params.yaml")) -> Study:
+    """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`."""
+    raw = _load(path)
+    lines: list[str] = []
+    known = [*FOLDERS, *SECTIONS]
+    lines += [f"{path}: {key}: unknown section{_near(key, known)}" for key in raw if key not in known and not str(key).startswith("x-")]
+    lines += [f"{path}: {key}: missing; add this section" for key in known if key not in raw]
+    sections: dict[str, Any] = {}
+    for name, module in SECTIONS.items():
+        if name in raw:
+            model = importlib.import_module(module).Params
+            sections[name] = _typed(model, raw[name], f"{path}: {name}", lines)
+    for name in FOLDERS:
+        if name in raw:
+            sections[name] = _members(name, raw[name], f"{path}: {name}", lines)
+    lines += _dangling(path, sections, raw)
+    if lines:
+        raise Errors(lines)
+    return Study(path, sections)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise CurationError(f"{path}: does not exist; run from the project's folder, or copy one of recipes/*.yaml to {path}")
+    try:
+        raw = YAML(typ="safe", pure=True).load(path)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}:" if mark else ""
+        raise CurationError(f"{path}:{line} not YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(raw, dict):
+        raise CurationError(f"{path}: not a mapping of sections")
+    return raw
+
+
+def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        lines.append(f"{where}: {raw!r} is not a mapping of names")
+        return {}
+    members = {}
+    for name, body in raw.items():
+        here = f"{where}.{name}"
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            lines.append(f"{here}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
+        elif not isinstance(body, dict) or "kind" not in body:
+            lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
+        elif body["kind"] not in kinds(section):
+            lines.append(f"{here}.kind: {body['kind']!r} is not one of {', '.join(kinds(section))}{_near(body['kind'], kinds(section))}")
+        else:
+            members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
+    return members
+
+
+def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        lines += [_say(model, problem, where) for problem in error.errors()]
+        return None
+
+
+def _say(model: type[BaseModel], problem: Any, where: str) -> str:
+    place = ".".join([where, *(str(part) for part in problem["loc"])])
+    value, context = problem["input"], problem.get("ctx", {})
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{place}: unknown key{_near(str(problem['loc'][-1]), _keys(model, problem['loc'][:-1]))}"
+        case "missing":
+            return f"{place}: missing; add it"
+        case "greater_than_equal":
+            return f"{place}: {value!r} is less than {context['ge']}"
+        case "greater_than":
+            return f"{place}: {value!r} is not greater than {context['gt']}"
+        case "less_than_equal":
+            return f"{place}: {value!r} is more than {context['le']}"
+        case "literal_error":
+            return f"{place}: {value!r} is not one of {context['expected']}"
+        case "value_error":
+            return f"{place}: {context['error']}"
+        case _:
+            return f"{place}: {value!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _keys(model: type[BaseModel], inside: tuple[str | int, ...]) -> list[str]:
+    """The keys that are known at `inside` of `model`; of `model` itself where that is not a plain nested model."""
+    for part in inside:
+        field = model.model_fields.get(str(part))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            break
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def _near(word: Any, known: Any) -> str:
+    match = difflib.get_close_matches(str(word), list(known), n=1)
+    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(known)}" if known else ""
+
+
+def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list[str]:
+    """Names that point at nothing: references between sections, and a dimension that its judge does not rate."""
+    lines = []
+    for where, settings in _each(sections):
+        for field, info in type(settings).model_fields.items():
+            for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
+                names = raw.get(refers.section) or {}
+                values = getattr(settings, field)
+                for value in values if isinstance(values, tuple | list) else [values]:
+                    if value is not None and value not in names:
+                        lines.append(f"{path}: {where}.{field}: {value!r} is not in {refers.section}{_near(value, names)}")
+        judge = (sections.get("judges") or {}).get(getattr(settings, "judge", None))
+        dimension = getattr(settings, "dimension", None)
+        if judge is not None and dimension is not None and dimension not in judge.dimension_names:
+            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{_near(dimension, judge.dimension_names)}")
+    return lines
+
+
+def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
+    found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
+    for section in FOLDERS:
+        found += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None]
+    return found

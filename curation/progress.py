@@ -1,0 +1,55 @@
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress:
+    """Counts finished items of one stage and shows them."""
+
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self.label, self.total, self.unit, self.done, self.note = label, total, unit, 0, ""
+        self.started = self.shown = time.monotonic()
+        self.bar = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False)
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Count `count` more items as done; `note` (tokens, dollars) ends the line."""
+        self.done, self.note = self.done + count, note
+        if self.bar is not None:
+            self.bar.update(count)
+            self.bar.set_postfix_str(note)
+        elif time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
+            self.shown = time.monotonic()
+            self._line()
+
+    def _line(self) -> None:
+        seconds = time.monotonic() - self.started
+        rate = self.done / seconds if seconds else 0.0
+        left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
+        note = f", {self.note}" if self.note else ""
+        print(f"{self.label}: {self.done}/{self.total} {self.unit} in {seconds:.0f} s{left}{note}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End the bar and leave one plain line if there was anything to wait for."""
+        if self.bar is not None:
+            self.bar.close()
+        if time.monotonic() - self.started > 2:
+            self._line()
+
+
+@contextmanager
+def progress(label: str, total: int, unit: str) -> Iterator[Progress]:
+    """A `Progress` of `total` items, closed on the way out."""
+    shown = Progress(label, total, unit)
+    try:
+        yield shown
+    finally:
+        shown.close()

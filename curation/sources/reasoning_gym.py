@@ -1,0 +1,58 @@
+"""Prompts generated procedurally by reasoning-gym, seeded, with the library's own scorer as verifier."""
+
+import json
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.errors import CurationError
+from curation.params import Positive, Strict
+from curation.sources._rows import prompt_frame
+
+DRAWN_PER_KEPT = 40
+
+
+class Task(Strict):
+    """One reasoning-gym data set; `config` is passed to it as it is."""
+
+    size: Positive
+    config: dict[str, Any]
+
+
+class Params(Strict):
+    """A source of kind reasoning_gym. `instruction` ends every prompt, unless null."""
+
+    kind: Literal["reasoning_gym"]
+    split: Literal["train", "in_domain", "out_of_domain"]
+    seed: int
+    instruction: str | None
+    tasks: dict[str, Task]
+
+
+def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
+    """`size` prompts of each task, no two alike and none whose text is in `taken`.
+
+    Raises CurationError if a task is unknown, refuses its config, or has too few distinct prompts.
+    """
+    rows = []
+    seen = set(taken)
+    for task, wanted in settings.tasks.items():
+        fresh = []
+        for entry in _entries(task, wanted, settings.seed):
+            text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
+            if text not in seen and len(fresh) < wanted.size:
+                seen.add(text)
+                fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", json.dumps(entry, sort_keys=True, default=str)))
+        if len(fresh) < wanted.size:
+            raise CurationError(f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size")
+        rows += fresh
+    return prompt_frame(rows)
+
+
+def _entries(task: str, wanted: Task, seed: int) -> Any:
+    import reasoning_gym
+
+    try:
+        return reasoning_gym.create_dataset(task, size=wanted.size * DRAWN_PER_KEPT, seed=seed, **wanted.config)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise CurationError(f"reasoning_gym {task}: {error}") from None

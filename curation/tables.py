@@ -1,0 +1,207 @@
+"""Every table, declared once: its grain, key, schema and row rules. Checked on read and on write.
+
+The same rows give the same bytes: sorted by key, floats rounded, one canonical Arrow schema, fixed compression and
+row groups. A table appears whole or not at all. Ids are the first 63 bits of an MD5 of content, so that Python and
+SQL (`md5`) agree on them.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import CurationError, Errors
+
+DATA = Path("data")
+SPLITS = ("train", "in_domain", "out_of_domain")
+STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
+DECIMALS = 9
+ROW_GROUP = 131_072
+ROWS_NAMED = 5
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+
+def content_id(*parts: object) -> int:
+    """A 63-bit id of the parts' content: MD5 of them joined by U+001F, its upper 64 bits without the last one."""
+    digest = hashlib.md5("\x1f".join(str(part) for part in parts).encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table's contract: `key` is unique, `schema` exact, every rule of `rules` true on every row."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    schema: pa.Schema
+    rules: Mapping[str, pl.Expr] = field(default_factory=dict)
+
+
+def _schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
+    """A schema; a column given as a one-element tuple may be null."""
+    return pa.schema(
+        [pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()]
+    )
+
+
+ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
+
+SCORED = {
+    "score is null exactly when status is not scored": pl.col("score").is_null() == (pl.col("status") != "scored"),
+    "score is finite": pl.col("score").is_finite().fill_null(True),
+    f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
+}
+
+PROMPTS = Table(
+    "prompts", "prompt", ("prompt_id",),
+    _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES, answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
+    {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS), "prompt has messages": pl.col("prompt").list.len() > 0},
+)  # fmt: skip
+TRACES = Table(
+    "traces", "completion", ("trace_id",),
+    _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
+            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,)),
+    {"completion is null exactly when finish_reason is error": pl.col("completion").is_null() == (pl.col("finish_reason") == "error"),
+     "sample_index is not negative": pl.col("sample_index") >= 0},
+)  # fmt: skip
+JUDGMENTS = Table(
+    "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
+    _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT, score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
+    {**SCORED, "expected_score only beside a score": pl.col("expected_score").is_null() | pl.col("score").is_not_null()},
+)  # fmt: skip
+PAIRS = Table(
+    "pairs", "ordered pair of traces of one prompt", ("pair_id",),
+    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, tie=YES),
+    {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
+)  # fmt: skip
+GENERATOR_DELTAS = Table(
+    "generator_deltas", "ordered generator pair, judge and dimension", ("chosen_model", "rejected_model", "judge", "dimension"),
+    _schema(chosen_model=TEXT, rejected_model=TEXT, judge=TEXT, dimension=TEXT, mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
+    {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0),
+     "ci_low <= mean <= ci_high": ((pl.col("ci_low") <= pl.col("mean")) & (pl.col("mean") <= pl.col("ci_high"))).fill_null(True)},
+)  # fmt: skip
+SELECTIONS = Table(
+    "selections", "candidate pair and selection", ("selection", "pair_id"),
+    _schema(selection=TEXT, pair_id=ID, kept=YES, reason=TEXT, margin=(REAL,)),
+    {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept")},
+)  # fmt: skip
+SUBSETS = Table(
+    "subsets", "kept pair", ("pair_id",),
+    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
+            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,)),
+    {"chosen is not rejected": pl.col("chosen") != pl.col("rejected")},
+)  # fmt: skip
+UNPAIRED = Table(
+    "unpaired", "trace of a subset", ("trace_id",),
+    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES),
+)  # fmt: skip
+RESULTS = Table(
+    "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
+    _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT, completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
+    SCORED,
+)  # fmt: skip
+COMPARISONS = Table(
+    "comparisons", "run, benchmark and measure", ("run", "benchmark", "measure"),
+    _schema(run=TEXT, benchmark=TEXT, measure=TEXT, baseline=TEXT, value=REAL, value_low=REAL, value_high=REAL,
+            gain=REAL, ci_low=REAL, ci_high=REAL, n=ID, p=(REAL,)),
+    {"ci_low <= gain <= ci_high": (pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))},
+)  # fmt: skip
+
+TABLES = {t.name: t for t in (PROMPTS, TRACES, JUDGMENTS, PAIRS, GENERATOR_DELTAS, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS)}
+
+
+def deltas(dimensions: Iterable[str]) -> Table:
+    """The table of one judge's deltas: a row per pair, five columns per dimension."""
+    columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
+    rules = {}
+    for d in dimensions:
+        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"spread_{d}": (REAL,)}
+        rules[f"delta_{d} is null exactly when n_{d} is 0"] = pl.col(f"delta_{d}").is_null() == (pl.col(f"n_{d}") == 0)
+    return Table("deltas", "pair", ("pair_id",), _schema(**columns), rules)
+
+
+def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
+    """Where a table lies: `data/<table>.parquet`, or `data/<table>/<name>.parquet` for a table kept in parts."""
+    return data / f"{table}.parquet" if name is None else data / table / f"{name}.parquet"
+
+
+def check(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
+    """Nothing, if every row keeps the contract. Raises Errors, one line per broken rule, naming its first rows."""
+    missing = [name for name in table.schema.names if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in table.schema.names]
+    if missing or extra:
+        raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
+                     + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
+    lines = []
+    for column in table.schema:
+        if not column.nullable:
+            lines += _broken(table, frame.filter(pl.col(column.name).is_null()), f"{column.name} is null", where)
+    if not lines:
+        for rule, holds in table.rules.items():
+            lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
+        if frame.select(table.key).is_duplicated().any():
+            twice = frame.filter(pl.struct(table.key).is_duplicated())
+            lines += _broken(table, twice, f"not one row per {table.grain}", where)
+    if lines:
+        raise Errors(lines)
+
+
+def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
+    if rows.is_empty():
+        return []
+    named = ["/".join(str(value) for value in row) for row in rows.select(table.key).head(ROWS_NAMED).rows()]
+    more = ", …" if rows.height > ROWS_NAMED else ""
+    return [f"{where}: {what}: {rows.height} row(s), {'/'.join(table.key)} = {', '.join(named)}{more}"]
+
+
+def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
+    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
+    check(table, frame, where)
+    rounded = frame.with_columns(pl.col(pl.Float64).round(DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
+    ordered = rounded.select(table.schema.names).sort(table.key, maintain_order=True).rechunk()
+    try:
+        arrow = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema).combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
+    where.parent.mkdir(parents=True, exist_ok=True)
+    partial = where.with_suffix(".partial")
+    try:
+        pq.write_table(arrow, partial, compression="zstd", row_group_size=ROW_GROUP, store_schema=True)
+        os.replace(partial, where)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(table: Table, where: Path) -> pl.DataFrame:
+    """The rows of `where`. Raises CurationError if it is absent, not Parquet, or breaks the contract."""
+    if not where.exists():
+        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
+    try:
+        frame = pl.DataFrame(pl.from_arrow(pq.read_table(where)))
+    except pa.ArrowInvalid as error:
+        raise CurationError(f"{where}: not a Parquet file: {error}") from None
+    check(table, frame, where)
+    return frame
+
+
+def read_parts(table: Table, names: Iterable[str], data: Path = DATA) -> pl.DataFrame:
+    """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
+    declared = list(names)
+    folder = data / table.name
+    stray = sorted(file.name for file in folder.glob("*.parquet") if file.stem not in declared)
+    if stray:
+        raise CurationError(f"{folder / stray[0]}: params.yaml declares no '{Path(stray[0]).stem}'; delete the file or declare it")
+    parts = [read(table, path(table.name, name, data)) for name in declared]
+    return pl.concat(parts) if parts else empty(table)
+
+
+def empty(table: Table) -> pl.DataFrame:
+    """No rows of `table`, with its columns."""
+    return pl.DataFrame(pl.from_arrow(table.schema.empty_table()))

@@ -1,0 +1,133 @@
+"""What every trainer shares: its settings, the student, progress, and what is saved."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from curation import weights
+from curation.params import Natural, Positive, Refers, Strict
+from curation.progress import progress
+
+
+class Lora(Strict):
+    """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). Fewer layers end the backward pass sooner."""
+
+    rank: Positive
+    alpha: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    modules: list[str]
+    layers: Positive | None
+
+
+class Trained(Strict):
+    """Settings of every run that trains. A side of more than `max_length` tokens is cut at its end, and counted."""
+
+    selection: Annotated[str, Refers("selections")]
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup_steps: Natural
+    epochs: Annotated[float, Field(gt=0)]
+    max_steps: Positive | None
+    batch_size: Positive
+    accumulation: Positive
+    max_length: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    bf16: bool
+    checkpointing: bool
+    seed: int
+    lora: Lora | None
+
+
+class Beta(Trained):
+    """Settings of a run with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
+
+    beta: Annotated[float, Field(gt=0)]
+    precompute: bool
+
+
+def arguments(settings: Trained, scratch: Path, **own: Any) -> dict[str, Any]:
+    """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own."""
+    return {
+        "output_dir": str(scratch), "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup_steps, "num_train_epochs": settings.epochs, "max_steps": settings.max_steps or -1,
+        "per_device_train_batch_size": settings.batch_size, "gradient_accumulation_steps": settings.accumulation,
+        "max_length": settings.max_length, "weight_decay": settings.weight_decay, "max_grad_norm": settings.max_grad_norm,
+        "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": settings.seed, "data_seed": settings.seed,
+        "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0, **own,
+    }  # fmt: skip
+
+
+def lora_config(settings: Trained, network: Any) -> Any:
+    """peft's configuration of `settings.lora`, or None to train all weights."""
+    if settings.lora is None:
+        return None
+    from peft import LoraConfig
+
+    count = network.config.num_hidden_layers
+    layers = None if settings.lora.layers is None else list(range(max(count - settings.lora.layers, 0), count))
+    return LoraConfig(
+        r=settings.lora.rank, lora_alpha=settings.lora.alpha, lora_dropout=settings.lora.dropout,
+        target_modules=settings.lora.modules, layers_to_transform=layers, task_type="CAUSAL_LM",
+    )  # fmt: skip
+
+
+def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[str, float]:
+    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA) and run.json. Returns steps and last losses."""
+    from transformers import PrinterCallback, TrainerCallback
+
+    steps: list[dict[str, float]] = []
+
+    class Shown(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                steps.append(logs)
+                shown.advance(note=f"loss {float(logs['loss']):.3f}")
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Shown())
+    loader = trainer.get_train_dataloader()
+    per_epoch = max(len(loader) // trainer.args.gradient_accumulation_steps, 1)
+    total = trainer.args.max_steps if trainer.args.max_steps > 0 else int(per_epoch * trainer.args.num_train_epochs)
+    with progress(f"train {label}", total, "steps") as shown:
+        trainer.train()
+    out.mkdir(parents=True)
+    trainer.model.save_pretrained(out)
+    for card in out.glob("*.md"):
+        card.unlink()
+    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
+    return _last(steps)
+
+
+def _last(steps: list[dict[str, float]]) -> dict[str, float]:
+    """The number of steps, and the mean of each reported figure over the last quarter of them."""
+    tail = steps[-max(len(steps) // 4, 1) :]
+    wanted = ("loss", "rewards/accuracies", "rewards/margins", "kl")
+    means = {n.replace("/", "_"): sum(float(s[n]) for s in tail) / len(tail) for n in wanted if tail and all(n in s for s in tail)}
+    return {"steps": float(len(steps)), **means}
+
+
+def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
+    """`columns` of the rows as a dataset, in the order of a hash of `seed` and the rows' first id, so that no order of writing matters."""
+    from datasets import Dataset
+
+    from curation.tables import content_id
+
+    key = rows.columns[0]
+    draw = pl.Series("draw", [content_id(seed, one) for one in rows[key]], dtype=pl.Int64)
+    return Dataset.from_list(rows.with_columns(draw).sort("draw", key).select(columns).to_dicts())
+
+
+def lengths(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> dict[str, float]:
+    """How long prompt and side are together: mean and largest number of tokens, and how many sides are cut."""
+    counts = [
+        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], tokenize=True, return_dict=False))
+        for row in rows.iter_rows(named=True)
+        for side in sides
+    ]
+    if not counts:
+        return {}
+    return {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_cut": sum(count > max_length for count in counts)}

@@ -1,0 +1,33 @@
+"""Direct preference optimisation (arXiv 2305.18290) through TRL, with the length-normalised and IPO losses."""
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from curation import weights
+from curation.trainers._training import Beta, arguments, fit, lengths, lora_config, texts
+
+
+class Params(Beta):
+    """A run of kind dpo. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
+
+    kind: Literal["dpo"]
+    loss: Literal["sigmoid", "sigmoid_norm", "ipo"]
+
+
+def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many pairs were read and cut."""
+    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    from trl import DPOConfig, DPOTrainer
+
+    with tempfile.TemporaryDirectory() as scratch:
+        own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
+        trainer = DPOTrainer(
+            model=network, args=DPOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            train_dataset=texts(paired, ("prompt", "chosen", "rejected"), settings.seed),
+            processing_class=tokenizer, peft_config=lora_config(settings, network),
+        )  # fmt: skip
+        figures = fit(trainer, label, out, student)
+    return {"pairs": paired.height, **lengths(tokenizer, paired, ("chosen", "rejected"), settings.max_length), **figures}

@@ -1,0 +1,36 @@
+"""Kahneman-Tversky optimisation (arXiv 2402.01306) through TRL, on single labelled completions."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+from pydantic import Field
+
+from curation import weights
+from curation.trainers._training import Beta, arguments, fit, lengths, lora_config, texts
+
+
+class Params(Beta):
+    """A run of kind kto, with the weights of its desirable and undesirable examples."""
+
+    kind: Literal["kto"]
+    desirable_weight: Annotated[float, Field(gt=0)]
+    undesirable_weight: Annotated[float, Field(gt=0)]
+
+
+def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many examples were read and cut."""
+    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    from trl import KTOConfig, KTOTrainer
+
+    with tempfile.TemporaryDirectory() as scratch:
+        own = {"beta": settings.beta, "desirable_weight": settings.desirable_weight, "undesirable_weight": settings.undesirable_weight,
+               "precompute_ref_log_probs": settings.precompute}  # fmt: skip
+        trainer = KTOTrainer(
+            model=network, args=KTOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            train_dataset=texts(unpaired, ("prompt", "completion", "label"), settings.seed),
+            processing_class=tokenizer, peft_config=lora_config(settings, network),
+        )  # fmt: skip
+        figures = fit(trainer, label, out, student)
+    return {"examples": unpaired.height, **lengths(tokenizer, unpaired, ("completion",), settings.max_length), **figures}

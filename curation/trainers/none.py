@@ -1,0 +1,24 @@
+"""No training: the student as it is, the baseline of every comparison."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+
+from curation import weights
+from curation.params import Refers, Strict
+
+
+class Params(Strict):
+    """A run of kind none. Its selection is read and not used; one of kind `nothing` says so plainly."""
+
+    kind: Literal["none"]
+    selection: Annotated[str, Refers("selections")]
+
+
+def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+    """`out` holds run.json alone, which names the student."""
+    out.mkdir(parents=True)
+    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
+    return {"steps": 0}

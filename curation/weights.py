@@ -1,0 +1,133 @@
+"""Local weights: found, checked against their declared hash, loaded by transformers.
+
+A model is written as a path, `package:<distribution>/<file>` (weights inside an installed Python package), or a hub
+id. A GGUF file is dequantised once into safetensors under `.curation/weights`, because transformers cannot save,
+and only slowly loads, a GGUF model.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from curation.errors import CurationError
+from curation.params import Strict
+
+CACHE = Path(".curation/weights")
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
+
+
+class Params(Strict):
+    """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub revision."""
+
+    model: str
+    revision: str
+    dtype: Literal["float32", "bfloat16"]
+    device: str
+
+
+def locate(model: str) -> Path | None:
+    """Where local weights lie, or None for a hub id. Raises CurationError if the package or the path is not there."""
+    if model.startswith("package:"):
+        package, _, file = model.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise CurationError(f"{model}: no package {package} is installed; run `make setup`")
+        path = Path(next(iter(spec.submodule_search_locations)), file)
+    elif model.startswith((".", "/", "~")) or Path(model).exists():
+        path = Path(model).expanduser()
+    else:
+        return None
+    if not path.exists():
+        raise CurationError(f"{model}: {path} does not exist")
+    return path
+
+
+def fingerprint(path: Path) -> str:
+    """`sha256:…` of a weights file, or of all the files of a folder, in the order of their names."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    stamp = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return _fingerprint(stamp)
+
+
+@cache
+def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
+    digests = []
+    for name, _, _ in stamp:
+        with open(name, "rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return f"sha256:{digests[0] if len(digests) == 1 else hashlib.sha256(''.join(digests).encode()).hexdigest()}"
+
+
+def load(model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu") -> tuple[Any, Any]:
+    """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left.
+
+    Raises CurationError if local weights do not hash to `revision`, or transformers cannot load the model.
+    """
+    quieten()
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    path = locate(model)
+    if path is not None and revision != fingerprint(path):
+        raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
+    source = _dequantised(path) if path is not None and path.suffix == ".gguf" else path or model
+    pinned = {} if path is not None else {"revision": revision}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
+        network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
+    except (OSError, ValueError) as error:
+        raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
+    if adapter is not None:
+        from peft import PeftModel
+
+        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+    return network.to(device), tokenizer
+
+
+def _dequantised(gguf: Path) -> Path:
+    """The folder of `gguf` as bfloat16 safetensors, made at the first call."""
+    folder = CACHE / fingerprint(gguf).removeprefix("sha256:")[:16]
+    if folder.exists():
+        return folder
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    print(f"unpacking {gguf.name} once, about 40 s", flush=True)
+    network = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+    )
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    network.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(partial)
+    return folder
+
+
+def quieten() -> None:
+    """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every tensor.
+
+    Also silences the libraries' own bars.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1)):  # halves the system time of a training step
+            libc.mallopt(option, value)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

@@ -1,0 +1,24 @@
+"""Write data/traces/<generator>.parquet."""
+
+import sys
+
+from curation import tables
+from curation.errors import run
+from curation.generate import coverage, generate
+from curation.ledger import Ledger
+from curation.metrics import write_metrics
+from curation.params import read
+
+
+def main() -> None:
+    study, name = read(), sys.argv[1]
+    settings = study.named("generators", name)
+    prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
+    with Ledger(study.ledger) as ledger:
+        traces = generate(name, settings, prompts, ledger)
+    tables.write(tables.TRACES, traces, tables.path("traces", name))
+    write_metrics(tables.DATA / f"metrics/generate/{name}.json", coverage(traces))
+
+
+if __name__ == "__main__":
+    run(main)

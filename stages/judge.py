@@ -1,0 +1,25 @@
+"""Write data/judgments/<judge>.parquet."""
+
+import sys
+
+from curation import tables
+from curation.errors import run
+from curation.judge import coverage, judge
+from curation.ledger import Ledger
+from curation.metrics import write_metrics
+from curation.params import read
+
+
+def main() -> None:
+    study, name = read(), sys.argv[1]
+    settings = study.named("judges", name)
+    prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
+    traces = tables.read_parts(tables.TRACES, study.generators)
+    with Ledger(study.ledger) as ledger:
+        judgments = judge(name, settings, traces, prompts, ledger)
+    tables.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
+    write_metrics(tables.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,19 @@
+"""Write data/pairs.parquet."""
+
+from curation import tables
+from curation.errors import run
+from curation.metrics import write_metrics
+from curation.pair import counts, pair
+from curation.params import read
+
+
+def main() -> None:
+    study = read()
+    traces = tables.read_parts(tables.TRACES, study.generators)
+    pairs = pair(study.pair, traces)
+    tables.write(tables.PAIRS, pairs, tables.path("pairs"))
+    write_metrics(tables.DATA / "metrics/pair.json", counts(pairs))
+
+
+if __name__ == "__main__":
+    run(main)
