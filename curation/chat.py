@@ -34,9 +34,7 @@ def ask(endpoint: Endpoint, calls: list[Call], heard: Heard, schema: type[BaseMo
 async def _ask_all(endpoint: Endpoint, calls: list[Call], heard: Heard, schema: type[BaseModel] | None) -> None:
     from openai import AsyncOpenAI
 
-    client = AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=_api_key(endpoint), timeout=endpoint.timeout_s, max_retries=endpoint.max_retries
-    )
+    client = AsyncOpenAI(base_url=endpoint.base_url, api_key=_api_key(endpoint), timeout=endpoint.timeout_s, max_retries=endpoint.max_retries)
     waiting = iter(calls)
 
     async def work() -> None:

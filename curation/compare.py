@@ -21,7 +21,7 @@ def per_prompt(results: pl.DataFrame) -> pl.DataFrame:
     """run, benchmark, prompt_id, measure, value: avg@k (mean over the k samples) and pass@k of each prompt; unscored samples do not count."""
     scored = results.filter(pl.col("status") == "scored")
     grouped = scored.group_by("run", "benchmark", "prompt_id").agg(pl.col("score").sum().alias("right"), pl.len().alias("samples"))
-    k = int(results["sample_index"].max() or 0) + 1 if results.height else 1  # type: ignore[call-overload]
+    k = max(results["sample_index"].to_list(), default=0) + 1
     average = grouped.with_columns(pl.lit(f"avg@{k}").alias("measure"), (pl.col("right") / pl.col("samples")).alias("value"))
     values = [pass_at_k(int(right), samples, min(k, samples)) for right, samples in grouped.select("right", "samples").rows()]
     best = grouped.with_columns(pl.lit(f"pass@{k}").alias("measure"), pl.Series("value", values, dtype=pl.Float64))

@@ -20,7 +20,8 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
     with duckdb.connect() as connection:
         for view, frame in frames.items():
             connection.register(view, frame.to_arrow())
-        return connection.sql((SQL / f"{name}.sql").read_text(), params=params or None).pl()
+        rows: pl.DataFrame = connection.sql((SQL / f"{name}.sql").read_text(), params=params or None).pl()
+        return rows
 
 
 def connect(params: str | Path = "params.yaml") -> duckdb.DuckDBPyConnection:
@@ -74,7 +75,8 @@ def answer(connection: duckdb.DuckDBPyConnection, question: str) -> pl.DataFrame
     """The rows of any SQL, None for a statement without any. Raises CurationError with DuckDB's own message if it is wrong."""
     try:
         relation = connection.sql(question)
-        return None if relation is None else relation.pl()
+        rows: pl.DataFrame | None = None if relation is None else relation.pl()
+        return rows
     except duckdb.Error as error:
         raise CurationError(f"sql: {error}") from None
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from curation.db import query
 from curation.params import Strict
-from curation.stats import clustered_means
+from curation.stats import clustered_mean, clustered_means
 from curation.tables import GENERATOR_DELTAS, empty
 
 
@@ -22,7 +22,7 @@ def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimen
     frames = {"pairs": pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id"), "judgments": judgments.drop("rationale")}
     for dimension in dimensions:
         one = query("deltas", frames, dimension=dimension, expected=settings.score == "expected")
-        wide = wide.hstack(one.drop("pair_id").rename(lambda column, d=dimension: f"{column}_{d}"))
+        wide = wide.hstack(one.select(pl.exclude("pair_id").name.suffix(f"_{dimension}")))
     return wide
 
 
@@ -39,3 +39,20 @@ def generator_deltas(pairs: pl.DataFrame, wide: pl.DataFrame, judge: str, dimens
         )
         parts.append(rows.select(GENERATOR_DELTAS.schema.names))
     return pl.concat(parts)
+
+
+def summary(pairs: pl.DataFrame, wide: dict[str, pl.DataFrame], dimensions: dict[str, list[str]]) -> dict[str, object]:
+    """judge → dimension → mean delta with its interval, and the shares of scored pairs with a positive, a zero and a negative delta."""
+    found: dict[str, object] = {}
+    for judge, table in wide.items():
+        joined = pairs.select("pair_id", "prompt_id").join(table, on="pair_id", maintain_order="left")
+        found[judge] = {d: _figures(joined[f"delta_{d}"], joined["prompt_id"]) for d in dimensions[judge]}
+    return found
+
+
+def _figures(values: pl.Series, prompts: pl.Series) -> dict[str, float | int]:
+    scored = values.drop_nulls().round(9)
+    mean = clustered_mean(values, prompts)
+    signs = {"positive": (scored > 0).sum(), "zero": (scored == 0).sum(), "negative": (scored < 0).sum()}
+    shares = {name: int(count) / len(scored) for name, count in signs.items()} if len(scored) else {}
+    return {"scored": len(scored), **(mean.keys("delta") if mean else {}), **shares}

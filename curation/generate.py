@@ -12,7 +12,7 @@ from curation.tables import TRACES, content_id
 def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows of `traces` that generator `name` wrote for the train prompts."""
     train = prompts.filter(pl.col("split") == "train")
-    rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
+    rows: pl.DataFrame = kind("generators", settings.kind).traces(settings, name, train, ledger)
     slots = rows.select("prompt_id", "generator", "sample_index").rows()
     ids = pl.Series("trace_id", [content_id(*slot) for slot in slots], dtype=pl.Int64)
     return rows.with_columns(ids).select(TRACES.schema.names)

@@ -7,7 +7,6 @@ never changes a table. Requests hold no address and no credential.
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -124,7 +123,8 @@ class Ledger:
             first = missing[0]
             raise CurationError(
                 f"{stage} {name}: ledger.offline is true and {len(missing)} of {len(known)} calls are not in {self.settings.path}; "
-                f"the first is key {first.key[:16]}…, prompt {first.messages[-1]['content'][:80]!r}; import a ledger that has them, or set ledger.offline: false"
+                f"the first is key {first.key[:16]}…, prompt {first.messages[-1]['content'][:80]!r}; "
+                "import a ledger that has them, or set ledger.offline: false"
             )
         if missing:
             tokens = 0
@@ -151,7 +151,10 @@ class Ledger:
             "WHERE key = ? AND error IS NULL ORDER BY created_at, id LIMIT 1",
             (key,),
         ).fetchone()
-        return None if row is None else Reply(*row[:4], json.loads(row[4]) if row[4] else None, *row[5:])
+        if row is None:
+            return None
+        text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine = row
+        return Reply(text, finish_reason, prompt_tokens, completion_tokens, json.loads(logprobs) if logprobs else None, error, engine)
 
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
@@ -181,7 +184,7 @@ class Ledger:
         where.parent.mkdir(parents=True, exist_ok=True)
         partial = where.with_suffix(".partial")
         pq.write_table(table, partial, compression="zstd", compression_level=19)
-        os.replace(partial, where)
+        partial.replace(where)
         return len(rows)
 
     def import_file(self, where: Path) -> int:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +27,7 @@ def write_metrics(where: Path, values: Mapping[str, object]) -> None:
     where.parent.mkdir(parents=True, exist_ok=True)
     partial = where.with_suffix(".partial")
     partial.write_text(json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n")
-    os.replace(partial, where)
+    partial.replace(where)
 
 
 def _clean(values: Mapping[str, object], where: str) -> dict[str, object]:

@@ -6,7 +6,6 @@ SQL (`md5`) agree on them.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,9 +45,7 @@ class Table:
 
 def _schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
     """A schema; a column given as a one-element tuple may be null."""
-    return pa.schema(
-        [pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()]
-    )
+    return pa.schema([pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()])
 
 
 ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
@@ -174,7 +171,7 @@ def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
     partial = where.with_suffix(".partial")
     try:
         pq.write_table(arrow, partial, compression="zstd", row_group_size=ROW_GROUP, store_schema=True)
-        os.replace(partial, where)
+        partial.replace(where)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -194,12 +191,17 @@ def read(table: Table, where: Path) -> pl.DataFrame:
 def read_parts(table: Table, names: Iterable[str], data: Path = DATA) -> pl.DataFrame:
     """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
     declared = list(names)
-    folder = data / table.name
-    stray = sorted(file.name for file in folder.glob("*.parquet") if file.stem not in declared)
-    if stray:
-        raise CurationError(f"{folder / stray[0]}: params.yaml declares no '{Path(stray[0]).stem}'; delete the file or declare it")
+    refuse_strays(table, declared, data)
     parts = [read(table, path(table.name, name, data)) for name in declared]
     return pl.concat(parts) if parts else empty(table)
+
+
+def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
+    """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
+    folder = data / table.name
+    stray = sorted(file.name for file in folder.glob("*.parquet") if file.stem not in set(declared))
+    if stray:
+        raise CurationError(f"{folder / stray[0]}: params.yaml declares no '{Path(stray[0]).stem}'; delete the file or declare it")
 
 
 def empty(table: Table) -> pl.DataFrame:

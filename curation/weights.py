@@ -59,7 +59,7 @@ def fingerprint(path: Path) -> str:
 def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
     digests = []
     for name, _, _ in stamp:
-        with open(name, "rb") as file:
+        with Path(name).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     return f"sha256:{digests[0] if len(digests) == 1 else hashlib.sha256(''.join(digests).encode()).hexdigest()}"
 
@@ -99,9 +99,7 @@ def _dequantised(gguf: Path) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     print(f"unpacking {gguf.name} once, about 40 s", flush=True)
-    network = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
-    )
+    network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from curation import plots, tables
-from curation.delta import deltas, generator_deltas
+from curation.delta import deltas, generator_deltas, summary
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.params import read
@@ -11,19 +11,20 @@ from curation.params import read
 
 def main() -> None:
     study = read()
+    dimensions = {name: judge.dimension_names for name, judge in study.judges.items()}
     pairs = tables.read(tables.PAIRS, tables.path("pairs"))
-    means, drawn = [tables.empty(tables.GENERATOR_DELTAS)], {}
-    for name, judge in study.judges.items():
+    tables.refuse_strays(tables.JUDGMENTS, study.judges)
+    means, wide = [tables.empty(tables.GENERATOR_DELTAS)], {}
+    for name, rated in dimensions.items():
         judgments = tables.read(tables.JUDGMENTS, tables.path("judgments", name))
-        wide = deltas(study.delta, pairs, judgments, judge.dimension_names)
-        tables.write(tables.deltas(judge.dimension_names), wide, tables.path("deltas", name))
-        means.append(generator_deltas(pairs, wide, name, judge.dimension_names))
-        drawn[name] = wide
+        wide[name] = deltas(study.delta, pairs, judgments, rated)
+        tables.write(tables.deltas(rated), wide[name], tables.path("deltas", name))
+        means.append(generator_deltas(pairs, wide[name], name, rated))
     table = pl.concat(means)
     tables.write(tables.GENERATOR_DELTAS, table, tables.path("generator_deltas"))
-    plots.delta_histograms(drawn, {name: judge.dimension_names for name, judge in study.judges.items()}, tables.DATA / "plots/deltas.png")
+    plots.delta_histograms(wide, dimensions, tables.DATA / "plots/deltas.png")
     plots.generator_heat_map(table, tables.DATA / "plots/generator_deltas.png")
-    write_metrics(tables.DATA / "metrics/delta.json", plots.summary(pairs, drawn))
+    write_metrics(tables.DATA / "metrics/delta.json", summary(pairs, wide, dimensions))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import polars as pl
 from curation.errors import CurationError
 from curation.generators._rows import Described
 from curation.ledger import Ledger
-from curation.tables import TRACES
 from curation.params import Strict
+from curation.tables import TRACES
 from curation.tabular import read_columns
 
 

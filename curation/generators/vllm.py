@@ -53,4 +53,7 @@ def _run(settings: Params, calls: list[Call], heard: Heard) -> None:
         asked = [vllm.SamplingParams(**{**call.sampling, "top_k": call.sampling["top_k"] or -1}) for call in chunk]
         for call, output in zip(chunk, engine.chat([call.messages for call in chunk], asked, use_tqdm=False), strict=True):
             best = output.outputs[0]
-            heard(call, Reply(best.text.strip(), best.finish_reason or "stop", len(output.prompt_token_ids), len(best.token_ids), engine=f"vllm {vllm.__version__}"))
+            heard(
+                call,
+                Reply(best.text.strip(), best.finish_reason or "stop", len(output.prompt_token_ids), len(best.token_ids), engine=f"vllm {vllm.__version__}"),
+            )

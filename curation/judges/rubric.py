@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from curation.chat import Endpoint, ask
 from curation.ledger import Call, Ledger, Reply
-from curation.params import NAME, Natural, Positive, Strict
+from curation.params import NAME, Positive, Strict
 from curation.tables import content_id
 
 LEAST_MASS = 0.5  # below this share of probability on valid scores, an expected score would be made of scraps
@@ -84,7 +84,15 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
     unwritten = asked.filter(pl.col("completion").is_null())["trace_id"]
     rows += [(t, d, r, None, None, "error", None) for t in unwritten for d in settings.dimensions for r in range(settings.repeats)]
-    columns = {"trace_id": pl.Int64, "dimension": pl.String, "repeat": pl.Int32, "score": pl.Float64, "expected_score": pl.Float64, "status": pl.String, "rationale": pl.String}
+    columns = {
+        "trace_id": pl.Int64,
+        "dimension": pl.String,
+        "repeat": pl.Int32,
+        "score": pl.Float64,
+        "expected_score": pl.Float64,
+        "status": pl.String,
+        "rationale": pl.String,
+    }
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
@@ -144,8 +152,10 @@ def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None
     ratings = {}
     for name, dimension in settings.dimensions.items():
         score = body.get(name)
-        valid = type(score) is int and score in dimension.scores
-        ratings[name] = Rating(float(score), expected.get(name), "scored") if valid else Rating(None, None, "unparsable")
+        if type(score) is int and score in dimension.scores:  # type, because True is an int
+            ratings[name] = Rating(float(score), expected.get(name), "scored")
+        else:
+            ratings[name] = Rating(None, None, "unparsable")
     rationale = body.get("rationale")
     return ratings, rationale if isinstance(rationale, str) else None
 

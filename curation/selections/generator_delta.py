@@ -21,6 +21,8 @@ def margins(settings: Params, pairs: pl.DataFrame, deltas: dict[str, pl.DataFram
     means = generator_deltas.filter((pl.col("judge") == settings.judge) & (pl.col("dimension") == settings.dimension))
     means = means.select("chosen_model", "rejected_model", pl.col("mean").alias("margin"))
     ratings = judged(deltas[settings.judge], settings.dimension).drop("margin")
-    return pairs.join(means, on=["chosen_model", "rejected_model"], how="left").join(ratings, on="pair_id", how="left").select(
-        "pair_id", "margin", "chosen_rating", "rejected_rating"
+    return (
+        pairs.join(means, on=["chosen_model", "rejected_model"], how="left")
+        .join(ratings, on="pair_id", how="left")
+        .select("pair_id", "margin", "chosen_rating", "rejected_rating")
     )

@@ -15,6 +15,4 @@ class Params(Ranked):
 
 def margins(settings: Params, pairs: pl.DataFrame, deltas: dict[str, pl.DataFrame], generator_deltas: pl.DataFrame) -> pl.DataFrame:
     """Every pair has margin 0, so that only the hash ranks."""
-    return pairs.select(
-        "pair_id", pl.lit(0.0).alias("margin"), *(pl.lit(None, pl.Float64).alias(n) for n in ("chosen_rating", "rejected_rating"))
-    )
+    return pairs.select("pair_id", pl.lit(0.0).alias("margin"), *(pl.lit(None, pl.Float64).alias(n) for n in ("chosen_rating", "rejected_rating")))

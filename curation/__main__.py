@@ -1,0 +1,131 @@
+"""`python -m curation`: SQL over the tables, the ledger, params checks, and proof that the pure tables rebuild bit for bit."""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+from duckdb import DuckDBPyConnection
+
+from curation import db
+from curation.errors import CurationError, run
+from curation.ledger import Ledger
+from curation.params import read
+from curation.verify import verify
+
+PARAMS = Path("params.yaml")
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    arguments.do(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m curation", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    sql = commands.add_parser("sql", help="ask the tables; without SQL an interactive shell")
+    sql.add_argument("sql", nargs="?", help="one SQL statement")
+    sql.add_argument("-q", "--question", help="one of the documented questions; `list` names them")
+    form = sql.add_mutually_exclusive_group()
+    for name, text in (("json", "a list of objects"), ("csv", "CSV"), ("md", "a Markdown table")):
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}")
+    sql.set_defaults(do=_sql)
+
+    ledger = commands.add_parser("ledger", help="count, export or import the model calls")
+    ledger.add_argument("action", choices=["stat", "export", "import"])
+    ledger.add_argument("file", nargs="?", type=Path, help="the Parquet file to write or to read")
+    ledger.add_argument("--stage", help="export this stage's calls only: generate, judge or evaluate")
+    ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
+    ledger.set_defaults(do=_ledger)
+
+    params = commands.add_parser("params", help="check a params file whole")
+    params.add_argument("file", nargs="?", type=Path, default=PARAMS)
+    params.set_defaults(do=_params)
+
+    proof = commands.add_parser("verify", help="rebuild the pure tables elsewhere and compare the bytes")
+    proof.set_defaults(do=lambda _: print("\n".join(verify())))
+    return parser
+
+
+def _sql(arguments: argparse.Namespace) -> None:
+    with db.connect(PARAMS) as connection:
+        if arguments.question == "list":
+            for name, text in db.questions().items():
+                print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
+        elif arguments.question or arguments.sql:
+            show(db.answer(connection, arguments.sql or _question(arguments.question)), arguments.form)
+        else:
+            _shell(connection, arguments.form)
+
+
+def _question(name: str) -> str:
+    known = db.questions()
+    if name not in known:
+        raise CurationError(f"sql --question {name}: no such question; known: {', '.join(known)}")
+    return known[name]
+
+
+def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
+    """Statements end in a semicolon; an empty line or end of file leaves."""
+    views = [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
+    print(f"views: {', '.join(views)}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
+    statement = ""
+    while True:
+        try:
+            line = input("... " if statement else "sql> ")
+        except EOFError:
+            print(file=sys.stderr)
+            return
+        statement = f"{statement}{line}\n" if line.strip() or statement else ""
+        if statement.rstrip().endswith(";"):
+            try:
+                show(db.answer(connection, statement), form)
+            except CurationError as error:
+                print(error, file=sys.stderr)
+            statement = ""
+
+
+def show(rows: pl.DataFrame | None, form: str | None) -> None:
+    """Print rows as a table, or as JSON (64-bit ids as strings), CSV or Markdown."""
+    if rows is None:
+        return
+    if form in ("json", "csv"):
+        ids = [name for name, dtype in rows.schema.items() if name.endswith("_id") and dtype == pl.Int64]
+        rows = rows.with_columns(pl.col(ids).cast(pl.String))
+    if form == "json":
+        print(json.dumps(rows.to_dicts(), indent=1, ensure_ascii=False, default=str))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows.columns)
+        writer.writerows(rows.rows())
+    else:
+        with pl.Config(tbl_formatting="MARKDOWN" if form == "md" else "UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True, tbl_rows=200,
+                       tbl_cols=40,
+                       tbl_width_chars=200, fmt_str_lengths=80, float_precision=3):  # fmt: skip
+            print(rows)
+
+
+def _ledger(arguments: argparse.Namespace) -> None:
+    if arguments.action != "stat" and arguments.file is None:
+        raise CurationError(f"ledger {arguments.action}: name a Parquet file")
+    with Ledger(read(PARAMS).ledger) as ledger:
+        if arguments.action == "stat":
+            show(pl.DataFrame(ledger.stat(), infer_schema_length=None), None)
+        elif arguments.action == "export":
+            print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
+        else:
+            print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
+
+
+def _params(arguments: argparse.Namespace) -> None:
+    study = read(arguments.file)
+    sections = ("sources", "generators", "judges", "selections", "runs")
+    print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name}" for name in sections))
+
+
+if __name__ == "__main__":
+    run(main)

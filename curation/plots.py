@@ -1,0 +1,94 @@
+"""Plots as PNG, the same bytes for the same tables, so that `dvc plots show` and `diff` need no network."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+INK, BLUE, GREY = "#222222", "#3b6ea5", "#9aa4ad"
+
+
+def delta_histograms(deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]], where: Path) -> None:
+    """One histogram of deltas per judge and dimension, with zero and the mean marked."""
+    panels = [(judge, d, deltas[judge][f"delta_{d}"].drop_nulls().to_numpy()) for judge in deltas for d in dimensions[judge]]
+    figure, axes = _figure(len(panels), columns=3, width=3.6, height=2.6)
+    for axis, (judge, dimension, values) in zip(axes, panels, strict=False):
+        axis.set_title(f"{judge}: {dimension}", fontsize=9)
+        if len(values):
+            axis.hist(values, bins=np.linspace(-_reach(values), _reach(values), 42), color=BLUE)
+            axis.axvline(values.mean(), color=INK, linewidth=1)
+            axis.text(0.03, 0.95, f"mean {values.mean():+.2f}\n{len(values)} pairs", transform=axis.transAxes, va="top", fontsize=7)
+        axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
+        axis.set_xlabel("delta = chosen - rejected", fontsize=7)
+        axis.set_ylabel("pairs", fontsize=7)
+    _save(figure, where)
+
+
+def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
+    """One matrix per judge and dimension: rows wrote the chosen trace, columns the rejected one, colour is the mean delta."""
+    panels = [(key, group) for key, group in table.sort("judge", "dimension").group_by("judge", "dimension", maintain_order=True)]
+    models = sorted({*table["chosen_model"], *table["rejected_model"]})
+    side = max(2.8, 0.24 * len(models) + 1.6)
+    figure, axes = _figure(len(panels), columns=3 if len(models) < 20 else 1, width=side + 0.8, height=side)
+    for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
+        matrix = np.full((len(models), len(models)), np.nan)
+        for chosen, rejected, mean in group.select("chosen_model", "rejected_model", "mean").rows():
+            matrix[models.index(chosen), models.index(rejected)] = np.nan if mean is None else mean
+        reach = _reach(matrix[np.isfinite(matrix)])
+        image = axis.imshow(matrix, cmap="RdBu", vmin=-reach, vmax=reach)
+        axis.set_title(f"{judge}: {dimension}", fontsize=9)
+        axis.set_xticks(range(len(models)), models, rotation=90, fontsize=6)
+        axis.set_yticks(range(len(models)), models, fontsize=6)
+        axis.set_xlabel("rejected", fontsize=7)
+        axis.set_ylabel("chosen", fontsize=7)
+        if len(models) <= 8:
+            _write_cells(axis, matrix)
+        figure.colorbar(image, ax=axis, shrink=0.7).ax.tick_params(labelsize=6)
+    _save(figure, where)
+
+
+def accuracy_by_run(comparisons: pl.DataFrame, where: Path) -> None:
+    """One panel per benchmark and measure: each run's value with its 95 % interval, the baseline as a line."""
+    panels = list(comparisons.sort("measure", "benchmark", "run").group_by("measure", "benchmark", maintain_order=True))
+    figure, axes = _figure(len(panels), columns=2, width=5.2, height=2.8)
+    for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
+        runs, value = group["run"].to_list(), group["value"].to_numpy()
+        around = np.abs(np.vstack([group["value_low"].to_numpy(), group["value_high"].to_numpy()]) - value)
+        axis.errorbar(value, range(len(runs)), xerr=around, fmt="o", color=BLUE, markersize=4, capsize=2)
+        baseline = group.filter(pl.col("run") == pl.col("baseline"))["value"]
+        if len(baseline):
+            axis.axvline(baseline[0], color=GREY, linewidth=1, linestyle=":")
+        axis.set_yticks(range(len(runs)), runs, fontsize=7)
+        axis.invert_yaxis()
+        axis.set_title(f"{benchmark}: {measure}", fontsize=9)
+        axis.tick_params(axis="x", labelsize=7)
+    _save(figure, where)
+
+
+def _reach(values: np.ndarray) -> float:
+    return float(np.abs(values).max()) or 1.0 if len(values) else 1.0
+
+
+def _write_cells(axis: Any, matrix: np.ndarray) -> None:
+    for (row, column), value in np.ndenumerate(matrix):
+        if np.isfinite(value):
+            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=6)
+
+
+def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    columns = min(columns, max(panels, 1))
+    rows = -(-max(panels, 1) // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).flat)
+    for unused in axes[panels:]:
+        unused.set_axis_off()
+    return figure, axes
+
+
+def _save(figure: Any, where: Path) -> None:
+    where.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(where, dpi=110, metadata={"Software": None})
