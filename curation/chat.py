@@ -11,6 +11,8 @@ from curation.errors import CurationError
 from curation.ledger import Call, Heard, Reply, engine_name
 from curation.params import Natural, Positive, Strict
 
+BROKEN = ("ReadError", "WriteError", "RemoteProtocolError")  # the client's names for a server that was there and hung up
+
 
 class Endpoint(Strict):
     """Where a model is served. None of this is part of a call's key. `api_key_env` names an environment variable, or is null."""
@@ -55,7 +57,7 @@ def _api_key(endpoint: Endpoint) -> str:
         return "none"
     if not os.environ.get(endpoint.api_key_env):
         raise CurationError(f"{endpoint.base_url}: the environment variable {endpoint.api_key_env} (api_key_env) is not set; export it")
-    return os.environ[endpoint.api_key_env]
+    return os.environ[endpoint.api_key_env].strip()
 
 
 async def _ask_one(client: Any, endpoint: Endpoint, call: Call, schema: type[BaseModel] | None) -> Reply:
@@ -64,16 +66,21 @@ async def _ask_one(client: Any, endpoint: Endpoint, call: Call, schema: type[Bas
     try:
         completion = await _send(client, call, schema)
     except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-        raise CurationError(f"{endpoint.base_url}: {call.model}: HTTP {error.status_code}: {_message(error)}; check model and api_key_env") from None
+        raise CurationError(f"{endpoint.base_url}: {call.model}: HTTP {error.status_code}: {_message(error, endpoint)}; check model and api_key_env") from None
     except openai.APITimeoutError:
         return Reply(None, "error", error=f"no reply within {endpoint.timeout_s} s", engine=engine_name("openai"))
-    except openai.APIConnectionError:
+    except openai.APIConnectionError as error:
+        if type(error.__cause__).__name__ in BROKEN:
+            return Reply(None, "error", error="the connection broke before the reply was whole", engine=engine_name("openai"))
         raise CurationError(f"{endpoint.base_url}: no server answers; start one that serves {call.model}, or import a ledger with its replies") from None
     except openai.APIStatusError as error:
-        return Reply(None, "error", error=f"HTTP {error.status_code}: {_message(error)}", engine=engine_name("openai"))
-    except (openai.APIError, ValueError) as error:
-        return Reply(None, "error", error=f"{type(error).__name__}: not a chat completion", engine=engine_name("openai"))
-    return _reply(completion)
+        return Reply(None, "error", error=f"HTTP {error.status_code}: {_message(error, endpoint)}", engine=engine_name("openai"))
+    except (openai.APIError, ValueError):
+        return Reply(None, "error", error="the body is not JSON", engine=engine_name("openai"))
+    try:
+        return _reply(completion)
+    except (AttributeError, TypeError, LookupError):
+        return Reply(None, "error", error="the body is not a chat completion", engine=engine_name("openai"))
 
 
 async def _send(client: Any, call: Call, schema: type[BaseModel] | None) -> Any:
@@ -83,17 +90,19 @@ async def _send(client: Any, call: Call, schema: type[BaseModel] | None) -> Any:
     if schema is None:
         return await client.chat.completions.create(**request)
     import instructor
-    from instructor.core import InstructorRetryException
+    from instructor.core import InstructorError
 
     logging.getLogger("instructor").setLevel(logging.CRITICAL)  # it logs whole bodies at ERROR
     seen: list[Any] = []
+    failure: BaseException | None = None
     structured = instructor.from_openai(client, mode=instructor.Mode.JSON_SCHEMA)
     structured.on("completion:response", seen.append)
     try:
         await structured.chat.completions.create(response_model=schema, max_retries=0, strict=True, **request)
-    except InstructorRetryException as error:
-        if not seen:
-            raise _cause(error) from None
+    except InstructorError as error:  # a cut or malformed reply is a reply
+        failure = _cause(error)
+    if failure is not None and not seen:
+        raise failure
     return seen[-1]
 
 
@@ -107,9 +116,11 @@ def _cause(error: BaseException) -> BaseException:
     return inner or ValueError("no reply")
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, endpoint: Endpoint) -> str:
+    """The server's own words on one line, without the key should it have echoed it."""
     body = error.body if isinstance(error.body, dict) else {}
-    return str(body.get("message") or error.message)[:300]
+    said = " ".join(str(body.get("message") or error.message).split())
+    return (said.replace(_api_key(endpoint), "[key]") if endpoint.api_key_env else said)[:300]
 
 
 def _reply(completion: Any) -> Reply:
@@ -119,7 +130,7 @@ def _reply(completion: Any) -> Reply:
     refusal = getattr(choice.message, "refusal", None)
     usage = completion.usage
     return Reply(
-        text=refusal or choice.message.content or "",
+        text=_utf8(refusal or choice.message.content or ""),
         finish_reason="refusal" if refusal else choice.finish_reason or "stop",
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
@@ -133,4 +144,9 @@ def _logprobs(choice: Any) -> list[Any] | None:
     content = choice.logprobs.content if choice.logprobs else None
     if not content:
         return None
-    return [[at.token, {top.token: round(top.logprob, 6) for top in at.top_logprobs}] for at in content]
+    return [[_utf8(at.token), {_utf8(top.token): round(top.logprob, 6) for top in at.top_logprobs or []}] for at in content]
+
+
+def _utf8(text: str) -> str:
+    """`text` with '?' for half a surrogate pair, which JSON can hold and no file can."""
+    return text.encode(errors="replace").decode()

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 
 from curation.metrics import Interval
@@ -41,7 +40,7 @@ def compare(settings: Params, results: pl.DataFrame) -> pl.DataFrame:
         value = clustered_mean(group["value"], group["prompt_id"])
         gain = clustered_mean(group["gain"], group["prompt_id"])
         if value is not None and gain is not None:
-            rows.append((run, benchmark, measure, settings.baseline, *value[:3], *gain, paired_p(np.asarray(group["gain"]))))
+            rows.append((run, benchmark, measure, settings.baseline, *value[:3], *gain, paired_p(group["gain"].drop_nulls().to_numpy())))
     return pl.DataFrame(rows, schema=empty(COMPARISONS).schema, orient="row")
 
 

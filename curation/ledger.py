@@ -88,16 +88,16 @@ class Ledger:
     def __init__(self, settings: Params) -> None:
         self.settings = settings
         where = Path(settings.path)
-        where.parent.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(where, timeout=60, isolation_level=None)
         try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            self.db = sqlite3.connect(where, timeout=60, isolation_level=None)
             self.db.execute("PRAGMA journal_mode=WAL")
             self.db.execute("PRAGMA synchronous=NORMAL")
             types = ", ".join(f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id")
             self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types})")
             self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key)")
             self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             raise CurationError(f"{where}: not a call ledger ({error}); move it away, or set ledger.path to another file") from None
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
@@ -200,13 +200,13 @@ class Ledger:
             return 0
         try:
             table = pq.read_table(where)
-        except pa.ArrowInvalid as error:
-            raise CurationError(f"{where}: not a Parquet file: {error}; nothing was imported") from None
-        if table.schema.names != COLUMNS.names:
-            raise CurationError(f"{where}: columns {table.schema.names} are not a ledger's; nothing was imported")
-        rows = [tuple(row.values()) for row in table.to_pylist()]
+            if table.schema.names != COLUMNS.names:
+                raise CurationError(f"{where}: columns {table.schema.names} are not a ledger's; nothing was imported")
+            rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise CurationError(f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported") from None
         for number, (row_id, *body) in enumerate(rows):
-            if body[0] != _key(body[3]) or row_id != _id(tuple(body)):
+            if body[0] != _key(body[3] or "") or row_id != _id(tuple(body)):
                 raise CurationError(f"{where}: row {number} ({str(row_id)[:16]}…): its content is not what its key says; nothing was imported")
         self.db.execute("BEGIN IMMEDIATE")
         self._insert(rows)

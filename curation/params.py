@@ -154,11 +154,11 @@ def _say(model: type[BaseModel], problem: Any, where: str) -> str:
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
-            return f"{place}: {value!r} is less than {context['ge']}"
+            return f"{place}: {value!r} is less than {context['ge']:g}"
         case "greater_than":
-            return f"{place}: {value!r} is not greater than {context['gt']}"
+            return f"{place}: {value!r} is not greater than {context['gt']:g}"
         case "less_than_equal":
-            return f"{place}: {value!r} is more than {context['le']}"
+            return f"{place}: {value!r} is more than {context['le']:g}"
         case "literal_error":
             return f"{place}: {value!r} is not one of {context['expected']}"
         case "value_error":

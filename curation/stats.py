@@ -8,6 +8,7 @@ import polars as pl
 from curation.metrics import Interval
 
 CONFIDENCE = 0.95
+SAME = 1e-12  # gains that differ by less differ by rounding only
 
 
 def clustered_means(frame: pl.DataFrame, by: Sequence[str], value: str, cluster: str) -> pl.DataFrame:
@@ -43,7 +44,7 @@ def clustered_mean(values: pl.Series, clusters: pl.Series) -> Interval | None:
 
 def paired_p(gains: np.ndarray) -> float | None:
     """Two-sided p of a paired t-test that the mean gain is 0; None with fewer than two gains or where none differs from the others."""
-    if len(gains) < 2 or np.ptp(gains) == 0:
+    if len(gains) < 2 or np.ptp(gains) < SAME:
         return None
     from scipy import stats
 

@@ -161,8 +161,9 @@ def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> l
 def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
     """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
     check(table, frame, where)
-    rounded = frame.with_columns(pl.col(pl.Float64).round(DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
-    ordered = rounded.select(table.schema.names).sort(table.key, maintain_order=True).rechunk()
+    rounded = pl.col(pl.Float64).round(DECIMALS)
+    positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
+    ordered = frame.with_columns(positive).select(table.schema.names).sort(table.key, maintain_order=True).rechunk()
     try:
         arrow = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
@@ -181,9 +182,13 @@ def read(table: Table, where: Path) -> pl.DataFrame:
     if not where.exists():
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
     try:
-        frame = pl.DataFrame(pl.from_arrow(pq.read_table(where)))
+        arrow = pq.read_table(where)
     except pa.ArrowInvalid as error:
         raise CurationError(f"{where}: not a Parquet file: {error}") from None
+    found = {column.name: column.type for column in arrow.schema}
+    if wrong := [column for column in table.schema if found.get(column.name, column.type) != column.type]:
+        raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
+    frame = pl.DataFrame(pl.from_arrow(arrow))
     check(table, frame, where)
     return frame
 

@@ -76,7 +76,11 @@ def grade(settings: Params, completion: str | None, answer: str | None, verifier
     if verifier == "math":
         right = same_number(found, answer)
     else:
-        right = _scorer(verifier.removeprefix("reasoning_gym:"))(found, json.loads(entry or "{}")) >= settings.pass_at
+        scorer = _scorer(verifier.removeprefix("reasoning_gym:"))
+        try:
+            right = scorer(found, json.loads(entry or "{}")) >= settings.pass_at
+        except Exception as error:  # some of its scorers raise on what they cannot read
+            return Grade(None, "unparsable", f"answered {found}, which the scorer cannot read ({type(error).__name__})")
     return Grade(float(right), "scored", f"answered {found}")
 
 
@@ -100,9 +104,10 @@ def same_number(found: str, answer: str) -> bool:
 
 def _decimal(text: str) -> Decimal | None:
     try:
-        return Decimal(re.sub(r"[$£€,%\s]", "", text).rstrip("."))
+        number = Decimal(re.sub(r"[$£€,%\s]", "", text).rstrip("."))
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 @cache

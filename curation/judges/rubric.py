@@ -143,7 +143,7 @@ def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None
         return dict.fromkeys(settings.dimensions, Rating(None, None, "refused")), None
     try:
         body = json.loads(reply.text or "")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, thousands of brackets
         body = None
     if not isinstance(body, dict):
         status = "cut" if reply.finish_reason == "length" else "unparsable"
@@ -165,14 +165,18 @@ def expected_scores(settings: Params, logprobs: list[Any]) -> dict[str, float]:
 
     A dimension is left out where its score is not one token, or its valid scores hold less than half of the probability.
     """
-    text, expected = "", {}
+    text, name = "", None
+    expected: dict[str, float] = {}
     for token, alternatives in logprobs:
+        if name is not None and token[:1].isdecimal():
+            expected.pop(name, None)
         at = re.search(r'"(\w+)"\s*:\s*$', text)
-        name = at.group(1) if at else None
-        if name in settings.dimensions and token.strip().isdigit():
+        name = at.group(1) if at and token.strip().isdecimal() else None
+        if name in settings.dimensions:
             scores = settings.dimensions[name].scores
-            weights = {int(top): math.exp(logprob) for top, logprob in alternatives.items() if top.strip().isdigit() and int(top) in scores}
-            if sum(weights.values()) >= LEAST_MASS:
-                expected[name] = sum(score * weight for score, weight in weights.items()) / sum(weights.values())
+            weights = [(int(top), math.exp(logprob)) for top, logprob in alternatives.items() if top.strip().isdecimal() and int(top) in scores]
+            mass = sum(weight for _, weight in weights)
+            if mass >= LEAST_MASS:
+                expected[name] = sum(score * weight for score, weight in weights) / mass
         text += token
     return expected

@@ -2,7 +2,9 @@
 -- order: 'ladder' (chosen's generator stands before rejected's in $ladder), 'scale' (chosen's has more parameters), 'both'.
 with
 written as (
-    select trace_id, prompt_id, generator, sample_index, scale_b, completion, list_position($ladder, generator) as rung
+    select
+        trace_id, prompt_id, generator, sample_index, scale_b, list_position($ladder, generator) as rung,
+        min(trace_id) over (partition by prompt_id, trim(completion)) as first_alike
     from traces
     where completion is not null
 ),
@@ -10,7 +12,7 @@ candidates as (
     select
         c.prompt_id, c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id,
         c.generator as chosen_model, r.generator as rejected_model,
-        trim(c.completion) = trim(r.completion) as tie
+        c.first_alike = r.first_alike as tie
     from written as c
     join written as r on r.prompt_id = c.prompt_id and r.trace_id <> c.trace_id
     where case

@@ -1,0 +1,7 @@
+-- tables: judgments, traces
+-- A trace without a completion is scored by no judge.
+select j.trace_id, j.judge, j.dimension, j.repeat, j.score
+from judgments as j
+join traces as t using (trace_id)
+where t.completion is null and j.status = 'scored'
+order by all

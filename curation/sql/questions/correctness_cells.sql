@@ -1,0 +1,27 @@
+-- What do the candidate pairs look like by whether chosen and rejected are right, and what do the other judges say of each cell?
+-- Four cells per answer judge; share is of the pairs where both sides have a verdict. mean_delta, over n pairs, is chosen - rejected of one dimension: a judge that follows the answers has it above 0 in right / wrong and below 0 in wrong / right.
+with
+cells as (
+    select
+        pair_id, judge as answer_judge,
+        case when chosen > 0.5 then 'right' else 'wrong' end as chosen,
+        case when rejected > 0.5 then 'right' else 'wrong' end as rejected
+    from deltas
+    where dimension = 'correct' and delta is not null
+),
+sizes as (
+    select answer_judge, chosen, rejected, count(*) as pairs, count(*) / sum(count(*)) over (partition by answer_judge) as share
+    from cells
+    group by answer_judge, chosen, rejected
+),
+means as (
+    select c.answer_judge, c.chosen, c.rejected, d.judge, d.dimension, avg(d.delta) as mean_delta, count(d.delta) as n
+    from cells as c
+    join deltas as d using (pair_id)
+    where d.judge <> c.answer_judge
+    group by all
+)
+select answer_judge, chosen, rejected, s.pairs, round(s.share, 4) as share, m.judge, m.dimension, round(m.mean_delta, 4) as mean_delta, m.n
+from sizes as s
+left join means as m using (answer_judge, chosen, rejected)
+order by answer_judge, chosen, rejected, m.judge, m.dimension

@@ -1,0 +1,14 @@
+-- How much of what each judge was asked did it score, and what became of the rest?
+-- One row per status; the shares of one judge, dimension and generator sum to 1. A scored share that differs between generators biases every delta between them.
+with
+counts as (
+    select j.judge, j.dimension, t.generator, j.status, count(*) as judgments
+    from judgments as j
+    join traces as t using (trace_id)
+    group by all
+)
+select
+    judge, dimension, generator, status, judgments,
+    round(judgments / sum(judgments) over (partition by judge, dimension, generator), 4) as share
+from counts
+order by judge, dimension, generator, status <> 'scored', judgments desc, status

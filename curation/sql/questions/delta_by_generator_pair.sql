@@ -1,0 +1,18 @@
+-- How much better are one generator's traces than another's, as each judge scores each dimension?
+-- mean is the generator-level delta, chosen - rejected, in the judge's own scale, with a 95 % interval by prompt; higher, equal and lower are the shares of its n pairs whose own delta is above, at and below 0.
+with
+signs as (
+    select
+        p.chosen_model, p.rejected_model, d.judge, d.dimension,
+        avg((d.delta > 0)::integer) as higher, avg((d.delta = 0)::integer) as equal, avg((d.delta < 0)::integer) as lower
+    from pairs as p
+    join deltas as d using (pair_id)
+    group by all
+)
+select
+    judge, dimension, chosen_model, rejected_model,
+    round(g.mean, 4) as mean, round(g.ci_low, 4) as ci_low, round(g.ci_high, 4) as ci_high, g.n, g.prompts,
+    round(s.higher, 4) as higher, round(s.equal, 4) as equal, round(s.lower, 4) as lower
+from generator_deltas as g
+left join signs as s using (chosen_model, rejected_model, judge, dimension)
+order by judge, dimension, g.mean desc nulls last, chosen_model, rejected_model

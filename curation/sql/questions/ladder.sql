@@ -1,0 +1,25 @@
+-- How often is each generator right?
+-- Read accuracy beside low and high, a 95 % Wilson interval that takes prompts as its n, as traces of one prompt are not independent; generators whose intervals overlap may be equally good. n is traces with a score.
+with
+graded as (
+    select j.judge, t.generator, t.scale_b, t.prompt_id, j.score
+    from judgments as j
+    join traces as t using (trace_id)
+    where j.dimension = 'correct' and j.status = 'scored'
+),
+accuracies as (
+    select judge, generator, min(scale_b) as scale_b, avg(score) as accuracy, count(*) as n, count(distinct prompt_id) as prompts, 1.959964 as z
+    from graded
+    group by judge, generator
+),
+intervals as (
+    select
+        *,
+        (accuracy + z * z / (2 * prompts)) / (1 + z * z / prompts) as middle,
+        z * sqrt(accuracy * (1 - accuracy) / prompts + z * z / (4 * prompts * prompts)) / (1 + z * z / prompts) as half
+    from accuracies
+)
+select
+    judge, generator, scale_b, round(accuracy, 4) as accuracy, round(middle - half, 4) as low, round(middle + half, 4) as high, n, prompts
+from intervals
+order by judge, round(intervals.accuracy, 9) desc, generator

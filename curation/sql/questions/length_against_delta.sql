@@ -1,0 +1,29 @@
+-- Does a judge prefer the longer trace?
+-- correlation is Pearson's between a pair's delta and the log of chosen's over rejected's length in characters: near 0 is no length bias, above 0 longer is judged better. Null where either does not vary. Ties do not count.
+with
+lengths as (
+    select trace_id, length(completion) as characters
+    from traces
+    where length(completion) > 0
+),
+ratios as (
+    select p.pair_id, ln(c.characters / r.characters) as log_ratio
+    from pairs as p
+    join lengths as c on c.trace_id = p.chosen_trace_id
+    join lengths as r on r.trace_id = p.rejected_trace_id
+    where not p.tie
+),
+scored as (
+    select d.judge, d.dimension, d.delta, r.log_ratio
+    from deltas as d
+    join ratios as r using (pair_id)
+    where d.delta is not null
+)
+select
+    judge, dimension,
+    case when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 4) end as correlation,
+    round(avg(log_ratio), 4) as mean_log_ratio,
+    count(*) as pairs
+from scored
+group by judge, dimension
+order by judge, dimension

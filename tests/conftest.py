@@ -1,0 +1,61 @@
+"""What several test files start from."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from server import ChatServer, Script
+
+from curation.judges import rubric
+from curation.ledger import Ledger, Params
+
+Serve: TypeAlias = Callable[[Script], ChatServer]
+OpenLedger: TypeAlias = Callable[..., Ledger]
+RubricSettings: TypeAlias = Callable[..., rubric.Params]
+
+SCORES = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "right"}
+RUBRIC: dict[str, Any] = {
+    "kind": "rubric",
+    "model": "judge-model",
+    "revision": "r1",
+    "endpoint": {"base_url": "http://127.0.0.1:9/v1", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0},
+    "sampling": {"temperature": 0.0, "max_tokens": 64, "seed": 0, "top_logprobs": 0},
+    "repeats": 1,
+    "reference": False,
+    "rationale": False,
+    "instructions": "Rate the solution.",
+    "dimensions": {name: {"description": f"How good is its {name}?", "scores": SCORES} for name in ("facts", "plan", "steps", "sums", "noise")},
+}
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a chat server for a script; all end with the test."""
+    with ExitStack() as running:
+        yield lambda script: running.enter_context(ChatServer(script))
+
+
+@pytest.fixture
+def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
+    """Opens the ledger called `name` in the test's folder; all close with the test."""
+    with ExitStack() as opened:
+
+        def opens(name: str = "ledger", offline: bool = False) -> Ledger:
+            settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline)
+            return opened.enter_context(Ledger(settings))
+
+        yield opens
+
+
+@pytest.fixture
+def ledger(open_ledger: OpenLedger) -> Ledger:
+    """An empty ledger."""
+    return open_ledger()
+
+
+@pytest.fixture
+def rubric_settings() -> RubricSettings:
+    """A judge of five dimensions, five scores each, but for the changes given."""
+    return lambda **changes: rubric.Params.model_validate(RUBRIC | changes)

@@ -1,0 +1,139 @@
+"""A local HTTP server that speaks the OpenAI chat protocol and misbehaves on command."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self, TypeAlias
+
+from curation.chat import Endpoint
+
+Logprobs: TypeAlias = list[tuple[str, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP response. `fault` drops the connection before a byte is sent, breaks it in the body, or stalls the body."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Literal["none", "drop", "break", "stall"] = "none"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request the server got."""
+
+    body: dict[str, Any]
+    authorization: str
+
+    @property
+    def last(self) -> str:
+        """The text of the last message."""
+        return str(self.body["messages"][-1]["content"])
+
+
+Script: TypeAlias = Callable[[Asked], Answer] | list[Answer]
+
+
+def good(text: str | None, finish_reason: str = "stop", refusal: str | None = None, logprobs: Logprobs | None = None) -> Answer:
+    """A well-formed chat completion."""
+    message = {"role": "assistant", "content": text, "refusal": refusal}
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
+    if logprobs is not None:
+        choice["logprobs"] = {"content": [_position(token, tops) for token, tops in logprobs]}
+    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    return shaped({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage, "system_fingerprint": "fake-1"})
+
+
+def _position(token: str, tops: dict[str, float]) -> dict[str, Any]:
+    alternatives = [{"token": top, "logprob": logprob, "bytes": None} for top, logprob in tops.items()]
+    return {"token": token, "logprob": tops.get(token, 0.0), "bytes": None, "top_logprobs": alternatives}
+
+
+def shaped(body: Any) -> Answer:
+    """A 200 with any JSON body."""
+    return Answer(json.dumps(body).encode())
+
+
+def failing(status: int, message: str = "no", retry_after: str = "0.01") -> Answer:
+    """An error of the protocol; the client waits `retry_after` seconds before it tries again."""
+    return Answer(json.dumps({"error": {"message": message, "type": "fault", "code": None}}).encode(), status, {"Retry-After": retry_after})
+
+
+def cut() -> Answer:
+    """A well-framed response whose JSON stops in the middle."""
+    body = good("hello").body
+    return Answer(body[: len(body) // 2])
+
+
+DROPPED = Answer(b"", fault="drop")
+BROKEN = Answer(good("hello").body, fault="break")
+STALLED = Answer(good("hello").body, fault="stall")
+NO_CHOICES = shaped({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": []})
+
+
+class ChatServer:
+    """Serves `script` on a free port: its function answers each request, or its list in turn, the last for ever. Keeps the requests."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.asked, self.closing, self.lock = script, list[Asked](), threading.Event(), threading.Lock()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path != "/v1/chat/completions":
+                    return self._answer(failing(404, f"no route {self.path}"))
+                asked = Asked(json.loads(body), self.headers["Authorization"] or "")
+                return self._answer(owner.answer(asked))
+
+            def _answer(self, answer: Answer) -> None:
+                self.close_connection = answer.fault != "none"
+                if answer.fault == "drop":
+                    return
+                self.send_response(answer.status)
+                for name, value in {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                sent = answer.body if answer.fault == "none" else answer.body[:20]
+                self.wfile.write(sent)
+                if answer.fault == "stall":
+                    owner.closing.wait(30)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closing.set()
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the script says to this request, which is kept."""
+        with self.lock:
+            self.asked.append(asked)
+            turn = len(self.asked) - 1
+        return self.script[min(turn, len(self.script) - 1)] if isinstance(self.script, list) else self.script(asked)
+
+    @property
+    def url(self) -> str:
+        """The base URL, as clients want it."""
+        return f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+
+    def endpoint(self, **changes: Any) -> Endpoint:
+        """Settings that lead here: one request at a time, no retries, unless changed."""
+        settings = {"base_url": self.url, "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0}
+        return Endpoint.model_validate(settings | changes)

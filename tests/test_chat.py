@@ -1,0 +1,227 @@
+"""`ask` against a server that misbehaves: each fault is the right reply, and no fault becomes another's."""
+
+import socket
+import time
+import traceback
+from pathlib import Path
+from typing import Literal
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import Serve
+from pydantic import BaseModel, ConfigDict
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, ChatServer, cut, failing, good, shaped
+
+from curation.chat import Endpoint, ask
+from curation.errors import CurationError
+from curation.ledger import Call, Ledger, Reply
+
+KEY = "sk-planted-0123456789"
+
+
+class Ratings(BaseModel):
+    """A reply's shape, as a judge asks for it."""
+
+    model_config = ConfigDict(extra="forbid")
+    steps: Literal[1, 2, 3]
+
+
+SHAPES = pytest.mark.parametrize("schema", [None, Ratings], ids=["free", "schema"])
+
+
+def call(prompt: str = "p", **sampling: object) -> Call:
+    return Call("a-model", "r1", [{"role": "user", "content": prompt}], {"temperature": 0.0, "max_tokens": 8, "seed": 1, **sampling}, 0)
+
+
+def replies(endpoint: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
+    """By prompt, what was heard."""
+    heard: dict[str, Reply] = {}
+    ask(endpoint, calls, lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
+    return heard
+
+
+def one_reply(server: ChatServer, schema: type[BaseModel] | None = None, **changes: object) -> Reply:
+    return replies(server.endpoint(**changes), [call()], schema)["p"]
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+FAULTS = {
+    "400": (failing(400, "prompt too long"), "HTTP 400: prompt too long"),
+    "422": (failing(422, "bad seed"), "HTTP 422: bad seed"),
+    "429": (failing(429, "slow down"), "HTTP 429: slow down"),
+    "500": (failing(500, "out of memory"), "HTTP 500: out of memory"),
+    "html": (Answer(b"<html>\n<p>Bad\ngateway</p>", 502), "HTTP 502: <html> <p>Bad gateway</p>"),
+    "dropped": (DROPPED, "the connection broke before the reply was whole"),
+    "broken": (BROKEN, "the connection broke before the reply was whole"),
+    "cut": (cut(), "the body is not JSON"),
+    "empty": (Answer(b""), "the body is not JSON"),
+    "no choices": (NO_CHOICES, "the reply has no choice"),
+    "null choice": (shaped({"choices": [None]}), "the reply has no choice"),
+    "a list": (shaped([]), "the reply has no choice"),
+    "choices text": (shaped({"choices": "abc"}), "the body is not a chat completion"),
+    "content list": (shaped({"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]}), "the body is not a chat completion"),
+}
+
+
+@SHAPES
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_an_error_that_says_what_happened(serve: Serve, fault: str, schema: type[BaseModel] | None) -> None:
+    answer, said = FAULTS[fault]
+    reply = one_reply(serve([answer]), schema)
+    assert (reply.text, reply.finish_reason, reply.error) == (None, "error", said)
+
+
+@SHAPES
+def test_a_stalled_body_is_given_up(serve: Serve, schema: type[BaseModel] | None) -> None:
+    reply = one_reply(serve([STALLED]), schema, timeout_s=0.2)
+    assert (reply.text, reply.error) == (None, "no reply within 0.2 s")
+
+
+KEPT = {
+    "good": (good('{"steps": 2}'), '{"steps": 2}', "stop"),
+    "other shape": (good('{"mood": [1]}'), '{"mood": [1]}', "stop"),
+    "no JSON": (good("Sure! 5/5"), "Sure! 5/5", "stop"),
+    "empty": (good(""), "", "stop"),
+    "length": (good('{"steps":', "length"), '{"steps":', "length"),
+    "whole at the limit": (good('{"steps": 2}', "length"), '{"steps": 2}', "length"),
+    "content filter": (good(None, "content_filter"), "", "content_filter"),
+    "refusal": (good(None, refusal="I will not."), "I will not.", "refusal"),
+    "brackets": (good("[" * 4000), "[" * 4000, "stop"),
+    "half a pair": (Answer(good("x").body.replace(b'"x"', rb'"a\ud83d"')), "a?", "stop"),
+}
+
+
+@SHAPES
+@pytest.mark.parametrize("case", KEPT)
+def test_what_a_model_says_is_kept_as_it_is(serve: Serve, ledger: Ledger, case: str, schema: type[BaseModel] | None) -> None:
+    answer, text, finish_reason = KEPT[case]
+    endpoint = serve([answer]).endpoint()
+    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(endpoint, calls, heard, schema), "judge", "j")
+    assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "openai-compatible fake-1")
+    assert ledger.find(call().key) == reply
+
+
+@SHAPES
+def test_a_bad_reply_is_not_asked_again(serve: Serve, schema: type[BaseModel] | None) -> None:
+    server = serve([good("not JSON")])
+    one_reply(server, schema, max_retries=3)
+    assert len(server.asked) == 1
+
+
+@SHAPES
+@pytest.mark.parametrize("fault", [failing(429), failing(500), DROPPED], ids=["429", "500", "dropped"])
+def test_a_passing_fault_is_tried_again(serve: Serve, fault: Answer, schema: type[BaseModel] | None) -> None:
+    server = serve([fault, good('{"steps": 1}')])
+    assert one_reply(server, schema, max_retries=2).text == '{"steps": 1}'
+    assert len(server.asked) == 2
+
+
+def test_retries_end(serve: Serve) -> None:
+    server = serve([failing(429, "slow down")])
+    assert one_reply(server, max_retries=2).error == "HTTP 429: slow down"
+    assert len(server.asked) == 3
+
+
+@SHAPES
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_key_or_model_refused_stops_the_run(serve: Serve, status: int, schema: type[BaseModel] | None) -> None:
+    server = serve([failing(status, "unknown\nmodel")])
+    with pytest.raises(CurationError) as caught:
+        replies(server.endpoint(), [call("a"), call("b")], schema)
+    assert str(caught.value) == f"{server.url}: a-model: HTTP {status}: unknown model; check model and api_key_env"
+    assert len(server.asked) == 1
+
+
+@SHAPES
+def test_a_dead_address_stops_the_run(schema: type[BaseModel] | None) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    endpoint = Endpoint(base_url=url, api_key_env=None, concurrency=1, timeout_s=2.0, max_retries=0)
+    with pytest.raises(CurationError) as caught:
+        replies(endpoint, [call()], schema)
+    assert str(caught.value) == f"{url}: no server answers; start one that serves a-model, or import a ledger with its replies"
+
+
+@SHAPES
+@pytest.mark.parametrize("poison", [failing(400, "too long"), DROPPED, cut(), good("", "length")], ids=["400", "dropped", "cut", "length"])
+def test_one_poisoned_prompt_costs_one_reply(serve: Serve, poison: Answer, schema: type[BaseModel] | None) -> None:
+    server = serve(lambda asked: poison if asked.last == "p3" else good(f"re {asked.last}"))
+    heard = replies(server.endpoint(concurrency=4), [call(f"p{n}") for n in range(8)], schema)
+    assert {prompt for prompt, reply in heard.items() if reply.text != f"re {prompt}"} == {"p3"}
+    assert len(heard) == 8
+
+
+def test_concurrency_is_a_limit(serve: Serve) -> None:
+    busy, most = list[str](), list[int]()
+
+    def slowly(asked: Asked) -> Answer:
+        busy.append(asked.last)
+        most.append(len(busy))
+        time.sleep(0.03)
+        busy.remove(asked.last)
+        return good("x")
+
+    replies(serve(slowly).endpoint(concurrency=3), [call(f"p{n}") for n in range(12)])
+    assert 2 <= max(most) <= 3
+
+
+def test_the_request_is_the_call(serve: Serve) -> None:
+    server = serve([good('{"steps": 1}')])
+    asked_for = call(top_k=7, logprobs=True, top_logprobs=4)
+    replies(server.endpoint(), [asked_for], Ratings)
+    body = server.asked[0].body
+    assert {"model": body["model"], "messages": body["messages"]} == {"model": "a-model", "messages": asked_for.messages}
+    assert {name: body[name] for name in asked_for.sampling} == asked_for.sampling
+    assert body["response_format"]["json_schema"]["schema"]["properties"]["steps"]["enum"] == [1, 2, 3]
+
+
+def test_log_probabilities_are_kept_in_the_ledgers_form(serve: Serve) -> None:
+    server = serve([good("5", logprobs=[("5", {"5": -0.1234567, "4": -2.0}), ("!", {})])])
+    assert one_reply(server).logprobs == [["5", {"5": -0.123457, "4": -2.0}], ["!", {}]]
+
+
+def test_log_probabilities_without_alternatives(serve: Serve) -> None:
+    position = {"token": "x", "logprob": -0.1, "top_logprobs": None}
+    server = serve([shaped({"choices": [{"message": {"content": "x"}, "finish_reason": "stop", "logprobs": {"content": [position]}}]})])
+    assert one_reply(server).logprobs == [["x", {}]]
+
+
+def echo(asked: Asked) -> Answer:
+    """A rude server: its error repeats the credential it got."""
+    return failing(400, f"bad credential {asked.authorization}") if asked.last == "rude" else good("fine")
+
+
+def test_a_planted_key_stays_out_of_ledger_and_export(serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", f"{KEY}\n")
+    server = serve(echo)
+    endpoint = server.endpoint(api_key_env="PLANTED")
+    kept = ledger.fulfil([call("p"), call("rude")], lambda calls, heard: ask(endpoint, calls, heard), "generate", "g")
+    assert {asked.authorization for asked in server.asked} == {f"Bearer {KEY}"}
+    assert [reply.error for reply in kept] == [None, "HTTP 400: bad credential Bearer [key]"]
+    ledger.export_file(tmp_path / "out.parquet")
+    assert KEY not in str(pq.read_table(tmp_path / "out.parquet").to_pylist())
+    assert {file.name for file in tmp_path.iterdir()} >= {"ledger.sqlite", "ledger.sqlite-wal", "out.parquet"}
+    assert all(KEY.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_planted_key_stays_out_of_the_error(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", KEY)
+    server = serve(lambda asked: failing(401, f"no such key: {asked.authorization}"))
+    with pytest.raises(CurationError) as caught:
+        replies(server.endpoint(api_key_env="PLANTED"), [call()])
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert "HTTP 401: no such key: Bearer [key];" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_key_is_named(serve: Serve, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("PLANTED", raising=False) if value is None else monkeypatch.setenv("PLANTED", value)
+    server = serve([good("x")])
+    with pytest.raises(CurationError, match=r"environment variable PLANTED \(api_key_env\) is not set; export it"):
+        replies(server.endpoint(api_key_env="PLANTED"), [call()])
+    assert server.asked == []

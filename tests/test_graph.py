@@ -1,0 +1,91 @@
+"""dvc.yaml against the code: every module and query that a stage reaches is among its deps, the kernel excepted."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from curation.params import FOLDERS, kinds
+
+ROOT = Path(__file__).parents[1]
+KERNEL = {"errors", "params", "tables", "metrics", "progress", "__init__"}
+STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
+
+
+def module_files(node: ast.AST) -> list[Path]:
+    """The files of ours that an import statement names."""
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    files = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.split(".")[0] in ("curation", "stages")]
+    return [file for file in files if file.exists() and file.stem not in KERNEL]
+
+
+def called_with(node: ast.AST, name: str) -> str | None:
+    """The first argument of a call of `name`, if it is a text."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name and node.args:
+        first = node.args[0]
+        return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+    return None
+
+
+def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) -> set[Path]:
+    """`file`, and all it imports, loads as the kind `item_kind` (all kinds where None), or queries."""
+    seen = set() if seen is None else seen
+    if file in seen:
+        return seen
+    seen.add(file)
+    for node in ast.walk(ast.parse(file.read_text())):
+        found = module_files(node)
+        if section := called_with(node, "kind"):
+            wanted = [item_kind] if item_kind else kinds(section)
+            found += [ROOT / "curation" / FOLDERS[section] / f"{one}.py" for one in wanted]
+        if query := called_with(node, "query"):
+            seen.add(ROOT / "curation/sql" / f"{query}.sql")
+        for one in found:
+            reached(one, item_kind, seen)
+    return seen
+
+
+def cases() -> list[tuple[str, str | None]]:
+    """Each stage, once for each kind its entries may have where it has a kind in its deps."""
+    found: list[tuple[str, str | None]] = []
+    for stage, body in STAGES.items():
+        deps = body.get("do", body)["deps"]
+        folder = next((dep.split("/")[1] for dep in deps if "${item.kind}" in dep), None)
+        section = next((name for name, at in FOLDERS.items() if at == folder), None)
+        found += [(stage, one) for one in kinds(section)] if section else [(stage, None)]
+    return found
+
+
+@pytest.mark.parametrize(("stage", "item_kind"), cases())
+def test_deps_cover_what_the_stage_reaches(stage: str, item_kind: str | None) -> None:
+    body = STAGES[stage].get("do", STAGES[stage])
+    deps = {ROOT / dep.replace("${item.kind}", item_kind or "") for dep in body["deps"] if not dep.startswith("data/")}
+    uncovered = [file for file in reached(ROOT / f"stages/{stage}.py", item_kind) if not any(file == dep or dep in file.parents for dep in deps)]
+    assert sorted(str(file.relative_to(ROOT)) for file in uncovered) == []
+
+
+@pytest.mark.parametrize(("stage", "item_kind"), cases())
+def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
+    body = STAGES[stage].get("do", STAGES[stage])
+    named = [dep.replace("${item.kind}", item_kind or "") for dep in body["deps"] if not dep.startswith("data/")]
+    assert [dep for dep in named if not (ROOT / dep).exists()] == []
+
+
+def test_the_walk_sees_a_missing_dep() -> None:
+    assert ROOT / "curation/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
+    assert ROOT / "curation/chat.py" in reached(ROOT / "stages/judge.py", "rubric")
+    assert ROOT / "curation/sql/deltas.sql" in reached(ROOT / "stages/delta.py", None)
+
+
+def test_importing_curation_loads_nothing_heavy() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, curation.db, curation.select, stages.pair, curation.params as p; p.read(); print([m for m in ('torch','transformers','trl','vllm','instructor','openai') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,148 @@
+"""`dvc repro` for real, in a folder of its own: a whole study of toy size, then what a change of params runs again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from curation.weights import fingerprint
+from tests.tiny import save_tiny_llama
+
+ROOT = Path(__file__).parents[1]
+MODELS = {"strong": (1.0, "{q} The sum is {a}."), "weak": (0.1, "I say {wrong}."), "copy": (1.0, "{q} The sum is {a}.")}
+
+
+def traces(file: Path) -> None:
+    """Eight sums, each answered by three writers; `copy` writes what `strong` writes."""
+    rows = []
+    for i in range(8):
+        question, answer = f"What is {i} + {i + 1}?", 2 * i + 1
+        for model, (scale, text) in MODELS.items():
+            completion = text.format(q=question, a=answer, wrong=answer + (i % 4 > 0))
+            rows.append({"problem": question, "gold": str(answer), "model": model, "billions": scale, "trace": completion})
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def toy_params(folder: Path) -> dict[str, Any]:
+    """The project's params cut down to toy size: imported traces, the answer judge, a tiny student."""
+    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    columns = {"prompt": "problem", "answer": "gold", "task": None}
+    params["sources"] = {
+        "sums": {"kind": "table", "path": "traces.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None},
+        "products": {"kind": "reasoning_gym", "split": "in_domain", "seed": 1, "instruction": None,
+                     "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}}}},
+    }  # fmt: skip
+    mapped = {"prompt": "problem", "completion": "trace", "generator": "model", "sample_index": None, "family": None, "scale_b": "billions", "finish_reason": None}
+    params["generators"] = {"writers": {"kind": "imported", "family": None, "scale_b": None, "path": "traces.jsonl", "columns": mapped, "unmatched": "error"}}
+    params["judges"] = {"answer": params["judges"]["answer"]}
+    params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
+    params["selections"] = {
+        "nothing": {"kind": "nothing"},
+        "right": {"kind": "delta", "judge": "answer", "dimension": "correct", "keep": "top", "min_margin": 1.0, "budget": 6, "per_prompt": None, "seed": 0},
+    }
+    tiny = save_tiny_llama(folder / "tiny")
+    params["student"] = {"model": "./tiny", "revision": fingerprint(tiny), "dtype": "float32", "device": "cpu"}
+    dpo = params["runs"]["dpo_all"] | {"selection": "right", "max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1}
+    dpo["lora"] |= {"modules": ["q_proj"], "layers": 1}
+    params["runs"] = {"baseline": {"kind": "none", "selection": "nothing"}, "dpo": dpo}
+    params["evaluate"]["sampling"] |= {"samples": 2, "max_tokens": 4}
+    return params
+
+
+def save(params: dict[str, Any], folder: Path) -> None:
+    with (folder / "params.yaml").open("w") as out:
+        YAML(typ="safe", pure=True).dump(params, out)
+
+
+def run(folder: Path, *command: str) -> str:
+    """The output of a command that must succeed in `folder`."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    """The names of the stages that `dvc repro` ran."""
+    return sorted(line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage"))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy study, rebuilt once by `dvc repro`."""
+    folder = tmp_path_factory.mktemp("study")
+    for name in ("curation", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    traces(folder / "traces.jsonl")
+    save(toy_params(folder), folder)
+    run(folder, "dvc", "init", "-q", "--no-scm")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def changed(study: Path, change: Callable[[dict[str, Any]], object]) -> list[str]:
+    """The stages that run after a change of params.yaml."""
+    params = YAML(typ="safe", pure=True).load(study / "params.yaml")
+    change(params)
+    save(params, study)
+    return stages_run(run(study, "dvc", "repro"))
+
+
+def test_the_second_repro_runs_nothing(study: Path) -> None:
+    assert stages_run(run(study, "dvc", "repro")) == []
+
+
+def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
+    lines = run(study, sys.executable, "-m", "curation", "verify").splitlines()
+    assert len(lines) == 10
+    assert all(line.endswith(": same bytes") for line in lines)
+
+
+def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
+    rows = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
+                          "select chosen_model, rejected_model, count(*) as n, count(*) filter (where tie) as ties, sum(delta) as gap "
+                          "from pairs join deltas using (pair_id) group by all order by all"))  # fmt: skip
+    found = {(row["chosen_model"], row["rejected_model"]): (row["n"], row["ties"], row["gap"]) for row in rows}
+    assert found[("strong", "copy")] == (8, 8, 0)
+    assert found[("strong", "weak")] == (8, 0, 6)
+    assert found[("weak", "strong")] == (8, 0, -6)
+    kept = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all"))
+    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "tie": 16, "below_min_margin": 20}
+
+
+def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path) -> None:
+    random = {"kind": "random", "budget": 4, "per_prompt": None, "seed": 0}
+    assert changed(study, lambda p: p["selections"].update(few=random)) == ["check", "select@few"]
+    assert changed(study, lambda p: p["runs"].update(other=p["runs"]["dpo"] | {"selection": "few"})) == [
+        "check", "compare", "evaluate@other", "train@other",
+    ]  # fmt: skip
+    strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
+    ran = changed(study, lambda p: p["judges"].update(strict=strict))
+    assert ran == ["check", "delta", "judge@strict"] + [f"select@{name}" for name in ("few", "nothing", "right")]
+
+
+def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
+    metrics = json.loads((study / "data/metrics/compare.json").read_text())["dpo"]["products"]
+    assert {"avg_at_2", "avg_at_2_ci_low", "avg_at_2_ci_high", "avg_at_2_n", "avg_at_2_gain"} <= set(metrics)
+    shown = json.loads(run(study, "dvc", "metrics", "show", "--json"))
+    assert "data/metrics/delta.json" in json.dumps(shown)
+    assert (study / "data/plots/deltas.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
+    stray = study / "data/traces/old.parquet"
+    shutil.copy(study / "data/traces/writers.parquet", stray)
+    done = subprocess.run([sys.executable, "-m", "stages.pair"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False)
+    stray.unlink()
+    assert done.returncode == 1
+    assert done.stderr == "error: data/traces/old.parquet: params.yaml declares no 'old'; delete the file or declare it\n"
+    done = subprocess.run([sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: params.yaml: selections.rihgt: no such name; did you mean 'right'?\n")

@@ -1,0 +1,215 @@
+"""The contracts of the tables: what breaks them is named, and the same rows are the same bytes."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curation import tables
+from curation.errors import CurationError, Errors
+from curation.tables import Table, check, read, read_parts, write
+from tests import world
+
+SOUND = world.world()
+RUBRIC = tables.deltas(["logic"])
+EVERY = {**tables.TABLES, "deltas": RUBRIC}
+ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in tables.TABLES if name not in ("subsets", "unpaired")} | {
+    "subsets": SOUND.subsets["clear"],
+    "unpaired": SOUND.unpaired["clear"],
+    "deltas": SOUND.deltas["rubric"].select(RUBRIC.schema.names),
+}
+
+BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
+    "prompts": {"split is one of train, in_domain, out_of_domain": {"split": "test"}, "prompt has messages": {"prompt": []}},
+    "traces": {
+        "completion is null exactly when finish_reason is error": {"completion": None, "finish_reason": "stop"},
+        "sample_index is not negative": {"sample_index": -1},
+    },
+    "judgments": {
+        "score is null exactly when status is not scored": {"score": None, "expected_score": None, "status": "scored"},
+        "score is finite": {"score": float("inf"), "status": "scored"},
+        "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
+        "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
+    },
+    "pairs": {"chosen is not rejected": {"chosen_trace_id": 7, "rejected_trace_id": 7}},
+    "generator_deltas": {
+        "mean is null exactly when n is 0": {"mean": None, "ci_low": None, "ci_high": None, "n": 3},
+        "ci_low <= mean <= ci_high": {"mean": 1.0, "ci_low": 1.5, "ci_high": 2.0, "n": 3},
+    },
+    "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "tie"}},
+    "subsets": {"chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}},
+    "unpaired": {},
+    "results": {
+        "score is null exactly when status is not scored": {"score": 0.0, "status": "error"},
+        "score is finite": {"score": float("nan"), "status": "scored"},
+        "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "status": ""},
+    },
+    "comparisons": {"ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3}},
+    "deltas": {"delta_logic is null exactly when n_logic is 0": {"delta_logic": None, "n_logic": 2}},
+}
+RULES = [(name, rule) for name, rules in BREAKS.items() for rule in rules]
+REQUIRED = [(name, column.name) for name, table in EVERY.items() for column in table.schema if not column.nullable]
+
+
+def altered(name: str, values: dict[str, Any]) -> pl.DataFrame:
+    """The sound rows of a table with `values` in the first."""
+    rows, first = ROWS[name], pl.int_range(pl.len()) == 0
+    given = {column: pl.lit(pl.Series([value], dtype=rows.schema[column])) for column, value in values.items()}
+    return rows.with_columns(pl.when(first).then(literal).otherwise(pl.col(column)).alias(column) for column, literal in given.items())
+
+
+def first_key(table: Table, rows: pl.DataFrame) -> str:
+    """The key of the first row, as errors name it."""
+    return f"{'/'.join(table.key)} = {'/'.join(str(value) for value in rows.select(table.key).row(0))}"
+
+
+def complaints(table: Table, rows: pl.DataFrame) -> list[str]:
+    """What `check` says of the rows."""
+    with pytest.raises(Errors) as caught:
+        check(table, rows, "t.parquet")
+    return caught.value.lines
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_sound_rows_come_back_as_they_were_written(name: str, tmp_path: Path) -> None:
+    write(EVERY[name], ROWS[name], tmp_path / "t.parquet")
+    back = read(EVERY[name], tmp_path / "t.parquet")
+    assert back.equals(ROWS[name].with_columns(pl.col(pl.Float64).round(9)).sort(EVERY[name].key))
+    assert pq.read_schema(tmp_path / "t.parquet").equals(EVERY[name].schema)
+
+
+def test_every_rule_of_every_table_is_broken_below() -> None:
+    assert {name: set(rules) for name, rules in BREAKS.items()} == {name: set(table.rules) for name, table in EVERY.items()}
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES)
+def test_a_broken_rule_names_its_row(name: str, rule: str) -> None:
+    rows = altered(name, BREAKS[name][rule])
+    assert f"t.parquet: not so: {rule}: 1 row(s), {first_key(EVERY[name], rows)}" in complaints(EVERY[name], rows)
+
+
+@pytest.mark.parametrize(("name", "column"), REQUIRED)
+def test_a_null_is_named(name: str, column: str) -> None:
+    rows = altered(name, {column: None})
+    assert complaints(EVERY[name], rows) == [f"t.parquet: {column} is null: 1 row(s), {first_key(EVERY[name], rows)}"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_duplicates_are_named(name: str) -> None:
+    table, rows = EVERY[name], pl.concat([ROWS[name].head(1), ROWS[name]])
+    key = first_key(table, rows).split(" = ")[1]
+    assert complaints(table, rows) == [f"t.parquet: not one row per {table.grain}: 2 row(s), {'/'.join(table.key)} = {key}, {key}"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_missing_and_extra_columns_are_named(name: str) -> None:
+    table, column = EVERY[name], EVERY[name].schema.names[-1]
+    rows = ROWS[name].rename({column: "other"})
+    assert complaints(table, rows) == [f"t.parquet: column {column}: missing from {table.name}", f"t.parquet: column other: not a column of {table.name}"]
+
+
+def test_many_broken_rows_are_counted_and_five_named() -> None:
+    (line,) = complaints(tables.TRACES, ROWS["traces"].with_columns(sample_index=pl.lit(-1, pl.Int32)))
+    assert line.startswith("t.parquet: not so: sample_index is not negative: 10 row(s), trace_id = ") and line.endswith(", …")
+    assert line.count(",") == 6
+
+
+def test_a_value_that_does_not_fit_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match=r"t\.parquet: does not fit traces: .*truncated"):
+        write(tables.TRACES, ROWS["traces"].with_columns(n_tokens=pl.lit(1.5)), tmp_path / "t.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_contract_leaves_the_old_file(tmp_path: Path) -> None:
+    where = tmp_path / "traces.parquet"
+    write(tables.TRACES, ROWS["traces"], where)
+    before = where.read_bytes()
+    with pytest.raises(Errors):
+        write(tables.TRACES, altered("traces", {"sample_index": -1}), where)
+    assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
+
+
+def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = tmp_path / "traces.parquet"
+    write(tables.TRACES, ROWS["traces"], where)
+    before = where.read_bytes()
+
+    def half(arrow: pa.Table, partial: Path, **options: Any) -> None:
+        partial.write_bytes(before[:100])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pq, "write_table", half)
+    with pytest.raises(OSError, match="no space"):
+        write(tables.TRACES, ROWS["traces"], where)
+    assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_rows_in_any_order_are_the_same_bytes(name: str, tmp_path: Path) -> None:
+    written = []
+    for seed in range(4):
+        shuffled = ROWS[name].sample(fraction=1.0, shuffle=seed > 0, seed=seed)
+        parts = pl.concat([shuffled.head(1), shuffled.tail(-1)], rechunk=False)
+        write(EVERY[name], parts.select(sorted(parts.columns, reverse=seed % 2 == 0)), tmp_path / "t.parquet")
+        written.append((tmp_path / "t.parquet").read_bytes())
+    assert len(set(written)) == 1
+
+
+WRITE_MANY = """
+import sys; import numpy as np; import polars as pl; from pathlib import Path; from curation import tables
+draw = np.random.default_rng(5); n = 150_000
+texts = pl.Series(["tie", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
+rows = pl.DataFrame({"selection": "s", "pair_id": np.arange(n) * 7919, "kept": texts == "kept", "reason": texts, "margin": draw.normal(size=n)})
+tables.write(tables.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
+"""
+
+
+def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
+    hashes = set()
+    for seed, threads in enumerate(["1", None]):
+        where = tmp_path / f"{seed}.parquet"
+        environment = os.environ | {"PYTHONPATH": str(Path(tables.__file__).parent.parent)} | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        subprocess.run([sys.executable, "-c", WRITE_MANY, str(where), str(seed)], check=True, env=environment)
+        hashes.add(hashlib.sha256(where.read_bytes()).hexdigest())
+    assert len(hashes) == 1 and pq.ParquetFile(where).num_row_groups == 2
+
+
+def test_minus_zero_and_noise_beyond_nine_decimals_change_no_byte(tmp_path: Path) -> None:
+    written = []
+    for zero, half in ((0.0, 0.5), (-0.0, 0.5 + 1e-12), (-1e-12, 0.5 - 1e-12)):
+        write(tables.SELECTIONS, world.frame(tables.SELECTIONS, [("s", 1, True, "kept", zero), ("s", 2, True, "kept", half)]), tmp_path / "t.parquet")
+        written.append((tmp_path / "t.parquet").read_bytes())
+    assert len(set(written)) == 1
+    assert str(read(tables.SELECTIONS, tmp_path / "t.parquet")["margin"][0]) == "0.0"
+
+
+def test_an_absent_garbled_or_foreign_file_is_named(tmp_path: Path) -> None:
+    where = tmp_path / "pairs.parquet"
+    with pytest.raises(CurationError, match=r"pairs\.parquet: no such table; `dvc repro` makes it"):
+        read(tables.PAIRS, where)
+    where.write_bytes(b"pair_id,prompt_id\n1,2\n")
+    with pytest.raises(CurationError, match=r"pairs\.parquet: not a Parquet file"):
+        read(tables.PAIRS, where)
+    ROWS["pairs"].with_columns(pl.col("pair_id").cast(pl.String)).write_parquet(where)
+    with pytest.raises(CurationError, match=r"pairs\.parquet: column pair_id: large_string, not int64"):
+        read(tables.PAIRS, where)
+
+
+def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path: Path) -> None:
+    folder = world.write(SOUND, tmp_path).parent / "data"
+    assert read_parts(tables.TRACES, ["small", "large", "medium"], folder)["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
+    with pytest.raises(CurationError, match=r"traces/medium\.parquet: params\.yaml declares no 'medium'; delete the file or declare it"):
+        read_parts(tables.TRACES, ["small", "large"], folder)
+    assert read_parts(tables.TRACES, [], tmp_path).equals(tables.empty(tables.TRACES))
+
+
+def test_content_ids_stay_what_recorded_calls_were_seeded_with() -> None:
+    assert tables.content_id("sums", "What is 2 + 3?") == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
+    assert tables.content_id(0, 17, "x") == tables.content_id("0", "17", "x") == 5220160334407513172

@@ -1,0 +1,203 @@
+"""A small study made by hand: three train prompts, three generators, two judges. Everything a test checks by hand is in this file.
+
+Base tables are written out below; the tables after them are what the toolkit makes of those.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from ruamel.yaml import YAML
+
+from curation import compare, delta, pair, params, select, tables
+from curation.tables import content_id
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+
+PROMPTS = {  # name: source, split, text, answer
+    "plus": ("sums", "train", "What is 2 + 3?", "5"),
+    "times": ("sums", "train", "What is 4 * 6?", "24"),
+    "minus": ("sums", "train", "What is 7 - 9?", "-2"),
+    "held_a": ("held_sums", "in_domain", "What is 8 + 1?", "9"),
+    "held_b": ("held_sums", "in_domain", "What is 3 * 3?", "9"),
+    "tree": ("letters", "out_of_domain", "How many e are in tree?", "2"),
+}
+GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
+RUNS = ("baseline", "tuned")
+DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
+
+# prompt, generator, sample: completion (None failed), correct, logic in two repeats, brevity in two repeats (None unparsable)
+TRACES: list[tuple[str, str, int, str | None, float | None, Sequence[float | None], Sequence[float | None]]] = [
+    ("plus", "large", 0, "2 + 3 = 5", 1, (5, 5), (4, 4)),
+    ("plus", "medium", 0, "2 + 3 is 5", 1, (4, 4), (3, 3)),
+    ("plus", "small", 0, "2 + 3 = 6, I think, or 7", 0, (2, 3), (1, 1)),
+    ("plus", "small", 1, "5", 1, (3, 3), (5, 5)),
+    ("times", "large", 0, "4 * 6 = 24", 1, (4, 5), (4, 4)),
+    ("times", "medium", 0, "4 * 6 = 26", 0, (5, 5), (4, 4)),
+    ("times", "small", 0, None, None, (None, None), (None, None)),
+    ("minus", "large", 0, "7 - 9 = 2", 0, (3, 3), (4, 4)),
+    ("minus", "medium", 0, " 7 - 9 = 2\n", 0, (3, None), (4, 4)),
+    ("minus", "small", 0, "-2", 1, (2, 2), (None, None)),
+]
+EXPECTED = {("times", "large", 0, "logic"): (4.6, 4.8)}  # expected scores of two repeats; null for all other traces
+
+RESULTS = {  # run, prompt: score of sample 0 and 1 (None failed)
+    ("baseline", "held_a"): (1, 0),
+    ("baseline", "held_b"): (0, 0),
+    ("baseline", "tree"): (0, 0),
+    ("tuned", "held_a"): (1, 0),
+    ("tuned", "held_b"): (1, 1),
+    ("tuned", "tree"): (0, None),
+}
+
+NO_LIMIT = {"min_margin": None, "budget": None, "per_prompt": None, "seed": 0}
+SELECTIONS: dict[str, dict[str, Any]] = {
+    "nothing": {"kind": "nothing"},
+    "all": {"kind": "random", "budget": None, "per_prompt": None, "seed": 0},
+    "clear": {"kind": "delta", "judge": "rubric", "dimension": "logic", "keep": "top", "min_margin": 0.5, "budget": 3, "per_prompt": 2, "seed": 0},
+    "wordy": {"kind": "delta", "judge": "rubric", "dimension": "brevity", "keep": "bottom", **NO_LIMIT},
+    "capable": {"kind": "generator_delta", "judge": "answer", "dimension": "correct", "keep": "top", **NO_LIMIT, "budget": 4},
+}
+PARTS = {"traces": ("generator", GENERATORS), "judgments": ("judge", DIMENSIONS), "selections": ("selection", SELECTIONS), "results": ("run", RUNS)}
+
+
+@dataclass(frozen=True)
+class World:
+    """Every table; those that lie in parts without a column that names the part are kept by part."""
+
+    prompts: pl.DataFrame
+    traces: pl.DataFrame
+    judgments: pl.DataFrame
+    pairs: pl.DataFrame
+    deltas: dict[str, pl.DataFrame]
+    generator_deltas: pl.DataFrame
+    selections: pl.DataFrame
+    subsets: dict[str, pl.DataFrame]
+    unpaired: dict[str, pl.DataFrame]
+    results: pl.DataFrame
+    comparisons: pl.DataFrame
+
+
+def prompt_id(name: str) -> int:
+    """The id of a prompt of PROMPTS."""
+    source, _, text, _ = PROMPTS[name]
+    return content_id(source, text)
+
+
+def trace_id(prompt: str, generator: str, sample: int = 0) -> int:
+    """The id of a trace of TRACES."""
+    return content_id(prompt_id(prompt), generator, sample)
+
+
+def pair_id(chosen: tuple[str, str, int], rejected: tuple[str, str, int]) -> int:
+    """The id of the pair of two traces, each given as prompt, generator and sample."""
+    return content_id(trace_id(*chosen), trace_id(*rejected))
+
+
+def frame(table: tables.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    """Rows given in the order of the table's columns."""
+    return pl.DataFrame(rows, schema=tables.empty(table).schema, orient="row")
+
+
+def prompts() -> pl.DataFrame:
+    """The rows of `prompts`."""
+    return frame(tables.PROMPTS, [
+        (prompt_id(name), source, "arithmetic", split, [{"role": "user", "content": text}], answer, "math", None)
+        for name, (source, split, text, answer) in PROMPTS.items()
+    ])  # fmt: skip
+
+
+def traces() -> pl.DataFrame:
+    """The rows of `traces`."""
+    return frame(tables.TRACES, [
+        (trace_id(prompt, generator, sample), prompt_id(prompt), generator, sample, "family", GENERATORS[generator], text,
+         "error" if text is None else "stop", None if text is None else len(text))
+        for prompt, generator, sample, text, *_ in TRACES
+    ])  # fmt: skip
+
+
+def judgments() -> pl.DataFrame:
+    """The rows of `judgments` of both judges."""
+    rows: list[tuple[Any, ...]] = []
+    for prompt, generator, sample, text, correct, logic, brevity in TRACES:
+        slot, failed = trace_id(prompt, generator, sample), "error" if text is None else "unparsable"
+        rows.append((slot, "answer", "correct", 0, correct, None, failed if correct is None else "scored", "compared"))
+        for dimension, scores in (("logic", logic), ("brevity", brevity)):
+            expected = EXPECTED.get((prompt, generator, sample, dimension), (None, None))
+            rows += [(slot, "rubric", dimension, i, score, expected[i], failed if score is None else "scored", None) for i, score in enumerate(scores)]
+    return frame(tables.JUDGMENTS, rows)
+
+
+def results() -> pl.DataFrame:
+    """The rows of `results` of both runs."""
+    return frame(tables.RESULTS, [
+        (run, PROMPTS[name][0], PROMPTS[name][1], prompt_id(name), sample, None if score is None else f"It is {score}",
+         "error" if score is None else "stop", score, "error" if score is None else "scored")
+        for (run, name), scores in RESULTS.items() for sample, score in enumerate(scores)
+    ])  # fmt: skip
+
+
+def settings() -> dict[str, Any]:
+    """The project's own params, cut down to the names of this world."""
+    raw = YAML(typ="safe", pure=True).load(PARAMS)
+    source = next(body for body in raw["sources"].values())
+    generator = next(body for body in raw["generators"].values())
+    rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
+    dimension = next(body for body in rubric["dimensions"].values())
+    trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
+    return {
+        **{name: raw[name] for name in ("student", "ledger")},
+        "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
+        "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
+        "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
+        "pair": {"order": "ladder", "ladder": list(GENERATORS), "within_generator": True, "samples": "matched"},
+        "delta": {"score": "expected"},
+        "selections": SELECTIONS,
+        "runs": {"baseline": {"kind": "none", "selection": "nothing"}, "tuned": {**trained, "selection": "clear"}},
+        "evaluate": {**raw["evaluate"], "judge": "answer"},
+        "compare": {"baseline": "baseline"},
+    }
+
+
+def selection(name: str, **changes: Any) -> Any:
+    """The typed settings of one of SELECTIONS, with some of them changed."""
+    body = SELECTIONS[name] | changes
+    return params.kind("selections", body["kind"]).Params.model_validate(body)
+
+
+def world() -> World:
+    """The sound world: what the toolkit makes of the base tables."""
+    body = settings()
+    written, judged, answered = traces(), judgments(), results()
+    pairs = pair.pair(pair.Params(**body["pair"]), written)
+    per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
+    wide = {judge: delta.deltas(delta.Params(score="expected"), pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
+    means = pl.concat([delta.generator_deltas(pairs, wide[judge], judge, names) for judge, names in DIMENSIONS.items()])
+    verdicts = {name: select.select(name, selection(name), pairs, wide, means) for name in SELECTIONS}
+    subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
+    return World(
+        prompts(), written, judged, pairs, wide, means,
+        pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
+        subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
+        answered, compare.compare(compare.Params(baseline="baseline"), answered),
+    )  # fmt: skip
+
+
+def write(world: World, folder: Path) -> Path:
+    """The path of a params.yaml in `folder`, with every table of `world` in `folder`/data beside it."""
+    params_file, data = folder / "params.yaml", folder / "data"
+    with params_file.open("w") as file:
+        YAML(typ="safe", pure=True).dump(settings(), file)
+    for name in ("prompts", "pairs", "generator_deltas", "comparisons"):
+        tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
+    for name, (part, names) in PARTS.items():
+        for one in names:
+            tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
+    for judge, rows in world.deltas.items():
+        tables.write(tables.deltas(DIMENSIONS[judge]), rows, tables.path("deltas", judge, data))
+    for one in SELECTIONS:
+        tables.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
+        tables.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))
+    return params_file
