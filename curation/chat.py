@@ -8,16 +8,20 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from curation.errors import CurationError
-from curation.ledger import Call, Heard, Reply, engine_name
+from curation.ledger import Call, Heard, Reply
 from curation.params import Natural, Positive, Strict
 
 BROKEN = ("ReadError", "WriteError", "RemoteProtocolError")  # the client's names for a server that was there and hung up
 
 
 class Endpoint(Strict):
-    """Where a model is served. None of this is part of a call's key. `api_key_env` names an environment variable, or is null."""
+    """Where a model is served, by what engine and version. None of this is part of a call's key.
+
+    `api_key_env` names an environment variable, or is null.
+    """
 
     base_url: str
+    engine: str
     api_key_env: str | None
     concurrency: Positive
     timeout_s: Annotated[float, Field(gt=0)]
@@ -68,19 +72,19 @@ async def _ask_one(client: Any, endpoint: Endpoint, call: Call, schema: type[Bas
     except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
         raise CurationError(f"{endpoint.base_url}: {call.model}: HTTP {error.status_code}: {_message(error, endpoint)}; check model and api_key_env") from None
     except openai.APITimeoutError:
-        return Reply(None, "error", error=f"no reply within {endpoint.timeout_s} s", engine=engine_name("openai"))
+        return Reply(None, "error", error=f"no reply within {endpoint.timeout_s} s", engine=endpoint.engine)
     except openai.APIConnectionError as error:
         if type(error.__cause__).__name__ in BROKEN:
-            return Reply(None, "error", error="the connection broke before the reply was whole", engine=engine_name("openai"))
+            return Reply(None, "error", error="the connection broke before the reply was whole", engine=endpoint.engine)
         raise CurationError(f"{endpoint.base_url}: no server answers; start one that serves {call.model}, or import a ledger with its replies") from None
     except openai.APIStatusError as error:
-        return Reply(None, "error", error=f"HTTP {error.status_code}: {_message(error, endpoint)}", engine=engine_name("openai"))
+        return Reply(None, "error", error=f"HTTP {error.status_code}: {_message(error, endpoint)}", engine=endpoint.engine)
     except (openai.APIError, ValueError):
-        return Reply(None, "error", error="the body is not JSON", engine=engine_name("openai"))
+        return Reply(None, "error", error="the body is not JSON", engine=endpoint.engine)
     try:
-        return _reply(completion)
+        return _reply(completion, endpoint)
     except (AttributeError, TypeError, LookupError):
-        return Reply(None, "error", error="the body is not a chat completion", engine=engine_name("openai"))
+        return Reply(None, "error", error="the body is not a chat completion", engine=endpoint.engine)
 
 
 async def _send(client: Any, call: Call, schema: type[BaseModel] | None) -> Any:
@@ -123,10 +127,10 @@ def _message(error: Any, endpoint: Endpoint) -> str:
     return (said.replace(_api_key(endpoint), "[key]") if endpoint.api_key_env else said)[:300]
 
 
-def _reply(completion: Any) -> Reply:
+def _reply(completion: Any, endpoint: Endpoint) -> Reply:
     choice = completion.choices[0] if getattr(completion, "choices", None) else None
     if choice is None or choice.message is None:
-        return Reply(None, "error", error="the reply has no choice", engine=engine_name("openai"))
+        return Reply(None, "error", error="the reply has no choice", engine=endpoint.engine)
     refusal = getattr(choice.message, "refusal", None)
     usage = completion.usage
     return Reply(
@@ -135,7 +139,7 @@ def _reply(completion: Any) -> Reply:
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         logprobs=_logprobs(choice),
-        engine=f"openai-compatible {completion.system_fingerprint or ''}".strip(),
+        engine=f"{endpoint.engine} {completion.system_fingerprint or ''}".strip(),
     )
 
 

@@ -6,15 +6,14 @@ import polars as pl
 
 from curation.ledger import Ledger
 from curation.params import kind
-from curation.tables import TRACES, content_id
+from curation.tables import TRACES, content_ids
 
 
 def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows of `traces` that generator `name` wrote for the train prompts."""
     train = prompts.filter(pl.col("split") == "train")
     rows: pl.DataFrame = kind("generators", settings.kind).traces(settings, name, train, ledger)
-    slots = rows.select("prompt_id", "generator", "sample_index").rows()
-    ids = pl.Series("trace_id", [content_id(*slot) for slot in slots], dtype=pl.Int64)
+    ids = content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
     return rows.with_columns(ids).select(TRACES.schema.names)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from curation.params import kind
-from curation.tables import SELECTIONS, SUBSETS, UNPAIRED, content_id
+from curation.tables import SELECTIONS, SUBSETS, UNPAIRED, content_ids
 
 
 def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.DataFrame], generator_deltas: pl.DataFrame) -> pl.DataFrame:
@@ -19,7 +19,7 @@ def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.D
         return _verdicts(rows.with_columns(pl.lit("nothing_kept").alias("reason")), name)
     rows = rows.with_columns(_barred(settings).alias("reason"))
     descending = getattr(settings, "keep", "top") == "top"
-    draw = pl.Series("draw", [content_id(settings.seed, pair_id) for pair_id in rows["pair_id"]], dtype=pl.Int64)
+    draw = content_ids(rows.select(pl.lit(settings.seed), "pair_id")).alias("draw")
     rows = rows.with_columns(draw, pl.col("margin").round(9)).sort("margin", "draw", "pair_id", descending=[descending, False, False], nulls_last=True)
     low, high = pl.min_horizontal("chosen_trace_id", "rejected_trace_id"), pl.max_horizontal("chosen_trace_id", "rejected_trace_id")
     rows = _limit(rows, [low.alias("low"), high.alias("high")], 1, "reversed")

@@ -32,6 +32,17 @@ def content_id(*parts: object) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def content_ids(parts: pl.DataFrame) -> pl.Series:
+    """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in DuckDB."""
+    import duckdb
+
+    names = [f"part_{number}" for number in range(parts.width)]
+    with duckdb.connect() as connection:
+        connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
+        digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
+        return connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()["id"]
+
+
 @dataclass(frozen=True)
 class Table:
     """One table's contract: `key` is unique, `schema` exact, every rule of `rules` true on every row."""
@@ -163,7 +174,8 @@ def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
     check(table, frame, where)
     rounded = pl.col(pl.Float64).round(DECIMALS)
     positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
-    ordered = frame.with_columns(positive).select(table.schema.names).sort(table.key, maintain_order=True).rechunk()
+    varied = [name for name in table.key if frame[name].n_unique() > 1]  # a constant column orders nothing and costs most of the time
+    ordered = frame.with_columns(positive).select(table.schema.names).sort(varied or table.key, maintain_order=True).rechunk()
     try:
         arrow = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:

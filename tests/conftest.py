@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from server import ChatServer, Script
+from server import ChatServer, Script, endpoint
 
 from curation.judges import rubric
 from curation.ledger import Ledger, Params
@@ -20,7 +20,7 @@ RUBRIC: dict[str, Any] = {
     "kind": "rubric",
     "model": "judge-model",
     "revision": "r1",
-    "endpoint": {"base_url": "http://127.0.0.1:9/v1", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0},
+    "endpoint": endpoint("http://127.0.0.1:9/v1").model_dump(),
     "sampling": {"temperature": 0.0, "max_tokens": 64, "seed": 0, "top_logprobs": 0},
     "repeats": 1,
     "reference": False,

@@ -75,6 +75,12 @@ STALLED = Answer(good("hello").body, fault="stall")
 NO_CHOICES = shaped({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": []})
 
 
+def endpoint(url: str, **changes: Any) -> Endpoint:
+    """Settings that lead to `url`: one request at a time, no retries, unless changed."""
+    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0}
+    return Endpoint.model_validate(settings | changes)
+
+
 class ChatServer:
     """Serves `script` on a free port: its function answers each request, or its list in turn, the last for ever. Keeps the requests."""
 
@@ -134,6 +140,5 @@ class ChatServer:
         return f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def endpoint(self, **changes: Any) -> Endpoint:
-        """Settings that lead here: one request at a time, no retries, unless changed."""
-        settings = {"base_url": self.url, "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0}
-        return Endpoint.model_validate(settings | changes)
+        """Settings that lead here, but for the changes given."""
+        return endpoint(self.url, **changes)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Serve
 from pydantic import BaseModel, ConfigDict
-from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, ChatServer, cut, failing, good, shaped
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, ChatServer, cut, endpoint, failing, good, shaped
 
 from curation.chat import Endpoint, ask
 from curation.errors import CurationError
@@ -33,10 +33,10 @@ def call(prompt: str = "p", **sampling: object) -> Call:
     return Call("a-model", "r1", [{"role": "user", "content": prompt}], {"temperature": 0.0, "max_tokens": 8, "seed": 1, **sampling}, 0)
 
 
-def replies(endpoint: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
+def replies(to: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
     """By prompt, what was heard."""
     heard: dict[str, Reply] = {}
-    ask(endpoint, calls, lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
+    ask(to, calls, lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
     return heard
 
 
@@ -100,10 +100,10 @@ KEPT = {
 @pytest.mark.parametrize("case", KEPT)
 def test_what_a_model_says_is_kept_as_it_is(serve: Serve, ledger: Ledger, case: str, schema: type[BaseModel] | None) -> None:
     answer, text, finish_reason = KEPT[case]
-    endpoint = serve([answer]).endpoint()
-    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(endpoint, calls, heard, schema), "judge", "j")
+    to = serve([answer]).endpoint()
+    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard, schema), "judge", "j")
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
-    assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "openai-compatible fake-1")
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "fake fake-1")
     assert ledger.find(call().key) == reply
 
 
@@ -141,9 +141,8 @@ def test_a_key_or_model_refused_stops_the_run(serve: Serve, status: int, schema:
 @SHAPES
 def test_a_dead_address_stops_the_run(schema: type[BaseModel] | None) -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
-    endpoint = Endpoint(base_url=url, api_key_env=None, concurrency=1, timeout_s=2.0, max_retries=0)
     with pytest.raises(CurationError) as caught:
-        replies(endpoint, [call()], schema)
+        replies(endpoint(url), [call()], schema)
     assert str(caught.value) == f"{url}: no server answers; start one that serves a-model, or import a ledger with its replies"
 
 
@@ -199,8 +198,8 @@ def echo(asked: Asked) -> Answer:
 def test_a_planted_key_stays_out_of_ledger_and_export(serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANTED", f"{KEY}\n")
     server = serve(echo)
-    endpoint = server.endpoint(api_key_env="PLANTED")
-    kept = ledger.fulfil([call("p"), call("rude")], lambda calls, heard: ask(endpoint, calls, heard), "generate", "g")
+    to = server.endpoint(api_key_env="PLANTED")
+    kept = ledger.fulfil([call("p"), call("rude")], lambda calls, heard: ask(to, calls, heard), "generate", "g")
     assert {asked.authorization for asked in server.asked} == {f"Bearer {KEY}"}
     assert [reply.error for reply in kept] == [None, "HTTP 400: bad credential Bearer [key]"]
     ledger.export_file(tmp_path / "out.parquet")

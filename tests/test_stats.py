@@ -96,12 +96,12 @@ def test_unscored_samples_do_not_count() -> None:
     assert found.select("prompt_id", "measure", "value").rows() == [(1, "avg@3", 0.5), (3, "avg@3", 1 / 3), (1, "pass@3", 1.0), (3, "pass@3", 1.0)]
 
 
-def test_a_prompt_that_one_run_alone_answered_is_in_no_gain() -> None:
+def test_a_prompt_that_one_run_alone_answered_does_not_count() -> None:
     scores = {("base", 1): [0, 0], ("base", 2): [0, 1], ("base", 3): [1, 1], ("base", 4): [None, None]}
     scores |= {("tuned", 1): [1, 1], ("tuned", 2): [1, 0], ("tuned", 3): [1, 1], ("tuned", 4): [1, 1]}
     rows = compare(Params(baseline="base"), results(scores))
     tuned = rows.row(by_predicate=(pl.col("run") == "tuned") & (pl.col("measure") == "avg@2"), named=True)
-    assert (tuned["value"], tuned["gain"], tuned["n"]) == (0.875, pytest.approx(1 / 3), 3)
+    assert (tuned["value"], tuned["gain"], tuned["n"]) == (pytest.approx(2.5 / 3), pytest.approx(1 / 3), 3)
     assert tuned["p"] == pytest.approx(scipy_stats.ttest_rel([1, 0.5, 1], [0, 0.5, 1]).pvalue)
 
 

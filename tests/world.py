@@ -167,10 +167,10 @@ def selection(name: str, **changes: Any) -> Any:
     return params.kind("selections", body["kind"]).Params.model_validate(body)
 
 
-def world() -> World:
-    """The sound world: what the toolkit makes of the base tables."""
-    body = settings()
-    written, judged, answered = traces(), judgments(), results()
+def world(judged: pl.DataFrame | None = None) -> World:
+    """The sound world: what the toolkit makes of the base tables, or of other judgments."""
+    body, written, answered = settings(), traces(), results()
+    judged = judgments() if judged is None else judged
     pairs = pair.pair(pair.Params(**body["pair"]), written)
     per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
     wide = {judge: delta.deltas(delta.Params(score="expected"), pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}

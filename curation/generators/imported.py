@@ -1,5 +1,6 @@
 """Traces that already exist: a user's Parquet or JSONL file, of one generator or of many."""
 
+import sys
 from typing import Literal
 
 import polars as pl
@@ -9,7 +10,17 @@ from curation.generators._rows import Described
 from curation.ledger import Ledger
 from curation.params import Strict
 from curation.tables import TRACES
-from curation.tabular import read_columns
+from curation.tabular import Wanted, read_columns
+
+WANTED = {
+    "prompt": Wanted("text"),
+    "completion": Wanted("text"),
+    "generator": Wanted("text"),
+    "sample_index": Wanted("whole numbers"),
+    "family": Wanted("text", nullable=True),
+    "scale_b": Wanted("numbers", nullable=True),
+    "finish_reason": Wanted("text"),
+}
 
 
 class Columns(Strict):
@@ -37,27 +48,42 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     """The file's rows, matched to prompts by the text of the last message. Calls no model.
 
     Where the file numbers no samples, the rows of one prompt and generator are numbered in the file's order.
-    Raises CurationError if nothing matches, or a row does not and `unmatched` is error.
+    Raises CurationError if nothing matches, a row does not and `unmatched` is error, or two rows are the same sample.
     """
-    frame = read_columns(settings.path, settings.columns.model_dump(), ("prompt", "completion")).with_row_index("row")
+    frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
+    kept = _matched(settings, name, frame, prompts)
+    otherwise = {
+        "generator": pl.lit(name),
+        "family": pl.lit(settings.family, pl.String),
+        "scale_b": pl.lit(settings.scale_b, pl.Float64),
+        "finish_reason": pl.lit("stop"),
+        "n_tokens": pl.lit(None, pl.Int32),
+    }
+    kept = kept.with_columns(value.alias(column) for column, value in otherwise.items() if column not in kept.columns)
+    slot = ["prompt_id", "generator", "sample_index"]
+    if "sample_index" not in kept.columns:
+        kept = kept.with_columns(pl.int_range(pl.len()).over(slot[:2]).alias("sample_index"))
+    _refuse_same_sample(settings, kept, slot)
+    return kept.cast({"sample_index": pl.Int32}).select(column for column in TRACES.schema.names if column != "trace_id")
+
+
+def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose prompt is among `prompts`, with its prompt_id."""
     texts = prompts.select("prompt_id", pl.col("prompt").list.last().struct.field("content").alias("prompt"))
     matched = frame.join(texts, on="prompt", how="left", maintain_order="left")
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
     if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
-        raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that no train source has, the first is row {lost[0] if len(lost) else 0}; "
-                            "check the sources' prompt column and instruction, or set unmatched: drop")  # fmt: skip
-    kept = matched.filter(pl.col("prompt_id").is_not_null())
-    own = kept.columns
+        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop"
+        raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that no train source has, the first is row {lost[0]}; "
+                            f"check the sources' prompt column and instruction{way_out}")  # fmt: skip
+    if len(lost):
+        print(f"{name}: {len(lost)} of {matched.height} rows of {settings.path} have a prompt that no train source has; dropped", file=sys.stderr)
+    return matched.filter(pl.col("prompt_id").is_not_null())
 
-    def column(theirs: str, otherwise: pl.Expr, dtype: pl.DataType | type[pl.DataType]) -> pl.Expr:
-        return (pl.col(theirs) if theirs in own else otherwise).cast(dtype).alias(theirs)
 
-    kept = kept.with_columns(column("generator", pl.lit(name), pl.String))
-    turn = pl.int_range(pl.len()).over("prompt_id", "generator")
-    return kept.with_columns(
-        column("sample_index", turn, pl.Int32),
-        column("family", pl.lit(settings.family), pl.String),
-        column("scale_b", pl.lit(settings.scale_b), pl.Float64),
-        column("finish_reason", pl.lit("stop"), pl.String),
-        pl.lit(None, pl.Int32).alias("n_tokens"),
-    ).select(n for n in TRACES.schema.names if n != "trace_id")
+def _refuse_same_sample(settings: Params, kept: pl.DataFrame, slot: list[str]) -> None:
+    twice = kept.filter(pl.struct(slot).is_duplicated()) if kept.select(slot).is_duplicated().any() else kept.clear()
+    if twice.height:
+        first = twice.filter(pl.struct(slot) == twice.select(pl.struct(slot).first()).item()).head(2)
+        (row, again), generator, index = first["row"], first["generator"][0], first["sample_index"][0]
+        raise CurationError(f"{settings.path}: rows {row} and {again} are both sample {index} of {generator!r} for one prompt; number the samples, or set columns.sample_index: null")

@@ -7,7 +7,9 @@ import polars as pl
 from curation.errors import CurationError
 from curation.params import Strict
 from curation.sources._rows import prompt_frame
-from curation.tabular import read_columns
+from curation.tabular import Wanted, read_columns
+
+WANTED = {"prompt": Wanted("text"), "answer": Wanted("text", nullable=True), "task": Wanted("text", nullable=True)}
 
 
 class Columns(Strict):
@@ -19,7 +21,7 @@ class Columns(Strict):
 
 
 class Params(Strict):
-    """A source of kind table. `verifier` checks answers: `math`, or null for none."""
+    """A source of kind table. `verifier` checks answers: `math`, or null for none. `instruction` ends every prompt, unless null."""
 
     kind: Literal["table"]
     path: str
@@ -34,19 +36,22 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
 
     Raises CurationError if a prompt is in `taken`, which holds the texts of the sources above this one, or has two answers.
     """
-    columns = settings.columns.model_dump()
-    frame = read_columns(settings.path, columns, tuple(name for name, theirs in columns.items() if theirs)).with_row_index("row")
-    for name in ("answer", "task"):
-        if name not in frame.columns:
-            frame = frame.with_columns(pl.lit(None, pl.String).alias(name))
-    answers = frame.group_by("prompt").agg(pl.col("row").first(), pl.col("answer").n_unique().alias("answers"))
-    if (twice := answers.filter(pl.col("answers") > 1).sort("row")).height:
-        raise CurationError(f"{settings.path}: {twice.height} prompt(s) have two answers, the first is at row {twice['row'][0]}")
-    distinct = frame.unique("prompt", keep="first", maintain_order=True)
+    frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
+    missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]
+    frame = frame.with_columns(missing)
+    _refuse_two_answers(settings, frame)
     ending = f"\n{settings.instruction}" if settings.instruction else ""
-    distinct = distinct.with_columns(pl.col("prompt") + ending)
-    if (again := distinct.filter(pl.col("prompt").is_in(list(taken)))).height:
-        raise CurationError(
-            f"{settings.path}: {again.height} prompt(s) are already in another source, the first is at row {again['row'][0]}; remove them from one"
-        )
+    distinct = frame.unique("prompt", keep="first", maintain_order=True).with_columns(pl.col("prompt") + ending)
+    again = distinct.filter(pl.Series([prompt in taken for prompt in distinct["prompt"]], dtype=pl.Boolean))
+    if again.height:
+        raise CurationError(f"{settings.path}: {again.height} prompt(s) are already in another source, the first is at row {again['row'][0]}; remove them from one")
     return prompt_frame((task or "", text, answer, settings.verifier, None) for text, answer, task in distinct.select("prompt", "answer", "task").rows())
+
+
+def _refuse_two_answers(settings: Params, frame: pl.DataFrame) -> None:
+    answers = frame.unique(["prompt", "answer"], keep="first").sort("row")
+    twice = answers.filter(pl.col("answer").len().over("prompt") > 1)
+    if twice.height:
+        (row, one), (again, other) = twice.filter(pl.col("prompt") == twice["prompt"][0]).head(2).select("row", "answer").rows()
+        raise CurationError(f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two answers, the first {one!r} at row {row} and {other!r} at row {again}; "
+                            "keep one")  # fmt: skip

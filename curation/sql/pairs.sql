@@ -1,10 +1,11 @@
 -- Ordered pairs of two traces of one prompt. Grain: chosen trace x rejected trace. Parameters: order, ladder, within, samples.
 -- order: 'ladder' (chosen's generator stands before rejected's in $ladder), 'scale' (chosen's has more parameters), 'both'.
+-- A tie is two texts that are equal but for white space around them; trim alone would take off spaces only.
 with
 written as (
     select
         trace_id, prompt_id, generator, sample_index, scale_b, list_position($ladder, generator) as rung,
-        min(trace_id) over (partition by prompt_id, trim(completion)) as first_alike
+        min(trace_id) over (partition by prompt_id, trim(completion, concat(' ', chr(9), chr(10), chr(13)))) as first_alike
     from traces
     where completion is not null
 ),

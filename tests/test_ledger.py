@@ -1,0 +1,259 @@
+"""The call ledger: bought once, kept for good, whatever kills the run; what it is given to import is not trusted."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import OpenLedger, Serve
+from server import STALLED, Answer, Asked, endpoint, good
+
+from curation.chat import ask
+from curation.errors import CurationError
+from curation.ledger import Ask, Call, Heard, Ledger, Params, Reply
+
+PROMPTS = [f"p{n}" for n in range(6)]
+FAILED = Reply(None, "error", error="HTTP 500: boom", engine="e")
+RUN = "import sys, test_ledger; test_ledger.buy(*sys.argv[1:])"
+
+
+def call(prompt: str, **sampling: Any) -> Call:
+    return Call("m", "r1", [{"role": "user", "content": prompt}], {"temperature": 0.0, **sampling}, 0)
+
+
+def echo(prompt: str) -> Reply:
+    return Reply(f"re {prompt}", "stop", 1, 2, engine="e")
+
+
+def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Ask:
+    """An `ask` that keeps the prompts it was given in `asked`."""
+
+    def answer(calls: list[Call], heard: Heard) -> None:
+        for one in calls:
+            asked.append(one.messages[-1]["content"])
+            heard(one, reply(asked[-1]))
+
+    return answer
+
+
+def fulfil(ledger: Ledger, *prompts: str, reply: Callable[[str], Reply] = echo) -> tuple[list[str | None], list[str]]:
+    """What came back for the prompts, and which of them were asked."""
+    asked: list[str] = []
+    return [one.text for one in ledger.fulfil([call(prompt) for prompt in prompts], replying(asked, reply), "generate", "g")], asked
+
+
+def rows(ledger: Ledger) -> list[Any]:
+    return ledger.db.execute("SELECT * FROM calls ORDER BY id").fetchall()
+
+
+def buy(url: str, folder: str) -> list[str | None]:
+    """A whole run, one request at a time; also what the child process does."""
+    with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False)) as ledger:
+        to = endpoint(url, timeout_s=60.0)
+        replies = ledger.fulfil([call(prompt) for prompt in PROMPTS], lambda calls, heard: ask(to, calls, heard), "generate", "g")
+    return [reply.text for reply in replies]
+
+
+def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> None:
+    first = {prompt: Reply(f"first {prompt}", "stop") for prompt in PROMPTS[:3]}
+    with pytest.raises(KeyError, match="p3"):
+        fulfil(ledger, *PROMPTS, reply=first.__getitem__)
+    texts, asked = fulfil(ledger, *PROMPTS)
+    assert asked == ["p3", "p4", "p5"]
+    assert texts == ["first p0", "first p1", "first p2", "re p3", "re p4", "re p5"]
+
+
+def test_a_killed_process_rebuys_only_what_is_missing(serve: Serve, tmp_path: Path) -> None:
+    reached = threading.Event()
+
+    def stuck_at_p3(asked: Asked) -> Answer:
+        if asked.last == "p3" and not reached.is_set():
+            reached.set()
+            return STALLED
+        return good(f"re {asked.last}")
+
+    server = serve(stuck_at_p3)
+    paths = os.pathsep.join(str(Path(__file__).parents[n]) for n in (0, 1))
+    child = subprocess.Popen([sys.executable, "-c", RUN, server.url, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths})
+    try:
+        assert reached.wait(30)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        assert child.wait(10) == -signal.SIGKILL
+    assert [asked.last for asked in server.asked] == ["p0", "p1", "p2", "p3"]
+    assert buy(server.url, str(tmp_path)) == [f"re {prompt}" for prompt in PROMPTS]
+    assert [asked.last for asked in server.asked[4:]] == ["p3", "p4", "p5"]
+
+
+def test_duplicates_are_bought_once_and_answered_each(ledger: Ledger) -> None:
+    assert fulfil(ledger, "a", "b", "a", "a") == (["re a", "re b", "re a", "re a"], ["a", "b"])
+    assert fulfil(ledger, "b", "c") == (["re b", "re c"], ["c"])
+    assert len(rows(ledger)) == 3
+
+
+def test_nothing_is_changed_or_removed_by_a_later_run(ledger: Ledger) -> None:
+    fulfil(ledger, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("old", "stop"))
+    before = rows(ledger)
+    fulfil(ledger, "a", "b", "c")
+    assert set(before) < set(rows(ledger))
+
+
+def test_a_failed_attempt_is_kept_and_tried_again(ledger: Ledger) -> None:
+    assert fulfil(ledger, "a", reply=lambda prompt: FAILED) == ([None], ["a"])
+    assert ledger.find(call("a").key) is None
+    assert fulfil(ledger, "a") == (["re a"], ["a"])
+    assert fulfil(ledger, "a") == (["re a"], [])
+    assert ledger.db.execute("SELECT error, text FROM calls ORDER BY created_at, error IS NULL").fetchall() == [("HTTP 500: boom", None), (None, "re a")]
+    [line] = ledger.stat()
+    assert (line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) == (2, 1, 1, 2)
+
+
+def test_the_first_good_reply_wins(ledger: Ledger) -> None:
+    for reply in (FAILED, Reply("z first", "stop"), Reply("a second", "stop"), FAILED):
+        ledger.append(call("a"), reply, "judge", "j")
+        time.sleep(0.003)  # replies are told apart by the millisecond
+    found = ledger.find(call("a").key)
+    assert found is not None and found.text == "z first"
+
+
+def test_a_reply_comes_back_as_it_was_kept(ledger: Ledger) -> None:
+    reply = Reply('{"a": "é\\n\u0000"}', "length", 3, 4, [["5", {"5": -0.1, "é": -2.0}]], None, "vllm 1")
+    ledger.append(call("a"), reply, "judge", "j")
+    assert ledger.find(call("a").key) == reply
+
+
+def test_a_call_that_nobody_answered_is_no_reply(ledger: Ledger) -> None:
+    with pytest.raises(CurationError, match="generate g: 1 calls got no reply"):
+        ledger.fulfil([call("a"), call("b")], lambda calls, heard: heard(calls[0], Reply("re a", "stop")), "generate", "g")
+    assert fulfil(ledger, "a", "b") == (["re a", "re b"], ["b"])
+
+
+def test_a_key_is_the_calls_content(ledger: Ledger) -> None:
+    base = Call("m", "r1", [{"role": "user", "content": "p"}], {"temperature": 0.0, "seed": 1}, 0, {"type": "object"})
+    fields = {name: getattr(base, name) for name in ("model", "revision", "messages", "sampling", "sample_index", "schema")}
+    others = {"model": "n", "revision": "r2", "messages": [], "sampling": {"seed": 1}, "sample_index": 1, "schema": None}
+    assert Call(**{**fields, "sampling": {"seed": 1, "temperature": 0.0}}).key == base.key
+    assert len({base.key, *(Call(**{**fields, name: value}).key for name, value in others.items())}) == 7
+
+
+def test_offline_names_the_first_missing_call_and_asks_nothing(open_ledger: OpenLedger) -> None:
+    fulfil(open_ledger(), "a")
+    ledger = open_ledger(offline=True)
+    assert fulfil(ledger, "a") == (["re a"], [])
+    asked: list[str] = []
+    with pytest.raises(CurationError) as caught:
+        ledger.fulfil([call("a"), call("b"), call("c")], replying(asked), "judge", "strict")
+    said = str(caught.value)
+    assert said.startswith("judge strict: ledger.offline is true and 2 of 3 calls are not in ")
+    assert f"the first is key {call('b').key[:16]}…, prompt 'b';" in said
+    assert asked == []
+
+
+def test_an_export_fills_an_empty_ledger(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    first, second = open_ledger("first"), open_ledger("second")
+    fulfil(first, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("re a", "stop", 1, 2, [["re", {"re": -0.5}]]))
+    first.append(call("c"), Reply("re c", "stop"), "judge", "j")
+    assert first.export_file(tmp_path / "all.parquet") == 3
+    assert second.import_file(tmp_path / "all.parquet") == 3
+    assert rows(second) == rows(first)
+    assert second.find(call("a").key) == first.find(call("a").key)
+    assert fulfil(second, "a", "b", "c") == (["re a", "re b", "re c"], ["b"])
+    assert [first.export_file(tmp_path / "part.parquet", *part) for part in (("generate", "g"), ("judge", None), ("judge", "x"))] == [2, 1, 0]
+
+
+def test_merging_is_idempotent_and_has_no_direction(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    first, second = open_ledger("first"), open_ledger("second")
+    fulfil(first, "a", "b", reply=lambda prompt: Reply(f"first {prompt}", "stop"))
+    fulfil(second, "b", "c", reply=lambda prompt: Reply(f"second {prompt}", "stop"))
+    files = [tmp_path / "first.parquet", tmp_path / "second.parquet"]
+    for ledger, file in zip((first, second), files, strict=True):
+        ledger.export_file(file)
+    assert [first.import_file(file) for file in reversed(files * 2)] == [2, 2, 0, 0]
+    assert [second.import_file(file) for file in files * 2] == [2, 2, 0, 0]
+    assert rows(first) == rows(second)
+    assert len(rows(first)) == 4
+    assert first.find(call("b").key) == second.find(call("b").key)
+    for ledger, file in zip((first, second), files, strict=True):
+        ledger.export_file(file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_recorded_files_are_imported_on_opening(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    fulfil(open_ledger("first"), "a")
+    open_ledger("first").export_file(tmp_path / "recorded" / "calls.parquet")
+    assert fulfil(open_ledger("second", offline=True), "a") == (["re a"], [])
+
+
+def edited(name: str, value: Any) -> Callable[[Path], None]:
+    """Rewrites a file with one column set to one value."""
+
+    def edit(file: Path) -> None:
+        table = pq.read_table(file)
+        at = table.schema.get_field_index(name)
+        kind = pa.binary() if isinstance(value, bytes) else table.schema.field(at).type
+        pq.write_table(table.set_column(at, name, pa.array([value] * len(table), kind)), file)
+
+    return edit
+
+
+def flipped(file: Path) -> None:
+    """Spoils one byte in the middle of the first column's dictionary."""
+    body, ids = bytearray(file.read_bytes()), pq.read_metadata(file).row_group(0).column(0)
+    body[(ids.dictionary_page_offset + ids.data_page_offset) // 2] ^= 0xFF
+    file.write_bytes(body)
+
+
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda file: file.write_text("hello"), "not a whole Parquet file: "),
+    "empty": (lambda file: file.write_bytes(b""), "not a whole Parquet file: "),
+    "cut": (lambda file: file.write_bytes(file.read_bytes()[:-20]), "not a whole Parquet file: "),
+    "flipped": (flipped, ""),
+    "binary": (edited("text", b"\xff"), "not a whole Parquet file: "),
+    "foreign": (lambda file: pq.write_table(pa.table({"a": [1]}), file), "columns ['a'] are not a ledger's"),
+    "fewer columns": (lambda file: pq.write_table(pq.read_table(file).drop(["engine"]), file), "columns ['id', "),
+    "text edited": (edited("text", "5"), "its content is not what its key says"),
+    "tokens edited": (edited("completion_tokens", 1_000_000), "its content is not what its key says"),
+    "request edited": (edited("request", "{}"), "its content is not what its key says"),
+    "request removed": (edited("request", None), "its content is not what its key says"),
+    "key edited": (edited("key", call("z").key), "its content is not what its key says"),
+    "id edited": (edited("id", "0" * 64), "its content is not what its key says"),
+    "gone": (Path.unlink, "cannot be read: No such file or directory"),
+    "a folder": (lambda file: [file.unlink(), file.mkdir()], "cannot be read: Is a directory"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_file_that_cannot_be_trusted_changes_nothing(open_ledger: OpenLedger, tmp_path: Path, how: str) -> None:
+    file, (spoil, said) = tmp_path / "calls.parquet", SPOILED[how]
+    source, ledger = open_ledger("source"), open_ledger("target")
+    fulfil(source, *PROMPTS)
+    source.export_file(file)
+    fulfil(ledger, "own")
+    before = list(ledger.db.iterdump())
+    spoil(file)
+    with pytest.raises(CurationError) as caught:
+        ledger.import_file(file)
+    assert str(caught.value).startswith(f"{file}: ") and said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert list(ledger.db.iterdump()) == before
+
+
+@pytest.mark.parametrize("where", ["notes.txt", "notes.txt/ledger.sqlite", "folder"])
+def test_a_path_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, where: str) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("my notes, longer than the header of any database\n" * 40)
+    (tmp_path / "folder").mkdir()
+    before = notes.read_bytes()
+    with pytest.raises(CurationError) as caught:
+        Ledger(Params(path=str(tmp_path / where), recorded=str(tmp_path / "recorded"), offline=False))
+    assert str(caught.value).startswith(f"{tmp_path / where}: not a call ledger (")
+    assert str(caught.value).endswith("); move it away, or set ledger.path to another file")
+    assert notes.read_bytes() == before

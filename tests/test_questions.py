@@ -1,0 +1,252 @@
+"""The documented questions on a world whose answers were worked out by hand, and the checks on sound and on broken worlds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from curation import db
+from curation.check import check
+from curation.errors import Errors
+from tests import world
+from tests.world import World, pair_id, prompt_id, trace_id
+
+SOUND = world.world()
+
+
+def where(frame: pl.DataFrame, rows: pl.Expr, **values: Any) -> pl.DataFrame:
+    """`frame` with `values` in the columns of those `rows`."""
+    return frame.with_columns(pl.when(rows).then(value).otherwise(pl.col(column)).alias(column) for column, value in values.items())
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with db.connect(world.write(SOUND, tmp_path_factory.mktemp("study"))) as opened:
+        yield opened
+
+
+ANSWERS: dict[str, list[tuple[Any, ...]]] = {
+    "gains": [
+        ("avg@2", "held_sums", "tuned", 0.75, 0.5, -5.8531, 6.8531, 2, 0.5),
+        ("avg@2", "held_sums", "baseline", 0.25, 0.0, 0.0, 0.0, 2, None),
+        ("pass@2", "held_sums", "tuned", 1.0, 0.5, -5.8531, 6.8531, 2, 0.5),
+        ("pass@2", "held_sums", "baseline", 0.5, 0.0, 0.0, 0.0, 2, None),
+    ],
+    "ladder": [  # Wilson's interval of 2 right in 3 is 0.21 to 0.94
+        ("answer", "large", 7.0, 0.6667, 0.2077, 0.9385, 3, 3),
+        ("answer", "small", 0.1, 0.6667, 0.1594, 0.9547, 3, 2),
+        ("answer", "medium", 1.5, 0.3333, 0.0615, 0.7923, 3, 3),
+    ],
+    "judged_better_but_wrong": [  # logic misleads in times large/medium, minus large/small and minus medium/small
+        ("answer", "rubric", "logic", 0.5, 0.0, 0.5, 6),
+        ("answer", "rubric", "brevity", 0.0, 0.25, 0.75, 4),
+    ],
+    "correctness_cells": [
+        ("answer", "right", "right", 1, 0.1111, "rubric", "brevity", 1.0, 1),
+        ("answer", "right", "right", 1, 0.1111, "rubric", "logic", 1.0, 1),
+        ("answer", "right", "wrong", 4, 0.4444, "rubric", "brevity", 2.25, 4),
+        ("answer", "right", "wrong", 4, 0.4444, "rubric", "logic", 1.05, 4),
+        ("answer", "wrong", "right", 3, 0.3333, "rubric", "brevity", -4.0, 1),
+        ("answer", "wrong", "right", 3, 0.3333, "rubric", "logic", 0.5, 3),
+        ("answer", "wrong", "wrong", 1, 0.1111, "rubric", "brevity", 0.0, 1),
+        ("answer", "wrong", "wrong", 1, 0.1111, "rubric", "logic", 0.0, 1),
+    ],
+    "judge_agreement_with_answers": [  # logic: 11.5 of 20 right-wrong pairs, brevity: 10 of 16
+        ("answer", "rubric", "brevity", 0.625, 4, 4),
+        ("answer", "rubric", "logic", 0.575, 5, 4),
+    ],
+    "why_not_kept": [
+        ("all", "kept", 7, 0.7778, 0.0, 0.0),
+        ("all", "reversed", 1, 0.1111, 0.0, 0.0),
+        ("all", "tie", 1, 0.1111, 0.0, 0.0),
+        ("capable", "kept", 4, 0.4444, 0.0, 0.3333),
+        ("capable", "over_budget", 3, 0.3333, 0.0, 0.0),
+        ("capable", "reversed", 1, 0.1111, 0.0, 0.0),
+        ("capable", "tie", 1, 0.1111, 0.3333, 0.3333),
+        ("clear", "kept", 3, 0.3333, 1.0, 2.5),
+        ("clear", "below_min_margin", 2, 0.2222, -0.5, -0.3),
+        ("clear", "per_prompt", 2, 0.2222, 0.5, 1.0),
+        ("clear", "over_budget", 1, 0.1111, 1.0, 1.0),
+        ("clear", "tie", 1, 0.1111, 0.0, 0.0),
+        ("nothing", "nothing_kept", 9, 1.0, None, None),
+        ("wordy", "kept", 5, 0.5556, -4.0, 3.0),
+        ("wordy", "unscored", 2, 0.2222, None, None),
+        ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
+        ("wordy", "tie", 1, 0.1111, 0.0, 0.0),
+    ],
+    "coverage": [
+        ("answer", "correct", "large", "scored", 3, 1.0),
+        ("answer", "correct", "medium", "scored", 3, 1.0),
+        ("answer", "correct", "small", "scored", 3, 0.75),
+        ("answer", "correct", "small", "error", 1, 0.25),
+        ("rubric", "brevity", "large", "scored", 6, 1.0),
+        ("rubric", "brevity", "medium", "scored", 6, 1.0),
+        ("rubric", "brevity", "small", "scored", 4, 0.5),
+        ("rubric", "brevity", "small", "error", 2, 0.25),
+        ("rubric", "brevity", "small", "unparsable", 2, 0.25),
+        ("rubric", "logic", "large", "scored", 6, 1.0),
+        ("rubric", "logic", "medium", "scored", 5, 0.8333),
+        ("rubric", "logic", "medium", "unparsable", 1, 0.1667),
+        ("rubric", "logic", "small", "scored", 6, 0.75),
+        ("rubric", "logic", "small", "error", 2, 0.25),
+    ],
+}
+SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
+    "delta_by_generator_pair": [
+        ("answer", "correct", "large", "medium", 0.3333, -1.1009, 1.7676, 3, 3, 0.3333, 0.6667, 0.0),
+        ("rubric", "brevity", "medium", "small", 2.0, None, None, 1, 1, 1.0, 0.0, 0.0),
+        ("rubric", "logic", "large", "small", 1.75, -7.7797, 11.2797, 2, 2, 1.0, 0.0, 0.0),
+    ],
+    "selection_overlap": [("all", "clear", 7, 3, 3, 0.4286), ("clear", "nothing", 3, 0, 0, 0.0)],
+    "length_against_delta": [("rubric", "brevity", -0.9683, -0.3269, 6), ("rubric", "logic", -0.3699, 0.1559, 8)],
+}
+
+
+def test_every_question_is_answered_below_and_says_what_it_asks() -> None:
+    assert db.questions().keys() == ANSWERS.keys() | SOME_ANSWERS.keys()
+    for name, text in db.questions().items():
+        first, second, third = text.splitlines()[:3]
+        assert first.startswith("-- ") and first.endswith("?") and second.startswith("-- ") and not third.startswith("--"), name
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers(name: str, connection: duckdb.DuckDBPyConnection) -> None:
+    rows = db.answer(connection, db.questions()[name])
+    assert rows is not None and rows.rows() == ANSWERS[name]
+
+
+@pytest.mark.parametrize("name", SOME_ANSWERS)
+def test_some_rows_of_longer_answers(name: str, connection: duckdb.DuckDBPyConnection) -> None:
+    rows = db.answer(connection, db.questions()[name])
+    assert rows is not None and [row for row in rows.rows() if row in SOME_ANSWERS[name]] == SOME_ANSWERS[name]
+
+
+def test_length_correlation_is_that_of_polars(connection: duckdb.DuckDBPyConnection) -> None:
+    lengths = SOUND.traces.select("trace_id", pl.col("completion").str.len_chars().cast(pl.Float64).alias("length"))
+    rows = SOUND.pairs.filter(~pl.col("tie")).join(SOUND.deltas["rubric"], on="pair_id")
+    rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id").join(lengths, left_on="rejected_trace_id", right_on="trace_id", suffix="_r")
+    wanted = rows.select(pl.corr("delta_logic", (pl.col("length") / pl.col("length_r")).log())).item()
+    found = db.answer(connection, db.questions()["length_against_delta"])
+    assert found is not None and found.filter(dimension="logic")["correlation"].item() == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_judge_that_never_varies_has_no_correlation_and_chance_auroc(tmp_path: Path) -> None:
+    rated = pl.col("score").is_not_null() & (pl.col("judge") == "rubric")
+    flat = world.world(where(SOUND.judgments, rated, score=3.0, expected_score=None))
+    with db.connect(world.write(flat, tmp_path)) as connection:
+        correlations = db.answer(connection, db.questions()["length_against_delta"])
+        agreement = db.answer(connection, db.questions()["judge_agreement_with_answers"])
+    assert correlations is not None and correlations["correlation"].null_count() == 2
+    assert agreement is not None and agreement["auroc"].to_list() == [0.5, 0.5]
+
+
+MESSAGE = pl.lit(pl.Series([[{"role": "assistant", "content": "other"}]]))
+LARGE, TEXT = trace_id("plus", "large"), pl.col("prompt_id") == prompt_id("plus")
+IN_CLEAR = SOUND.subsets["clear"]["pair_id"][0]
+ON_CLEAR = (pl.col("selection") == "clear") & (pl.col("pair_id") == IN_CLEAR)
+UP, DOWN = pair_id(("plus", "small", 1), ("plus", "small", 0)), pair_id(("plus", "small", 0), ("plus", "small", 1))
+
+
+def prompts(world: World, **values: Any) -> World:
+    return replace(world, prompts=where(world.prompts, TEXT, **values))
+
+
+def traces(world: World, **values: Any) -> World:
+    return replace(world, traces=where(world.traces, pl.col("trace_id") == LARGE, **values))
+
+
+def pairs(world: World, **values: Any) -> World:
+    return replace(world, pairs=where(world.pairs, pl.col("chosen_trace_id") == LARGE, **values))
+
+
+def verdicts(world: World, rows: pl.Expr, **values: Any) -> World:
+    return replace(world, selections=where(world.selections, rows, **values))
+
+
+def clear(world: World, **values: Any) -> World:
+    changed = where(world.subsets["clear"], pl.col("pair_id") == IN_CLEAR, **values)
+    return replace(world, subsets=world.subsets | {"clear": changed})
+
+
+def loose(world: World, change: Callable[[pl.DataFrame], pl.DataFrame]) -> World:
+    return replace(world, unpaired=world.unpaired | {"clear": change(world.unpaired["clear"])})
+
+
+def rated(world: World, change: Callable[[pl.DataFrame], pl.DataFrame]) -> World:
+    return replace(world, deltas=world.deltas | {"rubric": change(world.deltas["rubric"])})
+
+
+BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
+    "prompt_in_two_splits": [
+        lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
+        lambda w: prompts(w, prompt=pl.lit(pl.Series([[{"role": "user", "content": "What is 8 + 1? "}]]))),
+    ],
+    "trace_without_prompt": [lambda w: replace(w, prompts=w.prompts.filter(~TEXT)), lambda w: prompts(w, split=pl.lit("in_domain"))],
+    "trace_id_not_of_slot": [lambda w: traces(w, sample_index=pl.lit(5, pl.Int32))],
+    "judgment_without_trace": [lambda w: replace(w, traces=w.traces.filter(pl.col("trace_id") != LARGE))],
+    "score_without_completion": [lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error"))],
+    "pair_not_of_its_traces": [
+        lambda w: replace(w, traces=w.traces.filter(pl.col("trace_id") != LARGE)),
+        lambda w: traces(w, prompt_id=pl.lit(prompt_id("times"))),
+        lambda w: pairs(w, chosen_model=pl.lit("medium")),
+        lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error")),
+    ],
+    "wrong_tie": [lambda w: pairs(w, tie=True), lambda w: replace(w, pairs=w.pairs.with_columns(tie=False))],
+    "wrong_delta": [
+        lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic") + 1e-6)),
+        lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic").fill_null(0) * None)),
+    ],
+    "pair_without_delta": [lambda w: rated(w, lambda rows: rows.head(-1)), lambda w: replace(w, pairs=w.pairs.head(-1))],
+    "wrong_generator_delta": [
+        lambda w: replace(w, generator_deltas=w.generator_deltas.with_columns(pl.col("mean", "ci_low", "ci_high") + 1e-6)),
+        lambda w: replace(w, generator_deltas=w.generator_deltas.with_columns(pl.col("n") + 1)),
+        lambda w: replace(w, generator_deltas=w.generator_deltas.head(-1)),
+    ],
+    "pair_without_verdict": [lambda w: replace(w, selections=w.selections.filter(~ON_CLEAR)), lambda w: replace(w, pairs=w.pairs.head(-1))],
+    "kept_tie": [lambda w: verdicts(w, pl.col("reason") == "tie", kept=True, reason=pl.lit("kept"))],
+    "kept_beside_its_reverse": [lambda w: verdicts(w, pl.col("pair_id").is_in([UP, DOWN]), kept=True, reason=pl.lit("kept"))],
+    "kept_is_not_subset": [
+        lambda w: verdicts(w, ON_CLEAR, kept=False, reason=pl.lit("tie")),
+        lambda w: replace(w, subsets=w.subsets | {"clear": w.subsets["clear"].head(-1)}),
+        lambda w: clear(w, margin=pl.lit(9.0)),
+    ],
+    "subset_text_not_its_traces": [lambda w: clear(w, prompt=MESSAGE), lambda w: clear(w, chosen=MESSAGE), lambda w: clear(w, rejected=MESSAGE)],
+    "subset_of_held_out_prompt": [lambda w: prompts(w, split=pl.lit("in_domain")), lambda w: clear(w, prompt_id=pl.lit(prompt_id("held_a")))],
+    "unpaired_not_on_one_side": [
+        lambda w: loose(w, lambda rows: rows.with_columns(~pl.col("label"))),
+        lambda w: loose(w, lambda rows: rows.head(-1)),
+        lambda w: loose(w, lambda rows: where(rows, pl.int_range(pl.len()) == 0, trace_id=pl.lit(7))),
+    ],
+    "result_on_train_prompt": [
+        lambda w: replace(w, results=where(w.results, pl.col("prompt_id") == prompt_id("held_a"), prompt_id=pl.lit(prompt_id("plus")))),
+        lambda w: replace(w, results=w.results.with_columns(benchmark=pl.lit("letters"))),
+        lambda w: replace(w, prompts=w.prompts.filter(pl.col("prompt_id") != prompt_id("tree"))),
+    ],
+}  # fmt: skip
+CASES = [(name, number) for name, worlds in BROKEN.items() for number in range(len(worlds))]
+
+
+def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
+    assert check(world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
+    assert db.checks().keys() == BROKEN.keys()
+
+
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_a_check_finds_the_broken_world(name: str, number: int, tmp_path: Path) -> None:
+    with pytest.raises(Errors) as caught:
+        check(world.write(BROKEN[name][number](SOUND), tmp_path))
+    assert any(line.startswith(f"check {name}: ") for line in caught.value.lines)
+
+
+def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
+    params = world.write(SOUND, tmp_path)
+    for file in ("pairs", "prompts", "generator_deltas", "comparisons"):
+        (tmp_path / f"data/{file}.parquet").unlink()
+    for name in ("selections", "subsets", "unpaired", "results"):
+        for part in (tmp_path / "data" / name).iterdir():
+            part.unlink()
+    assert set(check(params)) == {"judgment_without_trace", "score_without_completion", "trace_id_not_of_slot", "wrong_delta"}
