@@ -18,7 +18,7 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False)
+            self.bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, disable=False)
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count `count` more items as done; `note` (tokens, dollars) ends the line."""

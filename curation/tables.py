@@ -40,7 +40,8 @@ def content_ids(parts: pl.DataFrame) -> pl.Series:
     with duckdb.connect() as connection:
         connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
         digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
-        return connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()["id"]
+        ids: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()["id"]
+    return ids
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,34 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import polars as pl
 import pyarrow as pa
 
 from curation.errors import CurationError, existing
 
-LONGEST_LINE = 2**28
-KINDS: Mapping[str, pa.DataType] = {"text": pa.string(), "whole numbers": pa.int64(), "numbers": pa.float64()}
-TYPES: Mapping[str, type] = {"text": str, "whole numbers": int, "numbers": float}
+LONGEST_LINE = 2**26  # bytes
+
+
+class Kind(NamedTuple):
+    """What a column may hold, in words, in Arrow, in Polars and in Python."""
+
+    words: str
+    arrow: pa.DataType
+    polars: pl.DataType
+    python: tuple[type, ...]
+
+
+TEXT = Kind("text", pa.string(), pl.String(), (str,))
+WHOLE = Kind("whole numbers", pa.int64(), pl.Int64(), (int,))
+REAL = Kind("numbers", pa.float64(), pl.Float64(), (int, float))
 
 
 class Wanted(NamedTuple):
-    """What one of our columns may hold: a key of KINDS, and whether it may be null."""
+    """What one of our columns may hold, and whether it may be null."""
 
-    kind: str
+    kind: Kind
     nullable: bool = False
 
 
@@ -74,11 +86,12 @@ def _jsonl(file: Path, asked: list[Asked]) -> Read:
     """The asked columns, and the names of the first line and of every asked column that any line has."""
     from pyarrow import json as arrow_json
 
-    schema = pa.schema({one.theirs: KINDS[one.wanted.kind] for one in asked})
+    schema = pa.schema({one.theirs: one.wanted.kind.arrow for one in asked})
     reading = arrow_json.ReadOptions(block_size=LONGEST_LINE)
     parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
         table = arrow_json.read_json(file, reading, parsing)
+        table.validate(full=True)  # it reads bytes that are not UTF-8 as they are
     except pa.ArrowInvalid:
         if fault := _fault(file, asked):
             raise CurationError(f"{file}: {fault}") from None
@@ -99,28 +112,20 @@ def _fault(file: Path, asked: list[Asked]) -> str | None:
         if not isinstance(row, dict):
             return f"line {number}: {str(row)[:40]!r} is not a JSON object"
         for one in asked:
-            if not _fits(row.get(one.theirs), one.wanted.kind):
-                return f"line {number}: {one} is {str(row[one.theirs])[:40]!r}, not {one.wanted.kind}"
+            value = row.get(one.theirs)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, one.wanted.kind.python)):
+                return f"line {number}: {one} is {str(value)[:40]!r}, not {one.wanted.kind.words}"
     return None
-
-
-def _fits(value: Any, kind: str) -> bool:
-    if value is None or isinstance(value, bool):
-        return value is None
-    return isinstance(value, TYPES[kind]) or (kind == "numbers" and isinstance(value, int))
 
 
 def _checked(file: Path, values: pl.Series, one: Asked) -> pl.Series:
     dtype, kind = values.dtype, one.wanted.kind
-    right = {
-        "text": dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null),
-        "whole numbers": dtype.is_integer() or dtype == pl.Null,
-        "numbers": dtype.is_numeric() or dtype == pl.Null,
-    }
-    if not right[kind]:
-        raise CurationError(f"{file}: {one} holds {dtype}, not {kind}")
-    cast = values.cast({"text": pl.String, "whole numbers": pl.Int64, "numbers": pl.Float64}[kind]).rename(one.ours)
-    cast = cast.fill_nan(None) if kind == "numbers" else cast
+    textual = dtype in (pl.String, pl.Categorical, pl.Enum)
+    if dtype != pl.Null and not (textual if kind is TEXT else dtype.is_integer() if kind is WHOLE else dtype.is_numeric()):
+        raise CurationError(f"{file}: {one} holds {dtype}, not {kind.words}")
+    cast = values.cast(kind.polars).alias(one.ours)
+    if kind is REAL:
+        cast = cast.fill_nan(None)
     if cast.null_count() and not one.wanted.nullable:
         raise CurationError(f"{file}: {one} is null in {cast.null_count()} row(s), the first is row {cast.is_null().arg_max()}")
     return cast

@@ -137,5 +137,5 @@ def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str)
     ]
     share = sum(agreed) / len(agreed)
     print(f"{name}: {share:.1%} of {len(agreed)} traces graded as upstream did")
-    assert 0.2 < sample["is_correct"].mean() < 0.95
+    assert 0.2 < sample["is_correct"].sum() / SAMPLE < 0.95
     assert share >= 0.97

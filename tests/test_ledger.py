@@ -99,29 +99,21 @@ def test_duplicates_are_bought_once_and_answered_each(ledger: Ledger) -> None:
     assert len(rows(ledger)) == 3
 
 
-def test_nothing_is_changed_or_removed_by_a_later_run(ledger: Ledger) -> None:
-    fulfil(ledger, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("old", "stop"))
-    before = rows(ledger)
-    fulfil(ledger, "a", "b", "c")
-    assert set(before) < set(rows(ledger))
-
-
 def test_a_failed_attempt_is_kept_and_tried_again(ledger: Ledger) -> None:
     assert fulfil(ledger, "a", reply=lambda prompt: FAILED) == ([None], ["a"])
+    before = rows(ledger)
     assert ledger.find(call("a").key) is None
-    assert fulfil(ledger, "a") == (["re a"], ["a"])
-    assert fulfil(ledger, "a") == (["re a"], [])
+    assert [fulfil(ledger, "a") for _ in range(2)] == [(["re a"], ["a"]), (["re a"], [])]
+    assert set(before) < set(rows(ledger))
     assert ledger.db.execute("SELECT error, text FROM calls ORDER BY created_at, error IS NULL").fetchall() == [("HTTP 500: boom", None), (None, "re a")]
-    [line] = ledger.stat()
-    assert (line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) == (2, 1, 1, 2)
+    assert [(line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) for line in ledger.stat()] == [(2, 1, 1, 2)]
 
 
 def test_the_first_good_reply_wins(ledger: Ledger) -> None:
     for reply in (FAILED, Reply("z first", "stop"), Reply("a second", "stop"), FAILED):
         ledger.append(call("a"), reply, "judge", "j")
         time.sleep(0.003)  # replies are told apart by the millisecond
-    found = ledger.find(call("a").key)
-    assert found is not None and found.text == "z first"
+    assert (ledger.find(call("a").key) or FAILED).text == "z first"
 
 
 def test_a_reply_comes_back_as_it_was_kept(ledger: Ledger) -> None:
@@ -226,7 +218,6 @@ SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "key edited": (edited("key", call("z").key), "its content is not what its key says"),
     "id edited": (edited("id", "0" * 64), "its content is not what its key says"),
     "gone": (Path.unlink, "cannot be read: No such file or directory"),
-    "a folder": (lambda file: [file.unlink(), file.mkdir()], "cannot be read: Is a directory"),
 }
 
 

@@ -39,7 +39,15 @@ def toy_params(folder: Path) -> dict[str, Any]:
         "products": {"kind": "reasoning_gym", "split": "in_domain", "seed": 1, "instruction": None,
                      "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}}}},
     }  # fmt: skip
-    mapped = {"prompt": "problem", "completion": "trace", "generator": "model", "sample_index": None, "family": None, "scale_b": "billions", "finish_reason": None}
+    mapped = {
+        "prompt": "problem",
+        "completion": "trace",
+        "generator": "model",
+        "sample_index": None,
+        "family": None,
+        "scale_b": "billions",
+        "finish_reason": None,
+    }
     params["generators"] = {"writers": {"kind": "imported", "family": None, "scale_b": None, "path": "traces.jsonl", "columns": mapped, "unmatched": "error"}}
     params["judges"] = {"answer": params["judges"]["answer"]}
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
@@ -114,7 +122,9 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     assert found[("strong", "copy")] == (8, 8, 0)
     assert found[("strong", "weak")] == (8, 0, 6)
     assert found[("weak", "strong")] == (8, 0, -6)
-    kept = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all"))
+    kept = json.loads(
+        run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all")
+    )
     assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "tie": 16, "below_min_margin": 20}
 
 
@@ -140,9 +150,13 @@ def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
 def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     stray = study / "data/traces/old.parquet"
     shutil.copy(study / "data/traces/writers.parquet", stray)
-    done = subprocess.run([sys.executable, "-m", "stages.pair"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.pair"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
+    )
     stray.unlink()
     assert done.returncode == 1
     assert done.stderr == "error: data/traces/old.parquet: params.yaml declares no 'old'; delete the file or declare it\n"
-    done = subprocess.run([sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (1, "error: params.yaml: selections.rihgt: no such name; did you mean 'right'?\n")

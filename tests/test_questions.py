@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+import world
+from world import World, pair_id, prompt_id, trace_id
 
 from curation import db
 from curation.check import check
 from curation.errors import Errors
-from tests import world
-from tests.world import World, pair_id, prompt_id, trace_id
 
 SOUND = world.world()
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import db, delta, pair, tables
 from curation.tables import content_id
-from tests import world
 
 GENERATORS = ["a", "b", "c"]
 SCALES = {"a": 7.0, "b": None, "c": 0.5}

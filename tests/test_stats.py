@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 import statsmodels.api as sm
+import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from curation.compare import Params, compare, figures, per_prompt
 from curation.stats import clustered_mean, clustered_means, paired_p, pass_at_k
-from tests import world
 
 
 def drawn(seed: int, groups: int = 3) -> pl.DataFrame:

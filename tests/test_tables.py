@@ -11,11 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import world
 
 from curation import tables
 from curation.errors import CurationError, Errors
 from curation.tables import Table, check, read, read_parts, write
-from tests import world
 
 SOUND = world.world()
 RUBRIC = tables.deltas(["logic"])
@@ -213,3 +213,8 @@ def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path:
 def test_content_ids_stay_what_recorded_calls_were_seeded_with() -> None:
     assert tables.content_id("sums", "What is 2 + 3?") == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
     assert tables.content_id(0, 17, "x") == tables.content_id("0", "17", "x") == 5220160334407513172
+
+
+def test_ids_made_by_the_column_are_those_made_one_by_one() -> None:
+    rows = pl.DataFrame({"number": range(-5, 200_000), "text": "ü\n"}).with_columns(text="text" + pl.col("number").cast(pl.String))
+    assert tables.content_ids(rows).to_list() == [tables.content_id(*row) for row in rows.rows()]

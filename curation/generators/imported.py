@@ -10,16 +10,16 @@ from curation.generators._rows import Described
 from curation.ledger import Ledger
 from curation.params import Strict
 from curation.tables import TRACES
-from curation.tabular import Wanted, read_columns
+from curation.tabular import REAL, TEXT, WHOLE, Wanted, read_columns
 
 WANTED = {
-    "prompt": Wanted("text"),
-    "completion": Wanted("text"),
-    "generator": Wanted("text"),
-    "sample_index": Wanted("whole numbers"),
-    "family": Wanted("text", nullable=True),
-    "scale_b": Wanted("numbers", nullable=True),
-    "finish_reason": Wanted("text"),
+    "prompt": Wanted(TEXT),
+    "completion": Wanted(TEXT),
+    "generator": Wanted(TEXT),
+    "sample_index": Wanted(WHOLE),
+    "family": Wanted(TEXT, nullable=True),
+    "scale_b": Wanted(REAL, nullable=True),
+    "finish_reason": Wanted(TEXT),
 }
 
 
@@ -82,8 +82,8 @@ def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataF
 
 
 def _refuse_same_sample(settings: Params, kept: pl.DataFrame, slot: list[str]) -> None:
-    twice = kept.filter(pl.struct(slot).is_duplicated()) if kept.select(slot).is_duplicated().any() else kept.clear()
-    if twice.height:
-        first = twice.filter(pl.struct(slot) == twice.select(pl.struct(slot).first()).item()).head(2)
-        (row, again), generator, index = first["row"], first["generator"][0], first["sample_index"][0]
-        raise CurationError(f"{settings.path}: rows {row} and {again} are both sample {index} of {generator!r} for one prompt; number the samples, or set columns.sample_index: null")
+    if not kept.select(slot).is_duplicated().any():
+        return
+    first = kept.filter(pl.struct(slot).is_duplicated()).sort(*slot, "row").head(2)
+    same = f"rows {first['row'][0]} and {first['row'][1]} are both sample {first['sample_index'][0]} of {first['generator'][0]!r} for one prompt"
+    raise CurationError(f"{settings.path}: {same}; number the samples, or set columns.sample_index: null")

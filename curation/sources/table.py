@@ -7,9 +7,9 @@ import polars as pl
 from curation.errors import CurationError
 from curation.params import Strict
 from curation.sources._rows import prompt_frame
-from curation.tabular import Wanted, read_columns
+from curation.tabular import TEXT, Wanted, read_columns
 
-WANTED = {"prompt": Wanted("text"), "answer": Wanted("text", nullable=True), "task": Wanted("text", nullable=True)}
+WANTED = {"prompt": Wanted(TEXT), "answer": Wanted(TEXT, nullable=True), "task": Wanted(TEXT, nullable=True)}
 
 
 class Columns(Strict):
@@ -44,7 +44,8 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     distinct = frame.unique("prompt", keep="first", maintain_order=True).with_columns(pl.col("prompt") + ending)
     again = distinct.filter(pl.Series([prompt in taken for prompt in distinct["prompt"]], dtype=pl.Boolean))
     if again.height:
-        raise CurationError(f"{settings.path}: {again.height} prompt(s) are already in another source, the first is at row {again['row'][0]}; remove them from one")
+        where = f"the first is at row {again['row'][0]}"
+        raise CurationError(f"{settings.path}: {again.height} prompt(s) are already in another source, {where}; remove them from one")
     return prompt_frame((task or "", text, answer, settings.verifier, None) for text, answer, task in distinct.select("prompt", "answer", "task").rows())
 
 
@@ -53,5 +54,5 @@ def _refuse_two_answers(settings: Params, frame: pl.DataFrame) -> None:
     twice = answers.filter(pl.col("answer").len().over("prompt") > 1)
     if twice.height:
         (row, one), (again, other) = twice.filter(pl.col("prompt") == twice["prompt"][0]).head(2).select("row", "answer").rows()
-        raise CurationError(f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two answers, the first {one!r} at row {row} and {other!r} at row {again}; "
-                            "keep one")  # fmt: skip
+        count = twice["prompt"].n_unique()
+        raise CurationError(f"{settings.path}: {count} prompt(s) have two answers, the first {one!r} at row {row} and {other!r} at row {again}; keep one")

@@ -8,8 +8,10 @@ import polars as pl
 from pydantic import Field
 
 from curation import weights
+from curation.errors import CurationError
 from curation.params import Natural, Positive, Refers, Strict
 from curation.progress import progress
+from curation.tables import content_id
 
 
 class Lora(Strict):
@@ -76,7 +78,7 @@ def lora_config(settings: Trained, network: Any) -> Any:
 
 
 def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[str, float]:
-    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA) and run.json. Returns steps and last losses."""
+    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA, else the tokenizer too) and run.json. Returns steps and last losses."""
     from transformers import PrinterCallback, TrainerCallback
 
     steps: list[dict[str, float]] = []
@@ -96,6 +98,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
         trainer.train()
     out.mkdir(parents=True)
     trainer.model.save_pretrained(out)
+    if not (out / "adapter_config.json").exists():
+        trainer.processing_class.save_pretrained(out)
     for card in out.glob("*.md"):
         card.unlink()
     (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
@@ -112,22 +116,44 @@ def _last(steps: list[dict[str, float]]) -> dict[str, float]:
 
 def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
     """`columns` of the rows as a dataset, in the order of a hash of `seed` and the rows' first id, so that no order of writing matters."""
-    from datasets import Dataset
+    import datasets
 
-    from curation.tables import content_id
-
+    datasets.disable_progress_bars()
     key = rows.columns[0]
     draw = pl.Series("draw", [content_id(seed, one) for one in rows[key]], dtype=pl.Int64)
-    return Dataset.from_list(rows.with_columns(draw).sort("draw", key).select(columns).to_dicts())
+    return datasets.Dataset.from_list(rows.with_columns(draw).sort("draw", key).select(columns).to_dicts())
 
 
-def lengths(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> dict[str, float]:
-    """How long prompt and side are together: mean and largest number of tokens, and how many sides are cut."""
-    counts = [
-        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], tokenize=True, return_dict=False))
-        for row in rows.iter_rows(named=True)
-        for side in sides
-    ]
-    if not counts:
-        return {}
-    return {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_cut": sum(count > max_length for count in counts)}
+def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> tuple[pl.DataFrame, dict[str, float]]:
+    """The rows that still teach something when cut to `max_length` tokens, and figures of all.
+
+    Dropped are rows whose prompt alone fills `max_length`, and pairs whose sides are equal once cut. Raises CurationError if none is left.
+    """
+
+    def tokens(messages: list[dict[str, str]], answer: bool) -> list[int]:
+        return list(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, add_generation_prompt=answer))
+
+    kept, counts = [], []
+    for row in rows.iter_rows(named=True):
+        whole = [tokens([*row["prompt"], *row[side]], answer=False) for side in sides]
+        counts += [len(ids) for ids in whole]
+        cut = {tuple(ids[:max_length]) for ids in whole}
+        kept.append(len(tokens(row["prompt"], answer=True)) < max_length and len(cut) == len(sides))
+    if not any(kept):
+        raise CurationError(f"max_length {max_length}: no prompt leaves room for an answer, or all pairs are equal once cut; raise it")
+    figures = {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_cut": sum(count > max_length for count in counts)}
+    return rows.filter(kept), {"examples": sum(kept), "dropped": len(kept) - sum(kept), **figures}
+
+
+def with_reference(trainer: Any, label: str, settings: Beta, **built: Any) -> Any:
+    """A TRL trainer with a reference model, built; the reference log-probs, where they are taken first, are shown as they come."""
+    batches = -(-len(built["train_dataset"]) // settings.batch_size) if settings.precompute else 0
+    with progress(f"reference {label}", batches, "batches") as shown:
+
+        class Counted(trainer):  # type: ignore[misc]
+            def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
+                found = super().compute_ref_log_probs(model, inputs)
+                shown.advance()
+                return found
+
+        return Counted(**built)

@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 
 from curation import weights
-from curation.trainers._training import Beta, arguments, fit, lengths, lora_config, texts
+from curation.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
 
 
 class Params(Beta):
@@ -18,16 +18,17 @@ class Params(Beta):
 
 
 def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
-    """`out` holds the trained weights. Returns the figures of the last steps, and how many pairs were read and cut."""
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import DPOConfig, DPOTrainer
 
+    rows, seen = trainable(tokenizer, paired, ("chosen", "rejected"), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
-        trainer = DPOTrainer(
-            model=network, args=DPOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
-            train_dataset=texts(paired, ("prompt", "chosen", "rejected"), settings.seed),
+        trainer = with_reference(
+            DPOTrainer, label, settings, model=network, args=DPOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            train_dataset=texts(rows, ("prompt", "chosen", "rejected"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)
-    return {"pairs": paired.height, **lengths(tokenizer, paired, ("chosen", "rejected"), settings.max_length), **figures}
+    return {**seen, **figures}

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from curation import weights
-from curation.trainers._training import Beta, arguments, fit, lengths, lora_config, texts
+from curation.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
 
 
 class Params(Beta):
@@ -20,17 +20,18 @@ class Params(Beta):
 
 
 def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
-    """`out` holds the trained weights. Returns the figures of the last steps, and how many examples were read and cut."""
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import KTOConfig, KTOTrainer
 
+    rows, seen = trainable(tokenizer, unpaired, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "desirable_weight": settings.desirable_weight, "undesirable_weight": settings.undesirable_weight,
                "precompute_ref_log_probs": settings.precompute}  # fmt: skip
-        trainer = KTOTrainer(
-            model=network, args=KTOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
-            train_dataset=texts(unpaired, ("prompt", "completion", "label"), settings.seed),
+        trainer = with_reference(
+            KTOTrainer, label, settings, model=network, args=KTOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            train_dataset=texts(rows, ("prompt", "completion", "label"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)
-    return {"examples": unpaired.height, **lengths(tokenizer, unpaired, ("completion",), settings.max_length), **figures}
+    return {**seen, **figures}

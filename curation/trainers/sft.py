@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 
 from curation import weights
-from curation.trainers._training import Trained, arguments, fit, lengths, lora_config, texts
+from curation.trainers._training import Trained, arguments, fit, lora_config, texts, trainable
 
 
 class Params(Trained):
@@ -22,11 +22,12 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
     from trl import SFTConfig, SFTTrainer
 
     chosen = paired.unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
+    rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             model=network, args=SFTConfig(**arguments(settings, Path(scratch), completion_only_loss=True), use_cpu=student.device == "cpu"),
-            train_dataset=texts(chosen, ("prompt", "completion"), settings.seed),
+            train_dataset=texts(rows, ("prompt", "completion"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)
-    return {"examples": chosen.height, **lengths(tokenizer, chosen, ("completion",), settings.max_length), **figures}
+    return {**seen, **figures}

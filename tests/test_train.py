@@ -1,0 +1,156 @@
+"""Training and evaluation with a real, tiny model through TRL: every kind of run, LoRA and full."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from ruamel.yaml import YAML
+
+from curation import tables, weights
+from curation.errors import CurationError
+from curation.evaluate import evaluate
+from curation.judges.answer import Params as Answer
+from curation.evaluate import Params as Evaluate
+from curation.ledger import Ledger
+from curation.params import kind
+from curation.select import unpaired
+from curation.train import train
+from tests.tiny import save_tiny_llama
+
+ROOT = Path(__file__).parents[1]
+PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1}}
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+    tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
+    return weights.Params(model=str(tiny), revision=weights.fingerprint(tiny), dtype="float32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def paired() -> pl.DataFrame:
+    """Six pairs: 'i + i' answered rightly and wrongly."""
+
+    def said(role: str, text: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": text}]
+
+    rows = [
+        (i, i, 100 + i, 200 + i, said("user", f"{i} + {i}?"), said("assistant", f"It is {2 * i}."), said("assistant", f"{i}"), 1.0, 1.0, 0.0) for i in range(6)
+    ]
+    return pl.DataFrame(rows, schema=tables.empty(tables.SUBSETS).schema, orient="row")
+
+
+def settings(run: str, **changes: Any) -> Any:
+    body = PARAMS["runs"][run] | TOY | changes
+    return kind("runs", body["kind"]).Params.model_validate(body)
+
+
+CASES = {
+    "sigmoid": settings("dpo_all"),
+    "ipo": settings("dpo_all", loss="ipo", precompute=False),
+    "length-normalised": settings("dpo_all", loss="sigmoid_norm"),
+    "kto": settings("kto_top_step_coherence"),
+    "dpo full": settings("dpo_all", lora=None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_kind_trains_and_saves_safetensors_only(case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    figures = train("run", CASES[case], student, paired, unpaired(paired), out)
+    files = {file.name for file in out.iterdir()}
+    assert figures["steps"] == 2
+    assert "model.safetensors" in files if case == "dpo full" else {"adapter_model.safetensors", "adapter_config.json"} <= files
+    assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
+    assert json.loads((out / "run.json").read_text()) == {"model": student.model, "revision": student.revision}
+
+
+def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    own = {name: value for name, value in (PARAMS["runs"]["dpo_all"] | TOY).items() if name not in ("beta", "precompute", "loss")}
+    sft = kind("runs", "sft").Params.model_validate(own | {"kind": "sft"})
+    doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
+    assert train("sft", sft, student, doubled, unpaired(paired), tmp_path / "run")["examples"] == 6
+
+
+def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        train(name, CASES["sigmoid"], student, paired.sample(fraction=1, shuffle=True), unpaired(paired), tmp_path / name)
+    one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+    from safetensors.numpy import load
+
+    assert any(tensor.any() for name, tensor in load(one).items() if "lora_B" in name)
+
+
+def test_nothing_to_train_on_is_said_and_leaves_nothing(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match=r"runs\.dpo: selection 'all' keeps nothing to train on; widen it"):
+        train("dpo", CASES["sigmoid"], student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    figures = train("cut", settings("dpo_all", max_length=30), student, paired, unpaired(paired), tmp_path / "run")
+    assert (figures["examples"], figures["dropped"], figures["sides_cut"]) == (6, 0, 6)
+
+
+def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    same = paired.with_columns(pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected"))
+    figures = train("some", settings("dpo_all"), student, same, unpaired(paired), tmp_path / "run")
+    assert (figures["examples"], figures["dropped"]) == (4, 2)
+    with pytest.raises(CurationError, match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once cut; raise it"):
+        train("cut", settings("dpo_all", max_length=5), student, paired, unpaired(paired), tmp_path / "cut")
+
+
+@pytest.mark.parametrize("name", ["subsets", "unpaired"])
+def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    """The Parquet file itself, no column renamed or dropped, through datasets into TRL's trainer."""
+    from datasets import load_dataset
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+    table, rows = (tables.SUBSETS, paired) if name == "subsets" else (tables.UNPAIRED, unpaired(paired))
+    tables.write(table, rows, tmp_path / "rows.parquet")
+    dataset = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    network, tokenizer = weights.load(student.model, student.revision, "float32")
+    trainer, config = (DPOTrainer, DPOConfig) if name == "subsets" else (KTOTrainer, KTOConfig)
+    own = {
+        "max_steps": 1,
+        "per_device_train_batch_size": 2,
+        "report_to": "none",
+        "use_cpu": True,
+        "bf16": False,
+        "save_strategy": "no",
+        "gradient_checkpointing": False,
+    }
+    ran = trainer(model=network, args=config(output_dir=str(tmp_path), **own), train_dataset=dataset, processing_class=tokenizer).train()
+    assert ran.global_step == 1
+
+
+@pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
+def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
+    train("run", CASES[case], student, paired, unpaired(paired), tmp_path / "run")
+    prompt = [{"role": "user", "content": "1 + 1?"}]
+    prompts = pl.DataFrame(
+        [(7, "sums", "", "in_domain", prompt, "2", "math", None), (8, "sums", "", "train", prompt, "2", "math", None)],
+        schema=tables.empty(tables.PROMPTS).schema, orient="row",
+    )  # fmt: skip
+    sampling = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
+    how = Evaluate.model_validate({"sampling": sampling, "batch_size": 2, "judge": "answer"})
+    judge = Answer.model_validate(PARAMS["judges"]["answer"])
+    first = evaluate(how, "run", student, tmp_path / "run", judge, prompts, ledger)
+    tables.check(tables.RESULTS, first, "results")
+    assert first["sample_index"].to_list() == [0, 1, 2]
+    assert first["benchmark"].unique().to_list() == ["sums"]
+    calls = ledger.stat()[0]["attempts"]
+    again = evaluate(how, "run", student, tmp_path / "run", judge, prompts, ledger)
+    assert again.equals(first)
+    assert ledger.stat()[0]["attempts"] == calls == 3
+
+
+def test_wrong_weights_are_refused(student: weights.Params) -> None:
+    with pytest.raises(CurationError, match="its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"):
+        weights.load(student.model, "sha256:0", "float32")
+    with pytest.raises(CurationError, match="no package nosuch is installed"):
+        weights.load("package:nosuch/x.gguf", "sha256:0", "float32")
