@@ -18,6 +18,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 repro: setup
 	python -m curation params
+	dvc repro select
 	dvc repro
 	python -m curation sql --question gains
 

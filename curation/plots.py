@@ -44,7 +44,7 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
         axis.set_xlabel("rejected", fontsize=7)
         axis.set_ylabel("chosen", fontsize=7)
         if len(models) <= 8:
-            _write_cells(axis, matrix)
+            _write_cells(axis, matrix, reach)
         figure.colorbar(image, ax=axis, shrink=0.7).ax.tick_params(labelsize=6)
     _save(figure, where)
 
@@ -71,10 +71,10 @@ def _reach(values: np.ndarray) -> float:
     return float(np.abs(values).max()) or 1.0 if len(values) else 1.0
 
 
-def _write_cells(axis: Any, matrix: np.ndarray) -> None:
+def _write_cells(axis: Any, matrix: np.ndarray, reach: float) -> None:
     for (row, column), value in np.ndenumerate(matrix):
         if np.isfinite(value):
-            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=6)
+            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=6, color="white" if abs(value) > 0.6 * reach else INK)
 
 
 def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:

@@ -52,7 +52,7 @@ def read_columns(path: str, columns: Mapping[str, str | None], wanted: Mapping[s
     """The columns of `path` under our names, those mapped to null left out, as strings, Int64 or Float64.
 
     Raises CurationError naming the file, and the column, row or line, where it is not Parquet or JSONL, has no rows,
-    lacks a column, or holds a null or another type where `wanted` has none of it.
+    lacks a column, or holds another type than `wanted` or a null that it does not allow.
     """
     file = existing(Path(path), "correct the path in params.yaml")
     asked = [Asked(ours, theirs, wanted[ours]) for ours, theirs in columns.items() if theirs is not None]
@@ -78,8 +78,9 @@ def _read(file: Path, asked: list[Asked]) -> Read:
 
 def _parquet(file: Path, asked: list[Asked]) -> Read:
     """The asked columns that the file has, and the names of all it has."""
-    names = list(pl.read_parquet_schema(file))
-    return pl.read_parquet(file, columns=list({one.theirs: None for one in asked if one.theirs in names}), glob=False), names
+    scan = pl.scan_parquet(file, glob=False)
+    names = scan.collect_schema().names()
+    return scan.select(list({one.theirs: None for one in asked if one.theirs in names})).collect(), names
 
 
 def _jsonl(file: Path, asked: list[Asked]) -> Read:
@@ -107,8 +108,10 @@ def _fault(file: Path, asked: list[Asked]) -> str | None:
     for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
         try:
             row = json.loads(line) if line.strip() else {}
-        except ValueError as error:
-            return f"line {number}: not JSON: {error}"
+        except json.JSONDecodeError as error:
+            return f"line {number}: not JSON: {error.msg} at character {error.colno}"
+        except UnicodeDecodeError:
+            return f"line {number}: not UTF-8"
         if not isinstance(row, dict):
             return f"line {number}: {str(row)[:40]!r} is not a JSON object"
         for one in asked:

@@ -45,16 +45,21 @@ def test_a_pattern_without_one_group_is_refused(pattern: str, said: str) -> None
 
 EQUAL = [
     ("$1,234.50", "1234.5"), ("18.", "18"), ("18.00", "18"), ("1/2", "0.5"), (r"\frac{1}{2}", "0.5"), ("-3", "-3"), ("€ 20", "20"),
-    ("2^3", "8"), ("x=3", "3"), ("18 apples", "18"), ("50%", "50"), ("1e3", "1000"),
+    ("2^3", "8"), ("2/4", "1/2"), ("10 / 4", "2.5"), ("x=3", "3"), ("18 apples", "18"), ("50%", "50"), ("1e3", "1000"),
 ]  # fmt: skip
 DIFFERENT = [
-    ("18", "81"), ("-3", "3"), ("1.8", "18"), ("1/3", "0.33"), ("12,345", "1234"), ("none", "0"), ("", "5"), ("nan", "nan"), ("sNaN", "1"), ("inf", "inf"),
+    ("18", "81"), ("-3", "3"), ("1.8", "18"), ("1/3", "0.33"), ("1/0", "0"), ("12,345", "1234"), ("none", "0"), ("", "5"), ("nan", "nan"), ("sNaN", "1"),
+    ("inf", "inf"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("found", "reference", "equal"), [*((*case, True) for case in EQUAL), *((*case, False) for case in DIFFERENT)])
 def test_math_compares_values(found: str, reference: str, equal: bool) -> None:
     assert grade(settings("A:(.*)"), f"A:{found}", reference, "math", None) == Grade(float(equal), "scored", f"answered {found.strip()}")
+
+
+def test_what_takes_too_long_to_evaluate_is_not_equal() -> None:
+    assert grade(settings("A:(.*)"), "A: 10**10**10", "5", "math", None).score == 0.0
 
 
 @pytest.mark.parametrize(("missing", "verdict"), [("wrong", (0.0, "scored")), ("unscored", (None, "unparsable"))])

@@ -18,7 +18,7 @@ from server import STALLED, Answer, Asked, endpoint, good
 
 from curation.chat import ask
 from curation.errors import CurationError
-from curation.ledger import Ask, Call, Heard, Ledger, Params, Reply
+from curation.ledger import COLUMNS, Ask, Call, Heard, Ledger, Params, Reply, _id
 
 PROMPTS = [f"p{n}" for n in range(6)]
 FAILED = Reply(None, "error", error="HTTP 500: boom", engine="e")
@@ -116,12 +116,6 @@ def test_the_first_good_reply_wins(ledger: Ledger) -> None:
     assert (ledger.find(call("a").key) or FAILED).text == "z first"
 
 
-def test_a_reply_comes_back_as_it_was_kept(ledger: Ledger) -> None:
-    reply = Reply('{"a": "é\\n\u0000"}', "length", 3, 4, [["5", {"5": -0.1, "é": -2.0}]], None, "vllm 1")
-    ledger.append(call("a"), reply, "judge", "j")
-    assert ledger.find(call("a").key) == reply
-
-
 def test_a_call_that_nobody_answered_is_no_reply(ledger: Ledger) -> None:
     with pytest.raises(CurationError, match="generate g: 1 calls got no reply"):
         ledger.fulfil([call("a"), call("b")], lambda calls, heard: heard(calls[0], Reply("re a", "stop")), "generate", "g")
@@ -151,7 +145,7 @@ def test_offline_names_the_first_missing_call_and_asks_nothing(open_ledger: Open
 
 def test_an_export_fills_an_empty_ledger(open_ledger: OpenLedger, tmp_path: Path) -> None:
     first, second = open_ledger("first"), open_ledger("second")
-    fulfil(first, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("re a", "stop", 1, 2, [["re", {"re": -0.5}]]))
+    fulfil(first, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("re a", "stop", 1, 2, [["é", {"é": -0.5}]]))
     first.append(call("c"), Reply("re c", "stop"), "judge", "j")
     assert first.export_file(tmp_path / "all.parquet") == 3
     assert second.import_file(tmp_path / "all.parquet") == 3
@@ -196,18 +190,24 @@ def edited(name: str, value: Any) -> Callable[[Path], None]:
     return edit
 
 
-def flipped(file: Path) -> None:
-    """Spoils one byte in the middle of the first column's dictionary."""
+def damaged(file: Path) -> None:
     body, ids = bytearray(file.read_bytes()), pq.read_metadata(file).row_group(0).column(0)
-    body[(ids.dictionary_page_offset + ids.data_page_offset) // 2] ^= 0xFF
+    body[ids.dictionary_page_offset] ^= 0xFF
     file.write_bytes(body)
+
+
+def forged(file: Path) -> None:
+    """Files the replies under other keys, with ids that fit."""
+    rows = [{**row, "key": call("z").key} for row in pq.read_table(file).to_pylist()]
+    pq.write_table(pa.Table.from_pylist([{**row, "id": _id(tuple(row.values())[1:])} for row in rows], COLUMNS), file)
 
 
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda file: file.write_text("hello"), "not a whole Parquet file: "),
     "empty": (lambda file: file.write_bytes(b""), "not a whole Parquet file: "),
     "cut": (lambda file: file.write_bytes(file.read_bytes()[:-20]), "not a whole Parquet file: "),
-    "flipped": (flipped, ""),
+    "damaged": (damaged, "not a whole Parquet file: "),
+    "forged": (forged, "its content is not what its key says"),
     "binary": (edited("text", b"\xff"), "not a whole Parquet file: "),
     "foreign": (lambda file: pq.write_table(pa.table({"a": [1]}), file), "columns ['a'] are not a ledger's"),
     "fewer columns": (lambda file: pq.write_table(pq.read_table(file).drop(["engine"]), file), "columns ['id', "),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import db, delta, pair, tables
+from curation.errors import CurationError
 from curation.tables import content_id
 
 GENERATORS = ["a", "b", "c"]
@@ -127,7 +128,7 @@ def test_golden_pairs(options: tuple[Any, bool, Any]) -> None:
 
 def test_a_generator_on_the_ladder_that_wrote_nothing_is_named() -> None:
     settings = pair.Params(order="ladder", ladder=["a", "d"], within_generator=False, samples="matched")
-    with pytest.raises(pair.CurationError, match=r"pair\.ladder: 'd' wrote no trace; generators are a, b, c"):
+    with pytest.raises(CurationError, match=r"pair\.ladder: 'd' wrote no trace; generators are a, b, c"):
         pair.pair(settings, traces(GOLDEN_TRACES))
 
 

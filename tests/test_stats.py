@@ -1,6 +1,7 @@
 """The statistics against independent ones: statsmodels, scipy, and counting all the draws."""
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from curation import tables
 from curation.compare import Params, compare, figures, per_prompt
 from curation.stats import clustered_mean, clustered_means, paired_p, pass_at_k
 
@@ -83,9 +85,9 @@ def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
     assert paired_p(np.array([0.5])) is None
 
 
-def results(rows: dict[tuple[str, int], list[float | None]]) -> pl.DataFrame:
+def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
     """Results of one benchmark: (run, prompt): scores, null for a failed sample."""
-    return world.frame(world.tables.RESULTS, [
+    return world.frame(tables.RESULTS, [
         (run, "sums", "in_domain", prompt, sample, "text", "stop", score, "error" if score is None else "scored")
         for (run, prompt), scores in rows.items() for sample, score in enumerate(scores)
     ])  # fmt: skip
@@ -97,7 +99,7 @@ def test_unscored_samples_do_not_count() -> None:
 
 
 def test_a_prompt_that_one_run_alone_answered_does_not_count() -> None:
-    scores = {("base", 1): [0, 0], ("base", 2): [0, 1], ("base", 3): [1, 1], ("base", 4): [None, None]}
+    scores: dict[tuple[str, int], list[float | None]] = {("base", 1): [0, 0], ("base", 2): [0, 1], ("base", 3): [1, 1], ("base", 4): [None, None]}
     scores |= {("tuned", 1): [1, 1], ("tuned", 2): [1, 0], ("tuned", 3): [1, 1], ("tuned", 4): [1, 1]}
     rows = compare(Params(baseline="base"), results(scores))
     tuned = rows.row(by_predicate=(pl.col("run") == "tuned") & (pl.col("measure") == "avg@2"), named=True)

@@ -3,7 +3,7 @@
 Base tables are written out below; the tables after them are what the toolkit makes of those.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,12 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "wordy": {"kind": "delta", "judge": "rubric", "dimension": "brevity", "keep": "bottom", **NO_LIMIT},
     "capable": {"kind": "generator_delta", "judge": "answer", "dimension": "correct", "keep": "top", **NO_LIMIT, "budget": 4},
 }
-PARTS = {"traces": ("generator", GENERATORS), "judgments": ("judge", DIMENSIONS), "selections": ("selection", SELECTIONS), "results": ("run", RUNS)}
+PARTS: dict[str, tuple[str, Iterable[str]]] = {  # table: the column that names its parts, and the parts
+    "traces": ("generator", GENERATORS),
+    "judgments": ("judge", DIMENSIONS),
+    "selections": ("selection", SELECTIONS),
+    "results": ("run", RUNS),
+}
 
 
 @dataclass(frozen=True)

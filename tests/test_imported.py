@@ -1,0 +1,201 @@
+"""Bring your own traces: a user's Parquet or JSONL file, with its own column names, through collect and generate."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from curation import tables
+from curation.collect import collect
+from curation.errors import CurationError
+from curation.generate import generate
+from curation.generators import imported
+from curation.ledger import Ledger
+from curation.sources import table
+from curation.tables import content_id
+
+ROWS = [
+    {"q": "What is 2 + 3?", "gold": "5", "by": "big", "b": 7.0, "n": 0, "text": "It is 5", "topic": "sums"},
+    {"q": "What is 2 + 3?", "gold": "5", "by": "small", "b": None, "n": 0, "text": "It is 6", "topic": "sums"},
+    {"q": "What is 4 * 6?", "gold": "24", "by": "big", "b": 7.0, "n": 0, "text": "It is 24", "topic": "products"},
+    {"q": "What is 4 * 6?", "gold": "24", "by": "big", "b": 7.0, "n": 1, "text": "", "topic": "products"},
+]
+COLUMNS = {"prompt": "q", "completion": "text", "generator": "by", "sample_index": "n", "family": None, "scale_b": "b", "finish_reason": None}
+
+
+def save(file: Path, rows: list[dict[str, Any]]) -> str:
+    """The path of a file with the rows, in the form its name says."""
+    if file.suffix == ".parquet":
+        pl.DataFrame(rows, infer_schema_length=None).write_parquet(file)
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(file)
+
+
+def source(path: str, **changes: Any) -> table.Params:
+    columns = {"prompt": "q", "answer": "gold", "task": None} | changes.pop("columns", {})
+    body = {"kind": "table", "path": path, "split": "train", "columns": columns, "verifier": "math", "instruction": None}
+    return table.Params.model_validate(body | changes)
+
+
+def generator(path: str, **changes: Any) -> imported.Params:
+    columns = COLUMNS | changes.pop("columns", {})
+    body = {"kind": "imported", "family": "mine", "scale_b": 1.5, "path": path, "columns": columns, "unmatched": "error"}
+    return imported.Params.model_validate(body | changes)
+
+
+def changed(row: int, **values: Any) -> list[dict[str, Any]]:
+    """ROWS with some values of one of them changed."""
+    return [one | values if number == row else one for number, one in enumerate(ROWS)]
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> pl.DataFrame:
+    """The two prompts of ROWS."""
+    return collect({"mine": source(save(tmp_path / "prompts.jsonl", ROWS))})
+
+
+@pytest.mark.parametrize("name", ["traces.parquet", "traces.jsonl", "traces [1].parquet"])
+def test_a_file_becomes_prompts_and_traces(name: str, tmp_path: Path, ledger: Ledger) -> None:
+    path = save(tmp_path / name, ROWS)
+    prompts = collect({"mine": source(path, columns={"task": "topic"})})
+    traces = generate("theirs", generator(path), prompts, ledger)
+    tables.check(tables.PROMPTS, prompts, "prompts")
+    tables.check(tables.TRACES, traces, "traces")
+    plus, times = (content_id("mine", ROWS[row]["q"]) for row in (0, 2))
+    assert prompts.select("prompt_id", "task", "answer", "verifier").rows() == [(plus, "sums", "5", "math"), (times, "products", "24", "math")]
+    assert prompts["prompt"][0].to_list() == [{"role": "user", "content": "What is 2 + 3?"}]
+    assert traces.select("prompt_id", "generator", "sample_index", "family", "scale_b", "completion", "finish_reason", "n_tokens").rows() == [
+        (plus, "big", 0, "mine", 7.0, "It is 5", "stop", None),
+        (plus, "small", 0, "mine", None, "It is 6", "stop", None),
+        (times, "big", 0, "mine", 7.0, "It is 24", "stop", None),
+        (times, "big", 1, "mine", 7.0, "", "stop", None),
+    ]
+    assert traces["trace_id"].to_list() == [content_id(*slot) for slot in traces.select("prompt_id", "generator", "sample_index").rows()]
+
+
+def test_what_no_column_holds_comes_from_the_settings_and_the_order_of_rows(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    bare = dict.fromkeys(("generator", "sample_index", "scale_b"))
+    traces = generate("theirs", generator(save(tmp_path / "traces.jsonl", ROWS), columns=bare), prompts, ledger)
+    assert traces.select("generator", "sample_index", "scale_b").rows() == [("theirs", 0, 1.5), ("theirs", 1, 1.5), ("theirs", 0, 1.5), ("theirs", 1, 1.5)]
+
+
+def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger) -> None:
+    written = []
+    for name in ("one.parquet", "two.jsonl"):
+        path = save(tmp_path / name, ROWS)
+        prompts = collect({"mine": source(path)})
+        tables.write(tables.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
+        written.append((tmp_path / f"{name}.out").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_an_answer_may_be_missing(tmp_path: Path) -> None:
+    rows = [{"q": "Why?", "gold": None}, {"q": "Who?", "gold": "me"}]
+    assert collect({"mine": source(save(tmp_path / "prompts.jsonl", rows))})["answer"].to_list() == [None, "me"]
+
+
+def test_text_in_categories_is_text(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    file = tmp_path / "traces.parquet"
+    pl.DataFrame(ROWS).cast({"by": pl.Categorical, "n": pl.UInt8, "b": pl.Float32}).write_parquet(file)
+    assert generate("theirs", generator(str(file)), prompts, ledger)["generator"].to_list() == ["big", "small", "big", "big"]
+
+
+def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path: Path, ledger: Ledger) -> None:
+    path = save(tmp_path / "traces.jsonl", ROWS)
+    prompts = collect({"mine": source(path, instruction="Be brief.")})
+    assert prompts["prompt"][0][0]["content"] == "What is 2 + 3?\nBe brief."
+    with pytest.raises(CurationError) as error:
+        generate("theirs", generator(path), prompts, ledger)
+    assert str(error.value) == (
+        f"{path}: 4 of 4 rows have a prompt that no train source has, the first is row 0; check the sources' prompt column and instruction"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "said"),
+    [
+        ("t.parquet", changed(0, text=None), "column 'text' (columns.completion) is null in 1 row(s), the first is row 0"),
+        ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row(s), the first is row 2"),
+        ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row(s), the first is row 1"),
+        ("t.parquet", [row | {"text": 5} for row in ROWS], "column 'text' (columns.completion) holds Int64, not text"),
+        ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is '5', not text"),
+        ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is \"['a']\", not text"),
+        ("t.parquet", [row | {"n": "0"} for row in ROWS], "column 'n' (columns.sample_index) holds String, not whole numbers"),
+        ("t.jsonl", changed(3, n=1.5), "line 4: column 'n' (columns.sample_index) is '1.5', not whole numbers"),
+        ("t.jsonl", changed(2, b="7B"), "line 3: column 'b' (columns.scale_b) is '7B', not numbers"),
+        ("t.parquet", changed(3, n=0), "rows 2 and 3 are both sample 0 of 'big' for one prompt; number the samples, or set columns.sample_index: null"),
+        ("t.parquet", changed(1, q="What is 1?"), "1 of 4 rows have a prompt that no train source has, the first is row 1; "
+                      "check the sources' prompt column and instruction, or set unmatched: drop"),
+        ("t.jsonl", [], "cannot be read as jsonl: Empty JSON file"),
+        ("t.txt", ROWS, "not a .parquet or .jsonl file"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_of_traces_is_refused_by_row(
+    name: str, rows: list[dict[str, Any]], said: str, tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger
+) -> None:
+    path = save(tmp_path / name, rows)
+    with pytest.raises(CurationError) as error:
+        generate("theirs", generator(path), prompts, ledger)
+    assert str(error.value) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.jsonl", b'{"q": "a", "text": "b"}\n{"q": "a"\n', "line 2: not JSON: Expecting ',' delimiter at character 10"),
+        ("t.jsonl", b'{"q": "a\xe2\x80\xa8b", "text": "c"}\n["d"]\n', "line 2: \"['d']\" is not a JSON object"),
+        ("t.jsonl", b'{"q": "a", "text": "\xff"}\n', "line 1: not UTF-8"),
+        ("t.parquet", b"PAR1", "cannot be read as parquet: "),
+    ],
+)
+def test_a_broken_file_is_refused_by_line(name: str, content: bytes, said: str, tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    bare = dict.fromkeys(("generator", "sample_index", "scale_b"))
+    with pytest.raises(CurationError) as error:
+        generate("theirs", generator(str(file), columns=bare), prompts, ledger)
+    assert str(error.value).startswith(f"{file}: {said}")
+
+
+def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "prompts.jsonl", [{"q": "Why?", "gold": "so"}])
+    with pytest.raises(CurationError) as error:
+        collect({"mine": source(f"{path}x")})
+    assert str(error.value) == f"{path}x: does not exist; correct the path in params.yaml"
+    for file in (path, save(tmp_path / "prompts.parquet", [{"q": "Why?", "gold": "so"}])):
+        with pytest.raises(CurationError) as error:
+            collect({"mine": source(file, columns={"answer": "reference"})})
+        assert str(error.value) == f"{file}: no column 'reference' (columns.answer); it has q, gold"
+
+
+def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "prompts.parquet", changed(3, gold="25"))
+    with pytest.raises(CurationError) as error:
+        collect({"mine": source(path)})
+    assert str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
+
+
+def test_a_prompt_of_two_sources_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "prompts.parquet", ROWS)
+    other = save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]])
+    with pytest.raises(CurationError) as error:
+        collect({"mine": source(path), "held_out": source(other, split="in_domain")})
+    assert str(error.value) == f"{other}: 1 prompt(s) are already in another source, the first is at row 1; remove them from one"
+
+
+def test_unmatched_rows_are_dropped_where_the_settings_say_so(
+    tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save(tmp_path / "traces.jsonl", changed(1, q="What is 1?"))
+    traces = generate("theirs", generator(path, unmatched="drop"), prompts, ledger)
+    assert traces["completion"].to_list() == ["It is 5", "It is 24", ""]
+    assert capsys.readouterr().err == f"theirs: 1 of 4 rows of {path} have a prompt that no train source has; dropped\n"
+
+
+def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger) -> None:
+    path = save(tmp_path / "traces.jsonl", ROWS)
+    with pytest.raises(CurationError, match="4 of 4 rows have a prompt that no train source has"):
+        generate("theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger)
