@@ -1,8 +1,8 @@
 """The call ledger: every model call keyed by its content, bought once, kept for good.
 
 Append-only SQLite in WAL mode, outside DVC's outputs. A row is an attempt, committed as it comes, so a killed run
-loses at most the calls in flight. The first reply without an error answers its key for ever, so merging ledgers
-never changes a table. Requests hold no address and no credential.
+loses at most the calls in flight. The oldest reply without an error answers its key, so ledgers merged in any order
+answer alike. Requests hold no address and no credential.
 """
 
 import hashlib

@@ -196,8 +196,8 @@ def read(table: Table, where: Path) -> pl.DataFrame:
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
     try:
         arrow = pq.read_table(where)
-    except pa.ArrowInvalid as error:
-        raise CurationError(f"{where}: not a Parquet file: {error}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
     found = {column.name: column.type for column in arrow.schema}
     if wrong := [column for column in table.schema if found.get(column.name, column.type) != column.type]:
         raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])

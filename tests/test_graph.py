@@ -1,6 +1,8 @@
 """dvc.yaml against the code: every module and query that a stage reaches is among its deps, the kernel excepted."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,9 +85,7 @@ def test_the_walk_sees_a_missing_dep() -> None:
 
 
 def test_importing_curation_loads_nothing_heavy() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys, curation.db, curation.select, stages.pair, curation.params as p; p.read(); print([m for m in ('torch','transformers','trl','vllm','instructor','openai') if m in sys.modules])"
+    heavy = ("torch", "transformers", "trl", "vllm", "instructor", "openai")
+    code = f"import sys, curation.db, curation.select, stages.pair, curation.params as p; p.read(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -14,7 +14,7 @@ from curation.generate import generate
 from curation.generators import imported
 from curation.ledger import Ledger
 from curation.sources import table
-from curation.tables import content_id
+from curation.tables import content_id, content_ids
 
 ROWS = [
     {"q": "What is 2 + 3?", "gold": "5", "by": "big", "b": 7.0, "n": 0, "text": "It is 5", "topic": "sums"},
@@ -199,3 +199,9 @@ def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger
     path = save(tmp_path / "traces.jsonl", ROWS)
     with pytest.raises(CurationError, match="4 of 4 rows have a prompt that no train source has"):
         generate("theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger)
+
+
+def test_ids_of_many_rows_are_the_ids_of_each() -> None:
+    rows = pl.DataFrame({"a": [0, -5, 2**62], "b": ["", "é😀", "x\x1fy"], "c": pl.Series([0, 1, 2], dtype=pl.Int32)})
+    assert content_ids(rows).to_list() == [content_id(*row) for row in rows.rows()]
+    assert content_ids(rows.clear()).to_list() == []

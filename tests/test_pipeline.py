@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from tiny import save_tiny_llama
 
 from curation.weights import fingerprint
-from tests.tiny import save_tiny_llama
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"strong": (1.0, "{q} The sum is {a}."), "weak": (0.1, "I say {wrong}."), "copy": (1.0, "{q} The sum is {a}.")}

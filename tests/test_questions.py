@@ -1,6 +1,6 @@
 """The documented questions on a world whose answers were worked out by hand, and the checks on sound and on broken worlds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,28 +83,18 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
         ("wordy", "tie", 1, 0.1111, 0.0, 0.0),
     ],
-    "coverage": [
-        ("answer", "correct", "large", "scored", 3, 1.0),
-        ("answer", "correct", "medium", "scored", 3, 1.0),
-        ("answer", "correct", "small", "scored", 3, 0.75),
-        ("answer", "correct", "small", "error", 1, 0.25),
-        ("rubric", "brevity", "large", "scored", 6, 1.0),
-        ("rubric", "brevity", "medium", "scored", 6, 1.0),
-        ("rubric", "brevity", "small", "scored", 4, 0.5),
-        ("rubric", "brevity", "small", "error", 2, 0.25),
-        ("rubric", "brevity", "small", "unparsable", 2, 0.25),
-        ("rubric", "logic", "large", "scored", 6, 1.0),
-        ("rubric", "logic", "medium", "scored", 5, 0.8333),
-        ("rubric", "logic", "medium", "unparsable", 1, 0.1667),
-        ("rubric", "logic", "small", "scored", 6, 0.75),
-        ("rubric", "logic", "small", "error", 2, 0.25),
-    ],
 }
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
         ("answer", "correct", "large", "medium", 0.3333, -1.1009, 1.7676, 3, 3, 0.3333, 0.6667, 0.0),
         ("rubric", "brevity", "medium", "small", 2.0, None, None, 1, 1, 1.0, 0.0, 0.0),
         ("rubric", "logic", "large", "small", 1.75, -7.7797, 11.2797, 2, 2, 1.0, 0.0, 0.0),
+    ],
+    "coverage": [
+        ("answer", "correct", "small", "scored", 3, 0.75),
+        ("answer", "correct", "small", "error", 1, 0.25),
+        ("rubric", "logic", "medium", "scored", 5, 0.8333),
+        ("rubric", "logic", "medium", "unparsable", 1, 0.1667),
     ],
     "selection_overlap": [("all", "clear", 7, 3, 3, 0.4286), ("clear", "nothing", 3, 0, 0, 0.0)],
     "length_against_delta": [("rubric", "brevity", -0.9683, -0.3269, 6), ("rubric", "logic", -0.3699, 0.1559, 8)],

@@ -7,17 +7,17 @@ from typing import Any
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
+from tiny import save_tiny_llama
 
 from curation import tables, weights
 from curation.errors import CurationError
+from curation.evaluate import Params as Evaluate
 from curation.evaluate import evaluate
 from curation.judges.answer import Params as Answer
-from curation.evaluate import Params as Evaluate
 from curation.ledger import Ledger
 from curation.params import kind
 from curation.select import unpaired
 from curation.train import train
-from tests.tiny import save_tiny_llama
 
 ROOT = Path(__file__).parents[1]
 PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
@@ -150,7 +150,7 @@ def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params,
 
 
 def test_wrong_weights_are_refused(student: weights.Params) -> None:
-    with pytest.raises(CurationError, match="its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"):
+    with pytest.raises(CurationError, match=r"its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"):
         weights.load(student.model, "sha256:0", "float32")
     with pytest.raises(CurationError, match="no package nosuch is installed"):
         weights.load("package:nosuch/x.gguf", "sha256:0", "float32")

@@ -15,6 +15,8 @@ from curation.params import Share, Strict
 from curation.progress import progress
 
 DIMENSION = "correct"
+FRACTION = r"\s*(-?\d{1,99})\s*/\s*(\d{0,99}[1-9]\d{0,99})\s*"
+DOLLAR = r"\\?\$"
 
 
 def _pattern(text: str) -> str:
@@ -86,34 +88,39 @@ def grade(settings: Params, completion: str | None, answer: str | None, verifier
 
 
 def final_answer(settings: Params, completion: str) -> str | None:
-    """The last match of the first pattern that matches, or None."""
+    """The last match of the first pattern that matches; None if none does or it is empty."""
     for pattern in settings.patterns:
         if matches := re.findall(pattern, completion):
-            return str(matches[-1]).strip()
+            return str(matches[-1]).strip() or None
     return None
 
 
 def same_number(found: str, answer: str) -> bool:
     """Whether two answers are equal: exactly where both are plain numbers or fractions, else as math-verify compares them.
 
-    What math-verify cannot evaluate in 5 s, its own limit, is not equal: a model may answer 10**10**10.
+    It reads them as LaTeX, then as prose: `\\frac{1}{2}`, a letter or an interval is nothing to it without dollars, `18 apples`
+    nothing with them. What it cannot evaluate in 5 s, its own limit, is not equal: a model may answer 10**10**10.
     """
     left, right = _number(found), _number(answer)
     if left is not None and right is not None:
         return left == right
     from math_verify import parse, verify
 
-    return bool(verify(parse(answer), parse(found)))
+    return any(verify(parse(read(answer)), parse(read(found))) for read in (_latex, str))
+
+
+def _latex(text: str) -> str:
+    return f"${re.sub(DOLLAR, '', text)}$"
 
 
 def _number(text: str) -> Decimal | Fraction | None:
-    if fraction := re.fullmatch(r"\s*(-?\d{1,99})\s*/\s*(\d{0,99}[1-9]\d{0,99})\s*", text):
+    if fraction := re.fullmatch(FRACTION, text):
         return Fraction(int(fraction[1]), int(fraction[2]))
     try:
         number = Decimal(re.sub(r"[$£€,%\s]", "", text).rstrip("."))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() else Decimal("NaN")  # which is equal to nothing
 
 
 @cache

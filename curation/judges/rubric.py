@@ -37,6 +37,8 @@ def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
     for name, dimension in dimensions.items():
         if not NAME.fullmatch(name) or "-" in name:
             raise ValueError(f"{name!r} is not a column name: lower-case letters, digits and '_'")
+        if name == "rationale":
+            raise ValueError("'rationale' is the reply's reason, not a dimension; choose another name")
         if len(dimension.scores) < 2:
             raise ValueError(f"{name}: a dimension has at least two scores")
     return dimensions

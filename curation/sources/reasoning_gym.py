@@ -32,7 +32,7 @@ class Params(Strict):
 def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     """`size` prompts of each task, no two alike and none whose text is in `taken`.
 
-    Raises CurationError if a task is unknown, refuses its config, or has too few distinct prompts.
+    Raises CurationError if a task is unknown, refuses its config, has too few distinct prompts, or a scorer that rejects its own answer.
     """
     rows = []
     seen = set(taken)
@@ -45,8 +45,22 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
                 fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", json.dumps(entry, sort_keys=True, default=str)))
         if len(fresh) < wanted.size:
             raise CurationError(f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size")
+        _check_scorer(task, fresh[0])
         rows += fresh
     return prompt_frame(rows)
+
+
+def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
+    """A few tasks' scorers do not accept the task's own answer, or not once it was JSON: they would call every trace wrong."""
+    import reasoning_gym
+
+    _, _, answer, _, entry = row
+    try:
+        score = reasoning_gym.get_score_answer_fn(task)(answer, json.loads(entry))
+    except Exception as error:  # whatever it raises, it cannot verify
+        raise CurationError(f"reasoning_gym {task}: its scorer fails on its own answer ({type(error).__name__}); choose another task") from None
+    if score < 1:
+        raise CurationError(f"reasoning_gym {task}: its scorer gives {score} to its own answer {answer!r}; choose another task")
 
 
 def _entries(task: str, wanted: Task, seed: int) -> Any:

@@ -1,5 +1,5 @@
 -- What do the candidate pairs look like by whether chosen and rejected are right, and what do the other judges say of each cell?
--- Four cells per answer judge; share is of the pairs where both sides have a verdict. mean_delta, over n pairs, is chosen - rejected of one dimension: a judge that follows the answers has it above 0 in right / wrong and below 0 in wrong / right.
+-- share is of the pairs with a verdict on both sides. A judge that follows the answers has mean_delta, chosen - rejected over n pairs, above 0 in right / wrong and below 0 in wrong / right.
 with
 cells as (
     select

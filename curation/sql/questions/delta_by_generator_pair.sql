@@ -1,5 +1,5 @@
 -- How much better are one generator's traces than another's, as each judge scores each dimension?
--- mean is the generator-level delta, chosen - rejected, in the judge's own scale, with a 95 % interval by prompt; higher, equal and lower are the shares of its n pairs whose own delta is above, at and below 0.
+-- mean is the generator-level delta, chosen - rejected, in the judge's scale, interval by prompt; higher, equal and lower are the shares of its n pairs with a delta above, at and below 0.
 with
 signs as (
     select

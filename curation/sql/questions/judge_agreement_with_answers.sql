@@ -1,5 +1,5 @@
 -- How well does each judge's score tell right traces from wrong ones?
--- auroc is the chance that a right trace is scored above a wrong one, equal scores counting half: 1 is perfect, 0.5 chance, below 0.5 worse than chance; null where all are right or all wrong. Few right or few wrong traces make it a guess.
+-- auroc is the chance that a right trace is scored above a wrong one, equal scores half: 1 perfect, 0.5 chance; null where all are right or all wrong, a guess where n_right or n_wrong is small.
 with
 ratings as (
     select trace_id, judge, dimension, round(avg(coalesce(expected_score, score)), 9) as rating

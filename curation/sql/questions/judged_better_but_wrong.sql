@@ -1,5 +1,5 @@
 -- How often does a judge score the wrong one of two traces above the right one?
--- Read wrong_better: 0 is a judge that never prefers a wrong answer to a right one, 0.5 with equal at 0 is a coin. Each two traces count once, where exactly one is right and the judge scored both.
+-- wrong_better is 0 for a judge that never prefers a wrong answer, 0.5 with equal at 0 for a coin. Each two traces count once, where exactly one is right and the judge scored both.
 with
 once as (
     select pair_id

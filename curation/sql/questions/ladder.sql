@@ -1,5 +1,5 @@
 -- How often is each generator right?
--- Read accuracy beside low and high, a 95 % Wilson interval that takes prompts as its n, as traces of one prompt are not independent; generators whose intervals overlap may be equally good. n is traces with a score.
+-- Generators whose intervals low to high overlap may be equally good: 95 % Wilson, with prompts as its n, as traces of one prompt are not independent. n is traces with a score.
 with
 graded as (
     select j.judge, t.generator, t.scale_b, t.prompt_id, j.score

@@ -1,5 +1,5 @@
 -- Does a judge prefer the longer trace?
--- correlation is Pearson's between a pair's delta and the log of chosen's over rejected's length in characters: near 0 is no length bias, above 0 longer is judged better. Null where either does not vary. Ties do not count.
+-- correlation, of delta and log of chosen's over rejected's characters, is near 0 without length bias, above 0 where longer is judged better, null where either does not vary. Ties do not count.
 with
 lengths as (
     select trace_id, length(completion) as characters

@@ -1,5 +1,5 @@
 -- Why does each selection keep or not keep its candidates?
--- One row per reason, kept first; the shares of a selection sum to 1. min_margin and max_margin are the margins that got this reason, null where none has a margin. Much unscored is a judge to look at, much tie generators that agree.
+-- One row per reason, kept first, shares of a selection sum to 1; min_margin and max_margin are the margins that got this reason. Much unscored points at the judge, much tie at alike generators.
 with
 reasons as (
     select selection, reason, count(*) as pairs, min(margin) as min_margin, max(margin) as max_margin

@@ -1,0 +1,67 @@
+"""Every recipe is a whole params file; the imported one reads answers as the traces' own publishers do."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from ruamel.yaml import YAML
+
+from curation.judges.answer import final_answer, grade
+from curation.params import FOLDERS, SECTIONS, Study, read
+
+ROOT = Path(__file__).parents[1]
+REAL = Path(__file__).parents[2] / "shared/data"
+RECIPES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
+SAMPLE = 400
+
+
+@pytest.fixture(scope="module")
+def gsm8k() -> Study:
+    return read(ROOT / "recipes/imported_gsm8k.yaml")
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_a_recipe_is_a_whole_valid_params_file_of_kinds_that_exist(file: Path) -> None:
+    raw: dict[str, Any] = YAML(typ="safe", pure=True).load(file)
+    assert {name for name in raw if not name.startswith("x-")} == {*FOLDERS, *SECTIONS}
+    named = {(folder, body["kind"]) for section, folder in FOLDERS.items() for body in raw[section].values()}
+    assert [kind for kind in sorted(named) if not (ROOT / "curation" / kind[0] / f"{kind[1]}.py").exists()] == []
+    study = read(file)
+    assert study.runs[study.compare.baseline].kind == "none"
+    assert study.judges[study.evaluate.judge].kind == "answer"
+
+
+def test_there_are_recipes() -> None:
+    assert {file.stem for file in RECIPES} >= {"params", "imported_gsm8k", "paper_scale"}
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ('{\n "reasoning": "2 + 3 = 5",\n "answer": "5"\n}', "5"),
+        ('```json\n{"reasoning": "…", "answer": "$1,092.50"}\n```\nThat is 7 more.', "$1,092.50"),
+        ('{"answer": "18 hours and 48 minutes"}', "18"),
+        ('{"answer": -10}', "-10"),
+        ('{"answer": "2/3"}', "2/3"),
+        ('{"answer": "5"}\nWait, that is wrong.\n{"answer": "6"}', "5"),
+        ('{"answer": "Cannot be determined"}', None),
+        (r"The final answer is $\boxed{1,200}$", "1,200"),
+        ("Each gets 12/4=<<12/4=3>>3 of them.\nA: 3", "3"),
+        ("So he has 3 of them.", None),
+    ],
+)
+def test_the_imported_recipe_finds_the_answer(completion: str, answer: str | None, gsm8k: Study) -> None:
+    assert final_answer(gsm8k.judges["answer"], completion) == answer
+
+
+@pytest.mark.parametrize(("name", "least"), [("zeroeval_gsm", 0.995), ("gsm8k_openai", 1.0)])
+def test_the_imported_recipe_grades_real_traces_as_upstream_did(name: str, least: float, gsm8k: Study) -> None:
+    file = REAL / name / "traces.parquet"
+    if not file.exists():
+        pytest.skip(f"{file} is absent: the real traces lie beside the project, not in it")
+    rows = pl.read_parquet(file, columns=["trace", "reference_answer", "is_correct"])
+    rows = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
+    agreed = [(grade(gsm8k.judges["answer"], trace, reference, "math", None).score == 1.0) == right for trace, reference, right in rows.iter_rows()]
+    assert sum(agreed) / len(agreed) >= least
+    assert 0.2 < sum(rows["is_correct"]) / SAMPLE < 0.95
