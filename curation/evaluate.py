@@ -17,6 +17,7 @@ from curation.tables import RESULTS
 class Params(Strict):
     """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer."""
 
+    system: str | None
     sampling: Sampling
     batch_size: Positive
     judge: Annotated[str, Refers("judges")]
@@ -29,7 +30,7 @@ def evaluate(settings: Params, name: str, student: weights.Params, model: Path, 
     full = (model / "config.json").exists()
     source, revision = (str(model.resolve()), weights.fingerprint(model)) if full else (student.model, student.revision)
     identity = f"{student.revision}+{weights.fingerprint(model)}" if trained or full else student.revision
-    calls = calls_for(held_out, student.model, identity, None, settings.sampling)
+    calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 
     def run(missing: list[Call], heard: Heard) -> None:
         network, tokenizer = weights.load(source, revision, student.dtype, adapter=model if trained else None, device=student.device)

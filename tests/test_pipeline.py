@@ -35,7 +35,7 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     columns = {"prompt": "problem", "answer": "gold", "task": None}
     params["sources"] = {
-        "sums": {"kind": "table", "path": "traces.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None},
+        "sums": {"kind": "table", "path": "data/import/traces.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None},
         "products": {"kind": "reasoning_gym", "split": "in_domain", "seed": 1, "instruction": None,
                      "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}}}},
     }  # fmt: skip
@@ -48,7 +48,7 @@ def toy_params(folder: Path) -> dict[str, Any]:
         "scale_b": "billions",
         "finish_reason": None,
     }
-    params["generators"] = {"writers": {"kind": "imported", "family": None, "scale_b": None, "path": "traces.jsonl", "columns": mapped, "unmatched": "error"}}
+    params["generators"] = {"writers": {"kind": "imported", "family": None, "scale_b": None, "path": "data/import/traces.jsonl", "columns": mapped, "unmatched": "error"}}
     params["judges"] = {"answer": params["judges"]["answer"]}
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
     params["selections"] = {
@@ -90,7 +90,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
-    traces(folder / "traces.jsonl")
+    (folder / "data/import").mkdir(parents=True)
+    traces(folder / "data/import/traces.jsonl")
     save(toy_params(folder), folder)
     run(folder, "dvc", "init", "-q", "--no-scm")
     run(folder, "dvc", "repro")

@@ -137,7 +137,7 @@ def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params,
         schema=tables.empty(tables.PROMPTS).schema, orient="row",
     )  # fmt: skip
     sampling = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
-    how = Evaluate.model_validate({"sampling": sampling, "batch_size": 2, "judge": "answer"})
+    how = Evaluate.model_validate({"system": None, "sampling": sampling, "batch_size": 2, "judge": "answer"})
     judge = Answer.model_validate(PARAMS["judges"]["answer"])
     first = evaluate(how, "run", student, tmp_path / "run", judge, prompts, ledger)
     tables.check(tables.RESULTS, first, "results")

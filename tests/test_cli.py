@@ -1,0 +1,82 @@
+"""`python -m curation` as a user runs it, over the small world."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from world import world, write
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(world(), tmp_path)
+    return tmp_path
+
+
+def curation(folder: Path, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "curation", *arguments], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        input=typed, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_same_rows_as_json_csv_and_markdown(folder: Path) -> None:
+    question = "select prompt_id, split from prompts order by prompt_id limit 1"
+    rows = json.loads(curation(folder, "sql", "--json", question).stdout)
+    assert isinstance(rows[0]["prompt_id"], str)
+    assert curation(folder, "sql", "--csv", question).stdout == f"prompt_id,split\n{rows[0]['prompt_id']},{rows[0]['split']}\n"
+    table = curation(folder, "sql", "--md", question).stdout.splitlines()
+    assert table[0].split() == ["|", "prompt_id", "|", "split", "|"]
+    assert set(table[1]) <= set("|-: ")
+
+
+def test_the_readmes_sql_runs(folder: Path) -> None:
+    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ python -m curation sql"))
+    done = curation(folder, "sql", line.split('"')[1])
+    assert done.returncode == 0, done.stderr
+
+
+def test_questions_are_listed_and_asked(folder: Path) -> None:
+    listed = curation(folder, "sql", "-q", "list").stdout.splitlines()
+    assert len(listed) == 10
+    assert curation(folder, "sql", "-q", "ladder").returncode == 0
+    wrong = curation(folder, "sql", "-q", "lader")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("error: sql --question lader: no such question; known: correctness_cells")
+
+
+def test_wrong_sql_is_one_message_and_no_traceback(folder: Path) -> None:
+    done = curation(folder, "sql", "select nothing from pairs")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "nothing" in done.stderr
+
+
+def test_the_shell_answers_and_survives_a_mistake(folder: Path) -> None:
+    done = curation(folder, "sql", "--csv", typed="select 1 +\n 1 as two;\nselect oops;\nselect 3 as three;\n")
+    assert done.returncode == 0
+    assert "two\n2\n" in done.stdout
+    assert "three\n3\n" in done.stdout
+    assert "oops" in done.stderr
+
+
+def test_ledger_export_import_and_stat(folder: Path) -> None:
+    assert curation(folder, "ledger", "export", "calls.parquet").stdout == "calls.parquet: 0 calls\n"
+    assert curation(folder, "ledger", "import", "calls.parquet").returncode == 0
+    assert curation(folder, "ledger", "stat").returncode == 0
+    (folder / "bad.parquet").write_text("not parquet")
+    bad = curation(folder, "ledger", "import", "bad.parquet")
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("error: bad.parquet: not a whole Parquet file")
+    assert curation(folder, "ledger", "export").stderr == "error: ledger export: name a Parquet file\n"
+
+
+def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
+    assert curation(folder, "params").stdout.startswith("params.yaml: sound; ")
+    missing = curation(folder, "params", "nosuch.yaml")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("error: nosuch.yaml: does not exist")
