@@ -26,7 +26,7 @@ class Progress:
         if self.bar is not None:
             self.bar.update(count)
             self.bar.set_postfix_str(note)
-        elif time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
+        elif time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES and self.done < self.total:
             self.shown = time.monotonic()
             self._line()
 

@@ -48,7 +48,9 @@ def toy_params(folder: Path) -> dict[str, Any]:
         "scale_b": "billions",
         "finish_reason": None,
     }
-    params["generators"] = {"writers": {"kind": "imported", "family": None, "scale_b": None, "path": "data/import/traces.jsonl", "columns": mapped, "unmatched": "error"}}
+    params["generators"] = {
+        "writers": {"kind": "imported", "family": None, "scale_b": None, "path": "data/import/traces.jsonl", "columns": mapped, "unmatched": "error"}
+    }
     params["judges"] = {"answer": params["judges"]["answer"]}
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
     params["selections"] = {

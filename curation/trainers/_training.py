@@ -1,6 +1,7 @@
 """What every trainer shares: its settings, the student, progress, and what is saved."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,9 +92,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Shown())
-    loader = trainer.get_train_dataloader()
-    per_epoch = max(len(loader) // trainer.args.gradient_accumulation_steps, 1)
-    total = trainer.args.max_steps if trainer.args.max_steps > 0 else int(per_epoch * trainer.args.num_train_epochs)
+    per_epoch = math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
+    total = trainer.args.max_steps if trainer.args.max_steps > 0 else math.ceil(per_epoch * trainer.args.num_train_epochs)
     with progress(f"train {label}", total, "steps") as shown:
         trainer.train()
     out.mkdir(parents=True)

@@ -1,0 +1,51 @@
+"""The shipped calls: every trace and judgment of the default study comes from them, without a socket."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from curation import tables
+from curation.collect import collect
+from curation.errors import CurationError
+from curation.generate import generate
+from curation.judge import judge
+from curation.ledger import Ledger, Params
+from curation.params import read
+
+ROOT = Path(__file__).parents[1]
+
+
+def no_socket(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a socket was opened")
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setattr(socket, "socket", no_socket)
+    return Ledger(Params(path=str(tmp_path / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True))
+
+
+def test_the_default_study_replays_offline(offline: Ledger) -> None:
+    study = read(ROOT / "params.yaml")
+    prompts = collect(study.sources)
+    traces = pl.concat([generate(name, settings, prompts, offline) for name, settings in study.generators.items()])
+    tables.check(tables.TRACES, traces, "traces")
+    assert traces.height == 384
+    rubric = judge("rubric", study.judges["rubric"], traces, prompts, offline)
+    tables.check(tables.JUDGMENTS, rubric, "judgments")
+    assert rubric["status"].unique().to_list() == ["scored"]
+    assert rubric["expected_score"].null_count() == 0
+
+
+def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
+    study = read(ROOT / "params.yaml")
+    prompts = collect(study.sources)
+    traces = generate("qwen-500m", study.generators["qwen-500m"], prompts, offline)
+    edited = study.judges["rubric"].model_copy(update={"instructions": "Rate it."})
+    with pytest.raises(
+        CurationError, match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls are not in .*; the first is key [0-9a-f]{16}…, prompt 'Problem:"
+    ):
+        judge("rubric", edited, traces, prompts, offline)
