@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sql(arguments: argparse.Namespace) -> None:
+    if arguments.question and arguments.sql:
+        raise CurationError("sql: both a statement and --question; give one")
     with db.connect(PARAMS) as connection:
         if arguments.question == "list":
             for name, text in db.questions().items():
@@ -70,23 +72,26 @@ def _question(name: str) -> str:
 
 
 def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
-    """Statements end in a semicolon; an empty line or end of file leaves."""
+    """Statements end in a semicolon or the end of input; `exit` or Ctrl-D leaves."""
     views = [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
     print(f"views: {', '.join(views)}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
     statement = ""
     while True:
         try:
-            line = input("... " if statement else "sql> ")
+            line, leaving = input("... " if statement else "sql> "), False
         except EOFError:
-            print(file=sys.stderr)
+            line, leaving = "", True
+        if not statement and line.strip().rstrip(";") in ("exit", "quit"):
             return
-        statement = f"{statement}{line}\n" if line.strip() or statement else ""
-        if statement.rstrip().endswith(";"):
+        statement += f"{line}\n" if statement or line.strip() else ""
+        if statement.strip() and (leaving or statement.rstrip().endswith(";")):
             try:
                 show(db.answer(connection, statement), form)
             except CurationError as error:
                 print(error, file=sys.stderr)
             statement = ""
+        if leaving:
+            return
 
 
 def show(rows: pl.DataFrame | None, form: str | None) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from curation.db import answer, checks, connect
 from curation.errors import Errors
+from curation.progress import progress
 
 ROWS_SHOWN = 3
 
@@ -13,13 +14,14 @@ def check(params: Path = Path("params.yaml")) -> dict[str, int]:
     found, lines = {}, []
     with connect(params) as connection:
         present = {row[0] for row in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
-        for name, text in checks().items():
-            if not _tables(text) <= present:
-                continue
-            rows = answer(connection, text)
-            if rows is not None and not rows.is_empty():
-                lines.append(f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}")
-            found[name] = 0 if rows is None else rows.height
+        possible = {name: text for name, text in checks().items() if _tables(text) <= present}
+        with progress("check", len(possible), "checks") as shown:
+            for name, text in possible.items():
+                rows = answer(connection, text)
+                if rows is not None and not rows.is_empty():
+                    lines.append(f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}")
+                found[name] = 0 if rows is None else rows.height
+                shown.advance(note=name)
     if lines:
         raise Errors(lines)
     return found

@@ -78,7 +78,9 @@ def answer(connection: duckdb.DuckDBPyConnection, question: str) -> pl.DataFrame
         rows: pl.DataFrame | None = None if relation is None else relation.pl()
         return rows
     except duckdb.Error as error:
-        raise CurationError(f"sql: {error}") from None
+        absent = [name for name in (*tables.TABLES, "deltas") if f"Table with name {name} does not exist" in str(error)]
+        way_out = f"there is no table {absent[0]} yet; `dvc repro` makes it" if absent else " ".join(str(error).split("\n\n")[0].split())
+        raise CurationError(f"sql: {way_out}") from None
 
 
 def questions() -> dict[str, str]:

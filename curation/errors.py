@@ -1,5 +1,6 @@
 """What a user may do wrong, said in one line each."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,19 @@ def run(main: Callable[[], None]) -> None:
         main()
     except CurationError as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("interrupted; what was bought is in the ledger", file=sys.stderr)
         sys.exit(130)
+
+
+def name_argument(section: str) -> str:
+    """The one argument of a stage, a name in `section` of params.yaml. Raises CurationError if it is not given."""
+    if len(sys.argv) != 2:
+        raise CurationError(f"name one entry of params.yaml: {section}, as in `{Path(sys.argv[0]).stem} NAME`")
+    return sys.argv[1]
 
 
 def existing(path: Path, way_out: str) -> Path:

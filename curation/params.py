@@ -106,8 +106,8 @@ def read(path: Path = Path("params.yaml")) -> Study:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise CurationError(f"{path}: does not exist; run from the project's folder, or copy one of recipes/*.yaml to {path}")
+    if not path.is_file():
+        raise CurationError(f"{path}: is no file; run from the project's folder, or copy one of recipes/*.yaml to {path}")
     try:
         raw = YAML(typ="safe", pure=True).load(path)
     except YAMLError as error:
@@ -160,7 +160,8 @@ def _say(model: type[BaseModel], problem: Any, where: str) -> str:
         case "less_than_equal":
             return f"{place}: {value!r} is more than {context['le']:g}"
         case "literal_error":
-            return f"{place}: {value!r} is not one of {context['expected']}"
+            near = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
+            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{near[0]}'?" if near else "")
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
@@ -185,11 +186,16 @@ def _near(word: Any, known: Any) -> str:
 def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list[str]:
     """Names that point at nothing: references between sections, and a dimension that its judge does not rate."""
     lines = []
+    pair, generators = sections.get("pair"), sections.get("generators") or {}
+    if pair is not None and pair.order == "ladder" and all(one is not None and one.kind != "imported" for one in generators.values()):
+        lines += [f"{path}: pair.ladder: {name!r} is not in generators{_near(name, generators)}" for name in pair.ladder if name not in generators]
     for where, settings in _each(sections):
         for field, info in type(settings).model_fields.items():
             for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
                 names = raw.get(refers.section) or {}
                 values = getattr(settings, field)
+                if refers.section not in raw:
+                    continue
                 for value in values if isinstance(values, tuple | list) else [values]:
                     if value is not None and value not in names:
                         lines.append(f"{path}: {where}.{field}: {value!r} is not in {refers.section}{_near(value, names)}")

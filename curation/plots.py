@@ -32,11 +32,12 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
     models = sorted({*table["chosen_model"], *table["rejected_model"]})
     side = max(2.8, 0.24 * len(models) + 1.6)
     figure, axes = _figure(len(panels), columns=3 if len(models) < 20 else 1, width=side + 0.8, height=side)
+    reaches = {judge: _reach(group["mean"].drop_nulls().to_numpy()) for (judge,), group in table.group_by("judge")}
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
         matrix = np.full((len(models), len(models)), np.nan)
         for chosen, rejected, mean in group.select("chosen_model", "rejected_model", "mean").rows():
             matrix[models.index(chosen), models.index(rejected)] = np.nan if mean is None else mean
-        reach = _reach(matrix[np.isfinite(matrix)])
+        reach = reaches[str(judge)]
         image = axis.imshow(matrix, cmap="RdBu", vmin=-reach, vmax=reach)
         axis.set_title(f"{judge}: {dimension}", fontsize=9)
         axis.set_xticks(range(len(models)), models, rotation=90, fontsize=6)

@@ -226,9 +226,10 @@ def read_parts(table: Table, names: Iterable[str], data: Path = DATA) -> pl.Data
 def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
     """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
     folder = data / table.name
-    stray = sorted(file.name for file in folder.glob("*.parquet") if file.stem not in set(declared))
+    stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
     if stray:
-        raise CurationError(f"{folder / stray[0]}: params.yaml declares no '{Path(stray[0]).stem}'; delete the file or declare it")
+        names = ", ".join(f"'{file.stem}'" for file in stray)
+        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or rm {' '.join(str(file) for file in stray)}")
 
 
 def empty(table: Table) -> pl.DataFrame:

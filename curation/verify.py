@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curation.errors import CurationError, Errors
 from curation.params import read
+from curation.progress import progress
 from curation.tables import DATA
 
 RECORDED = ("prompts.parquet", "traces", "judgments", "results")
@@ -28,8 +29,10 @@ def verify() -> list[str]:
         for name in RECORDED:
             if (DATA / name).exists():
                 (elsewhere / DATA / name).symlink_to((DATA / name).resolve())
-        for stage in stages:
-            _rebuild(stage, elsewhere)
+        with progress("verify", len(stages), "stages") as shown:
+            for stage in stages:
+                _rebuild(stage, elsewhere)
+                shown.advance(note=" ".join(stage))
         here, there = _digests(DATA), _digests(elsewhere / DATA)
     differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     if differing:

@@ -7,6 +7,7 @@ from curation.delta import deltas, generator_deltas, summary
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.params import read
+from curation.progress import progress
 
 
 def main() -> None:
@@ -15,11 +16,14 @@ def main() -> None:
     pairs = tables.read(tables.PAIRS, tables.path("pairs"))
     tables.refuse_strays(tables.JUDGMENTS, study.judges)
     means, wide = [tables.empty(tables.GENERATOR_DELTAS)], {}
-    for name, rated in dimensions.items():
-        judgments = tables.read(tables.JUDGMENTS, tables.path("judgments", name))
-        wide[name] = deltas(study.delta, pairs, judgments, rated)
-        tables.write(tables.deltas(rated), wide[name], tables.path("deltas", name))
-        means.append(generator_deltas(pairs, wide[name], name, rated))
+    with progress("delta", 2 * len(dimensions), "steps") as shown:
+        for name, rated in dimensions.items():
+            judgments = tables.read(tables.JUDGMENTS, tables.path("judgments", name))
+            wide[name] = deltas(study.delta, pairs, judgments, rated)
+            tables.write(tables.deltas(rated), wide[name], tables.path("deltas", name))
+            shown.advance(note=name)
+            means.append(generator_deltas(pairs, wide[name], name, rated))
+            shown.advance(note=name)
     table = pl.concat(means)
     tables.write(tables.GENERATOR_DELTAS, table, tables.path("generator_deltas"))
     plots.delta_histograms(wide, dimensions, tables.DATA / "plots/deltas.png")

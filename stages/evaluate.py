@@ -1,16 +1,14 @@
 """Write data/results/<run>.parquet."""
 
-import sys
-
 from curation import tables
-from curation.errors import run
+from curation.errors import name_argument, run
 from curation.evaluate import evaluate
 from curation.ledger import Ledger
 from curation.params import read
 
 
 def main() -> None:
-    study, name = read(), sys.argv[1]
+    study, name = read(), name_argument("runs")
     study.named("runs", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     judge = study.judges[study.evaluate.judge]

@@ -1,9 +1,7 @@
 """Write data/traces/<generator>.parquet."""
 
-import sys
-
 from curation import tables
-from curation.errors import run
+from curation.errors import name_argument, run
 from curation.generate import coverage, generate
 from curation.ledger import Ledger
 from curation.metrics import write_metrics
@@ -11,7 +9,7 @@ from curation.params import read
 
 
 def main() -> None:
-    study, name = read(), sys.argv[1]
+    study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     with Ledger(study.ledger) as ledger:

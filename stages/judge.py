@@ -1,9 +1,7 @@
 """Write data/judgments/<judge>.parquet."""
 
-import sys
-
 from curation import tables
-from curation.errors import run
+from curation.errors import name_argument, run
 from curation.judge import coverage, judge
 from curation.ledger import Ledger
 from curation.metrics import write_metrics
@@ -11,7 +9,7 @@ from curation.params import read
 
 
 def main() -> None:
-    study, name = read(), sys.argv[1]
+    study, name = read(), name_argument("judges")
     settings = study.named("judges", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     traces = tables.read_parts(tables.TRACES, study.generators)

@@ -5,13 +5,17 @@ from curation.errors import run
 from curation.metrics import write_metrics
 from curation.pair import counts, pair
 from curation.params import read
+from curation.progress import progress
 
 
 def main() -> None:
     study = read()
     traces = tables.read_parts(tables.TRACES, study.generators)
-    pairs = pair(study.pair, traces)
-    tables.write(tables.PAIRS, pairs, tables.path("pairs"))
+    with progress("pair", 2, "steps") as shown:
+        pairs = pair(study.pair, traces)
+        shown.advance(note=f"{pairs.height} pairs")
+        tables.write(tables.PAIRS, pairs, tables.path("pairs"))
+        shown.advance(note=f"{pairs.height} pairs")
     write_metrics(tables.DATA / "metrics/pair.json", counts(pairs))
 
 

@@ -1,16 +1,14 @@
 """Write data/models/<run>/."""
 
-import sys
-
 from curation import tables
-from curation.errors import run
+from curation.errors import name_argument, run
 from curation.metrics import write_metrics
 from curation.params import read
 from curation.train import train
 
 
 def main() -> None:
-    study, name = read(), sys.argv[1]
+    study, name = read(), name_argument("runs")
     settings = study.named("runs", name)
     paired = tables.read(tables.SUBSETS, tables.path("subsets", settings.selection))
     unpaired = tables.read(tables.UNPAIRED, tables.path("unpaired", settings.selection))

@@ -49,6 +49,26 @@ def test_questions_are_listed_and_asked(folder: Path) -> None:
     assert wrong.stderr.startswith("error: sql --question lader: no such question; known: correctness_cells")
 
 
+def test_a_table_that_is_not_built_yet_is_said_so(folder: Path) -> None:
+    (folder / "data/comparisons.parquet").unlink()
+    assert curation(folder, "sql", "-q", "gains").stderr == "error: sql: there is no table comparisons yet; `dvc repro` makes it\n"
+
+
+def test_a_reader_that_has_read_enough_is_no_error(folder: Path) -> None:
+    shell = f"{sys.executable} -m curation sql --csv 'select * from range(200000)' | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", shell], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("range\n", "")
+
+
+def test_a_stage_without_its_name_says_so(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.select"], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "error: name one entry of params.yaml: selections, as in `select NAME`\n")
+
+
 def test_wrong_sql_is_one_message_and_no_traceback(folder: Path) -> None:
     done = curation(folder, "sql", "select nothing from pairs")
     assert done.returncode == 1
@@ -57,7 +77,7 @@ def test_wrong_sql_is_one_message_and_no_traceback(folder: Path) -> None:
 
 
 def test_the_shell_answers_and_survives_a_mistake(folder: Path) -> None:
-    done = curation(folder, "sql", "--csv", typed="select 1 +\n 1 as two;\nselect oops;\nselect 3 as three;\n")
+    done = curation(folder, "sql", "--csv", typed="select 1 +\n 1 as two;\nselect oops;\nselect 3 as three")
     assert done.returncode == 0
     assert "two\n2\n" in done.stdout
     assert "three\n3\n" in done.stdout
@@ -79,4 +99,4 @@ def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
     assert curation(folder, "params").stdout.startswith("params.yaml: sound; ")
     missing = curation(folder, "params", "nosuch.yaml")
     assert (missing.returncode, missing.stdout) == (1, "")
-    assert missing.stderr.startswith("error: nosuch.yaml: does not exist")
+    assert missing.stderr.startswith("error: nosuch.yaml: is no file")

@@ -40,6 +40,11 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         ["selections.top_step_coherence.min_margn: unknown key; did you mean 'min_margin'?"],
     ),
     (lambda p: p["selections"]["random"].pop("seed"), ["selections.random.seed: missing; add it"]),
+    (lambda p: p["pair"].update(ladder=["qwen-1500"]), ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
+    (
+        lambda p: p["selections"]["top_step_coherence"].update(keep="topp"),
+        ["selections.top_step_coherence.keep: 'topp' is not one of 'top' or 'bottom'; did you mean 'top'?"],
+    ),
     (lambda p: p["runs"]["dpo_all"].update(loss="hinge"), ["runs.dpo_all.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     (lambda p: p["judges"]["rubric"].update(kind="rubrik"), ["judges.rubric.kind: 'rubrik' is not one of answer, rubric; did you mean 'rubric'?"]),
     (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, rubric"]),
@@ -85,7 +90,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_bad_yaml(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
-    with pytest.raises(CurationError, match=r"does not exist; run from the project's folder, or copy one of recipes/\*\.yaml"):
+    with pytest.raises(CurationError, match=r"is no file; run from the project's folder, or copy one of recipes/\*\.yaml"):
         read(file)
     file.write_text("pair:\n  order: [ladder\n")
     with pytest.raises(CurationError, match=r"params\.yaml: line 3: not YAML: "):
