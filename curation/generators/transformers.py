@@ -37,13 +37,13 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
 
 
 def sample(network: Any, tokenizer: Any, calls: list[Call], batch_size: int, heard: Heard) -> None:
-    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; a batch is seeded by its first call."""
+    """Give `heard` a sampled reply to every call. Prompts of like length share a batch, whatever the model; a batch is seeded by its first call."""
     import torch
 
     def render(call: Call) -> str:
         return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
 
-    for batch in _batches(sorted(calls, key=lambda call: (len(render(call)), call.key)), batch_size):
+    for batch in _batches(sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index)), batch_size):
         settings = batch[0].sampling
         encoded = tokenizer([render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
         torch.manual_seed(settings["seed"])

@@ -102,8 +102,16 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
         trainer.processing_class.save_pretrained(out)
     for card in out.glob("*.md"):
         card.unlink()
+    if (adapter := out / "adapter_config.json").exists():
+        adapter.write_text(_sorted_json(adapter.read_text()))
     (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
     return _last(steps)
+
+
+def _sorted_json(text: str) -> str:
+    """peft writes target_modules, a set, in another order in every process; sorted, the same run is the same bytes."""
+    body = json.loads(text)
+    return json.dumps(body | {"target_modules": sorted(body["target_modules"])}, indent=1, sort_keys=True) + "\n"
 
 
 def _last(steps: list[dict[str, float]]) -> dict[str, float]:
