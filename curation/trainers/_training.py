@@ -12,7 +12,7 @@ from curation import weights
 from curation.errors import CurationError
 from curation.params import Natural, Positive, Refers, Strict
 from curation.progress import progress
-from curation.tables import content_id
+from curation.tables import content_ids
 
 
 class Lora(Strict):
@@ -98,14 +98,19 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
         trainer.train()
     out.mkdir(parents=True)
     trainer.model.save_pretrained(out)
-    if not (out / "adapter_config.json").exists():
-        trainer.processing_class.save_pretrained(out)
     for card in out.glob("*.md"):
         card.unlink()
     if (adapter := out / "adapter_config.json").exists():
         adapter.write_text(_sorted_json(adapter.read_text()))
-    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
+    else:
+        trainer.processing_class.save_pretrained(out)
+    name_student(out, student)
     return _last(steps)
+
+
+def name_student(out: Path, student: weights.Params) -> None:
+    """`out` holds run.json, which names the student and its revision."""
+    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
 
 
 def _sorted_json(text: str) -> str:
@@ -128,7 +133,7 @@ def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
 
     datasets.disable_progress_bars()
     key = rows.columns[0]
-    draw = pl.Series("draw", [content_id(seed, one) for one in rows[key]], dtype=pl.Int64)
+    draw = content_ids(rows.select(pl.lit(seed), key)).alias("draw")
     return datasets.Dataset.from_list(rows.with_columns(draw).sort("draw", key).select(columns).to_dicts())
 
 

@@ -1,6 +1,5 @@
 """No training: the student as it is, the baseline of every comparison."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +7,7 @@ import polars as pl
 
 from curation import weights
 from curation.params import Refers, Strict
+from curation.trainers._training import name_student
 
 
 class Params(Strict):
@@ -20,5 +20,5 @@ class Params(Strict):
 def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
     """`out` holds run.json alone, which names the student."""
     out.mkdir(parents=True)
-    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
+    name_student(out, student)
     return {"steps": 0}
