@@ -59,7 +59,8 @@ def _sql(arguments: argparse.Namespace) -> None:
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
         elif arguments.question or arguments.sql:
-            show(db.answer(connection, arguments.sql or _question(arguments.question)), arguments.form)
+            for rows in db.answer(connection, arguments.sql or _question(arguments.question)):
+                show(rows, arguments.form)
         else:
             _shell(connection, arguments.form)
 
@@ -86,7 +87,8 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
         statement += f"{line}\n" if statement or line.strip() else ""
         if statement.strip() and (leaving or statement.rstrip().endswith(";")):
             try:
-                show(db.answer(connection, statement), form)
+                for rows in db.answer(connection, statement):
+                    show(rows, form)
             except CurationError as error:
                 print(error, file=sys.stderr)
             statement = ""
@@ -94,14 +96,14 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
             return
 
 
-def show(rows: pl.DataFrame | None, form: str | None) -> None:
-    """Print rows as a table, or as JSON (64-bit ids as strings), CSV or Markdown."""
-    if rows is None:
-        return
+def show(rows: pl.DataFrame, form: str | None) -> None:
+    """Print rows as a table, or as JSON (64-bit ids as strings, NaN and infinity as null), CSV or Markdown."""
     if form in ("json", "csv"):
         ids = [name for name, dtype in rows.schema.items() if name.endswith("_id") and dtype == pl.Int64]
         rows = rows.with_columns(pl.col(ids).cast(pl.String))
     if form == "json":
+        finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name, dtype in rows.schema.items() if dtype.is_float()]
+        rows = rows.with_columns(finite)
         print(json.dumps(rows.to_dicts(), indent=1, ensure_ascii=False, default=str))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -17,10 +17,10 @@ def check(params: Path = Path("params.yaml")) -> dict[str, int]:
         possible = {name: text for name, text in checks().items() if _tables(text) <= present}
         with progress("check", len(possible), "checks") as shown:
             for name, text in possible.items():
-                rows = answer(connection, text)
-                if rows is not None and not rows.is_empty():
+                (rows,) = answer(connection, text)
+                if not rows.is_empty():
                     lines.append(f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}")
-                found[name] = 0 if rows is None else rows.height
+                found[name] = rows.height
                 shown.advance(note=name)
     if lines:
         raise Errors(lines)

@@ -71,12 +71,15 @@ def _quoted(file: Path) -> str:
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def answer(connection: duckdb.DuckDBPyConnection, question: str) -> pl.DataFrame | None:
-    """The rows of any SQL, None for a statement without any. Raises CurationError with DuckDB's own message if it is wrong."""
+def answer(connection: duckdb.DuckDBPyConnection, question: str) -> list[pl.DataFrame]:
+    """The rows of each statement that has any, in order. Raises CurationError with DuckDB's own message if one is wrong."""
     try:
-        relation = connection.sql(question)
-        rows: pl.DataFrame | None = None if relation is None else relation.pl()
-        return rows
+        found = []
+        for statement in connection.extract_statements(question):
+            relation = connection.sql(statement.query)
+            if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
+                found.append(relation.pl())
+        return found
     except duckdb.Error as error:
         absent = [name for name in (*tables.TABLES, "deltas") if f"Table with name {name} does not exist" in str(error)]
         way_out = f"there is no table {absent[0]} yet; `dvc repro` makes it" if absent else " ".join(str(error).split("\n\n")[0].split())

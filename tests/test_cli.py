@@ -34,6 +34,14 @@ def test_the_same_rows_as_json_csv_and_markdown(folder: Path) -> None:
     assert set(table[1]) <= set("|-: ")
 
 
+def test_each_statement_prints_its_rows_and_json_has_no_nan(folder: Path) -> None:
+    both = "create temp table t as select 'nan'::double as x; select x, 1 as y from t; drop table t; select 2 as z"
+    assert curation(folder, "sql", "--csv", both).stdout == "x,y\nnan,1\nz\n2\n"
+    assert json.loads(curation(folder, "sql", "--json", "select 'nan'::double as x, 'inf'::double as y, 1.5::double as z").stdout) == [
+        {"x": None, "y": None, "z": 1.5}
+    ]
+
+
 def test_the_readmes_sql_runs(folder: Path) -> None:
     line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ python -m curation sql"))
     done = curation(folder, "sql", line.split('"')[1])

@@ -25,8 +25,7 @@ def where(frame: pl.DataFrame, rows: pl.Expr, **values: Any) -> pl.DataFrame:
 def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
     """The answer of every question over a world that is written into `folder`."""
     with db.connect(world.write(world_, folder)) as connection:
-        found = {name: db.answer(connection, text) for name, text in db.questions().items()}
-    return {name: rows for name, rows in found.items() if rows is not None}
+        return {name: rows for name, text in db.questions().items() for rows in db.answer(connection, text)}
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +138,7 @@ def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) ->
         connection.register("second", second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "spread_correct").to_arrow())
         connection.execute("alter view deltas rename to written")
         connection.execute("create view deltas as from written union all select pair_id, 'second', 'correct', * exclude (pair_id) from second")
-        cells = db.answer(connection, db.questions()["correctness_cells"])
+        (cells,) = db.answer(connection, db.questions()["correctness_cells"])
     assert cells is not None
     assert set(cells.select("answer_judge", "judge").rows()) == {("answer", "rubric"), ("answer", "second"), ("second", "answer"), ("second", "rubric")}
 

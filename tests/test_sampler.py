@@ -1,0 +1,80 @@
+"""The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's own distribution."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from tiny import save_tiny_llama
+
+from curation import weights
+from curation.generators.transformers import Draw, sample
+from curation.ledger import Call, Reply
+
+PROMPTS = ["Hi", "What is 2 + 2?", "Name a colour, then another one that is unlike it.", "7 * 8", "Spell it."]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
+    return weights.load(str(tiny), weights.fingerprint(tiny), "float32")
+
+
+def calls(temperature: float, samples: int = 4, **changes: Any) -> list[Call]:
+    sampling = {"temperature": temperature, "top_p": 1.0, "top_k": 0, "max_tokens": 150} | changes
+    return [
+        Call("tiny", "0", [{"role": "user", "content": text}], {**sampling, "seed": 10 * index + number}, index)
+        for number, text in enumerate(PROMPTS)
+        for index in range(samples)
+    ]
+
+
+def replies(model: tuple[Any, Any], asked: list[Call], batch_size: int) -> dict[str, Reply]:
+    heard: dict[str, Reply] = {}
+    sample(*model, asked, batch_size, lambda call, reply: heard.update({call.key: reply}))
+    return heard
+
+
+def test_what_shares_a_batch_changes_no_reply(model: tuple[Any, Any]) -> None:
+    """Rows end at different times and leave their batch; none of the others may notice."""
+    asked = calls(temperature=1.0)
+    alone = replies(model, asked, 1)
+    assert len(alone) == len(asked)
+    assert {reply.finish_reason for reply in alone.values()} == {"stop", "length"}
+    assert replies(model, asked, 4) == replies(model, asked, 20) == alone
+    assert len({reply.text for reply in alone.values()}) == len(asked)
+
+
+def test_greedy_is_what_generate_gives(model: tuple[Any, Any]) -> None:
+    network, tokenizer = model
+    asked = calls(temperature=0.0, samples=1, max_tokens=24)
+    heard = replies(model, asked, 5)
+    for call in asked:
+        text = tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False)
+        encoded = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+        whole = network.generate(**encoded, do_sample=False, max_new_tokens=24, pad_token_id=tokenizer.pad_token_id)
+        new = whole[0, encoded["input_ids"].shape[1] :]
+        assert heard[call.key].text == tokenizer.decode(new, skip_special_tokens=True).strip()
+        assert heard[call.key].prompt_tokens == encoded["input_ids"].shape[1]
+
+
+@pytest.mark.parametrize(("temperature", "top_k", "top_p"), [(1.0, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (0.7, 6, 0.6)])
+def test_a_draw_follows_the_distribution_that_generate_samples_from(temperature: float, top_k: int, top_p: float) -> None:
+    """Frequencies of 4,000 draws against the softmax that transformers' own warpers leave."""
+    import torch
+    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    rows = 4_000
+    logits = torch.randn(12, generator=torch.Generator().manual_seed(3)) * 2
+    warped = TemperatureLogitsWarper(temperature)(torch.zeros(1, 1), logits[None])
+    for warper in ([TopKLogitsWarper(top_k)] if top_k else []) + ([TopPLogitsWarper(top_p)] if top_p < 1 else []):
+        warped = warper(torch.zeros(1, 1), warped)
+    expected = warped.double().softmax(dim=1)[0].numpy()
+
+    asked = [Call("m", "0", [], {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}, 0) for seed in range(rows)]
+    left = Draw(asked)(None, logits.repeat(rows, 1))
+    assert (left == 0).sum(dim=1).tolist() == [1] * rows
+    counts = np.bincount(left.argmax(dim=1).numpy(), minlength=12)
+    possible = expected > 0
+    assert counts[~possible].sum() == 0
+    assert possible.sum() == 1 or stats.chisquare(counts[possible], rows * expected[possible]).pvalue > 1e-3
