@@ -10,9 +10,10 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from curation import db
+from curation.calls.ledger import Ledger
 from curation.errors import CurationError, run
-from curation.ledger import Ledger
 from curation.params import read
+from curation.plan import plan
 from curation.verify import verify
 
 PARAMS = Path("params.yaml")
@@ -35,12 +36,16 @@ def _parser() -> argparse.ArgumentParser:
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}")
     sql.set_defaults(do=_sql)
 
-    ledger = commands.add_parser("ledger", help="count, export or import the model calls")
-    ledger.add_argument("action", choices=["stat", "export", "import"])
+    ledger = commands.add_parser("ledger", help="count, export, import, verify or prune the model calls")
+    ledger.add_argument("action", choices=["stat", "export", "import", "verify", "prune"])
     ledger.add_argument("file", nargs="?", type=Path, help="the Parquet file to write or to read")
     ledger.add_argument("--stage", help="export this stage's calls only: generate, judge or evaluate")
     ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
     ledger.set_defaults(do=_ledger)
+
+    forecast = commands.add_parser("plan", help="what generate and judge would ask, and what that would cost; asks nothing")
+    forecast.add_argument("--json", action="store_true", help="print JSON")
+    forecast.set_defaults(do=_plan)
 
     params = commands.add_parser("params", help="check a params file whole")
     params.add_argument("file", nargs="?", type=Path, default=PARAMS)
@@ -118,15 +123,38 @@ def show(rows: pl.DataFrame, form: str | None) -> None:
 
 
 def _ledger(arguments: argparse.Namespace) -> None:
-    if arguments.action != "stat" and arguments.file is None:
+    if arguments.action in ("export", "import") and arguments.file is None:
         raise CurationError(f"ledger {arguments.action}: name a Parquet file")
-    with Ledger(read(PARAMS).ledger) as ledger:
+    study = read(PARAMS)
+    with Ledger(study.ledger, study.budget) as ledger:
         if arguments.action == "stat":
             show(pl.DataFrame(ledger.stat(), infer_schema_length=None), None)
+        elif arguments.action == "verify":
+            print(f"{study.ledger.path}: {ledger.verify()} rows, each what its key says")
+        elif arguments.action == "prune":
+            print(f"{study.ledger.path}: {ledger.prune()} rows deleted, none of which could answer a call")
         elif arguments.action == "export":
             print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    study = read(PARAMS)
+    stages = pl.DataFrame(plan(study), orient="row")
+    with Ledger(study.ledger, study.budget) as ledger:
+        spent = ledger.spending()
+    sums = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
+    total = {name: stages[name].sum() if stages.height else 0 for name in sums}
+    if arguments.json:
+        budget = {"calls_made": spent.calls, "usd_spent": spent.usd, "max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
+        print(json.dumps({"stages": stages.to_dicts(), "total": total, "budget": budget}, indent=1))
+        return
+    if stages.height:
+        show(stages.with_columns(pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")), None)
+    print(f"{total['to_make']} calls to make of {total['calls']}, ${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})")
+    caps = [f"budget.{name}: {cap:g}" for name in ("max_calls", "max_usd") if (cap := getattr(study.budget, name)) is not None]
+    print(f"bought here so far: {spent.calls} calls, ${spent.usd:.2f}; {', '.join(caps) or 'no budget'}")
 
 
 def _params(arguments: argparse.Namespace) -> None:

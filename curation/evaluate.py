@@ -1,14 +1,16 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 
 from curation import weights
+from curation.calls.call import Call, Heard
+from curation.calls.ledger import Ledger
 from curation.generators.transformers import sample
 from curation.judges.answer import grade
-from curation.ledger import Call, Heard, Ledger
 from curation.params import Positive, Refers, Strict
 from curation.sampling import Sampling, answered, calls_for
 from curation.tables import RESULTS
@@ -32,7 +34,7 @@ def evaluate(settings: Params, name: str, student: weights.Params, model: Path, 
     identity = f"{student.revision}+{weights.fingerprint(model)}" if trained or full else student.revision
     calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 
-    def run(missing: list[Call], heard: Heard) -> None:
+    def run(missing: Iterator[Call], heard: Heard) -> None:
         network, tokenizer = weights.load(source, revision, student.dtype, adapter=model if trained else None, device=student.device)
         sample(network, tokenizer, missing, settings.batch_size, heard)
 

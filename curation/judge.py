@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from curation.ledger import Ledger
+from curation.calls.ledger import Ledger
 from curation.params import kind
 from curation.tables import JUDGMENTS
 

@@ -18,7 +18,8 @@ from ruamel.yaml.error import YAMLError
 from curation.errors import CurationError, Errors
 
 SECTIONS = {
-    "ledger": "curation.ledger",
+    "ledger": "curation.calls.ledger",
+    "budget": "curation.calls.budget",
     "pair": "curation.pair",
     "delta": "curation.delta",
     "student": "curation.weights",
@@ -62,7 +63,7 @@ class Study:
         self.judges: dict[str, Any] = sections["judges"]
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
-        self.ledger, self.pair, self.delta = (sections[name] for name in ("ledger", "pair", "delta"))
+        self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
         self.student, self.evaluate, self.compare = (sections[name] for name in ("student", "evaluate", "compare"))
 
     def named(self, section: str, name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from curation.ledger import Call, Reply
+from curation.calls.call import Call, Reply
 from curation.params import Natural, Positive, Share, Strict
 from curation.tables import TRACES, content_id, empty
 

@@ -11,6 +11,8 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -71,23 +73,44 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     """
     quieten()
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    path = locate(model)
-    if path is not None and revision != fingerprint(path):
-        raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
-    source = _dequantised(path) if path is not None and path.suffix == ".gguf" else path or model
-    pinned = {} if path is not None else {"revision": revision}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
+    source, pinned = _source(model, revision)
+    with _loading(model):
         network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
-    except (OSError, ValueError) as error:
-        raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
     if adapter is not None:
         from peft import PeftModel
 
         network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
-    return network.to(device), tokenizer
+    return network.to(device), tokenizer(model, revision)
+
+
+def tokenizer(model: str, revision: str) -> Any:
+    """The model's tokenizer, padding on the left. Raises as `load` does."""
+    quieten()
+    from transformers import AutoTokenizer
+
+    source, pinned = _source(model, revision)
+    with _loading(model):
+        return AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
+
+
+def _source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
+    """What transformers loads, and the revision it is told: none for local weights, whose hash is checked here."""
+    path = locate(model)
+    if path is None:
+        return model, {"revision": revision}
+    if revision != fingerprint(path):
+        raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
+    return _dequantised(path) if path.suffix == ".gguf" else path, {}
+
+
+@contextmanager
+def _loading(model: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
 
 
 def _dequantised(gguf: Path) -> Path:

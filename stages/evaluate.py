@@ -1,9 +1,9 @@
 """Write data/results/<run>.parquet."""
 
 from curation import tables
+from curation.calls.ledger import Ledger
 from curation.errors import name_argument, run
 from curation.evaluate import evaluate
-from curation.ledger import Ledger
 from curation.params import read
 
 
@@ -12,7 +12,7 @@ def main() -> None:
     study.named("runs", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     judge = study.judges[study.evaluate.judge]
-    with Ledger(study.ledger) as ledger:
+    with Ledger(study.ledger, study.budget) as ledger:
         results = evaluate(study.evaluate, name, study.student, tables.DATA / "models" / name, judge, prompts, ledger)
     tables.write(tables.RESULTS, results, tables.path("results", name))
 

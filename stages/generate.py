@@ -1,9 +1,9 @@
 """Write data/traces/<generator>.parquet."""
 
 from curation import tables
+from curation.calls.ledger import Ledger
 from curation.errors import name_argument, run
 from curation.generate import coverage, generate
-from curation.ledger import Ledger
 from curation.metrics import write_metrics
 from curation.params import read
 
@@ -12,7 +12,7 @@ def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
-    with Ledger(study.ledger) as ledger:
+    with Ledger(study.ledger, study.budget) as ledger:
         traces = generate(name, settings, prompts, ledger)
     tables.write(tables.TRACES, traces, tables.path("traces", name))
     write_metrics(tables.DATA / f"metrics/generate/{name}.json", coverage(traces))

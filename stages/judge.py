@@ -1,9 +1,9 @@
 """Write data/judgments/<judge>.parquet."""
 
 from curation import tables
+from curation.calls.ledger import Ledger
 from curation.errors import name_argument, run
 from curation.judge import coverage, judge
-from curation.ledger import Ledger
 from curation.metrics import write_metrics
 from curation.params import read
 
@@ -13,7 +13,7 @@ def main() -> None:
     settings = study.named("judges", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     traces = tables.read_parts(tables.TRACES, study.generators)
-    with Ledger(study.ledger) as ledger:
+    with Ledger(study.ledger, study.budget) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     tables.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
     write_metrics(tables.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))

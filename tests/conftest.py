@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import pytest
 from server import ChatServer, Script, endpoint
 
+from curation.calls.budget import UNLIMITED
+from curation.calls.ledger import Ledger, Params
 from curation.judges import rubric
-from curation.ledger import Ledger, Params
 
 Serve: TypeAlias = Callable[[Script], ChatServer]
 OpenLedger: TypeAlias = Callable[..., Ledger]
@@ -42,9 +43,9 @@ def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
     """Opens the ledger called `name` in the test's folder; all close with the test."""
     with ExitStack() as opened:
 
-        def opens(name: str = "ledger", offline: bool = False) -> Ledger:
-            settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline)
-            return opened.enter_context(Ledger(settings))
+        def opens(name: str = "ledger", offline: bool = False, **budget: Any) -> Ledger:
+            settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline, max_failed=1.0)
+            return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget)))
 
         yield opens
 

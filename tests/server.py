@@ -1,5 +1,6 @@
 """A local HTTP server that speaks the OpenAI chat protocol and misbehaves on command."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -7,19 +8,19 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, TypeAlias
 
-from curation.chat import Endpoint
+from curation.calls.chat import Endpoint
 
 Logprobs: TypeAlias = list[tuple[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP response. `fault` drops the connection before a byte is sent, breaks it in the body, or stalls the body."""
+    """One HTTP response. `fault` drops the connection before a byte is sent, breaks it in the body, stalls the body, lets it trickle, or sends all twice."""
 
     body: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    fault: Literal["none", "drop", "break", "stall"] = "none"
+    fault: Literal["none", "drop", "break", "stall", "trickle", "twice"] = "none"
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def shaped(body: Any) -> Answer:
     return Answer(json.dumps(body).encode())
 
 
-def failing(status: int, message: str = "no", retry_after: str = "0.01") -> Answer:
-    """An error of the protocol; the client waits `retry_after` seconds before it tries again."""
-    return Answer(json.dumps({"error": {"message": message, "type": "fault", "code": None}}).encode(), status, {"Retry-After": retry_after})
+def failing(status: int, message: str = "no", retry_after: str | None = "0.01") -> Answer:
+    """An error of the protocol; the client waits `retry_after` seconds before it tries again, or as long as it likes."""
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    return Answer(json.dumps({"error": {"message": message, "type": "fault", "code": None}}).encode(), status, headers)
 
 
 def cut() -> Answer:
@@ -72,12 +74,14 @@ def cut() -> Answer:
 DROPPED = Answer(b"", fault="drop")
 BROKEN = Answer(good("hello").body, fault="break")
 STALLED = Answer(good("hello").body, fault="stall")
+TRICKLE = Answer(good("hello").body, fault="trickle")
+TWICE = Answer(good("hello").body, fault="twice")
 NO_CHOICES = shaped({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": []})
 
 
 def endpoint(url: str, **changes: Any) -> Endpoint:
     """Settings that lead to `url`: one request at a time, no retries, unless changed."""
-    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0}
+    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0, "validation_retries": 0}
     return Endpoint.model_validate(settings | changes)
 
 
@@ -106,10 +110,20 @@ class ChatServer:
                 for name, value in {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                sent = answer.body if answer.fault == "none" else answer.body[:20]
-                self.wfile.write(sent)
+                if answer.fault == "trickle":
+                    return self._trickle(answer.body)
+                self.wfile.write(answer.body[:20] if answer.fault in ("break", "stall") else answer.body)
+                if answer.fault == "twice":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer.body), answer.body))
                 if answer.fault == "stall":
                     owner.closing.wait(30)
+
+            def _trickle(self, body: bytes) -> None:
+                with contextlib.suppress(OSError):  # the client has given up
+                    for at in range(len(body)):
+                        self.wfile.write(body[at : at + 1])
+                        if owner.closing.wait(0.02):
+                            return
 
             def log_message(self, *_: object) -> None:
                 pass

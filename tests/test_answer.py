@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges.answer import Grade, Params, final_answer, grade
-from curation.ledger import Ledger
 from curation.tables import JUDGMENTS, PROMPTS, TRACES, check, empty
 
 REAL = Path(__file__).parents[2] / "shared" / "data"

@@ -10,11 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Serve
 from pydantic import BaseModel, ConfigDict
-from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, ChatServer, cut, endpoint, failing, good, shaped
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, shaped
 
-from curation.chat import Endpoint, ask
+from curation.calls.call import Call, Reply
+from curation.calls.chat import Endpoint, ask
+from curation.calls.ledger import Ledger
+from curation.calls.wire import misfit
 from curation.errors import CurationError
-from curation.ledger import Call, Ledger, Reply
 
 KEY = "sk-planted-0123456789"
 
@@ -36,7 +38,7 @@ def call(prompt: str = "p", **sampling: object) -> Call:
 def replies(to: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
     """By prompt, what was heard."""
     heard: dict[str, Reply] = {}
-    ask(to, calls, lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
+    ask(to, iter(calls), lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
     return heard
 
 
@@ -51,6 +53,8 @@ def closed_port() -> int:
 
 
 FAULTS = {
+    "503": (failing(503, "loading"), "HTTP 503: loading"),
+    "vllm's": (Answer(b'{"object": "error", "message": "bad top_k"}', 400), "HTTP 400: bad top_k"),
     "400": (failing(400, "prompt too long"), "HTTP 400: prompt too long"),
     "422": (failing(422, "bad seed"), "HTTP 422: bad seed"),
     "429": (failing(429, "slow down"), "HTTP 429: slow down"),
@@ -77,8 +81,9 @@ def test_a_fault_is_an_error_that_says_what_happened(serve: Serve, fault: str, s
 
 
 @SHAPES
-def test_a_stalled_body_is_given_up(serve: Serve, schema: type[BaseModel] | None) -> None:
-    reply = one_reply(serve([STALLED]), schema, timeout_s=0.2)
+@pytest.mark.parametrize("slow", [STALLED, TRICKLE], ids=["stalled", "trickle"])
+def test_a_slow_body_is_given_up(serve: Serve, slow: Answer, schema: type[BaseModel] | None) -> None:
+    reply = one_reply(serve([slow]), schema, timeout_s=0.2)
     assert (reply.text, reply.error) == (None, "no reply within 0.2 s")
 
 
@@ -104,7 +109,7 @@ def test_what_a_model_says_is_kept_as_it_is(serve: Serve, ledger: Ledger, case: 
     [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard, schema), "judge", "j")
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
     assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "fake fake-1")
-    assert ledger.find(call().key) == reply
+    assert ledger.find(call()) == reply
 
 
 @SHAPES
@@ -126,6 +131,82 @@ def test_retries_end(serve: Serve) -> None:
     server = serve([failing(429, "slow down")])
     assert one_reply(server, max_retries=2).error == "HTTP 429: slow down"
     assert len(server.asked) == 3
+
+
+PASSES = {"429": failing(429), "429 alone": failing(429, retry_after=None), "500": failing(500), "503": failing(503), "dropped": DROPPED, "broken": BROKEN,
+          "cut": cut(), "no choices": NO_CHOICES, "stalled": STALLED}  # fmt: skip
+STANDS = {
+    "400": failing(400),
+    "422": failing(422),
+    "no completion": shaped({"choices": "abc"}),
+    "length": good("x", "length"),
+    "refusal": good(None, refusal="No."),
+}
+
+
+@pytest.mark.parametrize("fault", PASSES)
+def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str) -> None:
+    """What may pass is tried twice more, what will not is not, and the ledger has each attempt with its number."""
+    server = serve([PASSES[fault], PASSES[fault], good("fine")])
+    to = server.endpoint(max_retries=2, timeout_s=0.3)
+    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard), "generate", "g")
+    kept = ledger.db.execute("SELECT attempt, error IS NULL, text FROM calls ORDER BY attempt").fetchall()
+    assert (reply.text, kept) == ("fine", [(1, 0, None), (2, 0, None), (3, 1, "fine")])
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("fault", STANDS)
+def test_what_will_not_pass_is_not_tried_again(serve: Serve, fault: str) -> None:
+    server = serve([STANDS[fault]])
+    one_reply(server, max_retries=3)
+    assert len(server.asked) == 1
+
+
+def test_a_reply_sent_twice_is_one_reply(serve: Serve) -> None:
+    server = serve([TWICE, good("second"), good("third")])
+    heard = replies(server.endpoint(max_retries=2), [call("a"), call("b"), call("c")])
+    assert {prompt: reply.text for prompt, reply in heard.items()} == {"a": "hello", "b": "second", "c": "third"}
+
+
+def test_failure_upon_failure_ends_the_run(serve: Serve) -> None:
+    server = serve([failing(500, "boom")])
+    with pytest.raises(CurationError) as caught:
+        replies(server.endpoint(concurrency=2), [call(f"p{n}") for n in range(200)])
+    assert str(caught.value) == f"{server.url}: a-model: 25 calls in a row failed, the last with HTTP 500: boom; run again to go on"
+    assert len(server.asked) <= 27
+
+
+def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Ledger) -> None:
+    """Each attempt is kept with its text and charged; the last stands, whatever it is."""
+    server = serve([good('{"steps": 9}'), good('{"steps": 2}')])
+    to = server.endpoint(validation_retries=1)
+    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard, Ratings), "judge", "j")
+    assert (reply.text, reply.mode) == ('{"steps": 2}', "json_schema")
+    said = [str(message["content"]) for message in server.asked[1].body["messages"]]
+    assert said[0] == "p" and '{"steps": 9}' in said[1] and "1 validation error" in said[2]
+    kept = ledger.db.execute("SELECT text, error FROM calls ORDER BY attempt").fetchall()
+    assert kept == [('{"steps": 9}', "not of the schema: 1 error(s)"), ('{"steps": 2}', None)]
+    assert ledger.spending().calls == 2
+
+    worse = serve([good("no"), good("never")])
+    stands = replies(worse.endpoint(validation_retries=1), [call("b")], Ratings)["b"]
+    assert (stands.text, stands.error, len(worse.asked)) == ("never", None, 2)
+
+
+@pytest.mark.parametrize("knows", ["json_schema", "json_object", None])
+def test_the_best_mode_the_server_knows_is_found_once(serve: Serve, knows: str | None) -> None:
+    def only(asked: Asked) -> Answer:
+        form = asked.body.get("response_format", {}).get("type")
+        fits = form == knows if form else True
+        return good('```json\n{"steps": 3}\n```' if form is None else '{"steps": 3}') if fits else failing(400, f"unknown response_format {form}")
+
+    server = serve(only)
+    heard = replies(server.endpoint(), [call(f"p{n}") for n in range(4)], Ratings)
+    mode = knows or "prompt"
+    assert [(reply.error, reply.mode) for reply in heard.values()] == [(None, mode)] * 4
+    assert len(server.asked) == 4 + ("json_schema", "json_object", "prompt").index(mode)
+    assert all(misfit(Ratings, reply.text or "", reply.mode) is None for reply in heard.values())
+    assert mode == "json_schema" or "steps" in str(server.asked[-1].body["messages"])
 
 
 @SHAPES

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from curation import tables
+from curation.calls.ledger import Ledger
 from curation.collect import collect
 from curation.errors import CurationError
 from curation.generate import generate
 from curation.generators import imported
-from curation.ledger import Ledger
 from curation.sources import table
 from curation.tables import content_id, content_ids
 

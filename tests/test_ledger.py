@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ import pytest
 from conftest import OpenLedger, Serve
 from server import STALLED, Answer, Asked, endpoint, good
 
-from curation.chat import ask
+from curation.calls.attempts import COLUMNS, id_of
+from curation.calls.call import Ask, Call, Heard, Reply
+from curation.calls.chat import ask
+from curation.calls.ledger import NAMES, Ledger, Params
 from curation.errors import CurationError
-from curation.ledger import COLUMNS, Ask, Call, Heard, Ledger, Params, Reply, _id
 
 PROMPTS = [f"p{n}" for n in range(6)]
 FAILED = Reply(None, "error", error="HTTP 500: boom", engine="e")
@@ -36,7 +38,7 @@ def echo(prompt: str) -> Reply:
 def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Ask:
     """An `ask` that keeps the prompts it was given in `asked`."""
 
-    def answer(calls: list[Call], heard: Heard) -> None:
+    def answer(calls: Iterator[Call], heard: Heard) -> None:
         for one in calls:
             asked.append(one.messages[-1]["content"])
             heard(one, reply(asked[-1]))
@@ -51,12 +53,12 @@ def fulfil(ledger: Ledger, *prompts: str, reply: Callable[[str], Reply] = echo) 
 
 
 def rows(ledger: Ledger) -> list[Any]:
-    return ledger.db.execute("SELECT * FROM calls ORDER BY id").fetchall()
+    return ledger.db.execute(f"SELECT {NAMES} FROM calls ORDER BY id").fetchall()
 
 
 def buy(url: str, folder: str) -> list[str | None]:
     """A whole run, one request at a time; also what the child process does."""
-    with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False)) as ledger:
+    with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)) as ledger:
         to = endpoint(url, timeout_s=60.0)
         replies = ledger.fulfil([call(prompt) for prompt in PROMPTS], lambda calls, heard: ask(to, calls, heard), "generate", "g")
     return [reply.text for reply in replies]
@@ -102,7 +104,7 @@ def test_duplicates_are_bought_once_and_answered_each(ledger: Ledger) -> None:
 def test_a_failed_attempt_is_kept_and_tried_again(ledger: Ledger) -> None:
     assert fulfil(ledger, "a", reply=lambda prompt: FAILED) == ([None], ["a"])
     before = rows(ledger)
-    assert ledger.find(call("a").key) is None
+    assert ledger.find(call("a")) is None
     assert [fulfil(ledger, "a") for _ in range(2)] == [(["re a"], ["a"]), (["re a"], [])]
     assert set(before) < set(rows(ledger))
     assert ledger.db.execute("SELECT error, text FROM calls ORDER BY created_at, error IS NULL").fetchall() == [("HTTP 500: boom", None), (None, "re a")]
@@ -113,12 +115,12 @@ def test_the_first_good_reply_wins(ledger: Ledger) -> None:
     for reply in (FAILED, Reply("z first", "stop"), Reply("a second", "stop"), FAILED):
         ledger.append(call("a"), reply, "judge", "j")
         time.sleep(0.003)  # replies are told apart by the millisecond
-    assert (ledger.find(call("a").key) or FAILED).text == "z first"
+    assert (ledger.find(call("a")) or FAILED).text == "z first"
 
 
 def test_a_call_that_nobody_answered_is_no_reply(ledger: Ledger) -> None:
-    with pytest.raises(CurationError, match="generate g: 1 calls got no reply"):
-        ledger.fulfil([call("a"), call("b")], lambda calls, heard: heard(calls[0], Reply("re a", "stop")), "generate", "g")
+    with pytest.raises(CurationError, match=r"generate g: 1 of 2 calls have no reply \(the first is key .*, prompt 'b'\): run again to go on"):
+        ledger.fulfil([call("a"), call("b")], lambda calls, heard: heard(next(calls), Reply("re a", "stop")), "generate", "g")
     assert fulfil(ledger, "a", "b") == (["re a", "re b"], ["b"])
 
 
@@ -138,8 +140,8 @@ def test_offline_names_the_first_missing_call_and_asks_nothing(open_ledger: Open
     with pytest.raises(CurationError) as caught:
         ledger.fulfil([call("a"), call("b"), call("c")], replying(asked), "judge", "strict")
     said = str(caught.value)
-    assert said.startswith("judge strict: ledger.offline is true and 2 of 3 calls are not in ")
-    assert f"the first is key {call('b').key[:16]}…, prompt 'b';" in said
+    assert said.startswith("judge strict: ledger.offline is true and 2 of 3 calls have no reply ")
+    assert f"(the first is key {call('b').key[:16]}…, prompt 'b'); import a ledger" in said
     assert asked == []
 
 
@@ -150,7 +152,7 @@ def test_an_export_fills_an_empty_ledger(open_ledger: OpenLedger, tmp_path: Path
     assert first.export_file(tmp_path / "all.parquet") == 3
     assert second.import_file(tmp_path / "all.parquet") == 3
     assert rows(second) == rows(first)
-    assert second.find(call("a").key) == first.find(call("a").key)
+    assert second.find(call("a")) == first.find(call("a"))
     assert fulfil(second, "a", "b", "c") == (["re a", "re b", "re c"], ["b"])
     assert [first.export_file(tmp_path / "part.parquet", *part) for part in (("generate", "g"), ("judge", None), ("judge", "x"))] == [2, 1, 0]
 
@@ -166,7 +168,7 @@ def test_merging_is_idempotent_and_has_no_direction(open_ledger: OpenLedger, tmp
     assert [second.import_file(file) for file in files * 2] == [2, 2, 0, 0]
     assert rows(first) == rows(second)
     assert len(rows(first)) == 4
-    assert first.find(call("b").key) == second.find(call("b").key)
+    assert first.find(call("b")) == second.find(call("b"))
     for ledger, file in zip((first, second), files, strict=True):
         ledger.export_file(file)
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -199,7 +201,7 @@ def damaged(file: Path) -> None:
 def forged(file: Path) -> None:
     """Files the replies under other keys, with ids that fit."""
     rows = [{**row, "key": call("z").key} for row in pq.read_table(file).to_pylist()]
-    pq.write_table(pa.Table.from_pylist([{**row, "id": _id(tuple(row.values())[1:])} for row in rows], COLUMNS), file)
+    pq.write_table(pa.Table.from_pylist([{**row, "id": id_of(tuple(row.values())[1:])} for row in rows], COLUMNS), file)
 
 
 SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -244,7 +246,7 @@ def test_a_path_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, wher
     (tmp_path / "folder").mkdir()
     before = notes.read_bytes()
     with pytest.raises(CurationError) as caught:
-        Ledger(Params(path=str(tmp_path / where), recorded=str(tmp_path / "recorded"), offline=False))
+        Ledger(Params(path=str(tmp_path / where), recorded=str(tmp_path / "recorded"), offline=False, max_failed=1.0))
     assert str(caught.value).startswith(f"{tmp_path / where}: not a call ledger (")
     assert str(caught.value).endswith("); move it away, or set ledger.path to another file")
     assert notes.read_bytes() == before

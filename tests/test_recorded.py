@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from curation import tables
+from curation.calls.ledger import Ledger, Params
 from curation.collect import collect
 from curation.errors import CurationError
 from curation.generate import generate
 from curation.judge import judge
-from curation.ledger import Ledger, Params
 from curation.params import read
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ def no_socket(*_: Any, **__: Any) -> Any:
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setattr(socket, "socket", no_socket)
-    return Ledger(Params(path=str(tmp_path / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True))
+    return Ledger(Params(path=str(tmp_path / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True, max_failed=0.0))
 
 
 def test_the_default_study_replays_offline(offline: Ledger) -> None:
@@ -46,6 +46,6 @@ def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
     traces = generate("qwen-500m", study.generators["qwen-500m"], prompts, offline)
     edited = study.judges["rubric"].model_copy(update={"instructions": "Rate it."})
     with pytest.raises(
-        CurationError, match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls are not in .*; the first is key [0-9a-f]{16}…, prompt 'Problem:"
+        CurationError, match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls have no reply \(the first is key [0-9a-f]{16}…, prompt 'Problem:"
     ):
         judge("rubric", edited, traces, prompts, offline)

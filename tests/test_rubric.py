@@ -10,9 +10,10 @@ import pytest
 from conftest import RUBRIC, OpenLedger, RubricSettings, Serve
 from server import DROPPED, Answer, cut, failing, good
 
+from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges import rubric
-from curation.ledger import Call, Ledger, Reply
 from curation.tables import JUDGMENTS, PROMPTS, TRACES, check, empty
 
 FIVE = {"facts": 5, "plan": 4, "steps": 3, "sums": 2, "noise": 1}
@@ -200,8 +201,12 @@ def test_the_reference_is_shown_where_asked_for_and_known(rubric_settings: Rubri
 
 EDITED = {"facts": {"description": "Are the facts right?", "scores": {1: "no", 2: "yes"}}}
 QUESTION = ({"model": "m2"}, {"revision": "r2"}, {"instructions": "Be strict."}, {"rationale": True}, {"dimensions": RUBRIC["dimensions"] | EDITED})
-NO_QUESTION = ({"endpoint": RUBRIC["endpoint"] | {"base_url": "http://elsewhere/v1", "concurrency": 9, "timeout_s": 1.0}}, {"repeats": 5})
-SAMPLINGS = tuple({"sampling": RUBRIC["sampling"] | change} for change in ({"temperature": 0.5}, {"max_tokens": 9}, {"seed": 1}, {"top_logprobs": 1}))
+NO_QUESTION = (
+    {"sampling": RUBRIC["sampling"] | {"max_tokens": 9}},
+    {"endpoint": RUBRIC["endpoint"] | {"base_url": "http://elsewhere/v1", "concurrency": 9, "timeout_s": 1.0}},
+    {"repeats": 5},
+)
+SAMPLINGS = tuple({"sampling": RUBRIC["sampling"] | change} for change in ({"temperature": 0.5}, {"seed": 1}, {"top_logprobs": 1}))
 
 
 @pytest.mark.parametrize("change", [*QUESTION, *SAMPLINGS, *NO_QUESTION], ids=lambda change: next(iter(change)))

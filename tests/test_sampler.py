@@ -8,8 +8,8 @@ from scipy import stats
 from tiny import save_tiny_llama
 
 from curation import weights
+from curation.calls.call import Call, Reply
 from curation.generators.transformers import Draw, sample
-from curation.ledger import Call, Reply
 
 PROMPTS = ["Hi", "What is 2 + 2?", "Name a colour, then another one that is unlike it.", "7 * 8", "Spell it."]
 

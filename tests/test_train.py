@@ -10,11 +10,11 @@ from ruamel.yaml import YAML
 from tiny import save_tiny_llama
 
 from curation import tables, weights
+from curation.calls.ledger import Ledger
 from curation.errors import CurationError
 from curation.evaluate import Params as Evaluate
 from curation.evaluate import evaluate
 from curation.judges.answer import Params as Answer
-from curation.ledger import Ledger
 from curation.params import kind
 from curation.select import unpaired
 from curation.train import train

@@ -5,9 +5,9 @@ from typing import Literal
 
 import polars as pl
 
+from curation.calls.ledger import Ledger
 from curation.errors import CurationError
 from curation.generators._rows import Described
-from curation.ledger import Ledger
 from curation.params import Strict
 from curation.tables import TRACES
 from curation.tabular import REAL, TEXT, WHOLE, Wanted, read_columns

@@ -4,9 +4,9 @@ from typing import Literal
 
 import polars as pl
 
-from curation.chat import Endpoint, ask
+from curation.calls.chat import Endpoint, ask
+from curation.calls.ledger import Ledger
 from curation.generators._rows import Described, trace_rows
-from curation.ledger import Ledger
 from curation.sampling import Sampling, answered, calls_for
 
 

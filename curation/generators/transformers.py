@@ -1,12 +1,13 @@
 """A generator that runs here, in transformers: local weights, CPU or GPU, batched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import polars as pl
 
+from curation.calls.call import Call, Heard, Reply, engine_name
+from curation.calls.ledger import Ledger
 from curation.generators._rows import Described, trace_rows
-from curation.ledger import Call, Heard, Ledger, Reply, engine_name
 from curation.params import Positive
 from curation.sampling import Sampling, answered, calls_for
 from curation.weights import load
@@ -29,14 +30,14 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     """One row per prompt and sample; loads the model only if the ledger lacks a reply."""
     calls = calls_for(prompts, settings.model, settings.revision, settings.system, settings.sampling)
 
-    def run(missing: list[Call], heard: Heard) -> None:
+    def run(missing: Iterator[Call], heard: Heard) -> None:
         network, tokenizer = load(settings.model, settings.revision, settings.dtype, device=settings.device)
         sample(network, tokenizer, missing, settings.batch_size, heard)
 
     return trace_rows(answered(prompts, settings.sampling, ledger.fulfil(calls, run, "generate", name)), name, settings)
 
 
-def sample(network: Any, tokenizer: Any, calls: list[Call], batch_size: int, heard: Heard) -> None:
+def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: Heard) -> None:
     """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch."""
     import torch
 

@@ -1,13 +1,16 @@
 """A generator that runs in this process, in vLLM, where vllm is installed (the extra `vllm`)."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import Field
 
+from curation.calls.call import Call, Heard, Reply
+from curation.calls.ledger import Ledger
 from curation.errors import CurationError
 from curation.generators._rows import Described, trace_rows
-from curation.ledger import Call, Heard, Ledger, Reply
 from curation.params import Positive
 from curation.sampling import Sampling, answered, calls_for
 from curation.weights import fingerprint, locate
@@ -36,7 +39,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     return trace_rows(answered(prompts, settings.sampling, replies), name, settings)
 
 
-def _run(settings: Params, calls: list[Call], heard: Heard) -> None:
+def _run(settings: Params, missing: Iterator[Call], heard: Heard) -> None:
     try:
         import vllm
     except ImportError:
@@ -48,8 +51,7 @@ def _run(settings: Params, calls: list[Call], heard: Heard) -> None:
         model=str(path or settings.model), revision=None if path else settings.revision, dtype=settings.dtype, enforce_eager=settings.eager,
         max_model_len=settings.max_model_len, tensor_parallel_size=settings.tensor_parallel, gpu_memory_utilization=settings.gpu_memory,
     )  # fmt: skip
-    for start in range(0, len(calls), settings.chunk):
-        chunk = calls[start : start + settings.chunk]
+    while chunk := list(islice(missing, settings.chunk)):
         asked = [vllm.SamplingParams(**{**call.sampling, "top_k": call.sampling["top_k"] or -1}) for call in chunk]
         for call, output in zip(chunk, engine.chat([call.messages for call in chunk], asked, use_tqdm=False), strict=True):
             best = output.outputs[0]

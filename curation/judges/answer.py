@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import polars as pl
 from pydantic import AfterValidator
 
-from curation.ledger import Ledger
+from curation.calls.ledger import Ledger
 from curation.params import Share, Strict
 from curation.progress import progress
 

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from curation.chat import Endpoint, ask
-from curation.ledger import Call, Ledger, Reply
+from curation.calls.call import Call, Reply
+from curation.calls.chat import Endpoint, ask
+from curation.calls.ledger import Ledger
+from curation.calls.wire import json_in
 from curation.params import NAME, Positive, Strict
 from curation.tables import content_id
 
@@ -144,7 +146,7 @@ def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None
     if reply.finish_reason in ("refusal", "content_filter"):
         return dict.fromkeys(settings.dimensions, Rating(None, None, "refused")), None
     try:
-        body = json.loads(reply.text or "")
+        body = json.loads(json_in(reply.text or "", reply.mode))
     except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, thousands of brackets
         body = None
     if not isinstance(body, dict):

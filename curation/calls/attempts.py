@@ -1,0 +1,75 @@
+"""One attempt at a call as a row: how the ledger keeps it, and how it travels as Parquet between ledgers."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.calls.call import Call, Reply, key_of
+from curation.errors import CurationError
+
+Row: TypeAlias = tuple[Any, ...]
+
+COLUMNS = pa.schema(
+    [(name, pa.string()) for name in ("id", "key")]
+    + [(name, pa.int64()) for name in ("max_tokens", "attempt")]
+    + [(name, pa.string()) for name in ("stage", "name", "model", "request", "text", "finish_reason")]
+    + [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens")]
+    + [(name, pa.string()) for name in ("logprobs", "error", "mode", "engine", "created_at")]
+)
+
+
+def row_of(call: Call, reply: Reply, attempt: int, stage: str, name: str) -> Row:
+    """The row of an attempt made now: COLUMNS, of which the first is a hash of the others."""
+    logprobs = json.dumps(reply.logprobs, ensure_ascii=False, separators=(",", ":")) if reply.logprobs else None
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    body = (
+        call.key, call.max_tokens, attempt, stage, name, call.model, call.request, reply.text, reply.finish_reason,
+        reply.prompt_tokens, reply.completion_tokens, logprobs, reply.error, reply.mode, reply.engine, now,
+    )  # fmt: skip
+    return (id_of(body), *body)
+
+
+def id_of(body: Row) -> str:
+    """SHA-256, hexadecimal, of a row without its id."""
+    return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()
+
+
+def sound(row: Row) -> bool:
+    """Whether a row is what its id, its key and its request say."""
+    fields = dict(zip(COLUMNS.names, row, strict=True))
+    try:
+        request = json.loads(fields["request"])
+        named = (request["model"], request["sampling"].get("max_tokens")) == (fields["model"], fields["max_tokens"])
+        return bool(named and fields["id"] == id_of(row[1:]) and fields["key"] == key_of(fields["request"]))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return False
+
+
+def write_rows(rows: Sequence[Row], where: Path) -> None:
+    """`where` holds `rows`, whole, as Parquet."""
+    table = pa.table([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS)
+    where.parent.mkdir(parents=True, exist_ok=True)
+    partial = where.with_suffix(".partial")
+    pq.write_table(table, partial, compression="zstd", compression_level=19)
+    partial.replace(where)
+
+
+def read_rows(where: Path) -> list[Row]:
+    """The rows that `write_rows` wrote. Raises CurationError if the file is not such a one, or one row is not sound."""
+    try:
+        table = pq.read_table(where)
+        if table.schema.names != COLUMNS.names:
+            raise CurationError(f"{where}: columns {table.schema.names} are not a ledger's; nothing was imported")
+        rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise CurationError(f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported") from None
+    for number, row in enumerate(rows):
+        if not sound(row):
+            raise CurationError(f"{where}: row {number} ({str(row[0])[:16]}…): its content is not what its key says; nothing was imported")
+    return rows

@@ -1,0 +1,56 @@
+"""What calls cost, and how much may be spent."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from curation.params import Natural, Strict
+
+Dollars = Annotated[float, Field(ge=0)]
+
+
+class Price(Strict):
+    """Dollars per million tokens of one model."""
+
+    prompt: Dollars
+    completion: Dollars
+
+
+class Params(Strict):
+    """`budget` in params.yaml: what this machine's ledger may spend in all. Null is no limit; calls that were imported cost nothing.
+
+    `prices` has the models that cost something, under the names that `model` gives them.
+    """
+
+    max_usd: Dollars | None
+    max_calls: Natural | None
+    prices: dict[str, Price]
+
+    def usd(self, model: str, prompt_tokens: float, completion_tokens: float) -> float:
+        """The price in dollars of that many tokens."""
+        price = self.prices.get(model)
+        return (prompt_tokens * price.prompt + completion_tokens * price.completion) / 1e6 if price else 0.0
+
+
+UNLIMITED = Params(max_usd=None, max_calls=None, prices={})
+
+
+class Spending:
+    """What was spent so far, and whether one more call may start."""
+
+    def __init__(self, budget: Params, calls: int, usd: float) -> None:
+        self.budget, self.calls, self.usd, self.in_flight = budget, calls, usd, 0
+
+    def cap(self) -> str | None:
+        """The cap that forbids another call, with what was spent under it; None while there is none. Calls in flight count as made."""
+        if self.budget.max_calls is not None and self.calls + self.in_flight >= self.budget.max_calls:
+            return f"budget.max_calls: {self.budget.max_calls} is reached"
+        if self.budget.max_usd is not None and self.usd >= self.budget.max_usd:
+            return f"budget.max_usd: {self.budget.max_usd:g} is reached ({self.usd:.4f} spent)"
+        return None
+
+    def heard(self, model: str, prompt_tokens: int, completion_tokens: int, last: bool) -> None:
+        """Count one attempt; the call stays in flight unless it was the last."""
+        self.calls += 1
+        self.usd += self.budget.usd(model, prompt_tokens, completion_tokens)
+        self.in_flight -= last

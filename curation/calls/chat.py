@@ -1,0 +1,233 @@
+"""Calls to any server that speaks the OpenAI chat protocol: vllm, llama.cpp, a provider."""
+
+import asyncio
+import email.utils
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from curation.calls import wire
+from curation.calls.call import Call, Heard, Reply
+from curation.calls.pace import Pace
+from curation.errors import CurationError
+from curation.params import Natural, Positive, Strict
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before a second attempt, doubled for each further one
+LONGEST_PAUSE = 3600.0  # the most that a server's Retry-After is obeyed
+HOPELESS = 25  # so many calls in a row that fail in all their attempts end the run
+
+
+class Endpoint(Strict):
+    """Where a model is served, by what engine and version. None of this is part of a call's key.
+
+    `api_key_env` names an environment variable, or is null. At most `concurrency` calls run at once, fewer while the server is not up to
+    it. An attempt that has no whole reply after `timeout_s` is given up. What may pass (overload, a broken connection, no reply in time) is
+    tried `max_retries` times more; a reply that is not of the asked shape is shown to the model `validation_retries` times.
+    """
+
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    engine: str
+    api_key_env: str | None
+    concurrency: Positive
+    timeout_s: Annotated[float, Field(gt=0)]
+    max_retries: Natural
+    validation_retries: Natural
+
+
+def ask(endpoint: Endpoint, calls: Iterator[Call], heard: Heard, schema: type[BaseModel] | None = None) -> None:
+    """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one reply.
+
+    With `schema` the request goes in the best mode that the server takes (`wire.MODES`). Ctrl-C starts no further call and waits for those
+    under way. Raises CurationError where no call can succeed: no server at the address, a key or model the server refuses, failure upon
+    failure; KeyboardInterrupt after Ctrl-C.
+    """
+    asyncio.run(_Run(endpoint, heard, schema).all(calls))
+
+
+class _Run:
+    """One stage's calls to one server."""
+
+    def __init__(self, endpoint: Endpoint, heard: Heard, schema: type[BaseModel] | None) -> None:
+        self.endpoint, self.hear, self.schema = endpoint, heard, schema
+        self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
+        self.key = _api_key(endpoint)
+        self.pace = Pace(endpoint.concurrency)
+        self.modes = list(wire.MODES)  # the first is in use; one that the server refuses goes
+        self.mode_works = self.reached = False
+        self.failures = 0
+        self.fatal: BaseException | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.sending: set[asyncio.Task[Any] | None] = set()
+
+    async def all(self, calls: Iterator[Call]) -> None:
+        import aiohttp
+
+        headers = {"Authorization": f"Bearer {self.key or 'none'}"}
+        pool = aiohttp.TCPConnector(limit=0)
+        deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
+        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, trust_env=True) as self.session:
+            with _draining(self):
+                self._task(self._start(calls))
+                while self.tasks:
+                    await asyncio.wait(self.tasks)
+        if self.fatal:
+            raise self.fatal
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` beside the rest; an error in it ends the run."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except BaseException as error:
+                self.stop(error)
+
+        task = asyncio.create_task(guarded())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def stop(self, why: BaseException, drop: bool = False) -> None:
+        """Start no further attempt. Those under way are waited for, unless `drop`. The first reason is the one that is raised."""
+        self.fatal = self.fatal or why
+        for task in self.tasks - (set() if drop else self.sending) - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _start(self, calls: Iterator[Call]) -> None:
+        """Start a task a call while there is room."""
+        while True:
+            entered = await self.pace.enter()
+            call = next(calls, None)
+            if call is None:
+                return self.pace.give_back()
+            self._task(self._attempts(call, entered))
+
+    async def _attempts(self, call: Call, entered: float) -> None:
+        """Attempt `call` until a reply stands."""
+        retries, repairs, messages = self.endpoint.max_retries, self.endpoint.validation_retries, None
+        while True:
+            mode = self.modes[0]
+            body = wire.body_of(call, self.schema, mode, messages)
+            heard, pause = await self._send(call, body, entered)
+            reply = replace(heard.reply, mode=mode if self.schema else "")
+            if reply.error is None:
+                self.failures, self.mode_works = 0, True
+                if repairs and (error := self._misfit(reply)):
+                    repairs -= 1
+                    self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
+                    messages = wire.asked_again(call, body, mode, reply.text or "", error)
+                    entered = await self.pace.enter()
+                    continue
+                return self.hear(call, reply)
+            if self._another_mode(heard, mode):
+                self.hear(call, replace(reply, last=False))
+            elif heard.passes and retries and not self.fatal:
+                retries -= 1
+                self.hear(call, replace(reply, last=False))
+                await asyncio.sleep(self._wait(call, self.endpoint.max_retries - retries, pause))
+            else:
+                return self._give_up(call, heard, reply)
+            entered = await self.pace.enter()
+
+    async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Heard, float]:
+        """One attempt, and how long the server asks to be left alone."""
+        import aiohttp
+
+        pause, broke = 0.0, "the connection broke before the reply was whole"
+        self.sending.add(asyncio.current_task())
+        try:
+            async with self.session.post(self.url, json=body) as response:
+                payload = await response.read()
+                pause = _retry_after(response.headers.get("Retry-After"))
+            heard = wire.heard(response.status, payload.replace(self.key.encode(), b"[key]") if self.key else payload, self.endpoint.engine)
+            self.reached = True
+        except TimeoutError:
+            heard = wire.Heard(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
+        except aiohttp.ClientConnectorError:
+            if not self.reached:
+                self.stop(CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {call.model}, "
+                                        "or import a ledger with its replies"))  # fmt: skip
+            heard = wire.Heard(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
+        except (aiohttp.ClientError, OSError):
+            heard = wire.Heard(wire.failed(broke, self.endpoint.engine), passes=True, status=0)
+        finally:
+            self.sending.discard(asyncio.current_task())
+        overloaded = heard.status in wire.OVERLOADED
+        self.pace.leave(entered, overloaded, pause if overloaded else 0.0)
+        return heard, pause
+
+    def _misfit(self, reply: Reply) -> Any:
+        """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
+        return wire.misfit(self.schema, reply.text or "", reply.mode) if self.schema and reply.finish_reason == "stop" else None
+
+    def _another_mode(self, heard: wire.Heard, mode: wire.Mode) -> bool:
+        """Whether the call may be worded otherwise, because no reply came in `mode` yet and the server refuses the request."""
+        if not self.schema or self.mode_works or heard.status not in (400, 415, 422, 501):
+            return False
+        if self.modes[0] == mode and len(self.modes) > 1:
+            self.modes.pop(0)
+            return True
+        return self.modes[0] != mode  # another call has already moved on
+
+    def _wait(self, call: Call, retry: int, pause: float) -> float:
+        """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long again, by the call's key."""
+        return (pause or min(FIRST_WAIT * 2 ** (retry - 1), LONGEST_WAIT)) * (1 + int(call.key[:8], 16) / 2**33)
+
+    def _give_up(self, call: Call, heard: wire.Heard, reply: Reply) -> None:
+        self.hear(call, reply)
+        where = f"{self.endpoint.base_url}: {call.model}"
+        if heard.status in wire.REFUSED:
+            self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
+        self.failures += heard.passes
+        if self.failures >= HOPELESS:
+            self.stop(CurationError(f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"))
+
+
+class _draining:
+    """While it lasts, the first Ctrl-C lets what is under way finish and the second drops it."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run, self.again, self.here = run, False, threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if self.here:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupted)
+
+    def __exit__(self, *_: object) -> None:
+        if self.here:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+    def _interrupted(self) -> None:
+        if not self.again:
+            print(f"waiting for {len(self.run.sending)} calls under way; Ctrl-C again drops them", file=sys.stderr, flush=True)
+        self.run.stop(KeyboardInterrupt(), drop=self.again)
+        self.again = True
+
+
+def _retry_after(header: str | None) -> float:
+    """Seconds of a Retry-After header, which holds them or a date."""
+    if header is None:
+        return 0.0
+    try:
+        return min(max(float(header), 0.0), LONGEST_PAUSE)
+    except ValueError:
+        pass
+    try:
+        return min(max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0), LONGEST_PAUSE)
+    except ValueError:
+        return 0.0
+
+
+def _api_key(endpoint: Endpoint) -> str:
+    """The key from the environment, or "" where the server wants none."""
+    if endpoint.api_key_env is None:
+        return ""
+    if not os.environ.get(endpoint.api_key_env, "").strip():
+        raise CurationError(f"{endpoint.base_url}: the environment variable {endpoint.api_key_env} (api_key_env) is not set; export it")
+    return os.environ[endpoint.api_key_env].strip()

@@ -1,0 +1,140 @@
+"""The OpenAI chat protocol: a call as a request body, a response as a reply, and which failures may pass."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ValidationError
+
+from curation.calls.call import Call, Reply
+
+Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
+MODES: tuple[Mode, ...] = ("json_schema", "json_object", "prompt")  # constrained decoding first, the schema as mere words last
+PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+OVERLOADED = (429, 503, 529)
+REFUSED = (401, 403, 404)  # no call to this server can succeed
+
+
+class Heard(NamedTuple):
+    """What one attempt came to. `passes`: the same attempt may succeed later. `status` is HTTP's, 0 where there was none."""
+
+    reply: Reply
+    passes: bool = False
+    status: int = 200
+
+
+def body_of(call: Call, schema: type[BaseModel] | None, mode: Mode, messages: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the call's own."""
+    sampling = {name: value for name, value in call.sampling.items() if name != "top_k" or value}  # 0, no cut, is an error to some servers
+    body = {"model": call.model, "messages": messages or call.messages, **sampling}
+    if schema is None:
+        return body
+    if mode == "json_schema":  # asks nothing of the messages, so it is worded once
+        return body | {"response_format": _response_format(schema)}
+    _, worded = _instructor(mode).request_handler(response_model=schema, kwargs=body)
+    return dict(worded)
+
+
+@cache
+def _response_format(schema: type[BaseModel]) -> Any:
+    _, worded = _instructor("json_schema").request_handler(response_model=schema, kwargs={"messages": []})
+    worded["response_format"]["json_schema"]["strict"] = True
+    return worded["response_format"]
+
+
+def _instructor(mode: Mode) -> Any:
+    from instructor import Mode as Modes
+    from instructor.v2.core.providers import Provider
+    from instructor.v2.core.registry import mode_registry
+
+    known = {"json_schema": Modes.JSON_SCHEMA, "json_object": Modes.JSON, "prompt": Modes.MD_JSON}
+    return mode_registry.get_handlers(Provider.OPENAI, known[mode])
+
+
+def misfit(schema: type[BaseModel], text: str, mode: str) -> ValidationError | None:
+    """Why the reply `text` is not of `schema`, or None if it is."""
+    try:
+        schema.model_validate_json(json_in(text, mode))
+    except ValidationError as error:
+        return error
+    return None
+
+
+def json_in(text: str, mode: str) -> str:
+    """The part of a reply that should be JSON: all of it, but for what stands around a code block that the mode asked for."""
+    if mode != "prompt":
+        return text
+    from instructor.v2.core.json import extract_json_from_codeblock
+
+    return str(extract_json_from_codeblock(text))
+
+
+def asked_again(call: Call, body: dict[str, Any], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
+    """The messages that show the model its reply and what is wrong with it, in instructor's words."""
+    from openai.types.chat import ChatCompletion
+
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    response = ChatCompletion.model_validate({"id": "", "object": "chat.completion", "created": 0, "model": call.model, "choices": [choice]})
+    kwargs = {"messages": list(body["messages"])}
+    return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
+
+
+def heard(status: int, payload: bytes, engine: str) -> Heard:
+    """What a response says."""
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        body = None
+    if status != 200:
+        return Heard(failed(f"HTTP {status}: {_message(body, payload)}", engine), status in PASSING, status)
+    if body is None:
+        return Heard(failed("the body is not JSON", engine), passes=True)
+    try:
+        return _completion(body, engine)
+    except (AttributeError, TypeError, LookupError):
+        return Heard(failed("the body is not a chat completion", engine))
+
+
+def failed(error: str, engine: str) -> Reply:
+    """A reply that is an error."""
+    return Reply(None, "error", error=error, engine=engine)
+
+
+def _message(body: Any, payload: bytes) -> str:
+    """The server's own words on one line: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
+    inner = body.get("error", body) if isinstance(body, Mapping) else body
+    said = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
+    return " ".join(str(said or payload.decode(errors="replace")).split())[:300]
+
+
+def _completion(body: Any, engine: str) -> Heard:
+    choices = body.get("choices") if isinstance(body, Mapping) else None
+    choice = choices[0] if choices else None
+    if choice is None or choice["message"] is None:
+        return Heard(failed("the reply has no choice", engine), passes=True)
+    message, usage = choice["message"], body.get("usage") or {}
+    content, refusal = message.get("content"), message.get("refusal")
+    if not isinstance(content, str | None) or not isinstance(refusal, str | None):
+        raise TypeError(content)
+    return Heard(Reply(
+        text=_utf8(refusal or content or ""),
+        finish_reason="refusal" if refusal else choice.get("finish_reason") or "stop",
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+        logprobs=_logprobs(choice),
+        engine=f"{engine} {body.get('system_fingerprint') or ''}".strip(),
+    ))  # fmt: skip
+
+
+def _logprobs(choice: Mapping[str, Any]) -> list[Any] | None:
+    """[token, {alternative: logprob}] per position, the form the ledger keeps."""
+    content = (choice.get("logprobs") or {}).get("content")
+    if not content:
+        return None
+    return [[_utf8(at["token"]), {_utf8(top["token"]): round(top["logprob"], 6) for top in at.get("top_logprobs") or []}] for at in content]
+
+
+def _utf8(text: str) -> str:
+    """`text` with '?' for half a surrogate pair, which JSON can hold and no file can."""
+    return text.encode(errors="replace").decode()

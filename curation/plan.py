@@ -1,0 +1,126 @@
+"""What a run would ask and what that would cost, before anything is asked."""
+
+import json
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from curation import weights
+from curation.calls.call import Ask, Call, Reply
+from curation.calls.ledger import Ledger
+from curation.collect import collect
+from curation.generate import generate
+from curation.judge import judge
+from curation.metrics import Interval
+from curation.params import Study
+
+CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
+ENOUGH = 5  # replies that make a history
+
+
+class Stage(NamedTuple):
+    """One generate or judge stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet may turn out equal.
+
+    Tokens and dollars are of the calls to make. `basis` says what they are estimated from.
+    """
+
+    stage: str
+    name: str
+    model: str
+    calls: int
+    in_ledger: int
+    to_make: int
+    at_most: bool
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+    usd_low: float
+    usd_high: float
+    basis: str
+
+
+class _Forecast(Ledger):
+    """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
+
+    distinct: dict[str, Call]
+    missing: list[Call]
+    guessed = False
+
+    def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> list[Reply]:
+        known = {call.key: self.find(call) for call in calls}
+        self.distinct = {call.key: call for call in calls}
+        self.missing = [call for call in self.distinct.values() if known[call.key] is None]
+        return [known[call.key] or Reply(f"not written yet: {call.key}", "stop") for call in calls]
+
+
+def plan(study: Study) -> list[Stage]:
+    """A row per generate and judge stage that calls a model, in the order they run. Calls none."""
+    stages = []
+    with _Forecast(study.ledger, study.budget) as ledger:
+        prompts = collect(study.sources)
+        written = []
+        for name, settings in study.generators.items():
+            written.append(generate(name, settings, prompts, ledger))
+            if hasattr(settings, "model"):
+                stages.append(_stage(ledger, "generate", name, settings, at_most=False))
+        traces = pl.concat(written)
+        unwritten = any(stage.to_make for stage in stages)
+        for name, settings in study.judges.items():
+            if hasattr(settings, "model"):
+                judge(name, settings, traces, prompts, ledger)
+                stages.append(_stage(ledger, "judge", name, settings, at_most=unwritten))
+    return stages
+
+
+def _stage(ledger: _Forecast, stage: str, name: str, settings: Any, at_most: bool) -> Stage:
+    missing = ledger.missing
+    history = ledger.history(stage, name, settings.model) or ledger.history(stage, None, settings.model)
+    prompt, how = _prompt_tokens(settings, missing, history)
+    completion = _completion_tokens(missing, history)
+    low, mean, high = (ledger.budget.usd(settings.model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
+    basis = f"{how}, {len(history)} replies" if len(history) >= ENOUGH else f"{how}, max_tokens"
+    return Stage(
+        stage, name, settings.model, len(ledger.distinct), len(ledger.distinct) - len(missing), len(missing), at_most and bool(missing),
+        round(prompt.mean), round(completion.mean), mean, low, high, basis if missing else "",
+    )  # fmt: skip
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.low, interval.mean, interval.high
+
+
+def _prompt_tokens(settings: Any, missing: list[Call], history: list[tuple[str, int, int]]) -> tuple[Interval, str]:
+    """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per character so far."""
+    if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:
+        tokenizer = weights.tokenizer(settings.model, settings.revision)
+        total = sum(len(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, return_dict=False)) for call in missing)
+        return Interval(total, total, total, len(missing)), "tokenizer"
+    characters = float(sum(_characters(call.messages) for call in missing))
+    if len(history) >= ENOUGH and missing:
+        rates = np.array([tokens / max(_characters(json.loads(request)["messages"]), 1) for request, tokens, _ in history])
+        return _total(rates * characters / len(missing), len(missing)), "history"
+    guess = characters / CHARS_PER_TOKEN
+    return Interval(guess, guess / 2, guess * 2, 0), "4 characters a token"
+
+
+def _characters(messages: list[dict[str, str]]) -> int:
+    return sum(len(message["content"]) for message in messages)
+
+
+def _completion_tokens(missing: list[Call], history: list[tuple[str, int, int]]) -> Interval:
+    """The tokens of all replies: as many a call as so far, or all that max_tokens allows where there is no history."""
+    if len(history) >= ENOUGH and missing:
+        return _total(np.array([tokens for _, _, tokens in history], dtype=float), len(missing))
+    most = float(sum(call.max_tokens or 0 for call in missing))
+    return Interval(most, 0.0, most, 0)
+
+
+def _total(seen: np.ndarray, draws: int) -> Interval:
+    """The sum of `draws` more like those `seen`, with its 95 % prediction interval (Student's; the mean's own error included)."""
+    from scipy import stats
+
+    n, mean = len(seen), float(seen.mean())
+    half = float(stats.t.ppf(0.975, n - 1) * seen.std(ddof=1) * math.sqrt(draws + draws**2 / n))
+    return Interval(draws * mean, max(draws * mean - half, 0.0), draws * mean + half, n)

@@ -1,0 +1,81 @@
+"""A small study whose generator and judge stand behind one chat server, as folders that stages run in."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from server import Answer, Asked, good
+
+from curation.tables import content_id
+
+ROOT = Path(__file__).parents[1]
+SCORES = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "very good"}
+TABLES = ("traces/writer.parquet", "judgments/rubric.parquet")
+
+
+def answering(asked: Asked) -> Answer:
+    """Text or ratings that follow from the request alone, as a sampled model with a seed would give."""
+    draw = content_id(json.dumps(asked.body["messages"]), asked.body["seed"])
+    if "response_format" in asked.body:
+        return good(json.dumps({"steps": 1 + draw % 5, "sums": 1 + draw // 7 % 5}))
+    return good(f"It is {draw}.")
+
+
+def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **changes: Any) -> dict[str, Any]:
+    """`folder` holds params.yaml and its prompts: `prompts` x `samples` calls of generate, and as many of judge."""
+    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    (folder / "data/import").mkdir(parents=True, exist_ok=True)
+    (folder / "data/import/prompts.jsonl").write_text("".join(json.dumps({"q": f"What is {n} + 1?", "a": str(n + 1)}) + "\n" for n in range(prompts)))
+    columns = {"prompt": "q", "answer": "a", "task": None}
+    source = {"kind": "table", "path": "data/import/prompts.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None}
+    endpoint = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 4, "timeout_s": 20.0, "max_retries": 2, "validation_retries": 0}
+    writer = {**params["generators"]["qwen-500m"], "model": "writer", "revision": "r1", "endpoint": endpoint | changes}
+    writer["sampling"] = writer["sampling"] | {"samples": samples}
+    rubric = {**params["judges"]["rubric"], "model": "judge", "revision": "r1", "endpoint": endpoint | changes}
+    rubric |= {
+        "sampling": rubric["sampling"] | {"top_logprobs": 0},
+        "dimensions": {n: {"description": f"Its {n}?", "scores": SCORES} for n in ("steps", "sums")},
+    }
+    params |= {"sources": {"sums": source}, "generators": {"writer": writer}, "judges": {"answer": params["judges"]["answer"], "rubric": rubric}}
+    params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
+    params["selections"] = {"nothing": {"kind": "nothing"}}
+    params["runs"] = {"baseline": {"kind": "none", "selection": "nothing"}}
+    save(params, folder)
+    return params
+
+
+def save(params: dict[str, Any], folder: Path) -> None:
+    with (folder / "params.yaml").open("w") as out:
+        YAML(typ="safe", pure=True).dump(params, out)
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`python -m …` in `folder`."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-m", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ran(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same, to its end."""
+    child = started(folder, *arguments)
+    out, err = child.communicate(timeout=120)
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+def rebuilt(folder: Path) -> dict[str, bytes]:
+    """The recorded tables after all stages that make them."""
+    for stage in (["stages.collect"], ["stages.generate", "writer"], ["stages.judge", "rubric"]):
+        done = ran(folder, *stage)
+        assert done.returncode == 0, done.stderr
+    return {name: (folder / "data" / name).read_bytes() for name in TABLES}
+
+
+def draws(seed: int, count: int, most: int) -> list[int]:
+    """`count` numbers from 1 to `most`."""
+    source = random.Random(seed)
+    return [source.randint(1, most) for _ in range(count)]

@@ -1,0 +1,79 @@
+"""A run that is killed twenty times, and one that is interrupted: nothing bought is lost or bought again, the tables come out the same."""
+
+import signal
+import threading
+from pathlib import Path
+
+from conftest import Serve
+from served import answering, draws, ran, rebuilt, served_params, started
+from server import Answer, Asked
+
+from curation.calls.ledger import Ledger
+from curation.params import read
+
+PROMPTS, SAMPLES, KILLS, CONCURRENCY = 60, 2, 20, 4
+
+
+def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve, tmp_path: Path) -> None:
+    calm, killed = tmp_path / "calm", tmp_path / "killed"
+    reached, left = threading.Event(), [0]
+
+    def counting(asked: Asked) -> Answer:
+        left[0] -= 1
+        if left[0] == 0:
+            reached.set()
+        return answering(asked)
+
+    served_params(calm, serve(answering).url, PROMPTS, SAMPLES)
+    expected = rebuilt(calm)
+
+    server = serve(counting)
+    served_params(killed, server.url, PROMPTS, SAMPLES, concurrency=CONCURRENCY)
+    assert ran(killed, "stages.collect").returncode == 0
+    stages, kills = [("stages.generate", "writer"), ("stages.judge", "rubric")], 0
+    for stage, seed in zip(stages, (1, 2), strict=True):
+        for calls in draws(seed, KILLS // 2, 2 * PROMPTS * SAMPLES // KILLS - 1):
+            reached.clear()
+            left[0] = calls
+            child = started(killed, *stage)
+            assert reached.wait(60)
+            child.send_signal(signal.SIGKILL)
+            kills += child.wait() == -signal.SIGKILL
+            child.communicate()
+        assert ran(killed, *stage).returncode == 0
+    assert kills == KILLS
+    assert rebuilt(killed) == expected
+
+    distinct = 2 * PROMPTS * SAMPLES
+    assert distinct <= len(server.asked) <= distinct + KILLS * CONCURRENCY
+    study = read(killed / "params.yaml")
+    with Ledger(study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})) as ledger:
+        assert ledger.verify() == ledger.db.execute("SELECT count(DISTINCT key) FROM calls").fetchone()[0] == distinct
+
+
+def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_path: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def held(asked: Asked) -> Answer:
+        if not go.is_set() and len(server.asked) > 10:
+            begun.set()
+            go.wait(30)
+        return answering(asked)
+
+    server = serve(held)
+    served_params(tmp_path, server.url, 100, 1)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    child = started(tmp_path, "stages.generate", "writer")
+    assert begun.wait(60)
+    child.send_signal(signal.SIGINT)
+    line = child.stderr.readline() if child.stderr else ""
+    go.set()
+    _, said = child.communicate(timeout=60)
+    assert line.startswith("waiting for ") and line.endswith(" calls under way; Ctrl-C again drops them\n")
+    assert child.returncode == 130, said
+    assert said.endswith("interrupted; what was bought is in the ledger\n")
+    before = len(server.asked)
+    assert before <= 11 + CONCURRENCY
+    assert not (tmp_path / "data/traces/writer.parquet").exists()
+    assert ran(tmp_path, "stages.generate", "writer").returncode == 0
+    assert len(server.asked) == 100

@@ -1,0 +1,117 @@
+"""`plan` against what is then asked, and the budget that stops a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Serve
+from served import answering, ran, rebuilt, save, served_params
+
+from curation.calls.budget import Params as Budget
+from curation.calls.budget import Price
+
+STAGES = (["stages.generate", "writer"], ["stages.judge", "rubric"])
+PRICES = {"writer": {"prompt": 1.0, "completion": 2.0}, "judge": {"prompt": 10.0, "completion": 20.0}}
+
+
+def planned(folder: Path) -> dict[str, Any]:
+    done = ran(folder, "curation", "plan", "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def to_make(folder: Path) -> list[tuple[int, int, int]]:
+    return [(stage["calls"], stage["in_ledger"], stage["to_make"]) for stage in planned(folder)["stages"]]
+
+
+def test_a_plan_is_what_is_then_asked(serve: Serve, tmp_path: Path) -> None:
+    """From an empty ledger, from half of one, and from a full one; a plan itself asks nothing."""
+    server = serve(answering)
+    served_params(tmp_path, server.url, prompts=6)
+    assert to_make(tmp_path) == [(12, 0, 12), (12, 0, 12)]
+    assert server.asked == []
+    rebuilt(tmp_path)
+    assert len(server.asked) == 24
+
+    served_params(tmp_path, server.url, prompts=10)
+    assert to_make(tmp_path) == [(20, 12, 8), (20, 12, 8)]
+    assert len(server.asked) == 24
+    rebuilt(tmp_path)
+    assert len(server.asked) == 40
+    assert to_make(tmp_path) == [(20, 20, 0), (20, 20, 0)]
+    rebuilt(tmp_path)
+    assert len(server.asked) == 40
+
+
+def test_what_an_edit_buys(serve: Serve, tmp_path: Path) -> None:
+    """A rubric line buys that judge's calls; an alias nothing; a sample itself; a higher max_tokens what was cut, a lower one what no longer fits."""
+    server = serve(answering)
+    params = served_params(tmp_path, server.url, prompts=5, samples=1)
+    rebuilt(tmp_path)
+    params["judges"]["rubric"]["instructions"] += "Be strict.\n"
+    save(params, tmp_path)
+    assert to_make(tmp_path) == [(5, 5, 0), (5, 0, 5)]
+    params = served_params(tmp_path, server.url, prompts=5, samples=1)
+    params["generators"] = {"renamed": params["generators"]["writer"]}
+    save(params, tmp_path)
+    assert to_make(tmp_path) == [(5, 5, 0), (5, 5, 0)]
+    served_params(tmp_path, server.url, prompts=5, samples=2)
+    assert to_make(tmp_path) == [(10, 5, 5), (10, 5, 5)]
+    for limit, bought in ((500, 0), (3, 0), (2, 5)):  # each reply of the server has 3 tokens
+        params = served_params(tmp_path, server.url, prompts=5, samples=1)
+        params["generators"]["writer"]["sampling"]["max_tokens"] = limit
+        save(params, tmp_path)
+        assert to_make(tmp_path)[0] == (5, 5 - bought, bought)
+
+
+def test_a_plan_knows_prices_and_learns_from_the_ledger(serve: Serve, tmp_path: Path) -> None:
+    server = serve(answering)
+    params = served_params(tmp_path, server.url, prompts=8)
+    params["budget"]["prices"] = PRICES
+    save(params, tmp_path)
+    writer = planned(tmp_path)["stages"][0]
+    assert writer["completion_tokens"] == 16 * 96 and writer["basis"] == "4 characters a token, max_tokens"
+    assert writer["usd_low"] < writer["usd"] < writer["usd_high"]
+    rebuilt(tmp_path)
+    params = served_params(tmp_path, server.url, prompts=12)
+    params["budget"]["prices"] = PRICES
+    save(params, tmp_path)
+    found = planned(tmp_path)
+    writer, rubric = found["stages"]
+    assert writer["completion_tokens"] == 8 * 3 and writer["basis"] == "history, 16 replies"
+    assert abs(writer["prompt_tokens"] - 8 * 7) <= 8
+    assert writer["usd_low"] <= writer["usd"] <= writer["usd_high"]
+    assert rubric["at_most"] and not writer["at_most"]
+    assert found["budget"]["calls_made"] == 32
+    assert found["budget"]["usd_spent"] == pytest.approx(16 * (7 * 11 + 3 * 22) / 1e6)
+    spoken = ran(tmp_path, "curation", "plan").stdout
+    assert "16 calls to make of 48, $0.00" in spoken and "bought here so far: 32 calls, $0.00; no budget" in spoken
+
+
+@pytest.mark.parametrize(("cap", "said"), [({"max_calls": 9}, "budget.max_calls: 9 is reached"), ({"max_usd": 0.0001}, "budget.max_usd: 0.0001 is reached")])
+def test_a_budget_stops_a_run_and_a_higher_one_goes_on(serve: Serve, tmp_path: Path, cap: dict[str, Any], said: str) -> None:
+    """A call of `writer` costs 13 millionths of a dollar: the cap is passed with the eighth, and four may be in flight."""
+    server = serve(answering)
+    params = served_params(tmp_path, server.url, prompts=20, samples=1)
+    params["budget"] |= {"prices": PRICES, **cap}
+    save(params, tmp_path)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    done = ran(tmp_path, *STAGES[0])
+    assert done.returncode == 1
+    made = len(server.asked)
+    assert made == 9 if "max_calls" in cap else 8 <= made <= 8 + 4
+    assert f"error: generate writer: {20 - made} of 20 calls have no reply" in done.stderr
+    assert said in done.stderr and "raise it, then `dvc repro` goes on" in done.stderr
+    assert not (tmp_path / "data/traces").exists()
+    again = ran(tmp_path, *STAGES[0])
+    assert (again.returncode, len(server.asked)) == (1, made)
+    served_params(tmp_path, server.url, prompts=20, samples=1)
+    assert ran(tmp_path, *STAGES[0]).returncode == 0
+    assert len(server.asked) == 20
+
+
+def test_a_price_is_per_million_tokens() -> None:
+    budget = Budget(max_usd=None, max_calls=None, prices={"m": Price(prompt=2.0, completion=8.0)})
+    assert budget.usd("m", 1_000_000, 500_000) == 6.0
+    assert budget.usd("free", 1_000_000, 500_000) == 0.0
