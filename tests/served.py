@@ -37,10 +37,8 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
     writer = {**params["generators"]["qwen-500m"], "model": "writer", "revision": "r1", "endpoint": endpoint | changes}
     writer["sampling"] = writer["sampling"] | {"samples": samples}
     rubric = {**params["judges"]["rubric"], "model": "judge", "revision": "r1", "endpoint": endpoint | changes}
-    rubric |= {
-        "sampling": rubric["sampling"] | {"top_logprobs": 0},
-        "dimensions": {n: {"description": f"Its {n}?", "scores": SCORES} for n in ("steps", "sums")},
-    }
+    rubric["dimensions"] = {name: {"description": f"How good are its {name}?", "scores": SCORES} for name in ("steps", "sums")}
+    rubric["sampling"] = rubric["sampling"] | {"top_logprobs": 0}
     params |= {"sources": {"sums": source}, "generators": {"writer": writer}, "judges": {"answer": params["judges"]["answer"], "rubric": rubric}}
     params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
     params["selections"] = {"nothing": {"kind": "nothing"}}

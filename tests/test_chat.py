@@ -135,13 +135,8 @@ def test_retries_end(serve: Serve) -> None:
 
 PASSES = {"429": failing(429), "429 alone": failing(429, retry_after=None), "500": failing(500), "503": failing(503), "dropped": DROPPED, "broken": BROKEN,
           "cut": cut(), "no choices": NO_CHOICES, "stalled": STALLED}  # fmt: skip
-STANDS = {
-    "400": failing(400),
-    "422": failing(422),
-    "no completion": shaped({"choices": "abc"}),
-    "length": good("x", "length"),
-    "refusal": good(None, refusal="No."),
-}
+STANDS = {"400": failing(400), "422": failing(422), "no completion": shaped({"choices": "abc"}), "length": good("x", "length"),
+          "refusal": good(None, refusal="No.")}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", PASSES)
