@@ -3,7 +3,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTHON ?= python3
 
-.PHONY: setup repro test check lock
+.PHONY: setup repro test check bench lock
 
 setup: $(VENV)/.ready
 
@@ -30,6 +30,11 @@ check: setup
 	ruff format --check .
 	mypy
 	lint-imports --no-cache
+
+bench: setup
+	python -m bench.engine
+	python -m bench.ledger
+	python -m bench.sampler
 
 lock:
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

@@ -10,6 +10,7 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from curation import db
+from curation.batch import read_batch, write_batch
 from curation.calls.ledger import Ledger
 from curation.errors import CurationError, run
 from curation.params import read
@@ -46,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     forecast = commands.add_parser("plan", help="what generate and judge would ask, and what that would cost; asks nothing")
     forecast.add_argument("--json", action="store_true", help="print JSON")
     forecast.set_defaults(do=_plan)
+
+    batch = commands.add_parser("batch", help="a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger")
+    batch.add_argument("action", choices=["write", "read"])
+    batch.add_argument("stage", choices=["generate", "judge"])
+    batch.add_argument("name", help="a generator or a judge")
+    batch.add_argument("file", type=Path, help="the JSONL file to write, or the results to read")
+    batch.set_defaults(do=_batch)
 
     params = commands.add_parser("params", help="check a params file whole")
     params.add_argument("file", nargs="?", type=Path, default=PARAMS)
@@ -155,6 +163,14 @@ def _plan(arguments: argparse.Namespace) -> None:
     print(f"{total['to_make']} calls to make of {total['calls']}, ${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})")
     caps = [f"budget.{name}: {cap:g}" for name in ("max_calls", "max_usd") if (cap := getattr(study.budget, name)) is not None]
     print(f"bought here so far: {spent.calls} calls, ${spent.usd:.2f}; {', '.join(caps) or 'no budget'}")
+
+
+def _batch(arguments: argparse.Namespace) -> None:
+    study, stage, name, file = read(PARAMS), arguments.stage, arguments.name, arguments.file
+    if arguments.action == "write":
+        print(f"{file}: {write_batch(study, stage, name, file)} calls of {stage} {name}")
+    else:
+        print(f"{file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(study, stage, name, file).items()))
 
 
 def _params(arguments: argparse.Namespace) -> None:

@@ -41,12 +41,22 @@ class Stage(NamedTuple):
     basis: str
 
 
+class Asks(NamedTuple):
+    """The calls of one stage: all distinct ones by key, and those the ledger has no reply to. `at_most` as in Stage."""
+
+    stage: str
+    name: str
+    settings: Any
+    distinct: dict[str, Call]
+    missing: list[Call]
+    at_most: bool
+
+
 class _Forecast(Ledger):
     """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
 
     distinct: dict[str, Call]
     missing: list[Call]
-    guessed = False
 
     def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> list[Reply]:
         known = {call.key: self.find(call) for call in calls}
@@ -55,34 +65,40 @@ class _Forecast(Ledger):
         return [known[call.key] or Reply(f"not written yet: {call.key}", "stop") for call in calls]
 
 
-def plan(study: Study) -> list[Stage]:
-    """A row per generate and judge stage that calls a model, in the order they run. Calls none."""
-    stages = []
+def asks(study: Study) -> list[Asks]:
+    """The calls of every generate and judge stage that calls a model, in the order they run. Calls none."""
+    found = []
     with _Forecast(study.ledger, study.budget) as ledger:
         prompts = collect(study.sources)
         written = []
         for name, settings in study.generators.items():
             written.append(generate(name, settings, prompts, ledger))
             if hasattr(settings, "model"):
-                stages.append(_stage(ledger, "generate", name, settings, at_most=False))
+                found.append(Asks("generate", name, settings, ledger.distinct, ledger.missing, False))
         traces = pl.concat(written)
-        unwritten = any(stage.to_make for stage in stages)
+        unwritten = any(one.missing for one in found)
         for name, settings in study.judges.items():
             if hasattr(settings, "model"):
                 judge(name, settings, traces, prompts, ledger)
-                stages.append(_stage(ledger, "judge", name, settings, at_most=unwritten))
-    return stages
+                found.append(Asks("judge", name, settings, ledger.distinct, ledger.missing, unwritten and bool(ledger.missing)))
+    return found
 
 
-def _stage(ledger: _Forecast, stage: str, name: str, settings: Any, at_most: bool) -> Stage:
-    missing = ledger.missing
-    history = ledger.history(stage, name, settings.model) or ledger.history(stage, None, settings.model)
-    prompt, how = _prompt_tokens(settings, missing, history)
+def plan(study: Study) -> list[Stage]:
+    """A row per generate and judge stage that calls a model, in the order they run. Calls none."""
+    with Ledger(study.ledger, study.budget) as ledger:
+        return [_stage(ledger, one) for one in asks(study)]
+
+
+def _stage(ledger: Ledger, asked: Asks) -> Stage:
+    model, missing = asked.settings.model, asked.missing
+    history = ledger.history(asked.stage, asked.name, model) or ledger.history(asked.stage, None, model)
+    prompt, how = _prompt_tokens(asked.settings, missing, history)
     completion = _completion_tokens(missing, history)
-    low, mean, high = (ledger.budget.usd(settings.model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
+    low, mean, high = (ledger.budget.usd(model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
     basis = f"{how}, {len(history)} replies" if len(history) >= ENOUGH else f"{how}, max_tokens"
     return Stage(
-        stage, name, settings.model, len(ledger.distinct), len(ledger.distinct) - len(missing), len(missing), at_most and bool(missing),
+        asked.stage, asked.name, model, len(asked.distinct), len(asked.distinct) - len(missing), len(missing), asked.at_most,
         round(prompt.mean), round(completion.mean), mean, low, high, basis if missing else "",
     )  # fmt: skip
 

@@ -115,7 +115,7 @@ class _Run:
             mode = self.modes[0]
             body = wire.body_of(call, self.schema, mode, messages)
             heard, pause = await self._send(call, body, entered)
-            reply = replace(heard.reply, mode=mode if self.schema else "")
+            reply = wire.in_mode(heard.reply, mode if self.schema else "")
             if reply.error is None:
                 self.failures, self.mode_works = 0, True
                 if repairs and (error := self._misfit(reply)):

@@ -9,6 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -150,6 +151,22 @@ class Ledger:
         usd = sum(self.budget.usd(model, prompt or 0, completion or 0) for model, _, prompt, completion in rows)
         return money.Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is appended meanwhile is kept whole or, after an error, not at all."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def has(self, call: Call, reply: Reply) -> bool:
+        """Whether this very reply to `call` is kept, whenever it came."""
+        same = "key = ? AND max_tokens IS ? AND text IS ? AND error IS ? AND engine = ?"
+        return self.db.execute(f"SELECT 1 FROM calls WHERE {same}", (call.key, call.max_tokens, reply.text, reply.error, reply.engine)).fetchone() is not None
+
     def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
         """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one name unless None."""
         return self.db.execute(
@@ -186,10 +203,9 @@ class Ledger:
         if self.db.execute("SELECT 1 FROM imports WHERE sha256 = ?", (digest,)).fetchone():
             return 0
         rows = read_rows(where)
-        self.db.execute("BEGIN IMMEDIATE")
-        self._insert(rows, bought=0)
-        self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, where.name))
-        self.db.execute("COMMIT")
+        with self.at_once():
+            self._insert(rows, bought=0)
+            self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, where.name))
         return len(rows)
 
     def verify(self) -> int:

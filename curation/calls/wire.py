@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -94,6 +95,11 @@ def heard(status: int, payload: bytes, engine: str) -> Heard:
         return _completion(body, engine)
     except (AttributeError, TypeError, LookupError):
         return Heard(failed("the body is not a chat completion", engine))
+
+
+def in_mode(reply: Reply, mode: str) -> Reply:
+    """`reply`, with how it was asked for."""
+    return replace(reply, mode=mode)
 
 
 def failed(error: str, engine: str) -> Reply:

@@ -1,0 +1,91 @@
+"""A stage's outstanding calls as a batch file, and its result file back into the ledger: half the price, or no server at all.
+
+The form is OpenAI's Batch API's, which `vllm run-batch` reads and writes too. A line's custom_id is the call's key.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from curation.calls import wire
+from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
+from curation.errors import CurationError
+from curation.params import Study
+from curation.plan import Asks, asks
+
+URL = "/v1/chat/completions"
+
+
+def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
+    """`where` holds a line per call of the stage that the ledger has no reply to, whole. Returns how many.
+
+    Raises CurationError if there is none, the stage calls no model, or it judges traces that are not written yet.
+    """
+    asked = _asks(study, stage, name)
+    if asked.at_most:
+        raise CurationError(f"batch write: {stage} {name} rates traces that are not written yet; fill the generators' calls first")
+    if not asked.missing:
+        raise CurationError(f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write")
+    lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in asked.missing]
+    partial = where.with_suffix(".partial")
+    where.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    partial.replace(where)
+    return len(lines)
+
+
+def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, int]:
+    """The replies of a result file are in the ledger: how many were `good`, `failed`, or `known` because it was read before.
+
+    Raises CurationError, and keeps nothing, if a line is no result or answers no call of the stage.
+    """
+    asked = _asks(study, stage, name)
+    endpoint = getattr(asked.settings, "endpoint", None)
+    engine = f"{endpoint.engine if endpoint else asked.settings.kind} batch"
+    answers = [_answer(f"{where}: line {number}", line, asked, engine) for number, line in _lines(where)]
+    counts = {"good": 0, "failed": 0, "known": 0}
+    with Ledger(study.ledger, study.budget) as ledger, ledger.at_once():
+        for call, reply in answers:
+            if ledger.has(call, reply):
+                counts["known"] += 1
+                continue
+            ledger.append(call, reply, stage, name)
+            counts["good" if reply.error is None else "failed"] += 1
+    return counts
+
+
+def _asks(study: Study, stage: str, name: str) -> Asks:
+    found = {(one.stage, one.name): one for one in asks(study)}
+    if (stage, name) not in found:
+        raise CurationError(f"batch: {stage} {name} calls no model; these do: {', '.join(' '.join(one) for one in found)}")
+    return found[stage, name]
+
+
+def _body(call: Call) -> dict[str, Any]:
+    """The request as the HTTP engine words it first, from the schema that is in the call's key."""
+    form = {"type": "json_schema", "json_schema": {"name": call.schema["title"], "schema": call.schema, "strict": True}} if call.schema else None
+    return wire.body_of(call, None, "json_schema") | ({"response_format": form} if form else {})
+
+
+def _lines(where: Path) -> list[tuple[int, str]]:
+    try:
+        text = where.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CurationError(f"{where}: cannot be read: {error}") from None
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _answer(where: str, line: str, asked: Asks, engine: str) -> tuple[Call, Reply]:
+    try:
+        result = json.loads(line)
+        key, response, error = result["custom_id"], result.get("response"), result.get("error")
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
+    call = asked.distinct.get(key)
+    if call is None:
+        raise CurationError(f"{where}: custom_id {str(key)[:16]}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
+    if not isinstance(response, dict):
+        return call, wire.failed(f"batch: {json.dumps(error)[:300]}", engine)
+    reply = wire.heard(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine).reply
+    return call, wire.in_mode(reply, "json_schema" if call.schema else "")

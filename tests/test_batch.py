@@ -1,0 +1,88 @@
+"""Batch files: what is outstanding goes out, results come back, and the stages then ask nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Serve
+from served import answering, ran, rebuilt, served_params
+from server import Asked, ChatServer
+
+KEY = "sk-planted-0123456789"
+
+
+def results(folder: Path, server: ChatServer, stage: str, name: str) -> list[dict[str, Any]]:
+    """The batch that is outstanding, answered as a provider would."""
+    assert ran(folder, "curation", "batch", "write", stage, name, "out.jsonl").returncode == 0
+    lines = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert {(line["method"], line["url"]) for line in lines} == {("POST", "/v1/chat/completions")}
+    bodies = [json.loads(answering(Asked(line["body"], "")).body) for line in lines]
+    return [
+        {"id": f"b{n}", "custom_id": line["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": body}, "error": None}
+        for n, (line, body) in enumerate(zip(lines, bodies, strict=True))
+    ]
+
+
+def read(folder: Path, stage: str, name: str, rows: list[Any]) -> tuple[int, str]:
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = ran(folder, "curation", "batch", "read", stage, name, "in.jsonl")
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_study_filled_by_batches_is_the_study_asked_live(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANTED", KEY)
+    server, live, offline = serve(answering), tmp_path / "live", tmp_path / "offline"
+    served_params(live, server.url, 5, api_key_env="PLANTED")
+    expected, asked = rebuilt(live), list(server.asked)
+    served_params(offline, server.url, 5, api_key_env="PLANTED")
+    early = ran(offline, "curation", "batch", "write", "judge", "rubric", "out.jsonl")
+    assert early.stderr == "error: batch write: judge rubric rates traces that are not written yet; fill the generators' calls first\n"
+    for stage, name in (("generate", "writer"), ("judge", "rubric")):
+        rows = results(offline, server, stage, name)
+        written = [json.loads(line)["body"] for line in (offline / "out.jsonl").read_text().splitlines()]
+        live_bodies = [one.body for one in asked if ("response_format" in one.body) == (stage == "judge")]
+        assert sorted(map(json.dumps, written)) == sorted(map(json.dumps, live_bodies))
+        assert KEY not in (offline / "out.jsonl").read_text()
+        assert read(offline, stage, name, rows[::-1]) == (0, "in.jsonl: 10 good, 0 failed, 0 known\n")
+        assert read(offline, stage, name, rows) == (0, "in.jsonl: 0 good, 0 failed, 10 known\n")
+    assert rebuilt(offline) == expected
+    assert len(server.asked) == len(asked)
+    nothing = ran(offline, "curation", "batch", "write", "generate", "writer", "out.jsonl")
+    assert nothing.stderr == "error: batch write: generate writer: the ledger has all 10 calls; there is nothing to write\n"
+
+
+def test_a_failed_line_is_an_attempt_and_stays_outstanding(serve: Serve, tmp_path: Path) -> None:
+    server = serve(answering)
+    served_params(tmp_path, server.url, 3, 1)
+    rows = results(tmp_path, server, "generate", "writer")
+    rows[0] |= {"response": None, "error": {"code": "batch_expired", "message": "too late"}}
+    rows[1]["response"] = {"status_code": 400, "body": {"error": {"message": "too long"}}}
+    assert read(tmp_path, "generate", "writer", rows) == (0, "in.jsonl: 1 good, 2 failed, 0 known\n")
+    assert [row["custom_id"] for row in results(tmp_path, server, "generate", "writer")] == [row["custom_id"] for row in rows[:2]]
+
+
+SPOILED = {
+    "foreign": (
+        {"custom_id": "0" * 64, "response": None},
+        "in.jsonl: line 3: custom_id 0000000000000000… is no call of generate writer under this params.yaml",
+    ),
+    "no result": ({"hello": 1}, "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
+    "a list": ([1], "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_file_that_is_not_this_stages_result_changes_nothing(serve: Serve, tmp_path: Path, how: str) -> None:
+    server, (line, said) = serve(answering), SPOILED[how]
+    served_params(tmp_path, server.url, 3, 1)
+    rows = results(tmp_path, server, "generate", "writer")
+    code, output = read(tmp_path, "generate", "writer", [*rows[:2], line])
+    assert (code, said in output) == (1, True)
+    assert len(results(tmp_path, server, "generate", "writer")) == 3
+
+
+def test_a_stage_that_calls_no_model_is_said(serve: Serve, tmp_path: Path) -> None:
+    served_params(tmp_path, serve(answering).url, 2, 1)
+    done = ran(tmp_path, "curation", "batch", "write", "judge", "answer", "out.jsonl")
+    assert done.stderr == "error: batch: judge answer calls no model; these do: generate writer, judge rubric\n"
