@@ -62,7 +62,8 @@ def plain_instructor(url: str, asked: list[Call]) -> None:
     from openai import AsyncOpenAI
 
     async def main() -> None:
-        client = instructor.from_openai(AsyncOpenAI(base_url=url, api_key="none"), mode=instructor.Mode.JSON_SCHEMA)
+        openai = AsyncOpenAI(base_url=url, api_key="none")
+        client = instructor.from_openai(openai, mode=instructor.Mode.JSON_SCHEMA)
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one(call: Call) -> None:
@@ -70,12 +71,13 @@ def plain_instructor(url: str, asked: list[Call]) -> None:
                 await client.chat.completions.create(model=call.model, messages=call.messages, response_model=Ratings, **call.sampling)  # type: ignore[call-overload]
 
         await asyncio.gather(*(one(call) for call in asked))
+        await openai.close()
 
     asyncio.run(main())
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 6000
     asked = calls(count)
     loops: dict[str, Callable[[str, list[Call]], None]] = {
         "this engine, with its ledger": ours,

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
@@ -72,7 +74,7 @@ class _Run:
         headers = {"Authorization": f"Bearer {self.key or 'none'}"}
         pool = aiohttp.TCPConnector(limit=0)
         deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
-        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, trust_env=True) as self.session:
+        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, proxy=_proxy(self.url)) as self.session:
             with _draining(self):
                 self._task(self._start(calls))
                 while self.tasks:
@@ -208,6 +210,12 @@ class _draining:
             print(f"waiting for {len(self.run.sending)} calls under way; Ctrl-C again drops them", file=sys.stderr, flush=True)
         self.run.stop(KeyboardInterrupt(), drop=self.again)
         self.again = True
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for every call.)"""
+    at = urllib.parse.urlsplit(url)
+    return None if urllib.request.proxy_bypass(at.netloc) else urllib.request.getproxies().get(at.scheme)
 
 
 def _retry_after(header: str | None) -> float:

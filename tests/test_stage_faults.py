@@ -1,0 +1,96 @@
+"""Stages as processes: what one poisoned prompt costs, what a server that fails costs, and a rebuild without a socket."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import Serve
+from served import ROOT, answering, ran, rebuilt, save, served_params
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, cut, failing, good, shaped
+
+POISON = "What is 3 + 1?"
+FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its judgments, attempts with one retry
+    "429": (failing(429), "error", 2),
+    "429 without Retry-After": (failing(429, retry_after=None), "error", 2),
+    "500": (failing(500), "error", 2),
+    "503": (failing(503), "error", 2),
+    "dropped": (DROPPED, "error", 2),
+    "broken": (BROKEN, "error", 2),
+    "stalled": (STALLED, "error", 2),
+    "cut JSON": (cut(), "error", 2),
+    "empty choice": (NO_CHOICES, "error", 2),
+    "400": (failing(400), "error", 1),
+    "another body": (shaped({"choices": "abc"}), "error", 1),
+    "wrong schema": (good('{"steps": "high", "sums": 9}'), "unparsable", 1),
+    "valid JSON of another shape": (good("[1, 2]"), "unparsable", 1),
+    "refusal": (good(None, refusal="No."), "refused", 1),
+    "length": (good('{"steps": 4, "su', "length"), "cut", 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
+    answer, status, attempts = FAULTS[fault]
+    server = serve(lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked))
+    served_params(tmp_path, server.url, 24, 1, max_retries=1, timeout_s=0.5)
+    rebuilt(tmp_path)
+    rows = pl.read_parquet(tmp_path / "data/judgments/rubric.parquet")
+    bad = rows.filter(pl.col("status") != "scored")
+    assert bad.select("status", "score", "expected_score").rows() == [(status, None, None)] * 2
+    assert bad["trace_id"].n_unique() == 1 and rows.height == 48
+    assert sum(POISON in asked.last for asked in server.asked if "response_format" in asked.body) == attempts
+
+
+def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: Path) -> None:
+    """A quarter of the calls fail, a twentieth is allowed: no table, exit 1; once the server is well the same command goes on."""
+    ill = [True]
+
+    def sometimes(asked: Asked) -> Answer:
+        return failing(500, "out of memory") if ill[0] and asked.body["messages"][-1]["content"].startswith(("What is 1", "What is 2")) else answering(asked)
+
+    server = serve(sometimes)
+    served_params(tmp_path, server.url, 8, 1, max_retries=0)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    done = ran(tmp_path, "stages.generate", "writer")
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "error: generate writer: 2 of 8 calls failed, the first with HTTP 500: out of memory: more than ledger.max_failed: 0.05; "
+        "run again to try these again, or raise it\n"
+    )
+    assert not (tmp_path / "data/traces").exists()
+    ill[0] = False
+    assert ran(tmp_path, "stages.generate", "writer").returncode == 0
+    assert len(server.asked) == 10
+
+
+NO_SOCKETS = """
+import socket
+class Forbidden(socket.socket):
+    def connect(self, *_): raise AssertionError("a socket was opened")
+    connect_ex = connect
+socket.socket = Forbidden
+"""
+
+
+def test_offline_rebuilds_the_tables_without_a_socket(serve: Serve, tmp_path: Path) -> None:
+    params = served_params(tmp_path, serve(answering).url, 4)
+    expected = rebuilt(tmp_path)
+    params["ledger"]["offline"] = True
+    save(params, tmp_path)
+    (tmp_path / "sitecustomize.py").write_text(NO_SOCKETS)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    for name in expected:
+        (tmp_path / "data" / name).unlink()
+    for stage in (["stages.collect"], ["stages.generate", "writer"], ["stages.judge", "rubric"]):
+        subprocess.run([sys.executable, "-m", *stage], cwd=tmp_path, env=environment, check=True)
+    assert {name: (tmp_path / "data" / name).read_bytes() for name in expected} == expected
+
+    params["judges"]["rubric"]["instructions"] += "Be strict.\n"
+    save(params, tmp_path)
+    done = ran(tmp_path, "stages.judge", "rubric")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: judge rubric: ledger.offline is true and 8 of 8 calls have no reply (the first is key ")
+    assert "prompt 'Problem:" in done.stderr
