@@ -171,6 +171,20 @@ def test_failure_upon_failure_ends_the_run(serve: Serve) -> None:
     assert len(server.asked) <= 27
 
 
+def test_a_prompt_that_is_refused_first_worsens_no_other_mode(serve: Serve) -> None:
+    server = serve(lambda asked: failing(400, "too long") if asked.last.startswith("p0") else good('{"steps": 3}'))
+    heard = replies(server.endpoint(), [call("p0"), call("p1")], Ratings)
+    assert (heard["p0"].error, heard["p1"].mode) == ("HTTP 400: too long", "json_schema")
+    assert len(server.asked) == 4
+
+
+def test_a_request_no_call_of_which_succeeds_ends_the_run(serve: Serve) -> None:
+    server = serve([failing(400, "unknown parameter top_q")])
+    with pytest.raises(CurationError, match="25 calls in a row failed, the last with HTTP 400: unknown parameter top_q; run again to go on"):
+        replies(server.endpoint(), [call(f"p{n}") for n in range(60)])
+    assert len(server.asked) == 25
+
+
 def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Ledger) -> None:
     """Each attempt is kept with its text and charged; the last stands, whatever it is."""
     server = serve([good('{"steps": 9}'), good('{"steps": 2}')])

@@ -61,8 +61,8 @@ class _Run:
         self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
         self.key = _api_key(endpoint)
         self.pace = Pace(endpoint.concurrency)
-        self.modes = list(wire.MODES)  # the first is in use; one that the server refuses goes
-        self.mode_works = self.reached = False
+        self.mode = 0  # of wire.MODES, the first in which a reply came
+        self.reached = self.answered = False
         self.failures = 0
         self.fatal: BaseException | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -112,22 +112,21 @@ class _Run:
 
     async def _attempts(self, call: Call, entered: float) -> None:
         """Attempt `call` until a reply stands."""
-        retries, repairs, messages = self.endpoint.max_retries, self.endpoint.validation_retries, None
+        retries, repairs, messages, at = self.endpoint.max_retries, self.endpoint.validation_retries, call.messages, self.mode
         while True:
-            mode = self.modes[0]
-            body = wire.body_of(call, self.schema, mode, messages)
-            heard, pause = await self._send(call, body, entered)
+            mode = wire.MODES[at]
+            heard, pause = await self._send(call, wire.body_of(call, self.schema, mode, messages), entered)
             reply = wire.in_mode(heard.reply, mode if self.schema else "")
             if reply.error is None:
-                self.failures, self.mode_works = 0, True
-                if repairs and (error := self._misfit(reply)):
-                    repairs -= 1
-                    self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
-                    messages = wire.asked_again(call, body, mode, reply.text or "", error)
-                    entered = await self.pace.enter()
-                    continue
-                return self.hear(call, reply)
-            if self._another_mode(heard, mode):
+                self.mode = self.mode if self.answered else at
+                self.failures, self.answered = 0, True
+                if not repairs or not (error := self._misfit(reply)):
+                    return self.hear(call, reply)
+                repairs -= 1
+                self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
+                messages = wire.asked_again(messages, mode, reply.text or "", error)
+            elif self._try_another_mode(heard, at):
+                at += 1
                 self.hear(call, replace(reply, last=False))
             elif heard.passes and retries and not self.fatal:
                 retries -= 1
@@ -168,14 +167,9 @@ class _Run:
         """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
         return wire.misfit(self.schema, reply.text or "", reply.mode) if self.schema and reply.finish_reason == "stop" else None
 
-    def _another_mode(self, heard: wire.Heard, mode: wire.Mode) -> bool:
-        """Whether the call may be worded otherwise, because no reply came in `mode` yet and the server refuses the request."""
-        if not self.schema or self.mode_works or heard.status not in (400, 415, 422, 501):
-            return False
-        if self.modes[0] == mode and len(self.modes) > 1:
-            self.modes.pop(0)
-            return True
-        return self.modes[0] != mode  # another call has already moved on
+    def _try_another_mode(self, heard: wire.Heard, at: int) -> bool:
+        """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there is a next one."""
+        return self.schema is not None and not self.answered and heard.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
         """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long again, by the call's key."""
@@ -186,7 +180,7 @@ class _Run:
         where = f"{self.endpoint.base_url}: {call.model}"
         if heard.status in wire.REFUSED:
             self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
-        self.failures += heard.passes
+        self.failures += heard.passes or not self.answered
         if self.failures >= HOPELESS:
             self.stop(CurationError(f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"))
 

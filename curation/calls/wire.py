@@ -1,7 +1,7 @@
 """The OpenAI chat protocol: a call as a request body, a response as a reply, and which failures may pass."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -14,6 +14,7 @@ Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
 MODES: tuple[Mode, ...] = ("json_schema", "json_object", "prompt")  # constrained decoding first, the schema as mere words last
 PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
+UNKNOWN = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
 
 
@@ -25,10 +26,10 @@ class Heard(NamedTuple):
     status: int = 200
 
 
-def body_of(call: Call, schema: type[BaseModel] | None, mode: Mode, messages: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def body_of(call: Call, schema: type[BaseModel] | None, mode: Mode, messages: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the call's own."""
     sampling = {name: value for name, value in call.sampling.items() if name != "top_k" or value}  # 0, no cut, is an error to some servers
-    body = {"model": call.model, "messages": messages or call.messages, **sampling}
+    body = {"model": call.model, "messages": list(messages) or call.messages, **sampling}
     if schema is None:
         return body
     if mode == "json_schema":  # asks nothing of the messages, so it is worded once
@@ -71,13 +72,13 @@ def json_in(text: str, mode: str) -> str:
     return str(extract_json_from_codeblock(text))
 
 
-def asked_again(call: Call, body: dict[str, Any], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
-    """The messages that show the model its reply and what is wrong with it, in instructor's words."""
+def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
+    """The messages, and after them the model's reply and what is wrong with it, in instructor's words."""
     from openai.types.chat import ChatCompletion
 
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    response = ChatCompletion.model_validate({"id": "", "object": "chat.completion", "created": 0, "model": call.model, "choices": [choice]})
-    kwargs = {"messages": list(body["messages"])}
+    response = ChatCompletion.model_validate({"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": [choice]})
+    kwargs = {"messages": list(messages)}
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
 
