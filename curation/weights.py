@@ -9,13 +9,16 @@ import ctypes
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from curation.errors import CurationError
 from curation.params import Strict
@@ -24,13 +27,22 @@ CACHE = Path(".curation/weights")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
 
 
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", name):
+        raise ValueError(f"{name!r} is no device; one of cpu, cuda, cuda:N, mps, xpu")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device)]
+
+
 class Params(Strict):
     """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub revision."""
 
     model: str
     revision: str
     dtype: Literal["float32", "bfloat16"]
-    device: str
+    device: Device
 
 
 def locate(model: str) -> Path | None:

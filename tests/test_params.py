@@ -34,6 +34,15 @@ def test_the_projects_own_params_are_sound() -> None:
 
 
 CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
+    (
+        lambda p: p["generators"]["qwen-500m"]["endpoint"].update(base_url="127.0.0.1:8005"),
+        ["generators.qwen-500m.endpoint.base_url: '127.0.0.1:8005' is no address; write it as http://HOST:PORT/v1"],
+    ),
+    (lambda p: p["student"].update(device="gpu"), ["student.device: 'gpu' is no device; one of cpu, cuda, cuda:N, mps, xpu"]),
+    (
+        lambda p: (p["budget"].update(max_usd=-1), p["ledger"].update(max_failed=2.0)),
+        ["ledger.max_failed: 2.0 is more than 1", "budget.max_usd: -1 is less than 0"],
+    ),
     (lambda p: p["judges"]["rubric"].update(repeats=0), ["judges.rubric.repeats: 0 is less than 1"]),
     (
         lambda p: p["selections"]["top_step_coherence"].update(min_margn=1),

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from curation.calls import wire
 from curation.calls.call import Call, Heard, Reply
@@ -26,6 +26,12 @@ LONGEST_PAUSE = 3600.0  # the most that a server's Retry-After is obeyed
 HOPELESS = 25  # so many calls in a row that fail in all their attempts end the run
 
 
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is no address; write it as http://HOST:PORT/v1")
+    return url
+
+
 class Endpoint(Strict):
     """Where a model is served, by what engine and version. None of this is part of a call's key.
 
@@ -34,7 +40,7 @@ class Endpoint(Strict):
     tried `max_retries` times more; a reply that is not of the asked shape is shown to the model `validation_retries` times.
     """
 
-    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    base_url: Annotated[str, AfterValidator(_address)]
     engine: str
     api_key_env: str | None
     concurrency: Positive

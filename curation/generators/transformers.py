@@ -10,7 +10,7 @@ from curation.calls.ledger import Ledger
 from curation.generators._rows import Described, trace_rows
 from curation.params import Positive
 from curation.sampling import Sampling, answered, calls_for
-from curation.weights import load
+from curation.weights import Device, load
 
 
 class Params(Described):
@@ -22,7 +22,7 @@ class Params(Described):
     system: str | None
     sampling: Sampling
     dtype: Literal["float32", "bfloat16"]
-    device: str
+    device: Device
     batch_size: Positive
 
 
