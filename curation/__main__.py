@@ -12,8 +12,8 @@ from duckdb import DuckDBPyConnection
 from curation import db
 from curation.batch import read_batch, write_batch
 from curation.calls.ledger import Ledger
-from curation.errors import CurationError, run
-from curation.params import read
+from curation.errors import CurationError, Errors, run
+from curation.params import kind, read
 from curation.plan import plan
 from curation.verify import verify
 
@@ -68,6 +68,8 @@ def _sql(arguments: argparse.Namespace) -> None:
     if arguments.question and arguments.sql:
         raise CurationError("sql: both a statement and --question; give one")
     with db.connect(PARAMS) as connection:
+        if absent := db.absent_parts(PARAMS):
+            print(f"note: not built yet, so not among the rows: {', '.join(str(file) for file in absent)}", file=sys.stderr)
         if arguments.question == "list":
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
@@ -92,10 +94,10 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
     statement = ""
     while True:
         try:
-            line, leaving = input("... " if statement else "sql> "), False
+            line, leaving = input(("... " if statement else "sql> ") if sys.stdin.isatty() else ""), False
         except EOFError:
             line, leaving = "", True
-        if not statement and line.strip().rstrip(";") in ("exit", "quit"):
+        if line.strip().rstrip(";") in ("exit", "quit", ".exit", ".quit", "\\q"):
             return
         statement += f"{line}\n" if statement or line.strip() else ""
         if statement.strip() and (leaving or statement.rstrip().endswith(";")):
@@ -142,6 +144,9 @@ def _ledger(arguments: argparse.Namespace) -> None:
         elif arguments.action == "prune":
             print(f"{study.ledger.path}: {ledger.prune()} rows deleted, none of which could answer a call")
         elif arguments.action == "export":
+            known = {(row["stage"], row["name"]) for row in ledger.stat()}
+            if (arguments.stage or arguments.name) and not any(arguments.stage in (None, stage) and arguments.name in (None, name) for stage, name in known):
+                raise CurationError(f"ledger export: no such calls; there are {', '.join(' '.join(one) for one in sorted(known)) or 'none'}")
             print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
@@ -149,11 +154,12 @@ def _ledger(arguments: argparse.Namespace) -> None:
 
 def _plan(arguments: argparse.Namespace) -> None:
     study = read(PARAMS)
-    stages = pl.DataFrame(plan(study), orient="row")
+    planned = plan(study)
+    stages = pl.DataFrame(planned, orient="row")
     with Ledger(study.ledger, study.budget) as ledger:
         spent = ledger.spending()
     sums = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
-    total = {name: stages[name].sum() if stages.height else 0 for name in sums}
+    total = {name: sum(getattr(stage, name) for stage in planned) for name in sums}
     if arguments.json:
         budget = {"calls_made": spent.calls, "usd_spent": spent.usd, "max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
         print(json.dumps({"stages": stages.to_dicts(), "total": total, "budget": budget}, indent=1))
@@ -162,7 +168,13 @@ def _plan(arguments: argparse.Namespace) -> None:
         show(stages.with_columns(pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")), None)
     print(f"{total['to_make']} calls to make of {total['calls']}, ${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})")
     caps = [f"budget.{name}: {cap:g}" for name in ("max_calls", "max_usd") if (cap := getattr(study.budget, name)) is not None]
-    print(f"bought here so far: {spent.calls} calls, ${spent.usd:.2f}; {', '.join(caps) or 'no budget'}")
+    print(f"attempts bought here so far: {spent.calls}, ${spent.usd:.2f}; {', '.join(caps) or 'no budget'}")
+    free = sorted({stage.model for stage in planned if stage.to_make} - study.budget.prices.keys())
+    if free:
+        print(f"no price in budget.prices, so counted as $0: {', '.join(free)}")
+    most, dear = study.budget.max_calls, study.budget.max_usd
+    if (most is not None and spent.calls + total["to_make"] > most) or (dear is not None and spent.usd + total["usd"] > dear):
+        print("the budget will stop this run")
 
 
 def _batch(arguments: argparse.Namespace) -> None:
@@ -175,6 +187,13 @@ def _batch(arguments: argparse.Namespace) -> None:
 
 def _params(arguments: argparse.Namespace) -> None:
     study = read(arguments.file)
+    wrong = [
+        f"{arguments.file}: sources.{name}.{line}"
+        for name, settings in study.sources.items()
+        for line in getattr(kind("sources", settings.kind), "mistakes", lambda _: [])(settings)
+    ]
+    if wrong:
+        raise Errors(wrong)
     sections = ("sources", "generators", "judges", "selections", "runs")
     print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name}" for name in sections))
 

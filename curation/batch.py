@@ -10,7 +10,7 @@ from typing import Any
 from curation.calls import wire
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
-from curation.errors import CurationError
+from curation.errors import CurationError, write_whole
 from curation.params import Study
 from curation.plan import Asks, asks
 
@@ -28,10 +28,7 @@ def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
     if not asked.missing:
         raise CurationError(f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write")
     lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in asked.missing]
-    partial = where.with_suffix(".partial")
-    where.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    partial.replace(where)
+    write_whole(where, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return len(lines)
 
 
@@ -71,8 +68,12 @@ def _body(call: Call) -> dict[str, Any]:
 def _lines(where: Path) -> list[tuple[int, str]]:
     try:
         text = where.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CurationError(f"{where}: cannot be read: {error}") from None
+    except OSError as error:
+        raise CurationError(f"{where}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CurationError(f"{where}: not UTF-8 text; nothing was kept") from None
+    if not text.strip():
+        raise CurationError(f"{where}: has no lines")
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
@@ -82,6 +83,8 @@ def _answer(where: str, line: str, asked: Asks, engine: str) -> tuple[Call, Repl
         key, response, error = result["custom_id"], result.get("response"), result.get("error")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
+    if not isinstance(response, dict) and error is None:
+        raise CurationError(f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept")
     call = asked.distinct.get(key)
     if call is None:
         raise CurationError(f"{where}: custom_id {str(key)[:16]}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")

@@ -1,5 +1,6 @@
 """DuckDB over the tables: a view per table for questions, and the queries of `curation/sql` for stages."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ def connect(params: str | Path = "params.yaml") -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def absent_parts(params: str | Path = "params.yaml") -> list[Path]:
+    """The files that tables kept in parts lack, of those tables that have some: a failed stage has none, because DVC removes it first."""
+    study, data = read(Path(params)), Path(params).parent / tables.DATA
+    absent: list[Path] = []
+    for name, section in PARTS.items():
+        files = [tables.path(name, part, data) for part in getattr(study, section)]
+        missing = [file for file in files if not file.exists()]
+        absent += missing if len(missing) < len(files) else []
+    return absent
+
+
 def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], named: str | None) -> None:
     if not files:
         return
@@ -81,9 +93,18 @@ def answer(connection: duckdb.DuckDBPyConnection, question: str) -> list[pl.Data
                 found.append(relation.pl())
         return found
     except duckdb.Error as error:
-        absent = [name for name in (*tables.TABLES, "deltas") if f"Table with name {name} does not exist" in str(error)]
-        way_out = f"there is no table {absent[0]} yet; `dvc repro` makes it" if absent else " ".join(str(error).split("\n\n")[0].split())
-        raise CurationError(f"sql: {way_out}") from None
+        raise CurationError(f"sql: {_said(connection, str(error))}") from None
+
+
+def _said(connection: duckdb.DuckDBPyConnection, error: str) -> str:
+    """DuckDB's message on one line; for a table that is not there, those that are."""
+    unknown = re.search(r"Table with name (\S+) does not exist", error)
+    if unknown is None:
+        return " ".join(error.split("\n\n")[0].split())
+    if unknown[1] in (*tables.TABLES, "deltas"):
+        return f"there is no table {unknown[1]} yet; `dvc repro` makes it"
+    views = [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
+    return f"there is no table {unknown[1]}; there are {', '.join(views) or 'none yet'}"
 
 
 def questions() -> dict[str, str]:

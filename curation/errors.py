@@ -39,6 +39,18 @@ def name_argument(section: str) -> str:
     return sys.argv[1]
 
 
+def write_whole(where: Path, body: bytes) -> None:
+    """`where` holds `body`, or after an error what it held before. Raises CurationError if it cannot be written."""
+    partial = where.with_name(f"{where.name}.partial")
+    try:
+        where.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(body)
+        partial.replace(where)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CurationError(f"{where}: cannot be written: {error.strerror}") from None
+
+
 def existing(path: Path, way_out: str) -> Path:
     """`path` itself. Raises CurationError with `way_out` if there is no such file or folder."""
     if not path.exists():

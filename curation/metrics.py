@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.errors import CurationError
+from curation.errors import CurationError, write_whole
 
 
 class Interval(NamedTuple):
@@ -24,10 +24,7 @@ class Interval(NamedTuple):
 
 def write_metrics(where: Path, values: Mapping[str, object]) -> None:
     """`where` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC would drop."""
-    where.parent.mkdir(parents=True, exist_ok=True)
-    partial = where.with_suffix(".partial")
-    partial.write_text(json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n")
-    partial.replace(where)
+    write_whole(where, (json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n").encode())
 
 
 def _clean(values: Mapping[str, object], where: str) -> dict[str, object]:

@@ -33,6 +33,7 @@ FOLDERS = {
     "selections": "selections",
     "runs": "trainers",
 }
+MOST_NAMED = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -70,7 +71,7 @@ class Study:
         """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
         members = getattr(self, section)
         if name not in members:
-            raise CurationError(f"{self.path}: {section}.{name}: no such name{_near(name, members)}")
+            raise CurationError(f"{self.path}: {section}.{name}: no such name{near(name, members)}")
         return members[name]
 
 
@@ -90,7 +91,7 @@ def read(path: Path = Path("params.yaml")) -> Study:
     raw = _load(path)
     lines: list[str] = []
     known = [*FOLDERS, *SECTIONS]
-    lines += [f"{path}: {key}: unknown section{_near(key, known)}" for key in raw if key not in known and not str(key).startswith("x-")]
+    lines += [f"{path}: {key}: unknown section{near(key, known)}" for key in raw if key not in known and not str(key).startswith("x-")]
     lines += [f"{path}: {key}: missing; add this section" for key in known if key not in raw]
     sections: dict[str, Any] = {}
     for name, module in SECTIONS.items():
@@ -132,7 +133,7 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
-            lines.append(f"{here}.kind: {body['kind']!r} is not one of {', '.join(kinds(section))}{_near(body['kind'], kinds(section))}")
+            lines.append(f"{here}.kind: {body['kind']!r} is not one of {', '.join(kinds(section))}{near(body['kind'], kinds(section))}")
         else:
             members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
     return members
@@ -143,7 +144,7 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
         return model.model_validate(raw)
     except ValidationError as error:
         lines += [_say(model, problem, where) for problem in error.errors()]
-        return None
+        return model.model_construct(**raw) if isinstance(raw, dict) else None  # so that its names are checked too
 
 
 def _say(model: type[BaseModel], problem: Any, where: str) -> str:
@@ -151,7 +152,7 @@ def _say(model: type[BaseModel], problem: Any, where: str) -> str:
     value, context = problem["input"], problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
-            return f"{place}: unknown key{_near(str(problem['loc'][-1]), _keys(model, problem['loc'][:-1]))}"
+            return f"{place}: unknown key{near(str(problem['loc'][-1]), _keys(model, problem['loc'][:-1]))}"
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
@@ -161,8 +162,8 @@ def _say(model: type[BaseModel], problem: Any, where: str) -> str:
         case "less_than_equal":
             return f"{place}: {value!r} is more than {context['le']:g}"
         case "literal_error":
-            near = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
-            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{near[0]}'?" if near else "")
+            close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
+            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
@@ -179,32 +180,43 @@ def _keys(model: type[BaseModel], inside: tuple[str | int, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _near(word: Any, known: Any) -> str:
+def near(word: Any, known: Any) -> str:
+    """What to say after an unknown word: the nearest known one, else a few of them."""
     match = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(known)}" if known else ""
+    few = [*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])]
+    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""
 
 
 def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list[str]:
     """Names that point at nothing: references between sections, and a dimension that its judge does not rate."""
     lines = []
     pair, generators = sections.get("pair"), sections.get("generators") or {}
-    if pair is not None and pair.order == "ladder" and all(one is not None and one.kind != "imported" for one in generators.values()):
-        lines += [f"{path}: pair.ladder: {name!r} is not in generators{_near(name, generators)}" for name in pair.ladder if name not in generators]
+    if getattr(pair, "order", None) == "ladder" and all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):
+        ladder = [name for name in getattr(pair, "ladder", []) if isinstance(name, str)]
+        lines += [f"{path}: pair.ladder: {name!r} is not in generators{near(name, generators)}" for name in ladder if name not in generators]
     for where, settings in _each(sections):
         for field, info in type(settings).model_fields.items():
             for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
                 names = raw.get(refers.section) or {}
-                values = getattr(settings, field)
+                values = getattr(settings, field, None)
                 if refers.section not in raw:
                     continue
                 for value in values if isinstance(values, tuple | list) else [values]:
-                    if value is not None and value not in names:
-                        lines.append(f"{path}: {where}.{field}: {value!r} is not in {refers.section}{_near(value, names)}")
-        judge = (sections.get("judges") or {}).get(getattr(settings, "judge", None))
+                    if isinstance(value, str) and value not in names:
+                        lines.append(f"{path}: {where}.{field}: {value!r} is not in {refers.section}{near(value, names)}")
+        rated = _dimensions((sections.get("judges") or {}).get(str(getattr(settings, "judge", None))))
         dimension = getattr(settings, "dimension", None)
-        if judge is not None and dimension is not None and dimension not in judge.dimension_names:
-            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{_near(dimension, judge.dimension_names)}")
+        if rated and dimension is not None and dimension not in rated:
+            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, rated)}")
     return lines
+
+
+def _dimensions(judge: Any) -> list[str]:
+    """What a judge rates; nothing where it is not sound."""
+    try:
+        return list(judge.dimension_names)
+    except (AttributeError, TypeError):
+        return []
 
 
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:

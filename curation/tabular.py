@@ -54,7 +54,7 @@ def read_columns(path: str, columns: Mapping[str, str | None], wanted: Mapping[s
     Raises CurationError naming the file, and the column, row or line, where it is not Parquet or JSONL, has no rows,
     lacks a column, or holds another type than `wanted` or a null that it does not allow.
     """
-    file = existing(Path(path), "correct the path in params.yaml")
+    file = existing(Path(path), "put it there, or correct the path in params.yaml")
     asked = [Asked(ours, theirs, wanted[ours]) for ours, theirs in columns.items() if theirs is not None]
     frame, names = _read(file, asked)
     for one in asked:

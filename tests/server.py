@@ -103,7 +103,7 @@ class ChatServer:
                 return self._answer(owner.answer(asked))
 
             def _answer(self, answer: Answer) -> None:
-                self.close_connection = answer.fault != "none"
+                self.close_connection = answer.fault not in ("none", "twice")
                 if answer.fault == "drop":
                     return
                 self.send_response(answer.status)
@@ -112,9 +112,8 @@ class ChatServer:
                 self.end_headers()
                 if answer.fault == "trickle":
                     return self._trickle(answer.body)
-                self.wfile.write(answer.body[:20] if answer.fault in ("break", "stall") else answer.body)
-                if answer.fault == "twice":
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer.body), answer.body))
+                again = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer.body), answer.body) if answer.fault == "twice" else b""
+                self.wfile.write(answer.body[:20] if answer.fault in ("break", "stall") else answer.body + again)
                 if answer.fault == "stall":
                     owner.closing.wait(30)
 

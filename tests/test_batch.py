@@ -64,10 +64,14 @@ def test_a_failed_line_is_an_attempt_and_stays_outstanding(serve: Serve, tmp_pat
 
 SPOILED = {
     "foreign": (
-        {"custom_id": "0" * 64, "response": None},
+        {"custom_id": "0" * 64, "response": {"status_code": 200, "body": {}}},
         "in.jsonl: line 3: custom_id 0000000000000000… is no call of generate writer under this params.yaml",
     ),
     "no result": ({"hello": 1}, "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
+    "a request": (
+        {"custom_id": "0" * 64, "method": "POST", "url": "/v1/chat/completions", "body": {}},
+        "line 3: neither a response nor an error, so not a line of a batch result; nothing was kept",
+    ),
     "a list": ([1], "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
 }
 

@@ -108,3 +108,24 @@ def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
     missing = curation(folder, "params", "nosuch.yaml")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith("error: nosuch.yaml: is no file")
+    file = folder / "misspelt.yaml"
+    file.write_text((ROOT / "params.yaml").read_text().replace("chain_sum: {size: 22, config: {min_terms", "chain_sum: {size: 22, config: {min_trms"))
+    wrong = curation(folder, "params", "misspelt.yaml")
+    assert wrong.stderr == "error: misspelt.yaml: sources.arithmetic.tasks.chain_sum.config.min_trms: unknown key; did you mean 'min_terms'?\n"
+
+
+def test_what_is_not_built_is_said_beside_an_answer(folder: Path) -> None:
+    gone = sorted((folder / "data/traces").glob("*.parquet"))[0]
+    gone.unlink()
+    done = curation(folder, "sql", "--csv", "select count(*) > 0 as some from traces")
+    assert done.stdout == "some\nTrue\n"
+    assert done.stderr == f"note: not built yet, so not among the rows: data/traces/{gone.name}\n"
+    assert "\nerror: sql: there is no table nosuch; there are comparisons, deltas, " in curation(folder, "sql", "select * from nosuch").stderr
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(folder: Path) -> None:
+    (folder / "taken").mkdir()
+    done = curation(folder, "ledger", "export", "taken")
+    assert (done.returncode, done.stderr) == (1, "error: taken: cannot be written: Is a directory\n")
+    assert not list(folder.glob("*.partial"))
+    assert curation(folder, "ledger", "export", "x.parquet", "--name", "nosuch").stderr == "error: ledger export: no such calls; there are none\n"

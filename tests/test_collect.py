@@ -35,8 +35,8 @@ def test_no_prompt_is_in_two_splits_even_with_one_seed() -> None:
     ("bad", "said"),
     [
         (source(size=500), r"reasoning_gym chain_sum: \d+ distinct unused prompts, 500 wanted; widen its config or lower its size"),
-        (source(task="chain_sums"), "reasoning_gym chain_sums: .*chain_sums"),
-        (source(nosuch=1), "reasoning_gym chain_sum: .*nosuch"),
+        (source(task="chain_sums"), "reasoning_gym chain_sums: no such task; did you mean 'chain_sum'[?]"),
+        (source(max_trms=1), "reasoning_gym chain_sum.config.max_trms: unknown key; did you mean 'max_terms'[?]"),
         (source(task="rush_hour", size=1, min_moves=1), "reasoning_gym rush_hour: its scorer .* its own answer.*; choose another task"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.jsonl", [{"q": "Why?", "gold": "so"}])
     with pytest.raises(CurationError) as error:
         collect({"mine": source(f"{path}x")})
-    assert str(error.value) == f"{path}x: does not exist; correct the path in params.yaml"
+    assert str(error.value) == f"{path}x: does not exist; put it there, or correct the path in params.yaml"
     for file in (path, save(tmp_path / "prompts.parquet", [{"q": "Why?", "gold": "so"}])):
         with pytest.raises(CurationError) as error:
             collect({"mine": source(file, columns={"answer": "reference"})})

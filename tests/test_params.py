@@ -35,6 +35,18 @@ def test_the_projects_own_params_are_sound() -> None:
 
 CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (
+        lambda p: p["selections"]["top_step_coherence"].update(keep="up", judge="rubrik", dimension="x"),
+        [
+            "selections.top_step_coherence.keep: 'up' is not one of 'top' or 'bottom'",
+            "selections.top_step_coherence.judge: 'rubrik' is not in judges; did you mean 'rubric'?",
+        ],
+    ),
+    (
+        lambda p: p["selections"]["top_step_coherence"].update(keep="up", dimension="step_coherense"),
+        ["selections.top_step_coherence.keep: 'up' is not one of 'top' or 'bottom'",
+         "selections.top_step_coherence.dimension: 'step_coherense' is not rated by rubric; did you mean 'step_coherence'?"],
+    ),
+    (
         lambda p: p["generators"]["qwen-500m"]["endpoint"].update(base_url="127.0.0.1:8005"),
         ["generators.qwen-500m.endpoint.base_url: '127.0.0.1:8005' is no address; write it as http://HOST:PORT/v1"],
     ),

@@ -86,7 +86,7 @@ def test_a_plan_knows_prices_and_learns_from_the_ledger(serve: Serve, tmp_path: 
     assert found["budget"]["calls_made"] == 32
     assert found["budget"]["usd_spent"] == pytest.approx(16 * (7 * 11 + 3 * 22) / 1e6)
     spoken = ran(tmp_path, "curation", "plan").stdout
-    assert "16 calls to make of 48, $0.00" in spoken and "bought here so far: 32 calls, $0.00; no budget" in spoken
+    assert "16 calls to make of 48, $0.00" in spoken and "attempts bought here so far: 32, $0.00; no budget" in spoken
 
 
 @pytest.mark.parametrize(("cap", "said"), [({"max_calls": 9}, "budget.max_calls: 9 is reached"), ({"max_usd": 0.0001}, "budget.max_usd: 0.0001 is reached")])

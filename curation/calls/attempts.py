@@ -1,6 +1,7 @@
 """One attempt at a call as a row: how the ledger keeps it, and how it travels as Parquet between ledgers."""
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.calls.call import Call, Reply, key_of
-from curation.errors import CurationError
+from curation.errors import CurationError, write_whole
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -54,10 +55,9 @@ def sound(row: Row) -> bool:
 def write_rows(rows: Sequence[Row], where: Path) -> None:
     """`where` holds `rows`, whole, as Parquet."""
     table = pa.table([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS)
-    where.parent.mkdir(parents=True, exist_ok=True)
-    partial = where.with_suffix(".partial")
-    pq.write_table(table, partial, compression="zstd", compression_level=19)
-    partial.replace(where)
+    body = io.BytesIO()
+    pq.write_table(table, body, compression="zstd", compression_level=19)
+    write_whole(where, body.getvalue())
 
 
 def read_rows(where: Path) -> list[Row]:

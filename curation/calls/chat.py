@@ -1,28 +1,23 @@
 """Calls to any server that speaks the OpenAI chat protocol: vllm, llama.cpp, a provider."""
 
 import asyncio
-import email.utils
 import os
 import signal
 import sys
 import threading
-import time
-import urllib.parse
-import urllib.request
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from curation.calls import wire
+from curation.calls import connection, wire
 from curation.calls.call import Call, Heard, Reply
 from curation.calls.pace import Pace
 from curation.errors import CurationError
 from curation.params import Natural, Positive, Strict
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before a second attempt, doubled for each further one
-LONGEST_PAUSE = 3600.0  # the most that a server's Retry-After is obeyed
 HOPELESS = 25  # so many calls in a row that fail in all their attempts end the run
 
 
@@ -78,9 +73,9 @@ class _Run:
         import aiohttp
 
         headers = {"Authorization": f"Bearer {self.key or 'none'}"}
-        pool = aiohttp.TCPConnector(limit=0)
+        pool = connection.connections()
         deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
-        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, proxy=_proxy(self.url)) as self.session:
+        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, proxy=connection.proxy(self.url)) as self.session:
             with _draining(self):
                 self._task(self._start(calls))
                 while self.tasks:
@@ -151,15 +146,15 @@ class _Run:
         try:
             async with self.session.post(self.url, json=body) as response:
                 payload = await response.read()
-                pause = _retry_after(response.headers.get("Retry-After"))
+                pause = connection.retry_after(response.headers.get("Retry-After"))
             heard = wire.heard(response.status, payload.replace(self.key.encode(), b"[key]") if self.key else payload, self.endpoint.engine)
             self.reached = True
         except TimeoutError:
             heard = wire.Heard(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
         except aiohttp.ClientConnectorError:
             if not self.reached:
-                self.stop(CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {call.model}, "
-                                        "or import a ledger with its replies"))  # fmt: skip
+                raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {call.model}, "
+                                    "or import a ledger with its replies") from None  # fmt: skip
             heard = wire.Heard(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
         except (aiohttp.ClientError, OSError):
             heard = wire.Heard(wire.failed(broke, self.endpoint.engine), passes=True, status=0)
@@ -210,26 +205,6 @@ class _draining:
             print(f"waiting for {len(self.run.sending)} calls under way; Ctrl-C again drops them", file=sys.stderr, flush=True)
         self.run.stop(KeyboardInterrupt(), drop=self.again)
         self.again = True
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for every call.)"""
-    at = urllib.parse.urlsplit(url)
-    return None if urllib.request.proxy_bypass(at.netloc) else urllib.request.getproxies().get(at.scheme)
-
-
-def _retry_after(header: str | None) -> float:
-    """Seconds of a Retry-After header, which holds them or a date."""
-    if header is None:
-        return 0.0
-    try:
-        return min(max(float(header), 0.0), LONGEST_PAUSE)
-    except ValueError:
-        pass
-    try:
-        return min(max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0), LONGEST_PAUSE)
-    except ValueError:
-        return 0.0
 
 
 def _api_key(endpoint: Endpoint) -> str:

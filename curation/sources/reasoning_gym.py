@@ -1,12 +1,13 @@
 """Prompts generated procedurally by reasoning-gym, seeded, with the library's own scorer as verifier."""
 
+import dataclasses
 import json
 from typing import Any, Literal
 
 import polars as pl
 
 from curation.errors import CurationError
-from curation.params import Positive, Strict
+from curation.params import Positive, Strict, near
 from curation.sources._rows import prompt_frame
 
 DRAWN_PER_KEPT = 40
@@ -66,7 +67,25 @@ def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
 def _entries(task: str, wanted: Task, seed: int) -> Any:
     import reasoning_gym
 
+    if line := unknown(task, wanted):
+        raise CurationError(f"reasoning_gym {line}")
     try:
         return reasoning_gym.create_dataset(task, size=wanted.size * DRAWN_PER_KEPT, seed=seed, **wanted.config)
     except (ValueError, TypeError, AssertionError) as error:
         raise CurationError(f"reasoning_gym {task}: {error}") from None
+
+
+def unknown(task: str, wanted: Task) -> str | None:
+    """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows all."""
+    from reasoning_gym.factory import DATASETS
+
+    if task not in DATASETS:
+        return f"{task}: no such task{near(task, DATASETS)}"
+    known = [field.name for field in dataclasses.fields(DATASETS[task][1])]
+    wrong = [key for key in wanted.config if key not in known]
+    return f"{task}.config.{wrong[0]}: unknown key{near(wrong[0], known)}" if wrong else None
+
+
+def mistakes(settings: Params) -> list[str]:
+    """A line, `tasks.…`, for each task that reasoning-gym does not know as it is written."""
+    return [f"tasks.{line}" for task, wanted in settings.tasks.items() if (line := unknown(task, wanted))]

@@ -1,0 +1,42 @@
+"""What lies under a call: the pool of connections, the proxy, the wait a server asks for."""
+
+import email.utils
+import time
+import urllib.parse
+import urllib.request
+from typing import Any
+
+LONGEST_PAUSE = 3600.0  # seconds; the most that a Retry-After is obeyed
+
+
+def proxy(url: str) -> str | None:
+    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for every call.)"""
+    at = urllib.parse.urlsplit(url)
+    return None if urllib.request.proxy_bypass(at.netloc) else urllib.request.getproxies().get(at.scheme)
+
+
+def connections() -> Any:
+    """aiohttp's pool, but a connection with unread data is not used again: a reply that a server sent twice would answer the next call."""
+    import aiohttp
+
+    class Unread(aiohttp.TCPConnector):  # type: ignore[misc]
+        async def _get(self, *where: Any) -> Any:
+            while (kept := await super()._get(*where)) is not None and kept.protocol.should_close:
+                kept.close()
+            return kept
+
+    return Unread(limit=0)
+
+
+def retry_after(header: str | None) -> float:
+    """Seconds of a Retry-After header, which holds them or a date."""
+    if header is None:
+        return 0.0
+    try:
+        return min(max(float(header), 0.0), LONGEST_PAUSE)
+    except ValueError:
+        pass
+    try:
+        return min(max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0), LONGEST_PAUSE)
+    except ValueError:
+        return 0.0
