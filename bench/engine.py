@@ -77,7 +77,7 @@ def plain_instructor(url: str, asked: list[Call]) -> None:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 6000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     asked = calls(count)
     loops: dict[str, Callable[[str, list[Call]], None]] = {
         "this engine, with its ledger": ours,
