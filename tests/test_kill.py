@@ -16,12 +16,17 @@ PROMPTS, SAMPLES, KILLS, CONCURRENCY = 60, 2, 20, 4
 
 def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve, tmp_path: Path) -> None:
     calm, killed = tmp_path / "calm", tmp_path / "killed"
-    reached, left = threading.Event(), [0]
+    reached, dead, lock, left = threading.Event(), threading.Event(), threading.Lock(), [0]
 
     def counting(asked: Asked) -> Answer:
-        left[0] -= 1
-        if left[0] == 0:
+        """Answers so many calls; those after them are in flight when the kill comes."""
+        with lock:
+            left[0] -= 1
+            now = left[0]
+        if now == 0:
             reached.set()
+        elif now < 0:
+            dead.wait(60)
         return answering(asked)
 
     served_params(calm, serve(answering).url, PROMPTS, SAMPLES)
@@ -34,12 +39,15 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
     for stage, seed in zip(stages, (1, 2), strict=True):
         for calls in draws(seed, KILLS // 2, 2 * PROMPTS * SAMPLES // KILLS - 1):
             reached.clear()
+            dead.clear()
             left[0] = calls
             child = started(killed, *stage)
             assert reached.wait(60)
             child.send_signal(signal.SIGKILL)
             kills += child.wait() == -signal.SIGKILL
             child.communicate()
+            dead.set()
+        left[0] = 10**6
         assert ran(killed, *stage).returncode == 0
     assert kills == KILLS
     assert rebuilt(killed) == expected
