@@ -72,9 +72,9 @@ with Ledger(Params(path=sys.argv[1], recorded="none", offline=False, max_failed=
 def test_two_processes_write_at_once(tmp_path: Path, open_ledger: OpenLedger) -> None:
     where = tmp_path / "ledger.sqlite"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    children = [subprocess.Popen([sys.executable, "-c", WRITER, str(where), name], env=environment) for name in ("a", "b")]
-    assert [child.wait(60) for child in children] == [0, 0]
-    assert open_ledger().verify() == 600
+    children = [subprocess.Popen([sys.executable, "-c", WRITER, str(where), name], env=environment) for name in "abcd"]
+    assert [child.wait(60) for child in children] == [0] * 4
+    assert open_ledger().verify() == 4 * 300
 
 
 def test_verify_names_a_row_that_was_changed(open_ledger: OpenLedger) -> None:

@@ -8,6 +8,7 @@ no credential.
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from curation.params import Strict
 from curation.progress import progress
 
 VERSION = 2  # of the file's layout
+LOCKED = 60.0  # seconds to wait for another process
 NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 REPLY = "text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode"
@@ -48,8 +50,8 @@ class Ledger:
         where = Path(settings.path)
         try:
             where.parent.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(where, timeout=60, isolation_level=None)
-            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db = sqlite3.connect(where, timeout=LOCKED, isolation_level=None)
+            self._use_wal()
             self.db.execute("PRAGMA synchronous=NORMAL")
             self._lay_out(where)
         except (sqlite3.DatabaseError, OSError) as error:
@@ -57,15 +59,33 @@ class Ledger:
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
 
+    def _use_wal(self) -> None:
+        """Switch to write-ahead logging. SQLite's own time-out does not cover another process that opens a new file at the same time."""
+        last = time.monotonic() + LOCKED
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > last:
+                    raise
+                time.sleep(0.02)
+
     def _lay_out(self, where: Path) -> None:
-        (found,) = self.db.execute("PRAGMA user_version").fetchone()
-        if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise CurationError(f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file")
-        types = ", ".join(f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id")
-        self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
-        self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, created_at, id)")
-        self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
-        self.db.execute(f"PRAGMA user_version={VERSION}")
+        if self._layout() == VERSION:
+            return
+        with self.at_once():  # or two processes would each find the other's half
+            found = self._layout()
+            if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise CurationError(f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file")
+            types = ", ".join(f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id")
+            self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
+            self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, created_at, id)")
+            self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
+            self.db.execute(f"PRAGMA user_version={VERSION}")
+
+    def _layout(self) -> int:
+        return int(self.db.execute("PRAGMA user_version").fetchone()[0])
 
     def __enter__(self) -> Self:
         return self
