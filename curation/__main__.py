@@ -67,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
 def _sql(arguments: argparse.Namespace) -> None:
     if arguments.question and arguments.sql:
         raise CurationError("sql: both a statement and --question; give one")
-    with db.connect(PARAMS) as connection:
-        if absent := db.absent_parts(PARAMS):
+    study = read(PARAMS)
+    with db.connect(study) as connection:
+        if absent := db.absent_parts(study):
             print(f"note: not built yet, so not among the rows: {', '.join(str(file) for file in absent)}", file=sys.stderr)
         if arguments.question == "list":
             for name, text in db.questions().items():
@@ -89,8 +90,7 @@ def _question(name: str) -> str:
 
 def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
     """Statements end in a semicolon or the end of input; `exit` or Ctrl-D leaves."""
-    views = [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
-    print(f"views: {', '.join(views)}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
+    print(f"views: {', '.join(db.views(connection))}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
     statement = ""
     while True:
         try:

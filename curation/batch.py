@@ -4,6 +4,7 @@ The form is OpenAI's Batch API's, which `vllm run-batch` reads and writes too. A
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,5 +91,5 @@ def _answer(where: str, line: str, asked: Asks, engine: str) -> tuple[Call, Repl
         raise CurationError(f"{where}: custom_id {str(key)[:16]}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
     if not isinstance(response, dict):
         return call, wire.failed(f"batch: {json.dumps(error)[:300]}", engine)
-    reply = wire.heard(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine).reply
-    return call, wire.in_mode(reply, "json_schema" if call.schema else "")
+    reply = wire.outcome(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine).reply
+    return call, replace(reply, mode="json_schema" if call.schema else "")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from curation.db import answer, checks, connect
+from curation.db import answer, checks, connect, views
 from curation.errors import Errors
 from curation.progress import progress
 
@@ -13,7 +13,7 @@ def check(params: Path = Path("params.yaml")) -> dict[str, int]:
     """The number of rows each check returned, all 0. Raises Errors naming the check and its first rows otherwise."""
     found, lines = {}, []
     with connect(params) as connection:
-        present = {row[0] for row in connection.sql("select view_name from duckdb_views() where not internal").fetchall()}
+        present = set(views(connection))
         possible = {name: text for name, text in checks().items() if _tables(text) <= present}
         with progress("check", len(possible), "checks") as shown:
             for name, text in possible.items():

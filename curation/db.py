@@ -25,13 +25,13 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
         return rows
 
 
-def connect(params: str | Path = "params.yaml") -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with one view per table that exists beside `params`, and `deltas`, all judges long.
+def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), and `deltas`, all judges long.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
     """
-    study = read(Path(params))
-    data = Path(params).parent / tables.DATA
+    study = params if isinstance(params, Study) else read(Path(params))
+    data = study.path.parent / tables.DATA
     connection = duckdb.connect()
     for name in tables.TABLES:
         if name in PARTS:
@@ -44,9 +44,9 @@ def connect(params: str | Path = "params.yaml") -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def absent_parts(params: str | Path = "params.yaml") -> list[Path]:
+def absent_parts(study: Study) -> list[Path]:
     """The files that tables kept in parts lack, of those tables that have some: a failed stage has none, because DVC removes it first."""
-    study, data = read(Path(params)), Path(params).parent / tables.DATA
+    data = study.path.parent / tables.DATA
     absent: list[Path] = []
     for name, section in PARTS.items():
         files = [tables.path(name, part, data) for part in getattr(study, section)]
@@ -103,8 +103,12 @@ def _said(connection: duckdb.DuckDBPyConnection, error: str) -> str:
         return " ".join(error.split("\n\n")[0].split())
     if unknown[1] in (*tables.TABLES, "deltas"):
         return f"there is no table {unknown[1]} yet; `dvc repro` makes it"
-    views = [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
-    return f"there is no table {unknown[1]}; there are {', '.join(views) or 'none yet'}"
+    return f"there is no table {unknown[1]}; there are {', '.join(views(connection)) or 'none yet'}"
+
+
+def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of the views that `connect` made, in order."""
+    return [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
 
 
 def questions() -> dict[str, str]:

@@ -59,9 +59,8 @@ class _Forecast(Ledger):
     missing: list[Call]
 
     def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> list[Reply]:
-        known = {call.key: self.find(call) for call in calls}
+        known, self.missing = self.look_up(calls)
         self.distinct = {call.key: call for call in calls}
-        self.missing = [call for call in self.distinct.values() if known[call.key] is None]
         return [known[call.key] or Reply(f"not written yet: {call.key}", "stop") for call in calls]
 
 

@@ -116,8 +116,8 @@ class _Run:
         retries, repairs, messages, at = self.endpoint.max_retries, self.endpoint.validation_retries, call.messages, self.mode
         while True:
             mode = wire.MODES[at]
-            heard, pause = await self._send(call, wire.body_of(call, self.schema, mode, messages), entered)
-            reply = wire.in_mode(heard.reply, mode if self.schema else "")
+            outcome, pause = await self._send(call, wire.body_of(call, self.schema, mode, messages), entered)
+            reply = replace(outcome.reply, mode=mode if self.schema else "")
             if reply.error is None:
                 self.mode = self.mode if self.answered else at
                 self.failures, self.answered = 0, True
@@ -126,18 +126,18 @@ class _Run:
                 repairs -= 1
                 self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
                 messages = wire.asked_again(messages, mode, reply.text or "", error)
-            elif self._try_another_mode(heard, at):
+            elif self._try_another_mode(outcome, at):
                 at += 1
                 self.hear(call, replace(reply, last=False))
-            elif heard.passes and retries and not self.fatal:
+            elif outcome.passes and retries and not self.fatal:
                 retries -= 1
                 self.hear(call, replace(reply, last=False))
                 await asyncio.sleep(self._wait(call, self.endpoint.max_retries - retries, pause))
             else:
-                return self._give_up(call, heard, reply)
+                return self._give_up(call, outcome, reply)
             entered = await self.pace.enter()
 
-    async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Heard, float]:
+    async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
         """One attempt, and how long the server asks to be left alone."""
         import aiohttp
 
@@ -147,41 +147,41 @@ class _Run:
             async with self.session.post(self.url, json=body) as response:
                 payload = await response.read()
                 pause = connection.retry_after(response.headers.get("Retry-After"))
-            heard = wire.heard(response.status, payload.replace(self.key.encode(), b"[key]") if self.key else payload, self.endpoint.engine)
+            outcome = wire.outcome(response.status, payload.replace(self.key.encode(), b"[key]") if self.key else payload, self.endpoint.engine)
             self.reached = True
         except TimeoutError:
-            heard = wire.Heard(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
         except aiohttp.ClientConnectorError:
             if not self.reached:
                 raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {call.model}, "
                                     "or import a ledger with its replies") from None  # fmt: skip
-            heard = wire.Heard(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
         except (aiohttp.ClientError, OSError):
-            heard = wire.Heard(wire.failed(broke, self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(wire.failed(broke, self.endpoint.engine), passes=True, status=0)
         finally:
             self.sending.discard(asyncio.current_task())
-        overloaded = heard.status in wire.OVERLOADED
+        overloaded = outcome.status in wire.OVERLOADED
         self.pace.leave(entered, overloaded, pause if overloaded else 0.0)
-        return heard, pause
+        return outcome, pause
 
     def _misfit(self, reply: Reply) -> Any:
         """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
         return wire.misfit(self.schema, reply.text or "", reply.mode) if self.schema and reply.finish_reason == "stop" else None
 
-    def _try_another_mode(self, heard: wire.Heard, at: int) -> bool:
+    def _try_another_mode(self, outcome: wire.Outcome, at: int) -> bool:
         """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there is a next one."""
-        return self.schema is not None and not self.answered and heard.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
+        return self.schema is not None and not self.answered and outcome.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
         """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long again, by the call's key."""
         return (pause or min(FIRST_WAIT * 2 ** (retry - 1), LONGEST_WAIT)) * (1 + int(call.key[:8], 16) / 2**33)
 
-    def _give_up(self, call: Call, heard: wire.Heard, reply: Reply) -> None:
+    def _give_up(self, call: Call, outcome: wire.Outcome, reply: Reply) -> None:
         self.hear(call, reply)
         where = f"{self.endpoint.base_url}: {call.model}"
-        if heard.status in wire.REFUSED:
+        if outcome.status in wire.REFUSED:
             self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
-        self.failures += heard.passes or not self.answered
+        self.failures += outcome.passes or not self.answered
         if self.failures >= HOPELESS:
             self.stop(CurationError(f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"))
 

@@ -103,8 +103,7 @@ class Ledger:
         Raises CurationError when the ledger is offline and a call is missing, naming the stage, the key and the prompt; when the budget is
         spent; when a call got no reply; and when too many failed.
         """
-        known = {call.key: self.find(call) for call in calls}
-        missing = list({call.key: call for call in calls if known[call.key] is None}.values())
+        known, missing = self.look_up(calls)
         if missing and self.settings.offline:
             raise CurationError(f"{stage} {name}: ledger.offline is true and {_lacking(missing, len(known))}; "
                                 "import a ledger that has them, or set ledger.offline: false")  # fmt: skip
@@ -116,6 +115,11 @@ class Ledger:
         replies = [reply for call in calls if (reply := known[call.key]) is not None]
         self._refuse_failures(replies, f"{stage} {name}")
         return replies
+
+    def look_up(self, calls: list[Call]) -> tuple[dict[str, Reply | None], list[Call]]:
+        """By key the reply that serves each call, or None; and the distinct calls that have none, in order."""
+        known = {call.key: self.find(call) for call in calls}
+        return known, list({call.key: call for call in calls if known[call.key] is None}.values())
 
     def _buy(self, missing: list[Call], known: dict[str, Reply | None], ask: Ask, stage: str, name: str) -> str | None:
         """Put the replies to `missing` into `known`. `ask` takes calls from an iterator that ends where the budget does: then the cap is returned."""
@@ -245,12 +249,10 @@ class Ledger:
 
         Returns how many rows went. No reply that a call can get is lost.
         """
-        self.db.execute("BEGIN IMMEDIATE")
         gone = self.db.execute(
             "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key AND other.error IS NULL AND other.max_tokens IS "
             "calls.max_tokens AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
         ).rowcount
-        self.db.execute("COMMIT")
         self.db.execute("VACUUM")
         return gone
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -18,7 +17,7 @@ UNKNOWN = (400, 415, 422, 501)  # perhaps a request in a form the server does no
 REFUSED = (401, 403, 404)  # no call to this server can succeed
 
 
-class Heard(NamedTuple):
+class Outcome(NamedTuple):
     """What one attempt came to. `passes`: the same attempt may succeed later. `status` is HTTP's, 0 where there was none."""
 
     reply: Reply
@@ -82,25 +81,20 @@ def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: Va
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
 
-def heard(status: int, payload: bytes, engine: str) -> Heard:
+def outcome(status: int, payload: bytes, engine: str) -> Outcome:
     """What a response says."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         body = None
     if status != 200:
-        return Heard(failed(f"HTTP {status}: {_message(body, payload)}", engine), status in PASSING, status)
+        return Outcome(failed(f"HTTP {status}: {_message(body, payload)}", engine), status in PASSING, status)
     if body is None:
-        return Heard(failed("the body is not JSON", engine), passes=True)
+        return Outcome(failed("the body is not JSON", engine), passes=True)
     try:
         return _completion(body, engine)
     except (AttributeError, TypeError, LookupError):
-        return Heard(failed("the body is not a chat completion", engine))
-
-
-def in_mode(reply: Reply, mode: str) -> Reply:
-    """`reply`, with how it was asked for."""
-    return replace(reply, mode=mode)
+        return Outcome(failed("the body is not a chat completion", engine))
 
 
 def failed(error: str, engine: str) -> Reply:
@@ -115,16 +109,16 @@ def _message(body: Any, payload: bytes) -> str:
     return " ".join(str(said or payload.decode(errors="replace")).split())[:300]
 
 
-def _completion(body: Any, engine: str) -> Heard:
+def _completion(body: Any, engine: str) -> Outcome:
     choices = body.get("choices") if isinstance(body, Mapping) else None
     choice = choices[0] if choices else None
     if choice is None or choice["message"] is None:
-        return Heard(failed("the reply has no choice", engine), passes=True)
+        return Outcome(failed("the reply has no choice", engine), passes=True)
     message, usage = choice["message"], body.get("usage") or {}
     content, refusal = message.get("content"), message.get("refusal")
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError(content)
-    return Heard(Reply(
+    return Outcome(Reply(
         text=_utf8(refusal or content or ""),
         finish_reason="refusal" if refusal else choice.get("finish_reason") or "stop",
         prompt_tokens=usage.get("prompt_tokens"),

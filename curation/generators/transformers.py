@@ -83,7 +83,7 @@ class Draw:
     """A logits processor that leaves each row one token, drawn from the row's distribution by the seed of its own call.
 
     The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the softmax. Greedy search
-    then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over the whole vocabulary, which costs a third more.
+    then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over the whole vocabulary, which costs more.
     """
 
     def __init__(self, calls: list[Call]) -> None:
