@@ -81,7 +81,7 @@ NO_CHOICES = shaped({"id": "c", "object": "chat.completion", "created": 0, "mode
 
 def endpoint(url: str, **changes: Any) -> Endpoint:
     """Settings that lead to `url`: one request at a time, no retries, unless changed."""
-    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 5.0, "max_retries": 0, "validation_retries": 0}
+    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 30.0, "max_retries": 0, "validation_retries": 0}
     return Endpoint.model_validate(settings | changes)
 
 

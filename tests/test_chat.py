@@ -143,7 +143,7 @@ STANDS = {"400": failing(400), "422": failing(422), "no completion": shaped({"ch
 def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str) -> None:
     """What may pass is tried twice more, what will not is not, and the ledger has each attempt with its number."""
     server = serve([PASSES[fault], PASSES[fault], good("fine")])
-    to = server.endpoint(max_retries=2, timeout_s=0.3)
+    to = server.endpoint(max_retries=2, timeout_s=1.0 if fault == "stalled" else 30.0)
     [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard), "generate", "g")
     kept = ledger.db.execute("SELECT attempt, error IS NULL, text FROM calls ORDER BY attempt").fetchall()
     assert (reply.text, kept) == ("fine", [(1, 0, None), (2, 0, None), (3, 1, "fine")])

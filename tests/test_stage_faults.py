@@ -35,7 +35,7 @@ FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its 
 def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
     answer, status, attempts = FAULTS[fault]
     server = serve(lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked))
-    served_params(tmp_path, server.url, 24, 1, max_retries=1, timeout_s=0.5)
+    served_params(tmp_path, server.url, 24, 1, max_retries=1, timeout_s=2.0 if fault == "stalled" else 60.0)  # a busy machine may answer late
     rebuilt(tmp_path)
     rows = pl.read_parquet(tmp_path / "data/judgments/rubric.parquet")
     bad = rows.filter(pl.col("status") != "scored")
