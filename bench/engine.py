@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bench.server import running
 from curation.calls import wire
 from curation.calls.call import Call
-from curation.calls.chat import Endpoint, ask
+from curation.calls.chat import Endpoint, Http
 from curation.calls.ledger import Ledger, Params
 
 LATENCY, AT_ONCE, ROUNDS = 0.1, 64, 3
@@ -38,7 +38,7 @@ def calls(count: int) -> list[Call]:
 def ours(url: str, asked: list[Call]) -> None:
     endpoint = Endpoint(base_url=url, engine="bench", api_key_env=None, concurrency=AT_ONCE, timeout_s=30.0, max_retries=2, validation_retries=0)
     with tempfile.TemporaryDirectory() as folder, Ledger(Params(path=f"{folder}/l.sqlite", recorded=folder, offline=False, max_failed=0.0)) as ledger:
-        replies = ledger.fulfil(asked, lambda missing, heard: ask(endpoint, missing, heard, Ratings), "judge", "bench")
+        replies = ledger.fulfil(asked, Http(endpoint, Ratings), "judge", "bench")
     assert all(reply.error is None for reply in replies)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from curation import weights
 from curation.calls.call import Call
-from curation.generators.transformers import sample
+from curation.engines.transformers import sample
 from curation.params import read
 
 BATCH = 32

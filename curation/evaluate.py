@@ -1,27 +1,29 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
+from pydantic import Field
 
 from curation import weights
-from curation.calls.call import Call, Heard
 from curation.calls.ledger import Ledger
-from curation.generators.transformers import sample
+from curation.engines import openai, transformers, vllm
 from curation.judges.answer import grade
-from curation.params import Positive, Refers, Strict
+from curation.params import Refers, Strict
 from curation.sampling import Sampling, answered, calls_for
 from curation.tables import RESULTS
 
 
 class Params(Strict):
-    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer."""
+    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer.
+
+    A server of an `engine` of kind openai serves each run under the run's name, as `vllm serve --lora-modules` does.
+    """
 
     system: str | None
     sampling: Sampling
-    batch_size: Positive
+    engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str, Refers("judges")]
 
 
@@ -34,11 +36,8 @@ def evaluate(settings: Params, name: str, student: weights.Params, model: Path, 
     identity = f"{student.revision}+{weights.fingerprint(model)}" if trained or full else student.revision
     calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 
-    def run(missing: Iterator[Call], heard: Heard) -> None:
-        network, tokenizer = weights.load(source, revision, student.dtype, adapter=model if trained else None, device=student.device)
-        sample(network, tokenizer, missing, settings.batch_size, heard)
-
-    answers = answered(held_out, settings.sampling, ledger.fulfil(calls, run, "evaluate", name))
+    engine = settings.engine.engine(weights.Weights(source, revision, model if trained else None), served_as=name)
+    answers = answered(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
     return rows.with_columns(

@@ -9,7 +9,7 @@ import importlib
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -148,11 +148,12 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
 
 
 def _say(model: type[BaseModel], problem: Any, where: str) -> str:
-    place = ".".join([where, *(str(part) for part in problem["loc"])])
+    loc, holder = _walk(model, problem["loc"])
+    place = ".".join([where, *loc])
     value, context = problem["input"], problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
-            return f"{place}: unknown key{near(str(problem['loc'][-1]), _keys(model, problem['loc'][:-1]))}"
+            return f"{place}: unknown key{near(loc[-1], holder.model_fields)}"
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
@@ -164,20 +165,30 @@ def _say(model: type[BaseModel], problem: Any, where: str) -> str:
         case "literal_error":
             close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
             return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
+        case "union_tag_invalid":
+            return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
+        case "union_tag_not_found":
+            return f"{place}.kind: missing; add it"
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
             return f"{place}: {value!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
-def _keys(model: type[BaseModel], inside: tuple[str | int, ...]) -> list[str]:
-    """The keys that are known at `inside` of `model`; of `model` itself where that is not a plain nested model."""
-    for part in inside:
+def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
+    """The keys of `loc` as they stand in the file, without the kinds that pydantic puts among them; and the innermost model on the way."""
+    place: list[str] = []
+    parts = iter(loc)
+    for part in parts:
+        place.append(str(part))
         field = model.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            break
-        model = field.annotation
-    return list(model.model_fields)
+        inner: Any = field.annotation if field else None
+        if field and field.discriminator:
+            tag = next(parts, None)
+            inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return place, model
 
 
 def near(word: Any, known: Any) -> str:

@@ -12,11 +12,11 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator
 
@@ -43,6 +43,14 @@ class Params(Strict):
     revision: str
     dtype: Literal["float32", "bfloat16"]
     device: Device
+
+
+class Weights(NamedTuple):
+    """A model as an engine is to load it; `adapter` is a LoRA adapter's folder."""
+
+    model: str
+    revision: str
+    adapter: Path | None = None
 
 
 def locate(model: str) -> Path | None:
@@ -87,9 +95,9 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     import torch
     from transformers import AutoModelForCausalLM
 
-    source, pinned = _source(model, revision)
+    where, pinned = source(model, revision)
     with _loading(model):
-        network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
+        network = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **pinned)
     if adapter is not None:
         from peft import PeftModel
 
@@ -102,13 +110,13 @@ def tokenizer(model: str, revision: str) -> Any:
     quieten()
     from transformers import AutoTokenizer
 
-    source, pinned = _source(model, revision)
+    where, pinned = source(model, revision)
     with _loading(model):
-        return AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
+        return AutoTokenizer.from_pretrained(where, padding_side="left", **pinned)
 
 
-def _source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
-    """What transformers loads, and the revision it is told: none for local weights, whose hash is checked here."""
+def source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
+    """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF file as safetensors."""
     path = locate(model)
     if path is None:
         return model, {"revision": revision}
@@ -125,17 +133,34 @@ def _loading(model: str) -> Iterator[None]:
         raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
 
 
+def merged(weights: Weights) -> Path:
+    """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
+    assert weights.adapter is not None
+    name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()
+    return _kept(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
+
+
 def _dequantised(gguf: Path) -> Path:
     """The folder of `gguf` as bfloat16 safetensors, made at the first call."""
-    folder = CACHE / fingerprint(gguf).removeprefix("sha256:")[:16]
+
+    def unpacked() -> tuple[Any, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        print(f"unpacking {gguf.name} once, about 40 s", flush=True)
+        plain = GgufConfig(dequantize=True)
+        network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16)
+        return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+
+    return _kept(fingerprint(gguf).removeprefix("sha256:"), unpacked)
+
+
+def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
+    """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` gives."""
+    folder = CACHE / name[:16]
     if folder.exists():
         return folder
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    print(f"unpacking {gguf.name} once, about 40 s", flush=True)
-    network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    network, tokenizer = make()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)
     network.save_pretrained(partial)

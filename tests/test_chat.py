@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, shaped
 
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Endpoint, ask
+from curation.calls.chat import Endpoint, Http
 from curation.calls.ledger import Ledger
 from curation.calls.wire import misfit
 from curation.errors import CurationError
@@ -38,7 +38,7 @@ def call(prompt: str = "p", **sampling: object) -> Call:
 def replies(to: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
     """By prompt, what was heard."""
     heard: dict[str, Reply] = {}
-    ask(to, iter(calls), lambda one, reply: heard.update({one.messages[-1]["content"]: reply}), schema)
+    Http(to, schema)(iter(calls), lambda one, reply: heard.update({one.messages[-1]["content"]: reply}))
     return heard
 
 
@@ -106,7 +106,7 @@ KEPT = {
 def test_what_a_model_says_is_kept_as_it_is(serve: Serve, ledger: Ledger, case: str, schema: type[BaseModel] | None) -> None:
     answer, text, finish_reason = KEPT[case]
     to = serve([answer]).endpoint()
-    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard, schema), "judge", "j")
+    [reply] = ledger.fulfil([call()], Http(to, schema), "judge", "j")
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
     assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "fake fake-1")
     assert ledger.find(call()) == reply
@@ -144,7 +144,7 @@ def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str) -> Non
     """What may pass is tried twice more, what will not is not, and the ledger has each attempt with its number."""
     server = serve([PASSES[fault], PASSES[fault], good("fine")])
     to = server.endpoint(max_retries=2, timeout_s=1.0 if fault == "stalled" else 30.0)
-    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard), "generate", "g")
+    [reply] = ledger.fulfil([call()], Http(to), "generate", "g")
     kept = ledger.db.execute("SELECT attempt, error IS NULL, text FROM calls ORDER BY attempt").fetchall()
     assert (reply.text, kept) == ("fine", [(1, 0, None), (2, 0, None), (3, 1, "fine")])
     assert len(server.asked) == 3
@@ -189,7 +189,7 @@ def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Le
     """Each attempt is kept with its text and charged; the last stands, whatever it is."""
     server = serve([good('{"steps": 9}'), good('{"steps": 2}')])
     to = server.endpoint(validation_retries=1)
-    [reply] = ledger.fulfil([call()], lambda calls, heard: ask(to, calls, heard, Ratings), "judge", "j")
+    [reply] = ledger.fulfil([call()], Http(to, Ratings), "judge", "j")
     assert (reply.text, reply.mode) == ('{"steps": 2}', "json_schema")
     said = [str(message["content"]) for message in server.asked[1].body["messages"]]
     assert said[0] == "p" and '{"steps": 9}' in said[1] and "1 validation error" in said[2]
@@ -289,7 +289,7 @@ def test_a_planted_key_stays_out_of_ledger_and_export(serve: Serve, ledger: Ledg
     monkeypatch.setenv("PLANTED", f"{KEY}\n")
     server = serve(echo)
     to = server.endpoint(api_key_env="PLANTED")
-    kept = ledger.fulfil([call("p"), call("rude")], lambda calls, heard: ask(to, calls, heard), "generate", "g")
+    kept = ledger.fulfil([call("p"), call("rude")], Http(to), "generate", "g")
     assert {asked.authorization for asked in server.asked} == {f"Bearer {KEY}"}
     assert [reply.error for reply in kept] == [None, "HTTP 400: bad credential Bearer [key]"]
     ledger.export_file(tmp_path / "out.parquet")

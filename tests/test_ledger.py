@@ -18,7 +18,7 @@ from server import STALLED, Answer, Asked, endpoint, good
 
 from curation.calls.attempts import COLUMNS, id_of
 from curation.calls.call import Ask, Call, Heard, Reply
-from curation.calls.chat import ask
+from curation.calls.chat import Http
 from curation.calls.ledger import NAMES, Ledger, Params
 from curation.errors import CurationError
 
@@ -60,7 +60,7 @@ def buy(url: str, folder: str) -> list[str | None]:
     """A whole run, one request at a time; also what the child process does."""
     with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)) as ledger:
         to = endpoint(url, timeout_s=60.0)
-        replies = ledger.fulfil([call(prompt) for prompt in PROMPTS], lambda calls, heard: ask(to, calls, heard), "generate", "g")
+        replies = ledger.fulfil([call(prompt) for prompt in PROMPTS], Http(to), "generate", "g")
     return [reply.text for reply in replies]
 
 

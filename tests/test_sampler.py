@@ -9,7 +9,7 @@ from tiny import save_tiny_llama
 
 from curation import weights
 from curation.calls.call import Call, Reply
-from curation.generators.transformers import Draw, sample
+from curation.engines.transformers import Draw, sample
 
 PROMPTS = ["Hi", "What is 2 + 2?", "Name a colour, then another one that is unlike it.", "7 * 8", "Spell it."]
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from conftest import OpenLedger, Serve
 from ruamel.yaml import YAML
+from server import good
 from tiny import save_tiny_llama
 
 from curation import tables, weights
@@ -136,25 +138,70 @@ def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paire
     assert ran.global_step == 1
 
 
-@pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
-def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
-    train("run", CASES[case], student, paired, unpaired(paired), tmp_path / "run")
+SAMPLING = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
+HERE = {"kind": "transformers", "dtype": "float32", "device": "cpu", "batch_size": 2}
+
+
+def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: Path, ledger: Ledger) -> pl.DataFrame:
+    """Results of three samples for one held-out prompt."""
     prompt = [{"role": "user", "content": "1 + 1?"}]
     prompts = pl.DataFrame(
         [(7, "sums", "", "in_domain", prompt, "2", "math", None), (8, "sums", "", "train", prompt, "2", "math", None)],
         schema=tables.empty(tables.PROMPTS).schema, orient="row",
     )  # fmt: skip
-    sampling = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
-    how = Evaluate.model_validate({"system": None, "sampling": sampling, "batch_size": 2, "judge": "answer"})
-    judge = Answer.model_validate(PARAMS["judges"]["answer"])
-    first = evaluate(how, "run", student, tmp_path / "run", judge, prompts, ledger)
+    how = Evaluate.model_validate({"system": None, "sampling": SAMPLING, "engine": engine, "judge": "answer"})
+    return evaluate(how, run, student, model, Answer.model_validate(PARAMS["judges"]["answer"]), prompts, ledger)
+
+
+@pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
+def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
+    train("run", CASES[case], student, paired, unpaired(paired), tmp_path / "run")
+    first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     tables.check(tables.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
     assert first["benchmark"].unique().to_list() == ["sums"]
     calls = ledger.stat()[0]["attempts"]
-    again = evaluate(how, "run", student, tmp_path / "run", judge, prompts, ledger)
+    again = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     assert again.equals(first)
     assert ledger.stat()[0]["attempts"] == calls == 3
+
+
+def test_a_served_student_is_asked_under_its_runs_name(
+    serve: Serve, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
+) -> None:
+    """The same calls over HTTP: what one engine sampled, another does not ask again."""
+    train("run", CASES["sigmoid"], student, paired, unpaired(paired), tmp_path / "run")
+    server = serve([good("It is 2.")])
+    served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
+    results = evaluated(served, "run", student, tmp_path / "run", ledger)
+    tables.check(tables.RESULTS, results, "results")
+    assert results["score"].to_list() == [1.0, 1.0, 1.0]
+    assert [asked.body["model"] for asked in server.asked] == ["run"] * 3
+    assert evaluated(HERE, "run", student, tmp_path / "run", ledger).equals(results)
+    evaluated(served, "renamed", student, tmp_path / "run", ledger)
+    assert len(server.asked) == 3
+    evaluated(HERE, "run", student, tmp_path / "run", open_ledger("another"))
+    keys = "SELECT key FROM calls ORDER BY key"
+    assert open_ledger("another").db.execute(keys).fetchall() == ledger.db.execute(keys).fetchall()
+
+
+def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    train("run", settings("dpo_all"), student, paired, unpaired(paired), tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    which = weights.Weights(student.model, student.revision, tmp_path / "run")
+    folder = weights.merged(which)
+    assert weights.merged(which) == folder and [file.suffix for file in folder.glob("*.bin")] == []
+    merged, tokenizer = weights.load(str(folder), weights.fingerprint(folder), "bfloat16")
+    adapted, _ = weights.load(*which[:2], "bfloat16", which.adapter)
+    plain, _ = weights.load(*which[:2], "bfloat16")
+    ids = tokenizer("1 + 1?", return_tensors="pt").input_ids
+    with torch.inference_mode():
+        assert torch.equal(merged(ids).logits, adapted(ids).logits)
+        assert not torch.equal(merged(ids).logits, plain(ids).logits)
 
 
 def test_wrong_weights_are_refused(student: weights.Params) -> None:

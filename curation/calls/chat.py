@@ -44,32 +44,33 @@ class Endpoint(Strict):
     validation_retries: Natural
 
 
-def ask(endpoint: Endpoint, calls: Iterator[Call], heard: Heard, schema: type[BaseModel] | None = None) -> None:
-    """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one reply.
+class Http:
+    """Sends calls to one server. What it learns of the server, its pace and the mode it takes, holds from one use to the next.
 
-    With `schema` the request goes in the best mode that the server takes (`wire.MODES`). Ctrl-C starts no further call and waits for those
-    under way. Raises CurationError where no call can succeed: no server at the address, a key or model the server refuses, failure upon
-    failure; KeyboardInterrupt after Ctrl-C.
+    With `schema` the request goes in the best mode that the server takes (`wire.MODES`). `model` is the server's name for the calls' model,
+    where it has one of its own.
     """
-    asyncio.run(_Run(endpoint, heard, schema).all(calls))
 
-
-class _Run:
-    """One stage's calls to one server."""
-
-    def __init__(self, endpoint: Endpoint, heard: Heard, schema: type[BaseModel] | None) -> None:
-        self.endpoint, self.hear, self.schema = endpoint, heard, schema
+    def __init__(self, endpoint: Endpoint, schema: type[BaseModel] | None = None, model: str | None = None) -> None:
+        self.endpoint, self.schema, self.model = endpoint, schema, model
         self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
-        self.key = _api_key(endpoint)
         self.pace = Pace(endpoint.concurrency)
         self.mode = 0  # of wire.MODES, the first in which a reply came
         self.reached = self.answered = False
-        self.failures = 0
+
+    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+        """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one reply.
+
+        Ctrl-C starts no further call and waits for those under way. Raises CurationError where no call can succeed: no server at the
+        address, a key or model the server refuses, failure upon failure; KeyboardInterrupt after Ctrl-C.
+        """
+        self.key, self.hear, self.failures = _api_key(self.endpoint), heard, 0
         self.fatal: BaseException | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.sending: set[asyncio.Task[Any] | None] = set()
+        asyncio.run(self._all(calls))
 
-    async def all(self, calls: Iterator[Call]) -> None:
+    async def _all(self, calls: Iterator[Call]) -> None:
         import aiohttp
 
         headers = {"Authorization": f"Bearer {self.key or 'none'}"}
@@ -116,7 +117,7 @@ class _Run:
         retries, repairs, messages, at = self.endpoint.max_retries, self.endpoint.validation_retries, call.messages, self.mode
         while True:
             mode = wire.MODES[at]
-            outcome, pause = await self._send(call, wire.body_of(call, self.schema, mode, messages), entered)
+            outcome, pause = await self._send(call, self._body(call, mode, messages), entered)
             reply = replace(outcome.reply, mode=mode if self.schema else "")
             if reply.error is None:
                 self.mode = self.mode if self.answered else at
@@ -137,6 +138,10 @@ class _Run:
                 return self._give_up(call, outcome, reply)
             entered = await self.pace.enter()
 
+    def _body(self, call: Call, mode: wire.Mode, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        body = wire.body_of(call, self.schema, mode, messages)
+        return body | {"model": self.model} if self.model else body
+
     async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
         """One attempt, and how long the server asks to be left alone."""
         import aiohttp
@@ -153,7 +158,7 @@ class _Run:
             outcome = wire.Outcome(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
         except aiohttp.ClientConnectorError:
             if not self.reached:
-                raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {call.model}, "
+                raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {self.model or call.model}, "
                                     "or import a ledger with its replies") from None  # fmt: skip
             outcome = wire.Outcome(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
         except (aiohttp.ClientError, OSError):
@@ -178,7 +183,7 @@ class _Run:
 
     def _give_up(self, call: Call, outcome: wire.Outcome, reply: Reply) -> None:
         self.hear(call, reply)
-        where = f"{self.endpoint.base_url}: {call.model}"
+        where = f"{self.endpoint.base_url}: {self.model or call.model}"
         if outcome.status in wire.REFUSED:
             self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
         self.failures += outcome.passes or not self.answered
@@ -189,7 +194,7 @@ class _Run:
 class _draining:
     """While it lasts, the first Ctrl-C lets what is under way finish and the second drops it."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Http) -> None:
         self.run, self.again, self.here = run, False, threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> None:

@@ -2,8 +2,12 @@
 
 import polars as pl
 
+from curation.calls.call import Ask
+from curation.calls.ledger import Ledger
 from curation.params import Strict
+from curation.sampling import Sampling, answered, calls_for
 from curation.tables import TRACES
+from curation.weights import Weights
 
 
 class Described(Strict):
@@ -13,10 +17,34 @@ class Described(Strict):
     scale_b: float | None
 
 
-def trace_rows(answered: pl.DataFrame, name: str, settings: Described) -> pl.DataFrame:
-    """Answered calls as rows of `traces`, all but trace_id."""
-    return answered.with_columns(
-        pl.lit(name).alias("generator"),
-        pl.lit(settings.family, pl.String).alias("family"),
-        pl.lit(settings.scale_b, pl.Float64).alias("scale_b"),
-    ).select(n for n in TRACES.schema.names if n != "trace_id")
+class Sampled(Described):
+    """A generator that asks a model. `model` and `revision` name the weights, and both are part of every call's key.
+
+    Where the weights are local, `model` is as `curation.weights` reads it and `revision` its hash; else a served model's name, and a file
+    hash or hub commit.
+    """
+
+    model: str
+    revision: str
+    system: str | None
+    sampling: Sampling
+
+    @property
+    def weights(self) -> Weights:
+        """What an engine is to load."""
+        return Weights(self.model, self.revision)
+
+
+def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """One row per prompt and sample, all columns of `traces` but trace_id; `engine` is asked for what the ledger does not have."""
+    calls = calls_for(prompts, settings.model, settings.revision, settings.system, settings.sampling)
+    replies = ledger.fulfil(calls, engine, "generate", name)
+    return (
+        answered(prompts, settings.sampling, replies)
+        .with_columns(
+            pl.lit(name).alias("generator"),
+            pl.lit(settings.family, pl.String).alias("family"),
+            pl.lit(settings.scale_b, pl.Float64).alias("scale_b"),
+        )
+        .select(n for n in TRACES.schema.names if n != "trace_id")
+    )

@@ -1,0 +1,128 @@
+"""Calls answered here, in transformers: local weights, CPU or GPU, batched."""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any, Literal
+
+from curation import weights
+from curation.calls.call import Ask, Call, Heard, Reply, engine_name
+from curation.params import Positive, Strict
+
+
+class Params(Strict):
+    """An engine of kind transformers."""
+
+    kind: Literal["transformers"]
+    dtype: Literal["float32", "bfloat16"]
+    device: weights.Device
+    batch_size: Positive
+
+    def engine(self, which: weights.Weights, served_as: str | None = None) -> Ask:
+        """What answers calls to the model `which`, which is loaded at the first."""
+        return Engine(self, which)
+
+
+class Engine:
+    """Loads the model once, however often it is asked."""
+
+    def __init__(self, settings: Params, which: weights.Weights) -> None:
+        self.settings, self.which = settings, which
+
+    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+        sample(*self.loaded, calls, self.settings.batch_size, heard)
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any]:
+        """The network and its tokenizer."""
+        model, revision, adapter = self.which
+        return weights.load(model, revision, self.settings.dtype, adapter, self.settings.device)
+
+
+def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: Heard) -> None:
+    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch."""
+    import torch
+
+    def render(call: Call) -> str:
+        return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
+
+    for batch in _batches(sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index)), batch_size):
+        encoded = tokenizer([render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
+        lengths = encoded["attention_mask"].sum(dim=1).tolist()
+        with torch.inference_mode():
+            for row, new in _written(network, encoded, batch, tokenizer.eos_token_id):
+                heard(batch[row], _reply(tokenizer, lengths[row], new))
+
+
+def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterator[tuple[int, list[int]]]:
+    """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they cost as much as running ones."""
+    import torch
+
+    ids, mask, cache = encoded["input_ids"], encoded["attention_mask"], None
+    start, limit, rows = ids.shape[1], ids.shape[1] + calls[0].sampling["max_tokens"], torch.arange(len(calls))
+    draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
+
+    def half_ended(ids: Any, scores: Any) -> Any:
+        return ((ids[:, start:] == eos).any(dim=1).float().mean() >= 0.5).expand(len(ids))
+
+    while len(rows):
+        output = network.generate(
+            input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
+            logits_processor=[draw] if draw else [], do_sample=False, temperature=None, top_p=None, top_k=None,
+            pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
+        )  # fmt: skip
+        ids, cache = output.sequences, output.past_key_values
+        going = ~(ids[:, start:] == eos).any(dim=1) & (ids.shape[1] < limit)
+        yield from ((int(rows[row]), ids[row, start:].tolist()) for row in (~going).nonzero().flatten().tolist())
+        mask = torch.nn.functional.pad(mask, (0, ids.shape[1] - mask.shape[1]), value=1)[going]
+        ids, rows = ids[going], rows[going.cpu()]
+        cache.batch_select_indices(going.nonzero().flatten())
+        if draw:
+            draw.sources = [source for source, stays in zip(draw.sources, going.tolist(), strict=True) if stays]
+
+
+class Draw:
+    """A logits processor that leaves each row one token, drawn from the row's distribution by the seed of its own call.
+
+    The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the softmax. Greedy search
+    then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over the whole vocabulary, which costs more.
+    """
+
+    def __init__(self, calls: list[Call]) -> None:
+        import torch
+
+        self.settings = calls[0].sampling
+        self.sources = [torch.Generator().manual_seed(call.sampling["seed"]) for call in calls]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        best = scores.topk(min(self.settings["top_k"] or scores.shape[1], scores.shape[1]))
+        logits = best.values / self.settings["temperature"]
+        shares = logits.softmax(dim=1)
+        logits[shares.cumsum(dim=1) - shares >= self.settings["top_p"]] = -torch.inf
+        uniform = torch.stack([torch.rand(logits.shape[1], generator=source) for source in self.sources]).to(scores.device)
+        drawn = best.indices.gather(1, (logits - (-uniform.log()).log()).argmax(dim=1, keepdim=True))
+        return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
+
+
+def _batches(calls: list[Call], size: int) -> Iterator[list[Call]]:
+    """Runs of at most `size` calls that differ only in prompt, seed and sample index."""
+    batch: list[Call] = []
+    for call in calls:
+        if batch and (len(batch) == size or _shared(call) != _shared(batch[0])):
+            yield batch
+            batch = []
+        batch.append(call)
+    if batch:
+        yield batch
+
+
+def _shared(call: Call) -> dict[str, Any]:
+    return {name: value for name, value in call.sampling.items() if name != "seed"}
+
+
+def _reply(tokenizer: Any, prompt_tokens: int, new: list[int]) -> Reply:
+    ended = tokenizer.eos_token_id in new
+    kept = new[: new.index(tokenizer.eos_token_id)] if ended else new
+    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Reply(text, "stop" if ended else "length", prompt_tokens, len(kept) + ended, engine=engine_name("transformers"))

@@ -1,0 +1,116 @@
+"""The engine of kind vllm: what it says to the process with vllm in it, and what that process's death costs.
+
+Against the real vllm where CURATION_VLLM names an interpreter that has it; else a script speaks for the far end of the pipe.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import save_tiny_llama
+
+from curation import weights
+from curation.calls.call import Call, Reply
+from curation.engines import vllm
+from curation.errors import CurationError
+from curation.params import read
+
+ROOT = Path(__file__).parents[1]
+
+ENGINE = {"kind": "vllm", "dtype": "float32", "max_model_len": 64, "tensor_parallel": 1, "gpu_memory": 0.2, "eager": True, "concurrency": 3}
+FAR_END = """
+import json, sys
+how = json.loads(sys.stdin.readline())
+print(json.dumps({"ready": True}), flush=True)
+for number, line in enumerate(sys.stdin):
+    call = json.loads(line)
+    if number == LAST:
+        sys.exit("RuntimeError: out of memory")
+    said = {"text": call["messages"][-1]["content"] + "!", "finish_reason": "stop", "completion_tokens": call["sampling"]["max_tokens"]}
+    print(json.dumps({"key": call["key"], "engine": how["dtype"], **said}), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> weights.Weights:
+    folder = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
+    return weights.Weights(str(folder), weights.fingerprint(folder))
+
+
+@pytest.fixture
+def speaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], str]:
+    """An interpreter that, whatever it is told to run, answers calls until number `last`."""
+    monkeypatch.chdir(tmp_path)
+
+    def speaks(last: int) -> str:
+        (tmp_path / "far.py").write_text(FAR_END.replace("LAST", str(last)))
+        (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/far.py"\n')
+        (tmp_path / "python").chmod(0o755)
+        return str(tmp_path / "python")
+
+    return speaks
+
+
+def engine(which: weights.Weights, python: str | None, **changes: Any) -> Any:
+    return vllm.Params.model_validate(ENGINE | {"python": python} | changes).engine(which)
+
+
+def calls(count: int) -> list[Call]:
+    sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 5}
+    return [Call("tiny", "0", [{"role": "user", "content": f"p{n}"}], {**sampling, "seed": n}, 0) for n in range(count)]
+
+
+def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:
+    asked, heard, ahead = iter(calls(10)), list[tuple[str, Reply]](), list[int]()
+
+    def counted() -> Any:
+        for number, call in enumerate(asked, 1):
+            ahead.append(number - len(heard))
+            yield call
+
+    run = engine(tiny, speaking(99))
+    run(counted(), lambda call, reply: heard.append((call.asked, reply)))
+    assert dict(heard) == {f"p{n}": Reply(f"p{n}!", "stop", completion_tokens=5, engine="float32") for n in range(10)}
+    assert max(ahead) == 3
+    process = run.process
+    run(iter(calls(2)), lambda call, reply: heard.append((call.asked, reply)))
+    assert len(heard) == 12 and run.process is process
+
+
+def test_what_came_before_a_death_is_heard_and_the_death_is_told(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:
+    heard: list[str] = []
+    with pytest.raises(CurationError) as caught:
+        engine(tiny, speaking(4))(iter(calls(10)), lambda call, reply: heard.append(call.asked))
+    assert heard == ["p0", "p1", "p2", "p3"]
+    assert str(caught.value) == "kind vllm: the engine ended with 1: RuntimeError: out of memory; all that it said is in .curation/vllm.log"
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="this environment has vllm")
+def test_an_interpreter_without_vllm_is_named(tiny: weights.Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CurationError, match=r"kind vllm: .* has no vllm; name an interpreter that has one as `python`, or serve the model"):
+        engine(tiny, None)(iter(calls(1)), lambda call, reply: None)
+    with pytest.raises(CurationError, match="kind vllm: python: /nowhere/python: cannot be run: No such file or directory; name an interpreter"):
+        engine(tiny, "/nowhere/python")(iter(calls(1)), lambda call, reply: None)
+    with pytest.raises(CurationError, match="its revision is sha256:"):
+        engine(tiny._replace(revision="sha256:0"), None)(iter(calls(1)), lambda call, reply: None)
+
+
+@pytest.mark.skipif("CURATION_VLLM" not in os.environ, reason="CURATION_VLLM names no interpreter that has vllm")
+def test_the_real_vllm_answers_alike_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    student = read(ROOT / "params.yaml").student
+    monkeypatch.chdir(tmp_path)
+    run = engine(weights.Weights(student.model, student.revision), os.environ["CURATION_VLLM"], dtype="bfloat16")
+    too_long = Call("tiny", "0", [{"role": "user", "content": "x y " * 500}], calls(1)[0].sampling, 0)
+    heard: list[dict[str, Reply]] = [{}, {}]
+    run(iter([too_long]), lambda call, reply: None)  # nothing is under way then
+    for one in heard:
+        run(iter([*calls(6), too_long]), lambda call, reply, one=one: one.update({call.asked: reply}))
+    assert heard[0] == heard[1]
+    refused = heard[0].pop("x y " * 500)
+    assert refused.text is None and "maximum context length" in str(refused.error)
+    assert all(reply.error is None and reply.engine.startswith("vllm 0.") for reply in heard[0].values())
