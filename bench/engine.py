@@ -39,7 +39,7 @@ def ours(url: str, asked: list[Call]) -> None:
     endpoint = Endpoint(base_url=url, engine="bench", api_key_env=None, concurrency=AT_ONCE, timeout_s=30.0, max_retries=2, validation_retries=0)
     with tempfile.TemporaryDirectory() as folder, Ledger(Params(path=f"{folder}/l.sqlite", recorded=folder, offline=False, max_failed=0.0)) as ledger:
         replies = ledger.fulfil(asked, Http(endpoint, Ratings), "judge", "bench")
-    assert all(reply.error is None for reply in replies)
+        assert all(reply.error is None for reply in replies)
 
 
 def bare(url: str, asked: list[Call]) -> None:

@@ -20,6 +20,7 @@ from curation.errors import CurationError, Errors
 SECTIONS = {
     "ledger": "curation.calls.ledger",
     "budget": "curation.calls.budget",
+    "execution": "curation.calls.execution",
     "pair": "curation.pair",
     "delta": "curation.delta",
     "student": "curation.weights",
@@ -65,7 +66,7 @@ class Study:
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
-        self.student, self.evaluate, self.compare = (sections[name] for name in ("student", "evaluate", "compare"))
+        self.student, self.evaluate, self.compare, self.execution = (sections[name] for name in ("student", "evaluate", "compare", "execution"))
 
     def named(self, section: str, name: str) -> Any:
         """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,12 +57,12 @@ class _Forecast(Ledger):
     """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
 
     distinct: dict[str, Call]
-    missing: list[Call]
+    lacking: list[Call]
 
-    def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> list[Reply]:
-        known, self.missing = self.look_up(calls)
+    def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> Iterator[Reply]:
+        self.lacking = self.missing(calls)
         self.distinct = {call.key: call for call in calls}
-        return [known[call.key] or Reply(f"not written yet: {call.key}", "stop") for call in calls]
+        return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
 
 
 def asks(study: Study) -> list[Asks]:
@@ -73,13 +74,13 @@ def asks(study: Study) -> list[Asks]:
         for name, settings in study.generators.items():
             written.append(generate(name, settings, prompts, ledger))
             if hasattr(settings, "model"):
-                found.append(Asks("generate", name, settings, ledger.distinct, ledger.missing, False))
+                found.append(Asks("generate", name, settings, ledger.distinct, ledger.lacking, False))
         traces = pl.concat(written)
         unwritten = any(one.missing for one in found)
         for name, settings in study.judges.items():
             if hasattr(settings, "model"):
                 judge(name, settings, traces, prompts, ledger)
-                found.append(Asks("judge", name, settings, ledger.distinct, ledger.missing, unwritten and bool(ledger.missing)))
+                found.append(Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
     return found
 
 

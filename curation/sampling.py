@@ -1,6 +1,7 @@
 """From prompts to calls, and from replies to the rows of `traces`."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import polars as pl
@@ -38,7 +39,7 @@ def calls_for(prompts: pl.DataFrame, model: str, revision: str, system: str | No
     return calls
 
 
-def answered(prompts: pl.DataFrame, sampling: Sampling, replies: list[Reply]) -> pl.DataFrame:
+def answered(prompts: pl.DataFrame, sampling: Sampling, replies: Iterable[Reply]) -> pl.DataFrame:
     """One row per call of `calls_for`: prompt_id, sample_index, completion (null after an error), finish_reason, n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [

@@ -12,7 +12,7 @@ def main() -> None:
     study.named("runs", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     judge = study.judges[study.evaluate.judge]
-    with Ledger(study.ledger, study.budget) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         results = evaluate(study.evaluate, name, study.student, tables.DATA / "models" / name, judge, prompts, ledger)
     tables.write(tables.RESULTS, results, tables.path("results", name))
 

@@ -12,7 +12,7 @@ def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
-    with Ledger(study.ledger, study.budget) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         traces = generate(name, settings, prompts, ledger)
     tables.write(tables.TRACES, traces, tables.path("traces", name))
     write_metrics(tables.DATA / f"metrics/generate/{name}.json", coverage(traces))

@@ -13,7 +13,7 @@ def main() -> None:
     settings = study.named("judges", name)
     prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
     traces = tables.read_parts(tables.TRACES, study.generators)
-    with Ledger(study.ledger, study.budget) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     tables.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
     write_metrics(tables.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))

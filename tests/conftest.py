@@ -9,7 +9,8 @@ import pytest
 from server import ChatServer, Script, endpoint
 
 from curation.calls.budget import UNLIMITED
-from curation.calls.ledger import Ledger, Params
+from curation.calls.call import Ask
+from curation.calls.ledger import Ledger, Params, here
 from curation.judges import rubric
 
 Serve: TypeAlias = Callable[[Script], ChatServer]
@@ -43,9 +44,9 @@ def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
     """Opens the ledger called `name` in the test's folder; all close with the test."""
     with ExitStack() as opened:
 
-        def opens(name: str = "ledger", offline: bool = False, **budget: Any) -> Ledger:
+        def opens(name: str = "ledger", offline: bool = False, spread: Callable[[Ask], Ask] = here, **budget: Any) -> Ledger:
             settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline, max_failed=1.0)
-            return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget)))
+            return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget), spread))
 
         yield opens
 

@@ -54,7 +54,7 @@ def save(params: dict[str, Any], folder: Path) -> None:
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """`python -m …` in `folder`."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     return subprocess.Popen([sys.executable, "-m", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

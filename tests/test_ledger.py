@@ -19,7 +19,8 @@ from server import STALLED, Answer, Asked, endpoint, good
 from curation.calls.attempts import COLUMNS, id_of
 from curation.calls.call import Ask, Call, Heard, Reply
 from curation.calls.chat import Http
-from curation.calls.ledger import NAMES, Ledger, Params
+from curation.calls.ledger import Ledger, Params
+from curation.calls.store import NAMES
 from curation.errors import CurationError
 
 PROMPTS = [f"p{n}" for n in range(6)]
@@ -60,8 +61,7 @@ def buy(url: str, folder: str) -> list[str | None]:
     """A whole run, one request at a time; also what the child process does."""
     with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)) as ledger:
         to = endpoint(url, timeout_s=60.0)
-        replies = ledger.fulfil([call(prompt) for prompt in PROMPTS], Http(to), "generate", "g")
-    return [reply.text for reply in replies]
+        return [reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], Http(to), "generate", "g")]
 
 
 def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> None:

@@ -153,7 +153,7 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
-        **{name: raw[name] for name in ("student", "ledger", "budget")},
+        **{name: raw[name] for name in ("student", "ledger", "budget", "execution")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},

@@ -1,0 +1,165 @@
+"""The ledger's file: append-only SQLite in WAL mode. A row is an attempt, committed as it comes, so a killed run loses at most the calls in flight.
+
+The oldest reply that serves a call answers it, so ledgers merged in any order answer alike.
+"""
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from curation.calls.attempts import COLUMNS, read_rows, sound, write_rows
+from curation.calls.call import Call, Reply
+from curation.errors import CurationError
+
+VERSION = 2  # of the file's layout
+LOCKED = 60.0  # seconds to wait for another process
+NAMES = ", ".join(COLUMNS.names)
+SLOTS = ", ".join("?" for _ in COLUMNS.names)
+REPLY = "text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode"
+# A reply serves a call of another limit if it ended by itself within it.
+SERVES = "error IS NULL AND (max_tokens IS :limit OR (finish_reason <> 'length' AND (:limit IS NULL OR coalesce(completion_tokens, 0) <= :limit)))"
+
+
+class Store:
+    """An open ledger file. Use as a context manager, or close it. Raises CurationError if the file is not a ledger of this layout."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            self.db = sqlite3.connect(where, timeout=LOCKED, isolation_level=None)
+            self._use_wal()
+            self.db.execute("PRAGMA synchronous=NORMAL")
+            self._lay_out(where)
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise CurationError(f"{where}: not a call ledger ({error}); move it away, or set ledger.path to another file") from None
+
+    def _use_wal(self) -> None:
+        """Switch to write-ahead logging. SQLite's own time-out does not cover another process that opens a new file at the same time."""
+        last = time.monotonic() + LOCKED
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > last:
+                    raise
+                time.sleep(0.02)
+
+    def _lay_out(self, where: Path) -> None:
+        if self._layout() == VERSION:
+            return
+        with self.at_once():  # or two processes would each find the other's half
+            found = self._layout()
+            if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise CurationError(f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file")
+            types = ", ".join(f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id")
+            self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
+            self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, created_at, id)")
+            self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
+            self.db.execute(f"PRAGMA user_version={VERSION}")
+
+    def _layout(self) -> int:
+        return int(self.db.execute("PRAGMA user_version").fetchone()[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; it cannot be used afterwards."""
+        self.db.close()
+
+    def find(self, call: Call) -> Reply | None:
+        """The oldest reply that serves `call`: a good one with its key, of the same max_tokens, or that ended by itself within its own."""
+        found = self.db.execute(
+            f"SELECT {REPLY} FROM calls WHERE key = :key AND {SERVES} ORDER BY created_at, id LIMIT 1", {"key": call.key, "limit": call.max_tokens}
+        ).fetchone()
+        if found is None:
+            return None
+        text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode = found
+        return Reply(text, finish_reason, prompt_tokens, completion_tokens, json.loads(logprobs) if logprobs else None, error, engine, mode)
+
+    def _insert(self, rows: Iterable[tuple[Any, ...]], bought: int) -> None:
+        self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is appended meanwhile is kept whole or, after an error, not at all."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def has(self, call: Call, reply: Reply) -> bool:
+        """Whether this very reply to `call` is kept, whenever it came."""
+        same = "key = ? AND max_tokens IS ? AND text IS ? AND error IS ? AND engine = ?"
+        return self.db.execute(f"SELECT 1 FROM calls WHERE {same}", (call.key, call.max_tokens, reply.text, reply.error, reply.engine)).fetchone() is not None
+
+    def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
+        """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one name unless None."""
+        return self.db.execute(
+            "SELECT request, prompt_tokens, completion_tokens FROM calls WHERE stage = ? AND model = ? AND (? IS NULL OR name = ?) AND error IS NULL "
+            "AND prompt_tokens IS NOT NULL AND completion_tokens IS NOT NULL ORDER BY created_at DESC, id LIMIT ?", (stage, model, name, name, most),
+        ).fetchall()  # fmt: skip
+
+    def export_file(self, where: Path, stage: str | None = None, name: str | None = None) -> int:
+        """Write the rows of one stage and name (all where None) to `where`, Parquet, sorted by id. Returns how many."""
+        rows = self.db.execute(
+            f"SELECT {NAMES} FROM calls WHERE (? IS NULL OR stage = ?) AND (? IS NULL OR name = ?) ORDER BY id", (stage, stage, name, name)
+        ).fetchall()
+        write_rows(rows, where)
+        return len(rows)
+
+    def import_file(self, where: Path) -> int:
+        """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported before.
+
+        Raises CurationError, and changes nothing, if it is not an export of a ledger or a row does not match its key.
+        """
+        try:
+            digest = hashlib.sha256(where.read_bytes()).hexdigest()
+        except OSError as error:
+            raise CurationError(f"{where}: cannot be read: {error.strerror}") from None
+        if self.db.execute("SELECT 1 FROM imports WHERE sha256 = ?", (digest,)).fetchone():
+            return 0
+        rows = read_rows(where)
+        with self.at_once():
+            self._insert(rows, bought=0)
+            self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, where.name))
+        return len(rows)
+
+    def verify(self) -> int:
+        """The number of rows, each of which is what its key and id say. Raises CurationError naming the first that is not."""
+        (state,) = self.db.execute("PRAGMA integrity_check").fetchone()
+        if state != "ok":
+            raise CurationError(f"{self.where}: damaged: {state}; export what can be read, and move it away")
+        count = 0
+        for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
+            if not sound(row):
+                raise CurationError(f"{self.where}: row {row[0][:16]}…: its content is not what its key says; delete it, and run again to buy it")
+            count += 1
+        return count
+
+    def prune(self) -> int:
+        """Delete the failed attempts of calls that were answered later, and good replies that an older one of the same limit stands before.
+
+        Returns how many rows went. No reply that a call can get is lost.
+        """
+        gone = self.db.execute(
+            "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key AND other.error IS NULL AND other.max_tokens IS "
+            "calls.max_tokens AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
+        ).rowcount
+        self.db.execute("VACUUM")
+        return gone

@@ -1,0 +1,158 @@
+"""Calls over a Ray cluster of two nodes on this machine: the tables of a local run, and what a node costs that goes away midway."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import OpenLedger, Serve
+from served import answering, ran, rebuilt, save, served_params, started
+from server import Answer, Asked, failing
+from tiny import save_tiny_llama
+
+from curation import weights
+from curation.calls.call import Call
+from curation.calls.cluster import Params as Ray
+from curation.calls.cluster import Spread
+from curation.engines import transformers
+from curation.errors import CurationError
+
+WORKERS, BATCH, CONCURRENCY, PROMPTS = 2, 12, 4, 80
+MEMORY = 80_000_000  # bytes, of each node's object store
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes, of room for one worker each. Ray would otherwise want an address that is not this machine's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        from ray.cluster_utils import Cluster
+
+        running = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY})
+        running.add_node(num_cpus=1, object_store_memory=MEMORY)
+        yield running
+        running.shutdown()
+
+
+def over(cluster: Any, **changes: Any) -> dict[str, Any]:
+    return {"address": cluster.address, "workers": WORKERS, "cpus": 1.0, "gpus": 0.0, "batch": BATCH} | changes
+
+
+def over_ray(folder: Path, url: str, cluster: Any, prompts: int, **budget: Any) -> None:
+    """`folder` holds a served study whose calls go over the cluster."""
+    params = served_params(folder, url, prompts, concurrency=CONCURRENCY)
+    params["execution"] = {"engine": "ray", "ray": over(cluster)}
+    params["budget"] |= budget
+    save(params, folder)
+
+
+def test_a_node_that_goes_away_costs_the_calls_under_way_on_it(serve: Serve, tmp_path: Path, cluster: Any) -> None:
+    both, gone, lock, held = threading.Event(), threading.Event(), threading.Lock(), list[str]()
+    calm, lossy = tmp_path / "calm", tmp_path / "lossy"
+    served_params(calm, serve(answering).url, PROMPTS)
+    expected = rebuilt(calm)
+
+    def holding(asked: Asked) -> Answer:
+        """From half of generate's calls on, none is answered before both workers wait and one of them is gone."""
+        if len(server.asked) > PROMPTS and not gone.is_set():
+            with lock:
+                held.append(asked.last)
+            if len(held) == WORKERS * CONCURRENCY:
+                both.set()
+            gone.wait(60)
+        return answering(asked)
+
+    server = serve(holding)
+    over_ray(lossy, server.url, cluster, PROMPTS)
+    assert ran(lossy, "stages.collect").returncode == 0
+    child = started(lossy, "stages.generate", "writer")
+    assert both.wait(60)
+    cluster.remove_node(next(node for node in cluster.worker_nodes), allow_graceful=False)
+    said = []
+    for line in child.stderr or ():
+        said.append(line)
+        if line.startswith("a worker was lost with "):
+            gone.set()
+    assert child.wait(60) == 0, said
+    lost = next(line for line in said if line.startswith("a worker was lost with "))
+    bought = len(server.asked)
+    assert 2 * PROMPTS < bought <= 2 * PROMPTS + CONCURRENCY
+    cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
+    assert rebuilt(lossy) == expected
+    assert len(server.asked) - bought == 2 * PROMPTS  # the judge's
+    print(f"\n2 nodes, one removed after {PROMPTS} of {2 * PROMPTS} calls: {bought - 2 * PROMPTS} bought twice; {lost}")
+
+
+def test_an_engine_that_gives_up_ends_the_run_with_its_reason(serve: Serve, tmp_path: Path, cluster: Any) -> None:
+    server = serve([failing(401, "no such key")])
+    over_ray(tmp_path, server.url, cluster, 8)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    done = ran(tmp_path, "stages.generate", "writer")
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"error: {server.url}: writer: HTTP 401: no such key; check model and api_key_env\n")
+    assert not (tmp_path / "data/traces").exists()
+
+
+def test_a_cap_holds_and_the_run_goes_on_when_it_is_raised(serve: Serve, tmp_path: Path, cluster: Any) -> None:
+    server = serve(answering)
+    over_ray(tmp_path, server.url, cluster, 20, max_calls=30)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    done = ran(tmp_path, "stages.generate", "writer")
+    assert done.returncode == 1 and "10 of 40 calls have no reply" in done.stderr
+    assert len(server.asked) == 30
+    over_ray(tmp_path, server.url, cluster, 20)
+    assert ran(tmp_path, "stages.generate", "writer").returncode == 0
+    assert len(server.asked) == 40
+
+
+def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: Any) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def held(asked: Asked) -> Answer:
+        if not go.is_set() and len(server.asked) > 10:
+            begun.set()
+            go.wait(30)
+        return answering(asked)
+
+    server = serve(held)
+    over_ray(tmp_path, server.url, cluster, 100)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    child = started(tmp_path, "stages.generate", "writer")
+    assert begun.wait(60)
+    child.send_signal(signal.SIGINT)
+    line = child.stderr.readline() if child.stderr else ""
+    threading.Timer(1.0, go.set).start()  # once the workers know
+    _, said = child.communicate(timeout=60)
+    assert line.startswith("waiting for the calls under way on ")
+    assert child.returncode == 130, said
+    before = len(server.asked)
+    assert before <= 11 + WORKERS * CONCURRENCY
+    assert ran(tmp_path, "stages.generate", "writer").returncode == 0
+    assert len(server.asked) == 200
+
+
+def test_local_weights_answer_there_as_here(tmp_path: Path, open_ledger: OpenLedger, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, because Ray is one for a process."""
+    tiny = save_tiny_llama(tmp_path / "tiny")
+    settings = transformers.Params(kind="transformers", dtype="float32", device="cpu", batch_size=4)
+    engine = settings.engine(weights.Weights(str(tiny), weights.fingerprint(tiny)))
+    sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 20}
+    asked = [Call("tiny", "0", [{"role": "user", "content": f"What is {n} + 1?"}], {**sampling, "seed": n}, 0) for n in range(20)]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    here = [reply.text for reply in open_ledger("here").fulfil(asked, engine, "generate", "g")]
+    try:
+        there = [reply.text for reply in open_ledger("there", spread=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(asked, engine, "g", "g")]
+    finally:
+        import ray
+
+        ray.shutdown()
+    assert there == here and len(set(here)) > 1
+
+
+def test_no_cluster_is_said() -> None:
+    nowhere = Ray(address="127.0.0.1:1", workers=1, cpus=1.0, gpus=0.0, batch=1)
+    with pytest.raises(CurationError, match=r"execution.ray.address: 127.0.0.1:1: no cluster answers; start one with `ray start --head`"):
+        Spread(nowhere, lambda calls, heard: None)(iter([]), lambda call, reply: None)
