@@ -36,6 +36,6 @@ bench: setup
 	python -m bench.ledger
 	python -m bench.sampler
 
-lock:
+lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock

@@ -45,6 +45,16 @@ def test_what_shares_a_batch_changes_no_reply(model: tuple[Any, Any]) -> None:
     assert len({reply.text for reply in alone.values()}) == len(asked)
 
 
+def test_samples_of_one_prompt_read_it_once(model: tuple[Any, Any]) -> None:
+    read: list[tuple[int, int]] = []
+    hook = model[0].get_input_embeddings().register_forward_hook(lambda layer, given, out: read.append(tuple(given[0].shape)))
+    replies(model, calls(temperature=1.0, samples=4, max_tokens=2), 20)
+    hook.remove()
+    prompts, longest = read[0]
+    assert prompts == len(PROMPTS) and longest > 1
+    assert read[1] == (20, 1)
+
+
 def test_greedy_is_what_generate_gives(model: tuple[Any, Any]) -> None:
     network, tokenizer = model
     asked = calls(temperature=0.0, samples=1, max_tokens=24)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -86,6 +86,7 @@ Heard: TypeAlias = Callable[[Call, Reply], None]
 Ask: TypeAlias = Callable[[Iterator[Call], Heard], None]
 
 
+@cache
 def engine_name(distribution: str) -> str:
     """`distribution` and its installed version, as the ledger's `engine` column names them."""
     return f"{distribution} {version(distribution)}"

@@ -124,7 +124,8 @@ class _Run:
         self.idle: list[Any] = []
         self.starting: dict[Any, Any] = {}  # worker by what tells that it is there
         self.under_way: dict[Any, tuple[Any, dict[str, Call]]] = {}  # worker and unanswered calls by the stream of its replies
-        self.fatal: BaseException | None = None
+        self.fatal: BaseException | None = None  # the first reason to start no further call, raised at the end
+        self.held_back: set[Any] = set()
         self.deaths, self.silence = 0, 0.0
 
     def all(self) -> None:
@@ -134,6 +135,7 @@ class _Run:
         with _draining(self):
             while True:
                 self._hand_out()
+                self._hold_back()
                 if not self.under_way and (self.fatal or (self.exhausted and not self.again)):
                     break
                 self._wait()
@@ -154,6 +156,13 @@ class _Run:
             worker = self.idle.pop()
             stream = worker.answer.options(num_returns="streaming").remote(batch)
             self.under_way[stream] = worker, {call.key: call for call in batch}
+
+    def _hold_back(self) -> None:
+        """Where the run is to end, no worker starts a further call."""
+        for stream, (worker, _) in self.under_way.items():
+            if self.fatal and stream not in self.held_back:
+                self.held_back.add(stream)
+                worker.stop.remote()
 
     def _batch(self) -> list[Call]:
         size = self.settings.batch
@@ -193,7 +202,7 @@ class _Run:
             return
         for one in said:
             if isinstance(one, Exception):
-                self.stop(one)
+                self.fatal = self.fatal or one
                 continue
             key, reply = one
             self.hear(unanswered[key], reply)
@@ -209,15 +218,9 @@ class _Run:
         print(f"a worker was lost with {len(unanswered)} calls, which another one gets", file=sys.stderr, flush=True)
         if self.deaths > DEATHS * self.settings.workers:
             why = " ".join(str(error).split())[-300:]
-            self.stop(CurationError(f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on"))
+            self.fatal = CurationError(f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on")
         elif not self.fatal:
             self._start()
-
-    def stop(self, why: BaseException) -> None:
-        """Start no further call. The first reason is the one that is raised."""
-        self.fatal = self.fatal or why
-        for worker, _ in self.under_way.values():
-            worker.stop.remote()
 
 
 @contextmanager
@@ -231,7 +234,7 @@ def _draining(run: _Run) -> Iterator[None]:
     def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, before)
         print(f"waiting for the calls under way on {len(run.under_way)} workers; Ctrl-C again drops them", file=sys.stderr, flush=True)
-        run.stop(KeyboardInterrupt())
+        run.fatal = KeyboardInterrupt()
 
     signal.signal(signal.SIGINT, interrupted)
     try:

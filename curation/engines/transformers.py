@@ -57,7 +57,8 @@ def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterato
     """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they cost as much as running ones."""
     import torch
 
-    ids, mask, cache = encoded["input_ids"], encoded["attention_mask"], None
+    ids, mask = encoded["input_ids"], encoded["attention_mask"]
+    cache = _prefilled(network, ids, mask)
     start, limit, rows = ids.shape[1], ids.shape[1] + calls[0].sampling["max_tokens"], torch.arange(len(calls))
     draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
 
@@ -78,6 +79,20 @@ def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterato
         cache.batch_select_indices(going.nonzero().flatten())
         if draw:
             draw.sources = [source for source, stays in zip(draw.sources, going.tolist(), strict=True) if stays]
+
+
+def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
+    """The keys and values of all prompt tokens but the last, where samples of one prompt share the batch: each prompt is read once. Else None."""
+    import torch
+
+    prompts, of_row = ids.unique(dim=0, return_inverse=True)
+    if len(prompts) == len(ids) or ids.shape[1] == 1:
+        return None
+    seen = torch.zeros_like(prompts).index_copy_(0, of_row, mask)[:, :-1]
+    positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
+    cache = network(input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1).past_key_values
+    cache.batch_select_indices(of_row)
+    return cache
 
 
 class Draw:

@@ -4,17 +4,18 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from pydantic import Field
 
 from curation import weights
 from curation.calls.call import Ask, Call, Heard, Reply
-from curation.errors import CurationError
+from curation.errors import CurationError, write_whole
 from curation.params import Positive, Strict
 
 SERVER = Path(__file__).with_name("_vllm_process.py")
@@ -75,6 +76,11 @@ class Engine:
         return dict(json.loads(line))
 
     @cached_property
+    def log(self) -> IO[bytes]:
+        """What vllm says, which is kept where it fails."""
+        return tempfile.TemporaryFile()
+
+    @cached_property
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
         settings, (model, revision, adapter) = self.settings, self.which
@@ -84,13 +90,11 @@ class Engine:
                "gpu_memory_utilization": settings.gpu_memory}  # fmt: skip
         python = settings.python or sys.executable
         print(f"starting vllm with {model}", file=sys.stderr, flush=True)
-        LOG.parent.mkdir(exist_ok=True)
         try:
-            with LOG.open("wb") as log:
-                started = subprocess.Popen(
-                    [python, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                    start_new_session=True,  # or Ctrl-C would reach it before its replies are kept
-                )  # fmt: skip
+            started = subprocess.Popen(
+                [python, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                start_new_session=True,  # or Ctrl-C would reach it before its replies are kept
+            )  # fmt: skip
         except OSError as error:
             raise CurationError(f"kind vllm: python: {python}: cannot be run: {error.strerror}; name an interpreter that has vllm") from None
         self.__dict__["process"] = started
@@ -101,9 +105,12 @@ class Engine:
     def _ended(self) -> CurationError:
         """The engine's end, as an error with vllm's own last words."""
         code = self.process.wait()
-        said = [line.strip() for line in LOG.read_text(encoding="utf-8", errors="replace").splitlines()]
+        self.log.seek(0)
+        text = self.log.read()
+        said = [line.strip() for line in text.decode(errors="replace").splitlines()]
         why = next((line for line in reversed(said) if re.match(r"[\w.]+(Error|Exception): ", line)), "")
         if why == "ModuleNotFoundError: No module named 'vllm'":
             return CurationError(f"kind vllm: {self.settings.python or sys.executable} has no vllm; name an interpreter that has one as `python`, "
                                  "or serve the model and use kind openai")  # fmt: skip
+        write_whole(LOG, text)
         return CurationError(f"kind vllm: the engine ended with {code}: {why[:300]}; all that it said is in {LOG}")
