@@ -1,4 +1,4 @@
-"""A chat server that answers after a fixed latency, in a process of its own."""
+"""A chat server that answers after a fixed latency and counts what it answers, in a process of its own."""
 
 import asyncio
 import json
@@ -21,16 +21,21 @@ def serve(latency: float) -> None:
     """Answer on a free port, which is the first line of stdout, until the process ends."""
     from aiohttp import web
 
-    answer = body()
+    answer, asked = body(), [0]
+
+    async def count(_: web.Request) -> web.Response:
+        return web.json_response(asked[0])
 
     async def chat(request: web.Request) -> web.Response:
         await request.read()
+        asked[0] += 1
         await asyncio.sleep(latency)
         return web.Response(body=answer, content_type="application/json")
 
     async def main() -> None:
         application = web.Application()
         application.router.add_post("/v1/chat/completions", chat)
+        application.router.add_get("/v1/count", count)
         runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -44,7 +49,7 @@ def serve(latency: float) -> None:
 @contextmanager
 def running(latency: float) -> Iterator[str]:
     """The base URL of a server that runs meanwhile."""
-    child = subprocess.Popen([sys.executable, "-m", "bench.server", str(latency)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-m", "bench.server", str(latency)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert child.stdout
         yield f"http://127.0.0.1:{int(child.stdout.readline())}/v1"
