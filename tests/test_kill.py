@@ -53,6 +53,7 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
     assert rebuilt(killed) == expected
 
     distinct = 2 * PROMPTS * SAMPLES
+    print(f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.asked)} times, so {len(server.asked) - distinct} bought twice")
     assert distinct <= len(server.asked) <= distinct + KILLS * CONCURRENCY
     study = read(killed / "params.yaml")
     with Ledger(study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})) as ledger:
