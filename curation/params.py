@@ -23,6 +23,7 @@ SECTIONS = {
     "execution": "curation.calls.execution",
     "pair": "curation.pair",
     "delta": "curation.delta",
+    "reliability": "curation.reliability",
     "student": "curation.weights",
     "evaluate": "curation.evaluate",
     "compare": "curation.compare",
@@ -66,6 +67,7 @@ class Study:
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
+        self.reliability = sections["reliability"]
         self.student, self.evaluate, self.compare, self.execution = (sections[name] for name in ("student", "evaluate", "compare", "execution"))
 
     def named(self, section: str, name: str) -> Any:

@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-INK, BLUE, GREY = "#222222", "#3b6ea5", "#9aa4ad"
+INK, BLUE, GREY, RED = "#222222", "#3b6ea5", "#9aa4ad", "#b5432f"
+NEUTRAL = {
+    "auroc": 0.5,
+    "win_rate": 0.5,
+    "length_correlation": 0.0,
+    "length_correlation_equally_right": 0.0,
+    "delta_at_equal_length": 0.0,
+    "kappa": 0.0,
+    "alpha": 0.0,
+}
 
 
 def delta_histograms(deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]], where: Path) -> None:
@@ -47,6 +56,25 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
         if len(models) <= 8:
             _write_cells(axis, matrix, reach)
         figure.colorbar(image, ax=axis, shrink=0.7).ax.tick_params(labelsize=6)
+    _save(figure, where)
+
+
+def reliability(table: pl.DataFrame, where: Path) -> None:
+    """One panel per measure and what it is against: each judge's dimensions with their 95 % intervals, suspect ones marked."""
+    panels = list(table.drop_nulls("value").sort("measure", "against", "judge", "dimension").group_by("measure", "against", maintain_order=True))
+    rows = max((group.height for _, group in panels), default=1)
+    figure, axes = _figure(len(panels), columns=3, width=4.4, height=1.2 + 0.24 * rows)
+    for axis, ((measure, against), group) in zip(axes, panels, strict=False):
+        value = group["value"].to_numpy()
+        around = np.abs(np.vstack([group["ci_low"].to_numpy(), group["ci_high"].to_numpy()]) - value)
+        for place, suspect in enumerate(group["suspect"]):
+            axis.errorbar(value[place], place, xerr=around[:, [place]], fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
+        if measure in NEUTRAL:
+            axis.axvline(NEUTRAL[str(measure)], color=GREY, linewidth=1, linestyle=":")
+        axis.set_yticks(range(group.height), [f"{judge}: {dimension}" for judge, dimension in group.select("judge", "dimension").rows()], fontsize=7)
+        axis.set_ylim(group.height - 0.5, -0.5)
+        axis.set_title(f"{measure} against {against}" if against else str(measure), fontsize=9)
+        axis.tick_params(axis="x", labelsize=7)
     _save(figure, where)
 
 

@@ -60,6 +60,11 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
     return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
 
 
+def quantile(freedom: int) -> float:
+    """How many standard errors a 95 % interval reaches to either side: Student's t."""
+    return float(_t(np.array([freedom]))[0])
+
+
 def _t(freedom: np.ndarray) -> np.ndarray:
     from scipy import stats
 

@@ -96,6 +96,12 @@ GENERATOR_DELTAS = Table(
     {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0),
      "ci_low <= mean <= ci_high": ((pl.col("ci_low") <= pl.col("mean")) & (pl.col("mean") <= pl.col("ci_high"))).fill_null(True)},
 )  # fmt: skip
+RELIABILITY = Table(
+    "reliability", "judge, dimension, measure and what it is measured against", ("judge", "dimension", "measure", "against"),
+    _schema(judge=TEXT, dimension=TEXT, measure=TEXT, against=TEXT, value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES),
+    {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
+     "ci_low <= value <= ci_high": ((pl.col("ci_low") <= pl.col("value")) & (pl.col("value") <= pl.col("ci_high"))).fill_null(True)},
+)  # fmt: skip
 SELECTIONS = Table(
     "selections", "candidate pair and selection", ("selection", "pair_id"),
     _schema(selection=TEXT, pair_id=ID, kept=YES, reason=TEXT, margin=(REAL,)),
@@ -123,7 +129,7 @@ COMPARISONS = Table(
     {"ci_low <= gain <= ci_high": (pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))},
 )  # fmt: skip
 
-TABLES = {t.name: t for t in (PROMPTS, TRACES, JUDGMENTS, PAIRS, GENERATOR_DELTAS, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS)}
+TABLES = {t.name: t for t in (PROMPTS, TRACES, JUDGMENTS, PAIRS, GENERATOR_DELTAS, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS)}
 
 
 def deltas(dimensions: Iterable[str]) -> Table:

@@ -115,7 +115,7 @@ def test_the_second_repro_runs_nothing(study: Path) -> None:
 def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
     for threads in ("1", "4"):
         lines = run(study, sys.executable, "-m", "curation", "verify", POLARS_MAX_THREADS=threads, OMP_NUM_THREADS=threads).splitlines()
-        assert len(lines) == 10
+        assert len(lines) == 11
         assert all(line.endswith(": same bytes") for line in lines)
 
 
@@ -141,7 +141,7 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
     ]  # fmt: skip
     strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
-    assert ran == ["check", "delta", "judge@strict"] + [f"select@{name}" for name in ("few", "nothing", "right")]
+    assert ran == ["check", "delta", "judge@strict", "reliability"] + [f"select@{name}" for name in ("few", "nothing", "right")]
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:

@@ -43,6 +43,10 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "mean is null exactly when n is 0": {"mean": None, "ci_low": None, "ci_high": None, "n": 3},
         "ci_low <= mean <= ci_high": {"mean": 1.0, "ci_low": 1.5, "ci_high": 2.0, "n": 3},
     },
+    "reliability": {
+        "value is null exactly when clusters is 0": {"value": None, "ci_low": None, "ci_high": None, "clusters": 3},
+        "ci_low <= value <= ci_high": {"value": 1.0, "ci_low": 1.5, "ci_high": 2.0, "clusters": 3},
+    },
     "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "tie"}},
     "subsets": {"chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}},
     "unpaired": {},

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import compare, delta, pair, params, select, tables
+from curation import compare, delta, pair, params, reliability, select, tables
 from curation.tables import content_id
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -78,6 +78,7 @@ class World:
     pairs: pl.DataFrame
     deltas: dict[str, pl.DataFrame]
     generator_deltas: pl.DataFrame
+    reliability: pl.DataFrame
     selections: pl.DataFrame
     subsets: dict[str, pl.DataFrame]
     unpaired: dict[str, pl.DataFrame]
@@ -153,7 +154,7 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
-        **{name: raw[name] for name in ("student", "ledger", "budget", "execution")},
+        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "reliability")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
@@ -184,6 +185,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
     return World(
         prompts(), written, judged, pairs, wide, means,
+        reliability.reliability(reliability.Params(truth="answer"), judged, wide, pairs, written, DIMENSIONS),
         pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
         subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
@@ -195,7 +197,7 @@ def write(world: World, folder: Path) -> Path:
     params_file, data = folder / "params.yaml", folder / "data"
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
-    for name in ("prompts", "pairs", "generator_deltas", "comparisons"):
+    for name in ("prompts", "pairs", "generator_deltas", "reliability", "comparisons"):
         tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:

@@ -1,0 +1,128 @@
+"""Figures of agreement against scikit-learn, krippendorff, scipy and statsmodels on random data, and their intervals against the truth."""
+
+from collections.abc import Callable
+
+import krippendorff
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+from curation import agreement
+from curation.metrics import Interval
+
+SEEDS = range(20)
+
+
+def ratings(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two raters of one quality on 1-5, and the cluster of each thing rated."""
+    source = np.random.default_rng(seed)
+    cluster = source.integers(0, 40, n)
+    quality = source.normal(size=40)[cluster] + source.normal(size=n)
+    x, y = (np.clip(np.round(3 + quality + source.normal(size=n)), 1, 5) for _ in range(2))
+    return x, y, cluster
+
+
+def whole(sums: np.ndarray) -> np.ndarray:
+    return sums.sum(axis=0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_kappa_is_scikit_learns(seed: int) -> None:
+    x, y, cluster = ratings(seed)
+    ours = agreement.kappa(whole(agreement.moments(x, y, cluster)))
+    assert ours == pytest.approx(cohen_kappa_score(x.astype(int), y.astype(int), weights="quadratic"), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_alpha_is_krippendorffs(seed: int) -> None:
+    """Three raters, some of whom left things out; a thing rated once does not count."""
+    source = np.random.default_rng(seed)
+    values = np.stack([*ratings(seed)[:2], ratings(seed + 1000)[0]])
+    values[source.random(values.shape) < 0.3] = np.nan
+    unit = np.tile(np.arange(values.shape[1]), 3)
+    known = ~np.isnan(values.ravel())
+    sums = agreement.alpha_sums(values.ravel()[known], unit[known], unit[known] % 40)
+    assert agreement.alpha(whole(sums)) == pytest.approx(krippendorff.alpha(values, level_of_measurement="interval"), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_correlation_slope_and_intercept_are_scipys(seed: int) -> None:
+    x, y, cluster = ratings(seed)
+    sums, line = whole(agreement.moments(x, y, cluster)), stats.linregress(x, y)
+    for ours, theirs in ((agreement.correlation, line.rvalue), (agreement.slope, line.slope), (agreement.intercept, line.intercept)):
+        assert ours(sums) == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_auroc_is_scikit_learns(seed: int) -> None:
+    x, y, cluster = ratings(seed)
+    found = agreement.auroc(x, y > 3, cluster)
+    assert found is not None and found.mean == pytest.approx(roc_auc_score(y > 3, x), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
+    """Clusters of one size, where leaving one out is exactly the cluster-robust error of statsmodels."""
+    values, cluster = np.random.default_rng(seed).normal(size=200), np.repeat(np.arange(40), 5)
+    found = agreement.jackknife(lambda sums: sums[..., 1] / sums[..., 0], agreement.by_cluster(cluster, np.ones(200), values))
+    model = sm.OLS(values, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True)
+    robust = model.bse[0] * np.sqrt(40 / 39)
+    assert found is not None and found.mean == pytest.approx(values.mean(), abs=1e-9)
+    assert found.high - found.mean == pytest.approx(robust * stats.t.ppf(0.975, 39), abs=1e-9)
+
+
+def test_too_little_is_no_figure() -> None:
+    one = np.zeros(4)
+    assert agreement.jackknife(agreement.correlation, agreement.moments(np.arange(4.0), np.arange(4.0), one)) is None
+    assert agreement.jackknife(agreement.correlation, agreement.moments(one, np.arange(4.0), np.arange(4))) is None
+    assert agreement.auroc(np.arange(4.0), np.ones(4, dtype=bool), np.arange(4)) is None
+    assert agreement.auroc(np.arange(4.0), np.array([True, True, False, False]), one) is None
+
+
+def test_order_of_rows_changes_nothing_but_rounding() -> None:
+    x, y, cluster = ratings(1)
+    order = np.random.default_rng(2).permutation(len(x))
+    plain, shuffled = (agreement.auroc(x[i], y[i] > 3, cluster[i]) for i in (np.arange(len(x)), order))
+    assert plain == pytest.approx(shuffled, abs=1e-12)
+
+
+def clustered(source: np.random.Generator, prompts: int, pairs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two correlated normal columns (0.5 in all), half of each variance shared by a cluster."""
+    cluster = np.repeat(np.arange(prompts), pairs)
+    mixed = np.linalg.cholesky(np.array([[1.0, 0.5], [0.5, 1.0]]))
+    both = (source.normal(size=(prompts, 2))[cluster] + source.normal(size=(prompts * pairs, 2))) @ mixed.T / np.sqrt(2)
+    return both[:, 0], both[:, 1], cluster
+
+
+PLANTED: dict[str, tuple[float, Callable[[np.ndarray, np.ndarray, np.ndarray], Interval | None]]] = {
+    "correlation": (0.5, lambda x, y, c: agreement.jackknife(agreement.correlation, agreement.moments(x, y, c))),
+    "slope": (0.5, lambda x, y, c: agreement.jackknife(agreement.slope, agreement.moments(x, y, c))),
+    "intercept": (0.0, lambda x, y, c: agreement.jackknife(agreement.intercept, agreement.moments(x, y, c))),
+    "kappa": (0.5, lambda x, y, c: agreement.jackknife(agreement.kappa, agreement.moments(x, y, c))),
+    "alpha": (0.5, lambda x, y, c: agreement.jackknife(agreement.alpha, agreement.alpha_sums(
+        np.concatenate([x, y]), np.concatenate([np.arange(len(x))] * 2), np.concatenate([c, c])))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_an_interval_covers_the_planted_value(name: str) -> None:
+    """150 prompts of 6 pairs, 200 seeds."""
+    truth, measured = PLANTED[name]
+    found = [measured(*clustered(np.random.default_rng(seed), 150, 6)) for seed in range(200)]
+    covered = sum(one is not None and one.low <= truth <= one.high for one in found)
+    assert covered >= 186
+
+
+def test_an_auroc_covers_the_planted_value() -> None:
+    """Positives are one above negatives, so the truth is the chance that a normal of variance 2 is above -1; prompts share half of the variance."""
+    truth, covered = float(stats.norm.cdf(1 / np.sqrt(2))), 0
+    for seed in range(200):
+        source = np.random.default_rng(seed)
+        cluster = np.repeat(np.arange(80), 6)
+        positive = source.random(480) < 0.5
+        score = (source.normal(size=80)[cluster] + source.normal(size=480)) / np.sqrt(2) + positive
+        found = agreement.auroc(score, positive, cluster)
+        covered += found is not None and found.low <= truth <= found.high
+    assert covered >= 186
