@@ -59,9 +59,13 @@ class _Forecast(Ledger):
     distinct: dict[str, Call]
     lacking: list[Call]
 
+    def forget(self) -> None:
+        """Begin another stage, which may ask more than once."""
+        self.distinct, self.lacking = {}, []
+
     def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> Iterator[Reply]:
-        self.lacking = self.missing(calls)
-        self.distinct = {call.key: call for call in calls}
+        self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
+        self.distinct |= {call.key: call for call in calls}
         return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
 
 
@@ -72,6 +76,7 @@ def asks(study: Study) -> list[Asks]:
         prompts = collect(study.sources)
         written = []
         for name, settings in study.generators.items():
+            ledger.forget()
             written.append(generate(name, settings, prompts, ledger))
             if hasattr(settings, "model"):
                 found.append(Asks("generate", name, settings, ledger.distinct, ledger.lacking, False))
@@ -79,6 +84,7 @@ def asks(study: Study) -> list[Asks]:
         unwritten = any(one.missing for one in found)
         for name, settings in study.judges.items():
             if hasattr(settings, "model"):
+                ledger.forget()
                 judge(name, settings, traces, prompts, ledger)
                 found.append(Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
     return found

@@ -25,6 +25,7 @@ RUBRIC: dict[str, Any] = {
     "endpoint": endpoint("http://127.0.0.1:9/v1").model_dump(),
     "sampling": {"temperature": 0.0, "max_tokens": 64, "seed": 0, "top_logprobs": 0},
     "repeats": 1,
+    "calls": "together",
     "reference": False,
     "rationale": False,
     "instructions": "Rate the solution.",

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from conftest import OpenLedger, Serve
 from served import answering, ran, rebuilt, save, served_params, started
-from server import Answer, Asked, failing
+from server import Answer, Asked, endpoint, failing
 from tiny import save_tiny_llama
 
 from curation import weights
 from curation.calls.call import Call
+from curation.calls.chat import Http
 from curation.calls.cluster import Params as Ray
 from curation.calls.cluster import Spread
 from curation.engines import transformers
@@ -150,6 +151,14 @@ def test_local_weights_answer_there_as_here(tmp_path: Path, open_ledger: OpenLed
 
         ray.shutdown()
     assert there == here and len(set(here)) > 1
+
+
+def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker reads it from its own node's environment."""
+    from ray import cloudpickle
+
+    monkeypatch.setenv("PLANTED", "sk-planted-key")
+    assert b"sk-planted-key" not in cloudpickle.dumps(Http(endpoint("http://127.0.0.1:9/v1", api_key_env="PLANTED")))
 
 
 def test_no_cluster_is_said() -> None:

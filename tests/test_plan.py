@@ -44,6 +44,20 @@ def test_a_plan_is_what_is_then_asked(serve: Serve, tmp_path: Path) -> None:
     assert len(server.asked) == 40
 
 
+def test_a_call_for_each_dimension_is_planned(serve: Serve, tmp_path: Path) -> None:
+    """The rubric has two."""
+    server = serve(answering)
+    params = served_params(tmp_path, server.url, prompts=4, samples=1)
+    rebuilt(tmp_path)
+    params["judges"]["rubric"]["calls"] = "each"
+    save(params, tmp_path)
+    assert to_make(tmp_path) == [(4, 4, 0), (8, 0, 8)]
+    before = len(server.asked)
+    rebuilt(tmp_path)
+    assert len(server.asked) - before == 8
+    assert to_make(tmp_path) == [(4, 4, 0), (8, 8, 0)]
+
+
 def test_what_an_edit_buys(serve: Serve, tmp_path: Path) -> None:
     """A rubric line buys that judge's calls; an alias nothing; a sample itself; a higher max_tokens what was cut, a lower one what no longer fits."""
     server = serve(answering)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from conftest import RUBRIC, OpenLedger, RubricSettings, Serve
-from server import DROPPED, Answer, cut, failing, good
+from server import DROPPED, Answer, Asked, cut, failing, good
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
@@ -115,6 +115,25 @@ def test_a_fault_of_one_reply_stays_in_its_rows(serve: Serve, ledger: Ledger, ru
     rows = judged(settings, ledger, "2 + 3 = 5", "poison", "five").sort("trace_id")
     assert rows.filter(trace_id=11).select("score", "expected_score", "status").rows() == [(None, None, status)] * 5
     assert rows.filter(pl.col("trace_id") != 11)["score"].to_list() == list(FIVE.values()) * 2
+
+
+def test_each_dimension_may_have_a_call_of_its_own(serve: Serve, ledger: Ledger, open_ledger: OpenLedger, rubric_settings: RubricSettings) -> None:
+    """The same table, five calls a trace, and each of them knows of one dimension only."""
+
+    def answer(asked: Asked) -> Answer:
+        wanted = asked.body["response_format"]["json_schema"]["schema"]["properties"]
+        return good(json.dumps({name: FIVE[name] for name in wanted}))
+
+    server = serve(answer)
+    settings = rubric_settings(endpoint=server.endpoint().model_dump())
+    together = judged(settings, ledger, "2 + 3 = 5", None)
+    each = judged(settings.model_copy(update={"calls": "each"}), open_ledger("each"), "2 + 3 = 5", None)
+    key = ["trace_id", "dimension", "repeat"]
+    assert each.sort(key).equals(together.sort(key))
+    assert len(server.asked) == 1 + 5
+    for asked in server.asked[1:]:
+        (name,) = asked.body["response_format"]["json_schema"]["schema"]["properties"]
+        assert [other for other in FIVE if f"{other}: " in asked.body["messages"][0]["content"]] == [name]
 
 
 def test_a_trace_without_a_completion_costs_no_call(serve: Serve, ledger: Ledger, rubric_settings: RubricSettings) -> None:

@@ -1,4 +1,4 @@
-"""A judge that asks a model to rate a trace on every dimension of a rubric, one call a trace and repeat."""
+"""A judge that asks a model to rate a trace on every dimension of a rubric, all in one call or each in its own."""
 
 import json
 import math
@@ -47,7 +47,10 @@ def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
 
 
 class Params(Strict):
-    """A judge of kind rubric. `reference` puts the answer in the prompt where there is one; `rationale` asks for a reason first."""
+    """A judge of kind rubric. `reference` puts the answer in the prompt where there is one; `rationale` asks for a reason first.
+
+    `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another (the halo effect).
+    """
 
     kind: Literal["rubric"]
     model: str
@@ -55,6 +58,7 @@ class Params(Strict):
     endpoint: Endpoint
     sampling: Sampling
     repeats: Positive
+    calls: Literal["together", "each"]
     reference: bool
     rationale: bool
     instructions: str
@@ -76,6 +80,14 @@ class Rating(NamedTuple):
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a completion is `error`."""
+    if settings.calls == "together":
+        return _rated(settings, name, traces, prompts, ledger)
+    alone = [settings.model_copy(update={"dimensions": {one: dimension}}) for one, dimension in settings.dimensions.items()]
+    return pl.concat([_rated(one, name, traces, prompts, ledger) for one in alone])
+
+
+def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The same for one call per trace and repeat, which asks for all of `settings.dimensions`."""
     asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
     slots: list[tuple[int, int]] = []
     calls: list[Call] = []
