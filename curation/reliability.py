@@ -53,7 +53,8 @@ def reliability(
         wide = compared.join(deltas[judge], on="pair_id", maintain_order="left")
         for dimension in names:
             one = rated.filter(pl.col("judge") == judge, pl.col("dimension") == dimension)
-            figures = [*_of_judgments(one), *_of_deltas(wide, f"delta_{dimension}", settings.truth if judge != settings.truth else None)]
+            figures = [*_of_judgments(one), *_of_noise(wide, dimension)]
+            figures += _of_deltas(wide, f"delta_{dimension}", settings.truth if judge != settings.truth else None)
             others = [other for other in dimensions if other != judge and dimension in dimensions[other]]
             for other in others:
                 figures += _between(one, rated.filter(pl.col("judge") == other, pl.col("dimension") == dimension), other)
@@ -119,6 +120,16 @@ def _of_judgments(one: pl.DataFrame) -> Iterator[Figure]:
         yield Figure("repeat_agreement", "repeats", clustered_mean(alike["alike"], alike["prompt_id"]), alike.height)
         columns = (scored[name].to_numpy() for name in ("score", "trace_id", "prompt_id"))
         yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns)), scored.height)
+
+
+def _of_noise(wide: pl.DataFrame, dimension: str) -> Iterator[Figure]:
+    """The standard deviation that repeats give a delta, pooled over pairs. Nothing without repeats."""
+    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
+    if repeated.is_empty():
+        return
+    variance = (repeated[f"spread_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
+    sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
+    yield Figure("noise", "repeats", agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums), repeated.height)
 
 
 def _of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Figure]:

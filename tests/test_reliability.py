@@ -80,6 +80,7 @@ PLANTED = {  # judge, measure, against: what it is
     ("random", "auroc", "answer"): 0.5,
     ("wordy", "length_correlation_equally_right", "answer"): TASTE * SPREAD / np.sqrt(1 + (TASTE * SPREAD) ** 2),
     ("forgetful", "repeat_alpha", "repeats"): 1 / (1 + NOISE**2),
+    ("forgetful", "noise", "repeats"): NOISE,  # of a delta of two means of two repeats
     ("fine", "kappa", "second"): 2 * 1.25 / (1.25 + 2.25),  # the variance of quality is 1 + 1/4
     ("coarse", "tie_rate", ""): None,
 }
