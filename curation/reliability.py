@@ -92,7 +92,7 @@ def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, rated: pl.DataFrame, tr
     """Per pair of unequal texts, in the order of ids: prompt_id, log_ratio of the lengths, chosen_right (null unless exactly one is right), and
     equally_right (whether both or neither are)."""
     first = dimensions[truth][0] if truth is not None else ""
-    right = rated.filter(pl.col("judge") == truth, pl.col("dimension") == first, pl.col("status") == "scored")
+    right = rated.filter(pl.col("judge") == pl.lit(truth, pl.String), pl.col("dimension") == first, pl.col("status") == "scored")
     right = right.group_by("trace_id").agg((pl.col("score").mean() > CHANCE).alias("right"))
     sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length")).join(right, on="trace_id", how="left")
     kept = pairs.filter(~pl.col("tie")).sort("pair_id")
