@@ -35,6 +35,8 @@ bench: setup
 	python -m bench.engine
 	python -m bench.ledger
 	python -m bench.sampler
+	python -m bench.memory
+	python -m bench.reliability
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
 """How far each judge can be believed: its coverage, ties, repeats, agreement with the other judges and with right answers, and its taste for length."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import Annotated, NamedTuple
 
@@ -40,24 +40,34 @@ class Figure(NamedTuple):
 
 
 def reliability(
-    settings: Params, judgments: pl.DataFrame, deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame, dimensions: dict[str, list[str]]
+    settings: Params,
+    judgments: Mapping[str, pl.DataFrame],
+    deltas: Mapping[str, pl.DataFrame],
+    pairs: pl.DataFrame,
+    traces: pl.DataFrame,
+    dimensions: Mapping[str, list[str]],
 ) -> pl.DataFrame:
     """The rows of `reliability`: what can be measured of each judge and dimension, with its interval clustered by prompt, and whether it is suspect.
 
-    Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value and is not suspect.
+    `judgments` and `deltas` are by judge. Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value
+    and is not suspect.
     """
-    rated = judgments.join(traces.select("trace_id", "prompt_id"), on="trace_id").sort("judge", "dimension", "trace_id", "repeat")
-    compared = _compared(pairs, traces, rated, settings.truth, dimensions)
+    prompts, truth = traces.select("trace_id", "prompt_id"), settings.truth
+
+    def rated(judge: str, dimension: str) -> pl.DataFrame:
+        one = judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
+        return one.join(prompts, on="trace_id").sort("trace_id", "repeat")
+
+    compared = _compared(pairs, traces, rated(truth, dimensions[truth][0]) if truth is not None else None)
     rows = []
     for judge, names in dimensions.items():
         wide = compared.join(deltas[judge], on="pair_id", maintain_order="left")
         for dimension in names:
-            one = rated.filter(pl.col("judge") == judge, pl.col("dimension") == dimension)
-            figures = [*_of_judgments(one), *_of_noise(wide, dimension)]
-            figures += _of_deltas(wide, f"delta_{dimension}", settings.truth if judge != settings.truth else None)
-            others = [other for other in dimensions if other != judge and dimension in dimensions[other]]
-            for other in others:
-                figures += _between(one, rated.filter(pl.col("judge") == other, pl.col("dimension") == dimension), other)
+            one = rated(judge, dimension)
+            figures = [*_of_judgments(one), *_of_noise(wide, dimension), *_of_deltas(wide, f"delta_{dimension}", truth if judge != truth else None)]
+            for other in dimensions:
+                if other != judge and dimension in dimensions[other]:
+                    figures += _between(one, rated(other, dimension), other)
             rows += [_row(judge, dimension, figure) for figure in figures]
     return pl.DataFrame(rows, schema=pl.DataFrame(pl.from_arrow(RELIABILITY.schema.empty_table())).schema, orient="row")
 
@@ -88,12 +98,11 @@ def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:
     return judge, dimension, measure, against, found.mean, found.low, found.high, n, found.n, suspect is not None and suspect(found)
 
 
-def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, rated: pl.DataFrame, truth: str | None, dimensions: dict[str, list[str]]) -> pl.DataFrame:
+def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
     """Per pair of unequal texts, in the order of ids: prompt_id, log_ratio of the lengths, chosen_right (null unless exactly one is right), and
     equally_right (whether both or neither are)."""
-    first = dimensions[truth][0] if truth is not None else ""
-    right = rated.filter(pl.col("judge") == pl.lit(truth, pl.String), pl.col("dimension") == first, pl.col("status") == "scored")
-    right = right.group_by("trace_id").agg((pl.col("score").mean() > CHANCE).alias("right"))
+    known = pl.DataFrame(schema={"trace_id": pl.Int64, "score": pl.Float64}) if truth is None else truth.filter(pl.col("status") == "scored")
+    right = known.group_by("trace_id").agg((pl.col("score").mean() > CHANCE).alias("right"))
     sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length")).join(right, on="trace_id", how="left")
     kept = pairs.filter(~pl.col("tie")).sort("pair_id")
     for side in ("chosen", "rejected"):

@@ -11,7 +11,8 @@ def main() -> None:
     study = read()
     dimensions = {name: judge.dimension_names for name, judge in study.judges.items()}
     traces = tables.read_parts(tables.TRACES, study.generators)
-    judgments = tables.read_parts(tables.JUDGMENTS, study.judges)
+    tables.refuse_strays(tables.JUDGMENTS, study.judges)
+    judgments = {name: tables.read(tables.JUDGMENTS, tables.path("judgments", name)) for name in study.judges}
     pairs = tables.read(tables.PAIRS, tables.path("pairs"))
     deltas = {name: tables.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in dimensions.items()}
     table = reliability(study.reliability, judgments, deltas, pairs, traces, dimensions)

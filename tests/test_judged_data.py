@@ -58,7 +58,9 @@ def measured(name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFr
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():
         tables.check(tables.deltas(names), wide[judge], name)
-    table = reliability.reliability(reliability.Params(truth=None), judged, wide, pairs, written, dimensions)
+    table = reliability.reliability(
+        reliability.Params(truth=None), {judge: judged.filter(judge=judge) for judge in dimensions}, wide, pairs, written, dimensions
+    )
     tables.check(tables.RELIABILITY, table, name)
     return table, pairs, wide
 

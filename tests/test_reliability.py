@@ -64,7 +64,7 @@ def planted(seed: int) -> pl.DataFrame:
         if judge != "answer"
     }
     wide["answer"] = delta.deltas(delta.Params(score="sampled"), pairs, judgments.filter(judge="answer"), ["correct"])
-    return reliability.reliability(SETTINGS, judgments, wide, pairs, traces, DIMENSIONS)
+    return reliability.reliability(SETTINGS, {judge: judgments.filter(judge=judge) for judge in DIMENSIONS}, wide, pairs, traces, DIMENSIONS)
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
     return World(
         prompts(), written, judged, pairs, wide, means,
-        reliability.reliability(reliability.Params(truth="answer"), judged, wide, pairs, written, DIMENSIONS),
+        reliability.reliability(reliability.Params(truth="answer"), per_judge, wide, pairs, written, DIMENSIONS),
         pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
         subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
