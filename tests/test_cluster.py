@@ -124,7 +124,7 @@ def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: A
     assert begun.wait(60)
     child.send_signal(signal.SIGINT)
     line = child.stderr.readline() if child.stderr else ""
-    threading.Timer(1.0, go.set).start()  # once the workers know
+    threading.Timer(6.0, go.set).start()  # long after the workers know
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for the calls under way on ")
     assert child.returncode == 130, said

@@ -24,7 +24,7 @@ from curation.params import Positive, Strict
 
 Number = Annotated[float, Field(ge=0)]
 Said: TypeAlias = tuple[str, Reply] | Exception
-GLANCE, PATIENCE = 1.0, 15.0  # seconds between looks at Ctrl-C; seconds without any news, after which a line says what is waited for
+GLANCE, PATIENCE = 0.25, 15.0  # seconds between looks at Ctrl-C; seconds without any news, after which a line says what is waited for
 DEATHS = 3  # so many for each worker, with no reply between them, end the run
 
 
