@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ def answering(asked: Asked) -> Answer:
     if "response_format" in asked.body:
         return good(json.dumps({"steps": 1 + draw % 5, "sums": 1 + draw // 7 % 5}))
     return good(f"It is {draw}.")
+
+
+class Held:
+    """Answers ten requests; those after them wait from when `begun` is set until `go` is."""
+
+    def __init__(self) -> None:
+        self.begun, self.go, self.lock, self.count = threading.Event(), threading.Event(), threading.Lock(), 0
+
+    def __call__(self, asked: Asked) -> Answer:
+        with self.lock:
+            self.count += 1
+            late = self.count > 10
+        if late and not self.go.is_set():
+            self.begun.set()
+            self.go.wait(30)
+        return answering(asked)
 
 
 def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import OpenLedger, Serve
-from served import answering, ran, rebuilt, save, served_params, started
+from served import Held, answering, ran, rebuilt, save, served_params, started
 from server import Answer, Asked, endpoint, failing
 from tiny import save_tiny_llama
 
@@ -109,22 +109,15 @@ def test_a_cap_holds_and_the_run_goes_on_when_it_is_raised(serve: Serve, tmp_pat
 
 
 def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: Any) -> None:
-    begun, go = threading.Event(), threading.Event()
-
-    def held(asked: Asked) -> Answer:
-        if not go.is_set() and len(server.asked) > 10:
-            begun.set()
-            go.wait(30)
-        return answering(asked)
-
+    held = Held()
     server = serve(held)
     over_ray(tmp_path, server.url, cluster, 100)
     assert ran(tmp_path, "stages.collect").returncode == 0
     child = started(tmp_path, "stages.generate", "writer")
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     child.send_signal(signal.SIGINT)
     line = child.stderr.readline() if child.stderr else ""
-    threading.Timer(6.0, go.set).start()  # long after the workers know
+    threading.Timer(6.0, held.go.set).start()  # long after the workers know
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for the calls under way on ")
     assert child.returncode == 130, said

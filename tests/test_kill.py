@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from conftest import Serve
-from served import answering, draws, ran, rebuilt, served_params, started
+from served import Held, answering, draws, ran, rebuilt, served_params, started
 from server import Answer, Asked
 
 from curation.calls.ledger import Ledger
@@ -61,22 +61,15 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
 
 
 def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_path: Path) -> None:
-    begun, go = threading.Event(), threading.Event()
-
-    def held(asked: Asked) -> Answer:
-        if not go.is_set() and len(server.asked) > 10:
-            begun.set()
-            go.wait(30)
-        return answering(asked)
-
+    held = Held()
     server = serve(held)
     served_params(tmp_path, server.url, 100, 1)
     assert ran(tmp_path, "stages.collect").returncode == 0
     child = started(tmp_path, "stages.generate", "writer")
-    assert begun.wait(60)
+    assert held.begun.wait(60)
     child.send_signal(signal.SIGINT)
     line = child.stderr.readline() if child.stderr else ""
-    go.set()
+    held.go.set()
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for ") and line.endswith(" calls under way; Ctrl-C again drops them\n")
     assert child.returncode == 130, said
