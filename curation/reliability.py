@@ -1,6 +1,7 @@
 """How far each judge can be believed: its coverage, ties, repeats, agreement with the other judges and with right answers, and its taste for length."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import combinations
 from typing import Annotated, NamedTuple
 
@@ -11,7 +12,7 @@ from curation import agreement
 from curation.metrics import Interval
 from curation.params import Refers, Strict
 from curation.stats import clustered_mean
-from curation.tables import RELIABILITY
+from curation.tables import RELIABILITY, empty
 
 CHANCE, COVERED, TIED, REPEATED = 0.5, 0.95, 0.5, 0.667  # the last is Krippendorff's own lowest limit
 SUSPECT: dict[str, Callable[[Interval], bool]] = {
@@ -58,18 +59,23 @@ def reliability(
         one = judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
         return one.join(prompts, on="trace_id").sort("trace_id", "repeat")
 
+    @cache
+    def means(judge: str, dimension: str) -> pl.DataFrame:
+        scored = rated(judge, dimension).filter(pl.col("status") == "scored")
+        return scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
+
     compared = _compared(pairs, traces, rated(truth, dimensions[truth][0]) if truth is not None else None)
     rows = []
     for judge, names in dimensions.items():
         wide = compared.join(deltas[judge], on="pair_id", maintain_order="left")
         for dimension in names:
             one = rated(judge, dimension)
-            figures = [*_of_judgments(one), *_of_noise(wide, dimension), *_of_deltas(wide, f"delta_{dimension}", truth if judge != truth else None)]
+            found = [*_of_judgments(one), *_of_noise(wide, dimension), *_of_deltas(wide, f"delta_{dimension}", truth if judge != truth else None)]
             for other in dimensions:
                 if other != judge and dimension in dimensions[other]:
-                    figures += _between(one, rated(other, dimension), other)
-            rows += [_row(judge, dimension, figure) for figure in figures]
-    return pl.DataFrame(rows, schema=pl.DataFrame(pl.from_arrow(RELIABILITY.schema.empty_table())).schema, orient="row")
+                    found += _between(means(judge, dimension), means(other, dimension), other)
+            rows += [_row(judge, dimension, figure) for figure in found]
+    return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row")
 
 
 def figures(table: pl.DataFrame) -> dict[str, object]:
@@ -164,9 +170,8 @@ def _beside_length(frame: pl.DataFrame, delta: str) -> np.ndarray:
 
 
 def _between(one: pl.DataFrame, other: pl.DataFrame, name: str) -> Iterator[Figure]:
-    """Agreement with another judge on the same traces: mean scores over repeats."""
-    mean = [frame.filter(pl.col("status") == "scored").group_by("trace_id", "prompt_id").agg(pl.col("score").mean()) for frame in (one, other)]
-    both = mean[0].join(mean[1].drop("prompt_id"), on="trace_id", suffix="_other").sort("trace_id")
+    """Agreement with another judge on the same traces, from both judges' mean scores over repeats."""
+    both = one.join(other.drop("prompt_id"), on="trace_id", suffix="_other").sort("trace_id")
     x, y, prompt, trace = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", "trace_id"))
     yield Figure("kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt)), both.height)
     sums = agreement.alpha_sums(np.concatenate([x, y]), np.concatenate([trace, trace]), np.concatenate([prompt, prompt]))

@@ -218,7 +218,8 @@ class _Run:
         print(f"a worker was lost with {len(unanswered)} calls, which another one gets", file=sys.stderr, flush=True)
         if self.deaths > DEATHS * self.settings.workers:
             why = " ".join(str(error).split())[-300:]
-            self.fatal = CurationError(f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on")
+            gone = CurationError(f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on")
+            self.fatal = self.fatal or gone
         elif not self.fatal:
             self._start()
 
@@ -234,7 +235,7 @@ def _draining(run: _Run) -> Iterator[None]:
     def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, before)
         print(f"waiting for the calls under way on {len(run.under_way)} workers; Ctrl-C again drops them", file=sys.stderr, flush=True)
-        run.fatal = KeyboardInterrupt()
+        run.fatal = run.fatal or KeyboardInterrupt()
 
     signal.signal(signal.SIGINT, interrupted)
     try:
