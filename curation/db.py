@@ -13,7 +13,15 @@ from curation.errors import CurationError
 from curation.params import Study, read
 
 SQL = Path(__file__).parent / "sql"
-PARTS = {"traces": "generators", "judgments": "judges", "selections": "selections", "subsets": "selections", "unpaired": "selections", "results": "runs"}
+PARTS = {
+    "traces": "generators",
+    "judgments": "judges",
+    "preferences": "pairwise_judges",
+    "selections": "selections",
+    "subsets": "selections",
+    "unpaired": "selections",
+    "results": "runs",
+}
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -70,10 +78,10 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
     """`deltas`, a row per pair, judge and dimension, over the wide file of each judge."""
     selects = [
         f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
-        f"delta_{d} as delta, n_{d} as n, spread_{d} as spread from read_parquet({_quoted(file)})"
-        for name, judge in study.judges.items()
+        f"delta_{d} as delta, n_{d} as n, spread_{d} as spread, within_noise_{d} as within_noise from read_parquet({_quoted(file)})"
+        for name, dimensions in study.dimensions.items()
         if (file := tables.path("deltas", name, data)).exists()
-        for d in judge.dimension_names
+        for d in dimensions
     ]
     if selects:
         connection.execute(f"create view deltas as {' union all '.join(selects)}")

@@ -6,10 +6,11 @@ section is a mapping of named things, of `curation/<folder>/<kind>.py`. So the f
 
 import difflib
 import importlib
+import itertools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -23,6 +24,7 @@ SECTIONS = {
     "execution": "curation.calls.execution",
     "pair": "curation.pair",
     "delta": "curation.delta",
+    "calibrate": "curation.calibrate",
     "reliability": "curation.reliability",
     "student": "curation.weights",
     "evaluate": "curation.evaluate",
@@ -32,6 +34,7 @@ FOLDERS = {
     "sources": "sources",
     "generators": "generators",
     "judges": "judges",
+    "pairwise_judges": "pairwise_judges",
     "selections": "selections",
     "runs": "trainers",
 }
@@ -45,10 +48,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
 
-class Refers(NamedTuple):
-    """Marks a field whose value must be a name in another section, `judge: Annotated[str, Refers("judges")]`."""
+class Refers:
+    """Marks a field whose value must be a name in one of some sections, `judge: Annotated[str, Refers("judges")]`."""
 
-    section: str
+    def __init__(self, *sections: str) -> None:
+        self.sections = sections
+
+
+RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has deltas may stand
 
 
 Positive = Annotated[int, Field(ge=1)]
@@ -64,11 +71,17 @@ class Study:
         self.sources: dict[str, Any] = sections["sources"]
         self.generators: dict[str, Any] = sections["generators"]
         self.judges: dict[str, Any] = sections["judges"]
+        self.pairwise_judges: dict[str, Any] = sections["pairwise_judges"]
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
-        self.reliability = sections["reliability"]
+        self.calibrate, self.reliability = sections["calibrate"], sections["reliability"]
         self.student, self.evaluate, self.compare, self.execution = (sections[name] for name in ("student", "evaluate", "compare", "execution"))
+
+    @property
+    def dimensions(self) -> dict[str, list[str]]:
+        """What each judge, pairwise judge and panel rates."""
+        return {name: body.dimension_names for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()}
 
     def named(self, section: str, name: str) -> Any:
         """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
@@ -208,21 +221,36 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
     if getattr(pair, "order", None) == "ladder" and all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):
         ladder = [name for name in getattr(pair, "ladder", []) if isinstance(name, str)]
         lines += [f"{path}: pair.ladder: {name!r} is not in generators{near(name, generators)}" for name in ladder if name not in generators]
+    rated = {name: body for section in RATING for name, body in _section(sections, section).items()}
     for where, settings in _each(sections):
         for field, info in type(settings).model_fields.items():
             for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
-                names = raw.get(refers.section) or {}
-                values = getattr(settings, field, None)
-                if refers.section not in raw:
-                    continue
-                for value in values if isinstance(values, tuple | list) else [values]:
-                    if isinstance(value, str) and value not in names:
-                        lines.append(f"{path}: {where}.{field}: {value!r} is not in {refers.section}{near(value, names)}")
-        rated = _dimensions((sections.get("judges") or {}).get(str(getattr(settings, "judge", None))))
+                lines += [f"{path}: {where}.{field}: {line}" for line in _lost(getattr(settings, field, None), refers, raw)]
+        known = _dimensions(rated.get(str(getattr(settings, "judge", None))))
         dimension = getattr(settings, "dimension", None)
-        if rated and dimension is not None and dimension not in rated:
-            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, rated)}")
+        if known and dimension is not None and dimension not in known:
+            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, known)}")
+    for one, other in itertools.combinations(RATING, 2):
+        lines += [f"{path}: {other}.{name}: {one} has that name too; deltas are kept by name" for name in _section(raw, other) if name in _section(raw, one)]
     return lines
+
+
+def _lost(values: Any, refers: Refers, raw: dict[str, Any]) -> list[str]:
+    """What to say of each of `values` that is a name in none of the sections; nothing where a section is not there to look in."""
+    if any(section.split(".")[0] not in raw for section in refers.sections):
+        return []
+    names = [name for section in refers.sections for name in _section(raw, section)]
+    asked = [value for value in (values if isinstance(values, tuple | list) else [values]) if isinstance(value, str)]
+    return [f"{value!r} is not in {' or '.join(refers.sections)}{near(value, names)}" for value in asked if value not in names]
+
+
+def _section(sections: dict[str, Any], name: str) -> dict[str, Any]:
+    """A section that is a mapping of names, or one within another as `delta.panels`; empty where it is not sound."""
+    outer, _, inner = name.partition(".")
+    found = sections.get(outer)
+    if inner:
+        found = found.get(inner) if isinstance(found, dict) else getattr(found, inner, None)
+    return found if isinstance(found, dict) else {}
 
 
 def _dimensions(judge: Any) -> list[str]:
@@ -237,4 +265,6 @@ def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
     found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
     for section in FOLDERS:
         found += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None]
+    for name, panel in _section(sections, "delta.panels").items():
+        found += [(f"delta.panels.{name}.members.{number}", member) for number, member in enumerate(getattr(panel, "members", []))]
     return found

@@ -9,6 +9,12 @@ import polars as pl
 
 INK, BLUE, GREY, RED = "#222222", "#3b6ea5", "#9aa4ad", "#b5432f"
 NEUTRAL = {
+    "first_place_rate": 0.5,
+    "verdict_accuracy": 0.5,
+    "own_family_lift": 0.0,
+    "drift": 0.0,
+    "overconfidence": 0.0,
+    "calibrated_overconfidence": 0.0,
     "auroc": 0.5,
     "win_rate": 0.5,
     "length_correlation": 0.0,
@@ -75,6 +81,27 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
         axis.set_ylim(group.height - 0.5, -0.5)
         axis.set_title(f"{measure} against {against}" if against else str(measure), fontsize=9)
         axis.tick_params(axis="x", labelsize=7)
+    _save(figure, where)
+
+
+def calibration(curves: pl.DataFrame, where: Path) -> None:
+    """One panel per judge and dimension: how often the side it finds likelier is right, by how sure it says it is; on the line it is calibrated."""
+    panels = list(curves.sort("judge", "dimension", "bin").group_by("judge", "dimension", maintain_order=True))
+    figure, axes = _figure(len(panels), columns=4, width=2.9, height=2.7)
+    for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
+        axis.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle=":")
+        for (said_by,), rows in group.group_by("said_by", maintain_order=True):
+            centre, known = rows["accuracy"].to_numpy(), rows.drop_nulls("ci_low")
+            colour = RED if said_by == "judge" else BLUE
+            axis.vlines(known["confidence"], known["ci_low"], known["ci_high"], color=colour, linewidth=1)
+            axis.plot(rows["confidence"], centre, "o-", color=colour, markersize=3, linewidth=1, label=f"{said_by} ({rows['n'].sum()} pairs)")
+        axis.set_title(f"{judge}: {dimension}", fontsize=8)
+        axis.set_xlabel("confidence", fontsize=7)
+        axis.set_ylabel("share right", fontsize=7)
+        axis.set_xlim(0.48, 1.02)
+        axis.set_ylim(-0.05, 1.05)
+        axis.tick_params(labelsize=6)
+        axis.legend(fontsize=6, loc="lower right")
     _save(figure, where)
 
 

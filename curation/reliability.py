@@ -1,81 +1,175 @@
-"""How far each judge can be believed: its coverage, ties, repeats, agreement with the other judges and with right answers, and its taste for length."""
+"""How far each judge can be believed: its coverage, ties, repeats, orders, taste for length and its own family, agreement with the other judges and
+with right answers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from itertools import combinations
 from typing import Annotated, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from curation import agreement
+from curation import measures
+from curation.measures import Figure
 from curation.metrics import Interval
-from curation.params import Refers, Strict
-from curation.stats import clustered_mean
-from curation.tables import RELIABILITY, empty
+from curation.noise import variances
+from curation.params import RATING, Refers, Strict
+from curation.stats import clustered_means
+from curation.tables import CALIBRATION, PREFERENCE, RELIABILITY, empty
 
 CHANCE, COVERED, TIED, REPEATED = 0.5, 0.95, 0.5, 0.667  # the last is Krippendorff's own lowest limit
+FLIPPED = 0.35  # GPT-4's own share on MT-Bench (arXiv 2306.05685)
+FAR = 1.43  # so many times as far as the interval reaches: a chance of 0.5 % each, because a judge without a fault is looked at in many ways
+
+
+def _beyond(null: float) -> Callable[[Interval], bool]:
+    return lambda found: abs(found.mean - null) > FAR * (found.high - found.low) / 2
+
+
 SUSPECT: dict[str, Callable[[Interval], bool]] = {
     "coverage": lambda found: found.mean < COVERED,
     "tie_rate": lambda found: found.mean > TIED,
     "repeat_alpha": lambda found: found.mean < REPEATED,
     "auroc": lambda found: found.low <= CHANCE,
     "win_rate": lambda found: found.low <= CHANCE,
-    "length_correlation_equally_right": lambda found: found.low > 0 or found.high < 0,
+    "flip_rate": lambda found: found.mean > FLIPPED,
+    "first_place_rate": _beyond(0.5),
+    "length_correlation_equally_right": _beyond(0.0),
+    "own_family_lift": _beyond(0.0),
+    "drift": _beyond(0.0),
+    "overconfidence": lambda found: found.mean > FAR * (found.mean - found.low),
+    "calibrated_overconfidence": lambda found: found.mean > FAR * (found.mean - found.low),
 }
 
 
 class Params(Strict):
-    """`reliability` in params.yaml: `truth` is the judge whose first dimension says which traces are right; null where none does."""
+    """`reliability` in params.yaml: `truth` is the judge whose first dimension says which trace of a pair is right, null where none does; `families`
+    the model family of each judge that has one, as the generators' `family` names it."""
 
-    truth: Annotated[str | None, Refers("judges")]
-
-
-class Figure(NamedTuple):
-    """A measure of one judge and dimension, `against` another judge, its own repeats, length, or nothing."""
-
-    measure: str
-    against: str
-    found: Interval | None
-    n: int
+    truth: Annotated[str | None, Refers(*RATING)]
+    families: dict[str, str]
 
 
-def reliability(
-    settings: Params,
-    judgments: Mapping[str, pl.DataFrame],
-    deltas: Mapping[str, pl.DataFrame],
-    pairs: pl.DataFrame,
-    traces: pl.DataFrame,
-    dimensions: Mapping[str, list[str]],
-) -> pl.DataFrame:
-    """The rows of `reliability`: what can be measured of each judge and dimension, with its interval clustered by prompt, and whether it is suspect.
+class Judged(NamedTuple):
+    """Every table that says something of the judges, by judge; `probabilities` is that of all."""
 
-    `judgments` and `deltas` are by judge. Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value
-    and is not suspect.
+    judgments: Mapping[str, pl.DataFrame]
+    preferences: Mapping[str, pl.DataFrame]
+    deltas: Mapping[str, pl.DataFrame]
+    probabilities: pl.DataFrame
+    dimensions: Mapping[str, list[str]]
+
+
+def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of `reliability`: what can be measured of each judge and dimension, with its interval clustered by prompt, and whether it is suspect;
+    and those of `calibration`, the curves.
+
+    Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value and is not suspect.
     """
-    prompts, truth = traces.select("trace_id", "prompt_id"), settings.truth
-
-    def rated(judge: str, dimension: str) -> pl.DataFrame:
-        one = judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
-        return one.join(prompts, on="trace_id").sort("trace_id", "repeat")
-
-    @cache
-    def means(judge: str, dimension: str) -> pl.DataFrame:
-        scored = rated(judge, dimension).filter(pl.col("status") == "scored")
-        return scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
-
-    compared = _compared(pairs, traces, rated(truth, dimensions[truth][0]) if truth is not None else None)
-    rows = []
-    for judge, names in dimensions.items():
-        wide = compared.join(deltas[judge], on="pair_id", maintain_order="left")
+    compared = _compared(pairs, traces, None if settings.truth is None else _label(judged, settings.truth))
+    means = _means(judged, traces, compared)
+    rows, curves = [], [empty(CALIBRATION)]
+    for judge, names in judged.dimensions.items():
+        wide = compared.join(judged.deltas[judge], on="pair_id", maintain_order="left")
+        truth = settings.truth if judge != settings.truth else None
         for dimension in names:
-            one = rated(judge, dimension)
-            found = [*_of_judgments(one), *_of_noise(wide, dimension), *_of_deltas(wide, f"delta_{dimension}", truth if judge != truth else None)]
-            for other in dimensions:
-                if other != judge and dimension in dimensions[other]:
-                    found += _between(means(judge, dimension), means(other, dimension), other)
+            found = [*_itself(judged, judge, dimension, traces, compared, truth), *measures.of_noise(wide, dimension, variances(wide, dimension)),
+                     *measures.of_deltas(wide, f"delta_{dimension}", truth)]  # fmt: skip
+            if judge in settings.families:
+                found += measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth)
+            for said_by, stated in _stated(judged, judge, dimension, compared) if truth is not None else []:
+                found += measures.of_confidence(stated, "calibrated_" if said_by == "calibration" else "", str(truth))
+                curves.append(_curve(judge, dimension, said_by, stated))
+            for other in judged.dimensions:
+                if other != judge and (judge, dimension) in means and (other, dimension) in means:
+                    unit = "pair_id" if judge in judged.preferences else "trace_id"
+                    if unit in means[other, dimension].columns:
+                        found += measures.between(means[judge, dimension], means[other, dimension], unit, other)
             rows += [_row(judge, dimension, figure) for figure in found]
-    return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row")
+    return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row"), pl.concat(curves)
+
+
+def _label(judged: Judged, truth: str) -> pl.DataFrame:
+    return judged.deltas[truth].select("pair_id", pl.col(f"delta_{judged.dimensions[truth][0]}").round(9).sign().alias("label"))
+
+
+def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
+    """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths, chosen_right (null unless one side
+    is right and the other not), and equally_right."""
+    sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length"), "family")
+    kept = pairs.filter(~pl.col("tie")).sort("pair_id")
+    for side in ("chosen", "rejected"):
+        renamed = sides.rename({"trace_id": f"{side}_trace_id", "length": f"{side}_length", "family": f"{side}_family"})
+        kept = kept.join(renamed, on=f"{side}_trace_id", how="left", maintain_order="left")
+    unknown = pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
+    kept = kept.join(unknown if label is None else label, on="pair_id", how="left", maintain_order="left")
+    lengths = (pl.col("chosen_length") > 0) & (pl.col("rejected_length") > 0)
+    return kept.select(
+        "pair_id", "prompt_id", "chosen_family", "rejected_family",
+        pl.when(lengths).then((pl.col("chosen_length") / pl.col("rejected_length")).log()).alias("log_ratio"),
+        pl.when(pl.col("label") != 0).then(pl.col("label") > 0).alias("chosen_right"),
+        (pl.col("label") == 0).alias("equally_right"),
+    )  # fmt: skip
+
+
+def _ratings(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame) -> pl.DataFrame:
+    one = judged.judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
+    return one.join(traces.select("trace_id", "prompt_id"), on="trace_id").sort("trace_id", "repeat")
+
+
+def _verdicts(judged: Judged, judge: str, compared: pl.DataFrame) -> pl.DataFrame:
+    """A pairwise judge's rows, each with its pair's prompt and label, and value: 1 for chosen, -1 for rejected, 0 for a tie."""
+    value = pl.col("verdict").replace_strict({"chosen": 1.0, "rejected": -1.0, "tie": 0.0}, default=None, return_dtype=pl.Float64).alias("value")
+    rows = judged.preferences[judge].join(compared.select("pair_id", "prompt_id", "chosen_right"), on="pair_id")
+    return rows.with_columns(value).sort("pair_id", "order", "repeat")
+
+
+def _itself(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame, compared: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
+    """What its own ratings or verdicts show; a panel has none."""
+    if judge in judged.judgments:
+        yield from measures.of_ratings(_ratings(judged, judge, dimension, traces))
+    if judge in judged.preferences:
+        yield from measures.of_verdicts(_verdicts(judged, judge, compared), truth)
+
+
+def _means(judged: Judged, traces: pl.DataFrame, compared: pl.DataFrame) -> dict[tuple[str, str], pl.DataFrame]:
+    """The mean score of each trace, or the mean verdict on each pair, of every judge and dimension that another judge has too."""
+    names = [name for rated in judged.dimensions.values() for name in rated]
+    found = {}
+    for judge, rated in judged.dimensions.items():
+        for dimension in (name for name in rated if names.count(name) > 1):
+            if judge in judged.judgments:
+                scored = _ratings(judged, judge, dimension, traces).filter(pl.col("status") == "scored")
+                found[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
+            elif judge in judged.preferences:
+                verdicts = _verdicts(judged, judge, compared).drop_nulls("value")
+                found[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(pl.col("value").mean().alias("score"))
+    return found
+
+
+def _stated(judged: Judged, judge: str, dimension: str, compared: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The probabilities that chosen is right of pairs with a label: a pairwise judge's own, the mean of its verdicts', and those of calibration on
+    the prompts it was not fitted to."""
+    label = compared.select("pair_id", "prompt_id", "chosen_right").drop_nulls("chosen_right")
+    if judge in judged.preferences and dimension == PREFERENCE:
+        said = judged.preferences[judge].drop_nulls("strength").group_by("pair_id").agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
+        yield "judge", label.join(said, on="pair_id", maintain_order="left")
+    one = judged.probabilities.filter(judge=judge, dimension=dimension, part="held_out").drop_nulls("probability")
+    yield "calibration", label.join(one.select("pair_id", "probability"), on="pair_id", maintain_order="left")
+
+
+def _curve(judge: str, dimension: str, said_by: str, stated: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `calibration` for one judge's probabilities."""
+    sure = measures.confident(stated)
+    found = clustered_means(sure, ["bin"], "right", "prompt_id").rename({"mean": "accuracy", "clusters": "prompts"})
+    named = found.join(sure.group_by("bin").agg(pl.col("confidence").sort().mean()), on="bin").with_columns(
+        pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"), pl.lit(said_by).alias("said_by"))  # fmt: skip
+    return named.select(CALIBRATION.schema.names)
+
+
+def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:
+    measure, against, found, n = figure
+    if found is None:
+        return judge, dimension, measure, against, None, None, None, n, 0, False
+    suspect = SUSPECT.get(measure)
+    return judge, dimension, measure, against, found.mean, found.low, found.high, n, found.n, suspect is not None and suspect(found)
 
 
 def figures(table: pl.DataFrame) -> dict[str, object]:
@@ -94,85 +188,3 @@ def figures(table: pl.DataFrame) -> dict[str, object]:
             }
         found[str(judge)] = by_dimension
     return found
-
-
-def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:
-    measure, against, found, n = figure
-    if found is None:
-        return judge, dimension, measure, against, None, None, None, n, 0, False
-    suspect = SUSPECT.get(measure)
-    return judge, dimension, measure, against, found.mean, found.low, found.high, n, found.n, suspect is not None and suspect(found)
-
-
-def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, truth: pl.DataFrame | None) -> pl.DataFrame:
-    """Per pair of unequal texts, in the order of ids: prompt_id, log_ratio of the lengths, chosen_right (null unless exactly one is right), and
-    equally_right (whether both or neither are)."""
-    known = pl.DataFrame(schema={"trace_id": pl.Int64, "score": pl.Float64}) if truth is None else truth.filter(pl.col("status") == "scored")
-    right = known.group_by("trace_id").agg((pl.col("score").mean() > CHANCE).alias("right"))
-    sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length")).join(right, on="trace_id", how="left")
-    kept = pairs.filter(~pl.col("tie")).sort("pair_id")
-    for side in ("chosen", "rejected"):
-        renamed = sides.rename({"trace_id": f"{side}_trace_id", "length": f"{side}_length", "right": f"{side}_is_right"})
-        kept = kept.join(renamed, on=f"{side}_trace_id", how="left", maintain_order="left")
-    lengths = (pl.col("chosen_length") > 0) & (pl.col("rejected_length") > 0)
-    return kept.select(
-        "pair_id", "prompt_id",
-        pl.when(lengths).then((pl.col("chosen_length") / pl.col("rejected_length")).log()).alias("log_ratio"),
-        pl.when(pl.col("chosen_is_right") != pl.col("rejected_is_right")).then(pl.col("chosen_is_right")).alias("chosen_right"),
-        (pl.col("chosen_is_right") == pl.col("rejected_is_right")).alias("equally_right"),
-    )  # fmt: skip
-
-
-def _of_judgments(one: pl.DataFrame) -> Iterator[Figure]:
-    """Coverage, and how alike the repeats of a trace are."""
-    yield Figure("coverage", "", clustered_mean((one["status"] == "scored").cast(pl.Float64), one["prompt_id"]), one.height)
-    scored = one.filter(pl.col("status") == "scored")
-    if one["repeat"].n_unique() > 1:
-        wide = scored.pivot("repeat", index=["prompt_id", "trace_id"], values="score", sort_columns=True)
-        repeats = wide.columns[2:]
-        alike = pl.concat([wide.select("prompt_id", (pl.col(a) == pl.col(b)).cast(pl.Float64).alias("alike")) for a, b in combinations(repeats, 2)])
-        alike = alike.drop_nulls()
-        yield Figure("repeat_agreement", "repeats", clustered_mean(alike["alike"], alike["prompt_id"]), alike.height)
-        columns = (scored[name].to_numpy() for name in ("score", "trace_id", "prompt_id"))
-        yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns)), scored.height)
-
-
-def _of_noise(wide: pl.DataFrame, dimension: str) -> Iterator[Figure]:
-    """The standard deviation that repeats give a delta, pooled over pairs. Nothing without repeats."""
-    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
-    if repeated.is_empty():
-        return
-    variance = (repeated[f"spread_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
-    sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
-    yield Figure("noise", "repeats", agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums), repeated.height)
-
-
-def _of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Figure]:
-    """Ties, length, and right answers."""
-    known = wide.filter(pl.col(delta).is_not_null())
-    yield Figure("tie_rate", "", clustered_mean((known[delta].abs() < 1e-9).cast(pl.Float64), known["prompt_id"]), known.height)
-    long = known.drop_nulls("log_ratio")
-    sums = _beside_length(long, delta)
-    yield Figure("length_correlation", "length", agreement.jackknife(agreement.correlation, sums), long.height)
-    yield Figure("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), long.height)
-    if truth is not None:
-        alike = long.filter("equally_right")
-        yield Figure("length_correlation_equally_right", truth, agreement.jackknife(agreement.correlation, _beside_length(alike, delta)), alike.height)
-        told = known.drop_nulls("chosen_right")
-        values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
-        wins = pl.Series((np.sign(np.where(np.abs(values) < 1e-9, 0.0, values)) * np.where(right, 1, -1) + 1) / 2)
-        yield Figure("win_rate", truth, clustered_mean(wins, told["prompt_id"]), told.height)
-        yield Figure("auroc", truth, agreement.auroc(values, right, told["prompt_id"].to_numpy()), told.height)
-
-
-def _beside_length(frame: pl.DataFrame, delta: str) -> np.ndarray:
-    return agreement.moments(*(frame[name].to_numpy() for name in ("log_ratio", delta, "prompt_id")))
-
-
-def _between(one: pl.DataFrame, other: pl.DataFrame, name: str) -> Iterator[Figure]:
-    """Agreement with another judge on the same traces, from both judges' mean scores over repeats."""
-    both = one.join(other.drop("prompt_id"), on="trace_id", suffix="_other").sort("trace_id")
-    x, y, prompt, trace = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", "trace_id"))
-    yield Figure("kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt)), both.height)
-    sums = agreement.alpha_sums(np.concatenate([x, y]), np.concatenate([trace, trace]), np.concatenate([prompt, prompt]))
-    yield Figure("alpha", name, agreement.jackknife(agreement.alpha, sums), both.height)

@@ -11,7 +11,7 @@ from curation.tables import SELECTIONS, SUBSETS, UNPAIRED, content_ids
 def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.DataFrame], generator_deltas: pl.DataFrame) -> pl.DataFrame:
     """The rows of `selections`, and chosen_rating and rejected_rating beside them. The first reason that applies stands:
 
-    tie (equal texts), unscored (no margin), below_min_margin, reversed (its reverse ranks higher), per_prompt, over_budget, kept.
+    tie (equal texts), unscored (no margin), within_noise, below_min_margin, reversed (its reverse ranks higher), per_prompt, over_budget, kept.
     """
     margins = kind("selections", settings.kind).margins(settings, pairs, deltas, generator_deltas)
     rows = pairs.select("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "tie").join(margins, on="pair_id", how="left")
@@ -31,10 +31,12 @@ def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.D
 
 def _barred(settings: Any) -> pl.Expr:
     least = getattr(settings, "min_margin", None)
+    noisy = pl.col("within_noise") if getattr(settings, "within_noise", "keep") == "drop" else pl.lit(False)
     below = pl.col("margin") < least if least is not None else pl.lit(False)
     return (
         pl.when(pl.col("tie")).then(pl.lit("tie"))
         .when(pl.col("margin").is_null()).then(pl.lit("unscored"))
+        .when(noisy).then(pl.lit("within_noise"))
         .when(below).then(pl.lit("below_min_margin"))
     )  # fmt: skip
 

@@ -18,6 +18,9 @@ from curation.errors import CurationError, Errors
 
 DATA = Path("data")
 SPLITS = ("train", "in_domain", "out_of_domain")
+PREFERENCE = "preference"  # the dimension of every pairwise judge
+VERDICTS = ("chosen", "rejected", "tie")
+ORDERS = ("chosen_first", "rejected_first")
 STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
 DECIMALS = 9
 ROW_GROUP = 131_072
@@ -90,11 +93,33 @@ PAIRS = Table(
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, tie=YES),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
+PREFERENCES = Table(
+    "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
+    _schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT, verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
+    {"verdict is null exactly when status is not scored": pl.col("verdict").is_null() == (pl.col("status") != "scored"),
+     f"verdict is one of {', '.join(VERDICTS)}": pl.col("verdict").is_in(VERDICTS).fill_null(True),
+     f"order is one of {', '.join(ORDERS)}": pl.col("order").is_in(ORDERS),
+     f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
+     "strength and p_tie together, and only beside a verdict":
+        (pl.col("strength").is_null() == pl.col("p_tie").is_null()) & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
+     "|strength| + p_tie is at most 1": ((pl.col("strength").abs() + pl.col("p_tie")) <= 1 + 1e-8).fill_null(True)},
+)  # fmt: skip
 GENERATOR_DELTAS = Table(
     "generator_deltas", "ordered generator pair, judge and dimension", ("chosen_model", "rejected_model", "judge", "dimension"),
     _schema(chosen_model=TEXT, rejected_model=TEXT, judge=TEXT, dimension=TEXT, mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
     {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0),
      "ci_low <= mean <= ci_high": ((pl.col("ci_low") <= pl.col("mean")) & (pl.col("mean") <= pl.col("ci_high"))).fill_null(True)},
+)  # fmt: skip
+PROBABILITIES = Table(
+    "probabilities", "pair, judge and dimension", ("judge", "dimension", "pair_id"),
+    _schema(pair_id=ID, judge=TEXT, dimension=TEXT, part=TEXT, probability=(REAL,)),
+    {"part is one of fit, held_out": pl.col("part").is_in(("fit", "held_out")),
+     "probability is from 0 to 1": pl.col("probability").is_between(0, 1).fill_null(True)},
+)  # fmt: skip
+CALIBRATION = Table(
+    "calibration", "judge, dimension, whose probability it is, and bin of confidence", ("judge", "dimension", "said_by", "bin"),
+    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL, confidence=REAL, accuracy=REAL, ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
+    {"said_by is one of judge, calibration": pl.col("said_by").is_in(("judge", "calibration"))},
 )  # fmt: skip
 RELIABILITY = Table(
     "reliability", "judge, dimension, measure and what it is measured against", ("judge", "dimension", "measure", "against"),
@@ -129,15 +154,21 @@ COMPARISONS = Table(
     {"ci_low <= gain <= ci_high": (pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))},
 )  # fmt: skip
 
-TABLES = {t.name: t for t in (PROMPTS, TRACES, JUDGMENTS, PAIRS, GENERATOR_DELTAS, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS)}
+_ALL = (
+    PROMPTS, TRACES, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS,
+    COMPARISONS,
+)  # fmt: skip
+TABLES = {table.name: table for table in _ALL}
 
 
 def deltas(dimensions: Iterable[str]) -> Table:
-    """The table of one judge's deltas: a row per pair, five columns per dimension."""
+    """The table of one judge's deltas: a row per pair, six columns per dimension."""
     columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
     rules = {}
     for d in dimensions:
-        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"spread_{d}": (REAL,)}
+        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"spread_{d}": (REAL,),
+                    f"within_noise_{d}": (YES,)}  # fmt: skip
+        rules[f"within_noise_{d} is null where delta_{d} is"] = pl.col(f"delta_{d}").is_not_null() | pl.col(f"within_noise_{d}").is_null()
         rules[f"delta_{d} is null exactly when n_{d} is 0"] = pl.col(f"delta_{d}").is_null() == (pl.col(f"n_{d}") == 0)
     return Table("deltas", "pair", ("pair_id",), _schema(**columns), rules)
 

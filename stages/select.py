@@ -14,7 +14,7 @@ def main() -> None:
     pairs = tables.read(tables.PAIRS, tables.path("pairs"))
     means = tables.read(tables.GENERATOR_DELTAS, tables.path("generator_deltas"))
     judge = getattr(settings, "judge", None)
-    deltas = {judge: tables.read(tables.deltas(study.judges[judge].dimension_names), tables.path("deltas", judge))} if judge else {}
+    deltas = {judge: tables.read(tables.deltas(study.dimensions[judge]), tables.path("deltas", judge))} if judge else {}
     with progress(f"select {name}", 3, "steps") as shown:
         verdicts = select(name, settings, pairs, deltas, means)
         shown.advance(note=f"{verdicts.height} verdicts")

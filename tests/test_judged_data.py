@@ -8,6 +8,7 @@ import krippendorff
 import numpy as np
 import polars as pl
 import pytest
+import world
 from sklearn.metrics import cohen_kappa_score
 
 from curation import delta, pair, reliability, tables
@@ -54,13 +55,12 @@ def measured(name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFr
     tables.check(tables.JUDGMENTS, judged, name)
     dimensions = {judge: sorted(rows["dimension"].unique()) for (judge,), rows in judged.sort("judge").group_by("judge", maintain_order=True)}
     pairs = pair.pair(pair.Params(order="both", ladder=[], within_generator=True, samples="all"), written)
-    how = delta.Params(score="sampled")
+    how = delta.Params(**world.DELTA | {"score": "sampled"})
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():
         tables.check(tables.deltas(names), wide[judge], name)
-    table = reliability.reliability(
-        reliability.Params(truth=None), {judge: judged.filter(judge=judge) for judge in dimensions}, wide, pairs, written, dimensions
-    )
+    seen = reliability.Judged({judge: judged.filter(judge=judge) for judge in dimensions}, {}, wide, tables.empty(tables.PROBABILITIES), dimensions)
+    table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, pairs, written)
     tables.check(tables.RELIABILITY, table, name)
     return table, pairs, wide
 

@@ -38,7 +38,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         lambda p: p["selections"]["top_step_coherence"].update(keep="up", judge="rubrik", dimension="x"),
         [
             "selections.top_step_coherence.keep: 'up' is not one of 'top' or 'bottom'",
-            "selections.top_step_coherence.judge: 'rubrik' is not in judges; did you mean 'rubric'?",
+            "selections.top_step_coherence.judge: 'rubrik' is not in judges or pairwise_judges or delta.panels; did you mean 'rubric'?",
         ],
     ),
     (
@@ -67,8 +67,8 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         ["selections.top_step_coherence.keep: 'topp' is not one of 'top' or 'bottom'; did you mean 'top'?"],
     ),
     (lambda p: p["runs"]["dpo_all"].update(loss="hinge"), ["runs.dpo_all.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
-    (lambda p: p["judges"]["rubric"].update(kind="rubrik"), ["judges.rubric.kind: 'rubrik' is not one of answer, rubric; did you mean 'rubric'?"]),
-    (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, rubric"]),
+    (lambda p: p["judges"]["rubric"].update(kind="rubrik"), ["judges.rubric.kind: 'rubrik' is not one of answer, process, rubric; did you mean 'rubric'?"]),
+    (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, process, rubric"]),
     (lambda p: p.update(selektions={}), ["selektions: unknown section; did you mean 'selections'?"]),
     (lambda p: p.pop("pair"), ["pair: missing; add this section"]),
     (lambda p: p["compare"].update(baseline="basline"), ["compare.baseline: 'basline' is not in runs; did you mean 'baseline'?"]),

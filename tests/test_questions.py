@@ -23,9 +23,10 @@ def where(frame: pl.DataFrame, rows: pl.Expr, **values: Any) -> pl.DataFrame:
 
 
 def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
-    """The answer of every question over a world that is written into `folder`."""
+    """The answer of every question over a world that is written into `folder`, without the pairwise judge where it is one among others."""
     with db.connect(world.write(world_, folder)) as connection:
-        return {name: rows for name, text in db.questions().items() for rows in db.answer(connection, text)}
+        found = {name: rows for name, text in db.questions().items() for rows in db.answer(connection, text)}
+    return {name: rows.filter(pl.col("judge") != "versus") if "dimension" in rows.columns else rows for name, rows in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("wordy", "tie", 1, 0.1111, 0.0, 0.0),
     ],
 }
+ANSWERS["order_flips"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
         ("answer", "correct", "large", "medium", 0.3333, -1.1009, 1.7676, 3, 3, 0.3333, 0.6667, 0.0),
@@ -135,11 +137,15 @@ def test_a_judge_that_never_varies_has_no_correlation_and_chance_auroc(tmp_path:
 def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) -> None:
     second = SOUND.deltas["rubric"].rename(lambda name: name.replace("logic", "correct"))
     with db.connect(world.write(SOUND, tmp_path)) as connection:
-        connection.register("second", second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "spread_correct").to_arrow())
+        connection.register(
+            "second",
+            second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "spread_correct", "within_noise_correct").to_arrow(),
+        )
         connection.execute("alter view deltas rename to written")
         connection.execute("create view deltas as from written union all select pair_id, 'second', 'correct', * exclude (pair_id) from second")
         (cells,) = db.answer(connection, db.questions()["correctness_cells"])
     assert cells is not None
+    cells = cells.filter(pl.col("judge") != "versus")
     assert set(cells.select("answer_judge", "judge").rows()) == {("answer", "rubric"), ("answer", "second"), ("second", "answer"), ("second", "rubric")}
 
 

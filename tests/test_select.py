@@ -39,7 +39,7 @@ def candidates(text: str = CANDIDATES) -> tuple[pl.DataFrame, dict[str, pl.DataF
         number, prompt, ends, margin, *tie = line.split()
         chosen, rejected = (int(end) for end in ends.split(">"))
         pairs.append((int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(tie)))
-        wide.append((int(number), None, None, None, 0, None) if margin == "-" else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None))
+        wide.append((int(number), None, None, None, 0, None, None) if margin == "-" else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None, None))
     means = [(*models, "rubric", "logic", mean, None, None, 9, 9) for models, mean in MEANS.items()]
     return world.frame(tables.PAIRS, pairs), {"rubric": world.frame(tables.deltas(["logic"]), wide)}, world.frame(tables.GENERATOR_DELTAS, means)
 

@@ -148,7 +148,9 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
     *wanted, sampled = GOLDEN_DELTAS[slots]
     both = (world.trace_id(prompt, chosen, i), world.trace_id(prompt, rejected, j))
     pairs = world.frame(tables.PAIRS, [(1, world.prompt_id(prompt), *both, chosen, rejected, False)])
-    found = {score: delta.deltas(delta.Params(score=score), pairs, world.judgments(), ["brevity", "logic"]) for score in ("expected", "sampled")}
+    found = {
+        score: delta.deltas(delta.Params(**world.DELTA | {"score": score}), pairs, world.judgments(), ["brevity", "logic"]) for score in ("expected", "sampled")
+    }
     columns = ("chosen_logic", "rejected_logic", "delta_logic", "n_logic", "spread_logic")
     assert [value and round(value, 12) for value in found["expected"].select(columns).row(0)] == [value and round(value, 12) for value in wanted]
     assert found["sampled"]["delta_logic"].to_list() == [sampled]
@@ -164,6 +166,6 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     assert rows.select("dimension", "mean", "n", "prompts").rows() == [("brevity", 3.0, 1, 1), ("logic", 1.75, 2, 2)]
     unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
     pairs = world.world().pairs
-    none = delta.generator_deltas(pairs, delta.deltas(delta.Params(score="expected"), pairs, unscored, ["logic"]), "rubric", ["logic"])
+    none = delta.generator_deltas(pairs, delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"]), "rubric", ["logic"])
     tables.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4

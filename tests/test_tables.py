@@ -47,6 +47,19 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "value is null exactly when clusters is 0": {"value": None, "ci_low": None, "ci_high": None, "clusters": 3},
         "ci_low <= value <= ci_high": {"value": 1.0, "ci_low": 1.5, "ci_high": 2.0, "clusters": 3},
     },
+    "preferences": {
+        "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
+        "verdict is one of chosen, rejected, tie": {"verdict": "first"},
+        "order is one of chosen_first, rejected_first": {"order": "random"},
+        "status is one of scored, unparsable, refused, cut, error, no_reference": {"verdict": None, "strength": None, "p_tie": None, "status": "lost"},
+        "strength and p_tie together, and only beside a verdict": {"p_tie": None},
+        "|strength| + p_tie is at most 1": {"strength": -0.9, "p_tie": 0.2},
+    },
+    "probabilities": {
+        "part is one of fit, held_out": {"part": "test"},
+        "probability is from 0 to 1": {"probability": 1.1},
+    },
+    "calibration": {"said_by is one of judge, calibration": {"said_by": "nobody"}},
     "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "tie"}},
     "subsets": {"chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}},
     "unpaired": {},
@@ -56,7 +69,10 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "status": ""},
     },
     "comparisons": {"ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3}},
-    "deltas": {"delta_logic is null exactly when n_logic is 0": {"delta_logic": None, "n_logic": 2}},
+    "deltas": {
+        "delta_logic is null exactly when n_logic is 0": {"delta_logic": None, "n_logic": 2, "within_noise_logic": None},
+        "within_noise_logic is null where delta_logic is": {"delta_logic": None, "n_logic": 0, "within_noise_logic": True},
+    },
 }
 RULES = [(name, rule) for name, rules in BREAKS.items() for rule in rules]
 REQUIRED = [(name, column.name) for name, table in EVERY.items() for column in table.schema if not column.nullable]

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import compare, delta, pair, params, reliability, select, tables
+from curation import calibrate, compare, delta, pair, params, reliability, select, tables
 from curation.tables import content_id
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -27,6 +27,7 @@ PROMPTS = {  # name: source, split, text, answer
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 RUNS = ("baseline", "tuned")
 DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
+RATED = DIMENSIONS | {"versus": ["preference"]}  # with the pairwise judge
 
 # prompt, generator, sample: completion (None failed), correct, logic in two repeats, brevity in two repeats (None unparsable)
 TRACES: list[tuple[str, str, int, str | None, float | None, Sequence[float | None], Sequence[float | None]]] = [
@@ -52,17 +53,29 @@ RESULTS = {  # run, prompt: score of sample 0 and 1 (None failed)
     ("tuned", "tree"): (0, None),
 }
 
+DELTA: dict[str, Any] = {"score": "expected", "noise": 1.0, "prior": 1.0, "panels": {}}
 NO_LIMIT = {"min_margin": None, "budget": None, "per_prompt": None, "seed": 0}
 SELECTIONS: dict[str, dict[str, Any]] = {
     "nothing": {"kind": "nothing"},
     "all": {"kind": "random", "budget": None, "per_prompt": None, "seed": 0},
-    "clear": {"kind": "delta", "judge": "rubric", "dimension": "logic", "keep": "top", "min_margin": 0.5, "budget": 3, "per_prompt": 2, "seed": 0},
-    "wordy": {"kind": "delta", "judge": "rubric", "dimension": "brevity", "keep": "bottom", **NO_LIMIT},
+    "clear": {
+        "kind": "delta",
+        "judge": "rubric",
+        "dimension": "logic",
+        "keep": "top",
+        "within_noise": "keep",
+        "min_margin": 0.5,
+        "budget": 3,
+        "per_prompt": 2,
+        "seed": 0,
+    },
+    "wordy": {"kind": "delta", "judge": "rubric", "dimension": "brevity", "keep": "bottom", "within_noise": "keep", **NO_LIMIT},
     "capable": {"kind": "generator_delta", "judge": "answer", "dimension": "correct", "keep": "top", **NO_LIMIT, "budget": 4},
 }
 PARTS: dict[str, tuple[str, Iterable[str]]] = {  # table: the column that names its parts, and the parts
     "traces": ("generator", GENERATORS),
     "judgments": ("judge", DIMENSIONS),
+    "preferences": ("judge", ("versus",)),
     "selections": ("selection", SELECTIONS),
     "results": ("run", RUNS),
 }
@@ -76,9 +89,12 @@ class World:
     traces: pl.DataFrame
     judgments: pl.DataFrame
     pairs: pl.DataFrame
+    preferences: pl.DataFrame
     deltas: dict[str, pl.DataFrame]
     generator_deltas: pl.DataFrame
+    probabilities: pl.DataFrame
     reliability: pl.DataFrame
+    calibration: pl.DataFrame
     selections: pl.DataFrame
     subsets: dict[str, pl.DataFrame]
     unpaired: dict[str, pl.DataFrame]
@@ -136,6 +152,16 @@ def judgments() -> pl.DataFrame:
     return frame(tables.JUDGMENTS, rows)
 
 
+def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is shown first."""
+    rows = []
+    for one, model in pairs.filter(~pl.col("tie")).select("pair_id", "chosen_model").rows():
+        for order in tables.ORDERS:
+            better = "chosen" if model == "large" or order == "chosen_first" else "rejected"
+            rows.append((one, "versus", order, 0, better, 0.8 if better == "chosen" else -0.6, 0.1, "scored", None))
+    return frame(tables.PREFERENCES, rows)
+
+
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
     return frame(tables.RESULTS, [
@@ -154,12 +180,14 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
-        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "reliability")},
+        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "calibrate")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
         "pair": {"order": "ladder", "ladder": list(GENERATORS), "within_generator": True, "samples": "matched"},
-        "delta": {"score": "expected"},
+        "pairwise_judges": {"versus": raw["pairwise_judges"]["pairwise"]},
+        "delta": DELTA,
+        "reliability": {"truth": "answer", "families": {}},
         "selections": SELECTIONS,
         "runs": {"baseline": {"kind": "none", "selection": "nothing"}, "tuned": {**trained, "selection": "clear"}},
         "evaluate": {**raw["evaluate"], "judge": "answer"},
@@ -179,13 +207,17 @@ def world(judged: pl.DataFrame | None = None) -> World:
     judged = judgments() if judged is None else judged
     pairs = pair.pair(pair.Params(**body["pair"]), written)
     per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
-    wide = {judge: delta.deltas(delta.Params(score="expected"), pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
-    means = pl.concat([delta.generator_deltas(pairs, wide[judge], judge, names) for judge, names in DIMENSIONS.items()])
+    how, preferred = delta.Params(**body["delta"]), preferences(pairs)
+    wide = {judge: delta.deltas(how, pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
+    wide["versus"] = delta.preferred(how, pairs, preferred)
+    means = pl.concat([delta.generator_deltas(pairs, wide[judge], judge, names) for judge, names in RATED.items()])
+    probabilities = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
+    seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
+    measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
     verdicts = {name: select.select(name, selection(name), pairs, wide, means) for name in SELECTIONS}
     subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
     return World(
-        prompts(), written, judged, pairs, wide, means,
-        reliability.reliability(reliability.Params(truth="answer"), per_judge, wide, pairs, written, DIMENSIONS),
+        prompts(), written, judged, pairs, preferred, wide, means, probabilities, measured, curves,
         pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
         subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
@@ -197,13 +229,13 @@ def write(world: World, folder: Path) -> Path:
     params_file, data = folder / "params.yaml", folder / "data"
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
-    for name in ("prompts", "pairs", "generator_deltas", "reliability", "comparisons"):
+    for name in ("prompts", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:
             tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
     for judge, rows in world.deltas.items():
-        tables.write(tables.deltas(DIMENSIONS[judge]), rows, tables.path("deltas", judge, data))
+        tables.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
     for one in SELECTIONS:
         tables.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
         tables.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -47,12 +47,13 @@ class Endpoint(Strict):
 class Http:
     """Sends calls to one server. What it learns of the server, its pace and the mode it takes, holds from one use to the next.
 
-    With `schema` the request goes in the best mode that the server takes (`wire.MODES`). `model` is the server's name for the calls' model,
-    where it has one of its own.
+    With `schema`, one for all calls or what gives each call's, the request goes in the best mode that the server takes (`wire.MODES`). `model` is
+    the server's name for the calls' model, where it has one of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, schema: type[BaseModel] | None = None, model: str | None = None) -> None:
-        self.endpoint, self.schema, self.model = endpoint, schema, model
+    def __init__(self, endpoint: Endpoint, schema: type[BaseModel] | Callable[[Call], type[BaseModel]] | None = None, model: str | None = None) -> None:
+        self.endpoint, self.model = endpoint, model
+        self.schema_of: Callable[[Call], type[BaseModel] | None] = (lambda _: schema) if schema is None or isinstance(schema, type) else schema
         self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
         self.pace = Pace(endpoint.concurrency)
         self.mode = 0  # of wire.MODES, the first in which a reply came
@@ -115,19 +116,20 @@ class Http:
     async def _attempts(self, call: Call, entered: float) -> None:
         """Attempt `call` until a reply stands."""
         retries, repairs, messages, at = self.endpoint.max_retries, self.endpoint.validation_retries, call.messages, self.mode
+        schema = self.schema_of(call)
         while True:
             mode = wire.MODES[at]
-            outcome, pause = await self._send(call, self._body(call, mode, messages), entered)
-            reply = replace(outcome.reply, mode=mode if self.schema else "")
+            outcome, pause = await self._send(call, self._body(call, schema, mode, messages), entered)
+            reply = replace(outcome.reply, mode=mode if schema else "")
             if reply.error is None:
                 self.mode = self.mode if self.answered else at
                 self.failures, self.answered = 0, True
-                if not repairs or not (error := self._misfit(reply)):
+                if not repairs or not (error := _misfit(schema, reply)):
                     return self.hear(call, reply)
                 repairs -= 1
                 self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
                 messages = wire.asked_again(messages, mode, reply.text or "", error)
-            elif self._try_another_mode(outcome, at):
+            elif schema and self._try_another_mode(outcome, at):
                 at += 1
                 self.hear(call, replace(reply, last=False))
             elif outcome.passes and retries and not self.fatal:
@@ -138,8 +140,8 @@ class Http:
                 return self._give_up(call, outcome, reply)
             entered = await self.pace.enter()
 
-    def _body(self, call: Call, mode: wire.Mode, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        body = wire.body_of(call, self.schema, mode, messages)
+    def _body(self, call: Call, schema: type[BaseModel] | None, mode: wire.Mode, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        body = wire.body_of(call, schema, mode, messages)
         return body | {"model": self.model} if self.model else body
 
     async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
@@ -169,13 +171,9 @@ class Http:
         self.pace.leave(entered, overloaded, pause if overloaded else 0.0)
         return outcome, pause
 
-    def _misfit(self, reply: Reply) -> Any:
-        """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
-        return wire.misfit(self.schema, reply.text or "", reply.mode) if self.schema and reply.finish_reason == "stop" else None
-
     def _try_another_mode(self, outcome: wire.Outcome, at: int) -> bool:
         """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there is a next one."""
-        return self.schema is not None and not self.answered and outcome.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
+        return not self.answered and outcome.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
         """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long again, by the call's key."""
@@ -189,6 +187,11 @@ class Http:
         self.failures += outcome.passes or not self.answered
         if self.failures >= HOPELESS:
             self.stop(CurationError(f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"))
+
+
+def _misfit(schema: type[BaseModel] | None, reply: Reply) -> Any:
+    """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
+    return wire.misfit(schema, reply.text or "", reply.mode) if schema and reply.finish_reason == "stop" else None
 
 
 class _draining:

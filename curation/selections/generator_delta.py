@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import polars as pl
 
-from curation.params import Refers
+from curation.params import RATING, Refers
 from curation.selections._margin import Directed, judged
 
 
@@ -12,7 +12,7 @@ class Params(Directed):
     """A selection of kind generator_delta; `judge` and `dimension` say on what the generators are compared."""
 
     kind: Literal["generator_delta"]
-    judge: Annotated[str, Refers("judges")]
+    judge: Annotated[str, Refers(*RATING)]
     dimension: str
 
 

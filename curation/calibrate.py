@@ -1,0 +1,76 @@
+"""What a delta means as a probability: fitted to the labelled pairs of some prompts, to be measured on the other ones."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+import polars as pl
+
+from curation.params import RATING, Refers, Share, Strict
+from curation.tables import PROBABILITIES, content_ids, empty
+
+ENOUGH = 20  # labelled pairs to fit on
+
+
+class Params(Strict):
+    """`calibrate` in params.yaml.
+
+    `truth` names whose first dimension says which side of a pair is right: its delta's sign. Null calibrates nothing. The share `fit_share` of the
+    prompts, drawn by a hash of `seed` and their id, is what is fitted.
+    """
+
+    truth: Annotated[str | None, Refers(*RATING)]
+    method: Literal["isotonic", "platt"]
+    fit_share: Share
+    seed: int
+
+
+def calibrate(settings: Params, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+    """The rows of `probabilities`: for each pair of unequal texts with a delta its probability that chosen is right, and whether its prompt was fitted.
+
+    Fitted to each labelled pair in both orders, so that p(-delta) = 1 - p(delta) whichever side a ladder calls chosen. Null where there are fewer
+    than 20 labelled pairs to fit on.
+    """
+    if settings.truth is None:
+        return empty(PROBABILITIES)
+    unequal = pairs.filter(~pl.col("tie")).select("pair_id", "prompt_id").sort("pair_id")
+    draw = content_ids(unequal.select(pl.lit(settings.seed), "prompt_id"))
+    part = pl.when(draw / 2.0**63 < settings.fit_share).then(pl.lit("fit")).otherwise(pl.lit("held_out")).alias("part")
+    label = deltas[settings.truth].select("pair_id", pl.col(f"delta_{dimensions[settings.truth][0]}").sign().alias("label"))
+    asked = unequal.with_columns(part).join(label, on="pair_id", how="left", maintain_order="left")
+    found = [empty(PROBABILITIES)]
+    for judge, names in dimensions.items():
+        for dimension in names if judge != settings.truth else []:
+            delta = deltas[judge].select("pair_id", pl.col(f"delta_{dimension}").round(9).alias("delta")).drop_nulls()
+            rows = asked.join(delta, on="pair_id", maintain_order="left")
+            known = rows.filter((pl.col("part") == "fit") & pl.col("label").is_in([-1.0, 1.0]))
+            probability = _fitted(settings.method, known["delta"].to_numpy(), known["label"].to_numpy() > 0, rows["delta"].to_numpy())
+            named = rows.with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"), pl.Series("probability", probability, pl.Float64))
+            found.append(named.select(PROBABILITIES.schema.names))
+    return pl.concat(found)
+
+
+def _fitted(method: str, delta: np.ndarray, right: np.ndarray, asked: np.ndarray) -> np.ndarray | list[None]:
+    """The probabilities at `asked`."""
+    if len(delta) < ENOUGH:
+        return [None] * len(asked)
+    x, y = np.concatenate([delta, -delta]), np.concatenate([right, ~right]).astype(float)
+    if not x.any():
+        return np.full(len(asked), 0.5)
+    if method == "isotonic":
+        from sklearn.isotonic import IsotonicRegression
+
+        return np.asarray(IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(x, y).predict(asked))
+    from sklearn.linear_model import LogisticRegression
+
+    smooth = (len(delta) + 1) / (len(delta) + 2)  # Platt's targets, so that a judge without an error is not infinitely sure
+    weights = np.concatenate([np.where(y > 0, smooth, 1 - smooth), np.where(y > 0, 1 - smooth, smooth)])
+    model = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
+    twice = np.concatenate([x, x])[:, None] / x.std()
+    model.fit(twice, np.repeat([1, 0], len(x)), weights)
+    return np.asarray(model.predict_proba(asked[:, None] / x.std())[:, 1])
+
+
+def counts(probabilities: pl.DataFrame) -> dict[str, int]:
+    """How many pairs are in each part."""
+    return dict(probabilities.unique("pair_id").group_by("part").len().sort("part").iter_rows())

@@ -1,0 +1,20 @@
+"""Write data/probabilities.parquet."""
+
+from curation import tables
+from curation.calibrate import calibrate, counts
+from curation.errors import run
+from curation.metrics import write_metrics
+from curation.params import read
+
+
+def main() -> None:
+    study = read()
+    pairs = tables.read(tables.PAIRS, tables.path("pairs"))
+    deltas = {name: tables.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()}
+    probabilities = calibrate(study.calibrate, pairs, deltas, study.dimensions)
+    tables.write(tables.PROBABILITIES, probabilities, tables.path("probabilities"))
+    write_metrics(tables.DATA / "metrics/calibrate.json", counts(probabilities))
+
+
+if __name__ == "__main__":
+    run(main)
