@@ -1,5 +1,6 @@
 """What a delta means as a probability: fitted to the labelled pairs of some prompts, to be measured on the other ones."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -67,7 +68,8 @@ def _fitted(method: str, delta: np.ndarray, right: np.ndarray, asked: np.ndarray
     weights = np.concatenate([np.where(y > 0, smooth, 1 - smooth), np.where(y > 0, 1 - smooth, smooth)])
     model = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
     twice = np.concatenate([x, x])[:, None] / x.std()
-    model.fit(twice, np.repeat([1, 0], len(x)), weights)
+    with warnings.catch_warnings(action="ignore"):  # where the best coefficient is 0 no step improves on it, and the solver says so
+        model.fit(twice, np.repeat([1, 0], len(x)), weights)
     return np.asarray(model.predict_proba(asked[:, None] / x.std())[:, 1])
 
 

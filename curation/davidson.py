@@ -10,6 +10,8 @@ def chances(difference: np.ndarray, tie: float) -> np.ndarray:
 
     P = (e^(d/2), e^(-d/2), tie) / their sum: Davidson's model with tie = 2 for ties as likely as both others together between equals.
     """
+    if np.isinf(tie):
+        return np.tile([0.0, 0.0, 1.0], (len(difference), 1))
     up = np.exp(-np.abs(difference))  # scaled by e^(-|d|/2), so that nothing overflows
     high, low, even = np.ones_like(up), up, tie * np.sqrt(up)
     first = np.where(difference >= 0, high, low)

@@ -15,14 +15,17 @@ from curation.collect import collect
 from curation.generate import generate
 from curation.judge import judge
 from curation.metrics import Interval
+from curation.pair import pair
 from curation.params import Study
+from curation.prefer import prefer
+from curation.tables import PAIRS, empty
 
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
 ENOUGH = 5  # replies that make a history
 
 
 class Stage(NamedTuple):
-    """One generate or judge stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet may turn out equal.
+    """One generate, judge or prefer stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet may turn out equal.
 
     Tokens and dollars are of the calls to make. `basis` says what they are estimated from.
     """
@@ -70,7 +73,7 @@ class _Forecast(Ledger):
 
 
 def asks(study: Study) -> list[Asks]:
-    """The calls of every generate and judge stage that calls a model, in the order they run. Calls none."""
+    """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
     found = []
     with _Forecast(study.ledger, study.budget) as ledger:
         prompts = collect(study.sources)
@@ -87,11 +90,17 @@ def asks(study: Study) -> list[Asks]:
                 ledger.forget()
                 judge(name, settings, traces, prompts, ledger)
                 found.append(Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
+        pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
+        for name, settings in study.pairwise_judges.items():
+            if hasattr(settings, "model"):
+                ledger.forget()
+                prefer(name, settings, pairs, traces, prompts, ledger)
+                found.append(Asks("prefer", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
     return found
 
 
 def plan(study: Study) -> list[Stage]:
-    """A row per generate and judge stage that calls a model, in the order they run. Calls none."""
+    """A row per generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
     with Ledger(study.ledger, study.budget) as ledger:
         return [_stage(ledger, one) for one in asks(study)]
 

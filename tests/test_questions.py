@@ -201,6 +201,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error")),
     ],
     "wrong_tie": [lambda w: pairs(w, tie=True), lambda w: replace(w, pairs=w.pairs.with_columns(tie=False))],
+    "preference_without_pair": [lambda w: replace(w, pairs=w.pairs.clear()), lambda w: replace(w, pairs=w.pairs.with_columns(tie=True))],
     "wrong_delta": [
         lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic") + 1e-6)),
         lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic").fill_null(0) * None)),

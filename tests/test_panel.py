@@ -1,0 +1,86 @@
+"""Panels by hand, the noise mark, and what a selection does with it."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+import world
+from pydantic import ValidationError
+
+from curation import delta, panel, tables
+from curation.errors import CurationError
+from curation.select import select
+
+PAIRS = world.frame(
+    tables.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
+)
+X = {11: 5.0, 12: 3.0, 13: 3.0, 21: 1.0, 22: 2.0, 23: 4.0}
+Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
+
+
+def judged(name: str, scores: dict[int, float], spread: float = 0.0) -> pl.DataFrame:
+    """Judgments in two repeats, `spread` about the score."""
+    rows = [(trace, name, "x", repeat, score + sign * spread, None, "scored", None) for trace, score in scores.items() for repeat, sign in enumerate((1, -1))]
+    return world.frame(tables.JUDGMENTS, rows)
+
+
+def wide(name: str, scores: dict[int, float], spread: float = 0.0, **changes: Any) -> pl.DataFrame:
+    return delta.deltas(delta.Params(**world.DELTA | changes), PAIRS, judged(name, scores, spread), ["x"])
+
+
+def together(rule: str, *weights: float) -> pl.DataFrame:
+    members = [{"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)]
+    one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
+    rows = delta.panel(delta.Params(**world.DELTA), one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)})
+    tables.check(tables.deltas(["both"]), rows, "deltas")
+    return rows
+
+
+def z(scores: dict[int, float]) -> dict[int, float]:
+    values = pl.Series(scores.values())
+    return {trace: (score - float(str(values.mean()))) / float(str(values.std())) for trace, score in scores.items()}
+
+
+def test_a_mean_is_weighed_and_null_where_a_member_has_no_score() -> None:
+    rows = together("mean", 3.0, 1.0)
+    assert rows["delta_both"].to_list() == [pytest.approx((3 * 2 + 10) / 4), pytest.approx((3 * 0 - 5) / 4), pytest.approx((3 * -1 + 20) / 4), None]
+    assert rows["n_both"].to_list() == [2, 2, 2, 0]
+    assert rows["spread_both"].to_list()[:2] == [pytest.approx(8 / 2**0.5), pytest.approx(5 / 2**0.5)]  # how far the two deltas are apart
+
+
+@pytest.mark.parametrize("rule", ["mean_z", "median_z"])
+def test_z_scores_put_members_on_one_scale(rule: str) -> None:
+    """Of two members the median is the mean."""
+    rows, x, y = together(rule, 1.0, 1.0), z(X), z(Y)
+    wanted = [(x[c] + y[c]) / 2 - (x[r] + y[r]) / 2 for c, r in ((11, 12), (12, 13), (21, 22))]
+    assert rows["delta_both"].to_list() == [*(pytest.approx(value) for value in wanted), None]
+    assert rows["chosen_both"][0] == pytest.approx((x[11] + y[11]) / 2)
+
+
+def test_a_median_does_not_weigh() -> None:
+    with pytest.raises(ValidationError, match="median_z does not weigh"):
+        together("median_z", 1.0, 2.0)
+
+
+def test_a_delta_below_the_judges_noise_is_marked() -> None:
+    """Two repeats one off either side: the variance of a trace's score is 2, of its mean 1, so that of a delta is 2."""
+    rows = wide("a", X, spread=1.0)
+    assert rows["delta_x"].to_list() == [2.0, 0.0, -1.0, -3.0]
+    assert rows["within_noise_x"].to_list() == [False, True, True, False]
+    assert wide("a", X, spread=1.0, noise=2.0)["within_noise_x"].to_list() == [True, True, True, False]
+    assert wide("a", X, spread=1.0, noise=0.0)["within_noise_x"].to_list() == [False] * 4
+
+
+def test_without_repeats_the_noise_is_unknown() -> None:
+    once = judged("a", X).filter(pl.col("repeat") == 0)
+    assert delta.deltas(delta.Params(**world.DELTA), PAIRS, once, ["x"])["within_noise_x"].null_count() == 4
+
+
+def test_a_selection_may_drop_what_is_within_noise() -> None:
+    means = world.frame(tables.GENERATOR_DELTAS, [])
+    loud = {"rubric": wide("a", X, spread=1.0).rename(lambda name: name.replace("_x", "_logic"))}
+    rows = select("s", world.selection("clear", within_noise="drop", min_margin=None, budget=None), PAIRS, loud, means)
+    assert dict(rows.select("pair_id", "reason").rows()) == {1: "kept", 2: "within_noise", 3: "within_noise", 4: "kept"}
+    quiet = {"rubric": loud["rubric"].with_columns(pl.lit(None, pl.Boolean).alias("within_noise_logic"))}
+    with pytest.raises(CurationError, match="within_noise: drop: the noise of rubric logic is unknown; give the judge 2 repeats or more"):
+        select("s", world.selection("clear", within_noise="drop"), PAIRS, quiet, means)
