@@ -9,6 +9,7 @@ import polars as pl
 
 from curation.params import RATING, Refers, Share, Strict
 from curation.tables import PROBABILITIES, content_ids, empty
+from curation.truth import labels
 
 ENOUGH = 20  # labelled pairs to fit on
 
@@ -16,7 +17,7 @@ ENOUGH = 20  # labelled pairs to fit on
 class Params(Strict):
     """`calibrate` in params.yaml.
 
-    `truth` names whose first dimension says which side of a pair is right: its delta's sign. Null calibrates nothing. The share `fit_share` of the
+    `truth` names whose first dimension says which side of a pair is right; null calibrates nothing. The share `fit_share` of the
     prompts, drawn by a hash of `seed` and their id, is what is fitted.
     """
 
@@ -26,18 +27,20 @@ class Params(Strict):
     seed: int
 
 
-def calibrate(settings: Params, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+def calibrate(
+    settings: Params, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]], verdicts: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The rows of `probabilities`: for each pair of unequal texts with a delta its probability that chosen is right, and whether its prompt was fitted.
 
-    Fitted to each labelled pair in both orders, so that p(-delta) = 1 - p(delta) whichever side a ladder calls chosen. Null where there are fewer
-    than 20 labelled pairs to fit on.
+    `verdicts` are the truth's preferences, if it is a pairwise judge. Fitted to each labelled pair in both orders, so that p(-delta) = 1 - p(delta)
+    whichever side a ladder calls chosen. Null where there are fewer than 20 labelled pairs to fit on.
     """
     if settings.truth is None:
         return empty(PROBABILITIES)
     unequal = pairs.filter(~pl.col("tie")).select("pair_id", "prompt_id").sort("pair_id")
     draw = content_ids(unequal.select(pl.lit(settings.seed), "prompt_id"))
     part = pl.when(draw / 2.0**63 < settings.fit_share).then(pl.lit("fit")).otherwise(pl.lit("held_out")).alias("part")
-    label = deltas[settings.truth].select("pair_id", pl.col(f"delta_{dimensions[settings.truth][0]}").sign().alias("label"))
+    label = labels(deltas[settings.truth], dimensions[settings.truth][0], verdicts)
     asked = unequal.with_columns(part).join(label, on="pair_id", how="left", maintain_order="left")
     found = [empty(PROBABILITIES)]
     for judge, names in dimensions.items():

@@ -13,6 +13,7 @@ from curation.noise import variances
 from curation.params import RATING, Refers, Strict
 from curation.stats import clustered_means
 from curation.tables import CALIBRATION, PREFERENCE, RELIABILITY, empty
+from curation.truth import labels, value
 
 CHANCE, COVERED, TIED, REPEATED = 0.5, 0.95, 0.5, 0.667  # the last is Krippendorff's own lowest limit
 FLIPPED = 0.35  # GPT-4's own share on MT-Bench (arXiv 2306.05685)
@@ -87,7 +88,7 @@ def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: p
 
 
 def _label(judged: Judged, truth: str) -> pl.DataFrame:
-    return judged.deltas[truth].select("pair_id", pl.col(f"delta_{judged.dimensions[truth][0]}").round(9).sign().alias("label"))
+    return labels(judged.deltas[truth], judged.dimensions[truth][0], judged.preferences.get(truth))
 
 
 def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
@@ -116,9 +117,8 @@ def _ratings(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame) -
 
 def _verdicts(judged: Judged, judge: str, compared: pl.DataFrame) -> pl.DataFrame:
     """A pairwise judge's rows, each with its pair's prompt and label, and value: 1 for chosen, -1 for rejected, 0 for a tie."""
-    value = pl.col("verdict").replace_strict({"chosen": 1.0, "rejected": -1.0, "tie": 0.0}, default=None, return_dtype=pl.Float64).alias("value")
     rows = judged.preferences[judge].join(compared.select("pair_id", "prompt_id", "chosen_right"), on="pair_id")
-    return rows.with_columns(value).sort("pair_id", "order", "repeat")
+    return rows.with_columns(value().alias("value")).sort("pair_id", "order", "repeat")
 
 
 def _itself(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame, compared: pl.DataFrame, truth: str | None) -> Iterator[Figure]:

@@ -11,7 +11,9 @@ def main() -> None:
     study = read()
     pairs = tables.read(tables.PAIRS, tables.path("pairs"))
     deltas = {name: tables.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()}
-    probabilities = calibrate(study.calibrate, pairs, deltas, study.dimensions)
+    truth = study.calibrate.truth
+    verdicts = tables.read(tables.PREFERENCES, tables.path("preferences", truth)) if truth in study.pairwise_judges else None
+    probabilities = calibrate(study.calibrate, pairs, deltas, study.dimensions, verdicts)
     tables.write(tables.PROBABILITIES, probabilities, tables.path("probabilities"))
     write_metrics(tables.DATA / "metrics/calibrate.json", counts(probabilities))
 

@@ -13,6 +13,8 @@ from curation.collect import collect
 from curation.errors import CurationError
 from curation.generate import generate
 from curation.generators import imported
+from curation.judge import judge
+from curation.judges import imported as people
 from curation.sources import table
 from curation.tables import content_id, content_ids
 
@@ -205,3 +207,20 @@ def test_ids_of_many_rows_are_the_ids_of_each() -> None:
     rows = pl.DataFrame({"a": [0, -5, 2**62], "b": ["", "é😀", "x\x1fy"], "c": pl.Series([0, 1, 2], dtype=pl.Int32)})
     assert content_ids(rows).to_list() == [content_id(*row) for row in rows.rows()]
     assert content_ids(rows.clear()).to_list() == []
+
+
+def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    """A gold set: two people on one trace, one on another, nobody on the others."""
+    traces = generate("theirs", generator(save(tmp_path / "traces.jsonl", ROWS)), prompts, ledger)
+    first, second = traces["trace_id"][:2]
+    gold = [{"id": first, "x": 4, "y": 1.5}, {"id": first, "x": 5, "y": None}, {"id": second, "x": None, "y": 2}, {"id": 7, "x": 1, "y": 1}]
+    settings = people.Params(kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"})
+    rows = judge("gold", settings, traces, prompts, ledger)
+    tables.check(tables.JUDGMENTS, rows, "judgments")
+    scored = rows.filter(status="scored").select("trace_id", "dimension", "repeat", "score").sort("dimension", "trace_id", "repeat").rows()
+    assert scored == sorted(
+        [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)], key=lambda row: (row[1], row[0])
+    )
+    assert set(rows.filter(pl.col("status") != "scored")["status"]) == {"no_reference"}
+    with pytest.raises(CurationError, match=r"none.jsonl: no id is of a trace; take them from `python -m curation sql`"):
+        judge("gold", settings.model_copy(update={"path": str(save(tmp_path / "none.jsonl", gold[3:]))}), traces, prompts, ledger)

@@ -1,5 +1,7 @@
 """Published judgments, of people and of models, through pair, delta and reliability."""
 
+import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -9,9 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 import world
+from conftest import RUBRIC, Serve
+from server import Answer, Asked, good
 from sklearn.metrics import cohen_kappa_score
 
 from curation import delta, pair, reliability, tables
+from curation.calls.ledger import Ledger
+from curation.judge import judge as judge_traces
+from curation.judges import process
 from curation.tables import content_ids
 
 SHARED = Path(__file__).parents[2] / "shared/data"
@@ -118,3 +125,105 @@ def test_mrbenchs_eight_dimensions_are_deltas_of_all_its_pairs() -> None:
     assert sum(name.startswith("delta_") for name in deltas.columns) == 8
     for name in (name for name in deltas.columns if name.startswith("delta_")):
         assert deltas[name].null_count() == 0 and deltas[name].sum() == pytest.approx(0, abs=1e-9)  # each pair stands in both orders
+
+
+def compared(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """traces, pairs and preferences of a data set of verdicts; trace_a is the chosen one, a second `rep` of a model the other order."""
+    own, written = given(name, "judgments").filter(target_kind="pair"), traces(name)
+    prompt = dict(written.select("trace_id", "prompt_id").rows())
+    ends = own.select(content_ids(own.select("trace_a")).alias("chosen_trace_id"), content_ids(own.select("trace_b")).alias("rejected_trace_id"))
+    ids = content_ids(ends)
+    pairs = ends.with_columns(
+        ids.alias("pair_id"), pl.col("chosen_trace_id").replace_strict(prompt).alias("prompt_id"),
+        tie=False, chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
+    ).unique("pair_id", maintain_order=True).select(tables.PAIRS.schema.names)  # fmt: skip
+    verdict = pl.col("score").replace_strict({1.0: "chosen", 0.0: "rejected", 0.5: "tie"}, default=None, return_dtype=pl.String)
+    preferences = own.select(
+        ids.alias("pair_id"), "judge", pl.when(pl.col("rep") == 0).then(pl.lit("chosen_first")).otherwise(pl.lit("rejected_first")).alias("order"),
+        pl.lit(0, pl.Int32).alias("repeat"), verdict.alias("verdict"), pl.lit(None, pl.Float64).alias("strength"), pl.lit(None, pl.Float64).alias("p_tie"),
+        pl.when(pl.col("score").is_null()).then(pl.lit("unparsable")).otherwise(pl.lit("scored")).alias("status"), pl.lit(None, pl.String).alias("rationale"),
+    )  # fmt: skip
+    tables.check(tables.PAIRS, pairs, name)
+    tables.check(tables.PREFERENCES, preferences, name)
+    return written, pairs, preferences
+
+
+def reliability_of(judges: list[str], truth: str | None, written: pl.DataFrame, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
+    rows = {judge: preferences.filter(judge=judge) for judge in judges}
+    wide = {judge: delta.preferred(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
+    seen = reliability.Judged({}, rows, wide, tables.empty(tables.PROBABILITIES), {judge: ["preference"] for judge in judges})
+    return reliability.reliability(reliability.Params(truth=truth, families={}), seen, pairs, written)[0]
+
+
+def test_llmbars_judges_are_as_right_and_as_steady_as_its_files_say() -> None:
+    """65 judges, 419 pairs, both orders, against people's verdict: accuracy and flips of each as counted from the file itself."""
+    written, pairs, preferences = compared("llmbar")
+    own = given("llmbar", "judgments")
+    gold = own.filter(judge="gold").select("target_id", pl.col("score").alias("gold"))
+    own = own.filter(pl.col("judge") != "gold").join(gold, on="target_id")
+    accuracy = own.drop_nulls("score").group_by("judge").agg((pl.col("score") == pl.col("gold")).mean().alias("accuracy"))
+    orders = own.pivot("rep", index=["judge", "target_id"], values="score").drop_nulls(["0", "1"])
+    wanted = accuracy.join(orders.group_by("judge").agg((pl.col("0") != pl.col("1")).mean().alias("flips")), on="judge").sort("judge")
+    assert wanted.height == 65
+    for judge, right, flips in wanted.rows():
+        table = reliability_of(["gold", judge], "gold", written, pairs, preferences).filter(judge=judge)
+        found = dict(table.select("measure", "value").rows())
+        assert (found["verdict_accuracy"], found["flip_rate"]) == (pytest.approx(right, abs=1e-9), pytest.approx(flips, abs=1e-9))
+    family = wanted.group_by(pl.col("judge").str.split("/").list.first().alias("family")).agg(pl.col("accuracy", "flips").mean().round(3)).sort("accuracy")
+    print(f"\nllmbar, mean accuracy and flip rate of a model's prompts: {family.rows()}")
+    means = dict(family.select("family", "accuracy").rows())
+    assert (means["GPT-4"], means["PaLM2"]) == (pytest.approx(0.835, abs=1e-3), pytest.approx(0.686, abs=1e-3))  # as the data's own notes give them
+
+
+def test_pandalms_judges_agree_as_its_file_says() -> None:
+    """999 pairs, three people and two models, one order: verdicts that are equal, and how often a model says what the first person says."""
+    written, pairs, preferences = compared("pandalm")
+    people, models = ["annotator1", "annotator2", "annotator3"], ["gpt-3.5-turbo", "pandalm-7b"]
+    table = reliability_of([*people, *models], "annotator1", written, pairs, preferences)
+    wide = given("pandalm", "judgments").pivot("judge", index="target_id", values="score")
+    for one in (*people, *models):
+        for other in (*people, *models):
+            if one != other:
+                value = table.filter(judge=one, against=other, measure="agreement")["value"].item()
+                assert value == pytest.approx(wide.drop_nulls([one, other]).select((pl.col(one) == pl.col(other)).mean()).item(), abs=1e-9)
+    between = table.filter(pl.col("measure") == "agreement", pl.col("judge") < pl.col("against")).select("judge", "against", pl.col("value").round(3)).rows()
+    print(f"\npandalm, equal verdicts: {between}")
+    decided = wide.filter(pl.col("annotator1") != 0.5).drop_nulls("pandalm-7b")
+    right = decided.select(
+        pl.when(pl.col("pandalm-7b") == 0.5).then(0.5).otherwise((pl.col("pandalm-7b") == pl.col("annotator1")).cast(pl.Float64)).mean()
+    ).item()
+    assert table.filter(judge="pandalm-7b", measure="verdict_accuracy")["value"].item() == pytest.approx(right, abs=1e-9)
+    assert table.filter(measure="flip_rate")["value"].null_count() == 5  # one order only
+
+
+def steps_of(trace: str) -> list[str]:
+    return process.split(process.Params.model_validate(PROCESS), trace)
+
+
+PROCESS = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {
+    "kind": "process", "separator": r"\n+", "max_steps": 60}  # fmt: skip
+
+
+def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_first_bad_one(serve: Serve, ledger: Ledger) -> None:
+    """A model behind a server that says what people said of each step: worst_step and first_bad_step are then people's."""
+    own = given("big_bench_mistake", "traces")
+    own = own.gather_every(own.height // 60).with_columns(pl.col("meta").str.json_path_match("$.n_steps").cast(pl.Int64).alias("steps"),
+                                                         pl.col("meta").str.json_path_match("$.mistake_index").cast(pl.Int64).alias("bad"))  # fmt: skip
+    assert [len(steps_of(trace)) for trace in own["trace"]] == own["steps"].to_list()
+    bad = {tuple(steps_of(trace)): first for trace, first in own.select("trace", "bad").rows()}
+
+    def people(asked: Asked) -> Answer:
+        steps = tuple(re.findall(r"(?ms)^Step \d+:\n(.*?)(?=\nStep \d+:\n|\n</trace)", asked.last))
+        first = bad[steps]
+        return good(json.dumps({f"step_{number}": "valid" if first is None or number <= first else "invalid" for number in range(1, len(steps) + 1)}))
+
+    written = traces("big_bench_mistake").filter(pl.col("trace_id").is_in(content_ids(own.select("trace_id"))))
+    prompts = pl.DataFrame([(prompt, "s", "t", "train", [{"role": "user", "content": "p"}], None, None, None) for prompt in written["prompt_id"].unique()],
+                           schema=tables.empty(tables.PROMPTS).schema, orient="row")  # fmt: skip
+    settings = process.Params.model_validate(PROCESS | {"endpoint": serve(people).endpoint(concurrency=4).model_dump()})
+    rows = judge_traces("steps", settings, written, prompts, ledger)
+    tables.check(tables.JUDGMENTS, rows, "judgments")
+    found = rows.filter(dimension="first_bad_step").select("trace_id", "score")
+    wanted = own.select(content_ids(own.select("trace_id")).alias("trace_id"), pl.coalesce("bad", "steps").cast(pl.Float64).alias("score"))
+    assert found.sort("trace_id").equals(wanted.sort("trace_id"))
+    assert rows.filter(dimension="worst_step")["score"].to_list().count(1.0) == own["bad"].null_count()
