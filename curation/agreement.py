@@ -93,7 +93,7 @@ def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Inter
         below, upto = (np.searchsorted(other, score[mine], side) for side in ("left", "right"))
         share = (below + upto) / (2 * len(other))
         placed[mine] = (share if sign > 0 else 1 - share) / mine.sum()
-    value = float(placed[positive].sum())
+    value = round(float(placed[positive].sum()), 12)  # 1 is 1, and its odds are none
     shares = by_cluster(cluster, placed - np.where(positive, value / positive.sum(), value / (~positive).sum()))[:, 0]
     clusters = len(shares)
     if clusters < 2:

@@ -12,14 +12,15 @@ from curation.params import read
 from curation.progress import progress
 from curation.tables import DATA
 
-RECORDED = ("prompts.parquet", "traces", "judgments", "results")
-PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "reliability.parquet", "selections", "subsets", "unpaired", "comparisons.parquet")
+RECORDED = ("prompts.parquet", "traces", "judgments", "preferences", "results")
+PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",
+        "subsets", "unpaired", "comparisons.parquet")  # fmt: skip
 
 
 def verify() -> list[str]:
     """A line per rebuilt file, `<file>: same bytes`. Raises Errors naming each file that differs or is missing on one side."""
     study = read()
-    stages = [["pair"], ["delta"], ["reliability"], *(["select", name] for name in study.selections)]
+    stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections)]
     if study.runs and (DATA / "results").exists():
         stages.append(["compare"])
     with tempfile.TemporaryDirectory() as folder:

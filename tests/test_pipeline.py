@@ -52,10 +52,22 @@ def toy_params(folder: Path) -> dict[str, Any]:
         "writers": {"kind": "imported", "family": None, "scale_b": None, "path": "data/import/traces.jsonl", "columns": mapped, "unmatched": "error"}
     }
     params["judges"] = {"answer": params["judges"]["answer"]}
+    params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
+    params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
     params["selections"] = {
         "nothing": {"kind": "nothing"},
-        "right": {"kind": "delta", "judge": "answer", "dimension": "correct", "keep": "top", "min_margin": 1.0, "budget": 6, "per_prompt": None, "seed": 0},
+        "right": {
+            "kind": "delta",
+            "judge": "answer",
+            "dimension": "correct",
+            "keep": "top",
+            "within_noise": "keep",
+            "min_margin": 1.0,
+            "budget": 6,
+            "per_prompt": None,
+            "seed": 0,
+        },
     }
     tiny = save_tiny_llama(folder / "tiny")
     params["student"] = {"model": "./tiny", "revision": fingerprint(tiny), "dtype": "float32", "device": "cpu"}
@@ -93,6 +105,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     (folder / "data/import").mkdir(parents=True)
+    (folder / "data/preferences").mkdir()
     traces(folder / "data/import/traces.jsonl")
     save(toy_params(folder), folder)
     run(folder, "dvc", "init", "-q", "--no-scm")
@@ -115,7 +128,7 @@ def test_the_second_repro_runs_nothing(study: Path) -> None:
 def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
     for threads in ("1", "4"):
         lines = run(study, sys.executable, "-m", "curation", "verify", POLARS_MAX_THREADS=threads, OMP_NUM_THREADS=threads).splitlines()
-        assert len(lines) == 11
+        assert len(lines) == 13
         assert all(line.endswith(": same bytes") for line in lines)
 
 
@@ -141,7 +154,35 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
     ]  # fmt: skip
     strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
-    assert ran == ["check", "delta", "judge@strict", "reliability"] + [f"select@{name}" for name in ("few", "nothing", "right")]
+    assert ran == ["calibrate", "check", "delta", "judge@strict", "reliability"] + [f"select@{name}" for name in ("few", "nothing", "right")]
+
+
+def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> None:
+    """What people said of each pair of strong and weak, in a file; a selection by their verdicts, and a panel of them and the answer judge."""
+    asked = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json", "select pair_id, chosen_model, rejected_model from pairs"))
+    said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
+    rows = [{"pair_id": int(row["pair_id"]), "verdict": said[both]} for row in asked if (both := (row["chosen_model"], row["rejected_model"])) in said]
+    (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    people = {"kind": "imported", "path": "data/import/people.jsonl", "pair_id": "pair_id", "verdict": "verdict", "order": None}
+    members = [{"judge": "answer", "dimension": "correct", "weight": 1.0}, {"judge": "people", "dimension": "preference", "weight": 1.0}]
+    by_people = {"kind": "delta", "judge": "people", "dimension": "preference", "keep": "top", "within_noise": "keep", "min_margin": None, "budget": 5,
+                 "per_prompt": None, "seed": 0}  # fmt: skip
+
+    def change(params: dict[str, Any]) -> None:
+        params["pairwise_judges"]["people"] = people
+        params["delta"]["panels"]["both"] = {"dimension": "quality", "rule": "mean", "members": members}
+        params["selections"]["by_people"] = by_people
+
+    assert {"prefer@people", "delta", "reliability", "select@by_people"} <= set(changed(study, change))
+    found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
+                           "select judge, chosen_model, count(delta) as n, min(delta) as low from deltas join pairs using (pair_id) "
+                           "where judge in ('people', 'both') and chosen_model = 'strong' group by all order by all"))  # fmt: skip
+    assert [(row["judge"], row["n"]) for row in found] == [("both", 8), ("people", 8)] and all(row["low"] > 0 for row in found)
+    kept = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
+                          "select chosen_model, count(*) as n from selections join pairs using (pair_id) "
+                          "where selection = 'by_people' and kept group by all"))  # fmt: skip
+    assert kept == [{"chosen_model": "strong", "n": 5}]
+    assert stages_run(run(study, "dvc", "repro")) == []
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
