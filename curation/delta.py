@@ -10,7 +10,7 @@ from curation import davidson
 from curation.db import query
 from curation.noise import marked
 from curation.panel import Panel, combine
-from curation.params import Strict
+from curation.params import NAME, Strict
 from curation.stats import clustered_mean, clustered_means
 from curation.tables import GENERATOR_DELTAS, PREFERENCE, empty
 
@@ -26,7 +26,7 @@ class Params(Strict):
     score: Literal["expected", "sampled"]
     noise: Annotated[float, Field(ge=0)]
     prior: Annotated[float, Field(gt=0)]
-    panels: dict[str, Panel]
+    panels: dict[Annotated[str, Field(pattern=rf"^{NAME.pattern}$")], Panel]
 
 
 def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from curation.params import Refers, Strict
+from curation.params import Column, Refers, Strict
 
 
 class Member(Strict):
@@ -21,7 +21,7 @@ class Panel(Strict):
     """Its members' ratings as one `dimension`. `mean` and `mean_z` are weighted, `median_z` is not; z takes each member's mean from its ratings
     and divides by their standard deviation, for members on different scales."""
 
-    dimension: str
+    dimension: Column
     rule: Literal["mean", "mean_z", "median_z"]
     members: Annotated[list[Member], Field(min_length=2)]
 

@@ -4,19 +4,19 @@ A section is typed beside the code it configures: the class `Params` of the modu
 section is a mapping of named things, of `curation/<folder>/<kind>.py`. So the folder is the registry.
 """
 
-import difflib
 import importlib
 import itertools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from curation.errors import CurationError, Errors
+from curation.wording import near, say
 
 SECTIONS = {
     "ledger": "curation.calls.ledger",
@@ -38,7 +38,6 @@ FOLDERS = {
     "selections": "selections",
     "runs": "trainers",
 }
-MOST_NAMED = 20
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -61,6 +60,16 @@ RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def column(text: str) -> str:
+    """`text`, if it can name a column. Raises ValueError otherwise."""
+    if not NAME.fullmatch(text) or "-" in text:
+        raise ValueError(f"{text!r} is not a column name: lower-case letters, digits and '_'")
+    return text
+
+
+Column = Annotated[str, AfterValidator(column)]
 
 
 class Study:
@@ -159,59 +168,8 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines += [_say(model, problem, where) for problem in error.errors()]
+        lines += [say(model, problem, where) for problem in error.errors()]
         return model.model_construct(**raw) if isinstance(raw, dict) else None  # so that its names are checked too
-
-
-def _say(model: type[BaseModel], problem: Any, where: str) -> str:
-    loc, holder = _walk(model, problem["loc"])
-    place = ".".join([where, *loc])
-    value, context = problem["input"], problem.get("ctx", {})
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"{place}: unknown key{near(loc[-1], holder.model_fields)}"
-        case "missing":
-            return f"{place}: missing; add it"
-        case "greater_than_equal":
-            return f"{place}: {value!r} is less than {context['ge']:g}"
-        case "greater_than":
-            return f"{place}: {value!r} is not greater than {context['gt']:g}"
-        case "less_than_equal":
-            return f"{place}: {value!r} is more than {context['le']:g}"
-        case "literal_error":
-            close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
-            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
-        case "union_tag_invalid":
-            return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
-        case "union_tag_not_found":
-            return f"{place}.kind: missing; add it"
-        case "value_error":
-            return f"{place}: {context['error']}"
-        case _:
-            return f"{place}: {value!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-
-
-def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
-    """The keys of `loc` as they stand in the file, without the kinds that pydantic puts among them; and the innermost model on the way."""
-    place: list[str] = []
-    parts = iter(loc)
-    for part in parts:
-        place.append(str(part))
-        field = model.model_fields.get(str(part))
-        inner: Any = field.annotation if field else None
-        if field and field.discriminator:
-            tag = next(parts, None)
-            inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return place, model
-
-
-def near(word: Any, known: Any) -> str:
-    """What to say after an unknown word: the nearest known one, else a few of them."""
-    match = difflib.get_close_matches(str(word), list(known), n=1)
-    few = [*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])]
-    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""
 
 
 def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list[str]:
@@ -221,7 +179,7 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
     if getattr(pair, "order", None) == "ladder" and all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):
         ladder = [name for name in getattr(pair, "ladder", []) if isinstance(name, str)]
         lines += [f"{path}: pair.ladder: {name!r} is not in generators{near(name, generators)}" for name in ladder if name not in generators]
-    rated = {name: body for section in RATING for name, body in _section(sections, section).items()}
+    rated = {name: body for section in reversed(RATING) for name, body in _section(sections, section).items()}
     for where, settings in _each(sections):
         for field, info in type(settings).model_fields.items():
             for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
@@ -230,6 +188,9 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
         dimension = getattr(settings, "dimension", None)
         if known and dimension is not None and dimension not in known:
             lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, known)}")
+    families = getattr(sections.get("reliability"), "families", {})
+    judges = [name for section in RATING for name in _section(raw, section)]
+    lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
     for one, other in itertools.combinations(RATING, 2):
         lines += [f"{path}: {other}.{name}: {one} has that name too; deltas are kept by name" for name in _section(raw, other) if name in _section(raw, one)]
     return lines

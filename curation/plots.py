@@ -66,21 +66,23 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
 
 
 def reliability(table: pl.DataFrame, where: Path) -> None:
-    """One panel per measure and what it is against: each judge's dimensions with their 95 % intervals, suspect ones marked."""
-    panels = list(table.drop_nulls("value").sort("measure", "against", "judge", "dimension").group_by("measure", "against", maintain_order=True))
-    rows = max((group.height for _, group in panels), default=1)
-    figure, axes = _figure(len(panels), columns=3, width=4.4, height=1.2 + 0.24 * rows)
-    for axis, ((measure, against), group) in zip(axes, panels, strict=False):
-        value = group["value"].to_numpy()
-        around = np.abs(np.vstack([group["ci_low"].to_numpy(), group["ci_high"].to_numpy()]) - value)
-        for place, suspect in enumerate(group["suspect"]):
-            axis.errorbar(value[place], place, xerr=around[:, [place]], fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
+    """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 % interval, suspect ones marked."""
+    known = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
+    names = known["row"].unique().sort().to_list()
+    panels = list(known.sort("measure", "against").group_by("measure", "against", maintain_order=True))
+    figure, axes = _figure(len(panels), columns=6, width=2.1, height=0.8 + 0.17 * len(names))
+    for number, (axis, ((measure, against), group)) in enumerate(zip(axes, panels, strict=False)):
+        for name, suspect, value, low, high in group.select("row", "suspect", "value", "ci_low", "ci_high").rows():
+            place, around = names.index(name), [[value - low], [high - value]]
+            axis.errorbar([value], [place], xerr=around, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
         if measure in NEUTRAL:
             axis.axvline(NEUTRAL[str(measure)], color=GREY, linewidth=1, linestyle=":")
-        axis.set_yticks(range(group.height), [f"{judge}: {dimension}" for judge, dimension in group.select("judge", "dimension").rows()], fontsize=7)
-        axis.set_ylim(group.height - 0.5, -0.5)
-        axis.set_title(f"{measure} against {against}" if against else str(measure), fontsize=9)
-        axis.tick_params(axis="x", labelsize=7)
+        axis.set_yticks(range(len(names)), names if number % 6 == 0 else [], fontsize=7)
+        axis.grid(axis="y", color="#eeeeee", linewidth=0.6)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_title(f"{measure}\n{f'against {against}' if against else ''}", fontsize=7)
+        axis.tick_params(axis="x", labelsize=6)
+        axis.locator_params(axis="x", nbins=4)
     _save(figure, where)
 
 
@@ -91,10 +93,9 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
         axis.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle=":")
         for (said_by,), rows in group.group_by("said_by", maintain_order=True):
-            centre, known = rows["accuracy"].to_numpy(), rows.drop_nulls("ci_low")
             colour = RED if said_by == "judge" else BLUE
-            axis.vlines(known["confidence"], known["ci_low"], known["ci_high"], color=colour, linewidth=1)
-            axis.plot(rows["confidence"], centre, "o-", color=colour, markersize=3, linewidth=1, label=f"{said_by} ({rows['n'].sum()} pairs)")
+            axis.vlines(rows["confidence"], rows["ci_low"], rows["ci_high"], color=colour, linewidth=1)
+            axis.plot(rows["confidence"], rows["accuracy"], "o-", color=colour, markersize=3, linewidth=1, label=f"{said_by} ({rows['n'].sum()} pairs)")
         axis.set_title(f"{judge}: {dimension}", fontsize=8)
         axis.set_xlabel("confidence", fontsize=7)
         axis.set_ylabel("share right", fontsize=7)

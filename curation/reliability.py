@@ -11,7 +11,7 @@ from curation.measures import Figure
 from curation.metrics import Interval
 from curation.noise import variances
 from curation.params import RATING, Refers, Strict
-from curation.stats import clustered_means
+from curation.stats import wilson
 from curation.tables import CALIBRATION, PREFERENCE, RELIABILITY, empty
 from curation.truth import labels, value
 
@@ -156,12 +156,16 @@ def _stated(judged: Judged, judge: str, dimension: str, compared: pl.DataFrame) 
 
 
 def _curve(judge: str, dimension: str, said_by: str, stated: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `calibration` for one judge's probabilities."""
-    sure = measures.confident(stated)
-    found = clustered_means(sure, ["bin"], "right", "prompt_id").rename({"mean": "accuracy", "clusters": "prompts"})
-    named = found.join(sure.group_by("bin").agg(pl.col("confidence").sort().mean()), on="bin").with_columns(
-        pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"), pl.lit(said_by).alias("said_by"))  # fmt: skip
-    return named.select(CALIBRATION.schema.names)
+    """The rows of `calibration` for one judge's probabilities; the interval is Wilson's, for as many observations as prompts."""
+    bins = measures.confident(stated).group_by("bin").agg(
+        pl.col("confidence").sort().mean(), pl.col("right").sort().mean().alias("accuracy"), pl.len().cast(pl.Int64).alias("n"),
+        pl.col("prompt_id").n_unique().cast(pl.Int64).alias("prompts"),
+    )  # fmt: skip
+    low, high = wilson(pl.col("accuracy"), pl.col("prompts"))
+    named = {"judge": judge, "dimension": dimension, "said_by": said_by}
+    return bins.with_columns(low.alias("ci_low"), high.alias("ci_high"), **{name: pl.lit(value) for name, value in named.items()}).select(
+        CALIBRATION.schema.names
+    )
 
 
 def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:

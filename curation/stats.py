@@ -1,6 +1,7 @@
 """Intervals and paired tests. Observations that share a prompt are not independent, so every interval is clustered by prompt."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
@@ -58,6 +59,13 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
     if samples - right < k:
         return 1.0
     return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
+
+
+def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at 1 too."""
+    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    centre, half = share + z**2 / (2 * n), z * ((share * (1 - share) + z**2 / (4 * n)) / n).sqrt()
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 
 def quantile(freedom: int) -> float:

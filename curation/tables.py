@@ -118,7 +118,7 @@ PROBABILITIES = Table(
 )  # fmt: skip
 CALIBRATION = Table(
     "calibration", "judge, dimension, whose probability it is, and bin of confidence", ("judge", "dimension", "said_by", "bin"),
-    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL, confidence=REAL, accuracy=REAL, ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
+    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL, confidence=REAL, accuracy=REAL, ci_low=REAL, ci_high=REAL, n=ID, prompts=ID),
     {"said_by is one of judge, calibration": pl.col("said_by").is_in(("judge", "calibration"))},
 )  # fmt: skip
 RELIABILITY = Table(

@@ -67,8 +67,9 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         ["selections.top_step_coherence.keep: 'topp' is not one of 'top' or 'bottom'; did you mean 'top'?"],
     ),
     (lambda p: p["runs"]["dpo_all"].update(loss="hinge"), ["runs.dpo_all.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
-    (lambda p: p["judges"]["rubric"].update(kind="rubrik"), ["judges.rubric.kind: 'rubrik' is not one of answer, process, rubric; did you mean 'rubric'?"]),
-    (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, process, rubric"]),
+    (lambda p: p["judges"]["rubric"].update(kind="rubrik"), [
+        "judges.rubric.kind: 'rubrik' is not one of answer, imported, process, rubric; did you mean 'rubric'?"]),
+    (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, imported, process, rubric"]),
     (lambda p: p.update(selektions={}), ["selektions: unknown section; did you mean 'selections'?"]),
     (lambda p: p.pop("pair"), ["pair: missing; add this section"]),
     (lambda p: p["compare"].update(baseline="basline"), ["compare.baseline: 'basline' is not in runs; did you mean 'baseline'?"]),
@@ -85,6 +86,26 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
     (lambda p: p["generators"]["qwen-500m"]["endpoint"].update(timeout=3), [
         "generators.qwen-500m.endpoint.timeout: unknown key; did you mean 'timeout_s'?"]),
+    (lambda p: p["pairwise_judges"]["pairwise"].update(kind="verdikt"), [
+        "pairwise_judges.pairwise.kind: 'verdikt' is not one of imported, verdict; did you mean 'verdict'?"]),
+    (lambda p: p["delta"]["panels"]["panel"]["members"][0].update(judge="rubrik"), [
+        "delta.panels.panel.members.0.judge: 'rubrik' is not in judges or pairwise_judges; did you mean 'rubric'?"]),
+    (lambda p: p["delta"]["panels"]["panel"]["members"][3].update(dimension="quality"), [
+        "delta.panels.panel.members.3.dimension: 'quality' is not rated by pairwise; known: preference"]),
+    (lambda p: p["delta"]["panels"]["panel"].update(rule="median_z", members=[{**m, "weight": w + 1.0} for w, m in enumerate(
+        p["delta"]["panels"]["panel"]["members"])]), ["delta.panels.panel: median_z does not weigh; give all members one weight"]),
+    (lambda p: p["delta"]["panels"]["panel"].update(dimension="a-b"), [
+        "delta.panels.panel.dimension: 'a-b' is not a column name: lower-case letters, digits and '_'"]),
+    (lambda p: p["delta"]["panels"]["panel"].pop("rule"), ["delta.panels.panel.rule: missing; add it"]),
+    (lambda p: p["delta"].update(prior=0.0), ["delta.prior: 0.0 is not greater than 0"]),
+    (lambda p: p["pairwise_judges"].update(answer=p["pairwise_judges"]["pairwise"]), [
+        "pairwise_judges.answer: judges has that name too; deltas are kept by name"]),
+    (lambda p: p["reliability"].update(truth="anwser"), [
+        "reliability.truth: 'anwser' is not in judges or pairwise_judges or delta.panels; did you mean 'answer'?"]),
+    (lambda p: p["reliability"]["families"].update(rubrik="qwen"), ["reliability.families.rubrik: rates nothing; did you mean 'rubric'?"]),
+    (lambda p: p["calibrate"].update(method="beta"), ["calibrate.method: 'beta' is not one of 'isotonic' or 'platt'"]),
+    (lambda p: p["selections"]["top_step_coherence"].update(judge="panel"), [
+        "selections.top_step_coherence.dimension: 'step_coherence' is not rated by panel; known: quality"]),
 ]  # fmt: skip
 
 

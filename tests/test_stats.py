@@ -12,10 +12,11 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.proportion import proportion_confint
 
 from curation import tables
 from curation.compare import Params, compare, figures, per_prompt
-from curation.stats import clustered_mean, clustered_means, paired_p, pass_at_k
+from curation.stats import clustered_mean, clustered_means, paired_p, pass_at_k, wilson
 
 
 def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
@@ -113,3 +114,12 @@ def test_the_baseline_gains_nothing_over_itself_and_one_prompt_makes_no_row() ->
     same = rows.filter(run="baseline").select("measure", "value", "gain", "ci_low", "ci_high", "n", "p").rows()
     assert same == [("avg@2", 0.25, 0.0, 0.0, 0.0, 2, None), ("pass@2", 0.5, 0.0, 0.0, 0.0, 2, None)]
     assert figures(rows)["tuned"]["held_sums"]["avg_at_2_gain"] == 0.5  # type: ignore[index]
+
+
+def test_wilsons_interval_is_that_of_statsmodels() -> None:
+    cases = [(right, n) for n in (1, 2, 7, 40) for right in range(n + 1)]
+    rows = pl.DataFrame({"share": [right / n for right, n in cases], "n": [n for _, n in cases]})
+    low, high = wilson(pl.col("share"), pl.col("n"))
+    found = rows.select(low.alias("low"), high.alias("high")).rows()
+    for (right, n), ends in zip(cases, found, strict=True):
+        assert ends == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-9)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from curation.calls.ledger import Ledger
 from curation.errors import CurationError
-from curation.params import Strict
+from curation.params import Column, Strict
 from curation.tabular import REAL, WHOLE, Wanted, read_columns
 
 
@@ -17,7 +17,7 @@ class Params(Strict):
     kind: Literal["imported"]
     path: str
     trace_id: str
-    dimensions: Annotated[dict[str, str], Field(min_length=1)]
+    dimensions: Annotated[dict[Column, str], Field(min_length=1)]
 
     @property
     def dimension_names(self) -> list[str]:

@@ -10,7 +10,7 @@ from curation import judging
 from curation.calls.call import Call, Reply
 from curation.calls.chat import Http
 from curation.calls.ledger import Ledger
-from curation.params import NAME, Strict
+from curation.params import Strict, column
 
 
 class Dimension(Strict):
@@ -22,8 +22,7 @@ class Dimension(Strict):
 
 def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
     for name, dimension in dimensions.items():
-        if not NAME.fullmatch(name) or "-" in name:
-            raise ValueError(f"{name!r} is not a column name: lower-case letters, digits and '_'")
+        column(name)
         if name == "rationale":
             raise ValueError("'rationale' is the reply's reason, not a dimension; choose another name")
         if len(dimension.scores) < 2:

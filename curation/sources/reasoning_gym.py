@@ -7,8 +7,9 @@ from typing import Any, Literal
 import polars as pl
 
 from curation.errors import CurationError
-from curation.params import Positive, Strict, near
+from curation.params import Positive, Strict
 from curation.sources._rows import prompt_frame
+from curation.wording import near
 
 DRAWN_PER_KEPT = 40
 

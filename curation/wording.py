@@ -1,0 +1,61 @@
+"""What is said of a mistake in params.yaml: the place, the value, the way out."""
+
+import difflib
+import re
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+MOST_NAMED = 20
+
+
+def say(model: type[BaseModel], problem: Any, where: str) -> str:
+    """One line about one of pydantic's `problem`s with what `where` holds, which should be a `model`."""
+    loc, holder = _walk(model, problem["loc"])
+    place = ".".join([where, *loc])
+    value, context = problem["input"], problem.get("ctx", {})
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{place}: unknown key{near(loc[-1], holder.model_fields)}"
+        case "missing":
+            return f"{place}: missing; add it"
+        case "greater_than_equal":
+            return f"{place}: {value!r} is less than {context['ge']:g}"
+        case "greater_than":
+            return f"{place}: {value!r} is not greater than {context['gt']:g}"
+        case "less_than_equal":
+            return f"{place}: {value!r} is more than {context['le']:g}"
+        case "literal_error":
+            close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
+            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
+        case "union_tag_invalid":
+            return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
+        case "union_tag_not_found":
+            return f"{place}.kind: missing; add it"
+        case "value_error":
+            return f"{place}: {context['error']}"
+        case _:
+            return f"{place}: {value!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
+    """The keys of `loc` as they stand in the file, without the kinds that pydantic puts among them; and the innermost model on the way."""
+    place: list[str] = []
+    parts = iter(loc)
+    for part in parts:
+        place.append(str(part))
+        field = model.model_fields.get(str(part))
+        inner: Any = field.annotation if field else None
+        if field and field.discriminator:
+            tag = next(parts, None)
+            inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return place, model
+
+
+def near(word: Any, known: Any) -> str:
+    """What to say after an unknown word: the nearest known one, else a few of them."""
+    match = difflib.get_close_matches(str(word), list(known), n=1)
+    few = [*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])]
+    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""
