@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from conftest import Serve
 from served import answering, ran, rebuilt, save, served_params
+from server import Answer, Asked, good
 
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Price
@@ -129,3 +130,26 @@ def test_a_price_is_per_million_tokens() -> None:
     budget = Budget(max_usd=None, max_calls=None, prices={"m": Price(prompt=2.0, completion=8.0)})
     assert budget.usd("m", 1_000_000, 500_000) == 6.0
     assert budget.usd("free", 1_000_000, 500_000) == 0.0
+
+
+def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path) -> None:
+    """Two samples of four prompts are four pairs in each direction, and eight questions, which are planned before there is a text."""
+
+    def answer(asked: Asked) -> Answer:
+        wanted = asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
+        return good('{"better": 1}') if "better" in wanted else answering(asked)
+
+    server = serve(answer)
+    params = served_params(tmp_path, server.url, prompts=4)
+    rubric = params["judges"]["rubric"]
+    asking = {name: rubric[name] for name in ("model", "revision", "endpoint", "sampling", "repeats", "reference", "rationale", "instructions")}
+    params["pairwise_judges"] = {"versus": {**asking, "kind": "verdict", "ties": False}}
+    save(params, tmp_path)
+    assert to_make(tmp_path) == [(8, 0, 8), (8, 0, 8), (8, 0, 8)]
+    assert [stage["stage"] for stage in planned(tmp_path)["stages"]] == ["generate", "judge", "prefer"]
+    rebuilt(tmp_path)
+    for stage in (["stages.pair"], ["stages.prefer", "versus"]):
+        done = ran(tmp_path, *stage)
+        assert done.returncode == 0, done.stderr
+    assert sum("better" in asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {}) for asked in server.asked) == 8
+    assert to_make(tmp_path) == [(8, 8, 0), (8, 8, 0), (8, 8, 0)]

@@ -13,7 +13,9 @@ from curation.collect import collect
 from curation.errors import CurationError
 from curation.generate import generate
 from curation.judge import judge
+from curation.pair import pair
 from curation.params import read
+from curation.prefer import prefer
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,10 +36,16 @@ def test_the_default_study_replays_offline(offline: Ledger) -> None:
     traces = pl.concat([generate(name, settings, prompts, offline) for name, settings in study.generators.items()])
     tables.check(tables.TRACES, traces, "traces")
     assert traces.height == 384
-    rubric = judge("rubric", study.judges["rubric"], traces, prompts, offline)
-    tables.check(tables.JUDGMENTS, rubric, "judgments")
-    assert rubric["status"].unique().to_list() == ["scored"]
-    assert rubric["expected_score"].null_count() == 0
+    for name in ("rubric", "rubric-500m"):
+        rated = judge(name, study.judges[name], traces, prompts, offline)
+        tables.check(tables.JUDGMENTS, rated, "judgments")
+        assert rated["status"].unique().to_list() == ["scored"]
+        assert rated["expected_score"].null_count() == 0
+    pairs = pair(study.pair, traces)
+    verdicts = prefer("pairwise", study.pairwise_judges["pairwise"], pairs, traces, prompts, offline)
+    tables.check(tables.PREFERENCES, verdicts, "preferences")
+    assert verdicts.height == 2 * pairs.filter(~pl.col("tie")).height == 746
+    assert verdicts["status"].unique().to_list() == ["scored"] and verdicts["strength"].null_count() == 0
 
 
 def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
