@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
     ledger.set_defaults(do=_ledger)
 
-    forecast = commands.add_parser("plan", help="what generate and judge would ask, and what that would cost; asks nothing")
+    forecast = commands.add_parser("plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing")
     forecast.add_argument("--json", action="store_true", help="print JSON")
     forecast.set_defaults(do=_plan)
 

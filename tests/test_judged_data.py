@@ -114,6 +114,8 @@ def test_hanna_between_people_between_models_and_between_both() -> None:
                       separator=", ").alias("between"))  # fmt: skip
     means = kinds.group_by("between").agg(pl.col("value").mean().round(3), pl.len()).sort("between")
     print(f"\nhanna, mean alpha over dimensions: {means.rows()}")
+    each = kinds.filter(pl.col("between") != "person, model").group_by("dimension", "between").agg(pl.col("value").mean().round(3)).sort("dimension", "between")
+    print(each.pivot("between", index="dimension", values="value").rows())
     found = dict(means.select("between", "value").rows())
     assert found["model, person"] == found["person, model"] and -1 < found["person, person"] < 1
 
