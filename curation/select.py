@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from curation.errors import CurationError
 from curation.params import kind
 from curation.tables import SELECTIONS, SUBSETS, UNPAIRED, content_ids
 
@@ -12,11 +13,16 @@ def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.D
     """The rows of `selections`, and chosen_rating and rejected_rating beside them. The first reason that applies stands:
 
     tie (equal texts), unscored (no margin), within_noise, below_min_margin, reversed (its reverse ranks higher), per_prompt, over_budget, kept.
+
+    Raises CurationError where what is within noise is to be dropped and the judge's noise is unknown.
     """
     margins = kind("selections", settings.kind).margins(settings, pairs, deltas, generator_deltas)
     rows = pairs.select("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "tie").join(margins, on="pair_id", how="left")
     if settings.kind == "nothing":
         return _verdicts(rows.with_columns(pl.lit("nothing_kept").alias("reason")), name)
+    if getattr(settings, "within_noise", "keep") == "drop" and rows["within_noise"].null_count() == rows.height > 0:
+        raise CurationError(f"params.yaml: selections.{name}.within_noise: 'drop', but the noise of {settings.judge} {settings.dimension} is unknown; "
+                            "give that judge 2 repeats or more, or keep")  # fmt: skip
     rows = rows.with_columns(_barred(settings).alias("reason"))
     descending = getattr(settings, "keep", "top") == "top"
     draw = content_ids(rows.select(pl.lit(settings.seed), "pair_id")).alias("draw")

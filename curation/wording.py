@@ -43,6 +43,8 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     place: list[str] = []
     parts = iter(loc)
     for part in parts:
+        if part == "[key]":  # pydantic's word for a name in a mapping, which stands before it
+            continue
         place.append(str(part))
         field = model.model_fields.get(str(part))
         inner: Any = field.annotation if field else None

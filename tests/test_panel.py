@@ -82,5 +82,7 @@ def test_a_selection_may_drop_what_is_within_noise() -> None:
     rows = select("s", world.selection("clear", within_noise="drop", min_margin=None, budget=None), PAIRS, loud, means)
     assert dict(rows.select("pair_id", "reason").rows()) == {1: "kept", 2: "within_noise", 3: "within_noise", 4: "kept"}
     quiet = {"rubric": loud["rubric"].with_columns(pl.lit(None, pl.Boolean).alias("within_noise_logic"))}
-    with pytest.raises(CurationError, match="within_noise: drop: the noise of rubric logic is unknown; give the judge 2 repeats or more"):
+    with pytest.raises(
+        CurationError, match=r"selections\.s\.within_noise: 'drop', but the noise of rubric logic is unknown; give that judge 2 repeats or more, or keep"
+    ):
         select("s", world.selection("clear", within_noise="drop"), PAIRS, quiet, means)

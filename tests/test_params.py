@@ -97,6 +97,8 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["delta"]["panels"]["panel"].update(dimension="a-b"), [
         "delta.panels.panel.dimension: 'a-b' is not a column name: lower-case letters, digits and '_'"]),
     (lambda p: p["delta"]["panels"]["panel"].pop("rule"), ["delta.panels.panel.rule: missing; add it"]),
+    (lambda p: p["delta"]["panels"].update({"My panel": p["delta"]["panels"]["panel"]}), [
+        "delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]*$'"]),
     (lambda p: p["delta"].update(prior=0.0), ["delta.prior: 0.0 is not greater than 0"]),
     (lambda p: p["pairwise_judges"].update(answer=p["pairwise_judges"]["pairwise"]), [
         "pairwise_judges.answer: judges has that name too; deltas are kept by name"]),

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 import polars as pl
 
-from curation.errors import CurationError
 from curation.params import RATING, Refers
 from curation.selections._margin import Directed, judged
 
@@ -19,9 +18,6 @@ class Params(Directed):
 
 
 def margins(settings: Params, pairs: pl.DataFrame, deltas: dict[str, pl.DataFrame], generator_deltas: pl.DataFrame) -> pl.DataFrame:
-    """A pair's margin is its delta; null where a side has no score. Raises CurationError where pairs within noise are to be dropped and the noise
-    is unknown."""
-    wide, mark = deltas[settings.judge], f"within_noise_{settings.dimension}"
-    if settings.within_noise == "drop" and wide[mark].null_count() == wide.height:
-        raise CurationError(f"within_noise: drop: the noise of {settings.judge} {settings.dimension} is unknown; give the judge 2 repeats or more")
-    return judged(wide, settings.dimension).hstack([wide[mark].alias("within_noise")])
+    """A pair's margin is its delta, null where a side has no score; within_noise is its mark."""
+    mark = deltas[settings.judge][f"within_noise_{settings.dimension}"].alias("within_noise")
+    return judged(deltas[settings.judge], settings.dimension).hstack([mark])
