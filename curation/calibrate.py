@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from curation.params import RATING, Refers, Share, Strict
+from curation.progress import progress
 from curation.tables import PROBABILITIES, content_ids, empty
 from curation.truth import labels
 
@@ -43,14 +44,16 @@ def calibrate(
     label = labels(deltas[settings.truth], dimensions[settings.truth][0], verdicts)
     asked = unequal.with_columns(part).join(label, on="pair_id", how="left", maintain_order="left")
     found = [empty(PROBABILITIES)]
-    for judge, names in dimensions.items():
-        for dimension in names if judge != settings.truth else []:
+    wanted = [(judge, dimension) for judge, names in dimensions.items() if judge != settings.truth for dimension in names]
+    with progress("calibrate", len(wanted), "dimensions") as shown:
+        for judge, dimension in wanted:
             delta = deltas[judge].select("pair_id", pl.col(f"delta_{dimension}").round(9).alias("delta")).drop_nulls()
             rows = asked.join(delta, on="pair_id", maintain_order="left")
             known = rows.filter((pl.col("part") == "fit") & pl.col("label").is_in([-1.0, 1.0]))
             probability = _fitted(settings.method, known["delta"].to_numpy(), known["label"].to_numpy() > 0, rows["delta"].to_numpy())
             named = rows.with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"), pl.Series("probability", probability, pl.Float64))
             found.append(named.select(PROBABILITIES.schema.names))
+            shown.advance(note=f"{judge} {dimension}")
     return pl.concat(found)
 
 

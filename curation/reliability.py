@@ -2,6 +2,7 @@
 with right answers."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Annotated, NamedTuple
 
 import polars as pl
@@ -11,6 +12,7 @@ from curation.measures import Figure
 from curation.metrics import Interval
 from curation.noise import variances
 from curation.params import RATING, Refers, Strict
+from curation.progress import progress
 from curation.stats import wilson
 from curation.tables import CALIBRATION, PREFERENCE, RELIABILITY, empty
 from curation.truth import labels, value
@@ -18,6 +20,8 @@ from curation.truth import labels, value
 CHANCE, COVERED, TIED, REPEATED = 0.5, 0.95, 0.5, 0.667  # the last is Krippendorff's own lowest limit
 FLIPPED = 0.35  # GPT-4's own share on MT-Bench (arXiv 2306.05685)
 FAR = 1.43  # so many times as far as the interval reaches: a chance of 0.5 % each, because a judge without a fault is looked at in many ways
+
+PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are
 
 
 def _beyond(null: float) -> Callable[[Interval], bool]:
@@ -67,23 +71,23 @@ def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: p
     compared = _compared(pairs, traces, None if settings.truth is None else _label(judged, settings.truth))
     means = _means(judged, traces, compared)
     rows, curves = [], [empty(CALIBRATION)]
-    for judge, names in judged.dimensions.items():
-        wide = compared.join(judged.deltas[judge], on="pair_id", maintain_order="left")
-        truth = settings.truth if judge != settings.truth else None
-        for dimension in names:
-            found = [*_itself(judged, judge, dimension, traces, compared, truth), *measures.of_noise(wide, dimension, variances(wide, dimension)),
-                     *measures.of_deltas(wide, f"delta_{dimension}", truth)]  # fmt: skip
-            if judge in settings.families:
-                found += measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth)
-            for said_by, stated in _stated(judged, judge, dimension, compared) if truth is not None else []:
-                found += measures.of_confidence(stated, "calibrated_" if said_by == "calibration" else "", str(truth))
-                curves.append(_curve(judge, dimension, said_by, stated))
-            for other in judged.dimensions:
-                if other != judge and (judge, dimension) in means and (other, dimension) in means:
-                    unit = "pair_id" if judge in judged.preferences else "trace_id"
-                    if unit in means[other, dimension].columns:
-                        found += measures.between(means[judge, dimension], means[other, dimension], unit, other)
-            rows += [_row(judge, dimension, figure) for figure in found]
+    with progress("reliability", sum(map(len, judged.dimensions.values())), "dimensions") as shown:
+        for judge, names in judged.dimensions.items():
+            wide = compared.join(judged.deltas[judge], on="pair_id", maintain_order="left")
+            truth = settings.truth if judge != settings.truth else None
+            for dimension in names:
+                stated = dict(_stated(judged, judge, dimension, compared)) if truth is not None else {}
+                figures = chain(
+                    _itself(judged, judge, dimension, traces, compared, truth),
+                    measures.of_noise(wide, dimension, variances(wide, dimension)),
+                    measures.of_deltas(wide, f"delta_{dimension}", truth),
+                    measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth) if judge in settings.families else (),
+                    *(measures.of_confidence(one, PREFIX[said_by], str(truth)) for said_by, one in stated.items()),
+                    _others(judged, means, judge, dimension),
+                )
+                rows += [_row(judge, dimension, figure) for figure in figures]
+                curves += [_curve(judge, dimension, said_by, one) for said_by, one in stated.items()]
+                shown.advance(note=f"{judge} {dimension}")
     return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row"), pl.concat(curves)
 
 
@@ -142,6 +146,16 @@ def _means(judged: Judged, traces: pl.DataFrame, compared: pl.DataFrame) -> dict
                 verdicts = _verdicts(judged, judge, compared).drop_nulls("value")
                 found[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(pl.col("value").mean().alias("score"))
     return found
+
+
+def _others(judged: Judged, means: Mapping[tuple[str, str], pl.DataFrame], judge: str, dimension: str) -> Iterator[Figure]:
+    """Agreement with each other judge that rates the same: judges of traces with those, pairwise ones with theirs."""
+    if (judge, dimension) not in means:
+        return
+    for other in judged.dimensions:
+        if other != judge and (other, dimension) in means and (judge in judged.preferences) == (other in judged.preferences):
+            unit = "pair_id" if judge in judged.preferences else "trace_id"
+            yield from measures.between(means[judge, dimension], means[other, dimension], unit, other)
 
 
 def _stated(judged: Judged, judge: str, dimension: str, compared: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -169,3 +169,40 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     none = delta.generator_deltas(pairs, delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"]), "rubric", ["logic"])
     tables.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
+
+
+@st.composite
+def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pairs of five traces, and verdicts on some of them in either order, some with probabilities."""
+    ends = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda both: both[0] != both[1]), unique=True, min_size=1, max_size=8))
+    pairs = world.frame(tables.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
+    slots = draw(st.lists(st.tuples(st.sampled_from(ends), st.sampled_from(tables.ORDERS), st.integers(0, 1)), unique=True, max_size=20))
+    rows = []
+    for both, order, repeat in slots:
+        status, verdict, tie, lean = draw(st.tuples(STATUS, st.sampled_from(tables.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1)))
+        strength = None if lean is None or status != "scored" else lean * (1 - tie)
+        given = (verdict, strength, None if strength is None else tie) if status == "scored" else (None, None, None)
+        rows.append((content_id(*both), "v", order, repeat, *given, status, None))
+    return pairs, world.frame(tables.PREFERENCES, rows)
+
+
+@given(said(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame], expected: bool) -> None:
+    """Row by row in Python: who was better by how much, on the two traces whichever is called chosen."""
+    pairs, preferences = case
+    found = db.query("verdicts", {"pairs": pairs, "preferences": preferences.drop("rationale")}, expected=expected)
+    ends = {pair_id: (chosen, rejected) for pair_id, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows()}
+    scored = preferences.filter(status="scored").sort("pair_id", "order", "repeat")
+    assert found.select("pair_id", "order", "repeat").rows() == scored.select("pair_id", "order", "repeat").rows()
+    for row, (pair_id, order, verdict, strength, p_tie) in zip(
+        found.rows(named=True), scored.select("pair_id", "order", "verdict", "strength", "p_tie").rows(), strict=True
+    ):
+        chosen, rejected = ends[pair_id]
+        plain = {"chosen": (1.0, 0.0), "rejected": (0.0, 1.0), "tie": (0.0, 0.0)}[verdict]
+        won, lost = ((1 - p_tie + strength) / 2, (1 - p_tie - strength) / 2) if expected and strength is not None else plain
+        better = {chosen: won, rejected: lost}
+        assert (row["low"], row["high"], row["shown_first"]) == (min(better), max(better), chosen if order == "chosen_first" else rejected)
+        assert (row["low_better"], row["high_better"]) == (pytest.approx(better[row["low"]], abs=1e-9), pytest.approx(better[row["high"]], abs=1e-9))
+        assert row["low_better"] + row["high_better"] + row["tie"] == pytest.approx(1, abs=1e-9)
+        assert row["value"] == pytest.approx(won - lost, abs=1e-9)
