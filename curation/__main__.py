@@ -194,8 +194,8 @@ def _params(arguments: argparse.Namespace) -> None:
     ]
     if wrong:
         raise Errors(wrong)
-    sections = ("sources", "generators", "judges", "selections", "runs")
-    print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name}" for name in sections))
+    sections = ("sources", "generators", "judges", "pairwise_judges", "selections", "runs")
+    print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name.replace('_', ' ')}" for name in sections))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from curation.metrics import Interval
-from curation.stats import quantile
+from curation.stats import quantile, wilson
 
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last axis, one value for each of the others
 
@@ -98,8 +98,9 @@ def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Inter
     clusters = len(shares)
     if clusters < 2:
         return None
-    if not 0 < value < 1:
-        return Interval(value, value, value, clusters)
+    if not 0 < value < 1:  # Wilson's, for as many observations as the rarer sort has clusters
+        low, high = wilson(value, min(len(np.unique(cluster[positive])), len(np.unique(cluster[~positive]))))
+        return Interval(value, min(low, value), max(high, value), clusters)
     half = quantile(clusters - 1) * np.sqrt(clusters / (clusters - 1) * (shares**2).sum()) / (value * (1 - value))
     odds = np.log(value / (1 - value))
     low, high = (float(1 / (1 + np.exp(-end))) for end in (odds - half, odds + half))

@@ -30,14 +30,14 @@ class Params(Strict):
 
 def calibrate(
     settings: Params, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]], verdicts: pl.DataFrame | None = None
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of `probabilities`: for each pair of unequal texts with a delta its probability that chosen is right, and whether its prompt was fitted.
 
     `verdicts` are the truth's preferences, if it is a pairwise judge. Fitted to each labelled pair in both orders, so that p(-delta) = 1 - p(delta)
-    whichever side a ladder calls chosen. Null where there are fewer than 20 labelled pairs to fit on.
+    whichever side a ladder calls chosen. Null where there are fewer than 20 labelled pairs to fit on. And the labels, by pair.
     """
     if settings.truth is None:
-        return empty(PROBABILITIES)
+        return empty(PROBABILITIES), pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
     unequal = pairs.filter(~pl.col("tie")).select("pair_id", "prompt_id").sort("pair_id")
     draw = content_ids(unequal.select(pl.lit(settings.seed), "prompt_id"))
     part = pl.when(draw / 2.0**63 < settings.fit_share).then(pl.lit("fit")).otherwise(pl.lit("held_out")).alias("part")
@@ -54,7 +54,7 @@ def calibrate(
             named = rows.with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"), pl.Series("probability", probability, pl.Float64))
             found.append(named.select(PROBABILITIES.schema.names))
             shown.advance(note=f"{judge} {dimension}")
-    return pl.concat(found)
+    return pl.concat(found), label
 
 
 def _fitted(method: str, delta: np.ndarray, right: np.ndarray, asked: np.ndarray) -> np.ndarray | list[None]:
@@ -79,6 +79,8 @@ def _fitted(method: str, delta: np.ndarray, right: np.ndarray, asked: np.ndarray
     return np.asarray(model.predict_proba(asked[:, None] / x.std())[:, 1])
 
 
-def counts(probabilities: pl.DataFrame) -> dict[str, int]:
-    """How many pairs are in each part."""
-    return dict(probabilities.unique("pair_id").group_by("part").len().sort("part").iter_rows())
+def counts(probabilities: pl.DataFrame, label: pl.DataFrame) -> dict[str, int]:
+    """How many pairs are in each part, and how many of them have a label, which is what is fitted to and measured on."""
+    pairs = probabilities.unique("pair_id").join(label.filter(pl.col("label") != 0), on="pair_id", how="left")
+    rows = pairs.group_by("part").agg(pl.len().alias("pairs"), pl.col("label").count().alias("labelled")).sort("part")
+    return {name: number for part, *numbers in rows.iter_rows() for name, number in zip((f"{part}_pairs", f"{part}_labelled"), numbers, strict=True)}

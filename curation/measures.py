@@ -9,7 +9,8 @@ import polars as pl
 
 from curation import agreement
 from curation.metrics import Interval
-from curation.stats import clustered_mean
+from curation.stats import clustered_mean, wilson
+from curation.tables import UNKNOWN
 
 EQUAL = 1e-9  # deltas nearer to 0 are ties
 BIN = 0.1  # width of a bin of confidence, from 0.5 to 1
@@ -25,14 +26,31 @@ class Figure(NamedTuple):
 
 
 def share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Figure:
-    """The mean of `holds` over `rows`."""
-    values = rows.select(holds.cast(pl.Float64).alias("value"), "prompt_id")
-    return Figure(measure, against, clustered_mean(values["value"], values["prompt_id"]), rows.height)
+    """The share of `rows` in which `holds`, from 0 to 1."""
+    return Figure(measure, against, within_one(_mean(rows, holds)), rows.height)
+
+
+def mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Figure:
+    """The mean of `value` over `rows`."""
+    return Figure(measure, against, _mean(rows, value), rows.height)
+
+
+def _mean(rows: pl.DataFrame, value: pl.Expr) -> Interval | None:
+    values = rows.select(value.cast(pl.Float64).alias("value"), "prompt_id")
+    return clustered_mean(values["value"], values["prompt_id"])
+
+
+def within_one(found: Interval | None) -> Interval | None:
+    """An interval of a share: no further than 0 and 1, and Wilson's for as many observations as clusters where all or none hold."""
+    if found is None or 0 < round(found.mean, 12) < 1:
+        return found and found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
+    low, high = wilson(round(found.mean, 12), found.n)
+    return found._replace(low=min(low, found.mean), high=max(high, found.mean))
 
 
 def of_ratings(one: pl.DataFrame) -> Iterator[Figure]:
     """Coverage, how alike the repeats of a trace are, and how the last differ from the first. `one` has trace_id, prompt_id, repeat, score, status."""
-    yield share("coverage", "", one, pl.col("status") == "scored")
+    yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
     yield from of_repeats(one.filter(pl.col("status") == "scored"), "trace_id")
 
 
@@ -46,14 +64,14 @@ def of_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Figure]:
     yield share("repeat_agreement", "repeats", alike, pl.col("alike"))
     columns = (scored[name].to_numpy() for name in ("score", unit, "prompt_id"))
     yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns)), scored.height)
-    yield share("drift", "repeats", wide.drop_nulls([repeats[0], repeats[-1]]), pl.col(repeats[-1]) - pl.col(repeats[0]))
+    yield mean("drift", "repeats", wide.drop_nulls([repeats[0], repeats[-1]]), pl.col(repeats[-1]) - pl.col(repeats[0]))
 
 
 def of_verdicts(one: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
     """What the order does to a pairwise judge, and how often its verdicts are right. `one` has a row per pair, order and repeat."""
-    yield share("coverage", "", one, pl.col("status") == "scored")
+    yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
     scored = one.filter(pl.col("status") == "scored")
-    decided = scored.filter(pl.col("verdict") != "tie")
+    decided = scored.filter(pl.col("verdict") != "tie", pl.col("order") != UNKNOWN)
     yield share("first_place_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first"))
     both = scored.group_by("pair_id", "prompt_id", "repeat").agg(pl.col("verdict").n_unique().alias("said"), pl.len().alias("orders"))
     yield share("flip_rate", "order", both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"), pl.col("said") > 1)
@@ -66,14 +84,14 @@ def of_verdicts(one: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
         yield share("verdict_accuracy", truth, told, pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right))
 
 
-def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray) -> Iterator[Figure]:
-    """The standard deviation that repeats give a delta, pooled over pairs: the root of the mean `variance` of those that have repeats."""
+def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Figure]:
+    """The standard deviation that repeats, or the members of a panel, give a delta, pooled over pairs: the root of the mean `variance`."""
     if not len(variance):
         return
     repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
     sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
-    yield Figure("noise", "repeats", agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums), len(variance))
-    yield share("within_noise_rate", "repeats", wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}"))
+    yield Figure("noise", against, agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums), len(variance))
+    yield share("within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}"))
 
 
 def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Figure]:
@@ -92,7 +110,7 @@ def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Fig
         told = known.drop_nulls("chosen_right")
         values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
         wins = pl.Series((np.sign(np.where(np.abs(values) < EQUAL, 0.0, values)) * np.where(right, 1, -1) + 1) / 2)
-        yield Figure("win_rate", truth, clustered_mean(wins, told["prompt_id"]), told.height)
+        yield Figure("win_rate", truth, within_one(clustered_mean(wins, told["prompt_id"])), told.height)
         yield Figure("auroc", truth, agreement.auroc(values, right, told["prompt_id"].to_numpy()), told.height)
 
 
@@ -105,7 +123,7 @@ def of_family(wide: pl.DataFrame, delta: str, family: str, truth: str | None) ->
     chosen, rejected = (pl.col(f"{side}_family") == family for side in ("chosen", "rejected"))
     one = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
     alike = one if truth is None else one.filter("equally_right")
-    yield share("own_family_lift", family, alike, pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta)))
+    yield mean("own_family_lift", family, alike, pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta)))
 
 
 def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figure]:
@@ -117,7 +135,7 @@ def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figur
     sums = agreement.by_cluster(prompt, np.ones(len(right)), *(np.where(one, confidence - right, 0.0) for one in bins))
     error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums)
     yield Figure(f"{prefix}ece", truth, error, sure.height)
-    yield share(f"{prefix}overconfidence", truth, sure, pl.col("confidence") - pl.col("right"))
+    yield mean(f"{prefix}overconfidence", truth, sure, pl.col("confidence") - pl.col("right"))
     yield share(f"{prefix}brier", truth, rows, (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2)
 
 

@@ -29,6 +29,9 @@ class Panel(Strict):
     def _weighed(self) -> Self:
         if self.rule == "median_z" and len({member.weight for member in self.members}) > 1:
             raise ValueError("median_z does not weigh; give all members one weight")
+        named = [f"{member.judge} {member.dimension}" for member in self.members]
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is a member twice; give it a weight instead")
         return self
 
     @property

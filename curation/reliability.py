@@ -79,7 +79,7 @@ def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: p
                 stated = dict(_stated(judged, judge, dimension, compared)) if truth is not None else {}
                 figures = chain(
                     _itself(judged, judge, dimension, traces, compared, truth),
-                    measures.of_noise(wide, dimension, variances(wide, dimension)),
+                    measures.of_noise(wide, dimension, variances(wide, dimension), _repeats(judged, judge)),
                     measures.of_deltas(wide, f"delta_{dimension}", truth),
                     measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth) if judge in settings.families else (),
                     *(measures.of_confidence(one, PREFIX[said_by], str(truth)) for said_by, one in stated.items()),
@@ -89,6 +89,11 @@ def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: p
                 curves += [_curve(judge, dimension, said_by, one) for said_by, one in stated.items()]
                 shown.advance(note=f"{judge} {dimension}")
     return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row"), pl.concat(curves)
+
+
+def _repeats(judged: Judged, judge: str) -> str:
+    """What a judge's noise is of: its repeats, or a panel's members."""
+    return "repeats" if judge in judged.judgments or judge in judged.preferences else "members"
 
 
 def _label(judged: Judged, truth: str) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -61,10 +62,10 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
     return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
 
 
-def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at 1 too."""
+def wilson(share: Any, n: Any) -> tuple[Any, Any]:
+    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at 1 too; numbers or columns."""
     z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    centre, half = share + z**2 / (2 * n), z * ((share * (1 - share) + z**2 / (4 * n)) / n).sqrt()
+    centre, half = share + z**2 / (2 * n), z * ((share * (1 - share) + z**2 / (4 * n)) / n) ** 0.5
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
 
 

@@ -21,6 +21,7 @@ SPLITS = ("train", "in_domain", "out_of_domain")
 PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
+UNKNOWN = "unknown"  # the order of a verdict that came with none
 STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
 DECIMALS = 9
 ROW_GROUP = 131_072
@@ -98,7 +99,7 @@ PREFERENCES = Table(
     _schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT, verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
     {"verdict is null exactly when status is not scored": pl.col("verdict").is_null() == (pl.col("status") != "scored"),
      f"verdict is one of {', '.join(VERDICTS)}": pl.col("verdict").is_in(VERDICTS).fill_null(True),
-     f"order is one of {', '.join(ORDERS)}": pl.col("order").is_in(ORDERS),
+     f"order is one of {', '.join(ORDERS)}, {UNKNOWN}": pl.col("order").is_in((*ORDERS, UNKNOWN)),
      f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
      "strength and p_tie together, and only beside a verdict":
         (pl.col("strength").is_null() == pl.col("p_tie").is_null()) & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),

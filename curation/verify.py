@@ -10,7 +10,7 @@ from pathlib import Path
 from curation.errors import CurationError, Errors
 from curation.params import read
 from curation.progress import progress
-from curation.tables import DATA
+from curation.tables import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas, refuse_strays
 
 RECORDED = ("prompts.parquet", "traces", "judgments", "preferences", "results")
 PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",
@@ -18,8 +18,11 @@ PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.pa
 
 
 def verify() -> list[str]:
-    """A line per rebuilt file, `<file>: same bytes`. Raises Errors naming each file that differs or is missing on one side."""
+    """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not declare, Errors naming each that differs
+    or is missing on one side."""
     study = read()
+    for table, declared in ((deltas([]), study.dimensions), (SELECTIONS, study.selections), (SUBSETS, study.selections), (UNPAIRED, study.selections)):
+        refuse_strays(table, declared)
     stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections)]
     if study.runs and (DATA / "results").exists():
         stages.append(["compare"])

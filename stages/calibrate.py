@@ -1,7 +1,9 @@
 """Write data/probabilities.parquet."""
 
+import sys
+
 from curation import tables
-from curation.calibrate import calibrate, counts
+from curation.calibrate import ENOUGH, calibrate, counts
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.params import read
@@ -13,9 +15,11 @@ def main() -> None:
     deltas = {name: tables.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()}
     truth = study.calibrate.truth
     verdicts = tables.read(tables.PREFERENCES, tables.path("preferences", truth)) if truth in study.pairwise_judges else None
-    probabilities = calibrate(study.calibrate, pairs, deltas, study.dimensions, verdicts)
+    probabilities, labels = calibrate(study.calibrate, pairs, deltas, study.dimensions, verdicts)
+    if probabilities.height and probabilities["probability"].null_count() == probabilities.height:
+        print(f"calibrate: {truth} says which side is right of fewer than {ENOUGH} pairs to fit on, so there are no probabilities", file=sys.stderr)
     tables.write(tables.PROBABILITIES, probabilities, tables.path("probabilities"))
-    write_metrics(tables.DATA / "metrics/calibrate.json", counts(probabilities))
+    write_metrics(tables.DATA / "metrics/calibrate.json", counts(probabilities, labels))
 
 
 if __name__ == "__main__":

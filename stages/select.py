@@ -1,5 +1,7 @@
 """Write data/selections/<selection>.parquet, data/subsets/<selection>.parquet and data/unpaired/<selection>.parquet."""
 
+import sys
+
 from curation import tables
 from curation.errors import name_argument, run
 from curation.metrics import write_metrics
@@ -26,6 +28,9 @@ def main() -> None:
         tables.write(tables.SUBSETS, kept, tables.path("subsets", name))
         tables.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
         shown.advance(note=f"{kept.height} kept")
+    if kept.is_empty() and settings.kind != "nothing":
+        reasons = ", ".join(f"{count} {reason}" for reason, count in verdicts.group_by("reason").len().sort("reason").iter_rows())
+        print(f"select {name}: keeps no pair: {reasons}", file=sys.stderr)
     write_metrics(tables.DATA / f"metrics/select/{name}.json", counts(verdicts, kept, loose))
 
 

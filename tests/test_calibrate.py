@@ -12,6 +12,7 @@ from scipy import stats
 from curation import delta, pair, tables
 from curation.calibrate import Params, calibrate, counts
 from curation.measures import confident, of_confidence
+from curation.truth import labels
 
 WRITTEN = planted.traces(7)
 PAIRS = pair.pair(pair.Params(order="both", ladder=[], within_generator=False, samples="all"), WRITTEN)
@@ -20,7 +21,7 @@ WIDE = {name: delta.deltas(delta.Params(**world.DELTA), PAIRS, planted.judgments
 
 
 def fitted(**changes: Any) -> pl.DataFrame:
-    rows = calibrate(Params.model_validate({"truth": "answer", "method": "platt", "fit_share": 0.5, "seed": 0} | changes), PAIRS, WIDE, RATED)
+    rows, _ = calibrate(Params.model_validate({"truth": "answer", "method": "platt", "fit_share": 0.5, "seed": 0} | changes), PAIRS, WIDE, RATED)
     tables.check(tables.PROBABILITIES, rows, "probabilities")
     return rows
 
@@ -30,7 +31,10 @@ def test_prompts_are_parted_whole_and_by_a_hash_of_the_seed() -> None:
     assert rows.group_by("prompt_id").agg(pl.col("part").n_unique())["part"].to_list() == [1] * planted.PROMPTS
     assert 0.4 < rows.select((pl.col("part") == "fit").mean()).item() < 0.6
     assert not fitted(seed=1)["part"].equals(fitted()["part"])
-    assert sum(counts(fitted()).values()) == PAIRS.height
+    label = labels(WIDE["answer"], "correct", None)
+    found = counts(fitted(), label)
+    assert found["fit_pairs"] + found["held_out_pairs"] == PAIRS.height
+    assert found["fit_labelled"] + found["held_out_labelled"] == label.filter(pl.col("label") != 0).height
     assert set(rows["judge"]) == {"fine", "random"}
 
 
@@ -58,7 +62,7 @@ def test_a_random_judge_is_told_that_it_knows_nothing() -> None:
 def test_too_few_labels_or_no_truth_calibrate_nothing() -> None:
     assert fitted(truth=None).is_empty()
     few = PAIRS.filter(pl.col("prompt_id") < 3)
-    rows = calibrate(
+    rows, _ = calibrate(
         Params(truth="answer", method="platt", fit_share=1.0, seed=0), few, {n: w.join(few, on="pair_id", how="semi") for n, w in WIDE.items()}, RATED
     )
     assert rows.height and rows["probability"].null_count() == rows.height

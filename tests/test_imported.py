@@ -214,7 +214,9 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
     traces = generate("theirs", generator(save(tmp_path / "traces.jsonl", ROWS)), prompts, ledger)
     first, second = traces["trace_id"][:2]
     gold = [{"id": first, "x": 4, "y": 1.5}, {"id": first, "x": 5, "y": None}, {"id": second, "x": None, "y": 2}, {"id": 7, "x": 1, "y": 1}]
-    settings = people.Params(kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"})
+    settings = people.Params(
+        kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"}, unmatched="drop"
+    )
     rows = judge("gold", settings, traces, prompts, ledger)
     tables.check(tables.JUDGMENTS, rows, "judgments")
     scored = rows.filter(status="scored").select("trace_id", "dimension", "repeat", "score").sort("dimension", "trace_id", "repeat").rows()
@@ -222,5 +224,5 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
         [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)], key=lambda row: (row[1], row[0])
     )
     assert set(rows.filter(pl.col("status") != "scored")["status"]) == {"no_reference"}
-    with pytest.raises(CurationError, match=r"none.jsonl: no id is of a trace; take them from `python -m curation sql`"):
+    with pytest.raises(CurationError, match=r"none\.jsonl: 1 of 1 rows are of no trace, the first has id 7; take ids from"):
         judge("gold", settings.model_copy(update={"path": str(save(tmp_path / "none.jsonl", gold[3:]))}), traces, prompts, ledger)

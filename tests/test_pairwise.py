@@ -215,20 +215,28 @@ def test_strengths_find_what_drew_the_verdicts() -> None:
     assert np.corrcoef(theta, (true - true.mean(axis=1, keepdims=True)).ravel())[0, 1] > 0.93
 
 
-def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger) -> None:
+def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     one, other, *_ = pairs().filter(~pl.col("tie"))["pair_id"].sort()
     said = [{"id": one, "says": "chosen"}, {"id": one, "says": "tie"}, {"id": other, "says": None}, {"id": 7, "says": "rejected"}]
     file = tmp_path / "gold.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in said))
-    gold = imported.Params(kind="imported", path=str(file), pair_id="id", verdict="says", order=None)
+    gold = imported.Params(kind="imported", path=str(file), pair_id="id", verdict="says", order=None, unmatched="drop")
     rows = prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     tables.check(tables.PREFERENCES, rows, "preferences")
-    assert rows.select("pair_id", "repeat", "verdict", "status").rows() == [
-        (one, 0, "chosen", "scored"), (one, 1, "tie", "scored"), (other, 0, None, "no_reference"),
+    assert rows.select("pair_id", "order", "repeat", "verdict", "status").rows() == [
+        (one, "unknown", 0, "chosen", "scored"), (one, "unknown", 1, "tie", "scored"), (other, "unknown", 0, None, "no_reference"),
     ]  # fmt: skip
-    file.write_text('{"id": 7, "says": "chosen"}\n')
-    with pytest.raises(CurationError, match=r"gold.jsonl: no id is of a pair; take them from `python -m curation sql`"):
+    assert capsys.readouterr().err == f"{file}: 1 of 4 rows are of no pair of unequal texts; dropped\n"
+    with pytest.raises(CurationError, match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*, or set unmatched: drop$"):
+        prefer("gold", gold.model_copy(update={"unmatched": "error"}), pairs(), TRACES, PROMPTS, ledger)
+    file.write_text("".join(json.dumps(row | {"id": str(row["id"])}) + "\n" for row in said))  # as `sql --json` writes ids
+    assert prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger).equals(rows)
+    file.write_text('{"id": "7x", "says": "chosen"}\n')
+    with pytest.raises(CurationError, match=r"gold\.jsonl: column 'id' \(pairwise_judges\.gold\.pair_id\) holds '7x', not a whole number"):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
-    file.write_text(json.dumps({"id": one, "says": "A"}) + "\n")
-    with pytest.raises(CurationError, match=r"gold.jsonl: column 'says' holds 'A', not chosen, rejected, tie"):
+    file.write_text('{"id": 7, "says": "chosen"}\n')
+    with pytest.raises(CurationError, match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id 7; take ids from"):
+        prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
+    file.write_text(json.dumps({"id": one, "says": "chosen"}) + "\n" + json.dumps({"id": one, "says": "A"}) + "\n")
+    with pytest.raises(CurationError, match=r"gold\.jsonl: column 'says' holds 'A' in row 1, not chosen, rejected, tie"):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)

@@ -96,6 +96,8 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         p["delta"]["panels"]["panel"]["members"])]), ["delta.panels.panel: median_z does not weigh; give all members one weight"]),
     (lambda p: p["delta"]["panels"]["panel"].update(dimension="a-b"), [
         "delta.panels.panel.dimension: 'a-b' is not a column name: lower-case letters, digits and '_'"]),
+    (lambda p: p["delta"]["panels"]["panel"]["members"].append(p["delta"]["panels"]["panel"]["members"][0]), [
+        "delta.panels.panel: rubric factuality is a member twice; give it a weight instead"]),
     (lambda p: p["delta"]["panels"]["panel"].pop("rule"), ["delta.panels.panel.rule: missing; add it"]),
     (lambda p: p["delta"]["panels"].update({"My panel": p["delta"]["panels"]["panel"]}), [
         "delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]*$'"]),

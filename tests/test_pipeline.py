@@ -163,7 +163,7 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
     said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
     rows = [{"pair_id": int(row["pair_id"]), "verdict": said[both]} for row in asked if (both := (row["chosen_model"], row["rejected_model"])) in said]
     (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    people = {"kind": "imported", "path": "data/import/people.jsonl", "pair_id": "pair_id", "verdict": "verdict", "order": None}
+    people = {"kind": "imported", "path": "data/import/people.jsonl", "pair_id": "pair_id", "verdict": "verdict", "order": None, "unmatched": "error"}
     members = [{"judge": "answer", "dimension": "correct", "weight": 1.0}, {"judge": "people", "dimension": "preference", "weight": 1.0}]
     by_people = {"kind": "delta", "judge": "people", "dimension": "preference", "keep": "top", "within_noise": "keep", "min_margin": None, "budget": 5,
                  "per_prompt": None, "seed": 0}  # fmt: skip

@@ -53,7 +53,7 @@ def measured(seed: int) -> pl.DataFrame:
     wide = {name: delta.deltas(how, pairs, rows, planted.DIMENSIONS[name]) for name, rows in judgments.items()}
     wide |= {name: delta.preferred(how, pairs, rows) for name, rows in preferences.items()}
     fit = calibrate.Params(truth="answer", method="platt", fit_share=0.5, seed=0)
-    probabilities = calibrate.calibrate(fit, pairs, wide, planted.DIMENSIONS)
+    probabilities, _ = calibrate.calibrate(fit, pairs, wide, planted.DIMENSIONS)
     seen = reliability.Judged(judgments, preferences, wide, probabilities, planted.DIMENSIONS)
     return reliability.reliability(reliability.Params(truth="answer", families=FAMILIES), seen, pairs, written)[0]
 

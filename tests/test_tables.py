@@ -50,7 +50,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "preferences": {
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
         "verdict is one of chosen, rejected, tie": {"verdict": "first"},
-        "order is one of chosen_first, rejected_first": {"order": "random"},
+        "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
         "status is one of scored, unparsable, refused, cut, error, no_reference": {"verdict": None, "strength": None, "p_tie": None, "status": "lost"},
         "strength and p_tie together, and only beside a verdict": {"p_tie": None},
         "|strength| + p_tie is at most 1": {"strength": -0.9, "p_tie": 0.2},

@@ -16,7 +16,7 @@ select
     pair_id, "order", repeat, value, tie,
     least(chosen, rejected) as low,
     greatest(chosen, rejected) as high,
-    case when "order" = 'chosen_first' then chosen else rejected end as shown_first,
+    case when "order" = 'rejected_first' then rejected else chosen end as shown_first,
     greatest(1 - tie + case when chosen < rejected then value else -value end, 0) / 2 as low_better,
     greatest(1 - tie - case when chosen < rejected then value else -value end, 0) / 2 as high_better
 from weighed

@@ -4,7 +4,7 @@ with
 in_both_orders as (
     select pair_id, judge, repeat, count(distinct verdict) > 1 as flipped
     from preferences
-    where verdict is not null
+    where verdict is not null and "order" <> 'unknown'
     group by pair_id, judge, repeat
     having count(distinct "order") = 2
 ),
@@ -17,7 +17,7 @@ wins as (
     select judge, avg(((verdict = 'chosen') = ("order" = 'chosen_first'))::integer) filter (verdict <> 'tie') as first_wins,
         avg((verdict = 'tie')::integer) as ties, count(*) as verdicts
     from preferences
-    where verdict is not null
+    where verdict is not null and "order" <> 'unknown'
     group by judge
 )
 select judge, round(flips, 4) as flips, pairs, round(first_wins, 4) as first_wins, round(ties, 4) as ties, verdicts
