@@ -14,10 +14,10 @@ from curation.stats import quantile, wilson
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last axis, one value for each of the others
 
 
-def jackknife(statistic: Statistic, sums: np.ndarray) -> Interval | None:
+def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Interval | None:
     """`statistic` of the sum of `sums` (clusters x sums), its spread from leaving out each cluster (Efron and Stein 1981), Student's with G-1.
 
-    None with fewer than two clusters, or where the statistic is not defined on all of them or without one.
+    It reaches no further than `least` and `most`. None with fewer than two clusters, or where the statistic is not defined on all of them or without one.
     """
     clusters = len(sums)
     if clusters < 2:
@@ -26,7 +26,9 @@ def jackknife(statistic: Statistic, sums: np.ndarray) -> Interval | None:
     with np.errstate(divide="ignore", invalid="ignore"):
         value, without = float(statistic(total)), statistic(total - sums)
     half = quantile(clusters - 1) * np.sqrt((clusters - 1) / clusters * ((without - without.mean()) ** 2).sum())
-    return Interval(value, value - half, value + half, clusters) if np.isfinite(value) and np.isfinite(half) else None
+    if not np.isfinite(value) or not np.isfinite(half):
+        return None
+    return Interval(value, max(value - half, min(least, value)), min(value + half, max(most, value)), clusters)
 
 
 def by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:

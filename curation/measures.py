@@ -63,7 +63,7 @@ def of_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Figure]:
     alike = pl.concat([wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("alike")) for a, b in combinations(repeats, 2)]).drop_nulls()
     yield share("repeat_agreement", "repeats", alike, pl.col("alike"))
     columns = (scored[name].to_numpy() for name in ("score", unit, "prompt_id"))
-    yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns)), scored.height)
+    yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns), most=1), scored.height)
     yield mean("drift", "repeats", wide.drop_nulls([repeats[0], repeats[-1]]), pl.col(repeats[-1]) - pl.col(repeats[0]))
 
 
@@ -90,7 +90,7 @@ def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: 
         return
     repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
     sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
-    yield Figure("noise", against, agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums), len(variance))
+    yield Figure("noise", against, agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0), len(variance))
     yield share("within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}"))
 
 
@@ -100,12 +100,12 @@ def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Fig
     yield share("tie_rate", "", known, pl.col(delta).abs() < EQUAL)
     long = known.drop_nulls("log_ratio")
     sums = _beside_length(long, delta)
-    yield Figure("length_correlation", "length", agreement.jackknife(agreement.correlation, sums), long.height)
+    yield Figure("length_correlation", "length", agreement.jackknife(agreement.correlation, sums, -1, 1), long.height)
     yield Figure("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), long.height)
     if truth is not None:
         alike = long.filter("equally_right")
         sums = _beside_length(alike, delta)
-        yield Figure("length_correlation_equally_right", truth, agreement.jackknife(agreement.correlation, sums), alike.height)
+        yield Figure("length_correlation_equally_right", truth, agreement.jackknife(agreement.correlation, sums, -1, 1), alike.height)
         yield Figure("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), alike.height)
         told = known.drop_nulls("chosen_right")
         values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
@@ -133,7 +133,7 @@ def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figur
     prompt, confidence, right = (sure[name].to_numpy() for name in ("prompt_id", "confidence", "right"))
     bins = [sure["bin"].to_numpy() == one for one in np.unique(sure["bin"].to_numpy())]
     sums = agreement.by_cluster(prompt, np.ones(len(right)), *(np.where(one, confidence - right, 0.0) for one in bins))
-    error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums)
+    error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums, 0, 1)
     yield Figure(f"{prefix}ece", truth, error, sure.height)
     yield mean(f"{prefix}overconfidence", truth, sure, pl.col("confidence") - pl.col("right"))
     yield share(f"{prefix}brier", truth, rows, (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2)
@@ -154,6 +154,6 @@ def between(one: pl.DataFrame, other: pl.DataFrame, unit: str, name: str) -> Ite
     both = one.join(other.drop("prompt_id"), on=unit, suffix="_other").sort(unit)
     x, y, prompt, of = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", unit))
     yield share("agreement", name, both, (pl.col("score") - pl.col("score_other")).abs() < EQUAL)
-    yield Figure("kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt)), both.height)
+    yield Figure("kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt), -1, 1), both.height)
     sums = agreement.alpha_sums(np.concatenate([x, y]), np.concatenate([of, of]), np.concatenate([prompt, prompt]))
-    yield Figure("alpha", name, agreement.jackknife(agreement.alpha, sums), both.height)
+    yield Figure("alpha", name, agreement.jackknife(agreement.alpha, sums, most=1), both.height)

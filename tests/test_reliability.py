@@ -40,6 +40,23 @@ def test_the_small_world_by_hand() -> None:
     assert figure(table, "versus", "preference", "first_place_rate", "order")["value"] == 12 / 16
 
 
+def test_repeats_of_a_pairwise_judge_by_hand() -> None:
+    """Asked again it calls every pair with chosen first a tie: half of its verdicts are the same, and their mean has gone down by half."""
+    small = world.world()
+    tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
+    rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
+    wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
+    seen = reliability.Judged({}, {"versus": rows}, wide, tables.empty(tables.PROBABILITIES), {"versus": ["preference"]})
+    table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
+    tables.check(tables.RELIABILITY, table, "reliability")
+    found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
+    assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (0.5, -0.5, 0.25)
+    # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
+    assert found["flip_rate", "order"] == 12 / 16
+    reach = table.drop_nulls("value").filter(pl.col("measure").str.contains("rate|agreement|correlation|coverage|alpha"))
+    assert reach["ci_high"].max() <= 1 and reach["ci_low"].min() >= -1
+
+
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:
     return pair.pair(pair.Params(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written)
 
