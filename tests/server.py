@@ -65,6 +65,18 @@ def failing(status: int, message: str = "no", retry_after: str | None = "0.01") 
     return Answer(json.dumps({"error": {"message": message, "type": "fault", "code": None}}).encode(), status, headers)
 
 
+def knowing(form: str | None, text: str) -> Script:
+    """A server that takes one `response_format`, or none, and answers `text`: fenced where the schema comes in words alone."""
+
+    def answer(asked: Asked) -> Answer:
+        wanted = (asked.body.get("response_format") or {}).get("type")
+        if wanted not in (form, None):
+            return failing(400, f"unknown response_format {wanted}")
+        return good(f"```json\n{text}\n```" if wanted is None else text)
+
+    return answer
+
+
 def cut() -> Answer:
     """A well-framed response whose JSON stops in the middle."""
     body = good("hello").body

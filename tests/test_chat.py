@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Serve
 from pydantic import BaseModel, ConfigDict
-from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, shaped
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, knowing, shaped
 
 from curation.calls.call import Call, Reply
 from curation.calls.chat import Endpoint, Http
@@ -204,12 +204,7 @@ def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Le
 
 @pytest.mark.parametrize("knows", ["json_schema", "json_object", None])
 def test_the_best_mode_the_server_knows_is_found_once(serve: Serve, knows: str | None) -> None:
-    def only(asked: Asked) -> Answer:
-        form = asked.body.get("response_format", {}).get("type")
-        fits = form == knows if form else True
-        return good('```json\n{"steps": 3}\n```' if form is None else '{"steps": 3}') if fits else failing(400, f"unknown response_format {form}")
-
-    server = serve(only)
+    server = serve(knowing(knows, '{"steps": 3}'))
     heard = replies(server.endpoint(), [call(f"p{n}") for n in range(4)], Ratings)
     mode = knows or "prompt"
     assert [(reply.error, reply.mode) for reply in heard.values()] == [(None, mode)] * 4

@@ -12,7 +12,7 @@ import pytest
 import world
 from conftest import RUBRIC, OpenLedger, Serve
 from scipy.optimize import minimize
-from server import DROPPED, Answer, Asked, failing, good
+from server import DROPPED, Answer, Asked, failing, good, knowing
 
 from curation import davidson, delta, pair, tables
 from curation.calls.call import Reply
@@ -113,16 +113,10 @@ def test_strength_is_what_the_probabilities_say_in_either_order() -> None:
 
 def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_ledger: OpenLedger) -> None:
     """Constrained decoding, plain JSON, a schema in words alone, and log-probabilities."""
-    found = []
-    for refused in ((), ("json_schema",), ("json_schema", "json_object")):
-
-        def answer(asked: Asked, refused: tuple[str, ...] = refused) -> Answer:
-            form = (asked.body.get("response_format") or {}).get("type")
-            if form in refused:
-                return failing(400, f"unknown response_format {form}")
-            return good('```json\n{"better": 1}\n```' if form is None else '{"better": 1}')
-
-        found.append(preferred(settings(endpoint=serve(answer).endpoint().model_dump()), open_ledger(f"mode{len(found)}")))
+    found = [
+        preferred(settings(endpoint=serve(knowing(form, '{"better": 1}')).endpoint().model_dump()), open_ledger(f"knows {form}"))
+        for form in ("json_schema", "json_object", None)
+    ]
     spelled = [(piece, {piece: 0.0}) for piece in ('{"', "better", '":', " ", "1")]
     sampling = ASKING["sampling"] | {"top_logprobs": 3}
     server = serve(lambda _: good('{"better": 1}', logprobs=spelled))

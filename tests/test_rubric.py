@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from conftest import RUBRIC, OpenLedger, RubricSettings, Serve
-from server import DROPPED, Answer, Asked, cut, failing, good
+from server import DROPPED, Answer, Asked, cut, failing, good, knowing
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
@@ -201,17 +201,10 @@ def test_the_table_is_the_same_with_log_probabilities(serve: Serve, open_ledger:
 
 def test_the_table_is_the_same_however_the_server_takes_a_schema(serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings) -> None:
     """Constrained decoding, plain JSON, and the schema in words alone."""
-    found = []
-    for refused in ((), ("json_schema",), ("json_schema", "json_object")):
-
-        def answer(asked: Asked, refused: tuple[str, ...] = refused) -> Answer:
-            form = (asked.body.get("response_format") or {}).get("type")
-            if form in refused:
-                return failing(400, f"unknown response_format {form}")
-            return good(f"```json\n{ratings()}\n```" if form is None else ratings())
-
-        settings = rubric_settings(endpoint=serve(answer).endpoint().model_dump())
-        found.append(judged(settings, open_ledger(f"mode{len(found)}"), "2 + 3 = 5", None, "five"))
+    found = [
+        judged(rubric_settings(endpoint=serve(knowing(form, ratings())).endpoint().model_dump()), open_ledger(f"knows {form}"), "2 + 3 = 5", None, "five")
+        for form in ("json_schema", "json_object", None)
+    ]
     assert found[0].filter(trace_id=10)["score"].to_list() == list(FIVE.values())
     assert found[1].equals(found[0]) and found[2].equals(found[0])
 
