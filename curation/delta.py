@@ -1,6 +1,7 @@
 """Sample-level deltas (one per pair, judge and dimension) and generator-level deltas (their mean per generator pair)."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -8,11 +9,11 @@ from pydantic import Field
 
 from curation import davidson
 from curation.db import query
-from curation.noise import marked
+from curation.noise import mark, marked, noise
 from curation.panel import Panel, combine
 from curation.params import NAME, Strict
-from curation.stats import clustered_mean, clustered_means
-from curation.tables import GENERATOR_DELTAS, PREFERENCE, empty
+from curation.stats import Clusters, only
+from curation.tables import GENERATOR_DELTAS, PREFERENCE, ROW_GROUP
 
 
 class Params(Strict):
@@ -30,13 +31,67 @@ class Params(Strict):
 
 
 def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> pl.DataFrame:
-    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, spread, each a mean over repeats, and the mark."""
-    wide = pairs.select("pair_id").sort("pair_id")
-    frames = {"pairs": pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id"), "judgments": judgments.drop("rationale")}
-    for dimension in dimensions:
-        one = query("deltas", frames, dimension=dimension, expected=settings.score == "expected")
-        wide = wide.hstack(one.select(pl.exclude("pair_id").name.suffix(f"_{dimension}")))
-    return marked(settings.noise, pairs, wide, dimensions)
+    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, spread, each a mean over repeats, and the mark.
+
+    delta is null where a side has no scored repeat; n is the smaller side's scored repeats, spread the root of the summed variances.
+    """
+    return pl.concat(delta_parts(settings, pairs, judgments, dimensions))
+
+
+def delta_parts(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> Iterator[pl.DataFrame]:
+    """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are looked up by its traces' numbers."""
+    pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
+    sides = pairs.select("chosen_trace_id", "rejected_trace_id")
+    traces = pl.concat([sides[name].unique() for name in sides.columns]).unique().sort()
+    places = pl.DataFrame({"trace_id": traces}).with_row_index("place")
+    ends = tuple(sides.join(places, left_on=name, right_on="trace_id", how="left", maintain_order="left")["place"].to_numpy() for name in sides.columns)
+    rated = {dimension: _rated(judgments, dimension, traces, settings.score == "expected") for dimension in dimensions}
+    unequal = ~pairs["tie"].to_numpy()
+    levels = {dimension: noise(_variances(rated[dimension], ends[0][unequal], ends[1][unequal])) for dimension in dimensions}
+    for start in range(0, max(pairs.height, 1), ROW_GROUP):
+        part = slice(start, start + ROW_GROUP)
+        wide = pairs[part].select("pair_id")
+        for dimension, one in rated.items():
+            wide = wide.hstack(_sides(one, dimension, ends[0][part], ends[1][part])).with_columns(mark(dimension, levels[dimension], settings.noise))
+        yield wide
+
+
+class Rated(NamedTuple):
+    """One dimension's ratings by trace number: the mean of the scored repeats (nan without any), how many, and their variance (nan below two)."""
+
+    score: np.ndarray
+    n: np.ndarray
+    variance: np.ndarray
+
+
+def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.Series, expected: bool) -> Rated:
+    value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
+    scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select("trace_id", "repeat", value.alias("value"))
+    known = pl.DataFrame({"trace_id": traces}).with_row_index("place").join(scored, on="trace_id").sort("place", "repeat")
+    place, values = known["place"].to_numpy(), known["value"].to_numpy()
+    n = np.bincount(place, minlength=len(traces)).astype(np.int32)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = np.bincount(place, values, len(traces)) / n
+        variance = np.bincount(place, (values - score[place]) ** 2, len(traces)) / (n - 1)
+    return Rated(score, n, np.where(n > 1, variance, np.nan))
+
+
+def _variances(one: Rated, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """As noise.variances, before the deltas are there."""
+    if not np.isfinite(one.variance).any():
+        return np.zeros(0)
+    repeated = np.minimum(one.n[chosen], one.n[rejected]) > 1
+    chosen, rejected = chosen[repeated], rejected[repeated]
+    return np.asarray((one.variance[chosen] + one.variance[rejected]) / np.minimum(one.n[chosen], one.n[rejected]))
+
+
+def _sides(one: Rated, dimension: str, chosen: np.ndarray, rejected: np.ndarray) -> pl.DataFrame:
+    better, worse = one.score[chosen], one.score[rejected]
+    columns = {
+        "chosen": better, "rejected": worse, "delta": better - worse, "n": np.minimum(one.n[chosen], one.n[rejected]),
+        "spread": np.sqrt(one.variance[chosen] + one.variance[rejected]),
+    }  # fmt: skip
+    return pl.DataFrame([pl.Series(f"{name}_{dimension}", values, nan_to_null=True) for name, values in columns.items()])
 
 
 def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
@@ -77,33 +132,18 @@ def panel(settings: Params, one: Panel, pairs: pl.DataFrame, wide: dict[str, pl.
     return marked(settings.noise, pairs, combine(one, pairs, wide), one.dimension_names)
 
 
-def generator_deltas(pairs: pl.DataFrame, wide: pl.DataFrame, judge: str, dimensions: list[str]) -> pl.DataFrame:
-    """One judge's rows of `generator_deltas`: the mean delta of each ordered generator pair, interval clustered by prompt."""
-    joined = pairs.select("pair_id", "prompt_id", "chosen_model", "rejected_model").join(wide, on="pair_id")
-    groups = ["chosen_model", "rejected_model"]
-    everyone = pairs.select(groups).unique()
-    parts = [empty(GENERATOR_DELTAS)]
-    for dimension in dimensions:
-        means = clustered_means(joined, groups, f"delta_{dimension}", "prompt_id").rename({"clusters": "prompts"})
-        rows = everyone.join(means, on=groups, how="left").with_columns(
-            pl.col("n", "prompts").fill_null(0), pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension")
-        )
-        parts.append(rows.select(GENERATOR_DELTAS.schema.names))
-    return pl.concat(parts)
+def generator_deltas(groups: Clusters, values: pl.Series, judge: str, dimension: str) -> pl.DataFrame:
+    """The rows of `generator_deltas` of one judge and dimension: the mean of the deltas `values` of each ordered generator pair, by which `groups` has
+    the pairs; the interval is clustered by prompt."""
+    named = groups.means(values).rename({"clusters": "prompts"}).with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"))
+    return named.select(GENERATOR_DELTAS.schema.names)
 
 
-def summary(pairs: pl.DataFrame, wide: dict[str, pl.DataFrame], dimensions: dict[str, list[str]]) -> dict[str, object]:
-    """judge → dimension → mean delta with its interval, and the shares of scored pairs with a positive, a zero and a negative delta."""
-    found: dict[str, object] = {}
-    for judge, table in wide.items():
-        joined = pairs.select("pair_id", "prompt_id").join(table, on="pair_id", maintain_order="left")
-        found[judge] = {d: _figures(joined[f"delta_{d}"], joined["prompt_id"]) for d in dimensions[judge]}
-    return found
-
-
-def _figures(values: pl.Series, prompts: pl.Series) -> dict[str, float | int]:
+def figures(prompts: Clusters, values: pl.Series) -> dict[str, float | int]:
+    """Of one judge and dimension, with all pairs in one group of `prompts`: scored pairs, the mean delta with its interval, and the shares with a
+    positive, a zero and a negative delta."""
     scored = values.drop_nulls().round(9)
-    mean = clustered_mean(values, prompts)
+    mean = only(prompts.means(values))
     signs = {"positive": (scored > 0).sum(), "zero": (scored == 0).sum(), "negative": (scored < 0).sum()}
     shares = {name: int(count) / len(scored) for name, count in signs.items()} if len(scored) else {}
     return {"scored": len(scored), **(mean.keys("delta") if mean else {}), **shares}

@@ -12,14 +12,22 @@ def variances(wide: pl.DataFrame, dimension: str) -> np.ndarray:
     return (repeated[f"spread_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
 
 
+def noise(variance: np.ndarray) -> float | None:
+    """A judge's noise on one dimension: the root of the mean of the pairs' variances; None where there is none to go by."""
+    return float(np.sqrt(variance.mean())) if len(variance) else None
+
+
+def mark(dimension: str, level: float | None, times: float) -> pl.Expr:
+    """within_noise of a dimension: whether its delta is nearer to 0 than `times` the noise; null where that is unknown."""
+    near = pl.lit(None, pl.Boolean) if level is None else pl.col(f"delta_{dimension}").abs().round(9) < round(times * level, 9)
+    return near.alias(f"within_noise_{dimension}")
+
+
 def marked(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dimensions: Iterable[str]) -> pl.DataFrame:
-    """`wide` with within_noise of each dimension: whether the delta is nearer to 0 than `times` the judge's noise, which is the root of the mean
-    variance over pairs of unequal texts; null where that is unknown."""
+    """`wide` with the mark of each dimension, by the noise on pairs of unequal texts."""
     unequal = wide.join(pairs.filter(~pl.col("tie")).select("pair_id"), on="pair_id", how="semi", maintain_order="left")
     columns = ["pair_id"]
     for dimension in dimensions:
-        variance, name = variances(unequal, dimension), f"within_noise_{dimension}"
-        near = pl.col(f"delta_{dimension}").abs().round(9) < round(times * float(np.sqrt(variance.mean())), 9) if len(variance) else pl.lit(None, pl.Boolean)
-        wide = wide.with_columns(near.alias(name))
+        wide = wide.with_columns(mark(dimension, noise(variances(unequal, dimension)), times))
         columns += [f"{column}_{dimension}" for column in ("chosen", "rejected", "delta", "n", "spread", "within_noise")]
     return wide.select(columns)

@@ -1,7 +1,7 @@
 """params.yaml: read, typed, checked whole, all errors at once.
 
-A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names, or, where a
-section is a mapping of named things, of `curation/<folder>/<kind>.py`. So the folder is the registry.
+A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names; where a section is a mapping of
+named things, that of the module that NAMED names for each of them, or of `curation/<folder>/<kind>.py`. So the folder is the registry.
 """
 
 import importlib
@@ -27,15 +27,16 @@ SECTIONS = {
     "calibrate": "curation.calibrate",
     "reliability": "curation.reliability",
     "student": "curation.weights",
+    "tokens": "curation.tokens",
     "evaluate": "curation.evaluate",
     "compare": "curation.compare",
 }
+NAMED = {"selections": "curation.rules"}
 FOLDERS = {
     "sources": "sources",
     "generators": "generators",
     "judges": "judges",
     "pairwise_judges": "pairwise_judges",
-    "selections": "selections",
     "runs": "trainers",
 }
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -55,6 +56,7 @@ class Refers:
 
 
 RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has deltas may stand
+TAKEN = ("chosen", "rejected", "prompt", "tie")  # what a judge may not be called, because expressions name its deltas by its name
 
 
 Positive = Annotated[int, Field(ge=1)]
@@ -85,7 +87,8 @@ class Study:
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
         self.calibrate, self.reliability = sections["calibrate"], sections["reliability"]
-        self.student, self.evaluate, self.compare, self.execution = (sections[name] for name in ("student", "evaluate", "compare", "execution"))
+        self.student, self.tokens, self.evaluate, self.compare = (sections[name] for name in ("student", "tokens", "evaluate", "compare"))
+        self.execution = sections["execution"]
 
     @property
     def dimensions(self) -> dict[str, list[str]]:
@@ -115,7 +118,7 @@ def read(path: Path = Path("params.yaml")) -> Study:
     """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`."""
     raw = _load(path)
     lines: list[str] = []
-    known = [*FOLDERS, *SECTIONS]
+    known = [*FOLDERS, *NAMED, *SECTIONS]
     lines += [f"{path}: {key}: unknown section{near(key, known)}" for key in raw if key not in known and not str(key).startswith("x-")]
     lines += [f"{path}: {key}: missing; add this section" for key in known if key not in raw]
     sections: dict[str, Any] = {}
@@ -123,13 +126,18 @@ def read(path: Path = Path("params.yaml")) -> Study:
         if name in raw:
             model = importlib.import_module(module).Params
             sections[name] = _typed(model, raw[name], f"{path}: {name}", lines)
-    for name in FOLDERS:
+    for name in (*FOLDERS, *NAMED):
         if name in raw:
             sections[name] = _members(name, raw[name], f"{path}: {name}", lines)
     lines += _dangling(path, sections, raw)
     if lines:
         raise Errors(lines)
-    return Study(path, sections)
+    study = Study(path, sections)
+    for where, settings in _each(sections):
+        lines += [f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())]
+    if lines:
+        raise Errors(lines)
+    return study
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -155,6 +163,8 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
         here = f"{where}.{name}"
         if not isinstance(name, str) or not NAME.fullmatch(name):
             lines.append(f"{here}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
+        elif section in NAMED:
+            members[name] = _typed(importlib.import_module(NAMED[section]).Params, body, here, lines)
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
@@ -176,9 +186,10 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
     """Names that point at nothing: references between sections, and a dimension that its judge does not rate."""
     lines = []
     pair, generators = sections.get("pair"), sections.get("generators") or {}
-    if getattr(pair, "order", None) == "ladder" and all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):
-        ladder = [name for name in getattr(pair, "ladder", []) if isinstance(name, str)]
-        lines += [f"{path}: pair.ladder: {name!r} is not in generators{near(name, generators)}" for name in ladder if name not in generators]
+    if all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):  # an imported file's rows name their own
+        for field in ("ladder", "chosen", "rejected") if getattr(pair, "order", None) == "ladder" else ("chosen", "rejected"):
+            named = [name for name in getattr(pair, field, None) or [] if isinstance(name, str)]
+            lines += [f"{path}: pair.{field}: {name!r} is not in generators{near(name, generators)}" for name in named if name not in generators]
     rated = {name: body for section in reversed(RATING) for name, body in _section(sections, section).items()}
     for where, settings in _each(sections):
         for field, info in type(settings).model_fields.items():
@@ -191,6 +202,8 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
     families = getattr(sections.get("reliability"), "families", {})
     judges = [name for section in RATING for name in _section(raw, section)]
     lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
+    taken = [(section, name) for section in RATING for name in _section(raw, section) if name in TAKEN]
+    lines += [f"{path}: {section}.{name}: expressions mean another thing by that; rename it" for section, name in taken]
     for one, other in itertools.combinations(RATING, 2):
         lines += [f"{path}: {other}.{name}: {one} has that name too; deltas are kept by name" for name in _section(raw, other) if name in _section(raw, one)]
     return lines
@@ -224,7 +237,7 @@ def _dimensions(judge: Any) -> list[str]:
 
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
     found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
-    for section in FOLDERS:
+    for section in (*FOLDERS, *NAMED):
         found += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None]
     for name, panel in _section(sections, "delta.panels").items():
         found += [(f"delta.panels.{name}.members.{number}", member) for number, member in enumerate(getattr(panel, "members", []))]

@@ -25,16 +25,22 @@ NEUTRAL = {
 }
 
 
-def delta_histograms(deltas: Mapping[str, pl.DataFrame], dimensions: Mapping[str, list[str]], where: Path) -> None:
+def histogram(values: pl.Series) -> tuple[np.ndarray, np.ndarray, float]:
+    """The counts of the known `values`, the ends of their bins, and the mean, for `delta_histograms`."""
+    known = values.drop_nulls().to_numpy()
+    counts, ends = np.histogram(known, 41, (-_reach(known), _reach(known)))
+    return counts, ends, float(known.mean()) if len(known) else 0.0
+
+
+def delta_histograms(panels: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray, float]], where: Path) -> None:
     """One histogram of deltas per judge and dimension, with zero and the mean marked."""
-    panels = [(judge, d, deltas[judge][f"delta_{d}"].drop_nulls().to_numpy()) for judge in deltas for d in dimensions[judge]]
     figure, axes = _figure(len(panels), columns=3, width=3.6, height=2.6)
-    for axis, (judge, dimension, values) in zip(axes, panels, strict=False):
+    for axis, ((judge, dimension), (counts, ends, mean)) in zip(axes, panels.items(), strict=False):
         axis.set_title(f"{judge}: {dimension}", fontsize=9)
-        if len(values):
-            axis.hist(values, bins=np.linspace(-_reach(values), _reach(values), 42), color=BLUE)
-            axis.axvline(values.mean(), color=INK, linewidth=1)
-            axis.text(0.03, 0.95, f"mean {values.mean():+.2f}\n{len(values)} pairs", transform=axis.transAxes, va="top", fontsize=7)
+        if counts.sum():
+            axis.stairs(counts, ends, color=BLUE, fill=True)
+            axis.axvline(mean, color=INK, linewidth=1)
+            axis.text(0.03, 0.95, f"mean {mean:+.2f}\n{counts.sum()} pairs", transform=axis.transAxes, va="top", fontsize=7)
         axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_xlabel("delta = chosen - rejected", fontsize=7)
         axis.set_ylabel("pairs", fontsize=7)

@@ -1,93 +1,169 @@
-"""Selections: a verdict with a reason on every candidate pair, and the kept pairs as a trainer reads them."""
+"""Selections: a verdict with a reason on every candidate pair."""
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
-from curation.errors import CurationError
-from curation.params import kind
-from curation.tables import SELECTIONS, SUBSETS, UNPAIRED, content_ids
+from curation import ranking
+from curation.candidates import Candidates, rating
+from curation.rules import (
+    COST,
+    GENERATOR_SHARE,
+    KEPT,
+    OUTSIDE,
+    OVER_BUDGET,
+    PER_PROMPT,
+    REVERSED,
+    TIE,
+    UNSCORED,
+    Band,
+    GeneratorShare,
+    Nearest,
+    Params,
+    Quantiles,
+)
+from curation.stats import numbered
+from curation.tables import DECIMALS
+
+OPEN = 255  # no reason yet
 
 
-def select(name: str, settings: Any, pairs: pl.DataFrame, deltas: dict[str, pl.DataFrame], generator_deltas: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `selections`, and chosen_rating and rejected_rating beside them. The first reason that applies stands:
+def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
+    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value), the name of a requirement that is not
+    met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share, over_budget, kept.
 
-    tie (equal texts), unscored (no margin), within_noise, below_min_margin, reversed (its reverse ranks higher), per_prompt, over_budget, kept.
-
-    Raises CurationError where what is within noise is to be dropped and the judge's noise is unknown.
+    The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
-    margins = kind("selections", settings.kind).margins(settings, pairs, deltas, generator_deltas)
-    rows = pairs.select("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "tie").join(margins, on="pair_id", how="left")
-    if settings.kind == "nothing":
-        return _verdicts(rows.with_columns(pl.lit("nothing_kept").alias("reason")), name)
-    if getattr(settings, "within_noise", "keep") == "drop" and rows["within_noise"].null_count() == rows.height > 0:
-        raise CurationError(f"params.yaml: selections.{name}.within_noise: 'drop', but the noise of {settings.judge} {settings.dimension} is unknown; "
-                            "give that judge 2 repeats or more, or keep")  # fmt: skip
-    rows = rows.with_columns(_barred(settings).alias("reason"))
-    descending = getattr(settings, "keep", "top") == "top"
-    draw = content_ids(rows.select(pl.lit(settings.seed), "pair_id")).alias("draw")
-    rows = rows.with_columns(draw, pl.col("margin").round(9)).sort("draw", "pair_id")
-    rows = rows.sort("margin", descending=descending, nulls_last=True, maintain_order=True)  # a fifth of the time of one sort by all three
-    low, high = pl.min_horizontal("chosen_trace_id", "rejected_trace_id"), pl.max_horizontal("chosen_trace_id", "rejected_trace_id")
-    rows = _limit(rows, [low.alias("low"), high.alias("high")], 1, "reversed")
-    rows = _limit(rows, [pl.col("prompt_id").alias("low")], settings.per_prompt, "per_prompt")
-    rows = _limit(rows, [pl.lit(0).alias("low")], settings.budget, "over_budget")
-    return _verdicts(rows.with_columns(pl.col("reason").fill_null("kept")), name)
+    found = pairs.values({name: asked.text for name, asked in settings.expressions.items() if name != "order"})
+    ids = pairs.column("pair_id").to_numpy()
+    margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
+    reasons = [TIE, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
+    verdict = np.full(len(ids), OPEN, np.uint8)
 
+    def bar(rows: np.ndarray, reason: str) -> None:
+        verdict[rows] = np.where(verdict[rows] == OPEN, reasons.index(reason), verdict[rows])
 
-def _barred(settings: Any) -> pl.Expr:
-    least = getattr(settings, "min_margin", None)
-    noisy = pl.col("within_noise") if getattr(settings, "within_noise", "keep") == "drop" else pl.lit(False)
-    below = pl.col("margin") < least if least is not None else pl.lit(False)
-    return (
-        pl.when(pl.col("tie")).then(pl.lit("tie"))
-        .when(pl.col("margin").is_null()).then(pl.lit("unscored"))
-        .when(noisy).then(pl.lit("within_noise"))
-        .when(below).then(pl.lit("below_min_margin"))
+    bar(pairs.column("tie").to_numpy(), TIE)
+    if settings.value is not None:
+        bar(np.isnan(margin), UNSCORED)
+    for wanted in settings.require:
+        bar(~found[f"require_{wanted}"].fill_null(False).to_numpy(), wanted)
+    draw = ranking.draws(ids, settings.seed)
+    rows = np.flatnonzero(verdict == OPEN)
+    inside = _inside(settings, margin[rows], draw[rows])
+    bar(rows[~inside], OUTSIDE)
+    rows = rows[inside]
+    key = _key(settings, margin, draw, found)
+    lost = ranking.beaten(pairs.column("chosen_trace_id").to_numpy()[rows], pairs.column("rejected_trace_id").to_numpy()[rows], key[rows], draw[rows])
+    bar(rows[lost], REVERSED)
+    rows = rows[~lost]
+    if settings.limits.per_prompt is not None:
+        first = ranking.first_of_each(pairs.column("prompt_id").to_numpy()[rows], settings.limits.per_prompt, key[rows], draw[rows])
+        bar(rows[~first], PER_PROMPT)
+        rows = rows[first]
+    for stratum, count in _strata(settings, found, rows):
+        if settings.limits.generator_share is not None:
+            caps, count = _caps(settings.limits.generator_share, pairs, stratum, count)
+            first = ranking.first_of_each(caps.group, caps.most, key[stratum], draw[stratum])
+            bar(stratum[~first], GENERATOR_SHARE)
+            stratum = stratum[first]
+        kept = stratum[ranking.lowest(count, key[stratum], draw[stratum])]
+        verdict[_affordable(settings, pairs, kept, key, draw)] = reasons.index(KEPT)
+        bar(stratum, OVER_BUDGET)
+    return pl.DataFrame({"pair_id": pairs.column("pair_id"), "margin": pl.Series(margin, nan_to_null=True)}).select(
+        pl.lit(name).alias("selection"), "pair_id", pl.Series("kept", verdict == reasons.index(KEPT)),
+        pl.Series("reason", verdict).cat.to(pl.Enum(reasons)), "margin",
     )  # fmt: skip
 
 
-def _limit(rows: pl.DataFrame, group: list[pl.Expr], most: int | None, reason: str) -> pl.DataFrame:
-    """Give `reason` to the still eligible rows beyond the first `most` of each group, in the rows' order."""
-    if most is None:
+def _numbers(values: pl.Series) -> np.ndarray:
+    """A value's floats, rounded as the table rounds them; nan for null and for what is not finite."""
+    numbers = values.cast(pl.Float64).round(DECIMALS)
+    found = numbers.fill_null(np.nan).to_numpy()
+    return np.where(np.isfinite(found), found + 0.0, np.nan)
+
+
+def _inside(settings: Params, margin: np.ndarray, draw: np.ndarray) -> np.ndarray:
+    """A mask of the rows in the band or between the quantiles."""
+    keep = settings.keep
+    if isinstance(keep, Band):
+        low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
+        return np.asarray((margin >= low) & (margin <= high))
+    if isinstance(keep, Quantiles):
+        below, upto = (int(np.floor(share * len(margin) + 1e-9)) for share in (keep.low, keep.high))
+        return np.asarray(ranking.lowest(upto, margin, draw) & ~ranking.lowest(below, margin, draw))
+    return np.ones(len(margin), bool)
+
+
+def _key(settings: Params, margin: np.ndarray, draw: np.ndarray, found: pl.DataFrame) -> np.ndarray:
+    """What ranks the pairs, lowest first."""
+    if isinstance(settings.keep, Nearest):
+        target = _numbers(found["target"]) if "target" in found.columns else settings.keep.target
+        return np.round(np.abs(margin - target), DECIMALS)
+    if settings.keep.kind in ("top", "bottom"):
+        return -margin if settings.keep.kind == "top" else margin
+    return draw
+
+
+def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """The rows of each stratum, in the order of its value's text, and how many of them the budget has room for."""
+    total = len(rows)
+    if settings.budget is not None and not settings.tokens:
+        ((unit, amount),) = settings.budget.items()
+        total = int(amount) if unit == "pairs" else int(np.floor(amount * len(rows) + 1e-9))
+    if settings.strata is None:
+        yield rows, total
+        return
+    stratum = numbered(found["stratum"][rows].cast(pl.String).fill_null(""))
+    sizes = np.bincount(stratum)
+    for number, count in enumerate(ranking.allocated(sizes, total, settings.strata.shares)):
+        yield rows[stratum == number], int(count)
+
+
+class Caps(NamedTuple):
+    """The group of each row, and how many its group may give."""
+
+    group: np.ndarray
+    most: np.ndarray
+
+
+def _caps(share: GeneratorShare, pairs: Candidates, rows: np.ndarray, total: int) -> tuple[Caps, int]:
+    """How many pairs each generator may give for none to exceed its share, and how many that are in all."""
+    group = numbered(pairs.column(f"{share.side}_model")[rows])
+    caps, given = ranking.capped(np.bincount(group), total, share.at_most)
+    return Caps(group, caps[group]), given
+
+
+def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
+    """The first of the rows, up to the one that would go beyond a budget of tokens; all without one."""
+    if not settings.tokens or settings.budget is None:
         return rows
-    open_ = pl.col("reason").is_null()
-    place = open_.cum_sum().over(group)
-    return rows.with_columns(pl.when(open_ & (place > most)).then(pl.lit(reason)).otherwise(pl.col("reason")).alias("reason"))
+    cost = pairs.values(COST)["cost"].fill_null(0).to_numpy()
+    ordered = rows[np.lexsort((draw[rows], key[rows]))]
+    return ordered[np.cumsum(cost[ordered]) <= settings.budget["tokens"]]
 
 
-def _verdicts(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    verdicts = rows.with_columns(pl.lit(name).alias("selection"), (pl.col("reason") == "kept").alias("kept"))
-    return verdicts.select(*SELECTIONS.schema.names, "chosen_rating", "rejected_rating")
+def places(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
+    """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a value come last."""
+    if settings.order is None:
+        return pl.Series("place", [None], dtype=pl.Int32).new_from_index(0, len(rows))
+    value = _numbers(pairs.values({"order": settings.order.by})["order"])[rows]
+    ids = pairs.column("pair_id").to_numpy()[rows]
+    order = np.lexsort((ranking.draws(ids, settings.seed), value if settings.order.first == "lowest" else -value))
+    place = np.empty(len(rows), np.int32)
+    place[order] = np.arange(len(rows), dtype=np.int32)
+    return pl.Series("place", place)
 
 
-def subset(verdicts: pl.DataFrame, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `subsets`: the kept pairs with prompt, chosen and rejected as message lists, as TRL reads them."""
-    texts = traces.select("trace_id", _assistant("completion").alias("message"))
-    kept = verdicts.filter(pl.col("kept")).join(pairs, on="pair_id").join(prompts.select("prompt_id", "prompt"), on="prompt_id")
-    for side in ("chosen", "rejected"):
-        kept = kept.join(texts.rename({"trace_id": f"{side}_trace_id", "message": side}), on=f"{side}_trace_id")
-    return kept.select(SUBSETS.schema.names)
-
-
-def unpaired(subset_rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them; traces that are on both sides are left out."""
-    sides = [
-        subset_rows.select(pl.col(f"{side}_trace_id").alias("trace_id"), "prompt_id", "prompt", pl.col(side).alias("completion"), pl.lit(label).alias("label"))
-        for side, label in (("chosen", True), ("rejected", False))
+def kept(settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+    """The kept pairs as `subset.written` takes them, with ratings where the margin is of one judge's dimension."""
+    rows = np.flatnonzero(verdicts["kept"].to_numpy())
+    rated = rating(settings.value, dimensions)
+    unknown = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(rows))
+    ratings = [
+        (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")
     ]
-    both = set(subset_rows["chosen_trace_id"]) & set(subset_rows["rejected_trace_id"])
-    rows = pl.concat(sides).unique("trace_id", keep="first", maintain_order=True)
-    return rows.filter(~pl.col("trace_id").is_in(list(both))).select(UNPAIRED.schema.names)
-
-
-def _assistant(column: str) -> pl.Expr:
-    return pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col(column).alias("content")))
-
-
-def counts(verdicts: pl.DataFrame, kept: pl.DataFrame, loose: pl.DataFrame) -> dict[str, object]:
-    """Candidates, kept pairs, their prompts and mean margin, unpaired examples, and the count of each reason."""
-    reasons = dict(verdicts.group_by("reason").len().sort("reason").rows())
-    mean = kept["margin"].mean()
-    margin = {} if mean is None else {"mean_margin": float(str(mean))}
-    return {"candidates": verdicts.height, "kept": kept.height, "prompts": kept["prompt_id"].n_unique(), "unpaired": loose.height, "reason": reasons, **margin}
+    ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
+    return pl.DataFrame([*ids, verdicts["margin"][rows], *ratings, places(settings, pairs, rows)])

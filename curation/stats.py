@@ -10,39 +10,76 @@ import polars as pl
 from curation.metrics import Interval
 
 CONFIDENCE = 0.95
+MOST_CELLS = 50_000_000  # of clusters times groups, beyond which those that occur are numbered
 SAME = 1e-12  # gains that differ by less differ by rounding only
 
 
-def clustered_means(frame: pl.DataFrame, by: Sequence[str], value: str, cluster: str) -> pl.DataFrame:
-    """Per group of `by`: mean, ci_low, ci_high (null with fewer than two clusters), n observations, and clusters.
+class Clusters:
+    """Observations in groups, and in clusters across them, numbered once for any number of columns of values."""
 
-    Nulls in `value` do not count. The standard error is the cluster-robust one of a mean (Miller, arXiv 2411.00640,
-    eq. 4, with the G/(G-1) correction), the interval Student's with G-1 degrees of freedom. Sums are taken over
-    sorted rows, so the order of the input changes nothing.
-    """
-    kept = frame.select(*by, cluster, value).filter(pl.col(value).is_not_null())
-    names = kept.select(by).unique().sort(by).with_row_index("_group")
-    coded = kept.join(names, on=list(by)).select("_group", cluster, value)  # grouping by a number is three times as fast
-    totals = coded.group_by("_group", cluster).agg(pl.col(value).sort().sum().alias("total"), pl.len().alias("count")).sort("_group", cluster)
-    groups = totals.group_by("_group", maintain_order=True).agg(
-        pl.col("count").sum().cast(pl.Int64).alias("n"), pl.len().cast(pl.Int64).alias("clusters"), pl.col("total").sum().alias("sum")
-    )
-    groups = groups.with_columns((pl.col("sum") / pl.col("n")).alias("mean"))
-    off = (pl.col("total") - pl.col("count") * pl.col("mean")) ** 2
-    squares = totals.join(groups, on="_group", maintain_order="left").group_by("_group", maintain_order=True).agg(off.sum().alias("squares"))
-    groups = groups.join(squares, on="_group", maintain_order="left").join(names, on="_group", maintain_order="left")
-    clusters = groups["clusters"].to_numpy().astype(float)
-    half = _t(clusters - 1) * np.sqrt(groups["squares"].to_numpy() * clusters / np.maximum(clusters - 1, 1)) / groups["n"].to_numpy()
-    halves = pl.Series("half", np.where(clusters > 1, half, np.nan)).fill_nan(None)
-    return groups.with_columns((pl.col("mean") - halves).alias("ci_low"), (pl.col("mean") + halves).alias("ci_high")).select(
-        *by, "mean", "ci_low", "ci_high", "n", "clusters"
-    )
+    def __init__(self, groups: pl.DataFrame, cluster: pl.Series) -> None:
+        """`groups` and `cluster` have a row for each observation; a group is a distinct row of `groups`, and they come in its order."""
+        group = np.zeros(len(cluster), np.int64)
+        for name in groups.columns:
+            code = numbered(groups[name])
+            group = group * (int(code.max(initial=0)) + 1) + code
+        self.names, group = _present(groups, group)
+        clusters = numbered(cluster)
+        cell = group * (int(clusters.max(initial=0)) + 1) + clusters
+        self.cell = cell if int(cell.max(initial=0)) < MOST_CELLS else np.unique(cell, return_inverse=True)[1]
+        self.group = np.zeros(int(self.cell.max(initial=-1)) + 1, np.int64)
+        self.group[self.cell] = group
+
+    def means(self, values: pl.Series) -> pl.DataFrame:
+        """Per group: mean, ci_low, ci_high (null with fewer than two clusters), n observations, and clusters; nulls do not count.
+
+        The standard error is the cluster-robust one of a mean (Miller, arXiv 2411.00640, eq. 4, with the G/(G-1) correction), the interval
+        Student's with G-1 degrees of freedom.
+        """
+        known = values.is_not_null().to_numpy()
+        cell, value = (self.cell, values.to_numpy()) if known.all() else (self.cell[known], values.drop_nulls().to_numpy())
+        count, total = np.bincount(cell, minlength=len(self.group)), np.bincount(cell, value, len(self.group))
+        group, total, count = self.group[count > 0], total[count > 0], count[count > 0]
+        n, clusters = (np.bincount(group, weights, self.names.height) for weights in (count, None))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.bincount(group, total, self.names.height) / n
+            squares = np.bincount(group, (total - count * mean[group]) ** 2, self.names.height)
+            half = np.where(clusters > 1, _t(clusters - 1) * np.sqrt(squares * clusters / np.maximum(clusters - 1, 1)) / n, np.nan)
+        reals = {"mean": mean, "ci_low": mean - half, "ci_high": mean + half}
+        found = pl.DataFrame([pl.Series(name, column, nan_to_null=True) for name, column in reals.items()])
+        return self.names.hstack(found.with_columns(pl.Series("n", n.astype(np.int64)), pl.Series("clusters", clusters.astype(np.int64))))
+
+
+def numbered(values: pl.Series) -> np.ndarray:
+    """Each value's place among the distinct ones in their order."""
+    if values.dtype == pl.String:
+        return values.cast(pl.Enum(values.unique().sort())).to_physical().to_numpy().astype(np.int64)
+    return values.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _present(groups: pl.DataFrame, code: np.ndarray) -> tuple[pl.DataFrame, np.ndarray]:
+    """The distinct rows of `groups` in the order of their code, and the number of each row's."""
+    seen = np.zeros(int(code.max(initial=-1)) + 1, bool)
+    first = np.zeros(len(seen), np.int64)
+    seen[code], first[code[::-1]] = True, np.arange(len(code))[::-1]
+    return groups[first[seen]], (np.cumsum(seen) - 1)[code]
+
+
+def clustered_means(frame: pl.DataFrame, by: Sequence[str], value: str, cluster: str) -> pl.DataFrame:
+    """`Clusters.means` of one column of a frame, of the groups that have a value. The order of the rows changes nothing."""
+    kept = frame.select(*by, cluster, value).drop_nulls(value).sort(*by, cluster, value)
+    return Clusters(kept.select(by), kept[cluster]).means(kept[value])
 
 
 def clustered_mean(values: pl.Series, clusters: pl.Series) -> Interval | None:
     """The mean of `values` with its clustered interval and the number of clusters; None with fewer than two."""
-    frame = pl.DataFrame({"all": ["all"] * len(values), "value": values, "cluster": clusters})
-    row = clustered_means(frame, ["all"], "value", "cluster").rows(named=True)
+    frame = pl.DataFrame({"all": pl.repeat(0, len(values), eager=True), "value": values, "cluster": clusters})
+    return only(clustered_means(frame, ["all"], "value", "cluster"))
+
+
+def only(means: pl.DataFrame) -> Interval | None:
+    """The one row of means, as an interval with its number of clusters; None without one, or with fewer than two clusters."""
+    row = means.rows(named=True)
     return Interval(row[0]["mean"], row[0]["ci_low"], row[0]["ci_high"], row[0]["clusters"]) if row and row[0]["clusters"] > 1 else None
 
 

@@ -6,7 +6,8 @@ SQL (`md5`) agree on them.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,10 +81,13 @@ PROMPTS = Table(
 TRACES = Table(
     "traces", "completion", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
-            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,)),
+            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,)),
     {"completion is null exactly when finish_reason is error": pl.col("completion").is_null() == (pl.col("finish_reason") == "error"),
+     "text_id and characters are null exactly when finish_reason is error":
+        (pl.col("text_id").is_null() == (pl.col("finish_reason") == "error")) & (pl.col("characters").is_null() == (pl.col("finish_reason") == "error")),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
+DERIVED = ("trace_id", "text_id", "characters")  # the columns of `traces` that `generate` makes of the others
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
     _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT, score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
@@ -93,6 +97,11 @@ PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, tie=YES),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
+)  # fmt: skip
+TOKENS = Table(
+    "tokens", "completion", ("trace_id",),
+    _schema(trace_id=ID, tokens=(INT,)),
+    {"tokens is not negative": (pl.col("tokens") >= 0).fill_null(True)},
 )  # fmt: skip
 PREFERENCES = Table(
     "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
@@ -136,12 +145,12 @@ SELECTIONS = Table(
 SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
-            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,)),
+            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), place=(INT,)),
     {"chosen is not rejected": pl.col("chosen") != pl.col("rejected")},
 )  # fmt: skip
 UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
-    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES),
+    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES, place=(INT,)),
 )  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
@@ -156,7 +165,7 @@ COMPARISONS = Table(
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, TRACES, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS,
+    PROMPTS, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS,
     COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
@@ -179,86 +188,158 @@ def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
     return data / f"{table}.parquet" if name is None else data / table / f"{name}.parquet"
 
 
-def check(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
-    """Nothing, if every row keeps the contract. Raises Errors, one line per broken rule, naming its first rows."""
-    missing = [name for name in table.schema.names if name not in frame.columns]
-    extra = [name for name in frame.columns if name not in table.schema.names]
+def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> None:
+    """Nothing, if every row keeps the contract, or as much of it as is about `columns`. Raises Errors, one line per broken rule, naming its first rows."""
+    wanted = table.schema.names if columns is None else list(columns)
+    missing = [name for name in wanted if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in wanted]
     if missing or extra:
         raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
                      + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
     lines = []
-    for column in table.schema:
-        if not column.nullable:
-            lines += _broken(table, frame.filter(pl.col(column.name).is_null()), f"{column.name} is null", where)
+    for name in wanted:
+        if not table.schema.field(name).nullable and frame[name].null_count():
+            lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
     if not lines:
         for rule, holds in table.rules.items():
-            lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
+            if set(holds.meta.root_names()) <= set(wanted) and not frame.select(holds.all()).item():
+                lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
         raise Errors(lines)
-    check_key(table, frame, where)
+    if set(table.key) <= set(wanted):
+        check_key(table, frame, where)
 
 
 def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
     """Nothing, if the key is unique. Raises Errors naming the first rows that share theirs."""
-    if frame.select(table.key).is_duplicated().any():
+    if not in_order(table, frame) and frame.select(table.key).is_duplicated().any():
         twice = frame.filter(pl.struct(table.key).is_duplicated())
         raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
+
+
+def in_order(table: Table, frame: pl.DataFrame) -> bool:
+    """Whether each row's key is above the one before, so that the rows are sorted and no key comes twice."""
+    above, same = pl.lit(False), pl.lit(True)
+    for name in table.key:
+        above = above | (same & (pl.col(name) > pl.col(name).shift()))
+        same = same & (pl.col(name) == pl.col(name).shift())
+    return bool(frame.select(above.slice(1).all()).item())
 
 
 def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
     if rows.is_empty():
         return []
-    named = ["/".join(str(value) for value in row) for row in rows.select(table.key).head(ROWS_NAMED).rows()]
+    key = [name for name in table.key if name in rows.columns]
+    named = ["/".join(str(value) for value in row) for row in rows.select(key).head(ROWS_NAMED).rows()]
     more = ", …" if rows.height > ROWS_NAMED else ""
-    return [f"{where}: {what}: {rows.height} row(s), {'/'.join(table.key)} = {', '.join(named)}{more}"]
+    return [f"{where}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
 
 
 def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
     """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
     check(table, frame, where)
+    frame = frame if in_order(table, frame) else frame.sort(table.key)
+    with writing(table, where) as rows:
+        for part in frame.iter_slices(ROW_GROUP):
+            rows.append(part, checked=True)
+
+
+@contextmanager
+def writing(table: Table, where: Path) -> Iterator["Rows"]:
+    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was."""
+    where.parent.mkdir(parents=True, exist_ok=True)
+    rows = Rows(table, where)
+    try:
+        yield rows
+        rows.close()
+        rows.partial.replace(where)
+    finally:
+        rows.close()
+        rows.partial.unlink(missing_ok=True)
+
+
+class Rows:
+    """The rows of a table on their way to its file, a row group for each `append`."""
+
+    def __init__(self, table: Table, where: Path) -> None:
+        self.table, self.where, self.partial = table, where, where.with_suffix(".partial")
+        self.file: pq.ParquetWriter | None = None
+        self.last: pl.DataFrame | None = None
+
+    def append(self, part: pl.DataFrame, checked: bool = False) -> None:
+        """One more row group. Raises Errors if a row breaks the contract or its key is not above the last one's."""
+        if not checked:
+            check(self.table, part, self.where)
+            ends = part.head(1) if self.last is None else pl.concat([self.last, part.select(self.table.key).head(1)])
+            if not in_order(self.table, part) or not in_order(self.table, ends):
+                raise CurationError(f"{self.where}: its parts do not come in the order of {', '.join(self.table.key)}")
+            self.last = part.select(self.table.key).tail(1)
+        arrow = canonical(self.table, part, self.where)
+        if self.file is None:
+            self.file = self._open(part)
+        self.file.write_table(arrow)
+
+    def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
+        """A dictionary of values that hardly repeat costs three times what the rest of the writing does, and saves nothing."""
+        flat = [name for name, dtype in part.schema.items() if not dtype.is_nested()]
+        repeated = [name for name in flat if part[name].n_unique() * 4 <= max(part.height, 64)]
+        return pq.ParquetWriter(self.partial, self.table.schema, compression="zstd", use_dictionary=repeated, store_schema=True)
+
+    def close(self) -> None:
+        """End the file, which has the table's schema even if nothing was appended."""
+        if self.file is None:
+            self.file = self._open(empty(self.table))
+        self.file.close()
+
+
+def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
+    """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
     rounded = pl.col(pl.Float64).round(DECIMALS)
     positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
-    varied = [name for name in table.key if frame[name].n_unique() > 1]  # a constant column orders nothing and costs most of the time
-    ordered = frame.with_columns(positive).select(table.schema.names).sort(varied or table.key, maintain_order=True).rechunk()
     try:
-        arrow = ordered.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(table.schema).combine_chunks()
+        arrow = part.select(table.schema.names).with_columns(positive).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return arrow.cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
-    where.parent.mkdir(parents=True, exist_ok=True)
-    partial = where.with_suffix(".partial")
-    try:
-        pq.write_table(arrow, partial, compression="zstd", row_group_size=ROW_GROUP, store_schema=True)
-        partial.replace(where)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def read(table: Table, where: Path) -> pl.DataFrame:
-    """The rows of `where`. Raises CurationError if it is absent, not Parquet, or breaks the contract."""
+def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
+    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was read breaks the contract."""
     if not where.exists():
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
+    wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
     try:
-        arrow = pq.read_table(where)
+        arrow = pq.read_table(where, columns=wanted)
     except (pa.ArrowInvalid, OSError) as error:
         raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
     found = {column.name: column.type for column in arrow.schema}
     if wrong := [column for column in table.schema if found.get(column.name, column.type) != column.type]:
         raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
     frame = pl.DataFrame(pl.from_arrow(arrow))
-    check(table, frame, where)
+    check(table, frame, where, wanted)
     return frame
 
 
-def read_parts(table: Table, names: Iterable[str], data: Path = DATA) -> pl.DataFrame:
+def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA) -> pl.DataFrame:
     """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
     declared = list(names)
     refuse_strays(table, declared, data)
-    parts = [read(table, path(table.name, name, data)) for name in declared]
+    parts = [read(table, path(table.name, name, data), columns) for name in declared]
     if not parts:
-        return empty(table)
+        return empty(table) if columns is None else empty(table).select(columns)
     whole = pl.concat(parts)
-    check_key(table, whole, data / table.name)
+    if set(table.key) <= set(whole.columns):
+        check_key(table, whole, data / table.name)
     return whole
+
+
+def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
+    if absent := [file for file in files if not file.exists()]:
+        raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
+    found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+    check(table, found, files[0].parent, columns)
+    return found
 
 
 def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:

@@ -3,14 +3,14 @@
 from curation import tables
 from curation.errors import run
 from curation.metrics import write_metrics
-from curation.pair import counts, pair
+from curation.pair import READ, counts, pair
 from curation.params import read
 from curation.progress import progress
 
 
 def main() -> None:
     study = read()
-    traces = tables.read_parts(tables.TRACES, study.generators)
+    traces = tables.read_parts(tables.TRACES, study.generators, READ)
     with progress("pair", 2, "steps") as shown:
         pairs = pair(study.pair, traces)
         shown.advance(note=f"{pairs.height} pairs")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import world
 from scipy import stats
 from server import Answer, Asked, good
 
@@ -94,7 +95,7 @@ def traces(seed: int) -> pl.DataFrame:
                 right, length = int(source.random() < 0.5), max(int(400 * np.exp(SPREAD * source.normal())), 40)
                 text = f"{right} {family} {seed}.{prompt}.{sample} ".ljust(length, "x")
                 rows.append((content_id(seed, prompt, generator, sample), prompt, generator, sample, family, None, text, "stop", None))
-    return pl.DataFrame(rows, schema=tables.empty(tables.TRACES).schema, orient="row")
+    return world.traced(rows)
 
 
 def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:

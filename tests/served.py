@@ -60,7 +60,7 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
     params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
-    params["selections"] = {"nothing": {"kind": "nothing"}}
+    params["selections"] = {"nothing": params["selections"]["nothing"]}
     params["runs"] = {"baseline": {"kind": "none", "selection": "nothing"}}
     save(params, folder)
     return params

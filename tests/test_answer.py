@@ -6,12 +6,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from pydantic import ValidationError
 
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges.answer import Grade, Params, final_answer, grade
-from curation.tables import JUDGMENTS, PROMPTS, TRACES, check, empty
+from curation.tables import JUDGMENTS, PROMPTS, check, empty
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 SAMPLE = 300
@@ -118,7 +119,7 @@ def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
     rows = judge(
         "verifier",
         settings(missing_answer="unscored"),
-        pl.DataFrame(traces, schema=empty(TRACES).schema, orient="row"),
+        world.traced(traces),
         pl.DataFrame(prompts, schema=empty(PROMPTS).schema, orient="row"),
         ledger,
     )

@@ -15,7 +15,7 @@ from curation.measures import confident, of_confidence
 from curation.truth import labels
 
 WRITTEN = planted.traces(7)
-PAIRS = pair.pair(pair.Params(order="both", ladder=[], within_generator=False, samples="all"), WRITTEN)
+PAIRS = pair.pair(world.pairing(order="both", ladder=[], within_generator=False, samples="all"), WRITTEN)
 RATED = {name: planted.DIMENSIONS[name] for name in ("answer", "fine", "random")}
 WIDE = {name: delta.deltas(delta.Params(**world.DELTA), PAIRS, planted.judgments(name, WRITTEN), dimensions) for name, dimensions in RATED.items()}
 

@@ -81,7 +81,7 @@ def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
 def test_the_walk_sees_a_missing_dep() -> None:
     assert ROOT / "curation/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/calls/chat.py" in reached(ROOT / "stages/judge.py", "rubric")
-    assert ROOT / "curation/sql/deltas.sql" in reached(ROOT / "stages/delta.py", None)
+    assert ROOT / "curation/sql/verdicts.sql" in reached(ROOT / "stages/delta.py", None)
 
 
 def test_importing_curation_loads_nothing_heavy() -> None:

@@ -15,7 +15,7 @@ from conftest import RUBRIC, Serve
 from server import Answer, Asked, good
 from sklearn.metrics import cohen_kappa_score
 
-from curation import delta, pair, reliability, tables
+from curation import delta, generate, pair, reliability, tables
 from curation.calls.ledger import Ledger
 from curation.judge import judge as judge_traces
 from curation.judges import process
@@ -34,12 +34,12 @@ def given(name: str, file: str) -> pl.DataFrame:
 def traces(name: str) -> pl.DataFrame:
     """The rows of `traces` that a data set's own are; some came without their text."""
     own = given(name, "traces")
-    return own.select(
+    return generate.described(own.select(
         content_ids(own.select("trace_id")).alias("trace_id"), content_ids(own.select("problem_id")).alias("prompt_id"),
         "generator", pl.col("sample_idx").cast(pl.Int32).alias("sample_index"),
         pl.col("generator_family").alias("family"), pl.col("generator_params_b").alias("scale_b"), pl.col("trace").alias("completion"),
         pl.when(pl.col("trace").is_null()).then(pl.lit("error")).otherwise(pl.lit("stop")).alias("finish_reason"), pl.lit(None, pl.Int32).alias("n_tokens"),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def judgments(name: str) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def measured(name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFr
     tables.check(tables.TRACES, written, name)
     tables.check(tables.JUDGMENTS, judged, name)
     dimensions = {judge: sorted(rows["dimension"].unique()) for (judge,), rows in judged.sort("judge").group_by("judge", maintain_order=True)}
-    pairs = pair.pair(pair.Params(order="both", ladder=[], within_generator=True, samples="all"), written)
+    pairs = pair.pair(world.pairing(order="both", ladder=[], within_generator=True, samples="all"), written)
     how = delta.Params(**world.DELTA | {"score": "sampled"})
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():

@@ -8,8 +8,6 @@ import world
 from pydantic import ValidationError
 
 from curation import delta, panel, tables
-from curation.errors import CurationError
-from curation.select import select
 
 PAIRS = world.frame(
     tables.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
@@ -74,15 +72,3 @@ def test_a_delta_below_the_judges_noise_is_marked() -> None:
 def test_without_repeats_the_noise_is_unknown() -> None:
     once = judged("a", X).filter(pl.col("repeat") == 0)
     assert delta.deltas(delta.Params(**world.DELTA), PAIRS, once, ["x"])["within_noise_x"].null_count() == 4
-
-
-def test_a_selection_may_drop_what_is_within_noise() -> None:
-    means = world.frame(tables.GENERATOR_DELTAS, [])
-    loud = {"rubric": wide("a", X, spread=1.0).rename(lambda name: name.replace("_x", "_logic"))}
-    rows = select("s", world.selection("clear", within_noise="drop", min_margin=None, budget=None), PAIRS, loud, means)
-    assert dict(rows.select("pair_id", "reason").rows()) == {1: "kept", 2: "within_noise", 3: "within_noise", 4: "kept"}
-    quiet = {"rubric": loud["rubric"].with_columns(pl.lit(None, pl.Boolean).alias("within_noise_logic"))}
-    with pytest.raises(
-        CurationError, match=r"selections\.s\.within_noise: 'drop', but the noise of rubric logic is unknown; give that judge 2 repeats or more, or keep"
-    ):
-        select("s", world.selection("clear", within_noise="drop"), PAIRS, quiet, means)

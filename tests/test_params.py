@@ -34,18 +34,38 @@ def test_the_projects_own_params_are_sound() -> None:
 
 
 CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
-    (
-        lambda p: p["selections"]["top_step_coherence"].update(keep="up", judge="rubrik", dimension="x"),
-        [
-            "selections.top_step_coherence.keep: 'up' is not one of 'top' or 'bottom'",
-            "selections.top_step_coherence.judge: 'rubrik' is not in judges or pairwise_judges or delta.panels; did you mean 'rubric'?",
-        ],
-    ),
-    (
-        lambda p: p["selections"]["top_step_coherence"].update(keep="up", dimension="step_coherense"),
-        ["selections.top_step_coherence.keep: 'up' is not one of 'top' or 'bottom'",
-         "selections.top_step_coherence.dimension: 'step_coherense' is not rated by rubric; did you mean 'step_coherence'?"],
-    ),
+    (lambda p: p["selections"]["top_step_coherence"]["keep"].update(kind="up"), [
+        "selections.top_step_coherence.keep.kind: 'up' is not one of top, bottom, random, band, quantiles, nearest"]),
+    (lambda p: p["selections"]["top_step_coherence"].update(keep={"kind": "quantiles", "low": 0.5, "high": 0.5}), [
+        "selections.top_step_coherence.keep: low 0.5 is not below high 0.5"]),
+    (lambda p: p["selections"]["top_step_coherence"].update(value="rubric.delta_step_coherense", require={"a": "rubric.delta_logic >"}), [
+        "selections.top_step_coherence.value: 'rubric.delta_step_coherense' is not a column; did you mean 'rubric.delta_step_coherence'?",
+        "selections.top_step_coherence.require.a: 'rubric.delta_logic >' is not an SQL expression: syntax error at or near \")\""]),
+    (lambda p: p["selections"]["random"].update(value="random()"), [
+        "selections.random.value: 'random()' calls random(), which gives another value another time; draws are made by `seed`"]),
+    (lambda p: p["selections"]["random"].update(value="(select 1)"), [
+        "selections.random.value: '(select 1)' has a subquery; write one expression of a pair's own columns"]),
+    (lambda p: p["selections"]["random"].update(value="avg(chosen.characters)"), [
+        "selections.random.value: 'avg(chosen.characters)' is one value for all rows; write `over ()` after its aggregate"]),
+    (lambda p: p["selections"]["random"].update(require={"long": "chosen.characters"}), [
+        "selections.random.require.long: 'chosen.characters' is not true or false"]),
+    (lambda p: p["selections"]["random"].update(order={"by": "prompt.source", "first": "lowest"}), [
+        "selections.random.order.by: 'prompt.source' is no number"]),
+    (lambda p: p["selections"]["random"].update(require={"tie": "tie"}), [
+        "selections.random: require.tie: that is a reason already; give it another name"]),
+    (lambda p: p["selections"]["random"].update(require={"Long one": "tie"}), [
+        "selections.random.require.Long one: 'Long one' is not a column name: lower-case letters, digits and '_'"]),
+    (lambda p: p["selections"]["random"].update(budget={"pairs": 2, "share": 0.5}), ["selections.random.budget: give one of pairs, share and tokens"]),
+    (lambda p: p["selections"]["random"].update(budget={"share": 1.5}), ["selections.random.budget: share 1.5 is not above 0 and up to 1"]),
+    (lambda p: p["selections"]["random"].update(budget={"pairs": -1}), ["selections.random.budget: pairs -1 is not a whole number from 0"]),
+    (lambda p: p["selections"]["random"].update(budget={"pears": 1}), [
+        "selections.random.budget.pears: 'pears' is not one of 'pairs', 'share' or 'tokens'; did you mean 'pairs'?"]),
+    (lambda p: p["selections"]["all"].update(strata={"by": "tie", "shares": "equal"}), [
+        "selections.all: strata divide a budget of pairs or a share; give one"]),
+    (lambda p: p["selections"]["top_step_coherence"].update(value=None), ["selections.top_step_coherence: keep top ranks by a value; give one"]),
+    (lambda p: (p["tokens"].update(count=False), p["selections"]["random"].update(budget={"tokens": 100})), [
+        "selections.random.budget.tokens: tokens are not counted; set tokens.count: true"]),
+    (lambda p: p["pair"].update(chosen=["qwen-1500"]), ["pair.chosen: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
     (
         lambda p: p["generators"]["qwen-500m"]["endpoint"].update(base_url="127.0.0.1:8005"),
         ["generators.qwen-500m.endpoint.base_url: '127.0.0.1:8005' is no address; write it as http://HOST:PORT/v1"],
@@ -56,16 +76,9 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         ["ledger.max_failed: 2.0 is more than 1", "budget.max_usd: -1 is less than 0"],
     ),
     (lambda p: p["judges"]["rubric"].update(repeats=0), ["judges.rubric.repeats: 0 is less than 1"]),
-    (
-        lambda p: p["selections"]["top_step_coherence"].update(min_margn=1),
-        ["selections.top_step_coherence.min_margn: unknown key; did you mean 'min_margin'?"],
-    ),
+    (lambda p: p["selections"]["top_step_coherence"].update(vlaue="tie"), ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
     (lambda p: p["selections"]["random"].pop("seed"), ["selections.random.seed: missing; add it"]),
     (lambda p: p["pair"].update(ladder=["qwen-1500"]), ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
-    (
-        lambda p: p["selections"]["top_step_coherence"].update(keep="topp"),
-        ["selections.top_step_coherence.keep: 'topp' is not one of 'top' or 'bottom'; did you mean 'top'?"],
-    ),
     (lambda p: p["runs"]["dpo_all"].update(loss="hinge"), ["runs.dpo_all.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     (lambda p: p["judges"]["rubric"].update(kind="rubrik"), [
         "judges.rubric.kind: 'rubrik' is not one of answer, imported, process, rubric; did you mean 'rubric'?"]),
@@ -73,10 +86,6 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p.update(selektions={}), ["selektions: unknown section; did you mean 'selections'?"]),
     (lambda p: p.pop("pair"), ["pair: missing; add this section"]),
     (lambda p: p["compare"].update(baseline="basline"), ["compare.baseline: 'basline' is not in runs; did you mean 'baseline'?"]),
-    (
-        lambda p: p["selections"]["top_step_coherence"].update(dimension="step_coherense"),
-        ["selections.top_step_coherence.dimension: 'step_coherense' is not rated by rubric; did you mean 'step_coherence'?"],
-    ),
     (lambda p: p["judges"]["answer"].update(patterns=["(a"]), [
         "judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),
     (lambda p: p["judges"]["answer"].update(pass_at=1.5), ["judges.answer.pass_at: 1.5 is more than 1"]),
@@ -108,8 +117,6 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "reliability.truth: 'anwser' is not in judges or pairwise_judges or delta.panels; did you mean 'answer'?"]),
     (lambda p: p["reliability"]["families"].update(rubrik="qwen"), ["reliability.families.rubrik: rates nothing; did you mean 'rubric'?"]),
     (lambda p: p["calibrate"].update(method="beta"), ["calibrate.method: 'beta' is not one of 'isotonic' or 'platt'"]),
-    (lambda p: p["selections"]["top_step_coherence"].update(judge="panel"), [
-        "selections.top_step_coherence.dimension: 'step_coherence' is not rated by panel; known: quality"]),
 ]  # fmt: skip
 
 
@@ -161,5 +168,6 @@ def test_no_default_is_hidden_in_python() -> None:
         return found
 
     study = read(ROOT / "params.yaml")
-    settings = [one for section in params.FOLDERS for one in getattr(study, section).values()] + [getattr(study, name) for name in params.SECTIONS]
+    members = [one for section in (*params.FOLDERS, *params.NAMED) for one in getattr(study, section).values()]
+    settings = members + [getattr(study, name) for name in params.SECTIONS]
     assert [name for one in settings for name in fields(one)] == []

@@ -55,19 +55,10 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
     params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
+    plain = params["x-selection"]
     params["selections"] = {
-        "nothing": {"kind": "nothing"},
-        "right": {
-            "kind": "delta",
-            "judge": "answer",
-            "dimension": "correct",
-            "keep": "top",
-            "within_noise": "keep",
-            "min_margin": 1.0,
-            "budget": 6,
-            "per_prompt": None,
-            "seed": 0,
-        },
+        "nothing": plain | {"budget": {"pairs": 0}},
+        "right": plain | {"value": "answer.delta_correct", "require": {"clear": "answer.delta_correct >= 1"}, "keep": {"kind": "top"}, "budget": {"pairs": 6}},
     }
     tiny = save_tiny_llama(folder / "tiny")
     params["student"] = {"model": "./tiny", "revision": fingerprint(tiny), "dtype": "float32", "device": "cpu"}
@@ -143,12 +134,11 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     kept = json.loads(
         run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all")
     )
-    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "tie": 16, "below_min_margin": 20}
+    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "tie": 16, "clear": 20}
 
 
 def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path) -> None:
-    random = {"kind": "random", "budget": 4, "per_prompt": None, "seed": 0}
-    assert changed(study, lambda p: p["selections"].update(few=random)) == ["check", "select@few"]
+    assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == ["check", "select@few"]
     assert changed(study, lambda p: p["runs"].update(other=p["runs"]["dpo"] | {"selection": "few"})) == [
         "check", "compare", "evaluate@other", "train@other",
     ]  # fmt: skip
@@ -165,13 +155,12 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
     (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     people = {"kind": "imported", "path": "data/import/people.jsonl", "pair_id": "pair_id", "verdict": "verdict", "order": None, "unmatched": "error"}
     members = [{"judge": "answer", "dimension": "correct", "weight": 1.0}, {"judge": "people", "dimension": "preference", "weight": 1.0}]
-    by_people = {"kind": "delta", "judge": "people", "dimension": "preference", "keep": "top", "within_noise": "keep", "min_margin": None, "budget": 5,
-                 "per_prompt": None, "seed": 0}  # fmt: skip
+    by_people = {"value": "people.delta_preference", "keep": {"kind": "top"}, "budget": {"pairs": 5}}
 
     def change(params: dict[str, Any]) -> None:
         params["pairwise_judges"]["people"] = people
         params["delta"]["panels"]["both"] = {"dimension": "quality", "rule": "mean", "members": members}
-        params["selections"]["by_people"] = by_people
+        params["selections"]["by_people"] = params["x-selection"] | by_people
 
     assert {"prefer@people", "delta", "reliability", "select@by_people"} <= set(changed(study, change))
     found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",

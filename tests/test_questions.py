@@ -65,19 +65,21 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("answer", "rubric", "logic", 0.575, 5, 4),
     ],
     "why_not_kept": [
-        ("all", "kept", 7, 0.7778, 0.0, 0.0),
-        ("all", "reversed", 1, 0.1111, 0.0, 0.0),
-        ("all", "tie", 1, 0.1111, 0.0, 0.0),
+        ("all", "kept", 7, 0.7778, None, None),
+        ("all", "reversed", 1, 0.1111, None, None),
+        ("all", "tie", 1, 0.1111, None, None),
         ("capable", "kept", 4, 0.4444, 0.0, 0.3333),
         ("capable", "over_budget", 3, 0.3333, 0.0, 0.0),
         ("capable", "reversed", 1, 0.1111, 0.0, 0.0),
         ("capable", "tie", 1, 0.1111, 0.3333, 0.3333),
         ("clear", "kept", 3, 0.3333, 1.0, 2.5),
-        ("clear", "below_min_margin", 2, 0.2222, -0.5, -0.3),
+        ("clear", "clear", 2, 0.2222, -0.5, -0.3),
         ("clear", "per_prompt", 2, 0.2222, 0.5, 1.0),
         ("clear", "over_budget", 1, 0.1111, 1.0, 1.0),
         ("clear", "tie", 1, 0.1111, 0.0, 0.0),
-        ("nothing", "nothing_kept", 9, 1.0, None, None),
+        ("nothing", "over_budget", 7, 0.7778, None, None),
+        ("nothing", "reversed", 1, 0.1111, None, None),
+        ("nothing", "tie", 1, 0.1111, None, None),
         ("wordy", "kept", 5, 0.5556, -4.0, 3.0),
         ("wordy", "unscored", 2, 0.2222, None, None),
         ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
@@ -185,6 +187,7 @@ def rated(world: World, change: Callable[[pl.DataFrame], pl.DataFrame]) -> World
     return replace(world, deltas=world.deltas | {"rubric": change(world.deltas["rubric"])})
 
 
+NO_TEXT = {"text_id": pl.lit(None, pl.Int64), "characters": pl.lit(None, pl.Int32)}
 BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     "prompt_in_two_splits": [
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
@@ -193,12 +196,12 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     "trace_without_prompt": [lambda w: replace(w, prompts=w.prompts.filter(~TEXT)), lambda w: prompts(w, split=pl.lit("in_domain"))],
     "trace_id_not_of_slot": [lambda w: traces(w, sample_index=pl.lit(5, pl.Int32))],
     "judgment_without_trace": [lambda w: replace(w, traces=w.traces.filter(pl.col("trace_id") != LARGE))],
-    "score_without_completion": [lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error"))],
+    "score_without_completion": [lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error"), **NO_TEXT)],
     "pair_not_of_its_traces": [
         lambda w: replace(w, traces=w.traces.filter(pl.col("trace_id") != LARGE)),
         lambda w: traces(w, prompt_id=pl.lit(prompt_id("times"))),
         lambda w: pairs(w, chosen_model=pl.lit("medium")),
-        lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error")),
+        lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error"), **NO_TEXT),
     ],
     "wrong_tie": [lambda w: pairs(w, tie=True), lambda w: replace(w, pairs=w.pairs.with_columns(tie=False))],
     "preference_without_pair": [lambda w: replace(w, pairs=w.pairs.clear()), lambda w: replace(w, pairs=w.pairs.with_columns(tie=True))],

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from curation.judges.answer import final_answer, grade
-from curation.params import FOLDERS, SECTIONS, Study, read
+from curation.params import FOLDERS, NAMED, SECTIONS, Study, read
 
 ROOT = Path(__file__).parents[1]
 REAL = Path(__file__).parents[2] / "shared/data"
@@ -24,7 +24,7 @@ def gsm8k() -> Study:
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_a_recipe_is_a_whole_valid_params_file_of_kinds_that_exist(file: Path) -> None:
     raw: dict[str, Any] = YAML(typ="safe", pure=True).load(file)
-    assert {name for name in raw if not name.startswith("x-")} == {*FOLDERS, *SECTIONS}
+    assert {name for name in raw if not name.startswith("x-")} == {*FOLDERS, *NAMED, *SECTIONS}
     named = {(folder, body["kind"]) for section, folder in FOLDERS.items() for body in raw[section].values()}
     assert [kind for kind in sorted(named) if not (ROOT / "curation" / kind[0] / f"{kind[1]}.py").exists()] == []
     study = read(file)

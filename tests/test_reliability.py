@@ -58,7 +58,7 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
 
 
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:
-    return pair.pair(pair.Params(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written)
+    return pair.pair(world.pairing(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written)
 
 
 def measured(seed: int) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from conftest import RUBRIC, OpenLedger, RubricSettings, Serve
 from server import DROPPED, Answer, Asked, cut, failing, good, knowing
 
@@ -14,7 +15,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges import rubric
-from curation.tables import JUDGMENTS, PROMPTS, TRACES, check, empty
+from curation.tables import JUDGMENTS, PROMPTS, check, empty
 
 FIVE = {"facts": 5, "plan": 4, "steps": 3, "sums": 2, "noise": 1}
 PROBLEM = "What is 2 + 3?"
@@ -27,7 +28,7 @@ def prompts(answer: str | None = "5") -> pl.DataFrame:
 
 def traces(*completions: str | None) -> pl.DataFrame:
     rows = [(10 + n, 1, "g", n, None, None, text, "error" if text is None else "stop", None) for n, text in enumerate(completions)]
-    return pl.DataFrame(rows, schema=empty(TRACES).schema, orient="row")
+    return world.traced(rows)
 
 
 def judged(settings: rubric.Params, ledger: Ledger, *completions: str | None, name: str = "strict") -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""pairs.sql and deltas.sql against oracles in Polars, on small worlds that hypothesis makes, and against golden tables."""
+"""Pairs, deltas and verdicts against slow oracles, on small worlds that hypothesis makes, and against golden tables."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ STATUS = st.sampled_from(["scored", "scored", "scored", "unparsable", "error"])
 
 def traces(written: dict[tuple[int, str, int], str | None]) -> pl.DataFrame:
     """Traces from (prompt, generator, sample): completion."""
-    return world.frame(tables.TRACES, [
+    return world.traced([
         (content_id(*slot), *slot, None, SCALES[slot[1]], text, "error" if text is None else "stop", None) for slot, text in written.items()
     ])  # fmt: skip
 
 
 def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool, samples: str) -> pl.DataFrame:
-    """What pairs.sql does, in Polars: cross the traces of a prompt, then filter."""
+    """What `pair` does, slowly: cross the traces of a prompt, then filter."""
     kept = rows.filter(pl.col("completion").is_not_null()).with_columns(
         pl.col("completion").str.strip_chars(" \t\r\n"),
         pl.col("generator").replace_strict({name: i for i, name in enumerate(ladder)}, default=None, return_dtype=pl.Int64).alias("rung"),
@@ -52,14 +52,18 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
 @settings(max_examples=40, deadline=None)
 def test_pairs_are_those_of_the_oracle(written: Any, order: str, ladder: list[str], rungs: int, within: bool, samples: str, draw: Any) -> None:
     rows = traces(written)
-    options: dict[str, Any] = {"order": order, "ladder": ladder[:rungs], "within": within, "samples": samples}
-    found = db.query("pairs", {"traces": rows}, **options)
-    assert found.rows() == pairs_oracle(rows, **options).rows()
-    assert db.query("pairs", {"traces": rows[draw.sample(range(rows.height), rows.height)]}, **options).rows() == found.rows()
+    rungs_named = [name for name in ladder[:rungs] if name in set(rows["generator"])]
+    how = world.pairing(order=order, ladder=rungs_named, within_generator=within, samples=samples)
+    found = pair.pair(how, rows)
+    assert found.rows() == pairs_oracle(rows, order, rungs_named, within, samples).rows()
+    assert pair.pair(how, rows[draw.sample(range(rows.height), rows.height)]).rows() == found.rows()
+    untied = pair.pair(how.model_copy(update={"ties": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows) if {*"abc"} <= set(rows["generator"]) else None
+    if untied is not None:
+        assert untied.equals(found.filter(~pl.col("tie"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"])))
 
 
 def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, expected: bool) -> pl.DataFrame:
-    """What deltas.sql does, in Polars: rate each trace, then join both sides."""
+    """What `deltas` does, slowly: rate each trace, then join both sides."""
     score = pl.coalesce("expected_score", "score") if expected else pl.col("score")
     scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored"))
     rated = scored.group_by("trace_id").agg(score.mean().alias("score"), pl.len().cast(pl.Int32).alias("n"), score.var().alias("variance"))
@@ -89,13 +93,15 @@ def judged(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
 @settings(max_examples=40, deadline=None)
 def test_deltas_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame], expected: bool, draw: Any) -> None:
     pairs, judgments = case
-    found = db.query("deltas", {"pairs": pairs, "judgments": judgments}, dimension="x", expected=expected)
+    how = delta.Params(**world.DELTA | {"score": "expected" if expected else "sampled"})
+    wide = delta.deltas(how, pairs, judgments, ["x"])
+    found = wide.select("pair_id", pl.col("^(chosen|rejected|delta|n|spread)_x$").name.map(lambda name: name.removesuffix("_x")))
     oracle = deltas_oracle(pairs, judgments, "x", expected)
     assert found.columns == oracle.columns and found["n"].dtype == pl.Int32
     for row, wanted in zip(found.rows(), oracle.rows(), strict=True):
         assert row == pytest.approx(wanted, abs=1e-6) if None not in row else [v and round(v, 6) for v in row] == [v and round(v, 6) for v in wanted]
-    shuffled = {"pairs": pairs[draw.sample(range(len(pairs)), len(pairs))], "judgments": judgments[draw.sample(range(len(judgments)), len(judgments))]}
-    assert db.query("deltas", shuffled, dimension="x", expected=expected).equals(found)
+    shuffled = [table[draw.sample(range(len(table)), len(table))] for table in (pairs, judgments)]
+    assert delta.deltas(how, *shuffled, ["x"]).equals(wide)
 
 
 GOLDEN_TRACES = {
@@ -120,14 +126,14 @@ GOLDEN_PAIRS = {  # (order, within_generator, samples): chosen > rejected, = whe
 def test_golden_pairs(options: tuple[Any, bool, Any]) -> None:
     rows, names = traces(GOLDEN_TRACES), {content_id(*slot): f"{slot[1]}{slot[2]}" for slot in GOLDEN_TRACES}
     order, within, samples = options
-    found = pair.pair(pair.Params(order=order, ladder=GENERATORS[:3], within_generator=within, samples=samples), rows)
+    found = pair.pair(world.pairing(order=order, ladder=GENERATORS[:3], within_generator=within, samples=samples), rows)
     tables.check(tables.PAIRS, found, "pairs")
     shown = [f"{p} {names[c]}{'=' if tie else '>'}{names[r]}" for _, p, c, r, _, _, tie in found.rows()]
     assert sorted(shown) == GOLDEN_PAIRS[options]
 
 
 def test_a_generator_on_the_ladder_that_wrote_nothing_is_named() -> None:
-    settings = pair.Params(order="ladder", ladder=["a", "d"], within_generator=False, samples="matched")
+    settings = world.pairing(order="ladder", ladder=["a", "d"], within_generator=False, samples="matched")
     with pytest.raises(CurationError, match=r"pair\.ladder: 'd' wrote no trace; generators are a, b, c"):
         pair.pair(settings, traces(GOLDEN_TRACES))
 
@@ -166,7 +172,7 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     assert rows.select("dimension", "mean", "n", "prompts").rows() == [("brevity", 3.0, 1, 1), ("logic", 1.75, 2, 2)]
     unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
     pairs = world.world().pairs
-    none = delta.generator_deltas(pairs, delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"]), "rubric", ["logic"])
+    none = world.generator_deltas(pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]})
     tables.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
 

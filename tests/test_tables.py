@@ -30,6 +30,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "prompts": {"split is one of train, in_domain, out_of_domain": {"split": "test"}, "prompt has messages": {"prompt": []}},
     "traces": {
         "completion is null exactly when finish_reason is error": {"completion": None, "finish_reason": "stop"},
+        "text_id and characters are null exactly when finish_reason is error": {"text_id": None},
         "sample_index is not negative": {"sample_index": -1},
     },
     "judgments": {
@@ -38,6 +39,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
         "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
     },
+    "tokens": {"tokens is not negative": {"tokens": -1}},
     "pairs": {"chosen is not rejected": {"chosen_trace_id": 7, "rejected_trace_id": 7}},
     "generator_deltas": {
         "mean is null exactly when n is 0": {"mean": None, "ci_low": None, "ci_high": None, "n": 3},
@@ -161,11 +163,10 @@ def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path: Path, monkeyp
     write(tables.TRACES, ROWS["traces"], where)
     before = where.read_bytes()
 
-    def half(arrow: pa.Table, partial: Path, **options: Any) -> None:
-        partial.write_bytes(before[:100])
+    def full(self: pq.ParquetWriter, arrow: pa.Table) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(pq, "write_table", half)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="no space"):
         write(tables.TRACES, ROWS["traces"], where)
     assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
@@ -224,10 +225,11 @@ def test_an_absent_garbled_or_foreign_file_is_named(tmp_path: Path) -> None:
 
 def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path: Path) -> None:
     folder = world.write(SOUND, tmp_path).parent / "data"
-    assert read_parts(tables.TRACES, ["small", "large", "medium"], folder)["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
+    parts = read_parts(tables.TRACES, ["small", "large", "medium"], data=folder)
+    assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
     with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or rm .*traces/medium\.parquet"):
-        read_parts(tables.TRACES, ["small", "large"], folder)
-    assert read_parts(tables.TRACES, [], tmp_path).equals(tables.empty(tables.TRACES))
+        read_parts(tables.TRACES, ["small", "large"], data=folder)
+    assert read_parts(tables.TRACES, [], data=tmp_path).equals(tables.empty(tables.TRACES))
 
 
 def test_content_ids_stay_what_recorded_calls_were_seeded_with() -> None:

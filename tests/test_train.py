@@ -18,7 +18,7 @@ from curation.evaluate import Params as Evaluate
 from curation.evaluate import evaluate
 from curation.judges.answer import Params as Answer
 from curation.params import kind
-from curation.select import unpaired
+from curation.subset import unpaired
 from curation.train import train
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +40,8 @@ def paired() -> pl.DataFrame:
         return [{"role": role, "content": text}]
 
     rows = [
-        (i, i, 100 + i, 200 + i, said("user", f"{i} + {i}?"), said("assistant", f"It is {2 * i}."), said("assistant", f"{i}"), 1.0, 1.0, 0.0) for i in range(6)
+        (i, i, 100 + i, 200 + i, said("user", f"{i} + {i}?"), said("assistant", f"It is {2 * i}."), said("assistant", f"{i}"), 1.0, 1.0, 0.0, None)
+        for i in range(6)
     ]
     return pl.DataFrame(rows, schema=tables.empty(tables.SUBSETS).schema, orient="row")
 

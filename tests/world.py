@@ -3,7 +3,7 @@
 Base tables are written out below; the tables after them are what the toolkit makes of those.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import calibrate, compare, delta, pair, params, reliability, select, tables
+from curation import calibrate, candidates, compare, delta, generate, pair, reliability, rules, select, stats, subset, tables
 from curation.tables import content_id
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -54,24 +54,20 @@ RESULTS = {  # run, prompt: score of sample 0 and 1 (None failed)
 }
 
 DELTA: dict[str, Any] = {"score": "expected", "noise": 1.0, "prior": 1.0, "panels": {}}
-NO_LIMIT = {"min_margin": None, "budget": None, "per_prompt": None, "seed": 0}
+LIMITS = {"per_prompt": None, "generator_share": None}
+PLAIN: dict[str, Any] = {
+    "value": None, "require": {}, "keep": {"kind": "random"}, "budget": None, "strata": None, "limits": LIMITS, "order": None, "seed": 0,
+}  # fmt: skip
 SELECTIONS: dict[str, dict[str, Any]] = {
-    "nothing": {"kind": "nothing"},
-    "all": {"kind": "random", "budget": None, "per_prompt": None, "seed": 0},
-    "clear": {
-        "kind": "delta",
-        "judge": "rubric",
-        "dimension": "logic",
-        "keep": "top",
-        "within_noise": "keep",
-        "min_margin": 0.5,
-        "budget": 3,
-        "per_prompt": 2,
-        "seed": 0,
+    "nothing": PLAIN | {"budget": {"pairs": 0}},
+    "all": PLAIN,
+    "clear": PLAIN | {
+        "value": "rubric.delta_logic", "require": {"clear": "rubric.delta_logic >= 0.5"}, "keep": {"kind": "top"}, "budget": {"pairs": 3},
+        "limits": LIMITS | {"per_prompt": 2},
     },
-    "wordy": {"kind": "delta", "judge": "rubric", "dimension": "brevity", "keep": "bottom", "within_noise": "keep", **NO_LIMIT},
-    "capable": {"kind": "generator_delta", "judge": "answer", "dimension": "correct", "keep": "top", **NO_LIMIT, "budget": 4},
-}
+    "wordy": PLAIN | {"value": "rubric.delta_brevity", "keep": {"kind": "bottom"}},
+    "capable": PLAIN | {"value": "answer.generator_delta_correct", "keep": {"kind": "top"}, "budget": {"pairs": 4}},
+}  # fmt: skip
 PARTS: dict[str, tuple[str, Iterable[str]]] = {  # table: the column that names its parts, and the parts
     "traces": ("generator", GENERATORS),
     "judgments": ("judge", DIMENSIONS),
@@ -88,6 +84,7 @@ class World:
     prompts: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
+    tokens: pl.DataFrame
     pairs: pl.DataFrame
     preferences: pl.DataFrame
     deltas: dict[str, pl.DataFrame]
@@ -123,6 +120,16 @@ def frame(table: tables.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=tables.empty(table).schema, orient="row")
 
 
+def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    """Rows of `traces` given up to n_tokens."""
+    return generate.described(frame(tables.TRACES, [(*row, None, None) for row in rows]))
+
+
+def tokens(written: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `tokens` for a student whose tokens are words."""
+    return written.select("trace_id", pl.col("completion").str.split(" ").list.len().cast(pl.Int32).alias("tokens"))
+
+
 def prompts() -> pl.DataFrame:
     """The rows of `prompts`."""
     return frame(tables.PROMPTS, [
@@ -133,7 +140,7 @@ def prompts() -> pl.DataFrame:
 
 def traces() -> pl.DataFrame:
     """The rows of `traces`."""
-    return frame(tables.TRACES, [
+    return traced([
         (trace_id(prompt, generator, sample), prompt_id(prompt), generator, sample, "family", GENERATORS[generator], text,
          "error" if text is None else "stop", None if text is None else len(text))
         for prompt, generator, sample, text, *_ in TRACES
@@ -180,11 +187,11 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
-        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "calibrate")},
+        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "calibrate")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
-        "pair": {"order": "ladder", "ladder": list(GENERATORS), "within_generator": True, "samples": "matched"},
+        "pair": pairing(order="ladder", ladder=list(GENERATORS), within_generator=True, samples="matched").model_dump(),
         "pairwise_judges": {"versus": raw["pairwise_judges"]["pairwise"]},
         "delta": DELTA,
         "reliability": {"truth": "answer", "families": {}},
@@ -197,8 +204,20 @@ def settings() -> dict[str, Any]:
 
 def selection(name: str, **changes: Any) -> Any:
     """The typed settings of one of SELECTIONS, with some of them changed."""
-    body = SELECTIONS[name] | changes
-    return params.kind("selections", body["kind"]).Params.model_validate(body)
+    return rules.Params.model_validate(SELECTIONS[name] | changes)
+
+
+def generator_deltas(pairs: pl.DataFrame, wide: Mapping[str, pl.DataFrame], rated: Mapping[str, list[str]]) -> pl.DataFrame:
+    """The rows of `generator_deltas` of all judges."""
+    ordered = pairs.sort("pair_id")
+    groups = stats.Clusters(ordered.select("chosen_model", "rejected_model"), ordered["prompt_id"])
+    return pl.concat(delta.generator_deltas(groups, wide[judge][f"delta_{name}"], judge, name) for judge, names in rated.items() for name in names)
+
+
+def pairing(**changes: Any) -> pair.Params:
+    """The typed settings of pairs of all traces of a prompt in both orders, with some of them changed."""
+    every = {"order": "both", "ladder": [], "chosen": None, "rejected": None, "within_generator": False, "samples": "all", "ties": "mark"}
+    return pair.Params.model_validate(every | changes)
 
 
 def world(judged: pl.DataFrame | None = None) -> World:
@@ -210,16 +229,18 @@ def world(judged: pl.DataFrame | None = None) -> World:
     how, preferred = delta.Params(**body["delta"]), preferences(pairs)
     wide = {judge: delta.deltas(how, pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
     wide["versus"] = delta.preferred(how, pairs, preferred)
-    means = pl.concat([delta.generator_deltas(pairs, wide[judge], judge, names) for judge, names in RATED.items()])
+    means = generator_deltas(pairs, wide, RATED)
     probabilities, _ = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
     seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
-    verdicts = {name: select.select(name, selection(name), pairs, wide, means) for name in SELECTIONS}
-    subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
+    view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts())
+    verdicts = {name: select.select(name, selection(name), view) for name in SELECTIONS}
+    texts = subset.from_frames(written, prompts())
+    subsets = {name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
     return World(
-        prompts(), written, judged, pairs, preferred, wide, means, probabilities, measured, curves,
-        pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
-        subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
+        prompts(), written, judged, tokens(written), pairs, preferred, wide, means, probabilities, measured, curves,
+        pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
+        subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
     )  # fmt: skip
 
@@ -229,7 +250,7 @@ def write(world: World, folder: Path) -> Path:
     params_file, data = folder / "params.yaml", folder / "data"
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
-    for name in ("prompts", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
+    for name in ("prompts", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:

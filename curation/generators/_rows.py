@@ -6,7 +6,7 @@ from curation.calls.call import Ask
 from curation.calls.ledger import Ledger
 from curation.params import Strict
 from curation.sampling import Sampling, answered, calls_for
-from curation.tables import TRACES
+from curation.tables import DERIVED, TRACES
 from curation.weights import Weights
 
 
@@ -36,7 +36,7 @@ class Sampled(Described):
 
 
 def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per prompt and sample, all columns of `traces` but trace_id; `engine` is asked for what the ledger does not have."""
+    """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger does not have."""
     calls = calls_for(prompts, settings.model, settings.revision, settings.system, settings.sampling)
     replies = ledger.fulfil(calls, engine, "generate", name)
     return (
@@ -46,5 +46,5 @@ def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, le
             pl.lit(settings.family, pl.String).alias("family"),
             pl.lit(settings.scale_b, pl.Float64).alias("scale_b"),
         )
-        .select(n for n in TRACES.schema.names if n != "trace_id")
+        .select(n for n in TRACES.schema.names if n not in DERIVED)
     )

@@ -9,7 +9,7 @@ from curation.calls.ledger import Ledger
 from curation.errors import CurationError
 from curation.generators._rows import Described
 from curation.params import Strict
-from curation.tables import TRACES
+from curation.tables import DERIVED, TRACES
 from curation.tabular import REAL, TEXT, WHOLE, Wanted, read_columns
 
 WANTED = {
@@ -64,7 +64,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     if "sample_index" not in kept.columns:
         kept = kept.with_columns(pl.int_range(pl.len()).over(slot[:2]).alias("sample_index"))
     _refuse_same_sample(settings, kept, slot)
-    return kept.cast({"sample_index": pl.Int32}).select(column for column in TRACES.schema.names if column != "trace_id")
+    return kept.cast({"sample_index": pl.Int32}).select(column for column in TRACES.schema.names if column not in DERIVED)
 
 
 def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:

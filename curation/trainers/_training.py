@@ -52,15 +52,16 @@ class Beta(Trained):
     precompute: bool
 
 
-def arguments(settings: Trained, scratch: Path, **own: Any) -> dict[str, Any]:
-    """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own."""
+def arguments(settings: Trained, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
+    """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own, and no shuffling of rows that have places."""
     return {
         "output_dir": str(scratch), "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
         "warmup_steps": settings.warmup_steps, "num_train_epochs": settings.epochs, "max_steps": settings.max_steps or -1,
         "per_device_train_batch_size": settings.batch_size, "gradient_accumulation_steps": settings.accumulation,
         "max_length": settings.max_length, "weight_decay": settings.weight_decay, "max_grad_norm": settings.max_grad_norm,
         "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": settings.seed, "data_seed": settings.seed,
-        "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0, **own,
+        "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0,
+        **({} if rows["place"].null_count() else {"train_sampling_strategy": "sequential"}), **own,
     }  # fmt: skip
 
 
@@ -128,13 +129,14 @@ def _last(steps: list[dict[str, float]]) -> dict[str, float]:
 
 
 def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
-    """`columns` of the rows as a dataset, in the order of a hash of `seed` and the rows' first id, so that no order of writing matters."""
+    """`columns` of the rows as a dataset: by their place where they have one, else in the order of a hash of `seed` and the rows' first id, so that no
+    order of writing matters."""
     import datasets
 
     datasets.disable_progress_bars()
     key = rows.columns[0]
     draw = content_ids(rows.select(pl.lit(seed), key)).alias("draw")
-    return datasets.Dataset.from_list(rows.with_columns(draw).sort("draw", key).select(columns).to_dicts())
+    return datasets.Dataset.from_list(rows.with_columns(draw).sort("place", "draw", key).select(columns).to_dicts())
 
 
 def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> tuple[pl.DataFrame, dict[str, float]]:

@@ -26,7 +26,7 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
         trainer = with_reference(
-            DPOTrainer, label, settings, model=network, args=DPOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            DPOTrainer, label, settings, model=network, args=DPOConfig(**arguments(settings, Path(scratch), rows, **own), use_cpu=student.device == "cpu"),
             train_dataset=texts(rows, ("prompt", "chosen", "rejected"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip

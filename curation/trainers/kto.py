@@ -29,7 +29,7 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
         own = {"beta": settings.beta, "desirable_weight": settings.desirable_weight, "undesirable_weight": settings.undesirable_weight,
                "precompute_ref_log_probs": settings.precompute}  # fmt: skip
         trainer = with_reference(
-            KTOTrainer, label, settings, model=network, args=KTOConfig(**arguments(settings, Path(scratch), **own), use_cpu=student.device == "cpu"),
+            KTOTrainer, label, settings, model=network, args=KTOConfig(**arguments(settings, Path(scratch), rows, **own), use_cpu=student.device == "cpu"),
             train_dataset=texts(rows, ("prompt", "completion", "label"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip

@@ -21,11 +21,11 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import SFTConfig, SFTTrainer
 
-    chosen = paired.unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
+    chosen = paired.sort("place", maintain_order=True).unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
     rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
-            model=network, args=SFTConfig(**arguments(settings, Path(scratch), completion_only_loss=True), use_cpu=student.device == "cpu"),
+            model=network, args=SFTConfig(**arguments(settings, Path(scratch), rows, completion_only_loss=True), use_cpu=student.device == "cpu"),
             train_dataset=texts(rows, ("prompt", "completion"), settings.seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip

@@ -1,0 +1,159 @@
+"""The wide pair view: whatever is known of a candidate pair, under the names that expressions use, read a column at a time as it is asked for."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import duckdb
+import polars as pl
+
+from curation import tables
+from curation.errors import CurationError
+from curation.expressions import Name, evaluate, parse
+
+Read: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # some columns of a table
+PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "tie")
+TRACE = ("generator", "sample_index", "family", "scale_b", "finish_reason", "n_tokens", "characters")
+PROMPT = ("source", "task")
+JUDGED = ("chosen", "rejected", "delta", "n", "spread", "within_noise")
+OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
+OF_GENERATORS = "generator_delta"
+
+
+class Reads(NamedTuple):
+    """Where the view's columns come from; `deltas` by judge."""
+
+    pairs: Read
+    deltas: Mapping[str, Read]
+    generator_deltas: Read
+    traces: Read
+    tokens: Read
+    prompts: Read
+
+
+def schema(dimensions: Mapping[str, Iterable[str]], counted: bool) -> dict[Name, pl.DataType]:
+    """Every name there is and its type, given what each judge rates and whether tokens are counted."""
+    found: dict[Name, pl.DataType] = {(name,): kind for name, kind in tables.empty(tables.PAIRS).schema.items() if name in PAIR}
+    traces, prompts = tables.empty(tables.TRACES).schema, tables.empty(tables.PROMPTS).schema
+    found |= {(side, name): traces[name] for side in ("chosen", "rejected") for name in TRACE}
+    found |= {(side, "tokens"): pl.Int32() for side in ("chosen", "rejected") if counted}
+    found |= {("prompt", name): prompts[name] for name in PROMPT}
+    for judge, names in dimensions.items():
+        wide = tables.empty(tables.deltas(names)).schema
+        found |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in JUDGED}
+        found |= {(judge, f"{kind}_{name}"): pl.Float64() for name in names for kind in (*OF_PROMPT, OF_GENERATORS)}
+    return found
+
+
+def rating(value: str | None, dimensions: Mapping[str, Iterable[str]]) -> tuple[str, str] | None:
+    """The judge and dimension of which `value` is a delta or one side's score, and nothing else."""
+    names = parse(value).columns if value is not None else ()
+    if len(names) != 1 or value not in (".".join(names[0]), f'"{names[0][0]}".{names[0][-1]}'):
+        return None
+    for judge, rated in dimensions.items():
+        for name in rated:
+            if names[0] in [(judge, f"{kind}_{name}") for kind in ("chosen", "rejected", "delta", OF_GENERATORS)]:
+                return judge, name
+    return None
+
+
+class Candidates:
+    """The rows of `pairs`, by pair_id, and every column of `schema` beside them."""
+
+    def __init__(self, reads: Reads) -> None:
+        self.reads = reads
+        self.known: dict[str, pl.Series] = {}
+
+    def column(self, name: str) -> pl.Series:
+        """One column of `pairs`."""
+        if name not in self.known:
+            self.known[name] = self.reads.pairs([name]).to_series()
+        return self.known[name]
+
+    def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
+        """The values of the named expressions, a row for each pair. Raises CurationError if one fails on a value."""
+        if not expressions:
+            return pl.DataFrame()
+        names = dict.fromkeys(name for expression in expressions.values() for name in parse(expression).columns)
+        height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
+        rows = pl.DataFrame(height | {".".join(name): self._named(name) for name in names})
+        try:
+            return evaluate(expressions, rows)
+        except duckdb.Error as error:
+            raise CurationError(f"{', '.join(expressions.values())}: {str(error).splitlines()[0]}") from None
+
+    def _named(self, name: Name) -> pl.Series:
+        if len(name) == 1:
+            return self.column(name[0])
+        head, column = name
+        if head in ("chosen", "rejected"):
+            read = self.reads.tokens if column == "tokens" else self.reads.traces
+            return self._joined(read, f"{head}_trace_id", "trace_id", column)
+        if head == "prompt":
+            return self._joined(self.reads.prompts, "prompt_id", "prompt_id", column)
+        for kind in OF_PROMPT:
+            if column.startswith(f"{kind}_"):
+                return self._of_prompt(head, column.removeprefix(f"{kind}_"), kind)
+        if column.startswith(f"{OF_GENERATORS}_"):
+            return self._of_generators(head, column.removeprefix(f"{OF_GENERATORS}_"))
+        return self.rated(head, [column]).to_series()
+
+    def rated(self, judge: str, columns: Sequence[str]) -> pl.DataFrame:
+        """Columns of one judge's deltas. Raises CurationError if they are not of these pairs."""
+        rows = self.reads.deltas[judge](["pair_id", *columns])
+        if not rows["pair_id"].equals(self.column("pair_id")):
+            raise CurationError(f"the deltas of {judge} are not of the pairs there are; `dvc repro delta` brings them up to date")
+        return rows.select(columns)
+
+    def _joined(self, read: Read, ours: str, theirs: str, column: str) -> pl.Series:
+        known = read([theirs, column])
+        rows = pl.DataFrame({ours: self.column(ours)}).join(known, left_on=ours, right_on=theirs, how="left", maintain_order="left")
+        return rows[column]
+
+    def _of_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
+        """The mean or the standard deviation of a prompt's scores, each of its traces that is in a pair counted once."""
+        prompt = self.column("prompt_id")
+        sides = self.rated(judge, [f"chosen_{dimension}", f"rejected_{dimension}"])
+        each = pl.concat([
+            pl.DataFrame({"prompt": prompt, "trace": self.column(f"{side}_trace_id"), "score": sides[f"{side}_{dimension}"]}) for side in ("chosen", "rejected")
+        ]).drop_nulls("score").unique("trace", keep="first").sort("prompt", "trace")  # fmt: skip
+        score = pl.col("score").mean() if kind == "prompt_mean" else pl.col("score").std()
+        found = each.group_by("prompt", maintain_order=True).agg(score.round(tables.DECIMALS))
+        return pl.DataFrame({"prompt": prompt}).join(found, on="prompt", how="left", maintain_order="left")["score"]
+
+    def _of_generators(self, judge: str, dimension: str) -> pl.Series:
+        means = self.reads.generator_deltas(["chosen_model", "rejected_model", "judge", "dimension", "mean"]).filter(judge=judge, dimension=dimension)
+        both = ["chosen_model", "rejected_model"]
+        return pl.DataFrame([self.column(name) for name in both]).join(means, on=both, how="left", maintain_order="left")["mean"]
+
+
+def from_files(study: Any) -> Candidates:
+    """The candidates of the tables on disk."""
+
+    def deltas(judge: str) -> Read:
+        return lambda columns: tables.read(tables.deltas(study.dimensions[judge]), tables.path("deltas", judge), columns).select(columns)
+
+    return Candidates(Reads(
+        lambda columns: tables.read(tables.PAIRS, tables.path("pairs"), columns),
+        {judge: deltas(judge) for judge in study.dimensions},
+        lambda columns: tables.read(tables.GENERATOR_DELTAS, tables.path("generator_deltas"), columns),
+        lambda columns: tables.read_parts(tables.TRACES, study.generators, columns),
+        lambda columns: tables.read(tables.TOKENS, tables.path("tokens"), columns),
+        lambda columns: tables.read(tables.PROMPTS, tables.path("prompts"), columns),
+    ))  # fmt: skip
+
+
+def from_frames(
+    pairs: pl.DataFrame,
+    deltas: Mapping[str, pl.DataFrame],
+    generator_deltas: pl.DataFrame,
+    traces: pl.DataFrame,
+    tokens: pl.DataFrame,
+    prompts: pl.DataFrame,
+) -> Candidates:
+    """The candidates of tables in memory, in any order of rows."""
+
+    def read(frame: pl.DataFrame) -> Read:
+        return lambda columns: frame.select(columns)
+
+    sound = {judge: read(wide.sort("pair_id")) for judge, wide in deltas.items()}
+    return Candidates(Reads(read(pairs.sort("pair_id")), sound, read(generator_deltas), read(traces), read(tokens), read(prompts)))

@@ -1,0 +1,97 @@
+"""SQL expressions in params.yaml: one value a row, of declared columns, the same every time."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+import duckdb
+import polars as pl
+
+from curation.wording import near
+
+BARRED = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
+Name = tuple[str, ...]  # ("tie",) or ("rubric", "delta_logic")
+
+
+class Parsed(NamedTuple):
+    """The columns that an expression names, in their order, and whether it looks at other rows too."""
+
+    columns: tuple[Name, ...]
+    windows: bool
+
+
+@cache
+def parse(expression: str) -> Parsed:
+    """What `expression` names. Raises ValueError if it is not one SQL expression, or reads more than its own row and windows over the rows."""
+    with duckdb.connect() as connection:
+        (text,) = connection.execute("select json_serialize_sql(?)", [f"select ({expression}\n)"]).fetchall()[0]
+    tree = json.loads(text)
+    if tree["error"]:
+        raise ValueError(f"{expression!r} is not an SQL expression: {tree['error_message'].splitlines()[0]}")
+    nodes = list(_nodes(tree["statements"][0]["node"]["select_list"]))
+    if held := [what for kind, what in BARRED.items() if any(node.get("class") == kind for node in nodes)]:
+        raise ValueError(f"{expression!r} has {held[0]}; write one expression of a pair's own columns")
+    columns = [tuple(node["column_names"]) for node in nodes if node.get("class") == "COLUMN_REF"]
+    if shaky := sorted({node["function_name"] for node in nodes if "function_name" in node} & _unsteady()):
+        raise ValueError(f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`")
+    return Parsed(tuple(dict.fromkeys(columns)), any(node.get("class") == "WINDOW" for node in nodes))
+
+
+@cache
+def _unsteady() -> frozenset[str]:
+    """The functions whose value is not a function of their arguments."""
+    with duckdb.connect() as connection:
+        rows = connection.execute("select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'").fetchall()
+    return frozenset(str(name) for (name,) in rows)
+
+
+def _nodes(tree: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(part)
+
+
+def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> str | None:
+    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean` or `any`."""
+    try:
+        parsed = parse(expression)
+    except ValueError as error:
+        return str(error)
+    for name in parsed.columns:
+        if name not in schema:
+            said = ".".join(name)
+            return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema])}"
+    try:
+        found = evaluate({"value": expression}, pl.DataFrame(schema={".".join(name): kind for name, kind in schema.items()}))["value"]
+    except duckdb.Error as error:
+        return f"{expression!r}: {str(error).splitlines()[0]}"
+    if len(found):
+        return f"{expression!r} is one value for all rows; write `over ()` after its aggregate"
+    if wanted == "boolean" and found.dtype != pl.Boolean:
+        return f"{expression!r} is not true or false"
+    if wanted == "number" and not (found.dtype.is_numeric() or found.dtype == pl.Boolean):
+        return f"{expression!r} is no number"
+    return None
+
+
+def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
+    """The values of the named expressions, a row for each of `rows`, whose columns are named `tie` or `rubric.delta_logic`.
+
+    One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing outside the rows can be read.
+    """
+    groups: dict[str, list[str]] = {}
+    for column in rows.columns:
+        groups.setdefault(column.partition(".")[0], []).append(column)
+    view = rows.select(
+        pl.col(columns[0]) if columns == [head] else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
+        for head, columns in groups.items()
+    )
+    windows = any(parse(expression).windows for expression in expressions.values())
+    with duckdb.connect(config={"threads": 1} if windows else {}) as connection:
+        connection.execute("set enable_external_access = false; set lock_configuration = true")
+        connection.register("candidates", view.to_arrow())
+        listed = ", ".join(f'({text}\n) as "{name}"' for name, text in expressions.items())
+        found: pl.DataFrame = connection.sql(f"select {listed} from candidates").pl()
+        return found
