@@ -1,32 +1,69 @@
 """Every check of `curation/sql/checks` over the tables: each returns no rows on sound ones."""
 
+import re
+import sys
 from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from curation.db import answer, checks, connect, views
 from curation.errors import Errors
+from curation.params import Share, Strict, read
 from curation.progress import progress
 
 ROWS_SHOWN = 3
+AFTER = {"results", "comparisons"}  # the tables that there are only after training
+
+Ratio = Annotated[float, Field(ge=1)]
 
 
-def check(params: Path = Path("params.yaml")) -> dict[str, int]:
-    """The number of rows each check returned, all 0. Raises Errors naming the check and its first rows otherwise."""
-    found, lines = {}, []
-    with connect(params) as connection:
+class Params(Strict):
+    """`audit` in params.yaml: beyond what a check warns. Shares of `ties` among the candidates and of one `generator` on a side of a subset; how many
+    times as long, by geometric mean, one side of a subset may be as the other (`length`); and the most that desirable examples may weigh for each that
+    undesirable ones do, and they for those, where KTO learns (`kto`)."""
+
+    ties: Share
+    generator: Share
+    length: Ratio
+    kto: Ratio
+
+
+class Check(NamedTuple):
+    """One SQL check: what it reads, whether what it finds stops the study, and its text."""
+
+    tables: frozenset[str]
+    blocking: bool
+    text: str
+
+
+def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, int]:
+    """The number of rows that each check returned: of those that look at trained runs, of those that do not, or of all (None).
+
+    Warnings are said on stderr. Raises Errors naming each blocking check that returned rows, and its first ones.
+    """
+    study = read(params)
+    thresholds, found, lines = study.audit.model_dump(), dict[str, int](), []
+    with connect(study) as connection:
         present = set(views(connection))
-        possible = {name: text for name, text in checks().items() if _tables(text) <= present}
-        with progress("check", len(possible), "checks") as shown:
-            for name, text in possible.items():
-                (rows,) = answer(connection, text)
-                if not rows.is_empty():
-                    lines.append(f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}")
+        possible = {name: one for name, text in checks().items() if (one := _read(text)).tables <= present and after in (None, bool(one.tables & AFTER))}
+        with progress("check" if after else "audit", len(possible), "checks") as shown:
+            for name, one in possible.items():
+                (rows,) = answer(connection, one.text, {key: value for key, value in thresholds.items() if f"${key}" in one.text})
                 found[name] = rows.height
                 shown.advance(note=name)
+                if not rows.is_empty():
+                    said = f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}"
+                    if one.blocking:
+                        lines.append(said)
+                    else:
+                        print(f"warning: {said}", file=sys.stderr)
     if lines:
         raise Errors(lines)
     return found
 
 
-def _tables(text: str) -> set[str]:
-    """The tables a check names in its first line, `-- tables: a, b`."""
-    return {name.strip() for name in text.splitlines()[0].removeprefix("-- tables:").split(",")}
+def _read(text: str) -> Check:
+    """A check's head: `-- tables: a, b`, and `-- warning` after it if it does not stop anything."""
+    first, second = text.splitlines()[:2]
+    return Check(frozenset(re.findall(r"\w+", first.removeprefix("-- tables:"))), second != "-- warning", text)

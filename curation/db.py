@@ -10,17 +10,17 @@ import polars as pl
 
 from curation import tables
 from curation.errors import CurationError
-from curation.params import Study, read
+from curation.params import BASELINE, Study, read
 
 SQL = Path(__file__).parent / "sql"
 PARTS = {
-    "traces": "generators",
-    "judgments": "judges",
-    "preferences": "pairwise_judges",
-    "selections": "selections",
-    "subsets": "selections",
-    "unpaired": "selections",
-    "results": "runs",
+    "traces": ("generators",),
+    "judgments": ("judges",),
+    "preferences": ("pairwise_judges",),
+    "selections": ("selections",),
+    "subsets": ("selections", "arms"),
+    "unpaired": ("selections", "arms"),
+    "results": (BASELINE, "runs"),
 }
 
 
@@ -34,7 +34,8 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 
 
 def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), and `deltas`, all judges long.
+    """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), `deltas`, all judges long, and what
+    params declares: `runs` and `scales`.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
     """
@@ -43,12 +44,13 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
     connection = duckdb.connect()
     for name in tables.TABLES:
         if name in PARTS:
-            files = [tables.path(name, part, data) for part in getattr(study, PARTS[name])]
+            files = [tables.path(name, part, data) for part in _parts(study, name)]
             named = "filename" if name in ("subsets", "unpaired") else None
         else:
             files, named = [tables.path(name, data=data)], None
         _view(connection, name, [file for file in files if file.exists()], named)
     _deltas_view(connection, study, data)
+    _declared_views(connection, study)
     return connection
 
 
@@ -56,11 +58,16 @@ def absent_parts(study: Study) -> list[Path]:
     """The files that tables kept in parts lack, of those tables that have some: a failed stage has none, because DVC removes it first."""
     data = study.path.parent / tables.DATA
     absent: list[Path] = []
-    for name, section in PARTS.items():
-        files = [tables.path(name, part, data) for part in getattr(study, section)]
+    for name in PARTS:
+        files = [tables.path(name, part, data) for part in _parts(study, name)]
         missing = [file for file in files if not file.exists()]
         absent += missing if len(missing) < len(files) else []
     return absent
+
+
+def _parts(study: Study, table: str) -> list[str]:
+    """The names of a table's parts: the entries of sections, in any of which a part may be declared."""
+    return [name for section in PARTS[table] for name in ([BASELINE] if section == BASELINE else getattr(study, section))]
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], named: str | None) -> None:
@@ -87,16 +94,35 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
         connection.execute(f"create view deltas as {' union all '.join(selects)}")
 
 
+RUNS = {"run": pl.String, "method": pl.String, "kind": pl.String, "arm": pl.String, "selection": pl.String, "generator_pairs": pl.String,
+        "budget": pl.String, "control": pl.String, "seed": pl.Int64, "treatment": pl.Boolean, "desirable_weight": pl.Float64,
+        "undesirable_weight": pl.Float64}  # fmt: skip
+SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
+
+
+def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
+    """What params.yaml declares: `runs`, each with its method and the parts of its arm, and `scales`, the ends of the scores that a judge may give."""
+    runs = []
+    for name, (method, arm) in study.runs.items():
+        how = study.methods[method]
+        weights = (getattr(how, f"{side}_weight", None) for side in ("desirable", "undesirable"))
+        runs.append((name, method, how.kind, arm.name, *arm, study.controls[arm.control].treatment, *weights))
+    scales = [(judge, dimension, *ends) for judge, body in study.judges.items() for dimension, ends in getattr(body, "scales", {}).items()]
+    for view, rows, schema in (("runs", runs, RUNS), ("scales", scales, SCALES)):
+        connection.register(f"declared_{view}", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
+        connection.execute(f"create view {view} as select * from declared_{view}")
+
+
 def _quoted(file: Path) -> str:
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def answer(connection: duckdb.DuckDBPyConnection, question: str) -> list[pl.DataFrame]:
-    """The rows of each statement that has any, in order. Raises CurationError with DuckDB's own message if one is wrong."""
+def answer(connection: duckdb.DuckDBPyConnection, question: str, params: Mapping[str, Any] | None = None) -> list[pl.DataFrame]:
+    """The rows of each statement that has any, in order, with their `$name` parameters set. Raises CurationError with DuckDB's own message if one is wrong."""
     try:
         found = []
         for statement in connection.extract_statements(question):
-            relation = connection.sql(statement.query)
+            relation = connection.sql(statement.query, params=dict(params) if params else None)
             if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
                 found.append(relation.pl())
         return found

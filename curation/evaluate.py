@@ -27,16 +27,18 @@ class Params(Strict):
     judge: Annotated[str, Refers("judges")]
 
 
-def evaluate(settings: Params, name: str, student: weights.Params, model: Path, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `results` of run `name`, whose trained weights lie in `model`. The ledger's key holds their hash."""
+def evaluate(settings: Params, name: str, student: weights.Params, model: Path | None, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The ledger's key holds their hash."""
     held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
-    trained = (model / "adapter_config.json").exists()
-    full = (model / "config.json").exists()
-    source, revision = (str(model.resolve()), weights.fingerprint(model)) if full else (student.model, student.revision)
-    identity = f"{student.revision}+{weights.fingerprint(model)}" if trained or full else student.revision
+    identity, loaded = student.revision, weights.Weights(student.model, student.revision)
+    if model is not None:
+        trained = weights.fingerprint(model)
+        identity = f"{student.revision}+{trained}"
+        full = (model / "config.json").exists()
+        loaded = weights.Weights(str(model.resolve()), trained) if full else weights.Weights(student.model, student.revision, model)
     calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 
-    engine = settings.engine.engine(weights.Weights(source, revision, model if trained else None), served_as=name)
+    engine = settings.engine.engine(loaded, served_as=name)
     answers = answered(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]

@@ -29,16 +29,19 @@ SECTIONS = {
     "student": "curation.weights",
     "tokens": "curation.tokens",
     "evaluate": "curation.evaluate",
+    "grid": "curation.grid",
+    "audit": "curation.check",
     "compare": "curation.compare",
 }
-NAMED = {"selections": "curation.rules"}
+NAMED = {"selections": "curation.rules", "controls": "curation.controls", "generator_pairs": "curation.generator_pairs"}
 FOLDERS = {
     "sources": "sources",
     "generators": "generators",
     "judges": "judges",
     "pairwise_judges": "pairwise_judges",
-    "runs": "trainers",
+    "methods": "trainers",
 }
+BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -84,11 +87,23 @@ class Study:
         self.judges: dict[str, Any] = sections["judges"]
         self.pairwise_judges: dict[str, Any] = sections["pairwise_judges"]
         self.selections: dict[str, Any] = sections["selections"]
-        self.runs: dict[str, Any] = sections["runs"]
+        self.controls: dict[str, Any] = sections["controls"]
+        self.generator_pairs: dict[str, Any] = sections["generator_pairs"]
+        self.methods: dict[str, Any] = sections["methods"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
         self.calibrate, self.reliability = sections["calibrate"], sections["reliability"]
         self.student, self.tokens, self.evaluate, self.compare = (sections[name] for name in ("student", "tokens", "evaluate", "compare"))
-        self.execution = sections["execution"]
+        self.grid, self.audit, self.execution = (sections[name] for name in ("grid", "audit", "execution"))
+
+    @property
+    def arms(self) -> dict[str, Any]:
+        """Every arm of the grid by its name, a `grid.Arm`."""
+        return {arm.name: arm for arm in self.grid.arms()}
+
+    @property
+    def runs(self) -> dict[str, Any]:
+        """Every run of the grid by its name, a `grid.Run`; the baseline is not one of them."""
+        return {run.name: run for run in self.grid.runs()}
 
     @property
     def dimensions(self) -> dict[str, list[str]]:

@@ -112,21 +112,41 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
     _save(figure, where)
 
 
-def accuracy_by_run(comparisons: pl.DataFrame, where: Path) -> None:
-    """One panel per benchmark and measure: each run's value with its 95 % interval, the baseline as a line."""
-    panels = list(comparisons.sort("measure", "benchmark", "run").group_by("measure", "benchmark", maintain_order=True))
-    figure, axes = _figure(len(panels), columns=2, width=5.2, height=2.8)
-    for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
-        runs, value = group["run"].to_list(), group["value"].to_numpy()
-        around = np.abs(np.vstack([group["value_low"].to_numpy(), group["value_high"].to_numpy()]) - value)
-        axis.errorbar(value, range(len(runs)), xerr=around, fmt="o", color=BLUE, markersize=4, capsize=2)
-        baseline = group.filter(pl.col("run") == pl.col("baseline"))["value"]
-        if len(baseline):
-            axis.axvline(baseline[0], color=GREY, linewidth=1, linestyle=":")
-        axis.set_yticks(range(len(runs)), runs, fontsize=7)
-        axis.invert_yaxis()
-        axis.set_title(f"{benchmark}: {measure}", fontsize=9)
+def gains(comparisons: pl.DataFrame, where: Path) -> None:
+    """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none at 0; the primary contrast marked."""
+    known = comparisons.drop_nulls("gain").with_columns(pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm"))
+    panels = list(known.sort("measure", "benchmark", "against", "arm").group_by("measure", "benchmark", "against", maintain_order=True))
+    most = max((group.height for _, group in panels), default=1)
+    figure, axes = _figure(len(panels), columns=2, width=6.4, height=1.0 + 0.2 * most)
+    for axis, ((measure, benchmark, against), group) in zip(axes, panels, strict=False):
+        for place, (arm, gain, low, high, primary) in enumerate(group.select("arm", "gain", "ci_low", "ci_high", "primary").rows()):
+            axis.errorbar([gain], [place], xerr=[[gain - low], [high - gain]], fmt="o", color=RED if primary else BLUE, markersize=4, capsize=2)
+            axis.text(0.01, place - 0.12, arm, transform=axis.get_yaxis_transform(), fontsize=6, va="bottom")
+        axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
+        axis.set_yticks([])
+        axis.set_ylim(group.height - 0.5, -0.9)
+        axis.set_title(f"{benchmark}: {measure} over {against}", fontsize=8)
         axis.tick_params(axis="x", labelsize=7)
+    _save(figure, where)
+
+
+def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
+    """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt from, a line for what differs in budget
+    only, with 95 % intervals."""
+    known = comparisons.filter(pl.col("against") == "baseline").sort("measure", "benchmark", "method", "selection", "generator_pairs", "control", "pairs")
+    panels = list(known.group_by("measure", "benchmark", maintain_order=True))
+    figure, axes = _figure(len(panels), columns=2, width=5.6, height=3.2)
+    for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
+        for name, line in group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True):
+            around = [line["gain"] - line["ci_low"], line["ci_high"] - line["gain"]]
+            axis.errorbar(line["pairs"], line["gain"], yerr=around, fmt="o-", markersize=3, linewidth=1, capsize=2, label=" ".join(map(str, name)))
+        axis.axhline(0, color=GREY, linewidth=1, linestyle=":")
+        axis.set_title(f"{benchmark}: {measure}", fontsize=9)
+        axis.set_xlabel("pairs", fontsize=7)
+        axis.set_ylabel("gain over the baseline", fontsize=7)
+        axis.tick_params(labelsize=7)
+    if panels:
+        axes[0].legend(fontsize=6)
     _save(figure, where)
 
 

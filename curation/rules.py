@@ -13,7 +13,8 @@ TIE, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT
     "tie", "unscored", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget", "kept",
 )  # fmt: skip
 COST = {"cost": "chosen.tokens + rejected.tokens"}  # what a budget of tokens counts, of a pair
-REASONS = (TIE, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
+GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement, on which generators wrote the pair
+REASONS = (TIE, UNSCORED, GENERATOR_PAIRS, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
 
 
 class End(Strict):

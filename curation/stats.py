@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -83,13 +83,58 @@ def only(means: pl.DataFrame) -> Interval | None:
     return Interval(row[0]["mean"], row[0]["ci_low"], row[0]["ci_high"], row[0]["clusters"]) if row and row[0]["clusters"] > 1 else None
 
 
-def paired_p(gains: np.ndarray) -> float | None:
-    """Two-sided p of a paired t-test that the mean gain is 0; None with fewer than two gains or where none differs from the others."""
-    if len(gains) < 2 or np.ptp(gains) < SAME:
+class Crossed(NamedTuple):
+    """A mean over seeds and prompts, its 95 % interval, how many prompts and seeds there are, and the two-sided p that it is 0."""
+
+    mean: float
+    low: float
+    high: float
+    prompts: int
+    seeds: int
+    p: float | None
+
+
+def crossed_mean(values: np.ndarray) -> Crossed | None:
+    """The mean of `values`, seeds x prompts, where both are drawn from many: the interval is for other seeds and other prompts.
+
+    Variance components of a two-way layout with one value a cell (Searle, Casella and McCulloch 1992, section 4.3), none below 0; freedom by
+    Satterthwaite 1946. With one seed it is Student's over prompts, which says nothing of other seeds. None with fewer than two prompts; no p where
+    nothing varies.
+    """
+    seeds, prompts = values.shape
+    if prompts < 2 or not seeds:
         return None
+    mean = float(values.mean())
+    by_prompt, by_seed = values.mean(axis=0) - mean, values.mean(axis=1) - mean
+    squares = np.array([seeds * (by_prompt**2).sum() / (prompts - 1), 0.0, 0.0])
+    freedom = np.array([prompts - 1.0, 1.0, 1.0])
+    if seeds > 1:
+        rest = values - mean - by_prompt - by_seed[:, None]
+        squares[1:] = prompts * (by_seed**2).sum() / (seeds - 1), (rest**2).sum() / ((seeds - 1) * (prompts - 1))
+        freedom[1:] = seeds - 1, (seeds - 1) * (prompts - 1)
+    weights = np.array([1.0, 1.0, -1.0])  # E[of prompts + of seeds - of the rest] is what the mean varies by, times the number of cells
+    if squares[1] < squares[2]:
+        weights = np.array([1.0, 0.0, 0.0])
+    elif squares[0] < squares[2]:
+        weights = np.array([0.0, 1.0, 0.0])
+    total = float(weights @ squares)
+    if total < SAME**2:
+        return Crossed(mean, mean, mean, prompts, seeds, None)
+    df = total**2 / float(((weights * squares) ** 2 / freedom).sum())
+    error = np.sqrt(total / values.size)
+    half = float(_t(np.array([df]))[0]) * error
     from scipy import stats
 
-    return float(stats.ttest_1samp(gains, 0.0).pvalue)
+    return Crossed(mean, mean - half, mean + half, prompts, seeds, float(2 * stats.t.sf(abs(mean) / error, df)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Each p corrected for there being several (Holm 1979): the chance of any false finding among them is then at most what it is held to."""
+    order = np.argsort(p, kind="stable")
+    scaled = np.maximum.accumulate(np.asarray(p)[order] * (len(p) - np.arange(len(p))))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(scaled, 1.0)
+    return corrected.tolist()
 
 
 def pass_at_k(right: int, samples: int, k: int) -> float:

@@ -158,10 +158,14 @@ RESULTS = Table(
     SCORED,
 )  # fmt: skip
 COMPARISONS = Table(
-    "comparisons", "run, benchmark and measure", ("run", "benchmark", "measure"),
-    _schema(run=TEXT, benchmark=TEXT, measure=TEXT, baseline=TEXT, value=REAL, value_low=REAL, value_high=REAL,
-            gain=REAL, ci_low=REAL, ci_high=REAL, n=ID, p=(REAL,)),
-    {"ci_low <= gain <= ci_high": (pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))},
+    "comparisons", "arm, what it is against, benchmark and measure",
+    ("method", "selection", "generator_pairs", "budget", "control", "against", "benchmark", "measure"),
+    _schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT, against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,),
+            value=REAL, value_low=REAL, value_high=REAL, gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
+            primary=YES),
+    {"ci_low <= gain <= ci_high": ((pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))).fill_null(True),
+     "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
+     "p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)},
 )  # fmt: skip
 
 _ALL = (
@@ -331,6 +335,13 @@ def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None
     if set(table.key) <= set(whole.columns):
         check_key(table, whole, data / table.name)
     return whole
+
+
+def height(where: Path) -> int:
+    """How many rows the table has. Raises CurationError if it is absent."""
+    if not where.exists():
+        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
+    return int(pq.read_metadata(where).num_rows)
 
 
 def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:

@@ -21,10 +21,11 @@ def verify() -> list[str]:
     """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not declare, Errors naming each that differs
     or is missing on one side."""
     study = read()
-    for table, declared in ((deltas([]), study.dimensions), (SELECTIONS, study.selections), (SUBSETS, study.selections), (UNPAIRED, study.selections)):
+    subsets = [*study.selections, *study.arms]
+    for table, declared in ((deltas([]), study.dimensions), (SELECTIONS, study.selections), (SUBSETS, subsets), (UNPAIRED, subsets)):
         refuse_strays(table, declared)
-    stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections)]
-    if study.runs and (DATA / "results").exists():
+    stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections), *(["arm", name] for name in study.arms)]
+    if (DATA / "results").exists():
         stages.append(["compare"])
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = Path(folder)

@@ -1,17 +1,20 @@
-"""Write data/comparisons.parquet and its plot."""
+"""Write data/comparisons.parquet and its plots."""
 
 from curation import plots, tables
-from curation.compare import compare, figures
+from curation.compare import compare, declared, figures
 from curation.errors import run
 from curation.metrics import write_metrics
-from curation.params import read
+from curation.params import BASELINE, read
 
 
 def main() -> None:
     study = read()
-    comparisons = compare(study.compare, tables.read_parts(tables.RESULTS, study.runs))
+    results = tables.read_parts(tables.RESULTS, [BASELINE, *study.runs])
+    pairs = {name: tables.height(tables.path("subsets", one.arm.name)) for name, one in study.runs.items()}
+    comparisons = compare(study.compare, declared(study), results, pairs)
     tables.write(tables.COMPARISONS, comparisons, tables.path("comparisons"))
-    plots.accuracy_by_run(comparisons, tables.DATA / "plots/accuracy.png")
+    plots.gains(comparisons, tables.DATA / "plots/gains.png")
+    plots.efficiency(comparisons, tables.DATA / "plots/efficiency.png")
     write_metrics(tables.DATA / "metrics/compare.json", figures(comparisons))
 
 

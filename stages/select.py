@@ -8,7 +8,7 @@ from curation.errors import name_argument, run
 from curation.metrics import write_metrics
 from curation.params import read
 from curation.progress import progress
-from curation.select import kept, select
+from curation.selecting import kept, select
 from curation.subset import counts, from_tables, unpaired, written
 
 

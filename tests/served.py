@@ -60,8 +60,9 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
     params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
-    params["selections"] = {"nothing": params["selections"]["nothing"]}
-    params["runs"] = {"baseline": {"kind": "none", "selection": "nothing"}}
+    params["selections"] = {"all": params["selections"]["all"]}
+    params["grid"] = {axis: [] for axis in params["grid"]}
+    params["compare"] = {"primary": None}
     save(params, folder)
     return params
 

@@ -41,30 +41,30 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["selections"]["top_step_coherence"].update(value="rubric.delta_step_coherense", require={"a": "rubric.delta_logic >"}), [
         "selections.top_step_coherence.value: 'rubric.delta_step_coherense' is not a column; did you mean 'rubric.delta_step_coherence'?",
         "selections.top_step_coherence.require.a: 'rubric.delta_logic >' is not an SQL expression: syntax error at or near \")\""]),
-    (lambda p: p["selections"]["random"].update(value="random()"), [
-        "selections.random.value: 'random()' calls random(), which gives another value another time; draws are made by `seed`"]),
-    (lambda p: p["selections"]["random"].update(value="(select 1)"), [
-        "selections.random.value: '(select 1)' has a subquery; write one expression of a pair's own columns"]),
-    (lambda p: p["selections"]["random"].update(value="avg(chosen.characters)"), [
-        "selections.random.value: 'avg(chosen.characters)' is one value for all rows; write `over ()` after its aggregate"]),
-    (lambda p: p["selections"]["random"].update(require={"long": "chosen.characters"}), [
-        "selections.random.require.long: 'chosen.characters' is not true or false"]),
-    (lambda p: p["selections"]["random"].update(order={"by": "prompt.source", "first": "lowest"}), [
-        "selections.random.order.by: 'prompt.source' is no number"]),
-    (lambda p: p["selections"]["random"].update(require={"tie": "tie"}), [
-        "selections.random: require.tie: that is a reason already; give it another name"]),
-    (lambda p: p["selections"]["random"].update(require={"Long one": "tie"}), [
-        "selections.random.require.Long one: 'Long one' is not a column name: lower-case letters, digits and '_'"]),
-    (lambda p: p["selections"]["random"].update(budget={"pairs": 2, "share": 0.5}), ["selections.random.budget: give one of pairs, share and tokens"]),
-    (lambda p: p["selections"]["random"].update(budget={"share": 1.5}), ["selections.random.budget: share 1.5 is not above 0 and up to 1"]),
-    (lambda p: p["selections"]["random"].update(budget={"pairs": -1}), ["selections.random.budget: pairs -1 is not a whole number from 0"]),
-    (lambda p: p["selections"]["random"].update(budget={"pears": 1}), [
-        "selections.random.budget.pears: 'pears' is not one of 'pairs', 'share' or 'tokens'; did you mean 'pairs'?"]),
+    (lambda p: p["selections"]["all"].update(value="random()"), [
+        "selections.all.value: 'random()' calls random(), which gives another value another time; draws are made by `seed`"]),
+    (lambda p: p["selections"]["all"].update(value="(select 1)"), [
+        "selections.all.value: '(select 1)' has a subquery; write one expression of a pair's own columns"]),
+    (lambda p: p["selections"]["all"].update(value="avg(chosen.characters)"), [
+        "selections.all.value: 'avg(chosen.characters)' is one value for all rows; write `over ()` after its aggregate"]),
+    (lambda p: p["selections"]["all"].update(require={"long": "chosen.characters"}), [
+        "selections.all.require.long: 'chosen.characters' is not true or false"]),
+    (lambda p: p["selections"]["all"].update(order={"by": "prompt.source", "first": "lowest"}), [
+        "selections.all.order.by: 'prompt.source' is no number"]),
+    (lambda p: p["selections"]["all"].update(require={"tie": "tie"}), [
+        "selections.all: require.tie: that is a reason already; give it another name"]),
+    (lambda p: p["selections"]["all"].update(require={"Long one": "tie"}), [
+        "selections.all.require.Long one: 'Long one' is not a column name: lower-case letters, digits and '_'"]),
+    (lambda p: p["selections"]["all"].update(budget={"pairs": 2, "share": 0.5}), ["selections.all.budget: give one of pairs, share and tokens"]),
+    (lambda p: p["selections"]["all"].update(budget={"share": 1.5}), ["selections.all.budget: share 1.5 is not above 0 and up to 1"]),
+    (lambda p: p["selections"]["all"].update(budget={"pairs": -1}), ["selections.all.budget: pairs -1 is not a whole number from 0"]),
+    (lambda p: p["selections"]["all"].update(budget={"pears": 1}), [
+        "selections.all.budget.pears: 'pears' is not one of 'pairs', 'share' or 'tokens'; did you mean 'pairs'?"]),
     (lambda p: p["selections"]["all"].update(strata={"by": "tie", "shares": "equal"}), [
         "selections.all: strata divide a budget of pairs or a share; give one"]),
     (lambda p: p["selections"]["top_step_coherence"].update(value=None), ["selections.top_step_coherence: keep top ranks by a value; give one"]),
-    (lambda p: (p["tokens"].update(count=False), p["selections"]["random"].update(budget={"tokens": 100})), [
-        "selections.random.budget.tokens: tokens are not counted; set tokens.count: true"]),
+    (lambda p: (p["tokens"].update(count=False), p["selections"]["all"].update(budget={"tokens": 100})), [
+        "selections.all.budget.tokens: tokens are not counted; set tokens.count: true"]),
     (lambda p: p["pair"].update(chosen=["qwen-1500"]), ["pair.chosen: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
     (
         lambda p: p["generators"]["qwen-500m"]["endpoint"].update(base_url="127.0.0.1:8005"),
@@ -77,20 +77,35 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     ),
     (lambda p: p["judges"]["rubric"].update(repeats=0), ["judges.rubric.repeats: 0 is less than 1"]),
     (lambda p: p["selections"]["top_step_coherence"].update(vlaue="tie"), ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
-    (lambda p: p["selections"]["random"].pop("seed"), ["selections.random.seed: missing; add it"]),
+    (lambda p: p["selections"]["all"].pop("seed"), ["selections.all.seed: missing; add it"]),
     (lambda p: p["pair"].update(ladder=["qwen-1500"]), ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
-    (lambda p: p["runs"]["dpo_all"].update(loss="hinge"), ["runs.dpo_all.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
+    (lambda p: p["methods"]["dpo"].update(loss="hinge"), ["methods.dpo.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     (lambda p: p["judges"]["rubric"].update(kind="rubrik"), [
         "judges.rubric.kind: 'rubrik' is not one of answer, imported, process, rubric; did you mean 'rubric'?"]),
     (lambda p: p["judges"]["rubric"].pop("kind"), ["judges.rubric.kind: missing; one of answer, imported, process, rubric"]),
     (lambda p: p.update(selektions={}), ["selektions: unknown section; did you mean 'selections'?"]),
     (lambda p: p.pop("pair"), ["pair: missing; add this section"]),
-    (lambda p: p["compare"].update(baseline="basline"), ["compare.baseline: 'basline' is not in runs; did you mean 'baseline'?"]),
+    (lambda p: p["compare"]["primary"].update(control="randum"), ["compare.primary.control: 'randum' is not in the grid, which has itself, random"]),
+    (lambda p: p["compare"]["primary"].update(method="sft"), ["compare.primary.method: 'sft' is not in the grid, which has dpo, kto"]),
+    (lambda p: p["compare"]["primary"].update(budget=10, control="itself", benchmark="arithmetic"), [
+        "compare.primary.budget: 10 is not in the grid, which has own",
+        "compare.primary.control: 'itself' is the selection itself; name what it is compared with",
+        "compare.primary.benchmark: 'arithmetic' is no source to evaluate on; did you mean 'arithmetic_held_out'?"]),
+    (lambda p: p["grid"].update(seeds=[0, 0]), ["grid.seeds: '0' is there twice"]),
+    (lambda p: p["grid"].update(budgets=["half"]), ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
+    (lambda p: p["grid"].update(selections=["topp"]), [
+        "grid.selections: 'topp' is not in selections; known: all, bottom_step_coherence, top_generator_delta, top_step_coherence"]),
+    (lambda p: p["controls"]["reversed"].update(match=["chosen_model"]), [
+        "controls.reversed.match: pairs are 'own', and not drawn to match anything; leave it empty, or draw them"]),
+    (lambda p: p["controls"]["length_matched"].update(match=["chosen.words"]), [
+        "controls.length_matched.match.0: 'chosen.words' is not a column; did you mean 'chosen.tokens'?"]),
+    (lambda p: p["generator_pairs"]["widest"].update(where="chosen_model"), ["generator_pairs.widest.where: 'chosen_model' is not true or false"]),
+    (lambda p: p["audit"].update(kto=0.5), ["audit.kto: 0.5 is less than 1"]),
     (lambda p: p["judges"]["answer"].update(patterns=["(a"]), [
         "judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),
     (lambda p: p["judges"]["answer"].update(pass_at=1.5), ["judges.answer.pass_at: 1.5 is more than 1"]),
-    (lambda p: p["runs"]["dpo_all"].update(beta=0.0), ["runs.dpo_all.beta: 0.0 is not greater than 0"]),
-    (lambda p: p["runs"]["dpo_all"].update(max_length="long"), ["runs.dpo_all.max_length: 'long': input should be a valid integer"]),
+    (lambda p: p["methods"]["dpo"].update(beta=0.0), ["methods.dpo.beta: 0.0 is not greater than 0"]),
+    (lambda p: p["methods"]["dpo"].update(max_length="long"), ["methods.dpo.max_length: 'long': input should be a valid integer"]),
     (lambda p: p["generators"].update({"Qwen 2": {"kind": "openai"}}), [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
     (lambda p: p["generators"]["qwen-500m"]["endpoint"].update(timeout=3), [
@@ -130,14 +145,14 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
         params["judges"]["rubric"]["repeats"] = 0
         params["pair"]["order"] = "random"
         params["selections"]["all"]["budgt"] = 3
-        params["runs"]["dpo_all"]["selection"] = "al"
+        params["grid"]["selections"] = ["al"]
 
     lines = broken(tmp_path, change)
     assert lines == [
         "pair.order: 'random' is not one of 'ladder', 'scale' or 'both'",
         "judges.rubric.repeats: 0 is less than 1",
         "selections.all.budgt: unknown key; did you mean 'budget'?",
-        "runs.dpo_all.selection: 'al' is not in selections; did you mean 'all'?",
+        "grid.selections: 'al' is not in selections; did you mean 'all'?",
     ]
 
 

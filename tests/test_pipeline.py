@@ -57,14 +57,16 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
     plain = params["x-selection"]
     params["selections"] = {
-        "nothing": plain | {"budget": {"pairs": 0}},
         "right": plain | {"value": "answer.delta_correct", "require": {"clear": "answer.delta_correct >= 1"}, "keep": {"kind": "top"}, "budget": {"pairs": 6}},
     }
     tiny = save_tiny_llama(folder / "tiny")
     params["student"] = {"model": "./tiny", "revision": fingerprint(tiny), "dtype": "float32", "device": "cpu"}
-    dpo = params["runs"]["dpo_all"] | {"selection": "right", "max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1}
+    dpo = params["methods"]["dpo"] | {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1}
     dpo["lora"] |= {"modules": ["q_proj"], "layers": 1}
-    params["runs"] = {"baseline": {"kind": "none", "selection": "nothing"}, "dpo": dpo}
+    params["methods"] = {"dpo": dpo}
+    params["generator_pairs"] = {"any": {"where": "true"}}
+    params["grid"] |= {"methods": ["dpo"], "selections": ["right"]}
+    params["compare"]["primary"] |= {"selection": "right", "benchmark": "products"}
     params["evaluate"]["sampling"] |= {"samples": 2, "max_tokens": 4}
     return params
 
@@ -138,13 +140,16 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
 
 
 def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path) -> None:
-    assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == ["check", "select@few"]
-    assert changed(study, lambda p: p["runs"].update(other=p["runs"]["dpo"] | {"selection": "few"})) == [
-        "check", "compare", "evaluate@other", "train@other",
+    assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == ["audit", "select@few"]
+    assert changed(study, lambda p: p["grid"].update(selections=["right", "few"])) == [
+        "arm@few-any-own-itself-0", "arm@few-any-own-random-0", "audit", "check", "compare", *(
+            f"{stage}@dpo-few-any-own-{control}-0" for stage in ("evaluate", "train") for control in ("itself", "random"))
     ]  # fmt: skip
     strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
-    assert ran == ["calibrate", "check", "delta", "judge@strict", "reliability"] + [f"select@{name}" for name in ("few", "nothing", "right")]
+    assert ran == [f"arm@{one}-any-own-{control}-0" for one in ("few", "right") for control in ("itself", "random")] + [
+        "audit", "calibrate", "delta", "judge@strict", "reliability", "select@few", "select@right"
+    ]  # fmt: skip
 
 
 def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> None:
@@ -175,8 +180,8 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
-    metrics = json.loads((study / "data/metrics/compare.json").read_text())["dpo"]["products"]
-    assert {"avg_at_2", "avg_at_2_ci_low", "avg_at_2_ci_high", "avg_at_2_n", "avg_at_2_gain"} <= set(metrics)
+    metrics = json.loads((study / "data/metrics/compare.json").read_text())["dpo-right-any-own-itself"]["products"]
+    assert {"avg_at_2", "avg_at_2_ci_low", "avg_at_2_ci_high", "avg_at_2_n", "avg_at_2_gain_over_baseline", "avg_at_2_gain_over_random"} <= set(metrics)
     shown = json.loads(run(study, "dvc", "metrics", "show", "--json"))
     assert "data/metrics/delta.json" in json.dumps(shown)
     assert (study / "data/plots/deltas.png").read_bytes()[:4] == b"\x89PNG"

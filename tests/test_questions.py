@@ -1,5 +1,6 @@
 """The documented questions on a world whose answers were worked out by hand, and the checks on sound and on broken worlds."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 import world
+from ruamel.yaml import YAML
 from world import World, pair_id, prompt_id, trace_id
 
 from curation import db
@@ -34,12 +36,25 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     return answers(SOUND, tmp_path_factory.mktemp("study"))
 
 
+TREATED, CONTROL, NOBODY = ("dpo", "clear", "any", "own", "itself"), ("dpo", "clear", "any", "own", "reversed"), ("",) * 5 + (None,)
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "gains": [
-        ("avg@2", "held_sums", "tuned", 0.75, 0.5, -5.8531, 6.8531, 2, 0.5),
-        ("avg@2", "held_sums", "baseline", 0.25, 0.0, 0.0, 0.0, 2, None),
-        ("pass@2", "held_sums", "tuned", 1.0, 0.5, -5.8531, 6.8531, 2, 0.5),
-        ("pass@2", "held_sums", "baseline", 0.5, 0.0, 0.0, 0.0, 2, None),
+        ("avg@2", "held_sums", *TREATED, 3, 0.75, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 1.0),
+        ("avg@2", "held_sums", *NOBODY, 0.25, None, None, None, None, None, None, None),
+        ("avg@2", "held_sums", *CONTROL, 3, 0.25, 0.0, -6.3531, 6.3531, 2, 1, 1.0, 1.0),
+        ("pass@2", "held_sums", *TREATED, 3, 1.0, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 1.0),
+        ("pass@2", "held_sums", *NOBODY, 0.5, None, None, None, None, None, None, None),
+        ("pass@2", "held_sums", *CONTROL, 3, 0.5, 0.0, -12.7062, 12.7062, 2, 1, 1.0, 1.0),
+    ],
+    "contrasts": [
+        (True, "avg@2", "held_sums", *CONTROL, 0.5, 0.5, 0.5, 2, 1, None, None),
+        (False, "pass@2", "held_sums", *CONTROL, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 0.5),
+    ],
+    "efficiency": [
+        ("avg@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.8531, 6.8531, 1),
+        ("avg@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -6.3531, 6.3531, 1),
+        ("pass@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.8531, 6.8531, 1),
+        ("pass@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -12.7062, 12.7062, 1),
     ],
     "ladder": [  # Wilson's interval of 2 right in 3 is 0.21 to 0.94
         ("answer", "large", 7.0, 0.6667, 0.2077, 0.9385, 3, 3),
@@ -230,6 +245,13 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: loose(w, lambda rows: rows.head(-1)),
         lambda w: loose(w, lambda rows: where(rows, pl.int_range(pl.len()) == 0, trace_id=pl.lit(7))),
     ],
+    "judge_text_in_subset": [lambda w: replace(w, judgments=w.judgments.with_columns(rationale=pl.lit("2 + 3 = 6, I think, or 7")))],
+    "score_off_its_scale": [
+        lambda w: replace(w, judgments=w.judgments.with_columns(pl.when(status="scored").then(6.0).alias("score"))),
+        lambda w: replace(w, judgments=w.judgments.with_columns(pl.when(status="scored").then(0.5).alias("expected_score"))),
+    ],
+    "duplicate_pair": [lambda w: replace(w, pairs=pl.concat([w.pairs, w.pairs.with_columns(pl.col("pair_id") + 1)]))],
+    "wrong_text_id": [lambda w: traces(w, text_id=pl.lit(3)), lambda w: traces(w, characters=pl.lit(3, pl.Int32))],
     "result_on_train_prompt": [
         lambda w: replace(w, results=where(w.results, pl.col("prompt_id") == prompt_id("held_a"), prompt_id=pl.lit(prompt_id("plus")))),
         lambda w: replace(w, results=w.results.with_columns(benchmark=pl.lit("letters"))),
@@ -240,14 +262,40 @@ CASES = [(name, number) for name, worlds in BROKEN.items() for number in range(l
 
 
 def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
-    assert check(world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
-    assert db.checks().keys() == BROKEN.keys()
+    assert check(None, world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
+    assert db.checks().keys() == BROKEN.keys() | WARNED.keys()
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_a_check_finds_the_broken_world(name: str, number: int, tmp_path: Path) -> None:
     with pytest.raises(Errors, match=rf"(?m)^check {name}: \d+ row\(s\), such as "):
-        check(world.write(BROKEN[name][number](SOUND), tmp_path))
+        check(None, world.write(BROKEN[name][number](SOUND), tmp_path))
+
+
+WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
+    "too_many_ties": lambda w: replace(w, pairs=w.pairs.with_columns(tie=True)),
+    "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
+    "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
+    "kto_balance": lambda w: w,
+    "selection_without_control": lambda w: w,
+}
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_a_warning_is_said_and_stops_nothing(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params = world.write(WARNED[name](SOUND), tmp_path)
+    raw = YAML(typ="safe", pure=True).load(params)
+    if name == "selection_without_control":
+        raw["grid"]["controls"], raw["compare"]["primary"] = ["itself"], None
+    if name == "one_generators_share":
+        raw["audit"]["generator"] = 0.5
+    if name == "kto_balance":
+        raw["methods"]["dpo"] = YAML(typ="safe", pure=True).load(world.PARAMS)["methods"]["kto"] | {"desirable_weight": 3.0}
+    with params.open("w") as file:
+        YAML(typ="safe", pure=True).dump(raw, file)
+    with contextlib.suppress(Errors):  # what is wrong besides
+        check(None, params)
+    assert f"warning: check {name}: " in capsys.readouterr().err
 
 
 def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
@@ -257,4 +305,13 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
     for name in ("selections", "subsets", "unpaired", "results"):
         for part in (tmp_path / "data" / name).iterdir():
             part.unlink()
-    assert set(check(params)) == {"judgment_without_trace", "score_without_completion", "trace_id_not_of_slot", "wrong_delta"}
+    assert set(check(None, params)) == {
+        "judgment_without_trace", "score_off_its_scale", "score_without_completion", "selection_without_control", "trace_id_not_of_slot", "wrong_delta",
+        "wrong_text_id",
+    }  # fmt: skip
+
+
+def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
+    params = world.write(SOUND, tmp_path)
+    before, after = check(False, params), check(True, params)
+    assert set(after) == {"result_on_train_prompt"} and before.keys() | after.keys() == db.checks().keys()

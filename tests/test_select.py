@@ -16,8 +16,8 @@ from curation import ranking, tables
 from curation.candidates import Candidates, from_frames
 from curation.errors import CurationError
 from curation.rules import Params
-from curation.select import kept as kept_rows
-from curation.select import places, select
+from curation.selecting import kept as kept_rows
+from curation.selecting import places, select
 from curation.subset import counts, unpaired
 
 # pair, prompt, chosen > rejected, delta on logic (- unscored), tie

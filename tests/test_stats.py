@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,12 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from curation import tables
-from curation.compare import Params, compare, figures, per_prompt
-from curation.stats import clustered_mean, clustered_means, paired_p, pass_at_k, wilson
+from curation.compare import Declared, Params, compare, figures, per_prompt
+from curation.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
 
 
 def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
@@ -71,19 +73,20 @@ def test_pass_at_k_counts_the_draws_with_a_right_sample(case: tuple[int, int, in
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=30))
 @settings(max_examples=40, deadline=None)
-def test_paired_p_is_that_of_scipy(quarters: list[tuple[int, int]]) -> None:
+def test_the_p_of_one_seed_is_that_of_a_paired_t_test(quarters: list[tuple[int, int]]) -> None:
     before, after = np.array(quarters).T / 4
-    found = paired_p(after - before)
+    found = crossed_mean((after - before)[None])
+    assert found is not None
     if len(set(after - before)) == 1:
-        assert found is None
+        assert found.p is None
     else:
-        assert found == pytest.approx(scipy_stats.ttest_rel(after, before).pvalue)
+        assert found.p == pytest.approx(scipy_stats.ttest_rel(after, before).pvalue)
 
 
 def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
-    gains = np.array([1 / 3 - 0, 1 - 2 / 3])
-    assert gains[0] != gains[1] and paired_p(gains) is None
-    assert paired_p(np.array([0.5])) is None
+    gains = np.array([[1 / 3 - 0, 1 - 2 / 3]])
+    found = crossed_mean(gains)
+    assert gains[0, 0] != gains[0, 1] and found is not None and found.p is None
 
 
 def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
@@ -99,21 +102,93 @@ def test_unscored_samples_do_not_count() -> None:
     assert found.select("prompt_id", "measure", "value").rows() == [(1, "avg@3", 0.5), (3, "avg@3", 1 / 3), (1, "pass@3", 1.0), (3, "pass@3", 1.0)]
 
 
-def test_a_prompt_that_one_run_alone_answered_does_not_count() -> None:
-    scores: dict[tuple[str, int], list[float | None]] = {("base", 1): [0, 0], ("base", 2): [0, 1], ("base", 3): [1, 1], ("base", 4): [None, None]}
-    scores |= {("tuned", 1): [1, 1], ("tuned", 2): [1, 0], ("tuned", 3): [1, 1], ("tuned", 4): [1, 1]}
-    rows = compare(Params(baseline="base"), results(scores))
-    tuned = rows.row(by_predicate=(pl.col("run") == "tuned") & (pl.col("measure") == "avg@2"), named=True)
-    assert (tuned["value"], tuned["gain"], tuned["n"]) == (pytest.approx(2.5 / 3), pytest.approx(1 / 3), 3)
-    assert tuned["p"] == pytest.approx(scipy_stats.ttest_rel([1, 0.5, 1], [0, 0.5, 1]).pvalue)
+ARMS = {"a0": "itself", "a1": "itself", "b0": "random", "b1": "random", "b2": "random"}
+RUNS = Declared({run: ("dpo", "top", "any", "own", control) for run, control in ARMS.items()}, {run: int(run[1]) for run in ARMS}, frozenset({"itself"}))
+PRIMARY = {"method": "dpo", "selection": "top", "generator_pairs": "any", "budget": "own", "control": "random", "benchmark": "sums"}
 
 
-def test_the_baseline_gains_nothing_over_itself_and_one_prompt_makes_no_row() -> None:
-    rows = compare(Params(baseline="baseline"), world.results())
+def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[str, str] | None = None) -> pl.DataFrame:
+    rows = compare(Params.model_validate({"primary": primary}), RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
+    tables.check(tables.COMPARISONS, rows, "comparisons")
+    return rows
+
+
+def row(rows: pl.DataFrame, control: str, against: str, measure: str = "avg@1") -> dict[str, float]:
+    return rows.row(by_predicate=(pl.col("control") == control) & (pl.col("against") == against) & (pl.col("measure") == measure), named=True)
+
+
+def test_a_gain_is_over_the_prompts_that_all_the_runs_compared_answered() -> None:
+    scores: dict[tuple[str, int], list[float | None]] = {
+        ("baseline", 1): [0, 0],
+        ("baseline", 2): [0, 1],
+        ("baseline", 3): [1, 1],
+        ("baseline", 4): [None, None],
+    }
+    scores |= {("a0", 1): [1, 1], ("a0", 2): [1, 0], ("a0", 3): [1, 1], ("a0", 4): [1, 1]}
+    found = row(compared(scores), "itself", "baseline", "avg@2")
+    assert (found["value"], found["gain"], found["n"], found["seeds"], found["pairs"]) == (pytest.approx(3.5 / 4), pytest.approx(1 / 3), 3, 1, 4)
+    assert found["p"] == pytest.approx(scipy_stats.ttest_rel([1, 0.5, 1], [0, 0.5, 1]).pvalue)
+
+
+def test_a_selection_is_compared_with_its_control_seed_by_seed() -> None:
+    mine, theirs = {"a0": [1, 1, 0], "a1": [1, 0, 1]}, {"b0": [0, 1, 0], "b1": [1, 0, 0], "b2": [1, 1, 1]}
+    scores: dict[tuple[str, int], list[float | None]] = {(run, prompt): [one] for run, row in (mine | theirs).items() for prompt, one in enumerate(row)}
+    scores |= {("baseline", prompt): [0] for prompt in range(3)}
+    rows = compared(scores, PRIMARY)
+    found, wanted = row(rows, "itself", "random"), crossed_mean(np.array([[1, 0, 0], [0, 0, 1]]))
+    assert wanted is not None and (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx((1 / 3, wanted.low, wanted.high, wanted.p))
+    assert (found["n"], found["seeds"], found["pairs"], found["primary"]) == (3, 2, 4, True)  # the third seed has no counterpart
+    assert (row(rows, "random", "baseline")["seeds"], row(rows, "random", "baseline")["gain"]) == (3, pytest.approx(5 / 9))
+    assert rows.filter(control="random", against="itself").is_empty() and rows.filter("primary").height == 1
+
+
+def test_the_primary_contrast_is_not_corrected_and_the_others_of_its_kind_are() -> None:
+    draw = np.random.default_rng(0)
+    scores: dict[tuple[str, int], list[float | None]] = {
+        (run, prompt): [float(draw.random() < 0.5)] * 2 for run in ("baseline", *ARMS) for prompt in range(30)
+    }  # fmt: skip
+    rows = compared(scores, PRIMARY)
+    first = rows.filter("primary").row(0, named=True)
+    assert (first["measure"], first["p_holm"]) == ("avg@2", first["p"])
+    for _, group in rows.filter(~pl.col("primary")).drop_nulls("p").group_by(pl.col("against") == "baseline", "measure"):
+        assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
+
+
+def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
+    rows = compare(Params.model_validate({"primary": None}), world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3})
     assert set(rows["benchmark"]) == {"held_sums"}
-    same = rows.filter(run="baseline").select("measure", "value", "gain", "ci_low", "ci_high", "n", "p").rows()
-    assert same == [("avg@2", 0.25, 0.0, 0.0, 0.0, 2, None), ("pass@2", 0.5, 0.0, 0.0, 0.0, 2, None)]
-    assert figures(rows)["tuned"]["held_sums"]["avg_at_2_gain"] == 0.5  # type: ignore[index]
+    same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
+    assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]
+    metrics: Any = figures(rows)
+    assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_baseline"] == 0.5
+    assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_reversed"] == 0.5
+    assert metrics["baseline"]["held_sums"]["avg_at_2"] == 0.25
+
+
+def test_with_one_seed_a_crossed_mean_is_students_over_prompts() -> None:
+    values = np.array([[1.0, 2.0, 4.0, 8.0]])
+    found = crossed_mean(values)
+    low, high = scipy_stats.t.interval(0.95, 3, loc=values.mean(), scale=scipy_stats.sem(values[0]))
+    assert found is not None and found == pytest.approx((3.75, low, high, 4, 1, scipy_stats.ttest_1samp(values[0], 0).pvalue))
+    assert crossed_mean(np.array([[1.0]])) is None and crossed_mean(np.zeros((2, 3))) == (0.0, 0.0, 0.0, 3, 2, None)
+
+
+@pytest.mark.parametrize(("seed_sd", "prompt_sd"), [(0.0, 0.0), (0.3, 0.0), (0.0, 1.0), (0.3, 1.0), (1.0, 0.3)])
+@pytest.mark.parametrize(("seeds", "least"), [(2, 0.87), (3, 0.92), (5, 0.93)])
+def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(seed_sd: float, prompt_sd: float, seeds: int, least: float) -> None:
+    draw, covered, draws = np.random.default_rng(7), 0, 1000
+    for _ in range(draws):
+        values = draw.normal(size=(seeds, 30)) + seed_sd * draw.normal(size=(seeds, 1)) + prompt_sd * draw.normal(size=(1, 30))
+        found = crossed_mean(values)
+        assert found is not None
+        covered += found.low <= 0 <= found.high
+    assert least <= covered / draws <= 0.98
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    for p in ([0.01], [0.04, 0.01, 0.03], [0.5, 0.9, 0.2, 0.2], [0.001, 0.001, 0.8]):
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm([]) == []
 
 
 def test_wilsons_interval_is_that_of_statsmodels() -> None:

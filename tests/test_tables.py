@@ -70,7 +70,11 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "score is finite": {"score": float("nan"), "status": "scored"},
         "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "status": ""},
     },
-    "comparisons": {"ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3}},
+    "comparisons": {
+        "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},
+        "gain is null exactly when it is against nothing": {"gain": None, "against": "baseline"},
+        "p <= p_holm": {"p": 0.2, "p_holm": 0.1, "gain": 0.1, "ci_low": 0.1, "ci_high": 0.1, "against": "baseline"},
+    },
     "deltas": {
         "delta_logic is null exactly when n_logic is 0": {"delta_logic": None, "n_logic": 2, "within_noise_logic": None},
         "within_noise_logic is null where delta_logic is": {"delta_logic": None, "n_logic": 0, "within_noise_logic": True},

@@ -47,30 +47,30 @@ def paired() -> pl.DataFrame:
 
 
 def settings(run: str, **changes: Any) -> Any:
-    body = PARAMS["runs"][run] | TOY | changes
-    return kind("runs", body["kind"]).Params.model_validate(body)
+    body = PARAMS["methods"][run] | TOY | changes
+    return kind("methods", body["kind"]).Params.model_validate(body)
 
 
 def test_an_adapter_lists_its_modules_in_order(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     """peft keeps them in a set, whose order differs from process to process, and with it the hash of the run."""
     modules = ["v_proj", "q_proj", "up_proj", "o_proj", "k_proj", "gate_proj", "down_proj"]
-    train("run", settings("dpo_all", lora=TOY["lora"] | {"modules": modules}), student, paired, unpaired(paired), tmp_path / "run")
+    train("run", settings("dpo", lora=TOY["lora"] | {"modules": modules}), 0, student, paired, unpaired(paired), tmp_path / "run")
     assert json.loads((tmp_path / "run/adapter_config.json").read_text())["target_modules"] == sorted(modules)
 
 
 CASES = {
-    "sigmoid": settings("dpo_all"),
-    "ipo": settings("dpo_all", loss="ipo", precompute=False),
-    "length-normalised": settings("dpo_all", loss="sigmoid_norm"),
-    "kto": settings("kto_top_step_coherence"),
-    "dpo full": settings("dpo_all", lora=None),
+    "sigmoid": settings("dpo"),
+    "ipo": settings("dpo", loss="ipo", precompute=False),
+    "length-normalised": settings("dpo", loss="sigmoid_norm"),
+    "kto": settings("kto"),
+    "dpo full": settings("dpo", lora=None),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_kind_trains_and_saves_safetensors_only(case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    figures = train("run", CASES[case], student, paired, unpaired(paired), out)
+    figures = train("run", CASES[case], 0, student, paired, unpaired(paired), out)
     files = {file.name for file in out.iterdir()}
     assert figures["steps"] == 2
     assert "model.safetensors" in files if case == "dpo full" else {"adapter_model.safetensors", "adapter_config.json"} <= files
@@ -79,15 +79,15 @@ def test_each_kind_trains_and_saves_safetensors_only(case: str, student: weights
 
 
 def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    own = {name: value for name, value in (PARAMS["runs"]["dpo_all"] | TOY).items() if name not in ("beta", "precompute", "loss")}
-    sft = kind("runs", "sft").Params.model_validate(own | {"kind": "sft"})
+    own = {name: value for name, value in (PARAMS["methods"]["dpo"] | TOY).items() if name not in ("beta", "precompute", "loss")}
+    sft = kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
     doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
-    assert train("sft", sft, student, doubled, unpaired(paired), tmp_path / "run")["examples"] == 6
+    assert train("sft", sft, 0, student, doubled, unpaired(paired), tmp_path / "run")["examples"] == 6
 
 
 def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        train(name, CASES["sigmoid"], student, paired.sample(fraction=1, shuffle=True), unpaired(paired), tmp_path / name)
+        train(name, CASES["sigmoid"], 0, student, paired.sample(fraction=1, shuffle=True), unpaired(paired), tmp_path / name)
     one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
     assert weights.fingerprint(tmp_path / "one") == weights.fingerprint(tmp_path / "two")
@@ -97,22 +97,22 @@ def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, 
 
 
 def test_nothing_to_train_on_is_said_and_leaves_nothing(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(CurationError, match=r"runs\.dpo: selection 'all' keeps nothing to train on; widen it"):
-        train("dpo", CASES["sigmoid"], student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
+    with pytest.raises(CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"):
+        train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    figures = train("cut", settings("dpo_all", max_length=30), student, paired, unpaired(paired), tmp_path / "run")
+    figures = train("cut", settings("dpo", max_length=30), 0, student, paired, unpaired(paired), tmp_path / "run")
     assert (figures["examples"], figures["dropped"], figures["sides_cut"]) == (6, 0, 6)
 
 
 def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     same = paired.with_columns(pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected"))
-    figures = train("some", settings("dpo_all"), student, same, unpaired(paired), tmp_path / "run")
+    figures = train("some", settings("dpo"), 0, student, same, unpaired(paired), tmp_path / "run")
     assert (figures["examples"], figures["dropped"]) == (4, 2)
     with pytest.raises(CurationError, match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once cut; raise it"):
-        train("cut", settings("dpo_all", max_length=5), student, paired, unpaired(paired), tmp_path / "cut")
+        train("cut", settings("dpo", max_length=5), 0, student, paired, unpaired(paired), tmp_path / "cut")
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])
@@ -156,7 +156,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 
 @pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
 def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
-    train("run", CASES[case], student, paired, unpaired(paired), tmp_path / "run")
+    train("run", CASES[case], 0, student, paired, unpaired(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     tables.check(tables.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
@@ -171,7 +171,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     serve: Serve, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     """The same calls over HTTP: what one engine sampled, another does not ask again."""
-    train("run", CASES["sigmoid"], student, paired, unpaired(paired), tmp_path / "run")
+    train("run", CASES["sigmoid"], 0, student, paired, unpaired(paired), tmp_path / "run")
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
@@ -191,7 +191,7 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
 ) -> None:
     import torch
 
-    train("run", settings("dpo_all"), student, paired, unpaired(paired), tmp_path / "run")
+    train("run", settings("dpo"), 0, student, paired, unpaired(paired), tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     which = weights.Weights(student.model, student.revision, tmp_path / "run")
     folder = weights.merged(which)

@@ -6,12 +6,30 @@ Base tables are written out below; the tables after them are what the toolkit ma
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import calibrate, candidates, compare, delta, generate, pair, reliability, rules, select, stats, subset, tables
+from curation import (
+    arm,
+    calibrate,
+    candidates,
+    compare,
+    controls,
+    delta,
+    generate,
+    generator_pairs,
+    grid,
+    pair,
+    reliability,
+    rules,
+    selecting,
+    stats,
+    subset,
+    tables,
+)
 from curation.tables import content_id
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -25,7 +43,15 @@ PROMPTS = {  # name: source, split, text, answer
     "tree": ("letters", "out_of_domain", "How many e are in tree?", "2"),
 }
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
-RUNS = ("baseline", "tuned")
+ARM, BESIDE = "clear-any-own-itself-0", "clear-any-own-reversed-0"
+TUNED, TURNED = f"dpo-{ARM}", f"dpo-{BESIDE}"
+RUNS = ("baseline", TUNED, TURNED)
+GRID: dict[str, Any] = {
+    "controls": {"itself": {"pairs": "own", "match": [], "labels": "as_is"}, "reversed": {"pairs": "own", "match": [], "labels": "reversed"}},
+    "generator_pairs": {"any": {"where": "true"}},
+    "grid": {"methods": ["dpo"], "selections": ["clear"], "generator_pairs": ["any"], "budgets": ["own"], "controls": ["itself", "reversed"], "seeds": [0]},
+}
+PRIMARY = {"method": "dpo", "selection": "clear", "generator_pairs": "any", "budget": "own", "control": "reversed", "benchmark": "held_sums"}
 DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
 RATED = DIMENSIONS | {"versus": ["preference"]}  # with the pairwise judge
 
@@ -48,9 +74,12 @@ RESULTS = {  # run, prompt: score of sample 0 and 1 (None failed)
     ("baseline", "held_a"): (1, 0),
     ("baseline", "held_b"): (0, 0),
     ("baseline", "tree"): (0, 0),
-    ("tuned", "held_a"): (1, 0),
-    ("tuned", "held_b"): (1, 1),
-    ("tuned", "tree"): (0, None),
+    (TUNED, "held_a"): (1, 0),
+    (TUNED, "held_b"): (1, 1),
+    (TUNED, "tree"): (0, None),
+    (TURNED, "held_a"): (0, 0),
+    (TURNED, "held_b"): (0, 1),
+    (TURNED, "tree"): (0, 0),
 }
 
 DELTA: dict[str, Any] = {"score": "expected", "noise": 1.0, "prior": 1.0, "panels": {}}
@@ -68,6 +97,10 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "wordy": PLAIN | {"value": "rubric.delta_brevity", "keep": {"kind": "bottom"}},
     "capable": PLAIN | {"value": "answer.generator_delta_correct", "keep": {"kind": "top"}, "budget": {"pairs": 4}},
 }  # fmt: skip
+CELLS = {name: grid.Arm("clear", "any", "own", control, 0) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))}
+DECLARED = compare.Declared(
+    {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")}, {TUNED: 0, TURNED: 0}, frozenset({"itself"})
+)
 PARTS: dict[str, tuple[str, Iterable[str]]] = {  # table: the column that names its parts, and the parts
     "traces": ("generator", GENERATORS),
     "judgments": ("judge", DIMENSIONS),
@@ -185,9 +218,9 @@ def settings() -> dict[str, Any]:
     generator = next(body for body in raw["generators"].values())
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
     dimension = next(body for body in rubric["dimensions"].values())
-    trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
         **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "calibrate")},
+        "audit": {"ties": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
@@ -196,9 +229,10 @@ def settings() -> dict[str, Any]:
         "delta": DELTA,
         "reliability": {"truth": "answer", "families": {}},
         "selections": SELECTIONS,
-        "runs": {"baseline": {"kind": "none", "selection": "nothing"}, "tuned": {**trained, "selection": "clear"}},
+        **GRID,
+        "methods": {"dpo": raw["methods"]["dpo"]},
         "evaluate": {**raw["evaluate"], "judge": "answer"},
-        "compare": {"baseline": "baseline"},
+        "compare": {"primary": PRIMARY},
     }
 
 
@@ -234,14 +268,20 @@ def world(judged: pl.DataFrame | None = None) -> World:
     seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
     view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts())
-    verdicts = {name: select.select(name, selection(name), view) for name in SELECTIONS}
+    verdicts = {name: selecting.select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
-    subsets = {name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
+    subsets = {name: subset.written(selecting.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
+    declared = SimpleNamespace(
+        selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
+        controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
+        generator_pairs={name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()},
+    )  # fmt: skip
+    subsets |= {name: subset.written(arm.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
         prompts(), written, judged, tokens(written), pairs, preferred, wide, means, probabilities, measured, curves,
         pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
         subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
-        answered, compare.compare(compare.Params(baseline="baseline"), answered),
+        answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
     )  # fmt: skip
 
 
@@ -257,7 +297,7 @@ def write(world: World, folder: Path) -> Path:
             tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
     for judge, rows in world.deltas.items():
         tables.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
-    for one in SELECTIONS:
+    for one in (*SELECTIONS, *CELLS):
         tables.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
         tables.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))
     return params_file

@@ -46,6 +46,11 @@ class Params(Strict):
         """The one dimension it rates, 0 or 1."""
         return [DIMENSION]
 
+    @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest score of each dimension."""
+        return {DIMENSION: (0.0, 1.0)}
+
 
 class Grade(NamedTuple):
     """1.0 or 0.0 with status scored, or null with why not; the rationale is what was compared."""

@@ -45,6 +45,11 @@ class Params(judging.Asking):
         """The dimensions it rates, in the rubric's order."""
         return list(self.dimensions)
 
+    @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest score of each dimension."""
+        return {name: (float(min(one.scores)), float(max(one.scores))) for name, one in self.dimensions.items()}
+
 
 class Rating(NamedTuple):
     """One dimension of one reply."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from curation import weights
 from curation.errors import CurationError
-from curation.params import Natural, Positive, Refers, Strict
+from curation.params import Natural, Positive, Strict
 from curation.progress import progress
 from curation.tables import content_ids
 
@@ -26,9 +26,8 @@ class Lora(Strict):
 
 
 class Trained(Strict):
-    """Settings of every run that trains. A side of more than `max_length` tokens is cut at its end, and counted."""
+    """Settings of every method. A side of more than `max_length` tokens is cut at its end, and counted."""
 
-    selection: Annotated[str, Refers("selections")]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "linear", "cosine"]
     warmup_steps: Natural
@@ -41,25 +40,24 @@ class Trained(Strict):
     max_grad_norm: Annotated[float, Field(gt=0)]
     bf16: bool
     checkpointing: bool
-    seed: int
     lora: Lora | None
 
 
 class Beta(Trained):
-    """Settings of a run with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
+    """Settings of a method with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
 
     beta: Annotated[float, Field(gt=0)]
     precompute: bool
 
 
-def arguments(settings: Trained, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
+def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
     """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own, and no shuffling of rows that have places."""
     return {
         "output_dir": str(scratch), "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
         "warmup_steps": settings.warmup_steps, "num_train_epochs": settings.epochs, "max_steps": settings.max_steps or -1,
         "per_device_train_batch_size": settings.batch_size, "gradient_accumulation_steps": settings.accumulation,
         "max_length": settings.max_length, "weight_decay": settings.weight_decay, "max_grad_norm": settings.max_grad_norm,
-        "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": settings.seed, "data_seed": settings.seed,
+        "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": seed, "data_seed": seed,
         "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0,
         **({} if rows["place"].null_count() else {"train_sampling_strategy": "sequential"}), **own,
     }  # fmt: skip

@@ -11,13 +11,13 @@ from curation.trainers._training import Beta, arguments, fit, lora_config, texts
 
 
 class Params(Beta):
-    """A run of kind dpo. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
+    """A method of kind dpo. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
 
     kind: Literal["dpo"]
     loss: Literal["sigmoid", "sigmoid_norm", "ipo"]
 
 
-def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
     """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import DPOConfig, DPOTrainer
@@ -25,9 +25,10 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
     rows, seen = trainable(tokenizer, paired, ("chosen", "rejected"), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
+        how = DPOConfig(**arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
         trainer = with_reference(
-            DPOTrainer, label, settings, model=network, args=DPOConfig(**arguments(settings, Path(scratch), rows, **own), use_cpu=student.device == "cpu"),
-            train_dataset=texts(rows, ("prompt", "chosen", "rejected"), settings.seed),
+            DPOTrainer, label, settings, model=network, args=how,
+            train_dataset=texts(rows, ("prompt", "chosen", "rejected"), seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)

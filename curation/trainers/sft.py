@@ -11,12 +11,12 @@ from curation.trainers._training import Trained, arguments, fit, lora_config, te
 
 
 class Params(Trained):
-    """A run of kind sft; the loss is on the completion only."""
+    """A method of kind sft; the loss is on the completion only."""
 
     kind: Literal["sft"]
 
 
-def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
     """`out` holds the trained weights. Each chosen trace is read once, however many pairs it is in."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import SFTConfig, SFTTrainer
@@ -25,8 +25,8 @@ def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpai
     rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
-            model=network, args=SFTConfig(**arguments(settings, Path(scratch), rows, completion_only_loss=True), use_cpu=student.device == "cpu"),
-            train_dataset=texts(rows, ("prompt", "completion"), settings.seed),
+            model=network, args=SFTConfig(**arguments(settings, seed, Path(scratch), rows, completion_only_loss=True, use_cpu=student.device == "cpu")),
+            train_dataset=texts(rows, ("prompt", "completion"), seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)

@@ -1,7 +1,8 @@
--- By how much does each run beat the baseline on each benchmark?
--- A gain whose interval ci_low to ci_high holds 0 is not told from none. avg@k is accuracy, pass@k the chance that one of k samples is right, n prompts; p is not corrected for many runs.
+-- By how much does each arm beat the baseline on each benchmark?
+-- A gain whose interval ci_low to ci_high holds 0 is not told from none. avg@k is accuracy, pass@k the chance that one of k samples is right; n prompts, `seeds` trainings; p_holm is p corrected for all of these.
 select
-    measure, benchmark, run,
-    round(value, 4) as value, round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, n, round(p, 4) as p
+    measure, benchmark, method, selection, generator_pairs as "generators", budget, control, pairs,
+    round(value, 4) as value, round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, n, seeds, round(p, 4) as p, round(p_holm, 4) as p_holm
 from comparisons
-order by measure not like 'avg@%', measure, benchmark, comparisons.gain desc, run
+where against in ('', 'baseline')
+order by measure not like 'avg@%', measure, benchmark, coalesce(comparisons.gain, 0) desc, method, selection, generator_pairs, budget, control

@@ -157,13 +157,24 @@ def places(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
     return pl.Series("place", place)
 
 
-def kept(settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
-    """The kept pairs as `subset.written` takes them, with ratings where the margin is of one judge's dimension."""
-    rows = np.flatnonzero(verdicts["kept"].to_numpy())
-    rated = rating(settings.value, dimensions)
-    unknown = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(rows))
+def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+    """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where they are swapped; with ratings where
+    the margin is of one judge's dimension."""
+    ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
+    margin = _numbers(pairs.values({"value": settings.value})["value"])[rows] if settings.value is not None else np.full(len(rows), np.nan)
+    rated, unknown = rating(settings.value, dimensions), pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
     ratings = [
         (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")
     ]
-    ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
-    return pl.DataFrame([*ids, verdicts["margin"][rows], *ratings, places(settings, pairs, rows)])
+    found = pl.DataFrame([*ids, pl.Series("margin", margin, nan_to_null=True), *ratings, places(settings, pairs, rows), pl.Series("swapped", swapped)])
+    turned = [
+        pl.when("swapped").then(f"{other}_{what}").otherwise(f"{side}_{what}").alias(f"{side}_{what}")
+        for side, other in (("chosen", "rejected"), ("rejected", "chosen")) for what in ("trace_id", "rating")
+    ]  # fmt: skip
+    return found.with_columns(*turned, pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")).drop("swapped")
+
+
+def kept(settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+    """`taken` of the pairs that the verdicts keep."""
+    rows = np.flatnonzero(verdicts["kept"].to_numpy())
+    return taken(settings, rows, np.zeros(len(rows), bool), pairs, dimensions)

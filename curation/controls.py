@@ -1,0 +1,74 @@
+"""What stands beside a selection: the same pairs with other labels, or other pairs drawn to be like its own."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from curation import candidates, ranking
+from curation.candidates import Candidates
+from curation.expressions import fault
+from curation.params import Strict
+from curation.rules import Params as Selection
+from curation.stats import numbered
+
+
+class Params(Strict):
+    """One of `controls` in params.yaml; that with `pairs: own` and `labels: as_is` is the selection itself.
+
+    `pairs: drawn` takes as many pairs at random as the selection keeps, from all that it could rank; as many of each combination of the values of `match`
+    as it keeps. `pairs: all` takes all of those, and a run on them makes as many updates as one on the selection. `labels` swaps chosen and rejected in
+    no pair, in all, or in those that a coin of the seed says.
+    """
+
+    pairs: Literal["own", "drawn", "all"]
+    match: list[str]
+    labels: Literal["as_is", "reversed", "shuffled"]
+
+    @property
+    def treatment(self) -> bool:
+        """Whether it is the selection itself, that the others are controls of."""
+        return self.pairs == "own" and self.labels == "as_is"
+
+    def mistakes(self, study: Any) -> Iterator[str]:
+        """What is wrong with the expressions."""
+        if self.match and self.pairs != "drawn":
+            yield f"match: pairs are {self.pairs!r}, and not drawn to match anything; leave it empty, or draw them"
+        for number, text in enumerate(self.match):
+            if said := fault(text, candidates.schema(study.dimensions, study.tokens.count), "any"):
+                yield f"match.{number}: {said}"
+
+
+def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.DataFrame, pairs: Candidates) -> tuple[np.ndarray, np.ndarray]:
+    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed`, so another seed has another control.
+
+    Fewer pairs than the selection keeps are drawn where limits leave a combination of matched values fewer.
+    """
+    rows = np.flatnonzero(verdicts["kept"].to_numpy())
+    ids = pairs.column("pair_id").to_numpy()
+    if control.pairs != "own":
+        draw = ranking.draws(ids, seed)
+        pool = _pool(settings, verdicts, pairs, draw)
+        rows = pool if control.pairs == "all" else _drawn(control, rows, pool, pairs, draw)
+    coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
+    return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
+
+
+def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
+    """What a selection could rank, under its limit of pairs of one prompt; of a pair and its reverse either."""
+    pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
+    chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy()[pool] for side in ("chosen", "rejected"))
+    pool = pool[~ranking.beaten(chosen, rejected, draw[pool], draw[pool])]
+    if settings.limits.per_prompt is not None:
+        pool = pool[ranking.first_of_each(pairs.column("prompt_id").to_numpy()[pool], settings.limits.per_prompt, draw[pool], draw[pool])]
+    return np.asarray(pool)
+
+
+def _drawn(control: Params, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
+    """As many of the pool as are kept, and as many of each combination of matched values."""
+    values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)})
+    texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(draw), eager=True)
+    group = numbered(texts)
+    wanted = np.bincount(group[kept], minlength=int(group.max(initial=0)) + 1)
+    return np.asarray(pool[ranking.first_of_each(group[pool], wanted[group[pool]], draw[pool], draw[pool])])

@@ -1,0 +1,7 @@
+-- tables: pairs
+-- Two traces stand against each other once in either order.
+select chosen_trace_id, rejected_trace_id, count(*) as times
+from pairs
+group by all
+having count(*) > 1
+order by all

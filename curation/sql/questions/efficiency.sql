@@ -1,0 +1,8 @@
+-- How much does each selection gain from how many pairs?
+-- The data-efficiency curve: lines of one selection differ in budget only. Without a budget axis in the grid each has one point.
+select
+    measure, benchmark, method, selection, generator_pairs as "generators", control, pairs,
+    round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, seeds
+from comparisons
+where against = 'baseline'
+order by measure not like 'avg@%', measure, benchmark, method, selection, generator_pairs, control, pairs
