@@ -11,6 +11,7 @@ from curation.candidates import Candidates
 from curation.expressions import fault
 from curation.params import Strict
 from curation.rules import Params as Selection
+from curation.selecting import standing
 from curation.stats import numbered
 
 
@@ -56,10 +57,10 @@ def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.Dat
 
 
 def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
-    """What a selection could rank, under its limit of pairs of one prompt; of a pair and its reverse either."""
+    """What a selection could rank, under its limit of pairs of one prompt; of a pair and its reverse the one that it ranks higher."""
     pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
     chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy()[pool] for side in ("chosen", "rejected"))
-    pool = pool[~ranking.beaten(chosen, rejected, draw[pool], draw[pool])]
+    pool = pool[~ranking.beaten(chosen, rejected, standing(settings, pairs)[pool], draw[pool])]
     if settings.limits.per_prompt is not None:
         pool = pool[ranking.first_of_each(pairs.column("prompt_id").to_numpy()[pool], settings.limits.per_prompt, draw[pool], draw[pool])]
     return np.asarray(pool)

@@ -107,6 +107,14 @@ def _key(settings: Params, margin: np.ndarray, draw: np.ndarray, found: pl.DataF
     return draw
 
 
+def standing(settings: Params, pairs: Candidates) -> np.ndarray:
+    """What ranks all pairs for the selection, lowest first, nan where a pair has no value."""
+    found = pairs.values({name: asked.text for name, asked in settings.expressions.items() if name in ("value", "target")})
+    ids = pairs.column("pair_id").to_numpy()
+    margin = _numbers(found["value"]) if settings.value is not None else np.full(len(ids), np.nan)
+    return _key(settings, margin, ranking.draws(ids, settings.seed), found)
+
+
 def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """The rows of each stratum, in the order of its value's text, and how many of them the budget has room for."""
     total = len(rows)

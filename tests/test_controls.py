@@ -1,0 +1,158 @@
+"""Controls and arms: what stands beside a selection, and what the grid makes of its axes."""
+
+import itertools
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import world
+
+from curation import tables
+from curation.arm import arm, counts, narrowed
+from curation.candidates import Candidates, from_frames
+from curation.controls import Params, controlled
+from curation.grid import Arm
+from curation.grid import Params as Grid
+from curation.rules import Params as Selection
+from curation.selecting import select
+from curation.train import equal_updates
+
+PROMPTS, EACH = 60, 4  # traces of a prompt, one by each of four generators
+
+
+def population(order: str = "both") -> Candidates:
+    """All pairs of PROMPTS prompts' traces by generators a to d, of random scores, lengths and, in a tenth, no score."""
+    draw = np.random.default_rng(4)
+    score = {trace: float(draw.integers(1, 6)) for trace in range(PROMPTS * EACH)}
+    fate = {(one, two): float(draw.random()) for one in range(PROMPTS * EACH) for two in range(one)}  # of two traces, whichever is chosen
+    rows, wide = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for prompt in range(PROMPTS):
+        for one, two in itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2):
+            chosen, rejected = prompt * EACH + one, prompt * EACH + two
+            number, luck = tables.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
+            rows.append((number, prompt, chosen, rejected, "abcd"[one], "abcd"[two], luck < 0.05))
+            scored = (score[chosen], score[rejected], score[chosen] - score[rejected], 1)
+            wide.append((number, *(scored if luck < 0.9 else (None, None, None, 0)), None, None))
+    written = world.traced([
+        (trace, trace // EACH, "abcd"[trace % EACH], 0, None, None, "x" * int(draw.integers(10, 400)), "stop", None) for trace in range(PROMPTS * EACH)
+    ])  # fmt: skip
+    none = world.frame(tables.GENERATOR_DELTAS, [])
+    pairs = world.frame(tables.PAIRS, rows)
+    return from_frames(pairs, {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, written, none, none)
+
+
+EVERYONE = population()
+LENGTHS = "floor(2 * ln(chosen.characters / rejected.characters))"
+
+
+def selection(**changes: Any) -> Selection:
+    top = {"value": "rubric.delta_logic", "keep": {"kind": "top"}, "budget": {"pairs": 40}}
+    return Selection.model_validate(world.PLAIN | top | changes)
+
+
+def control(**changes: Any) -> Params:
+    return Params.model_validate({"pairs": "drawn", "match": [], "labels": "as_is"} | changes)
+
+
+def beside(how: Params, settings: Selection | None = None, seed: int = 0, view: Candidates = EVERYONE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The control's rows, which are swapped, and the selection's own rows."""
+    settings = settings or selection()
+    verdicts = select("s", settings, view)
+    return *controlled(how, settings, seed, verdicts, view), np.flatnonzero(verdicts["kept"].to_numpy())
+
+
+def values(rows: np.ndarray, text: str) -> Counter[Any]:
+    return Counter(EVERYONE.values({"value": text})["value"][rows].to_list())
+
+
+def test_random_is_as_many_of_what_could_be_ranked_and_another_for_another_seed() -> None:
+    rows, swapped, own = beside(control())
+    assert len(rows) == len(own) == 40 and not swapped.any()
+    assert not EVERYONE.column("tie")[rows].any() and values(rows, "rubric.delta_logic is null") == {False: 40}
+    ends = {frozenset(pair) for pair in zip(EVERYONE.column("chosen_trace_id")[rows], EVERYONE.column("rejected_trace_id")[rows], strict=True)}
+    assert len(ends) == 40  # no pair beside its reverse
+    assert values(rows, "rubric.delta_logic < 0") == {False: 40}  # the way round that the selection would have it
+    drawn = [frozenset(beside(control(), seed=seed)[0].tolist()) for seed in range(4)]
+    assert len(set(drawn)) == 4 and all(len(one & other) < 20 for one in drawn for other in drawn if one != other)
+    assert np.array_equal(rows, beside(control())[0])
+
+
+def test_over_many_seeds_each_pair_is_drawn_as_often_as_any_other() -> None:
+    seen = Counter(row for seed in range(300) for row in beside(control(), seed=seed)[0].tolist())
+    pool = len(beside(control(pairs="all"))[0])
+    expected = 300 * 40 / pool
+    assert set(seen) >= set(beside(control(), seed=999)[0].tolist()) and 0.4 * expected < min(seen.values()) <= max(seen.values()) < 1.9 * expected
+
+
+@pytest.mark.parametrize("match", [[LENGTHS], ["chosen_model", "rejected_model"], ["chosen_model", LENGTHS]])
+def test_a_matched_control_has_as_many_of_each_value(match: list[str]) -> None:
+    rows, _, own = beside(control(match=match), view=population())
+    together = " || ' ' || ".join(f"({text})::varchar" for text in match)
+    assert values(rows, together) == values(own, together) and set(rows) != set(own)
+    assert values(beside(control())[0], together) != values(own, together)
+
+
+def test_a_control_keeps_the_limit_of_pairs_of_a_prompt() -> None:
+    settings = selection(limits=world.LIMITS | {"per_prompt": 1})
+    rows, _, own = beside(control(), settings)
+    assert len(rows) == len(own) == 40 and max(values(rows, "prompt_id").values()) == 1
+
+
+def test_reversed_and_shuffled_are_the_same_pairs_with_other_labels() -> None:
+    for labels in ("reversed", "shuffled"):
+        rows, swapped, own = beside(control(pairs="own", labels=labels))
+        assert np.array_equal(rows, own)
+        assert swapped.all() if labels == "reversed" else 8 < swapped.sum() < 32
+    flips = [beside(control(pairs="own", labels="shuffled"), seed=seed)[1].tolist() for seed in range(3)]
+    assert flips[0] != flips[1] != flips[2]
+
+
+STUDY = SimpleNamespace(
+    selections={"top": selection()},
+    generator_pairs={"any": SimpleNamespace(where="true"), "a_over_b": SimpleNamespace(where="chosen_model = 'a' and rejected_model = 'b'")},
+    controls={
+        "itself": control(pairs="own"), "reversed": control(pairs="own", labels="reversed"), "random": control(), "all": control(pairs="all"),
+    },
+    dimensions={"rubric": ["logic"]},
+)  # fmt: skip
+
+
+def test_an_arm_is_of_its_generators_and_its_budget() -> None:
+    for beside_ in ("itself", "random"):
+        made = arm(Arm("top", "a_over_b", "10", beside_, 0), STUDY, EVERYONE)
+        models = {(trace % EACH, other % EACH) for trace, other in made.rows.select("chosen_trace_id", "rejected_trace_id").rows()}
+        assert made.rows.height == 10 and models == {(0, 1)}
+    assert arm(Arm("top", "any", "own", "itself", 0), STUDY, EVERYONE).rows.height == 40
+    assert narrowed(selection(), "true", "own").budget == {"pairs": 40.0}
+
+
+def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round() -> None:
+    plain, turned = (arm(Arm("top", "any", "own", name, 0), STUDY, EVERYONE).rows.sort("pair_id") for name in ("itself", "reversed"))
+    assert plain["chosen_trace_id"].to_list() == turned["rejected_trace_id"].to_list() and plain["rejected_trace_id"].equals(turned["chosen_trace_id"])
+    assert (plain["margin"] + turned["margin"]).abs().max() == 0 and plain["chosen_rating"].to_list() == turned["rejected_rating"].to_list()
+
+
+def test_all_pairs_learn_in_as_many_updates_as_the_selection() -> None:
+    made = arm(Arm("top", "any", "own", "all", 0), STUDY, EVERYONE)
+    assert made.rows.height > 300 and made.own.height == 40
+    found = counts(made.rows, pl.DataFrame(), made.own)
+    chosen, rejected = (set(made.own[f"{side}_trace_id"]) for side in ("chosen", "rejected"))
+    assert (found["own_pairs"], found["own_unpaired"]) == (40, len(chosen ^ rejected))
+    method = SimpleNamespace(max_steps=None, batch_size=4, accumulation=2, epochs=3.0)
+    method.model_copy = lambda update: SimpleNamespace(**update)
+    assert equal_updates(method, 40).max_steps == 15 and equal_updates(method, 41).max_steps == 18  # 5 or 6 an epoch
+    method.max_steps = 7
+    assert equal_updates(method, 40).max_steps == 7
+
+
+def test_the_grid_is_every_combination() -> None:
+    axes: dict[str, list[Any]] = {
+        "methods": ["dpo", "kto"], "selections": ["top", "low"], "generator_pairs": ["any"], "budgets": ["own", 10], "controls": ["itself"], "seeds": [0, 1],
+    }  # fmt: skip
+    grid = Grid.model_validate(axes)
+    assert len(grid.arms()) == 8 and len({run.name for run in grid.runs()}) == 16
+    assert grid.runs()[0].name == "dpo-top-any-own-itself-0" and grid.arms()[-1].name == "low-any-10-itself-1"
+    assert Grid.model_validate(axes | {"methods": []}).runs() == []
