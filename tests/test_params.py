@@ -81,6 +81,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),
     (lambda p: p["judges"]["answer"].update(pass_at=1.5), ["judges.answer.pass_at: 1.5 is more than 1"]),
     (lambda p: p["runs"]["dpo_all"].update(beta=0.0), ["runs.dpo_all.beta: 0.0 is not greater than 0"]),
+    (lambda p: p["runs"]["dpo_all"].update(lora=p["runs"]["dpo_all"]["lora"] | {"rnk": 8}), ["runs.dpo_all.lora.rnk: unknown key; did you mean 'rank'?"]),
     (lambda p: p["runs"]["dpo_all"].update(max_length="long"), ["runs.dpo_all.max_length: 'long': input should be a valid integer"]),
     (lambda p: p["generators"].update({"Qwen 2": {"kind": "openai"}}), [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
