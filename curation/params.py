@@ -22,6 +22,7 @@ SECTIONS = {
     "ledger": "curation.calls.ledger",
     "budget": "curation.calls.budget",
     "execution": "curation.calls.execution",
+    "screen": "curation.screen",
     "pair": "curation.pair",
     "delta": "curation.delta",
     "calibrate": "curation.calibrate",
@@ -84,7 +85,7 @@ class Study:
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
-        self.calibrate, self.reliability = sections["calibrate"], sections["reliability"]
+        self.screen, self.calibrate, self.reliability = sections["screen"], sections["calibrate"], sections["reliability"]
         self.student, self.evaluate, self.compare, self.execution = (sections[name] for name in ("student", "evaluate", "compare", "execution"))
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import calibrate, compare, delta, pair, params, reliability, select, tables
+from curation import calibrate, compare, delta, pair, params, reliability, screen, select, tables
 from curation.tables import content_id
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -24,6 +24,7 @@ PROMPTS = {  # name: source, split, text, answer
     "held_b": ("held_sums", "in_domain", "What is 3 * 3?", "9"),
     "tree": ("letters", "out_of_domain", "How many e are in tree?", "2"),
 }
+DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt that says what held_a says
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 RUNS = ("baseline", "tuned")
 DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
@@ -86,6 +87,7 @@ class World:
     """Every table; those that lie in parts without a column that names the part are kept by part."""
 
     prompts: pl.DataFrame
+    screened: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
     pairs: pl.DataFrame
@@ -129,6 +131,13 @@ def prompts() -> pl.DataFrame:
         (prompt_id(name), source, "arithmetic", split, [{"role": "user", "content": text}], answer, "math", None)
         for name, (source, split, text, answer) in PROMPTS.items()
     ])  # fmt: skip
+
+
+def screened() -> pl.DataFrame:
+    """The rows of `screened`: every train prompt of PROMPTS is kept, DROPPED is not."""
+    source, text, answer = DROPPED
+    again = frame(tables.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
+    return screen.screen(screen.Params.model_validate(settings()["screen"]), pl.concat([prompts(), again]), {})
 
 
 def traces() -> pl.DataFrame:
@@ -180,7 +189,7 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
     return {
-        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "calibrate")},
+        **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "screen", "calibrate")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
@@ -217,7 +226,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     verdicts = {name: select.select(name, selection(name), pairs, wide, means) for name in SELECTIONS}
     subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
     return World(
-        prompts(), written, judged, pairs, preferred, wide, means, probabilities, measured, curves,
+        prompts(), screened(), written, judged, pairs, preferred, wide, means, probabilities, measured, curves,
         pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
         subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
@@ -229,7 +238,7 @@ def write(world: World, folder: Path) -> Path:
     params_file, data = folder / "params.yaml", folder / "data"
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
-    for name in ("prompts", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
+    for name in ("prompts", "screened", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:
