@@ -114,7 +114,7 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
 def show(rows: pl.DataFrame, form: str | None) -> None:
     """Print rows as a table, or as JSON (64-bit ids as strings, NaN and infinity as null), CSV or Markdown."""
     if form in ("json", "csv"):
-        ids = [name for name, dtype in rows.schema.items() if name.endswith("_id") and dtype == pl.Int64]
+        ids = [name for name, dtype in rows.schema.items() if name.endswith(("_id", "against")) and dtype == pl.Int64]
         rows = rows.with_columns(pl.col(ids).cast(pl.String))
     if form == "json":
         finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name, dtype in rows.schema.items() if dtype.is_float()]

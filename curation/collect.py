@@ -1,15 +1,19 @@
-"""The prompts of a study, from all its sources."""
+"""The prompts of a study, from all its sources, and which of them it does without."""
 
 from typing import Any
 
 import polars as pl
 
+from curation.errors import CurationError
 from curation.params import kind
-from curation.tables import PROMPTS, content_id, empty
+from curation.screen import Params, screen
+from curation.tables import PROMPTS, SCREENING, content_id, empty
+
+SHOWN = 60  # characters of a prompt in a message
 
 
 def collect(sources: dict[str, Any]) -> pl.DataFrame:
-    """The rows of `prompts`. Sources are read in their order, and no text comes twice, so no prompt is in two splits."""
+    """The prompts that the sources give. Sources are read in their order, and no text comes twice, so no prompt is in two splits."""
     taken: set[str] = set()
     parts = [empty(PROMPTS)]
     for name, settings in sources.items():
@@ -19,3 +23,33 @@ def collect(sources: dict[str, Any]) -> pl.DataFrame:
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
         parts.append(part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(PROMPTS.schema.names))
     return pl.concat(parts)
+
+
+def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `screened`, which has a verdict on each train prompt.
+
+    Raises CurationError if there are train prompts and all are dropped.
+    """
+    given = collect(sources)
+    verdicts = screen(settings, given, {name: source.instruction for name, source in sources.items()})
+    dropped = verdicts.filter(~pl.col("kept"))
+    if dropped.height and dropped.height == verdicts.height:
+        first, other = (given.filter(prompt_id=one).select("source", "prompt").row(0) for one in dropped.select("prompt_id", "against").row(0))
+        raise CurationError(f"screen drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
+                            "give other train prompts, or change params.yaml: screen")  # fmt: skip
+    return given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"])), verdicts
+
+
+def counts(verdicts: pl.DataFrame) -> dict[str, int]:
+    """How many train prompts each reason has, in the order of the rules."""
+    found = dict(verdicts.group_by("reason").len().rows())
+    return {reason: found.get(reason, 0) for reason in SCREENING}
+
+
+def reasons(verdicts: pl.DataFrame) -> str:
+    """What became of the dropped ones, `3 exact, 1 ngram`."""
+    return ", ".join(f"{count} {reason}" for reason, count in counts(verdicts).items() if count and reason != "kept")
+
+
+def _shown(source: str, prompt: list[dict[str, str]]) -> str:
+    return f"{prompt[-1]['content'][:SHOWN]!r} of {source}"

@@ -22,6 +22,7 @@ SECTIONS = {
     "ledger": "curation.calls.ledger",
     "budget": "curation.calls.budget",
     "execution": "curation.calls.execution",
+    "screen": "curation.screen",
     "pair": "curation.pair",
     "delta": "curation.delta",
     "calibrate": "curation.calibrate",
@@ -91,7 +92,7 @@ class Study:
         self.generator_pairs: dict[str, Any] = sections["generator_pairs"]
         self.methods: dict[str, Any] = sections["methods"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
-        self.calibrate, self.reliability = sections["calibrate"], sections["reliability"]
+        self.screen, self.calibrate, self.reliability = (sections[name] for name in ("screen", "calibrate", "reliability"))
         self.student, self.tokens, self.evaluate, self.compare = (sections[name] for name in ("student", "tokens", "evaluate", "compare"))
         self.grid, self.audit, self.execution = (sections[name] for name in ("grid", "audit", "execution"))
 

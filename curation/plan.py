@@ -11,7 +11,7 @@ import polars as pl
 from curation import weights
 from curation.calls.call import Ask, Call, Reply
 from curation.calls.ledger import Ledger
-from curation.collect import collect
+from curation.collect import sift
 from curation.generate import generate
 from curation.judge import judge
 from curation.metrics import Interval
@@ -76,7 +76,7 @@ def asks(study: Study) -> list[Asks]:
     """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
     found = []
     with _Forecast(study.ledger, study.budget) as ledger:
-        prompts = collect(study.sources)
+        prompts, _ = sift(study.sources, study.screen)
         written = []
         for name, settings in study.generators.items():
             ledger.forget()

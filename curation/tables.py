@@ -23,6 +23,7 @@ PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
 UNKNOWN = "unknown"  # the order of a verdict that came with none
+SCREENING = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `screened`
 STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
 DECIMALS = 9
 ROW_GROUP = 131_072
@@ -77,6 +78,14 @@ PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES, answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
     {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS), "prompt has messages": pl.col("prompt").list.len() > 0},
+)  # fmt: skip
+SCREENED = Table(
+    "screened", "train prompt that the sources gave", ("prompt_id",),
+    _schema(prompt_id=ID, source=TEXT, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
+    {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept"),
+     f"reason is one of {', '.join(SCREENING)}": pl.col("reason").is_in(SCREENING),
+     "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
+     "overlap is from 0 to 1, and null only when kept": pl.col("overlap").is_between(0, 1).fill_null(pl.col("kept"))},
 )  # fmt: skip
 TRACES = Table(
     "traces", "completion", ("trace_id",),
@@ -169,8 +178,8 @@ COMPARISONS = Table(
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS,
-    COMPARISONS,
+    PROMPTS, SCREENED, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS,
+    UNPAIRED, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 

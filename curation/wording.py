@@ -23,6 +23,8 @@ def say(model: type[BaseModel], problem: Any, where: str) -> str:
             return f"{place}: {value!r} is less than {context['ge']:g}"
         case "greater_than":
             return f"{place}: {value!r} is not greater than {context['gt']:g}"
+        case "less_than":
+            return f"{place}: {value!r} is not less than {context['lt']:g}"
         case "less_than_equal":
             return f"{place}: {value!r} is more than {context['le']:g}"
         case "literal_error":
@@ -51,8 +53,9 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
         if field and field.discriminator:
             tag = next(parts, None)
             inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+        for one in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                model = one
     return place, model
 
 

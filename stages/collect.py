@@ -1,17 +1,28 @@
-"""Write data/prompts.parquet from all sources."""
+"""Write data/prompts.parquet from all sources, and data/screened.parquet."""
+
+import sys
+
+import polars as pl
 
 from curation import tables
-from curation.collect import collect
+from curation.collect import counts, reasons, sift
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.params import read
 
+SEE = "select s.source, reason, overlap, p.source as other, p.prompt[-1].content as its_text from screened as s join prompts as p on p.prompt_id = against"
+
 
 def main() -> None:
     study = read()
-    prompts = collect(study.sources)
+    prompts, verdicts = sift(study.sources, study.screen)
     tables.write(tables.PROMPTS, prompts, tables.path("prompts"))
-    write_metrics(tables.DATA / "metrics/collect.json", {"prompts": dict(prompts.group_by("source").len().sort("source").rows())})
+    tables.write(tables.SCREENED, verdicts, tables.path("screened"))
+    found = counts(verdicts)
+    if dropped := verdicts.height - found["kept"]:
+        print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; python -m curation sql "{SEE}"', file=sys.stderr)
+    given = prompts.group_by("source").agg(pl.len()).sort("source")
+    write_metrics(tables.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "screened": found})
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""Prompts made by reasoning-gym: seeded, distinct, in one split only, and verifiable."""
+"""Prompts made by reasoning-gym: seeded, distinct, in one split only, and verifiable; and those that a study does without."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from served import ROOT, ran, save, served_params
 
 from curation import tables
-from curation.collect import collect
+from curation.collect import collect, sift
 from curation.errors import CurationError
+from curation.params import read
 from curation.sources.reasoning_gym import Params
 
 SUMS = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
@@ -43,3 +47,49 @@ def test_no_prompt_is_in_two_splits_even_with_one_seed() -> None:
 def test_what_cannot_be_made_is_said(bad: Params, said: str) -> None:
     with pytest.raises(CurationError, match=said):
         collect({"bad": bad})
+
+
+def study(folder: Path, train: list[str], held: list[str]) -> Path:
+    """A folder with a study of these prompts."""
+    params = served_params(folder, "http://127.0.0.1:9/v1", prompts=1)
+    columns = {"prompt": "q", "answer": None, "task": None}
+    for name, texts in (("train", train), ("held", held)):
+        (folder / f"data/import/{name}.jsonl").write_text("".join(json.dumps({"q": text}) + "\n" for text in texts))
+    params["sources"] = {
+        name: {"kind": "table", "path": f"data/import/{name}.jsonl", "split": split, "columns": columns, "verifier": None, "instruction": "Be brief."}
+        for name, split in (("train", "train"), ("held", "out_of_domain"))
+    }
+    params["screen"] = {"exact": True, "ngram": None, "near_duplicates": None}
+    save(params, folder)
+    return folder
+
+
+def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> None:
+    folder = study(tmp_path, ["What is 2 + 3?", "What is 2 - 3?"], ["What is 2+3"])
+    done = ran(folder, "stages.collect")
+    assert done.stderr.startswith('collect: 1 of 2 train prompts dropped: 1 exact; python -m curation sql "select ')
+    seen = ran(folder, "curation", "sql", "--json", done.stderr.split('"')[1])
+    assert json.loads(seen.stdout) == [{"source": "train", "reason": "exact", "overlap": 1.0, "other": "held", "its_text": "What is 2+3\nBe brief."}]
+    assert json.loads((folder / "data/metrics/collect.json").read_text()) == {
+        "prompts": {"held": 1, "train": 1}, "screened": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
+    assert [row[0]["content"] for row in tables.read(tables.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
+        "What is 2 - 3?\nBe brief."
+    ]
+    assert json.loads(ran(folder, "curation", "plan", "--json").stdout)["stages"][0]["calls"] == 2  # samples of the one that is left
+
+
+def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(study(tmp_path, ["What is 2 + 3?"], ["What is 2+3"]))
+    whole = read()
+    with pytest.raises(CurationError) as error:
+        sift(whole.sources, whole.screen)
+    assert str(error.value) == (
+        r"screen drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, is like 'What is 2+3\nBe brief.' of held; "
+        "give other train prompts, or change params.yaml: screen"
+    )
+
+
+def test_the_default_study_loses_nothing() -> None:
+    whole = read(ROOT / "params.yaml")
+    kept, found = sift(whole.sources, whole.screen)
+    assert kept.equals(collect(whole.sources)) and found["kept"].all()

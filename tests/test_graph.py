@@ -90,7 +90,7 @@ def test_the_walk_sees_a_missing_dep() -> None:
 
 
 def test_importing_curation_loads_nothing_heavy() -> None:
-    heavy = ("torch", "transformers", "trl", "vllm", "instructor", "openai")
+    heavy = ("torch", "transformers", "trl", "vllm", "instructor", "openai", "datasketch")
     code = f"import sys, curation.db, curation.selecting, stages.pair, curation.params as p; p.read(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -112,7 +112,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
     with pytest.raises(CurationError) as error:
         generate("theirs", generator(path), prompts, ledger)
     assert str(error.value) == (
-        f"{path}: 4 of 4 rows have a prompt that no train source has, the first is row 0; check the sources' prompt column and instruction"
+        f"{path}: 4 of 4 rows have a prompt that is no train prompt, the first is row 0; check the sources' prompt column and instruction"
     )
 
 
@@ -129,8 +129,8 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         ("t.jsonl", changed(3, n=1.5), "line 4: column 'n' (columns.sample_index) is '1.5', not whole numbers"),
         ("t.jsonl", changed(2, b="7B"), "line 3: column 'b' (columns.scale_b) is '7B', not numbers"),
         ("t.parquet", changed(3, n=0), "rows 2 and 3 are both sample 0 of 'big' for one prompt; number the samples, or set columns.sample_index: null"),
-        ("t.parquet", changed(1, q="What is 1?"), "1 of 4 rows have a prompt that no train source has, the first is row 1; "
-                      "check the sources' prompt column and instruction, or set unmatched: drop"),
+        ("t.parquet", changed(1, q="What is 1?"), "1 of 4 rows have a prompt that is no train prompt, the first is row 1; "
+                      "check the sources' prompt column and instruction, or set unmatched: drop, as rows of prompts that screen drops need"),
         ("t.jsonl", [], "cannot be read as jsonl: Empty JSON file"),
         ("t.txt", ROWS, "not a .parquet or .jsonl file"),
     ],
@@ -194,12 +194,12 @@ def test_unmatched_rows_are_dropped_where_the_settings_say_so(
     path = save(tmp_path / "traces.jsonl", changed(1, q="What is 1?"))
     traces = generate("theirs", generator(path, unmatched="drop"), prompts, ledger)
     assert traces["completion"].to_list() == ["It is 5", "It is 24", ""]
-    assert capsys.readouterr().err == f"theirs: 1 of 4 rows of {path} have a prompt that no train source has; dropped\n"
+    assert capsys.readouterr().err == f"theirs: 1 of 4 rows of {path} have a prompt that is no train prompt; dropped\n"
 
 
 def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger) -> None:
     path = save(tmp_path / "traces.jsonl", ROWS)
-    with pytest.raises(CurationError, match="4 of 4 rows have a prompt that no train source has"):
+    with pytest.raises(CurationError, match="4 of 4 rows have a prompt that is no train prompt"):
         generate("theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger)
 
 

@@ -106,6 +106,14 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["judges"]["answer"].update(pass_at=1.5), ["judges.answer.pass_at: 1.5 is more than 1"]),
     (lambda p: p["methods"]["dpo"].update(beta=0.0), ["methods.dpo.beta: 0.0 is not greater than 0"]),
     (lambda p: p["methods"]["dpo"].update(max_length="long"), ["methods.dpo.max_length: 'long': input should be a valid integer"]),
+    (lambda p: p["methods"]["dpo"].update(lora=p["methods"]["dpo"]["lora"] | {"rnk": 8}), ["methods.dpo.lora.rnk: unknown key; did you mean 'rank'?"]),
+    (lambda p: p["screen"].update(exact=1), ["screen.exact: 1: input should be a valid boolean"]),
+    (lambda p: p["screen"].pop("ngram"), ["screen.ngram: missing; add it"]),
+    (lambda p: p["screen"].update(ngram={"size": 0, "share": 1.0, "shar": 0.5}), [
+        "screen.ngram.size: 0 is less than 1", "screen.ngram.share: 1.0 is not less than 1", "screen.ngram.shar: unknown key; did you mean 'share'?"]),
+    (lambda p: p["screen"].update(near_duplicates={"shingle": 5.5, "permutations": 1, "threshold": 0.0, "seed": -1}), [
+        "screen.near_duplicates.shingle: 5.5: input should be a valid integer", "screen.near_duplicates.permutations: 1 is less than 2",
+        "screen.near_duplicates.threshold: 0.0 is not greater than 0", "screen.near_duplicates.seed: -1 is less than 0"]),
     (lambda p: p["generators"].update({"Qwen 2": {"kind": "openai"}}), [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
     (lambda p: p["generators"]["qwen-500m"]["endpoint"].update(timeout=3), [

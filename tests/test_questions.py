@@ -15,6 +15,7 @@ from world import World, pair_id, prompt_id, trace_id
 from curation import db
 from curation.check import check
 from curation.errors import Errors
+from curation.tables import content_id
 
 SOUND = world.world()
 
@@ -207,6 +208,10 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     "prompt_in_two_splits": [
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
         lambda w: prompts(w, prompt=pl.lit(pl.Series([[{"role": "user", "content": "What is 8 + 1? "}]]))),
+    ],
+    "screened_prompt_in_prompts": [
+        lambda w: prompts(w, prompt_id=pl.lit(content_id(*world.DROPPED[:2]))),
+        lambda w: replace(w, screened=where(w.screened, TEXT, kept=False, reason=pl.lit("exact"), against=pl.lit(prompt_id("held_a")), overlap=1.0)),
     ],
     "trace_without_prompt": [lambda w: replace(w, prompts=w.prompts.filter(~TEXT)), lambda w: prompts(w, split=pl.lit("in_domain"))],
     "trace_id_not_of_slot": [lambda w: traces(w, sample_index=pl.lit(5, pl.Int32))],

@@ -28,6 +28,12 @@ ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in tables.T
 
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
     "prompts": {"split is one of train, in_domain, out_of_domain": {"split": "test"}, "prompt has messages": {"prompt": []}},
+    "screened": {
+        "reason is kept exactly when kept": {"kept": True, "reason": "exact", "against": None},
+        "reason is one of kept, exact, ngram, near_duplicate": {"kept": False, "reason": "dull", "against": 7, "overlap": 1.0},
+        "against is null exactly when kept": {"kept": True, "reason": "kept", "against": 7},
+        "overlap is from 0 to 1, and null only when kept": {"kept": False, "reason": "exact", "against": 7, "overlap": None},
+    },
     "traces": {
         "completion is null exactly when finish_reason is error": {"completion": None, "finish_reason": "stop"},
         "text_id and characters are null exactly when finish_reason is error": {"text_id": None},

@@ -25,6 +25,7 @@ from curation import (
     pair,
     reliability,
     rules,
+    screen,
     selecting,
     stats,
     subset,
@@ -42,6 +43,7 @@ PROMPTS = {  # name: source, split, text, answer
     "held_b": ("held_sums", "in_domain", "What is 3 * 3?", "9"),
     "tree": ("letters", "out_of_domain", "How many e are in tree?", "2"),
 }
+DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt that says what held_a says
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 ARM, BESIDE = "clear-any-own-itself-0", "clear-any-own-reversed-0"
 TUNED, TURNED = f"dpo-{ARM}", f"dpo-{BESIDE}"
@@ -115,6 +117,7 @@ class World:
     """Every table; those that lie in parts without a column that names the part are kept by part."""
 
     prompts: pl.DataFrame
+    screened: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
     tokens: pl.DataFrame
@@ -171,6 +174,13 @@ def prompts() -> pl.DataFrame:
     ])  # fmt: skip
 
 
+def screened() -> pl.DataFrame:
+    """The rows of `screened`: every train prompt of PROMPTS is kept, DROPPED is not."""
+    source, text, answer = DROPPED
+    again = frame(tables.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
+    return screen.screen(screen.Params.model_validate(settings()["screen"]), pl.concat([prompts(), again]), {})
+
+
 def traces() -> pl.DataFrame:
     """The rows of `traces`."""
     return traced([
@@ -219,7 +229,7 @@ def settings() -> dict[str, Any]:
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
     dimension = next(body for body in rubric["dimensions"].values())
     return {
-        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "calibrate")},
+        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "screen", "calibrate")},
         "audit": {"ties": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
@@ -278,7 +288,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     )  # fmt: skip
     subsets |= {name: subset.written(arm.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), written, judged, tokens(written), pairs, preferred, wide, means, probabilities, measured, curves,
+        prompts(), screened(), written, judged, tokens(written), pairs, preferred, wide, means, probabilities, measured, curves,
         pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
         subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
@@ -290,7 +300,7 @@ def write(world: World, folder: Path) -> Path:
     params_file, data = folder / "params.yaml", folder / "data"
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
-    for name in ("prompts", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
+    for name in ("prompts", "screened", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:

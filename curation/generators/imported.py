@@ -36,7 +36,7 @@ class Columns(Strict):
 
 
 class Params(Described):
-    """A generator of kind imported. `unmatched` says what to do with rows whose prompt no source has."""
+    """A generator of kind imported. `unmatched` says what to do with rows whose prompt is no train prompt."""
 
     kind: Literal["imported"]
     path: str
@@ -73,11 +73,11 @@ def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataF
     matched = frame.join(texts, on="prompt", how="left", maintain_order="left")
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
     if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
-        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop"
-        raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that no train source has, the first is row {lost[0]}; "
+        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop, as rows of prompts that screen drops need"
+        raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that is no train prompt, the first is row {lost[0]}; "
                             f"check the sources' prompt column and instruction{way_out}")  # fmt: skip
     if len(lost):
-        print(f"{name}: {len(lost)} of {matched.height} rows of {settings.path} have a prompt that no train source has; dropped", file=sys.stderr)
+        print(f"{name}: {len(lost)} of {matched.height} rows of {settings.path} have a prompt that is no train prompt; dropped", file=sys.stderr)
     return matched.filter(pl.col("prompt_id").is_not_null())
 
 
