@@ -1,0 +1,124 @@
+"""Selections of real pairs: 44 models' answers to GSM8K, and eight dimensions that people rated tutors on.
+
+`pytest -s` prints what becomes of the candidates.
+"""
+
+import time
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import world
+from test_judged_data import given, judgments, traces
+
+from curation import delta, pair, tables
+from curation.candidates import Candidates, from_frames
+from curation.rules import Params
+from curation.selecting import select
+
+NONE = world.frame(tables.GENERATOR_DELTAS, [])
+HOW = delta.Params(**world.DELTA | {"score": "sampled"})
+
+
+def settings(**changes: Any) -> Params:
+    return Params.model_validate(world.PLAIN | changes)
+
+
+@cache
+def answers() -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
+    """All ordered pairs of the 44 models' traces of a problem, with what upstream says of their answers; the traces, the pairs, and the view of both."""
+    written, own = traces("zeroeval_gsm"), given("zeroeval_gsm", "traces")
+    right = pl.DataFrame({"trace_id": written["trace_id"], "score": own["is_correct"].cast(pl.Float64)})
+    judged = right.select(
+        "trace_id", pl.lit("answer").alias("judge"), pl.lit("correct").alias("dimension"), pl.lit(0, pl.Int32).alias("repeat"), "score",
+        pl.lit(None, pl.Float64).alias("expected_score"), pl.lit("scored").alias("status"), pl.lit(None, pl.String).alias("rationale"),
+    )  # fmt: skip
+    started = time.perf_counter()
+    pairs = pair.pair(world.pairing(), written)
+    paired = time.perf_counter()
+    wide = delta.deltas(HOW, pairs, judged, ["correct"])
+    print(f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s, deltas in {time.perf_counter() - paired:.1f} s")
+    return written.join(right, on="trace_id"), pairs, from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE)
+
+
+def counted(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.group_by(pl.col("reason").cast(pl.String)).len().sort("len", descending=True).rows())
+
+
+def test_every_two_models_answers_are_candidates_in_both_orders() -> None:
+    written, pairs, _ = answers()
+    sizes = written.group_by("prompt_id").len()["len"].to_numpy()
+    assert pairs.height == int((sizes * (sizes - 1)).sum()) == 2_440_680
+    tables.check(tables.PAIRS, pairs, "pairs")
+    texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
+    alike = texts.group_by("prompt_id", "completion").len()["len"].to_numpy()
+    assert pairs["tie"].sum() == int((alike * (alike - 1)).sum())
+
+
+def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family() -> None:
+    """What is drawn is counted from the traces alone: a candidate is kept only if right over wrong, 40 a problem at most, 400 for each family."""
+    written, pairs, view = answers()
+    wanted = settings(
+        require={"right_over_wrong": "answer.delta_correct = 1"}, budget={"pairs": 400 * 24}, limits=world.LIMITS | {"per_prompt": 40},
+        strata={"by": "chosen.family", "shares": "equal"},
+    )  # fmt: skip
+    started = time.perf_counter()
+    rows = select("right_over_wrong", wanted, view)
+    found = counted(rows)
+    print(f"right_over_wrong in {time.perf_counter() - started:.1f} s: {found}")
+    tables.check(tables.SELECTIONS, rows, "selections")
+    by_problem = written.group_by("prompt_id").agg(pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong"))
+    cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
+    within = int(np.minimum(cells, 40).sum())
+    assert found["tie"] == int(pairs["tie"].sum())
+    assert found["right_over_wrong"] == pairs.height - int(cells.sum()) - found["tie"]
+    assert found["per_prompt"] == int(cells.sum()) - within and found["over_budget"] == within - found["kept"]
+    kept = rows.filter("kept").join(pairs, on="pair_id").join(written.select("trace_id", "family", "score"), left_on="chosen_trace_id", right_on="trace_id")
+    kept = kept.join(written.select("trace_id", pl.col("score").alias("wrong")), left_on="rejected_trace_id", right_on="trace_id")
+    families = Counter(kept["family"].to_list())
+    print(f"by family: {sorted(families.values())}")
+    assert set(kept["score"]) == {1.0} and set(kept["wrong"]) == {0.0} and int(kept.group_by("prompt_id").len()["len"].max()) <= 40
+    assert found["kept"] == sum(families.values()) == 9600 and max(families.values()) <= min(families.values()) * 1.01 + 1
+
+
+def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing() -> None:
+    _, pairs, view = answers()
+    hosts = ["Llama-3.1-405B-Inst@sambanova", "Llama-3.1-405B-Instruct-Turbo", "Meta-Llama-3.1-405B-Instruct@hyperbolic"]
+    named = ", ".join(f"'{host}'" for host in hosts)
+    rows = select(
+        "hosts", settings(require={"hosts": f"chosen_model in ({named}) and rejected_model in ({named})", "differ": "answer.delta_correct <> 0"}), view
+    )
+    kept = rows.filter("kept").height
+    all_of_them = pairs.filter(pl.col("chosen_model").is_in(hosts) & pl.col("rejected_model").is_in(hosts)).height
+    print(f"one 405B model on three hosts: {kept} of {all_of_them // 2} pairs differ in correctness")
+    assert kept / (all_of_them / 2) < 0.04
+
+
+@cache
+def tutors() -> tuple[pl.DataFrame, list[str], Candidates]:
+    """All ordered pairs of the tutors' replies to a student, and what people said of each on eight dimensions."""
+    written, judged = traces("mrbench"), judgments("mrbench")
+    names = sorted(judged["dimension"].unique())
+    pairs = pair.pair(world.pairing(), written)
+    return pairs, names, from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE)
+
+
+DIMENSIONS = ["actionability", "coherence", "humanlikeness", "mistake_identification", "mistake_location", "providing_guidance", "revealing_of_the_answer",
+              "tutor_tone"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
+    pairs, names, view = tutors()
+    assert pairs.height == 2 * 6040 and names == DIMENSIONS
+    rows = select(dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view)
+    found = counted(rows)
+    print(f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}")
+    scores = {row[0]: row[1] for row in judgments("mrbench").filter(dimension=dimension).select("trace_id", "score").rows()}
+    ends = pairs.filter(~pl.col("tie")).select("chosen_trace_id", "rejected_trace_id").rows()
+    gaps = sorted((scores[one] - scores[other] for one, other in ends if scores[one] is not None and scores[other] is not None), reverse=True)
+    assert found["kept"] == 500 and sorted(rows.filter("kept")["margin"].to_list(), reverse=True) == pytest.approx(gaps[:500])
+    assert found["reversed"] == sum(rows["reason"].cast(pl.String).is_in(["kept", "over_budget"])) and sum(found.values()) == pairs.height
