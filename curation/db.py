@@ -35,7 +35,7 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 
 def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), `deltas`, all judges long, and what
-    params declares: `runs` and `scales`.
+    params declares: `runs` and `scales`; and `candidates`, what expressions of selections name.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
     """
@@ -51,6 +51,7 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
         _view(connection, name, [file for file in files if file.exists()], named)
     _deltas_view(connection, study, data)
     _declared_views(connection, study)
+    _candidates_view(connection, study, data)
     return connection
 
 
@@ -111,6 +112,19 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
     for view, rows, schema in (("runs", runs, RUNS), ("scales", scales, SCALES)):
         connection.register(f"declared_{view}", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
         connection.execute(f"create view {view} as select * from declared_{view}")
+
+
+def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
+    """`candidates`, pairs with what expressions name beside them: the columns chosen, rejected, prompt and one for each judge hold a row of theirs."""
+    if not {"pairs", "traces", "prompts"} <= set(views(connection)):
+        return
+    beside = [(side, f"(select * exclude (completion) from traces) as {side} on {side}.trace_id = p.{side}_trace_id") for side in ("chosen", "rejected")]
+    beside.append(("prompt", "(select * exclude (prompt) from prompts) as prompt on prompt.prompt_id = p.prompt_id"))
+    for name in study.dimensions:
+        if (file := tables.path("deltas", name, data)).exists():
+            beside.append((f'"{name}"', f'read_parquet({_quoted(file)}) as "{name}" on "{name}".pair_id = p.pair_id'))
+    joins = " ".join(f"left join {join}" for _, join in beside)
+    connection.execute(f"create view candidates as select p.*, {', '.join(name for name, _ in beside)} from pairs as p {joins}")
 
 
 def _quoted(file: Path) -> str:

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter, defaultdict
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import ranking, tables
+from curation import db, ranking, tables
 from curation.candidates import Candidates, from_frames
 from curation.errors import CurationError
 from curation.rules import Params
@@ -451,3 +452,13 @@ def test_counts_say_what_became_of_the_candidates() -> None:
         "candidates": 13, "kept": 2, "prompts": 1, "unpaired": 2, "mean_margin": 1.5,
         "reason": {"clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "tie": 2, "unscored": 1},
     }  # fmt: skip
+
+
+def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
+    made = world.world()
+    view = from_frames(made.pairs, made.deltas, made.generator_deltas, made.traces, made.tokens, made.prompts)
+    texts = ["rubric.delta_logic", "versus.chosen_preference", "chosen.characters - rejected.characters", "prompt.source || chosen_model", "tie"]
+    with db.connect(world.write(made, tmp_path)) as connection:
+        listed = ", ".join(f"({text}) as c{number}" for number, text in enumerate(texts))
+        rows = connection.sql(f"select {listed} from candidates order by pair_id").pl()
+    assert rows.equals(view.values({f"c{number}": text for number, text in enumerate(texts)}).with_columns(pl.col(pl.Float64).round(9)))
