@@ -110,8 +110,7 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
         runs.append((name, method, how.kind, arm.name, *arm, study.controls[arm.control].treatment, *weights))
     scales = [(judge, dimension, *ends) for judge, body in study.judges.items() for dimension, ends in getattr(body, "scales", {}).items()]
     for view, rows, schema in (("runs", runs, RUNS), ("scales", scales, SCALES)):
-        connection.register(f"declared_{view}", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
-        connection.execute(f"create view {view} as select * from declared_{view}")
+        connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
 
 
 def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:

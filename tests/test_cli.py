@@ -54,7 +54,7 @@ def test_questions_are_listed_and_asked(folder: Path) -> None:
     assert curation(folder, "sql", "-q", "ladder").returncode == 0
     wrong = curation(folder, "sql", "-q", "lader")
     assert (wrong.returncode, wrong.stdout) == (1, "")
-    assert wrong.stderr.startswith("error: sql --question lader: no such question; known: correctness_cells")
+    assert wrong.stderr.startswith("error: sql --question lader: no such question; known: contrasts, correctness_cells")
 
 
 def test_a_table_that_is_not_built_yet_is_said_so(folder: Path) -> None:
@@ -120,7 +120,10 @@ def test_what_is_not_built_is_said_beside_an_answer(folder: Path) -> None:
     done = curation(folder, "sql", "--csv", "select count(*) > 0 as some from traces")
     assert done.stdout == "some\nTrue\n"
     assert done.stderr == f"note: not built yet, so not among the rows: data/traces/{gone.name}\n"
-    assert "\nerror: sql: there is no table nosuch; there are calibration, candidates, comparisons, deltas, " in curation(folder, "sql", "select * from nosuch").stderr
+    assert (
+        "\nerror: sql: there is no table nosuch; there are calibration, candidates, comparisons, deltas, "
+        in curation(folder, "sql", "select * from nosuch").stderr
+    )
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(folder: Path) -> None:

@@ -1,0 +1,103 @@
+"""The stages between traces and training, as processes on a small world: their outputs, and what they say of sad inputs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+import world
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from served import ran
+
+from curation import delta, pair, tables
+
+SOUND = world.world()
+
+
+def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
+    world.write(SOUND, tmp_path)
+    written = {file: pl.read_parquet(tmp_path / "data" / file) for file in ("pairs.parquet", "deltas/rubric.parquet", "generator_deltas.parquet",
+               "selections/clear.parquet", "subsets/clear.parquet", f"subsets/{world.BESIDE}.parquet", "unpaired/clear.parquet")}  # fmt: skip
+    for file in written:
+        (tmp_path / "data" / file).unlink()
+    for stage in (["pair"], ["delta"], ["select", "clear"], ["arm", world.BESIDE]):
+        done = ran(tmp_path, f"stages.{stage[0]}", *stage[1:])
+        assert (done.returncode, done.stderr) == (0, "")
+    for file, rows in written.items():  # params.yaml as it is dumped has the rubric's dimensions in another order
+        assert_frame_equal(pl.read_parquet(tmp_path / "data" / file).select(rows.columns), rows, abs_tol=1e-8)
+
+
+def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Path) -> None:
+    alike = SOUND.traces.with_columns(pl.when(pl.col("text_id").is_not_null()).then(1).alias("text_id"))
+    world.write(replace(SOUND, traces=alike), tmp_path)
+    for stage in (["pair"], ["delta"]):
+        assert ran(tmp_path, f"stages.{stage[0]}", *stage[1:]).returncode == 0
+    done = ran(tmp_path, "stages.select", "clear")
+    assert (done.returncode, done.stderr) == (0, "select clear: keeps no pair: {'tie': 9}\n")
+    assert tables.read(tables.SUBSETS, tables.path("subsets", "clear", tmp_path / "data")).is_empty()
+    reasons = tables.read(tables.SELECTIONS, tables.path("selections", "clear", tmp_path / "data"))
+    assert reasons.height == 9 and set(reasons["reason"]) == {"tie"}
+    done = ran(tmp_path, "stages.arm", world.ARM)
+    assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: has no pair\n")
+
+
+def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path) -> None:
+    params = world.write(SOUND, tmp_path)
+    done = ran(tmp_path, "stages.audit")
+    assert (done.returncode, done.stderr) == (0, "")
+    marker = (tmp_path / "data/audited.txt").read_bytes()
+    (tmp_path / "data/audited.txt").unlink()
+    broken = SOUND.subsets[world.ARM].with_columns(chosen="prompt")
+    tables.write(tables.SUBSETS, broken, tables.path("subsets", world.ARM, tmp_path / "data"))
+    done = ran(tmp_path, "stages.audit")
+    assert done.returncode == 1 and f"error: check subset_text_not_its_traces: 3 row(s), such as [('{world.ARM}', " in done.stderr
+    assert not (tmp_path / "data/audited.txt").exists() and not (tmp_path / "data/metrics/audit.json.partial").exists()
+    world.write(SOUND, params.parent)
+    assert ran(tmp_path, "stages.audit").returncode == 0 and (tmp_path / "data/audited.txt").read_bytes() == marker
+
+
+def test_deltas_of_other_pairs_are_not_taken_for_these(tmp_path: Path) -> None:
+    world.write(replace(SOUND, deltas=SOUND.deltas | {"rubric": SOUND.deltas["rubric"].head(-1)}), tmp_path)
+    done = ran(tmp_path, "stages.select", "clear")
+    assert (done.returncode, done.stderr) == (
+        1, "error: the deltas of rubric are not of the pairs there are; `dvc repro delta` brings them up to date\n"
+    )  # fmt: skip
+
+
+@given(st.integers(1, 40), st.integers(1, 5))
+@settings(max_examples=25, deadline=None)
+def test_the_size_of_the_pieces_changes_nothing(at_once: int, rows: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair, "AT_ONCE", at_once)
+        patch.setattr(delta, "ROW_GROUP", rows)
+        pairs = pair.pair(pair.Params(**world.settings()["pair"]), SOUND.traces)
+        wide = delta.deltas(delta.Params(**world.DELTA), pairs, SOUND.judgments.filter(judge="rubric"), ["logic", "brevity"])
+    assert pairs.equals(SOUND.pairs) and wide.equals(SOUND.deltas["rubric"])
+
+
+def test_parts_out_of_order_are_not_written(tmp_path: Path) -> None:
+    first, second = SOUND.pairs.sort("pair_id").head(3), SOUND.pairs.sort("pair_id").tail(-3)
+    for parts in ([second, first], [first, first], [first.reverse()]):
+        with (
+            pytest.raises(tables.CurationError, match="its parts do not come in the order of pair_id"),
+            tables.writing(tables.PAIRS, tmp_path / "p.parquet") as rows,
+        ):
+            for part in parts:
+                rows.append(part)
+    assert list(tmp_path.iterdir()) == []
+    with tables.writing(tables.PAIRS, tmp_path / "p.parquet") as rows:
+        for part in (first, second):
+            rows.append(part)
+    assert tables.read(tables.PAIRS, tmp_path / "p.parquet").equals(SOUND.pairs.sort("pair_id"))
+
+
+def test_some_columns_are_read_and_checked_alone(tmp_path: Path) -> None:
+    tables.write(tables.TRACES, SOUND.traces, tmp_path / "t.parquet")
+    few = tables.read(tables.TRACES, tmp_path / "t.parquet", ["generator", "trace_id"])
+    assert few.columns == ["trace_id", "generator"] and few.height == SOUND.traces.height
+    picked = tables.pick(tables.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"])
+    assert picked.sort("trace_id").rows() == SOUND.traces.sort("trace_id").select("trace_id", "completion").head(2).rows()
+    with pytest.raises(tables.CurationError, match="no such table"):
+        tables.pick(tables.TRACES, [tmp_path / "no.parquet"], few["trace_id"], ["trace_id"])
