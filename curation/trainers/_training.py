@@ -25,10 +25,15 @@ class Lora(Strict):
     layers: Positive | None
 
 
-class Trained(Strict):
-    """Settings of every run that trains. A side of more than `max_length` tokens is cut at its end, and counted."""
+class Run(Strict):
+    """What every run says besides how it trains: the selection that it trains on."""
 
     selection: Annotated[str, Refers("selections")]
+
+
+class Trained(Strict):
+    """Settings of all training. A side of more than `max_length` tokens is cut at its end, and counted."""
+
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["constant", "linear", "cosine"]
     warmup_steps: Natural
@@ -46,7 +51,7 @@ class Trained(Strict):
 
 
 class Beta(Trained):
-    """Settings of a run with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
+    """Settings of training with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
 
     beta: Annotated[float, Field(gt=0)]
     precompute: bool

@@ -8,10 +8,10 @@ import polars as pl
 from pydantic import Field
 
 from curation import weights
-from curation.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
+from curation.trainers._training import Beta, Run, arguments, fit, lora_config, texts, trainable, with_reference
 
 
-class Params(Beta):
+class Params(Beta, Run):
     """A run of kind kto, with the weights of its desirable and undesirable examples."""
 
     kind: Literal["kto"]

@@ -1,20 +1,18 @@
 """No training: the student as it is, the baseline of every comparison."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import polars as pl
 
 from curation import weights
-from curation.params import Refers, Strict
-from curation.trainers._training import name_student
+from curation.trainers._training import Run, name_student
 
 
-class Params(Strict):
+class Params(Run):
     """A run of kind none. Its selection is read and not used; one of kind `nothing` says so plainly."""
 
     kind: Literal["none"]
-    selection: Annotated[str, Refers("selections")]
 
 
 def train(settings: Params, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:

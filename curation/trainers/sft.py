@@ -7,10 +7,10 @@ from typing import Literal
 import polars as pl
 
 from curation import weights
-from curation.trainers._training import Trained, arguments, fit, lora_config, texts, trainable
+from curation.trainers._training import Run, Trained, arguments, fit, lora_config, texts, trainable
 
 
-class Params(Trained):
+class Params(Trained, Run):
     """A run of kind sft; the loss is on the completion only."""
 
     kind: Literal["sft"]
