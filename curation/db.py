@@ -17,11 +17,13 @@ PARTS = {
     "traces": "generators",
     "judgments": "judges",
     "preferences": "pairwise_judges",
+    "pair_scores": "scorers",
     "selections": "selections",
     "subsets": "selections",
     "unpaired": "selections",
     "results": "runs",
 }
+NAMED = {"pair_scores": "scorer", "subsets": "selection", "unpaired": "selection"}  # whose parts do not say which they are: the view's column that does
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -42,12 +44,8 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
     data = study.path.parent / tables.DATA
     connection = duckdb.connect()
     for name in tables.TABLES:
-        if name in PARTS:
-            files = [tables.path(name, part, data) for part in getattr(study, PARTS[name])]
-            named = "filename" if name in ("subsets", "unpaired") else None
-        else:
-            files, named = [tables.path(name, data=data)], None
-        _view(connection, name, [file for file in files if file.exists()], named)
+        files = [tables.path(name, part, data) for part in getattr(study, PARTS[name])] if name in PARTS else [tables.path(name, data=data)]
+        _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
     _deltas_view(connection, study, data)
     return connection
 
@@ -68,7 +66,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], n
         return
     listed = ", ".join(_quoted(file) for file in files)
     if named:
-        body = f"select parse_filename(filename, true) as selection, * exclude (filename) from read_parquet([{listed}], filename = true)"
+        body = f"select parse_filename(filename, true) as {named}, * exclude (filename) from read_parquet([{listed}], filename = true)"
     else:
         body = f"select * from read_parquet([{listed}])"
     connection.execute(f"create view {name} as {body}")

@@ -35,6 +35,7 @@ FOLDERS = {
     "generators": "generators",
     "judges": "judges",
     "pairwise_judges": "pairwise_judges",
+    "scorers": "scorers",
     "selections": "selections",
     "runs": "trainers",
 }
@@ -81,6 +82,7 @@ class Study:
         self.generators: dict[str, Any] = sections["generators"]
         self.judges: dict[str, Any] = sections["judges"]
         self.pairwise_judges: dict[str, Any] = sections["pairwise_judges"]
+        self.scorers: dict[str, Any] = sections["scorers"]
         self.selections: dict[str, Any] = sections["selections"]
         self.runs: dict[str, Any] = sections["runs"]
         self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))

@@ -88,6 +88,12 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "generators.qwen-500m.endpoint.timeout: unknown key; did you mean 'timeout_s'?"]),
     (lambda p: p["pairwise_judges"]["pairwise"].update(kind="verdikt"), [
         "pairwise_judges.pairwise.kind: 'verdikt' is not one of imported, verdict; did you mean 'verdict'?"]),
+    (lambda p: p["scorers"].update(own={"kind": "implicitt"}), [
+        "scorers.own.kind: 'implicitt' is not one of implicit, reference; did you mean 'implicit'?"]),
+    (lambda p: p["scorers"].update(own={"kind": "implicit", "folds": 1, "rounds": 1, "seed": 0, "train_pairs": None, "batch_size": 1, "training": {
+        **p["x-training"], "loss": "hinge"}}), [
+        "scorers.own.folds: 1 is less than 2",
+        "scorers.own.training.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     (lambda p: p["delta"]["panels"]["panel"]["members"][0].update(judge="rubrik"), [
         "delta.panels.panel.members.0.judge: 'rubrik' is not in judges or pairwise_judges; did you mean 'rubric'?"]),
     (lambda p: p["delta"]["panels"]["panel"]["members"][3].update(dimension="quality"), [

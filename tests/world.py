@@ -5,6 +5,7 @@ Base tables are written out below; the tables after them are what the toolkit ma
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import exp, log1p
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class World:
     judgments: pl.DataFrame
     pairs: pl.DataFrame
     preferences: pl.DataFrame
+    pair_scores: pl.DataFrame
     deltas: dict[str, pl.DataFrame]
     generator_deltas: pl.DataFrame
     probabilities: pl.DataFrame
@@ -162,6 +164,12 @@ def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
     return frame(tables.PREFERENCES, rows)
 
 
+def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely as the student does."""
+    told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
+    return frame(tables.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "tie").rows()])
+
+
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
     return frame(tables.RESULTS, [
@@ -179,6 +187,7 @@ def settings() -> dict[str, Any]:
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
     dimension = next(body for body in rubric["dimensions"].values())
     trained = next(body for body in raw["runs"].values() if body["kind"] == "dpo")
+    training = {name: value for name, value in trained.items() if name not in ("kind", "selection")}
     return {
         **{name: raw[name] for name in ("student", "ledger", "budget", "execution", "calibrate")},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
@@ -186,6 +195,7 @@ def settings() -> dict[str, Any]:
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
         "pair": {"order": "ladder", "ladder": list(GENERATORS), "within_generator": True, "samples": "matched"},
         "pairwise_judges": {"versus": raw["pairwise_judges"]["pairwise"]},
+        "scorers": {"held_out": {"kind": "implicit", "folds": 2, "rounds": 2, "seed": 0, "train_pairs": None, "batch_size": 4, "training": training}},
         "delta": DELTA,
         "reliability": {"truth": "answer", "families": {}},
         "selections": SELECTIONS,
@@ -217,7 +227,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     verdicts = {name: select.select(name, selection(name), pairs, wide, means) for name in SELECTIONS}
     subsets = {name: select.subset(rows, pairs, written, prompts()) for name, rows in verdicts.items()}
     return World(
-        prompts(), written, judged, pairs, preferred, wide, means, probabilities, measured, curves,
+        prompts(), written, judged, pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(verdicts.values()).select(tables.SELECTIONS.schema.names),
         subsets, {name: select.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params(baseline="baseline"), answered),
@@ -234,6 +244,7 @@ def write(world: World, folder: Path) -> Path:
     for name, (part, names) in PARTS.items():
         for one in names:
             tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
+    tables.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
         tables.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
     for one in SELECTIONS:
