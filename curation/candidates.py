@@ -28,16 +28,20 @@ class Reads(NamedTuple):
     traces: Read
     tokens: Read
     prompts: Read
+    scores: Mapping[str, Read]
 
 
-def schema(dimensions: Mapping[str, Iterable[str]], counted: bool) -> dict[Name, pl.DataType]:
-    """Every name there is and its type, given what each judge rates and whether tokens are counted."""
+def schema(study: Any) -> dict[Name, pl.DataType]:
+    """Every name there is in a study, and its type."""
     found: dict[Name, pl.DataType] = {(name,): kind for name, kind in tables.empty(tables.PAIRS).schema.items() if name in PAIR}
     traces, prompts = tables.empty(tables.TRACES).schema, tables.empty(tables.PROMPTS).schema
     found |= {(side, name): traces[name] for side in ("chosen", "rejected") for name in TRACE}
-    found |= {(side, "tokens"): pl.Int32() for side in ("chosen", "rejected") if counted}
+    found |= {(side, "tokens"): pl.Int32() for side in ("chosen", "rejected") if study.tokens.count}
     found |= {("prompt", name): prompts[name] for name in PROMPT}
-    for judge, names in dimensions.items():
+    scores = tables.empty(tables.PAIR_SCORES).schema
+    for scorer, settings in study.scorers.items():
+        found |= {(scorer, name): scores[name] for name in settings.columns}
+    for judge, names in study.dimensions.items():
         wide = tables.empty(tables.deltas(names)).schema
         found |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in JUDGED}
         found |= {(judge, f"{kind}_{name}"): pl.Float64() for name in names for kind in (*OF_PROMPT, OF_GENERATORS)}
@@ -90,6 +94,8 @@ class Candidates:
             return self._joined(read, f"{head}_trace_id", "trace_id", column)
         if head == "prompt":
             return self._joined(self.reads.prompts, "prompt_id", "prompt_id", column)
+        if head in self.reads.scores:
+            return self._beside(self.reads.scores[head], f"the scores of {head}", [column]).to_series()
         for kind in OF_PROMPT:
             if column.startswith(f"{kind}_"):
                 return self._of_prompt(head, column.removeprefix(f"{kind}_"), kind)
@@ -99,9 +105,12 @@ class Candidates:
 
     def rated(self, judge: str, columns: Sequence[str]) -> pl.DataFrame:
         """Columns of one judge's deltas. Raises CurationError if they are not of these pairs."""
-        rows = self.reads.deltas[judge](["pair_id", *columns])
+        return self._beside(self.reads.deltas[judge], f"the deltas of {judge}", columns)
+
+    def _beside(self, read: Read, what: str, columns: Sequence[str]) -> pl.DataFrame:
+        rows = read(["pair_id", *columns])
         if not rows["pair_id"].equals(self.column("pair_id")):
-            raise CurationError(f"the deltas of {judge} are not of the pairs there are; `dvc repro delta` brings them up to date")
+            raise CurationError(f"{what} are not of the pairs there are; `dvc repro` brings them up to date")
         return rows.select(columns)
 
     def _joined(self, read: Read, ours: str, theirs: str, column: str) -> pl.Series:
@@ -129,16 +138,17 @@ class Candidates:
 def from_files(study: Any) -> Candidates:
     """The candidates of the tables on disk."""
 
-    def deltas(judge: str) -> Read:
-        return lambda columns: tables.read(tables.deltas(study.dimensions[judge]), tables.path("deltas", judge), columns).select(columns)
+    def beside(table: tables.Table, name: str) -> Read:
+        return lambda columns: tables.read(table, tables.path(table.name, name), columns).select(columns)
 
     return Candidates(Reads(
         lambda columns: tables.read(tables.PAIRS, tables.path("pairs"), columns),
-        {judge: deltas(judge) for judge in study.dimensions},
+        {judge: beside(tables.deltas(names), judge) for judge, names in study.dimensions.items()},
         lambda columns: tables.read(tables.GENERATOR_DELTAS, tables.path("generator_deltas"), columns),
         lambda columns: tables.read_parts(tables.TRACES, study.generators, columns),
         lambda columns: tables.read(tables.TOKENS, tables.path("tokens"), columns),
         lambda columns: tables.read(tables.PROMPTS, tables.path("prompts"), columns),
+        {scorer: beside(tables.PAIR_SCORES, scorer) for scorer in study.scorers},
     ))  # fmt: skip
 
 
@@ -149,11 +159,12 @@ def from_frames(
     traces: pl.DataFrame,
     tokens: pl.DataFrame,
     prompts: pl.DataFrame,
+    scores: Mapping[str, pl.DataFrame],
 ) -> Candidates:
     """The candidates of tables in memory, in any order of rows."""
 
     def read(frame: pl.DataFrame) -> Read:
         return lambda columns: frame.select(columns)
 
-    sound = {judge: read(wide.sort("pair_id")) for judge, wide in deltas.items()}
-    return Candidates(Reads(read(pairs.sort("pair_id")), sound, read(generator_deltas), read(traces), read(tokens), read(prompts)))
+    beside, scored = ({name: read(rows.sort("pair_id")) for name, rows in tables_.items()} for tables_ in (deltas, scores))
+    return Candidates(Reads(read(pairs.sort("pair_id")), beside, read(generator_deltas), read(traces), read(tokens), read(prompts), scored))

@@ -37,7 +37,7 @@ class Params(Strict):
         if self.match and self.pairs != "drawn":
             yield f"match: pairs are {self.pairs!r}, and not drawn to match anything; leave it empty, or draw them"
         for number, text in enumerate(self.match):
-            if said := fault(text, candidates.schema(study.dimensions, study.tokens.count), "any"):
+            if said := fault(text, candidates.schema(study), "any"):
                 yield f"match.{number}: {said}"
 
 

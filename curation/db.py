@@ -17,11 +17,13 @@ PARTS = {
     "traces": ("generators",),
     "judgments": ("judges",),
     "preferences": ("pairwise_judges",),
+    "pair_scores": ("scorers",),
     "selections": ("selections",),
     "subsets": ("selections", "arms"),
     "unpaired": ("selections", "arms"),
     "results": (BASELINE, "runs"),
 }
+NAMED = {"pair_scores": "scorer", "subsets": "selection", "unpaired": "selection"}  # whose parts do not say which they are: the view's column that does
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -43,12 +45,8 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
     data = study.path.parent / tables.DATA
     connection = duckdb.connect()
     for name in tables.TABLES:
-        if name in PARTS:
-            files = [tables.path(name, part, data) for part in _parts(study, name)]
-            named = "filename" if name in ("subsets", "unpaired") else None
-        else:
-            files, named = [tables.path(name, data=data)], None
-        _view(connection, name, [file for file in files if file.exists()], named)
+        files = [tables.path(name, part, data) for part in _parts(study, name)] if name in PARTS else [tables.path(name, data=data)]
+        _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
     _deltas_view(connection, study, data)
     _declared_views(connection, study)
     _candidates_view(connection, study, data)
@@ -76,7 +74,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], n
         return
     listed = ", ".join(_quoted(file) for file in files)
     if named:
-        body = f"select parse_filename(filename, true) as selection, * exclude (filename) from read_parquet([{listed}], filename = true)"
+        body = f"select parse_filename(filename, true) as {named}, * exclude (filename) from read_parquet([{listed}], filename = true)"
     else:
         body = f"select * from read_parquet([{listed}])"
     connection.execute(f"create view {name} as {body}")
@@ -114,14 +112,14 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
 
 
 def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
-    """`candidates`, pairs with what expressions name beside them: the columns chosen, rejected, prompt and one for each judge hold a row of theirs."""
+    """`candidates`, pairs with what expressions name beside them: chosen, rejected, prompt, and each judge and scorer, are a column that holds a row."""
     if not {"pairs", "traces", "prompts"} <= set(views(connection)):
         return
     beside = [(side, f"(select * exclude (completion) from traces) as {side} on {side}.trace_id = p.{side}_trace_id") for side in ("chosen", "rejected")]
     beside.append(("prompt", "(select * exclude (prompt) from prompts) as prompt on prompt.prompt_id = p.prompt_id"))
-    for name in study.dimensions:
-        if (file := tables.path("deltas", name, data)).exists():
-            beside.append((f'"{name}"', f'read_parquet({_quoted(file)}) as "{name}" on "{name}".pair_id = p.pair_id'))
+    for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
+        files = {name: tables.path(table, name, data) for name in names}
+        beside += [(f'"{name}"', f'read_parquet({_quoted(file)}) as "{name}" on "{name}".pair_id = p.pair_id') for name, file in files.items() if file.exists()]
     joins = " ".join(f"left join {join}" for _, join in beside)
     connection.execute(f"create view candidates as select p.*, {', '.join(name for name, _ in beside)} from pairs as p {joins}")
 

@@ -15,5 +15,5 @@ class Params(Strict):
 
     def mistakes(self, study: Any) -> Iterator[str]:
         """What is wrong with the expression."""
-        if said := fault(self.where, candidates.schema(study.dimensions, study.tokens.count), "boolean"):
+        if said := fault(self.where, candidates.schema(study), "boolean"):
             yield f"where: {said}"

@@ -40,6 +40,7 @@ FOLDERS = {
     "generators": "generators",
     "judges": "judges",
     "pairwise_judges": "pairwise_judges",
+    "scorers": "scorers",
     "methods": "trainers",
 }
 BASELINE = "baseline"  # the run of the student as it is
@@ -87,6 +88,7 @@ class Study:
         self.generators: dict[str, Any] = sections["generators"]
         self.judges: dict[str, Any] = sections["judges"]
         self.pairwise_judges: dict[str, Any] = sections["pairwise_judges"]
+        self.scorers: dict[str, Any] = sections["scorers"]
         self.selections: dict[str, Any] = sections["selections"]
         self.controls: dict[str, Any] = sections["controls"]
         self.generator_pairs: dict[str, Any] = sections["generator_pairs"]
@@ -218,10 +220,10 @@ def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list
     families = getattr(sections.get("reliability"), "families", {})
     judges = [name for section in RATING for name in _section(raw, section)]
     lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
-    taken = [(section, name) for section in RATING for name in _section(raw, section) if name in TAKEN]
+    taken = [(section, name) for section in (*RATING, "scorers") for name in _section(raw, section) if name in TAKEN]
     lines += [f"{path}: {section}.{name}: expressions mean another thing by that; rename it" for section, name in taken]
-    for one, other in itertools.combinations(RATING, 2):
-        lines += [f"{path}: {other}.{name}: {one} has that name too; deltas are kept by name" for name in _section(raw, other) if name in _section(raw, one)]
+    for one, other in itertools.combinations((*RATING, "scorers"), 2):
+        lines += [f"{path}: {other}.{name}: {one} has that name too; expressions go by name" for name in _section(raw, other) if name in _section(raw, one)]
     return lines
 
 

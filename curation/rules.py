@@ -147,7 +147,7 @@ class Params(Strict):
 
     def mistakes(self, study: Any) -> Iterator[str]:
         """What is wrong with the expressions, given what there is to name: `value: …`."""
-        names = candidates.schema(study.dimensions, study.tokens.count)
+        names = candidates.schema(study)
         if self.tokens and not study.tokens.count:
             yield "budget.tokens: tokens are not counted; set tokens.count: true"
         for asked in self.expressions.values():

@@ -74,6 +74,14 @@ SCORED = {
     f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
 }
 
+LOGPS = ("chosen_logp", "rejected_logp", "policy_chosen_logp", "policy_rejected_logp")
+
+
+def _together(first: str, *others: str) -> pl.Expr:
+    """Whether the columns are null on the same rows."""
+    return pl.all_horizontal(pl.col(first).is_null() == pl.col(other).is_null() for other in others)
+
+
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES, answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
@@ -122,6 +130,19 @@ PREFERENCES = Table(
      "strength and p_tie together, and only beside a verdict":
         (pl.col("strength").is_null() == pl.col("p_tie").is_null()) & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
      "|strength| + p_tie is at most 1": ((pl.col("strength").abs() + pl.col("p_tie")) <= 1 + 1e-8).fill_null(True)},
+)  # fmt: skip
+PAIR_SCORES = Table(
+    "pair_scores", "pair", ("pair_id",),
+    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,), cut=(YES,),
+            policy_chosen_logp=(REAL,), policy_rejected_logp=(REAL,), implicit_margin=(REAL,), held_out_loss=(REAL,), n_rounds=INT),
+    {"both sides are scored or neither": _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "cut"),
+     "a log-probability is finite and at most 0":
+        pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) <= 0)).fill_null(True) for name in LOGPS),
+     "tokens are not negative": pl.min_horizontal("chosen_tokens", "rejected_tokens").fill_null(0) >= 0,
+     "a policy's values together": _together("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss"),
+     "a policy's values only beside the reference's": pl.col("policy_chosen_logp").is_null() | pl.col("chosen_logp").is_not_null(),
+     "implicit_margin is null exactly when n_rounds is 0": pl.col("implicit_margin").is_null() == (pl.col("n_rounds") == 0),
+     "held_out_loss is finite and not negative": (pl.col("held_out_loss").is_finite() & (pl.col("held_out_loss") >= 0)).fill_null(True)},
 )  # fmt: skip
 GENERATOR_DELTAS = Table(
     "generator_deltas", "ordered generator pair, judge and dimension", ("chosen_model", "rejected_model", "judge", "dimension"),
@@ -178,8 +199,8 @@ COMPARISONS = Table(
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, SCREENED, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS,
-    UNPAIRED, RESULTS, COMPARISONS,
+    PROMPTS, SCREENED, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS,
+    SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 

@@ -12,7 +12,7 @@ from curation.params import read
 from curation.progress import progress
 from curation.tables import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas, refuse_strays
 
-RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "results")
+RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
 PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",
         "subsets", "unpaired", "comparisons.parquet")  # fmt: skip
 

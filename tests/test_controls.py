@@ -41,7 +41,7 @@ def population(order: str = "both") -> Candidates:
     ])  # fmt: skip
     none = world.frame(tables.GENERATOR_DELTAS, [])
     pairs = world.frame(tables.PAIRS, rows)
-    return from_frames(pairs, {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, written, none, none)
+    return from_frames(pairs, {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, written, none, none, {})
 
 
 EVERYONE = population()

@@ -120,6 +120,12 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "generators.qwen-500m.endpoint.timeout: unknown key; did you mean 'timeout_s'?"]),
     (lambda p: p["pairwise_judges"]["pairwise"].update(kind="verdikt"), [
         "pairwise_judges.pairwise.kind: 'verdikt' is not one of imported, verdict; did you mean 'verdict'?"]),
+    (lambda p: p["scorers"].update(own={"kind": "implicitt"}), [
+        "scorers.own.kind: 'implicitt' is not one of implicit, reference; did you mean 'implicit'?"]),
+    (lambda p: p["scorers"].update(own={"kind": "implicit", "folds": 1, "rounds": 1, "seed": 0, "train_pairs": None, "batch_size": 1, "training": {
+        **p["x-training"], "loss": "hinge"}}), [
+        "scorers.own.folds: 1 is less than 2",
+        "scorers.own.training.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     (lambda p: p["delta"]["panels"]["panel"]["members"][0].update(judge="rubrik"), [
         "delta.panels.panel.members.0.judge: 'rubrik' is not in judges or pairwise_judges; did you mean 'rubric'?"]),
     (lambda p: p["delta"]["panels"]["panel"]["members"][3].update(dimension="quality"), [
@@ -135,7 +141,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]*$'"]),
     (lambda p: p["delta"].update(prior=0.0), ["delta.prior: 0.0 is not greater than 0"]),
     (lambda p: p["pairwise_judges"].update(answer=p["pairwise_judges"]["pairwise"]), [
-        "pairwise_judges.answer: judges has that name too; deltas are kept by name"]),
+        "pairwise_judges.answer: judges has that name too; expressions go by name"]),
     (lambda p: p["reliability"].update(truth="anwser"), [
         "reliability.truth: 'anwser' is not in judges or pairwise_judges or delta.panels; did you mean 'answer'?"]),
     (lambda p: p["reliability"]["families"].update(rubrik="qwen"), ["reliability.families.rubrik: rates nothing; did you mean 'rubric'?"]),

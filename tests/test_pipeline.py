@@ -64,6 +64,8 @@ def toy_params(folder: Path) -> dict[str, Any]:
     dpo = params["methods"]["dpo"] | {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1}
     dpo["lora"] |= {"modules": ["q_proj"], "layers": 1}
     params["methods"] = {"dpo": dpo}
+    training = {name: value for name, value in dpo.items() if name != "kind"}
+    params["scorers"] = {"held_out": {"kind": "implicit", "folds": 2, "rounds": 1, "seed": 0, "train_pairs": 8, "batch_size": 4, "training": training}}
     params["generator_pairs"] = {"any": {"where": "true"}}
     params["grid"] |= {"methods": ["dpo"], "selections": ["right"]}
     params["compare"]["primary"] |= {"selection": "right", "benchmark": "products"}
@@ -98,7 +100,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     (folder / "data/import").mkdir(parents=True)
-    (folder / "data/preferences").mkdir()
+    for name in ("preferences", "pair_scores"):
+        (folder / "data" / name).mkdir()
     traces(folder / "data/import/traces.jsonl")
     save(toy_params(folder), folder)
     run(folder, "dvc", "init", "-q", "--no-scm")
@@ -177,6 +180,19 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
                           "where selection = 'by_people' and kept group by all"))  # fmt: skip
     assert kept == [{"chosen_model": "strong", "n": 5}]
     assert stages_run(run(study, "dvc", "repro")) == []
+
+
+def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
+    found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
+                           "select scorer, tie, count(*) as n, count(implicit_margin) as margins, max(n_rounds) as rounds, "
+                           "avg(held_out_loss) between 0.6 and 0.8 as undecided "
+                           "from pair_scores join pairs using (pair_id) group by all order by all"))  # fmt: skip
+    assert found == [
+        {"scorer": "held_out", "tie": False, "n": 32, "margins": 32, "rounds": 1, "undecided": True},
+        {"scorer": "held_out", "tie": True, "n": 16, "margins": 0, "rounds": 0, "undecided": None},
+    ]
+    metrics = json.loads((study / "data/metrics/score_pairs/held_out.json").read_text())
+    assert (metrics["pairs"], metrics["scored"], metrics["cut"], metrics["held_out_loss_n"]) == (48, 32, 0, 8)
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:

@@ -225,6 +225,11 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     ],
     "wrong_tie": [lambda w: pairs(w, tie=True), lambda w: replace(w, pairs=w.pairs.with_columns(tie=False))],
     "preference_without_pair": [lambda w: replace(w, pairs=w.pairs.clear()), lambda w: replace(w, pairs=w.pairs.with_columns(tie=True))],
+    "score_without_pair": [
+        lambda w: replace(w, pairs=w.pairs.clear()),
+        lambda w: replace(w, pairs=w.pairs.with_columns(tie=True)),
+        lambda w: replace(w, pair_scores=w.pair_scores.head(-1)),
+    ],
     "wrong_delta": [
         lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic") + 1e-6)),
         lambda w: rated(w, lambda rows: rows.with_columns(pl.col("chosen_logic").fill_null(0) * None)),

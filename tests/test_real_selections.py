@@ -41,7 +41,7 @@ def answers() -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     paired = time.perf_counter()
     wide = delta.deltas(HOW, pairs, judged, ["correct"])
     print(f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s, deltas in {time.perf_counter() - paired:.1f} s")
-    return written.join(right, on="trace_id"), pairs, from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE)
+    return written.join(right, on="trace_id"), pairs, from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE, {})
 
 
 def counted(rows: pl.DataFrame) -> dict[str, int]:
@@ -103,7 +103,7 @@ def tutors() -> tuple[pl.DataFrame, list[str], Candidates]:
     written, judged = traces("mrbench"), judgments("mrbench")
     names = sorted(judged["dimension"].unique())
     pairs = pair.pair(world.pairing(), written)
-    return pairs, names, from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE)
+    return pairs, names, from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE, {})
 
 
 DIMENSIONS = ["actionability", "coherence", "humanlikeness", "mistake_identification", "mistake_location", "providing_guidance", "revealing_of_the_answer",

@@ -62,7 +62,7 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
     if shuffle is not None:
         frames = [frame.sample(fraction=1.0, shuffle=True, seed=shuffle) for frame in frames]
     one, judged, *rest = frames
-    return from_frames(one, {"rubric": judged}, *rest)
+    return from_frames(one, {"rubric": judged}, *rest, {})
 
 
 def verdicts(text: str = CANDIDATES, shuffle: int | None = None, **changes: Any) -> pl.DataFrame:
@@ -391,7 +391,7 @@ def many(prompts: range) -> Candidates:
     rows = [(one * 100 + i, one, one * 100 + 2 * i, one * 100 + 2 * i + 1, "a", "b", False) for one in prompts for i in range(10)]
     wide = [(row[0], 4.0, 4.0 - value, value, 1, None, None) for row in rows for value in [draw(row[0], 99) / 2**64]]
     none = world.frame(tables.GENERATOR_DELTAS, [])
-    return from_frames(world.frame(tables.PAIRS, rows), {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, none, none, none)
+    return from_frames(world.frame(tables.PAIRS, rows), {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, none, none, none, {})
 
 
 @pytest.mark.parametrize("keep", [{"kind": "quantiles", "low": 0.4, "high": 0.6}, {"kind": "top"}, {"kind": "random"}])
@@ -456,8 +456,15 @@ def test_counts_say_what_became_of_the_candidates() -> None:
 
 def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
     made = world.world()
-    view = from_frames(made.pairs, made.deltas, made.generator_deltas, made.traces, made.tokens, made.prompts)
-    texts = ["rubric.delta_logic", "versus.chosen_preference", "chosen.characters - rejected.characters", "prompt.source || chosen_model", "tie"]
+    view = from_frames(made.pairs, made.deltas, made.generator_deltas, made.traces, made.tokens, made.prompts, {"held_out": made.pair_scores})
+    texts = [
+        "rubric.delta_logic",
+        "versus.chosen_preference",
+        "chosen.characters - rejected.characters",
+        "prompt.source || chosen_model",
+        "tie",
+        "held_out.implicit_margin",
+    ]
     with db.connect(world.write(made, tmp_path)) as connection:
         listed = ", ".join(f"({text}) as c{number}" for number, text in enumerate(texts))
         rows = connection.sql(f"select {listed} from candidates order by pair_id").pl()

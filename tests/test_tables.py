@@ -63,6 +63,15 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "strength and p_tie together, and only beside a verdict": {"p_tie": None},
         "|strength| + p_tie is at most 1": {"strength": -0.9, "p_tie": 0.2},
     },
+    "pair_scores": {
+        "both sides are scored or neither": {"rejected_tokens": None},
+        "a log-probability is finite and at most 0": {"policy_rejected_logp": float("-inf")},
+        "tokens are not negative": {"chosen_tokens": -1},
+        "a policy's values together": {"held_out_loss": None},
+        "a policy's values only beside the reference's": dict.fromkeys(("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "cut")),
+        "implicit_margin is null exactly when n_rounds is 0": {"n_rounds": 0},
+        "held_out_loss is finite and not negative": {"held_out_loss": -0.1},
+    },
     "probabilities": {
         "part is one of fit, held_out": {"part": "test"},
         "probability is from 0 to 1": {"probability": 1.1},

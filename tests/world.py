@@ -5,6 +5,7 @@ Base tables are written out below; the tables after them are what the toolkit ma
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, log1p
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,7 @@ class World:
     tokens: pl.DataFrame
     pairs: pl.DataFrame
     preferences: pl.DataFrame
+    pair_scores: pl.DataFrame
     deltas: dict[str, pl.DataFrame]
     generator_deltas: pl.DataFrame
     probabilities: pl.DataFrame
@@ -212,6 +214,12 @@ def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
     return frame(tables.PREFERENCES, rows)
 
 
+def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely as the student does."""
+    told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
+    return frame(tables.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "tie").rows()])
+
+
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
     return frame(tables.RESULTS, [
@@ -228,6 +236,7 @@ def settings() -> dict[str, Any]:
     generator = next(body for body in raw["generators"].values())
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
     dimension = next(body for body in rubric["dimensions"].values())
+    training = {name: value for name, value in raw["methods"]["dpo"].items() if name != "kind"}
     return {
         **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "screen", "calibrate")},
         "audit": {"ties": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
@@ -236,6 +245,7 @@ def settings() -> dict[str, Any]:
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
         "pair": pairing(order="ladder", ladder=list(GENERATORS), within_generator=True, samples="matched").model_dump(),
         "pairwise_judges": {"versus": raw["pairwise_judges"]["pairwise"]},
+        "scorers": {"held_out": {"kind": "implicit", "folds": 2, "rounds": 2, "seed": 0, "train_pairs": None, "batch_size": 4, "training": training}},
         "delta": DELTA,
         "reliability": {"truth": "answer", "families": {}},
         "selections": SELECTIONS,
@@ -277,7 +287,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     probabilities, _ = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
     seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
-    view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts())
+    view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)})
     verdicts = {name: selecting.select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
     subsets = {name: subset.written(selecting.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
@@ -288,7 +298,7 @@ def world(judged: pl.DataFrame | None = None) -> World:
     )  # fmt: skip
     subsets |= {name: subset.written(arm.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), screened(), written, judged, tokens(written), pairs, preferred, wide, means, probabilities, measured, curves,
+        prompts(), screened(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
         subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
@@ -305,6 +315,7 @@ def write(world: World, folder: Path) -> Path:
     for name, (part, names) in PARTS.items():
         for one in names:
             tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
+    tables.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
         tables.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
     for one in (*SELECTIONS, *CELLS):

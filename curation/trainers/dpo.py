@@ -10,14 +10,19 @@ from curation import weights
 from curation.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
 
 
-class Params(Beta):
-    """A method of kind dpo. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
+class Training(Beta):
+    """How DPO trains. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
 
-    kind: Literal["dpo"]
     loss: Literal["sigmoid", "sigmoid_norm", "ipo"]
 
 
-def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+class Params(Training):
+    """A method of kind dpo."""
+
+    kind: Literal["dpo"]
+
+
+def train(settings: Training, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
     """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import DPOConfig, DPOTrainer
