@@ -367,13 +367,6 @@ def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None
     return whole
 
 
-def height(where: Path) -> int:
-    """How many rows the table has. Raises CurationError if it is absent."""
-    if not where.exists():
-        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
-    return int(pq.read_metadata(where).num_rows)
-
-
 def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
     """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
     if absent := [file for file in files if not file.exists()]:

@@ -1,5 +1,7 @@
 """Write data/comparisons.parquet and its plots."""
 
+import json
+
 from curation import plots, tables
 from curation.compare import compare, declared, figures
 from curation.errors import run
@@ -10,7 +12,7 @@ from curation.params import BASELINE, read
 def main() -> None:
     study = read()
     results = tables.read_parts(tables.RESULTS, [BASELINE, *study.runs])
-    pairs = {name: tables.height(tables.path("subsets", one.arm.name)) for name, one in study.runs.items()}
+    pairs = {name: json.loads((tables.DATA / f"metrics/arm/{one.arm.name}.json").read_text())["pairs"] for name, one in study.runs.items()}
     comparisons = compare(study.compare, declared(study), results, pairs)
     tables.write(tables.COMPARISONS, comparisons, tables.path("comparisons"))
     plots.gains(comparisons, tables.DATA / "plots/gains.png")

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from ruamel.yaml import YAML
 from tiny import TEMPLATE, save_tiny_llama
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
 LORA = {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj", "v_proj"], "layers": None}
 TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora": LORA}
-TRAINING = {name: value for name, value in (PARAMS["runs"]["dpo_all"] | TOY).items() if name not in ("kind", "selection")}
+TRAINING = {name: value for name, value in (PARAMS["methods"]["dpo"] | TOY).items() if name != "kind"}
 HELD_OUT = {"kind": "implicit", "folds": 2, "rounds": 2, "seed": 0, "train_pairs": None, "batch_size": 3}
 SUMS = [(f"What is {i} + {i}?", f"It is {2 * i}.", f"{i}, or so I think") for i in range(6)]
 SPACED = TEMPLATE.replace("<|assistant|>{% endif", "<|assistant|> {% endif")  # opens an answer with a space that only some answers begin with
@@ -41,9 +42,7 @@ def study(texts: list[tuple[str, str, str]]) -> Study:
         ids = [content_id(prompt, model, number) for model in ("large", "small")]
         traces += [(one, prompt, model, number, None, None, text, "stop", None) for one, model, text in zip(ids, ("large", "small"), sides, strict=True)]
         pairs.append((content_id(*ids), prompt, *ids, "large", "small", sides[0] == sides[1]))
-    rows = ((tables.PAIRS, pairs), (tables.TRACES, traces), (tables.PROMPTS, list(prompts.values())))
-    found = [pl.DataFrame(body, schema=tables.empty(table).schema, orient="row") for table, body in rows]
-    return found[0], found[1], found[2]
+    return world.frame(tables.PAIRS, pairs), world.traced(traces), world.frame(tables.PROMPTS, list(prompts.values()))
 
 
 def messages(role: str, text: str) -> list[dict[str, str]]:
@@ -175,9 +174,9 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Param
     read: dict[str, list[str]] = {}
     train, likely = implicit.dpo.train, implicit.log_probs
 
-    def training(settings: Any, by: Any, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> Any:
+    def training(settings: Any, seed: int, by: Any, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> Any:
         seen[label] = [prompt[0]["content"] for prompt in paired["prompt"].to_list()]
-        return train(settings, by, paired, unpaired, label, out)
+        return train(settings, seed, by, paired, unpaired, label, out)
 
     def reading(network: Any, encoded: Any, batch_size: int, label: str) -> pl.DataFrame:
         read[label] = [told[one] for one in encoded.pairs.select("pair_id").join(pairs, on="pair_id")["prompt_id"]]

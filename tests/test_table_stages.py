@@ -62,7 +62,7 @@ def test_deltas_of_other_pairs_are_not_taken_for_these(tmp_path: Path) -> None:
     world.write(replace(SOUND, deltas=SOUND.deltas | {"rubric": SOUND.deltas["rubric"].head(-1)}), tmp_path)
     done = ran(tmp_path, "stages.select", "clear")
     assert (done.returncode, done.stderr) == (
-        1, "error: the deltas of rubric are not of the pairs there are; `dvc repro delta` brings them up to date\n"
+        1, "error: the deltas of rubric are not of the pairs there are; `dvc repro` brings them up to date\n"
     )  # fmt: skip
 
 

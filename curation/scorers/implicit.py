@@ -63,7 +63,7 @@ def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts:
             label = f"{name} round {number + 1} fold {one + 1}"
             paired = _drawn(settings, pairs.filter(folds != one), texts, number)
             held_out = encoded.pairs.join(pairs.filter(folds == one), on="pair_id", how="semi", maintain_order="left")
-            with _policy(settings, student, paired, label) as network:
+            with _policy(settings, student, settings.seed + number, paired, label) as network:
                 found.append(log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}"))
     counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "cut")
     return reference.join(counted, on="pair_id").join(_means(reference, pl.concat(found), settings.training.beta), on="pair_id")
@@ -97,11 +97,11 @@ def _drawn(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: i
 
 
 @contextmanager
-def _policy(settings: Params, student: weights.Params, paired: pl.DataFrame, label: str) -> Iterator[Any]:
+def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.DataFrame, label: str) -> Iterator[Any]:
     """The student trained on `paired`, while it is used; then its weights are gone."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "policy"
-        dpo.train(settings.training, settings.seed, student, paired, paired.clear(), label, out)
+        dpo.train(settings.training, seed, student, paired, paired.clear(), label, out)
         gc.collect()  # the trainer holds its network in a cycle, and the next one wants the room
         if settings.training.lora is None:
             yield weights.load(str(out), weights.fingerprint(out), student.dtype, device=student.device)[0]
