@@ -21,6 +21,7 @@ repro: setup
 	dvc repro select
 	dvc repro
 	python -m curation sql --question gains
+	python -m curation sql --question contrasts
 
 test: setup
 	python -m pytest

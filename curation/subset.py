@@ -31,7 +31,7 @@ def written(kept: pl.DataFrame, texts: Texts) -> pl.DataFrame:
 def unpaired(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them; traces that are on both sides are left out.
 
-    A trace's place is that of its first pair.
+    They come in the order of their first pairs' places, where those have some.
     """
     sides = [
         rows.select("prompt_id", "prompt", "place", label=pl.lit(label), trace_id=f"{side}_trace_id", completion=side)
@@ -39,7 +39,9 @@ def unpaired(rows: pl.DataFrame) -> pl.DataFrame:
     ]
     both = rows.select(trace_id="chosen_trace_id").join(rows.select(trace_id="rejected_trace_id"), on="trace_id", how="semi")
     each = pl.concat(sides).sort("place", maintain_order=True).unique("trace_id", keep="first", maintain_order=True)
-    return each.join(both, on="trace_id", how="anti", maintain_order="left").select(UNPAIRED.schema.names)
+    alone = each.join(both, on="trace_id", how="anti", maintain_order="left")
+    place = pl.when(pl.col("place").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
+    return alone.with_columns(place.alias("place")).select(UNPAIRED.schema.names)
 
 
 def _assistant(column: str) -> pl.Expr:

@@ -96,6 +96,18 @@ def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, 
     assert any(tensor.any() for name, tensor in load(one).items() if "lora_B" in name)
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+    """All weights are trained, so that a seed decides nothing but the order; two other curricula are two other results."""
+    found = {}
+    for name, places in (("up", range(6)), ("down", range(5, -1, -1))):
+        rows = paired.with_columns(place=pl.Series(list(places), dtype=pl.Int32))
+        for seed in (0, 1):
+            train("run", settings(method, lora=None, learning_rate=0.01), seed, student, rows, unpaired(rows), tmp_path / f"{name}{seed}")
+            found[name, seed] = weights.fingerprint(tmp_path / f"{name}{seed}")
+    assert found["up", 0] == found["up", 1] != found["down", 0] == found["down", 1]
+
+
 def test_nothing_to_train_on_is_said_and_leaves_nothing(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"):
         train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
