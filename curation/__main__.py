@@ -1,4 +1,4 @@
-"""`python -m curation`: SQL over the tables, the ledger, params checks, and proof that the pure tables rebuild bit for bit."""
+"""`python -m curation`: SQL over the tables, the ledger, params checks, published selections, and proof that the pure tables rebuild bit for bit."""
 
 import argparse
 import csv
@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from duckdb import DuckDBPyConnection
 
-from curation import db
+from curation import db, shelf
 from curation.batch import read_batch, write_batch
 from curation.calls.ledger import Ledger
 from curation.errors import CurationError, Errors, run
@@ -21,7 +21,11 @@ PARAMS = Path("params.yaml")
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments, more = parser.parse_known_args()
+    if more and arguments.do is not _shelf:
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    arguments.placeholders = more
     arguments.do(arguments)
 
 
@@ -58,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     params = commands.add_parser("params", help="check a params file whole")
     params.add_argument("file", nargs="?", type=Path, default=PARAMS)
     params.set_defaults(do=_params)
+
+    published = commands.add_parser("shelf", allow_abbrev=False, help="published selections: list them, or print one for params.yaml")
+    what = published.add_mutually_exclusive_group()
+    what.add_argument("name", nargs="?", help="the one to print; then its placeholders, as in `--judge rubric --dimension factuality`")
+    what.add_argument("--all", action="store_true", help="print all")
+    what.add_argument("--md", action="store_true", help="list them as a Markdown table")
+    published.set_defaults(do=_shelf)
 
     proof = commands.add_parser("verify", help="rebuild the pure tables elsewhere and compare the bytes")
     proof.set_defaults(do=lambda _: print("\n".join(verify())))
@@ -196,6 +207,27 @@ def _params(arguments: argparse.Namespace) -> None:
         raise Errors(wrong)
     sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "runs")
     print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name.replace('_', ' ')}" for name in sections))
+
+
+def _shelf(arguments: argparse.Namespace) -> None:
+    given = _given(arguments.placeholders)
+    if arguments.name is None and given:
+        raise CurationError(f"shelf: --{next(iter(given))} is of one entry; name it first, as in `shelf sample_delta --judge rubric`")
+    if arguments.name is not None:
+        print(shelf.printed(arguments.name, given))
+    elif arguments.all:
+        print("\n".join(shelf.printed(name, {}) for name in shelf.entries()))
+    else:
+        show(pl.DataFrame(shelf.table()), "md" if arguments.md else None)
+
+
+def _given(words: list[str]) -> dict[str, str]:
+    """`--judge rubric` or `--judge=rubric` by name."""
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    names, values = words[::2], words[1::2]
+    if len(names) != len(values) or not all(name.startswith("--") for name in names):
+        raise CurationError(f"shelf: {' '.join(words)}: write placeholders as `--name value`")
+    return {name.removeprefix("--"): value for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import polars as pl
 from curation.wording import near
 
 BARRED = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
+ROW = "row of candidates"  # no expression can name it: it is in no schema
 Name = tuple[str, ...]  # ("tie",) or ("rubric", "delta_logic")
 
 
@@ -77,7 +78,7 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
 
 
 def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
-    """The values of the named expressions, a row for each of `rows`, whose columns are named `tie` or `rubric.delta_logic`.
+    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `tie` or `rubric.delta_logic`.
 
     One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing outside the rows can be read.
     """
@@ -87,11 +88,12 @@ def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame
     view = rows.select(
         pl.col(columns[0]) if columns == [head] else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
         for head, columns in groups.items()
-    )
+    ).with_row_index(ROW)
     windows = any(parse(expression).windows for expression in expressions.values())
     with duckdb.connect(config={"threads": 1} if windows else {}) as connection:
         connection.execute("set enable_external_access = false; set lock_configuration = true")
         connection.register("candidates", view.to_arrow())
         listed = ", ".join(f'({text}\n) as "{name}"' for name, text in expressions.items())
-        found: pl.DataFrame = connection.sql(f"select {listed} from candidates").pl()
+        order = f' order by "{ROW}"' if windows else ""  # a window over parts gives them part by part
+        found: pl.DataFrame = connection.sql(f"select {listed} from candidates{order}").pl()
         return found

@@ -204,6 +204,15 @@ def test_the_prompts_mean_and_deviation_count_each_trace_once() -> None:
     assert found["sd"].to_list() == [pytest.approx(np.std([4, 3, 1], ddof=1)), pytest.approx(np.std([4, 3, 1], ddof=1)), None]
 
 
+def test_windows_over_parts_leave_the_rows_in_their_order() -> None:
+    named = {"pair": "pair_id", "most": "max(rubric.delta_logic) over (partition by prompt_id)", "rank": "rank() over (order by rubric.delta_logic desc)"}
+    found = candidates().values(named)
+    assert found["pair"].to_list() == list(range(1, 14))
+    assert found["most"].to_list() == [3.0, 3.0, 3.0, 3.0, 2.9, 2.9, 2.9, 1.5, 1.5, 0.7, 0.7, 0.7, 0.7]
+    best = {"best": "rubric.delta_logic = max(rubric.delta_logic) over (partition by prompt_id)"}
+    assert kept(require=best) == {1, 8, 10}  # 5 is a tie
+
+
 def test_random_keeps_its_budget_whatever_the_deltas() -> None:
     free: dict[str, Any] = {"value": None, "keep": {"kind": "random"}, "budget": {"pairs": 5}}
     assert sorted(reasons(**free).values()) == ["kept"] * 5 + ["over_budget"] * 4 + ["reversed"] * 2 + ["tie"] * 2
