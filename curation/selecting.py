@@ -31,7 +31,7 @@ OPEN = 255  # no reason yet
 
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
-    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value), the name of a requirement that is not
+    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement that is not
     met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share, over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
@@ -48,6 +48,8 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     bar(pairs.column("tie").to_numpy(), TIE)
     if settings.value is not None:
         bar(np.isnan(margin), UNSCORED)
+    if "target" in found.columns:
+        bar(np.isnan(_numbers(found["target"])), UNSCORED)
     for wanted in settings.require:
         bar(~found[f"require_{wanted}"].fill_null(False).to_numpy(), wanted)
     draw = ranking.draws(ids, settings.seed)

@@ -142,6 +142,11 @@ def test_the_nearest_to_a_number_and_to_an_expression() -> None:
     assert kept(keep={"kind": "nearest", "target": "avg(rubric.delta_logic) over () + 1.5"}, budget={"pairs": 1}) == {7}  # the mean of 11 is 1.27
 
 
+def test_a_pair_without_a_target_is_unscored() -> None:
+    found = reasons(keep={"kind": "nearest", "target": "case when prompt_id = 3 then 1.0 end"})
+    assert found == dict.fromkeys(range(1, 14), "unscored") | {5: "tie", 13: "tie", 8: "reversed", 9: "kept"}  # 0.6 is nearer to 1 than 1.5 is
+
+
 def test_the_smallest_share_and_tokens() -> None:
     assert kept(budget={"share": 0.5}) == {1, 3, 4, 7}  # of 8
     # tokens of both sides: 1 8+6, 7 8+4, 3 4+2, 4 8+2
