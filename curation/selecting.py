@@ -31,8 +31,8 @@ OPEN = 255  # no reason yet
 
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
-    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement that is not
-    met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share, over_budget, kept.
+    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement
+    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share, over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
