@@ -50,6 +50,7 @@ class Example(NamedTuple):
 
 
 JUDGE = {"judge": "j", "dimension": "d"}
+BOUNDS = {"external_low": "-2", "external_high": "2", "implicit_low": "-2", "implicit_high": "2"}
 EXAMPLES = {
     # 2604.08723, abstract: sample-level delta = score(chosen) - score(rejected): 4, 1, -3, 1.5; the larger half
     "sample_delta": Example(JUDGE | {"share": "0.5"}, """
@@ -86,7 +87,7 @@ EXAMPLES = {
     # 1  .75, .75    .5625 / (.5625 + .0625) = .9              2  .975, .325  .316875 / (.316875 + .025 * .675) = .949438, though its margins add up to less
     # 3  .5, .8      .4 / (.4 + .1) = .8                       4  -3 is clipped to -2: p = 0, so P = 0
     # 5  no implicit margin, no P                              6  p = 1 and p = 0 contradict each other, 0 / 0: no P
-    "bees": Example(JUDGE | {"scorer": "s", "share": "0.5"}, """
+    "bees": Example(JUDGE | BOUNDS | {"scorer": "s", "share": "0.5"}, """
         pair prompt j.delta_d s.implicit_margin
         1 1  1   1
         2 2  1.9 -0.7
