@@ -137,16 +137,21 @@ def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
     panels = list(known.group_by("measure", "benchmark", maintain_order=True))
     figure, axes = _figure(len(panels), columns=2, width=5.6, height=3.2)
     for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
-        for name, line in group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True):
+        lines = list(group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True))
+        for number, (name, line) in enumerate(lines):
+            beside = line["pairs"] * (1 + 0.01 * (number - (len(lines) - 1) / 2))  # so that intervals of as many pairs are all seen
             around = [line["gain"] - line["ci_low"], line["ci_high"] - line["gain"]]
-            axis.errorbar(line["pairs"], line["gain"], yerr=around, fmt="o-", markersize=3, linewidth=1, capsize=2, label=" ".join(map(str, name)))
+            axis.errorbar(beside, line["gain"], yerr=around, fmt="o-", markersize=3, linewidth=1, capsize=2, label=" ".join(map(str, name)))
+        axis.set_xscale("log")
+        axis.set_xticks(sorted(set(group["pairs"])), [str(pairs) for pairs in sorted(set(group["pairs"]))])
+        axis.minorticks_off()
         axis.axhline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_title(f"{benchmark}: {measure}", fontsize=9)
         axis.set_xlabel("pairs", fontsize=7)
         axis.set_ylabel("gain over the baseline", fontsize=7)
         axis.tick_params(labelsize=7)
     if panels:
-        axes[0].legend(fontsize=6)
+        axes[0].legend(fontsize=5)
     _save(figure, where)
 
 
