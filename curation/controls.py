@@ -44,32 +44,38 @@ class Params(Strict):
 def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.DataFrame, pairs: Candidates) -> tuple[np.ndarray, np.ndarray]:
     """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed`, so another seed has another control.
 
-    Fewer pairs than the selection keeps are drawn where limits leave a combination of matched values fewer.
+    Fewer pairs than the selection keeps are drawn where its limit of pairs of one prompt leaves a combination of matched values fewer.
     """
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
     ids = pairs.column("pair_id").to_numpy()
     if control.pairs != "own":
         draw = ranking.draws(ids, seed)
         pool = _pool(settings, verdicts, pairs, draw)
-        rows = pool if control.pairs == "all" else _drawn(control, rows, pool, pairs, draw)
+        rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, draw)
     coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
     return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
 
 
 def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
-    """What a selection could rank, under its limit of pairs of one prompt; of a pair and its reverse the one that it ranks higher."""
+    """What a selection could rank; of a pair and its reverse the one that it ranks higher."""
     pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
     chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy()[pool] for side in ("chosen", "rejected"))
-    pool = pool[~ranking.beaten(chosen, rejected, standing(settings, pairs)[pool], draw[pool])]
-    if settings.limits.per_prompt is not None:
-        pool = pool[ranking.first_of_each(pairs.column("prompt_id").to_numpy()[pool], settings.limits.per_prompt, draw[pool], draw[pool])]
-    return np.asarray(pool)
+    return np.asarray(pool[~ranking.beaten(chosen, rejected, standing(settings, pairs)[pool], draw[pool])])
 
 
-def _drawn(control: Params, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
-    """As many of the pool as are kept, and as many of each combination of matched values."""
+def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
+    """As many of the pool as are kept, and as many of each combination of matched values, under the selection's limit of pairs of one prompt."""
     values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)})
     texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(draw), eager=True)
-    group = numbered(texts)
+    group, prompt = numbered(texts), numbered(pairs.column("prompt_id"))
     wanted = np.bincount(group[kept], minlength=int(group.max(initial=0)) + 1)
-    return np.asarray(pool[ranking.first_of_each(group[pool], wanted[group[pool]], draw[pool], draw[pool])])
+    room = np.full(int(prompt.max(initial=0)) + 1, settings.limits.per_prompt or len(draw))
+    taken = [pool[:0]]
+    while len(pool := pool[(wanted[group[pool]] > 0) & (room[prompt[pool]] > 0)]):
+        few = pool[ranking.first_of_each(group[pool], wanted[group[pool]], draw[pool], draw[pool])]
+        few = few[ranking.first_of_each(prompt[few], room[prompt[few]], draw[few], draw[few])]
+        taken.append(few)
+        wanted -= np.bincount(group[few], minlength=len(wanted))
+        room -= np.bincount(prompt[few], minlength=len(room))
+        pool = pool[~np.isin(pool, few)]
+    return np.sort(np.concatenate(taken))

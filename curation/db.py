@@ -115,13 +115,17 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     """`candidates`, pairs with what expressions name beside them: chosen, rejected, prompt, and each judge and scorer, are a column that holds a row."""
     if not {"pairs", "traces", "prompts"} <= set(views(connection)):
         return
-    beside = [(side, f"(select * exclude (completion) from traces) as {side} on {side}.trace_id = p.{side}_trace_id") for side in ("chosen", "rejected")]
-    beside.append(("prompt", "(select * exclude (prompt) from prompts) as prompt on prompt.prompt_id = p.prompt_id"))
+    written = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
+    written = written if "tokens" in views(connection) else "select * exclude (completion) from traces"
+    beside = [(side, f"({written})", "trace_id", f"{side}_trace_id") for side in ("chosen", "rejected")]
+    beside.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         files = {name: tables.path(table, name, data) for name in names}
-        beside += [(f'"{name}"', f'read_parquet({_quoted(file)}) as "{name}" on "{name}".pair_id = p.pair_id') for name, file in files.items() if file.exists()]
-    joins = " ".join(f"left join {join}" for _, join in beside)
-    connection.execute(f"create view candidates as select p.*, {', '.join(name for name, _ in beside)} from pairs as p {joins}")
+        beside += [(name, f"read_parquet({_quoted(file)})", "pair_id", "pair_id") for name, file in files.items() if file.exists()]
+    columns = ", ".join(f'row{number}.whole as "{name}"' for number, (name, *_) in enumerate(beside))
+    joins = [f"left join (select own.{theirs} as id, own as whole from {rows} as own) as row{number} on row{number}.id = p.{ours}"
+             for number, (_, rows, theirs, ours) in enumerate(beside)]  # fmt: skip
+    connection.execute(f"create view candidates as select p.*, {columns} from pairs as p {' '.join(joins)}")
 
 
 def _quoted(file: Path) -> str:

@@ -25,6 +25,8 @@ def main() -> None:
         shown.advance(note=f"{rows.height} pairs")
     if rows.is_empty():
         print(f"arm {name}: has no pair", file=sys.stderr)
+    elif rows.height < made.own.height:
+        print(f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt", file=sys.stderr)
     write_metrics(tables.DATA / f"metrics/arm/{name}.json", counts(rows, loose, made.own))
 
 

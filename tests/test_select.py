@@ -478,6 +478,8 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
         "prompt.source || chosen_model",
         "tie",
         "held_out.implicit_margin",
+        "answer.delta_correct",
+        "chosen.tokens + rejected.tokens",
     ]
     with db.connect(world.write(made, tmp_path)) as connection:
         listed = ", ".join(f"({text}) as c{number}" for number, text in enumerate(texts))
