@@ -66,6 +66,8 @@ class Candidates:
     def __init__(self, reads: Reads) -> None:
         self.reads = reads
         self.known: dict[str, pl.Series] = {}
+        self.valued: dict[str, pl.Series] = {}  # by expression
+        self.sound: set[str] = set()  # what was seen to be of these pairs
 
     def column(self, name: str) -> pl.Series:
         """One column of `pairs`."""
@@ -75,15 +77,16 @@ class Candidates:
 
     def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
         """The values of the named expressions, a row for each pair. Raises CurationError if one fails on a value."""
-        if not expressions:
-            return pl.DataFrame()
-        names = dict.fromkeys(name for expression in expressions.values() for name in parse(expression).columns)
-        height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
-        rows = pl.DataFrame(height | {".".join(name): self._named(name) for name in names})
-        try:
-            return evaluate(expressions, rows)
-        except duckdb.Error as error:
-            raise CurationError(f"{', '.join(expressions.values())}: {str(error).splitlines()[0]}") from None
+        if new := {text: text for text in expressions.values() if text not in self.valued}:
+            names = dict.fromkeys(name for expression in new for name in parse(expression).columns)
+            height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
+            rows = pl.DataFrame(height | {".".join(name): self._named(name) for name in names})
+            try:
+                found = evaluate({str(number): text for number, text in enumerate(new)}, rows)
+            except duckdb.Error as error:
+                raise CurationError(f"{', '.join(new)}: {str(error).splitlines()[0]}") from None
+            self.valued |= dict(zip(new, found.get_columns(), strict=True))
+        return pl.DataFrame([self.valued[text].alias(name) for name, text in expressions.items()])
 
     def _named(self, name: Name) -> pl.Series:
         if len(name) == 1:
@@ -108,9 +111,12 @@ class Candidates:
         return self._beside(self.reads.deltas[judge], f"the deltas of {judge}", columns)
 
     def _beside(self, read: Read, what: str, columns: Sequence[str]) -> pl.DataFrame:
+        if what in self.sound:
+            return read(columns)
         rows = read(["pair_id", *columns])
         if not rows["pair_id"].equals(self.column("pair_id")):
             raise CurationError(f"{what} are not of the pairs there are; `dvc repro` brings them up to date")
+        self.sound.add(what)
         return rows.select(columns)
 
     def _joined(self, read: Read, ours: str, theirs: str, column: str) -> pl.Series:

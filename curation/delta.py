@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from curation import davidson
+from curation import davidson, tables
 from curation.db import query
 from curation.noise import mark, marked, noise
 from curation.panel import Panel, combine
@@ -30,68 +30,80 @@ class Params(Strict):
     panels: dict[Annotated[str, Field(pattern=rf"^{NAME.pattern}$")], Panel]
 
 
+class Sides(NamedTuple):
+    """The pairs (pair_id and tie, by pair_id), their traces by trace_id, and the number of each pair's chosen and rejected trace among those: the same
+    for every judge."""
+
+    pairs: pl.DataFrame
+    traces: pl.DataFrame
+    chosen: pl.Series
+    rejected: pl.Series
+
+
+def sides(pairs: pl.DataFrame) -> Sides:
+    """What `delta_parts` looks the ratings of each pair's traces up by."""
+    pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
+    ids = [pairs[f"{side}_trace_id"] for side in ("chosen", "rejected")]
+    traces = pl.concat([one.unique() for one in ids]).unique().sort().alias("trace_id").to_frame().with_row_index("place")
+    chosen, rejected = (one.to_frame("trace_id").join(traces, on="trace_id", how="left", maintain_order="left")["place"] for one in ids)
+    return Sides(pairs.select("pair_id", "tie"), traces, chosen, rejected)
+
+
 def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> pl.DataFrame:
     """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, spread, each a mean over repeats, and the mark.
 
     delta is null where a side has no scored repeat; n is the smaller side's scored repeats, spread the root of the summed variances.
     """
-    return pl.concat(delta_parts(settings, pairs, judgments, dimensions))
+    return pl.concat(delta_parts(settings, sides(pairs), judgments, dimensions))
 
 
-def delta_parts(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> Iterator[pl.DataFrame]:
+def delta_parts(settings: Params, of: Sides, judgments: pl.DataFrame, dimensions: list[str]) -> Iterator[pl.DataFrame]:
     """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are looked up by its traces' numbers."""
-    pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
-    sides = pairs.select("chosen_trace_id", "rejected_trace_id")
-    traces = pl.concat([sides[name].unique() for name in sides.columns]).unique().sort()
-    places = pl.DataFrame({"trace_id": traces}).with_row_index("place")
-    ends = tuple(sides.join(places, left_on=name, right_on="trace_id", how="left", maintain_order="left")["place"].to_numpy() for name in sides.columns)
-    rated = {dimension: _rated(judgments, dimension, traces, settings.score == "expected") for dimension in dimensions}
-    unequal = ~pairs["tie"].to_numpy()
-    levels = {dimension: noise(_variances(rated[dimension], ends[0][unequal], ends[1][unequal])) for dimension in dimensions}
-    for start in range(0, max(pairs.height, 1), ROW_GROUP):
-        part = slice(start, start + ROW_GROUP)
-        wide = pairs[part].select("pair_id")
-        for dimension, one in rated.items():
-            wide = wide.hstack(_sides(one, dimension, ends[0][part], ends[1][part])).with_columns(mark(dimension, levels[dimension], settings.noise))
-        yield wide
+    rated = pl.concat([_rated(judgments, dimension, of.traces, settings.score == "expected") for dimension in dimensions], how="horizontal")
+    del judgments  # they take more memory than all that is made of them
+    unequal = of.pairs.select(~pl.col("tie")).to_series()
+    levels = {dimension: noise(_variances(rated, dimension, of.chosen.filter(unequal), of.rejected.filter(unequal))) for dimension in dimensions}
+    columns = [column for dimension in dimensions for column in _columns(dimension)]
+    marks = [mark(dimension, levels[dimension], settings.noise) for dimension in dimensions]
+    for start in range(0, max(of.pairs.height, 1), ROW_GROUP):
+        chosen, rejected = (rated[side[start : start + ROW_GROUP]] for side in (of.chosen, of.rejected))
+        both = of.pairs[start : start + ROW_GROUP].select("pair_id").hstack(chosen).hstack(rejected.rename(lambda name: f"other_{name}"))
+        yield both.select("pair_id", *columns).with_columns(marks).select(tables.deltas(dimensions).schema.names)
 
 
-class Rated(NamedTuple):
-    """One dimension's ratings by trace number: the mean of the scored repeats (nan without any), how many, and their variance (nan below two)."""
-
-    score: np.ndarray
-    n: np.ndarray
-    variance: np.ndarray
-
-
-def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.Series, expected: bool) -> Rated:
+def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expected: bool) -> pl.DataFrame:
+    """One dimension's ratings by trace number: the mean of the scored repeats (null without any), how many, and their variance (null below two)."""
     value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
     scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select("trace_id", "repeat", value.alias("value"))
-    known = pl.DataFrame({"trace_id": traces}).with_row_index("place").join(scored, on="trace_id").sort("place", "repeat")
+    known = traces.join(scored, on="trace_id").sort("place", "repeat")
     place, values = known["place"].to_numpy(), known["value"].to_numpy()
-    n = np.bincount(place, minlength=len(traces)).astype(np.int32)
+    n = np.bincount(place, minlength=traces.height).astype(np.int32)
     with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.bincount(place, values, len(traces)) / n
-        variance = np.bincount(place, (values - score[place]) ** 2, len(traces)) / (n - 1)
-    return Rated(score, n, np.where(n > 1, variance, np.nan))
+        score = np.bincount(place, values, traces.height) / n
+        variance = np.bincount(place, (values - score[place]) ** 2, traces.height) / (n - 1)
+    reals = {"score": score, "variance": np.where(n > 1, variance, np.nan)}
+    found = [pl.Series(f"{name}_{dimension}", column, nan_to_null=True) for name, column in reals.items()]
+    return pl.DataFrame([*found, pl.Series(f"n_{dimension}", n)])
 
 
-def _variances(one: Rated, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+def _variances(rated: pl.DataFrame, dimension: str, chosen: pl.Series, rejected: pl.Series) -> np.ndarray:
     """As noise.variances, before the deltas are there."""
-    if not np.isfinite(one.variance).any():
+    n, variance = rated[f"n_{dimension}"], rated[f"variance_{dimension}"]
+    if variance.null_count() == len(variance):
         return np.zeros(0)
-    repeated = np.minimum(one.n[chosen], one.n[rejected]) > 1
-    chosen, rejected = chosen[repeated], rejected[repeated]
-    return np.asarray((one.variance[chosen] + one.variance[rejected]) / np.minimum(one.n[chosen], one.n[rejected]))
+    sums = variance.gather(chosen) + variance.gather(rejected)
+    both, least = pl.DataFrame({"one": n.gather(chosen), "other": n.gather(rejected), "sum": sums}), pl.min_horizontal("one", "other")
+    return both.filter(least > 1).select(pl.col("sum") / least).to_series().to_numpy()
 
 
-def _sides(one: Rated, dimension: str, chosen: np.ndarray, rejected: np.ndarray) -> pl.DataFrame:
-    better, worse = one.score[chosen], one.score[rejected]
-    columns = {
-        "chosen": better, "rejected": worse, "delta": better - worse, "n": np.minimum(one.n[chosen], one.n[rejected]),
-        "spread": np.sqrt(one.variance[chosen] + one.variance[rejected]),
+def _columns(dimension: str) -> list[pl.Expr]:
+    """The columns of one dimension but for its mark, from those of `_rated` of chosen, and of rejected under names that begin with `other_`."""
+    better, worse = pl.col(f"score_{dimension}"), pl.col(f"other_score_{dimension}")
+    found = {
+        "chosen": better, "rejected": worse, "delta": better - worse, "n": pl.min_horizontal(f"n_{dimension}", f"other_n_{dimension}"),
+        "spread": (pl.col(f"variance_{dimension}") + pl.col(f"other_variance_{dimension}")).sqrt(),
     }  # fmt: skip
-    return pl.DataFrame([pl.Series(f"{name}_{dimension}", values, nan_to_null=True) for name, values in columns.items()])
+    return [column.alias(f"{name}_{dimension}") for name, column in found.items()]
 
 
 def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:

@@ -25,8 +25,7 @@ class Parsed(NamedTuple):
 @cache
 def parse(expression: str) -> Parsed:
     """What `expression` names. Raises ValueError if it is not one SQL expression, or reads more than its own row and windows over the rows."""
-    with duckdb.connect() as connection:
-        (text,) = connection.execute("select json_serialize_sql(?)", [f"select ({expression}\n)"]).fetchall()[0]
+    (text,) = _engine().execute("select json_serialize_sql(?)", [f"select ({expression}\n)"]).fetchall()[0]
     tree = json.loads(text)
     if tree["error"]:
         raise ValueError(f"{expression!r} is not an SQL expression: {tree['error_message'].splitlines()[0]}")
@@ -42,8 +41,7 @@ def parse(expression: str) -> Parsed:
 @cache
 def _unsteady() -> frozenset[str]:
     """The functions whose value is not a function of their arguments."""
-    with duckdb.connect() as connection:
-        rows = connection.execute("select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'").fetchall()
+    rows = _engine().execute("select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'").fetchall()
     return frozenset(str(name) for (name,) in rows)
 
 
@@ -65,7 +63,8 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
             said = ".".join(name)
             return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema])}"
     try:
-        found = evaluate({"value": expression}, pl.DataFrame(schema={".".join(name): kind for name, kind in schema.items()}))["value"]
+        rows = pl.DataFrame(schema={".".join(name): schema[name] for name in parsed.columns or list(schema)[:1]})
+        found = evaluate({"value": expression}, rows)["value"]
     except duckdb.Error as error:
         return f"{expression!r}: {str(error).splitlines()[0]}"
     if len(found):
@@ -90,10 +89,20 @@ def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame
         for head, columns in groups.items()
     ).with_row_index(ROW)
     windows = any(parse(expression).windows for expression in expressions.values())
-    with duckdb.connect(config={"threads": 1} if windows else {}) as connection:
-        connection.execute("set enable_external_access = false; set lock_configuration = true")
-        connection.register("candidates", view.to_arrow())
+    connection = _engine(1 if windows else None)
+    connection.register("candidates", view.to_arrow())
+    try:
         listed = ", ".join(f'({text}\n) as "{name}"' for name, text in expressions.items())
         order = f' order by "{ROW}"' if windows else ""  # a window over parts gives them part by part
         found: pl.DataFrame = connection.sql(f"select {listed} from candidates{order}").pl()
         return found
+    finally:
+        connection.unregister("candidates")
+
+
+@cache
+def _engine(threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A database of nothing that reads nothing, kept: to open one takes longer than to check an expression, and a params file has dozens."""
+    connection = duckdb.connect(config={} if threads is None else {"threads": threads})
+    connection.execute("set enable_external_access = false; set lock_configuration = true")
+    return connection

@@ -38,17 +38,17 @@ def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
     Raises CurationError if the settings name a generator that wrote nothing.
     """
     named = {"ladder": settings.ladder if settings.order == "ladder" else [], "chosen": settings.chosen or [], "rejected": settings.rejected or []}
-    written = set(traces["generator"])
+    written = traces["generator"].unique().to_list()
     for field, names in named.items():
         if unknown := [name for name in names if name not in written]:
             raise CurationError(f"params.yaml: pair.{field}: {unknown[0]!r} wrote no trace; generators are {', '.join(sorted(written))}")
     rows = traces.select(READ).drop_nulls("text_id").sort("prompt_id", "trace_id")
     found = list(_candidates(settings, rows))
-    chosen, rejected = (np.concatenate([part[side] for part in found]) if found else np.zeros(0, np.int64) for side in (0, 1))
-    ids = content_ids(pl.DataFrame({side: rows["trace_id"].gather(at) for side, at in (("chosen", chosen), ("rejected", rejected))}))
+    ends = {side: pl.Series(np.concatenate([part[number] for part in found]) if found else [], dtype=pl.UInt32)
+            for number, side in enumerate(("chosen", "rejected"))}  # fmt: skip
+    ids = content_ids(pl.DataFrame({side: rows["trace_id"].gather(at) for side, at in ends.items()}))
     order = ids.arg_sort()
-    chosen, rejected = chosen[order], rejected[order]
-    one, other = rows[chosen], rows[rejected]
+    one, other = (rows.select("prompt_id", "trace_id", "generator", "text_id")[at.gather(order)] for at in ends.values())
     return pl.DataFrame({
         "pair_id": ids.gather(order), "prompt_id": one["prompt_id"], "chosen_trace_id": one["trace_id"], "rejected_trace_id": other["trace_id"],
         "chosen_model": one["generator"], "rejected_model": other["generator"], "tie": one["text_id"] == other["text_id"],

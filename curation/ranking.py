@@ -3,6 +3,8 @@
 import numpy as np
 import polars as pl
 
+AT_ONCE = 65_536  # numbers, few enough to stay in a processor's cache from one step to the next
+
 
 def draws(ids: np.ndarray, seed: int) -> np.ndarray:
     """A number for each id, uniform over 64 bits and of no other id: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of the id from a start that
@@ -12,12 +14,14 @@ def draws(ids: np.ndarray, seed: int) -> np.ndarray:
 
 def _mixed(start: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
-        x: np.ndarray = start + np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x ^= x >> np.uint64(shift)
-            x *= np.uint64(factor)
-        x ^= x >> np.uint64(31)
-    return x
+        mixed: np.ndarray = start + np.uint64(0x9E3779B97F4A7C15)
+        for begin in range(0, len(mixed), AT_ONCE):
+            x = mixed[begin : begin + AT_ONCE]
+            for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+                x ^= x >> np.uint64(shift)
+                x *= np.uint64(factor)
+            x ^= x >> np.uint64(31)
+    return mixed
 
 
 def lowest(count: int, *keys: np.ndarray) -> np.ndarray:
@@ -36,27 +40,30 @@ def lowest(count: int, *keys: np.ndarray) -> np.ndarray:
 
 
 def first_of_each(group: np.ndarray, most: int | np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
-    """A mask of the rows of each group that come first: `most`, or so many as it says for each row."""
-    order = pl.DataFrame({"group": group, "key": key, "draw": draw}).with_row_index("row").sort("group", "key", "draw")["row"].to_numpy()
-    ordered = group[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
-    place = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    taken = np.zeros(len(order), bool)
-    taken[order[place < (most if isinstance(most, int) else most[order])]] = True
+    """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the same for all rows of a group."""
+    rows = pl.DataFrame({"group": group, "key": key, "draw": draw, "most": most}).with_row_index("row")
+    first = rows.group_by("group").agg(pl.col("row").sort_by("key", "draw").head(pl.col("most").first()))
+    taken = np.zeros(len(group), bool)
+    taken[first["row"].explode().drop_nulls().to_numpy()] = True
     return taken
+
+
+def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """The rows whose ids have a sum that another row's have too: all that have a reverse, and hardly another, since ids are hashes."""
+    sums = chosen + rejected
+    ordered = np.sort(sums)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.flatnonzero(np.isin(sums, again)) if len(again) else np.zeros(0, np.int64)
 
 
 def beaten(chosen: np.ndarray, rejected: np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
     """A mask of the rows whose reverse, the same two ids the other way round, is there and comes before them."""
-    low, high = np.minimum(chosen, rejected), np.maximum(chosen, rejected)
-    with np.errstate(over="ignore"):
-        both = low.astype(np.uint64) * np.uint64(3) + high.astype(np.uint64)  # ids are hashes, so equal sums of other ids are rare, and are told apart below
-    lost = np.zeros(len(both), bool)
-    inorder = np.sort(both)
-    if not (inorder[1:] == inorder[:-1]).any():
+    lost, twice = np.zeros(len(chosen), bool), reversible(chosen, rejected)
+    if not len(twice):
         return lost
-    twice = np.flatnonzero(np.isin(both, inorder[1:][inorder[1:] == inorder[:-1]]))
-    rows = pl.DataFrame({"low": low[twice], "high": high[twice], "key": key[twice], "draw": draw[twice], "row": twice}).sort("low", "high", "key", "draw")
+    chosen, rejected = chosen[twice], rejected[twice]
+    low, high = np.minimum(chosen, rejected), np.maximum(chosen, rejected)
+    rows = pl.DataFrame({"low": low, "high": high, "key": key[twice], "draw": draw[twice], "row": twice}).sort("low", "high", "key", "draw")
     after = rows.filter((pl.col("low") == pl.col("low").shift()) & (pl.col("high") == pl.col("high").shift()))
     lost[after["row"].to_numpy()] = True
     return lost

@@ -54,13 +54,16 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
         bar(~found[f"require_{wanted}"].fill_null(False).to_numpy(), wanted)
     draw = ranking.draws(ids, settings.seed)
     rows = np.flatnonzero(verdict == OPEN)
-    inside = _inside(settings, margin[rows], draw[rows])
-    bar(rows[~inside], OUTSIDE)
-    rows = rows[inside]
+    if isinstance(settings.keep, Band | Quantiles):
+        inside = _inside(settings.keep, margin[rows], draw[rows])
+        bar(rows[~inside], OUTSIDE)
+        rows = rows[inside]
     key = _key(settings, margin, draw, found)
-    lost = ranking.beaten(pairs.column("chosen_trace_id").to_numpy()[rows], pairs.column("rejected_trace_id").to_numpy()[rows], key[rows], draw[rows])
-    bar(rows[lost], REVERSED)
-    rows = rows[~lost]
+    chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy() for side in ("chosen", "rejected"))
+    if len(ranking.reversible(chosen, rejected)):
+        lost = ranking.beaten(chosen[rows], rejected[rows], key[rows], draw[rows])
+        bar(rows[lost], REVERSED)
+        rows = rows[~lost]
     if settings.limits.per_prompt is not None:
         first = ranking.first_of_each(pairs.column("prompt_id").to_numpy()[rows], settings.limits.per_prompt, key[rows], draw[rows])
         bar(rows[~first], PER_PROMPT)
@@ -82,21 +85,19 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
 
 def _numbers(values: pl.Series) -> np.ndarray:
     """A value's floats, rounded as the table rounds them; nan for null and for what is not finite."""
-    numbers = values.cast(pl.Float64).round(DECIMALS)
-    found = numbers.fill_null(np.nan).to_numpy()
-    return np.where(np.isfinite(found), found + 0.0, np.nan)
+    found = values.cast(pl.Float64).round(DECIMALS).fill_null(np.nan).to_numpy(writable=True)
+    found += 0.0
+    found[np.isinf(found)] = np.nan
+    return found
 
 
-def _inside(settings: Params, margin: np.ndarray, draw: np.ndarray) -> np.ndarray:
+def _inside(keep: Band | Quantiles, margin: np.ndarray, draw: np.ndarray) -> np.ndarray:
     """A mask of the rows in the band or between the quantiles."""
-    keep = settings.keep
     if isinstance(keep, Band):
         low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
         return np.asarray((margin >= low) & (margin <= high))
-    if isinstance(keep, Quantiles):
-        below, upto = (int(np.floor(share * len(margin) + 1e-9)) for share in (keep.low, keep.high))
-        return np.asarray(ranking.lowest(upto, margin, draw) & ~ranking.lowest(below, margin, draw))
-    return np.ones(len(margin), bool)
+    below, upto = (int(np.floor(share * len(margin) + 1e-9)) for share in (keep.low, keep.high))
+    return np.asarray(ranking.lowest(upto, margin, draw) & ~ranking.lowest(below, margin, draw))
 
 
 def _key(settings: Params, margin: np.ndarray, draw: np.ndarray, found: pl.DataFrame) -> np.ndarray:

@@ -17,14 +17,15 @@ SAME = 1e-12  # gains that differ by less differ by rounding only
 class Clusters:
     """Observations in groups, and in clusters across them, numbered once for any number of columns of values."""
 
-    def __init__(self, groups: pl.DataFrame, cluster: pl.Series) -> None:
-        """`groups` and `cluster` have a row for each observation; a group is a distinct row of `groups`, and they come in its order."""
+    def __init__(self, groups: pl.DataFrame, cluster: pl.Series | np.ndarray) -> None:
+        """`groups` and `cluster`, or its numbers as `numbered` gives them, have a row for each observation; a group is a distinct row of `groups`, and
+        they come in its order."""
         group = np.zeros(len(cluster), np.int64)
         for name in groups.columns:
             code = numbered(groups[name])
             group = group * (int(code.max(initial=0)) + 1) + code
         self.names, group = _present(groups, group)
-        clusters = numbered(cluster)
+        clusters = cluster if isinstance(cluster, np.ndarray) else numbered(cluster)
         cell = group * (int(clusters.max(initial=0)) + 1) + clusters
         self.cell = cell if int(cell.max(initial=0)) < MOST_CELLS else np.unique(cell, return_inverse=True)[1]
         self.group = np.zeros(int(self.cell.max(initial=-1)) + 1, np.int64)

@@ -50,7 +50,7 @@ def _assistant(column: str) -> pl.Expr:
 
 def counts(verdicts: pl.DataFrame, rows: pl.DataFrame, loose: pl.DataFrame) -> dict[str, object]:
     """Candidates, kept pairs, their prompts and mean margin, unpaired examples, and the count of each reason."""
-    reasons = dict(verdicts.group_by(pl.col("reason").cast(pl.String)).len().sort("reason").rows())
+    reasons = dict(verdicts.group_by("reason").len().cast({"reason": pl.String}).sort("reason").rows())
     mean = rows["margin"].mean()
     margin = {} if mean is None else {"mean_margin": float(str(mean))}
     return {"candidates": verdicts.height, "kept": rows.height, "prompts": rows["prompt_id"].n_unique(), "unpaired": loose.height, "reason": reasons, **margin}

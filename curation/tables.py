@@ -222,8 +222,11 @@ def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
     return data / f"{table}.parquet" if name is None else data / table / f"{name}.parquet"
 
 
-def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> None:
-    """Nothing, if every row keeps the contract, or as much of it as is about `columns`. Raises Errors, one line per broken rule, naming its first rows."""
+def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
+    """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about `columns`.
+
+    Raises Errors, one line per broken rule, naming its first rows.
+    """
     wanted = table.schema.names if columns is None else list(columns)
     missing = [name for name in wanted if name not in frame.columns]
     extra = [name for name in frame.columns if name not in wanted]
@@ -235,20 +238,23 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
         if not table.schema.field(name).nullable and frame[name].null_count():
             lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
     if not lines:
-        for rule, holds in table.rules.items():
-            if set(holds.meta.root_names()) <= set(wanted) and not frame.select(holds.all()).item():
+        rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(wanted)}
+        sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
+        for rule, holds in rules.items():
+            if not sound[rule].item():
                 lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
         raise Errors(lines)
-    if set(table.key) <= set(wanted):
-        check_key(table, frame, where)
+    return set(table.key) <= set(wanted) and check_key(table, frame, where)
 
 
-def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
-    """Nothing, if the key is unique. Raises Errors naming the first rows that share theirs."""
-    if not in_order(table, frame) and frame.select(table.key).is_duplicated().any():
+def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
+    """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that share theirs."""
+    ordered = in_order(table, frame)
+    if not ordered and frame.select(table.key).is_duplicated().any():
         twice = frame.filter(pl.struct(table.key).is_duplicated())
         raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
+    return ordered
 
 
 def in_order(table: Table, frame: pl.DataFrame) -> bool:
@@ -271,8 +277,7 @@ def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> l
 
 def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
     """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
-    check(table, frame, where)
-    frame = frame if in_order(table, frame) else frame.sort(table.key)
+    frame = frame if check(table, frame, where) else frame.sort(table.key)
     with writing(table, where) as rows:
         for part in frame.iter_slices(ROW_GROUP):
             rows.append(part, checked=True)
@@ -303,9 +308,9 @@ class Rows:
     def append(self, part: pl.DataFrame, checked: bool = False) -> None:
         """One more row group. Raises Errors if a row breaks the contract or its key is not above the last one's."""
         if not checked:
-            check(self.table, part, self.where)
+            ordered = check(self.table, part, self.where)
             ends = part.head(1) if self.last is None else pl.concat([self.last, part.select(self.table.key).head(1)])
-            if not in_order(self.table, part) or not in_order(self.table, ends):
+            if not ordered or not in_order(self.table, ends):
                 raise CurationError(f"{self.where}: its parts do not come in the order of {', '.join(self.table.key)}")
             self.last = part.select(self.table.key).tail(1)
         arrow = canonical(self.table, part, self.where)

@@ -1,6 +1,7 @@
 """Write data/selections/<selection>.parquet, data/subsets/<selection>.parquet and data/unpaired/<selection>.parquet."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from curation import tables
 from curation.candidates import from_files
@@ -18,12 +19,14 @@ def main() -> None:
     with progress(f"select {name}", 3, "steps") as shown:
         verdicts = select(name, settings, pairs)
         shown.advance(note=f"{verdicts.height} verdicts")
-        tables.write(tables.SELECTIONS, verdicts, tables.path("selections", name))
-        shown.advance()
-        rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
-        loose = unpaired(rows)
-        tables.write(tables.SUBSETS, rows, tables.path("subsets", name))
-        tables.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
+        with ThreadPoolExecutor(1) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
+            whole = beside.submit(tables.write, tables.SELECTIONS, verdicts, tables.path("selections", name))
+            rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
+            loose = unpaired(rows)
+            tables.write(tables.SUBSETS, rows, tables.path("subsets", name))
+            tables.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
+            shown.advance(note=f"{rows.height} kept")
+            whole.result()
         shown.advance(note=f"{rows.height} kept")
     found = counts(verdicts, rows, loose)
     if rows.is_empty() and settings.budget != {"pairs": 0}:

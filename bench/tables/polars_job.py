@@ -1,0 +1,161 @@
+"""The same work in bare lazy Polars: python -m bench.tables.polars_job FOLDER PAIRS
+
+The tables of pairs and deltas are both in the order of their ids, so that they stand side by side without a join. Polars knows no MD5: the ids are
+DuckDB's, as ours are.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from bench.tables.cases import BAND, DIMENSIONS, JUDGES, LADDER, NEAR, budget, quotas
+from bench.tables.steps import enter, step
+
+OUT = {"compression": "zstd", "compression_level": 1}
+DRAW = pl.col("pair_id").hash()
+
+
+def pair() -> None:
+    """The pairs of each two traces of a prompt, the one higher on the ladder chosen."""
+    rung = pl.col("generator").replace_strict(list(LADDER), range(len(LADDER)), return_dtype=pl.Int8)
+    traces = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "prompt_id", "generator", "text_id", rung=rung)
+    joined = traces.join(traces, on="prompt_id", suffix="_r").filter(pl.col("rung") < pl.col("rung_r")).select(
+        "prompt_id", chosen_trace_id="trace_id", rejected_trace_id="trace_id_r", chosen_model="generator", rejected_model="generator_r",
+        tie=pl.col("text_id") == pl.col("text_id_r"),
+    ).collect(engine="streaming")  # fmt: skip
+    joined.with_columns(pair_id=ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
+
+
+def ids(pairs: pl.DataFrame) -> pl.Series:
+    """The first 63 bits of the MD5 of both traces' ids."""
+    with duckdb.connect() as connection:
+        connection.register("pairs", pairs.select("chosen_trace_id", "rejected_trace_id").to_arrow())
+        digest = "left(md5(concat(chosen_trace_id, chr(31), rejected_trace_id)), 16)"
+        found: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from pairs").pl()["id"]
+    return found
+
+
+def delta(judge: str) -> None:
+    """The wide deltas of a judge."""
+    value, scored = pl.coalesce("expected_score", "score"), pl.col("status") == "scored"
+    each = [value.filter(scored & (pl.col("dimension") == name)) for name in JUDGES[judge]]
+    rated = pl.scan_parquet(f"data/judgments/{judge}.parquet").group_by("trace_id").agg(
+        column for name, one in zip(JUDGES[judge], each, strict=True)
+        for column in (one.mean().alias(f"s_{name}"), one.len().cast(pl.Int32).alias(f"n_{name}"), one.var().alias(f"v_{name}"))
+    )  # fmt: skip
+    pairs = pl.scan_parquet("polars/pairs.parquet").select("pair_id", "chosen_trace_id", "rejected_trace_id")
+    for side in ("chosen", "rejected"):
+        sided = rated.select(pl.all().name.prefix(f"{side}_"))
+        pairs = pairs.join(sided, on=f"{side}_trace_id", how="left", maintain_order="left")
+    sides = [
+        column for name in JUDGES[judge] for column in (
+            pl.col(f"chosen_s_{name}").alias(f"chosen_{name}"), pl.col(f"rejected_s_{name}").alias(f"rejected_{name}"),
+            (pl.col(f"chosen_s_{name}") - pl.col(f"rejected_s_{name}")).alias(f"delta_{name}"),
+            pl.min_horizontal(f"chosen_n_{name}", f"rejected_n_{name}").alias(f"n_{name}"),
+            (pl.col(f"chosen_v_{name}") + pl.col(f"rejected_v_{name}")).sqrt().alias(f"spread_{name}"),
+        )
+    ]  # fmt: skip
+    pairs.select("pair_id", *sides).sink_parquet(f"polars/deltas/{judge}.parquet", engine="streaming", **OUT)
+
+
+class Case(NamedTuple):
+    """One selection: a pair's margin, the judges whose deltas it takes, what else bars a pair and under which reason, and which of the others are kept."""
+
+    margin: pl.Expr = pl.col("a.delta_d0")
+    judges: str = "a"
+    barred: tuple[str, pl.Expr] | None = None
+    kept: Callable[[pl.DataFrame, int], "Kept"] = lambda rows, pairs: Kept(rows.top_k(budget(pairs), by="margin"))
+
+
+class Kept(NamedTuple):
+    """The rows that are kept, and which of the others may not be, for another reason than the budget."""
+
+    rows: pl.DataFrame
+    late: tuple[str, pl.Expr] | None = None
+
+
+def drawn(rows: pl.DataFrame, pairs: int) -> Kept:
+    return Kept(rows.bottom_k(budget(pairs), by=DRAW))
+
+
+def middle(rows: pl.DataFrame, pairs: int) -> Kept:
+    low, high = (rows["margin"].quantile(share, "lower") for share in (0.25, 0.75))
+    inside = (pl.col("margin") > low) & (pl.col("margin") <= high)
+    return Kept(drawn(rows.filter(inside), pairs).rows, ("outside_band", ~inside))
+
+
+def one_a_prompt(rows: pl.DataFrame, pairs: int) -> Kept:
+    first = rows.group_by("prompt_id").agg(pl.col("pair_id").get(pl.col("margin").arg_max()), pl.col("margin").max())
+    return Kept(first.top_k(budget(pairs), by="margin"), ("per_prompt", ~pl.col("pair_id").is_in(first["pair_id"].implode())))
+
+
+def by_stratum(rows: pl.DataFrame, pairs: int) -> Kept:
+    parts = [rows.filter(chosen_model=chosen, rejected_model=rejected) for chosen, rejected in map(str.split, quotas(pairs))]
+    return Kept(pl.concat(part.top_k(count, by="margin") for part, count in zip(parts, quotas(pairs).values(), strict=True)))
+
+
+CASES = {
+    "random": Case(pl.lit(None, pl.Float64), "", kept=drawn),
+    "top": Case(),
+    "bottom": Case(kept=lambda rows, pairs: Kept(rows.bottom_k(budget(pairs), by="margin"))),
+    "band": Case(pl.col("b.delta_d1"), "b", ("outside_band", ~pl.col("margin").is_between(*BAND)), drawn),
+    "middle_half": Case(pl.col("a.delta_d2"), kept=middle),
+    "top_mean": Case(sum((pl.col(f"a.delta_{name}") for name in DIMENSIONS[1:]), pl.col("a.delta_d0")) / 5),
+    "consensus": Case(pl.min_horizontal("a.delta_d0", "b.delta_d0"), "ab"),
+    "per_prompt": Case(kept=one_a_prompt),
+    "strata": Case(kept=by_stratum),
+    "near_length": Case(barred=("near_length", (pl.col("characters") - pl.col("characters_r")).abs() > NEAR)),
+}
+NEEDED = {"per_prompt": ["prompt_id"], "strata": ["chosen_model", "rejected_model"], "near_length": ["characters", "characters_r"]}
+
+
+def select(name: str, pairs: int) -> None:
+    """A selection's verdict on every pair."""
+    case = CASES[name]
+    wide = [pl.scan_parquet(f"polars/deltas/{judge}.parquet").drop("pair_id").select(pl.all().name.prefix(f"{judge}.")) for judge in case.judges]
+    rows = pl.concat([pl.scan_parquet("polars/pairs.parquet"), *wide], how="horizontal")
+    if name == "near_length":
+        lengths = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "characters")
+        rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id", how="left", maintain_order="left")
+        rows = rows.join(lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r")
+    barred = pl.when("tie").then(pl.lit("tie"))
+    if name != "random":
+        barred = barred.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
+    if case.barred:
+        barred = barred.when(case.barred[1]).then(pl.lit(case.barred[0]))
+    known = rows.with_columns(margin=case.margin).select("pair_id", "margin", *NEEDED.get(name, []), barred=barred).collect(engine="streaming")
+    kept = case.kept(known.filter(pl.col("barred").is_null()), pairs)
+    reason = pl.when(pl.col("barred").is_not_null()).then("barred").when(pl.col("pair_id").is_in(kept.rows["pair_id"].implode())).then(pl.lit("kept"))
+    if kept.late:
+        reason = reason.when(kept.late[1]).then(pl.lit(kept.late[0]))
+    verdicts = known.lazy().select("pair_id", reason=reason.otherwise(pl.lit("over_budget")), margin="margin")
+    verdicts.select("pair_id", (pl.col("reason") == "kept").alias("kept"), "reason", "margin").sink_parquet(
+        f"polars/selections/{name}.parquet", engine="streaming", **OUT
+    )
+
+
+def subset(name: str) -> None:
+    """The kept pairs with their texts."""
+    kept = pl.scan_parquet(f"polars/selections/{name}.parquet").filter("kept").select("pair_id", "margin")
+    rows = pl.scan_parquet("polars/pairs.parquet").join(kept, on="pair_id").join(pl.scan_parquet("data/prompts.parquet"), on="prompt_id")
+    for side in ("chosen", "rejected"):
+        texts = pl.scan_parquet("data/traces/*.parquet").select("trace_id", pl.col("completion").alias(side))
+        rows = rows.join(texts, left_on=f"{side}_trace_id", right_on="trace_id")
+    columns = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "prompt", "chosen", "rejected", "margin")
+    rows.select(columns).sort("pair_id").sink_parquet(f"polars/subsets/{name}.parquet", engine="streaming", **OUT)
+
+
+def main(folder: str, pairs: str) -> None:
+    enter(folder, "polars")
+    step("pair", pair)
+    step("delta", *(partial(delta, judge) for judge in JUDGES))
+    for name in CASES:
+        step(name, partial(select, name, int(pairs)), partial(subset, name))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,24 @@
+"""A contender's steps, each measured and told to whoever started it: a JSON line a step on stdout."""
+
+import json
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def enter(folder: str, out: str) -> None:
+    """Work in `folder`, where `out` is to hold the tables."""
+    os.chdir(folder)
+    for name in ("deltas", "selections", "subsets"):
+        Path(out, name).mkdir(parents=True, exist_ok=True)
+
+
+def step(name: str, *work: Callable[[], object]) -> None:
+    """Do the work; say how long it took by the clock and on the processors, and how much memory this process has had at most."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for each in work:
+        each()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"step": name, "seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "mib": peak}), flush=True)
