@@ -38,6 +38,7 @@ bench: setup
 	python -m bench.sampler
 	python -m bench.memory
 	python -m bench.reliability
+	python -m bench.tables
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
