@@ -15,9 +15,11 @@ from curation.calls.ledger import Ledger
 from curation.errors import CurationError, Errors, run
 from curation.params import kind, read
 from curation.plan import plan
+from curation.strays import delete, strays
 from curation.verify import verify
 
 PARAMS = Path("params.yaml")
+NAMED = 3  # files in a note
 
 
 def main() -> None:
@@ -70,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--md", action="store_true", help="list them as a Markdown table")
     published.set_defaults(do=_shelf)
 
+    left = commands.add_parser("strays", help="files of names that params.yaml declares no more: list them, or delete them")
+    left.add_argument("--delete", action="store_true")
+    left.set_defaults(do=_strays)
+
     proof = commands.add_parser("verify", help="rebuild the pure tables elsewhere and compare the bytes")
     proof.set_defaults(do=lambda _: print("\n".join(verify())))
     return parser
@@ -81,7 +87,8 @@ def _sql(arguments: argparse.Namespace) -> None:
     study = read(PARAMS)
     with db.connect(study) as connection:
         if absent := db.absent_parts(study):
-            print(f"note: not built yet, so not among the rows: {', '.join(str(file) for file in absent)}", file=sys.stderr)
+            more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
+            print(f"note: not built yet, so not among the rows: {', '.join(map(str, absent[:NAMED]))}{more}", file=sys.stderr)
         if arguments.question == "list":
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
@@ -207,6 +214,13 @@ def _params(arguments: argparse.Namespace) -> None:
         raise Errors(wrong)
     sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "runs")
     print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name.replace('_', ' ')}" for name in sections))
+
+
+def _strays(arguments: argparse.Namespace) -> None:
+    found = strays(read(PARAMS))
+    if arguments.delete:
+        delete(found)
+    print("\n".join(f"{file}{': deleted' if arguments.delete else ''}" for file in found) or "there are none")
 
 
 def _shelf(arguments: argparse.Namespace) -> None:

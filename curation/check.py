@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import polars as pl
 from pydantic import Field
 
 from curation.db import answer, checks, connect, views
@@ -53,7 +54,7 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
                 found[name] = rows.height
                 shown.advance(note=name)
                 if not rows.is_empty():
-                    said = f"check {name}: {rows.height} row(s), such as {rows.head(ROWS_SHOWN).rows()}"
+                    said = f"check {name}: {rows.height} row(s), such as {_named(rows.head(ROWS_SHOWN))}"
                     if one.blocking:
                         lines.append(said)
                     else:
@@ -61,6 +62,10 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
     if lines:
         raise Errors(lines)
     return found
+
+
+def _named(rows: pl.DataFrame) -> str:
+    return "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows.to_dicts())
 
 
 def _read(text: str) -> Check:

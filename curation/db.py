@@ -94,8 +94,8 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
 
 
 RUNS = {"run": pl.String, "method": pl.String, "kind": pl.String, "arm": pl.String, "selection": pl.String, "generator_pairs": pl.String,
-        "budget": pl.String, "control": pl.String, "seed": pl.Int64, "treatment": pl.Boolean, "desirable_weight": pl.Float64,
-        "undesirable_weight": pl.Float64}  # fmt: skip
+        "budget": pl.String, "control": pl.String, "seed": pl.Int64, "treatment": pl.Boolean, "drawn_from": pl.String,
+        "desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}  # fmt: skip
 SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
 
 
@@ -105,7 +105,8 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
     for name, (method, arm) in study.runs.items():
         how = study.methods[method]
         weights = (getattr(how, f"{side}_weight", None) for side in ("desirable", "undesirable"))
-        runs.append((name, method, how.kind, arm.name, *arm, study.controls[arm.control].treatment, *weights))
+        control = study.controls[arm.control]
+        runs.append((name, method, how.kind, arm.name, *arm, control.treatment, control.pairs, *weights))
     scales = [(judge, dimension, *ends) for judge, body in study.judges.items() for dimension, ends in getattr(body, "scales", {}).items()]
     for view, rows, schema in (("runs", runs, RUNS), ("scales", scales, SCALES)):
         connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())

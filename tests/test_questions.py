@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import world
 from ruamel.yaml import YAML
-from world import World, pair_id, prompt_id, trace_id
+from world import World, prompt_id, trace_id
 
 from curation import db
 from curation.check import check
@@ -171,7 +171,6 @@ MESSAGE = pl.lit(pl.Series([[{"role": "assistant", "content": "other"}]]))
 LARGE, TEXT = trace_id("plus", "large"), pl.col("prompt_id") == prompt_id("plus")
 IN_CLEAR = SOUND.subsets["clear"]["pair_id"][0]
 ON_CLEAR = (pl.col("selection") == "clear") & (pl.col("pair_id") == IN_CLEAR)
-UP, DOWN = pair_id(("plus", "small", 1), ("plus", "small", 0)), pair_id(("plus", "small", 0), ("plus", "small", 1))
 
 
 def prompts(world: World, **values: Any) -> World:
@@ -193,6 +192,12 @@ def verdicts(world: World, rows: pl.Expr, **values: Any) -> World:
 def clear(world: World, **values: Any) -> World:
     changed = where(world.subsets["clear"], pl.col("pair_id") == IN_CLEAR, **values)
     return replace(world, subsets=world.subsets | {"clear": changed})
+
+
+def turned(rows: pl.DataFrame) -> pl.DataFrame:
+    """Subset rows the other way round, of other pairs."""
+    ids = {"chosen_trace_id": "rejected_trace_id", "rejected_trace_id": "chosen_trace_id"}
+    return rows.with_columns(pl.col(other).alias(one) for one, other in ids.items()).with_columns(pl.col("pair_id") + 1)
 
 
 def loose(world: World, change: Callable[[pl.DataFrame], pl.DataFrame]) -> World:
@@ -242,7 +247,14 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     ],
     "pair_without_verdict": [lambda w: replace(w, selections=w.selections.filter(~ON_CLEAR)), lambda w: replace(w, pairs=w.pairs.head(-1))],
     "kept_tie": [lambda w: verdicts(w, pl.col("reason") == "tie", kept=True, reason=pl.lit("kept"))],
-    "kept_beside_its_reverse": [lambda w: verdicts(w, pl.col("pair_id").is_in([UP, DOWN]), kept=True, reason=pl.lit("kept"))],
+    "pair_twice_in_subset": [
+        lambda w: replace(w, subsets=w.subsets | {"clear": pl.concat([w.subsets["clear"], turned(w.subsets["clear"].head(1))])}),
+    ],
+    "subset_without_pair": [
+        lambda w: replace(w, pairs=w.pairs.filter(pl.col("pair_id") != IN_CLEAR)),
+        lambda w: clear(w, prompt_id=pl.lit(prompt_id("times"))),
+        lambda w: clear(w, rejected_trace_id=pl.lit(trace_id("times", "small"))),
+    ],
     "kept_is_not_subset": [
         lambda w: verdicts(w, ON_CLEAR, kept=False, reason=pl.lit("tie")),
         lambda w: replace(w, subsets=w.subsets | {"clear": w.subsets["clear"].head(-1)}),
@@ -288,6 +300,8 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
     "kto_balance": lambda w: w,
     "selection_without_control": lambda w: w,
+    "run_without_pairs": lambda w: replace(w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
+    "control_of_another_size": lambda w: replace(w, subsets={name: rows.head(-1) if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
 }
 
 
