@@ -71,7 +71,7 @@ def screen(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, s
 
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
-    asked = prompts.select("prompt_id", "source", "split", question(instructions).alias("question")).sort("prompt_id")
+    asked = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question")).sort("prompt_id")
     train, held_out = (asked.filter((pl.col("split") == "train") == wanted) for wanted in (True, False))
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
@@ -85,7 +85,7 @@ def screen(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, s
         verdicts |= _ngram(settings.ngram, left(), benchmarks)
     if settings.near_duplicates:
         verdicts |= _near_duplicates(settings.near_duplicates, left())
-    rows = [(one, source, verdicts[one].reason == KEPT.reason, *verdicts[one]) for one, source in train.select("prompt_id", "source").rows()]
+    rows = [(one, source, prompt, verdicts[one].reason == KEPT.reason, *verdicts[one]) for one, source, prompt in train.drop("split", "question").rows()]
     return pl.DataFrame(rows, schema=empty(SCREENED).schema, orient="row")
 
 

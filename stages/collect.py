@@ -4,20 +4,23 @@ import sys
 
 import polars as pl
 
-from curation import tables
+from curation import parquet, tables
 from curation.collect import counts, reasons, sift
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.params import read
 
-SEE = "select s.source, reason, overlap, p.source as other, p.prompt[-1].content as its_text from screened as s join prompts as p on p.prompt_id = against"
+SEE = (
+    "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, o.prompt[-1].content as its_text "
+    "from screened as s join (from prompts union all by name from screened) as o on o.prompt_id = s.against where not s.kept"
+)
 
 
 def main() -> None:
     study = read()
     prompts, verdicts = sift(study.sources, study.screen)
-    tables.write(tables.PROMPTS, prompts, tables.path("prompts"))
-    tables.write(tables.SCREENED, verdicts, tables.path("screened"))
+    parquet.write(tables.PROMPTS, prompts, tables.path("prompts"))
+    parquet.write(tables.SCREENED, verdicts, tables.path("screened"))
     found = counts(verdicts)
     if dropped := verdicts.height - found["kept"]:
         print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; python -m curation sql "{SEE}"', file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from served import ROOT, ran, save, served_params
 
-from curation import tables
+from curation import parquet, tables
 from curation.collect import collect, sift
 from curation.errors import CurationError
 from curation.params import read
@@ -23,7 +23,7 @@ def source(task: str = "chain_sum", size: int = 6, seed: int = 1, split: str = "
 
 def test_the_same_seed_gives_the_same_prompts_and_another_gives_others() -> None:
     first, again, other = (collect({"sums": source(seed=seed)}) for seed in (1, 1, 2))
-    tables.check(tables.PROMPTS, first, "prompts")
+    parquet.check(tables.PROMPTS, first, "prompts")
     assert first.equals(again)
     assert set(first["prompt_id"]) != set(other["prompt_id"])
     assert first["prompt"][0][0]["content"].endswith("\nAnswer.")
@@ -69,10 +69,12 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
     done = ran(folder, "stages.collect")
     assert done.stderr.startswith('collect: 1 of 2 train prompts dropped: 1 exact; python -m curation sql "select ')
     seen = ran(folder, "curation", "sql", "--json", done.stderr.split('"')[1])
-    assert json.loads(seen.stdout) == [{"source": "train", "reason": "exact", "overlap": 1.0, "other": "held", "its_text": "What is 2+3\nBe brief."}]
+    assert json.loads(seen.stdout) == [
+        {"source": "train", "reason": "exact", "overlap": 1.0, "text": "What is 2 + 3?\nBe brief.", "other": "held", "its_text": "What is 2+3\nBe brief."}
+    ]
     assert json.loads((folder / "data/metrics/collect.json").read_text()) == {
         "prompts": {"held": 1, "train": 1}, "screened": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
-    assert [row[0]["content"] for row in tables.read(tables.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
+    assert [row[0]["content"] for row in parquet.read(tables.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
         "What is 2 - 3?\nBe brief."
     ]
     assert json.loads(ran(folder, "curation", "plan", "--json").stdout)["stages"][0]["calls"] == 2  # samples of the one that is left

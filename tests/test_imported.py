@@ -7,14 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation import tables
+from curation import parquet, tables
 from curation.calls.ledger import Ledger
-from curation.collect import collect
+from curation.collect import collect, sift
 from curation.errors import CurationError
 from curation.generate import generate
 from curation.generators import imported
 from curation.judge import judge
 from curation.judges import imported as people
+from curation.screen import Params as Screen
 from curation.sources import table
 from curation.tables import content_id, content_ids
 
@@ -64,8 +65,8 @@ def test_a_file_becomes_prompts_and_traces(name: str, tmp_path: Path, ledger: Le
     path = save(tmp_path / name, ROWS)
     prompts = collect({"mine": source(path, columns={"task": "topic"})})
     traces = generate("theirs", generator(path), prompts, ledger)
-    tables.check(tables.PROMPTS, prompts, "prompts")
-    tables.check(tables.TRACES, traces, "traces")
+    parquet.check(tables.PROMPTS, prompts, "prompts")
+    parquet.check(tables.TRACES, traces, "traces")
     plus, times = (content_id("mine", ROWS[row]["q"]) for row in (0, 2))
     assert prompts.select("prompt_id", "task", "answer", "verifier").rows() == [(plus, "sums", "5", "math"), (times, "products", "24", "math")]
     assert prompts["prompt"][0].to_list() == [{"role": "user", "content": "What is 2 + 3?"}]
@@ -89,7 +90,7 @@ def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger
     for name in ("one.parquet", "two.jsonl"):
         path = save(tmp_path / name, ROWS)
         prompts = collect({"mine": source(path)})
-        tables.write(tables.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
+        parquet.write(tables.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
         written.append((tmp_path / f"{name}.out").read_bytes())
     assert written[0] == written[1]
 
@@ -180,12 +181,23 @@ def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
     assert str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
 
 
-def test_a_prompt_of_two_sources_is_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "prompts.parquet", ROWS)
-    other = save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]])
+SCREEN = {"exact": False, "ngram": None, "near_duplicates": None}
+NEAR = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
+
+
+@pytest.mark.parametrize(("split", "rule", "drops"), [("in_domain", "exact", {"exact": True}), ("train", "near_duplicates", {"near_duplicates": NEAR})])
+def test_a_prompt_of_two_sources_is_screened_or_refused(tmp_path: Path, split: str, rule: str, drops: dict[str, Any]) -> None:
+    path, other = save(tmp_path / "prompts.parquet", ROWS), save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]])
+    sources = {"mine": source(path), "held_out": source(other, split=split)}
     with pytest.raises(CurationError) as error:
-        collect({"mine": source(path), "held_out": source(other, split="in_domain")})
-    assert str(error.value) == f"{other}: 1 prompt(s) are already in another source, the first is at row 1; remove them from one"
+        sift(sources, Screen.model_validate(SCREEN))
+    assert str(error.value) == (
+        "1 prompt(s) are in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
+        f"remove them from one, or let params.yaml: screen.{rule} drop them"
+    )
+    prompts, screened = sift(sources, Screen.model_validate(SCREEN | drops))
+    assert screened.filter(reason="kept").height == screened.height - 1
+    assert prompts["prompt"].list.last().struct.field("content").is_unique().all()
 
 
 def test_unmatched_rows_are_dropped_where_the_settings_say_so(
@@ -218,7 +230,7 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
         kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"}, unmatched="drop"
     )
     rows = judge("gold", settings, traces, prompts, ledger)
-    tables.check(tables.JUDGMENTS, rows, "judgments")
+    parquet.check(tables.JUDGMENTS, rows, "judgments")
     scored = rows.filter(status="scored").select("trace_id", "dimension", "repeat", "score").sort("dimension", "trace_id", "repeat").rows()
     assert scored == sorted(
         [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)], key=lambda row: (row[1], row[0])

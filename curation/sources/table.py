@@ -32,20 +32,13 @@ class Params(Strict):
 
 
 def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
-    """The file's distinct prompts, in the order of their first rows.
-
-    Raises CurationError if a prompt is in `taken`, which holds the texts of the sources above this one, or has two answers.
-    """
+    """The file's distinct prompts, in the order of their first rows, whether or not they are in `taken`. Raises CurationError if one has two answers."""
     frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
     missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]
     frame = frame.with_columns(missing)
     _refuse_two_answers(settings, frame)
     ending = f"\n{settings.instruction}" if settings.instruction else ""
     distinct = frame.unique("prompt", keep="first", maintain_order=True).with_columns(pl.col("prompt") + ending)
-    again = distinct.filter(pl.Series([prompt in taken for prompt in distinct["prompt"]], dtype=pl.Boolean))
-    if again.height:
-        where = f"the first is at row {again['row'][0]}"
-        raise CurationError(f"{settings.path}: {again.height} prompt(s) are already in another source, {where}; remove them from one")
     return prompt_frame((task or "", text, answer, settings.verifier, None) for text, answer, task in distinct.select("prompt", "answer", "task").rows())
 
 
