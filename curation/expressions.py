@@ -1,6 +1,7 @@
 """SQL expressions in params.yaml: one value a row, of declared columns, the same every time."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,16 +11,18 @@ import polars as pl
 
 from curation.wording import near
 
+ONE = "is one value for all rows; write `over ()` after its aggregate"
 BARRED = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
 ROW = "row of candidates"  # no expression can name it: it is in no schema
 Name = tuple[str, ...]  # ("tie",) or ("rubric", "delta_logic")
 
 
 class Parsed(NamedTuple):
-    """The columns that an expression names, in their order, and whether it looks at other rows too."""
+    """The columns that an expression names, in their order; whether it looks at other rows too; and the texts that it compares a column with."""
 
     columns: tuple[Name, ...]
     windows: bool
+    compared: tuple[tuple[Name, str], ...]
 
 
 @cache
@@ -35,7 +38,17 @@ def parse(expression: str) -> Parsed:
     columns = [tuple(node["column_names"]) for node in nodes if node.get("class") == "COLUMN_REF"]
     if shaky := sorted({node["function_name"] for node in nodes if "function_name" in node} & _unsteady()):
         raise ValueError(f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`")
-    return Parsed(tuple(dict.fromkeys(columns)), any(node.get("class") == "WINDOW" for node in nodes))
+    return Parsed(tuple(dict.fromkeys(columns)), any(node.get("class") == "WINDOW" for node in nodes), tuple(_compared(nodes)))
+
+
+def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
+    """The texts that a column is `=` or `<>` to, or `in`."""
+    for node in nodes:
+        if node.get("type") in ("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN", "COMPARE_NOT_IN"):
+            sides = node.get("children") or [node["left"], node["right"]]
+            columns = [tuple(side["column_names"]) for side in sides if side.get("class") == "COLUMN_REF"]
+            texts = [side["literal"]["text"] for side in sides if side.get("class") == "CONSTANT" and side["literal"]["kind"] == "STRING"]
+            yield from ((column, text) for column in columns[:1] for text in texts)
 
 
 @cache
@@ -53,27 +66,40 @@ def _nodes(tree: Any) -> Iterable[dict[str, Any]]:
 
 
 def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> str | None:
-    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean` or `any`."""
+    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean`, `name` (no fraction) or `any`."""
     try:
         parsed = parse(expression)
     except ValueError as error:
         return str(error)
     for name in parsed.columns:
         if name not in schema:
-            said = ".".join(name)
-            return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema])}"
+            return _unknown(name, expression, schema)
     try:
         rows = pl.DataFrame(schema={".".join(name): schema[name] for name in parsed.columns or list(schema)[:1]})
         found = evaluate({"value": expression}, rows)["value"]
     except duckdb.Error as error:
-        return f"{expression!r}: {str(error).splitlines()[0]}"
+        said = str(error).splitlines()[0]
+        return f"{expression!r} {ONE}" if "GROUP BY" in said else f"{expression!r}: {said}"
     if len(found):
-        return f"{expression!r} is one value for all rows; write `over ()` after its aggregate"
+        return f"{expression!r} {ONE}"
     if wanted == "boolean" and found.dtype != pl.Boolean:
         return f"{expression!r} is not true or false"
-    if wanted == "number" and not (found.dtype.is_numeric() or found.dtype == pl.Boolean):
-        return f"{expression!r} is no number"
+    if wanted == "number" and not found.dtype.is_numeric():
+        return f"{expression!r} is " + ("true or false, and no number; end it with ::int" if found.dtype == pl.Boolean else "no number")
+    if wanted == "name" and found.dtype.is_float():
+        return f"{expression!r} gives fractions, and each would be a stratum; end it with ::int"
     return None
+
+
+def _unknown(name: Name, expression: str, schema: Mapping[Name, pl.DataType]) -> str:
+    """What to say of a name that is in no schema: the nearest of those that begin alike, else how all begin."""
+    said, heads = ".".join(name), list(dict.fromkeys(known[0] for known in schema))
+    if dashed := [head for head in heads if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression)]:
+        return f"{said!r} is not a column; a name with '-' stands in quotes, \"{dashed[0]}\".{'…' if len(name) == 1 else name[-1]}"
+    if name[0] in heads and len(name) > 1:
+        return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema if known[0] == name[0]])}"
+    starts = [head if (head,) in schema else f"{head}.…" for head in heads]
+    return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema], starts)}"
 
 
 def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:

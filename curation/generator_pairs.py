@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation import candidates
-from curation.expressions import fault
 from curation.params import Strict
 
 
@@ -15,5 +14,5 @@ class Params(Strict):
 
     def mistakes(self, study: Any) -> Iterator[str]:
         """What is wrong with the expression."""
-        if said := fault(self.where, candidates.schema(study), "boolean"):
+        if said := candidates.mistake(self.where, study, "boolean"):
             yield f"where: {said}"

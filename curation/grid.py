@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import PlainValidator
 
 from curation.params import Refers, Strict
 
@@ -38,10 +38,10 @@ class Run(NamedTuple):
         return f"{self.method}-{self.arm.name}"
 
 
-def _budget(value: int | str) -> int | str:
-    if value != OWN and (not isinstance(value, int) or value < 0):
+def _budget(value: Any) -> int | str:
+    if value != OWN and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise ValueError(f"{value!r} is neither a number of pairs nor {OWN!r}")
-    return value
+    return OWN if value == OWN else int(value)
 
 
 class Params(Strict):
@@ -50,7 +50,7 @@ class Params(Strict):
     methods: Annotated[list[str], Refers("methods")]
     selections: Annotated[list[str], Refers("selections")]
     generator_pairs: Annotated[list[str], Refers("generator_pairs")]
-    budgets: list[Annotated[int | str, AfterValidator(_budget)]]
+    budgets: list[Annotated[int | str, PlainValidator(_budget)]]
     controls: Annotated[list[str], Refers("controls")]
     seeds: list[int]
 
@@ -60,6 +60,7 @@ class Params(Strict):
         twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
         yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
         names = [run.name for run in self.runs()]
+        yield from (f"selections: {name!r} is an arm and a selection; rename the selection" for name in sorted(set(study.arms) & set(study.selections)))
         if not twice and len(set(names)) < len(names):
             yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 
 from curation import candidates
-from curation.expressions import fault
 from curation.params import Column, Positive, Share, Strict
 
 TIE, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
@@ -35,6 +34,12 @@ class Band(Strict):
     kind: Literal["band"]
     low: float | None
     high: float | None
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
 
 
 class Quantiles(Strict):
@@ -134,30 +139,28 @@ class Params(Strict):
 
     @property
     def expressions(self) -> dict[str, "Asked"]:
-        """Every expression by the name of its column in what `select` evaluates, where it stands, and what it must give."""
-        found = {"value": Asked("value", self.value, "number")} if self.value is not None else {}
-        found |= {f"require_{name}": Asked(f"require.{name}", text, "boolean") for name, text in self.require.items()}
+        """Every expression by where it stands, and what it must give."""
+        found = {"value": Asked(self.value, "number")} if self.value is not None else {}
+        found |= {f"require.{name}": Asked(text, "boolean") for name, text in self.require.items()}
         if isinstance(self.keep, Nearest) and isinstance(self.keep.target, str):
-            found["target"] = Asked("keep.target", self.keep.target, "number")
+            found["keep.target"] = Asked(self.keep.target, "number")
         if self.strata is not None:
-            found["stratum"] = Asked("strata.by", self.strata.by, "any")
+            found["strata.by"] = Asked(self.strata.by, "name")
         if self.order is not None:
-            found["order"] = Asked("order.by", self.order.by, "number")
+            found["order.by"] = Asked(self.order.by, "number")
         return found
 
     def mistakes(self, study: Any) -> Iterator[str]:
         """What is wrong with the expressions, given what there is to name: `value: …`."""
-        names = candidates.schema(study)
         if self.tokens and not study.tokens.count:
             yield "budget.tokens: tokens are not counted; set tokens.count: true"
-        for asked in self.expressions.values():
-            if said := fault(asked.text, names, asked.wanted):
-                yield f"{asked.where}: {said}"
+        for where, asked in self.expressions.items():
+            if said := candidates.mistake(asked.text, study, asked.wanted):
+                yield f"{where}: {said}"
 
 
 class Asked(NamedTuple):
-    """An expression, where it stands, and the sort of value it must give."""
+    """An expression, and the sort of value it must give."""
 
-    where: str
     text: str
     wanted: str

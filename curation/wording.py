@@ -7,6 +7,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 MOST_NAMED = 20
+SORTS = {"dict_type": "a mapping", "model_type": "a mapping", "list_type": "a list", "string_type": "text", "int_type": "a whole number",
+         "float_type": "a number", "bool_type": "true or false"}  # fmt: skip
 
 
 def say(model: type[BaseModel], problem: Any, where: str) -> str:
@@ -34,6 +36,8 @@ def say(model: type[BaseModel], problem: Any, where: str) -> str:
             return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
         case "union_tag_not_found":
             return f"{place}.kind: missing; add it"
+        case kind if kind in SORTS:
+            return f"{place}: {value!r} is not {SORTS[kind]}"
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
@@ -59,8 +63,9 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     return place, model
 
 
-def near(word: Any, known: Any) -> str:
-    """What to say after an unknown word: the nearest known one, else a few of them."""
+def near(word: Any, known: Any, listed: Any = None) -> str:
+    """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in their place."""
     match = difflib.get_close_matches(str(word), list(known), n=1)
-    few = [*list(known)[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])]
+    listed = list(known) if listed is None else listed
+    few = [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
     return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""

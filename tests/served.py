@@ -60,7 +60,7 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
     params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
-    params["selections"] = {"all": params["selections"]["all"]}
+    params["selections"], params["generator_pairs"] = {"all": params["selections"]["all"]}, {"any": params["generator_pairs"]["any"]}
     params["grid"] = {axis: [] for axis in params["grid"]}
     params["compare"] = {"primary": None}
     save(params, folder)

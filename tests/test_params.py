@@ -100,19 +100,38 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["controls"]["length_matched"].update(match=["chosen.words"]), [
         "controls.length_matched.match.0: 'chosen.words' is not a column; did you mean 'chosen.tokens'?"]),
     (lambda p: p["generator_pairs"]["widest"].update(where="chosen_model"), ["generator_pairs.widest.where: 'chosen_model' is not true or false"]),
+    (lambda p: p["selections"]["all"].update(require=["tie"]), ["selections.all.require: ['tie'] is not a mapping"]),
+    (lambda p: p["selections"]["all"].update(keep={"kind": "band", "low": 2.0, "high": 1.0}), ["selections.all.keep: low 2 is above high 1"]),
+    (lambda p: p["selections"]["all"].update(value="chosen.tokens > rejected.tokens"), [
+        "selections.all.value: 'chosen.tokens > rejected.tokens' is true or false, and no number; end it with ::int"]),
+    (lambda p: p["selections"]["all"].update(value="chosen.tokens - avg(chosen.tokens)"), [
+        "selections.all.value: 'chosen.tokens - avg(chosen.tokens)' is one value for all rows; write `over ()` after its aggregate"]),
+    (lambda p: p["selections"]["all"].update(budget={"pairs": 8}, strata={"by": "log2(chosen.tokens)", "shares": "equal"}), [
+        "selections.all.strata.by: 'log2(chosen.tokens)' gives fractions, and each would be a stratum; end it with ::int"]),
+    (lambda p: p["selections"]["all"].update(require={"strong": "chosen_model in ('qwen-500m', 'qwen-1500')"}), [
+        "selections.all.require.strong: \"chosen_model in ('qwen-500m', 'qwen-1500')\": chosen_model is never 'qwen-1500'; did you mean 'qwen-1500m'?"]),
+    (lambda p: p["selections"]["all"].update(value="rubric.delta_facts"), [
+        "selections.all.value: 'rubric.delta_facts' is not a column; did you mean 'rubric.delta_factuality'?"]),
+    (lambda p: p["selections"]["all"].update(value="margins.implicit"), [
+        "selections.all.value: 'margins.implicit' is not a column; known: pair_id, prompt_id, chosen_trace_id, rejected_trace_id, chosen_model, "
+        "rejected_model, tie, chosen.…, rejected.…, prompt.…, answer.…, rubric.…, rubric-500m.…, pairwise.…, panel.…"]),
+    (lambda p: (p["judges"].update({"step-wise": p["judges"]["answer"]}), p["selections"]["all"].update(value="step-wise.delta_correct")), [
+        "selections.all.value: 'step' is not a column; a name with '-' stands in quotes, \"step-wise\".…"]),
+    (lambda p: p["selections"].update({"top_step_coherence-any-own-itself-0": p["selections"]["all"]}), [
+        "grid.selections: 'top_step_coherence-any-own-itself-0' is an arm and a selection; rename the selection"]),
     (lambda p: p["audit"].update(kto=0.5), ["audit.kto: 0.5 is less than 1"]),
     (lambda p: p["judges"]["answer"].update(patterns=["(a"]), [
         "judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),
     (lambda p: p["judges"]["answer"].update(pass_at=1.5), ["judges.answer.pass_at: 1.5 is more than 1"]),
     (lambda p: p["methods"]["dpo"].update(beta=0.0), ["methods.dpo.beta: 0.0 is not greater than 0"]),
-    (lambda p: p["methods"]["dpo"].update(max_length="long"), ["methods.dpo.max_length: 'long': input should be a valid integer"]),
+    (lambda p: p["methods"]["dpo"].update(max_length="long"), ["methods.dpo.max_length: 'long' is not a whole number"]),
     (lambda p: p["methods"]["dpo"].update(lora=p["methods"]["dpo"]["lora"] | {"rnk": 8}), ["methods.dpo.lora.rnk: unknown key; did you mean 'rank'?"]),
-    (lambda p: p["screen"].update(exact=1), ["screen.exact: 1: input should be a valid boolean"]),
+    (lambda p: p["screen"].update(exact=1), ["screen.exact: 1 is not true or false"]),
     (lambda p: p["screen"].pop("ngram"), ["screen.ngram: missing; add it"]),
     (lambda p: p["screen"].update(ngram={"size": 0, "share": 1.0, "shar": 0.5}), [
         "screen.ngram.size: 0 is less than 1", "screen.ngram.share: 1.0 is not less than 1", "screen.ngram.shar: unknown key; did you mean 'share'?"]),
     (lambda p: p["screen"].update(near_duplicates={"shingle": 5.5, "permutations": 1, "threshold": 0.0, "seed": -1}), [
-        "screen.near_duplicates.shingle: 5.5: input should be a valid integer", "screen.near_duplicates.permutations: 1 is less than 2",
+        "screen.near_duplicates.shingle: 5.5 is not a whole number", "screen.near_duplicates.permutations: 1 is less than 2",
         "screen.near_duplicates.threshold: 0.0 is not greater than 0", "screen.near_duplicates.seed: -1 is less than 0"]),
     (lambda p: p["generators"].update({"Qwen 2": {"kind": "openai"}}), [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),

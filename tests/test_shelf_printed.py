@@ -43,7 +43,7 @@ def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "given", "said"), [
     ("sample_delta", {"dimension": "step_coherense"}, "value: 'rubric.delta_step_coherense' is not a column; did you mean 'rubric.delta_step_coherence'?"),
     ("sample_delta", {"share": "2"}, "budget: share 2 is not above 0 and up to 1"),
-    ("chosen_quality", {"pairs": "many"}, "budget.pairs: 'many': input should be a valid number"),
+    ("chosen_quality", {"pairs": "many"}, "budget.pairs: 'many' is not a number"),
 ])  # fmt: skip
 def test_a_mistake_in_what_a_placeholder_makes_is_found_by_params(tmp_path: Path, name: str, given: dict[str, str], said: str) -> None:
     file = pasted(tmp_path, shelf.printed(name, given))
