@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import duckdb
+import numpy as np
 import polars as pl
 
-from curation import tables
+from curation import parquet, tables
 from curation.errors import CurationError
-from curation.expressions import Name, evaluate, parse
+from curation.expressions import Name, evaluate, fault, parse
+from curation.wording import near
 
 Read: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # some columns of a table
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "tie")
@@ -48,6 +50,22 @@ def schema(study: Any) -> dict[Name, pl.DataType]:
     return found
 
 
+def mistake(expression: str, study: Any, wanted: str) -> str | None:
+    """What is wrong with an expression over a study's candidates, or None: as `fault` says, or it asks for a generator or a source that there is not."""
+    return fault(expression, schema(study), wanted) or _unheard(expression, study)
+
+
+def _unheard(expression: str, study: Any) -> str | None:
+    """An imported file's rows name generators of their own, so none of those is unknown."""
+    written = [] if any(one.kind == "imported" for one in study.generators.values()) else list(study.generators)
+    names = {"chosen_model": written, "rejected_model": written, "generator": written, "source": list(study.sources)}
+    for column, text in parse(expression).compared:
+        known = names.get(column[-1], [])
+        if known and text not in known:
+            return f"{expression!r}: {'.'.join(column)} is never {text!r}{near(text, known)}"
+    return None
+
+
 def rating(value: str | None, dimensions: Mapping[str, Iterable[str]]) -> tuple[str, str] | None:
     """The judge and dimension of which `value` is a delta or one side's score, and nothing else."""
     names = parse(value).columns if value is not None else ()
@@ -63,8 +81,9 @@ def rating(value: str | None, dimensions: Mapping[str, Iterable[str]]) -> tuple[
 class Candidates:
     """The rows of `pairs`, by pair_id, and every column of `schema` beside them."""
 
-    def __init__(self, reads: Reads) -> None:
-        self.reads = reads
+    def __init__(self, reads: Reads, both_ways: bool = True) -> None:
+        """`both_ways`: whether a pair and its reverse may both be there."""
+        self.reads, self.both_ways = reads, both_ways
         self.known: dict[str, pl.Series] = {}
         self.valued: dict[str, pl.Series] = {}  # by expression
         self.sound: set[str] = set()  # what was seen to be of these pairs
@@ -75,6 +94,10 @@ class Candidates:
             self.known[name] = self.reads.pairs([name]).to_series()
         return self.known[name]
 
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The chosen and the rejected trace ids."""
+        return self.column("chosen_trace_id").to_numpy(), self.column("rejected_trace_id").to_numpy()
+
     def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
         """The values of the named expressions, a row for each pair. Raises CurationError if one fails on a value."""
         if new := {text: text for text in expressions.values() if text not in self.valued}:
@@ -83,8 +106,8 @@ class Candidates:
             rows = pl.DataFrame(height | {".".join(name): self._named(name) for name in names})
             try:
                 found = evaluate({str(number): text for number, text in enumerate(new)}, rows)
-            except duckdb.Error as error:
-                raise CurationError(f"{', '.join(new)}: {str(error).splitlines()[0]}") from None
+            except duckdb.Error:
+                raise CurationError(_failing(expressions, rows)) from None
             self.valued |= dict(zip(new, found.get_columns(), strict=True))
         return pl.DataFrame([self.valued[text].alias(name) for name, text in expressions.items()])
 
@@ -141,21 +164,31 @@ class Candidates:
         return pl.DataFrame([self.column(name) for name in both]).join(means, on=both, how="left", maintain_order="left")["mean"]
 
 
+def _failing(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
+    """The first of the expressions that fails on a value, and what DuckDB says of it."""
+    for name, text in expressions.items():
+        try:
+            evaluate({name: text}, rows)
+        except duckdb.Error as error:
+            return f"{name}: {text!r}: {str(error).splitlines()[0]}"
+    return ", ".join(expressions.values())
+
+
 def from_files(study: Any) -> Candidates:
     """The candidates of the tables on disk."""
 
     def beside(table: tables.Table, name: str) -> Read:
-        return lambda columns: tables.read(table, tables.path(table.name, name), columns).select(columns)
+        return lambda columns: parquet.read(table, tables.path(table.name, name), columns).select(columns)
 
     return Candidates(Reads(
-        lambda columns: tables.read(tables.PAIRS, tables.path("pairs"), columns),
+        lambda columns: parquet.read(tables.PAIRS, tables.path("pairs"), columns),
         {judge: beside(tables.deltas(names), judge) for judge, names in study.dimensions.items()},
-        lambda columns: tables.read(tables.GENERATOR_DELTAS, tables.path("generator_deltas"), columns),
-        lambda columns: tables.read_parts(tables.TRACES, study.generators, columns),
-        lambda columns: tables.read(tables.TOKENS, tables.path("tokens"), columns),
-        lambda columns: tables.read(tables.PROMPTS, tables.path("prompts"), columns),
+        lambda columns: parquet.read(tables.GENERATOR_DELTAS, tables.path("generator_deltas"), columns),
+        lambda columns: parquet.read_parts(tables.TRACES, study.generators, columns),
+        lambda columns: parquet.read(tables.TOKENS, tables.path("tokens"), columns),
+        lambda columns: parquet.read(tables.PROMPTS, tables.path("prompts"), columns),
         {scorer: beside(tables.PAIR_SCORES, scorer) for scorer in study.scorers},
-    ))  # fmt: skip
+    ), study.pair.order == "both" or study.pair.within_generator)  # fmt: skip
 
 
 def from_frames(

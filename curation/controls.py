@@ -8,11 +8,11 @@ import polars as pl
 
 from curation import candidates, ranking
 from curation.candidates import Candidates
-from curation.expressions import fault
 from curation.params import Strict
 from curation.rules import Params as Selection
 from curation.selecting import standing
 from curation.stats import numbered
+from curation.tables import content_id
 
 
 class Params(Strict):
@@ -37,43 +37,42 @@ class Params(Strict):
         if self.match and self.pairs != "drawn":
             yield f"match: pairs are {self.pairs!r}, and not drawn to match anything; leave it empty, or draw them"
         for number, text in enumerate(self.match):
-            if said := fault(text, candidates.schema(study), "any"):
+            if said := candidates.mistake(text, study, "any"):
                 yield f"match.{number}: {said}"
 
 
 def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.DataFrame, pairs: Candidates) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed`, so another seed has another control.
+    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the selection's name, so that another
+    seed has another control, and two selections of one size have two.
 
     Fewer pairs than the selection keeps are drawn where its limit of pairs of one prompt leaves a combination of matched values fewer.
     """
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
-    ids = pairs.column("pair_id").to_numpy()
+    ids, seed = pairs.column("pair_id").to_numpy(), content_id(verdicts["selection"].first(), seed)
     if control.pairs != "own":
-        draw = ranking.draws(ids, seed)
-        pool = _pool(settings, verdicts, pairs, draw)
-        rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, draw)
+        pool = _pool(settings, verdicts, pairs, ranking.Order(ids, seed, standing(settings, pairs)))
+        rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, ranking.Order(ids, seed))
     coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
     return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
 
 
-def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
+def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, order: ranking.Order) -> np.ndarray:
     """What a selection could rank; of a pair and its reverse the one that it ranks higher."""
     pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
-    chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy()[pool] for side in ("chosen", "rejected"))
-    return np.asarray(pool[~ranking.beaten(chosen, rejected, standing(settings, pairs)[pool], draw[pool])])
+    return np.asarray(pool[~order.beaten(*pairs.ends(), pool)]) if pairs.both_ways else pool
 
 
-def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, draw: np.ndarray) -> np.ndarray:
+def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, order: ranking.Order) -> np.ndarray:
     """As many of the pool as are kept, and as many of each combination of matched values, under the selection's limit of pairs of one prompt."""
     values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)})
-    texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(draw), eager=True)
+    texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(order.ids), eager=True)
     group, prompt = numbered(texts), numbered(pairs.column("prompt_id"))
     wanted = np.bincount(group[kept], minlength=int(group.max(initial=0)) + 1)
-    room = np.full(int(prompt.max(initial=0)) + 1, settings.limits.per_prompt or len(draw))
+    room = np.full(int(prompt.max(initial=0)) + 1, settings.limits.per_prompt or len(order.ids))
     taken = [pool[:0]]
     while len(pool := pool[(wanted[group[pool]] > 0) & (room[prompt[pool]] > 0)]):
-        few = pool[ranking.first_of_each(group[pool], wanted[group[pool]], draw[pool], draw[pool])]
-        few = few[ranking.first_of_each(prompt[few], room[prompt[few]], draw[few], draw[few])]
+        few = pool[order.first_of_each(wanted[group[pool]], group[pool], pool)]
+        few = few[order.first_of_each(room[prompt[few]], prompt[few], few)]
         taken.append(few)
         wanted -= np.bincount(group[few], minlength=len(wanted))
         room -= np.bincount(prompt[few], minlength=len(room))

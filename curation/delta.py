@@ -12,8 +12,9 @@ from curation.db import query
 from curation.noise import mark, marked, noise
 from curation.panel import Panel, combine
 from curation.params import NAME, Strict
+from curation.parquet import ROW_GROUP
 from curation.stats import Clusters, only
-from curation.tables import GENERATOR_DELTAS, PREFERENCE, ROW_GROUP
+from curation.tables import GENERATOR_DELTAS, PREFERENCE
 
 
 class Params(Strict):
@@ -63,7 +64,7 @@ def delta_parts(settings: Params, of: Sides, judgments: pl.DataFrame, dimensions
     del judgments  # they take more memory than all that is made of them
     unequal = of.pairs.select(~pl.col("tie")).to_series()
     levels = {dimension: noise(_variances(rated, dimension, of.chosen.filter(unequal), of.rejected.filter(unequal))) for dimension in dimensions}
-    columns = [column for dimension in dimensions for column in _columns(dimension)]
+    columns = [column for dimension in dimensions for column in _columns(dimension, f"variance_{dimension}" in rated.columns)]
     marks = [mark(dimension, levels[dimension], settings.noise) for dimension in dimensions]
     for start in range(0, max(of.pairs.height, 1), ROW_GROUP):
         chosen, rejected = (rated[side[start : start + ROW_GROUP]] for side in (of.chosen, of.rejected))
@@ -72,7 +73,7 @@ def delta_parts(settings: Params, of: Sides, judgments: pl.DataFrame, dimensions
 
 
 def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expected: bool) -> pl.DataFrame:
-    """One dimension's ratings by trace number: the mean of the scored repeats (null without any), how many, and their variance (null below two)."""
+    """One dimension's ratings by trace number: the mean of the scored repeats (null without any), how many, and their variance (null below two), if any."""
     value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
     scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select("trace_id", "repeat", value.alias("value"))
     known = traces.join(scored, on="trace_id").sort("place", "repeat")
@@ -81,27 +82,27 @@ def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expect
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.bincount(place, values, traces.height) / n
         variance = np.bincount(place, (values - score[place]) ** 2, traces.height) / (n - 1)
-    reals = {"score": score, "variance": np.where(n > 1, variance, np.nan)}
+    reals = {"score": score} | ({"variance": np.where(n > 1, variance, np.nan)} if (n > 1).any() else {})
     found = [pl.Series(f"{name}_{dimension}", column, nan_to_null=True) for name, column in reals.items()]
     return pl.DataFrame([*found, pl.Series(f"n_{dimension}", n)])
 
 
 def _variances(rated: pl.DataFrame, dimension: str, chosen: pl.Series, rejected: pl.Series) -> np.ndarray:
     """As noise.variances, before the deltas are there."""
-    n, variance = rated[f"n_{dimension}"], rated[f"variance_{dimension}"]
-    if variance.null_count() == len(variance):
+    if f"variance_{dimension}" not in rated.columns:
         return np.zeros(0)
+    n, variance = rated[f"n_{dimension}"], rated[f"variance_{dimension}"]
     sums = variance.gather(chosen) + variance.gather(rejected)
     both, least = pl.DataFrame({"one": n.gather(chosen), "other": n.gather(rejected), "sum": sums}), pl.min_horizontal("one", "other")
     return both.filter(least > 1).select(pl.col("sum") / least).to_series().to_numpy()
 
 
-def _columns(dimension: str) -> list[pl.Expr]:
+def _columns(dimension: str, repeated: bool) -> list[pl.Expr]:
     """The columns of one dimension but for its mark, from those of `_rated` of chosen, and of rejected under names that begin with `other_`."""
     better, worse = pl.col(f"score_{dimension}"), pl.col(f"other_score_{dimension}")
     found = {
         "chosen": better, "rejected": worse, "delta": better - worse, "n": pl.min_horizontal(f"n_{dimension}", f"other_n_{dimension}"),
-        "spread": (pl.col(f"variance_{dimension}") + pl.col(f"other_variance_{dimension}")).sqrt(),
+        "spread": (pl.col(f"variance_{dimension}") + pl.col(f"other_variance_{dimension}")).sqrt() if repeated else pl.lit(None, pl.Float64),
     }  # fmt: skip
     return [column.alias(f"{name}_{dimension}") for name, column in found.items()]
 

@@ -1,4 +1,4 @@
-"""Which rows come first: exact counts, whatever the order of the rows. Arrays of one length; a smaller key comes first, equal keys by `draws`."""
+"""Which rows come first: exact counts, whatever the order of the rows."""
 
 import numpy as np
 import polars as pl
@@ -24,28 +24,58 @@ def _mixed(start: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def lowest(count: int, *keys: np.ndarray) -> np.ndarray:
-    """A mask of the `count` rows that come first by `keys` in turn, of which the last has no value twice; of all rows if there are no more."""
-    key, rest = keys[0], keys[1:]
-    if count >= len(key):
-        return np.ones(len(key), bool)
-    if count <= 0:
-        return np.zeros(len(key), bool)
-    edge = np.partition(key, count - 1)[count - 1]
-    taken: np.ndarray = key < edge
-    tied = np.flatnonzero(key == edge)
-    need = count - int(np.count_nonzero(taken))
-    taken[tied[lowest(need, *(other[tied] for other in rest))] if rest else tied[:need]] = True
-    return taken
+class Order:
+    """Which rows come before which: those of a lower key, and of equal keys, or where there are none, those whose id has the lower draw.
 
+    Rows are numbers of `ids` and `key`; nan comes last. A draw takes time and memory, so only those are made that decide.
+    """
 
-def first_of_each(group: np.ndarray, most: int | np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
-    """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the same for all rows of a group."""
-    rows = pl.DataFrame({"group": group, "key": key, "draw": draw, "most": most}).with_row_index("row")
-    first = rows.group_by("group").agg(pl.col("row").sort_by("key", "draw").head(pl.col("most").first()))
-    taken = np.zeros(len(group), bool)
-    taken[first["row"].explode().drop_nulls().to_numpy()] = True
-    return taken
+    def __init__(self, ids: np.ndarray, seed: int, key: np.ndarray | None = None) -> None:
+        self.ids, self.seed, self.key = ids, seed, key
+
+    def draws(self, rows: np.ndarray) -> np.ndarray:
+        """The draws of some rows."""
+        return draws(self.ids[rows], self.seed)
+
+    def first(self, count: int, rows: np.ndarray) -> np.ndarray:
+        """A mask of the `count` rows that come first; of all rows if there are no more."""
+        if count >= len(rows) or count <= 0:
+            return np.full(len(rows), count > 0)
+        key = self.draws(rows) if self.key is None else self.key[rows]
+        edge = np.partition(key, count - 1)[count - 1]
+        taken: np.ndarray = key < edge
+        tied = np.flatnonzero(key == edge)
+        need = count - int(np.count_nonzero(taken))
+        taken[tied if need == len(tied) else tied[np.argsort(self.draws(rows[tied]))[:need]]] = True
+        return taken
+
+    def argsort(self, rows: np.ndarray) -> np.ndarray:
+        """Where in `rows` the first one is, the second one, and so on."""
+        return np.lexsort((self.draws(rows), *([] if self.key is None else [self.key[rows]])))
+
+    def first_of_each(self, most: int | np.ndarray, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the same for all rows of a group."""
+        frame = self._frame(rows).with_columns(pl.Series("group", group), most=most).with_row_index("place")
+        first = frame.group_by("group").agg(pl.col("place").sort_by("key", "draw").head(pl.col("most").first()))
+        taken = np.zeros(len(rows), bool)
+        taken[first["place"].explode().drop_nulls().to_numpy()] = True
+        return taken
+
+    def beaten(self, chosen: np.ndarray, rejected: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A mask of the rows whose reverse, the same two ids the other way round, is among the rows and comes before them."""
+        lost, twice = np.zeros(len(rows), bool), reversible(chosen[rows], rejected[rows])
+        if not len(twice):
+            return lost
+        one, other = chosen[rows[twice]], rejected[rows[twice]]
+        ends = pl.DataFrame({"low": np.minimum(one, other), "high": np.maximum(one, other), "place": twice})
+        ranked = self._frame(rows[twice]).hstack(ends).sort("low", "high", "key", "draw")
+        after = ranked.filter((pl.col("low") == pl.col("low").shift()) & (pl.col("high") == pl.col("high").shift()))
+        lost[after["place"].to_numpy()] = True
+        return lost
+
+    def _frame(self, rows: np.ndarray) -> pl.DataFrame:
+        draw = self.draws(rows)
+        return pl.DataFrame({"key": draw if self.key is None else self.key[rows], "draw": draw})
 
 
 def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
@@ -54,19 +84,6 @@ def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
     ordered = np.sort(sums)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     return np.flatnonzero(np.isin(sums, again)) if len(again) else np.zeros(0, np.int64)
-
-
-def beaten(chosen: np.ndarray, rejected: np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
-    """A mask of the rows whose reverse, the same two ids the other way round, is there and comes before them."""
-    lost, twice = np.zeros(len(chosen), bool), reversible(chosen, rejected)
-    if not len(twice):
-        return lost
-    chosen, rejected = chosen[twice], rejected[twice]
-    low, high = np.minimum(chosen, rejected), np.maximum(chosen, rejected)
-    rows = pl.DataFrame({"low": low, "high": high, "key": key[twice], "draw": draw[twice], "row": twice}).sort("low", "high", "key", "draw")
-    after = rows.filter((pl.col("low") == pl.col("low").shift()) & (pl.col("high") == pl.col("high").shift()))
-    lost[after["row"].to_numpy()] = True
-    return lost
 
 
 def allocated(sizes: np.ndarray, total: int, shares: str) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Selections: a verdict with a reason on every candidate pair."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,11 +31,12 @@ OPEN = 255  # no reason yet
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement
-    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share, over_budget, kept.
+    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (within the budget, if
+    no generator had a share), over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
-    found = pairs.values({name: asked.text for name, asked in settings.expressions.items() if name != "order"})
+    found = _asked(settings, pairs, "value", "require", "keep", "strata")
     ids = pairs.column("pair_id").to_numpy()
     margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
     reasons = [TIE, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
@@ -48,39 +48,40 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     bar(pairs.column("tie").to_numpy(), TIE)
     if settings.value is not None:
         bar(np.isnan(margin), UNSCORED)
-    if "target" in found.columns:
-        bar(np.isnan(_numbers(found["target"])), UNSCORED)
+    if "keep.target" in found.columns:
+        bar(np.isnan(_numbers(found["keep.target"])), UNSCORED)
     for wanted in settings.require:
-        bar(~found[f"require_{wanted}"].fill_null(False).to_numpy(), wanted)
-    draw = ranking.draws(ids, settings.seed)
+        bar(~found[f"require.{wanted}"].fill_null(False).to_numpy(), wanted)
     rows = np.flatnonzero(verdict == OPEN)
     if isinstance(settings.keep, Band | Quantiles):
-        inside = _inside(settings.keep, margin[rows], draw[rows])
+        inside = _inside(settings.keep, margin, ranking.Order(ids, settings.seed, margin), rows)
         bar(rows[~inside], OUTSIDE)
         rows = rows[inside]
-    key = _key(settings, margin, draw, found)
-    chosen, rejected = (pairs.column(f"{side}_trace_id").to_numpy() for side in ("chosen", "rejected"))
-    if len(ranking.reversible(chosen, rejected)):
-        lost = ranking.beaten(chosen[rows], rejected[rows], key[rows], draw[rows])
+    order = _order(settings, ids, margin, found)
+    if pairs.both_ways:
+        lost = order.beaten(*pairs.ends(), rows)
         bar(rows[lost], REVERSED)
         rows = rows[~lost]
     if settings.limits.per_prompt is not None:
-        first = ranking.first_of_each(pairs.column("prompt_id").to_numpy()[rows], settings.limits.per_prompt, key[rows], draw[rows])
+        first = order.first_of_each(settings.limits.per_prompt, pairs.column("prompt_id").to_numpy()[rows], rows)
         bar(rows[~first], PER_PROMPT)
         rows = rows[first]
     for stratum, count in _strata(settings, found, rows):
+        best = kept = stratum[order.first(count, stratum)]
         if settings.limits.generator_share is not None:
-            caps, count = _caps(settings.limits.generator_share, pairs, stratum, count)
-            first = ranking.first_of_each(caps.group, caps.most, key[stratum], draw[stratum])
-            bar(stratum[~first], GENERATOR_SHARE)
-            stratum = stratum[first]
-        kept = stratum[ranking.lowest(count, key[stratum], draw[stratum])]
-        verdict[_affordable(settings, pairs, kept, key, draw)] = reasons.index(KEPT)
+            kept = _shared(settings.limits.generator_share, pairs, stratum, count, order)
+        verdict[_affordable(settings, pairs, kept, order)] = reasons.index(KEPT)
+        bar(np.setdiff1d(best, kept, assume_unique=True), GENERATOR_SHARE)
         bar(stratum, OVER_BUDGET)
     return pl.DataFrame({"pair_id": pairs.column("pair_id"), "margin": pl.Series(margin, nan_to_null=True)}).select(
         pl.lit(name).alias("selection"), "pair_id", pl.Series("kept", verdict == reasons.index(KEPT)),
         pl.Series("reason", verdict).cat.to(pl.Enum(reasons)), "margin",
     )  # fmt: skip
+
+
+def _asked(settings: Params, pairs: Candidates, *parts: str) -> pl.DataFrame:
+    """The values of the expressions in these parts of a selection, by where they stand."""
+    return pairs.values({where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts})
 
 
 def _numbers(values: pl.Series) -> np.ndarray:
@@ -91,31 +92,42 @@ def _numbers(values: pl.Series) -> np.ndarray:
     return found
 
 
-def _inside(keep: Band | Quantiles, margin: np.ndarray, draw: np.ndarray) -> np.ndarray:
-    """A mask of the rows in the band or between the quantiles."""
+def _inside(keep: Band | Quantiles, margin: np.ndarray, order: ranking.Order, rows: np.ndarray) -> np.ndarray:
+    """A mask of the rows in the band, or between the quantiles of the order."""
     if isinstance(keep, Band):
         low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
-        return np.asarray((margin >= low) & (margin <= high))
-    below, upto = (int(np.floor(share * len(margin) + 1e-9)) for share in (keep.low, keep.high))
-    return np.asarray(ranking.lowest(upto, margin, draw) & ~ranking.lowest(below, margin, draw))
+        return np.asarray((margin[rows] >= low) & (margin[rows] <= high))
+    below, upto = (int(np.floor(share * len(rows) + 1e-9)) for share in (keep.low, keep.high))
+    return np.asarray(order.first(upto, rows) & ~order.first(below, rows))
 
 
-def _key(settings: Params, margin: np.ndarray, draw: np.ndarray, found: pl.DataFrame) -> np.ndarray:
-    """What ranks the pairs, lowest first."""
+def _order(settings: Params, ids: np.ndarray, margin: np.ndarray, found: pl.DataFrame) -> ranking.Order:
+    """What ranks the pairs."""
+    key = None
     if isinstance(settings.keep, Nearest):
-        target = _numbers(found["target"]) if "target" in found.columns else settings.keep.target
-        return np.round(np.abs(margin - target), DECIMALS)
-    if settings.keep.kind in ("top", "bottom"):
-        return -margin if settings.keep.kind == "top" else margin
-    return draw
+        target = _numbers(found["keep.target"]) if "keep.target" in found.columns else settings.keep.target
+        key = np.round(np.abs(margin - target), DECIMALS)
+    elif settings.keep.kind in ("top", "bottom"):
+        key = -margin if settings.keep.kind == "top" else margin
+    return ranking.Order(ids, settings.seed, key)
 
 
-def standing(settings: Params, pairs: Candidates) -> np.ndarray:
-    """What ranks all pairs for the selection, lowest first, nan where a pair has no value."""
-    found = pairs.values({name: asked.text for name, asked in settings.expressions.items() if name in ("value", "target")})
-    ids = pairs.column("pair_id").to_numpy()
-    margin = _numbers(found["value"]) if settings.value is not None else np.full(len(ids), np.nan)
-    return _key(settings, margin, ranking.draws(ids, settings.seed), found)
+def short(settings: Params, verdicts: pl.DataFrame) -> str | None:
+    """That fewer pairs are kept than the budget has room for, or none, and what became of the candidates; None where it is not so."""
+    found = int(verdicts["kept"].sum())
+    wanted = int(settings.budget["pairs"]) if settings.budget is not None and "pairs" in settings.budget else 1
+    if found >= wanted:
+        return None
+    counted = verdicts.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in counted) or "there is no candidate"
+    return f"keeps {f'{found} of the {wanted} pairs of its budget' if found else 'no pair'}: {reasons}"
+
+
+def standing(settings: Params, pairs: Candidates) -> np.ndarray | None:
+    """What ranks all pairs for the selection, lowest first, nan where a pair has no value; None where it is their draws."""
+    found = _asked(settings, pairs, "value", "keep")
+    margin = _numbers(found["value"]) if settings.value is not None else np.zeros(0)
+    return _order(settings, np.zeros(0, np.int64), margin, found).key
 
 
 def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
@@ -127,32 +139,27 @@ def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator
     if settings.strata is None:
         yield rows, total
         return
-    stratum = numbered(found["stratum"][rows].cast(pl.String).fill_null(""))
+    stratum = numbered(found["strata.by"][rows].cast(pl.String).fill_null(""))
     sizes = np.bincount(stratum)
     for number, count in enumerate(ranking.allocated(sizes, total, settings.strata.shares)):
         yield rows[stratum == number], int(count)
 
 
-class Caps(NamedTuple):
-    """The group of each row, and how many its group may give."""
-
-    group: np.ndarray
-    most: np.ndarray
-
-
-def _caps(share: GeneratorShare, pairs: Candidates, rows: np.ndarray, total: int) -> tuple[Caps, int]:
-    """How many pairs each generator may give for none to exceed its share, and how many that are in all."""
+def _shared(share: GeneratorShare, pairs: Candidates, rows: np.ndarray, total: int, order: ranking.Order) -> np.ndarray:
+    """The first of the rows, as many up to `total` as can be without more from any generator than its share of them."""
     group = numbered(pairs.column(f"{share.side}_model")[rows])
     caps, given = ranking.capped(np.bincount(group), total, share.at_most)
-    return Caps(group, caps[group]), given
+    most = rows[order.first_of_each(caps[group], group, rows)]
+    found: np.ndarray = most[order.first(given, most)]
+    return found
 
 
-def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, key: np.ndarray, draw: np.ndarray) -> np.ndarray:
+def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, order: ranking.Order) -> np.ndarray:
     """The first of the rows, up to the one that would go beyond a budget of tokens; all without one."""
     if not settings.tokens or settings.budget is None:
         return rows
     cost = pairs.values(COST)["cost"].fill_null(0).to_numpy()
-    ordered = rows[np.lexsort((draw[rows], key[rows]))]
+    ordered: np.ndarray = rows[order.argsort(rows)]
     return ordered[np.cumsum(cost[ordered]) <= settings.budget["tokens"]]
 
 
@@ -160,11 +167,10 @@ def places(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
     """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a value come last."""
     if settings.order is None:
         return pl.Series("place", [None], dtype=pl.Int32).new_from_index(0, len(rows))
-    value = _numbers(pairs.values({"order": settings.order.by})["order"])[rows]
-    ids = pairs.column("pair_id").to_numpy()[rows]
-    order = np.lexsort((ranking.draws(ids, settings.seed), value if settings.order.first == "lowest" else -value))
+    value = _numbers(_asked(settings, pairs, "order")["order.by"])
+    order = ranking.Order(pairs.column("pair_id").to_numpy(), settings.seed, value if settings.order.first == "lowest" else -value)
     place = np.empty(len(rows), np.int32)
-    place[order] = np.arange(len(rows), dtype=np.int32)
+    place[order.argsort(rows)] = np.arange(len(rows), dtype=np.int32)
     return pl.Series("place", place)
 
 
@@ -172,7 +178,7 @@ def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candid
     """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where they are swapped; with ratings where
     the margin is of one judge's dimension."""
     ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
-    margin = _numbers(pairs.values({"value": settings.value})["value"])[rows] if settings.value is not None else np.full(len(rows), np.nan)
+    margin = _numbers(_asked(settings, pairs, "value")["value"])[rows] if settings.value is not None else np.full(len(rows), np.nan)
     rated, unknown = rating(settings.value, dimensions), pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
     ratings = [
         (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curation import plots, tables
+from curation import parquet, plots, tables
 from curation.delta import Sides, delta_parts, figures, generator_deltas, panel, preferred, sides
 from curation.errors import run
 from curation.metrics import write_metrics
@@ -27,31 +27,34 @@ class Found(NamedTuple):
 
 def main() -> None:
     study = read()
-    tables.refuse_strays(tables.JUDGMENTS, study.judges)
-    tables.refuse_strays(tables.PREFERENCES, study.pairwise_judges)
-    pairs = tables.read(tables.PAIRS, tables.path("pairs"))
-    of, prompts = sides(pairs), numbered(pairs["prompt_id"])
-    models = Clusters(pairs.select("chosen_model", "rejected_model"), prompts)
-    everyone = Clusters(pairs.select(pl.repeat(0, pl.len()).alias("all")), prompts)
-    del pairs, prompts
+    parquet.refuse_strays(tables.JUDGMENTS, study.judges)
+    parquet.refuse_strays(tables.PREFERENCES, study.pairwise_judges)
+    pairs = parquet.read(tables.PAIRS, tables.path("pairs"))
+    of, named = sides(pairs), pairs.select("prompt_id", "chosen_model", "rejected_model")
+    del pairs
+
+    def grouped() -> tuple[Clusters, Clusters]:
+        prompts = numbered(named["prompt_id"])
+        return Clusters(named.drop("prompt_id"), prompts), Clusters(named.select(pl.repeat(0, pl.len()).alias("all")), prompts)
 
     def rated(name: str) -> dict[str, Found]:
         table, file = tables.deltas(study.dimensions[name]), tables.path("deltas", name)
         _write(study, name, of, table)
-        found = {}
+        found, (models, everyone) = {}, groups.result()
         for dimension in study.dimensions[name]:
-            values = tables.read(table, file, [f"delta_{dimension}"]).to_series()
+            values = parquet.read(table, file, [f"delta_{dimension}"]).to_series()
             found[dimension] = Found(generator_deltas(models, values, name, dimension), plots.histogram(values), figures(everyone, values))
         return found
 
     found: dict[str, dict[str, Found]] = {}
     with progress("delta", len(study.dimensions), "judges") as shown, ThreadPoolExecutor(AT_ONCE) as beside:
+        groups = beside.submit(grouped)
         for names in (study.judges | study.pairwise_judges, study.delta.panels):  # a panel is made of what the others have said
             for name, one in zip(names, beside.map(rated, names), strict=True):
                 found[name] = one
                 shown.advance(note=name)
     means = pl.concat([tables.empty(tables.GENERATOR_DELTAS), *(one.means for body in found.values() for one in body.values())])
-    tables.write(tables.GENERATOR_DELTAS, means, tables.path("generator_deltas"))
+    parquet.write(tables.GENERATOR_DELTAS, means, tables.path("generator_deltas"))
     histograms = {(name, dimension): one.histogram for name, body in found.items() for dimension, one in body.items()}
     plots.delta_histograms(histograms, tables.DATA / "plots/deltas.png")
     plots.generator_heat_map(means, tables.DATA / "plots/generator_deltas.png")
@@ -63,19 +66,19 @@ def _write(study: Study, name: str, of: Sides, table: tables.Table) -> None:
     file = tables.path("deltas", name)
     if name in study.judges:
         columns = ("trace_id", "dimension", "repeat", "score", "expected_score", "status")
-        parts = delta_parts(study.delta, of, tables.read(tables.JUDGMENTS, tables.path("judgments", name), columns), study.dimensions[name])
-        with tables.writing(table, file) as rows:
+        parts = delta_parts(study.delta, of, parquet.read(tables.JUDGMENTS, tables.path("judgments", name), columns), study.dimensions[name])
+        with parquet.writing(table, file) as rows:
             for part in parts:
                 rows.append(part)
     elif name in study.pairwise_judges:
-        pairs = tables.read(tables.PAIRS, tables.path("pairs"))
-        tables.write(table, preferred(study.delta, pairs, tables.read(tables.PREFERENCES, tables.path("preferences", name))), file)
+        pairs = parquet.read(tables.PAIRS, tables.path("pairs"))
+        parquet.write(table, preferred(study.delta, pairs, parquet.read(tables.PREFERENCES, tables.path("preferences", name))), file)
     else:
         body, sides = study.delta.panels[name], dict[str, list[str]]()
         for member in body.members:
             sides.setdefault(member.judge, ["pair_id"]).extend(f"{side}_{member.dimension}" for side in ("chosen", "rejected"))
-        wide = {judge: tables.read(tables.deltas(study.dimensions[judge]), tables.path("deltas", judge), columns) for judge, columns in sides.items()}
-        tables.write(table, panel(study.delta, body, tables.read(tables.PAIRS, tables.path("pairs")), wide), file)
+        wide = {judge: parquet.read(tables.deltas(study.dimensions[judge]), tables.path("deltas", judge), columns) for judge, columns in sides.items()}
+        parquet.write(table, panel(study.delta, body, parquet.read(tables.PAIRS, tables.path("pairs")), wide), file)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from curation import tables
+from curation import parquet, tables
 from curation.candidates import from_files
 from curation.errors import name_argument, run
 from curation.metrics import write_metrics
 from curation.params import read
 from curation.progress import progress
-from curation.selecting import kept, select
+from curation.selecting import kept, select, short
 from curation.subset import counts, from_tables, unpaired, written
 
 
@@ -20,17 +20,18 @@ def main() -> None:
         verdicts = select(name, settings, pairs)
         shown.advance(note=f"{verdicts.height} verdicts")
         with ThreadPoolExecutor(1) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
-            whole = beside.submit(tables.write, tables.SELECTIONS, verdicts, tables.path("selections", name))
+            files = [beside.submit(parquet.write, tables.SELECTIONS, verdicts, tables.path("selections", name))]
             rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
             loose = unpaired(rows)
-            tables.write(tables.SUBSETS, rows, tables.path("subsets", name))
-            tables.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
+            files.append(beside.submit(parquet.write, tables.UNPAIRED, loose, tables.path("unpaired", name)))
+            parquet.write(tables.SUBSETS, rows, tables.path("subsets", name))
             shown.advance(note=f"{rows.height} kept")
-            whole.result()
+            for one in files:
+                one.result()
         shown.advance(note=f"{rows.height} kept")
     found = counts(verdicts, rows, loose)
-    if rows.is_empty() and settings.budget != {"pairs": 0}:
-        print(f"select {name}: keeps no pair: {found['reason']}", file=sys.stderr)
+    if said := short(settings, verdicts):
+        print(f"select {name}: {said}", file=sys.stderr)
     write_metrics(tables.DATA / f"metrics/select/{name}.json", found)
 
 

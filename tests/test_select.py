@@ -13,7 +13,7 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import db, ranking, tables
+from curation import db, parquet, ranking, tables
 from curation.candidates import Candidates, from_frames
 from curation.errors import CurationError
 from curation.rules import Params
@@ -69,7 +69,7 @@ def verdicts(text: str = CANDIDATES, shuffle: int | None = None, **changes: Any)
     """The verdicts of a selection of top deltas with some of its settings changed."""
     plain = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
     rows = select("s", Params.model_validate(plain | changes), candidates(text, shuffle))
-    tables.check(tables.SELECTIONS, rows, "selections")
+    parquet.check(tables.SELECTIONS, rows, "selections")
     assert rows.height == len(text.strip().splitlines())
     return rows
 
@@ -165,6 +165,8 @@ def test_no_generator_writes_more_than_its_share() -> None:
     found = reasons(limits=half)  # 13>14 and 43>44 are c's, all others a's
     assert {number for number, reason in found.items() if reason == "kept"} == {1, 3, 7, 11}
     assert {number for number, reason in found.items() if reason == "generator_share"} == {4, 8, 10, 12}
+    few = reasons(limits=half, budget={"pairs": 3})  # of the three best the share leaves 1, and one of c's comes up
+    assert {few[number] for number in (8, 10, 12)} == {"over_budget"}
     third = world.LIMITS | {"generator_share": {"side": "chosen", "at_most": 0.3}}
     assert kept(limits=third) == set()  # of two generators one writes at least half
 
@@ -256,7 +258,7 @@ def test_all_ties_keep_no_pair() -> None:
 
 
 def test_an_expression_that_fails_on_a_value_is_named() -> None:
-    with pytest.raises(CurationError, match=r"chosen\.generator::int: Conversion Error: Could not convert string 'a' to INT32"):
+    with pytest.raises(CurationError, match=r"^value: 'chosen\.generator::int': Conversion Error: Could not convert string 'a' to INT32"):
         verdicts(value="chosen.generator::int")
 
 
@@ -364,7 +366,7 @@ def capped(ranked: list[Row], room: int, how: Params) -> dict[int, str]:
         within = [row for row in ranked if sides[MODELS[row[2 if limit is None or limit.side == "chosen" else 3] % 10]].index(row) < most or limit is None]
         if len(within) >= count:
             taken = within[:count]
-            return {row[0]: "kept" if row in taken else "over_budget" if row in within else "generator_share" for row in ranked}
+            return {row[0]: "kept" if row in taken else "generator_share" if place < room else "over_budget" for place, row in enumerate(ranked)}
     raise AssertionError
 
 
@@ -424,14 +426,14 @@ def message(role: str, content: str) -> list[dict[str, str]]:
 def test_a_subset_is_what_a_trainer_reads() -> None:
     made = world.world()
     rows = made.subsets["clear"].sort("margin", descending=True)
-    tables.check(tables.SUBSETS, rows, "subsets")
+    parquet.check(tables.SUBSETS, rows, "subsets")
     assert rows.head(2).select("prompt", "chosen", "rejected", "margin", "chosen_rating", "rejected_rating").rows() == [
         (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 = 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 2.5, 5.0, 2.5),
         (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 is 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 1.5, 4.0, 2.5),
     ]
     assert made.subsets["nothing"].is_empty() and made.unpaired["nothing"].is_empty()
-    tables.check(tables.SUBSETS, made.subsets["nothing"], "subsets")
-    tables.check(tables.UNPAIRED, made.unpaired["nothing"], "unpaired")
+    parquet.check(tables.SUBSETS, made.subsets["nothing"], "subsets")
+    parquet.check(tables.UNPAIRED, made.unpaired["nothing"], "unpaired")
 
 
 def rows_of(*ends: tuple[int, int]) -> pl.DataFrame:
@@ -444,7 +446,7 @@ def rows_of(*ends: tuple[int, int]) -> pl.DataFrame:
 
 def test_an_unpaired_trace_comes_once_with_its_label() -> None:
     rows = unpaired(rows_of((11, 12), (11, 13)))
-    tables.check(tables.UNPAIRED, rows, "unpaired")
+    parquet.check(tables.UNPAIRED, rows, "unpaired")
     assert rows.sort("trace_id").select("trace_id", "prompt", "completion", "label").rows() == [
         (11, message("user", "?"), message("assistant", "11"), True),
         (12, message("user", "?"), message("assistant", "12"), False),

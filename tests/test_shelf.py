@@ -25,6 +25,8 @@ class Listed:
             *((pl.col(one) - pl.col(one.replace(".chosen_", ".rejected_"))).alias(one.replace(".chosen_", ".delta_")) for one in sides),
         )  # fmt: skip
 
+    both_ways = False
+
     def column(self, name: str) -> pl.Series:
         return self.rows[name]
 
