@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
-from curation import tables
+from curation import parquet, tables
 from curation.tables import SUBSETS, UNPAIRED
 
 Pick: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
@@ -60,8 +60,8 @@ def from_tables(generators: Iterable[str]) -> Texts:
     """The texts of the tables on disk."""
     files = [tables.path("traces", name) for name in generators]
     return Texts(
-        lambda ids, columns: tables.pick(tables.TRACES, files, ids.alias("trace_id"), columns),
-        lambda ids, columns: tables.pick(tables.PROMPTS, [tables.path("prompts")], ids.alias("prompt_id"), columns),
+        lambda ids, columns: parquet.pick(tables.TRACES, files, ids.alias("trace_id"), columns),
+        lambda ids, columns: parquet.pick(tables.PROMPTS, [tables.path("prompts")], ids.alias("prompt_id"), columns),
     )
 
 

@@ -1,21 +1,15 @@
-"""Every table, declared once: its grain, key, schema and row rules. Checked on read and on write.
+"""Every table, declared once: its grain, key, schema and row rules.
 
-The same rows give the same bytes: sorted by key, floats rounded, one canonical Arrow schema, fixed compression and
-row groups. A table appears whole or not at all. Ids are the first 63 bits of an MD5 of content, so that Python and
-SQL (`md5`) agree on them.
+Ids are the first 63 bits of an MD5 of content, so that Python and SQL (`md5`) agree on them.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
-
-from curation.errors import CurationError, Errors
 
 DATA = Path("data")
 SPLITS = ("train", "in_domain", "out_of_domain")
@@ -26,8 +20,6 @@ UNKNOWN = "unknown"  # the order of a verdict that came with none
 SCREENING = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `screened`
 STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
 DECIMALS = 9
-ROW_GROUP = 131_072
-ROWS_NAMED = 5
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
@@ -89,7 +81,7 @@ PROMPTS = Table(
 )  # fmt: skip
 SCREENED = Table(
     "screened", "train prompt that the sources gave", ("prompt_id",),
-    _schema(prompt_id=ID, source=TEXT, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
+    _schema(prompt_id=ID, source=TEXT, prompt=MESSAGES, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
     {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept"),
      f"reason is one of {', '.join(SCREENING)}": pl.col("reason").is_in(SCREENING),
      "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
@@ -220,174 +212,6 @@ def deltas(dimensions: Iterable[str]) -> Table:
 def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
     """Where a table lies: `data/<table>.parquet`, or `data/<table>/<name>.parquet` for a table kept in parts."""
     return data / f"{table}.parquet" if name is None else data / table / f"{name}.parquet"
-
-
-def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
-    """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about `columns`.
-
-    Raises Errors, one line per broken rule, naming its first rows.
-    """
-    wanted = table.schema.names if columns is None else list(columns)
-    missing = [name for name in wanted if name not in frame.columns]
-    extra = [name for name in frame.columns if name not in wanted]
-    if missing or extra:
-        raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
-                     + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
-    lines = []
-    for name in wanted:
-        if not table.schema.field(name).nullable and frame[name].null_count():
-            lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
-    if not lines:
-        rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(wanted)}
-        sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
-        for rule, holds in rules.items():
-            if not sound[rule].item():
-                lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
-    if lines:
-        raise Errors(lines)
-    return set(table.key) <= set(wanted) and check_key(table, frame, where)
-
-
-def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
-    """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that share theirs."""
-    ordered = in_order(table, frame)
-    if not ordered and frame.select(table.key).is_duplicated().any():
-        twice = frame.filter(pl.struct(table.key).is_duplicated())
-        raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
-    return ordered
-
-
-def in_order(table: Table, frame: pl.DataFrame) -> bool:
-    """Whether each row's key is above the one before, so that the rows are sorted and no key comes twice."""
-    above, same = pl.lit(False), pl.lit(True)
-    for name in table.key:
-        above = above | (same & (pl.col(name) > pl.col(name).shift()))
-        same = same & (pl.col(name) == pl.col(name).shift())
-    return bool(frame.select(above.slice(1).all()).item())
-
-
-def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
-    if rows.is_empty():
-        return []
-    key = [name for name in table.key if name in rows.columns]
-    named = ["/".join(str(value) for value in row) for row in rows.select(key).head(ROWS_NAMED).rows()]
-    more = ", …" if rows.height > ROWS_NAMED else ""
-    return [f"{where}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
-
-
-def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
-    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
-    frame = frame if check(table, frame, where) else frame.sort(table.key)
-    with writing(table, where) as rows:
-        for part in frame.iter_slices(ROW_GROUP):
-            rows.append(part, checked=True)
-
-
-@contextmanager
-def writing(table: Table, where: Path) -> Iterator["Rows"]:
-    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was."""
-    where.parent.mkdir(parents=True, exist_ok=True)
-    rows = Rows(table, where)
-    try:
-        yield rows
-        rows.close()
-        rows.partial.replace(where)
-    finally:
-        rows.close()
-        rows.partial.unlink(missing_ok=True)
-
-
-class Rows:
-    """The rows of a table on their way to its file, a row group for each `append`."""
-
-    def __init__(self, table: Table, where: Path) -> None:
-        self.table, self.where, self.partial = table, where, where.with_suffix(".partial")
-        self.file: pq.ParquetWriter | None = None
-        self.last: pl.DataFrame | None = None
-
-    def append(self, part: pl.DataFrame, checked: bool = False) -> None:
-        """One more row group. Raises Errors if a row breaks the contract or its key is not above the last one's."""
-        if not checked:
-            ordered = check(self.table, part, self.where)
-            ends = part.head(1) if self.last is None else pl.concat([self.last, part.select(self.table.key).head(1)])
-            if not ordered or not in_order(self.table, ends):
-                raise CurationError(f"{self.where}: its parts do not come in the order of {', '.join(self.table.key)}")
-            self.last = part.select(self.table.key).tail(1)
-        arrow = canonical(self.table, part, self.where)
-        if self.file is None:
-            self.file = self._open(part)
-        self.file.write_table(arrow)
-
-    def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
-        """A dictionary of values that hardly repeat costs three times what the rest of the writing does, and saves nothing."""
-        flat = [name for name, dtype in part.schema.items() if not dtype.is_nested()]
-        repeated = [name for name in flat if part[name].n_unique() * 4 <= max(part.height, 64)]
-        return pq.ParquetWriter(self.partial, self.table.schema, compression="zstd", use_dictionary=repeated, store_schema=True)
-
-    def close(self) -> None:
-        """End the file, which has the table's schema even if nothing was appended."""
-        if self.file is None:
-            self.file = self._open(empty(self.table))
-        self.file.close()
-
-
-def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
-    """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
-    rounded = pl.col(pl.Float64).round(DECIMALS)
-    positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
-    try:
-        arrow = part.select(table.schema.names).with_columns(positive).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        return arrow.cast(table.schema).combine_chunks()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
-
-
-def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
-    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was read breaks the contract."""
-    if not where.exists():
-        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
-    wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
-    try:
-        arrow = pq.read_table(where, columns=wanted)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    found = {column.name: column.type for column in arrow.schema}
-    if wrong := [column for column in table.schema if found.get(column.name, column.type) != column.type]:
-        raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
-    frame = pl.DataFrame(pl.from_arrow(arrow))
-    check(table, frame, where, wanted)
-    return frame
-
-
-def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA) -> pl.DataFrame:
-    """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
-    declared = list(names)
-    refuse_strays(table, declared, data)
-    parts = [read(table, path(table.name, name, data), columns) for name in declared]
-    if not parts:
-        return empty(table) if columns is None else empty(table).select(columns)
-    whole = pl.concat(parts)
-    if set(table.key) <= set(whole.columns):
-        check_key(table, whole, data / table.name)
-    return whole
-
-
-def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
-    """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
-    if absent := [file for file in files if not file.exists()]:
-        raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
-    found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
-    check(table, found, files[0].parent, columns)
-    return found
-
-
-def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
-    """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
-    folder = data / table.name
-    stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
-    if stray:
-        names = ", ".join(f"'{file.stem}'" for file in stray)
-        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or rm {' '.join(str(file) for file in stray)}")
 
 
 def empty(table: Table) -> pl.DataFrame:

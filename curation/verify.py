@@ -9,8 +9,9 @@ from pathlib import Path
 
 from curation.errors import CurationError, Errors
 from curation.params import read
+from curation.parquet import refuse_strays
 from curation.progress import progress
-from curation.tables import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas, refuse_strays
+from curation.tables import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
 
 RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
 PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",

@@ -147,7 +147,7 @@ def _dequantised(gguf: Path) -> Path:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-        print(f"unpacking {gguf.name} once, about 40 s", flush=True)
+        print(f"unpacking {gguf.name} once, about 40 s", file=sys.stderr)
         plain = GgufConfig(dequantize=True)
         network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16)
         return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)

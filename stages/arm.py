@@ -2,7 +2,7 @@
 
 import sys
 
-from curation import tables
+from curation import parquet, tables
 from curation.arm import arm, counts
 from curation.candidates import from_files
 from curation.errors import name_argument, run
@@ -20,8 +20,8 @@ def main() -> None:
         rows = written(made.rows, from_tables(study.generators))
         shown.advance(note=f"{rows.height} pairs")
         loose = unpaired(rows)
-        tables.write(tables.SUBSETS, rows, tables.path("subsets", name))
-        tables.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
+        parquet.write(tables.SUBSETS, rows, tables.path("subsets", name))
+        parquet.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
         shown.advance(note=f"{rows.height} pairs")
     if rows.is_empty():
         print(f"arm {name}: has no pair", file=sys.stderr)

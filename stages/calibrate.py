@@ -2,7 +2,7 @@
 
 import sys
 
-from curation import tables
+from curation import parquet, tables
 from curation.calibrate import ENOUGH, calibrate, counts
 from curation.errors import run
 from curation.metrics import write_metrics
@@ -11,14 +11,14 @@ from curation.params import read
 
 def main() -> None:
     study = read()
-    pairs = tables.read(tables.PAIRS, tables.path("pairs"))
-    deltas = {name: tables.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()}
+    pairs = parquet.read(tables.PAIRS, tables.path("pairs"))
+    deltas = {name: parquet.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()}
     truth = study.calibrate.truth
-    verdicts = tables.read(tables.PREFERENCES, tables.path("preferences", truth)) if truth in study.pairwise_judges else None
+    verdicts = parquet.read(tables.PREFERENCES, tables.path("preferences", truth)) if truth in study.pairwise_judges else None
     probabilities, labels = calibrate(study.calibrate, pairs, deltas, study.dimensions, verdicts)
     if probabilities.height and probabilities["probability"].null_count() == probabilities.height:
         print(f"calibrate: {truth} says which side is right of fewer than {ENOUGH} pairs to fit on, so there are no probabilities", file=sys.stderr)
-    tables.write(tables.PROBABILITIES, probabilities, tables.path("probabilities"))
+    parquet.write(tables.PROBABILITIES, probabilities, tables.path("probabilities"))
     write_metrics(tables.DATA / "metrics/calibrate.json", counts(probabilities, labels))
 
 

@@ -1,6 +1,6 @@
 """Write data/traces/<generator>.parquet."""
 
-from curation import tables
+from curation import parquet, tables
 from curation.calls.ledger import Ledger
 from curation.errors import name_argument, run
 from curation.generate import coverage, generate
@@ -11,10 +11,10 @@ from curation.params import read
 def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
-    prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
+    prompts = parquet.read(tables.PROMPTS, tables.path("prompts"))
     with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         traces = generate(name, settings, prompts, ledger)
-    tables.write(tables.TRACES, traces, tables.path("traces", name))
+    parquet.write(tables.TRACES, traces, tables.path("traces", name))
     write_metrics(tables.DATA / f"metrics/generate/{name}.json", coverage(traces))
 
 

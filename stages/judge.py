@@ -1,6 +1,6 @@
 """Write data/judgments/<judge>.parquet."""
 
-from curation import tables
+from curation import parquet, tables
 from curation.calls.ledger import Ledger
 from curation.errors import name_argument, run
 from curation.judge import coverage, judge
@@ -11,11 +11,11 @@ from curation.params import read
 def main() -> None:
     study, name = read(), name_argument("judges")
     settings = study.named("judges", name)
-    prompts = tables.read(tables.PROMPTS, tables.path("prompts"))
-    traces = tables.read_parts(tables.TRACES, study.generators)
+    prompts = parquet.read(tables.PROMPTS, tables.path("prompts"))
+    traces = parquet.read_parts(tables.TRACES, study.generators)
     with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
-    tables.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
+    parquet.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
     write_metrics(tables.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))
 
 

@@ -1,6 +1,6 @@
 """Write data/pairs.parquet."""
 
-from curation import tables
+from curation import parquet, tables
 from curation.errors import run
 from curation.metrics import write_metrics
 from curation.pair import READ, counts, pair
@@ -10,11 +10,11 @@ from curation.progress import progress
 
 def main() -> None:
     study = read()
-    traces = tables.read_parts(tables.TRACES, study.generators, READ)
+    traces = parquet.read_parts(tables.TRACES, study.generators, READ)
     with progress("pair", 2, "steps") as shown:
         pairs = pair(study.pair, traces)
         shown.advance(note=f"{pairs.height} pairs")
-        tables.write(tables.PAIRS, pairs, tables.path("pairs"))
+        parquet.write(tables.PAIRS, pairs, tables.path("pairs"))
         shown.advance(note=f"{pairs.height} pairs")
     write_metrics(tables.DATA / "metrics/pair.json", counts(pairs))
 

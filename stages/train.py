@@ -2,7 +2,7 @@
 
 import json
 
-from curation import tables
+from curation import parquet, tables
 from curation.errors import name_argument, run
 from curation.metrics import write_metrics
 from curation.params import read
@@ -12,8 +12,8 @@ from curation.train import equal_updates, train
 def main() -> None:
     study, name = read(), name_argument("runs")
     method, arm = study.named("runs", name)
-    paired = tables.read(tables.SUBSETS, tables.path("subsets", arm.name))
-    unpaired = tables.read(tables.UNPAIRED, tables.path("unpaired", arm.name))
+    paired = parquet.read(tables.SUBSETS, tables.path("subsets", arm.name))
+    unpaired = parquet.read(tables.UNPAIRED, tables.path("unpaired", arm.name))
     settings = study.methods[method]
     if study.controls[arm.control].pairs == "all":
         seen = json.loads((tables.DATA / f"metrics/arm/{arm.name}.json").read_text())

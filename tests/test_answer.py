@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges.answer import Grade, Params, final_answer, grade
-from curation.tables import JUDGMENTS, PROMPTS, check, empty
+from curation.parquet import check
+from curation.tables import JUDGMENTS, PROMPTS, empty
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 SAMPLE = 300

@@ -9,7 +9,7 @@ import pytest
 import world
 from scipy import stats
 
-from curation import delta, pair, tables
+from curation import delta, pair, parquet, tables
 from curation.calibrate import Params, calibrate, counts
 from curation.measures import confident, of_confidence
 from curation.truth import labels
@@ -22,7 +22,7 @@ WIDE = {name: delta.deltas(delta.Params(**world.DELTA), PAIRS, planted.judgments
 
 def fitted(**changes: Any) -> pl.DataFrame:
     rows, _ = calibrate(Params.model_validate({"truth": "answer", "method": "platt", "fit_share": 0.5, "seed": 0} | changes), PAIRS, WIDE, RATED)
-    tables.check(tables.PROBABILITIES, rows, "probabilities")
+    parquet.check(tables.PROBABILITIES, rows, "probabilities")
     return rows
 
 

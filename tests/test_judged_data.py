@@ -15,7 +15,7 @@ from conftest import RUBRIC, Serve
 from server import Answer, Asked, good
 from sklearn.metrics import cohen_kappa_score
 
-from curation import delta, generate, pair, reliability, tables
+from curation import delta, generate, pair, parquet, reliability, tables
 from curation.calls.ledger import Ledger
 from curation.judge import judge as judge_traces
 from curation.judges import process
@@ -58,17 +58,17 @@ def judgments(name: str) -> pl.DataFrame:
 def measured(name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
     """reliability, pairs and deltas of a data set."""
     written, judged = traces(name), judgments(name)
-    tables.check(tables.TRACES, written, name)
-    tables.check(tables.JUDGMENTS, judged, name)
+    parquet.check(tables.TRACES, written, name)
+    parquet.check(tables.JUDGMENTS, judged, name)
     dimensions = {judge: sorted(rows["dimension"].unique()) for (judge,), rows in judged.sort("judge").group_by("judge", maintain_order=True)}
     pairs = pair.pair(world.pairing(order="both", ladder=[], within_generator=True, samples="all"), written)
     how = delta.Params(**world.DELTA | {"score": "sampled"})
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():
-        tables.check(tables.deltas(names), wide[judge], name)
+        parquet.check(tables.deltas(names), wide[judge], name)
     seen = reliability.Judged({judge: judged.filter(judge=judge) for judge in dimensions}, {}, wide, tables.empty(tables.PROBABILITIES), dimensions)
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, pairs, written)
-    tables.check(tables.RELIABILITY, table, name)
+    parquet.check(tables.RELIABILITY, table, name)
     return table, pairs, wide
 
 
@@ -145,8 +145,8 @@ def compared(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         pl.lit(0, pl.Int32).alias("repeat"), verdict.alias("verdict"), pl.lit(None, pl.Float64).alias("strength"), pl.lit(None, pl.Float64).alias("p_tie"),
         pl.when(pl.col("score").is_null()).then(pl.lit("unparsable")).otherwise(pl.lit("scored")).alias("status"), pl.lit(None, pl.String).alias("rationale"),
     )  # fmt: skip
-    tables.check(tables.PAIRS, pairs, name)
-    tables.check(tables.PREFERENCES, preferences, name)
+    parquet.check(tables.PAIRS, pairs, name)
+    parquet.check(tables.PREFERENCES, preferences, name)
     return written, pairs, preferences
 
 
@@ -224,7 +224,7 @@ def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_f
                            schema=tables.empty(tables.PROMPTS).schema, orient="row")  # fmt: skip
     settings = process.Params.model_validate(PROCESS | {"endpoint": serve(people).endpoint(concurrency=4).model_dump()})
     rows = judge_traces("steps", settings, written, prompts, ledger)
-    tables.check(tables.JUDGMENTS, rows, "judgments")
+    parquet.check(tables.JUDGMENTS, rows, "judgments")
     found = rows.filter(dimension="first_bad_step").select("trace_id", "score")
     wanted = own.select(content_ids(own.select("trace_id")).alias("trace_id"), pl.coalesce("bad", "steps").cast(pl.Float64).alias("score"))
     assert found.sort("trace_id").equals(wanted.sort("trace_id"))

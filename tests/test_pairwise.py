@@ -14,7 +14,7 @@ from conftest import RUBRIC, OpenLedger, Serve
 from scipy.optimize import minimize
 from server import DROPPED, Answer, Asked, failing, good, knowing
 
-from curation import davidson, delta, pair, tables
+from curation import davidson, delta, pair, parquet, tables
 from curation.calls.call import Reply
 from curation.calls.ledger import Ledger
 from curation.errors import CurationError
@@ -35,7 +35,7 @@ def pairs(order: str = "ladder") -> pl.DataFrame:
 
 def preferred(judge: verdict.Params, ledger: Ledger, order: str = "ladder") -> pl.DataFrame:
     rows = prefer("versus", judge, pairs(order), TRACES, PROMPTS, ledger)
-    tables.check(tables.PREFERENCES, rows, "preferences")
+    parquet.check(tables.PREFERENCES, rows, "preferences")
     return rows
 
 
@@ -145,7 +145,7 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
     rows = [(ends.index((c, r)), "v", order, sum(one[:3] == (c, r, order) for one in verdicts[:at]), said, None, None, "scored", None)
             for at, (c, r, order, said) in enumerate(verdicts)]  # fmt: skip
     wide = delta.preferred(delta.Params(**world.DELTA | changes), given, world.frame(tables.PREFERENCES, rows))
-    tables.check(tables.deltas(["preference"]), wide, "deltas")
+    parquet.check(tables.deltas(["preference"]), wide, "deltas")
     return wide
 
 
@@ -216,7 +216,7 @@ def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, cap
     file.write_text("".join(json.dumps(row) + "\n" for row in said))
     gold = imported.Params(kind="imported", path=str(file), pair_id="id", verdict="says", order=None, unmatched="drop")
     rows = prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
-    tables.check(tables.PREFERENCES, rows, "preferences")
+    parquet.check(tables.PREFERENCES, rows, "preferences")
     assert rows.select("pair_id", "order", "repeat", "verdict", "status").rows() == [
         (one, "unknown", 0, "chosen", "scored"), (one, "unknown", 1, "tie", "scored"), (other, "unknown", 0, None, "no_reference"),
     ]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 import world
 from pydantic import ValidationError
 
-from curation import delta, panel, tables
+from curation import delta, panel, parquet, tables
 
 PAIRS = world.frame(
     tables.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
@@ -30,7 +30,7 @@ def together(rule: str, *weights: float) -> pl.DataFrame:
     members = [{"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)]
     one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
     rows = delta.panel(delta.Params(**world.DELTA), one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)})
-    tables.check(tables.deltas(["both"]), rows, "deltas")
+    parquet.check(tables.deltas(["both"]), rows, "deltas")
     return rows
 
 

@@ -14,7 +14,8 @@ from curation.calls.call import Reply
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges import process
-from curation.tables import JUDGMENTS, check
+from curation.parquet import check
+from curation.tables import JUDGMENTS
 
 ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
 

@@ -14,7 +14,7 @@ import pytest
 import world
 from test_judged_data import given, judgments, traces
 
-from curation import delta, pair, tables
+from curation import delta, pair, parquet, tables
 from curation.candidates import Candidates, from_frames
 from curation.rules import Params
 from curation.selecting import select
@@ -52,7 +52,7 @@ def test_every_two_models_answers_are_candidates_in_both_orders() -> None:
     written, pairs, _ = answers()
     sizes = written.group_by("prompt_id").len()["len"].to_numpy()
     assert pairs.height == int((sizes * (sizes - 1)).sum()) == 2_440_680
-    tables.check(tables.PAIRS, pairs, "pairs")
+    parquet.check(tables.PAIRS, pairs, "pairs")
     texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
     alike = texts.group_by("prompt_id", "completion").len()["len"].to_numpy()
     assert pairs["tie"].sum() == int((alike * (alike - 1)).sum())
@@ -69,7 +69,7 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family() -> Non
     rows = select("right_over_wrong", wanted, view)
     found = counted(rows)
     print(f"right_over_wrong in {time.perf_counter() - started:.1f} s: {found}")
-    tables.check(tables.SELECTIONS, rows, "selections")
+    parquet.check(tables.SELECTIONS, rows, "selections")
     by_problem = written.group_by("prompt_id").agg(pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong"))
     cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
     within = int(np.minimum(cells, 40).sum())

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation import tables
+from curation import parquet, tables
 from curation.calls.ledger import Ledger, Params
 from curation.collect import collect
 from curation.errors import CurationError
@@ -34,16 +34,16 @@ def test_the_default_study_replays_offline(offline: Ledger) -> None:
     study = read(ROOT / "params.yaml")
     prompts = collect(study.sources)
     traces = pl.concat([generate(name, settings, prompts, offline) for name, settings in study.generators.items()])
-    tables.check(tables.TRACES, traces, "traces")
+    parquet.check(tables.TRACES, traces, "traces")
     assert traces.height == 384
     for name in ("rubric", "rubric-500m"):
         rated = judge(name, study.judges[name], traces, prompts, offline)
-        tables.check(tables.JUDGMENTS, rated, "judgments")
+        parquet.check(tables.JUDGMENTS, rated, "judgments")
         assert rated["status"].unique().to_list() == ["scored"]
         assert rated["expected_score"].null_count() == 0
     pairs = pair(study.pair, traces)
     verdicts = prefer("pairwise", study.pairwise_judges["pairwise"], pairs, traces, prompts, offline)
-    tables.check(tables.PREFERENCES, verdicts, "preferences")
+    parquet.check(tables.PREFERENCES, verdicts, "preferences")
     assert verdicts.height == 2 * pairs.filter(~pl.col("tie")).height == 746
     assert verdicts["status"].unique().to_list() == ["scored"] and verdicts["strength"].null_count() == 0
 

@@ -10,7 +10,7 @@ import pytest
 import world
 from conftest import RUBRIC, Serve
 
-from curation import calibrate, delta, pair, reliability, tables
+from curation import calibrate, delta, pair, parquet, reliability, tables
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges import rubric
@@ -28,7 +28,7 @@ def figure(table: pl.DataFrame, judge: str, dimension: str, measure: str, agains
 
 def test_the_small_world_by_hand() -> None:
     table = world.world().reliability
-    tables.check(tables.RELIABILITY, table, "reliability")
+    parquet.check(tables.RELIABILITY, table, "reliability")
     assert figure(table, "rubric", "logic", "coverage", "") == {"value": 17 / 20, "n": 20, "clusters": 3, "suspect": True}
     assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {"value": 6 / 8, "n": 8, "clusters": 3, "suspect": False}
     # exactly one right: plus, large and medium above small's first and small's second above its first, in either order; times, large below medium; minus,
@@ -48,7 +48,7 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
     seen = reliability.Judged({}, {"versus": rows}, wide, tables.empty(tables.PROBABILITIES), {"versus": ["preference"]})
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
-    tables.check(tables.RELIABILITY, table, "reliability")
+    parquet.check(tables.RELIABILITY, table, "reliability")
     found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
     assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (0.5, -0.5, 0.25)
     # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
@@ -134,5 +134,5 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
 
 
 def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: tables.Table) -> bool:
-    tables.check(table, rows, table.name)
+    parquet.check(table, rows, table.name)
     return rows.sort(table.key).equals(wanted.sort(table.key))

@@ -15,7 +15,8 @@ from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
 from curation.judge import judge
 from curation.judges import rubric
-from curation.tables import JUDGMENTS, PROMPTS, check, empty
+from curation.parquet import check
+from curation.tables import JUDGMENTS, PROMPTS, empty
 
 FIVE = {"facts": 5, "plan": 4, "steps": 3, "sums": 2, "noise": 1}
 PROBLEM = "What is 2 + 3?"

@@ -11,7 +11,7 @@ import world
 from ruamel.yaml import YAML
 from tiny import TEMPLATE, save_tiny_llama
 
-from curation import tables, weights
+from curation import parquet, tables, weights
 from curation.errors import CurationError
 from curation.logprobs import encode, log_probs
 from curation.params import kind
@@ -141,7 +141,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_si
 def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: weights.Params) -> None:
     pairs, traces, prompts = study([("1?", "one", "one or two"), ("1?", "same", "same"), ("1? " * 30, "yes", "no")])
     rows = score_pairs("student", reference(max_length=28), student, pairs, traces, prompts)
-    tables.check(tables.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(tables.PAIR_SCORES, rows, "pair_scores")
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
     cut, tie, full = (told[one] for one in pairs["pair_id"])
@@ -190,7 +190,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Param
         scored = read[f"score {label}"]
         assert set(scored).isdisjoint(prompts_seen) and sorted({*scored, *prompts_seen}) == sorted(told.values())
         assert len(scored) + len(prompts_seen) == pairs.height
-    tables.check(tables.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(tables.PAIR_SCORES, rows, "pair_scores")
     assert set(rows["n_rounds"]) == {2}
     assert not rows["policy_chosen_logp"].equals(rows["chosen_logp"])
 
@@ -244,7 +244,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params,
     for name, seed in (("one", 0), ("two", 1)):
         shuffled = [rows.sample(fraction=1, shuffle=True, seed=seed) for rows in (pairs, traces, prompts)]
         rows = score_pairs("held_out", scorer(rounds=1), student, shuffled[0], shuffled[1], shuffled[2])
-        tables.write(tables.PAIR_SCORES, rows, tmp_path / name)
+        parquet.write(tables.PAIR_SCORES, rows, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -285,8 +285,8 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["score_pairs", "held_out"])
     for table, rows, name in ((tables.PAIRS, pairs, None), (tables.PROMPTS, prompts, None), (tables.TRACES, traces, "writer")):
-        tables.write(table, rows, tables.path(table.name, name))
+        parquet.write(table, rows, tables.path(table.name, name))
     main()
     assert capsys.readouterr().err == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them ties\n"
-    rows = tables.read(tables.PAIR_SCORES, tables.path("pair_scores", "held_out"))
+    rows = parquet.read(tables.PAIR_SCORES, tables.path("pair_scores", "held_out"))
     assert rows["pair_id"].to_list() == pairs["pair_id"].to_list() and rows["chosen_logp"].null_count() == rows.height

@@ -8,7 +8,7 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import db, delta, pair, tables
+from curation import db, delta, pair, parquet, tables
 from curation.errors import CurationError
 from curation.tables import content_id
 
@@ -127,7 +127,7 @@ def test_golden_pairs(options: tuple[Any, bool, Any]) -> None:
     rows, names = traces(GOLDEN_TRACES), {content_id(*slot): f"{slot[1]}{slot[2]}" for slot in GOLDEN_TRACES}
     order, within, samples = options
     found = pair.pair(world.pairing(order=order, ladder=GENERATORS[:3], within_generator=within, samples=samples), rows)
-    tables.check(tables.PAIRS, found, "pairs")
+    parquet.check(tables.PAIRS, found, "pairs")
     shown = [f"{p} {names[c]}{'=' if tie else '>'}{names[r]}" for _, p, c, r, _, _, tie in found.rows()]
     assert sorted(shown) == GOLDEN_PAIRS[options]
 
@@ -173,7 +173,7 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
     pairs = world.world().pairs
     none = world.generator_deltas(pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]})
-    tables.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
+    parquet.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
 
 

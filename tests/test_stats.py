@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from curation import tables
+from curation import parquet, tables
 from curation.compare import Declared, Params, compare, figures, per_prompt
 from curation.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
 
@@ -109,7 +109,7 @@ PRIMARY = {"method": "dpo", "selection": "top", "generator_pairs": "any", "budge
 
 def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[str, str] | None = None) -> pl.DataFrame:
     rows = compare(Params.model_validate({"primary": primary}), RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
-    tables.check(tables.COMPARISONS, rows, "comparisons")
+    parquet.check(tables.COMPARISONS, rows, "comparisons")
     return rows
 
 

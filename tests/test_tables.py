@@ -15,7 +15,8 @@ import world
 
 from curation import tables
 from curation.errors import CurationError, Errors
-from curation.tables import Table, check, read, read_parts, write
+from curation.parquet import check, read, read_parts, write
+from curation.tables import Table
 
 SOUND = world.world()
 RUBRIC = tables.deltas(["logic"])
@@ -203,11 +204,11 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(name: str, tmp_path: Path
 
 
 WRITE_MANY = """
-import sys; import numpy as np; import polars as pl; from pathlib import Path; from curation import tables
+import sys; import numpy as np; import polars as pl; from pathlib import Path; from curation import parquet, tables
 draw = np.random.default_rng(5); n = 150_000
 texts = pl.Series(["tie", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
 rows = pl.DataFrame({"selection": "s", "pair_id": np.arange(n) * 7919, "kept": texts == "kept", "reason": texts, "margin": draw.normal(size=n)})
-tables.write(tables.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
+parquet.write(tables.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
 """
 
 
@@ -246,7 +247,7 @@ def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path:
     folder = world.write(SOUND, tmp_path).parent / "data"
     parts = read_parts(tables.TRACES, ["small", "large", "medium"], data=folder)
     assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
-    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or rm .*traces/medium\.parquet"):
+    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: python -m curation strays --delete"):
         read_parts(tables.TRACES, ["small", "large"], data=folder)
     assert read_parts(tables.TRACES, [], data=tmp_path).equals(tables.empty(tables.TRACES))
 

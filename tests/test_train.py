@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from server import good
 from tiny import save_tiny_llama
 
-from curation import tables, weights
+from curation import parquet, tables, weights
 from curation.calls.ledger import Ledger
 from curation.errors import CurationError
 from curation.evaluate import Params as Evaluate
@@ -134,7 +134,7 @@ def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paire
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
     table, rows = (tables.SUBSETS, paired) if name == "subsets" else (tables.UNPAIRED, unpaired(paired))
-    tables.write(table, rows, tmp_path / "rows.parquet")
+    parquet.write(table, rows, tmp_path / "rows.parquet")
     dataset = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     trainer, config = (DPOTrainer, DPOConfig) if name == "subsets" else (KTOTrainer, KTOConfig)
@@ -170,7 +170,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
     train("run", CASES[case], 0, student, paired, unpaired(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
-    tables.check(tables.RESULTS, first, "results")
+    parquet.check(tables.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
     assert first["benchmark"].unique().to_list() == ["sums"]
     calls = ledger.stat()[0]["attempts"]
@@ -187,7 +187,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
-    tables.check(tables.RESULTS, results, "results")
+    parquet.check(tables.RESULTS, results, "results")
     assert results["score"].to_list() == [1.0, 1.0, 1.0]
     assert [asked.body["model"] for asked in server.asked] == ["run"] * 3
     assert evaluated(HERE, "run", student, tmp_path / "run", ledger).equals(results)

@@ -24,6 +24,7 @@ from curation import (
     generator_pairs,
     grid,
     pair,
+    parquet,
     reliability,
     rules,
     screen,
@@ -311,14 +312,14 @@ def write(world: World, folder: Path) -> Path:
     with params_file.open("w") as file:
         YAML(typ="safe", pure=True).dump(settings(), file)
     for name in ("prompts", "screened", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
-        tables.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
+        parquet.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names:
-            tables.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
-    tables.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
+            parquet.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
+    parquet.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
-        tables.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
+        parquet.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
     for one in (*SELECTIONS, *CELLS):
-        tables.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
-        tables.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))
+        parquet.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
+        parquet.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))
     return params_file

@@ -10,7 +10,7 @@ import polars as pl
 from ruamel.yaml import YAML
 
 from bench.tables.cases import JUDGES, LADDER, PAIRS_EACH, SAMPLES, SELECTIONS, budget
-from curation import tables
+from curation import parquet, tables
 from curation.generate import described
 
 WORDS, LONG = 20_000, 5_000_000  # distinct words, and how many the text has of which all others are stretches
@@ -25,15 +25,15 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
     YAML().dump(settings(pairs), folder / "params.yaml")
     text = _long(source)
     prompts = _prompts(text, source, -(-pairs // PAIRS_EACH))
-    tables.write(tables.PROMPTS, prompts, tables.path("prompts", data=data))
+    parquet.write(tables.PROMPTS, prompts, tables.path("prompts", data=data))
     known = []
     for traces in _traces(text, source, prompts["prompt_id"]):
-        tables.write(tables.TRACES, traces, tables.path("traces", traces["generator"][0], data))
+        parquet.write(tables.TRACES, traces, tables.path("traces", traces["generator"][0], data))
         known.append(traces.select("trace_id", "n_tokens", quality=source.normal(BETTER[traces["generator"][0]], 0.8, traces.height)))
     rows = pl.concat(known).sort("trace_id")
-    tables.write(tables.TOKENS, rows.select("trace_id", tokens="n_tokens"), tables.path("tokens", data=data))
+    parquet.write(tables.TOKENS, rows.select("trace_id", tokens="n_tokens"), tables.path("tokens", data=data))
     for judge, dimensions in JUDGES.items():
-        with tables.writing(tables.JUDGMENTS, tables.path("judgments", judge, data)) as file:
+        with parquet.writing(tables.JUDGMENTS, tables.path("judgments", judge, data)) as file:
             for part in _judgments(source, rows, judge, dimensions):
                 file.append(part)
 
@@ -96,8 +96,8 @@ def _stretches(text: str, source: np.random.Generator, count: int) -> tuple[np.n
 def _judgments(source: np.random.Generator, traces: pl.DataFrame, judge: str, dimensions: list[str]) -> Iterator[pl.DataFrame]:
     """A row group at a time, by trace and dimension: `answer` says right or wrong, the others what a model's probabilities make of a scale from 1 to 5."""
     trace_ids, quality, names = traces["trace_id"].to_numpy(), traces["quality"].to_numpy(), pl.Series(dimensions)
-    for start in range(0, len(trace_ids) * len(dimensions), tables.ROW_GROUP):
-        trace, dimension = np.divmod(np.arange(start, min(start + tables.ROW_GROUP, len(trace_ids) * len(dimensions))), len(dimensions))
+    for start in range(0, len(trace_ids) * len(dimensions), parquet.ROW_GROUP):
+        trace, dimension = np.divmod(np.arange(start, min(start + parquet.ROW_GROUP, len(trace_ids) * len(dimensions))), len(dimensions))
         seen = 1 / (1 + np.exp(-quality[trace] - source.normal(0, 0.8, len(trace))))
         score, expected = ((seen > 0.5).astype(float), None) if judge == "answer" else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, tables.DECIMALS))
         known = pl.Series("known", source.random(len(trace)) >= UNSCORED)
