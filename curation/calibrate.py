@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 import polars as pl
 
-from curation.params import RATING, Refers, Share, Strict
+from curation.params import Share, Strict
 from curation.progress import progress
+from curation.references import RATING, Refers
 from curation.tables import PROBABILITIES, content_ids, empty
 from curation.truth import labels
 

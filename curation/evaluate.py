@@ -10,7 +10,8 @@ from curation import weights
 from curation.calls.ledger import Ledger
 from curation.engines import openai, transformers, vllm
 from curation.judges.answer import grade
-from curation.params import Refers, Strict
+from curation.params import Strict
+from curation.references import Refers
 from curation.sampling import Sampling, answered, calls_for
 from curation.tables import RESULTS
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainValidator
 
-from curation.params import Refers, Strict
+from curation.params import Strict
+from curation.references import Refers
 
 OWN = "own"  # a selection's own budget
 

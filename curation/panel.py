@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from curation.params import Column, Refers, Strict
+from curation.params import Column, Strict
+from curation.references import Refers
 
 
 class Member(Strict):

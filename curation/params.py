@@ -5,7 +5,6 @@ named things, that of the module that NAMED names for each of them, or of `curat
 """
 
 import importlib
-import itertools
 import re
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from curation.errors import CurationError, Errors
+from curation.references import dangling, entries
 from curation.wording import near, say
 
 SECTIONS = {
@@ -51,17 +51,6 @@ class Strict(BaseModel):
     """Unknown keys forbidden, frozen, no coercion; DVC cannot see a Python default, so subclasses give none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
-
-
-class Refers:
-    """Marks a field whose value must be a name in one of some sections, `judge: Annotated[str, Refers("judges")]`."""
-
-    def __init__(self, *sections: str) -> None:
-        self.sections = sections
-
-
-RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has deltas may stand
-TAKEN = ("chosen", "rejected", "prompt", "tie")  # what a judge may not be called, because expressions name its deltas by its name
 
 
 Positive = Annotated[int, Field(ge=1)]
@@ -147,7 +136,7 @@ def read(path: Path = Path("params.yaml")) -> Study:
     for name in (*FOLDERS, *NAMED):
         if name in raw:
             sections[name] = _members(name, raw[name], f"{path}: {name}", lines)
-    lines += _dangling(path, sections, raw)
+    lines += dangling(path, sections, raw, _each(sections))
     if lines:
         raise Errors(lines)
     study = Study(path, sections)
@@ -200,63 +189,10 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
         return model.model_construct(**raw) if isinstance(raw, dict) else None  # so that its names are checked too
 
 
-def _dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any]) -> list[str]:
-    """Names that point at nothing: references between sections, and a dimension that its judge does not rate."""
-    lines = []
-    pair, generators = sections.get("pair"), sections.get("generators") or {}
-    if all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):  # an imported file's rows name their own
-        for field in ("ladder", "chosen", "rejected") if getattr(pair, "order", None) == "ladder" else ("chosen", "rejected"):
-            named = [name for name in getattr(pair, field, None) or [] if isinstance(name, str)]
-            lines += [f"{path}: pair.{field}: {name!r} is not in generators{near(name, generators)}" for name in named if name not in generators]
-    rated = {name: body for section in reversed(RATING) for name, body in _section(sections, section).items()}
-    for where, settings in _each(sections):
-        for field, info in type(settings).model_fields.items():
-            for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
-                lines += [f"{path}: {where}.{field}: {line}" for line in _lost(getattr(settings, field, None), refers, raw)]
-        known = _dimensions(rated.get(str(getattr(settings, "judge", None))))
-        dimension = getattr(settings, "dimension", None)
-        if known and dimension is not None and dimension not in known:
-            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, known)}")
-    families = getattr(sections.get("reliability"), "families", {})
-    judges = [name for section in RATING for name in _section(raw, section)]
-    lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
-    taken = [(section, name) for section in (*RATING, "scorers") for name in _section(raw, section) if name in TAKEN]
-    lines += [f"{path}: {section}.{name}: expressions mean another thing by that; rename it" for section, name in taken]
-    for one, other in itertools.combinations((*RATING, "scorers"), 2):
-        lines += [f"{path}: {other}.{name}: {one} has that name too; expressions go by name" for name in _section(raw, other) if name in _section(raw, one)]
-    return lines
-
-
-def _lost(values: Any, refers: Refers, raw: dict[str, Any]) -> list[str]:
-    """What to say of each of `values` that is a name in none of the sections; nothing where a section is not there to look in."""
-    if any(section.split(".")[0] not in raw for section in refers.sections):
-        return []
-    names = [name for section in refers.sections for name in _section(raw, section)]
-    asked = [value for value in (values if isinstance(values, tuple | list) else [values]) if isinstance(value, str)]
-    return [f"{value!r} is not in {' or '.join(refers.sections)}{near(value, names)}" for value in asked if value not in names]
-
-
-def _section(sections: dict[str, Any], name: str) -> dict[str, Any]:
-    """A section that is a mapping of names, or one within another as `delta.panels`; empty where it is not sound."""
-    outer, _, inner = name.partition(".")
-    found = sections.get(outer)
-    if inner:
-        found = found.get(inner) if isinstance(found, dict) else getattr(found, inner, None)
-    return found if isinstance(found, dict) else {}
-
-
-def _dimensions(judge: Any) -> list[str]:
-    """What a judge rates; nothing where it is not sound."""
-    try:
-        return list(judge.dimension_names)
-    except (AttributeError, TypeError):
-        return []
-
-
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
     found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
     for section in (*FOLDERS, *NAMED):
         found += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None]
-    for name, panel in _section(sections, "delta.panels").items():
+    for name, panel in entries(sections, "delta.panels").items():
         found += [(f"delta.panels.{name}.members.{number}", member) for number, member in enumerate(getattr(panel, "members", []))]
     return found

@@ -11,8 +11,9 @@ from curation import measures
 from curation.measures import Figure
 from curation.metrics import Interval
 from curation.noise import variances
-from curation.params import RATING, Refers, Strict
+from curation.params import Strict
 from curation.progress import progress
+from curation.references import RATING, Refers
 from curation.stats import wilson
 from curation.tables import CALIBRATION, PREFERENCE, RELIABILITY, empty
 from curation.truth import labels, value

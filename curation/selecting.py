@@ -67,11 +67,11 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
         bar(rows[~first], PER_PROMPT)
         rows = rows[first]
     for stratum, count in _strata(settings, found, rows):
-        best = kept = stratum[order.first(count, stratum)]
+        kept = stratum[order.first(count, stratum)]
         if settings.limits.generator_share is not None:
-            kept = _shared(settings.limits.generator_share, pairs, stratum, count, order)
+            best, kept = kept, _shared(settings.limits.generator_share, pairs, stratum, count, order)
+            bar(np.setdiff1d(best, kept, assume_unique=True), GENERATOR_SHARE)
         verdict[_affordable(settings, pairs, kept, order)] = reasons.index(KEPT)
-        bar(np.setdiff1d(best, kept, assume_unique=True), GENERATOR_SHARE)
         bar(stratum, OVER_BUDGET)
     return pl.DataFrame({"pair_id": pairs.column("pair_id"), "margin": pl.Series(margin, nan_to_null=True)}).select(
         pl.lit(name).alias("selection"), "pair_id", pl.Series("kept", verdict == reasons.index(KEPT)),
