@@ -100,7 +100,9 @@ class Candidates:
 
     def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
         """The values of the named expressions, a row for each pair. Raises CurationError if one fails on a value."""
-        if new := {text: text for text in expressions.values() if text not in self.valued}:
+        unknown = dict.fromkeys(text for text in expressions.values() if text not in self.valued)
+        self.valued |= {text: self._named(parse(text).columns[0]) for text in unknown if parse(text).plain}
+        if new := [text for text in unknown if text not in self.valued]:
             names = dict.fromkeys(name for expression in new for name in parse(expression).columns)
             height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
             rows = pl.DataFrame(height | {".".join(name): self._named(name) for name in names})

@@ -18,9 +18,11 @@ Name = tuple[str, ...]  # ("tie",) or ("rubric", "delta_logic")
 
 
 class Parsed(NamedTuple):
-    """The columns that an expression names, in their order; whether it looks at other rows too; and the texts that it compares a column with."""
+    """The columns that an expression names, in their order; whether it is one of them and no more, whether it looks at other rows too; and the texts that it
+    compares a column with."""
 
     columns: tuple[Name, ...]
+    plain: bool
     windows: bool
     compared: tuple[tuple[Name, str], ...]
 
@@ -38,7 +40,8 @@ def parse(expression: str) -> Parsed:
     columns = [tuple(node["column_names"]) for node in nodes if node.get("class") == "COLUMN_REF"]
     if shaky := sorted({node["function_name"] for node in nodes if "function_name" in node} & _unsteady()):
         raise ValueError(f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`")
-    return Parsed(tuple(dict.fromkeys(columns)), any(node.get("class") == "WINDOW" for node in nodes), tuple(_compared(nodes)))
+    windows = any(node.get("class") == "WINDOW" for node in nodes)
+    return Parsed(tuple(dict.fromkeys(columns)), nodes[0].get("class") == "COLUMN_REF", windows, tuple(_compared(nodes)))
 
 
 def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
@@ -113,8 +116,9 @@ def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame
     view = rows.select(
         pl.col(columns[0]) if columns == [head] else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
         for head, columns in groups.items()
-    ).with_row_index(ROW)
+    )
     windows = any(parse(expression).windows for expression in expressions.values())
+    view = view.with_row_index(ROW) if windows else view
     connection = _engine(1 if windows else None)
     connection.register("candidates", view.to_arrow())
     try:

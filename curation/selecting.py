@@ -178,7 +178,7 @@ def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candid
     """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where they are swapped; with ratings where
     the margin is of one judge's dimension."""
     ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
-    margin = _numbers(_asked(settings, pairs, "value")["value"])[rows] if settings.value is not None else np.full(len(rows), np.nan)
+    margin = _numbers(_asked(settings, pairs, "value")["value"][rows]) if settings.value is not None else np.full(len(rows), np.nan)
     rated, unknown = rating(settings.value, dimensions), pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
     ratings = [
         (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")
