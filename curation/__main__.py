@@ -212,7 +212,7 @@ def _params(arguments: argparse.Namespace) -> None:
     ]
     if wrong:
         raise Errors(wrong)
-    sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "runs")
+    sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
     print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name.replace('_', ' ')}" for name in sections))
 
 

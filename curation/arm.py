@@ -9,14 +9,15 @@ from curation import grid
 from curation.candidates import Candidates
 from curation.controls import controlled
 from curation.rules import GENERATOR_PAIRS, Params
-from curation.selecting import kept, select, taken
+from curation.selecting import kept, select, short, taken
 
 
 class Made(NamedTuple):
-    """An arm's pairs, and those of the selection it stands beside, as `subset.written` takes them."""
+    """An arm's pairs, and those of the selection it stands beside, as `subset.written` takes them; and what `short` says of the selection."""
 
     rows: pl.DataFrame
     own: pl.DataFrame
+    short: str | None
 
 
 def arm(cell: grid.Arm, study: Any, pairs: Candidates) -> Made:
@@ -24,7 +25,7 @@ def arm(cell: grid.Arm, study: Any, pairs: Candidates) -> Made:
     settings = narrowed(study.selections[cell.selection], study.generator_pairs[cell.generator_pairs].where, cell.budget)
     verdicts = select(cell.selection, settings, pairs)
     rows, swapped = controlled(study.controls[cell.control], settings, cell.seed, verdicts, pairs)
-    return Made(taken(settings, rows, swapped, pairs, study.dimensions), kept(settings, verdicts, pairs, study.dimensions))
+    return Made(taken(settings, rows, swapped, pairs, study.dimensions), kept(settings, verdicts, pairs, study.dimensions), short(settings, verdicts))
 
 
 def narrowed(settings: Params, where: str, budget: str) -> Params:

@@ -98,8 +98,9 @@ class Candidates:
         """The chosen and the rejected trace ids."""
         return self.column("chosen_trace_id").to_numpy(), self.column("rejected_trace_id").to_numpy()
 
-    def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
-        """The values of the named expressions, a row for each pair. Raises CurationError if one fails on a value."""
+    def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
+        """The values of the named expressions, a row for each pair. Raises CurationError that names the one that fails on a
+        value, after its `place` in params.yaml."""
         unknown = dict.fromkeys(text for text in expressions.values() if text not in self.valued)
         self.valued |= {text: self._named(parse(text).columns[0]) for text in unknown if parse(text).plain}
         if new := [text for text in unknown if text not in self.valued]:
@@ -109,7 +110,7 @@ class Candidates:
             try:
                 found = evaluate({str(number): text for number, text in enumerate(new)}, rows)
             except duckdb.Error:
-                raise CurationError(_failing(expressions, rows)) from None
+                raise CurationError(f"params.yaml: {place}{_failing(expressions, rows)}") from None
             self.valued |= dict(zip(new, found.get_columns(), strict=True))
         return pl.DataFrame([self.valued[text].alias(name) for name, text in expressions.items()])
 

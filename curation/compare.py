@@ -41,6 +41,8 @@ class Params(Strict):
                 yield f"primary.{axis}: {getattr(self.primary, axis)!r} is not in the grid, which has {', '.join(made) or 'none'}"
         if self.primary.control in study.controls and study.controls[self.primary.control].treatment:
             yield f"primary.control: {self.primary.control!r} is the selection itself; name what it is compared with"
+        if not any(study.controls[name].treatment for name in study.grid.controls):
+            yield "primary: the grid has controls only; add the selection itself (pairs: own, labels: as_is) to grid.controls"
         benchmarks = [name for name, source in study.sources.items() if source.split != "train"]
         if self.primary.benchmark not in benchmarks:
             yield f"primary.benchmark: {self.primary.benchmark!r} is no source to evaluate on{near(self.primary.benchmark, benchmarks)}"

@@ -1,5 +1,6 @@
 """What stands beside a selection: the same pairs with other labels, or other pairs drawn to be like its own."""
 
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -45,12 +46,12 @@ def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.Dat
     """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the selection's name, so that another
     seed has another control, and two selections of one size have two.
 
-    Fewer pairs than the selection keeps are drawn where its limit of pairs of one prompt leaves a combination of matched values fewer.
+    Fewer pairs than the selection keeps are drawn only where there are no others that match within its limit of pairs of one prompt.
     """
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
     ids, seed = pairs.column("pair_id").to_numpy(), content_id(verdicts["selection"].first(), seed)
     if control.pairs != "own":
-        pool = _pool(settings, verdicts, pairs, ranking.Order(ids, seed, standing(settings, pairs)))
+        pool = _pool(settings, verdicts, pairs, ranking.Order(ids, settings.seed, standing(settings, pairs)))
         rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, ranking.Order(ids, seed))
     coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
     return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
@@ -64,17 +65,54 @@ def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, order:
 
 def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, order: ranking.Order) -> np.ndarray:
     """As many of the pool as are kept, and as many of each combination of matched values, under the selection's limit of pairs of one prompt."""
-    values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)})
+    values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)}, "controls: match.")
     texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(order.ids), eager=True)
     group, prompt = numbered(texts), numbered(pairs.column("prompt_id"))
     wanted = np.bincount(group[kept], minlength=int(group.max(initial=0)) + 1)
     room = np.full(int(prompt.max(initial=0)) + 1, settings.limits.per_prompt or len(order.ids))
-    taken = [pool[:0]]
-    while len(pool := pool[(wanted[group[pool]] > 0) & (room[prompt[pool]] > 0)]):
-        few = pool[order.first_of_each(wanted[group[pool]], group[pool], pool)]
+    taken, left = [pool[:0]], pool
+    while len(left := left[(wanted[group[left]] > 0) & (room[prompt[left]] > 0)]):
+        few = left[order.first_of_each(wanted[group[left]], group[left], left)]
         few = few[order.first_of_each(room[prompt[few]], prompt[few], few)]
         taken.append(few)
         wanted -= np.bincount(group[few], minlength=len(wanted))
         room -= np.bincount(prompt[few], minlength=len(room))
-        pool = pool[~np.isin(pool, few)]
-    return np.sort(np.concatenate(taken))
+        left = left[~np.isin(left, few)]
+    rows = np.concatenate(taken)
+    return np.sort(_exchanged(rows, pool[order.argsort(pool)], group, prompt, wanted, room) if wanted.any() else rows)
+
+
+def _exchanged(rows: np.ndarray, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, wanted: np.ndarray, room: np.ndarray) -> np.ndarray:
+    """`rows` and as many more as are wanted of each group: one takes the place of another at a full prompt, whose group takes one elsewhere, and so on to
+    a prompt with room, along the shortest way (Edmonds and Karp, JACM 1972). `ranked` are those that may be taken."""
+    taken, at = set[int](rows.tolist()), defaultdict[int, set[int]](set)
+    for row in taken:
+        at[prompt[row]].add(row)
+    for short in np.repeat(np.arange(len(wanted)), wanted).tolist():
+        instead: dict[int, tuple[int, int]] = {}  # for each group reached: the row that would come, and that of this group which would go
+        seen, queue, last = set[int](), deque([short]), None
+        while queue and last is None:
+            for row in ranked[group[ranked] == queue.popleft()].tolist():
+                if row in taken or prompt[row] in seen:
+                    continue
+                if room[prompt[row]] > 0:
+                    last = row
+                    break
+                seen.add(prompt[row])
+                for other in sorted(at[prompt[row]]):
+                    if group[other] != short and group[other] not in instead:
+                        instead[group[other]] = row, other
+                        queue.append(group[other])
+        if last is None:
+            continue
+        room[prompt[last]] -= 1
+        coming = last
+        while True:
+            taken.add(coming)
+            at[prompt[coming]].add(coming)
+            if group[coming] == short:
+                break
+            coming, going = instead[group[coming]]
+            taken.remove(going)
+            at[prompt[going]].remove(going)
+    return np.array(sorted(taken), np.int64)

@@ -37,19 +37,22 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 
 def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), `deltas`, all judges long, and what
-    params declares: `runs` and `scales`; and `candidates`, what expressions of selections name.
+    params declares: `arms`, `runs` and `scales`; and `candidates`, what expressions of selections name.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
     """
     study = params if isinstance(params, Study) else read(Path(params))
     data = study.path.parent / tables.DATA
     connection = duckdb.connect()
-    for name in tables.TABLES:
-        files = [tables.path(name, part, data) for part in _parts(study, name)] if name in PARTS else [tables.path(name, data=data)]
-        _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
-    _deltas_view(connection, study, data)
-    _declared_views(connection, study)
-    _candidates_view(connection, study, data)
+    try:
+        for name in tables.TABLES:
+            files = [tables.path(name, part, data) for part in _parts(study, name)] if name in PARTS else [tables.path(name, data=data)]
+            _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
+        _deltas_view(connection, study, data)
+        _declared_views(connection, study)
+        _candidates_view(connection, study, data)
+    except duckdb.Error as error:
+        raise CurationError(f"a table is damaged, delete it and `dvc repro` makes it again: {' '.join(str(error).split())}") from None
     return connection
 
 
@@ -61,7 +64,7 @@ def absent_parts(study: Study) -> list[Path]:
         files = [tables.path(name, part, data) for part in _parts(study, name)]
         missing = [file for file in files if not file.exists()]
         absent += missing if len(missing) < len(files) else []
-    return absent
+    return absent + [file for name in study.dimensions if not (file := tables.path("deltas", name, data)).exists() and (data / "deltas").exists()]
 
 
 def _parts(study: Study, table: str) -> list[str]:
@@ -93,22 +96,22 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
         connection.execute(f"create view deltas as {' union all '.join(selects)}")
 
 
-RUNS = {"run": pl.String, "method": pl.String, "kind": pl.String, "arm": pl.String, "selection": pl.String, "generator_pairs": pl.String,
-        "budget": pl.String, "control": pl.String, "seed": pl.Int64, "treatment": pl.Boolean, "drawn_from": pl.String,
-        "desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}  # fmt: skip
+ARMS = {"arm": pl.String, "selection": pl.String, "generator_pairs": pl.String, "budget": pl.String, "control": pl.String, "seed": pl.Int64,
+        "treatment": pl.Boolean, "drawn_from": pl.String}  # fmt: skip
+RUNS = {"run": pl.String, "method": pl.String, "kind": pl.String} | ARMS | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
 SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
 
 
 def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `runs`, each with its method and the parts of its arm, and `scales`, the ends of the scores that a judge may give."""
+    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, and `scales`, the ends of the scores that a judge may give."""
+    arms = {name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs) for name, arm in study.arms.items()}
     runs = []
     for name, (method, arm) in study.runs.items():
         how = study.methods[method]
         weights = (getattr(how, f"{side}_weight", None) for side in ("desirable", "undesirable"))
-        control = study.controls[arm.control]
-        runs.append((name, method, how.kind, arm.name, *arm, control.treatment, control.pairs, *weights))
+        runs.append((name, method, how.kind, *arms[arm.name], *weights))
     scales = [(judge, dimension, *ends) for judge, body in study.judges.items() for dimension, ends in getattr(body, "scales", {}).items()]
-    for view, rows, schema in (("runs", runs, RUNS), ("scales", scales, SCALES)):
+    for view, rows, schema in (("arms", list(arms.values()), ARMS), ("runs", runs, RUNS), ("scales", scales, SCALES)):
         connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
 
 

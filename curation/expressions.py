@@ -73,10 +73,10 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
     try:
         parsed = parse(expression)
     except ValueError as error:
-        return str(error)
+        return _unquoted(expression, schema) or str(error)
     for name in parsed.columns:
         if name not in schema:
-            return _unknown(name, expression, schema)
+            return _unquoted(expression, schema) or _unknown(name, schema)
     try:
         rows = pl.DataFrame(schema={".".join(name): schema[name] for name in parsed.columns or list(schema)[:1]})
         found = evaluate({"value": expression}, rows)["value"]
@@ -94,11 +94,15 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
     return None
 
 
-def _unknown(name: Name, expression: str, schema: Mapping[Name, pl.DataType]) -> str:
+def _unquoted(expression: str, schema: Mapping[Name, pl.DataType]) -> str | None:
+    """What to say of a name with a hyphen that reads as a subtraction; None where there is none."""
+    dashed = (head for head in dict.fromkeys(known[0] for known in schema) if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression))
+    return next((f"{expression!r}: a name with '-' stands in quotes, \"{head}\".…" for head in dashed), None)
+
+
+def _unknown(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
     """What to say of a name that is in no schema: the nearest of those that begin alike, else how all begin."""
     said, heads = ".".join(name), list(dict.fromkeys(known[0] for known in schema))
-    if dashed := [head for head in heads if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression)]:
-        return f"{said!r} is not a column; a name with '-' stands in quotes, \"{dashed[0]}\".{'…' if len(name) == 1 else name[-1]}"
     if name[0] in heads and len(name) > 1:
         return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema if known[0] == name[0]])}"
     starts = [head if (head,) in schema else f"{head}.…" for head in heads]

@@ -174,7 +174,10 @@ def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]
     """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
     if absent := [file for file in files if not file.exists()]:
         raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
-    found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+    try:
+        found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+    except pl.exceptions.PolarsError as error:
+        raise CurationError(f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: {str(error).splitlines()[0]}") from None
     check(table, found, files[0].parent, columns)
     return found
 

@@ -31,12 +31,12 @@ OPEN = 255  # no reason yet
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement
-    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (within the budget, if
-    no generator had a share), over_budget, kept.
+    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget
+    has room for it), over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
-    found = _asked(settings, pairs, "value", "require", "keep", "strata")
+    found = _asked(settings, pairs, "value", "require", "keep", "strata", place=f"selections.{name}.")
     ids = pairs.column("pair_id").to_numpy()
     margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
     reasons = [TIE, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
@@ -70,7 +70,7 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
         kept = stratum[order.first(count, stratum)]
         if settings.limits.generator_share is not None:
             best, kept = kept, _shared(settings.limits.generator_share, pairs, stratum, count, order)
-            bar(np.setdiff1d(best, kept, assume_unique=True), GENERATOR_SHARE)
+            bar(np.setdiff1d(best if len(kept) == len(best) else stratum, kept, assume_unique=True), GENERATOR_SHARE)
         verdict[_affordable(settings, pairs, kept, order)] = reasons.index(KEPT)
         bar(stratum, OVER_BUDGET)
     return pl.DataFrame({"pair_id": pairs.column("pair_id"), "margin": pl.Series(margin, nan_to_null=True)}).select(
@@ -79,9 +79,9 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _asked(settings: Params, pairs: Candidates, *parts: str) -> pl.DataFrame:
+def _asked(settings: Params, pairs: Candidates, *parts: str, place: str = "") -> pl.DataFrame:
     """The values of the expressions in these parts of a selection, by where they stand."""
-    return pairs.values({where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts})
+    return pairs.values({where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts}, place)
 
 
 def _numbers(values: pl.Series) -> np.ndarray:

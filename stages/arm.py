@@ -23,8 +23,8 @@ def main() -> None:
         parquet.write(tables.SUBSETS, rows, tables.path("subsets", name))
         parquet.write(tables.UNPAIRED, loose, tables.path("unpaired", name))
         shown.advance(note=f"{rows.height} pairs")
-    if rows.is_empty():
-        print(f"arm {name}: has no pair", file=sys.stderr)
+    if made.short:
+        print(f"arm {name}: {made.short}", file=sys.stderr)
     elif rows.height < made.own.height:
         print(f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt", file=sys.stderr)
     write_metrics(tables.DATA / f"metrics/arm/{name}.json", counts(rows, loose, made.own))

@@ -1,5 +1,7 @@
 """Write data/pairs.parquet."""
 
+import sys
+
 from curation import parquet, tables
 from curation.errors import run
 from curation.metrics import write_metrics
@@ -16,6 +18,8 @@ def main() -> None:
         shown.advance(note=f"{pairs.height} pairs")
         parquet.write(tables.PAIRS, pairs, tables.path("pairs"))
         shown.advance(note=f"{pairs.height} pairs")
+    if pairs.is_empty():
+        print("pair: no candidate; see params.yaml: pair (order, ladder, chosen, rejected)", file=sys.stderr)
     write_metrics(tables.DATA / "metrics/pair.json", counts(pairs))
 
 

@@ -116,7 +116,11 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "selections.all.value: 'margins.implicit' is not a column; known: pair_id, prompt_id, chosen_trace_id, rejected_trace_id, chosen_model, "
         "rejected_model, tie, chosen.…, rejected.…, prompt.…, answer.…, rubric.…, rubric-500m.…, pairwise.…, panel.…"]),
     (lambda p: (p["judges"].update({"step-wise": p["judges"]["answer"]}), p["selections"]["all"].update(value="step-wise.delta_correct")), [
-        "selections.all.value: 'step' is not a column; a name with '-' stands in quotes, \"step-wise\".…"]),
+        "selections.all.value: 'step-wise.delta_correct': a name with '-' stands in quotes, \"step-wise\".…"]),
+    (lambda p: p["selections"]["all"].update(value="rubric-500m.delta_factuality"), [
+        "selections.all.value: 'rubric-500m.delta_factuality': a name with '-' stands in quotes, \"rubric-500m\".…"]),
+    (lambda p: p["grid"].update(controls=["random"]), [
+        "compare.primary: the grid has controls only; add the selection itself (pairs: own, labels: as_is) to grid.controls"]),
     (lambda p: p["selections"].update({"top_step_coherence-any-own-itself-0": p["selections"]["all"]}), [
         "grid.selections: 'top_step_coherence-any-own-itself-0' is an arm and a selection; rename the selection"]),
     (lambda p: p["audit"].update(kto=0.5), ["audit.kto: 0.5 is less than 1"]),

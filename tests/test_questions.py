@@ -12,9 +12,10 @@ import world
 from ruamel.yaml import YAML
 from world import World, prompt_id, trace_id
 
-from curation import db
+from curation import db, parquet, tables
 from curation.check import check
-from curation.errors import Errors
+from curation.errors import CurationError, Errors
+from curation.params import read
 from curation.tables import content_id
 
 SOUND = world.world()
@@ -339,3 +340,21 @@ def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     before, after = check(False, params), check(True, params)
     assert set(after) == {"result_on_train_prompt"} and before.keys() | after.keys() == db.checks().keys()
+
+
+def test_deltas_that_are_not_there_are_named_and_a_damaged_file_is_too(tmp_path: Path) -> None:
+    params = world.write(SOUND, tmp_path)
+    file = tmp_path / "data/deltas/rubric.parquet"
+    file.unlink()
+    assert db.absent_parts(read(params)) == [file]
+    file.write_bytes(b"no Parquet at all")
+    with pytest.raises(CurationError, match=r"a table is damaged, delete it and `dvc repro` makes it again: .*deltas/rubric\.parquet"):
+        db.connect(params)
+
+
+def test_a_damaged_file_of_traces_is_named_where_texts_are_picked(tmp_path: Path) -> None:
+    world.write(SOUND, tmp_path)
+    files = sorted((tmp_path / "data/traces").iterdir())
+    files[0].write_bytes(b"no Parquet at all")
+    with pytest.raises(CurationError, match=r"data/traces: traces cannot be read, delete it and `dvc repro` makes it again"):
+        parquet.pick(tables.TRACES, files, SOUND.traces["trace_id"], ["trace_id", "completion"])

@@ -30,7 +30,7 @@ class Listed:
     def column(self, name: str) -> pl.Series:
         return self.rows[name]
 
-    def values(self, expressions: Mapping[str, str]) -> pl.DataFrame:
+    def values(self, expressions: Mapping[str, str], _place: str = "") -> pl.DataFrame:
         return evaluate(expressions, self.rows) if expressions else pl.DataFrame()
 
 

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 from served import ran
 
 from curation import delta, pair, parquet, tables
+from curation.errors import CurationError
 
 SOUND = world.world()
 
@@ -40,7 +41,7 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
     reasons = parquet.read(tables.SELECTIONS, tables.path("selections", "clear", tmp_path / "data"))
     assert reasons.height == 9 and set(reasons["reason"]) == {"tie"}
     done = ran(tmp_path, "stages.arm", world.ARM)
-    assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: has no pair\n")
+    assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 tie\n")
 
 
 def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_parts_out_of_order_are_not_written(tmp_path: Path) -> None:
     first, second = SOUND.pairs.sort("pair_id").head(3), SOUND.pairs.sort("pair_id").tail(-3)
     for parts in ([second, first], [first, first], [first.reverse()]):
         with (
-            pytest.raises(tables.CurationError, match="its parts do not come in the order of pair_id"),
+            pytest.raises(CurationError, match="its parts do not come in the order of pair_id"),
             parquet.writing(tables.PAIRS, tmp_path / "p.parquet") as rows,
         ):
             for part in parts:
@@ -99,5 +100,5 @@ def test_some_columns_are_read_and_checked_alone(tmp_path: Path) -> None:
     assert few.columns == ["trace_id", "generator"] and few.height == SOUND.traces.height
     picked = parquet.pick(tables.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"])
     assert picked.sort("trace_id").rows() == SOUND.traces.sort("trace_id").select("trace_id", "completion").head(2).rows()
-    with pytest.raises(tables.CurationError, match="no such table"):
+    with pytest.raises(CurationError, match="no such table"):
         parquet.pick(tables.TRACES, [tmp_path / "no.parquet"], few["trace_id"], ["trace_id"])

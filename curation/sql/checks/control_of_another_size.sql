@@ -1,13 +1,9 @@
--- tables: runs, subsets
+-- tables: arms, subsets
 -- warning
 -- An arm has as many pairs as the selection that it is a control of, unless it takes all.
 with
 sizes as (select selection as arm, count(*) as pairs from subsets group by selection),
-counted as (
-    select distinct r.* exclude (run, method, kind, desirable_weight, undesirable_weight), coalesce(s.pairs, 0) as pairs
-    from runs as r
-    left join sizes as s using (arm)
-)
+counted as (select a.*, coalesce(s.pairs, 0) as pairs from arms as a left join sizes as s using (arm))
 select c.arm, c.pairs, t.pairs as of_selection
 from counted as c
 join counted as t using (selection, generator_pairs, budget, seed)
