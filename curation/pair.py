@@ -1,7 +1,7 @@
 """Candidate pairs: which two traces of a prompt stand against each other, and which of them is chosen."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -30,6 +30,13 @@ class Params(Strict):
     within_generator: bool
     samples: Literal["matched", "all"]
     ties: Literal["mark", "drop"]
+
+    def mistakes(self, study: Any) -> Iterator[str]:
+        """A ladder that names a generator twice, or less than two."""
+        twice = [name for name in dict.fromkeys(self.ladder) if self.ladder.count(name) > 1]
+        yield from (f"ladder: {name!r} is there twice" for name in twice)
+        if self.order == "ladder" and len(self.ladder) < 2 and not self.within_generator:
+            yield f"ladder: {self.ladder!r} has no two rungs, so there would be no pair"
 
 
 def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:

@@ -106,7 +106,8 @@ class Study:
         """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
         members = getattr(self, section)
         if name not in members:
-            raise CurationError(f"{self.path}: {section}.{name}: no such name{near(name, members)}")
+            place = "grid: " if section in ("arms", "runs") else f"{section}."
+            raise CurationError(f"{self.path}: {place}{name}: no such name{near(name, members)}")
         return members[name]
 
 

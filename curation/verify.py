@@ -42,7 +42,9 @@ def verify() -> list[str]:
         here, there = _digests(DATA), _digests(elsewhere / DATA)
     differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     if differing:
-        raise Errors([f"{DATA / name}: its bytes differ when rebuilt; `dvc repro` brings it up to date" for name in differing])
+        raise Errors(
+            [f"{DATA / name}: {'its bytes differ when rebuilt' if name in here else 'is not there'}; `dvc repro` brings it up to date" for name in differing]
+        )
     return [f"{DATA / name}: same bytes" for name in sorted(here)]
 
 

@@ -91,6 +91,8 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "compare.primary.budget: 10 is not in the grid, which has own",
         "compare.primary.control: 'itself' is the selection itself; name what it is compared with",
         "compare.primary.benchmark: 'arithmetic' is no source to evaluate on; did you mean 'arithmetic_held_out'?"]),
+    (lambda p: p["pair"].update(ladder=["qwen-500m", "qwen-500m"]), ["pair.ladder: 'qwen-500m' is there twice"]),
+    (lambda p: p["pair"].update(ladder=[]), ["pair.ladder: [] has no two rungs, so there would be no pair"]),
     (lambda p: p["grid"].update(seeds=[0, 0]), ["grid.seeds: '0' is there twice"]),
     (lambda p: p["grid"].update(budgets=["half"]), ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
     (lambda p: p["grid"].update(selections=["topp"]), [

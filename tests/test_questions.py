@@ -301,6 +301,7 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
     "kto_balance": lambda w: w,
     "selection_without_control": lambda w: w,
+    "control_is_its_selection": lambda w: w,
     "run_without_pairs": lambda w: replace(w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
     "control_of_another_size": lambda w: replace(w, subsets={name: rows.head(-1) if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
 }
@@ -312,6 +313,8 @@ def test_a_warning_is_said_and_stops_nothing(name: str, tmp_path: Path, capsys: 
     raw = YAML(typ="safe", pure=True).load(params)
     if name == "selection_without_control":
         raw["grid"]["controls"], raw["compare"]["primary"] = ["itself"], None
+    if name == "control_is_its_selection":
+        raw["controls"]["reversed"] = {"pairs": "all", "match": [], "labels": "as_is"}
     if name == "one_generators_share":
         raw["audit"]["generator"] = 0.5
     if name == "kto_balance":
