@@ -121,7 +121,7 @@ def test_what_is_not_built_is_said_beside_an_answer(folder: Path) -> None:
     assert done.stdout == "some\nTrue\n"
     assert done.stderr == f"note: not built yet, so not among the rows: data/traces/{gone.name}\n"
     assert (
-        "\nerror: sql: there is no table nosuch; there are calibration, candidates, comparisons, deltas, "
+        "\nerror: sql: there is no table nosuch; there are arms, calibration, candidates, comparisons, deltas, "
         in curation(folder, "sql", "select * from nosuch").stderr
     )
 
