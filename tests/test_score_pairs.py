@@ -279,7 +279,7 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     pairs, traces, prompts = study(texts)
     params = PARAMS | {"scorers": {"held_out": HELD_OUT | {"training": TRAINING}}, "student": PARAMS["student"] | {"model": "./nowhere"}}
     params["generators"] = {"writer": next(body for body in PARAMS["generators"].values())}
-    params["pair"] = PARAMS["pair"] | {"ladder": ["writer"]}
+    params |= {"pair": PARAMS["pair"] | {"order": "both", "ladder": []}, "generator_pairs": {"any": PARAMS["generator_pairs"]["any"]}}
     with (tmp_path / "params.yaml").open("w") as out:
         YAML(typ="safe", pure=True).dump(params, out)
     monkeypatch.chdir(tmp_path)
