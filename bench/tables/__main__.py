@@ -78,7 +78,9 @@ def bench(pairs: int, names: Iterable[str], at: str | None) -> list[Run]:
 
 
 def warm() -> None:
-    """Use half of the memory once: a virtual machine's host may hand it out at its first use only, which the first contender would pay for all."""
+    """Write out what was made, and use half of the memory once, which a virtual machine's host may hand out at its first use only: the first contender
+    would pay for both."""
+    os.sync()
     pages = available() // 2 // 4096
     subprocess.run([sys.executable, "-c", f"bytearray({4096 * pages})[::4096] = bytes({pages})"], check=True)
 
