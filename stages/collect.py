@@ -12,7 +12,7 @@ from curation.params import read
 
 SEE = (
     "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, o.prompt[-1].content as its_text "
-    "from screened as s join (from prompts union all by name from screened) as o on o.prompt_id = s.against where not s.kept"
+    "from screened as s join prompts as o on o.prompt_id = s.against where not s.kept"
 )
 
 

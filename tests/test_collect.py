@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from served import ROOT, ran, save, served_params
 
 from curation import parquet, tables
@@ -78,6 +79,15 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
         "What is 2 - 3?\nBe brief."
     ]
     assert json.loads(ran(folder, "curation", "plan", "--json").stdout)["stages"][0]["calls"] == 2  # samples of the one that is left
+
+
+def test_what_is_dropped_is_shown_once_beside_what_it_is_like(tmp_path: Path) -> None:
+    folder = study(tmp_path, ["What is 2 + 3?", "What is 2 + 3 ?"], ["Name a bird."])
+    params = YAML(typ="safe", pure=True).load(folder / "params.yaml")
+    params["screen"]["near_duplicates"] = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
+    save(params, folder)
+    seen = json.loads(ran(folder, "curation", "sql", "--json", ran(folder, "stages.collect").stderr.split('"')[1]).stdout)
+    assert [(row["reason"], row["overlap"], row["other"], row["text"] == row["its_text"]) for row in seen] == [("near_duplicate", 1.0, "train", False)]
 
 
 def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
