@@ -25,7 +25,7 @@ def main() -> None:
         shown.advance(note=f"{rows.height} pairs")
     if made.short:
         print(f"arm {name}: {made.short}", file=sys.stderr)
-    elif rows.height < made.own.height:
+    if rows.height < made.own.height:
         print(f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt", file=sys.stderr)
     write_metrics(tables.DATA / f"metrics/arm/{name}.json", counts(rows, loose, made.own))
 
