@@ -1,6 +1,7 @@
 """The wide pair view: whatever is known of a candidate pair, under the names that expressions use, read a column at a time as it is asked for."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import duckdb
@@ -33,6 +34,7 @@ class Reads(NamedTuple):
     scores: Mapping[str, Read]
 
 
+@lru_cache(maxsize=1)  # every expression of a params file asks
 def schema(study: Any) -> dict[Name, pl.DataType]:
     """Every name there is in a study, and its type."""
     found: dict[Name, pl.DataType] = {(name,): kind for name, kind in tables.empty(tables.PAIRS).schema.items() if name in PAIR}
@@ -99,8 +101,8 @@ class Candidates:
         return self.column("chosen_trace_id").to_numpy(), self.column("rejected_trace_id").to_numpy()
 
     def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
-        """The values of the named expressions, a row for each pair. Raises CurationError that names the one that fails on a
-        value, after its `place` in params.yaml."""
+        """The values of the named expressions, a row for each pair. Raises CurationError naming the one that fails on a value, after its `place` in
+        params.yaml."""
         unknown = dict.fromkeys(text for text in expressions.values() if text not in self.valued)
         self.valued |= {text: self._named(parse(text).columns[0]) for text in unknown if parse(text).plain}
         if new := [text for text in unknown if text not in self.valued]:
@@ -110,7 +112,8 @@ class Candidates:
             try:
                 found = evaluate({str(number): text for number, text in enumerate(new)}, rows)
             except duckdb.Error:
-                raise CurationError(f"params.yaml: {place}{_failing(expressions, rows)}") from None
+                mine = {name: text for name, text in expressions.items() if text in new}
+                raise CurationError(f"params.yaml: {place}{_failing(mine, rows)}") from None
             self.valued |= dict(zip(new, found.get_columns(), strict=True))
         return pl.DataFrame([self.valued[text].alias(name) for name, text in expressions.items()])
 

@@ -264,6 +264,12 @@ def test_an_expression_that_fails_on_a_value_is_named() -> None:
         verdicts(value="chosen.generator::int")
 
 
+def test_the_expression_that_fails_is_the_one_that_is_named() -> None:
+    """Beside one that is a column, which nothing evaluates."""
+    with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.require\.odd: 'chosen\.generator::int > 3': Conversion Error"):
+        verdicts(value="rubric.delta_logic", require={"odd": "chosen.generator::int > 3"})
+
+
 def test_a_curriculum_has_places_and_unknown_values_come_last() -> None:
     how = Params.model_validate(world.PLAIN | {"order": {"by": "rubric.delta_logic", "first": "lowest"}})
     rows = np.array([0, 2, 5, 6])  # 3.0, 2.5, unscored, 2.8
