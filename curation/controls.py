@@ -1,7 +1,7 @@
 """What stands beside a selection: the same pairs with other labels, or other pairs drawn to be like its own."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -51,16 +51,16 @@ def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.Dat
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
     ids, seed = pairs.column("pair_id").to_numpy(), content_id(verdicts["selection"].first(), seed)
     if control.pairs != "own":
-        pool = _pool(settings, verdicts, pairs, ranking.Order(ids, settings.seed, standing(settings, pairs)))
+        pool = _pool(settings, verdicts, pairs)
         rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, ranking.Order(ids, seed))
     coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
     return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
 
 
-def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates, order: ranking.Order) -> np.ndarray:
+def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates) -> np.ndarray:
     """What a selection could rank; of a pair and its reverse the one that it ranks higher."""
     pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
-    return np.asarray(pool[~order.beaten(*pairs.ends(), pool)]) if pairs.both_ways else pool
+    return np.asarray(pool[~standing(settings, pairs).beaten(*pairs.ends(), pool)]) if pairs.both_ways else pool
 
 
 def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, order: ranking.Order) -> np.ndarray:
@@ -85,34 +85,41 @@ def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndar
 def _exchanged(rows: np.ndarray, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, wanted: np.ndarray, room: np.ndarray) -> np.ndarray:
     """`rows` and as many more as are wanted of each group: one takes the place of another at a full prompt, whose group takes one elsewhere, and so on to
     a prompt with room, along the shortest way (Edmonds and Karp, JACM 1972). `ranked` are those that may be taken."""
-    taken, at = set[int](rows.tolist()), defaultdict[int, set[int]](set)
-    for row in taken:
+    at = defaultdict[int, set[int]](set)
+    for row in rows.tolist():
         at[prompt[row]].add(row)
     for short in np.repeat(np.arange(len(wanted)), wanted).tolist():
-        instead: dict[int, tuple[int, int]] = {}  # for each group reached: the row that would come, and that of this group which would go
-        seen, queue, last = set[int](), deque([short]), None
-        while queue and last is None:
-            for row in ranked[group[ranked] == queue.popleft()].tolist():
-                if row in taken or prompt[row] in seen:
-                    continue
-                if room[prompt[row]] > 0:
-                    last = row
-                    break
-                seen.add(prompt[row])
-                for other in sorted(at[prompt[row]]):
-                    if group[other] != short and group[other] not in instead:
-                        instead[group[other]] = row, other
-                        queue.append(group[other])
-        if last is None:
-            continue
-        room[prompt[last]] -= 1
-        coming = last
-        while True:
-            taken.add(coming)
+        way = _way(short, ranked, group, prompt, room, at)
+        for coming, going in way:
             at[prompt[coming]].add(coming)
-            if group[coming] == short:
-                break
-            coming, going = instead[group[coming]]
-            taken.remove(going)
-            at[prompt[going]].remove(going)
-    return np.array(sorted(taken), np.int64)
+            if going is None:
+                room[prompt[coming]] -= 1
+            else:
+                at[prompt[going]].remove(going)
+    return np.array(sorted(row for rows_ in at.values() for row in rows_), np.int64)
+
+
+def _way(short: int, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, room: np.ndarray, at: Mapping[int, set[int]]) -> list[tuple[int, int | None]]:
+    """The rows that come, each with the one that goes from its prompt, None where there is room, for one more of the group `short`; none if there is no way."""
+    instead: dict[int, tuple[int, int]] = {}  # for each group reached: the row that would come, and that of this group which would go
+    seen, queue = set[int](), deque([short])
+    while queue:
+        for row in ranked[group[ranked] == queue.popleft()].tolist():
+            if row in at[prompt[row]] or prompt[row] in seen:
+                continue
+            if room[prompt[row]] > 0:
+                return _back(row, short, group, instead)
+            seen.add(prompt[row])
+            for other in sorted(at[prompt[row]]):
+                if group[other] != short and group[other] not in instead:
+                    instead[group[other]] = row, other
+                    queue.append(group[other])
+    return []
+
+
+def _back(last: int, short: int, group: np.ndarray, instead: Mapping[int, tuple[int, int]]) -> list[tuple[int, int | None]]:
+    """The way to `last`, from its end."""
+    way: list[tuple[int, int | None]] = [(last, None)]
+    while (reached := group[way[-1][0]]) != short:
+        way.append(instead[reached])
+    return way

@@ -31,8 +31,7 @@ OPEN = 255  # no reason yet
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement
-    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget
-    has room for it), over_budget, kept.
+    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget has room for it), over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
@@ -123,11 +122,11 @@ def short(settings: Params, verdicts: pl.DataFrame) -> str | None:
     return f"keeps {f'{found} of the {wanted} pairs of its budget' if found else 'no pair'}: {reasons}"
 
 
-def standing(settings: Params, pairs: Candidates) -> np.ndarray | None:
-    """What ranks all pairs for the selection, lowest first, nan where a pair has no value; None where it is their draws."""
+def standing(settings: Params, pairs: Candidates) -> ranking.Order:
+    """What ranks all pairs for the selection; the key of one without a value is nan."""
     found = _asked(settings, pairs, "value", "keep")
     margin = _numbers(found["value"]) if settings.value is not None else np.zeros(0)
-    return _order(settings, np.zeros(0, np.int64), margin, found).key
+    return _order(settings, pairs.column("pair_id").to_numpy(), margin, found)
 
 
 def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
