@@ -17,6 +17,7 @@ from curation.params import kind, read
 from curation.plan import plan
 from curation.strays import delete, strays
 from curation.verify import verify
+from curation.wording import few
 
 PARAMS = Path("params.yaml")
 NAMED = 3  # files in a note
@@ -87,8 +88,7 @@ def _sql(arguments: argparse.Namespace) -> None:
     study = read(PARAMS)
     with db.connect(study) as connection:
         if absent := db.absent_parts(study):
-            more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
-            print(f"note: not built yet, so not among the rows: {', '.join(map(str, absent[:NAMED]))}{more}", file=sys.stderr)
+            print(f"note: not built yet, so not among the rows: {few(absent, NAMED)}", file=sys.stderr)
         if arguments.question == "list":
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")

@@ -46,7 +46,7 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
     connection = duckdb.connect()
     try:
         for name in tables.TABLES:
-            files = [tables.path(name, part, data) for part in _parts(study, name)] if name in PARTS else [tables.path(name, data=data)]
+            files = [tables.path(name, part, data) for part in parts(study, name)] if name in PARTS else [tables.path(name, data=data)]
             _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
         _deltas_view(connection, study, data)
         _declared_views(connection, study)
@@ -61,13 +61,13 @@ def absent_parts(study: Study) -> list[Path]:
     data = study.path.parent / tables.DATA
     absent: list[Path] = []
     for name in PARTS:
-        files = [tables.path(name, part, data) for part in _parts(study, name)]
+        files = [tables.path(name, part, data) for part in parts(study, name)]
         missing = [file for file in files if not file.exists()]
         absent += missing if len(missing) < len(files) else []
     return absent + [file for name in study.dimensions if not (file := tables.path("deltas", name, data)).exists() and (data / "deltas").exists()]
 
 
-def _parts(study: Study, table: str) -> list[str]:
+def parts(study: Study, table: str) -> list[str]:
     """The names of a table's parts: the entries of sections, in any of which a part may be declared."""
     return [name for section in PARTS[table] for name in ([BASELINE] if section == BASELINE else getattr(study, section))]
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from curation.errors import CurationError, Errors
 from curation.tables import DATA, DECIMALS, Table, empty, path
+from curation.wording import few
 
 ROW_GROUP = 131_072
 ROWS_NAMED = 5
@@ -187,5 +188,5 @@ def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> N
     folder = data / table.name
     stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
     if stray:
-        names = ", ".join(f"'{file.stem}'" for file in stray[:ROWS_NAMED]) + (f" and {len(stray) - ROWS_NAMED} more" if len(stray) > ROWS_NAMED else "")
+        names = few((f"'{file.stem}'" for file in stray), ROWS_NAMED)
         raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: python -m curation strays --delete")

@@ -3,19 +3,18 @@
 import shutil
 from pathlib import Path
 
-from curation.params import BASELINE, Study
+from curation.db import PARTS, parts
+from curation.params import Study
 from curation.tables import DATA
+
+MEASURED = {"generate": "traces", "judge": "judgments", "prefer": "preferences", "score_pairs": "pair_scores", "select": "selections"}  # stage: what it makes
 
 
 def strays(study: Study) -> list[Path]:
     """The files and folders under `data`, of those kept by name, whose name the study does not declare."""
-    subsets, runs = {*study.selections, *study.arms}, {BASELINE, *study.runs}
-    declared = {
-        "traces": study.generators, "judgments": study.judges, "preferences": study.pairwise_judges, "pair_scores": study.scorers,
-        "deltas": study.dimensions, "selections": study.selections, "subsets": subsets, "unpaired": subsets, "models": runs, "results": runs,
-        "metrics/generate": study.generators, "metrics/judge": study.judges, "metrics/prefer": study.pairwise_judges,
-        "metrics/score_pairs": study.scorers, "metrics/select": study.selections, "metrics/arm": study.arms, "metrics/train": runs,
-    }  # fmt: skip
+    declared = {table: parts(study, table) for table in PARTS}
+    declared |= {f"metrics/{stage}": declared[table] for stage, table in MEASURED.items()}
+    declared |= {"deltas": list(study.dimensions), "metrics/arm": list(study.arms), "models": list(study.runs), "metrics/train": list(study.runs)}
     data = study.path.parent / DATA
     there = [(file, names) for folder, names in declared.items() for file in sorted((data / folder).glob("[!.]*"))]
     return [file for file, names in there if (file.name if file.is_dir() else file.stem) not in names]

@@ -63,6 +63,12 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     return place, model
 
 
+def few(names: Any, most: int) -> str:
+    """The first `most` of the names, and how many more there are."""
+    listed = list(names)
+    return ", ".join(map(str, listed[:most])) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
 def near(word: Any, known: Any, listed: Any = None) -> str:
     """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in their place."""
     match = difflib.get_close_matches(str(word), list(known), n=1)
