@@ -6,7 +6,6 @@ It joins nothing and groups nothing: what another table says is looked up in a d
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
 from hashlib import md5
 from math import sqrt
 from statistics import mean, variance
@@ -16,7 +15,7 @@ import datasets
 from datasets import Dataset, Features, Value, concatenate_datasets
 
 from bench.tables.cases import BAND, DIMENSIONS, DRAWN, JUDGES, LADDER, NEAR, SAMPLES, SELECTIONS, budget, quotas
-from bench.tables.steps import enter, step
+from bench.tables.steps import enter, run
 
 Batch = dict[str, list[Any]]
 TRACES = [f"data/traces/{name}.parquet" for name in LADDER]
@@ -173,10 +172,7 @@ def main(folder: str, pairs: str) -> None:
     datasets.disable_caching()
     datasets.disable_progress_bars()
     enter(folder, "datasets")
-    step("pair", pair)
-    step("delta", *(partial(delta, judge) for judge in JUDGES))
-    for name in SELECTIONS:
-        step(name, partial(select, name, int(pairs)), partial(subset, name))
+    run(pair, delta, select, subset, pairs)
 
 
 if __name__ == "__main__":

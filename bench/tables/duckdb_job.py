@@ -4,13 +4,12 @@ The best few come by top-N and a look-up among them, which is faster than a wind
 """
 
 import sys
-from functools import partial
 from typing import NamedTuple
 
 import duckdb
 
 from bench.tables.cases import BAND, DIMENSIONS, JUDGES, LADDER, NEAR, budget, quotas
-from bench.tables.steps import enter, step
+from bench.tables.steps import enter, run
 
 PARQUET = "(format parquet, compression zstd, compression_level 1)"
 PAIRS = f"""
@@ -114,10 +113,10 @@ def main(folder: str, pairs: str) -> None:
         def copy(query: str, file: str) -> None:
             connection.execute(f"copy ({query}) to 'duckdb/{file}.parquet' {PARQUET}")
 
-        step("pair", partial(copy, PAIRS, "pairs"))
-        step("delta", *(partial(copy, deltas(judge), f"deltas/{judge}") for judge in JUDGES))
-        for name in CASES:
-            step(name, partial(copy, verdicts(name, int(pairs)), f"selections/{name}"), partial(copy, SUBSET.format(name=name), f"subsets/{name}"))
+        run(
+            lambda: copy(PAIRS, "pairs"), lambda judge: copy(deltas(judge), f"deltas/{judge}"),
+            lambda name, count: copy(verdicts(name, count), f"selections/{name}"), lambda name: copy(SUBSET.format(name=name), f"subsets/{name}"), pairs,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

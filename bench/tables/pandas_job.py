@@ -1,14 +1,13 @@
 """The same work in pandas, with merge, sort_values and groupby: python -m bench.tables.pandas_job FOLDER PAIRS"""
 
 import sys
-from functools import partial
 from hashlib import md5
 
 import numpy as np
 import pandas as pd
 
 from bench.tables.cases import BAND, DIMENSIONS, DRAWN, JUDGES, LADDER, NEAR, SELECTIONS, budget, quotas
-from bench.tables.steps import enter, step
+from bench.tables.steps import enter, run
 
 ENDS = ["pair_id", "chosen_trace_id", "rejected_trace_id"]
 
@@ -116,10 +115,7 @@ def subset(name: str) -> None:
 
 def main(folder: str, pairs: str) -> None:
     enter(folder, "pandas")
-    step("pair", pair)
-    step("delta", *(partial(delta, judge) for judge in JUDGES))
-    for name in SELECTIONS:
-        step(name, partial(select, name, int(pairs)), partial(subset, name))
+    run(pair, delta, select, subset, pairs)
 
 
 if __name__ == "__main__":

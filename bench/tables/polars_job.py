@@ -6,14 +6,13 @@ DuckDB's, as ours are.
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
 from bench.tables.cases import BAND, DIMENSIONS, JUDGES, LADDER, NEAR, budget, quotas
-from bench.tables.steps import enter, step
+from bench.tables.steps import enter, run
 
 OUT = {"compression": "zstd", "compression_level": 1}
 DRAW = pl.col("pair_id").hash()
@@ -151,10 +150,7 @@ def subset(name: str) -> None:
 
 def main(folder: str, pairs: str) -> None:
     enter(folder, "polars")
-    step("pair", pair)
-    step("delta", *(partial(delta, judge) for judge in JUDGES))
-    for name in CASES:
-        step(name, partial(select, name, int(pairs)), partial(subset, name))
+    run(pair, delta, select, subset, pairs)
 
 
 if __name__ == "__main__":

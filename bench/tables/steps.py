@@ -5,7 +5,10 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from bench.tables.cases import JUDGES, SELECTIONS
 
 
 def enter(folder: str, out: str) -> None:
@@ -22,3 +25,11 @@ def step(name: str, *work: Callable[[], object]) -> None:
         each()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"step": name, "seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "mib": peak}), flush=True)
+
+
+def run(pair: Callable[[], object], delta: Callable[[str], object], select: Callable[[str, int], object], subset: Callable[[str], object], pairs: str) -> None:
+    """The whole path: the pairs, each judge's deltas, and each selection with its texts."""
+    step("pair", pair)
+    step("delta", *(partial(delta, judge) for judge in JUDGES))
+    for name in SELECTIONS:
+        step(name, partial(select, name, int(pairs)), partial(subset, name))
