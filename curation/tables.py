@@ -216,4 +216,4 @@ def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
 
 def empty(table: Table) -> pl.DataFrame:
     """No rows of `table`, with its columns."""
-    return pl.DataFrame(pl.from_arrow(table.schema.empty_table()))
+    return pl.DataFrame(pl.from_arrow(pa.Table.from_batches([], table.schema)))  # `empty_table()` would import pandas
