@@ -1,12 +1,12 @@
 """The answer judge: what it takes for the answer, what it takes for equal, and what it leaves unscored."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import world
+from published import SIZES, published
 from pydantic import ValidationError
 
 from curation.calls.ledger import Ledger
@@ -15,7 +15,6 @@ from curation.judges.answer import Grade, Params, final_answer, grade
 from curation.parquet import check
 from curation.tables import JUDGMENTS, PROMPTS, empty
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
 SAMPLE = 300
 
 
@@ -131,12 +130,10 @@ def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
     assert set(rows["judge"]) | set(rows["dimension"]) == {"verifier", "correct"}
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("name", "pattern"), [("gsm8k_openai", r"A:\s*(.+)"), ("zeroeval_gsm", r'"answer":\s*"?([^"\n]+)')])
-def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str) -> None:
-    file = REAL / name / "traces.parquet"
-    if not file.exists():
-        pytest.skip(f"{file} is absent: the real traces lie beside the project, not in it")
-    rows = pl.read_parquet(file).filter(pl.col("is_correct").is_not_null())
+def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str, size: str) -> None:
+    rows = published(size, name, "traces").filter(pl.col("is_correct").is_not_null())
     sample = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
     asked = settings(pattern)
     agreed = [

@@ -12,13 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 import world
-from test_judged_data import given, judgments, traces
+from published import published
+from test_judged_data import judgments, sizes, traces
 
 from curation import delta, pair, parquet, tables
 from curation.candidates import Candidates, from_frames
 from curation.rules import Params
 from curation.selecting import select
 
+FAMILIES = 21  # in zeroeval_gsm
+BUDGET = {"excerpt": 210, "full": 9600}
 NONE = world.frame(tables.GENERATOR_DELTAS, [])
 HOW = delta.Params(**world.DELTA | {"score": "sampled"})
 
@@ -28,9 +31,9 @@ def settings(**changes: Any) -> Params:
 
 
 @cache
-def answers() -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
+def answers(size: str) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     """All ordered pairs of the 44 models' traces of a problem, with what upstream says of their answers; the traces, the pairs, and the view of both."""
-    written, own = traces("zeroeval_gsm"), given("zeroeval_gsm", "traces")
+    written, own = traces(size, "zeroeval_gsm"), published(size, "zeroeval_gsm", "traces")
     right = pl.DataFrame({"trace_id": written["trace_id"], "score": own["is_correct"].cast(pl.Float64)})
     judged = right.select(
         "trace_id", pl.lit("answer").alias("judge"), pl.lit("correct").alias("dimension"), pl.lit(0, pl.Int32).alias("repeat"), "score",
@@ -48,21 +51,24 @@ def counted(rows: pl.DataFrame) -> dict[str, int]:
     return dict(rows.group_by(pl.col("reason").cast(pl.String)).len().sort("len", descending=True).rows())
 
 
-def test_every_two_models_answers_are_candidates_in_both_orders() -> None:
-    written, pairs, _ = answers()
-    sizes = written.group_by("prompt_id").len()["len"].to_numpy()
-    assert pairs.height == int((sizes * (sizes - 1)).sum()) == 2_440_680
+@sizes
+def test_every_two_models_answers_are_candidates_in_both_orders(size: str) -> None:
+    written, pairs, _ = answers(size)
+    models = written.group_by("prompt_id").len()["len"].to_numpy()
+    wanted = {"excerpt": 15 * 44 * 43 + 14 * 43 * 42, "full": 681 * 44 * 43 + 638 * 43 * 42}[size]  # one model answered about half of the problems
+    assert pairs.height == int((models * (models - 1)).sum()) == wanted
     parquet.check(tables.PAIRS, pairs, "pairs")
     texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
     alike = texts.group_by("prompt_id", "completion").len()["len"].to_numpy()
     assert pairs["tie"].sum() == int((alike * (alike - 1)).sum())
 
 
-def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family() -> None:
-    """What is drawn is counted from the traces alone: a candidate is kept only if right over wrong, 40 a problem at most, 400 for each family."""
-    written, pairs, view = answers()
+@sizes
+def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: str) -> None:
+    """What is drawn is counted from the traces alone: a candidate is kept only if right over wrong, 40 a problem at most, as many for each family."""
+    written, pairs, view = answers(size)
     wanted = settings(
-        require={"right_over_wrong": "answer.delta_correct = 1"}, budget={"pairs": 400 * 24}, limits=world.LIMITS | {"per_prompt": 40},
+        require={"right_over_wrong": "answer.delta_correct = 1"}, budget={"pairs": BUDGET[size]}, limits=world.LIMITS | {"per_prompt": 40},
         strata={"by": "chosen.family", "shares": "equal"},
     )  # fmt: skip
     started = time.perf_counter()
@@ -81,11 +87,12 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family() -> Non
     families = Counter(kept["family"].to_list())
     print(f"by family: {sorted(families.values())}")
     assert set(kept["score"]) == {1.0} and set(kept["wrong"]) == {0.0} and int(kept.group_by("prompt_id").len()["len"].max()) <= 40
-    assert found["kept"] == sum(families.values()) == 9600 and max(families.values()) <= min(families.values()) * 1.01 + 1
+    assert found["kept"] == sum(families.values()) == BUDGET[size] and len(families) == FAMILIES and max(families.values()) <= min(families.values()) * 1.01 + 1
 
 
-def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing() -> None:
-    _, pairs, view = answers()
+@sizes
+def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing(size: str) -> None:
+    written, pairs, view = answers(size)
     hosts = ["Llama-3.1-405B-Inst@sambanova", "Llama-3.1-405B-Instruct-Turbo", "Meta-Llama-3.1-405B-Instruct@hyperbolic"]
     named = ", ".join(f"'{host}'" for host in hosts)
     rows = select(
@@ -94,13 +101,14 @@ def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing() 
     kept = rows.filter("kept").height
     all_of_them = pairs.filter(pl.col("chosen_model").is_in(hosts) & pl.col("rejected_model").is_in(hosts)).height
     print(f"one 405B model on three hosts: {kept} of {all_of_them // 2} pairs differ in correctness")
-    assert kept / (all_of_them / 2) < 0.04
+    of_hosts = written.filter(pl.col("generator").is_in(hosts)).group_by("prompt_id").agg(pl.col("score").sum())["score"]
+    assert kept == sum(2 for right in of_hosts if right in (1, 2)) and (size == "excerpt" or kept / (all_of_them / 2) < 0.04)
 
 
 @cache
 def tutors() -> tuple[pl.DataFrame, list[str], Candidates]:
     """All ordered pairs of the tutors' replies to a student, and what people said of each on eight dimensions."""
-    written, judged = traces("mrbench"), judgments("mrbench")
+    written, judged = traces("full", "mrbench"), judgments("full", "mrbench")
     names = sorted(judged["dimension"].unique())
     pairs = pair.pair(world.pairing(), written)
     return pairs, names, from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE, {})
@@ -110,14 +118,16 @@ DIMENSIONS = ["actionability", "coherence", "humanlikeness", "mistake_identifica
               "tutor_tone"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
+    """The full set alone: its licence, CC-BY-SA-4.0, lets no excerpt into this project."""
     pairs, names, view = tutors()
     assert pairs.height == 2 * 6040 and names == DIMENSIONS
     rows = select(dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view)
     found = counted(rows)
     print(f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}")
-    scores = {row[0]: row[1] for row in judgments("mrbench").filter(dimension=dimension).select("trace_id", "score").rows()}
+    scores = {row[0]: row[1] for row in judgments("full", "mrbench").filter(dimension=dimension).select("trace_id", "score").rows()}
     ends = pairs.filter(~pl.col("tie")).select("chosen_trace_id", "rejected_trace_id").rows()
     gaps = sorted((scores[one] - scores[other] for one, other in ends if scores[one] is not None and scores[other] is not None), reverse=True)
     assert found["kept"] == 500 and sorted(rows.filter("kept")["margin"].to_list(), reverse=True) == pytest.approx(gaps[:500])

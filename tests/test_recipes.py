@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
+from published import SIZES, published
 from ruamel.yaml import YAML
 
 from curation.judges.answer import final_answer, grade
 from curation.params import FOLDERS, NAMED, SECTIONS, Study, read
 
 ROOT = Path(__file__).parents[1]
-REAL = Path(__file__).parents[2] / "shared/data"
 RECIPES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
 SAMPLE = 400
 
@@ -54,12 +53,10 @@ def test_the_imported_recipe_finds_the_answer(completion: str, answer: str | Non
     assert final_answer(gsm8k.judges["answer"], completion) == answer
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("name", "least"), [("zeroeval_gsm", 0.995), ("gsm8k_openai", 1.0)])
-def test_the_imported_recipe_grades_real_traces_as_upstream_did(name: str, least: float, gsm8k: Study) -> None:
-    file = REAL / name / "traces.parquet"
-    if not file.exists():
-        pytest.skip(f"{file} is absent: the real traces lie beside the project, not in it")
-    rows = pl.read_parquet(file, columns=["trace", "reference_answer", "is_correct"])
+def test_the_imported_recipe_grades_real_traces_as_upstream_did(name: str, least: float, size: str, gsm8k: Study) -> None:
+    rows = published(size, name, "traces").select("trace", "reference_answer", "is_correct")
     rows = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
     agreed = [(grade(gsm8k.judges["answer"], trace, reference, "math", None).score == 1.0) == right for trace, reference, right in rows.iter_rows()]
     assert sum(agreed) / len(agreed) >= least

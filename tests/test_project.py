@@ -1,0 +1,41 @@
+"""What a stranger's clone is: its own code under test, a licence, data that may be in it, and a workflow that runs all checks and tests."""
+
+import tomllib
+from pathlib import Path
+
+import curation
+import stages
+from published import EXCERPTS
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_code_under_test_is_this_folders() -> None:
+    """An editable install of another checkout must not be tested in this one's name."""
+    assert [Path(package.__file__ or "").parents[1] for package in (curation, stages)] == [ROOT, ROOT]
+
+
+def test_the_workflow_runs_every_check_and_test_and_may_write_nothing() -> None:
+    workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/ci.yml")
+    (job,) = workflow["jobs"].values()
+    assert {"push", "pull_request"} <= set(workflow["on"]) and workflow["permissions"] == {"contents": "read"} and "permissions" not in job
+    assert 0 < job["timeout-minutes"] <= 60
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
+    (python,) = (step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {}))
+    assert python == "3.11" and (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make check", "make test"]
+
+
+def test_the_licence_is_the_one_that_the_package_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "LICENSE").read_text()
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    assert text.split()[:4] == ["Apache", "License", "Version", "2.0,"] and "Copyright 2026 The preference-curation authors\n" in text
+
+
+def test_every_excerpt_is_small_and_has_its_source_and_licence() -> None:
+    page = (EXCERPTS / "README.md").read_text()
+    said = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert {file.parent.name for file in EXCERPTS.rglob("*.parquet")} == set(said)
+    assert all("github.com/" in line and ("Apache-2.0" in line or "MIT, ©" in line) for line in said.values())
+    assert sum(file.stat().st_size for file in EXCERPTS.rglob("*.parquet")) < 1_500_000
