@@ -29,14 +29,19 @@ class Params(Strict):
 
 
 def evaluate(settings: Params, name: str, student: weights.Params, model: Path | None, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The ledger's key holds their hash."""
+    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The ledger's key holds their hash and the dtype.
+
+    Raises CurationError if weights are not finite.
+    """
     held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
-    identity, loaded = student.revision, weights.Weights(student.model, student.revision)
+    revision, loaded = student.revision, weights.Weights(student.model, student.revision)
     if model is not None:
+        weights.require_finite(model, f"run {name}")
         trained = weights.fingerprint(model)
-        identity = f"{student.revision}+{trained}"
+        revision = f"{student.revision}+{trained}"
         full = (model / "config.json").exists()
         loaded = weights.Weights(str(model.resolve()), trained) if full else weights.Weights(student.model, student.revision, model)
+    identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 
     engine = settings.engine.engine(loaded, served_as=name)

@@ -1,9 +1,11 @@
 """Log-probabilities of both sides of pairs under a network, as TRL's DPO computes them."""
 
+import math
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from curation.errors import CurationError
 from curation.progress import progress
 
 SIDES = ("chosen", "rejected")
@@ -79,5 +81,7 @@ def _sums(network: Any, asked: pl.DataFrame, batch_size: int, label: str) -> lis
             given = {"input_ids": ids, "attention_mask": (place < lengths).long(), "labels": labels}
             scored = network(**{name: tensor.to(network.device) for name, tensor in given.items()}, fused_lm_head=True)
             found += scored.log_probs.sum(dim=1).tolist()
+            if not math.isfinite(sum(found[-batch.height :])):
+                raise CurationError(f"{label}: the log-probability of a trace is not finite; the model's weights are damaged, or its dtype does not hold them")
             shown.advance(batch.height)
     return found

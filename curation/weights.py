@@ -24,6 +24,7 @@ from curation.errors import CurationError
 from curation.params import Strict
 
 CACHE = Path(".curation/weights")
+CPU = Path("/proc/cpuinfo")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
 
 
@@ -95,6 +96,8 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     import torch
     from transformers import AutoModelForCausalLM
 
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
+    warn_of_slow(dtype, device)
     where, pinned = source(model, revision)
     with _loading(model):
         network = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **pinned)
@@ -123,6 +126,32 @@ def source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
     if revision != fingerprint(path):
         raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
     return _dequantised(path) if path.suffix == ".gguf" else path, {}
+
+
+def identity(revision: str, dtype: str | None) -> str:
+    """What stands for a model in the key of a call: its revision, and the arithmetic it answers in, unless that is bfloat16, as most servers', or not known."""
+    return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
+
+
+def warn_of_slow(dtype: str, device: str) -> None:
+    """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a timing."""
+    if dtype == "bfloat16" and device == "cpu" and CPU.is_file() and not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
+        print("warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, without AVX-512 some 40 times; "
+              "set dtype: float32", file=sys.stderr, flush=True)  # fmt: skip
+
+
+def require_finite(folder: Path, what: str) -> None:
+    """Raises CurationError if a tensor of the safetensors in `folder`, the weights of `what`, has a value that is not finite."""
+    import torch
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
+                tensor = tensors.get_tensor(name)
+                if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                    raise CurationError(f"{what}: {file.name}: {name} holds values that are not finite, so it can answer nothing; train it again, "
+                                        "with a lower learning_rate or in float32")  # fmt: skip
 
 
 @contextmanager

@@ -296,6 +296,8 @@ def test_a_check_finds_the_broken_world(name: str, number: int, tmp_path: Path) 
 
 
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
+    "answers_all_alike": lambda w: replace(w, results=w.results.with_columns(completion=pl.lit("!!!!"))),
+    "answers_cut": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
     "too_many_ties": lambda w: replace(w, pairs=w.pairs.with_columns(tie=True)),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
     "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
@@ -342,7 +344,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
 def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     before, after = check(False, params), check(True, params)
-    assert set(after) == {"result_on_train_prompt"} and before.keys() | after.keys() == db.checks().keys()
+    assert set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_cut"} and before.keys() | after.keys() == db.checks().keys()
 
 
 def test_deltas_that_are_not_there_are_named_and_a_damaged_file_is_too(tmp_path: Path) -> None:

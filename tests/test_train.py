@@ -152,7 +152,7 @@ def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paire
 
 
 SAMPLING = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
-HERE = {"kind": "transformers", "dtype": "float32", "device": "cpu", "batch_size": 2}
+HERE = {"kind": "transformers", "dtype": "bfloat16", "device": "cpu", "batch_size": 2}
 
 
 def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: Path, ledger: Ledger) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from curation import weights
 from curation.calls.call import Ask, Call, Heard, Reply, engine_name
+from curation.errors import CurationError
 from curation.params import Positive, Strict
 
 
@@ -68,7 +69,7 @@ def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterato
     while len(rows):
         output = network.generate(
             input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
-            logits_processor=[draw] if draw else [], do_sample=False, temperature=None, top_p=None, top_k=None,
+            logits_processor=[_require_numbers, *([draw] if draw else [])], do_sample=False, temperature=None, top_p=None, top_k=None,
             pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
         )  # fmt: skip
         ids, cache = output.sequences, output.past_key_values
@@ -93,6 +94,13 @@ def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
     cache = network(input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1).past_key_values
     cache.batch_select_indices(of_row)
     return cache
+
+
+def _require_numbers(input_ids: Any, scores: Any) -> Any:
+    """The scores as they are. Raises CurationError where one is NaN: every token would then be the first of the vocabulary."""
+    if scores.amax(dim=1).isnan().any():
+        raise CurationError("the model's logits are NaN, so it answers nothing; its weights are damaged, or its dtype does not hold their values")
+    return scores
 
 
 class Draw:

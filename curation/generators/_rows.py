@@ -7,7 +7,7 @@ from curation.calls.ledger import Ledger
 from curation.params import Strict
 from curation.sampling import Sampling, answered, calls_for
 from curation.tables import DERIVED, TRACES
-from curation.weights import Weights
+from curation.weights import Weights, identity
 
 
 class Described(Strict):
@@ -37,7 +37,7 @@ class Sampled(Described):
 
 def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger does not have."""
-    calls = calls_for(prompts, settings.model, settings.revision, settings.system, settings.sampling)
+    calls = calls_for(prompts, settings.model, identity(settings.revision, getattr(settings, "dtype", None)), settings.system, settings.sampling)
     replies = ledger.fulfil(calls, engine, "generate", name)
     return (
         answered(prompts, settings.sampling, replies)

@@ -59,6 +59,7 @@ def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, *
         "max_length": settings.max_length, "weight_decay": settings.weight_decay, "max_grad_norm": settings.max_grad_norm,
         "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": seed, "data_seed": seed,
         "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0,
+        "logging_nan_inf_filter": False,  # it shows a loss of NaN as 0
         **({} if rows["place"].null_count() else {"train_sampling_strategy": "sequential"}), **own,
     }  # fmt: skip
 
@@ -78,14 +79,20 @@ def lora_config(settings: Trained, network: Any) -> Any:
 
 
 def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[str, float]:
-    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA, else the tokenizer too) and run.json. Returns steps and last losses."""
+    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA, else the tokenizer too) and run.json. Returns steps and last losses.
+
+    Raises CurationError at the first loss or gradient norm that is not finite, and if a weight is not: no such weights are ever a result.
+    """
     from transformers import PrinterCallback, TrainerCallback
 
     steps: list[dict[str, float]] = []
+    shapes = _stop_at_no_number(trainer, label)
 
     class Shown(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
+                _require_number("gradient norm", float(logs.get("grad_norm", 0.0)), label, state.global_step, shapes)
+                shapes.clear()
                 steps.append(logs)
                 shown.advance(note=f"loss {float(logs['loss']):.3f}")
 
@@ -104,7 +111,30 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
     else:
         trainer.processing_class.save_pretrained(out)
     name_student(out, student)
+    weights.require_finite(out, f"run {label}")
     return _last(steps)
+
+
+def _stop_at_no_number(trainer: Any, label: str) -> list[str]:
+    """Have the trainer stop at the first batch whose loss is not finite. Returns what will hold the shapes of the batches of a step."""
+    shapes: list[str] = []
+    step = trainer.training_step
+
+    def watched(model: Any, inputs: Any, *more: Any) -> Any:
+        shapes.append(" x ".join(str(size) for size in inputs["input_ids"].shape))
+        loss = step(model, inputs, *more)
+        _require_number("loss", float(loss), label, trainer.state.global_step + 1, shapes[-1:])
+        return loss
+
+    trainer.training_step = watched
+    return shapes
+
+
+def _require_number(what: str, value: float, label: str, step: int, shapes: list[str]) -> None:
+    """Raises CurationError unless `value` is finite."""
+    if not math.isfinite(value):
+        raise CurationError(f"run {label}: step {step}: the {what} is {value}, in {', '.join(shapes)} tokens (sequences x length); nothing is kept; "
+                            "lower the method's learning_rate, or train in float32 (student.dtype, and bf16: false)")  # fmt: skip
 
 
 def name_student(out: Path, student: weights.Params) -> None:
@@ -119,10 +149,10 @@ def _sorted_json(text: str) -> str:
 
 
 def _last(steps: list[dict[str, float]]) -> dict[str, float]:
-    """The number of steps, and the mean of each reported figure over the last quarter of them."""
+    """The number of steps, and the mean of each reported figure over the last quarter of them, if it is a number in all of these."""
     tail = steps[-max(len(steps) // 4, 1) :]
     wanted = ("loss", "rewards/accuracies", "rewards/margins", "kl")
-    means = {n.replace("/", "_"): sum(float(s[n]) for s in tail) / len(tail) for n in wanted if tail and all(n in s for s in tail)}
+    means = {n.replace("/", "_"): sum(float(s[n]) for s in tail) / len(tail) for n in wanted if tail and all(math.isfinite(s.get(n, math.nan)) for s in tail)}
     return {"steps": float(len(steps)), **means}
 
 

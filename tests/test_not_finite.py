@@ -1,0 +1,161 @@
+"""What is not a number is never a result: planted in loss, gradient, weights and logits, on the CPU, with a real, tiny model.
+
+On a GPU it comes from a kernel (pytorch#196678) or a learning rate; what matters is that it stops the run, says where, and leaves nothing to evaluate.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from conftest import OpenLedger
+from test_train import HERE, PARAMS, TOY, evaluated, paired, settings, student  # noqa: F401 (fixtures)
+from tiny import save_tiny_llama
+
+from curation import weights
+from curation.calls.call import Call
+from curation.errors import CurationError
+from curation.logprobs import encode, log_probs
+from curation.params import kind
+from curation.subset import unpaired
+from curation.train import train
+from curation.trainers import _training
+
+pytestmark = pytest.mark.slow
+
+KINDS = ("dpo", "kto", "sft")
+FULL = {"lora": None, "max_steps": 3}
+
+
+def method(name: str) -> Any:
+    if name != "sft":
+        return settings(name, **FULL)
+    own = {key: value for key, value in (PARAMS["methods"]["dpo"] | TOY | FULL).items() if key not in ("beta", "precompute", "loss")}
+    return kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
+
+
+def in_loss(network: Any) -> None:
+    """Every hidden state is NaN from the second training batch on."""
+    seen = iter(range(10_000))
+    network.model.norm.register_forward_hook(lambda module, given, out: out * math.nan if module.training and next(seen) >= 1 else out)
+
+
+def in_gradient(network: Any) -> None:
+    """The forward pass is sound and the backward pass is not, as with cuDNN's attention."""
+
+    def spoil(module: Any, given: Any, out: Any) -> None:
+        if out.requires_grad:
+            out.register_hook(lambda gradient: gradient * math.nan)
+
+    network.model.layers[0].register_forward_hook(spoil)
+
+
+def in_weights(network: Any) -> None:
+    """Training ends well, and what is saved is not finite."""
+    save = network.save_pretrained
+
+    def spoilt(*where: Any, **how: Any) -> None:
+        network.model.norm.weight.data[3] = math.inf
+        save(*where, **how)
+
+    network.save_pretrained = spoilt
+
+
+PLANTED: dict[str, tuple[Callable[[Any], None], str]] = {
+    "loss": (in_loss, r"run {kind}: step \d: the loss is nan, in \d x \d+ tokens \(sequences x length\); nothing is kept; lower the method's learning_rate"),
+    "gradient": (in_gradient, r"run {kind}: step 1: the gradient norm is nan, in \d x \d+ tokens"),
+    "weights": (in_weights, r"run {kind}: model.safetensors: model.norm.weight holds values that are not finite"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("place", PLANTED)
+def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
+    place: str, name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    plant, words = PLANTED[place]
+    load = weights.load
+
+    def planted(*what: Any, **how: Any) -> Any:
+        network, tokenizer = load(*what, **how)
+        plant(network)
+        return network, tokenizer
+
+    out = tmp_path / name
+    out.mkdir()
+    (out / "before").write_text("an older run")
+    monkeypatch.setattr(weights, "load", planted)
+    with pytest.raises(CurationError, match=words.format(kind=name)):
+        train(name, method(name), 0, student, paired, unpaired(paired), out)
+    assert [file.name for file in tmp_path.iterdir()] == [name] and [file.name for file in out.iterdir()] == ["before"]
+
+
+def test_a_learning_rate_that_is_too_high_is_stopped_too(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:  # noqa: F811
+    """Nothing planted: the weights overflow by themselves."""
+    wild = settings("dpo", lora=None, learning_rate=1e30, max_grad_norm=1e30, max_steps=4)
+    with pytest.raises(CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"):
+        train("wild", wild, 0, student, paired, unpaired(paired), tmp_path / "wild")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:
+    """A batch of KTO's with no desirable example has no margin, and a metric of NaN would fail the run after its weights are in place."""
+    steps = [{"loss": 1.0, "kl": 0.5, "rewards/margins": math.nan}, {"loss": 0.5, "rewards/margins": 1.0}] * 4
+    assert _training._last(steps) == {"steps": 8.0, "loss": 0.75}
+
+
+def spoilt(folder: Path) -> weights.Params:
+    """A student one of whose weights is NaN."""
+    from safetensors.torch import load_file, save_file
+
+    where = save_tiny_llama(folder) / "model.safetensors"
+    tensors = load_file(where)
+    tensors["model.norm.weight"][0] = math.nan
+    save_file(tensors, where, metadata={"format": "pt"})
+    return weights.Params(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
+
+
+def test_a_run_whose_weights_are_not_finite_is_not_evaluated(student: weights.Params, open_ledger: OpenLedger, tmp_path: Path) -> None:  # noqa: F811
+    """It may lie there from an earlier version, or come from another trainer. Nothing is asked of it."""
+    spoilt(tmp_path / "run")
+    ledger = open_ledger()
+    with pytest.raises(CurationError, match=r"run dpo-x: model.safetensors: model.norm.weight holds values that are not finite, .*; train it again"):
+        evaluated(HERE, "dpo-x", student, tmp_path / "run", ledger)
+    assert ledger.stat() == []
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_a_model_whose_logits_are_nan_answers_nothing(temperature: float, tmp_path: Path) -> None:
+    """Its every token would be the first of the vocabulary, and `!!!!` graded as wrong."""
+    from curation.engines.transformers import sample
+
+    bad = spoilt(tmp_path / "bad")
+    sampling = {"temperature": temperature, "top_p": 1.0, "top_k": 5, "max_tokens": 4, "seed": 1}
+    heard: list[Any] = []
+    with pytest.raises(CurationError, match="the model's logits are NaN, so it answers nothing"):
+        network, tokenizer = weights.load(bad.model, bad.revision, "float32")
+        sample(network, tokenizer, [Call("m", "r", [{"role": "user", "content": "1+1?"}], sampling, 0)], 1, lambda call, reply: heard.append(reply))
+    assert heard == []
+
+
+def test_a_log_probability_that_is_not_finite_is_no_score(tmp_path: Path) -> None:
+    bad = spoilt(tmp_path / "bad")
+    network, tokenizer = weights.load(bad.model, bad.revision, "float32")
+
+    def said(role: str, text: str) -> list[dict[str, str]]:
+        return [{"role": role, "content": text}]
+
+    pairs = pl.DataFrame({"pair_id": [1], "chosen_trace_id": [1], "rejected_trace_id": [2]})
+    texts = pl.DataFrame({"trace_id": [1, 2], "prompt": [said("user", "1+1?")] * 2, "completion": [said("assistant", "2"), said("assistant", "3")]})
+    with pytest.raises(CurationError, match="scorer x: the log-probability of a trace is not finite"):
+        log_probs(network, encode(tokenizer, pairs, texts, 64), 2, "scorer x")
+
+
+def test_the_kernel_that_gives_nan_is_kept_clear_of(student: weights.Params) -> None:  # noqa: F811
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    weights.load(student.model, student.revision, "float32")
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
