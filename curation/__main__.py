@@ -1,26 +1,27 @@
-"""`python -m curation`: SQL over the tables, the ledger, params checks, published selections, and proof that the pure tables rebuild bit for bit."""
+"""SQL over the tables, the ledger, params checks, published selections, and proof that the pure tables rebuild bit for bit."""
 
 import argparse
 import csv
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-from duckdb import DuckDBPyConnection
-
-from curation import db, shelf
-from curation.batch import read_batch, write_batch
-from curation.calls.ledger import Ledger
-from curation.errors import CurationError, Errors, run
-from curation.params import kind, read
-from curation.plan import plan
-from curation.strays import delete, strays
-from curation.verify import verify
+from curation.errors import CurationError, run
+from curation.params import read
 from curation.wording import few
+
+if TYPE_CHECKING:  # a command imports what it needs, so that none waits for the others'
+    import polars as pl
+    from duckdb import DuckDBPyConnection
 
 PARAMS = Path("params.yaml")
 NAMED = 3  # files in a note
+
+
+def entry() -> None:
+    """The command `curation`, which is `python -m curation`."""
+    run(main)
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m curation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="curation", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     sql = commands.add_parser("sql", help="ask the tables; without SQL an interactive shell")
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("file", nargs="?", type=Path, help="the Parquet file to write or to read")
     ledger.add_argument("--stage", help="export this stage's calls only: generate, judge or evaluate")
     ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
+    ledger.add_argument("--redacted", action="store_true", help="prune the good replies that hold `[key]`, which may stand for text that is gone")
     ledger.set_defaults(do=_ledger)
 
     forecast = commands.add_parser("plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing")
@@ -78,13 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     left.set_defaults(do=_strays)
 
     proof = commands.add_parser("verify", help="rebuild the pure tables elsewhere and compare the bytes")
-    proof.set_defaults(do=lambda _: print("\n".join(verify())))
+    proof.set_defaults(do=_verify)
     return parser
 
 
 def _sql(arguments: argparse.Namespace) -> None:
     if arguments.question and arguments.sql:
         raise CurationError("sql: both a statement and --question; give one")
+    from curation import db
+
     study = read(PARAMS)
     with db.connect(study) as connection:
         if absent := db.absent_parts(study):
@@ -100,14 +104,18 @@ def _sql(arguments: argparse.Namespace) -> None:
 
 
 def _question(name: str) -> str:
+    from curation import db
+
     known = db.questions()
     if name not in known:
         raise CurationError(f"sql --question {name}: no such question; known: {', '.join(known)}")
     return known[name]
 
 
-def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
+def _shell(connection: "DuckDBPyConnection", form: str | None) -> None:
     """Statements end in a semicolon or the end of input; `exit` or Ctrl-D leaves."""
+    from curation import db
+
     print(f"views: {', '.join(db.views(connection))}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
     statement = ""
     while True:
@@ -129,8 +137,10 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
             return
 
 
-def show(rows: pl.DataFrame, form: str | None) -> None:
+def show(rows: "pl.DataFrame", form: str | None) -> None:
     """Print rows as a table, or as JSON (64-bit ids as strings, NaN and infinity as null), CSV or Markdown."""
+    import polars as pl
+
     if form in ("json", "csv"):
         ids = [name for name, dtype in rows.schema.items() if name.endswith(("_id", "against")) and dtype == pl.Int64]
         rows = rows.with_columns(pl.col(ids).cast(pl.String))
@@ -151,14 +161,22 @@ def show(rows: pl.DataFrame, form: str | None) -> None:
 
 
 def _ledger(arguments: argparse.Namespace) -> None:
+    import polars as pl
+
+    from curation.calls.ledger import Ledger
+
     if arguments.action in ("export", "import") and arguments.file is None:
         raise CurationError(f"ledger {arguments.action}: name a Parquet file")
+    if arguments.redacted and arguments.action != "prune":
+        raise CurationError(f"ledger {arguments.action}: --redacted is of prune")
     study = read(PARAMS)
     with Ledger(study.ledger, study.budget) as ledger:
         if arguments.action == "stat":
             show(pl.DataFrame(ledger.stat(), infer_schema_length=None), None)
         elif arguments.action == "verify":
             print(f"{study.ledger.path}: {ledger.verify()} rows, each what its key says")
+        elif arguments.action == "prune" and arguments.redacted:
+            print(f"{study.ledger.path}: {ledger.drop_redacted()} replies that held `[key]` deleted; the next run buys them again")
         elif arguments.action == "prune":
             print(f"{study.ledger.path}: {ledger.prune()} rows deleted, none of which could answer a call")
         elif arguments.action == "export":
@@ -168,9 +186,20 @@ def _ledger(arguments: argparse.Namespace) -> None:
             print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
+        if arguments.action in ("verify", "import") and (found := ledger.redacted()):
+            named = few((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
+            print(
+                f"warning: {study.ledger.path}: {len(found)} replies hold `[key]` ({named}): an earlier version may have cut the API key's text out of them, "
+                "if these are not the model's own words; `ledger prune --redacted` deletes them, and the next run buys them again", file=sys.stderr,
+            )  # fmt: skip
 
 
 def _plan(arguments: argparse.Namespace) -> None:
+    import polars as pl
+
+    from curation.calls.ledger import Ledger
+    from curation.plan import plan
+
     study = read(PARAMS)
     planned = plan(study)
     stages = pl.DataFrame(planned, orient="row")
@@ -196,6 +225,8 @@ def _plan(arguments: argparse.Namespace) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> None:
+    from curation.batch import read_batch, write_batch
+
     study, stage, name, file = read(PARAMS), arguments.stage, arguments.name, arguments.file
     if arguments.action == "write":
         print(f"{file}: {write_batch(study, stage, name, file)} calls of {stage} {name}")
@@ -205,18 +236,13 @@ def _batch(arguments: argparse.Namespace) -> None:
 
 def _params(arguments: argparse.Namespace) -> None:
     study = read(arguments.file)
-    wrong = [
-        f"{arguments.file}: sources.{name}.{line}"
-        for name, settings in study.sources.items()
-        for line in getattr(kind("sources", settings.kind), "mistakes", lambda _: [])(settings)
-    ]
-    if wrong:
-        raise Errors(wrong)
     sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
-    print(f"{arguments.file}: sound; " + ", ".join(f"{len(getattr(study, name))} {name.replace('_', ' ')}" for name in sections))
+    print(f"{arguments.file}: sound; " + ", ".join(f"{len(study.names(name))} {name.replace('_', ' ')}" for name in sections))
 
 
 def _strays(arguments: argparse.Namespace) -> None:
+    from curation.strays import delete, strays
+
     found = strays(read(PARAMS))
     if arguments.delete:
         delete(found)
@@ -224,6 +250,8 @@ def _strays(arguments: argparse.Namespace) -> None:
 
 
 def _shelf(arguments: argparse.Namespace) -> None:
+    from curation import shelf
+
     given = _given(arguments.placeholders)
     if arguments.name is None and given:
         raise CurationError(f"shelf: --{next(iter(given))} is of one entry; name it first, as in `shelf sample_delta --judge rubric`")
@@ -232,7 +260,15 @@ def _shelf(arguments: argparse.Namespace) -> None:
     elif arguments.all:
         print("\n".join(shelf.printed(name, {}) for name in shelf.entries()))
     else:
+        import polars as pl
+
         show(pl.DataFrame(shelf.table()), "md" if arguments.md else None)
+
+
+def _verify(_: argparse.Namespace) -> None:
+    from curation.verify import verify
+
+    print("\n".join(verify()))
 
 
 def _given(words: list[str]) -> dict[str, str]:
@@ -245,4 +281,4 @@ def _given(words: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    run(main)
+    entry()

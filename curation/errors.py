@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -41,14 +42,21 @@ def name_argument(section: str) -> str:
 
 def write_whole(where: Path, body: bytes) -> None:
     """`where` holds `body`, or after an error what it held before. Raises CurationError if it cannot be written."""
-    partial = where.with_name(f"{where.name}.partial")
+    partial = partial_of(where)
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(body)
         partial.replace(where)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CurationError(f"{where}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def partial_of(where: Path) -> Path:
+    """A new name beside `where` to write to before it is whole: two processes that write one file at once do not share it."""
+    return where.with_name(f"{where.name}.{os.urandom(4).hex()}.partial")
 
 
 def existing(path: Path, way_out: str) -> Path:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from curation import checked
 from curation.errors import CurationError, Errors
 from curation.references import dangling, entries
 from curation.wording import near, say
@@ -43,6 +44,7 @@ FOLDERS = {
     "scorers": "scorers",
     "methods": "trainers",
 }
+KNOWN = [*FOLDERS, *NAMED, *SECTIONS]
 BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -69,23 +71,45 @@ Column = Annotated[str, AfterValidator(column)]
 
 
 class Study:
-    """Every section of one checked params file, as attributes."""
+    """Every section of one checked params file, as attributes. One is typed when it is first asked for, so that a stage imports what it uses."""
 
-    def __init__(self, path: Path, sections: dict[str, Any]) -> None:
-        self.path = path
-        self.sources: dict[str, Any] = sections["sources"]
-        self.generators: dict[str, Any] = sections["generators"]
-        self.judges: dict[str, Any] = sections["judges"]
-        self.pairwise_judges: dict[str, Any] = sections["pairwise_judges"]
-        self.scorers: dict[str, Any] = sections["scorers"]
-        self.selections: dict[str, Any] = sections["selections"]
-        self.controls: dict[str, Any] = sections["controls"]
-        self.generator_pairs: dict[str, Any] = sections["generator_pairs"]
-        self.methods: dict[str, Any] = sections["methods"]
-        self.ledger, self.budget, self.pair, self.delta = (sections[name] for name in ("ledger", "budget", "pair", "delta"))
-        self.screen, self.calibrate, self.reliability = (sections[name] for name in ("screen", "calibrate", "reliability"))
-        self.student, self.tokens, self.evaluate, self.compare = (sections[name] for name in ("student", "tokens", "evaluate", "compare"))
-        self.grid, self.audit, self.execution = (sections[name] for name in ("grid", "audit", "execution"))
+    sources: dict[str, Any]
+    generators: dict[str, Any]
+    judges: dict[str, Any]
+    pairwise_judges: dict[str, Any]
+    scorers: dict[str, Any]
+    selections: dict[str, Any]
+    controls: dict[str, Any]
+    generator_pairs: dict[str, Any]
+    methods: dict[str, Any]
+    ledger: Any
+    budget: Any
+    execution: Any
+    screen: Any
+    pair: Any
+    delta: Any
+    calibrate: Any
+    reliability: Any
+    student: Any
+    tokens: Any
+    evaluate: Any
+    grid: Any
+    audit: Any
+    compare: Any
+
+    def __init__(self, path: Path, raw: dict[str, Any]) -> None:
+        self.path, self._raw = path, raw
+
+    def __getattr__(self, section: str) -> Any:
+        """What Python asks for an attribute that is not there yet."""
+        if section not in KNOWN:
+            raise AttributeError(f"a study has no section {section!r}")
+        lines: list[str] = []
+        found = _section(section, self._raw[section], f"{self.path}: {section}", lines)
+        if lines:
+            raise Errors(lines)
+        setattr(self, section, found)
+        return found
 
     @property
     def arms(self) -> dict[str, Any]:
@@ -101,6 +125,10 @@ class Study:
     def dimensions(self) -> dict[str, list[str]]:
         """What each judge, pairwise judge and panel rates."""
         return {name: body.dimension_names for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()}
+
+    def names(self, section: str) -> list[str]:
+        """The names in `section`, which is not typed for that."""
+        return list(self._raw[section] if section in KNOWN else getattr(self, section))
 
     def named(self, section: str, name: str) -> Any:
         """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
@@ -123,36 +151,47 @@ def kinds(section: str) -> list[str]:
 
 
 def read(path: Path = Path("params.yaml")) -> Study:
-    """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`."""
-    raw = _load(path)
-    lines: list[str] = []
-    known = [*FOLDERS, *NAMED, *SECTIONS]
-    lines += [f"{path}: {key}: unknown section{near(key, known)}" for key in raw if key not in known and not str(key).startswith("x-")]
-    lines += [f"{path}: {key}: missing; add this section" for key in known if key not in raw]
-    sections: dict[str, Any] = {}
-    for name, module in SECTIONS.items():
-        if name in raw:
-            model = importlib.import_module(module).Params
-            sections[name] = _typed(model, raw[name], f"{path}: {name}", lines)
-    for name in (*FOLDERS, *NAMED):
-        if name in raw:
-            sections[name] = _members(name, raw[name], f"{path}: {name}", lines)
+    """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`.
+
+    A file that has passed is not checked again before it, our source, Python or an installed package changes.
+    """
+    body = _body(path)
+    raw, marked = _parsed(path, body), checked.mark(body)
+    study = Study(path, raw)
+    if not checked.passed(marked):
+        _check(study, raw)
+        checked.remember(marked)
+    return study
+
+
+def _check(study: Study, raw: dict[str, Any]) -> None:
+    """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
+    path, lines = study.path, list[str]()
+    lines += [f"{path}: {key}: unknown section{near(key, KNOWN)}" for key in raw if key not in KNOWN and not str(key).startswith("x-")]
+    lines += [f"{path}: {key}: missing; add this section" for key in KNOWN if key not in raw]
+    sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in (*SECTIONS, *FOLDERS, *NAMED) if name in raw}
     lines += dangling(path, sections, raw, _each(sections))
     if lines:
         raise Errors(lines)
-    study = Study(path, sections)
+    vars(study).update(sections)
     for where, settings in _each(sections):
         lines += [f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())]
     if lines:
         raise Errors(lines)
-    return study
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _body(path: Path) -> bytes:
     if not path.is_file():
         raise CurationError(f"{path}: is no file; run from the project's folder, or copy one of recipes/*.yaml to {path}")
     try:
-        raw = YAML(typ="safe", pure=True).load(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise CurationError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parsed(path: Path, body: bytes) -> dict[str, Any]:
+    try:
+        raw = YAML(typ="safe", pure=True).load(body)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark else ""
@@ -160,6 +199,11 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise CurationError(f"{path}: not a mapping of sections")
     return raw
+
+
+def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
+    """A section, typed: what is wrong with it is added to `lines`."""
+    return _typed(importlib.import_module(SECTIONS[name]).Params, raw, where, lines) if name in SECTIONS else _members(name, raw, where, lines)
 
 
 def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.errors import CurationError, Errors
+from curation.errors import CurationError, Errors, partial_of
 from curation.tables import DATA, DECIMALS, Table, empty, path
 from curation.wording import few
 
@@ -99,7 +99,7 @@ class Rows:
     """The rows of a table on their way to its file, a row group for each `append`."""
 
     def __init__(self, table: Table, where: Path) -> None:
-        self.table, self.where, self.partial = table, where, where.with_suffix(".partial")
+        self.table, self.where, self.partial = table, where, partial_of(where)
         self.file: pq.ParquetWriter | None = None
         self.last: pl.DataFrame | None = None
 

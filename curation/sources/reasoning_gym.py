@@ -1,7 +1,12 @@
 """Prompts generated procedurally by reasoning-gym, seeded, with the library's own scorer as verifier."""
 
+import ast
 import dataclasses
+import importlib.util
 import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -30,12 +35,20 @@ class Params(Strict):
     instruction: str | None
     tasks: dict[str, Task]
 
+    def mistakes(self, study: Any) -> Iterator[str]:
+        """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only `collect` needs it."""
+        if _sources():
+            yield from (f"tasks.{line}" for task, wanted in self.tasks.items() if (line := unknown(task, wanted)))
+
 
 def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     """`size` prompts of each task, no two alike and none whose text is in `taken`.
 
-    Raises CurationError if a task is unknown, refuses its config, has too few distinct prompts, or a scorer that rejects its own answer.
+    Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few distinct prompts, or a scorer that rejects
+    its own answer.
     """
+    if not _sources():
+        raise CurationError('a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`')
     rows = []
     seen = set(taken)
     for task, wanted in settings.tasks.items():
@@ -78,6 +91,9 @@ def _entries(task: str, wanted: Task, seed: int) -> Any:
 
 def unknown(task: str, wanted: Task) -> str | None:
     """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows all."""
+    declared = _declared(task)
+    if declared is not None and declared >= wanted.config.keys():
+        return None
     from reasoning_gym.factory import DATASETS
 
     if task not in DATASETS:
@@ -87,6 +103,25 @@ def unknown(task: str, wanted: Task) -> str | None:
     return f"{task}.config.{wrong[0]}: unknown key{near(wrong[0], known)}" if wrong else None
 
 
-def mistakes(settings: Params) -> list[str]:
-    """A line, `tasks.…`, for each task that reasoning-gym does not know as it is written."""
-    return [f"tasks.{line}" for task, wanted in settings.tasks.items() if (line := unknown(task, wanted))]
+@cache
+def _sources() -> dict[str, Path]:
+    """The files of reasoning-gym by their stems, most of which are tasks; none where it is not installed."""
+    found = importlib.util.find_spec("reasoning_gym")
+    return {file.stem: file for file in Path(found.origin).parent.rglob("*.py")} if found and found.origin else {}
+
+
+@cache
+def _declared(task: str) -> frozenset[str] | None:
+    """The keys of a task's config as its source declares them, or None where that is not plain to see: to import the library takes a second of CPU."""
+    if task not in _sources():
+        return None
+    body = ast.parse(_sources()[task].read_bytes()).body
+    texts = {ast.unparse(node.targets[0]): node.value for node in body if isinstance(node, ast.Assign)}
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    for node in body:
+        match node:
+            case ast.Expr(ast.Call(ast.Name("register_dataset"), [ast.Name(name), _, ast.Name(config), *_])):
+                registered = texts.get(name)
+                if isinstance(registered, ast.Constant) and registered.value == task and config in classes:
+                    return frozenset(ast.unparse(part.target) for part in classes[config].body if isinstance(part, ast.AnnAssign))
+    return None
