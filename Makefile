@@ -17,11 +17,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 repro: setup
-	python -m curation params
+	curation params
 	dvc repro select
 	dvc repro
-	python -m curation sql --question gains
-	python -m curation sql --question contrasts
+	curation sql --question gains
+	curation sql --question contrasts
 
 test: setup
 	python -m pytest

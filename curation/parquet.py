@@ -189,4 +189,4 @@ def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> N
     stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
     if stray:
         names = few((f"'{file.stem}'" for file in stray), ROWS_NAMED)
-        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: python -m curation strays --delete")
+        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation strays --delete")

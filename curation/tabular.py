@@ -73,7 +73,7 @@ def refuse_unmatched(path: str, theirs: str, ids: pl.Series, known: pl.Series, u
     lost = ids.filter(~ids.is_in(known.implode()))
     if len(lost) and (unmatched == "error" or len(lost) == len(ids)):
         way_out = "" if len(lost) == len(ids) else ", or set unmatched: drop"
-        raise CurationError(f"{path}: {len(lost)} of {len(ids)} rows are of no {what}, the first has {theirs} {lost[0]}; take ids from `python -m curation sql "
+        raise CurationError(f"{path}: {len(lost)} of {len(ids)} rows are of no {what}, the first has {theirs} {lost[0]}; take ids from `curation sql "
                             f"--csv` and keep them text: what reads them as doubles rounds them{way_out}")  # fmt: skip
     if len(lost):
         print(f"{path}: {len(lost)} of {len(ids)} rows are of no {what}; dropped", file=sys.stderr)

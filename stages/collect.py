@@ -23,7 +23,7 @@ def main() -> None:
     parquet.write(tables.SCREENED, verdicts, tables.path("screened"))
     found = counts(verdicts)
     if dropped := verdicts.height - found["kept"]:
-        print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; python -m curation sql "{SEE}"', file=sys.stderr)
+        print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"', file=sys.stderr)
     given = prompts.group_by("source").agg(pl.len()).sort("source")
     write_metrics(tables.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "screened": found})
 

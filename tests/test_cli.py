@@ -1,4 +1,4 @@
-"""`python -m curation` as a user runs it, over the small world."""
+"""`curation` as a user runs it, over the small world; as a process of its own where what it leaves to its shell is tested."""
 
 import json
 import subprocess
@@ -6,22 +6,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from world import world, write
+from served import Done, ended, ran
+from world import sound, write
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(world(), tmp_path)
+    write(sound(), tmp_path)
     return tmp_path
 
 
-def curation(folder: Path, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "curation", *arguments], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        input=typed, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def curation(folder: Path, *arguments: str, typed: str = "") -> Done:
+    return ran(folder, "curation", *arguments, typed=typed)
 
 
 def test_the_same_rows_as_json_csv_and_markdown(folder: Path) -> None:
@@ -43,7 +41,7 @@ def test_each_statement_prints_its_rows_and_json_has_no_nan(folder: Path) -> Non
 
 
 def test_the_readmes_sql_runs(folder: Path) -> None:
-    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ python -m curation sql"))
+    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ curation sql"))
     done = curation(folder, "sql", line.split('"')[1])
     assert done.returncode == 0, done.stderr
 
@@ -71,14 +69,11 @@ def test_a_reader_that_has_read_enough_is_no_error(folder: Path) -> None:
 
 
 def test_a_stage_without_its_name_says_so(folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.select"], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (1, "error: name one entry of params.yaml: selections, as in `select NAME`\n")
+    assert ran(folder, "stages.select") == (1, "", "error: name one entry of params.yaml: selections, as in `select NAME`\n")
 
 
 def test_wrong_sql_is_one_message_and_no_traceback(folder: Path) -> None:
-    done = curation(folder, "sql", "select nothing from pairs")
+    done = ended(folder, "curation", "sql", "select nothing from pairs")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "nothing" in done.stderr

@@ -68,7 +68,7 @@ def study(folder: Path, train: list[str], held: list[str]) -> Path:
 def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> None:
     folder = study(tmp_path, ["What is 2 + 3?", "What is 2 - 3?"], ["What is 2+3"])
     done = ran(folder, "stages.collect")
-    assert done.stderr.startswith('collect: 1 of 2 train prompts dropped: 1 exact; python -m curation sql "select ')
+    assert done.stderr.startswith('collect: 1 of 2 train prompts dropped: 1 exact; curation sql "select ')
     seen = ran(folder, "curation", "sql", "--json", done.stderr.split('"')[1])
     assert json.loads(seen.stdout) == [
         {"source": "train", "reason": "exact", "overlap": 1.0, "text": "What is 2 + 3?\nBe brief.", "other": "held", "its_text": "What is 2+3\nBe brief."}

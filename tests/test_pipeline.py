@@ -213,7 +213,7 @@ def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     listed, deleted, after = (run(study, sys.executable, "-m", "curation", "strays", *option) for option in ([], ["--delete"], []))
     assert "data/traces/old.parquet\n" in listed and "data/traces/old.parquet: deleted\n" in deleted and after == "there are none\n"
     assert not stray.exists()
-    assert done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: python -m curation strays --delete\n"
+    assert done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation strays --delete\n"
     done = subprocess.run(
         [sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
     )

@@ -18,7 +18,7 @@ from curation.errors import CurationError, Errors
 from curation.parquet import check, read, read_parts, write
 from curation.tables import Table
 
-SOUND = world.world()
+SOUND = world.sound()
 RUBRIC = tables.deltas(["logic"])
 EVERY = {**tables.TABLES, "deltas": RUBRIC}
 ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in tables.TABLES if name not in ("subsets", "unpaired")} | {
@@ -247,7 +247,7 @@ def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path:
     folder = world.write(SOUND, tmp_path).parent / "data"
     parts = read_parts(tables.TRACES, ["small", "large", "medium"], data=folder)
     assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
-    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: python -m curation strays --delete"):
+    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation strays --delete"):
         read_parts(tables.TRACES, ["small", "large"], data=folder)
     assert read_parts(tables.TRACES, [], data=tmp_path).equals(tables.empty(tables.TRACES))
 
