@@ -11,6 +11,7 @@ from typing import Any
 from curation.calls import wire
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
+from curation.calls.redaction import redact
 from curation.errors import CurationError, write_whole
 from curation.params import Study
 from curation.plan import Asks, asks
@@ -40,8 +41,8 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
     """
     asked = _asks(study, stage, name)
     endpoint = getattr(asked.settings, "endpoint", None)
-    engine = f"{endpoint.engine if endpoint else asked.settings.kind} batch"
-    answers = [_answer(f"{where}: line {number}", line, asked, engine) for number, line in _lines(where)]
+    engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.key() if endpoint else ""
+    answers = [_answer(f"{where}: line {number}", line, asked, engine, secret) for number, line in _lines(where)]
     counts = {"good": 0, "failed": 0, "known": 0}
     with Ledger(study.ledger, study.budget) as ledger, ledger.at_once():
         for call, reply in answers:
@@ -78,7 +79,7 @@ def _lines(where: Path) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def _answer(where: str, line: str, asked: Asks, engine: str) -> tuple[Call, Reply]:
+def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tuple[Call, Reply]:
     try:
         result = json.loads(line)
         key, response, error = result["custom_id"], result.get("response"), result.get("error")
@@ -90,6 +91,6 @@ def _answer(where: str, line: str, asked: Asks, engine: str) -> tuple[Call, Repl
     if call is None:
         raise CurationError(f"{where}: custom_id {str(key)[:16]}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
     if not isinstance(response, dict):
-        return call, wire.failed(f"batch: {json.dumps(error)[:300]}", engine)
-    reply = wire.outcome(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine).reply
+        return call, wire.failed(f"batch: {redact(json.dumps(error), secret)[:300]}", engine)
+    reply = wire.outcome(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

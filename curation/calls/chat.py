@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import threading
@@ -42,6 +43,10 @@ class Endpoint(Strict):
     timeout_s: Annotated[float, Field(gt=0)]
     max_retries: Natural
     validation_retries: Natural
+
+    def key(self) -> str:
+        """The API key in the environment, "" where there is none."""
+        return os.environ.get(self.api_key_env or "", "").strip()
 
 
 class Http:
@@ -154,7 +159,7 @@ class Http:
             async with self.session.post(self.url, json=body) as response:
                 payload = await response.read()
                 pause = connection.retry_after(response.headers.get("Retry-After"))
-            outcome = wire.outcome(response.status, payload.replace(self.key.encode(), b"[key]") if self.key else payload, self.endpoint.engine)
+            outcome = wire.outcome(response.status, payload, self.endpoint.engine, self.key)
             self.reached = True
         except TimeoutError:
             outcome = wire.Outcome(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
@@ -216,9 +221,10 @@ class _draining:
 
 
 def _api_key(endpoint: Endpoint) -> str:
-    """The key from the environment, or "" where the server wants none."""
-    if endpoint.api_key_env is None:
-        return ""
-    if not os.environ.get(endpoint.api_key_env, "").strip():
-        raise CurationError(f"{endpoint.base_url}: the environment variable {endpoint.api_key_env} (api_key_env) is not set; export it")
-    return os.environ[endpoint.api_key_env].strip()
+    """The key from the environment, or "" where the server wants none. Raises CurationError if it is missing, or no request can carry it as it is."""
+    key, where = endpoint.key(), f"{endpoint.base_url}: the environment variable {endpoint.api_key_env} (api_key_env)"
+    if endpoint.api_key_env is not None and not key:
+        raise CurationError(f"{where} is not set; export it")
+    if not re.fullmatch("[!-~]*", key):  # the value is not shown; aiohttp would end in a traceback, or send other bytes
+        raise CurationError(f"{where} holds white space or a character beyond ASCII, which no key has; export the key alone")
+    return key

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from curation.calls.attempts import COLUMNS, read_rows, sound, write_rows
 from curation.calls.call import Call, Reply
+from curation.calls.redaction import CUT
 from curation.errors import CurationError
 
 VERSION = 2  # of the file's layout
@@ -25,6 +26,9 @@ SLOTS = ", ".join("?" for _ in COLUMNS.names)
 REPLY = "text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode"
 # A reply serves a call of another limit if it ended by itself within it.
 SERVES = "error IS NULL AND (max_tokens IS :limit OR (finish_reason <> 'length' AND (:limit IS NULL OR coalesce(completion_tokens, 0) <= :limit)))"
+
+# A good reply that holds the sign of a key taken out: the model's own words, or what a version left that took the key out of replies too.
+REDACTED = f"error IS NULL AND (instr(text, '{CUT}') OR instr(logprobs, '{CUT}') OR instr(finish_reason, '{CUT}'))"
 
 
 class Store:
@@ -161,5 +165,15 @@ class Store:
             "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key AND other.error IS NULL AND other.max_tokens IS "
             "calls.max_tokens AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
         ).rowcount
+        self.db.execute("VACUUM")
+        return gone
+
+    def redacted(self) -> list[tuple[str, str, str]]:
+        """Key, stage and name of the good replies that hold `[key]`, the oldest first."""
+        return self.db.execute(f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id").fetchall()
+
+    def drop_redacted(self) -> int:
+        """Delete the good replies that hold `[key]`, so that the next run buys them again. Returns how many."""
+        gone = self.db.execute(f"DELETE FROM calls WHERE {REDACTED}").rowcount
         self.db.execute("VACUUM")
         return gone

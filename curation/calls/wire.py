@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ValidationError
 
 from curation.calls.call import Call, Reply
+from curation.calls.redaction import SHORT, redact
 
 Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
 MODES: tuple[Mode, ...] = ("json_schema", "json_object", "prompt")  # constrained decoding first, the schema as mere words last
@@ -81,18 +82,18 @@ def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: Va
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
 
-def outcome(status: int, payload: bytes, engine: str) -> Outcome:
-    """What a response says."""
+def outcome(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
+    """What a response says: a model's words as they are, an error's without the API key."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         body = None
     if status != 200:
-        return Outcome(failed(f"HTTP {status}: {_message(body, payload)}", engine), status in PASSING, status)
+        return Outcome(failed(f"HTTP {status}: {_message(body, payload, key)}", engine), status in PASSING, status)
     if body is None:
         return Outcome(failed("the body is not JSON", engine), passes=True)
     try:
-        return _completion(body, engine)
+        return _completion(body, engine, key)
     except (AttributeError, TypeError, LookupError):
         return Outcome(failed("the body is not a chat completion", engine))
 
@@ -102,29 +103,32 @@ def failed(error: str, engine: str) -> Reply:
     return Reply(None, "error", error=error, engine=engine)
 
 
-def _message(body: Any, payload: bytes) -> str:
-    """The server's own words on one line: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
+def _message(body: Any, payload: bytes, key: str) -> str:
+    """The server's own words on one line: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body. The key is taken out
+    before they are cut, or a part of it could be left."""
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     said = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
-    return " ".join(str(said or payload.decode(errors="replace")).split())[:300]
+    words = str(said or payload.decode(json.detect_encoding(payload), errors="replace")).split()
+    return redact(" ".join(words), key)[:300]
 
 
-def _completion(body: Any, engine: str) -> Outcome:
+def _completion(body: Any, engine: str, key: str) -> Outcome:
     choices = body.get("choices") if isinstance(body, Mapping) else None
     choice = choices[0] if choices else None
     if choice is None or choice["message"] is None:
         return Outcome(failed("the reply has no choice", engine), passes=True)
     message, usage = choice["message"], body.get("usage") or {}
-    content, refusal = message.get("content"), message.get("refusal")
-    if not isinstance(content, str | None) or not isinstance(refusal, str | None):
+    content, refusal, ended = message.get("content"), message.get("refusal"), choice.get("finish_reason")
+    if not all(isinstance(said, str | None) for said in (content, refusal, ended)):
         raise TypeError(content)
+    secret = key if len(key) >= SHORT else ""  # a dummy like `stop` or `1` would spoil the protocol's own words
     return Outcome(Reply(
         text=_utf8(refusal or content or ""),
-        finish_reason="refusal" if refusal else choice.get("finish_reason") or "stop",
+        finish_reason="refusal" if refusal else redact(ended or "stop", secret),
         prompt_tokens=usage.get("prompt_tokens"),
         completion_tokens=usage.get("completion_tokens"),
         logprobs=_logprobs(choice),
-        engine=f"{engine} {body.get('system_fingerprint') or ''}".strip(),
+        engine=f"{engine} {redact(str(body.get('system_fingerprint') or ''), secret)}".strip(),
     ))  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""The API key, cut out of what a server says of an error, however it is written there."""
+
+import base64
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from html.entities import html5
+
+CUT = "[key]"
+SHORT = 8  # a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be said as "ma[key]"
+# The signs that begin an encoded character may be encoded themselves, once or again. `\\*+` is possessive: a run of backslashes is read once.
+PERCENT = "%(?:25)*"
+AND = rf"(?:&(?:amp;|#38;|#x26;)*|(?<=\\)u0026|{PERCENT}26)"
+NUMBER, END = f"(?:#|{PERCENT}23)", f"(?:;|{PERCENT}3b)?"
+BACKSLASHES = r"\\*+"
+WORD_BEGINS, WORD_ENDS = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[\da-fA-F]{4})|(?<=%[\da-fA-F]{2}))", r"(?!\w)"
+TEXT_ENDS = r"(?:[\\%&]\S{0,9})?\Z"  # perhaps in the midst of an encoded character
+BASE64 = r"[\w+/-]?"
+
+
+def redact(text: str, key: str | None) -> str:
+    """`text` with `[key]` wherever `key` stands in it, each of its characters as it is or encoded: by JSON's, Python's or JavaScript's escapes, for
+    a URL, for HTML, again and again. In base64 too, in another letter case, and cut off by the end of the text after its eighth character.
+
+    A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text is as it was.
+    """
+    return _pattern(key).sub(CUT, text) if key else text
+
+
+@lru_cache(maxsize=8)
+def _pattern(key: str) -> re.Pattern[str]:
+    if len(key) < SHORT:
+        return re.compile(WORD_BEGINS + "".join(_characters(key)) + WORD_ENDS)
+    return re.compile("|".join(_perhaps_cut_off(parts) for parts in (_characters(key), *_base64(key))))
+
+
+def _perhaps_cut_off(parts: list[str]) -> str:
+    """What matches all the parts, or the first of them up to the end of the text."""
+    return "".join(parts[:SHORT]) + "".join(f"(?:{part}|{TEXT_ENDS})" for part in parts[SHORT:])
+
+
+def _characters(key: str) -> list[str]:
+    """What matches `key`, a part for each character or run of backslashes. Further backslashes before a character count for nothing, so that no depth
+    of escaping hides it."""
+    first, *others = re.findall(r"\\+|[^\\]", key)
+    any_case, backslash = len(key) >= SHORT, _encoded("\\")
+    begin = rf"(?:\\|{backslash}){{{len(first)},{2 * len(first)}}}" if first[0] == "\\" else rf"\\?{_character(first, any_case)}"
+    return [begin] + [BACKSLASHES + (f"(?:{backslash}{BACKSLASHES}){{0,{len(one)}}}" if one[0] == "\\" else _character(one, any_case)) for one in others]
+
+
+def _character(char: str, any_case: bool) -> str:
+    encoded = _encoded(*((char.lower(), char.upper()) if any_case else char))
+    return f"(?:{encoded}|{'(?i:' if any_case else '(?:'}{re.escape(char)}))"  # encoded first: `&` is also where `&amp;` begins
+
+
+def _encoded(*chars: str) -> str:
+    """What matches one of the characters in every form but its own."""
+    codes = {ord(char) for char in chars if len(char) == 1}
+    hexadecimal = f"0*(?:{'|'.join(f'{code:x}' for code in codes)})"
+    names = [name.rstrip(";") for name, meant in html5.items() if meant in chars and name.endswith(";")]
+    numbers = f"{NUMBER}(?:0*(?:{'|'.join(map(str, codes))})|x{hexadecimal})"
+    return (
+        rf"(?i:(?:(?<=\\)|{PERCENT})[ux]\{{?{hexadecimal}\}}?"
+        + "".join("|" + "".join(f"{PERCENT}{byte:02x}" for byte in chr(code).encode(errors="replace")) for code in codes)
+        + f"|{AND}(?:{'|'.join([numbers, *names])}){END})"
+    )
+
+
+def _base64(key: str) -> Iterator[list[str]]:
+    """What matches `key` in base64, for each place of its first byte in a group of three, with the characters that it shares with its neighbours."""
+    for shift in range(3):
+        body = bytes(shift) + key.encode(errors="replace")
+        whole = base64.b64encode(body).decode()[-(-8 * shift // 6) : 8 * len(body) // 6]
+        first, *others = map(_sign, whole)
+        yield [(BASE64 if shift else "") + first, *(BACKSLASHES + other for other in others), BASE64]
+
+
+def _sign(char: str) -> str:
+    """A character of base64, in its alphabet for URLs too."""
+    other = {"+": "-", "/": "_"}.get(char)
+    return f"(?:[{char}{other}]|{_encoded(char)})" if other else char
