@@ -51,7 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--stage", help="export this stage's calls only: generate, judge or evaluate")
     ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
     ledger.add_argument("--redacted", action="store_true", help="prune the good replies that hold `[key]`, which may stand for text that is gone")
-    ledger.add_argument("--redacted", action="store_true", help="prune the good replies that hold `[key]`, which may stand for text that is gone")
     ledger.set_defaults(do=_ledger)
 
     forecast = commands.add_parser("plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing")
@@ -170,16 +169,12 @@ def _ledger(arguments: argparse.Namespace) -> None:
         raise CurationError(f"ledger {arguments.action}: name a Parquet file")
     if arguments.redacted and arguments.action != "prune":
         raise CurationError(f"ledger {arguments.action}: --redacted is of prune")
-    if arguments.redacted and arguments.action != "prune":
-        raise CurationError(f"ledger {arguments.action}: --redacted is of prune")
     study = read(PARAMS)
     with Ledger(study.ledger, study.budget) as ledger:
         if arguments.action == "stat":
             show(pl.DataFrame(ledger.stat(), infer_schema_length=None), None)
         elif arguments.action == "verify":
             print(f"{study.ledger.path}: {ledger.verify()} rows, each what its key says")
-        elif arguments.action == "prune" and arguments.redacted:
-            print(f"{study.ledger.path}: {ledger.drop_redacted()} replies that held `[key]` deleted; the next run buys them again")
         elif arguments.action == "prune" and arguments.redacted:
             print(f"{study.ledger.path}: {ledger.drop_redacted()} replies that held `[key]` deleted; the next run buys them again")
         elif arguments.action == "prune":
@@ -191,12 +186,6 @@ def _ledger(arguments: argparse.Namespace) -> None:
             print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
-        if arguments.action in ("verify", "import") and (found := ledger.redacted()):
-            named = few((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
-            print(
-                f"warning: {study.ledger.path}: {len(found)} replies hold `[key]` ({named}): an earlier version may have cut the API key's text out of them, "
-                "if these are not the model's own words; `ledger prune --redacted` deletes them, and the next run buys them again", file=sys.stderr,
-            )  # fmt: skip
         if arguments.action in ("verify", "import") and (found := ledger.redacted()):
             named = few((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
             print(
