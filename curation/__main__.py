@@ -168,7 +168,7 @@ def _ledger(arguments: argparse.Namespace) -> None:
     if arguments.action in ("export", "import") and arguments.file is None:
         raise CurationError(f"ledger {arguments.action}: name a Parquet file")
     if arguments.redacted and arguments.action != "prune":
-        raise CurationError(f"ledger {arguments.action}: --redacted is of prune")
+        raise CurationError(f"ledger {arguments.action}: --redacted goes with prune alone")
     study = read(PARAMS)
     with Ledger(study.ledger, study.budget) as ledger:
         if arguments.action == "stat":
@@ -190,7 +190,7 @@ def _ledger(arguments: argparse.Namespace) -> None:
             named = few((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
             print(
                 f"warning: {study.ledger.path}: {len(found)} replies hold `[key]` ({named}): an earlier version may have cut the API key's text out of them, "
-                "if these are not the model's own words; `ledger prune --redacted` deletes them, and the next run buys them again", file=sys.stderr,
+                "or it is the model's own; `curation ledger prune --redacted` deletes them, and the next run buys them again", file=sys.stderr,
             )  # fmt: skip
 
 

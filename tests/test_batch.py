@@ -1,6 +1,8 @@
 """Batch files: what is outstanding goes out, results come back, and the stages then ask nothing."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,25 @@ def test_a_failed_line_is_an_attempt_and_stays_outstanding(serve: Serve, tmp_pat
     rows[1]["response"] = {"status_code": 400, "body": {"error": {"message": "too long"}}}
     assert read(tmp_path, "generate", "writer", rows) == (0, "in.jsonl: 1 good, 2 failed, 0 known\n")
     assert [row["custom_id"] for row in results(tmp_path, server, "generate", "writer")] == [row["custom_id"] for row in rows[:2]]
+
+
+def test_no_key_comes_in_with_a_batchs_errors(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind of fault: a second way in for what a server says. Escaped or not, in a line's error or a response's, and cut to 300 characters."""
+    monkeypatch.setenv("PLANTED", KEY)
+    server = serve(answering)
+    served_params(tmp_path, server.url, 4, 1, api_key_env="PLANTED")
+    rows = results(tmp_path, server, "generate", "writer")
+    escaped = "".join(f"\\u{ord(char):04X}" for char in KEY)
+    rows[0] |= {"response": None, "error": {"message": f"no such key: {KEY}"}}
+    rows[1] |= {"response": None, "error": {"message": f"{'-' * 270} {escaped}"}}
+    rows[2]["response"] = {"status_code": 400, "body": {"error": {"message": f"no such key: {escaped}"}}}
+    rows[3]["response"]["body"]["choices"][0]["message"]["content"] = f"It is {KEY}."
+    assert read(tmp_path, "generate", "writer", rows) == (0, "in.jsonl: 1 good, 3 failed, 0 known\n")
+    with closing(sqlite3.connect(tmp_path / ".curation/ledger.sqlite")) as ledger:
+        errors = {error for (error,) in ledger.execute("SELECT error FROM calls WHERE error IS NOT NULL")}
+        assert ledger.execute("SELECT text FROM calls WHERE error IS NULL").fetchall() == [(f"It is {KEY}.",)]
+    assert {'batch: {"message": "no such key: [key]"}', "HTTP 400: no such key: [key]"} < errors
+    assert all("[key]" in error and "sk-" not in error and r"\u" not in error for error in errors) and len(errors) == 3
 
 
 SPOILED = {

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import OpenLedger, Serve
+from served import ran, served_params
 from server import STALLED, Answer, Asked, endpoint, good
 
 from curation.calls.attempts import COLUMNS, id_of
@@ -178,6 +179,54 @@ def test_recorded_files_are_imported_on_opening(open_ledger: OpenLedger, tmp_pat
     fulfil(open_ledger("first"), "a")
     open_ledger("first").export_file(tmp_path / "recorded" / "calls.parquet")
     assert fulfil(open_ledger("second", offline=True), "a") == (["re a"], [])
+
+
+REDACTED = {
+    "a": Reply("The set is [key], x, 3.", "stop"),
+    "b": Reply("fine", "stop", logprobs=[["fine", {"fine": -0.1, "[key]": -3.0}]]),
+    "c": Reply("fine", "[key]"),  # of the key `stop`
+    "d": Reply("counts[key] += 1", "stop"),  # the model's own words, which nobody can tell from the others
+}
+UNTOUCHED = {
+    "e": Reply("key]", "stop", logprobs=[["[", {"[": -0.1}], ["key]", {}]]),
+    "f": Reply(None, "error", error="HTTP 400: bad credential Bearer [key]"),
+    "g": Reply("[key]", "stop", error="not of the schema: 1 error(s)"),
+}
+
+
+def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    """The kind of fault: what an earlier version spoilt in silence. A sound row can hold it, so it is warned of, and only `--redacted` drops it."""
+    served_params(tmp_path, "http://127.0.0.1:9/v1", 1)
+    where, file = str(tmp_path / ".curation/ledger"), "calls.parquet"
+    with Ledger(Params(path=f"{where}.sqlite", recorded=str(tmp_path / "none"), offline=False, max_failed=1.0)) as ledger:
+        for prompt, reply in (REDACTED | UNTOUCHED).items():
+            ledger.append(call(prompt), reply, "judge", "j")
+        ledger.append(call("e"), Reply("later", "stop"), "judge", "j")
+        named = ", ".join(f"{call(prompt).key[:16]}… of judge j" for prompt in "abc")
+        assert ledger.export_file(tmp_path / file) == 8
+    path = ".curation/ledger.sqlite"
+    warning = f"warning: {path}: 4 replies hold `[key]` ({named} and 1 more): an earlier version may have cut the API key's text out of them, "
+    verified = ran(tmp_path, "curation", "ledger", "verify")
+    assert (verified.returncode, verified.stdout) == (0, f"{path}: 8 rows, each what its key says\n")
+    assert verified.stderr.startswith(warning) and "`curation ledger prune --redacted` deletes them" in verified.stderr and verified.stderr.count("\n") == 1
+    assert ran(tmp_path, "curation", "ledger", "prune")[:2] == (0, f"{path}: 1 rows deleted, none of which could answer a call\n")
+    wrong = ran(tmp_path, "curation", "ledger", "verify", "--redacted")
+    assert (wrong.returncode, wrong.stderr) == (1, "error: ledger verify: --redacted goes with prune alone\n")
+    pruned = ran(tmp_path, "curation", "ledger", "prune", "--redacted")
+    assert pruned[:2] == (0, f"{path}: 4 replies that held `[key]` deleted; the next run buys them again\n")
+    assert ran(tmp_path, "curation", "ledger", "verify") == (0, f"{path}: 3 rows, each what its key says\n", "")
+    imported = ran(tmp_path, "curation", "ledger", "import", file)
+    assert imported.stdout == f"{file}: 8 new rows read\n" and imported.stderr.startswith(warning)
+
+
+def test_a_recorded_reply_that_was_dropped_is_bought_and_not_read_again(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    source = open_ledger("source")
+    fulfil(source, "a", "b", reply=lambda prompt: REDACTED["a"] if prompt == "a" else echo(prompt))
+    source.export_file(tmp_path / "recorded" / "calls.parquet")
+    assert fulfil(open_ledger(), "a", "b") == (["The set is [key], x, 3.", "re b"], [])
+    assert open_ledger().drop_redacted() == 1
+    assert fulfil(open_ledger(), "a", "b") == (["re a", "re b"], ["a"])
+    assert open_ledger().redacted() == []
 
 
 def edited(name: str, value: Any) -> Callable[[Path], None]:
