@@ -1,10 +1,12 @@
 """What several test files start from."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import hypothesis
 import pytest
 from server import ChatServer, Script, endpoint
 
@@ -16,6 +18,9 @@ from curation.judges import rubric
 Serve: TypeAlias = Callable[[Script], ChatServer]
 OpenLedger: TypeAlias = Callable[..., Ledger]
 RubricSettings: TypeAlias = Callable[..., rubric.Params]
+
+HEAVY = ("torch", "transformers", "trl", "datasets", "sklearn", "matplotlib", "reasoning_gym", "openai", "ray")
+collected: list[str] = []  # those of HEAVY that were loaded before the first test ran
 
 SCORES = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "right"}
 RUBRIC: dict[str, Any] = {
@@ -31,6 +36,17 @@ RUBRIC: dict[str, Any] = {
     "instructions": "Rate the solution.",
     "dimensions": {name: {"description": f"How good is its {name}?", "scores": SCORES} for name in ("facts", "plan", "steps", "sums", "noise")},
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer examples where the slow tests are left out."""
+    for name, examples in (("few", 25), ("many", 100)):
+        hypothesis.settings.register_profile(name, max_examples=examples, deadline=None)
+    hypothesis.settings.load_profile("few" if "not slow" in config.option.markexpr else "many")
+
+
+def pytest_collection_finish() -> None:
+    collected.extend(name for name in HEAVY if name in sys.modules)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_math_compares_values(found: str, reference: str, equal: bool) -> None:
     assert grade(settings("A:(.*)"), f"A:{found}", reference, "math", None) == Grade(float(equal), "scored", f"answered {found.strip()}")
 
 
+@pytest.mark.slow  # it takes the 5 s of the limit
 def test_what_takes_too_long_to_evaluate_is_not_equal() -> None:
     assert grade(settings("A:(.*)"), "A: 10**10**10", "5", "math", None).score == 0.0
 

@@ -20,6 +20,8 @@ from curation.calls.cluster import Spread
 from curation.engines import transformers
 from curation.errors import CurationError
 
+pytestmark = pytest.mark.slow
+
 WORKERS, BATCH, CONCURRENCY, PROMPTS = 2, 12, 4, 80
 MEMORY = 80_000_000  # bytes, of each node's object store
 

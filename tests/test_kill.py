@@ -4,12 +4,15 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
 from conftest import Serve
 from served import Held, answering, draws, ran, rebuilt, served_params, started
 from server import Answer, Asked
 
 from curation.calls.ledger import Ledger
 from curation.params import read
+
+pytestmark = pytest.mark.slow
 
 PROMPTS, SAMPLES, KILLS, CONCURRENCY = 60, 2, 20, 4
 

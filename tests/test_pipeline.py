@@ -15,6 +15,8 @@ from tiny import save_tiny_llama
 
 from curation.weights import fingerprint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MODELS = {"strong": (1.0, "{q} The sum is {a}."), "weak": (0.1, "I say {wrong}."), "copy": (1.0, "{q} The sum is {a}.")}
 

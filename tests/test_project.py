@@ -3,10 +3,12 @@
 import tomllib
 from pathlib import Path
 
-import curation
-import stages
+import conftest
 from published import EXCERPTS
 from ruamel.yaml import YAML
+
+import curation
+import stages
 
 ROOT = Path(__file__).parents[1]
 
@@ -14,6 +16,11 @@ ROOT = Path(__file__).parents[1]
 def test_the_code_under_test_is_this_folders() -> None:
     """An editable install of another checkout must not be tested in this one's name."""
     assert [Path(package.__file__ or "").parents[1] for package in (curation, stages)] == [ROOT, ROOT]
+
+
+def test_no_heavy_library_is_loaded_to_collect_the_tests() -> None:
+    """A module that a test file imports at its head, or a library that a test file itself does, is paid for by every run."""
+    assert conftest.collected == []
 
 
 def test_the_workflow_runs_every_check_and_test_and_may_write_nothing() -> None:

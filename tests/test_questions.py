@@ -18,7 +18,7 @@ from curation.errors import CurationError, Errors
 from curation.params import read
 from curation.tables import content_id
 
-SOUND = world.world()
+SOUND = world.sound()
 
 
 def where(frame: pl.DataFrame, rows: pl.Expr, **values: Any) -> pl.DataFrame:

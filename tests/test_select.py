@@ -394,7 +394,7 @@ SHARES = st.none() | st.builds(lambda side, most: {"side": side, "at_most": most
 
 @given(st.lists(LINES, max_size=24, unique_by=lambda line: line[:3]), KEEPS, BUDGETS, st.none() | st.integers(1, 3), SHARES, st.booleans(),
        st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3))  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_every_rule_is_what_the_reference_says(lines: Any, keep: Any, budget: Any, most: Any, share: Any, near: bool, shares: Any, seed: int) -> None:
     rows = [(n, p, 10 * p + c, 10 * p + r, value, tie, "odd" if p % 2 else "even") for n, (p, c, r, value, tie) in enumerate(lines, 1)]
     text = "\n".join(f"{n} {p} {c}>{r} {'-' if value is None else value} {'tie' if tie else ''}" for n, p, c, r, value, tie, _ in rows)
@@ -433,7 +433,7 @@ def message(role: str, content: str) -> list[dict[str, str]]:
 
 
 def test_a_subset_is_what_a_trainer_reads() -> None:
-    made = world.world()
+    made = world.sound()
     rows = made.subsets["clear"].sort("margin", descending=True)
     parquet.check(tables.SUBSETS, rows, "subsets")
     assert rows.head(2).select("prompt", "chosen", "rejected", "margin", "chosen_rating", "rejected_rating").rows() == [
@@ -480,7 +480,7 @@ def test_counts_say_what_became_of_the_candidates() -> None:
 
 
 def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
-    made = world.world()
+    made = world.sound()
     view = from_frames(made.pairs, made.deltas, made.generator_deltas, made.traces, made.tokens, made.prompts, {"held_out": made.pair_scores})
     texts = [
         "rubric.delta_logic",

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 import world
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from curation import db, delta, pair, parquet, tables
@@ -49,7 +49,6 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     WRITTEN, st.sampled_from(["ladder", "scale", "both"]), st.permutations(GENERATORS), st.integers(0, 4), st.booleans(),
     st.sampled_from(["matched", "all"]), st.randoms(use_true_random=False),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
 def test_pairs_are_those_of_the_oracle(written: Any, order: str, ladder: list[str], rungs: int, within: bool, samples: str, draw: Any) -> None:
     rows = traces(written)
     rungs_named = [name for name in ladder[:rungs] if name in set(rows["generator"])]
@@ -90,7 +89,6 @@ def judged(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 @given(judged(), st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
 def test_deltas_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame], expected: bool, draw: Any) -> None:
     pairs, judgments = case
     how = delta.Params(**world.DELTA | {"score": "expected" if expected else "sampled"})
@@ -163,15 +161,15 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
 
 
 def test_a_pair_with_an_unscored_side_has_no_delta_and_the_other_sides_score() -> None:
-    found = world.world().deltas["rubric"].filter(pair_id=world.pair_id(("minus", "large", 0), ("minus", "small", 0)))
+    found = world.sound().deltas["rubric"].filter(pair_id=world.pair_id(("minus", "large", 0), ("minus", "small", 0)))
     assert found.select("chosen_brevity", "rejected_brevity", "delta_brevity", "n_brevity", "spread_brevity").rows() == [(4.0, None, None, 0, None)]
 
 
 def test_generator_deltas_count_what_has_a_delta() -> None:
-    rows = world.world().generator_deltas.filter(judge="rubric", chosen_model="large", rejected_model="small").sort("dimension")
+    rows = world.sound().generator_deltas.filter(judge="rubric", chosen_model="large", rejected_model="small").sort("dimension")
     assert rows.select("dimension", "mean", "n", "prompts").rows() == [("brevity", 3.0, 1, 1), ("logic", 1.75, 2, 2)]
     unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
-    pairs = world.world().pairs
+    pairs = world.sound().pairs
     none = world.generator_deltas(pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]})
     parquet.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
@@ -193,7 +191,6 @@ def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 @given(said(), st.booleans())
-@settings(max_examples=40, deadline=None)
 def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame], expected: bool) -> None:
     """Row by row in Python: who was better by how much, on the two traces whichever is called chosen."""
     pairs, preferences = case

@@ -1,14 +1,13 @@
-"""Stages as processes: what one poisoned prompt costs, what a server that fails costs, and a rebuild without a socket."""
+"""Stages: what one poisoned prompt costs, what a server that fails costs, and a rebuild without a socket."""
 
-import os
-import subprocess
-import sys
+import socket
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from conftest import Serve
-from served import ROOT, answering, ran, rebuilt, save, served_params
+from served import answering, ran, rebuilt, save, served_params
 from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, cut, failing, good, shaped
 
 POISON = "What is 3 + 1?"
@@ -31,7 +30,7 @@ FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its 
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=pytest.mark.slow) if name == "stalled" else name for name in FAULTS])
 def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
     answer, status, attempts = FAULTS[fault]
     server = serve(lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked))
@@ -68,27 +67,22 @@ def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: P
     assert len(server.asked) == 10
 
 
-NO_SOCKETS = """
-import socket
 class Forbidden(socket.socket):
-    def connect(self, *_): raise AssertionError("a socket was opened")
-    connect_ex = connect
-socket.socket = Forbidden
-"""
+    def connect(self, *_: Any) -> None:
+        raise AssertionError("a socket was opened")
+
+    connect_ex = connect  # type: ignore[assignment]
 
 
-def test_offline_rebuilds_the_tables_without_a_socket(serve: Serve, tmp_path: Path) -> None:
+def test_offline_rebuilds_the_tables_without_a_socket(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = served_params(tmp_path, serve(answering).url, 4)
     expected = rebuilt(tmp_path)
     params["ledger"]["offline"] = True
     save(params, tmp_path)
-    (tmp_path / "sitecustomize.py").write_text(NO_SOCKETS)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    monkeypatch.setattr(socket, "socket", Forbidden)
     for name in expected:
         (tmp_path / "data" / name).unlink()
-    for stage in (["stages.collect"], ["stages.generate", "writer"], ["stages.judge", "rubric"]):
-        subprocess.run([sys.executable, "-m", *stage], cwd=tmp_path, env=environment, check=True)
-    assert {name: (tmp_path / "data" / name).read_bytes() for name in expected} == expected
+    assert rebuilt(tmp_path) == expected
 
     params["judges"]["rubric"]["instructions"] += "Be strict.\n"
     save(params, tmp_path)

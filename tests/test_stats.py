@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import statsmodels.api as sm
 import world
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
@@ -64,7 +64,6 @@ def test_one_cluster_has_a_mean_and_no_interval() -> None:
 
 
 @given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n), st.integers(1, n))))
-@settings(max_examples=40, deadline=None)
 def test_pass_at_k_counts_the_draws_with_a_right_sample(case: tuple[int, int, int]) -> None:
     right, samples, k = case
     draws = list(combinations([True] * right + [False] * (samples - right), k))
@@ -72,7 +71,6 @@ def test_pass_at_k_counts_the_draws_with_a_right_sample(case: tuple[int, int, in
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=30))
-@settings(max_examples=40, deadline=None)
 def test_the_p_of_one_seed_is_that_of_a_paired_t_test(quarters: list[tuple[int, int]]) -> None:
     before, after = np.array(quarters).T / 4
     found = crossed_mean((after - before)[None])

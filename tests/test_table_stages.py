@@ -1,4 +1,4 @@
-"""The stages between traces and training, as processes on a small world: their outputs, and what they say of sad inputs."""
+"""The stages between traces and training on a small world: their outputs, and what they say of sad inputs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import world
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from served import ran
@@ -14,7 +14,7 @@ from served import ran
 from curation import delta, pair, parquet, tables
 from curation.errors import CurationError
 
-SOUND = world.world()
+SOUND = world.sound()
 
 
 def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
@@ -68,7 +68,6 @@ def test_deltas_of_other_pairs_are_not_taken_for_these(tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 5))
-@settings(max_examples=25, deadline=None)
 def test_the_size_of_the_pieces_changes_nothing(at_once: int, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pair, "AT_ONCE", at_once)

@@ -21,6 +21,8 @@ from curation.params import kind
 from curation.subset import unpaired
 from curation.train import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
 TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1}}

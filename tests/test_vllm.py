@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import save_tiny_llama
 
 from curation import weights
 from curation.calls.call import Call, Reply
@@ -35,10 +34,12 @@ for number, line in enumerate(sys.stdin):
 """
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> weights.Weights:
-    folder = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
-    return weights.Weights(str(folder), weights.fingerprint(folder))
+@pytest.fixture
+def tiny(tmp_path: Path) -> weights.Weights:
+    """Weights that only their own process would load."""
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    return weights.Weights(str(file), weights.fingerprint(file))
 
 
 @pytest.fixture

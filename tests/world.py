@@ -5,8 +5,10 @@ Base tables are written out below; the tables after them are what the toolkit ma
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import exp, log1p
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -275,10 +277,15 @@ def pairing(**changes: Any) -> pair.Params:
     return pair.Params.model_validate(every | changes)
 
 
-def world(judged: pl.DataFrame | None = None) -> World:
-    """The sound world: what the toolkit makes of the base tables, or of other judgments."""
+@cache
+def sound() -> World:
+    """What the toolkit makes of the base tables, made once: nobody changes it, `replace` makes another."""
+    return world(judgments())
+
+
+def world(judged: pl.DataFrame) -> World:
+    """What the toolkit makes of the base tables with these judgments."""
     body, written, answered = settings(), traces(), results()
-    judged = judgments() if judged is None else judged
     pairs = pair.pair(pair.Params(**body["pair"]), written)
     per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
     how, preferred = delta.Params(**body["delta"]), preferences(pairs)
@@ -308,18 +315,42 @@ def world(judged: pl.DataFrame | None = None) -> World:
 
 def write(world: World, folder: Path) -> Path:
     """The path of a params.yaml in `folder`, with every table of `world` in `folder`/data beside it."""
-    params_file, data = folder / "params.yaml", folder / "data"
-    with params_file.open("w") as file:
-        YAML(typ="safe", pure=True).dump(settings(), file)
+    for file, body in sound_files().items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(body)
+    put(world, folder / "data", sound())
+    return folder / "params.yaml"
+
+
+@cache
+def sound_files() -> dict[Path, bytes]:
+    """What lies in a folder with the sound world, written once."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        put(sound(), folder / "data", None)
+        with (folder / "params.yaml").open("w") as file:
+            YAML(typ="safe", pure=True).dump(settings(), file)
+        return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def put(world: World, data: Path, there: World | None) -> None:
+    """Every table of `world` is in `data`, where those of `there` are already."""
+
+    def new(name: str, one: str | None = None) -> bool:
+        had, has = (None if of is None else getattr(of, name) if one is None else getattr(of, name)[one] for of in (there, world))
+        return has is not had
+
     for name in ("prompts", "screened", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
-        parquet.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
+        if new(name):
+            parquet.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
     for name, (part, names) in PARTS.items():
-        for one in names:
+        for one in names if new(name) else ():
             parquet.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
-    parquet.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
+    if new("pair_scores"):
+        parquet.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
-        parquet.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
-    for one in (*SELECTIONS, *CELLS):
-        parquet.write(tables.SUBSETS, world.subsets[one], tables.path("subsets", one, data))
-        parquet.write(tables.UNPAIRED, world.unpaired[one], tables.path("unpaired", one, data))
-    return params_file
+        if new("deltas", judge):
+            parquet.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
+    for name in ("subsets", "unpaired"):
+        for one in filter(lambda one: new(name, one), (*SELECTIONS, *CELLS)):
+            parquet.write(tables.TABLES[name], getattr(world, name)[one], tables.path(name, one, data))
