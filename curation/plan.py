@@ -18,6 +18,7 @@ from curation.metrics import Interval
 from curation.pair import pair
 from curation.params import Study
 from curation.prefer import prefer
+from curation.progress import progress
 from curation.tables import PAIRS, empty
 
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
@@ -74,8 +75,8 @@ class _Forecast(Ledger):
 
 def asks(study: Study) -> list[Asks]:
     """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
-    found = []
-    with _Forecast(study.ledger, study.budget) as ledger:
+    found, stages = list[Asks](), [*study.generators, *study.judges, *study.pairwise_judges]
+    with _Forecast(study.ledger, study.budget) as ledger, progress("plan", len(stages), "stages") as shown:
         prompts, _ = sift(study.sources, study.screen)
         written = []
         for name, settings in study.generators.items():
@@ -83,6 +84,7 @@ def asks(study: Study) -> list[Asks]:
             written.append(generate(name, settings, prompts, ledger))
             if hasattr(settings, "model"):
                 found.append(Asks("generate", name, settings, ledger.distinct, ledger.lacking, False))
+            shown.advance(note=name)
         traces = pl.concat(written)
         unwritten = any(one.missing for one in found)
         for name, settings in study.judges.items():
@@ -90,12 +92,14 @@ def asks(study: Study) -> list[Asks]:
                 ledger.forget()
                 judge(name, settings, traces, prompts, ledger)
                 found.append(Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
+            shown.advance(note=name)
         pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
         for name, settings in study.pairwise_judges.items():
             if hasattr(settings, "model"):
                 ledger.forget()
                 prefer(name, settings, pairs, traces, prompts, ledger)
                 found.append(Asks("prefer", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
+            shown.advance(note=name)
     return found
 
 
