@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from ruamel.yaml import YAML
 from server import Answer, Asked, good
+from world import own
 
 from curation.errors import run
 from curation.tables import content_id
@@ -50,7 +51,7 @@ class Held:
 
 def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **changes: Any) -> dict[str, Any]:
     """`folder` holds params.yaml and its prompts: `prompts` x `samples` calls of generate, and as many of judge."""
-    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    params = own()
     (folder / "data/import").mkdir(parents=True, exist_ok=True)
     (folder / "data/import/prompts.jsonl").write_text("".join(json.dumps({"q": f"What is {n} + 1?", "a": str(n + 1)}) + "\n" for n in range(prompts)))
     columns = {"prompt": "q", "answer": "a", "task": None}

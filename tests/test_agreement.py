@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-import krippendorff
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from curation import agreement
 from curation.metrics import Interval
@@ -30,6 +27,8 @@ def whole(sums: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kappa_is_scikit_learns(seed: int) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     x, y, cluster = ratings(seed)
     ours = agreement.kappa(whole(agreement.moments(x, y, cluster)))
     assert ours == pytest.approx(cohen_kappa_score(x.astype(int), y.astype(int), weights="quadratic"), abs=1e-9)
@@ -38,6 +37,8 @@ def test_kappa_is_scikit_learns(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_alpha_is_krippendorffs(seed: int) -> None:
     """Three raters, some of whom left things out; a thing rated once does not count."""
+    import krippendorff
+
     source = np.random.default_rng(seed)
     values = np.stack([*ratings(seed)[:2], ratings(seed + 1000)[0]])
     values[source.random(values.shape) < 0.3] = np.nan
@@ -57,6 +58,8 @@ def test_correlation_slope_and_intercept_are_scipys(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_auroc_is_scikit_learns(seed: int) -> None:
+    from sklearn.metrics import roc_auc_score
+
     x, y, cluster = ratings(seed)
     found = agreement.auroc(x, y > 3, cluster)
     assert found is not None and found.mean == pytest.approx(roc_auc_score(y > 3, x), abs=1e-9)
@@ -65,9 +68,11 @@ def test_auroc_is_scikit_learns(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
     """Clusters of one size, where leaving one out is exactly the cluster-robust error of statsmodels."""
+    from statsmodels.regression.linear_model import OLS
+
     values, cluster = np.random.default_rng(seed).normal(size=200), np.repeat(np.arange(40), 5)
     found = agreement.jackknife(lambda sums: sums[..., 1] / sums[..., 0], agreement.by_cluster(cluster, np.ones(200), values))
-    model = sm.OLS(values, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True)
+    model = OLS(values, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True)
     robust = model.bse[0] * np.sqrt(40 / 39)
     assert found is not None and found.mean == pytest.approx(values.mean(), abs=1e-9)
     assert found.high - found.mean == pytest.approx(robust * stats.t.ppf(0.975, 39), abs=1e-9)

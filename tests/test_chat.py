@@ -12,6 +12,7 @@ from conftest import Serve
 from pydantic import BaseModel, ConfigDict
 from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, knowing, shaped
 
+from curation.calls import chat
 from curation.calls.call import Call, Reply
 from curation.calls.chat import Endpoint, Http
 from curation.calls.ledger import Ledger
@@ -140,10 +141,11 @@ STANDS = {"400": failing(400), "422": failing(422), "no completion": shaped({"ch
 
 
 @pytest.mark.parametrize("fault", PASSES)
-def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str) -> None:
+def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What may pass is tried twice more, what will not is not, and the ledger has each attempt with its number."""
+    monkeypatch.setattr(chat, "FIRST_WAIT", 0.01)
     server = serve([PASSES[fault], PASSES[fault], good("fine")])
-    to = server.endpoint(max_retries=2, timeout_s=1.0 if fault == "stalled" else 30.0)
+    to = server.endpoint(max_retries=2, timeout_s=0.5 if fault == "stalled" else 30.0)
     [reply] = ledger.fulfil([call()], Http(to), "generate", "g")
     kept = ledger.db.execute("SELECT attempt, error IS NULL, text FROM calls ORDER BY attempt").fetchall()
     assert (reply.text, kept) == ("fine", [(1, 0, None), (2, 0, None), (3, 1, "fine")])

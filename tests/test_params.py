@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from world import own
 
 from curation.errors import CurationError, Errors
 from curation.params import read
@@ -15,12 +16,11 @@ ROOT = Path(__file__).parents[1]
 
 def broken(folder: Path, change: Callable[[dict[str, Any]], object]) -> list[str]:
     """The error lines of the project's own params after `change`."""
-    yaml = YAML(typ="safe", pure=True)
-    raw = yaml.load(ROOT / "params.yaml")
+    raw = own()
     change(raw)
     file = folder / "params.yaml"
     with file.open("w") as out:
-        yaml.dump(raw, out)
+        YAML(typ="safe", pure=True).dump(raw, out)
     with pytest.raises(Errors) as caught:
         read(file)
     return [line.removeprefix(f"{file}: ") for line in caught.value.lines]

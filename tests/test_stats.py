@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import statsmodels.api as sm
 import world
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from curation import parquet, tables
 from curation.compare import Declared, Params, compare, figures, per_prompt
@@ -33,10 +30,12 @@ def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_clustered_means_are_those_of_statsmodels(seed: int) -> None:
+    from statsmodels.regression.linear_model import OLS
+
     rows = drawn(seed)
     for found in clustered_means(rows, ["group"], "value", "cluster").iter_rows(named=True):
         kept = rows.filter(pl.col("group") == found["group"]).drop_nulls()
-        fit = sm.OLS(kept["value"].to_numpy(), np.ones(kept.height)).fit(cov_type="cluster", cov_kwds={"groups": kept["cluster"].to_numpy()}, use_t=True)
+        fit = OLS(kept["value"].to_numpy(), np.ones(kept.height)).fit(cov_type="cluster", cov_kwds={"groups": kept["cluster"].to_numpy()}, use_t=True)
         low, high = fit.conf_int()[0]
         assert [found["mean"], found["ci_low"], found["ci_high"]] == pytest.approx([fit.params[0], low, high], abs=1e-9)
         assert (found["n"], found["clusters"]) == (kept.height, kept["cluster"].n_unique())
@@ -184,12 +183,16 @@ def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(seed_sd
 
 
 def test_holm_is_that_of_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
     for p in ([0.01], [0.04, 0.01, 0.03], [0.5, 0.9, 0.2, 0.2], [0.001, 0.001, 0.8]):
         assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
     assert holm([]) == []
 
 
 def test_wilsons_interval_is_that_of_statsmodels() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     cases = [(right, n) for n in (1, 2, 7, 40) for right in range(n + 1)]
     rows = pl.DataFrame({"share": [right / n for right, n in cases], "n": [n for _, n in cases]})
     low, high = wilson(pl.col("share"), pl.col("n"))

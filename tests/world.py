@@ -4,6 +4,7 @@ Base tables are written out below; the tables after them are what the toolkit ma
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from math import exp, log1p
@@ -232,9 +233,19 @@ def results() -> pl.DataFrame:
     ])  # fmt: skip
 
 
+@cache
+def _own() -> dict[str, Any]:
+    return dict(YAML(typ="safe", pure=True).load(PARAMS))
+
+
+def own() -> dict[str, Any]:
+    """The project's own params, read once; the copy may be changed."""
+    return deepcopy(_own())
+
+
 def settings() -> dict[str, Any]:
     """The project's own params, cut down to the names of this world."""
-    raw = YAML(typ="safe", pure=True).load(PARAMS)
+    raw = own()
     source = next(body for body in raw["sources"].values())
     generator = next(body for body in raw["generators"].values())
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
