@@ -59,11 +59,8 @@ def _encoded(*chars: str) -> str:
     hexadecimal = f"0*(?:{'|'.join(f'{code:x}' for code in codes)})"
     names = [name.rstrip(";") for name, meant in html5.items() if meant in chars and name.endswith(";")]
     numbers = f"{NUMBER}(?:0*(?:{'|'.join(map(str, codes))})|x{hexadecimal})"
-    return (
-        rf"(?i:(?:(?<=\\)|{PERCENT})[ux]\{{?{hexadecimal}\}}?"
-        + "".join("|" + "".join(f"{PERCENT}{byte:02x}" for byte in chr(code).encode(errors="replace")) for code in codes)
-        + f"|{AND}(?:{'|'.join([numbers, *names])}){END})"
-    )
+    in_a_url = "".join("|" + "".join(f"{PERCENT}{byte:02x}" for byte in chr(code).encode(errors="replace")) for code in codes)
+    return rf"(?i:{AND}(?:{'|'.join([numbers, *names])}){END}|(?:(?<=\\)|{PERCENT})[ux]\{{?{hexadecimal}\}}?{in_a_url})"
 
 
 def _base64(key: str) -> Iterator[list[str]]:
