@@ -79,6 +79,7 @@ def bodies(said: str) -> dict[str, bytes]:
     return {
         "JSON": whole.encode(), "its detail": json.dumps({"detail": [{"input": said}]}).encode(), "JSON cut off": whole[:-3].encode(),
         "JSON in JSON cut off": json.dumps(whole)[:-4].encode(), "HTML": f"<p>{said}</p>".encode(), "UTF-16": whole.encode("utf-16"),
+        "UTF-16 cut off": whole[:-3].encode("utf-16-le"),
     }  # fmt: skip
 
 
@@ -194,7 +195,7 @@ KEYS = st.one_of(st.text(VISIBLE, min_size=SHORT, max_size=40), st.text(st.sampl
 MIXES = st.lists(st.sampled_from(list(FORMS)), min_size=1, max_size=12)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(key=KEYS, forms=MIXES, before=st.text(st.sampled_from(MARKS), max_size=12), after=st.text(st.sampled_from(MARKS), max_size=12))
 @example(key=SPECIAL, forms=list(FORMS), before="", after="")
 @example(key="0000000&", forms=["HTML in JSON"], before="", after="")
@@ -209,7 +210,7 @@ def test_no_mix_of_encodings_hides_a_key(key: str, forms: list[str], before: str
     assert words == "No key [key] here"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(key=KEYS, said=st.text(st.one_of(VISIBLE, st.sampled_from(MARKS)), max_size=200))
 def test_nothing_but_the_key_is_taken_out(key: str, said: str) -> None:
     assume(read_again(key)[:4] not in read_again(said) and read_again(key)[:4])
