@@ -74,8 +74,9 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
 
 
 def save(params: dict[str, Any], folder: Path) -> None:
+    """`folder` holds them as params.yaml."""
     with (folder / "params.yaml").open("w") as out:
-        YAML(typ="safe", pure=True).dump(params, out)
+        YAML(typ="safe", pure=True).dump({name: body for name, body in params.items() if not name.startswith("x-")}, out)
 
 
 class Done(NamedTuple):

@@ -60,6 +60,7 @@ def test_a_table_that_is_not_built_yet_is_said_so(folder: Path) -> None:
     assert curation(folder, "sql", "-q", "gains").stderr == "error: sql: there is no table comparisons yet; `dvc repro` makes it\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_read_enough_is_no_error(folder: Path) -> None:
     shell = f"{sys.executable} -m curation sql --csv 'select * from range(200000)' | head -n 1"
     done = subprocess.run(

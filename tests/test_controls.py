@@ -80,6 +80,7 @@ def test_random_is_as_many_of_what_could_be_ranked_and_another_for_another_seed(
     assert np.array_equal(rows, beside(control())[0])
 
 
+@pytest.mark.slow
 def test_over_many_seeds_each_pair_is_drawn_as_often_as_any_other() -> None:
     seen = Counter(row for seed in range(300) for row in beside(control(), seed=seed)[0].tolist())
     pool = len(beside(control(pairs="all"))[0])
@@ -96,7 +97,7 @@ def test_a_matched_control_has_as_many_of_each_value(match: list[str]) -> None:
 
 
 @pytest.mark.parametrize("match", [["chosen_model", "rejected_model"], [LENGTHS], ["chosen_model", "rejected_model", LENGTHS]])
-@pytest.mark.parametrize("budget", [40, 55, 60])
+@pytest.mark.parametrize("budget", [40, pytest.param(55, marks=pytest.mark.slow), 60])
 def test_a_matched_control_is_whole_where_nearly_every_prompt_is_wanted(budget: int, match: list[str]) -> None:
     """The selection itself shows that there is a way; drawing alone, without exchanges, ends short of it."""
     settings = selection(limits=world.LIMITS | {"per_prompt": 1}, budget={"pairs": float(budget)})  # of 60 prompts

@@ -174,7 +174,10 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "lines"), CASES, ids=[lines[0].split(":")[0] for _, lines in CASES])
+FEW = [pytest.param(*case, marks=[pytest.mark.slow] * (number % 3 > 0), id=case[1][0].split(":")[0]) for number, case in enumerate(CASES)]  # fast: one in three
+
+
+@pytest.mark.parametrize(("change", "lines"), FEW)
 def test_one_mistake_one_exact_line(tmp_path: Path, change: Callable[[dict[str, Any]], object], lines: list[str]) -> None:
     assert broken(tmp_path, change) == lines
 

@@ -45,6 +45,7 @@ def test_a_plan_is_what_is_then_asked(serve: Serve, tmp_path: Path) -> None:
     assert len(server.asked) == 40
 
 
+@pytest.mark.slow
 def test_a_call_for_each_dimension_is_planned(serve: Serve, tmp_path: Path) -> None:
     """The rubric has two."""
     server = serve(answering)

@@ -69,6 +69,7 @@ with Ledger(Params(path=sys.argv[1], recorded="none", offline=False, max_failed=
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once(tmp_path: Path, open_ledger: OpenLedger) -> None:
     where = tmp_path / "ledger.sqlite"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -200,6 +200,7 @@ parquet.write(tables.SCREENED, screen.screen(screen.Params.model_validate(body),
 """
 
 
+@pytest.mark.slow
 def test_hash_seeds_change_no_byte(tmp_path: Path) -> None:
     draw = random.Random(0)
     texts = list({" ".join(draw.choices("abcdef", k=draw.randint(1, 12))) for _ in range(400)})

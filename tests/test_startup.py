@@ -72,6 +72,7 @@ def test_a_remembered_check_loads_no_tables_either() -> None:
     assert loaded == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["params", str(SOUND)], ["params", "nosuch.yaml"], ["--help"]], ids=lambda arguments: arguments[-1])
 def test_the_command_is_the_module(arguments: list[str]) -> None:
     module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["curation"].split(":")
@@ -225,6 +226,7 @@ def test_the_newest_are_remembered() -> None:
     assert [checked.passed(one) for one in marks] == [False] * 5 + [True] * checked.MOST
 
 
+@pytest.mark.slow
 def test_processes_at_once_do_no_harm(folder: Path) -> None:
     code = (
         "import sys\nfrom curation import checked\nfor number in range(300):\n checked.remember(f'{sys.argv[1]}{number:063}')\n"
@@ -240,6 +242,7 @@ def test_processes_at_once_do_no_harm(folder: Path) -> None:
     assert list(folder.rglob("*.*")) == [folder / ".curation", folder / checked.MEMORY]
 
 
+@pytest.mark.slow
 def test_two_that_write_one_file_do_not_share_what_is_not_whole_yet(folder: Path) -> None:
     """A first writer has not finished when a second puts its own in place: both end as if alone."""
     from curation.errors import partial_of, write_whole

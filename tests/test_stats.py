@@ -171,7 +171,7 @@ def test_with_one_seed_a_crossed_mean_is_students_over_prompts() -> None:
 
 
 @pytest.mark.parametrize(("seed_sd", "prompt_sd"), [(0.0, 0.0), (0.3, 0.0), (0.0, 1.0), (0.3, 1.0), (1.0, 0.3)])
-@pytest.mark.parametrize(("seeds", "least"), [(2, 0.87), (3, 0.92), (5, 0.93)])
+@pytest.mark.parametrize(("seeds", "least"), [(2, 0.87), pytest.param(3, 0.92, marks=pytest.mark.slow), pytest.param(5, 0.93, marks=pytest.mark.slow)])
 def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(seed_sd: float, prompt_sd: float, seeds: int, least: float) -> None:
     draw, covered, draws = np.random.default_rng(7), 0, 1000
     for _ in range(draws):

@@ -212,6 +212,7 @@ parquet.write(tables.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=in
 """
 
 
+@pytest.mark.slow
 def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
     hashes = set()
     for seed, threads in enumerate(["1", None]):
