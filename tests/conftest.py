@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import hypothesis
 import pytest
 from server import ChatServer, Script, endpoint
 
+from curation import params
 from curation.calls.budget import UNLIMITED
 from curation.calls.call import Ask
 from curation.calls.ledger import Ledger, Params, here
@@ -47,6 +49,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     collected.extend(name for name in HEAVY if name in sys.modules)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """The YAML of a params file is parsed once, which takes longer than all else that a command does with it; each reader gets a copy."""
+    parse, known = params._parsed, dict[bytes, dict[str, Any]]()
+
+    def parsed(path: Path, body: bytes) -> dict[str, Any]:
+        if body not in known:
+            known[body] = parse(path, body)
+        return deepcopy(known[body])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(params, "_parsed", parsed)
+        yield
 
 
 @pytest.fixture

@@ -22,7 +22,12 @@ LEANING, SURE, OFTEN, STEADY = 0.6, 0.95, 0.7, 0.9  # share of verdicts for the 
 
 POINTWISE: dict[str, int] = {"fine": 1, "second": 1, "wordy": 1, "clan": 1, "random": 1, "coarse": 1, "forgetful": 2, "drifting": 2}  # and repeats
 PAIRWISE = ("fair", "leaning", "first", "overconfident")
-DIMENSIONS = {"answer": ["correct"], **{name: ["quality"] for name in POINTWISE}, **{name: ["preference"] for name in PAIRWISE}}
+ALIKE = ("fine", "second")  # whose agreement is known: these rate one dimension, the others each its own, because every two of a dimension are compared
+DIMENSIONS = {
+    "answer": ["correct"],
+    **{name: ["quality" if name in ALIKE else f"quality_{name}"] for name in POINTWISE},
+    **{name: ["preference"] for name in PAIRWISE},
+}
 
 
 def draw(*key: object) -> random.Random:
@@ -77,7 +82,7 @@ def answering(asked: Asked) -> Answer:
     """What the server says: the model's name is the judge's."""
     judge, texts = asked.body["model"], re.findall(r"<trace-\w+>\n(.*?)\n</trace", asked.last, re.DOTALL)
     if judge in POINTWISE:
-        return good(json.dumps({"quality": score(judge, texts[0], asked.body["seed"])}))
+        return good(json.dumps({DIMENSIONS[judge][0]: score(judge, texts[0], asked.body["seed"])}))
     verdict = better(judge, *texts)
     other = 3 - verdict
     spelled = [(piece, {piece: 0.0}) for piece in ('{"', "better", '":', " ")]
@@ -104,7 +109,7 @@ def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:
     if judge == "answer":
         rows = [(trace, judge, "correct", 0, float(text[0]), None, "scored", None) for trace, text in texts]
     else:
-        rows = [(trace, judge, "quality", repeat, float(score(judge, text, seed_of(repeat))), None, "scored", None)
+        rows = [(trace, judge, DIMENSIONS[judge][0], repeat, float(score(judge, text, seed_of(repeat))), None, "scored", None)
                 for trace, text in texts for repeat in range(POINTWISE[judge])]  # fmt: skip
     return pl.DataFrame(rows, schema=tables.empty(tables.JUDGMENTS).schema, orient="row")
 

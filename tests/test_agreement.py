@@ -65,6 +65,7 @@ def test_auroc_is_scikit_learns(seed: int) -> None:
     assert found is not None and found.mean == pytest.approx(roc_auc_score(y > 3, x), abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
     """Clusters of one size, where leaving one out is exactly the cluster-robust error of statsmodels."""

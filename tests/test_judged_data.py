@@ -96,6 +96,7 @@ def _alpha(both: pl.DataFrame) -> float:
     return float(krippendorff.alpha(np.stack([both["score"], both["score_other"]]), level_of_measurement="interval"))
 
 
+@pytest.mark.slow
 @sizes
 @pytest.mark.parametrize(("measure", "library"), [("kappa", _kappa), ("alpha", _alpha)])
 def test_hannas_judges_agree_as_the_libraries_say(measure: str, library: Callable[[pl.DataFrame], float], size: str) -> None:
@@ -109,6 +110,7 @@ def test_hannas_judges_agree_as_the_libraries_say(measure: str, library: Callabl
         assert value == pytest.approx(library(hannas(size, judge, other, dimension)), abs=1e-9)
 
 
+@pytest.mark.slow
 @sizes
 def test_hanna_between_people_between_models_and_between_both(size: str) -> None:
     table, _, _ = measured(size, "hanna")

@@ -217,6 +217,7 @@ def test_nothing_but_the_key_is_taken_out(key: str, said: str) -> None:
     assert redact(said, key) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["sk-proj-" + "aB3_" * 39, SPECIAL, "\\" * 9, "%25" * 9, "x"], ids=["long", "special", "backslashes", "percents", "dummy"])
 def test_a_large_hostile_error_is_read_in_one_pass(key: str) -> None:
     """The kind of fault: a pattern that tries every way to split a run, or reads a run again from each of its characters. The first would never end

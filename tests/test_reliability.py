@@ -77,7 +77,8 @@ def measured(seed: int) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def tables_of_seeds() -> pl.DataFrame:
-    with ProcessPoolExecutor(2, get_context("spawn")) as workers:  # Polars does not survive a fork
+    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(2, get_context("spawn")) as workers:  # Polars does not survive a fork
+        patch.setenv("POLARS_MAX_THREADS", "1")
         found = list(workers.map(measured, range(SEEDS), chunksize=10))
     return pl.concat([rows.with_columns(pl.lit(seed).alias("seed")) for seed, rows in enumerate(found)])
 
@@ -127,7 +128,7 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
     asking = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
     asking |= {"endpoint": server.endpoint(concurrency=4).model_dump(), "sampling": RUBRIC["sampling"] | {"top_logprobs": 5}}
     for name, repeats in planted.POINTWISE.items():
-        quality = {"quality": {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}}
+        quality = {planted.DIMENSIONS[name][0]: {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}}
         settings = rubric.Params.model_validate(asking | {"kind": "rubric", "calls": "together", "model": name, "repeats": repeats, "dimensions": quality})
         assert same(judge(name, settings, written, prompts, ledger), planted.judgments(name, written), tables.JUDGMENTS)
     for name in planted.PAIRWISE:

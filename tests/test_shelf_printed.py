@@ -26,7 +26,7 @@ def pasted(folder: Path, lines: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", shelf.entries())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, name in enumerate(shelf.entries())])
 def test_what_is_printed_can_be_pasted(tmp_path: Path, name: str) -> None:
     file = pasted(tmp_path, shelf.printed(name, {}))
     whole = shelf.selection(name, {})

@@ -28,6 +28,7 @@ def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
     return pl.DataFrame({"group": names, "cluster": cluster, "value": [None if draw.random() < 0.1 else v for v in value]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_clustered_means_are_those_of_statsmodels(seed: int) -> None:
     from statsmodels.regression.linear_model import OLS
@@ -182,6 +183,7 @@ def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(seed_sd
     assert least <= covered / draws <= 0.98
 
 
+@pytest.mark.slow
 def test_holm_is_that_of_statsmodels() -> None:
     from statsmodels.stats.multitest import multipletests
 
@@ -190,6 +192,7 @@ def test_holm_is_that_of_statsmodels() -> None:
     assert holm([]) == []
 
 
+@pytest.mark.slow
 def test_wilsons_interval_is_that_of_statsmodels() -> None:
     from statsmodels.stats.proportion import proportion_confint
 

@@ -30,6 +30,7 @@ def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
         assert_frame_equal(pl.read_parquet(tmp_path / "data" / file).select(rows.columns), rows, abs_tol=1e-8)
 
 
+@pytest.mark.slow
 def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Path) -> None:
     alike = SOUND.traces.with_columns(pl.when(pl.col("text_id").is_not_null()).then(1).alias("text_id"))
     world.write(replace(SOUND, traces=alike), tmp_path)
