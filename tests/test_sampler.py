@@ -1,5 +1,6 @@
 """The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's own distribution."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,33 @@ def test_a_draw_follows_the_distribution_that_generate_samples_from(temperature:
     possible = expected > 0
     assert counts[~possible].sum() == 0
     assert possible.sum() == 1 or stats.chisquare(counts[possible], rows * expected[possible]).pvalue > 1e-3
+
+
+def test_batches_are_answered_side_by_side_and_leave_nothing_behind(model: tuple[Any, Any]) -> None:
+    """Whatever ends it, no thread goes on, the cores are given back, and what was heard before is whole."""
+    import torch
+
+    asked, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
+    alone = replies(model, asked, 1)
+    for stop in (KeyboardInterrupt, ValueError):
+        heard: dict[str, Reply] = {}
+
+        def listen(call: Call, reply: Reply, stop: type[BaseException] = stop, heard: dict[str, Reply] = heard) -> None:
+            heard[call.key] = reply
+            if len(heard) == 3:
+                raise stop
+
+        with pytest.raises(stop):
+            sample(*model, asked, 2, listen)
+        assert (torch.get_num_threads(), threading.active_count()) == (cores, running)
+        assert heard == {key: alone[key] for key in heard} and len(heard) == 3
+
+
+def test_an_error_in_one_batch_ends_all(model: tuple[Any, Any]) -> None:
+    import torch
+
+    asked, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
+    asked[7].sampling["top_p"] = "high"
+    with pytest.raises(TypeError):
+        replies(model, asked, 1)
+    assert (torch.get_num_threads(), threading.active_count()) == (cores, running)

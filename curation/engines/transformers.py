@@ -1,13 +1,17 @@
 """Calls answered here, in transformers: local weights, CPU or GPU, batched."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any, Literal
 
 from curation import weights
 from curation.calls.call import Ask, Call, Heard, Reply, engine_name
 from curation.errors import CurationError
 from curation.params import Positive, Strict
+
+MOST_THREADS = 4  # more of them wait for Python's lock
 
 
 class Params(Strict):
@@ -40,21 +44,62 @@ class Engine:
 
 
 def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: Heard) -> None:
-    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch."""
-    import torch
+    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch.
+
+    On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many cores to share.
+    """
 
     def render(call: Call) -> str:
         return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
 
-    for batch in _batches(sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index)), batch_size):
+    def answers(batch: list[Call], stopped: Event) -> Iterator[tuple[Call, Reply]]:
         encoded = tokenizer([render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
-        with torch.inference_mode():
-            for row, new in _written(network, encoded, batch, tokenizer.eos_token_id):
-                heard(batch[row], _reply(tokenizer, lengths[row], new))
+        for row, new in _written(network, encoded, batch, tokenizer.eos_token_id, stopped):
+            yield batch[row], _reply(tokenizer, lengths[row], new)
+
+    ordered = sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index))
+    for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
+        heard(call, reply)
 
 
-def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterator[tuple[int, list[int]]]:
+def _side_by_side(answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str) -> Iterator[Any]:
+    """What `answers` gives of every batch, as it comes, from threads that share the CPU's cores evenly. An error, and leaving early, ends them all."""
+    import torch
+
+    cores = torch.get_num_threads()
+    threads = max(min(cores, len(batches), MOST_THREADS), 1) if device == "cpu" else 1
+    found: SimpleQueue[Any] = SimpleQueue()
+    waiting, stopped = iter(batches), Event()
+
+    def work() -> None:
+        try:
+            with torch.inference_mode():
+                while not stopped.is_set() and (batch := next(waiting, None)) is not None:
+                    for one in answers(batch, stopped):
+                        found.put(one)
+            found.put(None)
+        except BaseException as error:
+            found.put(error)
+
+    torch.set_num_threads(max(cores // threads, 1))
+    working = [Thread(target=work) for _ in range(threads)]
+    try:
+        for thread in working:
+            thread.start()
+        for _ in working:
+            while (one := found.get()) is not None:
+                if isinstance(one, BaseException):
+                    raise one
+                yield one
+    finally:
+        stopped.set()
+        for thread in working:
+            thread.join()
+        torch.set_num_threads(cores)
+
+
+def _written(network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event) -> Iterator[tuple[int, list[int]]]:
     """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they cost as much as running ones."""
     import torch
 
@@ -64,9 +109,9 @@ def _written(network: Any, encoded: Any, calls: list[Call], eos: int) -> Iterato
     draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
 
     def half_ended(ids: Any, scores: Any) -> Any:
-        return ((ids[:, start:] == eos).any(dim=1).float().mean() >= 0.5).expand(len(ids))
+        return ((ids[:, start:] == eos).any(dim=1).float().mean() >= 0.5).expand(len(ids)) | stopped.is_set()
 
-    while len(rows):
+    while len(rows) and not stopped.is_set():
         output = network.generate(
             input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
             logits_processor=[_require_numbers, *([draw] if draw else [])], do_sample=False, temperature=None, top_p=None, top_k=None,
