@@ -56,10 +56,13 @@ class Params(Strict):
     seeds: list[int]
 
     def mistakes(self, study: Any) -> Iterator[str]:
-        """An axis that names something twice, and two runs of one name."""
+        """An axis that names something twice, two runs of one name, and methods that would be compared though they differ in arithmetic."""
         axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]
         twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
         yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
+        mixed = {name: study.methods[name].bf16 for name in self.methods if name in study.methods}
+        if len(set(mixed.values())) > 1:
+            yield f"methods: bf16 is {', '.join(f'{str(on).lower()} in {name}' for name, on in mixed.items())}; runs are compared, so give them one"
         names = [run.name for run in self.runs()]
         yield from (f"selections: {name!r} is an arm and a selection; rename the selection" for name in sorted(set(study.arms) & set(study.selections)))
         if not twice and len(set(names)) < len(names):

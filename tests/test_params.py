@@ -94,6 +94,8 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["pair"].update(ladder=["qwen-500m", "qwen-500m"]), ["pair.ladder: 'qwen-500m' is there twice"]),
     (lambda p: p["pair"].update(ladder=[]), ["pair.ladder: [] has no two rungs, so there would be no pair"]),
     (lambda p: p["grid"].update(seeds=[0, 0]), ["grid.seeds: '0' is there twice"]),
+    (lambda p: p["methods"]["kto"].update(bf16=True), [
+        "grid.methods: bf16 is false in dpo, true in kto; runs are compared, so give them one"]),
     (lambda p: p["grid"].update(budgets=["half"]), ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
     (lambda p: p["grid"].update(selections=["topp"]), [
         "grid.selections: 'topp' is not in selections; known: all, bottom_step_coherence, top_generator_delta, top_step_coherence"]),

@@ -112,7 +112,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
         trainer.processing_class.save_pretrained(out)
     name_student(out, student)
     weights.require_finite(out, f"run {label}")
-    return _last(steps)
+    bits = 16 if trainer.args.bf16 or student.dtype == "bfloat16" else 32
+    return {**_last(steps), "arithmetic_bits": bits}
 
 
 def _stop_at_no_number(trainer: Any, label: str) -> list[str]:
