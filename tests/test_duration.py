@@ -1,0 +1,80 @@
+"""How long the runs will take: what there is to do is counted exactly, and its time follows the work."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import world
+from ruamel.yaml import YAML
+from served import ran
+from server import endpoint
+from tiny import save_tiny_llama
+
+from curation import duration, tables, weights
+from curation.errors import CurationError
+from curation.params import read
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small world, with a student that is there; its params file."""
+    tiny = save_tiny_llama(tmp_path / "tiny")
+    params = world.write(world.sound(), tmp_path)
+    change(params, lambda body: body["student"].update(model=str(tiny), revision=weights.fingerprint(tiny)))
+    monkeypatch.chdir(tmp_path)
+    return params
+
+
+def change(params: Path, edit: Any) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    body = yaml.load(params)
+    edit(body)
+    with params.open("w") as file:
+        yaml.dump(body, file)
+
+
+def test_what_has_no_outcome_yet_is_counted(study: Path) -> None:
+    trained, answered = duration.durations(read(study))
+    assert (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2) and trained.seconds and trained.seconds > 2 * duration.START
+    assert (answered.stage, answered.runs, answered.to_come, answered.seconds) == ("evaluate", 3, 0, 0)  # the world has its results
+    tables.path("results", "baseline").unlink()
+    Path("data/models", world.TUNED).mkdir(parents=True)
+    trained, answered = duration.durations(read(study))
+    assert (trained.to_come, answered.to_come) == (1, 1) and answered.seconds and answered.seconds > duration.START
+
+
+def test_what_is_read_follows_the_method(study: Path) -> None:
+    """Counted, not timed: the tokens of both sides once by the reference and in every epoch, passes back in passes forth."""
+    tokenizer = weights.tokenizer(read(study).student.model, read(study).student.revision)
+
+    def tokens(edit: Any) -> float:
+        change(study, edit)
+        return duration._tokens_read(read(study), "dpo", world.ARM, tokenizer, study.parent / "data")
+
+    rows = world.sound().subsets[world.ARM]
+    said = sum(
+        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], return_dict=False)) for row in rows.to_dicts() for side in ("chosen", "rejected")
+    )
+    assert tokens(lambda body: body["methods"]["dpo"].update(lora=None, epochs=1.0)) == pytest.approx(said * (1 + 1 * 3))
+    assert tokens(lambda body: body["methods"]["dpo"].update(epochs=2.0)) == pytest.approx(said * (1 + 2 * 3))
+    assert tokens(lambda body: body["methods"]["dpo"].update(max_steps=1, batch_size=1, accumulation=1, epochs=1.0)) == pytest.approx(
+        said * (1 + 3 / rows.height)
+    )
+
+
+def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
+    served = {"kind": "openai", "endpoint": endpoint("http://127.0.0.1:9/v1").model_dump()}
+    change(study, lambda body: body["evaluate"].update(engine=served))
+    tables.path("results", "baseline").unlink()
+    done = ran(study.parent, "curation", "plan", "--runs", "--json")
+    assert [one["seconds"] is None for one in json.loads(done.stdout)] == [False, True]
+    assert "evaluate: 1 of 3 runs to come, as long as its server takes" in ran(study.parent, "curation", "plan", "--runs").stdout
+
+
+def test_before_the_subsets_are_there_the_way_to_them_is_said(study: Path) -> None:
+    tables.path("subsets", world.ARM).unlink()
+    with pytest.raises(CurationError, match=r"data/subsets/clear-any-own-itself-0.parquet: does not exist; run `dvc repro audit` first"):
+        duration.durations(read(study))
