@@ -35,6 +35,7 @@ check: setup
 	lint-imports --no-cache
 
 bench: setup
+	python -m bench.arithmetic
 	python -m bench.engine
 	python -m bench.ledger
 	python -m bench.sampler
