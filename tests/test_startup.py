@@ -164,7 +164,7 @@ BROKEN = {
     "dangling name": ("judge: answer", "judge: anwser"),
     "expression": ("value: rubric.delta_step_coherence", "value: rubric.delta_steps"),
     "grid": ("methods: [dpo, kto]", "methods: [dpo, dpo, kto]"),
-    "task": ("{size: 9, config: {min_value: 2, max_value: 20}}", "{size: 9, config: {min_valu: 2, max_value: 20}}"),
+    "task": ("config: {min_value: 2, max_value: 20}", "config: {min_valu: 2, max_value: 20}"),
 }
 
 
