@@ -102,6 +102,7 @@ class Http:
         task = asyncio.create_task(guarded())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began would be warned of
 
     def stop(self, why: BaseException, drop: bool = False) -> None:
         """Start no further attempt. Those under way are waited for, unless `drop`. The first reason is the one that is raised."""
