@@ -1,5 +1,6 @@
 """What several test files start from."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -41,7 +42,9 @@ RUBRIC: dict[str, Any] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fewer examples where the slow tests are left out."""
+    """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their threads would wait for one another."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, examples in (("few", 25), ("many", 100)):
         hypothesis.settings.register_profile(name, max_examples=examples, deadline=None)
     hypothesis.settings.load_profile("few" if "not slow" in config.option.markexpr else "many")

@@ -1,6 +1,7 @@
 """The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's own distribution."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,17 @@ PROMPTS = ["Hi", "What is 2 + 2?", "Name a colour, then another one that is unli
 def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
     return weights.load(str(tiny), weights.fingerprint(tiny), "float32")
+
+
+@pytest.fixture(autouse=True)
+def three_cores() -> Iterator[None]:
+    """As many threads answer, whatever the machine has."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
 
 
 def calls(temperature: float, samples: int = 4, **changes: Any) -> list[Call]:
