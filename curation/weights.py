@@ -90,7 +90,7 @@ def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
 def load(model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu") -> tuple[Any, Any]:
     """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left.
 
-    Raises CurationError if local weights do not hash to `revision`, or transformers cannot load the model.
+    Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot use the device.
     """
     quieten()
     import torch
@@ -105,7 +105,10 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
         from peft import PeftModel
 
         network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
-    return network.to(device), tokenizer(model, revision)
+    try:
+        return network.to(device), tokenizer(model, revision)
+    except (AssertionError, RuntimeError) as error:  # torch's words where there is no such device, or no room on it
+        raise CurationError(f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it") from None
 
 
 def tokenizer(model: str, revision: str) -> Any:

@@ -64,7 +64,7 @@ def in_weights(network: Any) -> None:
 
 
 PLANTED: dict[str, tuple[Callable[[Any], None], str]] = {
-    "loss": (in_loss, r"run {kind}: step \d: the loss is nan, in \d x \d+ tokens \(sequences x length\); nothing is kept; lower the method's learning_rate"),
+    "loss": (in_loss, r"run {kind}: step \d: the loss is nan, in \d x \d+ tokens \(sequences x length\); nothing is kept; "),
     "gradient": (in_gradient, r"run {kind}: step 1: the gradient norm is nan, in \d x \d+ tokens"),
     "weights": (in_weights, r"run {kind}: model.safetensors: model.norm.weight holds values that are not finite"),
 }
@@ -100,19 +100,42 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(student: weights.Params
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_example_that_ktos_loss_leaves_out_is_seen(student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The mean of its losses is `nanmean`, and nothing of one row that is NaN shows in loss or rewards; forward only, it does not in the gradient either."""
+    load = weights.load
+
+    def planted(*what: Any, **how: Any) -> Any:
+        network, tokenizer = load(*what, **how)
+
+        def spoil(module: Any, given: Any, out: Any) -> Any:
+            mask = torch.zeros_like(out).index_fill_(0, torch.tensor([0]), math.nan)
+            return out + mask if module.training else out
+
+        network.model.norm.register_forward_hook(spoil)
+        return network, tokenizer
+
+    import torch
+
+    monkeypatch.setattr(weights, "load", planted)
+    with pytest.raises(
+        CurationError, match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan.*so it is not the learning rate"
+    ):
+        train("kto", method("kto"), 0, student, paired, unpaired(paired), tmp_path / "kto")
+
+
 def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:
     """A batch of KTO's with no desirable example has no margin, and a metric of NaN would fail the run after its weights are in place."""
     steps = [{"loss": 1.0, "kl": 0.5, "rewards/margins": math.nan}, {"loss": 0.5, "rewards/margins": 1.0}] * 4
     assert _training._last(steps) == {"steps": 8.0, "loss": 0.75}
 
 
-def spoilt(folder: Path) -> weights.Params:
-    """A student one of whose weights is NaN."""
+def spoilt(folder: Path, value: float = math.nan) -> weights.Params:
+    """A student one of whose weights is `value`."""
     from safetensors.torch import load_file, save_file
 
     where = save_tiny_llama(folder) / "model.safetensors"
     tensors = load_file(where)
-    tensors["model.norm.weight"][0] = math.nan
+    tensors["model.norm.weight"][0] = value
     save_file(tensors, where, metadata={"format": "pt"})
     return weights.Params(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
 
@@ -126,15 +149,16 @@ def test_a_run_whose_weights_are_not_finite_is_not_evaluated(student: weights.Pa
     assert ledger.stat() == []
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
-def test_a_model_whose_logits_are_nan_answers_nothing(temperature: float, tmp_path: Path) -> None:
+def test_a_model_whose_logits_are_not_finite_answers_nothing(temperature: float, value: float, tmp_path: Path) -> None:
     """Its every token would be the first of the vocabulary, and `!!!!` graded as wrong."""
     from curation.engines.transformers import sample
 
-    bad = spoilt(tmp_path / "bad")
+    bad = spoilt(tmp_path / "bad", value)
     sampling = {"temperature": temperature, "top_p": 1.0, "top_k": 5, "max_tokens": 4, "seed": 1}
     heard: list[Any] = []
-    with pytest.raises(CurationError, match="the model's logits are NaN, so it answers nothing"):
+    with pytest.raises(CurationError, match="the model's logits are not finite, so it answers nothing"):
         network, tokenizer = weights.load(bad.model, bad.revision, "float32")
         sample(network, tokenizer, [Call("m", "r", [{"role": "user", "content": "1+1?"}], sampling, 0)], 1, lambda call, reply: heard.append(reply))
     assert heard == []

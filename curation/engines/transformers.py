@@ -142,9 +142,9 @@ def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
 
 
 def _require_numbers(input_ids: Any, scores: Any) -> Any:
-    """The scores as they are. Raises CurationError where one is NaN: every token would then be the first of the vocabulary."""
-    if scores.amax(dim=1).isnan().any():
-        raise CurationError("the model's logits are NaN, so it answers nothing; its weights are damaged, or its dtype does not hold their values")
+    """The scores as they are. Raises CurationError where the best of a row is no number: its token would be any, such as the first of the vocabulary."""
+    if not scores.amax(dim=1).isfinite().all():
+        raise CurationError("the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not hold their values")
     return scores
 
 

@@ -14,6 +14,9 @@ from curation.params import Natural, Positive, Strict
 from curation.progress import progress
 from curation.tables import content_ids
 
+# What must be finite in every step beside the loss, by its name in the logs: KTO's loss leaves out the examples that are NaN, the sum of its logits does not.
+WATCHED = {"grad_norm": "gradient norm", "logits/chosen": "mean logit of chosen", "logits/rejected": "mean logit of rejected"}
+
 
 class Lora(Strict):
     """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). Fewer layers end the backward pass sooner."""
@@ -91,7 +94,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
     class Shown(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
-                _require_number("gradient norm", float(logs.get("grad_norm", 0.0)), label, state.global_step, shapes)
+                for name, what in WATCHED.items():
+                    _require_number(what, float(logs.get(name, 0.0)), label, state.global_step, shapes)
                 shapes.clear()
                 steps.append(logs)
                 shown.advance(note=f"loss {float(logs['loss']):.3f}")
@@ -134,8 +138,9 @@ def _stop_at_no_number(trainer: Any, label: str) -> list[str]:
 def _require_number(what: str, value: float, label: str, step: int, shapes: list[str]) -> None:
     """Raises CurationError unless `value` is finite."""
     if not math.isfinite(value):
+        way_out = "lower the method's learning_rate, or train" if step > 1 else "nothing was learnt yet, so it is not the learning rate: train"
         raise CurationError(f"run {label}: step {step}: the {what} is {value}, in {', '.join(shapes)} tokens (sequences x length); nothing is kept; "
-                            "lower the method's learning_rate, or train in float32 (student.dtype, and bf16: false)")  # fmt: skip
+                            f"{way_out} in float32 (student.dtype, and bf16: false)")  # fmt: skip
 
 
 def name_student(out: Path, student: weights.Params) -> None:
