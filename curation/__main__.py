@@ -204,7 +204,7 @@ def _plan_runs(arguments: argparse.Namespace) -> None:
         print(json.dumps([one._asdict() for one in found], indent=1))
         return
     for one in found:
-        took = "as long as its server takes" if one.seconds is None else f"about {max(one.seconds / 60, 0.1):.1f} min"
+        took = f"not timed here: engine {study.evaluate.engine.kind}" if one.seconds is None else f"about {max(one.seconds / 60, 0.1):.1f} min"
         print(f"{one.stage}: {one.to_come} of {one.runs} runs to come, {took if one.to_come else 'nothing to wait for'}")
     print(f"one after the other, on {study.student.device} in {study.student.dtype}; replies counted at {study.evaluate.sampling.max_tokens} tokens each")
 

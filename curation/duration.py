@@ -1,6 +1,9 @@
 """How long the runs of the grid will take on this machine, from a few seconds of the student's own work."""
 
+import json
 import math
+import subprocess
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -11,17 +14,18 @@ import polars as pl
 from curation import parquet, tables, weights
 from curation.calls.call import Call, Reply
 from curation.errors import existing
+from curation.grid import Arm
 from curation.params import BASELINE, Study
 from curation.sampling import calls_for
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
 BACKWARD = 2.0  # of all layers, in forward passes
+WAY = "run `dvc repro audit` first"
 
 
 class Duration(NamedTuple):
-    """Runs of the grid, and evaluations with the baseline's: how many, how many have no outcome yet, and the seconds of all of them. `seconds` is null where a
-    server answers."""
+    """Runs of the grid, or their evaluations with the baseline's: how many, how many are to come, and the seconds these take, null where that is not timed."""
 
     stage: str
     runs: int
@@ -30,25 +34,35 @@ class Duration(NamedTuple):
 
 
 def durations(study: Study) -> list[Duration]:
-    """What `train` and `evaluate` will take, by the time of one batch of each. Replies are counted at `max_tokens`, which few reach.
+    """What `train` and `evaluate` have to do, because an outcome is not there or DVC knows of a change, and how long it takes by the time of one batch of each.
+    Replies are counted at `max_tokens`, which few reach.
 
     Raises CurationError if the subsets are not there yet.
     """
-    runs, data = study.runs, study.path.parent / tables.DATA
-    held_out = parquet.read(tables.PROMPTS, existing(tables.path("prompts", data=data), "run `dvc repro audit` first")).filter(pl.col("split") != "train")
-    network, tokenizer = weights.load(study.student.model, study.student.revision, study.student.dtype, device=study.student.device)
-    reading = _seconds_a_token(network)
-    training = {name: START + reading * _tokens_read(study, method, arm.name, tokenizer, data) for name, (method, arm) in runs.items()}
-    answering = None
-    if study.evaluate.engine.kind == "transformers":
+    runs, data, changed = study.runs, study.path.parent / tables.DATA, _changed(study.path.parent)
+    held_out = parquet.read(tables.PROMPTS, existing(tables.path("prompts", data=data), WAY)).filter(pl.col("split") != "train")
+    untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
+    stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
+    unanswered = [name for name in stages if name in untrained or stages[name] in changed or not tables.path("results", name, data).exists()]
+    training, answering = 0.0, None
+    if untrained:
+        network, tokenizer = weights.load(study.student.model, study.student.revision, study.student.dtype, device=study.student.device)
+        tokens = sum(_tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained))
+        training = START * len(untrained) + _seconds_a_token(network) * tokens
+    engine = study.evaluate.engine
+    if engine.kind == "transformers" and unanswered:
         calls = calls_for(held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling)
-        answering = START + _seconds_of_replies(network, tokenizer, calls, study.evaluate.engine.batch_size)
-    untrained = [name for name in runs if not (data / "models" / name).exists()]
-    unanswered = [name for name in (BASELINE, *runs) if not tables.path("results", name, data).exists()]
-    return [
-        Duration("train", len(runs), len(untrained), sum(training[name] for name in untrained)),
-        Duration("evaluate", len(runs) + 1, len(unanswered), None if answering is None else answering * len(unanswered)),
-    ]
+        network, tokenizer = weights.load(study.student.model, study.student.revision, engine.dtype, device=engine.device)
+        answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
+    return [Duration("train", len(runs), len(untrained), training), Duration("evaluate", len(stages), len(unanswered), answering)]
+
+
+def _changed(folder: Path) -> set[str]:
+    """The stages whose dependencies, settings or outcomes DVC finds changed; none where `folder` is not DVC's."""
+    if not (folder / ".dvc").is_dir():
+        return set()
+    said = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], cwd=folder, capture_output=True, text=True)
+    return set(json.loads(said.stdout)) if said.returncode == 0 else set()
 
 
 def _seconds_a_token(network: Any) -> float:
@@ -63,11 +77,11 @@ def _seconds_a_token(network: Any) -> float:
     return (time.perf_counter() - began) / int(ids.numel())
 
 
-def _tokens_read(study: Study, method: str, arm: str, tokenizer: Any, data: Path) -> float:
+def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path) -> float:
     """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO reads another completion beside each."""
     settings = study.methods[method]
     table, columns = (tables.UNPAIRED, ("completion",)) if settings.kind == "kto" else (tables.SUBSETS, ("chosen", "rejected"))
-    rows = parquet.read(table, existing(tables.path(table.name, arm, data), "run `dvc repro audit` first"))
+    rows = parquet.read(table, existing(tables.path(table.name, arm.name, data), WAY))
     columns = columns[:1] if settings.kind == "sft" else columns
     few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
     lengths = [len(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)) for messages in few] or [0]
@@ -81,6 +95,8 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
     """Of all calls, by the first tokens of a few batches of them."""
     from curation.engines.transformers import sample
 
+    if not calls:
+        return 0.0
     limit = calls[0].max_tokens or TOKENS_TIMED
     timed = min(TOKENS_TIMED, limit)
     few = [Call(one.model, one.revision, one.messages, {**one.sampling, "max_tokens": timed}, one.sample_index) for one in islice(calls, 2 * batch_size)]

@@ -36,14 +36,48 @@ def change(params: Path, edit: Any) -> None:
         yaml.dump(body, file)
 
 
-def test_what_has_no_outcome_yet_is_counted(study: Path) -> None:
+def test_what_is_to_come_is_counted(study: Path) -> None:
+    """A run that is to be trained again is answered again too, though its old answers are there."""
     trained, answered = duration.durations(read(study))
     assert (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2) and trained.seconds and trained.seconds > 2 * duration.START
-    assert (answered.stage, answered.runs, answered.to_come, answered.seconds) == ("evaluate", 3, 0, 0)  # the world has its results
+    assert (answered.stage, answered.runs, answered.to_come) == ("evaluate", 3, 2) and answered.seconds and answered.seconds > 2 * duration.START
     tables.path("results", "baseline").unlink()
     Path("data/models", world.TUNED).mkdir(parents=True)
+    Path("data/models", world.TURNED).write_text("no folder of weights")
     trained, answered = duration.durations(read(study))
-    assert (trained.to_come, answered.to_come) == (1, 1) and answered.seconds and answered.seconds > duration.START
+    assert (trained.to_come, answered.to_come) == (1, 2)
+
+
+def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the word before a whole grid is trained again would be that there is nothing to wait for."""
+    for name in (world.TUNED, world.TURNED):
+        Path("data/models", name).mkdir(parents=True)
+    loaded: list[Any] = []
+    load = weights.load
+    monkeypatch.setattr(weights, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
+    assert [(one.to_come, one.seconds) for one in duration.durations(read(study))] == [(0, 0.0), (0, None)]
+    assert loaded == []
+    monkeypatch.setattr(duration, "_changed", lambda folder: {f"train@{world.TUNED}", f"evaluate@{world.TURNED}"})
+    assert [one.to_come for one in duration.durations(read(study))] == [1, 2]
+
+
+def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that moves a second whenever it is read."""
+    from itertools import count
+
+    from curation.sampling import calls_for
+
+    clock = count()
+    monkeypatch.setattr(duration.time, "perf_counter", lambda: next(clock))
+    student, how = read(study).student, read(study).evaluate.sampling.model_copy(update={"samples": 4})
+    network, tokenizer = weights.load(student.model, student.revision, "float32")
+    assert duration._seconds_a_token(network) == 1 / (8 * 128)
+    calls = calls_for(world.prompts(), student.model, student.revision, None, how)
+    assert duration._seconds_of_replies(network, tokenizer, calls, 4) == 3 * how.max_tokens / duration.TOKENS_TIMED  # 8 of 24 are timed
+    assert duration._seconds_of_replies(network, tokenizer, calls[:8], 4) == how.max_tokens / duration.TOKENS_TIMED
+    assert duration._seconds_of_replies(network, tokenizer, [], 4) == 0
+    monkeypatch.setattr(duration, "_tokens_read", lambda *what: 8 * 128 * 50.0)
+    assert duration.durations(read(study))[0].seconds == 2 * (duration.START + 50)
 
 
 def test_what_is_read_follows_the_method(study: Path) -> None:
@@ -52,7 +86,7 @@ def test_what_is_read_follows_the_method(study: Path) -> None:
 
     def tokens(edit: Any) -> float:
         change(study, edit)
-        return duration._tokens_read(read(study), "dpo", world.ARM, tokenizer, study.parent / "data")
+        return duration._tokens_read(read(study), "dpo", world.CELLS[world.ARM], tokenizer, study.parent / "data")
 
     rows = world.sound().subsets[world.ARM]
     said = sum(
@@ -71,7 +105,7 @@ def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
     tables.path("results", "baseline").unlink()
     done = ran(study.parent, "curation", "plan", "--runs", "--json")
     assert [one["seconds"] is None for one in json.loads(done.stdout)] == [False, True]
-    assert "evaluate: 1 of 3 runs to come, as long as its server takes" in ran(study.parent, "curation", "plan", "--runs").stdout
+    assert "evaluate: 3 of 3 runs to come, not timed here: engine openai" in ran(study.parent, "curation", "plan", "--runs").stdout
 
 
 def test_before_the_subsets_are_there_the_way_to_them_is_said(study: Path) -> None:
