@@ -5,7 +5,7 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from curation.errors import CurationError, run
 from curation.params import read
@@ -33,8 +33,15 @@ def main() -> None:
     arguments.do(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="curation", description=__doc__)
+class _Parser(argparse.ArgumentParser):
+    """It and its commands' parsers take options by their whole names alone: `strays --del` deleted."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="curation", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     sql = commands.add_parser("sql", help="ask the tables; without SQL an interactive shell")
@@ -66,10 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     batch.set_defaults(do=_batch)
 
     params = commands.add_parser("params", help="check a params file whole")
-    params.add_argument("file", nargs="?", type=Path, default=PARAMS)
+    params.add_argument("file", nargs="?", type=Path, default=PARAMS, help="the file to check, params.yaml unless named")
     params.set_defaults(do=_params)
 
-    published = commands.add_parser("shelf", allow_abbrev=False, help="published selections: list them, or print one for params.yaml")
+    published = commands.add_parser("shelf", help="published selections: list them, or print one for params.yaml")
     what = published.add_mutually_exclusive_group()
     what.add_argument("name", nargs="?", help="the one to print; then its placeholders, as in `--judge rubric --dimension factuality`")
     what.add_argument("--all", action="store_true", help="print all")
