@@ -8,6 +8,7 @@ from pydantic import PlainValidator
 
 from curation.params import Strict
 from curation.references import Refers
+from curation.wording import shown
 
 OWN = "own"  # a selection's own budget
 
@@ -41,7 +42,7 @@ class Run(NamedTuple):
 
 def _budget(value: Any) -> int | str:
     if value != OWN and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise ValueError(f"{value!r} is neither a number of pairs nor {OWN!r}")
+        raise ValueError(f"{shown(value)} is neither a number of pairs nor {OWN!r}")
     return OWN if value == OWN else int(value)
 
 

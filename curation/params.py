@@ -5,19 +5,19 @@ named things, that of the module that NAMED names for each of them, or of `curat
 """
 
 import importlib
+import math
 import re
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from curation import checked
 from curation.errors import CurationError, Errors
+from curation.parsed import content, parsed
 from curation.references import dangling, entries
-from curation.wording import near, say
+from curation.wording import near, one_line, say_all, shown
 
 SECTIONS = {
     "ledger": "curation.calls.ledger",
@@ -50,9 +50,9 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class Strict(BaseModel):
-    """Unknown keys forbidden, frozen, no coercion; DVC cannot see a Python default, so subclasses give none."""
+    """Unknown keys forbidden, frozen, no coercion, numbers finite; DVC cannot see a Python default, so subclasses give none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 Positive = Annotated[int, Field(ge=1)]
@@ -68,6 +68,26 @@ def column(text: str) -> str:
 
 
 Column = Annotated[str, AfterValidator(column)]
+
+
+def plain(value: Any) -> Any:
+    """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises ValueError otherwise."""
+    match value:
+        case dict():
+            if odd := [key for key in value if not isinstance(key, str)]:
+                raise ValueError(f"{shown(odd[0])} is no text, which a key must be; put it in quotes")
+            return {key: plain(inner) for key, inner in value.items()}
+        case list():
+            return [plain(inner) for inner in value]
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{value} is not a finite number")
+        case None | str() | int() | float():
+            return value
+        case _:
+            raise ValueError(f"{shown(value)} is neither text nor a number; put it in quotes if it is text")
+
+
+Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed as it is
 
 
 class Study:
@@ -107,7 +127,7 @@ class Study:
         lines: list[str] = []
         found = _section(section, self._raw[section], f"{self.path}: {section}", lines)
         if lines:
-            raise Errors(lines)
+            raise _refused(lines)
         setattr(self, section, found)
         return found
 
@@ -155,8 +175,8 @@ def read(path: Path = Path("params.yaml")) -> Study:
 
     A file that has passed is not checked again before it, our source, Python or an installed package changes.
     """
-    body = _body(path)
-    raw, marked = _parsed(path, body), checked.mark(body)
+    held = content(path)
+    raw, marked = _parsed(path, held), checked.mark(held)
     study = Study(path, raw)
     if not checked.passed(marked):
         _check(study, raw)
@@ -172,33 +192,20 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in (*SECTIONS, *FOLDERS, *NAMED) if name in raw}
     lines += dangling(path, sections, raw, _each(sections))
     if lines:
-        raise Errors(lines)
+        raise _refused(lines)
     vars(study).update(sections)
     for where, settings in _each(sections):
         lines += [f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())]
     if lines:
-        raise Errors(lines)
+        raise _refused(lines)
 
 
-def _body(path: Path) -> bytes:
-    if not path.is_file():
-        raise CurationError(f"{path}: is no file; run from the project's folder, or copy one of recipes/*.yaml to {path}")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CurationError(f"{path}: cannot be read: {error.strerror}") from None
+def _parsed(path: Path, held: bytes) -> dict[str, Any]:
+    return parsed(held, lambda said: _refused([f"{path}:{said}"]))
 
 
-def _parsed(path: Path, body: bytes) -> dict[str, Any]:
-    try:
-        raw = YAML(typ="safe", pure=True).load(body)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        raise CurationError(f"{path}:{line} not YAML: {getattr(error, 'problem', None) or error}") from None
-    if not isinstance(raw, dict):
-        raise CurationError(f"{path}: not a mapping of sections")
-    return raw
+def _refused(lines: list[str]) -> Errors:
+    return Errors([one_line(line) for line in lines])
 
 
 def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
@@ -208,7 +215,7 @@ def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
 
 def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, Any]:
     if not isinstance(raw, dict):
-        lines.append(f"{where}: {raw!r} is not a mapping of names")
+        lines.append(f"{where}: {shown(raw)} is not a mapping of names")
         return {}
     members = {}
     for name, body in raw.items():
@@ -220,7 +227,7 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
-            lines.append(f"{here}.kind: {body['kind']!r} is not one of {', '.join(kinds(section))}{near(body['kind'], kinds(section))}")
+            lines.append(f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{near(body['kind'], kinds(section), ())}")
         else:
             members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
     return members
@@ -230,8 +237,11 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines += [say(model, problem, where) for problem in error.errors()]
-        return model.model_construct(**raw) if isinstance(raw, dict) else None  # so that its names are checked too
+        lines += say_all(model, error.errors(), where)
+        if not isinstance(raw, dict):
+            return None
+        wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}
+        return model.model_construct(**{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields})  # so that its names are checked too
 
 
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], each: Se
     pair, generators = sections.get("pair"), sections.get("generators") or {}
     if all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):  # an imported file's rows name their own
         for field in ("ladder", "chosen", "rejected") if getattr(pair, "order", None) == "ladder" else ("chosen", "rejected"):
-            asked = [name for name in getattr(pair, field, None) or [] if isinstance(name, str)]
+            asked = _texts(getattr(pair, field, None))
             lines += [f"{path}: pair.{field}: {name!r} is not in generators{near(name, generators)}" for name in asked if name not in generators]
     rated = {name: body for section in reversed(RATING) for name, body in entries(sections, section).items()}
     for where, settings in each:
@@ -37,9 +37,9 @@ def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], each: Se
                 lines += [f"{path}: {where}.{field}: {line}" for line in _lost(getattr(settings, field, None), refers, raw)]
         known = _dimensions(rated.get(str(getattr(settings, "judge", None))))
         dimension = getattr(settings, "dimension", None)
-        if known and dimension is not None and dimension not in known:
+        if known and isinstance(dimension, str) and dimension not in known:
             lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, known)}")
-    families = getattr(sections.get("reliability"), "families", {})
+    families = _texts(list(entries(sections, "reliability.families")))
     judges = [name for section in RATING for name in entries(raw, section)]
     lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
     taken = [(section, name) for section in (*RATING, "scorers") for name in entries(raw, section) if name in TAKEN]
@@ -54,8 +54,12 @@ def _lost(values: Any, refers: Refers, raw: dict[str, Any]) -> list[str]:
     if any(section.split(".")[0] not in raw for section in refers.sections):
         return []
     names = [name for section in refers.sections for name in entries(raw, section)]
-    asked = [value for value in (values if isinstance(values, tuple | list) else [values]) if isinstance(value, str)]
-    return [f"{value!r} is not in {' or '.join(refers.sections)}{near(value, names)}" for value in asked if value not in names]
+    return [f"{value!r} is not in {' or '.join(refers.sections)}{near(value, names)}" for value in _texts(values) if value not in names]
+
+
+def _texts(values: Any) -> list[str]:
+    """The names among `values`, or `values` if it is one; what else a file may hold there is another's to refuse."""
+    return [value for value in (values if isinstance(values, tuple | list) else [values]) if isinstance(value, str)]
 
 
 def entries(sections: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,14 +1,55 @@
 """What is said of a mistake in params.yaml: the place, the value, the way out."""
 
+import datetime
 import difflib
 import re
+import reprlib
+from collections.abc import Iterable
+from types import UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 MOST_NAMED = 20
-SORTS = {"dict_type": "a mapping", "model_type": "a mapping", "list_type": "a list", "string_type": "text", "int_type": "a whole number",
-         "float_type": "a number", "bool_type": "true or false"}  # fmt: skip
+SORTS = {"dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
+         "list_type": "a list", "string_type": "text", "int_type": "a whole number",
+         "float_type": "a number", "bool_type": "true or false", "finite_number": "a finite number"}  # fmt: skip
+MOST_SHOWN, MOST_SAID = 200, 1000  # characters of a value, and of a line
+
+
+class _Short(reprlib.Repr):
+    """As Python writes a value, but for dates, without ever writing more than is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 4, MOST_SHOWN, MOST_SHOWN, MOST_SHOWN
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 20
+
+    def repr_date(self, value: datetime.date, level: int) -> str:
+        return str(value)
+
+    repr_datetime = repr_date
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, of at most MOST_SHOWN characters: one that YAML's aliases make stand for a million others too."""
+    text = _Short().repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line that a terminal can print: what is not printable is escaped, and the middle of one that is too long is cut."""
+    text = text if len(text) <= MOST_SAID else f"{text[: MOST_SAID // 2]}…{text[-MOST_SAID // 2 + 1 :]}"
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def say_all(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
+    """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several sorts."""
+    said: dict[tuple[tuple[str, ...], bool], str] = {}
+    for problem in problems:
+        of_key = problem["loc"][-1:] == ("[key]",)
+        said.setdefault((tuple(_walk(model, problem["loc"])[0]), of_key), say(model, problem, where))
+    return list(said.values())
 
 
 def say(model: type[BaseModel], problem: Any, where: str) -> str:
@@ -22,26 +63,28 @@ def say(model: type[BaseModel], problem: Any, where: str) -> str:
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
-            return f"{place}: {value!r} is less than {context['ge']:g}"
+            return f"{place}: {shown(value)} is less than {context['ge']:g}"
         case "greater_than":
-            return f"{place}: {value!r} is not greater than {context['gt']:g}"
+            return f"{place}: {shown(value)} is not greater than {context['gt']:g}"
         case "less_than":
-            return f"{place}: {value!r} is not less than {context['lt']:g}"
+            return f"{place}: {shown(value)} is not less than {context['lt']:g}"
         case "less_than_equal":
-            return f"{place}: {value!r} is more than {context['le']:g}"
+            return f"{place}: {shown(value)} is more than {context['le']:g}"
         case "literal_error":
             close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
-            return f"{place}: {value!r} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
+            return f"{place}: {shown(value)} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
         case "union_tag_invalid":
             return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
         case "union_tag_not_found":
             return f"{place}.kind: missing; add it"
+        case "invalid_key":
+            return f"{place}: a key must be text; put it in quotes"
         case kind if kind in SORTS:
-            return f"{place}: {value!r} is not {SORTS[kind]}"
+            return f"{place}: {shown(value)} is not {SORTS[kind]}"
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
-            return f"{place}: {value!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            return f"{place}: {shown(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
@@ -57,6 +100,8 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
         if field and field.discriminator:
             tag = next(parts, None)
             inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
+        elif isinstance(inner, UnionType) and len(set(get_args(inner)) - {type(None)}) > 1:
+            next(parts, None)  # which of its sorts the value was tried as
         for one in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
             if isinstance(one, type) and issubclass(one, BaseModel):
                 model = one
@@ -71,7 +116,8 @@ def few(names: Any, most: int) -> str:
 
 def near(word: Any, known: Any, listed: Any = None) -> str:
     """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in their place."""
-    match = difflib.get_close_matches(str(word), list(known), n=1)
-    listed = list(known) if listed is None else listed
+    known = [str(one) for one in known]
+    match = difflib.get_close_matches(str(word), known, n=1)
+    listed = known if listed is None else listed
     few = [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
     return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from curation.params import FOLDERS, kinds
 
 ROOT = Path(__file__).parents[1]
-KERNEL = {"errors", "params", "wording", "references", "checked", "tables", "parquet", "metrics", "progress", "__init__"}
+KERNEL = {"errors", "params", "wording", "references", "parsed", "checked", "tables", "parquet", "metrics", "progress", "__init__"}
 STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from curation.errors import CurationError
-from curation.params import Positive, Strict
+from curation.params import Plain, Positive, Strict
 from curation.sources._rows import prompt_frame
 from curation.wording import near
 
@@ -23,7 +23,7 @@ class Task(Strict):
     """One reasoning-gym data set; `config` is passed to it as it is."""
 
     size: Positive
-    config: dict[str, Any]
+    config: dict[str, Plain]
 
 
 class Params(Strict):
