@@ -34,6 +34,8 @@ def parse(expression: str) -> Parsed:
     tree = json.loads(text)
     if tree["error"]:
         raise ValueError(f"{expression!r} is not an SQL expression: {tree['error_message'].splitlines()[0]}")
+    if len(tree["statements"]) > 1:
+        raise ValueError(f"{expression!r} is more than one statement; write one expression")
     nodes = list(_nodes(tree["statements"][0]["node"]["select_list"]))
     if held := [what for kind, what in BARRED.items() if any(node.get("class") == kind for node in nodes)]:
         raise ValueError(f"{expression!r} has {held[0]}; write one expression of a pair's own columns")
@@ -74,6 +76,8 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
         parsed = parse(expression)
     except ValueError as error:
         return _unquoted(expression, schema) or str(error)
+    except RecursionError:
+        return f"{expression!r} is nested too deep; write it flatter, as with `in` or a case of several arms"
     for name in parsed.columns:
         if name not in schema:
             return _unquoted(expression, schema) or _unknown(name, schema)

@@ -31,6 +31,12 @@ class _Constructor(SafeConstructor):
             raise ConstructorError(None, None, f"{shown(node.value)} is too large a number", node.start_mark)
         return number
 
+    def construct_yaml_str(self, node: Node) -> str:
+        text = str(super().construct_yaml_str(node))
+        if any("\ud800" <= one <= "\udfff" for one in text):
+            raise ConstructorError(None, None, f"{shown(text)} has half a character, which no file can hold; write \\U and eight digits", node.start_mark)
+        return text
+
     def construct_non_recursive_object(self, node: Node, tag: str | None = None) -> Any:
         try:
             return super().construct_non_recursive_object(node, tag)
@@ -43,6 +49,7 @@ class _Constructor(SafeConstructor):
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
+_Constructor.add_constructor("tag:yaml.org,2002:str", _Constructor.construct_yaml_str)
 
 
 def _size(node: Node, sizes: dict[int, float]) -> float:

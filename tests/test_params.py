@@ -1,6 +1,8 @@
 """params.yaml: bad ones give every error at once, with the place, the value and the way out."""
 
 from collections.abc import Callable
+from datetime import date
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 from world import own
 
+from curation import params
 from curation.errors import CurationError, Errors
 from curation.params import read
 
@@ -172,6 +175,30 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["reliability"].update(truth="anwser"), [
         "reliability.truth: 'anwser' is not in judges or pairwise_judges or delta.panels; did you mean 'answer'?"]),
     (lambda p: p["reliability"]["families"].update(rubrik="qwen"), ["reliability.families.rubrik: rates nothing; did you mean 'rubric'?"]),
+    *[(lambda p, field=field: p["pair"].update({field: 5}), [f"pair.{field}: 5 is not a list"]) for field in ("chosen", "rejected", "ladder")],
+    (lambda p: p["reliability"].update(families=None), ["reliability.families: None is not a mapping"]),
+    (lambda p: p["judges"]["rubric"].update(dimensions=[[1]]), ["judges.rubric.dimensions: [[1]] is not a mapping"]),
+    (lambda p: p["judges"].update({1: 2}), ["judges.1: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
+    (lambda p: p["screen"].update({1: 2}), ["screen.1: a key must be text; put it in quotes"]),
+    (lambda p: p["compare"]["primary"].update(budget=1.5), ["compare.primary.budget: 1.5 is not a whole number"]),
+    (lambda p: p["selections"]["all"].update(budget={"pairs": inf}), ["selections.all.budget.pairs: inf is not a finite number"]),
+    (lambda p: p["selections"]["all"].update(value="1", keep={"kind": "nearest", "target": nan}), ["selections.all.keep.target: nan is not a finite number"]),
+    (lambda p: p["selections"]["all"].update(value="1); select (2"), [
+        "selections.all.value: '1); select (2' is more than one statement; write one expression"]),
+    (lambda p: p["sources"]["arithmetic"]["tasks"]["products"]["config"].update(min_terms=[{"a": -inf}]), [
+        "sources.arithmetic.tasks.products.config.min_terms: -inf is not a finite number"]),
+    (lambda p: p["sources"]["arithmetic"]["tasks"]["products"]["config"].update(min_terms=date(2020, 1, 1)), [
+        "sources.arithmetic.tasks.products.config.min_terms: 2020-01-01 is neither text nor a number; put it in quotes if it is text"]),
+    (lambda p: p["generators"]["qwen-500m"].update(scale_b=nan), ["generators.qwen-500m.scale_b: nan is not a finite number"]),
+    (lambda p: p["generators"]["qwen-500m"]["sampling"].update(temperature=inf), [
+        "generators.qwen-500m.sampling.temperature: inf is not a finite number"]),
+    (lambda p: p["methods"]["dpo"].update(beta=nan, epochs=inf, max_grad_norm=-inf), [
+        "methods.dpo.epochs: inf is not a finite number", "methods.dpo.max_grad_norm: -inf is not a finite number",
+        "methods.dpo.beta: nan is not a finite number"]),
+    (lambda p: p["budget"].update(max_usd=nan), ["budget.max_usd: nan is not a finite number"]),
+    (lambda p: p["delta"].update(noise=nan, prior=inf), ["delta.noise: nan is not a finite number", "delta.prior: inf is not a finite number"]),
+    (lambda p: p["delta"]["panels"]["panel"]["members"][0].update(weight=nan), ["delta.panels.panel.members.0.weight: nan is not a finite number"]),
+    (lambda p: p["pair"].update(order="y" * 9999), [f"pair.order: '{'y' * 97}...{'y' * 98}' is not one of 'ladder', 'scale' or 'both'"]),
     (lambda p: p["calibrate"].update(method="beta"), ["calibrate.method: 'beta' is not one of 'isotonic' or 'platt'"]),
 ]  # fmt: skip
 
@@ -215,8 +242,6 @@ def test_a_missing_file_and_bad_yaml(tmp_path: Path) -> None:
 def test_no_default_is_hidden_in_python() -> None:
     """DVC cannot see a default, so no settings class has one."""
     from pydantic import BaseModel
-
-    from curation import params
 
     def fields(value: BaseModel) -> list[str]:
         found = [f"{type(value).__name__}.{name}" for name, info in type(value).model_fields.items() if not info.is_required()]

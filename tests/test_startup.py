@@ -5,6 +5,7 @@ a short-cut that says another thing than the long way.
 """
 
 import dataclasses
+import os
 import pkgutil
 import shutil
 import subprocess
@@ -201,16 +202,23 @@ def _as_a_folder(memory: Path) -> None:
     memory.mkdir()
 
 
+def _as_a_pipe(memory: Path) -> None:
+    memory.unlink()
+    os.mkfifo(memory)
+
+
 DAMAGED: dict[str, Callable[[Path], object]] = {
     "empty": lambda memory: memory.write_bytes(b""),
     "no text": lambda memory: memory.write_bytes(b"\xff\xfe\x00" * 1000),
     "truncated": lambda memory: memory.write_bytes(memory.read_bytes()[:40]),
+    "huge": lambda memory: memory.write_bytes(memory.read_bytes() * 200),  # what it holds is not read, true or not
+    "a pipe": _as_a_pipe,
     "a folder": _as_a_folder,
     "no room": lambda memory: (shutil.rmtree(memory.parent), memory.parent.touch()),
 }
 
 
-@pytest.mark.parametrize(("damage", "mended"), [(damage, name in ("empty", "no text", "truncated")) for name, damage in DAMAGED.items()], ids=DAMAGED.keys())
+@pytest.mark.parametrize(("damage", "mended"), [(damage, name not in ("a folder", "no room")) for name, damage in DAMAGED.items()], ids=DAMAGED.keys())
 def test_a_damaged_memory_or_one_that_cannot_be_written_is_none(folder: Path, damage: Callable[[Path], object], mended: bool) -> None:
     read(SOUND)
     damage(checked.MEMORY)

@@ -1,0 +1,114 @@
+"""Whatever a params file holds, every mistake in it is one line `file: place: value; way out`: odd bytes, odd YAML, odd values anywhere."""
+
+from collections.abc import Iterator
+from copy import copy
+from datetime import date
+from hashlib import sha256
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_params import broken
+from world import own
+
+from curation import params
+from curation.errors import CurationError, Errors
+from curation.params import read
+from curation.wording import MOST_SAID
+
+WRITTEN = {
+    "a date in month 99": (b"x: 1\npair: 2020-99-99", "line 2: not YAML: '2020-99-99' is no timestamp; put it in quotes if it is text"),
+    "no whole number": (b"pair: !!int foo", "line 1: not YAML: 'foo' is no int; put it in quotes if it is text"),
+    "no number": (b"pair: !!float ''", "line 1: not YAML: '' is no float; put it in quotes if it is text"),
+    "too large": (b"pair: 0x" + b"f" * 251, f"line 1: not YAML: '0x{'f' * 95}...{'f' * 98}' is too large a number"),
+    "deep": (b"[" * 500, "not YAML: nested too deep; write it flatter"),
+    "deep mappings": (b"{a: " * 3000, "not YAML: nested too deep; write it flatter"),
+    "no text": (b"x: 1\ny: \xff", "line 2: not YAML: invalid start byte; save it as UTF-8"),
+    "another encoding": ("x: \u00e9\n\n".encode("latin1"), "line 1: not YAML: invalid continuation byte; save it as UTF-8"),
+    "a NUL": ("x: \u00e9\n".encode() + b"y: \0", "line 2: not YAML: special characters are not allowed; save it as UTF-8"),
+    "half a character": (b'x: "\\ud800"', "line 1: not YAML: '\\ud800' has half a character, which no file can hold; write \\U and eight digits"),
+    "itself": (b"pair: &a [*a]", "not YAML: aliases stand for more than 1,000,000 values, or one for itself; write them out"),
+    "a bomb": (b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (one, one, b", ".join([b"*a%d" % (one - 1)] * 9)) for one in range(1, 12)),
+               "not YAML: aliases stand for more than 1,000,000 values, or one for itself; write them out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "line"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_what_is_no_yaml_is_one_line_that_says_where(tmp_path: Path, body: bytes, line: str) -> None:
+    """Kind: a parser's own error, or one of Python's below it, that leaves as a traceback or as several lines."""
+    file = tmp_path / "params.yaml"
+    file.write_bytes(body)
+    with pytest.raises(Errors) as caught:
+        read(file)
+    assert caught.value.lines == [f"{file}: {line}"]
+
+
+def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(b'x-a: &a [x, x, x, x, x, x, x, x, x]\nx-b: &b [*a, *a, *a, *a, *a]\nx-c: &c [*b, *b, *b, *b, *b]\npair: *c\n"a\\nb": 1\n')
+    with pytest.raises(Errors) as caught:
+        read(file)
+    said = [line.removeprefix(f"{file}: ") for line in str(caught.value).splitlines() if not line.endswith(": missing; add this section")]
+    assert [line[:26] for line in said] == ["a\\nb: unknown section; kno", "pair: [[['x', 'x', 'x', 'x"]
+    assert max(map(len, said)) < 300
+
+
+def test_an_expression_too_deep_to_look_at_and_a_line_too_long(tmp_path: Path) -> None:
+    """Kind: a text of the user's own, sound in its sort, that is larger than what reads it."""
+    (line,) = broken(tmp_path, lambda p: p["selections"]["all"].update(value="1" + "+1" * 1000))
+    assert line.startswith("selections.all.value: '1+1+1+1") and "…" in line and len(line) < MOST_SAID
+    assert broken(tmp_path, lambda p: p["selections"]["all"].update(value="1" + "+1" * 400))[0].endswith(
+        "+1+1' is nested too deep; write it flatter, as with `in` or a case of several arms"
+    )
+
+
+def test_a_file_name_that_the_system_refuses(tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match=r"x: cannot be read: File name too long; name a file that can$"):
+        read(tmp_path / ("x" * 300))
+    with pytest.raises(CurationError, match=r"/a\\nb: is no file"):
+        read(tmp_path / "a\nb")
+
+
+ODD: list[Any] = [
+    None, 5, -1, 1.5, nan, inf, -inf, "", "x", "a\nb", "(" * 400, "'", "\0", [], [[1]], [None], {}, {1: 2}, {"kind": [1]}, {"a\nb": {"c": nan}}, True,
+    date(2020, 1, 1), b"\xff", 10**300, "y" * 100_000,
+]  # fmt: skip
+FAST = 400  # of the combinations
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where each mapping, list and leaf stands."""
+    yield from [at] if at else []
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(inner, (*at, key))
+
+
+def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
+    """`value` with `new` at that place, where the old one is not changed."""
+    if not at:
+        return new
+    changed = copy(value)
+    changed[at[0]] = put(value[at[0]], at[1:], new)
+    return changed
+
+
+@pytest.mark.parametrize("share", [pytest.param("some"), pytest.param("all", marks=pytest.mark.slow)])
+def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> None:
+    """Kind: a check that takes for granted what another check has not established yet."""
+    raw = {key: value for key, value in own().items() if not key.startswith("x-")}
+    combinations = [(at, number) for at in places(raw) for number in range(len(ODD))]
+    combinations.sort(key=lambda one: sha256(repr(one).encode()).digest())
+    assert len(combinations) > 10 * FAST
+    refused = 0
+    for at, number in combinations if share == "all" else combinations[:FAST]:
+        changed = put(raw, at, ODD[number])
+        try:
+            params._check(params.Study(Path("P"), changed), changed)
+        except Errors as error:
+            refused += 1
+            assert str(error).splitlines() == error.lines, (at, number)
+            assert all(line.startswith("P: ") and line.isprintable() and len(line) <= MOST_SAID for line in error.lines), (at, number)
+        except Exception as error:
+            raise AssertionError(f"{'.'.join(map(str, at))}: {str(ODD[number])[:40]!r}") from error
+    assert refused > FAST / 2
