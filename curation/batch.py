@@ -11,7 +11,6 @@ from typing import Any
 from curation.calls import wire
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
-from curation.calls.redaction import redact
 from curation.errors import CurationError, write_whole
 from curation.params import Study
 from curation.plan import Asks, asks
@@ -87,10 +86,14 @@ def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tup
         raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
     if not isinstance(response, dict) and error is None:
         raise CurationError(f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept")
-    call = asked.distinct.get(key)
+    call = asked.distinct.get(key) if isinstance(key, str) else None
     if call is None:
-        raise CurationError(f"{where}: custom_id {str(key)[:16]}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
+        shown = wire.on_a_line(str(key), secret)[:16]
+        raise CurationError(f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
     if not isinstance(response, dict):
-        return call, wire.failed(f"batch: {redact(json.dumps(error), secret)[:300]}", engine)
-    reply = wire.outcome(response.get("status_code", 0), json.dumps(response.get("body")).encode(), engine, secret).reply
+        return call, wire.failed(f"batch: {wire.on_a_line(json.dumps(error), secret)}", engine)
+    status = response.get("status_code")
+    if not isinstance(status, int) or not 100 <= status <= 599:
+        raise CurationError(f"{where}: status_code {wire.on_a_line(str(status), secret)[:16]} is no HTTP status; nothing was kept")
+    reply = wire.outcome(status, json.dumps(response.get("body")).encode(), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

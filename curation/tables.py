@@ -108,7 +108,8 @@ DERIVED = ("trace_id", "text_id", "characters")  # the columns of `traces` that 
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
     _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT, score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
-    {**SCORED, "expected_score only beside a score": pl.col("expected_score").is_null() | pl.col("score").is_not_null()},
+    {**SCORED, "expected_score is finite": pl.col("expected_score").is_finite().fill_null(True),
+     "expected_score only beside a score": pl.col("expected_score").is_null() | pl.col("score").is_not_null()},
 )  # fmt: skip
 PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),

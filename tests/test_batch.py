@@ -94,17 +94,36 @@ SPOILED = {
         "line 3: neither a response nor an error, so not a line of a batch result; nothing was kept",
     ),
     "a list": ([1], "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
+    "an id that is a list": ({"custom_id": [1], "response": {"status_code": 200, "body": {}}}, "line 3: custom_id [1]… is no call of generate writer under"),
+    "an id that is an object": ({"custom_id": {}, "error": {}}, "line 3: custom_id {}… is no call of generate writer under this params.yaml"),
+    "a key as id": ({"custom_id": KEY, "error": {}}, "line 3: custom_id [key]… is no call of generate writer under this params.yaml"),
+    "half a pair as id": ({"custom_id": "\x1b\ud83d", "error": {}}, "line 3: custom_id ?… is no call of generate writer under this params.yaml"),
 }
 
 
 @pytest.mark.parametrize("how", SPOILED)
-def test_a_file_that_is_not_this_stages_result_changes_nothing(serve: Serve, tmp_path: Path, how: str) -> None:
+def test_a_file_that_is_not_this_stages_result_changes_nothing(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setenv("PLANTED", KEY)
     server, (line, said) = serve(answering), SPOILED[how]
-    served_params(tmp_path, server.url, 3, 1)
+    served_params(tmp_path, server.url, 3, 1, api_key_env="PLANTED")
     rows = results(tmp_path, server, "generate", "writer")
     code, output = read(tmp_path, "generate", "writer", [*rows[:2], line])
     assert (code, said in output) == (1, True)
     assert len(results(tmp_path, server, "generate", "writer")) == 3
+
+
+@pytest.mark.parametrize("status", [KEY, "200", None, True, 2.5, 0, 10**18, [200]], ids=repr)
+def test_a_status_that_is_none_of_https_changes_nothing(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any) -> None:
+    """The kind of fault: a field that is no text, trusted, and shown in an error."""
+    monkeypatch.setenv("PLANTED", KEY)
+    server = serve(answering)
+    served_params(tmp_path, server.url, 2, 1, api_key_env="PLANTED")
+    rows = results(tmp_path, server, "generate", "writer")
+    rows[1]["response"] = {"status_code": status, "body": {"error": {"message": "no"}}}
+    code, output = read(tmp_path, "generate", "writer", rows)
+    shown = "[key]" if status == KEY else str(status)[:16]
+    assert (code, output) == (1, f"error: in.jsonl: line 2: status_code {shown} is no HTTP status; nothing was kept\n")
+    assert len(results(tmp_path, server, "generate", "writer")) == 2
 
 
 def test_a_stage_that_calls_no_model_is_said(serve: Serve, tmp_path: Path) -> None:

@@ -99,6 +99,28 @@ def test_ledger_export_import_and_stat(folder: Path) -> None:
     assert curation(folder, "ledger", "export").stderr == "error: ledger export: name a Parquet file\n"
 
 
+SHORTENED = (
+    "ledger prune --redact",
+    "ledger prune --r",
+    "ledger export x.parquet --st judge",
+    "strays --del",
+    "strays --d",
+    "plan --run",
+    "sql --quest list",
+    "shelf --al",
+)
+
+
+@pytest.mark.parametrize("typed", SHORTENED)
+def test_no_option_is_taken_by_its_beginning(folder: Path, typed: str) -> None:
+    """The kind of fault: a slip of the keyboard that deletes."""
+    stray = folder / "data/traces/gone.parquet"
+    stray.write_bytes(b"")
+    done = curation(folder, *typed.split())
+    assert done.returncode != 0 and stray.exists() and not (folder / "x.parquet").exists() and not done.stdout
+    assert "unrecognized arguments: --" in done.stderr or done.stderr.startswith("error: shelf: ")
+
+
 def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
     assert curation(folder, "params").stdout.startswith("params.yaml: sound; ")
     missing = curation(folder, "params", "nosuch.yaml")

@@ -44,6 +44,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "score is null exactly when status is not scored": {"score": None, "expected_score": None, "status": "scored"},
         "score is finite": {"score": float("inf"), "status": "scored"},
         "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
+        "expected_score is finite": {"score": 3.0, "expected_score": float("nan"), "status": "scored"},
         "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
     },
     "tokens": {"tokens is not negative": {"tokens": -1}},

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from html.entities import html5
+from string import ascii_lowercase, ascii_uppercase
 
 CUT = "[key]"
 SHORT = 8  # a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be said as "ma[key]"
@@ -16,22 +17,51 @@ BACKSLASHES = r"\\*+"
 WORD_BEGINS, WORD_ENDS = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[\da-fA-F]{4})|(?<=%[\da-fA-F]{2}))", r"(?!\w)"
 TEXT_ENDS = r"(?:[\\%&]\S{0,9})?\Z"  # perhaps in the midst of an encoded character
 BASE64 = r"[\w+/-]?"
+PLAIN = re.compile(r"(?:(?<=\\)[nrt])?([^\s\\]*)")  # what is between white space, escaped line ends and other backslashes
+LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)  # str.lower() makes two characters of some
 
 
 def redact(text: str, key: str | None) -> str:
     """`text` with `[key]` wherever `key` stands in it, each of its characters as it is or encoded: by JSON's, Python's or JavaScript's escapes, for
-    a URL, for HTML, again and again. In base64 too, in another letter case, and cut off by the end of the text after its eighth character.
+    a URL, for HTML, again and again. In base64 too, in another letter case, and cut off by the end of the text after its eighth character. Of a key
+    that is cut elsewhere or broken by white space, each run of eight or more plain characters goes, and of its base64's, on both sides of the space.
 
     A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text is as it was.
     """
-    return _pattern(key).sub(CUT, text) if key else text
+    if not key:
+        return text
+    rest = _pattern(key).sub(CUT, text)
+    return rest if len(key) < SHORT else _without_parts(rest, _parts(key))
+
+
+def _without_parts(text: str, parts: frozenset[str]) -> str:
+    """`text` with `[key]` for each run of characters that the parts cover, white space and line ends within it counting for nothing."""
+    places = [at for plain in PLAIN.finditer(text) for at in range(*plain.span(1))]
+    run = "".join(text[at] for at in places).translate(LOWER)
+    covered = bytearray(len(run))
+    for at in range(len(run) - SHORT + 1):
+        if run[at : at + SHORT] in parts:
+            covered[at : at + SHORT] = b"x" * SHORT
+    left, end = [], 0
+    for hit in re.finditer(b"x+", covered):
+        left += [text[end : places[hit.start()]], CUT]
+        end = places[hit.end() - 1] + 1
+    return "".join(left) + text[end:]
+
+
+@lru_cache(maxsize=8)
+def _parts(key: str) -> frozenset[str]:
+    """Every eight characters in a row of `key` and of its base64, in lower case."""
+    wholes = ["".join(PLAIN.findall(key)), *(form for whole in _base64(key) for form in (whole, whole.translate(str.maketrans("+/", "-_"))))]
+    return frozenset(whole.translate(LOWER)[at : at + SHORT] for whole in wholes for at in range(len(whole) - SHORT + 1))
 
 
 @lru_cache(maxsize=8)
 def _pattern(key: str) -> re.Pattern[str]:
     if len(key) < SHORT:
         return re.compile(WORD_BEGINS + "".join(_characters(key)) + WORD_ENDS)
-    return re.compile("|".join(_perhaps_cut_off(parts) for parts in (_characters(key), *_base64(key))))
+    in_base64 = (_signs(whole, shared=shift > 0) for shift, whole in enumerate(_base64(key)))
+    return re.compile("|".join(map(_perhaps_cut_off, (_characters(key), *in_base64))))
 
 
 def _perhaps_cut_off(parts: list[str]) -> str:
@@ -63,13 +93,17 @@ def _encoded(*chars: str) -> str:
     return rf"(?i:{AND}(?:{'|'.join([numbers, *names])}){END}|(?:(?<=\\)|{PERCENT})[ux]\{{?{hexadecimal}\}}?{in_a_url})"
 
 
-def _base64(key: str) -> Iterator[list[str]]:
-    """What matches `key` in base64, for each place of its first byte in a group of three, with the characters that it shares with its neighbours."""
+def _base64(key: str) -> Iterator[str]:
+    """`key` in base64, for each place of its first byte in a group of three, without the characters that it shares with its neighbours."""
     for shift in range(3):
         body = bytes(shift) + key.encode(errors="replace")
-        whole = base64.b64encode(body).decode()[-(-8 * shift // 6) : 8 * len(body) // 6]
-        first, *others = map(_sign, whole)
-        yield [(BASE64 if shift else "") + first, *(BACKSLASHES + other for other in others), BASE64]
+        yield base64.b64encode(body).decode()[-(-8 * shift // 6) : 8 * len(body) // 6]
+
+
+def _signs(whole: str, shared: bool) -> list[str]:
+    """What matches a run of base64 with the character after it, and the one before it if that is `shared`."""
+    first, *others = map(_sign, whole)
+    return [(BASE64 if shared else "") + first, *(BACKSLASHES + other for other in others), BASE64]
 
 
 def _sign(char: str) -> str:

@@ -1,7 +1,8 @@
 """The OpenAI chat protocol: a call as a request body, a response as a reply, and which failures may pass."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,6 +17,9 @@ PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
 UNKNOWN = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
+LONGEST = 300  # characters of what a server says
+MOST_TOKENS = 2**31  # no reply has more, and SQLite's sum of many still fits
+ROUNDING = 1e-3  # a server's arithmetic may end so far above certainty
 
 
 class Outcome(NamedTuple):
@@ -103,13 +107,18 @@ def failed(error: str, engine: str) -> Reply:
     return Reply(None, "error", error=error, engine=engine)
 
 
+def on_a_line(said: str, key: str) -> str:
+    """What a server says of an error, on one line that terminals and tables can hold, without the API key. That is taken out before the line is cut,
+    or a part of it could be left."""
+    shown = "".join(char if char.isprintable() else " " for char in utf8(said))
+    return redact(" ".join(shown.split()), key)[:LONGEST]
+
+
 def _message(body: Any, payload: bytes, key: str) -> str:
-    """The server's own words on one line: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body. The key is taken out
-    before they are cut, or a part of it could be left."""
+    """The server's own words: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     said = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
-    words = str(said or payload.decode(json.detect_encoding(payload), errors="replace")).split()
-    return redact(" ".join(words), key)[:300]
+    return on_a_line(str(said or payload.decode(json.detect_encoding(payload), errors="replace")), key)
 
 
 def _completion(body: Any, engine: str, key: str) -> Outcome:
@@ -117,29 +126,48 @@ def _completion(body: Any, engine: str, key: str) -> Outcome:
     choice = choices[0] if choices else None
     if choice is None or choice["message"] is None:
         return Outcome(failed("the reply has no choice", engine), passes=True)
-    message, usage = choice["message"], body.get("usage") or {}
+    message = choice["message"]
     content, refusal, ended = message.get("content"), message.get("refusal"), choice.get("finish_reason")
     if not all(isinstance(said, str | None) for said in (content, refusal, ended)):
         raise TypeError(content)
     secret = key if len(key) >= SHORT else ""  # a dummy like `stop` or `1` would spoil the protocol's own words
     return Outcome(Reply(
-        text=_utf8(refusal or content or ""),
-        finish_reason="refusal" if refusal else redact(ended or "stop", secret),
-        prompt_tokens=usage.get("prompt_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
+        text=utf8(refusal or content or ""),
+        finish_reason="refusal" if refusal else on_a_line(ended or "stop", secret),
+        prompt_tokens=_tokens(body, "prompt_tokens"),
+        completion_tokens=_tokens(body, "completion_tokens"),
         logprobs=_logprobs(choice),
-        engine=f"{engine} {redact(str(body.get('system_fingerprint') or ''), secret)}".strip(),
+        engine=f"{engine} {on_a_line(str(body.get('system_fingerprint') or ''), secret)}".strip(),
     ))  # fmt: skip
 
 
+def _tokens(body: Mapping[str, Any], name: str) -> int | None:
+    """A count of the server's usage; None where it gives none, or one that is no count."""
+    usage = body.get("usage")
+    count = usage.get(name) if isinstance(usage, Mapping) else None
+    return count if type(count) is int and 0 <= count < MOST_TOKENS else None  # type, because True is an int
+
+
+def log_probability(value: Any) -> float | None:
+    """`value` if it is the logarithm of a probability above 0, or a rounding error above that of 1; else None."""
+    sound = type(value) in (int, float) and -sys.float_info.max <= value <= ROUNDING
+    return min(float(value), 0.0) if sound else None
+
+
 def _logprobs(choice: Mapping[str, Any]) -> list[Any] | None:
-    """[token, {alternative: logprob}] per position, the form the ledger keeps."""
+    """[token, {alternative: logprob}] per position, the form the ledger keeps, without what is no log-probability."""
     content = (choice.get("logprobs") or {}).get("content")
     if not content:
         return None
-    return [[_utf8(at["token"]), {_utf8(top["token"]): round(top["logprob"], 6) for top in at.get("top_logprobs") or []}] for at in content]
+    return [[utf8(at["token"]), dict(_alternatives(at.get("top_logprobs") or []))] for at in content]
 
 
-def _utf8(text: str) -> str:
+def _alternatives(tops: list[Any]) -> Iterator[tuple[str, float]]:
+    for top in tops:
+        if (value := log_probability(top["logprob"])) is not None:
+            yield utf8(top["token"]), round(value, 6)
+
+
+def utf8(text: str) -> str:
     """`text` with '?' for half a surrogate pair, which JSON can hold and no file can."""
     return text.encode(errors="replace").decode()
