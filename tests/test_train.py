@@ -224,5 +224,5 @@ def test_wrong_weights_are_refused(student: weights.Params) -> None:
         weights.load(student.model, "sha256:0", "float32")
     with pytest.raises(CurationError, match="no package nosuch is installed"):
         weights.load("package:nosuch/x.gguf", "sha256:0", "float32")
-    with pytest.raises(CurationError, match="device: cuda:99: .*; set another device, or install a torch that has it"):
+    with pytest.raises(CurationError, match=r"device: cuda:99: .*; set another device, or install a torch that has it"):
         weights.load(student.model, student.revision, "float32", device="cuda:99")
