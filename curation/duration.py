@@ -16,6 +16,7 @@ from curation.calls.call import Call, Reply
 from curation.errors import existing
 from curation.grid import Arm
 from curation.params import BASELINE, Study
+from curation.progress import progress
 from curation.sampling import calls_for
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
@@ -44,16 +45,18 @@ def durations(study: Study) -> list[Duration]:
     untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
     stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
     unanswered = [name for name in stages if name in untrained or stages[name] in changed or not tables.path("results", name, data).exists()]
-    training, answering = 0.0, None
-    if untrained:
-        network, tokenizer = weights.load(study.student.model, study.student.revision, study.student.dtype, device=study.student.device)
-        tokens = sum(_tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained))
-        training = START * len(untrained) + _seconds_a_token(network) * tokens
-    engine = study.evaluate.engine
-    if engine.kind == "transformers" and unanswered:
-        calls = calls_for(held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling)
-        network, tokenizer = weights.load(study.student.model, study.student.revision, engine.dtype, device=engine.device)
-        answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
+    training, answering, engine = 0.0, None, study.evaluate.engine
+    with progress("time the student's work", 2, "batches") as shown:
+        if untrained:
+            network, tokenizer = weights.load(study.student.model, study.student.revision, study.student.dtype, device=study.student.device)
+            tokens = sum(_tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained))
+            training = START * len(untrained) + _seconds_a_token(network) * tokens
+        shown.advance()
+        if engine.kind == "transformers" and unanswered:
+            calls = calls_for(held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling)
+            network, tokenizer = weights.load(study.student.model, study.student.revision, engine.dtype, device=engine.device)
+            answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
+        shown.advance()
     return [Duration("train", len(runs), len(untrained), training), Duration("evaluate", len(stages), len(unanswered), answering)]
 
 
