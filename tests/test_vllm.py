@@ -83,9 +83,16 @@ def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, spe
 
 
 def test_what_came_before_a_death_is_heard_and_the_death_is_told(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:
-    heard: list[str] = []
+    """Also what it said while the next call could not be sent any more."""
+    heard, run = list[str](), engine(tiny, speaking(4))
+
+    def listen(call: Call, reply: Reply) -> None:
+        heard.append(call.asked)
+        if len(heard) == 3:
+            run.process.wait(timeout=60)
+
     with pytest.raises(CurationError) as caught:
-        engine(tiny, speaking(4))(iter(calls(10)), lambda call, reply: heard.append(call.asked))
+        run(iter(calls(10)), listen)
     assert heard == ["p0", "p1", "p2", "p3"]
     assert str(caught.value) == "kind vllm: the engine ended with 1: RuntimeError: out of memory; all that it said is in .curation/vllm.log"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -63,10 +64,8 @@ class Engine:
         self._write({"key": call.key, "messages": call.messages, "sampling": call.sampling})
 
     def _write(self, body: dict[str, Any]) -> None:
-        try:
+        with suppress(BrokenPipeError):  # it has ended; what it said before is still to be read, and then its end is
             print(json.dumps(body), file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            raise self._ended() from None
 
     def _receive(self) -> dict[str, Any]:
         assert self.process.stdout
