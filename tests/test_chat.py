@@ -29,7 +29,7 @@ class Ratings(BaseModel):
     steps: Literal[1, 2, 3]
 
 
-SHAPES = pytest.mark.parametrize("schema", [None, Ratings], ids=["free", "schema"])
+SHAPES = pytest.mark.parametrize("schema", [pytest.param(None, id="free"), pytest.param(Ratings, id="schema", marks=pytest.mark.slow)])
 
 
 def call(prompt: str = "p", **sampling: object) -> Call:

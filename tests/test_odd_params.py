@@ -74,7 +74,7 @@ ODD: list[Any] = [
     None, 5, -1, 1.5, nan, inf, -inf, "", "x", "a\nb", "(" * 400, "'", "\0", [], [[1]], [None], {}, {1: 2}, {"kind": [1]}, {"a\nb": {"c": nan}}, True,
     date(2020, 1, 1), b"\xff", 10**300, "y" * 100_000,
 ]  # fmt: skip
-FAST = 400  # of the combinations
+FAST = 200  # of the combinations
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

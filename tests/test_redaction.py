@@ -90,7 +90,7 @@ def heard(serve: Serve, ledger: Ledger, *answers: Answer) -> list[Reply]:
 
 
 @pytest.mark.parametrize("form", WHOLE)
-@pytest.mark.parametrize("key", [KEY, SPECIAL], ids=["plain", "special"])
+@pytest.mark.parametrize("key", [pytest.param(KEY, id="plain"), pytest.param(SPECIAL, id="special", marks=pytest.mark.slow)])
 def test_no_form_of_the_key_gets_into_ledger_or_message(
     serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, form: str
 ) -> None:

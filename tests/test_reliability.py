@@ -118,6 +118,7 @@ def test_a_judge_without_a_fault_is_not_marked(judge: str, tables_of_seeds: pl.D
     assert clean >= 0.93
 
 
+@pytest.mark.slow
 def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Ledger) -> None:
     """Every one of them as a model behind a server, asked by the real judge kinds: the tables are those of the 200 draws."""
     written = planted.traces(FIRST_SEED).filter(pl.col("prompt_id") < 12)
