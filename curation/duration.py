@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,15 +47,20 @@ def durations(study: Study) -> list[Duration]:
     stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
     unanswered = [name for name in stages if name in untrained or stages[name] in changed or not tables.path("results", name, data).exists()]
     training, answering, engine = 0.0, None, study.evaluate.engine
+
+    @cache
+    def loaded(dtype: str, device: str) -> tuple[Any, Any]:
+        return weights.load(study.student.model, study.student.revision, dtype, device=device)
+
     with progress("time the student's work", 2, "batches") as shown:
         if untrained:
-            network, tokenizer = weights.load(study.student.model, study.student.revision, study.student.dtype, device=study.student.device)
+            network, tokenizer = loaded(study.student.dtype, study.student.device)
             tokens = sum(_tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained))
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
         if engine.kind == "transformers" and unanswered:
             calls = calls_for(held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling)
-            network, tokenizer = weights.load(study.student.model, study.student.revision, engine.dtype, device=engine.device)
+            network, tokenizer = loaded(engine.dtype, engine.device)
             answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
         shown.advance()
     return [Duration("train", len(runs), len(untrained), training), Duration("evaluate", len(stages), len(unanswered), answering)]
