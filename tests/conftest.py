@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import flow
 import hypothesis
 import pytest
 from server import ChatServer, Script, endpoint
@@ -57,12 +58,12 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def parsed_once() -> Iterator[None]:
     """The YAML of a params file is parsed once, which takes longer than all else that a command does with it; each reader gets a copy."""
-    parse, known = params._parsed, dict[bytes, dict[str, Any]]()
+    parse = params._parsed
 
     def parsed(path: Path, body: bytes) -> dict[str, Any]:
-        if body not in known:
-            known[body] = parse(path, body)
-        return deepcopy(known[body])
+        if body not in flow.KNOWN:
+            flow.KNOWN[body] = parse(path, body)
+        return deepcopy(flow.KNOWN[body])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(params, "_parsed", parsed)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from ruamel.yaml import YAML
+from flow import write
 from server import Answer, Asked, good
 from world import own
 
@@ -75,8 +75,7 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
 
 def save(params: dict[str, Any], folder: Path) -> None:
     """`folder` holds them as params.yaml."""
-    with (folder / "params.yaml").open("w") as out:
-        YAML(typ="safe", pure=True).dump({name: body for name, body in params.items() if not name.startswith("x-")}, out)
+    write({name: body for name, body in params.items() if not name.startswith("x-")}, folder / "params.yaml")
 
 
 class Done(NamedTuple):

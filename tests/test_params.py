@@ -6,13 +6,14 @@ from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import flow
 import pytest
-from ruamel.yaml import YAML
 from world import own
 
 from curation import params
 from curation.errors import CurationError, Errors
 from curation.params import read
+from curation.parsed import parsed
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,11 +23,18 @@ def broken(folder: Path, change: Callable[[dict[str, Any]], object]) -> list[str
     raw = own()
     change(raw)
     file = folder / "params.yaml"
-    with file.open("w") as out:
-        YAML(typ="safe", pure=True).dump(raw, out)
+    flow.write(raw, file)
     with pytest.raises(Errors) as caught:
         read(file)
     return [line.removeprefix(f"{file}: ") for line in caught.value.lines]
+
+
+def test_a_file_that_tests_write_holds_what_they_say_it_holds(tmp_path: Path) -> None:
+    """The kind of fault: a short-cut of the tests (flow.py) that says another thing than the long way; so it is parsed here."""
+    odd = own() | {"odd": [nan, -inf, 1e-7, 1e22, True, None, "yes", "no: [", '\\ " é\n', date(2026, 1, 2), {1: {}, "1": []}, 2**70]}
+    flow.write(odd, tmp_path / "params.yaml")
+    body = (tmp_path / "params.yaml").read_bytes()
+    assert repr(parsed(body, CurationError)) == repr(flow.KNOWN[body]) == repr(odd)
 
 
 def test_the_projects_own_params_are_sound() -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import flow
 import polars as pl
 import pytest
 import world
-from ruamel.yaml import YAML
 from world import World, prompt_id, trace_id
 
 from curation import db, parquet, tables
@@ -328,8 +328,7 @@ def test_a_warning_is_said_and_stops_nothing(name: str, tmp_path: Path, capsys: 
     if name == "kto_balance":
         raw["methods"]["dpo"] = world.own()["methods"]["kto"] | {"desirable_weight": 3.0}
     if raw != world.settings():
-        with params.open("w") as file:
-            YAML(typ="safe", pure=True).dump(raw, file)
+        flow.write(raw, params)
     check(None, params)
     assert f"warning: check {name}: " in capsys.readouterr().err
 

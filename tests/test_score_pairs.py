@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import flow
 import polars as pl
 import pytest
 import world
@@ -291,8 +292,7 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     params = PARAMS | {"scorers": {"held_out": HELD_OUT | {"training": TRAINING}}, "student": PARAMS["student"] | {"model": "./nowhere"}}
     params["generators"] = {"writer": next(body for body in PARAMS["generators"].values())}
     params |= {"pair": PARAMS["pair"] | {"order": "both", "ladder": []}, "generator_pairs": {"any": PARAMS["generator_pairs"]["any"]}}
-    with (tmp_path / "params.yaml").open("w") as out:
-        YAML(typ="safe", pure=True).dump(params, out)
+    flow.write(params, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["score_pairs", "held_out"])
     for table, rows, name in ((tables.PAIRS, pairs, None), (tables.PROMPTS, prompts, None), (tables.TRACES, traces, "writer")):

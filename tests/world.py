@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import flow
 import polars as pl
 from ruamel.yaml import YAML
 
@@ -339,8 +340,7 @@ def sound_files() -> dict[Path, bytes]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         put(sound(), folder / "data", None)
-        with (folder / "params.yaml").open("w") as file:
-            YAML(typ="safe", pure=True).dump(settings(), file)
+        flow.write(settings(), folder / "params.yaml")
         return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
