@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from conftest import Serve
@@ -12,6 +13,8 @@ from served import answering, ran, rebuilt, served_params
 from server import Asked, ChatServer
 
 KEY = "sk-planted-0123456789"
+
+Outstanding: TypeAlias = tuple[Path, ChatServer, list[dict[str, Any]]]  # a folder, the server, the results
 
 
 def results(folder: Path, server: ChatServer, stage: str, name: str) -> list[dict[str, Any]]:
@@ -83,6 +86,16 @@ def test_no_key_comes_in_with_a_batchs_errors(serve: Serve, tmp_path: Path, monk
     assert all("[key]" in error and "sk-" not in error and r"\u" not in error for error in errors) and len(errors) == 3
 
 
+@pytest.fixture(scope="module")
+def outstanding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outstanding]:
+    """A study that waits for three results, and they: one for all the files that change nothing."""
+    folder = tmp_path_factory.mktemp("outstanding")
+    with pytest.MonkeyPatch.context() as patch, ChatServer(answering) as server:
+        patch.setenv("PLANTED", KEY)
+        served_params(folder, server.url, 3, 1, api_key_env="PLANTED")
+        yield folder, server, results(folder, server, "generate", "writer")
+
+
 SPOILED = {
     "foreign": (
         {"custom_id": "0" * 64, "response": {"status_code": 200, "body": {}}},
@@ -102,28 +115,22 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("how", SPOILED)
-def test_a_file_that_is_not_this_stages_result_changes_nothing(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    monkeypatch.setenv("PLANTED", KEY)
-    server, (line, said) = serve(answering), SPOILED[how]
-    served_params(tmp_path, server.url, 3, 1, api_key_env="PLANTED")
-    rows = results(tmp_path, server, "generate", "writer")
-    code, output = read(tmp_path, "generate", "writer", [*rows[:2], line])
+def test_a_file_that_is_not_this_stages_result_changes_nothing(outstanding: Outstanding, how: str) -> None:
+    (folder, server, rows), (line, said) = outstanding, SPOILED[how]
+    code, output = read(folder, "generate", "writer", [*rows[:2], line])
     assert (code, said in output) == (1, True)
-    assert len(results(tmp_path, server, "generate", "writer")) == 3
+    assert len(results(folder, server, "generate", "writer")) == 3
 
 
 @pytest.mark.parametrize("status", [KEY, "200", None, True, 2.5, 0, 10**18, [200]], ids=repr)
-def test_a_status_that_is_none_of_https_changes_nothing(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any) -> None:
+def test_a_status_that_is_none_of_https_changes_nothing(outstanding: Outstanding, status: Any) -> None:
     """The kind of fault: a field that is no text, trusted, and shown in an error."""
-    monkeypatch.setenv("PLANTED", KEY)
-    server = serve(answering)
-    served_params(tmp_path, server.url, 2, 1, api_key_env="PLANTED")
-    rows = results(tmp_path, server, "generate", "writer")
-    rows[1]["response"] = {"status_code": status, "body": {"error": {"message": "no"}}}
-    code, output = read(tmp_path, "generate", "writer", rows)
+    folder, server, rows = outstanding
+    strange = rows[1] | {"response": {"status_code": status, "body": {"error": {"message": "no"}}}}
+    code, output = read(folder, "generate", "writer", [rows[0], strange, rows[2]])
     shown = "[key]" if status == KEY else str(status)[:16]
     assert (code, output) == (1, f"error: in.jsonl: line 2: status_code {shown} is no HTTP status; nothing was kept\n")
-    assert len(results(tmp_path, server, "generate", "writer")) == 2
+    assert len(results(folder, server, "generate", "writer")) == 3
 
 
 def test_a_stage_that_calls_no_model_is_said(serve: Serve, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_matched_control_has_as_many_of_each_value(match: list[str]) -> None:
 
 
 @pytest.mark.parametrize("match", [["chosen_model", "rejected_model"], [LENGTHS], ["chosen_model", "rejected_model", LENGTHS]])
-@pytest.mark.parametrize("budget", [40, pytest.param(55, marks=pytest.mark.slow), 60])
+@pytest.mark.parametrize("budget", [pytest.param(40, marks=pytest.mark.slow), pytest.param(55, marks=pytest.mark.slow), 60])
 def test_a_matched_control_is_whole_where_nearly_every_prompt_is_wanted(budget: int, match: list[str]) -> None:
     """The selection itself shows that there is a way; drawing alone, without exchanges, ends short of it."""
     settings = selection(limits=world.LIMITS | {"per_prompt": 1}, budget={"pairs": float(budget)})  # of 60 prompts

@@ -1,6 +1,7 @@
 """The shipped calls: every trace and judgment of the default study comes from them, without a socket."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ def no_socket(*_: Any, **__: Any) -> Any:
     raise AssertionError("a socket was opened")
 
 
-@pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    monkeypatch.setattr(socket, "socket", no_socket)
-    return Ledger(Params(path=str(tmp_path / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True, max_failed=0.0))
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """A ledger of the shipped calls and no other; nothing adds to it."""
+    settings = Params(path=str(tmp_path_factory.mktemp("offline") / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True, max_failed=0.0)
+    with pytest.MonkeyPatch.context() as patch, Ledger(settings) as ledger:
+        patch.setattr(socket, "socket", no_socket)
+        yield ledger
 
 
 def test_the_default_study_replays_offline(offline: Ledger) -> None:
