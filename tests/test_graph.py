@@ -1,6 +1,7 @@
 """dvc.yaml against the code: every module and query that a stage reaches is among its deps, the kernel excepted."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,21 +33,25 @@ def called_with(node: ast.AST, name: str) -> str | None:
     return None
 
 
+@cache
+def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
+    """What `file` names: our files that it imports, sections whose kinds it loads, queries. Read once for all stages."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
+    return [found for node in nodes for found in module_files(node)], sections, queries
+
+
 def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) -> set[Path]:
     """`file`, and all it imports, loads as the kind `item_kind` (all kinds where None), or queries."""
     seen = set() if seen is None else seen
     if file in seen:
         return seen
     seen.add(file)
-    for node in ast.walk(ast.parse(file.read_text())):
-        found = module_files(node)
-        if section := called_with(node, "kind"):
-            wanted = [item_kind] if item_kind else kinds(section)
-            found += [ROOT / "curation" / FOLDERS[section] / f"{one}.py" for one in wanted]
-        if query := called_with(node, "query"):
-            seen.add(ROOT / "curation/sql" / f"{query}.sql")
-        for one in found:
-            reached(one, item_kind, seen)
+    imported, sections, queries = named(file)
+    seen.update(ROOT / "curation/sql" / f"{query}.sql" for query in queries)
+    loaded = [ROOT / "curation" / FOLDERS[section] / f"{one}.py" for section in sections for one in ([item_kind] if item_kind else kinds(section))]
+    for one in (*imported, *loaded):
+        reached(one, item_kind, seen)
     return seen
 
 
