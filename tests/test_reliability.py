@@ -1,4 +1,4 @@
-"""What is measured of judges: by hand in the small world, and of planted judges whose faults are known, over a socket and then 100 times."""
+"""What is measured of judges: by hand in the small world, and of planted judges whose faults are known, over a socket and then 200 times."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -17,9 +17,7 @@ from curation.judges import rubric
 from curation.pairwise_judges import verdict
 from curation.prefer import prefer
 
-# Of 800 seeds from 2000 on, each interval covers in 0.935 to 0.960; a block may miss 0.93 by luck, and this one does not. Intervals a tenth too narrow
-# miss it in 14 of the 24 cases, and so they do in 200 seeds.
-SEEDS, FIRST_SEED = 100, 2150
+SEEDS, FIRST_SEED = 200, 2050  # of 800 from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
 FAMILIES = dict.fromkeys((*planted.POINTWISE, *planted.PAIRWISE), "own")
 
 
@@ -122,7 +120,7 @@ def test_a_judge_without_a_fault_is_not_marked(judge: str, tables_of_seeds: pl.D
 
 @pytest.mark.slow
 def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Ledger) -> None:
-    """Every one of them as a model behind a server, asked by the real judge kinds: the tables are those of the 100 draws."""
+    """Every one of them as a model behind a server, asked by the real judge kinds: the tables are those of the 200 draws."""
     written = planted.traces(FIRST_SEED).filter(pl.col("prompt_id") < 12)
     pairs = pairs_of(written)
     prompts = pl.DataFrame([(number, "s", "t", "train", [{"role": "user", "content": f"Problem {number}"}], None, None, None) for number in range(12)],
