@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from curation import tables
 from curation.calls.ledger import Ledger, Params
-from curation.judge import judge
-from curation.judges import process
-from curation.stats import clustered_mean
-from curation.tables import content_ids
+from curation.core.stats import clustered_mean
+from curation.judging.judge import judge
+from curation.judging.judges import process
+from curation.tables import contracts
+from curation.tables.contracts import content_ids
 
 INSTRUCTIONS = """You check a solution step by step. For each step say whether it follows from the problem and the steps before it: valid, neutral
 (neither right nor wrong, such as a restatement), or invalid (a mistake). Reply with JSON only."""
@@ -41,10 +41,10 @@ def study(file: str, each: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
     truth = own.select(pl.col("id").alias("trace_id"), "task", pl.coalesce("mistake", "steps").alias("bad"), pl.col("mistake").is_not_null().alias("wrong"))
     traces = pl.DataFrame({"trace_id": own["id"], "prompt_id": own["id"], "generator": "palm-2-l-unicorn", "sample_index": 0, "family": "palm-2",
                            "scale_b": None, "completion": own["trace"], "finish_reason": "stop", "n_tokens": None},
-                          schema=tables.empty(tables.TRACES).schema)  # fmt: skip
+                          schema=contracts.empty(contracts.TRACES).schema)  # fmt: skip
     rows = [(trace, "bbm", task, "train", [{"role": "user", "content": problem}], None, None, None) for trace, task, problem in
             own.select("id", "task", "problem").rows()]  # fmt: skip
-    return traces, pl.DataFrame(rows, schema=tables.empty(tables.PROMPTS).schema, orient="row"), truth
+    return traces, pl.DataFrame(rows, schema=contracts.empty(contracts.PROMPTS).schema, orient="row"), truth
 
 
 def main() -> None:

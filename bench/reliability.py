@@ -13,8 +13,8 @@ import pandas as pd
 import polars as pl
 from scipy import stats
 
-from curation import tables
-from curation.reliability import Judged, Params, reliability
+from curation.reliability.reliability import Judged, Params, reliability
+from curation.tables import contracts
 
 DIMENSIONS = {"answer": ["correct"], **{judge: [f"d{number}" for number in range(5)] for judge in ("a", "b")}}
 EACH = 4  # traces of a prompt
@@ -25,12 +25,12 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
     source = np.random.default_rng(0)
     trace = np.arange(count)
     right = source.random(count) < 0.5
-    schema = tables.empty(tables.TRACES).schema
+    schema = contracts.empty(contracts.TRACES).schema
     traces = pl.DataFrame({"trace_id": trace, "prompt_id": trace // EACH, "generator": "g", "sample_index": trace % EACH, "family": None, "scale_b": None,
                            "completion": pl.Series(["x" * size for size in source.integers(20, 60, 997)]).gather(trace % 997), "finish_reason": "stop",
                            "n_tokens": None}, schema=schema)  # fmt: skip
     pairs = pl.DataFrame({"pair_id": trace[::2], "prompt_id": trace[::2] // EACH, "chosen_trace_id": trace[::2], "rejected_trace_id": trace[1::2],
-                          "chosen_model": "g", "rejected_model": "g", "tie": False}, schema=tables.empty(tables.PAIRS).schema)  # fmt: skip
+                          "chosen_model": "g", "rejected_model": "g", "tie": False}, schema=contracts.empty(contracts.PAIRS).schema)  # fmt: skip
     judgments, deltas = {}, {}
     for judge, dimensions in DIMENSIONS.items():
         parts = []
@@ -38,7 +38,7 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
         for dimension in dimensions:
             score = right.astype(float) if judge == "answer" else np.clip(np.round(3 + right + source.normal(size=count)), 1, 5)
             parts.append(pl.DataFrame({"trace_id": trace, "judge": judge, "dimension": dimension, "repeat": 0, "score": score, "expected_score": None,
-                                       "status": "scored", "rationale": None}, schema=tables.empty(tables.JUDGMENTS).schema))  # fmt: skip
+                                       "status": "scored", "rationale": None}, schema=contracts.empty(contracts.JUDGMENTS).schema))  # fmt: skip
             wide = wide.with_columns(pl.Series(f"delta_{dimension}", score[::2] - score[1::2]), pl.lit(1).alias(f"n_{dimension}"),
                                      pl.lit(None, pl.Float64).alias(f"spread_{dimension}"),
                                      pl.lit(None, pl.Boolean).alias(f"within_noise_{dimension}"))  # fmt: skip
@@ -47,7 +47,7 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
 
 
 def measured(judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame) -> None:
-    judged = Judged(judgments, {}, deltas, tables.empty(tables.PROBABILITIES), DIMENSIONS)
+    judged = Judged(judgments, {}, deltas, contracts.empty(contracts.PROBABILITIES), DIMENSIONS)
     reliability(Params(truth="answer", families={}), judged, pairs, traces)
 
 

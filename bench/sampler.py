@@ -7,10 +7,10 @@ import sys
 import time
 from typing import Any
 
-from curation import weights
 from curation.calls.call import Call
-from curation.engines.transformers import sample
-from curation.params import read
+from curation.core.params import read
+from curation.models import weights
+from curation.models.engines.transformers import sample
 
 BATCH = 32
 LIMIT = 64

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 
-from curation import weights
 from curation.calls.call import Call, Reply
-from curation.engines import vllm
-from curation.params import read
+from curation.core.params import read
+from curation.models import weights
+from curation.models.engines import vllm
 
 LIMIT, ROUNDS = 64, 3
 SAMPLING = {"temperature": 0.7, "top_p": 1.0, "top_k": 50, "max_tokens": LIMIT}

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation.errors import CurationError, run
-from curation.params import read
-from curation.wording import few
+from curation.core.errors import CurationError, run
+from curation.core.messages import few
+from curation.core.params import read
 
 if TYPE_CHECKING:  # a command imports what it needs, so that none waits for the others'
     import polars as pl
@@ -95,7 +95,7 @@ def _parser() -> _Parser:
 def _sql(arguments: argparse.Namespace) -> None:
     if arguments.question and arguments.sql:
         raise CurationError("sql: both a statement and --question; give one")
-    from curation import db
+    from curation.tables import db
 
     study = read(PARAMS)
     with db.connect(study) as connection:
@@ -112,7 +112,7 @@ def _sql(arguments: argparse.Namespace) -> None:
 
 
 def _question(name: str) -> str:
-    from curation import db
+    from curation.tables import db
 
     known = db.questions()
     if name not in known:
@@ -122,7 +122,7 @@ def _question(name: str) -> str:
 
 def _shell(connection: "DuckDBPyConnection", form: str | None) -> None:
     """Statements end in a semicolon or the end of input; `exit` or Ctrl-D leaves."""
-    from curation import db
+    from curation.tables import db
 
     print(f"views: {', '.join(db.views(connection))}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
     statement = ""
@@ -203,7 +203,7 @@ def _ledger(arguments: argparse.Namespace) -> None:
 
 
 def _plan_runs(arguments: argparse.Namespace) -> None:
-    from curation.duration import durations
+    from curation.commands.duration import durations
 
     study = read(PARAMS)
     found = durations(study)
@@ -222,7 +222,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     import polars as pl
 
     from curation.calls.ledger import Ledger
-    from curation.plan import plan
+    from curation.commands.plan import plan
 
     study = read(PARAMS)
     planned = plan(study)
@@ -249,7 +249,7 @@ def _plan(arguments: argparse.Namespace) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> None:
-    from curation.batch import read_batch, write_batch
+    from curation.commands.batch import read_batch, write_batch
 
     study, stage, name, file = read(PARAMS), arguments.stage, arguments.name, arguments.file
     if arguments.action == "write":
@@ -265,7 +265,7 @@ def _params(arguments: argparse.Namespace) -> None:
 
 
 def _strays(arguments: argparse.Namespace) -> None:
-    from curation.strays import delete, strays
+    from curation.commands.orphans import delete, strays
 
     found = strays(read(PARAMS))
     if arguments.delete:
@@ -274,7 +274,7 @@ def _strays(arguments: argparse.Namespace) -> None:
 
 
 def _shelf(arguments: argparse.Namespace) -> None:
-    from curation import shelf
+    from curation.selection import shelf
 
     given = _given(arguments.placeholders)
     if arguments.name is None and given:
@@ -290,7 +290,7 @@ def _shelf(arguments: argparse.Namespace) -> None:
 
 
 def _verify(_: argparse.Namespace) -> None:
-    from curation.verify import verify
+    from curation.commands.verify import verify
 
     print("\n".join(verify()))
 

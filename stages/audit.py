@@ -1,16 +1,16 @@
 """Write data/audited.txt and data/metrics/audit.json if no blocking check of what runs would learn from returns a row; fail and name the rows otherwise."""
 
-from curation import tables
-from curation.check import check
-from curation.errors import run, write_whole
-from curation.metrics import write_metrics
+from curation.core.errors import run, write_whole
+from curation.core.metrics import write_metrics
+from curation.tables import contracts
+from curation.tables.checks import check
 
 PASSED = b"No blocking check returned a row.\n"  # the same after every audit, so that runs whose subsets did not change are not trained again
 
 
 def main() -> None:
-    write_metrics(tables.DATA / "metrics/audit.json", check(after=False))
-    write_whole(tables.DATA / "audited.txt", PASSED)
+    write_metrics(contracts.DATA / "metrics/audit.json", check(after=False))
+    write_whole(contracts.DATA / "audited.txt", PASSED)
 
 
 if __name__ == "__main__":

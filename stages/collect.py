@@ -4,11 +4,11 @@ import sys
 
 import polars as pl
 
-from curation import parquet, tables
-from curation.collect import counts, reasons, sift
-from curation.errors import run
-from curation.metrics import write_metrics
-from curation.params import read
+from curation.core.errors import run
+from curation.core.metrics import write_metrics
+from curation.core.params import read
+from curation.prompts.collect import counts, reasons, sift
+from curation.tables import contracts, parquet
 
 SEE = (
     "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, o.prompt[-1].content as its_text "
@@ -19,13 +19,13 @@ SEE = (
 def main() -> None:
     study = read()
     prompts, verdicts = sift(study.sources, study.screen)
-    parquet.write(tables.PROMPTS, prompts, tables.path("prompts"))
-    parquet.write(tables.SCREENED, verdicts, tables.path("screened"))
+    parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts"))
+    parquet.write(contracts.SCREENED, verdicts, contracts.path("screened"))
     found = counts(verdicts)
     if dropped := verdicts.height - found["kept"]:
         print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"', file=sys.stderr)
     given = prompts.group_by("source").agg(pl.len()).sort("source")
-    write_metrics(tables.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "screened": found})
+    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "screened": found})
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
 """Write data/results/<run>.parquet; the run `baseline` is the student as it is."""
 
-from curation import parquet, tables
 from curation.calls.ledger import Ledger
-from curation.errors import name_argument, run
-from curation.evaluate import evaluate
-from curation.params import BASELINE, read
+from curation.core.errors import name_argument, run
+from curation.core.params import BASELINE, read
+from curation.tables import contracts, parquet
+from curation.training.evaluate import evaluate
 
 
 def main() -> None:
     study, name = read(), name_argument("runs")
-    model = None if name == BASELINE else tables.DATA / "models" / study.named("runs", name).name
-    prompts = parquet.read(tables.PROMPTS, tables.path("prompts"))
+    model = None if name == BASELINE else contracts.DATA / "models" / study.named("runs", name).name
+    prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     judge = study.judges[study.evaluate.judge]
     with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         results = evaluate(study.evaluate, name, study.student, model, judge, prompts, ledger)
-    parquet.write(tables.RESULTS, results, tables.path("results", name))
+    parquet.write(contracts.RESULTS, results, contracts.path("results", name))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 """Write data/judgments/<judge>.parquet."""
 
-from curation import parquet, tables
 from curation.calls.ledger import Ledger
-from curation.errors import name_argument, run
-from curation.judge import coverage, judge
-from curation.metrics import write_metrics
-from curation.params import read
+from curation.core.errors import name_argument, run
+from curation.core.metrics import write_metrics
+from curation.core.params import read
+from curation.judging.judge import coverage, judge
+from curation.tables import contracts, parquet
 
 
 def main() -> None:
     study, name = read(), name_argument("judges")
     settings = study.named("judges", name)
-    prompts = parquet.read(tables.PROMPTS, tables.path("prompts"))
-    traces = parquet.read_parts(tables.TRACES, study.generators)
+    prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
+    traces = parquet.read_parts(contracts.TRACES, study.generators)
     with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
-    parquet.write(tables.JUDGMENTS, judgments, tables.path("judgments", name))
-    write_metrics(tables.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))
+    parquet.write(contracts.JUDGMENTS, judgments, contracts.path("judgments", name))
+    write_metrics(contracts.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))
 
 
 if __name__ == "__main__":

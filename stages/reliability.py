@@ -1,31 +1,32 @@
 """Write data/reliability.parquet, data/calibration.parquet and their plots."""
 
-from curation import parquet, plots, tables
-from curation.errors import run
-from curation.metrics import write_metrics
-from curation.params import read
-from curation.reliability import Judged, figures, reliability
+from curation.core import plots
+from curation.core.errors import run
+from curation.core.metrics import write_metrics
+from curation.core.params import read
+from curation.reliability.reliability import Judged, figures, reliability
+from curation.tables import contracts, parquet
 
 
 def main() -> None:
     study = read()
-    traces = parquet.read_parts(tables.TRACES, study.generators)
-    pairs = parquet.read(tables.PAIRS, tables.path("pairs"))
-    parquet.refuse_strays(tables.JUDGMENTS, study.judges)
-    parquet.refuse_strays(tables.PREFERENCES, study.pairwise_judges)
+    traces = parquet.read_parts(contracts.TRACES, study.generators)
+    pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
+    parquet.refuse_strays(contracts.JUDGMENTS, study.judges)
+    parquet.refuse_strays(contracts.PREFERENCES, study.pairwise_judges)
     judged = Judged(
-        {name: parquet.read(tables.JUDGMENTS, tables.path("judgments", name)) for name in study.judges},
-        {name: parquet.read(tables.PREFERENCES, tables.path("preferences", name)) for name in study.pairwise_judges},
-        {name: parquet.read(tables.deltas(rated), tables.path("deltas", name)) for name, rated in study.dimensions.items()},
-        parquet.read(tables.PROBABILITIES, tables.path("probabilities")),
+        {name: parquet.read(contracts.JUDGMENTS, contracts.path("judgments", name)) for name in study.judges},
+        {name: parquet.read(contracts.PREFERENCES, contracts.path("preferences", name)) for name in study.pairwise_judges},
+        {name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name)) for name, rated in study.dimensions.items()},
+        parquet.read(contracts.PROBABILITIES, contracts.path("probabilities")),
         study.dimensions,
     )
     table, curves = reliability(study.reliability, judged, pairs, traces)
-    parquet.write(tables.RELIABILITY, table, tables.path("reliability"))
-    parquet.write(tables.CALIBRATION, curves, tables.path("calibration"))
-    plots.reliability(table, tables.DATA / "plots/reliability.png")
-    plots.calibration(curves, tables.DATA / "plots/calibration.png")
-    write_metrics(tables.DATA / "metrics/reliability.json", figures(table))
+    parquet.write(contracts.RELIABILITY, table, contracts.path("reliability"))
+    parquet.write(contracts.CALIBRATION, curves, contracts.path("calibration"))
+    plots.reliability(table, contracts.DATA / "plots/reliability.png")
+    plots.calibration(curves, contracts.DATA / "plots/calibration.png")
+    write_metrics(contracts.DATA / "metrics/reliability.json", figures(table))
 
 
 if __name__ == "__main__":

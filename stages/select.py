@@ -3,14 +3,14 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from curation import parquet, tables
-from curation.candidates import from_files
-from curation.errors import name_argument, run
-from curation.metrics import write_metrics
-from curation.params import read
-from curation.progress import progress
-from curation.selecting import kept, select, short
-from curation.subset import counts, from_tables, unpaired, written
+from curation.core.errors import name_argument, run
+from curation.core.metrics import write_metrics
+from curation.core.params import read
+from curation.core.progress import progress
+from curation.selection.candidates import from_files
+from curation.selection.select import kept, select, short
+from curation.selection.subset import counts, from_tables, unpaired, written
+from curation.tables import contracts, parquet
 
 
 def main() -> None:
@@ -20,11 +20,11 @@ def main() -> None:
         verdicts = select(name, settings, pairs)
         shown.advance(note=f"{verdicts.height} verdicts")
         with ThreadPoolExecutor(1) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
-            files = [beside.submit(parquet.write, tables.SELECTIONS, verdicts, tables.path("selections", name))]
+            files = [beside.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
             rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
             loose = unpaired(rows)
-            files.append(beside.submit(parquet.write, tables.UNPAIRED, loose, tables.path("unpaired", name)))
-            parquet.write(tables.SUBSETS, rows, tables.path("subsets", name))
+            files.append(beside.submit(parquet.write, contracts.UNPAIRED, loose, contracts.path("unpaired", name)))
+            parquet.write(contracts.SUBSETS, rows, contracts.path("subsets", name))
             shown.advance(note=f"{rows.height} kept")
             for one in files:
                 one.result()
@@ -32,7 +32,7 @@ def main() -> None:
     found = counts(verdicts, rows, loose)
     if said := short(settings, verdicts):
         print(f"select {name}: {said}", file=sys.stderr)
-    write_metrics(tables.DATA / f"metrics/select/{name}.json", found)
+    write_metrics(contracts.DATA / f"metrics/select/{name}.json", found)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import hypothesis
 import pytest
 from server import ChatServer, Script, endpoint
 
-from curation import params
 from curation.calls.budget import UNLIMITED
 from curation.calls.call import Ask
 from curation.calls.ledger import Ledger, Params, here
-from curation.judges import rubric
+from curation.core import params
+from curation.judging.judges import rubric
 
 Serve: TypeAlias = Callable[[Script], ChatServer]
 OpenLedger: TypeAlias = Callable[..., Ledger]

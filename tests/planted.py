@@ -12,8 +12,8 @@ import world
 from scipy import stats
 from server import Answer, Asked, good
 
-from curation import tables
-from curation.tables import content_id
+from curation.tables import contracts
+from curation.tables.contracts import content_id
 
 PROMPTS, EACH, SPREAD = 120, 2, 0.5  # prompts, traces of each of two generators, standard deviation of log length
 SCALE, MIDDLE = 10, 50  # of a score from 1 to 99: what a right answer is worth, and half way
@@ -111,18 +111,18 @@ def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:
     else:
         rows = [(trace, judge, DIMENSIONS[judge][0], repeat, float(score(judge, text, seed_of(repeat))), None, "scored", None)
                 for trace, text in texts for repeat in range(POINTWISE[judge])]  # fmt: skip
-    return pl.DataFrame(rows, schema=tables.empty(tables.JUDGMENTS).schema, orient="row")
+    return pl.DataFrame(rows, schema=contracts.empty(contracts.JUDGMENTS).schema, orient="row")
 
 
 def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     """A pairwise judge's rows, as it answers."""
     texts, rows = dict(written.select("trace_id", "completion").rows()), []
     for pair, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows():
-        for order, shown in zip(tables.ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
+        for order, shown in zip(contracts.ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
             winner = shown[better(judge, texts[shown[0]], texts[shown[1]]) - 1]
             sign = 1 if winner == chosen else -1
             rows.append((pair, judge, order, 0, "chosen" if sign > 0 else "rejected", sign * (2 * said(judge) - 1), 0.0, "scored", None))
-    return pl.DataFrame(rows, schema=tables.empty(tables.PREFERENCES).schema, orient="row")
+    return pl.DataFrame(rows, schema=contracts.empty(contracts.PREFERENCES).schema, orient="row")
 
 
 COARSE = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right

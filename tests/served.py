@@ -17,8 +17,8 @@ from flow import write
 from server import Answer, Asked, good
 from world import own
 
-from curation.errors import run
-from curation.tables import content_id
+from curation.core.errors import run
+from curation.tables.contracts import content_id
 
 ROOT = Path(__file__).parents[1]
 SCORES = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "very good"}

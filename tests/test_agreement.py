@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from curation import agreement
-from curation.metrics import Interval
+from curation.core.metrics import Interval
+from curation.reliability import agreement
 
 SEEDS = range(20)
 

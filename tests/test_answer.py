@@ -10,10 +10,10 @@ from published import SIZES, published
 from pydantic import ValidationError
 
 from curation.calls.ledger import Ledger
-from curation.judge import judge
-from curation.judges.answer import Grade, Params, final_answer, grade
-from curation.parquet import check
-from curation.tables import JUDGMENTS, PROMPTS, empty
+from curation.judging.judge import judge
+from curation.judging.judges.answer import Grade, Params, final_answer, grade
+from curation.tables.contracts import JUDGMENTS, PROMPTS, empty
+from curation.tables.parquet import check
 
 SAMPLE = 300
 

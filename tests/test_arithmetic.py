@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curation import weights
+from curation.models import weights
 
 AVX2 = "flags\t\t: fpu sse4_2 fma avx avx2 bmi2\n"
 

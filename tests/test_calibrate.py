@@ -9,10 +9,11 @@ import pytest
 import world
 from scipy import stats
 
-from curation import delta, pair, parquet, tables
-from curation.calibrate import Params, calibrate, counts
-from curation.measures import confident, of_confidence
-from curation.truth import labels
+from curation.pairs import delta, pair
+from curation.reliability.calibrate import Params, calibrate, counts
+from curation.reliability.measures import confident, of_confidence
+from curation.reliability.truth import labels
+from curation.tables import contracts, parquet
 
 WRITTEN = planted.traces(7)
 PAIRS = pair.pair(world.pairing(order="both", ladder=[], within_generator=False, samples="all"), WRITTEN)
@@ -22,7 +23,7 @@ WIDE = {name: delta.deltas(delta.Params(**world.DELTA), PAIRS, planted.judgments
 
 def fitted(**changes: Any) -> pl.DataFrame:
     rows, _ = calibrate(Params.model_validate({"truth": "answer", "method": "platt", "fit_share": 0.5, "seed": 0} | changes), PAIRS, WIDE, RATED)
-    parquet.check(tables.PROBABILITIES, rows, "probabilities")
+    parquet.check(contracts.PROBABILITIES, rows, "probabilities")
     return rows
 
 

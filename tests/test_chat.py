@@ -17,7 +17,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.chat import Endpoint, Http
 from curation.calls.ledger import Ledger
 from curation.calls.wire import misfit
-from curation.errors import CurationError
+from curation.core.errors import CurationError
 
 KEY = "sk-planted-0123456789"
 

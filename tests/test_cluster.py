@@ -12,13 +12,13 @@ from served import Held, answering, ran, rebuilt, save, served_params, started
 from server import Answer, Asked, endpoint, failing
 from tiny import save_tiny_llama
 
-from curation import weights
 from curation.calls.call import Call
 from curation.calls.chat import Http
 from curation.calls.cluster import Params as Ray
 from curation.calls.cluster import Spread
-from curation.engines import transformers
-from curation.errors import CurationError
+from curation.core.errors import CurationError
+from curation.models import weights
+from curation.models.engines import transformers
 
 pytestmark = pytest.mark.slow
 

@@ -8,11 +8,11 @@ import pytest
 from ruamel.yaml import YAML
 from served import ROOT, ran, save, served_params
 
-from curation import parquet, tables
-from curation.collect import collect, sift
-from curation.errors import CurationError
-from curation.params import read
-from curation.sources.reasoning_gym import Params
+from curation.core.errors import CurationError
+from curation.core.params import read
+from curation.prompts.collect import collect, sift
+from curation.prompts.sources.reasoning_gym import Params
+from curation.tables import contracts, parquet
 
 SUMS = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
 
@@ -24,7 +24,7 @@ def source(task: str = "chain_sum", size: int = 6, seed: int = 1, split: str = "
 
 def test_the_same_seed_gives_the_same_prompts_and_another_gives_others() -> None:
     first, again, other = (collect({"sums": source(seed=seed)}) for seed in (1, 1, 2))
-    parquet.check(tables.PROMPTS, first, "prompts")
+    parquet.check(contracts.PROMPTS, first, "prompts")
     assert first.equals(again)
     assert set(first["prompt_id"]) != set(other["prompt_id"])
     assert first["prompt"][0][0]["content"].endswith("\nAnswer.")
@@ -75,7 +75,7 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
     ]
     assert json.loads((folder / "data/metrics/collect.json").read_text()) == {
         "prompts": {"held": 1, "train": 1}, "screened": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
-    assert [row[0]["content"] for row in parquet.read(tables.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
+    assert [row[0]["content"] for row in parquet.read(contracts.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
         "What is 2 - 3?\nBe brief."
     ]
     assert json.loads(ran(folder, "curation", "plan", "--json").stdout)["stages"][0]["calls"] == 2  # samples of the one that is left

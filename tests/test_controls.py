@@ -10,15 +10,15 @@ import polars as pl
 import pytest
 import world
 
-from curation import tables
-from curation.arm import arm, counts, narrowed
-from curation.candidates import Candidates, from_frames
-from curation.controls import Params, controlled
-from curation.grid import Arm
-from curation.grid import Params as Grid
-from curation.rules import Params as Selection
-from curation.selecting import select
-from curation.train import equal_updates
+from curation.experiment.arms import arm, counts, narrowed
+from curation.experiment.controls import Params, controlled
+from curation.experiment.grid import Arm
+from curation.experiment.grid import Params as Grid
+from curation.selection.candidates import Candidates, from_frames
+from curation.selection.rules import Params as Selection
+from curation.selection.select import select
+from curation.tables import contracts
+from curation.training.train import equal_updates
 
 PROMPTS, EACH = 60, 4  # traces of a prompt, one by each of four generators
 
@@ -32,16 +32,16 @@ def population(order: str = "both") -> Candidates:
     for prompt in range(PROMPTS):
         for one, two in itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2):
             chosen, rejected = prompt * EACH + one, prompt * EACH + two
-            number, luck = tables.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
+            number, luck = contracts.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
             rows.append((number, prompt, chosen, rejected, "abcd"[one], "abcd"[two], luck < 0.05))
             scored = (score[chosen], score[rejected], score[chosen] - score[rejected], 1)
             wide.append((number, *(scored if luck < 0.9 else (None, None, None, 0)), None, None))
     written = world.traced([
         (trace, trace // EACH, "abcd"[trace % EACH], 0, None, None, "x" * int(draw.integers(10, 400)), "stop", None) for trace in range(PROMPTS * EACH)
     ])  # fmt: skip
-    none = world.frame(tables.GENERATOR_DELTAS, [])
-    pairs = world.frame(tables.PAIRS, rows)
-    return from_frames(pairs, {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, written, none, none, {})
+    none = world.frame(contracts.GENERATOR_DELTAS, [])
+    pairs = world.frame(contracts.PAIRS, rows)
+    return from_frames(pairs, {"rubric": world.frame(contracts.deltas(["logic"]), wide)}, none, written, none, none, {})
 
 
 EVERYONE = population()

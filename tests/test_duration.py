@@ -11,9 +11,11 @@ from served import ran
 from server import endpoint
 from tiny import save_tiny_llama
 
-from curation import duration, tables, weights
-from curation.errors import CurationError
-from curation.params import read
+from curation.commands import duration
+from curation.core.errors import CurationError
+from curation.core.params import read
+from curation.models import weights
+from curation.tables import contracts
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +43,7 @@ def test_what_is_to_come_is_counted(study: Path) -> None:
     trained, answered = duration.durations(read(study))
     assert (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2) and trained.seconds and trained.seconds > 2 * duration.START
     assert (answered.stage, answered.runs, answered.to_come) == ("evaluate", 3, 2) and answered.seconds and answered.seconds > 2 * duration.START
-    tables.path("results", "baseline").unlink()
+    contracts.path("results", "baseline").unlink()
     Path("data/models", world.TUNED).mkdir(parents=True)
     Path("data/models", world.TURNED).write_text("no folder of weights")
     trained, answered = duration.durations(read(study))
@@ -65,7 +67,7 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """By a clock that moves a second whenever it is read."""
     from itertools import count
 
-    from curation.sampling import calls_for
+    from curation.traces.sampling import calls_for
 
     clock = count()
     monkeypatch.setattr(duration.time, "perf_counter", lambda: next(clock))
@@ -102,13 +104,13 @@ def test_what_is_read_follows_the_method(study: Path) -> None:
 def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
     served = {"kind": "openai", "endpoint": endpoint("http://127.0.0.1:9/v1").model_dump()}
     change(study, lambda body: body["evaluate"].update(engine=served))
-    tables.path("results", "baseline").unlink()
+    contracts.path("results", "baseline").unlink()
     done = ran(study.parent, "curation", "plan", "--runs", "--json")
     assert [one["seconds"] is None for one in json.loads(done.stdout)] == [False, True]
     assert "evaluate: 3 of 3 runs to come, not timed here: engine openai" in ran(study.parent, "curation", "plan", "--runs").stdout
 
 
 def test_before_the_subsets_are_there_the_way_to_them_is_said(study: Path) -> None:
-    tables.path("subsets", world.ARM).unlink()
+    contracts.path("subsets", world.ARM).unlink()
     with pytest.raises(CurationError, match=r"data/subsets/clear-any-own-itself-0.parquet: does not exist; run `dvc repro audit` first"):
         duration.durations(read(study))

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from curation.params import FOLDERS, kinds
+from curation.core.params import FOLDERS, kinds
 
 ROOT = Path(__file__).parents[1]
-KERNEL = {"errors", "params", "wording", "references", "parsed", "checked", "tables", "parquet", "metrics", "progress", "__init__"}
+CORE = ("errors", "params", "messages", "references", "parsed", "checked", "metrics", "progress")
+KERNEL = {ROOT / f"curation/core/{name}.py" for name in CORE} | {ROOT / f"curation/tables/{name}.py" for name in ("contracts", "parquet")}
 STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
 
 
@@ -22,7 +23,7 @@ def module_files(node: ast.AST) -> list[Path]:
     elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
         names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     files = [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.split(".")[0] in ("curation", "stages")]
-    return [file for file in files if file.exists() and file.stem not in KERNEL]
+    return [file for file in files if file.exists() and file not in KERNEL]
 
 
 def called_with(node: ast.AST, name: str) -> str | None:
@@ -48,7 +49,7 @@ def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) ->
         return seen
     seen.add(file)
     imported, sections, queries = named(file)
-    seen.update(ROOT / "curation/sql" / f"{query}.sql" for query in queries)
+    seen.update(ROOT / "curation/tables/sql" / f"{query}.sql" for query in queries)
     loaded = [ROOT / "curation" / FOLDERS[section] / f"{one}.py" for section in sections for one in ([item_kind] if item_kind else kinds(section))]
     for one in (*imported, *loaded):
         reached(one, item_kind, seen)
@@ -65,7 +66,7 @@ def cases() -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for stage, body in STAGES.items():
         deps = body.get("do", body)["deps"]
-        folder = next((dep.split("/")[1] for dep in deps if "${item.kind}" in dep), None)
+        folder = next((dep.removeprefix("curation/").rsplit("/", 1)[0] for dep in deps if "${item.kind}" in dep), None)
         section = next((name for name, at in FOLDERS.items() if at == folder), None)
         found += [(stage, one) for one in kinds(section)] if section else [(stage, None)]
     return found
@@ -87,6 +88,6 @@ def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
 
 
 def test_the_walk_sees_a_missing_dep() -> None:
-    assert ROOT / "curation/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
+    assert ROOT / "curation/judging/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/calls/chat.py" in reached(ROOT / "stages/judge.py", "rubric")
-    assert ROOT / "curation/sql/verdicts.sql" in reached(ROOT / "stages/delta.py", None)
+    assert ROOT / "curation/tables/sql/verdicts.sql" in reached(ROOT / "stages/delta.py", None)

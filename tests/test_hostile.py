@@ -10,11 +10,11 @@ from server import Answer, good, shaped
 from test_chat import call, one_reply
 from test_rubric import FIVE, judged, ratings, spelled
 
-from curation import judging
 from curation.calls.call import Reply
 from curation.calls.chat import Http
 from curation.calls.ledger import Ledger
-from curation.errors import CurationError
+from curation.core.errors import CurationError
+from curation.judging import prompting
 
 HALF = "\ud83d"  # of a surrogate pair: `\\ud83d` in JSON
 
@@ -93,7 +93,7 @@ def test_an_alternative_without_a_log_probability_is_left_out(serve: Serve, open
     assert rows["expected_score"].to_list() == [5.0] * 5
     (kept,) = ledger.db.execute("SELECT logprobs FROM calls").fetchone()
     assert json.loads(kept, parse_constant=pytest.fail) == [[token, {"5": -0.25} if token == "5" else tops] for token, tops in positions]
-    assert judging.probabilities([*spelled("facts", "5")[:-1], ["5", tops]], {"facts": range(1, 6)}) == {"facts": {5: 1.0}}
+    assert prompting.probabilities([*spelled("facts", "5")[:-1], ["5", tops]], {"facts": range(1, 6)}) == {"facts": {5: 1.0}}
 
 
 def test_a_rounding_error_above_certainty_is_certainty(serve: Serve) -> None:
@@ -102,4 +102,6 @@ def test_a_rounding_error_above_certainty_is_certainty(serve: Serve) -> None:
 
 def test_a_token_of_thousands_of_digits_is_no_score() -> None:
     """The same kind: `int` refuses it."""
-    assert judging.probabilities([*spelled("facts", "5")[:-1], ["5", {"5": -0.1, "1" * 5000: -3.0, "５": -4.0}]], {"facts": range(1, 6)}) == {"facts": {5: 1.0}}
+    assert prompting.probabilities([*spelled("facts", "5")[:-1], ["5", {"5": -0.1, "1" * 5000: -3.0, "５": -4.0}]], {"facts": range(1, 6)}) == {
+        "facts": {5: 1.0}
+    }

@@ -7,17 +7,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation import parquet, tables
 from curation.calls.ledger import Ledger
-from curation.collect import collect, sift
-from curation.errors import CurationError
-from curation.generate import generate
-from curation.generators import imported
-from curation.judge import judge
-from curation.judges import imported as people
-from curation.screen import Params as Screen
-from curation.sources import table
-from curation.tables import content_id, content_ids
+from curation.core.errors import CurationError
+from curation.judging.judge import judge
+from curation.judging.judges import imported as people
+from curation.prompts.collect import collect, sift
+from curation.prompts.decontaminate import Params as Screen
+from curation.prompts.sources import table
+from curation.tables import contracts, parquet
+from curation.tables.contracts import content_id, content_ids
+from curation.traces.generate import generate
+from curation.traces.generators import imported
 
 ROWS = [
     {"q": "What is 2 + 3?", "gold": "5", "by": "big", "b": 7.0, "n": 0, "text": "It is 5", "topic": "sums"},
@@ -65,8 +65,8 @@ def test_a_file_becomes_prompts_and_traces(name: str, tmp_path: Path, ledger: Le
     path = save(tmp_path / name, ROWS)
     prompts = collect({"mine": source(path, columns={"task": "topic"})})
     traces = generate("theirs", generator(path), prompts, ledger)
-    parquet.check(tables.PROMPTS, prompts, "prompts")
-    parquet.check(tables.TRACES, traces, "traces")
+    parquet.check(contracts.PROMPTS, prompts, "prompts")
+    parquet.check(contracts.TRACES, traces, "traces")
     plus, times = (content_id("mine", ROWS[row]["q"]) for row in (0, 2))
     assert prompts.select("prompt_id", "task", "answer", "verifier").rows() == [(plus, "sums", "5", "math"), (times, "products", "24", "math")]
     assert prompts["prompt"][0].to_list() == [{"role": "user", "content": "What is 2 + 3?"}]
@@ -90,7 +90,7 @@ def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger
     for name in ("one.parquet", "two.jsonl"):
         path = save(tmp_path / name, ROWS)
         prompts = collect({"mine": source(path)})
-        parquet.write(tables.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
+        parquet.write(contracts.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
         written.append((tmp_path / f"{name}.out").read_bytes())
     assert written[0] == written[1]
 
@@ -230,7 +230,7 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
         kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"}, unmatched="drop"
     )
     rows = judge("gold", settings, traces, prompts, ledger)
-    parquet.check(tables.JUDGMENTS, rows, "judgments")
+    parquet.check(contracts.JUDGMENTS, rows, "judgments")
     scored = rows.filter(status="scored").select("trace_id", "dimension", "repeat", "score").sort("dimension", "trace_id", "repeat").rows()
     assert scored == sorted(
         [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)], key=lambda row: (row[1], row[0])

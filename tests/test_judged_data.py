@@ -14,11 +14,14 @@ from conftest import RUBRIC, Serve
 from published import SIZES, published
 from server import Answer, Asked, good
 
-from curation import delta, generate, pair, parquet, reliability, tables
 from curation.calls.ledger import Ledger
-from curation.judge import judge as judge_traces
-from curation.judges import process
-from curation.tables import content_ids
+from curation.judging.judge import judge as judge_traces
+from curation.judging.judges import process
+from curation.pairs import delta, pair
+from curation.reliability import reliability
+from curation.tables import contracts, parquet
+from curation.tables.contracts import content_ids
+from curation.traces import generate
 
 sizes = pytest.mark.parametrize("size", SIZES)
 
@@ -51,17 +54,17 @@ def judgments(size: str, name: str) -> pl.DataFrame:
 def measured(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
     """reliability, pairs and deltas of a data set."""
     written, judged = traces(size, name), judgments(size, name)
-    parquet.check(tables.TRACES, written, name)
-    parquet.check(tables.JUDGMENTS, judged, name)
+    parquet.check(contracts.TRACES, written, name)
+    parquet.check(contracts.JUDGMENTS, judged, name)
     dimensions = {judge: sorted(rows["dimension"].unique()) for (judge,), rows in judged.sort("judge").group_by("judge", maintain_order=True)}
     pairs = pair.pair(world.pairing(order="both", ladder=[], within_generator=True, samples="all"), written)
     how = delta.Params(**world.DELTA | {"score": "sampled"})
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():
-        parquet.check(tables.deltas(names), wide[judge], name)
-    seen = reliability.Judged({judge: judged.filter(judge=judge) for judge in dimensions}, {}, wide, tables.empty(tables.PROBABILITIES), dimensions)
+        parquet.check(contracts.deltas(names), wide[judge], name)
+    seen = reliability.Judged({judge: judged.filter(judge=judge) for judge in dimensions}, {}, wide, contracts.empty(contracts.PROBABILITIES), dimensions)
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, pairs, written)
-    parquet.check(tables.RELIABILITY, table, name)
+    parquet.check(contracts.RELIABILITY, table, name)
     return table, pairs, wide
 
 
@@ -145,22 +148,22 @@ def compared(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataF
     pairs = ends.with_columns(
         ids.alias("pair_id"), pl.col("chosen_trace_id").replace_strict(prompt).alias("prompt_id"),
         tie=False, chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
-    ).unique("pair_id", maintain_order=True).select(tables.PAIRS.schema.names)  # fmt: skip
+    ).unique("pair_id", maintain_order=True).select(contracts.PAIRS.schema.names)  # fmt: skip
     verdict = pl.col("score").replace_strict({1.0: "chosen", 0.0: "rejected", 0.5: "tie"}, default=None, return_dtype=pl.String)
     preferences = own.select(
         ids.alias("pair_id"), "judge", pl.when(pl.col("rep") == 0).then(pl.lit("chosen_first")).otherwise(pl.lit("rejected_first")).alias("order"),
         pl.lit(0, pl.Int32).alias("repeat"), verdict.alias("verdict"), pl.lit(None, pl.Float64).alias("strength"), pl.lit(None, pl.Float64).alias("p_tie"),
         pl.when(pl.col("score").is_null()).then(pl.lit("unparsable")).otherwise(pl.lit("scored")).alias("status"), pl.lit(None, pl.String).alias("rationale"),
     )  # fmt: skip
-    parquet.check(tables.PAIRS, pairs, name)
-    parquet.check(tables.PREFERENCES, preferences, name)
+    parquet.check(contracts.PAIRS, pairs, name)
+    parquet.check(contracts.PREFERENCES, preferences, name)
     return written, pairs, preferences
 
 
 def reliability_of(judges: list[str], truth: str | None, written: pl.DataFrame, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
     rows = {judge: preferences.filter(judge=judge) for judge in judges}
     wide = {judge: delta.preferred(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
-    seen = reliability.Judged({}, rows, wide, tables.empty(tables.PROBABILITIES), {judge: ["preference"] for judge in judges})
+    seen = reliability.Judged({}, rows, wide, contracts.empty(contracts.PROBABILITIES), {judge: ["preference"] for judge in judges})
     return reliability.reliability(reliability.Params(truth=truth, families={}), seen, pairs, written)[0]
 
 
@@ -230,10 +233,10 @@ def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_f
 
     written = traces("excerpt", "big_bench_mistake")
     prompts = pl.DataFrame([(prompt, "s", "t", "train", [{"role": "user", "content": "p"}], None, None, None) for prompt in written["prompt_id"].unique()],
-                           schema=tables.empty(tables.PROMPTS).schema, orient="row")  # fmt: skip
+                           schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
     settings = process.Params.model_validate(PROCESS | {"endpoint": serve(people).endpoint(concurrency=4).model_dump()})
     rows = judge_traces("steps", settings, written, prompts, ledger)
-    parquet.check(tables.JUDGMENTS, rows, "judgments")
+    parquet.check(contracts.JUDGMENTS, rows, "judgments")
     found = rows.filter(dimension="first_bad_step").select("trace_id", "score")
     wanted = own.select(content_ids(own.select("trace_id")).alias("trace_id"), pl.coalesce("bad", "steps").cast(pl.Float64).alias("score"))
     assert found.sort("trace_id").equals(wanted.sort("trace_id"))

@@ -10,7 +10,7 @@ from served import Held, answering, draws, ran, rebuilt, served_params, started
 from server import Answer, Asked
 
 from curation.calls.ledger import Ledger
-from curation.params import read
+from curation.core.params import read
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from curation.calls.call import Ask, Call, Heard, Reply
 from curation.calls.chat import Http
 from curation.calls.ledger import Ledger, Params
 from curation.calls.store import NAMES
-from curation.errors import CurationError
+from curation.core.errors import CurationError
 
 PROMPTS = [f"p{n}" for n in range(6)]
 FAILED = Reply(None, "error", error="HTTP 500: boom", engine="e")

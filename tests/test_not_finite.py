@@ -14,14 +14,14 @@ from conftest import OpenLedger
 from test_train import HERE, PARAMS, TOY, evaluated, paired, settings, student  # noqa: F401 (fixtures)
 from tiny import save_tiny_llama
 
-from curation import weights
 from curation.calls.call import Call
-from curation.errors import CurationError
-from curation.logprobs import encode, log_probs
-from curation.params import kind
-from curation.subset import unpaired
-from curation.train import train
-from curation.trainers import _training
+from curation.core.errors import CurationError
+from curation.core.params import kind
+from curation.models import weights
+from curation.models.logprobs import encode, log_probs
+from curation.selection.subset import unpaired
+from curation.training.train import train
+from curation.training.trainers import _training
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +153,7 @@ def test_a_run_whose_weights_are_not_finite_is_not_evaluated(student: weights.Pa
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_a_model_whose_logits_are_not_finite_answers_nothing(temperature: float, value: float, tmp_path: Path) -> None:
     """Its every token would be the first of the vocabulary, and `!!!!` graded as wrong."""
-    from curation.engines.transformers import sample
+    from curation.models.engines.transformers import sample
 
     bad = spoilt(tmp_path / "bad", value)
     sampling = {"temperature": temperature, "top_p": 1.0, "top_k": 5, "max_tokens": 4, "seed": 1}

@@ -12,10 +12,10 @@ import pytest
 from test_params import broken
 from world import own
 
-from curation import params
-from curation.errors import CurationError, Errors
-from curation.params import read
-from curation.wording import MOST_SAID
+from curation.core import params
+from curation.core.errors import CurationError, Errors
+from curation.core.messages import MOST_SAID
+from curation.core.params import read
 
 WRITTEN = {
     "a date in month 99": (b"x: 1\npair: 2020-99-99", "line 2: not YAML: '2020-99-99' is no timestamp; put it in quotes if it is text"),

@@ -14,12 +14,13 @@ from conftest import RUBRIC, OpenLedger, Serve
 from scipy.optimize import minimize
 from server import DROPPED, Answer, Asked, failing, good, knowing
 
-from curation import davidson, delta, pair, parquet, tables
 from curation.calls.call import Reply
 from curation.calls.ledger import Ledger
-from curation.errors import CurationError
-from curation.pairwise_judges import imported, verdict
-from curation.prefer import coverage, prefer
+from curation.core.errors import CurationError
+from curation.judging.pairwise_judges import imported, verdict
+from curation.judging.prefer import coverage, prefer
+from curation.pairs import davidson, delta, pair
+from curation.tables import contracts, parquet
 
 ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {"kind": "verdict", "ties": True}
 TRACES, PROMPTS = world.traces(), world.prompts()
@@ -35,7 +36,7 @@ def pairs(order: str = "ladder") -> pl.DataFrame:
 
 def preferred(judge: verdict.Params, ledger: Ledger, order: str = "ladder") -> pl.DataFrame:
     rows = prefer("versus", judge, pairs(order), TRACES, PROMPTS, ledger)
-    parquet.check(tables.PREFERENCES, rows, "preferences")
+    parquet.check(contracts.PREFERENCES, rows, "preferences")
     return rows
 
 
@@ -53,7 +54,7 @@ def test_every_pair_is_asked_about_in_both_orders_but_ties(serve: Serve, ledger:
     server = serve(longer)
     rows = preferred(settings(endpoint=server.endpoint(concurrency=3).model_dump()), ledger)
     unequal = pairs().filter(~pl.col("tie"))
-    assert rows.select("pair_id", "order").sort("pair_id", "order").rows() == [(one, order) for one in sorted(unequal["pair_id"]) for order in tables.ORDERS]
+    assert rows.select("pair_id", "order").sort("pair_id", "order").rows() == [(one, order) for one in sorted(unequal["pair_id"]) for order in contracts.ORDERS]
     texts = dict(TRACES.select("trace_id", "completion").rows())
     wanted = sorted(sorted([[texts[c], texts[r]], [texts[r], texts[c]]]) for c, r in unequal.select("chosen_trace_id", "rejected_trace_id").rows())
     assert sorted(shown(asked) for asked in server.asked) == sorted(order for both in wanted for order in both)
@@ -141,11 +142,11 @@ def test_a_trace_that_imitates_the_other_stays_inside_its_marks() -> None:
 def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.DataFrame:
     """Deltas of pairs of one prompt from (chosen, rejected, order, verdict)."""
     ends = list(dict.fromkeys(one[:2] for one in verdicts))
-    given = world.frame(tables.PAIRS, [(number, 1, *both, "a", "b", False) for number, both in enumerate(ends)])
+    given = world.frame(contracts.PAIRS, [(number, 1, *both, "a", "b", False) for number, both in enumerate(ends)])
     rows = [(ends.index((c, r)), "v", order, sum(one[:3] == (c, r, order) for one in verdicts[:at]), said, None, None, "scored", None)
             for at, (c, r, order, said) in enumerate(verdicts)]  # fmt: skip
-    wide = delta.preferred(delta.Params(**world.DELTA | changes), given, world.frame(tables.PREFERENCES, rows))
-    parquet.check(tables.deltas(["preference"]), wide, "deltas")
+    wide = delta.preferred(delta.Params(**world.DELTA | changes), given, world.frame(contracts.PREFERENCES, rows))
+    parquet.check(contracts.deltas(["preference"]), wide, "deltas")
     return wide
 
 
@@ -167,7 +168,7 @@ def test_a_tie_is_kept_as_a_tie() -> None:
 def test_a_pair_is_told_apart_by_what_beat_what_else() -> None:
     """1 beats 2 and 2 beats 3: the delta of 1 over 3, with a split verdict, is larger than that of a split alone."""
     split = [(1, 3, "chosen_first", "chosen"), (1, 3, "rejected_first", "rejected")]
-    chain = [(c, r, order, "chosen") for c, r in ((1, 2), (2, 3)) for order in tables.ORDERS]
+    chain = [(c, r, order, "chosen") for c, r in ((1, 2), (2, 3)) for order in contracts.ORDERS]
     assert deltas([*split, *chain])["delta_preference"][0] > 0.3
     weaker = deltas([*split, *chain], prior=0.1)["delta_preference"][0]
     assert 0 < weaker < 0.05
@@ -216,7 +217,7 @@ def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, cap
     file.write_text("".join(json.dumps(row) + "\n" for row in said))
     gold = imported.Params(kind="imported", path=str(file), pair_id="id", verdict="says", order=None, unmatched="drop")
     rows = prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
-    parquet.check(tables.PREFERENCES, rows, "preferences")
+    parquet.check(contracts.PREFERENCES, rows, "preferences")
     assert rows.select("pair_id", "order", "repeat", "verdict", "status").rows() == [
         (one, "unknown", 0, "chosen", "scored"), (one, "unknown", 1, "tie", "scored"), (other, "unknown", 0, None, "no_reference"),
     ]  # fmt: skip

@@ -7,10 +7,11 @@ import pytest
 import world
 from pydantic import ValidationError
 
-from curation import delta, panel, parquet, tables
+from curation.pairs import delta, panel
+from curation.tables import contracts, parquet
 
 PAIRS = world.frame(
-    tables.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
+    contracts.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
 )
 X = {11: 5.0, 12: 3.0, 13: 3.0, 21: 1.0, 22: 2.0, 23: 4.0}
 Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
@@ -19,7 +20,7 @@ Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
 def judged(name: str, scores: dict[int, float], spread: float = 0.0) -> pl.DataFrame:
     """Judgments in two repeats, `spread` about the score."""
     rows = [(trace, name, "x", repeat, score + sign * spread, None, "scored", None) for trace, score in scores.items() for repeat, sign in enumerate((1, -1))]
-    return world.frame(tables.JUDGMENTS, rows)
+    return world.frame(contracts.JUDGMENTS, rows)
 
 
 def wide(name: str, scores: dict[int, float], spread: float = 0.0, **changes: Any) -> pl.DataFrame:
@@ -30,7 +31,7 @@ def together(rule: str, *weights: float) -> pl.DataFrame:
     members = [{"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)]
     one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
     rows = delta.panel(delta.Params(**world.DELTA), one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)})
-    parquet.check(tables.deltas(["both"]), rows, "deltas")
+    parquet.check(contracts.deltas(["both"]), rows, "deltas")
     return rows
 
 

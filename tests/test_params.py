@@ -10,10 +10,10 @@ import flow
 import pytest
 from world import own
 
-from curation import params
-from curation.errors import CurationError, Errors
-from curation.params import read
-from curation.parsed import parsed
+from curation.core import params
+from curation.core.errors import CurationError, Errors
+from curation.core.params import read
+from curation.core.parsed import parsed
 
 ROOT = Path(__file__).parents[1]
 

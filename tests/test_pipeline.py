@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 from tiny import save_tiny_llama
 
-from curation.weights import fingerprint
+from curation.models.weights import fingerprint
 
 pytestmark = pytest.mark.slow
 

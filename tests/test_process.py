@@ -12,10 +12,10 @@ from test_rubric import prompts, traces
 
 from curation.calls.call import Reply
 from curation.calls.ledger import Ledger
-from curation.judge import judge
-from curation.judges import process
-from curation.parquet import check
-from curation.tables import JUDGMENTS
+from curation.judging.judge import judge
+from curation.judging.judges import process
+from curation.tables.contracts import JUDGMENTS
+from curation.tables.parquet import check
 
 ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
 

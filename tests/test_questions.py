@@ -12,11 +12,11 @@ import pytest
 import world
 from world import World, prompt_id, trace_id
 
-from curation import db, parquet, tables
-from curation.check import check
-from curation.errors import CurationError, Errors
-from curation.params import read
-from curation.tables import content_id
+from curation.core.errors import CurationError, Errors
+from curation.core.params import read
+from curation.tables import contracts, db, parquet
+from curation.tables.checks import check
+from curation.tables.contracts import content_id
 
 SOUND = world.sound()
 
@@ -291,7 +291,7 @@ def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> No
 
 def alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only this check is made."""
-    monkeypatch.setattr("curation.check.checks", lambda: {name: db.checks()[name]})
+    monkeypatch.setattr("curation.tables.checks.checks", lambda: {name: db.checks()[name]})
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)
@@ -367,4 +367,4 @@ def test_a_damaged_file_of_traces_is_named_where_texts_are_picked(tmp_path: Path
     files = sorted((tmp_path / "data/traces").iterdir())
     files[0].write_bytes(b"no Parquet at all")
     with pytest.raises(CurationError, match=r"data/traces: traces cannot be read, delete it and `dvc repro` makes it again"):
-        parquet.pick(tables.TRACES, files, SOUND.traces["trace_id"], ["trace_id", "completion"])
+        parquet.pick(contracts.TRACES, files, SOUND.traces["trace_id"], ["trace_id", "completion"])

@@ -15,14 +15,15 @@ import world
 from published import published
 from test_judged_data import judgments, sizes, traces
 
-from curation import delta, pair, parquet, tables
-from curation.candidates import Candidates, from_frames
-from curation.rules import Params
-from curation.selecting import select
+from curation.pairs import delta, pair
+from curation.selection.candidates import Candidates, from_frames
+from curation.selection.rules import Params
+from curation.selection.select import select
+from curation.tables import contracts, parquet
 
 FAMILIES = 21  # in zeroeval_gsm
 BUDGET = {"excerpt": 210, "full": 9600}
-NONE = world.frame(tables.GENERATOR_DELTAS, [])
+NONE = world.frame(contracts.GENERATOR_DELTAS, [])
 HOW = delta.Params(**world.DELTA | {"score": "sampled"})
 
 
@@ -57,7 +58,7 @@ def test_every_two_models_answers_are_candidates_in_both_orders(size: str) -> No
     models = written.group_by("prompt_id").len()["len"].to_numpy()
     wanted = {"excerpt": 15 * 44 * 43 + 14 * 43 * 42, "full": 681 * 44 * 43 + 638 * 43 * 42}[size]  # one model answered about half of the problems
     assert pairs.height == int((models * (models - 1)).sum()) == wanted
-    parquet.check(tables.PAIRS, pairs, "pairs")
+    parquet.check(contracts.PAIRS, pairs, "pairs")
     texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
     alike = texts.group_by("prompt_id", "completion").len()["len"].to_numpy()
     assert pairs["tie"].sum() == int((alike * (alike - 1)).sum())
@@ -75,7 +76,7 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
     rows = select("right_over_wrong", wanted, view)
     found = counted(rows)
     print(f"right_over_wrong in {time.perf_counter() - started:.1f} s: {found}")
-    parquet.check(tables.SELECTIONS, rows, "selections")
+    parquet.check(contracts.SELECTIONS, rows, "selections")
     by_problem = written.group_by("prompt_id").agg(pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong"))
     cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
     within = int(np.minimum(cells, 40).sum())

@@ -7,8 +7,8 @@ import pytest
 from published import SIZES, published
 from ruamel.yaml import YAML
 
-from curation.judges.answer import final_answer, grade
-from curation.params import FOLDERS, NAMED, SECTIONS, Study, read
+from curation.core.params import FOLDERS, NAMED, SECTIONS, Study, read
+from curation.judging.judges.answer import final_answer, grade
 
 ROOT = Path(__file__).parents[1]
 RECIPES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]

@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation import parquet, tables
 from curation.calls.ledger import Ledger, Params
-from curation.collect import collect
-from curation.errors import CurationError
-from curation.generate import generate
-from curation.judge import judge
-from curation.pair import pair
-from curation.params import read
-from curation.prefer import prefer
+from curation.core.errors import CurationError
+from curation.core.params import read
+from curation.judging.judge import judge
+from curation.judging.prefer import prefer
+from curation.pairs.pair import pair
+from curation.prompts.collect import collect
+from curation.tables import contracts, parquet
+from curation.traces.generate import generate
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,16 +38,16 @@ def test_the_default_study_replays_offline(offline: Ledger) -> None:
     study = read(ROOT / "params.yaml")
     prompts = collect(study.sources)
     traces = pl.concat([generate(name, settings, prompts, offline) for name, settings in study.generators.items()])
-    parquet.check(tables.TRACES, traces, "traces")
+    parquet.check(contracts.TRACES, traces, "traces")
     assert traces.height == 384
     for name in ("rubric", "rubric-500m"):
         rated = judge(name, study.judges[name], traces, prompts, offline)
-        parquet.check(tables.JUDGMENTS, rated, "judgments")
+        parquet.check(contracts.JUDGMENTS, rated, "judgments")
         assert rated["status"].unique().to_list() == ["scored"]
         assert rated["expected_score"].null_count() == 0
     pairs = pair(study.pair, traces)
     verdicts = prefer("pairwise", study.pairwise_judges["pairwise"], pairs, traces, prompts, offline)
-    parquet.check(tables.PREFERENCES, verdicts, "preferences")
+    parquet.check(contracts.PREFERENCES, verdicts, "preferences")
     assert verdicts.height == 2 * pairs.filter(~pl.col("tie")).height == 746
     assert verdicts["status"].unique().to_list() == ["scored"] and verdicts["strength"].null_count() == 0
 

@@ -19,7 +19,7 @@ from curation.calls.call import Reply
 from curation.calls.chat import Http
 from curation.calls.ledger import Ledger
 from curation.calls.redaction import SHORT, redact
-from curation.errors import CurationError
+from curation.core.errors import CurationError
 
 SPECIAL = r"""sk-\"p\/l'a&n<t>+%2f=;#u0041"""
 NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "_": "&lowbar;", "+": "&plus;", "/": "&sol;", "=": "&equals;", "\\": "&bsol;"}

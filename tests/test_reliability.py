@@ -10,12 +10,14 @@ import pytest
 import world
 from conftest import RUBRIC, Serve
 
-from curation import calibrate, delta, pair, parquet, reliability, tables
 from curation.calls.ledger import Ledger
-from curation.judge import judge
-from curation.judges import rubric
-from curation.pairwise_judges import verdict
-from curation.prefer import prefer
+from curation.judging.judge import judge
+from curation.judging.judges import rubric
+from curation.judging.pairwise_judges import verdict
+from curation.judging.prefer import prefer
+from curation.pairs import delta, pair
+from curation.reliability import calibrate, reliability
+from curation.tables import contracts, parquet
 
 SEEDS, FIRST_SEED = 200, 2050  # of 800 from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
 FAMILIES = dict.fromkeys((*planted.POINTWISE, *planted.PAIRWISE), "own")
@@ -28,7 +30,7 @@ def figure(table: pl.DataFrame, judge: str, dimension: str, measure: str, agains
 
 def test_the_small_world_by_hand() -> None:
     table = world.sound().reliability
-    parquet.check(tables.RELIABILITY, table, "reliability")
+    parquet.check(contracts.RELIABILITY, table, "reliability")
     assert figure(table, "rubric", "logic", "coverage", "") == {"value": 17 / 20, "n": 20, "clusters": 3, "suspect": True}
     assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {"value": 6 / 8, "n": 8, "clusters": 3, "suspect": False}
     # exactly one right: plus, large and medium above small's first and small's second above its first, in either order; times, large below medium; minus,
@@ -46,9 +48,9 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
     wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
-    seen = reliability.Judged({}, {"versus": rows}, wide, tables.empty(tables.PROBABILITIES), {"versus": ["preference"]})
+    seen = reliability.Judged({}, {"versus": rows}, wide, contracts.empty(contracts.PROBABILITIES), {"versus": ["preference"]})
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
-    parquet.check(tables.RELIABILITY, table, "reliability")
+    parquet.check(contracts.RELIABILITY, table, "reliability")
     found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
     assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (0.5, -0.5, 0.25)
     # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
@@ -124,20 +126,20 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
     written = planted.traces(FIRST_SEED).filter(pl.col("prompt_id") < 12)
     pairs = pairs_of(written)
     prompts = pl.DataFrame([(number, "s", "t", "train", [{"role": "user", "content": f"Problem {number}"}], None, None, None) for number in range(12)],
-                           schema=tables.empty(tables.PROMPTS).schema, orient="row")  # fmt: skip
+                           schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
     server = serve(planted.answering)
     asking = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
     asking |= {"endpoint": server.endpoint(concurrency=4).model_dump(), "sampling": RUBRIC["sampling"] | {"top_logprobs": 5}}
     for name, repeats in planted.POINTWISE.items():
         quality = {planted.DIMENSIONS[name][0]: {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}}
         settings = rubric.Params.model_validate(asking | {"kind": "rubric", "calls": "together", "model": name, "repeats": repeats, "dimensions": quality})
-        assert same(judge(name, settings, written, prompts, ledger), planted.judgments(name, written), tables.JUDGMENTS)
+        assert same(judge(name, settings, written, prompts, ledger), planted.judgments(name, written), contracts.JUDGMENTS)
     for name in planted.PAIRWISE:
         settings = verdict.Params.model_validate(asking | {"kind": "verdict", "ties": True, "model": name})
         rows = prefer(name, settings, pairs, written, prompts, ledger).with_columns(pl.col("strength", "p_tie").round(5))
-        assert same(rows, planted.preferences(name, pairs, written).with_columns(pl.col("strength").round(5)), tables.PREFERENCES)
+        assert same(rows, planted.preferences(name, pairs, written).with_columns(pl.col("strength").round(5)), contracts.PREFERENCES)
 
 
-def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: tables.Table) -> bool:
+def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: contracts.Table) -> bool:
     parquet.check(table, rows, table.name)
     return rows.sort(table.key).equals(wanted.sort(table.key))

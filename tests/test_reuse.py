@@ -10,7 +10,7 @@ from conftest import OpenLedger
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger, Params
-from curation.errors import CurationError
+from curation.core.errors import CurationError
 
 ROOT = Path(__file__).parents[1]
 

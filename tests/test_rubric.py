@@ -13,10 +13,10 @@ from server import DROPPED, Answer, Asked, cut, failing, good, knowing
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
-from curation.judge import judge
-from curation.judges import rubric
-from curation.parquet import check
-from curation.tables import JUDGMENTS, PROMPTS, empty
+from curation.judging.judge import judge
+from curation.judging.judges import rubric
+from curation.tables.contracts import JUDGMENTS, PROMPTS, empty
+from curation.tables.parquet import check
 
 FIVE = {"facts": 5, "plan": 4, "steps": 3, "sums": 2, "noise": 1}
 PROBLEM = "What is 2 + 3?"

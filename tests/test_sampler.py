@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 from tiny import save_tiny_llama
 
-from curation import weights
 from curation.calls.call import Call, Reply
-from curation.engines.transformers import Draw, sample
+from curation.models import weights
+from curation.models.engines.transformers import Draw, sample
 
 pytestmark = pytest.mark.slow
 

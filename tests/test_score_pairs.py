@@ -12,13 +12,14 @@ import world
 from ruamel.yaml import YAML
 from tiny import TEMPLATE, save_tiny_llama
 
-from curation import parquet, tables, weights
-from curation.errors import CurationError
-from curation.logprobs import encode, log_probs
-from curation.params import kind
-from curation.score_pairs import counts, score_pairs
-from curation.scorers import implicit
-from curation.tables import content_id
+from curation.core.errors import CurationError
+from curation.core.params import kind
+from curation.models import weights
+from curation.models.logprobs import encode, log_probs
+from curation.tables import contracts, parquet
+from curation.tables.contracts import content_id
+from curation.training.score_pairs import counts, score_pairs
+from curation.training.scorers import implicit
 
 ROOT = Path(__file__).parents[1]
 PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
@@ -43,7 +44,7 @@ def study(texts: list[tuple[str, str, str]]) -> Study:
         ids = [content_id(prompt, model, number) for model in ("large", "small")]
         traces += [(one, prompt, model, number, None, None, text, "stop", None) for one, model, text in zip(ids, ("large", "small"), sides, strict=True)]
         pairs.append((content_id(*ids), prompt, *ids, "large", "small", sides[0] == sides[1]))
-    return world.frame(tables.PAIRS, pairs), world.traced(traces), world.frame(tables.PROMPTS, list(prompts.values()))
+    return world.frame(contracts.PAIRS, pairs), world.traced(traces), world.frame(contracts.PROMPTS, list(prompts.values()))
 
 
 def messages(role: str, text: str) -> list[dict[str, str]]:
@@ -152,7 +153,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_si
 def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: weights.Params) -> None:
     pairs, traces, prompts = study([("1?", "one", "one or two"), ("1?", "same", "same"), ("1? " * 30, "yes", "no")])
     rows = score_pairs("student", reference(max_length=28), student, pairs, traces, prompts)
-    parquet.check(tables.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(contracts.PAIR_SCORES, rows, "pair_scores")
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
     cut, tie, full = (told[one] for one in pairs["pair_id"])
@@ -161,14 +162,14 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     assert set(rows["n_rounds"]) == {0}
     assert counts(pairs, rows) == {"pairs": 3, "scored": 1, "cut": 1}
     none = score_pairs("student", reference(max_length=5), student, pairs, traces, prompts)
-    assert none["chosen_logp"].null_count() == 3 and none.schema == tables.empty(tables.PAIR_SCORES).schema
+    assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(contracts.PAIR_SCORES).schema
     whole = score_pairs("student", reference(), student, pairs, traces, prompts).filter(pair_id=pairs["pair_id"][0]).row(0, named=True)
     assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["cut"]) == (len("one") + 1, len("one or two") + 1, False)
 
 
 @pytest.mark.slow
 def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    from curation import logprobs
+    from curation.models import logprobs
 
     read: list[int] = []
     sums = logprobs._sums
@@ -203,7 +204,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Param
         scored = read[f"score {label}"]
         assert set(scored).isdisjoint(prompts_seen) and sorted({*scored, *prompts_seen}) == sorted(told.values())
         assert len(scored) + len(prompts_seen) == pairs.height
-    parquet.check(tables.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(contracts.PAIR_SCORES, rows, "pair_scores")
     assert set(rows["n_rounds"]) == {2}
     assert not rows["policy_chosen_logp"].equals(rows["chosen_logp"])
 
@@ -260,7 +261,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params,
     assert pairs["pair_id"].to_list() != study(SUMS)[0]["pair_id"].to_list()
     shuffled = score_pairs("held_out", scorer(rounds=1), student, pairs, traces, prompts)
     for name, rows in (("one", one_round), ("two", shuffled)):
-        parquet.write(tables.PAIR_SCORES, rows, tmp_path / name)
+        parquet.write(contracts.PAIR_SCORES, rows, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -301,9 +302,9 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     flow.write(params, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["score_pairs", "held_out"])
-    for table, rows, name in ((tables.PAIRS, pairs, None), (tables.PROMPTS, prompts, None), (tables.TRACES, traces, "writer")):
-        parquet.write(table, rows, tables.path(table.name, name))
+    for table, rows, name in ((contracts.PAIRS, pairs, None), (contracts.PROMPTS, prompts, None), (contracts.TRACES, traces, "writer")):
+        parquet.write(table, rows, contracts.path(table.name, name))
     main()
     assert capsys.readouterr().err == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them ties\n"
-    rows = parquet.read(tables.PAIR_SCORES, tables.path("pair_scores", "held_out"))
+    rows = parquet.read(contracts.PAIR_SCORES, contracts.path("pair_scores", "held_out"))
     assert rows["pair_id"].to_list() == pairs["pair_id"].to_list() and rows["chosen_logp"].null_count() == rows.height

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from published import published
 from served import ROOT
 
-from curation import parquet, tables
-from curation.screen import Params, bands, screen
-from curation.tables import content_id
+from curation.prompts.decontaminate import Params, bands, screen
+from curation.tables import contracts, parquet
+from curation.tables.contracts import content_id
 
 EXACT: dict[str, Any] = {"exact": True, "ngram": None, "near_duplicates": None}
 NGRAM = EXACT | {"exact": False, "ngram": {"size": 3, "share": 0.5}}
@@ -33,7 +33,7 @@ ALL = {"exact": True, "ngram": {"size": 8, "share": 0.5}, "near_duplicates": {"s
 def prompts(train: list[str], held: list[str]) -> pl.DataFrame:
     """Prompts of a source `train` and a benchmark `held`."""
     rows = [(source, split, text) for source, split, texts in (("train", "train", train), ("held", "in_domain", held)) for text in texts]
-    return world.frame(tables.PROMPTS, [
+    return world.frame(contracts.PROMPTS, [
         (content_id(source, text), source, "", split, [{"role": "user", "content": text}], None, None, None) for source, split, text in rows
     ])  # fmt: skip
 
@@ -42,7 +42,7 @@ def verdicts(body: dict[str, Any], train: list[str], held: list[str], instructio
     """Text, reason, text it is like, and overlap of each of `train`, in its order."""
     all_ = prompts(train, held)
     found = screen(Params.model_validate(body), all_, instructions or {})
-    parquet.check(tables.SCREENED, found, "screened")
+    parquet.check(contracts.SCREENED, found, "screened")
     text = dict(all_.select("prompt_id", pl.col("prompt").list.last().struct.field("content")).rows())
     said = {text[one]: (text[one], reason, text.get(against), overlap) for one, _, _, _, reason, against, overlap in found.rows()}
     return [said[one] for one in train]
@@ -194,9 +194,9 @@ def test_the_order_of_rows_changes_nothing(train: list[str], held: list[str], dr
 
 
 SEEDED = """
-import json, sys; import polars as pl; from curation import parquet, screen, tables; from pathlib import Path
+import json, sys; import polars as pl; from curation.tables import parquet; from curation.prompts import decontaminate; from curation.tables import contracts; from pathlib import Path
 body, file, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
-parquet.write(tables.SCREENED, screen.screen(screen.Params.model_validate(body), parquet.read(tables.PROMPTS, file), {}), out)
+parquet.write(contracts.SCREENED, decontaminate.screen(decontaminate.Params.model_validate(body), parquet.read(contracts.PROMPTS, file), {}), out)
 """
 
 
@@ -204,13 +204,13 @@ parquet.write(tables.SCREENED, screen.screen(screen.Params.model_validate(body),
 def test_hash_seeds_change_no_byte(tmp_path: Path) -> None:
     draw = random.Random(0)
     texts = list({" ".join(draw.choices("abcdef", k=draw.randint(1, 12))) for _ in range(400)})
-    parquet.write(tables.PROMPTS, prompts(texts[:300], texts[300:]), tmp_path / "prompts.parquet")
+    parquet.write(contracts.PROMPTS, prompts(texts[:300], texts[300:]), tmp_path / "prompts.parquet")
     body = json.dumps({"exact": True, "ngram": {"size": 4, "share": 0.5}, "near_duplicates": NEAR["near_duplicates"] | {"threshold": 0.4}})
     for seed in ("1", "2"):
         command = [sys.executable, "-c", SEEDED, body, str(tmp_path / "prompts.parquet"), str(tmp_path / f"{seed}.parquet")]
         subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)})
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
-    assert parquet.read(tables.SCREENED, tmp_path / "1.parquet")["reason"].n_unique() == 3
+    assert parquet.read(contracts.SCREENED, tmp_path / "1.parquet")["reason"].n_unique() == 3
 
 
 WAYS: dict[str, Callable[[str], str]] = {  # what a benchmark made of a problem

@@ -13,13 +13,14 @@ import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import db, parquet, ranking, tables
-from curation.candidates import Candidates, from_frames
-from curation.errors import CurationError
-from curation.rules import Params
-from curation.selecting import kept as kept_rows
-from curation.selecting import places, select
-from curation.subset import counts, unpaired
+from curation.core.errors import CurationError
+from curation.selection import ranking
+from curation.selection.candidates import Candidates, from_frames
+from curation.selection.rules import Params
+from curation.selection.select import kept as kept_rows
+from curation.selection.select import places, select
+from curation.selection.subset import counts, unpaired
+from curation.tables import contracts, db, parquet
 
 # pair, prompt, chosen > rejected, delta on logic (- unscored), tie
 CANDIDATES = """
@@ -56,8 +57,8 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
     written = world.traced(list(traces.values()))
     prompts = [(one, "odd" if one % 2 else "even", "t", "train", [{"role": "user", "content": "?"}], None, None, None) for one in {p for _, p, *_ in pairs}]
     frames = [
-        world.frame(tables.PAIRS, pairs), world.frame(tables.deltas(["logic"]), wide), world.frame(tables.GENERATOR_DELTAS, means), written,
-        written.select("trace_id", (pl.col("characters") // 5).alias("tokens")), world.frame(tables.PROMPTS, prompts),
+        world.frame(contracts.PAIRS, pairs), world.frame(contracts.deltas(["logic"]), wide), world.frame(contracts.GENERATOR_DELTAS, means), written,
+        written.select("trace_id", (pl.col("characters") // 5).alias("tokens")), world.frame(contracts.PROMPTS, prompts),
     ]  # fmt: skip
     if shuffle is not None:
         frames = [frame.sample(fraction=1.0, shuffle=True, seed=shuffle) for frame in frames]
@@ -69,7 +70,7 @@ def verdicts(text: str = CANDIDATES, shuffle: int | None = None, **changes: Any)
     """The verdicts of a selection of top deltas with some of its settings changed."""
     plain = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
     rows = select("s", Params.model_validate(plain | changes), candidates(text, shuffle))
-    parquet.check(tables.SELECTIONS, rows, "selections")
+    parquet.check(contracts.SELECTIONS, rows, "selections")
     assert rows.height == len(text.strip().splitlines())
     return rows
 
@@ -415,8 +416,8 @@ def many(prompts: range) -> Candidates:
     """Ten pairs of each prompt, of uniform deltas that depend on the prompt alone."""
     rows = [(one * 100 + i, one, one * 100 + 2 * i, one * 100 + 2 * i + 1, "a", "b", False) for one in prompts for i in range(10)]
     wide = [(row[0], 4.0, 4.0 - value, value, 1, None, None) for row in rows for value in [draw(row[0], 99) / 2**64]]
-    none = world.frame(tables.GENERATOR_DELTAS, [])
-    return from_frames(world.frame(tables.PAIRS, rows), {"rubric": world.frame(tables.deltas(["logic"]), wide)}, none, none, none, none, {})
+    none = world.frame(contracts.GENERATOR_DELTAS, [])
+    return from_frames(world.frame(contracts.PAIRS, rows), {"rubric": world.frame(contracts.deltas(["logic"]), wide)}, none, none, none, none, {})
 
 
 @pytest.mark.parametrize("keep", [{"kind": "quantiles", "low": 0.4, "high": 0.6}, {"kind": "top"}, {"kind": "random"}])
@@ -435,19 +436,19 @@ def message(role: str, content: str) -> list[dict[str, str]]:
 def test_a_subset_is_what_a_trainer_reads() -> None:
     made = world.sound()
     rows = made.subsets["clear"].sort("margin", descending=True)
-    parquet.check(tables.SUBSETS, rows, "subsets")
+    parquet.check(contracts.SUBSETS, rows, "subsets")
     assert rows.head(2).select("prompt", "chosen", "rejected", "margin", "chosen_rating", "rejected_rating").rows() == [
         (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 = 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 2.5, 5.0, 2.5),
         (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 is 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 1.5, 4.0, 2.5),
     ]
     assert made.subsets["nothing"].is_empty() and made.unpaired["nothing"].is_empty()
-    parquet.check(tables.SUBSETS, made.subsets["nothing"], "subsets")
-    parquet.check(tables.UNPAIRED, made.unpaired["nothing"], "unpaired")
+    parquet.check(contracts.SUBSETS, made.subsets["nothing"], "subsets")
+    parquet.check(contracts.UNPAIRED, made.unpaired["nothing"], "unpaired")
 
 
 def rows_of(*ends: tuple[int, int]) -> pl.DataFrame:
     """A subset of pairs of traces whose texts are their ids."""
-    return world.frame(tables.SUBSETS, [
+    return world.frame(contracts.SUBSETS, [
         (number, 1, chosen, rejected, message("user", "?"), message("assistant", str(chosen)), message("assistant", str(rejected)), 1.0, None, None, None)
         for number, (chosen, rejected) in enumerate(ends)
     ])  # fmt: skip
@@ -455,7 +456,7 @@ def rows_of(*ends: tuple[int, int]) -> pl.DataFrame:
 
 def test_an_unpaired_trace_comes_once_with_its_label() -> None:
     rows = unpaired(rows_of((11, 12), (11, 13)))
-    parquet.check(tables.UNPAIRED, rows, "unpaired")
+    parquet.check(contracts.UNPAIRED, rows, "unpaired")
     assert rows.sort("trace_id").select("trace_id", "prompt", "completion", "label").rows() == [
         (11, message("user", "?"), message("assistant", "11"), True),
         (12, message("user", "?"), message("assistant", "12"), False),

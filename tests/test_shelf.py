@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from curation import shelf
-from curation.expressions import evaluate
-from curation.rules import Params
-from curation.selecting import places, select
+from curation.selection import shelf
+from curation.selection.expressions import evaluate
+from curation.selection.rules import Params
+from curation.selection.select import places, select
 
 
 class Listed:

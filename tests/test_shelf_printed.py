@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from curation import shelf
 from curation.__main__ import main
-from curation.errors import CurationError, Errors
-from curation.params import read
-from curation.rules import Params
+from curation.core.errors import CurationError, Errors
+from curation.core.params import read
+from curation.selection import shelf
+from curation.selection.rules import Params
 
 ROOT = Path(__file__).parents[1]
 PARAMS, RECIPE, DOCS = ROOT / "params.yaml", ROOT / "recipes/shelf.yaml", ROOT / "docs/shelf.md"

@@ -8,9 +8,10 @@ import world
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import db, delta, pair, parquet, tables
-from curation.errors import CurationError
-from curation.tables import content_id
+from curation.core.errors import CurationError
+from curation.pairs import delta, pair
+from curation.tables import contracts, db, parquet
+from curation.tables.contracts import content_id
 
 GENERATORS = ["a", "b", "c", "d"]
 SCALES = {"a": 7.0, "b": None, "c": 0.5, "d": 7.0}
@@ -78,14 +79,14 @@ def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, 
 def judged(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of six traces, and judgments of some of them on two dimensions in up to three repeats."""
     ends = draw(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)).filter(lambda both: both[0] != both[1]), unique=True, max_size=10))
-    pairs = world.frame(tables.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
+    pairs = world.frame(contracts.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
     slots = draw(st.lists(st.tuples(st.integers(1, 6), st.sampled_from("xy"), st.integers(0, 2)), unique=True, max_size=30))
     rows = []
     for trace, dimension, repeat in slots:
         status, score, expected = draw(st.tuples(STATUS, st.integers(1, 5), st.none() | st.floats(1, 5)))
         values = (float(score), expected) if status == "scored" else (None, None)
         rows.append((trace, "rubric", dimension, repeat, *values, status, None))
-    return pairs, world.frame(tables.JUDGMENTS, rows)
+    return pairs, world.frame(contracts.JUDGMENTS, rows)
 
 
 @given(judged(), st.booleans(), st.randoms(use_true_random=False))
@@ -125,7 +126,7 @@ def test_golden_pairs(options: tuple[Any, bool, Any]) -> None:
     rows, names = traces(GOLDEN_TRACES), {content_id(*slot): f"{slot[1]}{slot[2]}" for slot in GOLDEN_TRACES}
     order, within, samples = options
     found = pair.pair(world.pairing(order=order, ladder=GENERATORS[:3], within_generator=within, samples=samples), rows)
-    parquet.check(tables.PAIRS, found, "pairs")
+    parquet.check(contracts.PAIRS, found, "pairs")
     shown = [f"{p} {names[c]}{'=' if tie else '>'}{names[r]}" for _, p, c, r, _, _, tie in found.rows()]
     assert sorted(shown) == GOLDEN_PAIRS[options]
 
@@ -151,7 +152,7 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
     prompt, chosen, i, rejected, j = slots
     *wanted, sampled = GOLDEN_DELTAS[slots]
     both = (world.trace_id(prompt, chosen, i), world.trace_id(prompt, rejected, j))
-    pairs = world.frame(tables.PAIRS, [(1, world.prompt_id(prompt), *both, chosen, rejected, False)])
+    pairs = world.frame(contracts.PAIRS, [(1, world.prompt_id(prompt), *both, chosen, rejected, False)])
     found = {
         score: delta.deltas(delta.Params(**world.DELTA | {"score": score}), pairs, world.judgments(), ["brevity", "logic"]) for score in ("expected", "sampled")
     }
@@ -171,7 +172,7 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
     pairs = world.sound().pairs
     none = world.generator_deltas(pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]})
-    parquet.check(tables.GENERATOR_DELTAS, none, "generator_deltas")
+    parquet.check(contracts.GENERATOR_DELTAS, none, "generator_deltas")
     assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
 
 
@@ -179,15 +180,15 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
 def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of five traces, and verdicts on some of them in either order, some with probabilities."""
     ends = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda both: both[0] != both[1]), unique=True, min_size=1, max_size=8))
-    pairs = world.frame(tables.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
-    slots = draw(st.lists(st.tuples(st.sampled_from(ends), st.sampled_from(tables.ORDERS), st.integers(0, 1)), unique=True, max_size=20))
+    pairs = world.frame(contracts.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
+    slots = draw(st.lists(st.tuples(st.sampled_from(ends), st.sampled_from(contracts.ORDERS), st.integers(0, 1)), unique=True, max_size=20))
     rows = []
     for both, order, repeat in slots:
-        status, verdict, tie, lean = draw(st.tuples(STATUS, st.sampled_from(tables.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1)))
+        status, verdict, tie, lean = draw(st.tuples(STATUS, st.sampled_from(contracts.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1)))
         strength = None if lean is None or status != "scored" else lean * (1 - tie)
         given = (verdict, strength, None if strength is None else tie) if status == "scored" else (None, None, None)
         rows.append((content_id(*both), "v", order, repeat, *given, status, None))
-    return pairs, world.frame(tables.PREFERENCES, rows)
+    return pairs, world.frame(contracts.PREFERENCES, rows)
 
 
 @given(said(), st.booleans())

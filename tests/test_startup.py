@@ -19,10 +19,10 @@ import pytest
 
 import curation
 import stages
-from curation import checked
-from curation.errors import CurationError, Errors
-from curation.params import KNOWN, Study, read
-from curation.sources import reasoning_gym
+from curation.core import checked
+from curation.core.errors import CurationError, Errors
+from curation.core.params import KNOWN, Study, read
+from curation.prompts.sources import reasoning_gym
 
 ROOT = Path(__file__).parents[1]
 SOUND = ROOT / "params.yaml"
@@ -53,9 +53,9 @@ def printed(code: str, *arguments: str) -> list[str]:
 
 def test_no_module_and_no_check_imports_what_is_heavy() -> None:
     ours = [found.name for package in (curation, stages) for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    ours.remove("curation.engines._vllm_process")  # runs in an environment of its own, where vllm is all it is for
+    ours.remove("curation.models.engines._vllm_process")  # runs in an environment of its own, where vllm is all it is for
     code = (
-        f"import importlib, sys\nfrom pathlib import Path\nfrom curation.params import KNOWN, read\n"
+        f"import importlib, sys\nfrom pathlib import Path\nfrom curation.core.params import KNOWN, read\n"
         f"for name in {ours}:\n importlib.import_module(name)\n"
         f"print('import', *({{*{HEAVY}}} & sys.modules.keys()))\n"
         f"for file in sys.argv[1:]:\n read(Path(file))\nprint('check', *({{*{HEAVY}}} & sys.modules.keys()))\n"
@@ -113,13 +113,13 @@ def edit(file: Path) -> None:
 
 
 OURS: dict[str, Callable[[Path], object]] = {
-    "a module": lambda source: edit(source / "rules.py"),
-    "a module of a folder": lambda source: edit(source / "judges/rubric.py"),
-    "a query": lambda source: edit(source / "sql/verdicts.sql"),
-    "the shelf": lambda source: edit(source / "shelf.yaml"),
-    "a new kind": lambda source: (source / "judges/new.py").touch(),
-    "a kind that is gone": lambda source: (source / "judges/process.py").unlink(),
-    "a module of another name": lambda source: (source / "judges/process.py").rename(source / "judges/procession.py"),
+    "a module": lambda source: edit(source / "selection/rules.py"),
+    "a module of a folder": lambda source: edit(source / "judging/judges/rubric.py"),
+    "a query": lambda source: edit(source / "tables/sql/verdicts.sql"),
+    "the shelf": lambda source: edit(source / "selection/shelf.yaml"),
+    "a new kind": lambda source: (source / "judging/judges/new.py").touch(),
+    "a kind that is gone": lambda source: (source / "judging/judges/process.py").unlink(),
+    "a module of another name": lambda source: (source / "judging/judges/process.py").rename(source / "judging/judges/procession.py"),
 }
 
 
@@ -255,7 +255,7 @@ def test_processes_at_once_do_no_harm(folder: Path) -> None:
 @pytest.mark.slow
 def test_two_that_write_one_file_do_not_share_what_is_not_whole_yet(folder: Path) -> None:
     """A first writer has not finished when a second puts its own in place: both end as if alone."""
-    from curation.errors import partial_of, write_whole
+    from curation.core.errors import partial_of, write_whole
 
     partial = partial_of(folder / "x")
     partial.write_bytes(b"half")

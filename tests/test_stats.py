@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from curation import parquet, tables
-from curation.compare import Declared, Params, compare, figures, per_prompt
-from curation.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
+from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
+from curation.experiment.compare import Declared, Params, compare, figures, per_prompt
+from curation.tables import contracts, parquet
 
 
 def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
@@ -89,7 +89,7 @@ def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
 
 def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
     """Results of one benchmark: (run, prompt): scores, null for a failed sample."""
-    return world.frame(tables.RESULTS, [
+    return world.frame(contracts.RESULTS, [
         (run, "sums", "in_domain", prompt, sample, "text", "stop", score, "error" if score is None else "scored")
         for (run, prompt), scores in rows.items() for sample, score in enumerate(scores)
     ])  # fmt: skip
@@ -107,7 +107,7 @@ PRIMARY = {"method": "dpo", "selection": "top", "generator_pairs": "any", "budge
 
 def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[str, str] | None = None) -> pl.DataFrame:
     rows = compare(Params.model_validate({"primary": primary}), RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
-    parquet.check(tables.COMPARISONS, rows, "comparisons")
+    parquet.check(contracts.COMPARISONS, rows, "comparisons")
     return rows
 
 

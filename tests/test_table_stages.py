@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from served import ran
 
-from curation import delta, pair, parquet, tables
-from curation.errors import CurationError
+from curation.core.errors import CurationError
+from curation.pairs import delta, pair
+from curation.tables import contracts, parquet
 
 SOUND = world.sound()
 
@@ -38,8 +39,8 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
         assert ran(tmp_path, f"stages.{stage[0]}", *stage[1:]).returncode == 0
     done = ran(tmp_path, "stages.select", "clear")
     assert (done.returncode, done.stderr) == (0, "select clear: keeps no pair: 9 tie\n")
-    assert parquet.read(tables.SUBSETS, tables.path("subsets", "clear", tmp_path / "data")).is_empty()
-    reasons = parquet.read(tables.SELECTIONS, tables.path("selections", "clear", tmp_path / "data"))
+    assert parquet.read(contracts.SUBSETS, contracts.path("subsets", "clear", tmp_path / "data")).is_empty()
+    reasons = parquet.read(contracts.SELECTIONS, contracts.path("selections", "clear", tmp_path / "data"))
     assert reasons.height == 9 and set(reasons["reason"]) == {"tie"}
     done = ran(tmp_path, "stages.arm", world.ARM)
     assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 tie\n")
@@ -52,7 +53,7 @@ def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path)
     marker = (tmp_path / "data/audited.txt").read_bytes()
     (tmp_path / "data/audited.txt").unlink()
     broken = SOUND.subsets[world.ARM].with_columns(chosen="prompt")
-    parquet.write(tables.SUBSETS, broken, tables.path("subsets", world.ARM, tmp_path / "data"))
+    parquet.write(contracts.SUBSETS, broken, contracts.path("subsets", world.ARM, tmp_path / "data"))
     done = ran(tmp_path, "stages.audit")
     assert done.returncode == 1 and f"error: check subset_text_not_its_traces: 3 row(s), such as selection {world.ARM}, pair_id " in done.stderr
     assert not (tmp_path / "data/audited.txt").exists() and not list((tmp_path / "data").rglob("*.partial"))
@@ -83,22 +84,22 @@ def test_parts_out_of_order_are_not_written(tmp_path: Path) -> None:
     for parts in ([second, first], [first, first], [first.reverse()]):
         with (
             pytest.raises(CurationError, match="its parts do not come in the order of pair_id"),
-            parquet.writing(tables.PAIRS, tmp_path / "p.parquet") as rows,
+            parquet.writing(contracts.PAIRS, tmp_path / "p.parquet") as rows,
         ):
             for part in parts:
                 rows.append(part)
     assert list(tmp_path.iterdir()) == []
-    with parquet.writing(tables.PAIRS, tmp_path / "p.parquet") as rows:
+    with parquet.writing(contracts.PAIRS, tmp_path / "p.parquet") as rows:
         for part in (first, second):
             rows.append(part)
-    assert parquet.read(tables.PAIRS, tmp_path / "p.parquet").equals(SOUND.pairs.sort("pair_id"))
+    assert parquet.read(contracts.PAIRS, tmp_path / "p.parquet").equals(SOUND.pairs.sort("pair_id"))
 
 
 def test_some_columns_are_read_and_checked_alone(tmp_path: Path) -> None:
-    parquet.write(tables.TRACES, SOUND.traces, tmp_path / "t.parquet")
-    few = parquet.read(tables.TRACES, tmp_path / "t.parquet", ["generator", "trace_id"])
+    parquet.write(contracts.TRACES, SOUND.traces, tmp_path / "t.parquet")
+    few = parquet.read(contracts.TRACES, tmp_path / "t.parquet", ["generator", "trace_id"])
     assert few.columns == ["trace_id", "generator"] and few.height == SOUND.traces.height
-    picked = parquet.pick(tables.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"])
+    picked = parquet.pick(contracts.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"])
     assert picked.sort("trace_id").rows() == SOUND.traces.sort("trace_id").select("trace_id", "completion").head(2).rows()
     with pytest.raises(CurationError, match="no such table"):
-        parquet.pick(tables.TRACES, [tmp_path / "no.parquet"], few["trace_id"], ["trace_id"])
+        parquet.pick(contracts.TRACES, [tmp_path / "no.parquet"], few["trace_id"], ["trace_id"])

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 import world
 
-from curation import tables
-from curation.errors import CurationError, Errors
-from curation.parquet import check, read, read_parts, write
-from curation.tables import Table
+from curation.core.errors import CurationError, Errors
+from curation.tables import contracts
+from curation.tables.contracts import Table
+from curation.tables.parquet import check, read, read_parts, write
 
 SOUND = world.sound()
-RUBRIC = tables.deltas(["logic"])
-EVERY = {**tables.TABLES, "deltas": RUBRIC}
-ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in tables.TABLES if name not in ("subsets", "unpaired")} | {
+RUBRIC = contracts.deltas(["logic"])
+EVERY = {**contracts.TABLES, "deltas": RUBRIC}
+ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in contracts.TABLES if name not in ("subsets", "unpaired")} | {
     "subsets": SOUND.subsets["clear"],
     "unpaired": SOUND.unpaired["clear"],
     "deltas": SOUND.deltas["rubric"].select(RUBRIC.schema.names),
@@ -159,29 +159,29 @@ def test_missing_and_extra_columns_are_named(name: str) -> None:
 
 
 def test_many_broken_rows_are_counted_and_five_named() -> None:
-    (line,) = complaints(tables.TRACES, ROWS["traces"].with_columns(sample_index=pl.lit(-1, pl.Int32)))
+    (line,) = complaints(contracts.TRACES, ROWS["traces"].with_columns(sample_index=pl.lit(-1, pl.Int32)))
     assert line.startswith("t.parquet: not so: sample_index is not negative: 10 row(s), trace_id = ") and line.endswith(", …")
     assert line.count(",") == 6
 
 
 def test_a_value_that_does_not_fit_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(CurationError, match=r"t\.parquet: does not fit traces: .*truncated"):
-        write(tables.TRACES, ROWS["traces"].with_columns(n_tokens=pl.lit(1.5)), tmp_path / "t.parquet")
+        write(contracts.TRACES, ROWS["traces"].with_columns(n_tokens=pl.lit(1.5)), tmp_path / "t.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_broken_contract_leaves_the_old_file(tmp_path: Path) -> None:
     where = tmp_path / "traces.parquet"
-    write(tables.TRACES, ROWS["traces"], where)
+    write(contracts.TRACES, ROWS["traces"], where)
     before = where.read_bytes()
     with pytest.raises(Errors):
-        write(tables.TRACES, altered("traces", {"sample_index": -1}), where)
+        write(contracts.TRACES, altered("traces", {"sample_index": -1}), where)
     assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
 
 
 def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = tmp_path / "traces.parquet"
-    write(tables.TRACES, ROWS["traces"], where)
+    write(contracts.TRACES, ROWS["traces"], where)
     before = where.read_bytes()
 
     def full(self: pq.ParquetWriter, arrow: pa.Table) -> None:
@@ -189,7 +189,7 @@ def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="no space"):
-        write(tables.TRACES, ROWS["traces"], where)
+        write(contracts.TRACES, ROWS["traces"], where)
     assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
 
 
@@ -209,7 +209,7 @@ import sys; import numpy as np; import polars as pl; from pathlib import Path; f
 draw = np.random.default_rng(5); n = 150_000
 texts = pl.Series(["tie", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
 rows = pl.DataFrame({"selection": "s", "pair_id": np.arange(n) * 7919, "kept": texts == "kept", "reason": texts, "margin": draw.normal(size=n)})
-parquet.write(tables.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
+parquet.write(contracts.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
 """
 
 
@@ -218,7 +218,7 @@ def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Pat
     hashes = set()
     for seed, threads in enumerate(["1", None]):
         where = tmp_path / f"{seed}.parquet"
-        environment = os.environ | {"PYTHONPATH": str(Path(tables.__file__).parent.parent)} | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        environment = os.environ | {"PYTHONPATH": str(Path(contracts.__file__).parents[2])} | ({"POLARS_MAX_THREADS": threads} if threads else {})
         subprocess.run([sys.executable, "-c", WRITE_MANY, str(where), str(seed)], check=True, env=environment)
         hashes.add(hashlib.sha256(where.read_bytes()).hexdigest())
     assert len(hashes) == 1 and pq.ParquetFile(where).num_row_groups == 2
@@ -227,38 +227,38 @@ def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Pat
 def test_minus_zero_and_noise_beyond_nine_decimals_change_no_byte(tmp_path: Path) -> None:
     written = []
     for zero, half in ((0.0, 0.5), (-0.0, 0.5 + 1e-12), (-1e-12, 0.5 - 1e-12)):
-        write(tables.SELECTIONS, world.frame(tables.SELECTIONS, [("s", 1, True, "kept", zero), ("s", 2, True, "kept", half)]), tmp_path / "t.parquet")
+        write(contracts.SELECTIONS, world.frame(contracts.SELECTIONS, [("s", 1, True, "kept", zero), ("s", 2, True, "kept", half)]), tmp_path / "t.parquet")
         written.append((tmp_path / "t.parquet").read_bytes())
     assert len(set(written)) == 1
-    assert str(read(tables.SELECTIONS, tmp_path / "t.parquet")["margin"][0]) == "0.0"
+    assert str(read(contracts.SELECTIONS, tmp_path / "t.parquet")["margin"][0]) == "0.0"
 
 
 def test_an_absent_garbled_or_foreign_file_is_named(tmp_path: Path) -> None:
     where = tmp_path / "pairs.parquet"
     with pytest.raises(CurationError, match=r"pairs\.parquet: no such table; `dvc repro` makes it"):
-        read(tables.PAIRS, where)
+        read(contracts.PAIRS, where)
     where.write_bytes(b"pair_id,prompt_id\n1,2\n")
     with pytest.raises(CurationError, match=r"pairs\.parquet: not a Parquet file"):
-        read(tables.PAIRS, where)
+        read(contracts.PAIRS, where)
     ROWS["pairs"].with_columns(pl.col("pair_id").cast(pl.String)).write_parquet(where)
     with pytest.raises(CurationError, match=r"pairs\.parquet: column pair_id: large_string, not int64"):
-        read(tables.PAIRS, where)
+        read(contracts.PAIRS, where)
 
 
 def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path: Path) -> None:
     folder = world.write(SOUND, tmp_path).parent / "data"
-    parts = read_parts(tables.TRACES, ["small", "large", "medium"], data=folder)
+    parts = read_parts(contracts.TRACES, ["small", "large", "medium"], data=folder)
     assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
     with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation strays --delete"):
-        read_parts(tables.TRACES, ["small", "large"], data=folder)
-    assert read_parts(tables.TRACES, [], data=tmp_path).equals(tables.empty(tables.TRACES))
+        read_parts(contracts.TRACES, ["small", "large"], data=folder)
+    assert read_parts(contracts.TRACES, [], data=tmp_path).equals(contracts.empty(contracts.TRACES))
 
 
 def test_content_ids_stay_what_recorded_calls_were_seeded_with() -> None:
-    assert tables.content_id("sums", "What is 2 + 3?") == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
-    assert tables.content_id(0, 17, "x") == tables.content_id("0", "17", "x") == 5220160334407513172
+    assert contracts.content_id("sums", "What is 2 + 3?") == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
+    assert contracts.content_id(0, 17, "x") == contracts.content_id("0", "17", "x") == 5220160334407513172
 
 
 def test_ids_made_by_the_column_are_those_made_one_by_one() -> None:
     rows = pl.DataFrame({"number": range(-5, 200_000), "text": "ü\n"}).with_columns(text="text" + pl.col("number").cast(pl.String))
-    assert tables.content_ids(rows).to_list() == [tables.content_id(*row) for row in rows.rows()]
+    assert contracts.content_ids(rows).to_list() == [contracts.content_id(*row) for row in rows.rows()]

@@ -11,15 +11,16 @@ from ruamel.yaml import YAML
 from server import good
 from tiny import save_tiny_llama
 
-from curation import parquet, tables, weights
 from curation.calls.ledger import Ledger
-from curation.errors import CurationError
-from curation.evaluate import Params as Evaluate
-from curation.evaluate import evaluate
-from curation.judges.answer import Params as Answer
-from curation.params import kind
-from curation.subset import unpaired
-from curation.train import train
+from curation.core.errors import CurationError
+from curation.core.params import kind
+from curation.judging.judges.answer import Params as Answer
+from curation.models import weights
+from curation.selection.subset import unpaired
+from curation.tables import contracts, parquet
+from curation.training.evaluate import Params as Evaluate
+from curation.training.evaluate import evaluate
+from curation.training.train import train
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def paired() -> pl.DataFrame:
         (i, i, 100 + i, 200 + i, said("user", f"{i} + {i}?"), said("assistant", f"It is {2 * i}."), said("assistant", f"{i}"), 1.0, 1.0, 0.0, None)
         for i in range(6)
     ]
-    return pl.DataFrame(rows, schema=tables.empty(tables.SUBSETS).schema, orient="row")
+    return pl.DataFrame(rows, schema=contracts.empty(contracts.SUBSETS).schema, orient="row")
 
 
 def settings(run: str, **changes: Any) -> Any:
@@ -135,7 +136,7 @@ def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paire
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
-    table, rows = (tables.SUBSETS, paired) if name == "subsets" else (tables.UNPAIRED, unpaired(paired))
+    table, rows = (contracts.SUBSETS, paired) if name == "subsets" else (contracts.UNPAIRED, unpaired(paired))
     parquet.write(table, rows, tmp_path / "rows.parquet")
     dataset = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
     network, tokenizer = weights.load(student.model, student.revision, "float32")
@@ -162,7 +163,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
     prompt = [{"role": "user", "content": "1 + 1?"}]
     prompts = pl.DataFrame(
         [(7, "sums", "", "in_domain", prompt, "2", "math", None), (8, "sums", "", "train", prompt, "2", "math", None)],
-        schema=tables.empty(tables.PROMPTS).schema, orient="row",
+        schema=contracts.empty(contracts.PROMPTS).schema, orient="row",
     )  # fmt: skip
     how = Evaluate.model_validate({"system": None, "sampling": SAMPLING, "engine": engine, "judge": "answer"})
     return evaluate(how, run, student, model, Answer.model_validate(PARAMS["judges"]["answer"]), prompts, ledger)
@@ -172,7 +173,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
     train("run", CASES[case], 0, student, paired, unpaired(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
-    parquet.check(tables.RESULTS, first, "results")
+    parquet.check(contracts.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
     assert first["benchmark"].unique().to_list() == ["sums"]
     calls = ledger.stat()[0]["attempts"]
@@ -189,7 +190,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
-    parquet.check(tables.RESULTS, results, "results")
+    parquet.check(contracts.RESULTS, results, "results")
     assert results["score"].to_list() == [1.0, 1.0, 1.0]
     assert [asked.body["model"] for asked in server.asked] == ["run"] * 3
     assert evaluated(HERE, "run", student, tmp_path / "run", ledger).equals(results)

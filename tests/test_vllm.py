@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from curation import weights
 from curation.calls.call import Call, Reply
-from curation.engines import vllm
-from curation.errors import CurationError
-from curation.params import read
+from curation.core.errors import CurationError
+from curation.core.params import read
+from curation.models import weights
+from curation.models.engines import vllm
 
 ROOT = Path(__file__).parents[1]
 

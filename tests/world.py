@@ -17,27 +17,15 @@ import flow
 import polars as pl
 from ruamel.yaml import YAML
 
-from curation import (
-    arm,
-    calibrate,
-    candidates,
-    compare,
-    controls,
-    delta,
-    generate,
-    generator_pairs,
-    grid,
-    pair,
-    parquet,
-    reliability,
-    rules,
-    screen,
-    selecting,
-    stats,
-    subset,
-    tables,
-)
-from curation.tables import content_id
+from curation.core import stats
+from curation.experiment import arms, compare, controls, generator_pairs, grid
+from curation.pairs import delta, pair
+from curation.prompts import decontaminate
+from curation.reliability import calibrate, reliability
+from curation.selection import candidates, rules, select, subset
+from curation.tables import contracts, parquet
+from curation.tables.contracts import content_id
+from curation.traces import generate
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
@@ -158,14 +146,14 @@ def pair_id(chosen: tuple[str, str, int], rejected: tuple[str, str, int]) -> int
     return content_id(trace_id(*chosen), trace_id(*rejected))
 
 
-def frame(table: tables.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows given in the order of the table's columns."""
-    return pl.DataFrame(rows, schema=tables.empty(table).schema, orient="row")
+    return pl.DataFrame(rows, schema=contracts.empty(table).schema, orient="row")
 
 
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of `traces` given up to n_tokens."""
-    return generate.described(frame(tables.TRACES, [(*row, None, None) for row in rows]))
+    return generate.described(frame(contracts.TRACES, [(*row, None, None) for row in rows]))
 
 
 def tokens(written: pl.DataFrame) -> pl.DataFrame:
@@ -175,7 +163,7 @@ def tokens(written: pl.DataFrame) -> pl.DataFrame:
 
 def prompts() -> pl.DataFrame:
     """The rows of `prompts`."""
-    return frame(tables.PROMPTS, [
+    return frame(contracts.PROMPTS, [
         (prompt_id(name), source, "arithmetic", split, [{"role": "user", "content": text}], answer, "math", None)
         for name, (source, split, text, answer) in PROMPTS.items()
     ])  # fmt: skip
@@ -184,8 +172,8 @@ def prompts() -> pl.DataFrame:
 def screened() -> pl.DataFrame:
     """The rows of `screened`: every train prompt of PROMPTS is kept, DROPPED is not."""
     source, text, answer = DROPPED
-    again = frame(tables.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
-    return screen.screen(screen.Params.model_validate(settings()["screen"]), pl.concat([prompts(), again]), {})
+    again = frame(contracts.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
+    return decontaminate.screen(decontaminate.Params.model_validate(settings()["screen"]), pl.concat([prompts(), again]), {})
 
 
 def traces() -> pl.DataFrame:
@@ -206,28 +194,28 @@ def judgments() -> pl.DataFrame:
         for dimension, scores in (("logic", logic), ("brevity", brevity)):
             expected = EXPECTED.get((prompt, generator, sample, dimension), (None, None))
             rows += [(slot, "rubric", dimension, i, score, expected[i], failed if score is None else "scored", None) for i, score in enumerate(scores)]
-    return frame(tables.JUDGMENTS, rows)
+    return frame(contracts.JUDGMENTS, rows)
 
 
 def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is shown first."""
     rows = []
     for one, model in pairs.filter(~pl.col("tie")).select("pair_id", "chosen_model").rows():
-        for order in tables.ORDERS:
+        for order in contracts.ORDERS:
             better = "chosen" if model == "large" or order == "chosen_first" else "rejected"
             rows.append((one, "versus", order, 0, better, 0.8 if better == "chosen" else -0.6, 0.1, "scored", None))
-    return frame(tables.PREFERENCES, rows)
+    return frame(contracts.PREFERENCES, rows)
 
 
 def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely as the student does."""
     told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
-    return frame(tables.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "tie").rows()])
+    return frame(contracts.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "tie").rows()])
 
 
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
-    return frame(tables.RESULTS, [
+    return frame(contracts.RESULTS, [
         (run, PROMPTS[name][0], PROMPTS[name][1], prompt_id(name), sample, None if score is None else f"It is {score}",
          "error" if score is None else "stop", score, "error" if score is None else "scored")
         for (run, name), scores in RESULTS.items() for sample, score in enumerate(scores)
@@ -308,15 +296,15 @@ def world(judged: pl.DataFrame) -> World:
     seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
     view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)})
-    verdicts = {name: selecting.select(name, selection(name), view) for name in SELECTIONS}
+    verdicts = {name: select.select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
-    subsets = {name: subset.written(selecting.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
+    subsets = {name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
     declared = SimpleNamespace(
         selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
         controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
         generator_pairs={name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()},
     )  # fmt: skip
-    subsets |= {name: subset.written(arm.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
+    subsets |= {name: subset.written(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
         prompts(), screened(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
@@ -353,15 +341,15 @@ def put(world: World, data: Path, there: World | None) -> None:
 
     for name in ("prompts", "screened", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         if new(name):
-            parquet.write(tables.TABLES[name], getattr(world, name), tables.path(name, data=data))
+            parquet.write(contracts.TABLES[name], getattr(world, name), contracts.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names if new(name) else ():
-            parquet.write(tables.TABLES[name], getattr(world, name).filter(pl.col(part) == one), tables.path(name, one, data))
+            parquet.write(contracts.TABLES[name], getattr(world, name).filter(pl.col(part) == one), contracts.path(name, one, data))
     if new("pair_scores"):
-        parquet.write(tables.PAIR_SCORES, world.pair_scores, tables.path("pair_scores", "held_out", data))
+        parquet.write(contracts.PAIR_SCORES, world.pair_scores, contracts.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
         if new("deltas", judge):
-            parquet.write(tables.deltas(RATED[judge]), rows, tables.path("deltas", judge, data))
+            parquet.write(contracts.deltas(RATED[judge]), rows, contracts.path("deltas", judge, data))
     for name in ("subsets", "unpaired"):
         for one in filter(lambda one: new(name, one), (*SELECTIONS, *CELLS)):
-            parquet.write(tables.TABLES[name], getattr(world, name)[one], tables.path(name, one, data))
+            parquet.write(contracts.TABLES[name], getattr(world, name)[one], contracts.path(name, one, data))

@@ -10,8 +10,8 @@ import polars as pl
 from ruamel.yaml import YAML
 
 from bench.tables.cases import JUDGES, LADDER, PAIRS_EACH, SAMPLES, SELECTIONS, budget
-from curation import parquet, tables
-from curation.generate import described
+from curation.tables import contracts, parquet
+from curation.traces.generate import described
 
 WORDS, LONG = 20_000, 5_000_000  # distinct words, and how many the text has of which all others are stretches
 COPIED, UNSCORED = 0.1, 0.02  # shares of the traces, and of the ratings
@@ -25,15 +25,15 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
     YAML().dump(settings(pairs), folder / "params.yaml")
     text = _long(source)
     prompts = _prompts(text, source, -(-pairs // PAIRS_EACH))
-    parquet.write(tables.PROMPTS, prompts, tables.path("prompts", data=data))
+    parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts", data=data))
     known = []
     for traces in _traces(text, source, prompts["prompt_id"]):
-        parquet.write(tables.TRACES, traces, tables.path("traces", traces["generator"][0], data))
+        parquet.write(contracts.TRACES, traces, contracts.path("traces", traces["generator"][0], data))
         known.append(traces.select("trace_id", "n_tokens", quality=source.normal(BETTER[traces["generator"][0]], 0.8, traces.height)))
     rows = pl.concat(known).sort("trace_id")
-    parquet.write(tables.TOKENS, rows.select("trace_id", tokens="n_tokens"), tables.path("tokens", data=data))
+    parquet.write(contracts.TOKENS, rows.select("trace_id", tokens="n_tokens"), contracts.path("tokens", data=data))
     for judge, dimensions in JUDGES.items():
-        with parquet.writing(tables.JUDGMENTS, tables.path("judgments", judge, data)) as file:
+        with parquet.writing(contracts.JUDGMENTS, contracts.path("judgments", judge, data)) as file:
             for part in _judgments(source, rows, judge, dimensions):
                 file.append(part)
 
@@ -65,7 +65,7 @@ def _long(source: np.random.Generator) -> str:
 def _prompts(text: str, source: np.random.Generator, count: int) -> pl.DataFrame:
     words = [f"Problem {number}: {text[start : start + 200]}" for number, start in enumerate(source.integers(0, len(text) - 200, count).tolist())]
     message = pl.concat_list(pl.struct(role=pl.lit("user"), content="text"))
-    ids = tables.content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
+    ids = contracts.content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
     return pl.DataFrame({"text": words}).select(
         ids, source=pl.lit("synthetic"), task=pl.lit("synthetic"), split=pl.lit("train"), prompt=message, answer=pl.lit("42"), verifier=pl.lit(None, pl.String),
         entry=pl.lit(None, pl.String),
@@ -84,7 +84,7 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
             "completion": [text[one : one + length] for one, length in zip(start.tolist(), size.tolist(), strict=True)],
             "finish_reason": "stop", "n_tokens": (size // 4).astype(np.int32),
         }, schema_overrides={"family": pl.String})  # fmt: skip
-        yield described(rows.with_columns(tables.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")))
+        yield described(rows.with_columns(contracts.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")))
 
 
 def _stretches(text: str, source: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +99,7 @@ def _judgments(source: np.random.Generator, traces: pl.DataFrame, judge: str, di
     for start in range(0, len(trace_ids) * len(dimensions), parquet.ROW_GROUP):
         trace, dimension = np.divmod(np.arange(start, min(start + parquet.ROW_GROUP, len(trace_ids) * len(dimensions))), len(dimensions))
         seen = 1 / (1 + np.exp(-quality[trace] - source.normal(0, 0.8, len(trace))))
-        score, expected = ((seen > 0.5).astype(float), None) if judge == "answer" else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, tables.DECIMALS))
+        score, expected = ((seen > 0.5).astype(float), None) if judge == "answer" else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, contracts.DECIMALS))
         known = pl.Series("known", source.random(len(trace)) >= UNSCORED)
         part = pl.DataFrame({"trace_id": trace_ids[trace], "dimension": names.gather(dimension), "score": score, "expected_score": expected},
                             schema_overrides={"expected_score": pl.Float64})  # fmt: skip

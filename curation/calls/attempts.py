@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.calls.call import Call, Reply, key_of
-from curation.errors import CurationError, write_whole
+from curation.core.errors import CurationError, write_whole
 
 Row: TypeAlias = tuple[Any, ...]
 

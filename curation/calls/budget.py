@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from curation.params import Natural, Strict
+from curation.core.params import Natural, Strict
 
 Dollars = Annotated[float, Field(ge=0)]
 

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, Field
 from curation.calls import connection, wire
 from curation.calls.call import Call, Heard, Reply
 from curation.calls.pace import Pace
-from curation.errors import CurationError
-from curation.params import Natural, Positive, Strict
+from curation.core.errors import CurationError
+from curation.core.params import Natural, Positive, Strict
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before a second attempt, doubled for each further one
 HOPELESS = 25  # so many calls in a row that fail in all their attempts end the run

@@ -19,8 +19,8 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from curation.calls.call import Ask, Call, Heard, Reply
-from curation.errors import CurationError
-from curation.params import Positive, Strict
+from curation.core.errors import CurationError
+from curation.core.params import Positive, Strict
 
 Number = Annotated[float, Field(ge=0)]
 Said: TypeAlias = tuple[str, Reply] | Exception

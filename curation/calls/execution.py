@@ -4,7 +4,7 @@ from typing import Literal
 
 from curation.calls import cluster
 from curation.calls.call import Ask
-from curation.params import Strict
+from curation.core.params import Strict
 
 
 class Params(Strict):

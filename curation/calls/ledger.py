@@ -13,9 +13,9 @@ from curation.calls import budget as money
 from curation.calls.attempts import row_of
 from curation.calls.call import Ask, Call, Reply
 from curation.calls.store import Store
-from curation.errors import CurationError
-from curation.params import Strict
-from curation.progress import progress
+from curation.core.errors import CurationError
+from curation.core.params import Strict
+from curation.core.progress import progress
 
 
 class Params(Strict):

@@ -17,7 +17,7 @@ import pyarrow as pa
 from curation.calls.attempts import COLUMNS, read_rows, sound, write_rows
 from curation.calls.call import Call, Reply
 from curation.calls.redaction import CUT
-from curation.errors import CurationError
+from curation.core.errors import CurationError
 
 VERSION = 2  # of the file's layout
 LOCKED = 60.0  # seconds to wait for another process

@@ -1,0 +1,99 @@
+"""A stage's outstanding calls as a batch file, and its result file back into the ledger: half the price, or no server at all.
+
+The form is OpenAI's Batch API's, which `vllm run-batch` reads and writes too. A line's custom_id is the call's key.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curation.calls import wire
+from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
+from curation.commands.plan import Asks, asks
+from curation.core.errors import CurationError, write_whole
+from curation.core.params import Study
+
+URL = "/v1/chat/completions"
+
+
+def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
+    """`where` holds a line per call of the stage that the ledger has no reply to, whole. Returns how many.
+
+    Raises CurationError if there is none, the stage calls no model, or it judges traces that are not written yet.
+    """
+    asked = _asks(study, stage, name)
+    if asked.at_most:
+        raise CurationError(f"batch write: {stage} {name} rates traces that are not written yet; fill the generators' calls first")
+    if not asked.missing:
+        raise CurationError(f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write")
+    lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in asked.missing]
+    write_whole(where, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    return len(lines)
+
+
+def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, int]:
+    """The replies of a result file are in the ledger: how many were `good`, `failed`, or `known` because it was read before.
+
+    Raises CurationError, and keeps nothing, if a line is no result or answers no call of the stage.
+    """
+    asked = _asks(study, stage, name)
+    endpoint = getattr(asked.settings, "endpoint", None)
+    engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.key() if endpoint else ""
+    answers = [_answer(f"{where}: line {number}", line, asked, engine, secret) for number, line in _lines(where)]
+    counts = {"good": 0, "failed": 0, "known": 0}
+    with Ledger(study.ledger, study.budget) as ledger, ledger.at_once():
+        for call, reply in answers:
+            if ledger.has(call, reply):
+                counts["known"] += 1
+                continue
+            ledger.append(call, reply, stage, name)
+            counts["good" if reply.error is None else "failed"] += 1
+    return counts
+
+
+def _asks(study: Study, stage: str, name: str) -> Asks:
+    found = {(one.stage, one.name): one for one in asks(study)}
+    if (stage, name) not in found:
+        raise CurationError(f"batch: {stage} {name} calls no model; these do: {', '.join(' '.join(one) for one in found)}")
+    return found[stage, name]
+
+
+def _body(call: Call) -> dict[str, Any]:
+    """The request as the HTTP engine words it first, from the schema that is in the call's key."""
+    form = {"type": "json_schema", "json_schema": {"name": call.schema["title"], "schema": call.schema, "strict": True}} if call.schema else None
+    return wire.body_of(call, None, "json_schema") | ({"response_format": form} if form else {})
+
+
+def _lines(where: Path) -> list[tuple[int, str]]:
+    try:
+        text = where.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CurationError(f"{where}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CurationError(f"{where}: not UTF-8 text; nothing was kept") from None
+    if not text.strip():
+        raise CurationError(f"{where}: has no lines")
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tuple[Call, Reply]:
+    try:
+        result = json.loads(line)
+        key, response, error = result["custom_id"], result.get("response"), result.get("error")
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
+    if not isinstance(response, dict) and error is None:
+        raise CurationError(f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept")
+    call = asked.distinct.get(key) if isinstance(key, str) else None
+    if call is None:
+        shown = wire.on_a_line(str(key), secret)[:16]
+        raise CurationError(f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
+    if not isinstance(response, dict):
+        return call, wire.failed(f"batch: {wire.on_a_line(json.dumps(error), secret)}", engine)
+    status = response.get("status_code")
+    if not isinstance(status, int) or not 100 <= status <= 599:
+        raise CurationError(f"{where}: status_code {wire.on_a_line(str(status), secret)[:16]} is no HTTP status; nothing was kept")
+    reply = wire.outcome(status, json.dumps(response.get("body")).encode(), engine, secret).reply
+    return call, replace(reply, mode="json_schema" if call.schema else "")

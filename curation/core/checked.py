@@ -1,0 +1,55 @@
+"""Params files that have passed the whole check, so that the next command does not check them again.
+
+MEMORY lists the newest of them, each as one hash of all that the check reads: the file, our own source, Python, and the packages that are installed. It saves
+time and no more: where it is missing, damaged or cannot be written, a file is checked.
+"""
+
+import hashlib
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from curation.core.errors import CurationError, write_whole
+
+MEMORY = Path(".curation/checked.txt")
+MOST, MOST_BYTES = 20, 10_000
+SOURCE = Path(__file__).parents[1]
+READ = (".py", ".sql", ".yaml")  # of our source, what a check may depend on
+
+
+def mark(body: bytes) -> str:
+    """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another file puts that in here."""
+    ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
+    parts = [sys.version.encode(), "\n".join(_installed()).encode(), *(part for file in ours for part in (str(file).encode(), file.read_bytes())), body]
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()
+
+
+def _installed() -> list[str]:
+    """The names of all packages' folders of metadata, which hold their versions."""
+    found: set[str] = set()
+    for folder in sys.path:
+        with suppress(OSError):
+            found |= {entry.name for entry in Path(folder).iterdir() if entry.suffix == ".dist-info"}
+    return sorted(found)
+
+
+def passed(marked: str) -> bool:
+    """Whether a check of that has passed before."""
+    return marked in _marks()
+
+
+def remember(marked: str) -> None:
+    """`passed` says so of that, for as long as it is among the newest MOST; nothing where MEMORY cannot be written."""
+    with suppress(CurationError):
+        write_whole(MEMORY, "".join(f"{one}\n" for one in [*_marks(), marked][-MOST:]).encode())
+
+
+def _marks() -> list[str]:
+    try:
+        ours = MEMORY.is_file() and MEMORY.stat().st_size <= MOST_BYTES  # a pipe would be waited for
+        return MEMORY.read_text(errors="replace").split() if ours else []
+    except OSError:
+        return []

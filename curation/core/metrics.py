@@ -1,0 +1,45 @@
+"""Metrics as DVC reads them: finite scalars under a stable set of keys."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from curation.core.errors import CurationError, write_whole
+
+
+class Interval(NamedTuple):
+    """An estimate, its 95 % interval, and the number of independent observations behind it."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def keys(self, name: str) -> dict[str, float | int]:
+        """The four metrics `name`, `name_ci_low`, `name_ci_high`, `name_n`."""
+        return {name: self.mean, f"{name}_ci_low": self.low, f"{name}_ci_high": self.high, f"{name}_n": self.n}
+
+
+def write_metrics(where: Path, values: Mapping[str, object]) -> None:
+    """`where` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC would drop."""
+    write_whole(where, (json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n").encode())
+
+
+def _clean(values: Mapping[str, object], where: str) -> dict[str, object]:
+    cleaned: dict[str, object] = {}
+    for key, value in values.items():
+        if "." in key:
+            raise CurationError(f"{where}: {key}: a metric's key has no dot")
+        if isinstance(value, Mapping):
+            cleaned[key] = _clean(value, f"{where}: {key}")
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                raise CurationError(f"{where}: {key}: {value} is not finite; leave the key out")
+            cleaned[key] = round(value, 6)
+        elif isinstance(value, int):
+            cleaned[key] = value
+        else:
+            raise CurationError(f"{where}: {key}: {value!r} is not a number")
+    return cleaned

@@ -1,0 +1,79 @@
+"""The study grid: every combination of its axes is an arm, a subset to learn from, and with a method and a seed a run."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import PlainValidator
+
+from curation.core.messages import shown
+from curation.core.params import Strict
+from curation.core.references import Refers
+
+OWN = "own"  # a selection's own budget
+
+
+class Arm(NamedTuple):
+    """One combination of all axes but the methods; its name is DVC's for it."""
+
+    selection: str
+    generator_pairs: str
+    budget: str
+    control: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """`selection-generator_pairs-budget-control-seed`."""
+        return "-".join(map(str, self))
+
+
+class Run(NamedTuple):
+    """An arm learnt from by a method."""
+
+    method: str
+    arm: Arm
+
+    @property
+    def name(self) -> str:
+        """`method-` and the arm's name."""
+        return f"{self.method}-{self.arm.name}"
+
+
+def _budget(value: Any) -> int | str:
+    if value != OWN and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise ValueError(f"{shown(value)} is neither a number of pairs nor {OWN!r}")
+    return OWN if value == OWN else int(value)
+
+
+class Params(Strict):
+    """`grid` in params.yaml: the axes. A budget is a number of pairs, or `own` for the selection's. Empty axes make no run."""
+
+    methods: Annotated[list[str], Refers("methods")]
+    selections: Annotated[list[str], Refers("selections")]
+    generator_pairs: Annotated[list[str], Refers("generator_pairs")]
+    budgets: list[Annotated[int | str, PlainValidator(_budget)]]
+    controls: Annotated[list[str], Refers("controls")]
+    seeds: list[int]
+
+    def mistakes(self, study: Any) -> Iterator[str]:
+        """An axis that names something twice, two runs of one name, and methods that would be compared though they differ in arithmetic."""
+        axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]
+        twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
+        yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
+        mixed = {name: study.methods[name].bf16 for name in self.methods if name in study.methods}
+        if len(set(mixed.values())) > 1:
+            yield f"methods: bf16 is {', '.join(f'{str(on).lower()} in {name}' for name, on in mixed.items())}; runs are compared, so give them one"
+        names = [run.name for run in self.runs()]
+        yield from (f"selections: {name!r} is an arm and a selection; rename the selection" for name in sorted(set(study.arms) & set(study.selections)))
+        if not twice and len(set(names)) < len(names):
+            yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
+
+    def arms(self) -> list[Arm]:
+        """All arms, in the order of the axes."""
+        budgets = [str(budget) for budget in self.budgets]
+        return [Arm(*cell) for cell in itertools.product(self.selections, self.generator_pairs, budgets, self.controls, self.seeds)]
+
+    def runs(self) -> list[Run]:
+        """All runs but the baseline, in the order of the axes."""
+        return [Run(method, arm) for method in self.methods for arm in self.arms()]

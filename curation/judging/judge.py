@@ -1,0 +1,28 @@
+"""The judgments of one judge."""
+
+from typing import Any
+
+import polars as pl
+
+from curation.calls.ledger import Ledger
+from curation.core.params import kind
+from curation.tables.contracts import JUDGMENTS
+
+
+def judge(name: str, settings: Any, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids so that input order changes no call."""
+    rows: pl.DataFrame = kind("judges", settings.kind).judge(settings, name, traces.sort("trace_id"), prompts, ledger)
+    return rows.with_columns(pl.lit(name).alias("judge")).select(JUDGMENTS.schema.names)
+
+
+def coverage(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
+    """The share of judgments that have a score, in all and by generator, and the count of each status."""
+    rows = judgments.join(traces.select("trace_id", "generator"), on="trace_id")
+    share = rows.group_by("generator").agg((pl.col("status") == "scored").mean().alias("share")).sort("generator")
+    statuses = judgments.group_by("status").len().sort("status")
+    return {
+        "judgments": judgments.height,
+        "coverage": float(str((judgments["status"] == "scored").mean() or 0.0)),
+        "by_generator": {generator.replace(".", "_"): value for generator, value in share.rows()},
+        "status": dict(statuses.rows()),
+    }

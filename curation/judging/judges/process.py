@@ -1,0 +1,120 @@
+"""A judge that asks a model to rate each step of a trace; the trace is as good as its worst step."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple
+
+import polars as pl
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
+
+from curation.calls.call import Call, Reply
+from curation.calls.chat import Http
+from curation.calls.ledger import Ledger
+from curation.core.params import Positive
+from curation.judging import prompting
+
+RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
+WORST, FIRST_BAD = "worst_step", "first_bad_step"
+
+
+def _pattern(text: str) -> str:
+    try:
+        found = re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+    if found.groups:
+        raise ValueError(f"{text!r} has a group; write (?:…)")
+    return text
+
+
+class Params(prompting.Asking):
+    """A judge of kind process.
+
+    The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than `max_steps` is not asked
+    about and has status cut.
+    """
+
+    kind: Literal["process"]
+    separator: Annotated[str, AfterValidator(_pattern)]
+    max_steps: Positive
+
+    @property
+    def dimension_names(self) -> list[str]:
+        """`worst_step`, the minimum over steps of 1 valid, 0 neutral, -1 invalid; and `first_bad_step`, the number of steps before the first
+        invalid one, which is its index from 0, or of all steps where none is invalid."""
+        return [WORST, FIRST_BAD]
+
+
+class Found(NamedTuple):
+    """What one reply says of a trace."""
+
+    worst: float | None
+    first_bad: float | None
+    status: str
+    rationale: str | None
+
+
+def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a step is `error`."""
+    asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
+    call_for, slots, calls = caller(settings), [], []
+    rows: list[tuple[Any, ...]] = []
+    for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
+        steps = split(settings, completion or "")
+        for repeat in range(settings.repeats):
+            if 0 < len(steps) <= settings.max_steps:
+                slots.append((trace_id, repeat, len(steps)))
+                calls.append(call_for(prompt[-1]["content"], answer, steps, repeat))
+            else:
+                why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
+                rows.append((trace_id, repeat, None, None, "cut" if steps else "error", why))
+    replies = ledger.fulfil(calls, Http(settings.endpoint, _shape), "judge", name)
+    rows += [(trace_id, repeat, *parse(reply, count)) for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)]
+    columns = {"trace_id": pl.Int64, "repeat": pl.Int32, WORST: pl.Float64, FIRST_BAD: pl.Float64, "status": pl.String, "rationale": pl.String}
+    wide = pl.DataFrame(rows, schema=columns, orient="row")
+    long = wide.unpivot([WORST, FIRST_BAD], index=["trace_id", "repeat", "status", "rationale"], variable_name="dimension", value_name="score")
+    return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
+
+
+def split(settings: Params, completion: str) -> list[str]:
+    """The steps of a completion, in order."""
+    return [step.strip() for step in re.split(settings.separator, completion) if step.strip()]
+
+
+def caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
+    """What forms the call that rates the steps of one completion, from problem, reference answer, steps and repeat."""
+    form = prompting.caller(settings, settings.instructions.strip())
+
+    def call_for(problem: str, answer: str | None, steps: list[str], repeat: int) -> Call:
+        numbered = "\n".join(f"Step {number}:\n{step}" for number, step in enumerate(steps, 1))
+        user = f"{prompting.posed(settings, problem, answer)}Solution to rate step by step ({prompting.DATA}):\n{prompting.fenced(numbered)}"
+        return form(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
+
+    return call_for
+
+
+@cache
+def reply_model(count: int, rationale: bool) -> type[BaseModel]:
+    """The shape of a reply: an optional rationale, then a rating for each of `count` steps under its number, so that none can be left out."""
+    fields: dict[str, Any] = {"rationale": (str, ...)} if rationale else {}
+    fields |= {f"step_{number}": (Literal[tuple(RATINGS)], ...) for number in range(1, count + 1)}
+    return create_model("Steps", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _shape(call: Call) -> type[BaseModel]:
+    names = (call.schema or {})["properties"]
+    return reply_model(sum(name.startswith("step_") for name in names), "rationale" in names)
+
+
+def parse(reply: Reply, count: int) -> Found:
+    """The worst and the first bad of `count` steps, from a reply that rates every one of them; nothing where one is missing."""
+    body, status = prompting.read(reply)
+    if body is None:
+        return Found(None, None, status, None)
+    ratings = [body.get(f"step_{number}") for number in range(1, count + 1)]
+    scores = [RATINGS[rating] for rating in ratings if isinstance(rating, str) and rating in RATINGS]
+    if len(scores) < count:
+        return Found(None, None, "unparsable", prompting.rationale(body))
+    said = [", ".join(map(str, ratings)), *filter(None, [prompting.rationale(body)])]
+    return Found(min(scores), scores.index(-1) if -1 in scores else count, "scored", "; ".join(said))

@@ -1,0 +1,148 @@
+"""A judge that asks a model to rate a trace on every dimension of a rubric, all in one call or each in its own."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, NamedTuple
+
+import polars as pl
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
+
+from curation.calls.call import Call, Reply
+from curation.calls.chat import Http
+from curation.calls.ledger import Ledger
+from curation.core.params import Strict, column
+from curation.judging import prompting
+
+
+class Dimension(Strict):
+    """What one dimension rates, and what each score means."""
+
+    description: str
+    scores: dict[int, str]
+
+
+def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
+    for name, dimension in dimensions.items():
+        column(name)
+        if name == "rationale":
+            raise ValueError("'rationale' is the reply's reason, not a dimension; choose another name")
+        if len(dimension.scores) < 2:
+            raise ValueError(f"{name}: a dimension has at least two scores")
+    return dimensions
+
+
+class Params(prompting.Asking):
+    """A judge of kind rubric.
+
+    `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another (the halo effect).
+    """
+
+    kind: Literal["rubric"]
+    calls: Literal["together", "each"]
+    dimensions: Annotated[dict[str, Dimension], AfterValidator(_named)]
+
+    @property
+    def dimension_names(self) -> list[str]:
+        """The dimensions it rates, in the rubric's order."""
+        return list(self.dimensions)
+
+    @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest score of each dimension."""
+        return {name: (float(min(one.scores)), float(max(one.scores))) for name, one in self.dimensions.items()}
+
+
+class Rating(NamedTuple):
+    """One dimension of one reply."""
+
+    score: float | None
+    expected_score: float | None
+    status: str
+
+
+def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a completion is `error`."""
+    if settings.calls == "together":
+        return _rated(settings, name, traces, prompts, ledger)
+    alone = [settings.model_copy(update={"dimensions": {one: dimension}}) for one, dimension in settings.dimensions.items()]
+    return pl.concat([_rated(one, name, traces, prompts, ledger) for one in alone])
+
+
+def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The same for one call per trace and repeat, which asks for all of `settings.dimensions`."""
+    asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
+    slots: list[tuple[int, int]] = []
+    calls: list[Call] = []
+    call_for = caller(settings)
+    for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
+        for repeat in range(settings.repeats if completion is not None else 0):
+            slots.append((trace_id, repeat))
+            calls.append(call_for(prompt[-1]["content"], answer, completion, repeat))
+    replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "judge", name)
+    rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
+    unwritten = asked.filter(pl.col("completion").is_null())["trace_id"]
+    rows += [(t, d, r, None, None, "error", None) for t in unwritten for d in settings.dimensions for r in range(settings.repeats)]
+    columns = {
+        "trace_id": pl.Int64,
+        "dimension": pl.String,
+        "repeat": pl.Int32,
+        "score": pl.Float64,
+        "expected_score": pl.Float64,
+        "status": pl.String,
+        "rationale": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def caller(settings: Params) -> Callable[[str, str | None, str, int], Call]:
+    """What forms the call that rates one completion, from problem, reference answer, completion and repeat.
+
+    The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
+    """
+    schema, form = reply_model(settings).model_json_schema(), prompting.caller(settings, rubric_text(settings))
+
+    def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
+        user = f"{prompting.posed(settings, problem, answer)}Solution to rate ({prompting.DATA}):\n{prompting.fenced(completion)}"
+        return form(user, repeat, schema)
+
+    return call_for
+
+
+def rubric_text(settings: Params) -> str:
+    """The system message: the instructions, then every dimension with what each score means."""
+    blocks = [settings.instructions.strip()]
+    for name, dimension in settings.dimensions.items():
+        scores = "\n".join(f"  {score}: {meaning}" for score, meaning in sorted(dimension.scores.items()))
+        blocks.append(f"{name}: {dimension.description}\n{scores}")
+    return "\n\n".join(blocks)
+
+
+def reply_model(settings: Params) -> type[BaseModel]:
+    """The shape of a reply: an optional rationale, then one of its scores for each dimension, nothing else."""
+    fields: dict[str, Any] = {"rationale": (str, ...)} if settings.rationale else {}
+    for name, dimension in settings.dimensions.items():
+        fields[name] = (Literal[tuple(sorted(dimension.scores))], ...)
+    return create_model("Ratings", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tuple[Any, ...]]:
+    ratings, rationale = parse(settings, reply)
+    trace_id, repeat = slot
+    return [(trace_id, name, repeat, *rating, rationale) for name, rating in ratings.items()]
+
+
+def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None]:
+    """Each dimension's rating, and the rationale. What failed, was refused, was cut or is not a valid score has that status and no score."""
+    body, status = prompting.read(reply)
+    if body is None:
+        return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None
+    expected, ratings = expected_scores(settings, reply.logprobs or []), {}
+    for name, dimension in settings.dimensions.items():
+        score = prompting.whole(body, name, dimension.scores)
+        ratings[name] = Rating(None, None, "unparsable") if score is None else Rating(float(score), expected.get(name), "scored")
+    return ratings, prompting.rationale(body)
+
+
+def expected_scores(settings: Params, logprobs: list[Any]) -> dict[str, float]:
+    """Per dimension the probability-weighted mean of its scores, where the reply gives their probabilities."""
+    likely = prompting.probabilities(logprobs, {name: dimension.scores for name, dimension in settings.dimensions.items()})
+    return {name: sum(score * share for score, share in shares.items()) for name, shares in likely.items()}

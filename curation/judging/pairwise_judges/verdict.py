@@ -1,0 +1,96 @@
+"""A pairwise judge that asks a model which of two traces is better, in both orders."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, create_model
+
+from curation.calls.call import Call, Reply
+from curation.calls.chat import Http
+from curation.calls.ledger import Ledger
+from curation.judging import prompting
+from curation.tables.contracts import ORDERS, PREFERENCE
+
+FIRST, SECOND, NEITHER = 1, 2, 0  # digits, which are one token to every tokenizer
+
+
+class Params(prompting.Asking):
+    """A pairwise judge of kind verdict. `ties` lets it say that neither is better."""
+
+    kind: Literal["verdict"]
+    ties: bool
+
+    @property
+    def dimension_names(self) -> list[str]:
+        """The one dimension its verdicts come to."""
+        return [PREFERENCE]
+
+
+class Verdict(NamedTuple):
+    """What one reply says of a pair. `strength` is the probability that chosen is better less that of rejected."""
+
+    verdict: str | None
+    strength: float | None
+    p_tie: float | None
+    status: str
+    rationale: str | None
+
+
+def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Two rows per pair and repeat, one an order. `asked` has pair_id, problem, answer, chosen and rejected, all text. The same two texts in
+    the same order are asked once, whichever of them is called chosen."""
+    call_for, slots, calls = caller(settings), [], []
+    for pair_id, problem, answer, chosen, rejected in asked.select("pair_id", "problem", "answer", "chosen", "rejected").iter_rows():
+        for order, texts in zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
+            for repeat in range(settings.repeats):
+                slots.append((pair_id, order, repeat))
+                calls.append(call_for(problem, answer, texts, repeat))
+    replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "prefer", name)
+    rows = [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
+    real = {"strength": pl.Float64, "p_tie": pl.Float64}
+    columns = {"pair_id": pl.Int64, "order": pl.String, "repeat": pl.Int32, "verdict": pl.String, **real, "status": pl.String, "rationale": pl.String}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
+    """What forms the call that compares two completions, from problem, reference answer, the two in the order shown, and repeat."""
+    schema, form = reply_model(settings).model_json_schema(), prompting.caller(settings, instructions(settings))
+
+    def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
+        shown = [f"Solution {number} ({prompting.DATA}):\n{prompting.fenced(text)}" for number, text in enumerate(texts, 1)]
+        return form(prompting.posed(settings, problem, answer) + "\n\n".join(shown), repeat, schema)
+
+    return call_for
+
+
+def instructions(settings: Params) -> str:
+    """The system message: the instructions, then what each verdict means."""
+    verdicts = [f"  {FIRST}: solution 1 is better", f"  {SECOND}: solution 2 is better", *([f"  {NEITHER}: neither is better"] if settings.ties else [])]
+    return "\n".join([settings.instructions.strip(), "", "better: Which solution is better?", *verdicts])
+
+
+def reply_model(settings: Params) -> type[BaseModel]:
+    """The shape of a reply: an optional rationale, then the number of the better solution."""
+    fields: dict[str, Any] = {"rationale": (str, ...)} if settings.rationale else {}
+    fields["better"] = (Literal[_valid(settings)], ...)
+    return create_model("Verdict", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _valid(settings: Params) -> tuple[int, ...]:
+    return (NEITHER, FIRST, SECOND) if settings.ties else (FIRST, SECOND)
+
+
+def parse(settings: Params, reply: Reply, order: str) -> Verdict:
+    """The verdict of a reply to the two traces shown in `order`; none where the reply is not a valid one."""
+    body, status = prompting.read(reply)
+    if body is None:
+        return Verdict(None, None, None, status, None)
+    better = prompting.whole(body, "better", _valid(settings))
+    if better is None:
+        return Verdict(None, None, None, "unparsable", prompting.rationale(body))
+    chosen, rejected = (FIRST, SECOND) if order == "chosen_first" else (SECOND, FIRST)
+    verdict = {chosen: "chosen", rejected: "rejected", NEITHER: "tie"}[better]
+    likely = prompting.probabilities(reply.logprobs or [], {"better": _valid(settings)}).get("better")
+    strength = None if likely is None else likely.get(chosen, 0.0) - likely.get(rejected, 0.0)
+    return Verdict(verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.rationale(body))

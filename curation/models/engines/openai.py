@@ -1,0 +1,19 @@
+"""Calls answered by any server that speaks the OpenAI chat protocol."""
+
+from typing import Literal
+
+from curation.calls.call import Ask
+from curation.calls.chat import Endpoint, Http
+from curation.core.params import Strict
+from curation.models.weights import Weights
+
+
+class Params(Strict):
+    """An engine of kind openai."""
+
+    kind: Literal["openai"]
+    endpoint: Endpoint
+
+    def engine(self, which: Weights, served_as: str | None = None) -> Ask:
+        """What answers calls to the model that the server knows as `served_as`, or by its own name."""
+        return Http(self.endpoint, model=served_as)

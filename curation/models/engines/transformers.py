@@ -1,0 +1,196 @@
+"""Calls answered here, in transformers: local weights, CPU or GPU, batched."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Any, Literal
+
+from curation.calls.call import Ask, Call, Heard, Reply, engine_name
+from curation.core.errors import CurationError
+from curation.core.params import Positive, Strict
+from curation.models import weights
+
+MOST_THREADS = 4  # more of them wait for Python's lock
+
+
+class Params(Strict):
+    """An engine of kind transformers."""
+
+    kind: Literal["transformers"]
+    dtype: Literal["float32", "bfloat16"]
+    device: weights.Device
+    batch_size: Positive
+
+    def engine(self, which: weights.Weights, served_as: str | None = None) -> Ask:
+        """What answers calls to the model `which`, which is loaded at the first."""
+        return Engine(self, which)
+
+
+class Engine:
+    """Loads the model once, however often it is asked."""
+
+    def __init__(self, settings: Params, which: weights.Weights) -> None:
+        self.settings, self.which = settings, which
+
+    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+        sample(*self.loaded, calls, self.settings.batch_size, heard)
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any]:
+        """The network and its tokenizer."""
+        model, revision, adapter = self.which
+        return weights.load(model, revision, self.settings.dtype, adapter, self.settings.device)
+
+
+def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: Heard) -> None:
+    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch.
+
+    On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many cores to share.
+    """
+
+    def render(call: Call) -> str:
+        return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
+
+    def answers(batch: list[Call], stopped: Event) -> Iterator[tuple[Call, Reply]]:
+        encoded = tokenizer([render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
+        lengths = encoded["attention_mask"].sum(dim=1).tolist()
+        for row, new in _written(network, encoded, batch, tokenizer.eos_token_id, stopped):
+            yield batch[row], _reply(tokenizer, lengths[row], new)
+
+    ordered = sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index))
+    for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
+        heard(call, reply)
+
+
+def _side_by_side(answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str) -> Iterator[Any]:
+    """What `answers` gives of every batch, as it comes, from threads that share the CPU's cores evenly. An error, and leaving early, ends them all."""
+    import torch
+
+    cores = torch.get_num_threads()
+    threads = max(min(cores, len(batches), MOST_THREADS), 1) if device == "cpu" else 1
+    found: SimpleQueue[Any] = SimpleQueue()
+    waiting, stopped = iter(batches), Event()
+
+    def work() -> None:
+        try:
+            with torch.inference_mode():
+                while not stopped.is_set() and (batch := next(waiting, None)) is not None:
+                    for one in answers(batch, stopped):
+                        found.put(one)
+            found.put(None)
+        except BaseException as error:
+            found.put(error)
+
+    torch.set_num_threads(max(cores // threads, 1))
+    working = [Thread(target=work) for _ in range(threads)]
+    try:
+        for thread in working:
+            thread.start()
+        for _ in working:
+            while (one := found.get()) is not None:
+                if isinstance(one, BaseException):
+                    raise one
+                yield one
+    finally:
+        stopped.set()
+        for thread in working:
+            thread.join()
+        torch.set_num_threads(cores)
+
+
+def _written(network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event) -> Iterator[tuple[int, list[int]]]:
+    """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they cost as much as running ones."""
+    import torch
+
+    ids, mask = encoded["input_ids"], encoded["attention_mask"]
+    cache = _prefilled(network, ids, mask)
+    start, limit, rows = ids.shape[1], ids.shape[1] + calls[0].sampling["max_tokens"], torch.arange(len(calls))
+    draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
+
+    def half_ended(ids: Any, scores: Any) -> Any:
+        return ((ids[:, start:] == eos).any(dim=1).float().mean() >= 0.5).expand(len(ids)) | stopped.is_set()
+
+    while len(rows) and not stopped.is_set():
+        output = network.generate(
+            input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
+            logits_processor=[_require_numbers, *([draw] if draw else [])], do_sample=False, temperature=None, top_p=None, top_k=None,
+            pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
+        )  # fmt: skip
+        ids, cache = output.sequences, output.past_key_values
+        going = ~(ids[:, start:] == eos).any(dim=1) & (ids.shape[1] < limit)
+        yield from ((int(rows[row]), ids[row, start:].tolist()) for row in (~going).nonzero().flatten().tolist())
+        mask = torch.nn.functional.pad(mask, (0, ids.shape[1] - mask.shape[1]), value=1)[going]
+        ids, rows = ids[going], rows[going.cpu()]
+        cache.batch_select_indices(going.nonzero().flatten())
+        if draw:
+            draw.sources = [source for source, stays in zip(draw.sources, going.tolist(), strict=True) if stays]
+
+
+def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
+    """The keys and values of all prompt tokens but the last, where samples of one prompt share the batch: each prompt is read once. Else None."""
+    import torch
+
+    prompts, of_row = ids.unique(dim=0, return_inverse=True)
+    if len(prompts) == len(ids) or ids.shape[1] == 1:
+        return None
+    seen = torch.zeros_like(prompts).index_copy_(0, of_row, mask)[:, :-1]
+    positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
+    cache = network(input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1).past_key_values
+    cache.batch_select_indices(of_row)
+    return cache
+
+
+def _require_numbers(input_ids: Any, scores: Any) -> Any:
+    """The scores as they are. Raises CurationError where the best of a row is no number: its token would be any, such as the first of the vocabulary."""
+    if not scores.amax(dim=1).isfinite().all():
+        raise CurationError("the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not hold their values")
+    return scores
+
+
+class Draw:
+    """A logits processor that leaves each row one token, drawn from the row's distribution by the seed of its own call.
+
+    The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the softmax. Greedy search
+    then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over the whole vocabulary, which costs more.
+    """
+
+    def __init__(self, calls: list[Call]) -> None:
+        import torch
+
+        self.settings = calls[0].sampling
+        self.sources = [torch.Generator().manual_seed(call.sampling["seed"]) for call in calls]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        best = scores.topk(min(self.settings["top_k"] or scores.shape[1], scores.shape[1]))
+        logits = best.values / self.settings["temperature"]
+        shares = logits.softmax(dim=1)
+        logits[shares.cumsum(dim=1) - shares >= self.settings["top_p"]] = -torch.inf
+        uniform = torch.stack([torch.rand(logits.shape[1], generator=source) for source in self.sources]).to(scores.device)
+        drawn = best.indices.gather(1, (logits - (-uniform.log()).log()).argmax(dim=1, keepdim=True))
+        return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
+
+
+def _batches(calls: list[Call], size: int) -> Iterator[list[Call]]:
+    """Runs of at most `size` calls that differ only in prompt, seed and sample index."""
+    batch: list[Call] = []
+    for call in calls:
+        if batch and (len(batch) == size or _shared(call) != _shared(batch[0])):
+            yield batch
+            batch = []
+        batch.append(call)
+    if batch:
+        yield batch
+
+
+def _shared(call: Call) -> dict[str, Any]:
+    return {name: value for name, value in call.sampling.items() if name != "seed"}
+
+
+def _reply(tokenizer: Any, prompt_tokens: int, new: list[int]) -> Reply:
+    ended = tokenizer.eos_token_id in new
+    kept = new[: new.index(tokenizer.eos_token_id)] if ended else new
+    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+    return Reply(text, "stop" if ended else "length", prompt_tokens, len(kept) + ended, engine=engine_name("transformers"))

@@ -1,0 +1,115 @@
+"""Calls answered in vLLM, in a process of its own, so that vllm may be installed in an environment of its own."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal
+
+from pydantic import Field
+
+from curation.calls.call import Ask, Call, Heard, Reply
+from curation.core.errors import CurationError, write_whole
+from curation.core.params import Positive, Strict
+from curation.models import weights
+
+SERVER = Path(__file__).with_name("_vllm_process.py")
+LOG = Path(".curation/vllm.log")
+
+
+class Params(Strict):
+    """An engine of kind vllm. `python` is the interpreter of the environment that has vllm, null for this one.
+
+    The engine has `concurrency` calls at once and batches them itself.
+    """
+
+    kind: Literal["vllm"]
+    python: str | None
+    dtype: Literal["float32", "bfloat16", "auto"]
+    max_model_len: Positive
+    tensor_parallel: Positive
+    gpu_memory: Annotated[float, Field(gt=0, le=1)]
+    eager: bool
+    concurrency: Positive
+
+    def engine(self, which: weights.Weights, served_as: str | None = None) -> Ask:
+        """What answers calls to the model `which`; an adapter is merged in. The process starts with the first call."""
+        return Engine(self, which)
+
+
+class Engine:
+    """Starts one process, however often it is asked. The process ends with this one, because its input does."""
+
+    def __init__(self, settings: Params, which: weights.Weights) -> None:
+        self.settings, self.which = settings, which
+
+    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+        waiting: dict[str, Call] = {}
+        for call in islice(calls, self.settings.concurrency):
+            self._send(call, waiting)
+        while waiting:
+            said = self._receive()
+            heard(waiting.pop(said.pop("key")), Reply(**said))
+            if (another := next(calls, None)) is not None:
+                self._send(another, waiting)
+
+    def _send(self, call: Call, waiting: dict[str, Call]) -> None:
+        waiting[call.key] = call
+        self._write({"key": call.key, "messages": call.messages, "sampling": call.sampling})
+
+    def _write(self, body: dict[str, Any]) -> None:
+        with suppress(BrokenPipeError):  # it has ended; what it said before is still to be read, and then its end is
+            print(json.dumps(body), file=self.process.stdin, flush=True)
+
+    def _receive(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise self._ended()
+        return dict(json.loads(line))
+
+    @cached_property
+    def log(self) -> IO[bytes]:
+        """What vllm says, which is kept where it fails."""
+        return tempfile.TemporaryFile()
+
+    @cached_property
+    def process(self) -> subprocess.Popen[str]:
+        """The running engine, ready for calls."""
+        settings, (model, revision, adapter) = self.settings, self.which
+        source, pinned = (weights.merged(self.which), {}) if adapter else weights.source(model, revision)
+        how = {"model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype, "max_model_len": settings.max_model_len,
+               "enforce_eager": settings.eager, "tensor_parallel_size": settings.tensor_parallel,
+               "gpu_memory_utilization": settings.gpu_memory}  # fmt: skip
+        python = settings.python or sys.executable
+        print(f"starting vllm with {model}", file=sys.stderr, flush=True)
+        try:
+            started = subprocess.Popen(
+                [python, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                start_new_session=True,  # or Ctrl-C would reach it before its replies are kept
+            )  # fmt: skip
+        except OSError as error:
+            raise CurationError(f"kind vllm: python: {python}: cannot be run: {error.strerror}; name an interpreter that has vllm") from None
+        self.__dict__["process"] = started
+        self._write(how)
+        self._receive()
+        return started
+
+    def _ended(self) -> CurationError:
+        """The engine's end, as an error with vllm's own last words."""
+        code = self.process.wait()
+        self.log.seek(0)
+        text = self.log.read()
+        said = [line.strip() for line in text.decode(errors="replace").splitlines()]
+        why = next((line for line in reversed(said) if re.match(r"[\w.]+(Error|Exception): ", line)), "")
+        if why == "ModuleNotFoundError: No module named 'vllm'":
+            return CurationError(f"kind vllm: {self.settings.python or sys.executable} has no vllm; name an interpreter that has one as `python`, "
+                                 "or serve the model and use kind openai")  # fmt: skip
+        write_whole(LOG, text)
+        return CurationError(f"kind vllm: the engine ended with {code}: {why[:300]}; all that it said is in {LOG}")

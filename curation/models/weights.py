@@ -1,0 +1,224 @@
+"""Local weights: found, checked against their declared hash, loaded by transformers.
+
+A model is written as a path, `package:<distribution>/<file>` (weights inside an installed Python package), or a hub
+id. A GGUF file is dequantised once into safetensors under `.curation/weights`, because transformers cannot save,
+and only slowly loads, a GGUF model.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator
+
+from curation.core.errors import CurationError
+from curation.core.params import Strict
+
+CACHE = Path(".curation/weights")
+CPU = Path("/proc/cpuinfo")
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", name):
+        raise ValueError(f"{name!r} is no device; one of cpu, cuda, cuda:N, mps, xpu")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device)]
+
+
+class Params(Strict):
+    """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub revision."""
+
+    model: str
+    revision: str
+    dtype: Literal["float32", "bfloat16"]
+    device: Device
+
+
+class Weights(NamedTuple):
+    """A model as an engine is to load it; `adapter` is a LoRA adapter's folder."""
+
+    model: str
+    revision: str
+    adapter: Path | None = None
+
+
+def locate(model: str) -> Path | None:
+    """Where local weights lie, or None for a hub id. Raises CurationError if the package or the path is not there."""
+    if model.startswith("package:"):
+        package, _, file = model.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise CurationError(f"{model}: no package {package} is installed; run `make setup`")
+        path = Path(next(iter(spec.submodule_search_locations)), file)
+    elif model.startswith((".", "/", "~")) or Path(model).exists():
+        path = Path(model).expanduser()
+    else:
+        return None
+    if not path.exists():
+        raise CurationError(f"{model}: {path} does not exist")
+    return path
+
+
+def fingerprint(path: Path) -> str:
+    """`sha256:…` of a weights file, or of all the files of a folder, in the order of their names."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    stamp = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return _fingerprint(stamp)
+
+
+@cache
+def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
+    digests = []
+    for name, _, _ in stamp:
+        with Path(name).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return f"sha256:{digests[0] if len(digests) == 1 else hashlib.sha256(''.join(digests).encode()).hexdigest()}"
+
+
+def load(model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu") -> tuple[Any, Any]:
+    """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left.
+
+    Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot use the device.
+    """
+    quieten()
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
+    warn_of_slow(dtype, device)
+    where, pinned = source(model, revision)
+    with _loading(model):
+        network = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **pinned)
+    if adapter is not None:
+        from peft import PeftModel
+
+        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+    try:
+        return network.to(device), tokenizer(model, revision)
+    except (AssertionError, RuntimeError) as error:  # torch's words where there is no such device, or no room on it
+        raise CurationError(f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it") from None
+
+
+def tokenizer(model: str, revision: str) -> Any:
+    """The model's tokenizer, padding on the left. Raises as `load` does."""
+    quieten()
+    from transformers import AutoTokenizer
+
+    where, pinned = source(model, revision)
+    with _loading(model):
+        return AutoTokenizer.from_pretrained(where, padding_side="left", **pinned)
+
+
+def source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
+    """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF file as safetensors."""
+    path = locate(model)
+    if path is None:
+        return model, {"revision": revision}
+    if revision != fingerprint(path):
+        raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
+    return _dequantised(path) if path.suffix == ".gguf" else path, {}
+
+
+def identity(revision: str, dtype: str | None) -> str:
+    """What stands for a model in the key of a call: its revision, and the arithmetic it answers in, unless that is bfloat16, as most servers', or not known."""
+    return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
+
+
+def warn_of_slow(dtype: str, device: str) -> None:
+    """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a timing."""
+    if dtype == "bfloat16" and device == "cpu" and CPU.is_file() and not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
+        print("warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, without AVX-512 some 40 times; "
+              "set dtype: float32", file=sys.stderr, flush=True)  # fmt: skip
+
+
+def require_finite(folder: Path, what: str) -> None:
+    """Raises CurationError if a tensor of the safetensors in `folder`, the weights of `what`, has a value that is not finite."""
+    import torch
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
+                tensor = tensors.get_tensor(name)
+                if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                    raise CurationError(f"{what}: {file.name}: {name} holds values that are not finite, so it can answer nothing; train it again, "
+                                        "with a lower learning_rate or in float32")  # fmt: skip
+
+
+@contextmanager
+def _loading(model: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
+
+
+def merged(weights: Weights) -> Path:
+    """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
+    assert weights.adapter is not None
+    name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()
+    return _kept(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
+
+
+def _dequantised(gguf: Path) -> Path:
+    """The folder of `gguf` as bfloat16 safetensors, made at the first call."""
+
+    def unpacked() -> tuple[Any, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        print(f"unpacking {gguf.name} once, about 40 s", file=sys.stderr)
+        plain = GgufConfig(dequantize=True)
+        network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16)
+        return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+
+    return _kept(fingerprint(gguf).removeprefix("sha256:"), unpacked)
+
+
+def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
+    """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` gives."""
+    folder = CACHE / name[:16]
+    if folder.exists():
+        return folder
+    network, tokenizer = make()
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    network.save_pretrained(partial)
+    tokenizer.save_pretrained(partial)
+    try:
+        partial.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(partial)
+    return folder
+
+
+def quieten() -> None:
+    """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every tensor.
+
+    Also silences the libraries' own bars.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # theirs; ours asks for its bar
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1)):  # halves the system time of a training step
+            libc.mallopt(option, value)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

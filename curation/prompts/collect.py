@@ -1,0 +1,69 @@
+"""The prompts of a study, from all its sources, and which of them it does without."""
+
+from typing import Any
+
+import polars as pl
+
+from curation.core.errors import CurationError
+from curation.core.params import kind
+from curation.prompts.decontaminate import Params, screen
+from curation.tables.contracts import PROMPTS, SCREENING, content_id, empty
+
+SHOWN = 60  # characters of a prompt in a message
+SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
+
+
+def collect(sources: dict[str, Any]) -> pl.DataFrame:
+    """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that is there."""
+    taken: set[str] = set()
+    parts = [empty(PROMPTS)]
+    for name, settings in sources.items():
+        part = kind("sources", settings.kind).prompts(settings, taken)
+        texts = [messages[-1]["content"] for messages in part["prompt"]]
+        taken.update(texts)
+        ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
+        parts.append(part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(PROMPTS.schema.names))
+    return pl.concat(parts)
+
+
+def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `screened`, which has a verdict on each train prompt.
+
+    Raises CurationError if there are train prompts and all are dropped, or if two that are not have one text.
+    """
+    given = collect(sources)
+    verdicts = screen(settings, given, {name: source.instruction for name, source in sources.items()})
+    dropped = verdicts.filter(~pl.col("kept"))
+    if dropped.height and dropped.height == verdicts.height:
+        first, other = (given.filter(prompt_id=one).select("source", SAID).row(0) for one in dropped.select("prompt_id", "against").row(0))
+        raise CurationError(f"screen drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
+                            "give other train prompts, or change params.yaml: screen")  # fmt: skip
+    left = given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
+    _refuse_twice(left)
+    return left, verdicts
+
+
+def _refuse_twice(prompts: pl.DataFrame) -> None:
+    """Raises CurationError if a text is there twice: it would be learnt from and asked in an examination, or learnt from twice."""
+    twice = prompts.select("source", "split", SAID).filter(pl.col("text").is_duplicated())
+    if twice.height:
+        (source, split), (other, again) = twice.filter(pl.col("text") == twice["text"][0]).select("source", "split").head(2).rows()
+        rule = {2: "near_duplicates", 1: "exact"}.get([split, again].count("train"))
+        way = f", or let params.yaml: screen.{rule} drop them" if rule else ""
+        raise CurationError(f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, twice['text'][0])}, in {other} too; "
+                            f"remove them from one{way}")  # fmt: skip
+
+
+def counts(verdicts: pl.DataFrame) -> dict[str, int]:
+    """How many train prompts each reason has, in the order of the rules."""
+    found = dict(verdicts.group_by("reason").len().rows())
+    return {reason: found.get(reason, 0) for reason in SCREENING}
+
+
+def reasons(verdicts: pl.DataFrame) -> str:
+    """What became of the dropped ones, `3 exact, 1 ngram`."""
+    return ", ".join(f"{count} {reason}" for reason, count in counts(verdicts).items() if count and reason != "kept")
+
+
+def _shown(source: str, text: str) -> str:
+    return f"{text[:SHOWN]!r} of {source}"

@@ -1,0 +1,127 @@
+"""Prompts generated procedurally by reasoning-gym, seeded, with the library's own scorer as verifier."""
+
+import ast
+import dataclasses
+import importlib.util
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from curation.core.errors import CurationError
+from curation.core.messages import near
+from curation.core.params import Plain, Positive, Strict
+from curation.prompts.sources._rows import prompt_frame
+
+DRAWN_PER_KEPT = 40
+
+
+class Task(Strict):
+    """One reasoning-gym data set; `config` is passed to it as it is."""
+
+    size: Positive
+    config: dict[str, Plain]
+
+
+class Params(Strict):
+    """A source of kind reasoning_gym. `instruction` ends every prompt, unless null."""
+
+    kind: Literal["reasoning_gym"]
+    split: Literal["train", "in_domain", "out_of_domain"]
+    seed: int
+    instruction: str | None
+    tasks: dict[str, Task]
+
+    def mistakes(self, study: Any) -> Iterator[str]:
+        """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only `collect` needs it."""
+        if _sources():
+            yield from (f"tasks.{line}" for task, wanted in self.tasks.items() if (line := unknown(task, wanted)))
+
+
+def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
+    """`size` prompts of each task, no two alike and none whose text is in `taken`.
+
+    Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few distinct prompts, or a scorer that rejects
+    its own answer.
+    """
+    if not _sources():
+        raise CurationError('a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`')
+    rows = []
+    seen = set(taken)
+    for task, wanted in settings.tasks.items():
+        fresh: list[tuple[str, str, str, str, str]] = []
+        for entry in _entries(task, wanted, settings.seed):
+            text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
+            if text not in seen and len(fresh) < wanted.size:
+                seen.add(text)
+                fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", json.dumps(entry, sort_keys=True, default=str)))
+        if len(fresh) < wanted.size:
+            raise CurationError(f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size")
+        _check_scorer(task, fresh[0])
+        rows += fresh
+    return prompt_frame(rows)
+
+
+def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
+    """A few tasks' scorers do not accept the task's own answer, or not once it was JSON: they would call every trace wrong."""
+    import reasoning_gym
+
+    _, _, answer, _, entry = row
+    try:
+        score = reasoning_gym.get_score_answer_fn(task)(answer, json.loads(entry))
+    except Exception as error:  # whatever it raises, it cannot verify
+        raise CurationError(f"reasoning_gym {task}: its scorer fails on its own answer ({type(error).__name__}); choose another task") from None
+    if score < 1:
+        raise CurationError(f"reasoning_gym {task}: its scorer gives {score} to its own answer {answer!r}; choose another task")
+
+
+def _entries(task: str, wanted: Task, seed: int) -> Any:
+    import reasoning_gym
+
+    if line := unknown(task, wanted):
+        raise CurationError(f"reasoning_gym {line}")
+    try:
+        return reasoning_gym.create_dataset(task, size=wanted.size * DRAWN_PER_KEPT, seed=seed, **wanted.config)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise CurationError(f"reasoning_gym {task}: {error}") from None
+
+
+def unknown(task: str, wanted: Task) -> str | None:
+    """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows all."""
+    declared = _declared(task)
+    if declared is not None and declared >= wanted.config.keys():
+        return None
+    from reasoning_gym.factory import DATASETS
+
+    if task not in DATASETS:
+        return f"{task}: no such task{near(task, DATASETS)}"
+    known = [field.name for field in dataclasses.fields(DATASETS[task][1])]
+    wrong = [key for key in wanted.config if key not in known]
+    return f"{task}.config.{wrong[0]}: unknown key{near(wrong[0], known)}" if wrong else None
+
+
+@cache
+def _sources() -> dict[str, Path]:
+    """The files of reasoning-gym by their stems, most of which are tasks; none where it is not installed."""
+    found = importlib.util.find_spec("reasoning_gym")
+    return {file.stem: file for file in Path(found.origin).parent.rglob("*.py")} if found and found.origin else {}
+
+
+@cache
+def _declared(task: str) -> frozenset[str] | None:
+    """The keys of a task's config as its source declares them, or None where that is not plain to see: to import the library takes a second of CPU."""
+    if task not in _sources():
+        return None
+    body = ast.parse(_sources()[task].read_bytes()).body
+    texts = {ast.unparse(node.targets[0]): node.value for node in body if isinstance(node, ast.Assign)}
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    for node in body:
+        match node:
+            case ast.Expr(ast.Call(ast.Name("register_dataset"), [ast.Name(name), _, ast.Name(config), *_])):
+                registered = texts.get(name)
+                if isinstance(registered, ast.Constant) and registered.value == task and config in classes:
+                    return frozenset(ast.unparse(part.target) for part in classes[config].body if isinstance(part, ast.AnnAssign))
+    return None

@@ -1,0 +1,133 @@
+"""The shelf: published selections, each one of `selections` in params.yaml but for the names and numbers that are a study's own."""
+
+import re
+import sys
+from collections.abc import Mapping
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from string import Template
+from textwrap import wrap
+from typing import Any, TypeAlias
+
+from ruamel.yaml import YAML
+
+from curation.core.errors import CurationError
+from curation.core.messages import near
+from curation.core.params import Strict
+
+FILE = Path(__file__).with_suffix(".yaml")
+PLAIN = "x-selection"  # in FILE as in params.yaml: what a selection is that says nothing
+ALIASES = ("judge", "scorer")  # placeholders that stand before a dot in SQL
+REPEATED = re.compile(r"\{(.+?)( \S+ |, )\.\.\.\}")
+WIDTH = 150
+Value: TypeAlias = str | int | float | list[str]
+
+
+class Entry(Strict):
+    """One of shelf.yaml: a paper's rule in words, how far it was read, what ours does otherwise, and the selection with its placeholders' defaults."""
+
+    paper: str
+    title: str
+    property: str
+    keeps: str
+    formula: str
+    source: str
+    needs: str
+    differs: str
+    placeholders: dict[str, Value]
+    selection: dict[str, Any]
+
+
+@cache
+def _file() -> dict[str, Any]:
+    raw: dict[str, Any] = YAML(typ="safe", pure=True).load(FILE)
+    return raw
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """All entries by name, in the order of shelf.yaml."""
+    return {name: Entry.model_validate(body) for name, body in _file().items() if name != PLAIN}
+
+
+def table() -> list[dict[str, str]]:
+    """A row for each entry: what it is, which sign it has and what must be there."""
+    return [{"name": name, **{field: getattr(entry, field) for field in ("paper", "property", "keeps", "needs")}} for name, entry in entries().items()]
+
+
+def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """The whole selection `name`, with what is given in place of its placeholders, and their defaults in place of the others.
+
+    A list is given with commas. Raises CurationError, naming what there is, if there is no such entry or placeholder.
+    """
+    if name not in entries():
+        raise CurationError(f"shelf {name}: no such entry{near(name, entries())}")
+    entry = entries()[name]
+    for placeholder in given:
+        if placeholder not in entry.placeholders:
+            raise CurationError(f"shelf {name}: --{placeholder}: no such placeholder; there are --{', --'.join(entry.placeholders)}")
+    values = entry.placeholders | {placeholder: _typed(text, entry.placeholders[placeholder]) for placeholder, text in given.items()}
+    filled: dict[str, Any] = _filled(entry.selection, values)
+    return filled
+
+
+def printed(name: str, given: Mapping[str, str]) -> str:
+    """The selection as lines to paste under `selections:`, of which only those that differ from x-selection are written out. Raises as `selection` does."""
+    body = {key: value for key, value in selection(name, given).items() if value != _file()[PLAIN][key]}
+    entry = entries()[name]
+    said = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH)
+    lines = [f"{name}:", "  <<: *selection", *("  " + line for key, value in body.items() for line in _lines(key, value))]
+    return "\n".join("  " + line for line in [*(f"# {line}" for line in said), *lines])
+
+
+def _typed(text: str, default: Value) -> Value:
+    """`text` as a value of the default's type; where that is a number and `text` is none, as it is, for params to find."""
+    if isinstance(default, list):
+        return text.split(",")
+    if isinstance(default, str):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
+
+
+def _filled(part: Any, values: Mapping[str, Value]) -> Any:
+    """`part` with values in place of placeholders; one that stands alone keeps its type."""
+    if isinstance(part, dict):
+        return {key: _filled(inner, values) for key, inner in part.items()}
+    if not isinstance(part, str):
+        return part
+    if part.startswith("$") and part[1:] in values:
+        return values[part[1:]]
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    texts = {name: f'"{value}"' if name in ALIASES and "-" in str(value) else value for name, value in values.items()}
+    return Template(REPEATED.sub(lambda found: _repeated(found, lists), part)).substitute(texts, n=max(map(len, lists.values()), default=0))
+
+
+def _repeated(found: re.Match[str], lists: Mapping[str, list[str]]) -> str:
+    """`{x + ...}` as x for each value of the one list that x names."""
+    ((name, values),) = ((name, values) for name, values in lists.items() if f"${name}" in found[1])
+    return found[2].join(Template(found[1]).safe_substitute({name: value}) for value in values)
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    """`key: value` in YAML on one line, on more where it is too long for that."""
+    line = f"{key}: {_yaml(value)}"
+    if len(line) <= WIDTH:
+        return [line]
+    if isinstance(value, dict):
+        return [f"{key}:", *("  " + line for inner, one in value.items() for line in _lines(inner, one))]
+    return [f"{key}: >-", *("  " + line for line in wrap(value, WIDTH, break_long_words=False, break_on_hyphens=False))]
+
+
+def _yaml(value: Any) -> str:
+    """A scalar, or a mapping in braces, on one line."""
+    yaml, out = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = True
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = sys.maxsize
+    yaml.dump(value, out)
+    return str(out.getvalue()).splitlines()[0]

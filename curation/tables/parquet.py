@@ -1,0 +1,192 @@
+"""Tables on disk, held to their contracts on read and on write.
+
+The same rows give the same bytes: sorted by key, floats rounded, one canonical Arrow schema, fixed compression and row groups. A table appears whole or
+not at all.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.core.errors import CurationError, Errors, partial_of
+from curation.core.messages import few
+from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
+
+ROW_GROUP = 131_072
+ROWS_NAMED = 5
+
+
+def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
+    """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about `columns`.
+
+    Raises Errors, one line per broken rule, naming its first rows.
+    """
+    wanted = table.schema.names if columns is None else list(columns)
+    missing = [name for name in wanted if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in wanted]
+    if missing or extra:
+        raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
+                     + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
+    lines = []
+    for name in wanted:
+        if not table.schema.field(name).nullable and frame[name].null_count():
+            lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
+    if not lines:
+        rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(wanted)}
+        sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
+        for rule, holds in rules.items():
+            if not sound[rule].item():
+                lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
+    if lines:
+        raise Errors(lines)
+    return set(table.key) <= set(wanted) and check_key(table, frame, where)
+
+
+def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
+    """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that share theirs."""
+    ordered = in_order(table, frame)
+    if not ordered and frame.select(table.key).is_duplicated().any():
+        twice = frame.filter(pl.struct(table.key).is_duplicated())
+        raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
+    return ordered
+
+
+def in_order(table: Table, frame: pl.DataFrame) -> bool:
+    """Whether each row's key is above the one before, so that the rows are sorted and no key comes twice."""
+    above, same = pl.lit(False), pl.lit(True)
+    for name in table.key:
+        above = above | (same & (pl.col(name) > pl.col(name).shift()))
+        same = same & (pl.col(name) == pl.col(name).shift())
+    return bool(frame.select(above.slice(1).all()).item())
+
+
+def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
+    if rows.is_empty():
+        return []
+    key = [name for name in table.key if name in rows.columns]
+    named = ["/".join(str(value) for value in row) for row in rows.select(key).head(ROWS_NAMED).rows()]
+    more = ", …" if rows.height > ROWS_NAMED else ""
+    return [f"{where}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
+
+
+def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
+    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
+    frame = frame if check(table, frame, where) else frame.sort(table.key)
+    with writing(table, where) as rows:
+        for part in frame.iter_slices(ROW_GROUP):
+            rows.append(part, checked=True)
+
+
+@contextmanager
+def writing(table: Table, where: Path) -> Iterator["Rows"]:
+    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was."""
+    where.parent.mkdir(parents=True, exist_ok=True)
+    rows = Rows(table, where)
+    try:
+        yield rows
+        rows.close()
+        rows.partial.replace(where)
+    finally:
+        rows.close()
+        rows.partial.unlink(missing_ok=True)
+
+
+class Rows:
+    """The rows of a table on their way to its file, a row group for each `append`."""
+
+    def __init__(self, table: Table, where: Path) -> None:
+        self.table, self.where, self.partial = table, where, partial_of(where)
+        self.file: pq.ParquetWriter | None = None
+        self.last: pl.DataFrame | None = None
+
+    def append(self, part: pl.DataFrame, checked: bool = False) -> None:
+        """One more row group. Raises Errors if a row breaks the contract or its key is not above the last one's."""
+        if not checked:
+            ordered = check(self.table, part, self.where)
+            ends = part.head(1) if self.last is None else pl.concat([self.last, part.select(self.table.key).head(1)])
+            if not ordered or not in_order(self.table, ends):
+                raise CurationError(f"{self.where}: its parts do not come in the order of {', '.join(self.table.key)}")
+            self.last = part.select(self.table.key).tail(1)
+        arrow = canonical(self.table, part, self.where)
+        if self.file is None:
+            self.file = self._open(part)
+        self.file.write_table(arrow)
+
+    def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
+        """Numbers that hardly repeat, hashes and means, get smaller neither by a dictionary nor by compression, which cost as much as all the rest."""
+        flat = [name for name, dtype in part.schema.items() if not dtype.is_nested()]
+        repeated = [name for name in flat if part[name].n_unique() * 4 <= max(part.height, 64)]
+        packed = {name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns}
+        return pq.ParquetWriter(self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True)
+
+    def close(self) -> None:
+        """End the file, which has the table's schema even if nothing was appended."""
+        if self.file is None:
+            self.file = self._open(empty(self.table))
+        self.file.close()
+
+
+def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
+    """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
+    rounded = pl.col(pl.Float64).round(DECIMALS)
+    positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
+    try:
+        arrow = part.select(table.schema.names).with_columns(positive).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return arrow.cast(table.schema).combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+        raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
+
+
+def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
+    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was read breaks the contract."""
+    if not where.exists():
+        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
+    wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
+    try:
+        found = {column.name: column.type for column in pq.read_schema(where)}
+        if wrong := [c for c in table.schema if c.name in (wanted or found) and found.get(c.name, c.type) != c.type]:
+            raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
+        there = [name for name in found if wanted is None or name in wanted]
+        frame = pl.read_parquet(where, columns=there, glob=False).select(there).rechunk()  # Polars reads text several times as fast as pyarrow
+    except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
+        raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
+    check(table, frame, where, wanted)
+    return frame
+
+
+def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA) -> pl.DataFrame:
+    """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
+    declared = list(names)
+    refuse_strays(table, declared, data)
+    parts = [read(table, path(table.name, name, data), columns) for name in declared]
+    if not parts:
+        return empty(table) if columns is None else empty(table).select(columns)
+    whole = pl.concat(parts)
+    if set(table.key) <= set(whole.columns):
+        check_key(table, whole, data / table.name)
+    return whole
+
+
+def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
+    if absent := [file for file in files if not file.exists()]:
+        raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
+    try:
+        found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+    except pl.exceptions.PolarsError as error:
+        raise CurationError(f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: {str(error).splitlines()[0]}") from None
+    check(table, found, files[0].parent, columns)
+    return found
+
+
+def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
+    """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
+    folder = data / table.name
+    stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
+    if stray:
+        names = few((f"'{file.stem}'" for file in stray), ROWS_NAMED)
+        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation strays --delete")

@@ -1,0 +1,43 @@
+"""The traces of one generator."""
+
+from typing import Any
+
+import polars as pl
+
+from curation.calls.ledger import Ledger
+from curation.core.params import kind
+from curation.tables.contracts import TRACES, content_ids
+
+SPACE = " \t\n\r"
+
+
+def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `traces` that generator `name` wrote for the train prompts."""
+    train = prompts.filter(pl.col("split") == "train")
+    rows: pl.DataFrame = kind("generators", settings.kind).traces(settings, name, train, ledger)
+    ids = content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
+    return described(rows.with_columns(ids))
+
+
+def described(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `traces`, given all columns but these two: text_id, equal for completions that differ in white space around them only, and characters.
+
+    So that what compares or measures texts later need not read them.
+    """
+    written = rows["completion"].is_not_null()
+    ids = content_ids(rows.select(pl.col("completion").str.strip_chars(SPACE).fill_null("")))
+    return rows.with_columns(pl.when(written).then(ids).alias("text_id"), pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters")).select(
+        TRACES.schema.names
+    )
+
+
+def coverage(traces: pl.DataFrame) -> dict[str, float]:
+    """Counts of one generator's traces: all, cut by length, failed, and their mean length."""
+    lengths = traces["completion"].str.len_chars().mean()
+    return {
+        "traces": traces.height,
+        "prompts": traces["prompt_id"].n_unique(),
+        "cut": int((traces["finish_reason"] == "length").sum()),
+        "failed": int(traces["completion"].null_count()),
+        "mean_chars": float(str(lengths or 0)),
+    }

@@ -1,0 +1,51 @@
+"""From prompts to calls, and from replies to the rows of `traces`."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated
+
+import polars as pl
+from pydantic import Field
+
+from curation.calls.call import Call, Reply
+from curation.core.params import Natural, Positive, Share, Strict
+from curation.tables.contracts import TRACES, content_id, empty
+
+
+class Sampling(Strict):
+    """How a model is sampled. `top_k` 0 means no cut."""
+
+    samples: Positive
+    temperature: Annotated[float, Field(ge=0)]
+    top_p: Share
+    top_k: Natural
+    max_tokens: Positive
+    seed: int
+
+
+def calls_for(prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: Sampling) -> list[Call]:
+    """`samples` calls per row of prompts, in the rows' order; `system`, unless null, opens each.
+
+    A call's seed is a hash of seed, messages and sample index, so it depends on no alias.
+    """
+    settings = sampling.model_dump(exclude={"samples", "seed"})
+    opening = [{"role": "system", "content": system}] if system else []
+    calls = []
+    for prompt in prompts["prompt"]:
+        messages = [*opening, *prompt]
+        for index in range(sampling.samples):
+            seed = content_id(sampling.seed, json.dumps(messages), index) % 2**31
+            calls.append(Call(model, revision, messages, {**settings, "seed": seed}, index))
+    return calls
+
+
+def answered(prompts: pl.DataFrame, sampling: Sampling, replies: Iterable[Reply]) -> pl.DataFrame:
+    """One row per call of `calls_for`: prompt_id, sample_index, completion (null after an error), finish_reason, n_tokens."""
+    slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
+    rows = [
+        (prompt_id, index, None, "error", None) if reply.error is not None else (prompt_id, index, reply.text, reply.finish_reason, reply.completion_tokens)
+        for (prompt_id, index), reply in zip(slots, replies, strict=True)
+    ]
+    columns = ("prompt_id", "sample_index", "completion", "finish_reason", "n_tokens")
+    schema = empty(TRACES).schema
+    return pl.DataFrame(rows, schema={name: schema[name] for name in columns}, orient="row")

@@ -1,0 +1,56 @@
+"""What a trained student answers on held-out prompts, in domain and out of domain."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import Field
+
+from curation.calls.ledger import Ledger
+from curation.core.params import Strict
+from curation.core.references import Refers
+from curation.judging.judges.answer import grade
+from curation.models import weights
+from curation.models.engines import openai, transformers, vllm
+from curation.tables.contracts import RESULTS
+from curation.traces.sampling import Sampling, answered, calls_for
+
+
+class Params(Strict):
+    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer.
+
+    A server of an `engine` of kind openai serves each run under the run's name, as `vllm serve --lora-modules` does.
+    """
+
+    system: str | None
+    sampling: Sampling
+    engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
+    judge: Annotated[str, Refers("judges")]
+
+
+def evaluate(settings: Params, name: str, student: weights.Params, model: Path | None, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The ledger's key holds their hash and the dtype.
+
+    Raises CurationError if weights are not finite.
+    """
+    held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
+    revision, loaded = student.revision, weights.Weights(student.model, student.revision)
+    if model is not None:
+        weights.require_finite(model, f"run {name}")
+        trained = weights.fingerprint(model)
+        revision = f"{student.revision}+{trained}"
+        full = (model / "config.json").exists()
+        loaded = weights.Weights(str(model.resolve()), trained) if full else weights.Weights(student.model, student.revision, model)
+    identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
+    calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
+
+    engine = settings.engine.engine(loaded, served_as=name)
+    answers = answered(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
+    rows = answers.join(held_out, on="prompt_id", maintain_order="left")
+    grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
+    return rows.with_columns(
+        pl.lit(name).alias("run"),
+        pl.col("source").alias("benchmark"),
+        pl.Series("score", [one.score for one in grades], dtype=pl.Float64),
+        pl.Series("status", [one.status for one in grades], dtype=pl.String),
+    ).select(RESULTS.schema.names)

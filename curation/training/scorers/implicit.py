@@ -1,0 +1,131 @@
+"""What DPO on other prompts' pairs makes of a pair: its implicit margin and its held-out loss, by cross-fitting.
+
+Selective DPO (arXiv 2502.09650) keeps the pairs of the smallest held-out loss; a small implicit margin is what arXiv
+2508.04149 and 2406.17312 keep, a large one BeeS (arXiv 2502.14560).
+"""
+
+import gc
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from curation.core.errors import CurationError
+from curation.core.params import Positive, Strict
+from curation.models import weights
+from curation.models.logprobs import encode, log_probs
+from curation.tables.contracts import PAIR_SCORES, content_ids
+from curation.training.trainers import dpo
+
+
+class Params(Strict):
+    """A scorer of kind implicit: `rounds` times the prompts are split into `folds`, by another seed each time.
+
+    The pairs of a fold are scored by the student trained on those of the other folds, `train_pairs` of them at most;
+    `batch_size` traces are read at a time. Selective DPO's are 3 rounds of 2 folds, six models.
+    """
+
+    kind: Literal["implicit"]
+    folds: Annotated[int, Field(ge=2)]
+    rounds: Positive
+    seed: int
+    train_pairs: Positive | None
+    batch_size: Positive
+    training: dpo.Training
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it says of a pair."""
+        return tuple(PAIR_SCORES.schema.names[1:])
+
+
+def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The columns of `pair_scores`, of each pair whose prompt leaves room for an answer. No weights are kept.
+
+    implicit_margin is beta [log pi/ref (chosen) - log pi/ref (rejected)], held_out_loss -log sigmoid of it (arXiv
+    2305.18290, eq. 7), whatever loss was trained on; both are means over rounds, as the policy's log-probabilities are.
+    Raises CurationError if a fold would have no pair to train on.
+    """
+    _warn_of_reverses(pairs, name)
+    splits = [(number, fold(settings, pairs, number, name)) for number in range(settings.rounds)]
+    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    encoded = encode(tokenizer, pairs, texts, settings.training.max_length)
+    reference = log_probs(network, encoded, settings.batch_size, f"reference {name}")
+    del network
+    found = []
+    for number, folds in splits:
+        for one in sorted(set(folds)):
+            label = f"{name} round {number + 1} fold {one + 1}"
+            paired = _drawn(settings, pairs.filter(folds != one), texts, number)
+            held_out = encoded.pairs.join(pairs.filter(folds == one), on="pair_id", how="semi", maintain_order="left")
+            with _policy(settings, student, settings.seed + number, paired, label) as network:
+                found.append(log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}"))
+    counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "cut")
+    return reference.join(counted, on="pair_id").join(_means(reference, pl.concat(found), settings.training.beta), on="pair_id")
+
+
+def fold(settings: Params, pairs: pl.DataFrame, number: int, name: str) -> pl.Series:
+    """The fold of each pair in round `number`: that of its prompt, a hash of seed and prompt_id, which neither order nor other prompts change.
+
+    Raises CurationError if there are fewer prompts than folds, or all prompts fall into one.
+    """
+    prompts = pairs["prompt_id"].n_unique()
+    folds = (content_ids(pairs.select(pl.lit(settings.seed + number), "prompt_id")) % settings.folds).alias("fold")
+    if prompts < settings.folds:
+        raise CurationError(f"scorers.{name}.folds: {settings.folds} are too many for {prompts} prompt(s); lower folds, or add prompts")
+    if folds.n_unique() == 1:
+        raise CurationError(f"scorers.{name}: round {number + 1} has all {prompts} prompts in one fold and none to train on; change seed, or add prompts")
+    return folds
+
+
+def _drawn(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: int) -> pl.DataFrame:
+    """At most `train_pairs` of the pairs, by a hash, with prompt, chosen and rejected as TRL reads them."""
+    draw = content_ids(pairs.select(pl.lit(settings.seed + number), "pair_id")).alias("draw")
+    rows = pairs.with_columns(draw).sort("draw", "pair_id")[: settings.train_pairs]
+    chosen = texts.rename({"trace_id": "chosen_trace_id", "completion": "chosen"})
+    rejected = texts.select(pl.col("trace_id").alias("rejected_trace_id"), pl.col("completion").alias("rejected"))
+    return (
+        rows.join(chosen, on="chosen_trace_id")
+        .join(rejected, on="rejected_trace_id")
+        .select("pair_id", "prompt", "chosen", "rejected", pl.lit(None, pl.Int32).alias("place"))
+    )
+
+
+@contextmanager
+def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.DataFrame, label: str) -> Iterator[Any]:
+    """The student trained on `paired`, while it is used; then its weights are gone."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "policy"
+        dpo.train(settings.training, seed, student, paired, paired.clear(), label, out)
+        gc.collect()  # the trainer holds its network in a cycle, and the next one wants the room
+        if settings.training.lora is None:
+            yield weights.load(str(out), weights.fingerprint(out), student.dtype, device=student.device)[0]
+            return
+        from peft import PeftModel
+
+        network, _ = weights.load(student.model, student.revision, student.dtype, device=student.device)
+        yield PeftModel.from_pretrained(network, out)  # not merged: in bfloat16 that doubles the error of the margins
+
+
+def _means(reference: pl.DataFrame, policy: pl.DataFrame, beta: float) -> pl.DataFrame:
+    """Each pair's means over its rounds, and their number."""
+    own = policy.rename({"chosen_logp": "policy_chosen_logp", "rejected_logp": "policy_rejected_logp"})
+    rows = reference.join(own, on="pair_id", maintain_order="right")
+    gap = (pl.col("policy_chosen_logp") - pl.col("chosen_logp")) - (pl.col("policy_rejected_logp") - pl.col("rejected_logp"))
+    margin = pl.col("implicit_margin")
+    loss = (-margin.abs()).exp().log1p() + pl.max_horizontal(-margin, 0.0)  # -log sigmoid, for any margin
+    rows = rows.with_columns((beta * gap).alias("implicit_margin")).with_columns(loss.alias("held_out_loss"))
+    means = pl.col("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss").mean()
+    return rows.group_by("pair_id", maintain_order=True).agg(means, pl.len().cast(pl.Int32).alias("n_rounds"))
+
+
+def _warn_of_reverses(pairs: pl.DataFrame, name: str) -> None:
+    sides = ["chosen_trace_id", "rejected_trace_id"]
+    both = pairs.join(pairs, left_on=sides, right_on=sides[::-1], how="semi").height
+    if both:
+        print(f"score_pairs {name}: {both} of {pairs.height} pairs stand in both orders; training on a pair and its reverse teaches nothing", file=sys.stderr)

@@ -1,0 +1,32 @@
+"""The student as it is: how likely it finds either side of a pair."""
+
+from typing import Literal
+
+import polars as pl
+
+from curation.core.params import Positive, Strict
+from curation.models import weights
+from curation.models.logprobs import encode, log_probs
+from curation.tables.contracts import PAIR_SCORES
+
+
+class Params(Strict):
+    """A scorer of kind reference. A side of more than `max_length` tokens is cut at its end, and marked; `batch_size` traces are read at a time."""
+
+    kind: Literal["reference"]
+    max_length: Positive
+    batch_size: Positive
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it says of a pair."""
+        names = PAIR_SCORES.schema.names
+        return tuple(names[1 : names.index("cut") + 1])
+
+
+def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The columns of `pair_scores` up to `cut`, of each pair whose prompt leaves room for an answer."""
+    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    encoded = encode(tokenizer, pairs, texts, settings.max_length)
+    logps = log_probs(network, encoded, settings.batch_size, f"reference {name}")
+    return logps.join(encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "cut"), on="pair_id")
