@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.engine import RUBRIC
-from curation.calls.call import Call, Heard, Reply
+from curation.calls.call import Call, OnReply, Reply
 from curation.calls.ledger import Ledger, Params
 
 SYSTEM = {"role": "system", "content": RUBRIC}
@@ -21,12 +21,12 @@ def calls(count: int) -> list[Call]:
     return [Call("m", "r", [SYSTEM, {"role": "user", "content": f"Solution {n}"}], {"temperature": 0.0, "max_tokens": 64}, 0) for n in range(count)]
 
 
-def answer(missing: Iterator[Call], heard: Heard) -> None:
+def answer(missing: Iterator[Call], heard: OnReply) -> None:
     for call in missing:
         heard(call, Reply('{"steps": 4, "sums": 5}', "stop", 200, 20, engine="bench"))
 
 
-def refuse(missing: Iterator[Call], heard: Heard) -> None:
+def refuse(missing: Iterator[Call], heard: OnReply) -> None:
     assert next(missing, None) is None, "a kept call was asked again"
 
 

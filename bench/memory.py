@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.engine import AT_ONCE, LATENCY, Ratings, calls
 from bench.server import running
-from curation.calls.call import Call, Heard
+from curation.calls.call import Call, OnReply
 from curation.calls.chat import Endpoint, Http
 from curation.calls.ledger import Ledger, Params
 
@@ -40,7 +40,7 @@ def main() -> None:
                     print(f"{number:10} {megabytes():8.0f} {size:13.0f} {number / (time.perf_counter() - started):9.0f}", flush=True)
                 yield call
 
-        def ask(missing: Iterator[Call], heard: Heard) -> None:
+        def ask(missing: Iterator[Call], heard: OnReply) -> None:
             Http(endpoint, Ratings)(watched(missing), heard)
 
         with Ledger(Params(path=str(file), recorded=folder, offline=False, max_failed=0.0)) as ledger:

@@ -30,7 +30,7 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
                            "completion": pl.Series(["x" * size for size in source.integers(20, 60, 997)]).gather(trace % 997), "finish_reason": "stop",
                            "n_tokens": None}, schema=schema)  # fmt: skip
     pairs = pl.DataFrame({"pair_id": trace[::2], "prompt_id": trace[::2] // EACH, "chosen_trace_id": trace[::2], "rejected_trace_id": trace[1::2],
-                          "chosen_model": "g", "rejected_model": "g", "tie": False}, schema=contracts.empty(contracts.PAIRS).schema)  # fmt: skip
+                          "chosen_model": "g", "rejected_model": "g", "identical": False}, schema=contracts.empty(contracts.PAIRS).schema)  # fmt: skip
     judgments, deltas = {}, {}
     for judge, dimensions in DIMENSIONS.items():
         parts = []
@@ -40,7 +40,7 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
             parts.append(pl.DataFrame({"trace_id": trace, "judge": judge, "dimension": dimension, "repeat": 0, "score": score, "expected_score": None,
                                        "status": "scored", "rationale": None}, schema=contracts.empty(contracts.JUDGMENTS).schema))  # fmt: skip
             wide = wide.with_columns(pl.Series(f"delta_{dimension}", score[::2] - score[1::2]), pl.lit(1).alias(f"n_{dimension}"),
-                                     pl.lit(None, pl.Float64).alias(f"spread_{dimension}"),
+                                     pl.lit(None, pl.Float64).alias(f"sd_{dimension}"),
                                      pl.lit(None, pl.Boolean).alias(f"within_noise_{dimension}"))  # fmt: skip
         judgments[judge], deltas[judge] = pl.concat(parts), wide
     return judgments, deltas, pairs, traces

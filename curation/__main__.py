@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curation.core.errors import CurationError, run
-from curation.core.messages import few
+from curation.core.messages import first_names
 from curation.core.params import read
 
 if TYPE_CHECKING:  # a command imports what it needs, so that none waits for the others'
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """It and its commands' parsers take options by their whole names alone: `strays --del` deleted."""
+    """It and its commands' parsers take options by their whole names alone: `orphans --del` deleted."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False)
@@ -83,9 +83,9 @@ def _parser() -> _Parser:
     what.add_argument("--md", action="store_true", help="list them as a Markdown table")
     published.set_defaults(do=_shelf)
 
-    left = commands.add_parser("strays", help="files of names that params.yaml declares no more: list them, or delete them")
+    left = commands.add_parser("orphans", help="files of names that params.yaml declares no more: list them, or delete them")
     left.add_argument("--delete", action="store_true")
-    left.set_defaults(do=_strays)
+    left.set_defaults(do=_orphans)
 
     proof = commands.add_parser("verify", help="rebuild the pure tables elsewhere and compare the bytes")
     proof.set_defaults(do=_verify)
@@ -100,7 +100,7 @@ def _sql(arguments: argparse.Namespace) -> None:
     study = read(PARAMS)
     with db.connect(study) as connection:
         if absent := db.absent_parts(study):
-            print(f"note: not built yet, so not among the rows: {few(absent, NAMED)}", file=sys.stderr)
+            print(f"note: not built yet, so not among the rows: {first_names(absent, NAMED)}", file=sys.stderr)
         if arguments.question == "list":
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
@@ -195,7 +195,7 @@ def _ledger(arguments: argparse.Namespace) -> None:
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
         if arguments.action in ("verify", "import") and (found := ledger.redacted()):
-            named = few((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
+            named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in found), NAMED)
             print(
                 f"warning: {study.ledger.path}: {len(found)} replies hold `[key]` ({named}): an earlier version may have cut the API key's text out of them, "
                 "or it is the model's own; `curation ledger prune --redacted` deletes them, and the next run buys them again", file=sys.stderr,
@@ -264,10 +264,10 @@ def _params(arguments: argparse.Namespace) -> None:
     print(f"{arguments.file}: sound; " + ", ".join(f"{len(study.names(name))} {name.replace('_', ' ')}" for name in sections))
 
 
-def _strays(arguments: argparse.Namespace) -> None:
-    from curation.commands.orphans import delete, strays
+def _orphans(arguments: argparse.Namespace) -> None:
+    from curation.commands.orphans import delete, orphans
 
-    found = strays(read(PARAMS))
+    found = orphans(read(PARAMS))
     if arguments.delete:
         delete(found)
     print("\n".join(f"{file}{': deleted' if arguments.delete else ''}" for file in found) or "there are none")

@@ -1,4 +1,4 @@
-"""Write data/prompts.parquet from all sources, and data/screened.parquet."""
+"""Write data/prompts.parquet from all sources, and data/decontamination.parquet."""
 
 import sys
 
@@ -12,20 +12,20 @@ from curation.tables import contracts, parquet
 
 SEE = (
     "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, o.prompt[-1].content as its_text "
-    "from screened as s join prompts as o on o.prompt_id = s.against where not s.kept"
+    "from decontamination as s join prompts as o on o.prompt_id = s.against where not s.kept"
 )
 
 
 def main() -> None:
     study = read()
-    prompts, verdicts = sift(study.sources, study.screen)
+    prompts, verdicts = sift(study.sources, study.decontaminate)
     parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts"))
-    parquet.write(contracts.SCREENED, verdicts, contracts.path("screened"))
+    parquet.write(contracts.DECONTAMINATION, verdicts, contracts.path("decontamination"))
     found = counts(verdicts)
     if dropped := verdicts.height - found["kept"]:
         print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"', file=sys.stderr)
     given = prompts.group_by("source").agg(pl.len()).sort("source")
-    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "screened": found})
+    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "decontamination": found})
 
 
 if __name__ == "__main__":

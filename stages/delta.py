@@ -28,8 +28,8 @@ class Found(NamedTuple):
 
 def main() -> None:
     study = read()
-    parquet.refuse_strays(contracts.JUDGMENTS, study.judges)
-    parquet.refuse_strays(contracts.PREFERENCES, study.pairwise_judges)
+    parquet.refuse_orphans(contracts.JUDGMENTS, study.judges)
+    parquet.refuse_orphans(contracts.PREFERENCES, study.pairwise_judges)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     of, named = sides(pairs), pairs.select("prompt_id", "chosen_model", "rejected_model")
     del pairs

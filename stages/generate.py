@@ -12,7 +12,7 @@ def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
-    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
         traces = generate(name, settings, prompts, ledger)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
     write_metrics(contracts.DATA / f"metrics/generate/{name}.json", coverage(traces))

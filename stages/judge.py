@@ -13,7 +13,7 @@ def main() -> None:
     settings = study.named("judges", name)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
-    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     parquet.write(contracts.JUDGMENTS, judgments, contracts.path("judgments", name))
     write_metrics(contracts.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))

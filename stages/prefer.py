@@ -14,7 +14,7 @@ def main() -> None:
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
-    with Ledger(study.ledger, study.budget, study.execution.spread) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
         preferences = prefer(name, settings, pairs, traces, prompts, ledger)
     parquet.write(contracts.PREFERENCES, preferences, contracts.path("preferences", name))
     write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", coverage(preferences))

@@ -12,8 +12,8 @@ def main() -> None:
     study = read()
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
-    parquet.refuse_strays(contracts.JUDGMENTS, study.judges)
-    parquet.refuse_strays(contracts.PREFERENCES, study.pairwise_judges)
+    parquet.refuse_orphans(contracts.JUDGMENTS, study.judges)
+    parquet.refuse_orphans(contracts.PREFERENCES, study.pairwise_judges)
     judged = Judged(
         {name: parquet.read(contracts.JUDGMENTS, contracts.path("judgments", name)) for name in study.judges},
         {name: parquet.read(contracts.PREFERENCES, contracts.path("preferences", name)) for name in study.pairwise_judges},

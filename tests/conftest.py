@@ -82,9 +82,9 @@ def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
     """Opens the ledger called `name` in the test's folder; all close with the test."""
     with ExitStack() as opened:
 
-        def opens(name: str = "ledger", offline: bool = False, spread: Callable[[Ask], Ask] = here, **budget: Any) -> Ledger:
+        def opens(name: str = "ledger", offline: bool = False, distribute: Callable[[Ask], Ask] = here, **budget: Any) -> Ledger:
             settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline, max_failed=1.0)
-            return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget), spread))
+            return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget), distribute))
 
         yield opens
 

@@ -127,26 +127,26 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
 
 COARSE = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right
 TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it is
-    ("fine", "win_rate", "answer"): stats.norm.cdf(1 / np.sqrt(2)),
+    ("fine", "pairwise_accuracy", "answer"): stats.norm.cdf(1 / np.sqrt(2)),
     ("fine", "auroc", "answer"): stats.norm.cdf(1.0),
     ("fine", "length_correlation_equally_right", "answer"): 0.0,
-    ("fine", "own_family_lift", "own"): 0.0,
+    ("fine", "self_preference", "own"): 0.0,
     ("fine", "kappa", "second"): 2 * 1.25 / (1.25 + 2.25),  # the variance of right + own is 1/4 + 1
     ("wordy", "length_correlation_equally_right", "answer"): TASTE * SPREAD / np.sqrt(1 + (TASTE * SPREAD) ** 2),
     ("wordy", "length_slope_equally_right", "answer"): SCALE * TASTE,
-    ("clan", "own_family_lift", "own"): SCALE * BONUS,
-    ("random", "win_rate", "answer"): 0.5,
+    ("clan", "self_preference", "own"): SCALE * BONUS,
+    ("random", "pairwise_accuracy", "answer"): 0.5,
     ("random", "auroc", "answer"): 0.5,
     ("coarse", "tie_rate", ""): COARSE**2 + (1 - COARSE) ** 2,
     ("forgetful", "repeat_alpha", "repeats"): 1 / (1 + MOOD**2),
     ("forgetful", "noise", "repeats"): SCALE * MOOD,  # of a delta of two means of two repeats
     ("drifting", "drift", "repeats"): SCALE * LATER,
-    ("first", "first_place_rate", "order"): 1.0,
-    ("first", "flip_rate", "order"): 1.0,
-    ("leaning", "first_place_rate", "order"): LEANING + (1 - LEANING) / 2,
-    ("leaning", "flip_rate", "order"): LEANING**2 + LEANING * (1 - LEANING),
-    ("fair", "first_place_rate", "order"): 0.5,
-    ("fair", "flip_rate", "order"): STEADY * (1 - STEADY),  # 2 p (1 - p) of the half of pairs with one right
+    ("first", "first_position_rate", "order"): 1.0,
+    ("first", "position_inconsistency", "order"): 1.0,
+    ("leaning", "first_position_rate", "order"): LEANING + (1 - LEANING) / 2,
+    ("leaning", "position_inconsistency", "order"): LEANING**2 + LEANING * (1 - LEANING),
+    ("fair", "first_position_rate", "order"): 0.5,
+    ("fair", "position_inconsistency", "order"): STEADY * (1 - STEADY),  # 2 p (1 - p) of the half of pairs with one right
     ("fair", "verdict_accuracy", "answer"): STEADY,
     ("overconfident", "ece", "answer"): SURE - OFTEN,
     ("overconfident", "overconfidence", "answer"): SURE - OFTEN,

@@ -101,8 +101,8 @@ SHORTENED = (
     "ledger prune --redact",
     "ledger prune --r",
     "ledger export x.parquet --st judge",
-    "strays --del",
-    "strays --d",
+    "orphans --del",
+    "orphans --d",
     "plan --run",
     "sql --quest list",
     "shelf --al",
@@ -112,10 +112,10 @@ SHORTENED = (
 @pytest.mark.parametrize("typed", SHORTENED)
 def test_no_option_is_taken_by_its_beginning(folder: Path, typed: str) -> None:
     """The kind of fault: a slip of the keyboard that deletes."""
-    stray = folder / "data/traces/gone.parquet"
-    stray.write_bytes(b"")
+    orphan = folder / "data/traces/gone.parquet"
+    orphan.write_bytes(b"")
     done = curation(folder, *typed.split())
-    assert done.returncode != 0 and stray.exists() and not (folder / "x.parquet").exists() and not done.stdout
+    assert done.returncode != 0 and orphan.exists() and not (folder / "x.parquet").exists() and not done.stdout
     assert "unrecognized arguments: --" in done.stderr or done.stderr.startswith("error: shelf: ")
 
 
@@ -137,7 +137,7 @@ def test_what_is_not_built_is_said_beside_an_answer(folder: Path) -> None:
     assert done.stdout == "some\nTrue\n"
     assert done.stderr == f"note: not built yet, so not among the rows: data/traces/{gone.name}\n"
     assert (
-        "\nerror: sql: there is no table nosuch; there are arms, calibration, candidates, comparisons, deltas, "
+        "\nerror: sql: there is no table nosuch; there are arms, calibration, candidates, comparisons, decontamination, deltas, "
         in curation(folder, "sql", "select * from nosuch").stderr
     )
 

@@ -140,7 +140,9 @@ def test_local_weights_answer_there_as_here(tmp_path: Path, open_ledger: OpenLed
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     here = [reply.text for reply in open_ledger("here").fulfil(asked, engine, "generate", "g")]
     try:
-        there = [reply.text for reply in open_ledger("there", spread=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(asked, engine, "g", "g")]
+        there = [
+            reply.text for reply in open_ledger("there", distribute=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(asked, engine, "g", "g")
+        ]
     finally:
         import ray
 

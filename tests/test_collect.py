@@ -60,7 +60,7 @@ def study(folder: Path, train: list[str], held: list[str]) -> Path:
         name: {"kind": "table", "path": f"data/import/{name}.jsonl", "split": split, "columns": columns, "verifier": None, "instruction": "Be brief."}
         for name, split in (("train", "train"), ("held", "out_of_domain"))
     }
-    params["screen"] = {"exact": True, "ngram": None, "near_duplicates": None}
+    params["decontaminate"] = {"exact": True, "ngram": None, "near_duplicates": None}
     save(params, folder)
     return folder
 
@@ -74,7 +74,7 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
         {"source": "train", "reason": "exact", "overlap": 1.0, "text": "What is 2 + 3?\nBe brief.", "other": "held", "its_text": "What is 2+3\nBe brief."}
     ]
     assert json.loads((folder / "data/metrics/collect.json").read_text()) == {
-        "prompts": {"held": 1, "train": 1}, "screened": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
+        "prompts": {"held": 1, "train": 1}, "decontamination": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
     assert [row[0]["content"] for row in parquet.read(contracts.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]] == [
         "What is 2 - 3?\nBe brief."
     ]
@@ -84,7 +84,7 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
 def test_what_is_dropped_is_shown_once_beside_what_it_is_like(tmp_path: Path) -> None:
     folder = study(tmp_path, ["What is 2 + 3?", "What is 2 + 3 ?"], ["Name a bird."])
     params = YAML(typ="safe", pure=True).load(folder / "params.yaml")
-    params["screen"]["near_duplicates"] = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
+    params["decontaminate"]["near_duplicates"] = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
     save(params, folder)
     seen = json.loads(ran(folder, "curation", "sql", "--json", ran(folder, "stages.collect").stderr.split('"')[1]).stdout)
     assert [(row["reason"], row["overlap"], row["other"], row["text"] == row["its_text"]) for row in seen] == [("near_duplicate", 1.0, "train", False)]
@@ -94,14 +94,14 @@ def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypa
     monkeypatch.chdir(study(tmp_path, ["What is 2 + 3?"], ["What is 2+3"]))
     whole = read()
     with pytest.raises(CurationError) as error:
-        sift(whole.sources, whole.screen)
+        sift(whole.sources, whole.decontaminate)
     assert str(error.value) == (
-        r"screen drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, is like 'What is 2+3\nBe brief.' of held; "
-        "give other train prompts, or change params.yaml: screen"
+        r"decontaminate drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, is like 'What is 2+3\nBe brief.' of held; "
+        "give other train prompts, or change params.yaml: decontaminate"
     )
 
 
 def test_the_default_study_loses_nothing() -> None:
     whole = read(ROOT / "params.yaml")
-    kept, found = sift(whole.sources, whole.screen)
+    kept, found = sift(whole.sources, whole.decontaminate)
     assert kept.equals(collect(whole.sources)) and found["kept"].all()

@@ -71,7 +71,7 @@ def values(rows: np.ndarray, text: str) -> Counter[Any]:
 def test_random_is_as_many_of_what_could_be_ranked_and_another_for_another_seed() -> None:
     rows, swapped, own = beside(control())
     assert len(rows) == len(own) == 40 and not swapped.any()
-    assert not EVERYONE.column("tie")[rows].any() and values(rows, "rubric.delta_logic is null") == {False: 40}
+    assert not EVERYONE.column("identical")[rows].any() and values(rows, "rubric.delta_logic is null") == {False: 40}
     ends = {frozenset(pair) for pair in zip(EVERYONE.column("chosen_trace_id")[rows], EVERYONE.column("rejected_trace_id")[rows], strict=True)}
     assert len(ends) == 40  # no pair beside its reverse
     assert values(rows, "rubric.delta_logic < 0") == {False: 40}  # the way round that the selection would have it

@@ -131,7 +131,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         ("t.jsonl", changed(2, b="7B"), "line 3: column 'b' (columns.scale_b) is '7B', not numbers"),
         ("t.parquet", changed(3, n=0), "rows 2 and 3 are both sample 0 of 'big' for one prompt; number the samples, or set columns.sample_index: null"),
         ("t.parquet", changed(1, q="What is 1?"), "1 of 4 rows have a prompt that is no train prompt, the first is row 1; "
-                      "check the sources' prompt column and instruction, or set unmatched: drop, as rows of prompts that screen drops need"),
+                      "check the sources' prompt column and instruction, or set unmatched: drop, as rows of prompts that decontaminate drops need"),
         ("t.jsonl", [], "cannot be read as jsonl: Empty JSON file"),
         ("t.txt", ROWS, "not a .parquet or .jsonl file"),
     ],
@@ -193,10 +193,10 @@ def test_a_prompt_of_two_sources_is_screened_or_refused(tmp_path: Path, split: s
         sift(sources, Screen.model_validate(SCREEN))
     assert str(error.value) == (
         "1 prompt(s) are in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
-        f"remove them from one, or let params.yaml: screen.{rule} drop them"
+        f"remove them from one, or let params.yaml: decontaminate.{rule} drop them"
     )
-    prompts, screened = sift(sources, Screen.model_validate(SCREEN | drops))
-    assert screened.filter(reason="kept").height == screened.height - 1
+    prompts, decontamination = sift(sources, Screen.model_validate(SCREEN | drops))
+    assert decontamination.filter(reason="kept").height == decontamination.height - 1
     assert prompts["prompt"].list.last().struct.field("content").is_unique().all()
 
 

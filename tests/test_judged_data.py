@@ -147,7 +147,7 @@ def compared(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataF
     ids = content_ids(ends)
     pairs = ends.with_columns(
         ids.alias("pair_id"), pl.col("chosen_trace_id").replace_strict(prompt).alias("prompt_id"),
-        tie=False, chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
+        identical=False, chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
     ).unique("pair_id", maintain_order=True).select(contracts.PAIRS.schema.names)  # fmt: skip
     verdict = pl.col("score").replace_strict({1.0: "chosen", 0.0: "rejected", 0.5: "tie"}, default=None, return_dtype=pl.String)
     preferences = own.select(
@@ -181,7 +181,7 @@ def test_llmbars_judges_are_as_right_and_as_steady_as_its_files_say(size: str) -
     for judge, right, flips in wanted.gather_every(13 if size == "excerpt" else 1).rows():
         table = reliability_of(["gold", judge], "gold", written, pairs, preferences).filter(judge=judge)
         found = dict(table.select("measure", "value").rows())
-        assert (found["verdict_accuracy"], found["flip_rate"]) == (pytest.approx(right, abs=1e-9), pytest.approx(flips, abs=1e-9))
+        assert (found["verdict_accuracy"], found["position_inconsistency"]) == (pytest.approx(right, abs=1e-9), pytest.approx(flips, abs=1e-9))
     family = wanted.group_by(pl.col("judge").str.split("/").list.first().alias("family")).agg(pl.col("accuracy", "flips").mean().round(3)).sort("accuracy")
     print(f"\nllmbar, mean accuracy and flip rate of a model's prompts: {family.rows()}")
     means = dict(family.select("family", "accuracy").rows())
@@ -208,7 +208,7 @@ def test_pandalms_judges_agree_as_its_file_says(size: str) -> None:
         pl.when(pl.col("pandalm-7b") == 0.5).then(0.5).otherwise((pl.col("pandalm-7b") == pl.col("annotator1")).cast(pl.Float64)).mean()
     ).item()
     assert table.filter(judge="pandalm-7b", measure="verdict_accuracy")["value"].item() == pytest.approx(right, abs=1e-9)
-    assert table.filter(measure="flip_rate")["value"].null_count() == 5  # one order only
+    assert table.filter(measure="position_inconsistency")["value"].null_count() == 5  # one order only
 
 
 def steps_of(trace: str) -> list[str]:

@@ -18,7 +18,7 @@ from served import ran, served_params
 from server import STALLED, Answer, Asked, endpoint, good
 
 from curation.calls.attempts import COLUMNS, id_of
-from curation.calls.call import Ask, Call, Heard, Reply
+from curation.calls.call import Ask, Call, OnReply, Reply
 from curation.calls.chat import Http
 from curation.calls.ledger import Ledger, Params
 from curation.calls.store import NAMES
@@ -40,7 +40,7 @@ def echo(prompt: str) -> Reply:
 def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Ask:
     """An `ask` that keeps the prompts it was given in `asked`."""
 
-    def answer(calls: Iterator[Call], heard: Heard) -> None:
+    def answer(calls: Iterator[Call], heard: OnReply) -> None:
         for one in calls:
             asked.append(one.messages[-1]["content"])
             heard(one, reply(asked[-1]))

@@ -53,7 +53,7 @@ def longer(asked: Asked) -> Answer:
 def test_every_pair_is_asked_about_in_both_orders_but_ties(serve: Serve, ledger: Ledger) -> None:
     server = serve(longer)
     rows = preferred(settings(endpoint=server.endpoint(concurrency=3).model_dump()), ledger)
-    unequal = pairs().filter(~pl.col("tie"))
+    unequal = pairs().filter(~pl.col("identical"))
     assert rows.select("pair_id", "order").sort("pair_id", "order").rows() == [(one, order) for one in sorted(unequal["pair_id"]) for order in contracts.ORDERS]
     texts = dict(TRACES.select("trace_id", "completion").rows())
     wanted = sorted(sorted([[texts[c], texts[r]], [texts[r], texts[c]]]) for c, r in unequal.select("chosen_trace_id", "rejected_trace_id").rows())
@@ -66,7 +66,7 @@ def test_the_same_two_texts_in_the_same_order_are_asked_once(serve: Serve, ledge
     """Each two traces are two pairs where a ladder does not order them, and two questions still."""
     server = serve(longer)
     rows = preferred(settings(endpoint=server.endpoint().model_dump()), ledger, order="both")
-    assert (rows.height, len(server.asked)) == (2 * 2 * len(server.asked) // 2, pairs("both").filter(~pl.col("tie")).height)
+    assert (rows.height, len(server.asked)) == (2 * 2 * len(server.asked) // 2, pairs("both").filter(~pl.col("identical")).height)
     both = pairs("both").join(delta.preferred(delta.Params(**world.DELTA), pairs("both"), rows), on="pair_id")
     mirrored = both.join(both, left_on=["chosen_trace_id", "rejected_trace_id"], right_on=["rejected_trace_id", "chosen_trace_id"], suffix="_other")
     assert mirrored.height == both.height
@@ -82,7 +82,7 @@ VERDICTS = {  # what the model says of (chosen first): verdict, and status
     "true": (good('{"better": true}'), None, "unparsable"),
     "nothing": (good("{}"), None, "unparsable"),
     "prose": (good("Solution 1."), None, "unparsable"),
-    "cut": (good('{"bet', "length"), None, "cut"),
+    "cut": (good('{"bet', "length"), None, "truncated"),
     "refused": (good(None, refusal="No."), None, "refused"),
     "server error": (failing(500), None, "error"),
     "dropped": (DROPPED, None, "error"),
@@ -153,7 +153,7 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
 def test_a_judge_that_always_says_first_has_no_delta() -> None:
     (row,) = deltas([(1, 2, "chosen_first", "chosen"), (1, 2, "rejected_first", "rejected")]).rows(named=True)
     assert row["delta_preference"] == pytest.approx(0, abs=1e-12) and row["chosen_preference"] == pytest.approx(0.5)
-    assert row["n_preference"] == 2 and row["spread_preference"] == pytest.approx(2**0.5) and row["within_noise_preference"]
+    assert row["n_preference"] == 2 and row["sd_preference"] == pytest.approx(2**0.5) and row["within_noise_preference"]
 
 
 def test_a_tie_is_kept_as_a_tie() -> None:
@@ -211,7 +211,7 @@ def test_strengths_find_what_drew_the_verdicts() -> None:
 
 
 def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other, *_ = pairs().filter(~pl.col("tie"))["pair_id"].sort()
+    one, other, *_ = pairs().filter(~pl.col("identical"))["pair_id"].sort()
     said = [{"id": one, "says": "chosen"}, {"id": one, "says": "tie"}, {"id": other, "says": None}, {"id": 7, "says": "rejected"}]
     file = tmp_path / "gold.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in said))

@@ -44,7 +44,7 @@ def test_a_mean_is_weighed_and_null_where_a_member_has_no_score() -> None:
     rows = together("mean", 3.0, 1.0)
     assert rows["delta_both"].to_list() == [pytest.approx((3 * 2 + 10) / 4), pytest.approx((3 * 0 - 5) / 4), pytest.approx((3 * -1 + 20) / 4), None]
     assert rows["n_both"].to_list() == [2, 2, 2, 0]
-    assert rows["spread_both"].to_list()[:2] == [pytest.approx(8 / 2**0.5), pytest.approx(5 / 2**0.5)]  # how far the two deltas are apart
+    assert rows["sd_both"].to_list()[:2] == [pytest.approx(8 / 2**0.5), pytest.approx(5 / 2**0.5)]  # how far the two deltas are apart
 
 
 @pytest.mark.parametrize("rule", ["mean_z", "median_z"])

@@ -62,16 +62,16 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "selections.all.require.long: 'chosen.characters' is not true or false"]),
     (lambda p: p["selections"]["all"].update(order={"by": "prompt.source", "first": "lowest"}), [
         "selections.all.order.by: 'prompt.source' is no number"]),
-    (lambda p: p["selections"]["all"].update(require={"tie": "tie"}), [
-        "selections.all: require.tie: that is a reason already; give it another name"]),
-    (lambda p: p["selections"]["all"].update(require={"Long one": "tie"}), [
+    (lambda p: p["selections"]["all"].update(require={"identical": "identical"}), [
+        "selections.all: require.identical: that is a reason already; give it another name"]),
+    (lambda p: p["selections"]["all"].update(require={"Long one": "identical"}), [
         "selections.all.require.Long one: 'Long one' is not a column name: lower-case letters, digits and '_'"]),
     (lambda p: p["selections"]["all"].update(budget={"pairs": 2, "share": 0.5}), ["selections.all.budget: give one of pairs, share and tokens"]),
     (lambda p: p["selections"]["all"].update(budget={"share": 1.5}), ["selections.all.budget: share 1.5 is not above 0 and up to 1"]),
     (lambda p: p["selections"]["all"].update(budget={"pairs": -1}), ["selections.all.budget: pairs -1 is not a whole number from 0"]),
     (lambda p: p["selections"]["all"].update(budget={"pears": 1}), [
         "selections.all.budget.pears: 'pears' is not one of 'pairs', 'share' or 'tokens'; did you mean 'pairs'?"]),
-    (lambda p: p["selections"]["all"].update(strata={"by": "tie", "shares": "equal"}), [
+    (lambda p: p["selections"]["all"].update(strata={"by": "identical", "shares": "equal"}), [
         "selections.all: strata divide a budget of pairs or a share; give one"]),
     (lambda p: p["selections"]["top_step_coherence"].update(value=None), ["selections.top_step_coherence: keep top ranks by a value; give one"]),
     (lambda p: (p["tokens"].update(count=False), p["selections"]["all"].update(budget={"tokens": 100})), [
@@ -87,7 +87,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         ["ledger.max_failed: 2.0 is more than 1", "budget.max_usd: -1 is less than 0"],
     ),
     (lambda p: p["judges"]["rubric"].update(repeats=0), ["judges.rubric.repeats: 0 is less than 1"]),
-    (lambda p: p["selections"]["top_step_coherence"].update(vlaue="tie"), ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
+    (lambda p: p["selections"]["top_step_coherence"].update(vlaue="identical"), ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
     (lambda p: p["selections"]["all"].pop("seed"), ["selections.all.seed: missing; add it"]),
     (lambda p: p["pair"].update(ladder=["qwen-1500"]), ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
     (lambda p: p["methods"]["dpo"].update(loss="hinge"), ["methods.dpo.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
@@ -115,7 +115,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["controls"]["length_matched"].update(match=["chosen.words"]), [
         "controls.length_matched.match.0: 'chosen.words' is not a column; did you mean 'chosen.tokens'?"]),
     (lambda p: p["generator_pairs"]["widest"].update(where="chosen_model"), ["generator_pairs.widest.where: 'chosen_model' is not true or false"]),
-    (lambda p: p["selections"]["all"].update(require=["tie"]), ["selections.all.require: ['tie'] is not a mapping"]),
+    (lambda p: p["selections"]["all"].update(require=["identical"]), ["selections.all.require: ['identical'] is not a mapping"]),
     (lambda p: p["selections"]["all"].update(keep={"kind": "band", "low": 2.0, "high": 1.0}), ["selections.all.keep: low 2 is above high 1"]),
     (lambda p: p["selections"]["all"].update(value="chosen.tokens > rejected.tokens"), [
         "selections.all.value: 'chosen.tokens > rejected.tokens' is true or false, and no number; end it with ::int"]),
@@ -129,7 +129,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
         "selections.all.value: 'rubric.delta_facts' is not a column; did you mean 'rubric.delta_factuality'?"]),
     (lambda p: p["selections"]["all"].update(value="margins.implicit"), [
         "selections.all.value: 'margins.implicit' is not a column; known: pair_id, prompt_id, chosen_trace_id, rejected_trace_id, chosen_model, "
-        "rejected_model, tie, chosen.…, rejected.…, prompt.…, answer.…, rubric.…, rubric-500m.…, pairwise.…, panel.…"]),
+        "rejected_model, identical, chosen.…, rejected.…, prompt.…, answer.…, rubric.…, rubric-500m.…, pairwise.…, panel.…"]),
     (lambda p: (p["judges"].update({"step-wise": p["judges"]["answer"]}), p["selections"]["all"].update(value="step-wise.delta_correct")), [
         "selections.all.value: 'step-wise.delta_correct': a name with '-' stands in quotes, \"step-wise\".…"]),
     (lambda p: p["selections"]["all"].update(value="rubric-500m.delta_factuality"), [
@@ -145,13 +145,13 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["methods"]["dpo"].update(beta=0.0), ["methods.dpo.beta: 0.0 is not greater than 0"]),
     (lambda p: p["methods"]["dpo"].update(max_length="long"), ["methods.dpo.max_length: 'long' is not a whole number"]),
     (lambda p: p["methods"]["dpo"].update(lora=p["methods"]["dpo"]["lora"] | {"rnk": 8}), ["methods.dpo.lora.rnk: unknown key; did you mean 'rank'?"]),
-    (lambda p: p["screen"].update(exact=1), ["screen.exact: 1 is not true or false"]),
-    (lambda p: p["screen"].pop("ngram"), ["screen.ngram: missing; add it"]),
-    (lambda p: p["screen"].update(ngram={"size": 0, "share": 1.0, "shar": 0.5}), [
-        "screen.ngram.size: 0 is less than 1", "screen.ngram.share: 1.0 is not less than 1", "screen.ngram.shar: unknown key; did you mean 'share'?"]),
-    (lambda p: p["screen"].update(near_duplicates={"shingle": 5.5, "permutations": 1, "threshold": 0.0, "seed": -1}), [
-        "screen.near_duplicates.shingle: 5.5 is not a whole number", "screen.near_duplicates.permutations: 1 is less than 2",
-        "screen.near_duplicates.threshold: 0.0 is not greater than 0", "screen.near_duplicates.seed: -1 is less than 0"]),
+    (lambda p: p["decontaminate"].update(exact=1), ["decontaminate.exact: 1 is not true or false"]),
+    (lambda p: p["decontaminate"].pop("ngram"), ["decontaminate.ngram: missing; add it"]),
+    (lambda p: p["decontaminate"].update(ngram={"size": 0, "share": 1.0, "shar": 0.5}), [
+        "decontaminate.ngram.size: 0 is less than 1", "decontaminate.ngram.share: 1.0 is not less than 1", "decontaminate.ngram.shar: unknown key; did you mean 'share'?"]),
+    (lambda p: p["decontaminate"].update(near_duplicates={"shingle": 5.5, "permutations": 1, "threshold": 0.0, "seed": -1}), [
+        "decontaminate.near_duplicates.shingle: 5.5 is not a whole number", "decontaminate.near_duplicates.permutations: 1 is less than 2",
+        "decontaminate.near_duplicates.threshold: 0.0 is not greater than 0", "decontaminate.near_duplicates.seed: -1 is less than 0"]),
     (lambda p: p["generators"].update({"Qwen 2": {"kind": "openai"}}), [
         "generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
     (lambda p: p["generators"]["qwen-500m"]["endpoint"].update(timeout=3), [
@@ -187,7 +187,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["reliability"].update(families=None), ["reliability.families: None is not a mapping"]),
     (lambda p: p["judges"]["rubric"].update(dimensions=[[1]]), ["judges.rubric.dimensions: [[1]] is not a mapping"]),
     (lambda p: p["judges"].update({1: 2}), ["judges.1: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
-    (lambda p: p["screen"].update({1: 2}), ["screen.1: a key must be text; put it in quotes"]),
+    (lambda p: p["decontaminate"].update({1: 2}), ["decontaminate.1: a key must be text; put it in quotes"]),
     (lambda p: p["compare"]["primary"].update(budget=1.5), ["compare.primary.budget: 1.5 is not a whole number"]),
     (lambda p: p["selections"]["all"].update(budget={"pairs": inf}), ["selections.all.budget.pairs: inf is not a finite number"]),
     (lambda p: p["selections"]["all"].update(value="1", keep={"kind": "nearest", "target": nan}), ["selections.all.keep.target: nan is not a finite number"]),

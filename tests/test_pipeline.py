@@ -134,7 +134,7 @@ def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
 
 def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     rows = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                          "select chosen_model, rejected_model, count(*) as n, count(*) filter (where tie) as ties, sum(delta) as gap "
+                          "select chosen_model, rejected_model, count(*) as n, count(*) filter (where identical) as ties, sum(delta) as gap "
                           "from pairs join deltas using (pair_id) group by all order by all"))  # fmt: skip
     found = {(row["chosen_model"], row["rejected_model"]): (row["n"], row["ties"], row["gap"]) for row in rows}
     assert found[("strong", "copy")] == (8, 8, 0)
@@ -143,7 +143,7 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     kept = json.loads(
         run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all")
     )
-    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "tie": 16, "clear": 20}
+    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "identical": 16, "clear": 20}
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
         params["grid"].update(selections=["right", "few"], controls=["itself"])
         params["compare"]["primary"] = None
 
-    assert changed(study, one_run_for_another, "strays", "--delete") == [
+    assert changed(study, one_run_for_another, "orphans", "--delete") == [
         "arm@few-any-own-itself-0", "audit", "check", "compare", "evaluate@dpo-few-any-own-itself-0", "train@dpo-few-any-own-itself-0",
     ]  # fmt: skip
     strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
@@ -201,28 +201,28 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
 
 def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
     found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                           "select scorer, tie, count(*) as n, count(implicit_margin) as margins, max(n_rounds) as rounds, "
+                           "select scorer, identical, count(*) as n, count(implicit_margin) as margins, max(n_rounds) as rounds, "
                            "avg(held_out_loss) between 0.6 and 0.8 as undecided "
                            "from pair_scores join pairs using (pair_id) group by all order by all"))  # fmt: skip
     assert found == [
-        {"scorer": "held_out", "tie": False, "n": 32, "margins": 32, "rounds": 1, "undecided": True},
-        {"scorer": "held_out", "tie": True, "n": 16, "margins": 0, "rounds": 0, "undecided": None},
+        {"scorer": "held_out", "identical": False, "n": 32, "margins": 32, "rounds": 1, "undecided": True},
+        {"scorer": "held_out", "identical": True, "n": 16, "margins": 0, "rounds": 0, "undecided": None},
     ]
     metrics = json.loads((study / "data/metrics/score_pairs/held_out.json").read_text())
-    assert (metrics["pairs"], metrics["scored"], metrics["cut"], metrics["held_out_loss_n"]) == (48, 32, 0, 8)
+    assert (metrics["pairs"], metrics["scored"], metrics["truncated"], metrics["held_out_loss_n"]) == (48, 32, 0, 8)
 
 
 def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
-    stray = study / "data/traces/old.parquet"
-    shutil.copy(study / "data/traces/writers.parquet", stray)
+    orphan = study / "data/traces/old.parquet"
+    shutil.copy(study / "data/traces/writers.parquet", orphan)
     done = subprocess.run(
         [sys.executable, "-m", "stages.pair"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    listed, deleted, after = (run(study, sys.executable, "-m", "curation", "strays", *option) for option in ([], ["--delete"], []))
+    listed, deleted, after = (run(study, sys.executable, "-m", "curation", "orphans", *option) for option in ([], ["--delete"], []))
     assert "data/traces/old.parquet\n" in listed and "data/traces/old.parquet: deleted\n" in deleted and after == "there are none\n"
-    assert not stray.exists()
-    assert done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation strays --delete\n"
+    assert not orphan.exists()
+    assert done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation orphans --delete\n"
     done = subprocess.run(
         [sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
     )

@@ -53,7 +53,7 @@ def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> N
     rows = judged(settings(endpoint=server.endpoint(concurrency=2).model_dump()), ledger, *texts)
     found = {(trace - 10, dimension): (score, status) for trace, dimension, score, status in rows.select("trace_id", "dimension", "score", "status").rows()}
     wanted = [((1, "scored"), (2, "scored")), ((0, "scored"), (3, "scored")), ((-1, "scored"), (1, "scored")), ((-1, "scored"), (0, "scored")),
-              ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2, ((None, "cut"),) * 2]  # fmt: skip
+              ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2, ((None, "truncated"),) * 2]  # fmt: skip
     assert [(found[number, "worst_step"], found[number, "first_bad_step"]) for number in range(len(texts))] == wanted
     assert len(server.asked) == 5
     assert rows.filter(trace_id=12)["rationale"].unique().to_list() == ["valid, invalid, valid, invalid"]
@@ -65,7 +65,7 @@ REPLIES = {
     "another word": ('{"step_1": "valid", "step_2": "fine"}', "stop", "unparsable"),
     "numbers": ('{"step_1": 1, "step_2": 1}', "stop", "unparsable"),
     "a list": ('["valid", "valid"]', "stop", "unparsable"),
-    "cut": ('{"step_1": "valid", "st', "length", "cut"),
+    "cut": ('{"step_1": "valid", "st', "length", "truncated"),
     "refused": ("no", "refusal", "refused"),
 }
 

@@ -83,24 +83,24 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     ],
     "why_not_kept": [
         ("all", "kept", 7, 0.7778, None, None),
+        ("all", "identical", 1, 0.1111, None, None),
         ("all", "reversed", 1, 0.1111, None, None),
-        ("all", "tie", 1, 0.1111, None, None),
         ("capable", "kept", 4, 0.4444, 0.0, 0.3333),
         ("capable", "over_budget", 3, 0.3333, 0.0, 0.0),
+        ("capable", "identical", 1, 0.1111, 0.3333, 0.3333),
         ("capable", "reversed", 1, 0.1111, 0.0, 0.0),
-        ("capable", "tie", 1, 0.1111, 0.3333, 0.3333),
         ("clear", "kept", 3, 0.3333, 1.0, 2.5),
         ("clear", "clear", 2, 0.2222, -0.5, -0.3),
         ("clear", "per_prompt", 2, 0.2222, 0.5, 1.0),
+        ("clear", "identical", 1, 0.1111, 0.0, 0.0),
         ("clear", "over_budget", 1, 0.1111, 1.0, 1.0),
-        ("clear", "tie", 1, 0.1111, 0.0, 0.0),
         ("nothing", "over_budget", 7, 0.7778, None, None),
+        ("nothing", "identical", 1, 0.1111, None, None),
         ("nothing", "reversed", 1, 0.1111, None, None),
-        ("nothing", "tie", 1, 0.1111, None, None),
         ("wordy", "kept", 5, 0.5556, -4.0, 3.0),
         ("wordy", "unscored", 2, 0.2222, None, None),
+        ("wordy", "identical", 1, 0.1111, 0.0, 0.0),
         ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
-        ("wordy", "tie", 1, 0.1111, 0.0, 0.0),
     ],
 }
 ANSWERS["order_flips"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
@@ -140,7 +140,7 @@ def test_some_rows_of_longer_answers(name: str, found: dict[str, pl.DataFrame]) 
 
 def test_length_correlation_is_that_of_polars(found: dict[str, pl.DataFrame]) -> None:
     lengths = SOUND.traces.select("trace_id", pl.col("completion").str.len_chars().cast(pl.Float64).alias("length"))
-    rows = SOUND.pairs.filter(~pl.col("tie")).join(SOUND.deltas["rubric"], on="pair_id")
+    rows = SOUND.pairs.filter(~pl.col("identical")).join(SOUND.deltas["rubric"], on="pair_id")
     rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id").join(lengths, left_on="rejected_trace_id", right_on="trace_id", suffix="_r")
     wanted = rows.select(pl.corr("delta_logic", (pl.col("length") / pl.col("length_r")).log())).item()
     assert found["length_against_delta"].filter(dimension="logic")["correlation"].item() == pytest.approx(wanted, abs=1e-4)
@@ -158,7 +158,7 @@ def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) ->
     with db.connect(world.write(SOUND, tmp_path)) as connection:
         connection.register(
             "second",
-            second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "spread_correct", "within_noise_correct").to_arrow(),
+            second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "sd_correct", "within_noise_correct").to_arrow(),
         )
         connection.execute("alter view deltas rename to written")
         connection.execute("create view deltas as from written union all select pair_id, 'second', 'correct', * exclude (pair_id) from second")
@@ -215,9 +215,9 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
         lambda w: prompts(w, prompt=pl.lit(pl.Series([[{"role": "user", "content": "What is 8 + 1? "}]]))),
     ],
-    "screened_prompt_in_prompts": [
+    "dropped_prompt_in_prompts": [
         lambda w: prompts(w, prompt_id=pl.lit(content_id(*world.DROPPED[:2]))),
-        lambda w: replace(w, screened=where(w.screened, TEXT, kept=False, reason=pl.lit("exact"), against=pl.lit(prompt_id("held_a")), overlap=1.0)),
+        lambda w: replace(w, decontamination=where(w.decontamination, TEXT, kept=False, reason=pl.lit("exact"), against=pl.lit(prompt_id("held_a")), overlap=1.0)),
     ],
     "trace_without_prompt": [lambda w: replace(w, prompts=w.prompts.filter(~TEXT)), lambda w: prompts(w, split=pl.lit("in_domain"))],
     "trace_id_not_of_slot": [lambda w: traces(w, sample_index=pl.lit(5, pl.Int32))],
@@ -229,11 +229,11 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: pairs(w, chosen_model=pl.lit("medium")),
         lambda w: traces(w, completion=pl.lit(None, pl.String), finish_reason=pl.lit("error"), **NO_TEXT),
     ],
-    "wrong_tie": [lambda w: pairs(w, tie=True), lambda w: replace(w, pairs=w.pairs.with_columns(tie=False))],
-    "preference_without_pair": [lambda w: replace(w, pairs=w.pairs.clear()), lambda w: replace(w, pairs=w.pairs.with_columns(tie=True))],
+    "wrong_identical": [lambda w: pairs(w, identical=True), lambda w: replace(w, pairs=w.pairs.with_columns(identical=False))],
+    "preference_without_pair": [lambda w: replace(w, pairs=w.pairs.clear()), lambda w: replace(w, pairs=w.pairs.with_columns(identical=True))],
     "score_without_pair": [
         lambda w: replace(w, pairs=w.pairs.clear()),
-        lambda w: replace(w, pairs=w.pairs.with_columns(tie=True)),
+        lambda w: replace(w, pairs=w.pairs.with_columns(identical=True)),
         lambda w: replace(w, pair_scores=w.pair_scores.head(-1)),
     ],
     "wrong_delta": [
@@ -247,7 +247,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: replace(w, generator_deltas=w.generator_deltas.head(-1)),
     ],
     "pair_without_verdict": [lambda w: replace(w, selections=w.selections.filter(~ON_CLEAR)), lambda w: replace(w, pairs=w.pairs.head(-1))],
-    "kept_tie": [lambda w: verdicts(w, pl.col("reason") == "tie", kept=True, reason=pl.lit("kept"))],
+    "kept_identical": [lambda w: verdicts(w, pl.col("reason") == "identical", kept=True, reason=pl.lit("kept"))],
     "pair_twice_in_subset": [
         lambda w: replace(w, subsets=w.subsets | {"clear": pl.concat([w.subsets["clear"], turned(w.subsets["clear"].head(1))])}),
     ],
@@ -257,7 +257,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: clear(w, rejected_trace_id=pl.lit(trace_id("times", "small"))),
     ],
     "kept_is_not_subset": [
-        lambda w: verdicts(w, ON_CLEAR, kept=False, reason=pl.lit("tie")),
+        lambda w: verdicts(w, ON_CLEAR, kept=False, reason=pl.lit("identical")),
         lambda w: replace(w, subsets=w.subsets | {"clear": w.subsets["clear"].head(-1)}),
         lambda w: clear(w, margin=pl.lit(9.0)),
     ],
@@ -303,8 +303,8 @@ def test_a_check_finds_the_broken_world(name: str, number: int, tmp_path: Path, 
 
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
     "answers_all_alike": lambda w: replace(w, results=w.results.with_columns(completion=pl.lit("!!!!"))),
-    "answers_cut": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
-    "too_many_ties": lambda w: replace(w, pairs=w.pairs.with_columns(tie=True)),
+    "answers_truncated": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
+    "too_many_identical": lambda w: replace(w, pairs=w.pairs.with_columns(identical=True)),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
     "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
     "kto_balance": lambda w: w,
@@ -349,7 +349,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
 def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     before, after = check(False, params), check(True, params)
-    assert set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_cut"} and before.keys() | after.keys() == db.checks().keys()
+    assert set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_truncated"} and before.keys() | after.keys() == db.checks().keys()
 
 
 def test_deltas_that_are_not_there_are_named_and_a_damaged_file_is_too(tmp_path: Path) -> None:

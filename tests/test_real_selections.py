@@ -61,7 +61,7 @@ def test_every_two_models_answers_are_candidates_in_both_orders(size: str) -> No
     parquet.check(contracts.PAIRS, pairs, "pairs")
     texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
     alike = texts.group_by("prompt_id", "completion").len()["len"].to_numpy()
-    assert pairs["tie"].sum() == int((alike * (alike - 1)).sum())
+    assert pairs["identical"].sum() == int((alike * (alike - 1)).sum())
 
 
 @sizes
@@ -80,8 +80,8 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
     by_problem = written.group_by("prompt_id").agg(pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong"))
     cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
     within = int(np.minimum(cells, 40).sum())
-    assert found["tie"] == int(pairs["tie"].sum())
-    assert found["right_over_wrong"] == pairs.height - int(cells.sum()) - found["tie"]
+    assert found["identical"] == int(pairs["identical"].sum())
+    assert found["right_over_wrong"] == pairs.height - int(cells.sum()) - found["identical"]
     assert found["per_prompt"] == int(cells.sum()) - within and found["over_budget"] == within - found["kept"]
     kept = rows.filter("kept").join(pairs, on="pair_id").join(written.select("trace_id", "family", "score"), left_on="chosen_trace_id", right_on="trace_id")
     kept = kept.join(written.select("trace_id", pl.col("score").alias("wrong")), left_on="rejected_trace_id", right_on="trace_id")
@@ -129,7 +129,7 @@ def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
     found = counted(rows)
     print(f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}")
     scores = {row[0]: row[1] for row in judgments("full", "mrbench").filter(dimension=dimension).select("trace_id", "score").rows()}
-    ends = pairs.filter(~pl.col("tie")).select("chosen_trace_id", "rejected_trace_id").rows()
+    ends = pairs.filter(~pl.col("identical")).select("chosen_trace_id", "rejected_trace_id").rows()
     gaps = sorted((scores[one] - scores[other] for one, other in ends if scores[one] is not None and scores[other] is not None), reverse=True)
     assert found["kept"] == 500 and sorted(rows.filter("kept")["margin"].to_list(), reverse=True) == pytest.approx(gaps[:500])
     assert found["reversed"] == sum(rows["reason"].cast(pl.String).is_in(["kept", "over_budget"])) and sum(found.values()) == pairs.height

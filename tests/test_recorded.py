@@ -48,7 +48,7 @@ def test_the_default_study_replays_offline(offline: Ledger) -> None:
     pairs = pair(study.pair, traces)
     verdicts = prefer("pairwise", study.pairwise_judges["pairwise"], pairs, traces, prompts, offline)
     parquet.check(contracts.PREFERENCES, verdicts, "preferences")
-    assert verdicts.height == 2 * pairs.filter(~pl.col("tie")).height == 746
+    assert verdicts.height == 2 * pairs.filter(~pl.col("identical")).height == 746
     assert verdicts["status"].unique().to_list() == ["scored"] and verdicts["strength"].null_count() == 0
 
 

@@ -35,11 +35,11 @@ def test_the_small_world_by_hand() -> None:
     assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {"value": 6 / 8, "n": 8, "clusters": 3, "suspect": False}
     # exactly one right: plus, large and medium above small's first and small's second above its first, in either order; times, large below medium; minus,
     # small below both others
-    wins = figure(table, "rubric", "logic", "win_rate", "answer")
+    wins = figure(table, "rubric", "logic", "pairwise_accuracy", "answer")
     assert (round(wins["value"], 9), wins["n"]) == (round(4 / 7, 9), 7)
     # versus: of 16 verdicts on 8 pairs, 4 pairs have large's trace as the chosen one, which wins in both orders; in the other 4 the first wins
-    assert figure(table, "versus", "preference", "flip_rate", "order") == {"value": 4 / 8, "n": 8, "clusters": 3, "suspect": True}
-    assert figure(table, "versus", "preference", "first_place_rate", "order")["value"] == 12 / 16
+    assert figure(table, "versus", "preference", "position_inconsistency", "order") == {"value": 4 / 8, "n": 8, "clusters": 3, "suspect": True}
+    assert figure(table, "versus", "preference", "first_position_rate", "order")["value"] == 12 / 16
 
 
 def test_repeats_of_a_pairwise_judge_by_hand() -> None:
@@ -54,7 +54,7 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
     assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (0.5, -0.5, 0.25)
     # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
-    assert found["flip_rate", "order"] == 12 / 16
+    assert found["position_inconsistency", "order"] == 12 / 16
     reach = table.drop_nulls("value").filter(pl.col("measure").str.contains("rate|agreement|correlation|coverage|alpha"))
     assert reach["ci_high"].max() <= 1 and reach["ci_low"].min() >= -1
 
@@ -99,8 +99,8 @@ def test_a_planted_judge_is_measured_rightly(case: tuple[str, str, str], tables_
     assert abs(found["value"].mean() - truth) < 4 * error + 0.01 * max(1.0, abs(truth))
 
 
-SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "clan": "own_family_lift", "coarse": "tie_rate", "forgetful": "auroc",
-            "drifting": "drift", "first": "flip_rate", "leaning": "first_place_rate", "overconfident": "overconfidence"}  # fmt: skip
+SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "clan": "self_preference", "coarse": "tie_rate", "forgetful": "auroc",
+            "drifting": "drift", "first": "position_inconsistency", "leaning": "first_position_rate", "overconfident": "overconfidence"}  # fmt: skip
 
 
 @pytest.mark.slow

@@ -157,14 +157,14 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
     cut, tie, full = (told[one] for one in pairs["pair_id"])
-    assert (cut["chosen_tokens"], cut["rejected_tokens"], cut["cut"]) == (28 - opened, 28 - opened, True) and opened == 24
-    assert {tie["chosen_logp"], tie["cut"], full["rejected_logp"], full["chosen_tokens"], cut["implicit_margin"]} == {None}
+    assert (cut["chosen_tokens"], cut["rejected_tokens"], cut["truncated"]) == (28 - opened, 28 - opened, True) and opened == 24
+    assert {tie["chosen_logp"], tie["truncated"], full["rejected_logp"], full["chosen_tokens"], cut["implicit_margin"]} == {None}
     assert set(rows["n_rounds"]) == {0}
-    assert counts(pairs, rows) == {"pairs": 3, "scored": 1, "cut": 1}
+    assert counts(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
     none = score_pairs("student", reference(max_length=5), student, pairs, traces, prompts)
     assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(contracts.PAIR_SCORES).schema
     whole = score_pairs("student", reference(), student, pairs, traces, prompts).filter(pair_id=pairs["pair_id"][0]).row(0, named=True)
-    assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["cut"]) == (len("one") + 1, len("one or two") + 1, False)
+    assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["truncated"]) == (len("one") + 1, len("one or two") + 1, False)
 
 
 @pytest.mark.slow
@@ -288,7 +288,7 @@ def test_pairs_in_both_orders_are_counted(student: weights.Params, capsys: pytes
     assert "score_pairs held_out: 2 of 7 pairs stand in both orders; training on a pair and its reverse teaches nothing\n" in said
 
 
-@pytest.mark.parametrize("texts", [[("1?", "same", "same")], []], ids=["ties", "no pairs"])
+@pytest.mark.parametrize("texts", [[("1?", "same", "same")], []], ids=["identical", "no pairs"])
 def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     texts: list[tuple[str, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -305,6 +305,6 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
     for table, rows, name in ((contracts.PAIRS, pairs, None), (contracts.PROMPTS, prompts, None), (contracts.TRACES, traces, "writer")):
         parquet.write(table, rows, contracts.path(table.name, name))
     main()
-    assert capsys.readouterr().err == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them ties\n"
+    assert capsys.readouterr().err == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them identical\n"
     rows = parquet.read(contracts.PAIR_SCORES, contracts.path("pair_scores", "held_out"))
     assert rows["pair_id"].to_list() == pairs["pair_id"].to_list() and rows["chosen_logp"].null_count() == rows.height

@@ -17,18 +17,18 @@ from curation.core.errors import CurationError
 from curation.selection import ranking
 from curation.selection.candidates import Candidates, from_frames
 from curation.selection.rules import Params
+from curation.selection.select import curriculum_positions, select
 from curation.selection.select import kept as kept_rows
-from curation.selection.select import places, select
 from curation.selection.subset import counts, unpaired
 from curation.tables import contracts, db, parquet
 
-# pair, prompt, chosen > rejected, delta on logic (- unscored), tie
+# pair, prompt, chosen > rejected, delta on logic (- unscored), identical
 CANDIDATES = """
  1  1  11>12   3.0
  2  1  12>11  -3.0
  3  1  13>14   2.5
  4  1  11>14   2.0
- 5  2  21>22   2.9  tie
+ 5  2  21>22   2.9  identical
  6  2  23>24   -
  7  2  21>23   2.8
  8  3  31>32   1.5
@@ -36,7 +36,7 @@ CANDIDATES = """
 10  4  41>42   0.7
 11  4  43>44   0.5
 12  4  41>44   0.49
-13  4  42>43   -    tie
+13  4  42>43   -    identical
 """
 MODELS = {1: "a", 2: "b", 3: "c", 4: "a"}  # the generator of a trace, by its last digit
 MEANS = {("a", "b"): 0.5, ("a", "c"): 0.1, ("b", "a"): -0.5, ("b", "c"): 0.1}  # all others have no generator delta
@@ -48,9 +48,9 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
     """The candidates of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth as many tokens."""
     pairs, wide, traces = [], [], {}
     for line in text.strip().splitlines():
-        number, prompt, ends, margin, *tie = line.split()
+        number, prompt, ends, margin, *identical = line.split()
         chosen, rejected = (int(end) for end in ends.split(">"))
-        pairs.append((int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(tie)))
+        pairs.append((int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(identical)))
         wide.append((int(number), None, None, None, 0, None, None) if margin == "-" else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None, None))
         traces |= {one: (one, int(prompt), MODELS[one % 10], 0, None, None, "x" * CHARACTERS[one % 10], "stop", None) for one in (chosen, rejected)}
     means = [(*models, "rubric", "logic", mean, None, None, 9, 9) for models, mean in MEANS.items()]
@@ -95,7 +95,7 @@ def test_the_top_deltas() -> None:
         2: "clear",
         3: "kept",
         4: "per_prompt",
-        5: "tie",
+        5: "identical",
         6: "unscored",
         7: "kept",
         8: "kept",
@@ -103,7 +103,7 @@ def test_the_top_deltas() -> None:
         10: "over_budget",
         11: "over_budget",
         12: "clear",
-        13: "tie",  # before unscored
+        13: "identical",  # before unscored
     }
 
 
@@ -113,7 +113,7 @@ def test_the_bottom_deltas() -> None:
         2: "kept",
         3: "per_prompt",
         4: "per_prompt",
-        5: "tie",
+        5: "identical",
         6: "unscored",
         7: "over_budget",
         8: "reversed",
@@ -121,7 +121,7 @@ def test_the_bottom_deltas() -> None:
         10: "per_prompt",
         11: "per_prompt",
         12: "kept",
-        13: "tie",
+        13: "identical",
     }
 
 
@@ -145,7 +145,7 @@ def test_the_nearest_to_a_number_and_to_an_expression() -> None:
 
 def test_a_pair_without_a_target_is_unscored() -> None:
     found = reasons(keep={"kind": "nearest", "target": "case when prompt_id = 3 then 1.0 end"})
-    assert found == dict.fromkeys(range(1, 14), "unscored") | {5: "tie", 13: "tie", 8: "reversed", 9: "kept"}  # 0.6 is nearer to 1 than 1.5 is
+    assert found == dict.fromkeys(range(1, 14), "unscored") | {5: "identical", 13: "identical", 8: "reversed", 9: "kept"}  # 0.6 is nearer to 1 than 1.5 is
 
 
 def test_the_smallest_share_and_tokens() -> None:
@@ -173,7 +173,7 @@ def test_no_generator_writes_more_than_its_share() -> None:
 
 
 def test_a_requirement_that_is_unknown_is_not_met() -> None:
-    assert set(reasons(require={"loud": "not rubric.within_noise_logic"}).values()) == {"tie", "unscored", "loud"}
+    assert set(reasons(require={"loud": "not rubric.within_noise_logic"}).values()) == {"identical", "unscored", "loud"}
 
 
 def test_a_limit_on_the_difference_of_lengths() -> None:
@@ -185,12 +185,12 @@ def test_generator_deltas_rank_by_the_two_generators() -> None:
     assert reasons(value="rubric.generator_delta_logic", budget={"pairs": 3}) == unscored | {
         1: "kept",
         2: "reversed",
-        5: "tie",
+        5: "identical",
         7: "over_budget",  # a over c
         8: "kept",
         9: "reversed",
         10: "kept",
-        13: "tie",
+        13: "identical",
     }
 
 
@@ -218,12 +218,12 @@ def test_windows_over_parts_leave_the_rows_in_their_order() -> None:
     assert found["pair"].to_list() == list(range(1, 14))
     assert found["most"].to_list() == [3.0, 3.0, 3.0, 3.0, 2.9, 2.9, 2.9, 1.5, 1.5, 0.7, 0.7, 0.7, 0.7]
     best = {"best": "rubric.delta_logic = max(rubric.delta_logic) over (partition by prompt_id)"}
-    assert kept(require=best) == {1, 8, 10}  # 5 is a tie
+    assert kept(require=best) == {1, 8, 10}  # 5 is identical
 
 
 def test_random_keeps_its_budget_whatever_the_deltas() -> None:
     free: dict[str, Any] = {"value": None, "keep": {"kind": "random"}, "budget": {"pairs": 5}}
-    assert sorted(reasons(**free).values()) == ["kept"] * 5 + ["over_budget"] * 4 + ["reversed"] * 2 + ["tie"] * 2
+    assert sorted(reasons(**free).values()) == ["identical"] * 2 + ["kept"] * 5 + ["over_budget"] * 4 + ["reversed"] * 2
     assert kept(CANDIDATES.replace("3.0", "9.0").replace("0.49", "-"), **free) == kept(**free)
 
 
@@ -255,7 +255,7 @@ def test_margins_that_differ_beyond_nine_decimals_are_equal() -> None:
 
 
 def test_all_ties_keep_no_pair() -> None:
-    assert reasons("1 1 11>12 1.0 tie\n2 1 12>11 -1.0 tie", budget={"share": 0.5}) == {1: "tie", 2: "tie"}
+    assert reasons("1 1 11>12 1.0 identical\n2 1 12>11 -1.0 identical", budget={"share": 0.5}) == {1: "identical", 2: "identical"}
 
 
 def test_an_expression_that_fails_on_a_value_is_named() -> None:
@@ -274,8 +274,13 @@ def test_the_expression_that_fails_is_the_one_that_is_named() -> None:
 def test_a_curriculum_has_places_and_unknown_values_come_last() -> None:
     how = Params.model_validate(world.PLAIN | {"order": {"by": "rubric.delta_logic", "first": "lowest"}})
     rows = np.array([0, 2, 5, 6])  # 3.0, 2.5, unscored, 2.8
-    assert places(how, candidates(), rows).to_list() == [2, 0, 3, 1]
-    assert places(how.model_copy(update={"order": how.order.model_copy(update={"first": "highest"})}), candidates(), rows).to_list() == [0, 2, 3, 1]  # type: ignore[union-attr]
+    assert curriculum_positions(how, candidates(), rows).to_list() == [2, 0, 3, 1]
+    assert curriculum_positions(how.model_copy(update={"order": how.order.model_copy(update={"first": "highest"})}), candidates(), rows).to_list() == [
+        0,
+        2,
+        3,
+        1,
+    ]  # type: ignore[union-attr]
 
 
 def mixed(x: int) -> int:
@@ -296,7 +301,7 @@ def test_draws_are_splitmix64() -> None:
     assert mixed(0) == 0xE220A8397B1DCDAF  # the published generator's first output from 0
 
 
-Row = tuple[int, int, int, int, float | None, bool, str]  # pair, prompt, chosen, rejected, value, tie, stratum
+Row = tuple[int, int, int, int, float | None, bool, str]  # pair, prompt, chosen, rejected, value, identical, stratum
 
 
 def reference(how: Params, rows: list[Row]) -> dict[int, str]:
@@ -304,9 +309,9 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
     found: dict[int, str] = {}
     left = []
     for row in rows:
-        number, _, chosen, rejected, value, tie, _ = row
+        number, _, chosen, rejected, value, identical, _ = row
         near = abs(CHARACTERS[chosen % 10] - CHARACTERS[rejected % 10]) <= 10
-        barred = "tie" if tie else "unscored" if value is None and how.value else "near" if how.require and not near else None
+        barred = "identical" if identical else "unscored" if value is None and how.value else "near" if how.require and not near else None
         if barred:
             found[number] = barred
         else:
@@ -397,8 +402,8 @@ SHARES = st.none() | st.builds(lambda side, most: {"side": side, "at_most": most
        st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3))  # fmt: skip
 @settings(max_examples=3 * settings().max_examples)
 def test_every_rule_is_what_the_reference_says(lines: Any, keep: Any, budget: Any, most: Any, share: Any, near: bool, shares: Any, seed: int) -> None:
-    rows = [(n, p, 10 * p + c, 10 * p + r, value, tie, "odd" if p % 2 else "even") for n, (p, c, r, value, tie) in enumerate(lines, 1)]
-    text = "\n".join(f"{n} {p} {c}>{r} {'-' if value is None else value} {'tie' if tie else ''}" for n, p, c, r, value, tie, _ in rows)
+    rows = [(n, p, 10 * p + c, 10 * p + r, value, identical, "odd" if p % 2 else "even") for n, (p, c, r, value, identical) in enumerate(lines, 1)]
+    text = "\n".join(f"{n} {p} {c}>{r} {'-' if value is None else value} {'identical' if identical else ''}" for n, p, c, r, value, identical, _ in rows)
     changes = {
         "keep": keep, "budget": budget, "seed": seed, "limits": {"per_prompt": most, "generator_share": share},
         "require": {"near": "abs(chosen.characters - rejected.characters) <= 10"} if near else {},
@@ -476,7 +481,7 @@ def test_counts_say_what_became_of_the_candidates() -> None:
     rows = rows_of((11, 12), (12, 13)).with_columns(margin=pl.Series([1.0, 2.0]))
     assert counts(found, rows, unpaired(rows)) == {
         "candidates": 13, "kept": 2, "prompts": 1, "unpaired": 2, "mean_margin": 1.5,
-        "reason": {"clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "tie": 2, "unscored": 1},
+        "reason": {"clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "identical": 2, "unscored": 1},
     }  # fmt: skip
 
 
@@ -488,7 +493,7 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
         "versus.chosen_preference",
         "chosen.characters - rejected.characters",
         "prompt.source || chosen_model",
-        "tie",
+        "identical",
         "held_out.implicit_margin",
         "answer.delta_correct",
         "chosen.tokens + rejected.tokens",

@@ -10,7 +10,7 @@ import pytest
 from curation.selection import shelf
 from curation.selection.expressions import evaluate
 from curation.selection.rules import Params
-from curation.selection.select import places, select
+from curation.selection.select import curriculum_positions, select
 
 
 class Listed:
@@ -21,7 +21,7 @@ class Listed:
         listed = pl.DataFrame({name: [value(row[i]) for row in rows] for i, name in enumerate(head)}, strict=False)
         sides = [name for name in head if ".chosen_" in name and name.replace(".chosen_", ".rejected_") in head]
         self.rows = listed.rename({"pair": "pair_id", "prompt": "prompt_id"}).with_columns(
-            (10 * pl.col("pair_id") + 1).alias("chosen_trace_id"), (10 * pl.col("pair_id") + 2).alias("rejected_trace_id"), pl.lit(False).alias("tie"),
+            (10 * pl.col("pair_id") + 1).alias("chosen_trace_id"), (10 * pl.col("pair_id") + 2).alias("rejected_trace_id"), pl.lit(False).alias("identical"),
             *((pl.col(one) - pl.col(one.replace(".chosen_", ".rejected_"))).alias(one.replace(".chosen_", ".delta_")) for one in sides),
         )  # fmt: skip
 
@@ -231,7 +231,7 @@ def test_no_entry_is_without_an_example() -> None:
 
 def test_selective_dpo_goes_from_easy_to_hard() -> None:
     how = Params.model_validate(shelf.selection("selective_dpo", EXAMPLES["selective_dpo"].given))
-    assert places(how, Listed(EXAMPLES["selective_dpo"].listing), np.array([1, 3])).to_list() == [1, 0]  # type: ignore[arg-type]
+    assert curriculum_positions(how, Listed(EXAMPLES["selective_dpo"].listing), np.array([1, 3])).to_list() == [1, 0]  # type: ignore[arg-type]
 
 
 def test_ultrafeedback_rejects_any_of_the_others() -> None:

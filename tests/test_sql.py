@@ -42,7 +42,7 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     ids = [content_id(*both) for both in found.select("trace_id", "trace_id_r").rows()]
     return found.select(
         pl.Series("pair_id", ids, dtype=pl.Int64), "prompt_id", pl.col("trace_id").alias("chosen_trace_id"), pl.col("trace_id_r").alias("rejected_trace_id"),
-        pl.col("generator").alias("chosen_model"), pl.col("generator_r").alias("rejected_model"), (pl.col("completion") == pl.col("completion_r")).alias("tie"),
+        pl.col("generator").alias("chosen_model"), pl.col("generator_r").alias("rejected_model"), (pl.col("completion") == pl.col("completion_r")).alias("identical"),
     ).sort("pair_id")  # fmt: skip
 
 
@@ -57,9 +57,11 @@ def test_pairs_are_those_of_the_oracle(written: Any, order: str, ladder: list[st
     found = pair.pair(how, rows)
     assert found.rows() == pairs_oracle(rows, order, rungs_named, within, samples).rows()
     assert pair.pair(how, rows[draw.sample(range(rows.height), rows.height)]).rows() == found.rows()
-    untied = pair.pair(how.model_copy(update={"ties": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows) if {*"abc"} <= set(rows["generator"]) else None
+    untied = (
+        pair.pair(how.model_copy(update={"identical": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows) if {*"abc"} <= set(rows["generator"]) else None
+    )
     if untied is not None:
-        assert untied.equals(found.filter(~pl.col("tie"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"])))
+        assert untied.equals(found.filter(~pl.col("identical"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"])))
 
 
 def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, expected: bool) -> pl.DataFrame:
@@ -71,7 +73,7 @@ def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, 
     both = both.join(rated, left_on="rejected_trace_id", right_on="trace_id", how="left", suffix="_r")
     return both.sort("pair_id").select(
         "pair_id", pl.col("score").alias("chosen"), pl.col("score_r").alias("rejected"), (pl.col("score") - pl.col("score_r")).alias("delta"),
-        pl.min_horizontal(pl.col("n", "n_r").fill_null(0)).alias("n"), (pl.col("variance") + pl.col("variance_r")).sqrt().alias("spread"),
+        pl.min_horizontal(pl.col("n", "n_r").fill_null(0)).alias("n"), (pl.col("variance") + pl.col("variance_r")).sqrt().alias("sd"),
     )  # fmt: skip
 
 
@@ -94,7 +96,7 @@ def test_deltas_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame],
     pairs, judgments = case
     how = delta.Params(**world.DELTA | {"score": "expected" if expected else "sampled"})
     wide = delta.deltas(how, pairs, judgments, ["x"])
-    found = wide.select("pair_id", pl.col("^(chosen|rejected|delta|n|spread)_x$").name.map(lambda name: name.removesuffix("_x")))
+    found = wide.select("pair_id", pl.col("^(chosen|rejected|delta|n|sd)_x$").name.map(lambda name: name.removesuffix("_x")))
     oracle = deltas_oracle(pairs, judgments, "x", expected)
     assert found.columns == oracle.columns and found["n"].dtype == pl.Int32
     for row, wanted in zip(found.rows(), oracle.rows(), strict=True):
@@ -156,14 +158,14 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
     found = {
         score: delta.deltas(delta.Params(**world.DELTA | {"score": score}), pairs, world.judgments(), ["brevity", "logic"]) for score in ("expected", "sampled")
     }
-    columns = ("chosen_logic", "rejected_logic", "delta_logic", "n_logic", "spread_logic")
+    columns = ("chosen_logic", "rejected_logic", "delta_logic", "n_logic", "sd_logic")
     assert [value and round(value, 12) for value in found["expected"].select(columns).row(0)] == [value and round(value, 12) for value in wanted]
     assert found["sampled"]["delta_logic"].to_list() == [sampled]
 
 
 def test_a_pair_with_an_unscored_side_has_no_delta_and_the_other_sides_score() -> None:
     found = world.sound().deltas["rubric"].filter(pair_id=world.pair_id(("minus", "large", 0), ("minus", "small", 0)))
-    assert found.select("chosen_brevity", "rejected_brevity", "delta_brevity", "n_brevity", "spread_brevity").rows() == [(4.0, None, None, 0, None)]
+    assert found.select("chosen_brevity", "rejected_brevity", "delta_brevity", "n_brevity", "sd_brevity").rows() == [(4.0, None, None, 0, None)]
 
 
 def test_generator_deltas_count_what_has_a_delta() -> None:

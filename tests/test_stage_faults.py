@@ -26,7 +26,7 @@ FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its 
     "wrong schema": (good('{"steps": "high", "sums": 9}'), "unparsable", 1),
     "valid JSON of another shape": (good("[1, 2]"), "unparsable", 1),
     "refusal": (good(None, refusal="No."), "refused", 1),
-    "length": (good('{"steps": 4, "su', "length"), "cut", 1),
+    "length": (good('{"steps": 4, "su', "length"), "truncated", 1),
 }
 QUICK = ("429", "dropped", "cut JSON", "wrong schema", "refusal", "length")  # one of each sort
 

@@ -38,12 +38,12 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
     for stage in (["pair"], ["delta"]):
         assert ran(tmp_path, f"stages.{stage[0]}", *stage[1:]).returncode == 0
     done = ran(tmp_path, "stages.select", "clear")
-    assert (done.returncode, done.stderr) == (0, "select clear: keeps no pair: 9 tie\n")
+    assert (done.returncode, done.stderr) == (0, "select clear: keeps no pair: 9 identical\n")
     assert parquet.read(contracts.SUBSETS, contracts.path("subsets", "clear", tmp_path / "data")).is_empty()
     reasons = parquet.read(contracts.SELECTIONS, contracts.path("selections", "clear", tmp_path / "data"))
-    assert reasons.height == 9 and set(reasons["reason"]) == {"tie"}
+    assert reasons.height == 9 and set(reasons["reason"]) == {"identical"}
     done = ran(tmp_path, "stages.arm", world.ARM)
-    assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 tie\n")
+    assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 identical\n")
 
 
 def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path) -> None:

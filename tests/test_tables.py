@@ -29,7 +29,7 @@ ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in contract
 
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
     "prompts": {"split is one of train, in_domain, out_of_domain": {"split": "test"}, "prompt has messages": {"prompt": []}},
-    "screened": {
+    "decontamination": {
         "reason is kept exactly when kept": {"kept": True, "reason": "exact", "against": None},
         "reason is one of kept, exact, ngram, near_duplicate": {"kept": False, "reason": "dull", "against": 7, "overlap": 1.0},
         "against is null exactly when kept": {"kept": True, "reason": "kept", "against": 7},
@@ -43,7 +43,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "judgments": {
         "score is null exactly when status is not scored": {"score": None, "expected_score": None, "status": "scored"},
         "score is finite": {"score": float("inf"), "status": "scored"},
-        "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
+        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
         "expected_score is finite": {"score": 3.0, "expected_score": float("nan"), "status": "scored"},
         "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
     },
@@ -61,7 +61,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
         "verdict is one of chosen, rejected, tie": {"verdict": "first"},
         "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
-        "status is one of scored, unparsable, refused, cut, error, no_reference": {"verdict": None, "strength": None, "p_tie": None, "status": "lost"},
+        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"verdict": None, "strength": None, "p_tie": None, "status": "lost"},
         "strength and p_tie together, and only beside a verdict": {"p_tie": None},
         "|strength| + p_tie is at most 1": {"strength": -0.9, "p_tie": 0.2},
     },
@@ -70,7 +70,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "a log-probability is finite and at most 0": {"policy_rejected_logp": float("-inf")},
         "tokens are not negative": {"chosen_tokens": -1},
         "a policy's values together": {"held_out_loss": None},
-        "a policy's values only beside the reference's": dict.fromkeys(("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "cut")),
+        "a policy's values only beside the reference's": dict.fromkeys(("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated")),
         "implicit_margin is null exactly when n_rounds is 0": {"n_rounds": 0},
         "held_out_loss is finite and not negative": {"held_out_loss": -0.1},
     },
@@ -79,13 +79,13 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "probability is from 0 to 1": {"probability": 1.1},
     },
     "calibration": {"said_by is one of judge, calibration": {"said_by": "nobody"}},
-    "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "tie"}},
+    "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "identical"}},
     "subsets": {"chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}},
     "unpaired": {},
     "results": {
         "score is null exactly when status is not scored": {"score": 0.0, "status": "error"},
         "score is finite": {"score": float("nan"), "status": "scored"},
-        "status is one of scored, unparsable, refused, cut, error, no_reference": {"score": None, "status": ""},
+        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"score": None, "status": ""},
     },
     "comparisons": {
         "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},
@@ -207,7 +207,7 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(name: str, tmp_path: Path
 WRITE_MANY = """
 import sys; import numpy as np; import polars as pl; from pathlib import Path; from curation import parquet, tables
 draw = np.random.default_rng(5); n = 150_000
-texts = pl.Series(["tie", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
+texts = pl.Series(["identical", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
 rows = pl.DataFrame({"selection": "s", "pair_id": np.arange(n) * 7919, "kept": texts == "kept", "reason": texts, "margin": draw.normal(size=n)})
 parquet.write(contracts.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
 """
@@ -249,7 +249,7 @@ def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path:
     folder = world.write(SOUND, tmp_path).parent / "data"
     parts = read_parts(contracts.TRACES, ["small", "large", "medium"], data=folder)
     assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
-    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation strays --delete"):
+    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation orphans --delete"):
         read_parts(contracts.TRACES, ["small", "large"], data=folder)
     assert read_parts(contracts.TRACES, [], data=tmp_path).equals(contracts.empty(contracts.TRACES))
 

@@ -104,7 +104,7 @@ def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(method: str, stud
     """All weights are trained, so that a seed decides nothing but the order; two other curricula are two other results."""
     found = {}
     for name, places in (("up", range(6)), ("down", range(5, -1, -1))):
-        rows = paired.with_columns(place=pl.Series(list(places), dtype=pl.Int32))
+        rows = paired.with_columns(curriculum_position=pl.Series(list(places), dtype=pl.Int32))
         for seed in (0, 1):
             train("run", settings(method, lora=None, learning_rate=0.01), seed, student, rows, unpaired(rows), tmp_path / f"{name}{seed}")
             found[name, seed] = weights.fingerprint(tmp_path / f"{name}{seed}")
@@ -119,7 +119,7 @@ def test_nothing_to_train_on_is_said_and_leaves_nothing(student: weights.Params,
 
 def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     figures = train("cut", settings("dpo", max_length=30), 0, student, paired, unpaired(paired), tmp_path / "run")
-    assert (figures["examples"], figures["dropped"], figures["sides_cut"]) == (6, 0, 6)
+    assert (figures["examples"], figures["dropped"], figures["sides_truncated"]) == (6, 0, 6)
 
 
 def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:

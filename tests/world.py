@@ -111,7 +111,7 @@ class World:
     """Every table; those that lie in parts without a column that names the part are kept by part."""
 
     prompts: pl.DataFrame
-    screened: pl.DataFrame
+    decontamination: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
     tokens: pl.DataFrame
@@ -169,11 +169,11 @@ def prompts() -> pl.DataFrame:
     ])  # fmt: skip
 
 
-def screened() -> pl.DataFrame:
-    """The rows of `screened`: every train prompt of PROMPTS is kept, DROPPED is not."""
+def decontamination() -> pl.DataFrame:
+    """The rows of `decontamination`: every train prompt of PROMPTS is kept, DROPPED is not."""
     source, text, answer = DROPPED
     again = frame(contracts.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
-    return decontaminate.screen(decontaminate.Params.model_validate(settings()["screen"]), pl.concat([prompts(), again]), {})
+    return decontaminate.decontaminate(decontaminate.Params.model_validate(settings()["decontaminate"]), pl.concat([prompts(), again]), {})
 
 
 def traces() -> pl.DataFrame:
@@ -200,7 +200,7 @@ def judgments() -> pl.DataFrame:
 def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is shown first."""
     rows = []
-    for one, model in pairs.filter(~pl.col("tie")).select("pair_id", "chosen_model").rows():
+    for one, model in pairs.filter(~pl.col("identical")).select("pair_id", "chosen_model").rows():
         for order in contracts.ORDERS:
             better = "chosen" if model == "large" or order == "chosen_first" else "rejected"
             rows.append((one, "versus", order, 0, better, 0.8 if better == "chosen" else -0.6, 0.1, "scored", None))
@@ -210,7 +210,7 @@ def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
 def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely as the student does."""
     told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
-    return frame(contracts.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "tie").rows()])
+    return frame(contracts.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "identical").rows()])
 
 
 def results() -> pl.DataFrame:
@@ -241,8 +241,8 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     training = {name: value for name, value in raw["methods"]["dpo"].items() if name != "kind"}
     return {
-        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "screen", "calibrate")},
-        "audit": {"ties": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
+        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "decontaminate", "calibrate")},
+        "audit": {"identical": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
         "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
@@ -273,7 +273,7 @@ def generator_deltas(pairs: pl.DataFrame, wide: Mapping[str, pl.DataFrame], rate
 
 def pairing(**changes: Any) -> pair.Params:
     """The typed settings of pairs of all traces of a prompt in both orders, with some of them changed."""
-    every = {"order": "both", "ladder": [], "chosen": None, "rejected": None, "within_generator": False, "samples": "all", "ties": "mark"}
+    every = {"order": "both", "ladder": [], "chosen": None, "rejected": None, "within_generator": False, "samples": "all", "identical": "mark"}
     return pair.Params.model_validate(every | changes)
 
 
@@ -306,7 +306,7 @@ def world(judged: pl.DataFrame) -> World:
     )  # fmt: skip
     subsets |= {name: subset.written(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), screened(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
+        prompts(), decontamination(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
         subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
@@ -339,7 +339,7 @@ def put(world: World, data: Path, there: World | None) -> None:
         had, has = (None if of is None else getattr(of, name) if one is None else getattr(of, name)[one] for of in (there, world))
         return has is not had
 
-    for name in ("prompts", "screened", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
+    for name in ("prompts", "decontamination", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
         if new(name):
             parquet.write(contracts.TABLES[name], getattr(world, name), contracts.path(name, data=data))
     for name, (part, names) in PARTS.items():

@@ -19,12 +19,12 @@ EDGE = 2  # pairs that may fall to either side of a quantile's end, by how it is
 def differences(folder: Path, contender: str) -> Iterator[str]:
     """A line for each thing that the two have differently."""
     ours, theirs = folder / "data", folder / contender
-    columns = ["pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "tie"]
+    columns = ["pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "identical"]
     one, other = both(ours, theirs, "pairs", columns)
     if not one.equals(other):
         yield "pairs"
     for judge, dimensions in JUDGES.items():
-        for column in (f"{kind}_{name}" for name in dimensions for kind in ("chosen", "rejected", "delta", "n", "spread")):
+        for column in (f"{kind}_{name}" for name in dimensions for kind in ("chosen", "rejected", "delta", "n", "sd")):
             one, other = both(ours, theirs, f"deltas/{judge}", ["pair_id", column])
             if not one["pair_id"].equals(other["pair_id"]) or not near(one[column], other[column]):
                 yield f"deltas of {judge}: {column}"

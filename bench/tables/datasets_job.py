@@ -50,12 +50,12 @@ def pair() -> None:
                     if ladder.index(one) < ladder.index(other):
                         digest = md5(f"{chosen}\x1f{rejected}".encode(), usedforsecurity=False).digest()
                         row = (int.from_bytes(digest[:8], "big") >> 1, batch["prompt_id"][start], chosen, rejected, one, other, text == said)
-                        for name, value in zip((*ENDS, "chosen_model", "rejected_model", "tie"), row, strict=True):
+                        for name, value in zip((*ENDS, "chosen_model", "rejected_model", "identical"), row, strict=True):
                             found[name].append(value)
         return found
 
     traces = table(TRACES, ["trace_id", "prompt_id", "generator", "text_id"]).sort("prompt_id")
-    write(mapped(traces, paired, **dict.fromkeys(ENDS, "int64"), chosen_model="string", rejected_model="string", tie="bool"), "pairs")
+    write(mapped(traces, paired, **dict.fromkeys(ENDS, "int64"), chosen_model="string", rejected_model="string", identical="bool"), "pairs")
 
 
 def delta(judge: str) -> None:
@@ -66,7 +66,7 @@ def delta(judge: str) -> None:
             if status == "scored":
                 given[trace, name].append(score if expected is None else expected)
     rated = {key: (mean(values) if len(values) > 1 else values[0], len(values), variance(values) if len(values) > 1 else None) for key, values in given.items()}
-    types = {"chosen": "float64", "rejected": "float64", "delta": "float64", "n": "int32", "spread": "float64"}
+    types = {"chosen": "float64", "rejected": "float64", "delta": "float64", "n": "int32", "sd": "float64"}
 
     def wide(batch: Batch) -> Batch:
         found = defaultdict(list, pair_id=batch["pair_id"])
@@ -102,9 +102,9 @@ def candidates(name: str) -> Dataset:
     def barred(batch: Batch) -> Batch:
         margins = [margin(*values) for values in zip(*(batch[one] for one in column), strict=True)] or [None] * len(batch["pair_id"])
         reasons = []
-        for tie, one, chosen, rejected in zip(batch["tie"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True):
-            if tie or (one is None and name != "random"):
-                reasons.append("tie" if tie else "unscored")
+        for identical, one, chosen, rejected in zip(batch["identical"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True):
+            if identical or (one is None and name != "random"):
+                reasons.append("identical" if identical else "unscored")
             elif name == "band" and not BAND[0] <= one <= BAND[1]:
                 reasons.append("outside_band")
             elif name == "near_length" and abs(characters[chosen] - characters[rejected]) > NEAR:

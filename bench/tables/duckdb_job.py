@@ -15,12 +15,12 @@ PARQUET = "(format parquet, compression zstd, compression_level 1)"
 PAIRS = f"""
     with t as (select trace_id, prompt_id, generator, text_id, list_position({list(LADDER)}, generator) as rung from 'data/traces/*.parquet')
     select (concat('0x', left(md5(concat(c.trace_id, chr(31), r.trace_id)), 16))::ubigint >> 1)::bigint as pair_id, c.prompt_id,
-        c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id, c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as tie
+        c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id, c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as identical
     from t c join t r on c.prompt_id = r.prompt_id and c.rung < r.rung
     order by pair_id"""
 VERDICTS = """
     with c as (
-        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin, case when tie then 'tie' {barred} end as barred
+        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin, case when identical then 'identical' {barred} end as barred
         from 'duckdb/pairs.parquet' {joins}),
     {kept},
     v as (
@@ -88,7 +88,7 @@ def deltas(judge: str) -> str:
         value, scored = "coalesce(expected_score, score)", f"filter (dimension = '{name}' and status = 'scored')"
         rated += f", avg({value}) {scored} as s_{name}, count(*) {scored} as n_{name}, var_samp({value}) {scored} as v_{name}"
         sides += f""", c.s_{name} as chosen_{name}, r.s_{name} as rejected_{name}, c.s_{name} - r.s_{name} as delta_{name},
-            least(c.n_{name}, r.n_{name})::int as n_{name}, sqrt(c.v_{name} + r.v_{name}) as spread_{name}"""
+            least(c.n_{name}, r.n_{name})::int as n_{name}, sqrt(c.v_{name} + r.v_{name}) as sd_{name}"""
     return f"""
         with rated as (select trace_id{rated} from 'data/judgments/{judge}.parquet' group by trace_id)
         select pair_id{sides} from 'duckdb/pairs.parquet' p join rated c on c.trace_id = p.chosen_trace_id join rated r on r.trace_id = p.rejected_trace_id

@@ -26,7 +26,7 @@ def pair() -> None:
     write(pd.DataFrame({
         "pair_id": [int.from_bytes(digest[:8], "big") >> 1 for digest in digests], "prompt_id": rows["prompt_id"],
         "chosen_trace_id": rows["trace_id"], "rejected_trace_id": rows["trace_id_r"], "chosen_model": rows["generator"],
-        "rejected_model": rows["generator_r"], "tie": rows["text_id"] == rows["text_id_r"],
+        "rejected_model": rows["generator_r"], "identical": rows["text_id"] == rows["text_id_r"],
     }), "pairs")  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def delta(judge: str) -> None:
             f"chosen_{name}": pairs[f"mean_{name}"], f"rejected_{name}": pairs[f"mean_{name}_r"],
             f"delta_{name}": pairs[f"mean_{name}"] - pairs[f"mean_{name}_r"],
             f"n_{name}": pairs[[f"count_{name}", f"count_{name}_r"]].fillna(0).min(axis=1).astype("int32"),
-            f"spread_{name}": np.sqrt(pairs[f"var_{name}"] + pairs[f"var_{name}_r"]),
+            f"sd_{name}": np.sqrt(pairs[f"var_{name}"] + pairs[f"var_{name}_r"]),
         }  # fmt: skip
     write(pd.DataFrame(found), f"deltas/{judge}")
 
@@ -66,7 +66,7 @@ def candidates(name: str) -> pd.DataFrame:
         rows["margin"] = rows[["a.d0", "b.d0"]].min(axis=1)
     else:
         rows["margin"] = rows[{"band": "b.d1", "middle_half": "a.d2"}.get(name, "a.d0")]
-    bars = {"tie": rows["tie"]} | ({} if name == "random" else {"unscored": rows["margin"].isna()})
+    bars = {"identical": rows["identical"]} | ({} if name == "random" else {"unscored": rows["margin"].isna()})
     if name == "band":
         bars["outside_band"] = ~rows["margin"].between(*BAND)
     if name == "near_length":

@@ -24,7 +24,7 @@ def pair() -> None:
     traces = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "prompt_id", "generator", "text_id", rung=rung)
     joined = traces.join(traces, on="prompt_id", suffix="_r").filter(pl.col("rung") < pl.col("rung_r")).select(
         "prompt_id", chosen_trace_id="trace_id", rejected_trace_id="trace_id_r", chosen_model="generator", rejected_model="generator_r",
-        tie=pl.col("text_id") == pl.col("text_id_r"),
+        identical=pl.col("text_id") == pl.col("text_id_r"),
     ).collect(engine="streaming")  # fmt: skip
     joined.with_columns(pair_id=ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
 
@@ -55,7 +55,7 @@ def delta(judge: str) -> None:
             pl.col(f"chosen_s_{name}").alias(f"chosen_{name}"), pl.col(f"rejected_s_{name}").alias(f"rejected_{name}"),
             (pl.col(f"chosen_s_{name}") - pl.col(f"rejected_s_{name}")).alias(f"delta_{name}"),
             pl.min_horizontal(f"chosen_n_{name}", f"rejected_n_{name}").alias(f"n_{name}"),
-            (pl.col(f"chosen_v_{name}") + pl.col(f"rejected_v_{name}")).sqrt().alias(f"spread_{name}"),
+            (pl.col(f"chosen_v_{name}") + pl.col(f"rejected_v_{name}")).sqrt().alias(f"sd_{name}"),
         )
     ]  # fmt: skip
     pairs.select("pair_id", *sides).sink_parquet(f"polars/deltas/{judge}.parquet", engine="streaming", **OUT)
@@ -121,7 +121,7 @@ def select(name: str, pairs: int) -> None:
         lengths = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "characters")
         rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id", how="left", maintain_order="left")
         rows = rows.join(lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r")
-    barred = pl.when("tie").then(pl.lit("tie"))
+    barred = pl.when("identical").then(pl.lit("identical"))
     if name != "random":
         barred = barred.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
     if case.barred:

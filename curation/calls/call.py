@@ -82,8 +82,8 @@ class Reply:
     last: bool = True
 
 
-Heard: TypeAlias = Callable[[Call, Reply], None]
-Ask: TypeAlias = Callable[[Iterator[Call], Heard], None]
+OnReply: TypeAlias = Callable[[Call, Reply], None]
+Ask: TypeAlias = Callable[[Iterator[Call], OnReply], None]
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field
 
 from curation.calls import connection, wire
-from curation.calls.call import Call, Heard, Reply
+from curation.calls.call import Call, OnReply, Reply
 from curation.calls.pace import Pace
 from curation.core.errors import CurationError
 from curation.core.params import Natural, Positive, Strict
@@ -64,7 +64,7 @@ class Http:
         self.mode = 0  # of wire.MODES, the first in which a reply came
         self.reached = self.answered = False
 
-    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
         """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one reply.
 
         Ctrl-C starts no further call and waits for those under way. Raises CurationError where no call can succeed: no server at the

@@ -18,12 +18,12 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from curation.calls.call import Ask, Call, Heard, Reply
+from curation.calls.call import Ask, Call, OnReply, Reply
 from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 
 Number = Annotated[float, Field(ge=0)]
-Said: TypeAlias = tuple[str, Reply] | Exception
+WorkerMessage: TypeAlias = tuple[str, Reply] | Exception
 GLANCE, PATIENCE = 0.25, 15.0  # seconds between looks at Ctrl-C; seconds without any news, after which a line says what is waited for
 DEATHS = 3  # so many for each worker, with no reply between them, end the run
 
@@ -56,9 +56,9 @@ class Worker:
         """Start no further call."""
         self.stopped = True
 
-    def answer(self, calls: list[Call]) -> Iterator[list[Said]]:
+    def answer(self, calls: list[Call]) -> Iterator[list[WorkerMessage]]:
         """The replies by their calls' keys, as many as there are, as they come; an error that ends the run in place of one."""
-        said: SimpleQueue[Said | None] = SimpleQueue()
+        said: SimpleQueue[WorkerMessage | None] = SimpleQueue()
 
         def run() -> None:
             try:
@@ -83,7 +83,7 @@ class Spread:
     def __init__(self, settings: Params, ask: Ask) -> None:
         self.settings, self.ask = settings, ask
 
-    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
         """Give `heard` every attempt. Ctrl-C starts no further call and waits for those under way. Raises what an engine raises, and CurationError
         if there is no cluster, or its workers die one after the other."""
         _connect(self.settings)
@@ -114,7 +114,7 @@ def _connect(settings: Params) -> None:
 class _Run:
     """One stage's calls over the workers."""
 
-    def __init__(self, settings: Params, ask: Ask, calls: Iterator[Call], heard: Heard) -> None:
+    def __init__(self, settings: Params, ask: Ask, calls: Iterator[Call], heard: OnReply) -> None:
         import ray
 
         self.ray, self.settings, self.calls, self.hear = ray, settings, calls, heard

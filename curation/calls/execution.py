@@ -13,6 +13,6 @@ class Params(Strict):
     engine: Literal["local", "ray"]
     ray: cluster.Params
 
-    def spread(self, ask: Ask) -> Ask:
+    def distributed(self, ask: Ask) -> Ask:
         """What answers the calls that `ask` would, where `engine` says."""
         return cluster.Spread(self.ray, ask) if self.engine == "ray" else ask

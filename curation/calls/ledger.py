@@ -33,10 +33,10 @@ def here(ask: Ask) -> Ask:
 
 
 class Ledger(Store):
-    """A stage's ledger. `spread` says where calls are made: it turns an engine into one that answers the same calls elsewhere."""
+    """A stage's ledger. `distribute` says where calls are made: it turns an engine into one that answers the same calls elsewhere."""
 
-    def __init__(self, settings: Params, budget: money.Params = money.UNLIMITED, spread: Callable[[Ask], Ask] = here) -> None:
-        self.settings, self.budget, self.spread = settings, budget, spread
+    def __init__(self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Ask], Ask] = here) -> None:
+        self.settings, self.budget, self.distribute = settings, budget, distribute
         super().__init__(Path(settings.path))
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
@@ -86,7 +86,7 @@ class Ledger(Store):
                     failed[call.key] = reply
 
         with progress(f"{stage} {name}", len(missing), "calls") as shown:
-            self.spread(ask)(affordable(), heard)
+            self.distribute(ask)(affordable(), heard)
         return spending.cap()
 
     def _refuse_failures(self, failed: list[str | None], of: int, where: str) -> None:

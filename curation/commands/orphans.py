@@ -10,7 +10,7 @@ from curation.tables.db import PARTS, parts
 MEASURED = {"generate": "traces", "judge": "judgments", "prefer": "preferences", "score_pairs": "pair_scores", "select": "selections"}  # stage: what it makes
 
 
-def strays(study: Study) -> list[Path]:
+def orphans(study: Study) -> list[Path]:
     """The files and folders under `data`, of those kept by name, whose name the study does not declare."""
     declared = {table: parts(study, table) for table in PARTS}
     declared |= {f"metrics/{stage}": declared[table] for stage, table in MEASURED.items()}

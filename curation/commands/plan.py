@@ -77,7 +77,7 @@ def asks(study: Study) -> list[Asks]:
     """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
     found, stages = list[Asks](), [*study.generators, *study.judges, *study.pairwise_judges]
     with _Forecast(study.ledger, study.budget) as ledger, progress("plan", len(stages), "stages") as shown:
-        prompts, _ = sift(study.sources, study.screen)
+        prompts, _ = sift(study.sources, study.decontaminate)
         written = []
         for name, settings in study.generators.items():
             ledger.forget()

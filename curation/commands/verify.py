@@ -11,7 +11,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
-from curation.tables.parquet import refuse_strays
+from curation.tables.parquet import refuse_orphans
 
 RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
 PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",
@@ -24,7 +24,7 @@ def verify() -> list[str]:
     study = read()
     subsets = [*study.selections, *study.arms]
     for table, declared in ((deltas([]), study.dimensions), (SELECTIONS, study.selections), (SUBSETS, subsets), (UNPAIRED, subsets)):
-        refuse_strays(table, declared)
+        refuse_orphans(table, declared)
     stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections), *(["arm", name] for name in study.arms)]
     if (DATA / "results").exists():
         stages.append(["compare"])

@@ -43,23 +43,23 @@ def one_line(text: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
-def say_all(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
+def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
     """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several sorts."""
     said: dict[tuple[tuple[str, ...], bool], str] = {}
     for problem in problems:
         of_key = problem["loc"][-1:] == ("[key]",)
-        said.setdefault((tuple(_walk(model, problem["loc"])[0]), of_key), say(model, problem, where))
+        said.setdefault((tuple(_walk(model, problem["loc"])[0]), of_key), format_validation_error(model, problem, where))
     return list(said.values())
 
 
-def say(model: type[BaseModel], problem: Any, where: str) -> str:
+def format_validation_error(model: type[BaseModel], problem: Any, where: str) -> str:
     """One line about one of pydantic's `problem`s with what `where` holds, which should be a `model`."""
     loc, holder = _walk(model, problem["loc"])
     place = ".".join([where, *loc])
     value, context = problem["input"], problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
-            return f"{place}: unknown key{near(loc[-1], holder.model_fields)}"
+            return f"{place}: unknown key{did_you_mean(loc[-1], holder.model_fields)}"
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
@@ -108,13 +108,13 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     return place, model
 
 
-def few(names: Any, most: int) -> str:
+def first_names(names: Any, most: int) -> str:
     """The first `most` of the names, and how many more there are."""
     listed = list(names)
     return ", ".join(map(str, listed[:most])) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
-def near(word: Any, known: Any, listed: Any = None) -> str:
+def did_you_mean(word: Any, known: Any, listed: Any = None) -> str:
     """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in their place."""
     known = [str(one) for one in known]
     match = difflib.get_close_matches(str(word), known, n=1)

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from curation.core import checked
 from curation.core.errors import CurationError, Errors
-from curation.core.messages import near, one_line, say_all, shown
+from curation.core.messages import did_you_mean, format_validation_errors, one_line, shown
 from curation.core.parsed import content, parsed
 from curation.core.references import dangling, entries
 
@@ -23,7 +23,7 @@ SECTIONS = {
     "ledger": "curation.calls.ledger",
     "budget": "curation.calls.budget",
     "execution": "curation.calls.execution",
-    "screen": "curation.prompts.decontaminate",
+    "decontaminate": "curation.prompts.decontaminate",
     "pair": "curation.pairs.pair",
     "delta": "curation.pairs.delta",
     "calibrate": "curation.reliability.calibrate",
@@ -105,7 +105,7 @@ class Study:
     ledger: Any
     budget: Any
     execution: Any
-    screen: Any
+    decontaminate: Any
     pair: Any
     delta: Any
     calibrate: Any
@@ -155,7 +155,7 @@ class Study:
         members = getattr(self, section)
         if name not in members:
             place = "grid: " if section in ("arms", "runs") else f"{section}."
-            raise CurationError(f"{self.path}: {place}{name}: no such name{near(name, members)}")
+            raise CurationError(f"{self.path}: {place}{name}: no such name{did_you_mean(name, members)}")
         return members[name]
 
 
@@ -187,7 +187,7 @@ def read(path: Path = Path("params.yaml")) -> Study:
 def _check(study: Study, raw: dict[str, Any]) -> None:
     """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
     path, lines = study.path, list[str]()
-    lines += [f"{path}: {key}: unknown section{near(key, KNOWN)}" for key in raw if key not in KNOWN and not str(key).startswith("x-")]
+    lines += [f"{path}: {key}: unknown section{did_you_mean(key, KNOWN)}" for key in raw if key not in KNOWN and not str(key).startswith("x-")]
     lines += [f"{path}: {key}: missing; add this section" for key in KNOWN if key not in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in (*SECTIONS, *FOLDERS, *NAMED) if name in raw}
     lines += dangling(path, sections, raw, _each(sections))
@@ -227,7 +227,7 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
-            lines.append(f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{near(body['kind'], kinds(section), ())}")
+            lines.append(f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{did_you_mean(body['kind'], kinds(section), ())}")
         else:
             members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
     return members
@@ -237,7 +237,7 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines += say_all(model, error.errors(), where)
+        lines += format_validation_errors(model, error.errors(), where)
         if not isinstance(raw, dict):
             return None
         wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}

@@ -9,14 +9,14 @@ import polars as pl
 
 INK, BLUE, GREY, RED = "#222222", "#3b6ea5", "#9aa4ad", "#b5432f"
 NEUTRAL = {
-    "first_place_rate": 0.5,
+    "first_position_rate": 0.5,
     "verdict_accuracy": 0.5,
-    "own_family_lift": 0.0,
+    "self_preference": 0.0,
     "drift": 0.0,
     "overconfidence": 0.0,
     "calibrated_overconfidence": 0.0,
     "auroc": 0.5,
-    "win_rate": 0.5,
+    "pairwise_accuracy": 0.5,
     "length_correlation": 0.0,
     "length_correlation_equally_right": 0.0,
     "delta_at_equal_length": 0.0,

@@ -4,10 +4,10 @@ import itertools
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 
 RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has deltas may stand
-TAKEN = ("chosen", "rejected", "prompt", "tie")  # what a judge may not be called, because expressions name its deltas by its name
+TAKEN = ("chosen", "rejected", "prompt", "identical")  # what a judge may not be called, because expressions name its deltas by its name
 
 Sections: TypeAlias = list[tuple[str, Any]]
 
@@ -29,7 +29,7 @@ def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], each: Se
     if all(getattr(one, "kind", "imported") != "imported" for one in generators.values()):  # an imported file's rows name their own
         for field in ("ladder", "chosen", "rejected") if getattr(pair, "order", None) == "ladder" else ("chosen", "rejected"):
             asked = _texts(getattr(pair, field, None))
-            lines += [f"{path}: pair.{field}: {name!r} is not in generators{near(name, generators)}" for name in asked if name not in generators]
+            lines += [f"{path}: pair.{field}: {name!r} is not in generators{did_you_mean(name, generators)}" for name in asked if name not in generators]
     rated = {name: body for section in reversed(RATING) for name, body in entries(sections, section).items()}
     for where, settings in each:
         for field, info in type(settings).model_fields.items():
@@ -38,10 +38,10 @@ def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], each: Se
         known = _dimensions(rated.get(str(getattr(settings, "judge", None))))
         dimension = getattr(settings, "dimension", None)
         if known and isinstance(dimension, str) and dimension not in known:
-            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{near(dimension, known)}")
+            lines.append(f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{did_you_mean(dimension, known)}")
     families = _texts(list(entries(sections, "reliability.families")))
     judges = [name for section in RATING for name in entries(raw, section)]
-    lines += [f"{path}: reliability.families.{name}: rates nothing{near(name, judges)}" for name in families if name not in judges]
+    lines += [f"{path}: reliability.families.{name}: rates nothing{did_you_mean(name, judges)}" for name in families if name not in judges]
     taken = [(section, name) for section in (*RATING, "scorers") for name in entries(raw, section) if name in TAKEN]
     lines += [f"{path}: {section}.{name}: expressions mean another thing by that; rename it" for section, name in taken]
     for one, other in itertools.combinations((*RATING, "scorers"), 2):
@@ -54,7 +54,7 @@ def _lost(values: Any, refers: Refers, raw: dict[str, Any]) -> list[str]:
     if any(section.split(".")[0] not in raw for section in refers.sections):
         return []
     names = [name for section in refers.sections for name in entries(raw, section)]
-    return [f"{value!r} is not in {' or '.join(refers.sections)}{near(value, names)}" for value in _texts(values) if value not in names]
+    return [f"{value!r} is not in {' or '.join(refers.sections)}{did_you_mean(value, names)}" for value in _texts(values) if value not in names]
 
 
 def _texts(values: Any) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 from curation.core.metrics import Interval
 from curation.core.params import BASELINE, Strict
 from curation.core.stats import Crossed, crossed_mean, holm, pass_at_k
@@ -45,7 +45,7 @@ class Params(Strict):
             yield "primary: the grid has controls only; add the selection itself (pairs: own, labels: as_is) to grid.controls"
         benchmarks = [name for name, source in study.sources.items() if source.split != "train"]
         if self.primary.benchmark not in benchmarks:
-            yield f"primary.benchmark: {self.primary.benchmark!r} is no source to evaluate on{near(self.primary.benchmark, benchmarks)}"
+            yield f"primary.benchmark: {self.primary.benchmark!r} is no source to evaluate on{did_you_mean(self.primary.benchmark, benchmarks)}"
 
 
 class Declared(NamedTuple):

@@ -59,7 +59,7 @@ def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.Dat
 
 def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates) -> np.ndarray:
     """What a selection could rank; of a pair and its reverse the one that it ranks higher."""
-    pool = np.flatnonzero(~verdicts["reason"].is_in(["tie", "unscored", "generator_pairs"]).to_numpy())
+    pool = np.flatnonzero(~verdicts["reason"].is_in(["identical", "unscored", "generator_pairs"]).to_numpy())
     return np.asarray(pool[~standing(settings, pairs).beaten(*pairs.ends(), pool)]) if pairs.both_ways else pool
 
 

@@ -15,7 +15,7 @@ def prefer(name: str, settings: Any, pairs: pl.DataFrame, traces: pl.DataFrame, 
     Two equal texts are not asked about.
     """
     problems = prompts.select("prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer")
-    asked = pairs.filter(~pl.col("tie")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
+    asked = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
     for side in ("chosen", "rejected"):
         asked = asked.join(traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side)), on=f"{side}_trace_id",
                            maintain_order="left")  # fmt: skip

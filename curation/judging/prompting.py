@@ -70,7 +70,7 @@ def fenced(text: str) -> str:
 
 
 def read(reply: Reply) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object of a reply with status scored, or nothing with the status that says why: error, refused, cut or unparsable."""
+    """The JSON object of a reply with status scored, or nothing with the status that says why: error, refused, truncated or unparsable."""
     if reply.error is not None:
         return None, "error"
     if reply.finish_reason in ("refusal", "content_filter"):
@@ -80,7 +80,7 @@ def read(reply: Reply) -> tuple[dict[str, Any] | None, str]:
     except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, thousands of brackets
         body = None
     if not isinstance(body, dict):
-        return None, "cut" if reply.finish_reason == "length" else "unparsable"
+        return None, "truncated" if reply.finish_reason == "length" else "unparsable"
     return body, "scored"
 
 

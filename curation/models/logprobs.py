@@ -15,7 +15,7 @@ class Encoded(NamedTuple):
     """Pairs as a network reads them, each trace once.
 
     `pairs`: pair_id, both trace ids, `start` (the place of the first token that counts), the tokens that count of either
-    side, and whether a side was `cut`. `traces`: trace_id, and in `ids` the tokens of prompt and completion.
+    side, and whether a side was `truncated`. `traces`: trace_id, and in `ids` the tokens of prompt and completion.
     """
 
     pairs: pl.DataFrame
@@ -37,14 +37,14 @@ def encode(tokenizer: Any, pairs: pl.DataFrame, texts: pl.DataFrame, max_length:
     for trace_id, prompt, completion in texts.select("trace_id", "prompt", "completion").iter_rows():
         whole = tokens([*prompt, *completion], answer=False)
         rows.append((trace_id, whole[:max_length], len(whole) > max_length, common_prefix_length(tokens(prompt, answer=True), whole)))
-    traces = pl.DataFrame(rows, {"trace_id": pl.Int64, "ids": pl.List(pl.Int32), "cut": pl.Boolean, "start": pl.Int32}, orient="row")
-    ends = traces.select("trace_id", "start", "cut", pl.col("ids").list.len().cast(pl.Int32).alias("end"))
+    traces = pl.DataFrame(rows, {"trace_id": pl.Int64, "ids": pl.List(pl.Int32), "truncated": pl.Boolean, "start": pl.Int32}, orient="row")
+    ends = traces.select("trace_id", "start", "truncated", pl.col("ids").list.len().cast(pl.Int32).alias("end"))
     for side in SIDES:
         pairs = pairs.join(ends.select(pl.all().name.prefix(f"{side}_")), on=f"{side}_trace_id", maintain_order="left")
     start = pl.min_horizontal("chosen_start", "rejected_start")
     counted = [(pl.col(f"{side}_end") - start).alias(f"{side}_tokens") for side in SIDES]
-    cut = pl.col("chosen_cut") | pl.col("rejected_cut")
-    kept = pairs.filter(start < max_length).select("pair_id", "chosen_trace_id", "rejected_trace_id", start.alias("start"), *counted, cut.alias("cut"))
+    cut = pl.col("chosen_truncated") | pl.col("rejected_truncated")
+    kept = pairs.filter(start < max_length).select("pair_id", "chosen_trace_id", "rejected_trace_id", start.alias("start"), *counted, cut.alias("truncated"))
     return Encoded(kept, traces.select("trace_id", "ids"))
 
 

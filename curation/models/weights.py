@@ -92,7 +92,7 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
 
     Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot use the device.
     """
-    quieten()
+    configure_process()
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -113,7 +113,7 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
 
 def tokenizer(model: str, revision: str) -> Any:
     """The model's tokenizer, padding on the left. Raises as `load` does."""
-    quieten()
+    configure_process()
     from transformers import AutoTokenizer
 
     where, pinned = source(model, revision)
@@ -204,7 +204,7 @@ def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
     return folder
 
 
-def quieten() -> None:
+def configure_process() -> None:
     """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every tensor.
 
     Also silences the libraries' own bars.

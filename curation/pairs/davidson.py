@@ -18,11 +18,11 @@ def chances(difference: np.ndarray, tie: float) -> np.ndarray:
     return np.asarray(np.column_stack([first, high + low - first, even]) / (high + low + even)[:, None])
 
 
-def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
+def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> tuple[np.ndarray, float]:
     """The log strength of each item, 0 in the mean, and the tie parameter, at the most likely.
 
     `first` and `second` are indices of items, from 0 and without gaps; `seen` (rows x 3) how often the first was better, the second was, and
-    neither was, not all 0. `spread` is the standard deviation of log strengths beforehand (a normal prior), without which one verdict would make
+    neither was, not all 0. `prior_sd` is the standard deviation of log strengths beforehand (a normal prior), without which one verdict would make
     an item infinitely strong. Without a tie the tie parameter is 0; with nothing but ties it is infinite, and all are equal.
     """
     items = int(max(first.max(), second.max())) + 1
@@ -30,12 +30,12 @@ def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, spread: f
         return np.zeros(items), np.inf
     tied = bool(seen[:, 2].any())
     theta, log_tie = np.zeros(items), 0.0 if tied else -np.inf
-    best = _likelihood(theta, log_tie, first, second, seen, spread)
+    best = _likelihood(theta, log_tie, first, second, seen, prior_sd)
     for _ in range(STEPS):
-        step, tie_step = _newton(theta, log_tie, first, second, seen, spread)
+        step, tie_step = _newton(theta, log_tie, first, second, seen, prior_sd)
         for halving in range(HALVINGS):
             trial, tie_trial = theta + step / 2**halving, log_tie + tie_step / 2**halving
-            found = _likelihood(trial, tie_trial, first, second, seen, spread)
+            found = _likelihood(trial, tie_trial, first, second, seen, prior_sd)
             if found >= best - CLOSE * abs(best):
                 break
         theta, log_tie, best = trial, tie_trial, found
@@ -44,13 +44,13 @@ def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, spread: f
     return theta, float(np.exp(log_tie))
 
 
-def _likelihood(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, spread: float) -> float:
+def _likelihood(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> float:
     """The log likelihood and the prior's, up to a constant."""
     chance = chances(theta[first] - theta[second], float(np.exp(log_tie)))
-    return float((seen * np.log(np.where(seen > 0, chance, 1.0))).sum() - (theta**2).sum() / (2 * spread**2))
+    return float((seen * np.log(np.where(seen > 0, chance, 1.0))).sum() - (theta**2).sum() / (2 * prior_sd**2))
 
 
-def _newton(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
+def _newton(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> tuple[np.ndarray, float]:
     """The step to the top of the parabola that fits here, for the strengths and for the log of the tie parameter."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
@@ -59,9 +59,9 @@ def _newton(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.nda
     won, lost, even = chances(theta[first] - theta[second], float(np.exp(log_tie))).T
     slope = (seen[:, 0] - seen[:, 1] - count * (won - lost)) / 2
     bend = count * (won + lost - (won - lost) ** 2) / 4
-    gradient = np.bincount(first, slope, items) - np.bincount(second, slope, items) - theta / spread**2
+    gradient = np.bincount(first, slope, items) - np.bincount(second, slope, items) - theta / prior_sd**2
     rows, columns = np.concatenate([first, second, first, second]), np.concatenate([first, second, second, first])
-    curve = sparse.csc_array((np.concatenate([bend, bend, -bend, -bend]), (rows, columns)), shape=(items, items)) + sparse.eye_array(items) / spread**2
+    curve = sparse.csc_array((np.concatenate([bend, bend, -bend, -bend]), (rows, columns)), shape=(items, items)) + sparse.eye_array(items) / prior_sd**2
     solve = splu(curve.tocsc()).solve
     if not np.isfinite(log_tie):
         return solve(gradient), 0.0

@@ -33,7 +33,7 @@ class Params(Strict):
 
 
 class Sides(NamedTuple):
-    """The pairs (pair_id and tie, by pair_id), their traces by trace_id, and the number of each pair's chosen and rejected trace among those: the same
+    """The pairs (pair_id and identical, by pair_id), their traces by trace_id, and the number of each pair's chosen and rejected trace among those: the same
     for every judge."""
 
     pairs: pl.DataFrame
@@ -48,13 +48,13 @@ def sides(pairs: pl.DataFrame) -> Sides:
     ids = [pairs[f"{side}_trace_id"] for side in ("chosen", "rejected")]
     traces = pl.concat([one.unique() for one in ids]).unique().sort().alias("trace_id").to_frame().with_row_index("place")
     chosen, rejected = (one.to_frame("trace_id").join(traces, on="trace_id", how="left", maintain_order="left")["place"] for one in ids)
-    return Sides(pairs.select("pair_id", "tie"), traces, chosen, rejected)
+    return Sides(pairs.select("pair_id", "identical"), traces, chosen, rejected)
 
 
 def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> pl.DataFrame:
-    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, spread, each a mean over repeats, and the mark.
+    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, sd, each a mean over repeats, and the mark.
 
-    delta is null where a side has no scored repeat; n is the smaller side's scored repeats, spread the root of the summed variances.
+    delta is null where a side has no scored repeat; n is the smaller side's scored repeats, sd the root of the summed variances.
     """
     return pl.concat(delta_parts(settings, sides(pairs), judgments, dimensions))
 
@@ -63,7 +63,7 @@ def delta_parts(settings: Params, of: Sides, judgments: pl.DataFrame, dimensions
     """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are looked up by its traces' numbers."""
     rated = pl.concat([_rated(judgments, dimension, of.traces, settings.score == "expected") for dimension in dimensions], how="horizontal")
     del judgments  # they take more memory than all that is made of them
-    unequal = of.pairs.select(~pl.col("tie")).to_series()
+    unequal = of.pairs.select(~pl.col("identical")).to_series()
     levels = {dimension: noise(_variances(rated, dimension, of.chosen.filter(unequal), of.rejected.filter(unequal))) for dimension in dimensions}
     columns = [column for dimension in dimensions for column in _columns(dimension, f"variance_{dimension}" in rated.columns)]
     marks = [mark(dimension, levels[dimension], settings.noise) for dimension in dimensions]
@@ -103,14 +103,14 @@ def _columns(dimension: str, repeated: bool) -> list[pl.Expr]:
     better, worse = pl.col(f"score_{dimension}"), pl.col(f"other_score_{dimension}")
     found = {
         "chosen": better, "rejected": worse, "delta": better - worse, "n": pl.min_horizontal(f"n_{dimension}", f"other_n_{dimension}"),
-        "spread": (pl.col(f"variance_{dimension}") + pl.col(f"other_variance_{dimension}")).sqrt() if repeated else pl.lit(None, pl.Float64),
+        "sd": (pl.col(f"variance_{dimension}") + pl.col(f"other_variance_{dimension}")).sqrt() if repeated else pl.lit(None, pl.Float64),
     }  # fmt: skip
     return [column.alias(f"{name}_{dimension}") for name, column in found.items()]
 
 
 def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
     """One pairwise judge's rows of `deltas`: chosen and rejected are the probabilities that each is better (what they lack to 1 is a tie's), by
-    strengths fitted to all verdicts on a prompt's traces; n the verdicts on the pair itself and spread their standard deviation.
+    strengths fitted to all verdicts on a prompt's traces; n the verdicts on the pair itself and sd their standard deviation.
 
     A pair without a verdict of its own has no delta.
     """
@@ -124,7 +124,7 @@ def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) 
         first, second = (ids.search_sorted(sums[side]).to_numpy() for side in ("low", "high"))
         theta, tie = davidson.strengths(first, second, sums.select("low_better", "high_better", "tie").to_numpy(), settings.prior)
     strength = pl.DataFrame({"trace_id": ids, "strength": theta})
-    own = shown.group_by("pair_id").agg(pl.len().cast(pl.Int32).alias("n"), pl.col("value").sort_by("order", "repeat").std().alias("spread"))
+    own = shown.group_by("pair_id").agg(pl.len().cast(pl.Int32).alias("n"), pl.col("value").sort_by("order", "repeat").std().alias("sd"))
     rows = pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").sort("pair_id").join(own, on="pair_id", how="left", maintain_order="left")
     for side in ("chosen", "rejected"):
         rows = rows.join(strength.rename({"trace_id": f"{side}_trace_id", "strength": side}), on=f"{side}_trace_id", how="left", maintain_order="left")
@@ -136,7 +136,7 @@ def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) 
         pl.when(known).then("rejected").alias(f"rejected_{PREFERENCE}"),
         pl.when(known).then(pl.col("chosen") - pl.col("rejected")).alias(f"delta_{PREFERENCE}"),
         pl.col("n").fill_null(0).alias(f"n_{PREFERENCE}"),
-        pl.col("spread").alias(f"spread_{PREFERENCE}"),
+        pl.col("sd").alias(f"sd_{PREFERENCE}"),
     )
     return marked(settings.noise, pairs, wide, [PREFERENCE])
 

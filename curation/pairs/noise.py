@@ -7,9 +7,9 @@ import polars as pl
 
 
 def variances(wide: pl.DataFrame, dimension: str) -> np.ndarray:
-    """The variance that repeats give the delta of each pair that has more than one: their spread's square over their number."""
-    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
-    return (repeated[f"spread_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
+    """The variance that repeats give the delta of each pair that has more than one: the square of their standard deviation over their number."""
+    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"sd_{dimension}")
+    return (repeated[f"sd_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
 
 
 def noise(variance: np.ndarray) -> float | None:
@@ -25,9 +25,9 @@ def mark(dimension: str, level: float | None, times: float) -> pl.Expr:
 
 def marked(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dimensions: Iterable[str]) -> pl.DataFrame:
     """`wide` with the mark of each dimension, by the noise on pairs of unequal texts."""
-    unequal = wide.join(pairs.filter(~pl.col("tie")).select("pair_id"), on="pair_id", how="semi", maintain_order="left")
+    unequal = wide.join(pairs.filter(~pl.col("identical")).select("pair_id"), on="pair_id", how="semi", maintain_order="left")
     columns = ["pair_id"]
     for dimension in dimensions:
         wide = wide.with_columns(mark(dimension, noise(variances(unequal, dimension)), times))
-        columns += [f"{column}_{dimension}" for column in ("chosen", "rejected", "delta", "n", "spread", "within_noise")]
+        columns += [f"{column}_{dimension}" for column in ("chosen", "rejected", "delta", "n", "sd", "within_noise")]
     return wide.select(columns)

@@ -20,7 +20,7 @@ class Params(Strict):
     `order` decides which trace is chosen: `ladder` the one whose generator stands first in `ladder`, `scale` the one with
     more parameters, `both` makes a pair of each order. `chosen` and `rejected` name the generators that may write that side (null: all).
     `within_generator` adds the pairs of one generator's own samples, in both orders. `samples` pairs sample i with sample i only
-    (`matched`) or with all. Two equal texts are a tie: `ties` keeps such pairs as rows that no selection keeps, or leaves them out.
+    (`matched`) or with all. A pair of equal texts is identical: `identical` keeps such pairs as rows that no selection keeps, or leaves them out.
     """
 
     order: Literal["ladder", "scale", "both"]
@@ -29,7 +29,7 @@ class Params(Strict):
     rejected: list[str] | None
     within_generator: bool
     samples: Literal["matched", "all"]
-    ties: Literal["mark", "drop"]
+    identical: Literal["mark", "drop"]
 
     def mistakes(self, study: Any) -> Iterator[str]:
         """A ladder that names a generator twice, or less than two."""
@@ -58,7 +58,7 @@ def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
     one, other = (rows.select("prompt_id", "trace_id", "generator", "text_id")[at.gather(order)] for at in ends.values())
     return pl.DataFrame({
         "pair_id": ids.gather(order), "prompt_id": one["prompt_id"], "chosen_trace_id": one["trace_id"], "rejected_trace_id": other["trace_id"],
-        "chosen_model": one["generator"], "rejected_model": other["generator"], "tie": one["text_id"] == other["text_id"],
+        "chosen_model": one["generator"], "rejected_model": other["generator"], "identical": one["text_id"] == other["text_id"],
     }, schema_overrides={"pair_id": pl.Int64}).select(PAIRS.schema.names)  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _candidates(settings: Params, rows: pl.DataFrame) -> Iterator[tuple[np.ndarr
             kept &= own | (sample[chosen] == sample[rejected])
         if settings.order == "ladder":
             kept &= own | (rung[chosen] < len(settings.ladder)) & (rung[rejected] < len(settings.ladder))
-        if settings.ties == "drop":
+        if settings.identical == "drop":
             kept &= text[chosen] != text[rejected]
         yield chosen[kept], rejected[kept]
 
@@ -102,5 +102,5 @@ def _coded(values: pl.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def counts(pairs: pl.DataFrame) -> dict[str, int]:
-    """How many pairs, prompts with a pair, and ties there are."""
-    return {"pairs": pairs.height, "prompts": pairs["prompt_id"].n_unique(), "ties": int(pairs["tie"].sum())}
+    """How many pairs, prompts with a pair, and identical pairs there are."""
+    return {"pairs": pairs.height, "prompts": pairs["prompt_id"].n_unique(), "identical": int(pairs["identical"].sum())}

@@ -56,7 +56,7 @@ def combine(panel: Panel, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame
         pl.when(known).then(rated["rejected"]).alias(f"rejected_{d}"),
         pl.when(known).then(rated["chosen"] - rated["rejected"]).alias(f"delta_{d}"),
         pl.when(known).then(count).otherwise(0).cast(pl.Int32).alias(f"n_{d}"),
-        pl.when(known).then(ratings.list.std()).alias(f"spread_{d}"),
+        pl.when(known).then(ratings.list.std()).alias(f"sd_{d}"),
     ))  # fmt: skip
 
 

@@ -6,8 +6,8 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.params import kind
-from curation.prompts.decontaminate import Params, screen
-from curation.tables.contracts import PROMPTS, SCREENING, content_id, empty
+from curation.prompts.decontaminate import Params, decontaminate
+from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, content_id, empty
 
 SHOWN = 60  # characters of a prompt in a message
 SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
@@ -27,17 +27,17 @@ def collect(sources: dict[str, Any]) -> pl.DataFrame:
 
 
 def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `screened`, which has a verdict on each train prompt.
+    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a verdict on each train prompt.
 
     Raises CurationError if there are train prompts and all are dropped, or if two that are not have one text.
     """
     given = collect(sources)
-    verdicts = screen(settings, given, {name: source.instruction for name, source in sources.items()})
+    verdicts = decontaminate(settings, given, {name: source.instruction for name, source in sources.items()})
     dropped = verdicts.filter(~pl.col("kept"))
     if dropped.height and dropped.height == verdicts.height:
         first, other = (given.filter(prompt_id=one).select("source", SAID).row(0) for one in dropped.select("prompt_id", "against").row(0))
-        raise CurationError(f"screen drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
-                            "give other train prompts, or change params.yaml: screen")  # fmt: skip
+        raise CurationError(f"decontaminate drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
+                            "give other train prompts, or change params.yaml: decontaminate")  # fmt: skip
     left = given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
     _refuse_twice(left)
     return left, verdicts
@@ -49,7 +49,7 @@ def _refuse_twice(prompts: pl.DataFrame) -> None:
     if twice.height:
         (source, split), (other, again) = twice.filter(pl.col("text") == twice["text"][0]).select("source", "split").head(2).rows()
         rule = {2: "near_duplicates", 1: "exact"}.get([split, again].count("train"))
-        way = f", or let params.yaml: screen.{rule} drop them" if rule else ""
+        way = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
         raise CurationError(f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, twice['text'][0])}, in {other} too; "
                             f"remove them from one{way}")  # fmt: skip
 
@@ -57,7 +57,7 @@ def _refuse_twice(prompts: pl.DataFrame) -> None:
 def counts(verdicts: pl.DataFrame) -> dict[str, int]:
     """How many train prompts each reason has, in the order of the rules."""
     found = dict(verdicts.group_by("reason").len().rows())
-    return {reason: found.get(reason, 0) for reason in SCREENING}
+    return {reason: found.get(reason, 0) for reason in DECONTAMINATION_REASONS}
 
 
 def reasons(verdicts: pl.DataFrame) -> str:

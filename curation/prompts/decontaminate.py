@@ -15,7 +15,7 @@ from pydantic import Field
 
 from curation.core.params import Positive, Share, Strict
 from curation.core.progress import progress
-from curation.tables.contracts import SCREENED, empty
+from curation.tables.contracts import DECONTAMINATION, empty
 
 SIGNS = {"−": "-", "–": "-", "‐": "-", "×": "*", "÷": "/", "⁄": "/", "!=": "≠", "<=": "≤", ">=": "≥"}
 PIECE = r"""(?x)
@@ -47,7 +47,7 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """Section `screen`. `exact` drops train prompts whose tokens are those of a benchmark prompt; a rule that is null or false is not applied."""
+    """Section `decontaminate`. `exact` drops train prompts whose tokens are those of a benchmark prompt; a rule that is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
@@ -55,7 +55,7 @@ class Params(Strict):
 
 
 class Verdict(NamedTuple):
-    """What `screened` says of a prompt; `overlap` may be known of a prompt that is kept."""
+    """What `decontamination` says of a prompt; `overlap` may be known of a prompt that is kept."""
 
     reason: str
     against: int | None
@@ -66,8 +66,8 @@ KEPT = Verdict("kept", None, None)
 Questions = dict[int, str]  # prompt_id: tokens with a space between, in the order of prompt_id
 
 
-def screen(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> pl.DataFrame:
-    """The rows of `screened`, one per train prompt, in the order of prompt_id: the first rule that drops it, and the prompt it is too like.
+def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> pl.DataFrame:
+    """The rows of `decontamination`, one per train prompt, in the order of prompt_id: the first rule that drops it, and the prompt it is too like.
 
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
@@ -86,7 +86,7 @@ def screen(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, s
     if settings.near_duplicates:
         verdicts |= _near_duplicates(settings.near_duplicates, left())
     rows = [(one, source, prompt, verdicts[one].reason == KEPT.reason, *verdicts[one]) for one, source, prompt in train.drop("split", "question").rows()]
-    return pl.DataFrame(rows, schema=empty(SCREENED).schema, orient="row")
+    return pl.DataFrame(rows, schema=empty(DECONTAMINATION).schema, orient="row")
 
 
 def question(instructions: Mapping[str, str | None]) -> pl.Expr:
@@ -130,7 +130,7 @@ def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int
     size, ids, verdicts = settings.size, list(benchmarks), {}
     holders = _holders(size, benchmarks)
     covered, end = np.zeros((2, len(ids)), dtype=np.int64)  # for each benchmark prompt: how many tokens it covers so far, and where they end
-    with progress("screen ngram", len(train), "prompts") as shown:
+    with progress("decontaminate ngram", len(train), "prompts") as shown:
         for one, text in train.items():
             shown.advance()
             found = list(map(holders.get, runs(text, size)))
@@ -163,7 +163,7 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
     blank = MinHash(num_perm=settings.permutations, seed=settings.seed, hashfunc=int, scheme="affine64")
     kept: dict[int, np.ndarray] = {}
     verdicts = {}
-    with progress("screen near_duplicates", len(train), "prompts") as shown:
+    with progress("decontaminate near_duplicates", len(train), "prompts") as shown:
         for one, text in train.items():
             shown.advance()
             if not text:

@@ -39,7 +39,7 @@ def calibrate(
     """
     if settings.truth is None:
         return empty(PROBABILITIES), pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
-    unequal = pairs.filter(~pl.col("tie")).select("pair_id", "prompt_id").sort("pair_id")
+    unequal = pairs.filter(~pl.col("identical")).select("pair_id", "prompt_id").sort("pair_id")
     draw = content_ids(unequal.select(pl.lit(settings.seed), "prompt_id"))
     part = pl.when(draw / 2.0**63 < settings.fit_share).then(pl.lit("fit")).otherwise(pl.lit("held_out")).alias("part")
     label = labels(deltas[settings.truth], dimensions[settings.truth][0], verdicts)

@@ -72,9 +72,9 @@ def of_verdicts(one: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
     yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
     scored = one.filter(pl.col("status") == "scored")
     decided = scored.filter(pl.col("verdict") != "tie", pl.col("order") != UNKNOWN)
-    yield share("first_place_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first"))
+    yield share("first_position_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first"))
     both = scored.group_by("pair_id", "prompt_id", "repeat").agg(pl.col("verdict").n_unique().alias("said"), pl.len().alias("orders"))
-    yield share("flip_rate", "order", both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"), pl.col("said") > 1)
+    yield share("position_inconsistency", "order", both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"), pl.col("said") > 1)
     yield share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
     slots = scored.with_columns(pl.struct("pair_id", "order").rank("dense").alias("slot"))
     yield from of_repeats(slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot")
@@ -88,7 +88,7 @@ def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: 
     """The standard deviation that repeats, or the members of a panel, give a delta, pooled over pairs: the root of the mean `variance`."""
     if not len(variance):
         return
-    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"spread_{dimension}")
+    repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"sd_{dimension}")
     sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
     yield Figure("noise", against, agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0), len(variance))
     yield share("within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}"))
@@ -110,7 +110,7 @@ def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Fig
         told = known.drop_nulls("chosen_right")
         values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
         wins = pl.Series((np.sign(np.where(np.abs(values) < EQUAL, 0.0, values)) * np.where(right, 1, -1) + 1) / 2)
-        yield Figure("win_rate", truth, within_one(clustered_mean(wins, told["prompt_id"])), told.height)
+        yield Figure("pairwise_accuracy", truth, within_one(clustered_mean(wins, told["prompt_id"])), told.height)
         yield Figure("auroc", truth, agreement.auroc(values, right, told["prompt_id"].to_numpy()), told.height)
 
 
@@ -123,7 +123,7 @@ def of_family(wide: pl.DataFrame, delta: str, family: str, truth: str | None) ->
     chosen, rejected = (pl.col(f"{side}_family") == family for side in ("chosen", "rejected"))
     one = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
     alike = one if truth is None else one.filter("equally_right")
-    yield mean("own_family_lift", family, alike, pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta)))
+    yield mean("self_preference", family, alike, pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta)))
 
 
 def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figure]:

@@ -34,11 +34,11 @@ SUSPECT: dict[str, Callable[[Interval], bool]] = {
     "tie_rate": lambda found: found.mean > TIED,
     "repeat_alpha": lambda found: found.mean < REPEATED,
     "auroc": lambda found: found.low <= CHANCE,
-    "win_rate": lambda found: found.low <= CHANCE,
-    "flip_rate": lambda found: found.mean > FLIPPED,
-    "first_place_rate": _beyond(0.5),
+    "pairwise_accuracy": lambda found: found.low <= CHANCE,
+    "position_inconsistency": lambda found: found.mean > FLIPPED,
+    "first_position_rate": _beyond(0.5),
     "length_correlation_equally_right": _beyond(0.0),
-    "own_family_lift": _beyond(0.0),
+    "self_preference": _beyond(0.0),
     "drift": _beyond(0.0),
     "overconfidence": lambda found: found.mean > FAR * (found.mean - found.low),
     "calibrated_overconfidence": lambda found: found.mean > FAR * (found.mean - found.low),
@@ -105,7 +105,7 @@ def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | N
     """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths, chosen_right (null unless one side
     is right and the other not), and equally_right."""
     sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length"), "family")
-    kept = pairs.filter(~pl.col("tie")).sort("pair_id")
+    kept = pairs.filter(~pl.col("identical")).sort("pair_id")
     for side in ("chosen", "rejected"):
         renamed = sides.rename({"trace_id": f"{side}_trace_id", "length": f"{side}_length", "family": f"{side}_family"})
         kept = kept.join(renamed, on=f"{side}_trace_id", how="left", maintain_order="left")

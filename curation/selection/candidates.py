@@ -9,15 +9,15 @@ import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 from curation.selection.expressions import Name, evaluate, fault, parse
 from curation.tables import contracts, parquet
 
 Read: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # some columns of a table
-PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "tie")
+PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
 TRACE = ("generator", "sample_index", "family", "scale_b", "finish_reason", "n_tokens", "characters")
 PROMPT = ("source", "task")
-JUDGED = ("chosen", "rejected", "delta", "n", "spread", "within_noise")
+JUDGED = ("chosen", "rejected", "delta", "n", "sd", "within_noise")
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
 
@@ -64,7 +64,7 @@ def _unheard(expression: str, study: Any) -> str | None:
     for column, text in parse(expression).compared:
         known = names.get(column[-1], [])
         if known and text not in known:
-            return f"{expression!r}: {'.'.join(column)} is never {text!r}{near(text, known)}"
+            return f"{expression!r}: {'.'.join(column)} is never {text!r}{did_you_mean(text, known)}"
     return None
 
 

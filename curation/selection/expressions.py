@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import duckdb
 import polars as pl
 
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 
 ONE = "is one value for all rows; write `over ()` after its aggregate"
 BARRED = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
 ROW = "row of candidates"  # no expression can name it: it is in no schema
-Name = tuple[str, ...]  # ("tie",) or ("rubric", "delta_logic")
+Name = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
 
 
 class Parsed(NamedTuple):
@@ -108,13 +108,13 @@ def _unknown(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
     """What to say of a name that is in no schema: the nearest of those that begin alike, else how all begin."""
     said, heads = ".".join(name), list(dict.fromkeys(known[0] for known in schema))
     if name[0] in heads and len(name) > 1:
-        return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema if known[0] == name[0]])}"
+        return f"{said!r} is not a column{did_you_mean(said, ['.'.join(known) for known in schema if known[0] == name[0]])}"
     starts = [head if (head,) in schema else f"{head}.…" for head in heads]
-    return f"{said!r} is not a column{near(said, ['.'.join(known) for known in schema], starts)}"
+    return f"{said!r} is not a column{did_you_mean(said, ['.'.join(known) for known in schema], starts)}"
 
 
 def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
-    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `tie` or `rubric.delta_logic`.
+    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `identical` or `rubric.delta_logic`.
 
     One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing outside the rows can be read.
     """

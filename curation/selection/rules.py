@@ -8,12 +8,12 @@ from pydantic import AfterValidator, Field, model_validator
 from curation.core.params import Column, Positive, Share, Strict
 from curation.selection import candidates
 
-TIE, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
-    "tie", "unscored", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget", "kept",
+IDENTICAL, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
+    "identical", "unscored", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget", "kept",
 )  # fmt: skip
 COST = {"cost": "chosen.tokens + rejected.tokens"}  # what a budget of tokens counts, of a pair
 GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement, on which generators wrote the pair
-REASONS = (TIE, UNSCORED, GENERATOR_PAIRS, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
+REASONS = (IDENTICAL, UNSCORED, GENERATOR_PAIRS, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
 
 
 class End(Strict):

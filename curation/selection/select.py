@@ -11,12 +11,12 @@ from curation.selection.candidates import Candidates, rating
 from curation.selection.rules import (
     COST,
     GENERATOR_SHARE,
+    IDENTICAL,
     KEPT,
     OUTSIDE,
     OVER_BUDGET,
     PER_PROMPT,
     REVERSED,
-    TIE,
     UNSCORED,
     Band,
     GeneratorShare,
@@ -30,7 +30,7 @@ OPEN = 255  # no reason yet
 
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
-    """The rows of `selections`. The first reason that applies stands: tie (equal texts), unscored (no value, or no target), the name of a requirement
+    """The rows of `selections`. The first reason that applies stands: identical (equal texts), unscored (no value, or no target), the name of a requirement
     that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget has room for it), over_budget, kept.
 
     The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
@@ -38,13 +38,13 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
     found = _asked(settings, pairs, "value", "require", "keep", "strata", place=f"selections.{name}.")
     ids = pairs.column("pair_id").to_numpy()
     margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
-    reasons = [TIE, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
+    reasons = [IDENTICAL, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
     verdict = np.full(len(ids), OPEN, np.uint8)
 
     def bar(rows: np.ndarray, reason: str) -> None:
         verdict[rows] = np.where(verdict[rows] == OPEN, reasons.index(reason), verdict[rows])
 
-    bar(pairs.column("tie").to_numpy(), TIE)
+    bar(pairs.column("identical").to_numpy(), IDENTICAL)
     if settings.value is not None:
         bar(np.isnan(margin), UNSCORED)
     if "keep.target" in found.columns:
@@ -162,15 +162,15 @@ def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, order: ra
     return ordered[np.cumsum(cost[ordered]) <= settings.budget["tokens"]]
 
 
-def places(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
+def curriculum_positions(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
     """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a value come last."""
     if settings.order is None:
-        return pl.Series("place", [None], dtype=pl.Int32).new_from_index(0, len(rows))
+        return pl.Series("curriculum_position", [None], dtype=pl.Int32).new_from_index(0, len(rows))
     value = _numbers(_asked(settings, pairs, "order")["order.by"])
     order = ranking.Order(pairs.column("pair_id").to_numpy(), settings.seed, value if settings.order.first == "lowest" else -value)
-    place = np.empty(len(rows), np.int32)
-    place[order.argsort(rows)] = np.arange(len(rows), dtype=np.int32)
-    return pl.Series("place", place)
+    position = np.empty(len(rows), np.int32)
+    position[order.argsort(rows)] = np.arange(len(rows), dtype=np.int32)
+    return pl.Series("curriculum_position", position)
 
 
 def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
@@ -182,7 +182,9 @@ def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candid
     ratings = [
         (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")
     ]
-    found = pl.DataFrame([*ids, pl.Series("margin", margin, nan_to_null=True), *ratings, places(settings, pairs, rows), pl.Series("swapped", swapped)])
+    found = pl.DataFrame(
+        [*ids, pl.Series("margin", margin, nan_to_null=True), *ratings, curriculum_positions(settings, pairs, rows), pl.Series("swapped", swapped)]
+    )
     turned = [
         pl.when("swapped").then(f"{other}_{what}").otherwise(f"{side}_{what}").alias(f"{side}_{what}")
         for side, other in (("chosen", "rejected"), ("rejected", "chosen")) for what in ("trace_id", "rating")

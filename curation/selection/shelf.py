@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 
 from curation.core.errors import CurationError
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 from curation.core.params import Strict
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -62,7 +62,7 @@ def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     A list is given with commas. Raises CurationError, naming what there is, if there is no such entry or placeholder.
     """
     if name not in entries():
-        raise CurationError(f"shelf {name}: no such entry{near(name, entries())}")
+        raise CurationError(f"shelf {name}: no such entry{did_you_mean(name, entries())}")
     entry = entries()[name]
     for placeholder in given:
         if placeholder not in entry.placeholders:

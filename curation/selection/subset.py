@@ -34,14 +34,14 @@ def unpaired(rows: pl.DataFrame) -> pl.DataFrame:
     They come in the order of their first pairs' places, where those have some.
     """
     sides = [
-        rows.select("prompt_id", "prompt", "place", label=pl.lit(label), trace_id=f"{side}_trace_id", completion=side)
+        rows.select("prompt_id", "prompt", "curriculum_position", label=pl.lit(label), trace_id=f"{side}_trace_id", completion=side)
         for side, label in (("chosen", True), ("rejected", False))
     ]
     both = rows.select(trace_id="chosen_trace_id").join(rows.select(trace_id="rejected_trace_id"), on="trace_id", how="semi")
-    each = pl.concat(sides).sort("place", maintain_order=True).unique("trace_id", keep="first", maintain_order=True)
+    each = pl.concat(sides).sort("curriculum_position", maintain_order=True).unique("trace_id", keep="first", maintain_order=True)
     alone = each.join(both, on="trace_id", how="anti", maintain_order="left")
-    place = pl.when(pl.col("place").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
-    return alone.with_columns(place.alias("place")).select(UNPAIRED.schema.names)
+    position = pl.when(pl.col("curriculum_position").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
+    return alone.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
 
 
 def _assistant(column: str) -> pl.Expr:

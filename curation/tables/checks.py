@@ -20,11 +20,11 @@ Ratio = Annotated[float, Field(ge=1)]
 
 
 class Params(Strict):
-    """`audit` in params.yaml: beyond what a check warns. Shares of `ties` among the candidates and of one `generator` on a side of a subset; how many
+    """`audit` in params.yaml: beyond what a check warns. Shares of `identical` pairs among the candidates and of one `generator` on a side of a subset; how many
     times as long, by geometric mean, one side of a subset may be as the other (`length`); and the most that desirable examples may weigh for each that
     undesirable ones do, and they for those, where KTO learns (`kto`)."""
 
-    ties: Share
+    identical: Share
     generator: Share
     length: Ratio
     kto: Ratio

@@ -19,8 +19,8 @@ PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
 UNKNOWN = "unknown"  # the order of a verdict that came with none
-SCREENING = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `screened`
-STATUSES = ("scored", "unparsable", "refused", "cut", "error", "no_reference")
+DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
+STATUSES = ("scored", "unparsable", "refused", "truncated", "error", "no_reference")
 DECIMALS = 9
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -87,11 +87,11 @@ PROMPTS = Table(
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES, answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
     {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS), "prompt has messages": pl.col("prompt").list.len() > 0},
 )  # fmt: skip
-SCREENED = Table(
-    "screened", "train prompt that the sources gave", ("prompt_id",),
+DECONTAMINATION = Table(
+    "decontamination", "train prompt that the sources gave", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, prompt=MESSAGES, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
     {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept"),
-     f"reason is one of {', '.join(SCREENING)}": pl.col("reason").is_in(SCREENING),
+     f"reason is one of {', '.join(DECONTAMINATION_REASONS)}": pl.col("reason").is_in(DECONTAMINATION_REASONS),
      "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
      "overlap is from 0 to 1, and null only when kept": pl.col("overlap").is_between(0, 1).fill_null(pl.col("kept"))},
 )  # fmt: skip
@@ -113,7 +113,7 @@ JUDGMENTS = Table(
 )  # fmt: skip
 PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),
-    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, tie=YES),
+    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, identical=YES),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
 TOKENS = Table(
@@ -134,9 +134,9 @@ PREFERENCES = Table(
 )  # fmt: skip
 PAIR_SCORES = Table(
     "pair_scores", "pair", ("pair_id",),
-    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,), cut=(YES,),
+    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,), truncated=(YES,),
             policy_chosen_logp=(REAL,), policy_rejected_logp=(REAL,), implicit_margin=(REAL,), held_out_loss=(REAL,), n_rounds=INT),
-    {"both sides are scored or neither": _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "cut"),
+    {"both sides are scored or neither": _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated"),
      "a log-probability is finite and at most 0":
         pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) <= 0)).fill_null(True) for name in LOGPS),
      "tokens are not negative": pl.min_horizontal("chosen_tokens", "rejected_tokens").fill_null(0) >= 0,
@@ -176,12 +176,12 @@ SELECTIONS = Table(
 SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
-            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), place=(INT,)),
+            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
     {"chosen is not rejected": pl.col("chosen") != pl.col("rejected")},
 )  # fmt: skip
 UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
-    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES, place=(INT,)),
+    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
@@ -200,7 +200,7 @@ COMPARISONS = Table(
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, SCREENED, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS,
+    PROMPTS, DECONTAMINATION, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS,
     SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
@@ -211,7 +211,7 @@ def deltas(dimensions: Iterable[str]) -> Table:
     columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
     rules = {}
     for d in dimensions:
-        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"spread_{d}": (REAL,),
+        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"sd_{d}": (REAL,),
                     f"within_noise_{d}": (YES,)}  # fmt: skip
         rules[f"within_noise_{d} is null where delta_{d} is"] = pl.col(f"delta_{d}").is_not_null() | pl.col(f"within_noise_{d}").is_null()
         rules[f"delta_{d} is null exactly when n_{d} is 0"] = pl.col(f"delta_{d}").is_null() == (pl.col(f"n_{d}") == 0)

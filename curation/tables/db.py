@@ -87,7 +87,7 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
     """`deltas`, a row per pair, judge and dimension, over the wide file of each judge."""
     selects = [
         f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
-        f"delta_{d} as delta, n_{d} as n, spread_{d} as spread, within_noise_{d} as within_noise from read_parquet({_quoted(file)})"
+        f"delta_{d} as delta, n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise from read_parquet({_quoted(file)})"
         for name, dimensions in study.dimensions.items()
         if (file := contracts.path("deltas", name, data)).exists()
         for d in dimensions

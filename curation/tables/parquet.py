@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError, Errors, partial_of
-from curation.core.messages import few
+from curation.core.messages import first_names
 from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
 
 ROW_GROUP = 131_072
@@ -161,7 +161,7 @@ def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.
 def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA) -> pl.DataFrame:
     """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
     declared = list(names)
-    refuse_strays(table, declared, data)
+    refuse_orphans(table, declared, data)
     parts = [read(table, path(table.name, name, data), columns) for name in declared]
     if not parts:
         return empty(table) if columns is None else empty(table).select(columns)
@@ -183,10 +183,10 @@ def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]
     return found
 
 
-def refuse_strays(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
+def refuse_orphans(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
     """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
     folder = data / table.name
-    stray = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
-    if stray:
-        names = few((f"'{file.stem}'" for file in stray), ROWS_NAMED)
-        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation strays --delete")
+    orphan = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
+    if orphan:
+        names = first_names((f"'{file.stem}'" for file in orphan), ROWS_NAMED)
+        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete")

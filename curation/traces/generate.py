@@ -32,12 +32,12 @@ def described(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def coverage(traces: pl.DataFrame) -> dict[str, float]:
-    """Counts of one generator's traces: all, cut by length, failed, and their mean length."""
+    """Counts of one generator's traces: all, truncated, failed, and their mean length."""
     lengths = traces["completion"].str.len_chars().mean()
     return {
         "traces": traces.height,
         "prompts": traces["prompt_id"].n_unique(),
-        "cut": int((traces["finish_reason"] == "length").sum()),
+        "truncated": int((traces["finish_reason"] == "length").sum()),
         "failed": int(traces["completion"].null_count()),
         "mean_chars": float(str(lengths or 0)),
     }

@@ -11,8 +11,8 @@ from curation.tables.contracts import PAIR_SCORES, empty
 
 
 def score_pairs(name: str, settings: Any, student: weights.Params, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `pair_scores` of scorer `name`, one per candidate pair; ties, and pairs whose prompt fills max_length, have no values."""
-    asked = pairs.filter(~pl.col("tie")).sort("pair_id")
+    """The rows of `pair_scores` of scorer `name`, one per candidate pair; identical pairs, and pairs whose prompt fills max_length, have no values."""
+    asked = pairs.filter(~pl.col("identical")).sort("pair_id")
     rows = [empty(PAIR_SCORES)]
     if not asked.is_empty():
         rows.append(kind("scorers", settings.kind).score(settings, student, asked, _texts(asked, traces, prompts), name))
@@ -36,7 +36,7 @@ def counts(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
     return {
         "pairs": rows.height,
         "scored": rows["chosen_logp"].count(),
-        "cut": int(rows["cut"].sum() or 0),
+        "truncated": int(rows["truncated"].sum() or 0),
         **{key: value for name, mean in means.items() if mean for key, value in mean.keys(name).items()},
         **({} if positive is None else {"positive": float(str(positive))}),
     }

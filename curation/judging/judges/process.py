@@ -32,7 +32,7 @@ class Params(prompting.Asking):
     """A judge of kind process.
 
     The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than `max_steps` is not asked
-    about and has status cut.
+    about and has status truncated.
     """
 
     kind: Literal["process"]
@@ -68,7 +68,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
                 calls.append(call_for(prompt[-1]["content"], answer, steps, repeat))
             else:
                 why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
-                rows.append((trace_id, repeat, None, None, "cut" if steps else "error", why))
+                rows.append((trace_id, repeat, None, None, "truncated" if steps else "error", why))
     replies = ledger.fulfil(calls, Http(settings.endpoint, _shape), "judge", name)
     rows += [(trace_id, repeat, *parse(reply, count)) for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)]
     columns = {"trace_id": pl.Int64, "repeat": pl.Int32, WORST: pl.Float64, FIRST_BAD: pl.Float64, "status": pl.String, "rationale": pl.String}

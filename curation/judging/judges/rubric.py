@@ -131,7 +131,7 @@ def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tup
 
 
 def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None]:
-    """Each dimension's rating, and the rationale. What failed, was refused, was cut or is not a valid score has that status and no score."""
+    """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score has that status and no score."""
     body, status = prompting.read(reply)
     if body is None:
         return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Literal
 
-from curation.calls.call import Ask, Call, Heard, Reply, engine_name
+from curation.calls.call import Ask, Call, OnReply, Reply, engine_name
 from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 from curation.models import weights
@@ -33,7 +33,7 @@ class Engine:
     def __init__(self, settings: Params, which: weights.Weights) -> None:
         self.settings, self.which = settings, which
 
-    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
         sample(*self.loaded, calls, self.settings.batch_size, heard)
 
     @cached_property
@@ -43,7 +43,7 @@ class Engine:
         return weights.load(model, revision, self.settings.dtype, adapter, self.settings.device)
 
 
-def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: Heard) -> None:
+def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: OnReply) -> None:
     """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch.
 
     On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many cores to share.

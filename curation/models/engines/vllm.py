@@ -14,7 +14,7 @@ from typing import IO, Annotated, Any, Literal
 
 from pydantic import Field
 
-from curation.calls.call import Ask, Call, Heard, Reply
+from curation.calls.call import Ask, Call, OnReply, Reply
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import Positive, Strict
 from curation.models import weights
@@ -49,7 +49,7 @@ class Engine:
     def __init__(self, settings: Params, which: weights.Weights) -> None:
         self.settings, self.which = settings, which
 
-    def __call__(self, calls: Iterator[Call], heard: Heard) -> None:
+    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
         waiting: dict[str, Call] = {}
         for call in islice(calls, self.settings.concurrency):
             self._send(call, waiting)

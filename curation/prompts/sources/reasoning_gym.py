@@ -12,7 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.messages import near
+from curation.core.messages import did_you_mean
 from curation.core.params import Plain, Positive, Strict
 from curation.prompts.sources._rows import prompt_frame
 
@@ -97,10 +97,10 @@ def unknown(task: str, wanted: Task) -> str | None:
     from reasoning_gym.factory import DATASETS
 
     if task not in DATASETS:
-        return f"{task}: no such task{near(task, DATASETS)}"
+        return f"{task}: no such task{did_you_mean(task, DATASETS)}"
     known = [field.name for field in dataclasses.fields(DATASETS[task][1])]
     wrong = [key for key in wanted.config if key not in known]
-    return f"{task}.config.{wrong[0]}: unknown key{near(wrong[0], known)}" if wrong else None
+    return f"{task}.config.{wrong[0]}: unknown key{did_you_mean(wrong[0], known)}" if wrong else None
 
 
 @cache

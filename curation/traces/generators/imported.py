@@ -73,7 +73,7 @@ def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataF
     matched = frame.join(texts, on="prompt", how="left", maintain_order="left")
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
     if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
-        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop, as rows of prompts that screen drops need"
+        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
         raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that is no train prompt, the first is row {lost[0]}; "
                             f"check the sources' prompt column and instruction{way_out}")  # fmt: skip
     if len(lost):

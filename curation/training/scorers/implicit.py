@@ -65,7 +65,7 @@ def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts:
             held_out = encoded.pairs.join(pairs.filter(folds == one), on="pair_id", how="semi", maintain_order="left")
             with _policy(settings, student, settings.seed + number, paired, label) as network:
                 found.append(log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}"))
-    counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "cut")
+    counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated")
     return reference.join(counted, on="pair_id").join(_means(reference, pl.concat(found), settings.training.beta), on="pair_id")
 
 
@@ -92,7 +92,7 @@ def _drawn(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: i
     return (
         rows.join(chosen, on="chosen_trace_id")
         .join(rejected, on="rejected_trace_id")
-        .select("pair_id", "prompt", "chosen", "rejected", pl.lit(None, pl.Int32).alias("place"))
+        .select("pair_id", "prompt", "chosen", "rejected", pl.lit(None, pl.Int32).alias("curriculum_position"))
     )
 
 

@@ -21,12 +21,12 @@ class Params(Strict):
     def columns(self) -> tuple[str, ...]:
         """What it says of a pair."""
         names = PAIR_SCORES.schema.names
-        return tuple(names[1 : names.index("cut") + 1])
+        return tuple(names[1 : names.index("truncated") + 1])
 
 
 def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The columns of `pair_scores` up to `cut`, of each pair whose prompt leaves room for an answer."""
+    """The columns of `pair_scores` up to `truncated`, of each pair whose prompt leaves room for an answer."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     encoded = encode(tokenizer, pairs, texts, settings.max_length)
     logps = log_probs(network, encoded, settings.batch_size, f"reference {name}")
-    return logps.join(encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "cut"), on="pair_id")
+    return logps.join(encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated"), on="pair_id")

@@ -63,7 +63,7 @@ def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, *
         "bf16": settings.bf16, "gradient_checkpointing": settings.checkpointing, "seed": seed, "data_seed": seed,
         "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True, "dataloader_num_workers": 0,
         "logging_nan_inf_filter": False,  # it shows a loss of NaN as 0
-        **({} if rows["place"].null_count() else {"train_sampling_strategy": "sequential"}), **own,
+        **({} if rows["curriculum_position"].null_count() else {"train_sampling_strategy": "sequential"}), **own,
     }  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
     datasets.disable_progress_bars()
     key = rows.columns[0]
     draw = content_ids(rows.select(pl.lit(seed), key)).alias("draw")
-    return datasets.Dataset.from_list(rows.with_columns(draw).sort("place", "draw", key).select(columns).to_dicts())
+    return datasets.Dataset.from_list(rows.with_columns(draw).sort("curriculum_position", "draw", key).select(columns).to_dicts())
 
 
 def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> tuple[pl.DataFrame, dict[str, float]]:
@@ -190,7 +190,7 @@ def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_le
         kept.append(len(tokens(row["prompt"], answer=True)) < max_length and len(cut) == len(sides))
     if not any(kept):
         raise CurationError(f"max_length {max_length}: no prompt leaves room for an answer, or all pairs are equal once cut; raise it")
-    figures = {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_cut": sum(count > max_length for count in counts)}
+    figures = {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_truncated": sum(count > max_length for count in counts)}
     return rows.filter(kept), {"examples": sum(kept), "dropped": len(kept) - sum(kept), **figures}
 
 

@@ -21,7 +21,9 @@ def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataF
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import SFTConfig, SFTTrainer
 
-    chosen = paired.sort("place", maintain_order=True).unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
+    chosen = (
+        paired.sort("curriculum_position", maintain_order=True).unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
+    )
     rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(

@@ -3,4 +3,4 @@
 select v.judge, v.pair_id, v."order", v.repeat
 from preferences as v
 left join pairs as p on p.pair_id = v.pair_id
-where p.pair_id is null or p.tie
+where p.pair_id is null or p.identical

@@ -11,7 +11,7 @@ ratios as (
     from pairs as p
     join lengths as c on c.trace_id = p.chosen_trace_id
     join lengths as r on r.trace_id = p.rejected_trace_id
-    where not p.tie
+    where not p.identical
 ),
 scored as (
     select d.judge, d.dimension, d.delta, r.log_ratio

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from published import published
 from served import ROOT
 
-from curation.prompts.decontaminate import Params, bands, screen
+from curation.prompts.decontaminate import Params, bands, decontaminate
 from curation.tables import contracts, parquet
 from curation.tables.contracts import content_id
 
@@ -41,8 +41,8 @@ def prompts(train: list[str], held: list[str]) -> pl.DataFrame:
 def verdicts(body: dict[str, Any], train: list[str], held: list[str], instructions: dict[str, str] | None = None) -> list[tuple[Any, ...]]:
     """Text, reason, text it is like, and overlap of each of `train`, in its order."""
     all_ = prompts(train, held)
-    found = screen(Params.model_validate(body), all_, instructions or {})
-    parquet.check(contracts.SCREENED, found, "screened")
+    found = decontaminate(Params.model_validate(body), all_, instructions or {})
+    parquet.check(contracts.DECONTAMINATION, found, "decontamination")
     text = dict(all_.select("prompt_id", pl.col("prompt").list.last().struct.field("content")).rows())
     said = {text[one]: (text[one], reason, text.get(against), overlap) for one, _, _, _, reason, against, overlap in found.rows()}
     return [said[one] for one in train]
@@ -190,13 +190,13 @@ def test_a_pair_at_the_threshold_is_looked_at(threshold: float, permutations: in
 def test_the_order_of_rows_changes_nothing(train: list[str], held: list[str], draw: random.Random) -> None:
     given_, how = prompts(train, held), Params.model_validate({"exact": True, "ngram": NGRAM["ngram"], "near_duplicates": NEAR["near_duplicates"]})
     shuffled = given_[draw.sample(range(given_.height), given_.height)]
-    assert screen(how, shuffled, {}).equals(screen(how, given_, {}))
+    assert decontaminate(how, shuffled, {}).equals(decontaminate(how, given_, {}))
 
 
 SEEDED = """
 import json, sys; import polars as pl; from curation.tables import parquet; from curation.prompts import decontaminate; from curation.tables import contracts; from pathlib import Path
 body, file, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
-parquet.write(contracts.SCREENED, decontaminate.screen(decontaminate.Params.model_validate(body), parquet.read(contracts.PROMPTS, file), {}), out)
+parquet.write(contracts.DECONTAMINATION, decontaminate.decontaminate(decontaminate.Params.model_validate(body), parquet.read(contracts.PROMPTS, file), {}), out)
 """
 
 
@@ -210,7 +210,7 @@ def test_hash_seeds_change_no_byte(tmp_path: Path) -> None:
         command = [sys.executable, "-c", SEEDED, body, str(tmp_path / "prompts.parquet"), str(tmp_path / f"{seed}.parquet")]
         subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)})
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
-    assert parquet.read(contracts.SCREENED, tmp_path / "1.parquet")["reason"].n_unique() == 3
+    assert parquet.read(contracts.DECONTAMINATION, tmp_path / "1.parquet")["reason"].n_unique() == 3
 
 
 WAYS: dict[str, Callable[[str], str]] = {  # what a benchmark made of a problem
