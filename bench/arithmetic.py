@@ -1,6 +1,8 @@
-"""What this CPU multiplies, in float32 and in bfloat16: GFLOP/s a core of a matrix product, and the flags that decide it.
+"""What this CPU multiplies, in float32 and in bfloat16: GFLOP/s a core of a matrix product, and the flags that decide
+it.
 
-`ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 ATEN_CPU_CAPABILITY=avx2` before the command makes torch work as on a CPU that has AVX2 only.
+`ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 ATEN_CPU_CAPABILITY=avx2` before the command makes torch work as
+on a CPU that has AVX2 only.
 """
 
 import os
@@ -30,7 +32,11 @@ def main() -> None:
     torch.set_num_threads(1)
     cpu = Path("/proc/cpuinfo")
     flags = set(cpu.read_text().split()) if cpu.is_file() else set()
-    limits = [f"{name}={os.environ[name]}" for name in ("ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY") if name in os.environ]
+    limits = [
+        f"{name}={os.environ[name]}"
+        for name in ("ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY")
+        if name in os.environ
+    ]
     print(
         f"{os.cpu_count()} cores, flags {' '.join(flag for flag in TELLING if flag in flags) or 'not known'}{', held to ' + ' '.join(limits) if limits else ''}"
     )

@@ -1,4 +1,5 @@
-"""Calls per second against a server of 100 ms latency, 64 at once: the engine with its ledger, a bare httpx loop, a plain instructor loop.
+"""Calls per second against a server of 100 ms latency, 64 at once: the engine with its ledger, a bare httpx loop, a
+plain instructor loop.
 
 python -m bench.engine [CALLS]
 """
@@ -32,12 +33,33 @@ class Ratings(BaseModel):
 def calls(count: int) -> list[Call]:
     schema = Ratings.model_json_schema()
     system = {"role": "system", "content": RUBRIC}
-    return [Call("m", "r", [system, {"role": "user", "content": f"Solution {n}"}], {"temperature": 0.0, "max_tokens": 64}, 0, schema) for n in range(count)]
+    return [
+        Call(
+            "m",
+            "r",
+            [system, {"role": "user", "content": f"Solution {n}"}],
+            {"temperature": 0.0, "max_tokens": 64},
+            0,
+            schema,
+        )
+        for n in range(count)
+    ]
 
 
 def ours(url: str, asked: list[Call]) -> None:
-    endpoint = Endpoint(base_url=url, engine="bench", api_key_env=None, concurrency=AT_ONCE, timeout_s=30.0, max_retries=2, validation_retries=0)
-    with tempfile.TemporaryDirectory() as folder, Ledger(Params(path=f"{folder}/l.sqlite", recorded=folder, offline=False, max_failed=0.0)) as ledger:
+    endpoint = Endpoint(
+        base_url=url,
+        engine="bench",
+        api_key_env=None,
+        concurrency=AT_ONCE,
+        timeout_s=30.0,
+        max_retries=2,
+        validation_retries=0,
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Ledger(Params(path=f"{folder}/l.sqlite", recorded=folder, offline=False, max_failed=0.0)) as ledger,
+    ):
         replies = ledger.fulfil(asked, Http(endpoint, Ratings), "judge", "bench")
         assert all(reply.error is None for reply in replies)
 
@@ -45,7 +67,9 @@ def ours(url: str, asked: list[Call]) -> None:
 def bare(url: str, asked: list[Call]) -> None:
     async def main() -> None:
         waiting = iter([wire.body_of(call, Ratings, "json_schema") for call in asked])
-        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)) as client:
+        async with httpx.AsyncClient(
+            timeout=30, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+        ) as client:
 
             async def work() -> None:
                 for body in waiting:
@@ -68,7 +92,9 @@ def plain_instructor(url: str, asked: list[Call]) -> None:
 
         async def one(call: Call) -> None:
             async with places:
-                await client.chat.completions.create(model=call.model, messages=call.messages, response_model=Ratings, **call.sampling)  # type: ignore[call-overload]
+                await client.chat.completions.create(
+                    model=call.model, messages=call.messages, response_model=Ratings, **call.sampling
+                )  # type: ignore[call-overload]
 
         await asyncio.gather(*(one(call) for call in asked))
         await openai.close()
@@ -92,7 +118,9 @@ def main() -> None:
                 loop(url, asked)
                 rates[name].append(count / (time.perf_counter() - started))
     mine = statistics.median(rates["this engine, with its ledger"])
-    print(f"\n{count} calls, {AT_ONCE} at once, {1000 * LATENCY:.0f} ms each (at best {AT_ONCE / LATENCY:.0f} calls/s); median of {ROUNDS}")
+    print(
+        f"\n{count} calls, {AT_ONCE} at once, {1000 * LATENCY:.0f} ms each (at best {AT_ONCE / LATENCY:.0f} calls/s); median of {ROUNDS}"
+    )
     for name, seen in rates.items():
         print(f"{name:32} {statistics.median(seen):6.0f} calls/s   engine / this: {mine / statistics.median(seen):.2f}")
 

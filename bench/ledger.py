@@ -1,4 +1,5 @@
-"""The ledger at 100,000 calls: growth, look-ups per second, a re-run in which every call is kept already, and peak memory.
+"""The ledger at 100,000 calls: growth, look-ups per second, a re-run in which every call is kept already, and peak
+memory.
 
 python -m bench.ledger [CALLS]
 """
@@ -18,7 +19,12 @@ SYSTEM = {"role": "system", "content": RUBRIC}
 
 
 def calls(count: int) -> list[Call]:
-    return [Call("m", "r", [SYSTEM, {"role": "user", "content": f"Solution {n}"}], {"temperature": 0.0, "max_tokens": 64}, 0) for n in range(count)]
+    return [
+        Call(
+            "m", "r", [SYSTEM, {"role": "user", "content": f"Solution {n}"}], {"temperature": 0.0, "max_tokens": 64}, 0
+        )
+        for n in range(count)
+    ]
 
 
 def answer(missing: Iterator[Call], heard: OnReply) -> None:
@@ -43,7 +49,9 @@ def main() -> None:
                 ledger.fulfil(calls(count // share), answer, "judge", "bench")
                 made = count // share - before
                 ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                print(f"{count // share:12} {made / (time.perf_counter() - started):12.0f} {file.stat().st_size / (count // share):13.0f}")
+                print(
+                    f"{count // share:12} {made / (time.perf_counter() - started):12.0f} {file.stat().st_size / (count // share):13.0f}"
+                )
             asked = calls(count)
             _ = [call.key for call in asked]
             started = time.perf_counter()

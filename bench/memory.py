@@ -1,4 +1,5 @@
-"""Memory, ledger size and calls per second through a long run of the HTTP engine with its ledger: 100 ms a call, 64 at once.
+"""Memory, ledger size and calls per second through a long run of the HTTP engine with its ledger: 100 ms a call, 64 at
+once.
 
 python -m bench.memory [CALLS]
 """
@@ -28,16 +29,29 @@ def megabytes() -> float:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     asked = calls(count)
-    print(f"{count} calls in memory: {megabytes():.0f} MB\n{'answered':>10} {'MB':>8} {'bytes a call':>13} {'calls/s':>9}")
+    print(
+        f"{count} calls in memory: {megabytes():.0f} MB\n{'answered':>10} {'MB':>8} {'bytes a call':>13} {'calls/s':>9}"
+    )
     with running(LATENCY) as url, tempfile.TemporaryDirectory() as folder:
-        endpoint = Endpoint(base_url=url, engine="bench", api_key_env=None, concurrency=AT_ONCE, timeout_s=30.0, max_retries=2, validation_retries=0)
+        endpoint = Endpoint(
+            base_url=url,
+            engine="bench",
+            api_key_env=None,
+            concurrency=AT_ONCE,
+            timeout_s=30.0,
+            max_retries=2,
+            validation_retries=0,
+        )
         file, started = Path(folder, "l.sqlite"), time.perf_counter()
 
         def watched(missing: Iterator[Call]) -> Iterator[Call]:
             for number, call in enumerate(missing):
                 if number and number % (count // STEPS) == 0:
                     size = file.stat().st_size / number
-                    print(f"{number:10} {megabytes():8.0f} {size:13.0f} {number / (time.perf_counter() - started):9.0f}", flush=True)
+                    print(
+                        f"{number:10} {megabytes():8.0f} {size:13.0f} {number / (time.perf_counter() - started):9.0f}",
+                        flush=True,
+                    )
                 yield call
 
         def ask(missing: Iterator[Call], heard: OnReply) -> None:
@@ -46,7 +60,9 @@ def main() -> None:
         with Ledger(Params(path=str(file), recorded=folder, offline=False, max_failed=0.0)) as ledger:
             answered = sum(reply.error is None for reply in ledger.fulfil(asked, ask, "judge", "bench"))
             ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        print(f"{answered:10} {megabytes():8.0f} {file.stat().st_size / answered:13.0f} {answered / (time.perf_counter() - started):9.0f}")
+        print(
+            f"{answered:10} {megabytes():8.0f} {file.stat().st_size / answered:13.0f} {answered / (time.perf_counter() - started):9.0f}"
+        )
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:.0f} MB")
 
 

@@ -1,8 +1,10 @@
-"""The process judge on BIG-Bench Mistake (github.com/WHGTyen/BIG-Bench-Mistake), whose first wrong steps people marked: how often it finds them.
+"""The process judge on BIG-Bench Mistake (github.com/WHGTyen/BIG-Bench-Mistake), whose first wrong steps people marked:
+how often it finds them.
 
 python -m bench.mistakes traces.parquet URL MODEL [TRACES A TASK]
 
-`traces.parquet` has source, problem, trace, and meta with n_steps and mistake_index. Replies are kept in .curation/bench.sqlite.
+`traces.parquet` has source, problem, trace, and meta with n_steps and mistake_index. Replies are kept in
+.curation/bench.sqlite.
 """
 
 import sys
@@ -22,7 +24,15 @@ INSTRUCTIONS = """You check a solution step by step. For each step say whether i
 
 
 def settings(url: str, model: str) -> process.Params:
-    endpoint = {"base_url": url, "engine": "local", "api_key_env": None, "concurrency": 2, "timeout_s": 900.0, "max_retries": 1, "validation_retries": 0}
+    endpoint = {
+        "base_url": url,
+        "engine": "local",
+        "api_key_env": None,
+        "concurrency": 2,
+        "timeout_s": 900.0,
+        "max_retries": 1,
+        "validation_retries": 0,
+    }
     return process.Params.model_validate({
         "kind": "process", "model": model, "revision": "local", "endpoint": endpoint, "repeats": 1, "reference": False, "rationale": False,
         "sampling": {"temperature": 0.0, "max_tokens": 512, "seed": 0, "top_logprobs": 0}, "instructions": INSTRUCTIONS, "separator": r"\n+", "max_steps": 40,
@@ -30,15 +40,27 @@ def settings(url: str, model: str) -> process.Params:
 
 
 def study(file: str, each: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Traces and prompts of the first `each` short enough traces of every task by a hash, and the truth: task, first bad step, whether one is bad."""
+    """Traces and prompts of the first `each` short enough traces of every task by a hash, and the truth: task, first
+    bad step, whether one is bad."""
     own = pl.read_parquet(file).with_columns(
         content_ids(pl.read_parquet(file).select("trace_id")).alias("id"),
         pl.col("source").str.split("/").list.last().alias("task"),
         pl.col("meta").str.json_path_match("$.n_steps").cast(pl.Float64).alias("steps"),
         pl.col("meta").str.json_path_match("$.mistake_index").cast(pl.Float64).alias("mistake"),
     )
-    own = own.filter(pl.col("trace").str.len_chars() < 1500).sort("id").group_by("task", maintain_order=True).head(each).sort("id")
-    truth = own.select(pl.col("id").alias("trace_id"), "task", pl.coalesce("mistake", "steps").alias("bad"), pl.col("mistake").is_not_null().alias("wrong"))
+    own = (
+        own.filter(pl.col("trace").str.len_chars() < 1500)
+        .sort("id")
+        .group_by("task", maintain_order=True)
+        .head(each)
+        .sort("id")
+    )
+    truth = own.select(
+        pl.col("id").alias("trace_id"),
+        "task",
+        pl.coalesce("mistake", "steps").alias("bad"),
+        pl.col("mistake").is_not_null().alias("wrong"),
+    )
     traces = pl.DataFrame({"trace_id": own["id"], "prompt_id": own["id"], "generator": "palm-2-l-unicorn", "sample_index": 0, "family": "palm-2",
                            "scale_b": None, "completion": own["trace"], "finish_reason": "stop", "n_tokens": None},
                           schema=contracts.empty(contracts.TRACES).schema)  # fmt: skip
@@ -51,9 +73,15 @@ def main() -> None:
     file, url, model = sys.argv[1:4]
     traces, prompts, truth = study(file, int(sys.argv[4]) if len(sys.argv) > 4 else 8)
     Path(".curation").mkdir(exist_ok=True)
-    with Ledger(Params(path=".curation/bench.sqlite", recorded=".curation/none", offline=False, max_failed=1.0)) as ledger:
+    with Ledger(
+        Params(path=".curation/bench.sqlite", recorded=".curation/none", offline=False, max_failed=1.0)
+    ) as ledger:
         rows = judge("steps", settings(url, model), traces, prompts, ledger)
-    found = rows.pivot("dimension", index=["trace_id", "status"], values="score").join(truth, on="trace_id").sort("trace_id")
+    found = (
+        rows.pivot("dimension", index=["trace_id", "status"], values="score")
+        .join(truth, on="trace_id")
+        .sort("trace_id")
+    )
     scored = found.filter(status="scored")
     print(f"{scored.height} of {found.height} traces scored")
     exact, flagged = pl.col("first_bad_step") == pl.col("bad"), pl.col("worst_step") < 0
@@ -66,7 +94,11 @@ def main() -> None:
         ("if it always said none", scored, ~pl.col("wrong")),
     ):
         share = clustered_mean(rows_.select(holds.cast(pl.Float64).alias("x"))["x"], rows_["trace_id"])
-        print(f"{what}: " + (f"{share.mean:.3f} [{share.low:.3f}, {share.high:.3f}]" if share else "-") + f", n = {rows_.height}")
+        print(
+            f"{what}: "
+            + (f"{share.mean:.3f} [{share.low:.3f}, {share.high:.3f}]" if share else "-")
+            + f", n = {rows_.height}"
+        )
     print(scored.group_by("task").agg(exact.mean().round(3).alias("exact"), pl.len()).sort("task").rows())
 
 

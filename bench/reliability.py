@@ -1,4 +1,5 @@
-"""The stage `reliability` on synthetic judgments, two judges of five dimensions, against a loop over prompts in pandas and scipy. Seconds and peak memory.
+"""The stage `reliability` on synthetic judgments, two judges of five dimensions, against a loop over prompts in pandas
+and scipy. Seconds and peak memory.
 
 python -m bench.reliability [TRACES]
 """
@@ -21,7 +22,8 @@ EACH = 4  # traces of a prompt
 
 
 def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
-    """Judgments, deltas, pairs and traces: `count` traces, a pair of each two, a quality that every dimension sees with noise of its own."""
+    """Judgments, deltas, pairs and traces: `count` traces, a pair of each two, a quality that every dimension sees
+    with noise of its own."""
     source = np.random.default_rng(0)
     trace = np.arange(count)
     right = source.random(count) < 0.5
@@ -36,7 +38,11 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
         parts = []
         wide = pairs.select("pair_id")
         for dimension in dimensions:
-            score = right.astype(float) if judge == "answer" else np.clip(np.round(3 + right + source.normal(size=count)), 1, 5)
+            score = (
+                right.astype(float)
+                if judge == "answer"
+                else np.clip(np.round(3 + right + source.normal(size=count)), 1, 5)
+            )
             parts.append(pl.DataFrame({"trace_id": trace, "judge": judge, "dimension": dimension, "repeat": 0, "score": score, "expected_score": None,
                                        "status": "scored", "rationale": None}, schema=contracts.empty(contracts.JUDGMENTS).schema))  # fmt: skip
             wide = wide.with_columns(pl.Series(f"delta_{dimension}", score[::2] - score[1::2]), pl.lit(1).alias(f"n_{dimension}"),
@@ -46,12 +52,16 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
     return judgments, deltas, pairs, traces
 
 
-def measured(judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame) -> None:
+def measured(
+    judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame
+) -> None:
     judged = Judged(judgments, {}, deltas, contracts.empty(contracts.PROBABILITIES), DIMENSIONS)
     reliability(Params(truth="answer", families={}), judged, pairs, traces)
 
 
-def by_loop(judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame) -> None:
+def by_loop(
+    judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame
+) -> None:
     """The same means with their clustered errors, and the correlations and kappas without any, prompt by prompt."""
     length = traces["completion"].str.len_chars().to_numpy()
     right = judgments["answer"].sort("trace_id")["score"].to_numpy()
@@ -59,9 +69,17 @@ def by_loop(judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame],
     for judge, dimensions in DIMENSIONS.items():
         for dimension in dimensions:
             scored = judgments[judge].filter(dimension=dimension).to_pandas()
-            clustered(scored.assign(value=(scored["status"] == "scored").astype(float), prompt=scored["trace_id"] // EACH))
+            clustered(
+                scored.assign(value=(scored["status"] == "scored").astype(float), prompt=scored["trace_id"] // EACH)
+            )
             delta = deltas[judge][f"delta_{dimension}"].to_numpy()
-            frame = pd.DataFrame({"prompt": pairs["prompt_id"].to_numpy(), "delta": delta, "ratio": np.log(length[chosen] / length[rejected])})
+            frame = pd.DataFrame(
+                {
+                    "prompt": pairs["prompt_id"].to_numpy(),
+                    "delta": delta,
+                    "ratio": np.log(length[chosen] / length[rejected]),
+                }
+            )
             clustered(frame.assign(value=(frame["delta"] == 0).astype(float)))
             stats.pearsonr(frame["ratio"], frame["delta"])
             told = frame[right[chosen] != right[rejected]]
@@ -94,7 +112,9 @@ def main() -> None:
     few = min(count, 100_000)
     small = study(few)
     ours, loop = seconds(lambda: measured(*small)), seconds(lambda: by_loop(*small))
-    print(f"{few} traces: {ours:.2f} s, loop over prompts {loop:.1f} s: {loop / ours:.1f} times as long, for fewer figures")
+    print(
+        f"{few} traces: {ours:.2f} s, loop over prompts {loop:.1f} s: {loop / ours:.1f} times as long, for fewer figures"
+    )
 
 
 if __name__ == "__main__":

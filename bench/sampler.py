@@ -1,4 +1,5 @@
-"""Tokens per second of the transformers generator against a hand-written `model.generate` loop at the same batch size, on mixed prompts.
+"""Tokens per second of the transformers generator against a hand-written `model.generate` loop at the same batch size,
+on mixed prompts.
 
 python -m bench.sampler [CALLS]
 """
@@ -22,7 +23,9 @@ def calls(count: int) -> list[Call]:
     made = []
     for n in range(count):
         sums = "\n".join(f"{n + i} + {3 * i} = ?" for i in range(1 + n * 17 % 40))
-        made.append(Call("m", "r", [{"role": "user", "content": f"Work these out:\n{sums}"}], sampling | {"seed": n}, 0))
+        made.append(
+            Call("m", "r", [{"role": "user", "content": f"Work these out:\n{sums}"}], sampling | {"seed": n}, 0)
+        )
     return made
 
 
@@ -42,11 +45,21 @@ def by_hand(network: Any, tokenizer: Any, asked: list[Call]) -> int:
 
     tokens = 0
     for start in range(0, len(asked), BATCH):
-        texts = [tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False) for call in asked[start : start + BATCH]]
+        texts = [
+            tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False)
+            for call in asked[start : start + BATCH]
+        ]
         encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         torch.manual_seed(start)
         with torch.inference_mode():
-            output = network.generate(**encoded, do_sample=True, temperature=0.7, top_k=50, max_new_tokens=LIMIT, pad_token_id=tokenizer.pad_token_id)
+            output = network.generate(
+                **encoded,
+                do_sample=True,
+                temperature=0.7,
+                top_k=50,
+                max_new_tokens=LIMIT,
+                pad_token_id=tokenizer.pad_token_id,
+            )
         new = output[:, encoded["input_ids"].shape[1] :]
         tokens += int((new != tokenizer.pad_token_id).sum() + (new == tokenizer.eos_token_id).any(dim=1).sum())
     return tokens
@@ -59,7 +72,11 @@ def main() -> None:
     ours(*model, asked[:BATCH])
     in_order = sorted(asked, key=lambda call: len(call.messages[0]["content"]))
     rates = {}
-    for name, loop, given in (("generator", ours, asked), ("by hand, as given", by_hand, asked), ("by hand, by length", by_hand, in_order)):
+    for name, loop, given in (
+        ("generator", ours, asked),
+        ("by hand, as given", by_hand, asked),
+        ("by hand, by length", by_hand, in_order),
+    ):
         started = time.perf_counter()
         rates[name] = loop(*model, given) / (time.perf_counter() - started)
         print(f"{name:20} {rates[name]:6.0f} tokens/s   generator / this: {rates['generator'] / rates[name]:.2f}")

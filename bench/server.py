@@ -14,7 +14,9 @@ def body() -> bytes:
     message = {"role": "assistant", "content": RATINGS}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     usage = {"prompt_tokens": 200, "completion_tokens": 20, "total_tokens": 220}
-    return json.dumps({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}).encode()
+    return json.dumps(
+        {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    ).encode()
 
 
 def serve(latency: float) -> None:
@@ -49,7 +51,12 @@ def serve(latency: float) -> None:
 @contextmanager
 def running(latency: float) -> Iterator[str]:
     """The base URL of a server that runs meanwhile."""
-    child = subprocess.Popen([sys.executable, "-m", "bench.server", str(latency)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "bench.server", str(latency)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         assert child.stdout
         yield f"http://127.0.0.1:{int(child.stdout.readline())}/v1"

@@ -1,4 +1,5 @@
-"""Tokens per second of the vllm engine, process and pipes included, against bare `LLM.generate` in the same environment. Starting is not counted.
+"""Tokens per second of the vllm engine, process and pipes included, against bare `LLM.generate` in the same
+environment. Starting is not counted.
 
 python -m bench.vllm PYTHON [CALLS], where PYTHON is an interpreter that has vllm
 """
@@ -34,11 +35,23 @@ if __name__ == "__main__":
 def rounds(count: int) -> list[list[Call]]:
     """One call to warm up, then so many at a time."""
     numbers = [range(1), *(range(1000 * n, 1000 * n + count) for n in range(1, ROUNDS + 1))]
-    return [[Call("m", "r", [{"role": "user", "content": f"What is {n} + 3?"}], SAMPLING | {"seed": n}, 0) for n in one] for one in numbers]
+    return [
+        [Call("m", "r", [{"role": "user", "content": f"What is {n} + 3?"}], SAMPLING | {"seed": n}, 0) for n in one]
+        for one in numbers
+    ]
 
 
 def ours(python: str, which: weights.Weights, count: int) -> list[float]:
-    settings = vllm.Params(kind="vllm", python=python, dtype="bfloat16", max_model_len=1024, tensor_parallel=1, gpu_memory=0.3, eager=True, concurrency=count)
+    settings = vllm.Params(
+        kind="vllm",
+        python=python,
+        dtype="bfloat16",
+        max_model_len=1024,
+        tensor_parallel=1,
+        gpu_memory=0.3,
+        eager=True,
+        concurrency=count,
+    )
     engine, rates, tokens = vllm.Engine(settings, which), [], 0
 
     def heard(call: Call, reply: Reply) -> None:
@@ -56,7 +69,14 @@ def ours(python: str, which: weights.Weights, count: int) -> list[float]:
 
 
 def bare(python: str, source: str, count: int) -> list[float]:
-    how = {"model": source, "dtype": "bfloat16", "max_model_len": 1024, "enforce_eager": True, "gpu_memory_utilization": 0.3, "enable_chunked_prefill": False}
+    how = {
+        "model": source,
+        "dtype": "bfloat16",
+        "max_model_len": 1024,
+        "enforce_eager": True,
+        "gpu_memory_utilization": 0.3,
+        "enable_chunked_prefill": False,
+    }
     given = json.dumps([how, [[(call.messages, call.sampling) for call in asked] for asked in rounds(count)]]) + "\n"
     done = subprocess.run([python, "-c", BARE], input=given, capture_output=True, text=True, check=True)
     return [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("RATE")][1:]
@@ -72,7 +92,9 @@ def main() -> None:
     plain = bare(sys.argv[1], str(source), count)
     print(f"{count} calls at once, at most {LIMIT} tokens each; median of {ROUNDS}")
     print(f"engine of kind vllm {statistics.median(mine):6.0f} tokens/s")
-    print(f"bare LLM.chat       {statistics.median(plain):6.0f} tokens/s   engine / this: {statistics.median(mine) / statistics.median(plain):.2f}")
+    print(
+        f"bare LLM.chat       {statistics.median(plain):6.0f} tokens/s   engine / this: {statistics.median(mine) / statistics.median(plain):.2f}"
+    )
 
 
 if __name__ == "__main__":

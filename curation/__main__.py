@@ -1,4 +1,5 @@
-"""SQL over the tables, the ledger, params checks, published selections, and proof that the pure tables rebuild bit for bit."""
+"""SQL over the tables, the ledger, params checks, published selections, and proof that the pure tables rebuild bit
+for bit."""
 
 import argparse
 import csv
@@ -57,15 +58,25 @@ def _parser() -> _Parser:
     ledger.add_argument("file", nargs="?", type=Path, help="the Parquet file to write or to read")
     ledger.add_argument("--stage", help="export this stage's calls only: generate, judge or evaluate")
     ledger.add_argument("--name", help="export the calls of this generator, judge or run only")
-    ledger.add_argument("--redacted", action="store_true", help="prune the good replies that hold `[key]`, which may stand for text that is gone")
+    ledger.add_argument(
+        "--redacted",
+        action="store_true",
+        help="prune the good replies that hold `[key]`, which may stand for text that is gone",
+    )
     ledger.set_defaults(do=_ledger)
 
-    forecast = commands.add_parser("plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing")
+    forecast = commands.add_parser(
+        "plan", help="what generate, judge and prefer would ask, and what that would cost; asks nothing"
+    )
     forecast.add_argument("--json", action="store_true", help="print JSON")
-    forecast.add_argument("--runs", action="store_true", help="instead, how long training and evaluating take here, by timing the student")
+    forecast.add_argument(
+        "--runs", action="store_true", help="instead, how long training and evaluating take here, by timing the student"
+    )
     forecast.set_defaults(do=_plan)
 
-    batch = commands.add_parser("batch", help="a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger")
+    batch = commands.add_parser(
+        "batch", help="a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger"
+    )
     batch.add_argument("action", choices=["write", "read"])
     batch.add_argument("stage", choices=["generate", "judge"])
     batch.add_argument("name", help="a generator or a judge")
@@ -73,17 +84,23 @@ def _parser() -> _Parser:
     batch.set_defaults(do=_batch)
 
     params = commands.add_parser("params", help="check a params file whole")
-    params.add_argument("file", nargs="?", type=Path, default=PARAMS, help="the file to check, params.yaml unless named")
+    params.add_argument(
+        "file", nargs="?", type=Path, default=PARAMS, help="the file to check, params.yaml unless named"
+    )
     params.set_defaults(do=_params)
 
     published = commands.add_parser("shelf", help="published selections: list them, or print one for params.yaml")
     what = published.add_mutually_exclusive_group()
-    what.add_argument("name", nargs="?", help="the one to print; then its placeholders, as in `--judge rubric --dimension factuality`")
+    what.add_argument(
+        "name", nargs="?", help="the one to print; then its placeholders, as in `--judge rubric --dimension factuality`"
+    )
     what.add_argument("--all", action="store_true", help="print all")
     what.add_argument("--md", action="store_true", help="list them as a Markdown table")
     published.set_defaults(do=_shelf)
 
-    left = commands.add_parser("orphans", help="files of names that params.yaml declares no more: list them, or delete them")
+    left = commands.add_parser(
+        "orphans", help="files of names that params.yaml declares no more: list them, or delete them"
+    )
     left.add_argument("--delete", action="store_true")
     left.set_defaults(do=_orphans)
 
@@ -153,7 +170,11 @@ def show(rows: "pl.DataFrame", form: str | None) -> None:
         ids = [name for name, dtype in rows.schema.items() if name.endswith(("_id", "against")) and dtype == pl.Int64]
         rows = rows.with_columns(pl.col(ids).cast(pl.String))
     if form == "json":
-        finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name, dtype in rows.schema.items() if dtype.is_float()]
+        finite = [
+            pl.when(pl.col(name).is_finite()).then(pl.col(name))
+            for name, dtype in rows.schema.items()
+            if dtype.is_float()
+        ]
         rows = rows.with_columns(finite)
         print(json.dumps(rows.to_dicts(), indent=1, ensure_ascii=False, default=str))
     elif form == "csv":
@@ -184,13 +205,19 @@ def _ledger(arguments: argparse.Namespace) -> None:
         elif arguments.action == "verify":
             print(f"{study.ledger.path}: {ledger.verify()} rows, each what its key says")
         elif arguments.action == "prune" and arguments.redacted:
-            print(f"{study.ledger.path}: {ledger.drop_redacted()} replies that held `[key]` deleted; the next run buys them again")
+            print(
+                f"{study.ledger.path}: {ledger.drop_redacted()} replies that held `[key]` deleted; the next run buys them again"
+            )
         elif arguments.action == "prune":
             print(f"{study.ledger.path}: {ledger.prune()} rows deleted, none of which could answer a call")
         elif arguments.action == "export":
             known = {(row["stage"], row["name"]) for row in ledger.stat()}
-            if (arguments.stage or arguments.name) and not any(arguments.stage in (None, stage) and arguments.name in (None, name) for stage, name in known):
-                raise CurationError(f"ledger export: no such calls; there are {', '.join(' '.join(one) for one in sorted(known)) or 'none'}")
+            if (arguments.stage or arguments.name) and not any(
+                arguments.stage in (None, stage) and arguments.name in (None, name) for stage, name in known
+            ):
+                raise CurationError(
+                    f"ledger export: no such calls; there are {', '.join(' '.join(one) for one in sorted(known)) or 'none'}"
+                )
             print(f"{arguments.file}: {ledger.export_file(arguments.file, arguments.stage, arguments.name)} calls")
         else:
             print(f"{arguments.file}: {ledger.import_file(arguments.file)} new rows read")
@@ -211,9 +238,17 @@ def _plan_runs(arguments: argparse.Namespace) -> None:
         print(json.dumps([one._asdict() for one in found], indent=1))
         return
     for one in found:
-        took = f"not timed here: engine {study.evaluate.engine.kind}" if one.seconds is None else f"about {max(one.seconds / 60, 0.1):.1f} min"
-        print(f"{one.stage}: {one.to_come} of {one.runs} runs to come, {took if one.to_come else 'nothing to wait for'}")
-    print(f"one after the other, on {study.student.device} in {study.student.dtype}; replies counted at {study.evaluate.sampling.max_tokens} tokens each")
+        took = (
+            f"not timed here: engine {study.evaluate.engine.kind}"
+            if one.seconds is None
+            else f"about {max(one.seconds / 60, 0.1):.1f} min"
+        )
+        print(
+            f"{one.stage}: {one.to_come} of {one.runs} runs to come, {took if one.to_come else 'nothing to wait for'}"
+        )
+    print(
+        f"one after the other, on {study.student.device} in {study.student.dtype}; replies counted at {study.evaluate.sampling.max_tokens} tokens each"
+    )
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -232,19 +267,34 @@ def _plan(arguments: argparse.Namespace) -> None:
     sums = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
     total = {name: sum(getattr(stage, name) for stage in planned) for name in sums}
     if arguments.json:
-        budget = {"calls_made": spent.calls, "usd_spent": spent.usd, "max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
+        budget = {
+            "calls_made": spent.calls,
+            "usd_spent": spent.usd,
+            "max_calls": study.budget.max_calls,
+            "max_usd": study.budget.max_usd,
+        }
         print(json.dumps({"stages": stages.to_dicts(), "total": total, "budget": budget}, indent=1))
         return
     if stages.height:
-        show(stages.with_columns(pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")), None)
-    print(f"{total['to_make']} calls to make of {total['calls']}, ${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})")
-    caps = [f"budget.{name}: {cap:g}" for name in ("max_calls", "max_usd") if (cap := getattr(study.budget, name)) is not None]
+        show(
+            stages.with_columns(pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")), None
+        )
+    print(
+        f"{total['to_make']} calls to make of {total['calls']}, ${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})"
+    )
+    caps = [
+        f"budget.{name}: {cap:g}"
+        for name in ("max_calls", "max_usd")
+        if (cap := getattr(study.budget, name)) is not None
+    ]
     print(f"attempts bought here so far: {spent.calls}, ${spent.usd:.2f}; {', '.join(caps) or 'no budget'}")
     free = sorted({stage.model for stage in planned if stage.to_make} - study.budget.prices.keys())
     if free:
         print(f"no price in budget.prices, so counted as $0: {', '.join(free)}")
     most, dear = study.budget.max_calls, study.budget.max_usd
-    if (most is not None and spent.calls + total["to_make"] > most) or (dear is not None and spent.usd + total["usd"] > dear):
+    if (most is not None and spent.calls + total["to_make"] > most) or (
+        dear is not None and spent.usd + total["usd"] > dear
+    ):
         print("the budget will stop this run")
 
 
@@ -255,13 +305,18 @@ def _batch(arguments: argparse.Namespace) -> None:
     if arguments.action == "write":
         print(f"{file}: {write_batch(study, stage, name, file)} calls of {stage} {name}")
     else:
-        print(f"{file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(study, stage, name, file).items()))
+        print(
+            f"{file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(study, stage, name, file).items())
+        )
 
 
 def _params(arguments: argparse.Namespace) -> None:
     study = read(arguments.file)
     sections = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
-    print(f"{arguments.file}: sound; " + ", ".join(f"{len(study.names(name))} {name.replace('_', ' ')}" for name in sections))
+    print(
+        f"{arguments.file}: sound; "
+        + ", ".join(f"{len(study.names(name))} {name.replace('_', ' ')}" for name in sections)
+    )
 
 
 def _orphans(arguments: argparse.Namespace) -> None:
@@ -278,7 +333,9 @@ def _shelf(arguments: argparse.Namespace) -> None:
 
     given = _given(arguments.placeholders)
     if arguments.name is None and given:
-        raise CurationError(f"shelf: --{next(iter(given))} is of one entry; name it first, as in `shelf sample_delta --judge rubric`")
+        raise CurationError(
+            f"shelf: --{next(iter(given))} is of one entry; name it first, as in `shelf sample_delta --judge rubric`"
+        )
     if arguments.name is not None:
         print(shelf.printed(arguments.name, given))
     elif arguments.all:

@@ -26,7 +26,10 @@ def main() -> None:
     if made.short:
         print(f"arm {name}: {made.short}", file=sys.stderr)
     if rows.height < made.own.height:
-        print(f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt", file=sys.stderr)
+        print(
+            f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt",
+            file=sys.stderr,
+        )
     write_metrics(contracts.DATA / f"metrics/arm/{name}.json", counts(rows, loose, made.own))
 
 

@@ -1,4 +1,5 @@
-"""Write data/metrics/check.json if no check of trained runs returns a row; fail and say which rows break it otherwise."""
+"""Write data/metrics/check.json if no check of trained runs returns a row; fail and say which rows break it
+otherwise."""
 
 from curation.core.errors import run
 from curation.core.metrics import write_metrics

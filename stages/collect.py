@@ -23,7 +23,10 @@ def main() -> None:
     parquet.write(contracts.DECONTAMINATION, verdicts, contracts.path("decontamination"))
     found = counts(verdicts)
     if dropped := verdicts.height - found["kept"]:
-        print(f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"', file=sys.stderr)
+        print(
+            f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"',
+            file=sys.stderr,
+        )
     given = prompts.group_by("source").agg(pl.len()).sort("source")
     write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "decontamination": found})
 

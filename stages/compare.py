@@ -13,7 +13,10 @@ from curation.tables import contracts, parquet
 def main() -> None:
     study = read()
     results = parquet.read_parts(contracts.RESULTS, [BASELINE, *study.runs])
-    pairs = {name: json.loads((contracts.DATA / f"metrics/arm/{one.arm.name}.json").read_text())["pairs"] for name, one in study.runs.items()}
+    pairs = {
+        name: json.loads((contracts.DATA / f"metrics/arm/{one.arm.name}.json").read_text())["pairs"]
+        for name, one in study.runs.items()
+    }
     comparisons = compare(study.compare, declared(study), results, pairs)
     parquet.write(contracts.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")

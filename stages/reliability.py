@@ -16,8 +16,14 @@ def main() -> None:
     parquet.refuse_orphans(contracts.PREFERENCES, study.pairwise_judges)
     judged = Judged(
         {name: parquet.read(contracts.JUDGMENTS, contracts.path("judgments", name)) for name in study.judges},
-        {name: parquet.read(contracts.PREFERENCES, contracts.path("preferences", name)) for name in study.pairwise_judges},
-        {name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name)) for name, rated in study.dimensions.items()},
+        {
+            name: parquet.read(contracts.PREFERENCES, contracts.path("preferences", name))
+            for name in study.pairwise_judges
+        },
+        {
+            name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name))
+            for name, rated in study.dimensions.items()
+        },
         parquet.read(contracts.PROBABILITIES, contracts.path("probabilities")),
         study.dimensions,
     )

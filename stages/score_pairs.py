@@ -18,7 +18,10 @@ def main() -> None:
     scores = score_pairs(name, settings, study.student, pairs, traces, prompts)
     figures = counts(pairs, scores)
     if not figures["scored"]:
-        print(f"score_pairs {name}: scores no pair of {pairs.height}, {pairs['identical'].sum()} of them identical", file=sys.stderr)
+        print(
+            f"score_pairs {name}: scores no pair of {pairs.height}, {pairs['identical'].sum()} of them identical",
+            file=sys.stderr,
+        )
     parquet.write(contracts.PAIR_SCORES, scores, contracts.path("pair_scores", name))
     write_metrics(contracts.DATA / f"metrics/score_pairs/{name}.json", figures)
 

@@ -19,7 +19,9 @@ def main() -> None:
     with progress(f"select {name}", 3, "steps") as shown:
         verdicts = select(name, settings, pairs)
         shown.advance(note=f"{verdicts.height} verdicts")
-        with ThreadPoolExecutor(1) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
+        with ThreadPoolExecutor(
+            1
+        ) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
             files = [beside.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
             rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
             loose = unpaired(rows)

@@ -12,7 +12,9 @@ def main() -> None:
     traces = parquet.read_parts(contracts.TRACES, study.generators, ["trace_id", "completion"])
     counted = tokens(study.tokens, study.student, traces)
     parquet.write(contracts.TOKENS, counted, contracts.path("tokens"))
-    write_metrics(contracts.DATA / "metrics/tokens.json", {"traces": counted.height, "tokens": int(counted["tokens"].sum())})
+    write_metrics(
+        contracts.DATA / "metrics/tokens.json", {"traces": counted.height, "tokens": int(counted["tokens"].sum())}
+    )
 
 
 if __name__ == "__main__":

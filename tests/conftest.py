@@ -38,12 +38,16 @@ RUBRIC: dict[str, Any] = {
     "reference": False,
     "rationale": False,
     "instructions": "Rate the solution.",
-    "dimensions": {name: {"description": f"How good is its {name}?", "scores": SCORES} for name in ("facts", "plan", "steps", "sums", "noise")},
+    "dimensions": {
+        name: {"description": f"How good is its {name}?", "scores": SCORES}
+        for name in ("facts", "plan", "steps", "sums", "noise")
+    },
 }
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their threads would wait for one another."""
+    """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their
+    threads would wait for one another."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, examples in (("few", 25), ("many", 100)):
@@ -57,7 +61,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def parsed_once() -> Iterator[None]:
-    """The YAML of a params file is parsed once, which takes longer than all else that a command does with it; each reader gets a copy."""
+    """The YAML of a params file is parsed once, which takes longer than all else that a command does with it; each
+    reader gets a copy."""
     parse = params._parsed
 
     def parsed(path: Path, body: bytes) -> dict[str, Any]:
@@ -82,8 +87,15 @@ def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
     """Opens the ledger called `name` in the test's folder; all close with the test."""
     with ExitStack() as opened:
 
-        def opens(name: str = "ledger", offline: bool = False, distribute: Callable[[Ask], Ask] = here, **budget: Any) -> Ledger:
-            settings = Params(path=str(tmp_path / f"{name}.sqlite"), recorded=str(tmp_path / "recorded"), offline=offline, max_failed=1.0)
+        def opens(
+            name: str = "ledger", offline: bool = False, distribute: Callable[[Ask], Ask] = here, **budget: Any
+        ) -> Ledger:
+            settings = Params(
+                path=str(tmp_path / f"{name}.sqlite"),
+                recorded=str(tmp_path / "recorded"),
+                offline=offline,
+                max_failed=1.0,
+            )
             return opened.enter_context(Ledger(settings, UNLIMITED.model_copy(update=budget), distribute))
 
         yield opens

@@ -1,4 +1,5 @@
-"""A params.yaml as tests write it: in flow style, a twentieth of the time of the library's own; nobody has to parse it to know what it holds."""
+"""A params.yaml as tests write it: in flow style, a twentieth of the time of the library's own; nobody has to parse
+it to know what it holds."""
 
 import json
 from copy import deepcopy

@@ -1,4 +1,5 @@
-"""Judges whose faults are known, as a model behind a server would show them: each answers from the text it is shown and from nothing else."""
+"""Judges whose faults are known, as a model behind a server would show them: each answers from the text it is shown
+and from nothing else."""
 
 import json
 import random
@@ -17,12 +18,36 @@ from curation.tables.contracts import content_id
 
 PROMPTS, EACH, SPREAD = 120, 2, 0.5  # prompts, traces of each of two generators, standard deviation of log length
 SCALE, MIDDLE = 10, 50  # of a score from 1 to 99: what a right answer is worth, and half way
-TASTE, BONUS, MOOD, LATER = 0.8, 0.6, 0.5, -0.2  # for log length; for its own family; the spread of a repeat; the second repeat against the first
-LEANING, SURE, OFTEN, STEADY = 0.6, 0.95, 0.7, 0.9  # share of verdicts for the first; said; as often right; right each time
+TASTE, BONUS, MOOD, LATER = (
+    0.8,
+    0.6,
+    0.5,
+    -0.2,
+)  # for log length; for its own family; the spread of a repeat; the second repeat against the first
+LEANING, SURE, OFTEN, STEADY = (
+    0.6,
+    0.95,
+    0.7,
+    0.9,
+)  # share of verdicts for the first; said; as often right; right each time
 
-POINTWISE: dict[str, int] = {"fine": 1, "second": 1, "wordy": 1, "clan": 1, "random": 1, "coarse": 1, "forgetful": 2, "drifting": 2}  # and repeats
+POINTWISE: dict[str, int] = {
+    "fine": 1,
+    "second": 1,
+    "wordy": 1,
+    "clan": 1,
+    "random": 1,
+    "coarse": 1,
+    "forgetful": 2,
+    "drifting": 2,
+}  # and repeats
 PAIRWISE = ("fair", "leaning", "first", "overconfident")
-ALIKE = ("fine", "second")  # whose agreement is known: these rate one dimension, the others each its own, because every two of a dimension are compared
+ALIKE = (
+    "fine",
+    "second",
+    # whose agreement is known: these rate one dimension, the others each its own, because every two of a dimension are
+    # compared
+)
 DIMENSIONS = {
     "answer": ["correct"],
     **{name: ["quality" if name in ALIKE else f"quality_{name}"] for name in POINTWISE},
@@ -49,7 +74,11 @@ def score(judge: str, text: str, seed: int) -> int:
     if judge == "coarse":
         return 4 if right + own > 1.5 else 3
     value = right + own
-    value += {"second": draw("second", text).gauss(), "wordy": TASTE * log(length / 400), "clan": BONUS * (family == "own")}.get(judge, 0.0)
+    value += {
+        "second": draw("second", text).gauss(),
+        "wordy": TASTE * log(length / 400),
+        "clan": BONUS * (family == "own"),
+    }.get(judge, 0.0)
     if judge in ("forgetful", "drifting"):
         value = own + MOOD * draw(judge, text, seed).gauss() + LATER * (judge == "drifting" and seed == seed_of(1))
     return min(max(round(MIDDLE + SCALE * value), 1), 99)
@@ -91,7 +120,8 @@ def answering(asked: Asked) -> Answer:
 
 
 def traces(seed: int) -> pl.DataFrame:
-    """PROMPTS prompts, EACH traces of `ours`, whose family is the judges', and of `theirs`; each right or wrong, of its own length."""
+    """PROMPTS prompts, EACH traces of `ours`, whose family is the judges', and of `theirs`; each right or wrong, of
+    its own length."""
     source = np.random.default_rng(seed)
     rows: list[tuple[Any, ...]] = []
     for prompt in range(PROMPTS):
@@ -99,7 +129,19 @@ def traces(seed: int) -> pl.DataFrame:
             for sample in range(EACH):
                 right, length = int(source.random() < 0.5), max(int(400 * np.exp(SPREAD * source.normal())), 40)
                 text = f"{right} {family} {seed}.{prompt}.{sample} ".ljust(length, "x")
-                rows.append((content_id(seed, prompt, generator, sample), prompt, generator, sample, family, None, text, "stop", None))
+                rows.append(
+                    (
+                        content_id(seed, prompt, generator, sample),
+                        prompt,
+                        generator,
+                        sample,
+                        family,
+                        None,
+                        text,
+                        "stop",
+                        None,
+                    )
+                )
     return world.traced(rows)
 
 
@@ -121,7 +163,19 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
         for order, shown in zip(contracts.ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
             winner = shown[better(judge, texts[shown[0]], texts[shown[1]]) - 1]
             sign = 1 if winner == chosen else -1
-            rows.append((pair, judge, order, 0, "chosen" if sign > 0 else "rejected", sign * (2 * said(judge) - 1), 0.0, "scored", None))
+            rows.append(
+                (
+                    pair,
+                    judge,
+                    order,
+                    0,
+                    "chosen" if sign > 0 else "rejected",
+                    sign * (2 * said(judge) - 1),
+                    0.0,
+                    "scored",
+                    None,
+                )
+            )
     return pl.DataFrame(rows, schema=contracts.empty(contracts.PREFERENCES).schema, orient="row")
 
 
@@ -146,7 +200,8 @@ TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it 
     ("leaning", "first_position_rate", "order"): LEANING + (1 - LEANING) / 2,
     ("leaning", "position_inconsistency", "order"): LEANING**2 + LEANING * (1 - LEANING),
     ("fair", "first_position_rate", "order"): 0.5,
-    ("fair", "position_inconsistency", "order"): STEADY * (1 - STEADY),  # 2 p (1 - p) of the half of pairs with one right
+    ("fair", "position_inconsistency", "order"): STEADY
+    * (1 - STEADY),  # 2 p (1 - p) of the half of pairs with one right
     ("fair", "verdict_accuracy", "answer"): STEADY,
     ("overconfident", "ece", "answer"): SURE - OFTEN,
     ("overconfident", "overconfidence", "answer"): SURE - OFTEN,

@@ -1,4 +1,5 @@
-"""Published traces and judgments: excerpts that lie in tests/data, and the full files where they lie beside the project."""
+"""Published traces and judgments: excerpts that lie in tests/data, and the full files where they lie beside the
+project."""
 
 from pathlib import Path
 
@@ -13,5 +14,7 @@ def published(size: str, name: str, file: str) -> pl.DataFrame:
     """The rows of a set's file in one of SIZES. A test of a full file that is not there is skipped."""
     where = (FULL if size == "full" else EXCERPTS) / name / f"{file}.parquet"
     if size == "full" and not where.exists():
-        pytest.skip(f"the full {name} lies beside the project where somebody put it; tests/data has an excerpt, or says why not")
+        pytest.skip(
+            f"the full {name} lies beside the project where somebody put it; tests/data has an excerpt, or says why not"
+        )
     return pl.read_parquet(where)

@@ -53,20 +53,46 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
     """`folder` holds params.yaml and its prompts: `prompts` x `samples` calls of generate, and as many of judge."""
     params = own()
     (folder / "data/import").mkdir(parents=True, exist_ok=True)
-    (folder / "data/import/prompts.jsonl").write_text("".join(json.dumps({"q": f"What is {n} + 1?", "a": str(n + 1)}) + "\n" for n in range(prompts)))
+    (folder / "data/import/prompts.jsonl").write_text(
+        "".join(json.dumps({"q": f"What is {n} + 1?", "a": str(n + 1)}) + "\n" for n in range(prompts))
+    )
     columns = {"prompt": "q", "answer": "a", "task": None}
-    source = {"kind": "table", "path": "data/import/prompts.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None}
-    endpoint = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 4, "timeout_s": 20.0, "max_retries": 2, "validation_retries": 0}
+    source = {
+        "kind": "table",
+        "path": "data/import/prompts.jsonl",
+        "split": "train",
+        "columns": columns,
+        "verifier": "math",
+        "instruction": None,
+    }
+    endpoint = {
+        "base_url": url,
+        "engine": "fake",
+        "api_key_env": None,
+        "concurrency": 4,
+        "timeout_s": 20.0,
+        "max_retries": 2,
+        "validation_retries": 0,
+    }
     writer = {**params["generators"]["qwen-500m"], "model": "writer", "revision": "r1", "endpoint": endpoint | changes}
     writer["sampling"] = writer["sampling"] | {"samples": samples}
     rubric = {**params["judges"]["rubric"], "model": "judge", "revision": "r1", "endpoint": endpoint | changes}
-    rubric["dimensions"] = {name: {"description": f"How good are its {name}?", "scores": SCORES} for name in ("steps", "sums")}
+    rubric["dimensions"] = {
+        name: {"description": f"How good are its {name}?", "scores": SCORES} for name in ("steps", "sums")
+    }
     rubric["sampling"] = rubric["sampling"] | {"top_logprobs": 0}
-    params |= {"sources": {"sums": source}, "generators": {"writer": writer}, "judges": {"answer": params["judges"]["answer"], "rubric": rubric}}
+    params |= {
+        "sources": {"sums": source},
+        "generators": {"writer": writer},
+        "judges": {"answer": params["judges"]["answer"], "rubric": rubric},
+    }
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
     params["delta"]["panels"] = {}
     params["pair"] |= {"order": "both", "ladder": [], "within_generator": True}
-    params["selections"], params["generator_pairs"] = {"all": params["selections"]["all"]}, {"any": params["generator_pairs"]["any"]}
+    params["selections"], params["generator_pairs"] = (
+        {"all": params["selections"]["all"]},
+        {"any": params["generator_pairs"]["any"]},
+    )
     params["grid"] = {axis: [] for axis in params["grid"]}
     params["compare"] = {"primary": None}
     save(params, folder)
@@ -87,7 +113,8 @@ class Done(NamedTuple):
 
 
 def ran(folder: Path, *arguments: str, typed: str = "") -> Done:
-    """What `python -m …` does in `folder`, in this process: a tenth of the time of one of its own. `typed` is its standard input."""
+    """What `python -m …` does in `folder`, in this process: a tenth of the time of one of its own. `typed` is its
+    standard input."""
     name = "curation.__main__" if arguments[0] == "curation" else arguments[0]
     module, out, err, code = importlib.import_module(name), io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -105,7 +132,14 @@ def ran(folder: Path, *arguments: str, typed: str = "") -> Done:
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """`python -m …` in `folder`, as a process."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    return subprocess.Popen([sys.executable, "-m", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ended(folder: Path, *arguments: str) -> Done:

@@ -15,7 +15,8 @@ Logprobs: TypeAlias = list[tuple[str, dict[str, float]]]
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP response. `fault` drops the connection before a byte is sent, breaks it in the body, stalls the body, lets it trickle, or sends all twice."""
+    """One HTTP response. `fault` drops the connection before a byte is sent, breaks it in the body, stalls the body,
+    lets it trickle, or sends all twice."""
 
     body: bytes
     status: int = 200
@@ -39,14 +40,26 @@ class Asked:
 Script: TypeAlias = Callable[[Asked], Answer] | list[Answer]
 
 
-def good(text: str | None, finish_reason: str = "stop", refusal: str | None = None, logprobs: Logprobs | None = None) -> Answer:
+def good(
+    text: str | None, finish_reason: str = "stop", refusal: str | None = None, logprobs: Logprobs | None = None
+) -> Answer:
     """A well-formed chat completion."""
     message = {"role": "assistant", "content": text, "refusal": refusal}
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
     if logprobs is not None:
         choice["logprobs"] = {"content": [_position(token, tops) for token, tops in logprobs]}
     usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-    return shaped({"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage, "system_fingerprint": "fake-1"})
+    return shaped(
+        {
+            "id": "c",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [choice],
+            "usage": usage,
+            "system_fingerprint": "fake-1",
+        }
+    )
 
 
 def _position(token: str, tops: dict[str, float]) -> dict[str, Any]:
@@ -60,13 +73,15 @@ def shaped(body: Any) -> Answer:
 
 
 def failing(status: int, message: str = "no", retry_after: str | None = "0.01") -> Answer:
-    """An error of the protocol; the client waits `retry_after` seconds before it tries again, or as long as it likes."""
+    """An error of the protocol; the client waits `retry_after` seconds before it tries again, or as long as it
+    likes."""
     headers = {"Retry-After": retry_after} if retry_after else {}
     return Answer(json.dumps({"error": {"message": message, "type": "fault", "code": None}}).encode(), status, headers)
 
 
 def knowing(form: str | None, text: str) -> Script:
-    """A server that takes one `response_format`, or none, and answers `text`: fenced where the schema comes in words alone."""
+    """A server that takes one `response_format`, or none, and answers `text`: fenced where the schema comes in words
+    alone."""
 
     def answer(asked: Asked) -> Answer:
         wanted = (asked.body.get("response_format") or {}).get("type")
@@ -93,12 +108,21 @@ NO_CHOICES = shaped({"id": "c", "object": "chat.completion", "created": 0, "mode
 
 def endpoint(url: str, **changes: Any) -> Endpoint:
     """Settings that lead to `url`: one request at a time, no retries, unless changed."""
-    settings = {"base_url": url, "engine": "fake", "api_key_env": None, "concurrency": 1, "timeout_s": 30.0, "max_retries": 0, "validation_retries": 0}
+    settings = {
+        "base_url": url,
+        "engine": "fake",
+        "api_key_env": None,
+        "concurrency": 1,
+        "timeout_s": 30.0,
+        "max_retries": 0,
+        "validation_retries": 0,
+    }
     return Endpoint.model_validate(settings | changes)
 
 
 class ChatServer:
-    """Serves `script` on a free port: its function answers each request, or its list in turn, the last for ever. Keeps the requests."""
+    """Serves `script` on a free port: its function answers each request, or its list in turn, the last for ever.
+    Keeps the requests."""
 
     def __init__(self, script: Script) -> None:
         self.script, self.asked, self.closing, self.lock = script, list[Asked](), threading.Event(), threading.Lock()
@@ -120,12 +144,20 @@ class ChatServer:
                 if answer.fault == "drop":
                     return
                 self.send_response(answer.status)
-                for name, value in {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}.items():
+                for name, value in {
+                    "Content-Type": "application/json",
+                    "Content-Length": str(len(answer.body)),
+                    **answer.headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 if answer.fault == "trickle":
                     return self._trickle(answer.body)
-                again = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer.body), answer.body) if answer.fault == "twice" else b""
+                again = (
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer.body), answer.body)
+                    if answer.fault == "twice"
+                    else b""
+                )
                 self.wfile.write(answer.body[:20] if answer.fault in ("break", "stall") else answer.body + again)
                 if answer.fault == "stall":
                     owner.closing.wait(30)

@@ -1,4 +1,5 @@
-"""Figures of agreement against scikit-learn, krippendorff, scipy and statsmodels on random data, and their intervals against the truth."""
+"""Figures of agreement against scikit-learn, krippendorff, scipy and statsmodels on random data, and their intervals
+against the truth."""
 
 from collections.abc import Callable
 
@@ -45,14 +46,20 @@ def test_alpha_is_krippendorffs(seed: int) -> None:
     unit = np.tile(np.arange(values.shape[1]), 3)
     known = ~np.isnan(values.ravel())
     sums = agreement.alpha_sums(values.ravel()[known], unit[known], unit[known] % 40)
-    assert agreement.alpha(whole(sums)) == pytest.approx(krippendorff.alpha(values, level_of_measurement="interval"), abs=1e-9)
+    assert agreement.alpha(whole(sums)) == pytest.approx(
+        krippendorff.alpha(values, level_of_measurement="interval"), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_correlation_slope_and_intercept_are_scipys(seed: int) -> None:
     x, y, cluster = ratings(seed)
     sums, line = whole(agreement.moments(x, y, cluster)), stats.linregress(x, y)
-    for ours, theirs in ((agreement.correlation, line.rvalue), (agreement.slope, line.slope), (agreement.intercept, line.intercept)):
+    for ours, theirs in (
+        (agreement.correlation, line.rvalue),
+        (agreement.slope, line.slope),
+        (agreement.intercept, line.intercept),
+    ):
         assert ours(sums) == pytest.approx(theirs, abs=1e-9)
 
 
@@ -72,8 +79,12 @@ def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
     from statsmodels.regression.linear_model import OLS
 
     values, cluster = np.random.default_rng(seed).normal(size=200), np.repeat(np.arange(40), 5)
-    found = agreement.jackknife(lambda sums: sums[..., 1] / sums[..., 0], agreement.by_cluster(cluster, np.ones(200), values))
-    model = OLS(values, np.ones(200)).fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True)
+    found = agreement.jackknife(
+        lambda sums: sums[..., 1] / sums[..., 0], agreement.by_cluster(cluster, np.ones(200), values)
+    )
+    model = OLS(values, np.ones(200)).fit(
+        cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True
+    )
     robust = model.bse[0] * np.sqrt(40 / 39)
     assert found is not None and found.mean == pytest.approx(values.mean(), abs=1e-9)
     assert found.high - found.mean == pytest.approx(robust * stats.t.ppf(0.975, 39), abs=1e-9)
@@ -122,7 +133,8 @@ def test_an_interval_covers_the_planted_value(name: str) -> None:
 
 
 def test_an_auroc_covers_the_planted_value() -> None:
-    """Positives are one above negatives, so the truth is the chance that a normal of variance 2 is above -1; prompts share half of the variance."""
+    """Positives are one above negatives, so the truth is the chance that a normal of variance 2 is above -1; prompts
+    share half of the variance."""
     truth, covered = float(stats.norm.cdf(1 / np.sqrt(2))), 0
     for seed in range(200):
         source = np.random.default_rng(seed)

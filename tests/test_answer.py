@@ -19,7 +19,12 @@ SAMPLE = 300
 
 
 def settings(*patterns: str, **changes: Any) -> Params:
-    body = {"kind": "answer", "patterns": list(patterns or (r"(-?[\d.]+)",)), "missing_answer": "wrong", "pass_at": 0.99}
+    body = {
+        "kind": "answer",
+        "patterns": list(patterns or (r"(-?[\d.]+)",)),
+        "missing_answer": "wrong",
+        "pass_at": 0.99,
+    }
     return Params.model_validate(body | changes)
 
 
@@ -35,11 +40,16 @@ def settings(*patterns: str, **changes: Any) -> Params:
         ((r"A:(.*)",), "A: ", None),
     ],
 )
-def test_the_answer_is_the_last_match_of_the_first_pattern_that_matches(patterns: tuple[str, ...], completion: str, answer: str | None) -> None:
+def test_the_answer_is_the_last_match_of_the_first_pattern_that_matches(
+    patterns: tuple[str, ...], completion: str, answer: str | None
+) -> None:
     assert final_answer(settings(*patterns), completion) == answer
 
 
-@pytest.mark.parametrize(("pattern", "said"), [("(", "is not a regular expression"), ("A: .+", "has 0 groups"), ("(A): (.+)", "has 2 groups")])
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [("(", "is not a regular expression"), ("A: .+", "has 0 groups"), ("(A): (.+)", "has 2 groups")],
+)
 def test_a_pattern_without_one_group_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         settings(pattern)
@@ -55,9 +65,13 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("found", "reference", "equal"), [*((*case, True) for case in EQUAL), *((*case, False) for case in DIFFERENT)])
+@pytest.mark.parametrize(
+    ("found", "reference", "equal"), [*((*case, True) for case in EQUAL), *((*case, False) for case in DIFFERENT)]
+)
 def test_math_compares_values(found: str, reference: str, equal: bool) -> None:
-    assert grade(settings("A:(.*)"), f"A:{found}", reference, "math", None) == Grade(float(equal), "scored", f"answered {found.strip()}")
+    assert grade(settings("A:(.*)"), f"A:{found}", reference, "math", None) == Grade(
+        float(equal), "scored", f"answered {found.strip()}"
+    )
 
 
 @pytest.mark.slow  # it takes the 5 s of the limit
@@ -73,9 +87,16 @@ def test_a_missing_answer_is_what_the_settings_say(missing: str, verdict: tuple[
 @pytest.mark.parametrize("missing", ["wrong", "unscored"])
 @pytest.mark.parametrize(
     ("completion", "answer", "verifier", "status"),
-    [(None, "5", "math", "error"), ("It is 5", None, "math", "no_reference"), ("It is 5", "5", None, "no_reference"), (None, None, None, "error")],
+    [
+        (None, "5", "math", "error"),
+        ("It is 5", None, "math", "no_reference"),
+        ("It is 5", "5", None, "no_reference"),
+        (None, None, None, "error"),
+    ],
 )
-def test_what_cannot_be_graded_has_no_score(completion: str | None, answer: str | None, verifier: str | None, status: str, missing: str) -> None:
+def test_what_cannot_be_graded_has_no_score(
+    completion: str | None, answer: str | None, verifier: str | None, status: str, missing: str
+) -> None:
     score, said, _ = grade(settings(missing_answer=missing), completion, answer, verifier, None)
     assert (score, said) == (None, status)
 
@@ -87,7 +108,9 @@ def task(name: str, seed: int = 1, **config: Any) -> tuple[str, str, str]:
     return entry["answer"], f"reasoning_gym:{name}", json.dumps(entry, default=str)
 
 
-@pytest.mark.parametrize("name", ["chain_sum", "products", "basic_arithmetic", "gcd", "lcm", "letter_counting", "prime_factorization"])
+@pytest.mark.parametrize(
+    "name", ["chain_sum", "products", "basic_arithmetic", "gcd", "lcm", "letter_counting", "prime_factorization"]
+)
 def test_reasoning_gym_accepts_its_own_answer_and_no_other(name: str) -> None:
     answer, verifier, entry = task(name)
     asked = settings("A: (.+)")
@@ -98,7 +121,9 @@ def test_reasoning_gym_accepts_its_own_answer_and_no_other(name: str) -> None:
 def test_a_part_of_a_score_is_right_from_pass_at_on() -> None:
     answer, verifier, entry = task("letter_counting")
     completion = f"A: there are {answer} of them"
-    assert [grade(settings("A: (.+)", pass_at=at), completion, answer, verifier, entry).score for at in (0.99, 0.01)] == [0.0, 1.0]
+    assert [
+        grade(settings("A: (.+)", pass_at=at), completion, answer, verifier, entry).score for at in (0.99, 0.01)
+    ] == [0.0, 1.0]
 
 
 def test_an_answer_that_breaks_a_scorer_is_unscored() -> None:
@@ -114,9 +139,15 @@ def test_an_unknown_task_is_no_unscored_row() -> None:
 
 def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
     sources = [(1, "5", "math"), (2, None, None)]
-    prompts = [(n, "s", "t", "train", [{"role": "user", "content": "?"}], answer, verifier, None) for n, answer, verifier in sources]
+    prompts = [
+        (n, "s", "t", "train", [{"role": "user", "content": "?"}], answer, verifier, None)
+        for n, answer, verifier in sources
+    ]
     completions = [(10, 1, "It is 5"), (11, 1, "It is 6"), (12, 1, None), (13, 1, "who knows"), (14, 2, "It is 5")]
-    traces = [(n, prompt, "g", n, None, None, text, "error" if text is None else "stop", None) for n, prompt, text in completions]
+    traces = [
+        (n, prompt, "g", n, None, None, text, "error" if text is None else "stop", None)
+        for n, prompt, text in completions
+    ]
     rows = judge(
         "verifier",
         settings(missing_answer="unscored"),
@@ -132,7 +163,9 @@ def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("name", "pattern"), [("gsm8k_openai", r"A:\s*(.+)"), ("zeroeval_gsm", r'"answer":\s*"?([^"\n]+)')])
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("gsm8k_openai", r"A:\s*(.+)"), ("zeroeval_gsm", r'"answer":\s*"?([^"\n]+)')]
+)
 def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str, size: str) -> None:
     rows = published(size, name, "traces").filter(pl.col("is_correct").is_not_null())
     sample = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)

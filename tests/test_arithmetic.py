@@ -1,4 +1,5 @@
-"""The arithmetic a model works in: bfloat16 is said to be slow where the CPU has no units for it, and a key says what another dtype answered."""
+"""The arithmetic a model works in: bfloat16 is said to be slow where the CPU has no units for it, and a key says
+what another dtype answered."""
 
 from pathlib import Path
 
@@ -23,7 +24,13 @@ AVX2 = "flags\t\t: fpu sse4_2 fma avx avx2 bmi2\n"
     ],
 )
 def test_a_cpu_without_units_is_known_by_its_flags(
-    flags: str | None, dtype: str, device: str, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    flags: str | None,
+    dtype: str,
+    device: str,
+    warned: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(weights, "CPU", tmp_path / "cpuinfo")
     if flags is not None:
@@ -33,5 +40,11 @@ def test_a_cpu_without_units_is_known_by_its_flags(
 
 
 def test_a_key_names_the_dtype_only_where_it_is_not_that_of_servers() -> None:
-    """Keys of calls bought before this are as they were; what a model said in bfloat16 never stands for what it says in float32."""
-    assert [weights.identity("r1", dtype) for dtype in (None, "auto", "bfloat16", "float32")] == ["r1", "r1", "r1", "r1@float32"]
+    """Keys of calls bought before this are as they were; what a model said in bfloat16 never stands for what it says
+    in float32."""
+    assert [weights.identity("r1", dtype) for dtype in (None, "auto", "bfloat16", "float32")] == [
+        "r1",
+        "r1",
+        "r1",
+        "r1@float32",
+    ]

@@ -24,7 +24,12 @@ def results(folder: Path, server: ChatServer, stage: str, name: str) -> list[dic
     assert {(line["method"], line["url"]) for line in lines} == {("POST", "/v1/chat/completions")}
     bodies = [json.loads(answering(Asked(line["body"], "")).body) for line in lines]
     return [
-        {"id": f"b{n}", "custom_id": line["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": body}, "error": None}
+        {
+            "id": f"b{n}",
+            "custom_id": line["custom_id"],
+            "response": {"status_code": 200, "request_id": "r", "body": body},
+            "error": None,
+        }
         for n, (line, body) in enumerate(zip(lines, bodies, strict=True))
     ]
 
@@ -35,14 +40,19 @@ def read(folder: Path, stage: str, name: str, rows: list[Any]) -> tuple[int, str
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_study_filled_by_batches_is_the_study_asked_live(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_filled_by_batches_is_the_study_asked_live(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PLANTED", KEY)
     server, live, offline = serve(answering), tmp_path / "live", tmp_path / "offline"
     served_params(live, server.url, 5, api_key_env="PLANTED")
     expected, asked = rebuilt(live), list(server.asked)
     served_params(offline, server.url, 5, api_key_env="PLANTED")
     early = ran(offline, "curation", "batch", "write", "judge", "rubric", "out.jsonl")
-    assert early.stderr == "error: batch write: judge rubric rates traces that are not written yet; fill the generators' calls first\n"
+    assert (
+        early.stderr
+        == "error: batch write: judge rubric rates traces that are not written yet; fill the generators' calls first\n"
+    )
     for stage, name in (("generate", "writer"), ("judge", "rubric")):
         rows = results(offline, server, stage, name)
         written = [json.loads(line)["body"] for line in (offline / "out.jsonl").read_text().splitlines()]
@@ -54,7 +64,10 @@ def test_a_study_filled_by_batches_is_the_study_asked_live(serve: Serve, tmp_pat
     assert rebuilt(offline) == expected
     assert len(server.asked) == len(asked)
     nothing = ran(offline, "curation", "batch", "write", "generate", "writer", "out.jsonl")
-    assert nothing.stderr == "error: batch write: generate writer: the ledger has all 10 calls; there is nothing to write\n"
+    assert (
+        nothing.stderr
+        == "error: batch write: generate writer: the ledger has all 10 calls; there is nothing to write\n"
+    )
 
 
 def test_a_failed_line_is_an_attempt_and_stays_outstanding(serve: Serve, tmp_path: Path) -> None:
@@ -64,11 +77,14 @@ def test_a_failed_line_is_an_attempt_and_stays_outstanding(serve: Serve, tmp_pat
     rows[0] |= {"response": None, "error": {"code": "batch_expired", "message": "too late"}}
     rows[1]["response"] = {"status_code": 400, "body": {"error": {"message": "too long"}}}
     assert read(tmp_path, "generate", "writer", rows) == (0, "in.jsonl: 1 good, 2 failed, 0 known\n")
-    assert [row["custom_id"] for row in results(tmp_path, server, "generate", "writer")] == [row["custom_id"] for row in rows[:2]]
+    assert [row["custom_id"] for row in results(tmp_path, server, "generate", "writer")] == [
+        row["custom_id"] for row in rows[:2]
+    ]
 
 
 def test_no_key_comes_in_with_a_batchs_errors(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind of fault: a second way in for what a server says. Escaped or not, in a line's error or a response's, and cut to 300 characters."""
+    """The kind of fault: a second way in for what a server says. Escaped or not, in a line's error or a response's,
+    and cut to 300 characters."""
     monkeypatch.setenv("PLANTED", KEY)
     server = serve(answering)
     served_params(tmp_path, server.url, 4, 1, api_key_env="PLANTED")
@@ -107,10 +123,22 @@ SPOILED = {
         "line 3: neither a response nor an error, so not a line of a batch result; nothing was kept",
     ),
     "a list": ([1], "in.jsonl: line 3: not a line of a batch result; nothing was kept"),
-    "an id that is a list": ({"custom_id": [1], "response": {"status_code": 200, "body": {}}}, "line 3: custom_id [1]… is no call of generate writer under"),
-    "an id that is an object": ({"custom_id": {}, "error": {}}, "line 3: custom_id {}… is no call of generate writer under this params.yaml"),
-    "a key as id": ({"custom_id": KEY, "error": {}}, "line 3: custom_id [key]… is no call of generate writer under this params.yaml"),
-    "half a pair as id": ({"custom_id": "\x1b\ud83d", "error": {}}, "line 3: custom_id ?… is no call of generate writer under this params.yaml"),
+    "an id that is a list": (
+        {"custom_id": [1], "response": {"status_code": 200, "body": {}}},
+        "line 3: custom_id [1]… is no call of generate writer under",
+    ),
+    "an id that is an object": (
+        {"custom_id": {}, "error": {}},
+        "line 3: custom_id {}… is no call of generate writer under this params.yaml",
+    ),
+    "a key as id": (
+        {"custom_id": KEY, "error": {}},
+        "line 3: custom_id [key]… is no call of generate writer under this params.yaml",
+    ),
+    "half a pair as id": (
+        {"custom_id": "\x1b\ud83d", "error": {}},
+        "line 3: custom_id ?… is no call of generate writer under this params.yaml",
+    ),
 }
 
 

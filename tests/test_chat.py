@@ -10,7 +10,23 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Serve
 from pydantic import BaseModel, ConfigDict
-from server import BROKEN, DROPPED, NO_CHOICES, STALLED, TRICKLE, TWICE, Answer, Asked, ChatServer, cut, endpoint, failing, good, knowing, shaped
+from server import (
+    BROKEN,
+    DROPPED,
+    NO_CHOICES,
+    STALLED,
+    TRICKLE,
+    TWICE,
+    Answer,
+    Asked,
+    ChatServer,
+    cut,
+    endpoint,
+    failing,
+    good,
+    knowing,
+    shaped,
+)
 
 from curation.calls import chat
 from curation.calls.call import Call, Reply
@@ -29,11 +45,19 @@ class Ratings(BaseModel):
     steps: Literal[1, 2, 3]
 
 
-SHAPES = pytest.mark.parametrize("schema", [pytest.param(None, id="free"), pytest.param(Ratings, id="schema", marks=pytest.mark.slow)])
+SHAPES = pytest.mark.parametrize(
+    "schema", [pytest.param(None, id="free"), pytest.param(Ratings, id="schema", marks=pytest.mark.slow)]
+)
 
 
 def call(prompt: str = "p", **sampling: object) -> Call:
-    return Call("a-model", "r1", [{"role": "user", "content": prompt}], {"temperature": 0.0, "max_tokens": 8, "seed": 1, **sampling}, 0)
+    return Call(
+        "a-model",
+        "r1",
+        [{"role": "user", "content": prompt}],
+        {"temperature": 0.0, "max_tokens": 8, "seed": 1, **sampling},
+        0,
+    )
 
 
 def replies(to: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
@@ -69,7 +93,10 @@ FAULTS = {
     "null choice": (shaped({"choices": [None]}), "the reply has no choice"),
     "a list": (shaped([]), "the reply has no choice"),
     "choices text": (shaped({"choices": "abc"}), "the body is not a chat completion"),
-    "content list": (shaped({"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]}), "the body is not a chat completion"),
+    "content list": (
+        shaped({"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]}),
+        "the body is not a chat completion",
+    ),
 }
 
 
@@ -104,7 +131,9 @@ KEPT = {
 
 @SHAPES
 @pytest.mark.parametrize("case", KEPT)
-def test_what_a_model_says_is_kept_as_it_is(serve: Serve, ledger: Ledger, case: str, schema: type[BaseModel] | None) -> None:
+def test_what_a_model_says_is_kept_as_it_is(
+    serve: Serve, ledger: Ledger, case: str, schema: type[BaseModel] | None
+) -> None:
     answer, text, finish_reason = KEPT[case]
     to = serve([answer]).endpoint()
     [reply] = ledger.fulfil([call()], Http(to, schema), "judge", "j")
@@ -162,14 +191,19 @@ def test_what_will_not_pass_is_not_tried_again(serve: Serve, fault: str) -> None
 def test_a_reply_sent_twice_answers_no_other_call(serve: Serve) -> None:
     server = serve(lambda asked: TWICE if int(asked.last[1:]) % 2 else good(asked.last))
     heard = replies(server.endpoint(max_retries=2), [call(f"p{n}") for n in range(40)])
-    assert {prompt: reply.text for prompt, reply in heard.items()} == {f"p{n}": "hello" if n % 2 else f"p{n}" for n in range(40)}
+    assert {prompt: reply.text for prompt, reply in heard.items()} == {
+        f"p{n}": "hello" if n % 2 else f"p{n}" for n in range(40)
+    }
 
 
 def test_failure_upon_failure_ends_the_run(serve: Serve) -> None:
     server = serve([failing(500, "boom")])
     with pytest.raises(CurationError) as caught:
         replies(server.endpoint(concurrency=2), [call(f"p{n}") for n in range(200)])
-    assert str(caught.value) == f"{server.url}: a-model: 25 calls in a row failed, the last with HTTP 500: boom; run again to go on"
+    assert (
+        str(caught.value)
+        == f"{server.url}: a-model: 25 calls in a row failed, the last with HTTP 500: boom; run again to go on"
+    )
     assert len(server.asked) <= 27
 
 
@@ -182,7 +216,10 @@ def test_a_prompt_that_is_refused_first_worsens_no_other_mode(serve: Serve) -> N
 
 def test_a_request_no_call_of_which_succeeds_ends_the_run(serve: Serve) -> None:
     server = serve([failing(400, "unknown parameter top_q")])
-    with pytest.raises(CurationError, match="25 calls in a row failed, the last with HTTP 400: unknown parameter top_q; run again to go on"):
+    with pytest.raises(
+        CurationError,
+        match="25 calls in a row failed, the last with HTTP 400: unknown parameter top_q; run again to go on",
+    ):
         replies(server.endpoint(), [call(f"p{n}") for n in range(60)])
     assert len(server.asked) == 25
 
@@ -230,11 +267,16 @@ def test_a_dead_address_stops_the_run(schema: type[BaseModel] | None) -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
     with pytest.raises(CurationError) as caught:
         replies(endpoint(url), [call()], schema)
-    assert str(caught.value) == f"{url}: no server answers; start one that serves a-model, or import a ledger with its replies"
+    assert (
+        str(caught.value)
+        == f"{url}: no server answers; start one that serves a-model, or import a ledger with its replies"
+    )
 
 
 @SHAPES
-@pytest.mark.parametrize("poison", [failing(400, "too long"), DROPPED, cut(), good("", "length")], ids=["400", "dropped", "cut", "length"])
+@pytest.mark.parametrize(
+    "poison", [failing(400, "too long"), DROPPED, cut(), good("", "length")], ids=["400", "dropped", "cut", "length"]
+)
 def test_one_poisoned_prompt_costs_one_reply(serve: Serve, poison: Answer, schema: type[BaseModel] | None) -> None:
     server = serve(lambda asked: poison if asked.last == "p3" else good(f"re {asked.last}"))
     heard = replies(server.endpoint(concurrency=4), [call(f"p{n}") for n in range(8)], schema)
@@ -261,7 +303,10 @@ def test_the_request_is_the_call(serve: Serve) -> None:
     asked_for = call(top_k=7, logprobs=True, top_logprobs=4)
     replies(server.endpoint(), [asked_for], Ratings)
     body = server.asked[0].body
-    assert {"model": body["model"], "messages": body["messages"]} == {"model": "a-model", "messages": asked_for.messages}
+    assert {"model": body["model"], "messages": body["messages"]} == {
+        "model": "a-model",
+        "messages": asked_for.messages,
+    }
     assert {name: body[name] for name in asked_for.sampling} == asked_for.sampling
     assert body["response_format"]["json_schema"]["schema"]["properties"]["steps"]["enum"] == [1, 2, 3]
 
@@ -273,7 +318,17 @@ def test_log_probabilities_are_kept_in_the_ledgers_form(serve: Serve) -> None:
 
 def test_log_probabilities_without_alternatives(serve: Serve) -> None:
     position = {"token": "x", "logprob": -0.1, "top_logprobs": None}
-    server = serve([shaped({"choices": [{"message": {"content": "x"}, "finish_reason": "stop", "logprobs": {"content": [position]}}]})])
+    server = serve(
+        [
+            shaped(
+                {
+                    "choices": [
+                        {"message": {"content": "x"}, "finish_reason": "stop", "logprobs": {"content": [position]}}
+                    ]
+                }
+            )
+        ]
+    )
     assert one_reply(server).logprobs == [["x", {}]]
 
 
@@ -282,7 +337,9 @@ def echo(asked: Asked) -> Answer:
     return failing(400, f"bad credential {asked.authorization}") if asked.last == "rude" else good("fine")
 
 
-def test_a_planted_key_stays_out_of_ledger_and_export(serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_key_stays_out_of_ledger_and_export(
+    serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PLANTED", f"{KEY}\n")
     server = serve(echo)
     to = server.endpoint(api_key_env="PLANTED")

@@ -1,4 +1,5 @@
-"""`curation` as a user runs it, over the small world; as a process of its own where what it leaves to its shell is tested."""
+"""`curation` as a user runs it, over the small world; as a process of its own where what it leaves to its shell is
+tested."""
 
 import json
 import subprocess
@@ -26,7 +27,10 @@ def test_the_same_rows_as_json_csv_and_markdown(folder: Path) -> None:
     question = "select prompt_id, split from prompts order by prompt_id limit 1"
     rows = json.loads(curation(folder, "sql", "--json", question).stdout)
     assert isinstance(rows[0]["prompt_id"], str)
-    assert curation(folder, "sql", "--csv", question).stdout == f"prompt_id,split\n{rows[0]['prompt_id']},{rows[0]['split']}\n"
+    assert (
+        curation(folder, "sql", "--csv", question).stdout
+        == f"prompt_id,split\n{rows[0]['prompt_id']},{rows[0]['split']}\n"
+    )
     table = curation(folder, "sql", "--md", question).stdout.splitlines()
     assert table[0].split() == ["|", "prompt_id", "|", "split", "|"]
     assert set(table[1]) <= set("|-: ")
@@ -35,9 +39,9 @@ def test_the_same_rows_as_json_csv_and_markdown(folder: Path) -> None:
 def test_each_statement_prints_its_rows_and_json_has_no_nan(folder: Path) -> None:
     both = "create temp table t as select 'nan'::double as x; select x, 1 as y from t; drop table t; select 2 as z"
     assert curation(folder, "sql", "--csv", both).stdout == "x,y\nnan,1\nz\n2\n"
-    assert json.loads(curation(folder, "sql", "--json", "select 'nan'::double as x, 'inf'::double as y, 1.5::double as z").stdout) == [
-        {"x": None, "y": None, "z": 1.5}
-    ]
+    assert json.loads(
+        curation(folder, "sql", "--json", "select 'nan'::double as x, 'inf'::double as y, 1.5::double as z").stdout
+    ) == [{"x": None, "y": None, "z": 1.5}]
 
 
 def test_the_readmes_sql_runs(folder: Path) -> None:
@@ -57,25 +61,43 @@ def test_questions_are_listed_and_asked(folder: Path) -> None:
 
 def test_a_table_that_is_not_built_yet_is_said_so(folder: Path) -> None:
     (folder / "data/comparisons.parquet").unlink()
-    assert curation(folder, "sql", "-q", "gains").stderr == "error: sql: there is no table comparisons yet; `dvc repro` makes it\n"
+    assert (
+        curation(folder, "sql", "-q", "gains").stderr
+        == "error: sql: there is no table comparisons yet; `dvc repro` makes it\n"
+    )
 
 
 @pytest.mark.slow
 def test_a_reader_that_has_read_enough_is_no_error(folder: Path) -> None:
     shell = f"{sys.executable} -m curation sql --csv 'select * from range(200000)' | head -n 1"
     done = subprocess.run(
-        ["bash", "-c", shell], cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
+        ["bash", "-c", shell],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.stdout, done.stderr) == ("range\n", "")
 
 
 def test_a_stage_without_its_name_says_so(folder: Path) -> None:
-    assert ran(folder, "stages.select") == (1, "", "error: name one entry of params.yaml: selections, as in `select NAME`\n")
+    assert ran(folder, "stages.select") == (
+        1,
+        "",
+        "error: name one entry of params.yaml: selections, as in `select NAME`\n",
+    )
 
 
 def test_wrong_sql_is_one_message_and_no_traceback(folder: Path) -> None:
-    done = curation(folder, "sql", "select nothing from pairs")  # whose traceback would come up here, as would that of any other command
-    assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("error: sql: ") and "nothing" in done.stderr
+    done = curation(
+        folder, "sql", "select nothing from pairs"
+    )  # whose traceback would come up here, as would that of any other command
+    assert (
+        (done.returncode, done.stdout) == (1, "")
+        and done.stderr.startswith("error: sql: ")
+        and "nothing" in done.stderr
+    )
 
 
 def test_the_shell_answers_and_survives_a_mistake(folder: Path) -> None:
@@ -125,9 +147,16 @@ def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith("error: nosuch.yaml: is no file")
     file = folder / "misspelt.yaml"
-    file.write_text((ROOT / "params.yaml").read_text().replace("chain_sum: {size: 22, config: {min_terms", "chain_sum: {size: 22, config: {min_trms"))
+    file.write_text(
+        (ROOT / "params.yaml")
+        .read_text()
+        .replace("chain_sum: {size: 22, config: {min_terms", "chain_sum: {size: 22, config: {min_trms")
+    )
     wrong = curation(folder, "params", "misspelt.yaml")
-    assert wrong.stderr == "error: misspelt.yaml: sources.arithmetic.tasks.chain_sum.config.min_trms: unknown key; did you mean 'min_terms'?\n"
+    assert (
+        wrong.stderr
+        == "error: misspelt.yaml: sources.arithmetic.tasks.chain_sum.config.min_trms: unknown key; did you mean 'min_terms'?\n"
+    )
 
 
 def test_what_is_not_built_is_said_beside_an_answer(folder: Path) -> None:
@@ -147,4 +176,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(folder: Path) -> None:
     done = curation(folder, "ledger", "export", "taken")
     assert (done.returncode, done.stderr) == (1, "error: taken: cannot be written: Is a directory\n")
     assert not list(folder.glob("*.partial"))
-    assert curation(folder, "ledger", "export", "x.parquet", "--name", "nosuch").stderr == "error: ledger export: no such calls; there are none\n"
+    assert (
+        curation(folder, "ledger", "export", "x.parquet", "--name", "nosuch").stderr
+        == "error: ledger export: no such calls; there are none\n"
+    )

@@ -1,4 +1,5 @@
-"""Calls over a Ray cluster of two nodes on this machine: the tables of a local run, and what a node costs that goes away midway."""
+"""Calls over a Ray cluster of two nodes on this machine: the tables of a local run, and what a node costs that goes
+away midway."""
 
 import signal
 import threading
@@ -33,7 +34,10 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         from ray.cluster_utils import Cluster
 
-        running = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY})
+        running = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY},
+        )
         running.add_node(num_cpus=1, object_store_memory=MEMORY)
         yield running
         running.shutdown()
@@ -129,19 +133,27 @@ def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: A
     assert len(server.asked) == 200
 
 
-def test_local_weights_answer_there_as_here(tmp_path: Path, open_ledger: OpenLedger, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_weights_answer_there_as_here(
+    tmp_path: Path, open_ledger: OpenLedger, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a process of its own, because Ray is one for a process."""
     tiny = save_tiny_llama(tmp_path / "tiny")
     settings = transformers.Params(kind="transformers", dtype="float32", device="cpu", batch_size=4)
     engine = settings.engine(weights.Weights(str(tiny), weights.fingerprint(tiny)))
     sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 20}
-    asked = [Call("tiny", "0", [{"role": "user", "content": f"What is {n} + 1?"}], {**sampling, "seed": n}, 0) for n in range(20)]
+    asked = [
+        Call("tiny", "0", [{"role": "user", "content": f"What is {n} + 1?"}], {**sampling, "seed": n}, 0)
+        for n in range(20)
+    ]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     here = [reply.text for reply in open_ledger("here").fulfil(asked, engine, "generate", "g")]
     try:
         there = [
-            reply.text for reply in open_ledger("there", distribute=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(asked, engine, "g", "g")
+            reply.text
+            for reply in open_ledger("there", distribute=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(
+                asked, engine, "g", "g"
+            )
         ]
     finally:
         import ray
@@ -160,5 +172,8 @@ def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_cluster_is_said() -> None:
     nowhere = Ray(address="127.0.0.1:1", workers=1, cpus=1.0, gpus=0.0, batch=1)
-    with pytest.raises(CurationError, match=r"execution.ray.address: 127.0.0.1:1: no cluster answers; start one with `ray start --head`"):
+    with pytest.raises(
+        CurationError,
+        match=r"execution.ray.address: 127.0.0.1:1: no cluster answers; start one with `ray start --head`",
+    ):
         Spread(nowhere, lambda calls, heard: None)(iter([]), lambda call, reply: None)

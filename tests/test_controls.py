@@ -24,13 +24,18 @@ PROMPTS, EACH = 60, 4  # traces of a prompt, one by each of four generators
 
 
 def population(order: str = "both") -> Candidates:
-    """All pairs of PROMPTS prompts' traces by generators a to d, of random scores, lengths and, in a tenth, no score."""
+    """All pairs of PROMPTS prompts' traces by generators a to d, of random scores, lengths and, in a tenth, no
+    score."""
     draw = np.random.default_rng(4)
     score = {trace: float(draw.integers(1, 6)) for trace in range(PROMPTS * EACH)}
-    fate = {(one, two): float(draw.random()) for one in range(PROMPTS * EACH) for two in range(one)}  # of two traces, whichever is chosen
+    fate = {
+        (one, two): float(draw.random()) for one in range(PROMPTS * EACH) for two in range(one)
+    }  # of two traces, whichever is chosen
     rows, wide = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     for prompt in range(PROMPTS):
-        for one, two in itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2):
+        for one, two in (
+            itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2)
+        ):
             chosen, rejected = prompt * EACH + one, prompt * EACH + two
             number, luck = contracts.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
             rows.append((number, prompt, chosen, rejected, "abcd"[one], "abcd"[two], luck < 0.05))
@@ -57,7 +62,9 @@ def control(**changes: Any) -> Params:
     return Params.model_validate({"pairs": "drawn", "match": [], "labels": "as_is"} | changes)
 
 
-def beside(how: Params, settings: Selection | None = None, seed: int = 0, view: Candidates = EVERYONE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def beside(
+    how: Params, settings: Selection | None = None, seed: int = 0, view: Candidates = EVERYONE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The control's rows, which are swapped, and the selection's own rows."""
     settings = settings or selection()
     verdicts = select("s", settings, view)
@@ -72,7 +79,12 @@ def test_random_is_as_many_of_what_could_be_ranked_and_another_for_another_seed(
     rows, swapped, own = beside(control())
     assert len(rows) == len(own) == 40 and not swapped.any()
     assert not EVERYONE.column("identical")[rows].any() and values(rows, "rubric.delta_logic is null") == {False: 40}
-    ends = {frozenset(pair) for pair in zip(EVERYONE.column("chosen_trace_id")[rows], EVERYONE.column("rejected_trace_id")[rows], strict=True)}
+    ends = {
+        frozenset(pair)
+        for pair in zip(
+            EVERYONE.column("chosen_trace_id")[rows], EVERYONE.column("rejected_trace_id")[rows], strict=True
+        )
+    }
     assert len(ends) == 40  # no pair beside its reverse
     assert values(rows, "rubric.delta_logic < 0") == {False: 40}  # the way round that the selection would have it
     drawn = [frozenset(beside(control(), seed=seed)[0].tolist()) for seed in range(4)]
@@ -85,7 +97,10 @@ def test_over_many_seeds_each_pair_is_drawn_as_often_as_any_other() -> None:
     seen = Counter(row for seed in range(300) for row in beside(control(), seed=seed)[0].tolist())
     pool = len(beside(control(pairs="all"))[0])
     expected = 300 * 40 / pool
-    assert set(seen) >= set(beside(control(), seed=999)[0].tolist()) and 0.4 * expected < min(seen.values()) <= max(seen.values()) < 1.9 * expected
+    assert (
+        set(seen) >= set(beside(control(), seed=999)[0].tolist())
+        and 0.4 * expected < min(seen.values()) <= max(seen.values()) < 1.9 * expected
+    )
 
 
 @pytest.mark.parametrize("match", [[LENGTHS], ["chosen_model", "rejected_model"], ["chosen_model", LENGTHS]])
@@ -96,8 +111,12 @@ def test_a_matched_control_has_as_many_of_each_value(match: list[str]) -> None:
     assert values(beside(control())[0], together) != values(own, together)
 
 
-@pytest.mark.parametrize("match", [["chosen_model", "rejected_model"], [LENGTHS], ["chosen_model", "rejected_model", LENGTHS]])
-@pytest.mark.parametrize("budget", [pytest.param(40, marks=pytest.mark.slow), pytest.param(55, marks=pytest.mark.slow), 60])
+@pytest.mark.parametrize(
+    "match", [["chosen_model", "rejected_model"], [LENGTHS], ["chosen_model", "rejected_model", LENGTHS]]
+)
+@pytest.mark.parametrize(
+    "budget", [pytest.param(40, marks=pytest.mark.slow), pytest.param(55, marks=pytest.mark.slow), 60]
+)
 def test_a_matched_control_is_whole_where_nearly_every_prompt_is_wanted(budget: int, match: list[str]) -> None:
     """The selection itself shows that there is a way; drawing alone, without exchanges, ends short of it."""
     settings = selection(limits=world.LIMITS | {"per_prompt": 1}, budget={"pairs": float(budget)})  # of 60 prompts
@@ -136,16 +155,25 @@ STUDY = SimpleNamespace(
 def test_an_arm_is_of_its_generators_and_its_budget() -> None:
     for beside_ in ("itself", "random"):
         made = arm(Arm("top", "a_over_b", "10", beside_, 0), STUDY, EVERYONE)
-        models = {(trace % EACH, other % EACH) for trace, other in made.rows.select("chosen_trace_id", "rejected_trace_id").rows()}
+        models = {
+            (trace % EACH, other % EACH)
+            for trace, other in made.rows.select("chosen_trace_id", "rejected_trace_id").rows()
+        }
         assert made.rows.height == 10 and models == {(0, 1)}
     assert arm(Arm("top", "any", "own", "itself", 0), STUDY, EVERYONE).rows.height == 40
     assert narrowed(selection(), "true", "own").budget == {"pairs": 40.0}
 
 
 def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round() -> None:
-    plain, turned = (arm(Arm("top", "any", "own", name, 0), STUDY, EVERYONE).rows.sort("pair_id") for name in ("itself", "reversed"))
-    assert plain["chosen_trace_id"].to_list() == turned["rejected_trace_id"].to_list() and plain["rejected_trace_id"].equals(turned["chosen_trace_id"])
-    assert (plain["margin"] + turned["margin"]).abs().max() == 0 and plain["chosen_rating"].to_list() == turned["rejected_rating"].to_list()
+    plain, turned = (
+        arm(Arm("top", "any", "own", name, 0), STUDY, EVERYONE).rows.sort("pair_id") for name in ("itself", "reversed")
+    )
+    assert plain["chosen_trace_id"].to_list() == turned["rejected_trace_id"].to_list() and plain[
+        "rejected_trace_id"
+    ].equals(turned["chosen_trace_id"])
+    assert (plain["margin"] + turned["margin"]).abs().max() == 0 and plain["chosen_rating"].to_list() == turned[
+        "rejected_rating"
+    ].to_list()
 
 
 def test_all_pairs_learn_in_as_many_updates_as_the_selection() -> None:

@@ -1,4 +1,5 @@
-"""Train prompts that a benchmark holds too, or that say what another one says: by hand, against slow references, and on real problems."""
+"""Train prompts that a benchmark holds too, or that say what another one says: by hand, against slow references, and
+on real problems."""
 
 import json
 import os
@@ -27,24 +28,37 @@ from curation.tables.contracts import content_id
 EXACT: dict[str, Any] = {"exact": True, "ngram": None, "near_duplicates": None}
 NGRAM = EXACT | {"exact": False, "ngram": {"size": 3, "share": 0.5}}
 NEAR = EXACT | {"exact": False, "near_duplicates": {"shingle": 2, "permutations": 128, "threshold": 0.5, "seed": 0}}
-ALL = {"exact": True, "ngram": {"size": 8, "share": 0.5}, "near_duplicates": {"shingle": 5, "permutations": 128, "threshold": 0.8, "seed": 0}}
+ALL = {
+    "exact": True,
+    "ngram": {"size": 8, "share": 0.5},
+    "near_duplicates": {"shingle": 5, "permutations": 128, "threshold": 0.8, "seed": 0},
+}
 
 
 def prompts(train: list[str], held: list[str]) -> pl.DataFrame:
     """Prompts of a source `train` and a benchmark `held`."""
-    rows = [(source, split, text) for source, split, texts in (("train", "train", train), ("held", "in_domain", held)) for text in texts]
+    rows = [
+        (source, split, text)
+        for source, split, texts in (("train", "train", train), ("held", "in_domain", held))
+        for text in texts
+    ]
     return world.frame(contracts.PROMPTS, [
         (content_id(source, text), source, "", split, [{"role": "user", "content": text}], None, None, None) for source, split, text in rows
     ])  # fmt: skip
 
 
-def verdicts(body: dict[str, Any], train: list[str], held: list[str], instructions: dict[str, str] | None = None) -> list[tuple[Any, ...]]:
+def verdicts(
+    body: dict[str, Any], train: list[str], held: list[str], instructions: dict[str, str] | None = None
+) -> list[tuple[Any, ...]]:
     """Text, reason, text it is like, and overlap of each of `train`, in its order."""
     all_ = prompts(train, held)
     found = decontaminate(Params.model_validate(body), all_, instructions or {})
     parquet.check(contracts.DECONTAMINATION, found, "decontamination")
     text = dict(all_.select("prompt_id", pl.col("prompt").list.last().struct.field("content")).rows())
-    said = {text[one]: (text[one], reason, text.get(against), overlap) for one, _, _, _, reason, against, overlap in found.rows()}
+    said = {
+        text[one]: (text[one], reason, text.get(against), overlap)
+        for one, _, _, _, reason, against, overlap in found.rows()
+    }
     return [said[one] for one in train]
 
 
@@ -72,14 +86,25 @@ def test_white_space_punctuation_and_form_make_no_other_question(one: str, other
 @pytest.mark.parametrize(("one", "other"), OTHER)
 def test_signs_and_marks_do(one: str, other: str) -> None:
     assert verdicts(EXACT, [one], [other]) == [(one, "kept", None, None)]
-    assert {reason for _, reason, _, _ in verdicts(NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"threshold": 1.0}}, [one, other], [])} == {"kept"}
+    assert {
+        reason
+        for _, reason, _, _ in verdicts(
+            NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"threshold": 1.0}}, [one, other], []
+        )
+    } == {"kept"}
 
 
 def test_the_instruction_of_a_source_is_no_part_of_its_question() -> None:
     """It would be most of every prompt here; and two sources with other instructions may ask the same."""
     long = "Work it out step by step in one or two lines, then give the answer."
-    train, held = [f"What is 2 + 3?\n{long}", f"Name a bird.\n{long}"], ["What is 2 + 3?\nBe brief.", f"What is a bird?\n{long}"]
-    assert [reason for _, reason, _, _ in verdicts(ALL, train, held, {"train": long, "held": "Be brief."})] == ["exact", "kept"]
+    train, held = (
+        [f"What is 2 + 3?\n{long}", f"Name a bird.\n{long}"],
+        ["What is 2 + 3?\nBe brief.", f"What is a bird?\n{long}"],
+    )
+    assert [reason for _, reason, _, _ in verdicts(ALL, train, held, {"train": long, "held": "Be brief."})] == [
+        "exact",
+        "kept",
+    ]
     assert [reason for _, reason, _, _ in verdicts(ALL, train, held)] == ["ngram", "ngram"]
 
 
@@ -108,13 +133,18 @@ def test_of_equal_benchmark_prompts_the_smallest_id_is_named() -> None:
 
 
 def test_of_near_duplicates_the_smallest_id_is_kept_and_a_dropped_one_drops_nothing() -> None:
-    """Each of a chain is near the next only (a Jaccard similarity of 0.5, over that it is 0.2): of three in the order of their ids the second goes."""
+    """Each of a chain is near the next only (a Jaccard similarity of 0.5, over that it is 0.2): of three in the
+    order of their ids the second goes."""
     words = list("abcdefghijkl")
     chain = next(
         texts for start in range(100)
         for texts in [[" ".join(f"{word}{start}" for word in words[at:at + 7]) for at in (0, 2, 4)]] if ordered(*texts) == texts
     )  # fmt: skip
-    assert verdicts(NEAR, chain, []) == [(chain[0], "kept", None, None), (chain[1], "near_duplicate", chain[0], 0.5), (chain[2], "kept", None, None)]
+    assert verdicts(NEAR, chain, []) == [
+        (chain[0], "kept", None, None),
+        (chain[1], "near_duplicate", chain[0], 0.5),
+        (chain[2], "kept", None, None),
+    ]
     short = ordered("Why?", "why", "Who?")
     assert Counter(reason for _, reason, _, _ in verdicts(NEAR, short, [])) == {"kept": 2, "near_duplicate": 1}
 
@@ -148,7 +178,8 @@ def runs(text: str, size: int) -> set[tuple[str, ...]]:
 def slow_near(
     train: list[str], size: int, threshold: float, key: Callable[[str], int] = lambda text: content_id("train", text)
 ) -> dict[str, tuple[float, str]]:
-    """Every pair is compared, one after the other by `key`: what is dropped, and the first of the nearest that are kept with its similarity."""
+    """Every pair is compared, one after the other by `key`: what is dropped, and the first of the nearest that are
+    kept with its similarity."""
     sets = {text: runs(text, size) for text in sorted(train, key=key)}
     kept: list[str] = []
     dropped = {}
@@ -162,12 +193,21 @@ def slow_near(
     return dropped
 
 
-TEXTS = st.lists(st.lists(st.sampled_from(["a", "b", "+", "1.5"]), min_size=1, max_size=9).map(" ".join), min_size=1, max_size=8, unique=True)
+TEXTS = st.lists(
+    st.lists(st.sampled_from(["a", "b", "+", "1.5"]), min_size=1, max_size=9).map(" ".join),
+    min_size=1,
+    max_size=8,
+    unique=True,
+)
 
 
 @given(TEXTS, TEXTS, st.integers(1, 4), st.sampled_from([0.0, 0.5, 0.75]))
-def test_the_ngram_rule_is_that_of_the_slow_reference(train: list[str], held: list[str], size: int, share: float) -> None:
-    for text, reason, against, overlap in verdicts(EXACT | {"exact": False, "ngram": {"size": size, "share": share}}, train, held):
+def test_the_ngram_rule_is_that_of_the_slow_reference(
+    train: list[str], held: list[str], size: int, share: float
+) -> None:
+    for text, reason, against, overlap in verdicts(
+        EXACT | {"exact": False, "ngram": {"size": size, "share": share}}, train, held
+    ):
         wanted = slow_ngram(text, held, size)
         assert overlap == wanted and (reason == "ngram") == (wanted is not None and wanted > share)
         assert against is None or slow_ngram(text, [against], size) == wanted
@@ -176,7 +216,9 @@ def test_the_ngram_rule_is_that_of_the_slow_reference(train: list[str], held: li
 @given(TEXTS, st.integers(1, 3))
 def test_near_duplicates_are_those_of_the_slow_reference(train: list[str], shingle: int) -> None:
     found = verdicts(NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"shingle": shingle}}, train, [])
-    assert {text: (overlap, against) for text, reason, against, overlap in found if reason == "near_duplicate"} == slow_near(train, shingle, 0.5)
+    assert {
+        text: (overlap, against) for text, reason, against, overlap in found if reason == "near_duplicate"
+    } == slow_near(train, shingle, 0.5)
 
 
 @pytest.mark.parametrize(("threshold", "permutations"), [(0.5, 128), (0.8, 128), (0.9, 64), (1.0, 128), (0.3, 256)])
@@ -188,7 +230,10 @@ def test_a_pair_at_the_threshold_is_looked_at(threshold: float, permutations: in
 
 @given(TEXTS, TEXTS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(train: list[str], held: list[str], draw: random.Random) -> None:
-    given_, how = prompts(train, held), Params.model_validate({"exact": True, "ngram": NGRAM["ngram"], "near_duplicates": NEAR["near_duplicates"]})
+    given_, how = (
+        prompts(train, held),
+        Params.model_validate({"exact": True, "ngram": NGRAM["ngram"], "near_duplicates": NEAR["near_duplicates"]}),
+    )
     shuffled = given_[draw.sample(range(given_.height), given_.height)]
     assert decontaminate(how, shuffled, {}).equals(decontaminate(how, given_, {}))
 
@@ -205,9 +250,22 @@ def test_hash_seeds_change_no_byte(tmp_path: Path) -> None:
     draw = random.Random(0)
     texts = list({" ".join(draw.choices("abcdef", k=draw.randint(1, 12))) for _ in range(400)})
     parquet.write(contracts.PROMPTS, prompts(texts[:300], texts[300:]), tmp_path / "prompts.parquet")
-    body = json.dumps({"exact": True, "ngram": {"size": 4, "share": 0.5}, "near_duplicates": NEAR["near_duplicates"] | {"threshold": 0.4}})
+    body = json.dumps(
+        {
+            "exact": True,
+            "ngram": {"size": 4, "share": 0.5},
+            "near_duplicates": NEAR["near_duplicates"] | {"threshold": 0.4},
+        }
+    )
     for seed in ("1", "2"):
-        command = [sys.executable, "-c", SEEDED, body, str(tmp_path / "prompts.parquet"), str(tmp_path / f"{seed}.parquet")]
+        command = [
+            sys.executable,
+            "-c",
+            SEEDED,
+            body,
+            str(tmp_path / "prompts.parquet"),
+            str(tmp_path / f"{seed}.parquet"),
+        ]
         subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)})
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
     assert parquet.read(contracts.DECONTAMINATION, tmp_path / "1.parquet")["reason"].n_unique() == 3
@@ -233,7 +291,8 @@ def tokens(text: str) -> str:
 
 
 def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
-    """165 of GSM8K and 250 of SVAMP, of which a benchmark holds 40: what is dropped, by which rule, for which problem and at which overlap."""
+    """165 of GSM8K and 250 of SVAMP, of which a benchmark holds 40: what is dropped, by which rule, for which
+    problem and at which overlap."""
     body = ALL | {"near_duplicates": ALL["near_duplicates"] | {"shingle": 3, "threshold": 0.6}}
     problems = published("excerpt", "problems", "problems")["problem"].to_list()
     made = held_out(problems, 40)
@@ -243,7 +302,11 @@ def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
     for text in problems:
         held = {one: written[one] for one in made.values()}
         equal = [one for one, said in held.items() if said == written[text]]
-        shared = {one: slow_ngram(written[text], [said], 8) or 0.0 for one, said in held.items() if runs(written[text], 8) & runs(said, 8)}
+        shared = {
+            one: slow_ngram(written[text], [said], 8) or 0.0
+            for one, said in held.items()
+            if runs(written[text], 8) & runs(said, 8)
+        }
         most = max(shared.values(), default=0.0)
         if equal:
             wanted[text] = ("exact", set(equal), 1.0)
@@ -252,23 +315,33 @@ def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
     left = {written[text]: text for text in problems if text not in wanted}
     near = slow_near(list(left), 3, 0.6, key=lambda said: content_id("train", left[said]))
     wanted |= {left[said]: ("near_duplicate", {left[other]}, alike) for said, (alike, other) in near.items()}
-    found = {text: (reason, like, overlap) for text, reason, like, overlap in verdicts(body, problems, list(made.values())) if reason != "kept"}
+    found = {
+        text: (reason, like, overlap)
+        for text, reason, like, overlap in verdicts(body, problems, list(made.values()))
+        if reason != "kept"
+    }
     print(f"\ndropped: {Counter(reason for reason, _, _ in found.values())}")
-    assert {text: (reason, overlap) for text, (reason, _, overlap) in found.items()} == {text: (reason, at) for text, (reason, _, at) in wanted.items()}
+    assert {text: (reason, overlap) for text, (reason, _, overlap) in found.items()} == {
+        text: (reason, at) for text, (reason, _, at) in wanted.items()
+    }
     assert all(like in wanted[text][1] for text, (_, like, _) in found.items())
     assert {text: reason for text, (reason, _, _) in found.items() if text in made} == {
         text: "ngram" if WAYS["introduced"](text) == made[text] else "exact" for text in made
     }
-    assert {reason for reason, _, _ in found.values()} == {"exact", "ngram", "near_duplicate"} and len(found) > len(made)
+    assert {reason for reason, _, _ in found.values()} == {"exact", "ngram", "near_duplicate"} and len(found) > len(
+        made
+    )
 
 
 @pytest.mark.slow
 def test_real_problems_against_a_benchmark_that_holds_150_of_them() -> None:
-    """All of GSM8K, SVAMP and MATH's test problems as train prompts. Every one of the 150 is found, by the rule that should, as the problem it is.
+    """All of GSM8K, SVAMP and MATH's test problems as train prompts. Every one of the 150 is found, by the rule that
+    should, as the problem it is.
 
-    The 25 others that the n-gram rule drops were read: 22 of SVAMP and 2 of MATH are a problem of the benchmark with other numbers or another thing
-    asked; the last one shares no more with it than "What is the positive difference between the greatest and". So were the near-duplicates: one
-    text each, but for a name, a number, a word or the thing asked.
+    The 25 others that the n-gram rule drops were read: 22 of SVAMP and 2 of MATH are a problem of the benchmark with
+    other numbers or another thing asked; the last one shares no more with it than "What is the positive difference
+    between the greatest and". So were the near-duplicates: one text each, but for a name, a number, a word or the thing
+    asked.
     """
     rows = published("full", "problems", "problems").filter(pl.col("source") != "humaneval")
     origin, made = dict(rows.select("problem", "source").rows()), held_out(rows["problem"].to_list(), 150)
@@ -276,6 +349,13 @@ def test_real_problems_against_a_benchmark_that_holds_150_of_them() -> None:
     assert {text: (reason, like) for text, reason, like, _ in found if text in made} == {
         text: ("ngram" if WAYS["introduced"](text) == one else "exact", one) for text, one in made.items()
     }
-    others = Counter((reason, origin[text].split("/")[0]) for text, reason, _, _ in found if text not in made and reason != "kept")
+    others = Counter(
+        (reason, origin[text].split("/")[0]) for text, reason, _, _ in found if text not in made and reason != "kept"
+    )
     print(f"\ndropped beside them: {sorted(others.items())}")
-    assert others == {("ngram", "svamp"): 22, ("ngram", "math"): 3, ("near_duplicate", "math"): 24, ("near_duplicate", "gsm8k"): 1}
+    assert others == {
+        ("ngram", "svamp"): 22,
+        ("ngram", "math"): 3,
+        ("near_duplicate", "math"): 24,
+        ("near_duplicate", "gsm8k"): 1,
+    }

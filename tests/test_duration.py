@@ -41,8 +41,16 @@ def change(params: Path, edit: Any) -> None:
 def test_what_is_to_come_is_counted(study: Path) -> None:
     """A run that is to be trained again is answered again too, though its old answers are there."""
     trained, answered = duration.durations(read(study))
-    assert (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2) and trained.seconds and trained.seconds > 2 * duration.START
-    assert (answered.stage, answered.runs, answered.to_come) == ("evaluate", 3, 2) and answered.seconds and answered.seconds > 2 * duration.START
+    assert (
+        (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2)
+        and trained.seconds
+        and trained.seconds > 2 * duration.START
+    )
+    assert (
+        (answered.stage, answered.runs, answered.to_come) == ("evaluate", 3, 2)
+        and answered.seconds
+        and answered.seconds > 2 * duration.START
+    )
     contracts.path("results", "baseline").unlink()
     Path("data/models", world.TUNED).mkdir(parents=True)
     Path("data/models", world.TURNED).write_text("no folder of weights")
@@ -75,7 +83,9 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     assert duration._seconds_a_token(network) == 1 / (8 * 128)
     calls = calls_for(world.prompts(), student.model, student.revision, None, how)
-    assert duration._seconds_of_replies(network, tokenizer, calls, 4) == 3 * how.max_tokens / duration.TOKENS_TIMED  # 8 of 24 are timed
+    assert (
+        duration._seconds_of_replies(network, tokenizer, calls, 4) == 3 * how.max_tokens / duration.TOKENS_TIMED
+    )  # 8 of 24 are timed
     assert duration._seconds_of_replies(network, tokenizer, calls[:8], 4) == how.max_tokens / duration.TOKENS_TIMED
     assert duration._seconds_of_replies(network, tokenizer, [], 4) == 0
     monkeypatch.setattr(duration, "_tokens_read", lambda *what: 8 * 128 * 50.0)
@@ -83,7 +93,8 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_is_read_follows_the_method(study: Path) -> None:
-    """Counted, not timed: the tokens of both sides once by the reference and in every epoch, passes back in passes forth."""
+    """Counted, not timed: the tokens of both sides once by the reference and in every epoch, passes back in passes
+    forth."""
     tokenizer = weights.tokenizer(read(study).student.model, read(study).student.revision)
 
     def tokens(edit: Any) -> float:
@@ -92,13 +103,17 @@ def test_what_is_read_follows_the_method(study: Path) -> None:
 
     rows = world.sound().subsets[world.ARM]
     said = sum(
-        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], return_dict=False)) for row in rows.to_dicts() for side in ("chosen", "rejected")
+        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], return_dict=False))
+        for row in rows.to_dicts()
+        for side in ("chosen", "rejected")
     )
-    assert tokens(lambda body: body["methods"]["dpo"].update(lora=None, epochs=1.0)) == pytest.approx(said * (1 + 1 * 3))
+    assert tokens(lambda body: body["methods"]["dpo"].update(lora=None, epochs=1.0)) == pytest.approx(
+        said * (1 + 1 * 3)
+    )
     assert tokens(lambda body: body["methods"]["dpo"].update(epochs=2.0)) == pytest.approx(said * (1 + 2 * 3))
-    assert tokens(lambda body: body["methods"]["dpo"].update(max_steps=1, batch_size=1, accumulation=1, epochs=1.0)) == pytest.approx(
-        said * (1 + 3 / rows.height)
-    )
+    assert tokens(
+        lambda body: body["methods"]["dpo"].update(max_steps=1, batch_size=1, accumulation=1, epochs=1.0)
+    ) == pytest.approx(said * (1 + 3 / rows.height))
 
 
 def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
@@ -107,10 +122,15 @@ def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
     contracts.path("results", "baseline").unlink()
     done = ran(study.parent, "curation", "plan", "--runs", "--json")
     assert [one["seconds"] is None for one in json.loads(done.stdout)] == [False, True]
-    assert "evaluate: 3 of 3 runs to come, not timed here: engine openai" in ran(study.parent, "curation", "plan", "--runs").stdout
+    assert (
+        "evaluate: 3 of 3 runs to come, not timed here: engine openai"
+        in ran(study.parent, "curation", "plan", "--runs").stdout
+    )
 
 
 def test_before_the_subsets_are_there_the_way_to_them_is_said(study: Path) -> None:
     contracts.path("subsets", world.ARM).unlink()
-    with pytest.raises(CurationError, match=r"data/subsets/clear-any-own-itself-0.parquet: does not exist; run `dvc repro audit` first"):
+    with pytest.raises(
+        CurationError, match=r"data/subsets/clear-any-own-itself-0.parquet: does not exist; run `dvc repro audit` first"
+    ):
         duration.durations(read(study))

@@ -11,7 +11,9 @@ from curation.core.params import FOLDERS, kinds
 
 ROOT = Path(__file__).parents[1]
 CORE = ("errors", "params", "messages", "references", "parsed", "checked", "metrics", "progress")
-KERNEL = {ROOT / f"curation/core/{name}.py" for name in CORE} | {ROOT / f"curation/tables/{name}.py" for name in ("contracts", "parquet")}
+KERNEL = {ROOT / f"curation/core/{name}.py" for name in CORE} | {
+    ROOT / f"curation/tables/{name}.py" for name in ("contracts", "parquet")
+}
 STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
 
 
@@ -36,7 +38,8 @@ def called_with(node: ast.AST, name: str) -> str | None:
 
 @cache
 def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
-    """What `file` names: our files that it imports, sections whose kinds it loads, queries. Read once for all stages."""
+    """What `file` names: our files that it imports, sections whose kinds it loads, queries. Read once for all
+    stages."""
     nodes = list(ast.walk(ast.parse(file.read_text())))
     sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
     return [found for node in nodes for found in module_files(node)], sections, queries
@@ -50,7 +53,11 @@ def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) ->
     seen.add(file)
     imported, sections, queries = named(file)
     seen.update(ROOT / "curation/tables/sql" / f"{query}.sql" for query in queries)
-    loaded = [ROOT / "curation" / FOLDERS[section] / f"{one}.py" for section in sections for one in ([item_kind] if item_kind else kinds(section))]
+    loaded = [
+        ROOT / "curation" / FOLDERS[section] / f"{one}.py"
+        for section in sections
+        for one in ([item_kind] if item_kind else kinds(section))
+    ]
     for one in (*imported, *loaded):
         reached(one, item_kind, seen)
     return seen
@@ -76,7 +83,11 @@ def cases() -> list[tuple[str, str | None]]:
 def test_deps_cover_what_the_stage_reaches(stage: str, item_kind: str | None) -> None:
     body = STAGES[stage].get("do", STAGES[stage])
     deps = {ROOT / dep.replace("${item.kind}", item_kind or "") for dep in body["deps"] if not dep.startswith("data/")}
-    uncovered = [file for file in reached(script(stage), item_kind) if not any(file == dep or dep in file.parents for dep in deps)]
+    uncovered = [
+        file
+        for file in reached(script(stage), item_kind)
+        if not any(file == dep or dep in file.parents for dep in deps)
+    ]
     assert sorted(str(file.relative_to(ROOT)) for file in uncovered) == []
 
 

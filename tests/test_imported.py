@@ -25,7 +25,15 @@ ROWS = [
     {"q": "What is 4 * 6?", "gold": "24", "by": "big", "b": 7.0, "n": 0, "text": "It is 24", "topic": "products"},
     {"q": "What is 4 * 6?", "gold": "24", "by": "big", "b": 7.0, "n": 1, "text": "", "topic": "products"},
 ]
-COLUMNS = {"prompt": "q", "completion": "text", "generator": "by", "sample_index": "n", "family": None, "scale_b": "b", "finish_reason": None}
+COLUMNS = {
+    "prompt": "q",
+    "completion": "text",
+    "generator": "by",
+    "sample_index": "n",
+    "family": None,
+    "scale_b": "b",
+    "finish_reason": None,
+}
 
 
 def save(file: Path, rows: list[dict[str, Any]]) -> str:
@@ -39,13 +47,27 @@ def save(file: Path, rows: list[dict[str, Any]]) -> str:
 
 def source(path: str, **changes: Any) -> table.Params:
     columns = {"prompt": "q", "answer": "gold", "task": None} | changes.pop("columns", {})
-    body = {"kind": "table", "path": path, "split": "train", "columns": columns, "verifier": "math", "instruction": None}
+    body = {
+        "kind": "table",
+        "path": path,
+        "split": "train",
+        "columns": columns,
+        "verifier": "math",
+        "instruction": None,
+    }
     return table.Params.model_validate(body | changes)
 
 
 def generator(path: str, **changes: Any) -> imported.Params:
     columns = COLUMNS | changes.pop("columns", {})
-    body = {"kind": "imported", "family": "mine", "scale_b": 1.5, "path": path, "columns": columns, "unmatched": "error"}
+    body = {
+        "kind": "imported",
+        "family": "mine",
+        "scale_b": 1.5,
+        "path": path,
+        "columns": columns,
+        "unmatched": "error",
+    }
     return imported.Params.model_validate(body | changes)
 
 
@@ -68,21 +90,35 @@ def test_a_file_becomes_prompts_and_traces(name: str, tmp_path: Path, ledger: Le
     parquet.check(contracts.PROMPTS, prompts, "prompts")
     parquet.check(contracts.TRACES, traces, "traces")
     plus, times = (content_id("mine", ROWS[row]["q"]) for row in (0, 2))
-    assert prompts.select("prompt_id", "task", "answer", "verifier").rows() == [(plus, "sums", "5", "math"), (times, "products", "24", "math")]
+    assert prompts.select("prompt_id", "task", "answer", "verifier").rows() == [
+        (plus, "sums", "5", "math"),
+        (times, "products", "24", "math"),
+    ]
     assert prompts["prompt"][0].to_list() == [{"role": "user", "content": "What is 2 + 3?"}]
-    assert traces.select("prompt_id", "generator", "sample_index", "family", "scale_b", "completion", "finish_reason", "n_tokens").rows() == [
+    assert traces.select(
+        "prompt_id", "generator", "sample_index", "family", "scale_b", "completion", "finish_reason", "n_tokens"
+    ).rows() == [
         (plus, "big", 0, "mine", 7.0, "It is 5", "stop", None),
         (plus, "small", 0, "mine", None, "It is 6", "stop", None),
         (times, "big", 0, "mine", 7.0, "It is 24", "stop", None),
         (times, "big", 1, "mine", 7.0, "", "stop", None),
     ]
-    assert traces["trace_id"].to_list() == [content_id(*slot) for slot in traces.select("prompt_id", "generator", "sample_index").rows()]
+    assert traces["trace_id"].to_list() == [
+        content_id(*slot) for slot in traces.select("prompt_id", "generator", "sample_index").rows()
+    ]
 
 
-def test_what_no_column_holds_comes_from_the_settings_and_the_order_of_rows(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+def test_what_no_column_holds_comes_from_the_settings_and_the_order_of_rows(
+    tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger
+) -> None:
     bare = dict.fromkeys(("generator", "sample_index", "scale_b"))
     traces = generate("theirs", generator(save(tmp_path / "traces.jsonl", ROWS), columns=bare), prompts, ledger)
-    assert traces.select("generator", "sample_index", "scale_b").rows() == [("theirs", 0, 1.5), ("theirs", 1, 1.5), ("theirs", 0, 1.5), ("theirs", 1, 1.5)]
+    assert traces.select("generator", "sample_index", "scale_b").rows() == [
+        ("theirs", 0, 1.5),
+        ("theirs", 1, 1.5),
+        ("theirs", 0, 1.5),
+        ("theirs", 1, 1.5),
+    ]
 
 
 def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger) -> None:
@@ -103,7 +139,12 @@ def test_an_answer_may_be_missing(tmp_path: Path) -> None:
 def test_text_in_categories_is_text(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
     file = tmp_path / "traces.parquet"
     pl.DataFrame(ROWS).cast({"by": pl.Categorical, "n": pl.UInt8, "b": pl.Float32}).write_parquet(file)
-    assert generate("theirs", generator(str(file)), prompts, ledger)["generator"].to_list() == ["big", "small", "big", "big"]
+    assert generate("theirs", generator(str(file)), prompts, ledger)["generator"].to_list() == [
+        "big",
+        "small",
+        "big",
+        "big",
+    ]
 
 
 def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path: Path, ledger: Ledger) -> None:
@@ -148,13 +189,19 @@ def test_a_bad_file_of_traces_is_refused_by_row(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("t.jsonl", b'{"q": "a", "text": "b"}\n{"q": "a"\n', "line 2: not JSON: Expecting ',' delimiter at character 10"),
+        (
+            "t.jsonl",
+            b'{"q": "a", "text": "b"}\n{"q": "a"\n',
+            "line 2: not JSON: Expecting ',' delimiter at character 10",
+        ),
         ("t.jsonl", b'{"q": "a\xe2\x80\xa8b", "text": "c"}\n["d"]\n', "line 2: \"['d']\" is not a JSON object"),
         ("t.jsonl", b'{"q": "a", "text": "\xff"}\n', "line 1: not UTF-8"),
         ("t.parquet", b"PAR1", "cannot be read as parquet: "),
     ],
 )
-def test_a_broken_file_is_refused_by_line(name: str, content: bytes, said: str, tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+def test_a_broken_file_is_refused_by_line(
+    name: str, content: bytes, said: str, tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger
+) -> None:
     file = tmp_path / name
     file.write_bytes(content)
     bare = dict.fromkeys(("generator", "sample_index", "scale_b"))
@@ -178,16 +225,26 @@ def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.parquet", changed(3, gold="25"))
     with pytest.raises(CurationError) as error:
         collect({"mine": source(path)})
-    assert str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
+    assert (
+        str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
+    )
 
 
 SCREEN = {"exact": False, "ngram": None, "near_duplicates": None}
 NEAR = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
 
 
-@pytest.mark.parametrize(("split", "rule", "drops"), [("in_domain", "exact", {"exact": True}), ("train", "near_duplicates", {"near_duplicates": NEAR})])
-def test_a_prompt_of_two_sources_is_screened_or_refused(tmp_path: Path, split: str, rule: str, drops: dict[str, Any]) -> None:
-    path, other = save(tmp_path / "prompts.parquet", ROWS), save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]])
+@pytest.mark.parametrize(
+    ("split", "rule", "drops"),
+    [("in_domain", "exact", {"exact": True}), ("train", "near_duplicates", {"near_duplicates": NEAR})],
+)
+def test_a_prompt_of_two_sources_is_screened_or_refused(
+    tmp_path: Path, split: str, rule: str, drops: dict[str, Any]
+) -> None:
+    path, other = (
+        save(tmp_path / "prompts.parquet", ROWS),
+        save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]]),
+    )
     sources = {"mine": source(path), "held_out": source(other, split=split)}
     with pytest.raises(CurationError) as error:
         sift(sources, Screen.model_validate(SCREEN))
@@ -212,7 +269,9 @@ def test_unmatched_rows_are_dropped_where_the_settings_say_so(
 def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger) -> None:
     path = save(tmp_path / "traces.jsonl", ROWS)
     with pytest.raises(CurationError, match="4 of 4 rows have a prompt that is no train prompt"):
-        generate("theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger)
+        generate(
+            "theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger
+        )
 
 
 def test_ids_of_many_rows_are_the_ids_of_each() -> None:
@@ -225,16 +284,39 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
     """A gold set: two people on one trace, one on another, nobody on the others."""
     traces = generate("theirs", generator(save(tmp_path / "traces.jsonl", ROWS)), prompts, ledger)
     first, second = traces["trace_id"][:2]
-    gold = [{"id": first, "x": 4, "y": 1.5}, {"id": first, "x": 5, "y": None}, {"id": second, "x": None, "y": 2}, {"id": 7, "x": 1, "y": 1}]
+    gold = [
+        {"id": first, "x": 4, "y": 1.5},
+        {"id": first, "x": 5, "y": None},
+        {"id": second, "x": None, "y": 2},
+        {"id": 7, "x": 1, "y": 1},
+    ]
     settings = people.Params(
-        kind="imported", path=str(save(tmp_path / "gold.jsonl", gold)), trace_id="id", dimensions={"logic": "x", "tone": "y"}, unmatched="drop"
+        kind="imported",
+        path=str(save(tmp_path / "gold.jsonl", gold)),
+        trace_id="id",
+        dimensions={"logic": "x", "tone": "y"},
+        unmatched="drop",
     )
     rows = judge("gold", settings, traces, prompts, ledger)
     parquet.check(contracts.JUDGMENTS, rows, "judgments")
-    scored = rows.filter(status="scored").select("trace_id", "dimension", "repeat", "score").sort("dimension", "trace_id", "repeat").rows()
+    scored = (
+        rows.filter(status="scored")
+        .select("trace_id", "dimension", "repeat", "score")
+        .sort("dimension", "trace_id", "repeat")
+        .rows()
+    )
     assert scored == sorted(
-        [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)], key=lambda row: (row[1], row[0])
+        [(first, "logic", 0, 4.0), (first, "logic", 1, 5.0), (first, "tone", 0, 1.5), (second, "tone", 0, 2.0)],
+        key=lambda row: (row[1], row[0]),
     )
     assert set(rows.filter(pl.col("status") != "scored")["status"]) == {"no_reference"}
-    with pytest.raises(CurationError, match=r"none\.jsonl: 1 of 1 rows are of no trace, the first has id 7; take ids from"):
-        judge("gold", settings.model_copy(update={"path": str(save(tmp_path / "none.jsonl", gold[3:]))}), traces, prompts, ledger)
+    with pytest.raises(
+        CurationError, match=r"none\.jsonl: 1 of 1 rows are of no trace, the first has id 7; take ids from"
+    ):
+        judge(
+            "gold",
+            settings.model_copy(update={"path": str(save(tmp_path / "none.jsonl", gold[3:]))}),
+            traces,
+            prompts,
+            ledger,
+        )

@@ -1,4 +1,5 @@
-"""A run that is killed twenty times, and one that is interrupted: nothing bought is lost or bought again, the tables come out the same."""
+"""A run that is killed twenty times, and one that is interrupted: nothing bought is lost or bought again, the tables
+come out the same."""
 
 import signal
 import threading
@@ -56,10 +57,14 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
     assert rebuilt(killed) == expected
 
     distinct = 2 * PROMPTS * SAMPLES
-    print(f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.asked)} times, so {len(server.asked) - distinct} bought twice")
+    print(
+        f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.asked)} times, so {len(server.asked) - distinct} bought twice"
+    )
     assert distinct <= len(server.asked) <= distinct + KILLS * CONCURRENCY
     study = read(killed / "params.yaml")
-    with Ledger(study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})) as ledger:
+    with Ledger(
+        study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})
+    ) as ledger:
         assert ledger.verify() == ledger.db.execute("SELECT count(DISTINCT key) FROM calls").fetchone()[0] == distinct
 
 

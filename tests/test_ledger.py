@@ -51,7 +51,9 @@ def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Ask:
 def fulfil(ledger: Ledger, *prompts: str, reply: Callable[[str], Reply] = echo) -> tuple[list[str | None], list[str]]:
     """What came back for the prompts, and which of them were asked."""
     asked: list[str] = []
-    return [one.text for one in ledger.fulfil([call(prompt) for prompt in prompts], replying(asked, reply), "generate", "g")], asked
+    return [
+        one.text for one in ledger.fulfil([call(prompt) for prompt in prompts], replying(asked, reply), "generate", "g")
+    ], asked
 
 
 def rows(ledger: Ledger) -> list[Any]:
@@ -60,7 +62,9 @@ def rows(ledger: Ledger) -> list[Any]:
 
 def buy(url: str, folder: str) -> list[str | None]:
     """A whole run, one request at a time; also what the child process does."""
-    with Ledger(Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)) as ledger:
+    with Ledger(
+        Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)
+    ) as ledger:
         to = endpoint(url, timeout_s=60.0)
         return [reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], Http(to), "generate", "g")]
 
@@ -85,7 +89,9 @@ def test_a_killed_process_rebuys_only_what_is_missing(serve: Serve, tmp_path: Pa
 
     server = serve(stuck_at_p3)
     paths = os.pathsep.join(str(Path(__file__).parents[n]) for n in (0, 1))
-    child = subprocess.Popen([sys.executable, "-c", RUN, server.url, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths})
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, server.url, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}
+    )
     try:
         assert reached.wait(30)
     finally:
@@ -108,8 +114,13 @@ def test_a_failed_attempt_is_kept_and_tried_again(ledger: Ledger) -> None:
     assert ledger.find(call("a")) is None
     assert [fulfil(ledger, "a") for _ in range(2)] == [(["re a"], ["a"]), (["re a"], [])]
     assert set(before) < set(rows(ledger))
-    assert ledger.db.execute("SELECT error, text FROM calls ORDER BY created_at, error IS NULL").fetchall() == [("HTTP 500: boom", None), (None, "re a")]
-    assert [(line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) for line in ledger.stat()] == [(2, 1, 1, 2)]
+    assert ledger.db.execute("SELECT error, text FROM calls ORDER BY created_at, error IS NULL").fetchall() == [
+        ("HTTP 500: boom", None),
+        (None, "re a"),
+    ]
+    assert [
+        (line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) for line in ledger.stat()
+    ] == [(2, 1, 1, 2)]
 
 
 def test_the_first_good_reply_wins(ledger: Ledger) -> None:
@@ -120,15 +131,29 @@ def test_the_first_good_reply_wins(ledger: Ledger) -> None:
 
 
 def test_a_call_that_nobody_answered_is_no_reply(ledger: Ledger) -> None:
-    with pytest.raises(CurationError, match=r"generate g: 1 of 2 calls have no reply \(the first is key .*, prompt 'b'\): run again to go on"):
-        ledger.fulfil([call("a"), call("b")], lambda calls, heard: heard(next(calls), Reply("re a", "stop")), "generate", "g")
+    with pytest.raises(
+        CurationError,
+        match=r"generate g: 1 of 2 calls have no reply \(the first is key .*, prompt 'b'\): run again to go on",
+    ):
+        ledger.fulfil(
+            [call("a"), call("b")], lambda calls, heard: heard(next(calls), Reply("re a", "stop")), "generate", "g"
+        )
     assert fulfil(ledger, "a", "b") == (["re a", "re b"], ["b"])
 
 
 def test_a_key_is_the_calls_content(ledger: Ledger) -> None:
     base = Call("m", "r1", [{"role": "user", "content": "p"}], {"temperature": 0.0, "seed": 1}, 0, {"type": "object"})
-    fields = {name: getattr(base, name) for name in ("model", "revision", "messages", "sampling", "sample_index", "schema")}
-    others = {"model": "n", "revision": "r2", "messages": [], "sampling": {"seed": 1}, "sample_index": 1, "schema": None}
+    fields = {
+        name: getattr(base, name) for name in ("model", "revision", "messages", "sampling", "sample_index", "schema")
+    }
+    others = {
+        "model": "n",
+        "revision": "r2",
+        "messages": [],
+        "sampling": {"seed": 1},
+        "sample_index": 1,
+        "schema": None,
+    }
     assert Call(**{**fields, "sampling": {"seed": 1, "temperature": 0.0}}).key == base.key
     assert len({base.key, *(Call(**{**fields, name: value}).key for name, value in others.items())}) == 7
 
@@ -148,14 +173,22 @@ def test_offline_names_the_first_missing_call_and_asks_nothing(open_ledger: Open
 
 def test_an_export_fills_an_empty_ledger(open_ledger: OpenLedger, tmp_path: Path) -> None:
     first, second = open_ledger("first"), open_ledger("second")
-    fulfil(first, "a", "b", reply=lambda prompt: FAILED if prompt == "b" else Reply("re a", "stop", 1, 2, [["é", {"é": -0.5}]]))
+    fulfil(
+        first,
+        "a",
+        "b",
+        reply=lambda prompt: FAILED if prompt == "b" else Reply("re a", "stop", 1, 2, [["é", {"é": -0.5}]]),
+    )
     first.append(call("c"), Reply("re c", "stop"), "judge", "j")
     assert first.export_file(tmp_path / "all.parquet") == 3
     assert second.import_file(tmp_path / "all.parquet") == 3
     assert rows(second) == rows(first)
     assert second.find(call("a")) == first.find(call("a"))
     assert fulfil(second, "a", "b", "c") == (["re a", "re b", "re c"], ["b"])
-    assert [first.export_file(tmp_path / "part.parquet", *part) for part in (("generate", "g"), ("judge", None), ("judge", "x"))] == [2, 1, 0]
+    assert [
+        first.export_file(tmp_path / "part.parquet", *part)
+        for part in (("generate", "g"), ("judge", None), ("judge", "x"))
+    ] == [2, 1, 0]
 
 
 def test_merging_is_idempotent_and_has_no_direction(open_ledger: OpenLedger, tmp_path: Path) -> None:
@@ -194,11 +227,16 @@ UNTOUCHED = {
 }
 
 
-def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(open_ledger: OpenLedger, tmp_path: Path) -> None:
-    """The kind of fault: what an earlier version spoilt in silence. A sound row can hold it, so it is warned of, and only `--redacted` drops it."""
+def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(
+    open_ledger: OpenLedger, tmp_path: Path
+) -> None:
+    """The kind of fault: what an earlier version spoilt in silence. A sound row can hold it, so it is warned of, and
+    only `--redacted` drops it."""
     served_params(tmp_path, "http://127.0.0.1:9/v1", 1)
     where, file = str(tmp_path / ".curation/ledger"), "calls.parquet"
-    with Ledger(Params(path=f"{where}.sqlite", recorded=str(tmp_path / "none"), offline=False, max_failed=1.0)) as ledger:
+    with Ledger(
+        Params(path=f"{where}.sqlite", recorded=str(tmp_path / "none"), offline=False, max_failed=1.0)
+    ) as ledger:
         for prompt, reply in (REDACTED | UNTOUCHED).items():
             ledger.append(call(prompt), reply, "judge", "j")
         ledger.append(call("e"), Reply("later", "stop"), "judge", "j")
@@ -208,8 +246,15 @@ def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(open_l
     warning = f"warning: {path}: 4 replies hold `[key]` ({named} and 1 more): an earlier version may have cut the API key's text out of them, "
     verified = ran(tmp_path, "curation", "ledger", "verify")
     assert (verified.returncode, verified.stdout) == (0, f"{path}: 8 rows, each what its key says\n")
-    assert verified.stderr.startswith(warning) and "`curation ledger prune --redacted` deletes them" in verified.stderr and verified.stderr.count("\n") == 1
-    assert ran(tmp_path, "curation", "ledger", "prune")[:2] == (0, f"{path}: 1 rows deleted, none of which could answer a call\n")
+    assert (
+        verified.stderr.startswith(warning)
+        and "`curation ledger prune --redacted` deletes them" in verified.stderr
+        and verified.stderr.count("\n") == 1
+    )
+    assert ran(tmp_path, "curation", "ledger", "prune")[:2] == (
+        0,
+        f"{path}: 1 rows deleted, none of which could answer a call\n",
+    )
     wrong = ran(tmp_path, "curation", "ledger", "verify", "--redacted")
     assert (wrong.returncode, wrong.stderr) == (1, "error: ledger verify: --redacted goes with prune alone\n")
     pruned = ran(tmp_path, "curation", "ledger", "prune", "--redacted")
@@ -219,7 +264,9 @@ def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(open_l
     assert imported.stdout == f"{file}: 8 new rows read\n" and imported.stderr.startswith(warning)
 
 
-def test_a_recorded_reply_that_was_dropped_is_bought_and_not_read_again(open_ledger: OpenLedger, tmp_path: Path) -> None:
+def test_a_recorded_reply_that_was_dropped_is_bought_and_not_read_again(
+    open_ledger: OpenLedger, tmp_path: Path
+) -> None:
     source = open_ledger("source")
     fulfil(source, "a", "b", reply=lambda prompt: REDACTED["a"] if prompt == "a" else echo(prompt))
     source.export_file(tmp_path / "recorded" / "calls.parquet")

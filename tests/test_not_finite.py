@@ -1,6 +1,8 @@
-"""What is not a number is never a result: planted in loss, gradient, weights and logits, on the CPU, with a real, tiny model.
+"""What is not a number is never a result: planted in loss, gradient, weights and logits, on the CPU, with a real, tiny
+model.
 
-On a GPU it comes from a kernel (pytorch#196678) or a learning rate; what matters is that it stops the run, says where, and leaves nothing to evaluate.
+On a GPU it comes from a kernel (pytorch#196678) or a learning rate; what matters is that it stops the run, says where,
+and leaves nothing to evaluate.
 """
 
 import math
@@ -32,14 +34,20 @@ FULL = {"lora": None, "max_steps": 3}
 def method(name: str) -> Any:
     if name != "sft":
         return settings(name, **FULL)
-    own = {key: value for key, value in (PARAMS["methods"]["dpo"] | TOY | FULL).items() if key not in ("beta", "precompute", "loss")}
+    own = {
+        key: value
+        for key, value in (PARAMS["methods"]["dpo"] | TOY | FULL).items()
+        if key not in ("beta", "precompute", "loss")
+    }
     return kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
 
 
 def in_loss(network: Any) -> None:
     """Every hidden state is NaN from the second training batch on."""
     seen = iter(range(10_000))
-    network.model.norm.register_forward_hook(lambda module, given, out: out * math.nan if module.training and next(seen) >= 1 else out)
+    network.model.norm.register_forward_hook(
+        lambda module, given, out: out * math.nan if module.training and next(seen) >= 1 else out
+    )
 
 
 def in_gradient(network: Any) -> None:
@@ -64,7 +72,10 @@ def in_weights(network: Any) -> None:
 
 
 PLANTED: dict[str, tuple[Callable[[Any], None], str]] = {
-    "loss": (in_loss, r"run {kind}: step \d: the loss is nan, in \d x \d+ tokens \(sequences x length\); nothing is kept; "),
+    "loss": (
+        in_loss,
+        r"run {kind}: step \d: the loss is nan, in \d x \d+ tokens \(sequences x length\); nothing is kept; ",
+    ),
     "gradient": (in_gradient, r"run {kind}: step 1: the gradient norm is nan, in \d x \d+ tokens"),
     "weights": (in_weights, r"run {kind}: model.safetensors: model.norm.weight holds values that are not finite"),
 }
@@ -92,16 +103,23 @@ def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
     assert [file.name for file in tmp_path.iterdir()] == [name] and [file.name for file in out.iterdir()] == ["before"]
 
 
-def test_a_learning_rate_that_is_too_high_is_stopped_too(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:  # noqa: F811
+def test_a_learning_rate_that_is_too_high_is_stopped_too(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
     """Nothing planted: the weights overflow by themselves."""
     wild = settings("dpo", lora=None, learning_rate=1e30, max_grad_norm=1e30, max_steps=4)
-    with pytest.raises(CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"):
+    with pytest.raises(
+        CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"
+    ):
         train("wild", wild, 0, student, paired, unpaired(paired), tmp_path / "wild")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_example_that_ktos_loss_leaves_out_is_seen(student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """The mean of its losses is `nanmean`, and nothing of one row that is NaN shows in loss or rewards; forward only, it does not in the gradient either."""
+def test_an_example_that_ktos_loss_leaves_out_is_seen(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean of its losses is `nanmean`, and nothing of one row that is NaN shows in loss or rewards; forward
+    only, it does not in the gradient either."""
     load = weights.load
 
     def planted(*what: Any, **how: Any) -> Any:
@@ -118,13 +136,15 @@ def test_an_example_that_ktos_loss_leaves_out_is_seen(student: weights.Params, p
 
     monkeypatch.setattr(weights, "load", planted)
     with pytest.raises(
-        CurationError, match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan.*so it is not the learning rate"
+        CurationError,
+        match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan.*so it is not the learning rate",
     ):
         train("kto", method("kto"), 0, student, paired, unpaired(paired), tmp_path / "kto")
 
 
 def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:
-    """A batch of KTO's with no desirable example has no margin, and a metric of NaN would fail the run after its weights are in place."""
+    """A batch of KTO's with no desirable example has no margin, and a metric of NaN would fail the run after its
+    weights are in place."""
     steps = [{"loss": 1.0, "kl": 0.5, "rewards/margins": math.nan}, {"loss": 0.5, "rewards/margins": 1.0}] * 4
     assert _training._last(steps) == {"steps": 8.0, "loss": 0.75}
 
@@ -140,11 +160,16 @@ def spoilt(folder: Path, value: float = math.nan) -> weights.Params:
     return weights.Params(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
 
 
-def test_a_run_whose_weights_are_not_finite_is_not_evaluated(student: weights.Params, open_ledger: OpenLedger, tmp_path: Path) -> None:  # noqa: F811
+def test_a_run_whose_weights_are_not_finite_is_not_evaluated(
+    student: weights.Params, open_ledger: OpenLedger, tmp_path: Path
+) -> None:
     """It may lie there from an earlier version, or come from another trainer. Nothing is asked of it."""
     spoilt(tmp_path / "run")
     ledger = open_ledger()
-    with pytest.raises(CurationError, match=r"run dpo-x: model.safetensors: model.norm.weight holds values that are not finite, .*; train it again"):
+    with pytest.raises(
+        CurationError,
+        match=r"run dpo-x: model.safetensors: model.norm.weight holds values that are not finite, .*; train it again",
+    ):
         evaluated(HERE, "dpo-x", student, tmp_path / "run", ledger)
     assert ledger.stat() == []
 
@@ -160,7 +185,13 @@ def test_a_model_whose_logits_are_not_finite_answers_nothing(temperature: float,
     heard: list[Any] = []
     with pytest.raises(CurationError, match="the model's logits are not finite, so it answers nothing"):
         network, tokenizer = weights.load(bad.model, bad.revision, "float32")
-        sample(network, tokenizer, [Call("m", "r", [{"role": "user", "content": "1+1?"}], sampling, 0)], 1, lambda call, reply: heard.append(reply))
+        sample(
+            network,
+            tokenizer,
+            [Call("m", "r", [{"role": "user", "content": "1+1?"}], sampling, 0)],
+            1,
+            lambda call, reply: heard.append(reply),
+        )
     assert heard == []
 
 
@@ -172,7 +203,13 @@ def test_a_log_probability_that_is_not_finite_is_no_score(tmp_path: Path) -> Non
         return [{"role": role, "content": text}]
 
     pairs = pl.DataFrame({"pair_id": [1], "chosen_trace_id": [1], "rejected_trace_id": [2]})
-    texts = pl.DataFrame({"trace_id": [1, 2], "prompt": [said("user", "1+1?")] * 2, "completion": [said("assistant", "2"), said("assistant", "3")]})
+    texts = pl.DataFrame(
+        {
+            "trace_id": [1, 2],
+            "prompt": [said("user", "1+1?")] * 2,
+            "completion": [said("assistant", "2"), said("assistant", "3")],
+        }
+    )
     with pytest.raises(CurationError, match="scorer x: the log-probability of a trace is not finite"):
         log_probs(network, encode(tokenizer, pairs, texts, 64), 2, "scorer x")
 

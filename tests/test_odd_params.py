@@ -1,4 +1,5 @@
-"""Whatever a params file holds, every mistake in it is one line `file: place: value; way out`: odd bytes, odd YAML, odd values anywhere."""
+"""Whatever a params file holds, every mistake in it is one line `file: place: value; way out`: odd bytes, odd YAML,
+odd values anywhere."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -46,10 +47,16 @@ def test_what_is_no_yaml_is_one_line_that_says_where(tmp_path: Path, body: bytes
 
 def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
-    file.write_bytes(b'x-a: &a [x, x, x, x, x, x, x, x, x]\nx-b: &b [*a, *a, *a, *a, *a]\nx-c: &c [*b, *b, *b, *b, *b]\npair: *c\n"a\\nb": 1\n')
+    file.write_bytes(
+        b'x-a: &a [x, x, x, x, x, x, x, x, x]\nx-b: &b [*a, *a, *a, *a, *a]\nx-c: &c [*b, *b, *b, *b, *b]\npair: *c\n"a\\nb": 1\n'
+    )
     with pytest.raises(Errors) as caught:
         read(file)
-    said = [line.removeprefix(f"{file}: ") for line in str(caught.value).splitlines() if not line.endswith(": missing; add this section")]
+    said = [
+        line.removeprefix(f"{file}: ")
+        for line in str(caught.value).splitlines()
+        if not line.endswith(": missing; add this section")
+    ]
     assert [line[:26] for line in said] == ["a\\nb: unknown section; kno", "pair: [[['x', 'x', 'x', 'x"]
     assert max(map(len, said)) < 300
 
@@ -108,7 +115,9 @@ def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> Non
         except Errors as error:
             refused += 1
             assert str(error).splitlines() == error.lines, (at, number)
-            assert all(line.startswith("P: ") and line.isprintable() and len(line) <= MOST_SAID for line in error.lines), (at, number)
+            assert all(
+                line.startswith("P: ") and line.isprintable() and len(line) <= MOST_SAID for line in error.lines
+            ), (at, number)
         except Exception as error:
             raise AssertionError(f"{'.'.join(map(str, at))}: {str(ODD[number])[:40]!r}") from error
     assert refused > FAST / 2

@@ -1,4 +1,5 @@
-"""Pairwise judges: both orders of every pair, verdicts that are chosen's or rejected's, and what they come to as a delta."""
+"""Pairwise judges: both orders of every pair, verdicts that are chosen's or rejected's, and what they come to as a
+delta."""
 
 import json
 import re
@@ -22,7 +23,10 @@ from curation.judging.prefer import coverage, prefer
 from curation.pairs import davidson, delta, pair
 from curation.tables import contracts, parquet
 
-ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {"kind": "verdict", "ties": True}
+ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {
+    "kind": "verdict",
+    "ties": True,
+}
 TRACES, PROMPTS = world.traces(), world.prompts()
 
 
@@ -31,7 +35,9 @@ def settings(**changes: Any) -> verdict.Params:
 
 
 def pairs(order: str = "ladder") -> pl.DataFrame:
-    return pair.pair(pair.Params.model_validate(world.settings()["pair"] | {"order": order, "within_generator": False}), TRACES)
+    return pair.pair(
+        pair.Params.model_validate(world.settings()["pair"] | {"order": order, "within_generator": False}), TRACES
+    )
 
 
 def preferred(judge: verdict.Params, ledger: Ledger, order: str = "ladder") -> pl.DataFrame:
@@ -54,11 +60,18 @@ def test_every_pair_is_asked_about_in_both_orders_but_ties(serve: Serve, ledger:
     server = serve(longer)
     rows = preferred(settings(endpoint=server.endpoint(concurrency=3).model_dump()), ledger)
     unequal = pairs().filter(~pl.col("identical"))
-    assert rows.select("pair_id", "order").sort("pair_id", "order").rows() == [(one, order) for one in sorted(unequal["pair_id"]) for order in contracts.ORDERS]
+    assert rows.select("pair_id", "order").sort("pair_id", "order").rows() == [
+        (one, order) for one in sorted(unequal["pair_id"]) for order in contracts.ORDERS
+    ]
     texts = dict(TRACES.select("trace_id", "completion").rows())
-    wanted = sorted(sorted([[texts[c], texts[r]], [texts[r], texts[c]]]) for c, r in unequal.select("chosen_trace_id", "rejected_trace_id").rows())
+    wanted = sorted(
+        sorted([[texts[c], texts[r]], [texts[r], texts[c]]])
+        for c, r in unequal.select("chosen_trace_id", "rejected_trace_id").rows()
+    )
     assert sorted(shown(asked) for asked in server.asked) == sorted(order for both in wanted for order in both)
-    assert rows.group_by("pair_id").agg(pl.col("verdict").n_unique())["verdict"].to_list() == [1] * unequal.height  # the longer one, wherever it stands
+    assert (
+        rows.group_by("pair_id").agg(pl.col("verdict").n_unique())["verdict"].to_list() == [1] * unequal.height
+    )  # the longer one, wherever it stands
     assert coverage(rows)["coverage"] == 1.0
 
 
@@ -66,9 +79,17 @@ def test_the_same_two_texts_in_the_same_order_are_asked_once(serve: Serve, ledge
     """Each two traces are two pairs where a ladder does not order them, and two questions still."""
     server = serve(longer)
     rows = preferred(settings(endpoint=server.endpoint().model_dump()), ledger, order="both")
-    assert (rows.height, len(server.asked)) == (2 * 2 * len(server.asked) // 2, pairs("both").filter(~pl.col("identical")).height)
+    assert (rows.height, len(server.asked)) == (
+        2 * 2 * len(server.asked) // 2,
+        pairs("both").filter(~pl.col("identical")).height,
+    )
     both = pairs("both").join(delta.preferred(delta.Params(**world.DELTA), pairs("both"), rows), on="pair_id")
-    mirrored = both.join(both, left_on=["chosen_trace_id", "rejected_trace_id"], right_on=["rejected_trace_id", "chosen_trace_id"], suffix="_other")
+    mirrored = both.join(
+        both,
+        left_on=["chosen_trace_id", "rejected_trace_id"],
+        right_on=["rejected_trace_id", "chosen_trace_id"],
+        suffix="_other",
+    )
     assert mirrored.height == both.height
     assert mirrored.select((pl.col("delta_preference") + pl.col("delta_preference_other")).abs().max()).item() < 1e-12
 
@@ -106,16 +127,25 @@ def test_without_ties_neither_is_no_verdict(serve: Serve, ledger: Ledger) -> Non
 
 def test_strength_is_what_the_probabilities_say_in_either_order() -> None:
     tokens = [[piece, {piece: 0.0}] for piece in ('{"', "better", '":', " ")]
-    reply = Reply('{"better": 1}', "stop", logprobs=[*tokens, ["1", {"1": log(0.5), "2": log(0.2), "0": log(0.1), "x": log(0.2)}]])
+    reply = Reply(
+        '{"better": 1}', "stop", logprobs=[*tokens, ["1", {"1": log(0.5), "2": log(0.2), "0": log(0.1), "x": log(0.2)}]]
+    )
     for order, verdict_, sign in (("chosen_first", "chosen", 1), ("rejected_first", "rejected", -1)):
         found = verdict.parse(settings(), reply, order)
-        assert (found.verdict, found.strength, found.p_tie) == (verdict_, pytest.approx(sign * 0.3 / 0.8), pytest.approx(0.1 / 0.8))
+        assert (found.verdict, found.strength, found.p_tie) == (
+            verdict_,
+            pytest.approx(sign * 0.3 / 0.8),
+            pytest.approx(0.1 / 0.8),
+        )
 
 
 def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_ledger: OpenLedger) -> None:
     """Constrained decoding, plain JSON, a schema in words alone, and log-probabilities."""
     found = [
-        preferred(settings(endpoint=serve(knowing(form, '{"better": 1}')).endpoint().model_dump()), open_ledger(f"knows {form}"))
+        preferred(
+            settings(endpoint=serve(knowing(form, '{"better": 1}')).endpoint().model_dump()),
+            open_ledger(f"knows {form}"),
+        )
         for form in ("json_schema", "json_object", None)
     ]
     spelled = [(piece, {piece: 0.0}) for piece in ('{"', "better", '":', " ", "1")]
@@ -157,9 +187,19 @@ def test_a_judge_that_always_says_first_has_no_delta() -> None:
 
 
 def test_a_tie_is_kept_as_a_tie() -> None:
-    rows = deltas([(1, 2, "chosen_first", "tie"), (1, 2, "rejected_first", "tie"), (3, 4, "chosen_first", "chosen"), (3, 4, "rejected_first", "chosen")])
+    rows = deltas(
+        [
+            (1, 2, "chosen_first", "tie"),
+            (1, 2, "rejected_first", "tie"),
+            (3, 4, "chosen_first", "chosen"),
+            (3, 4, "rejected_first", "chosen"),
+        ]
+    )
     tied, won = rows.rows(named=True)
-    assert tied["delta_preference"] == pytest.approx(0, abs=1e-12) and tied["chosen_preference"] + tied["rejected_preference"] < 0.8
+    assert (
+        tied["delta_preference"] == pytest.approx(0, abs=1e-12)
+        and tied["chosen_preference"] + tied["rejected_preference"] < 0.8
+    )
     assert won["delta_preference"] > 0.3
     (only,) = deltas([(1, 2, "chosen_first", "tie"), (1, 2, "rejected_first", "tie")]).rows(named=True)
     assert (only["chosen_preference"], only["rejected_preference"], only["delta_preference"]) == (0.0, 0.0, 0.0)
@@ -210,9 +250,16 @@ def test_strengths_find_what_drew_the_verdicts() -> None:
     assert np.corrcoef(theta, (true - true.mean(axis=1, keepdims=True)).ravel())[0, 1] > 0.93
 
 
-def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verdicts_of_people_are_read_by_pair(
+    tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     one, other, *_ = pairs().filter(~pl.col("identical"))["pair_id"].sort()
-    said = [{"id": one, "says": "chosen"}, {"id": one, "says": "tie"}, {"id": other, "says": None}, {"id": 7, "says": "rejected"}]
+    said = [
+        {"id": one, "says": "chosen"},
+        {"id": one, "says": "tie"},
+        {"id": other, "says": None},
+        {"id": 7, "says": "rejected"},
+    ]
     file = tmp_path / "gold.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in said))
     gold = imported.Params(kind="imported", path=str(file), pair_id="id", verdict="says", order=None, unmatched="drop")
@@ -222,16 +269,29 @@ def test_verdicts_of_people_are_read_by_pair(tmp_path: Path, ledger: Ledger, cap
         (one, "unknown", 0, "chosen", "scored"), (one, "unknown", 1, "tie", "scored"), (other, "unknown", 0, None, "no_reference"),
     ]  # fmt: skip
     assert capsys.readouterr().err == f"{file}: 1 of 4 rows are of no pair of unequal texts; dropped\n"
-    with pytest.raises(CurationError, match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*, or set unmatched: drop$"):
+    with pytest.raises(
+        CurationError,
+        match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*, or set unmatched: drop$",
+    ):
         prefer("gold", gold.model_copy(update={"unmatched": "error"}), pairs(), TRACES, PROMPTS, ledger)
-    file.write_text("".join(json.dumps(row | {"id": str(row["id"])}) + "\n" for row in said))  # as `sql --json` writes ids
+    file.write_text(
+        "".join(json.dumps(row | {"id": str(row["id"])}) + "\n" for row in said)
+    )  # as `sql --json` writes ids
     assert prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger).equals(rows)
     file.write_text('{"id": "7x", "says": "chosen"}\n')
-    with pytest.raises(CurationError, match=r"gold\.jsonl: column 'id' \(pairwise_judges\.gold\.pair_id\) holds '7x', not a whole number"):
+    with pytest.raises(
+        CurationError,
+        match=r"gold\.jsonl: column 'id' \(pairwise_judges\.gold\.pair_id\) holds '7x', not a whole number",
+    ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text('{"id": 7, "says": "chosen"}\n')
-    with pytest.raises(CurationError, match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id 7; take ids from"):
+    with pytest.raises(
+        CurationError,
+        match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id 7; take ids from",
+    ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text(json.dumps({"id": one, "says": "chosen"}) + "\n" + json.dumps({"id": one, "says": "A"}) + "\n")
-    with pytest.raises(CurationError, match=r"gold\.jsonl: column 'says' holds 'A' in row 1, not chosen, rejected, tie"):
+    with pytest.raises(
+        CurationError, match=r"gold\.jsonl: column 'says' holds 'A' in row 1, not chosen, rejected, tie"
+    ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)

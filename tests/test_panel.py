@@ -11,7 +11,13 @@ from curation.pairs import delta, panel
 from curation.tables import contracts, parquet
 
 PAIRS = world.frame(
-    contracts.PAIRS, [(1, 1, 11, 12, "a", "b", False), (2, 1, 12, 13, "b", "c", False), (3, 2, 21, 22, "a", "b", False), (4, 2, 21, 23, "a", "c", False)]
+    contracts.PAIRS,
+    [
+        (1, 1, 11, 12, "a", "b", False),
+        (2, 1, 12, 13, "b", "c", False),
+        (3, 2, 21, 22, "a", "b", False),
+        (4, 2, 21, 23, "a", "c", False),
+    ],
 )
 X = {11: 5.0, 12: 3.0, 13: 3.0, 21: 1.0, 22: 2.0, 23: 4.0}
 Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
@@ -19,7 +25,11 @@ Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
 
 def judged(name: str, scores: dict[int, float], spread: float = 0.0) -> pl.DataFrame:
     """Judgments in two repeats, `spread` about the score."""
-    rows = [(trace, name, "x", repeat, score + sign * spread, None, "scored", None) for trace, score in scores.items() for repeat, sign in enumerate((1, -1))]
+    rows = [
+        (trace, name, "x", repeat, score + sign * spread, None, "scored", None)
+        for trace, score in scores.items()
+        for repeat, sign in enumerate((1, -1))
+    ]
     return world.frame(contracts.JUDGMENTS, rows)
 
 
@@ -28,7 +38,9 @@ def wide(name: str, scores: dict[int, float], spread: float = 0.0, **changes: An
 
 
 def together(rule: str, *weights: float) -> pl.DataFrame:
-    members = [{"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)]
+    members = [
+        {"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)
+    ]
     one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
     rows = delta.panel(delta.Params(**world.DELTA), one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)})
     parquet.check(contracts.deltas(["both"]), rows, "deltas")
@@ -42,9 +54,17 @@ def z(scores: dict[int, float]) -> dict[int, float]:
 
 def test_a_mean_is_weighed_and_null_where_a_member_has_no_score() -> None:
     rows = together("mean", 3.0, 1.0)
-    assert rows["delta_both"].to_list() == [pytest.approx((3 * 2 + 10) / 4), pytest.approx((3 * 0 - 5) / 4), pytest.approx((3 * -1 + 20) / 4), None]
+    assert rows["delta_both"].to_list() == [
+        pytest.approx((3 * 2 + 10) / 4),
+        pytest.approx((3 * 0 - 5) / 4),
+        pytest.approx((3 * -1 + 20) / 4),
+        None,
+    ]
     assert rows["n_both"].to_list() == [2, 2, 2, 0]
-    assert rows["sd_both"].to_list()[:2] == [pytest.approx(8 / 2**0.5), pytest.approx(5 / 2**0.5)]  # how far the two deltas are apart
+    assert rows["sd_both"].to_list()[:2] == [
+        pytest.approx(8 / 2**0.5),
+        pytest.approx(5 / 2**0.5),
+    ]  # how far the two deltas are apart
 
 
 @pytest.mark.parametrize("rule", ["mean_z", "median_z"])

@@ -30,8 +30,24 @@ def broken(folder: Path, change: Callable[[dict[str, Any]], object]) -> list[str
 
 
 def test_a_file_that_tests_write_holds_what_they_say_it_holds(tmp_path: Path) -> None:
-    """The kind of fault: a short-cut of the tests (flow.py) that says another thing than the long way; so it is parsed here."""
-    odd = own() | {"odd": [nan, -inf, 1e-7, 1e22, True, None, "yes", "no: [", '\\ " é\n', date(2026, 1, 2), {1: {}, "1": []}, 2**70]}
+    """The kind of fault: a short-cut of the tests (flow.py) that says another thing than the long way; so it is
+    parsed here."""
+    odd = own() | {
+        "odd": [
+            nan,
+            -inf,
+            1e-7,
+            1e22,
+            True,
+            None,
+            "yes",
+            "no: [",
+            '\\ " é\n',
+            date(2026, 1, 2),
+            {1: {}, "1": []},
+            2**70,
+        ]
+    }
     flow.write(odd, tmp_path / "params.yaml")
     body = (tmp_path / "params.yaml").read_bytes()
     assert repr(parsed(body, CurationError)) == repr(flow.KNOWN[body]) == repr(odd)
@@ -211,11 +227,16 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
 ]  # fmt: skip
 
 
-FEW = [pytest.param(*case, marks=[pytest.mark.slow] * (number % 5 > 0), id=case[1][0].split(":")[0]) for number, case in enumerate(CASES)]  # fast: one in five
+FEW = [
+    pytest.param(*case, marks=[pytest.mark.slow] * (number % 5 > 0), id=case[1][0].split(":")[0])
+    for number, case in enumerate(CASES)
+]  # fast: one in five
 
 
 @pytest.mark.parametrize(("change", "lines"), FEW)
-def test_one_mistake_one_exact_line(tmp_path: Path, change: Callable[[dict[str, Any]], object], lines: list[str]) -> None:
+def test_one_mistake_one_exact_line(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], lines: list[str]
+) -> None:
     assert broken(tmp_path, change) == lines
 
 
@@ -237,7 +258,9 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_bad_yaml(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
-    with pytest.raises(CurationError, match=r"is no file; run from the project's folder, or copy one of recipes/\*\.yaml"):
+    with pytest.raises(
+        CurationError, match=r"is no file; run from the project's folder, or copy one of recipes/\*\.yaml"
+    ):
         read(file)
     file.write_text("pair:\n  order: [ladder\n")
     with pytest.raises(CurationError, match=r"params\.yaml: line 3: not YAML: "):
@@ -252,7 +275,11 @@ def test_no_default_is_hidden_in_python() -> None:
     from pydantic import BaseModel
 
     def fields(value: BaseModel) -> list[str]:
-        found = [f"{type(value).__name__}.{name}" for name, info in type(value).model_fields.items() if not info.is_required()]
+        found = [
+            f"{type(value).__name__}.{name}"
+            for name, info in type(value).model_fields.items()
+            if not info.is_required()
+        ]
         for name in type(value).model_fields:
             inner = getattr(value, name)
             for one in inner.values() if isinstance(inner, dict) else [inner]:

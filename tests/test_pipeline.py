@@ -28,7 +28,9 @@ def traces(file: Path) -> None:
         question, answer = f"What is {i} + {i + 1}?", 2 * i + 1
         for model, (scale, text) in MODELS.items():
             completion = text.format(q=question, a=answer, wrong=answer + (i % 4 > 0))
-            rows.append({"problem": question, "gold": str(answer), "model": model, "billions": scale, "trace": completion})
+            rows.append(
+                {"problem": question, "gold": str(answer), "model": model, "billions": scale, "trace": completion}
+            )
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -51,7 +53,14 @@ def toy_params(folder: Path) -> dict[str, Any]:
         "finish_reason": None,
     }
     params["generators"] = {
-        "writers": {"kind": "imported", "family": None, "scale_b": None, "path": "data/import/traces.jsonl", "columns": mapped, "unmatched": "error"}
+        "writers": {
+            "kind": "imported",
+            "family": None,
+            "scale_b": None,
+            "path": "data/import/traces.jsonl",
+            "columns": mapped,
+            "unmatched": "error",
+        }
     }
     params["judges"] = {"answer": params["judges"]["answer"]}
     params |= {"pairwise_judges": {}, "reliability": {"truth": "answer", "families": {}}}
@@ -59,7 +68,13 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params["pair"] |= {"order": "both", "ladder": [], "samples": "all"}
     plain = params["x-selection"]
     params["selections"] = {
-        "right": plain | {"value": "answer.delta_correct", "require": {"clear": "answer.delta_correct >= 1"}, "keep": {"kind": "top"}, "budget": {"pairs": 6}},
+        "right": plain
+        | {
+            "value": "answer.delta_correct",
+            "require": {"clear": "answer.delta_correct >= 1"},
+            "keep": {"kind": "top"},
+            "budget": {"pairs": 6},
+        },
     }
     tiny = save_tiny_llama(folder / "tiny")
     params["student"] = {"model": "./tiny", "revision": fingerprint(tiny), "dtype": "float32", "device": "cpu"}
@@ -67,7 +82,17 @@ def toy_params(folder: Path) -> dict[str, Any]:
     dpo["lora"] |= {"modules": ["q_proj"], "layers": 1}
     params["methods"] = {"dpo": dpo}
     training = {name: value for name, value in dpo.items() if name != "kind"}
-    params["scorers"] = {"held_out": {"kind": "implicit", "folds": 2, "rounds": 1, "seed": 0, "train_pairs": 8, "batch_size": 4, "training": training}}
+    params["scorers"] = {
+        "held_out": {
+            "kind": "implicit",
+            "folds": 2,
+            "rounds": 1,
+            "seed": 0,
+            "train_pairs": 8,
+            "batch_size": 4,
+            "training": training,
+        }
+    }
     params["generator_pairs"] = {"any": {"where": "true"}}
     params["grid"] |= {"methods": ["dpo"], "selections": ["right"]}
     params["compare"]["primary"] |= {"selection": "right", "benchmark": "products"}
@@ -82,7 +107,11 @@ def save(params: dict[str, Any], folder: Path) -> None:
 
 def run(folder: Path, *command: str, **variables: str) -> str:
     """The output of a command that must succeed in `folder`."""
-    environment = os.environ | variables | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
+    environment = (
+        os.environ
+        | variables
+        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
+    )
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -126,8 +155,11 @@ def test_the_second_repro_runs_nothing(study: Path) -> None:
 
 
 def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
-    """Tables by one thread where four made them, and arithmetic by four where there was one for each core or, beside other tests, one."""
-    lines = run(study, sys.executable, "-m", "curation", "verify", POLARS_MAX_THREADS="1", OMP_NUM_THREADS="4").splitlines()
+    """Tables by one thread where four made them, and arithmetic by four where there was one for each core or, beside
+    other tests, one."""
+    lines = run(
+        study, sys.executable, "-m", "curation", "verify", POLARS_MAX_THREADS="1", OMP_NUM_THREADS="4"
+    ).splitlines()
     assert len(lines) == 14
     assert all(line.endswith(": same bytes") for line in lines)
 
@@ -141,21 +173,39 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     assert found[("strong", "weak")] == (8, 0, 6)
     assert found[("weak", "strong")] == (8, 0, -6)
     kept = json.loads(
-        run(study, sys.executable, "-m", "curation", "sql", "--json", "select reason, count(*) as n from selections where selection = 'right' group by all")
+        run(
+            study,
+            sys.executable,
+            "-m",
+            "curation",
+            "sql",
+            "--json",
+            "select reason, count(*) as n from selections where selection = 'right' group by all",
+        )
     )
     assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "identical": 16, "clear": 20}
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
     metrics = json.loads((study / "data/metrics/compare.json").read_text())["dpo-right-any-own-itself"]["products"]
-    assert {"avg_at_2", "avg_at_2_ci_low", "avg_at_2_ci_high", "avg_at_2_n", "avg_at_2_gain_over_baseline", "avg_at_2_gain_over_random"} <= set(metrics)
+    assert {
+        "avg_at_2",
+        "avg_at_2_ci_low",
+        "avg_at_2_ci_high",
+        "avg_at_2_n",
+        "avg_at_2_gain_over_baseline",
+        "avg_at_2_gain_over_random",
+    } <= set(metrics)
     shown = json.loads(run(study, "dvc", "metrics", "show", "--json"))
     assert "data/metrics/delta.json" in json.dumps(shown)
     assert (study / "data/plots/deltas.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path) -> None:
-    assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == ["audit", "select@few"]
+    assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == [
+        "audit",
+        "select@few",
+    ]
 
     def one_run_for_another(params: dict[str, Any]) -> None:
         """The control goes, whose run would be one more to train."""
@@ -173,13 +223,38 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
 
 
 def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> None:
-    """What people said of each pair of strong and weak, in a file; a selection by their verdicts, and a panel of them and the answer judge."""
-    asked = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json", "select pair_id, chosen_model, rejected_model from pairs"))
+    """What people said of each pair of strong and weak, in a file; a selection by their verdicts, and a panel of
+    them and the answer judge."""
+    asked = json.loads(
+        run(
+            study,
+            sys.executable,
+            "-m",
+            "curation",
+            "sql",
+            "--json",
+            "select pair_id, chosen_model, rejected_model from pairs",
+        )
+    )
     said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
-    rows = [{"pair_id": int(row["pair_id"]), "verdict": said[both]} for row in asked if (both := (row["chosen_model"], row["rejected_model"])) in said]
+    rows = [
+        {"pair_id": int(row["pair_id"]), "verdict": said[both]}
+        for row in asked
+        if (both := (row["chosen_model"], row["rejected_model"])) in said
+    ]
     (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    people = {"kind": "imported", "path": "data/import/people.jsonl", "pair_id": "pair_id", "verdict": "verdict", "order": None, "unmatched": "error"}
-    members = [{"judge": "answer", "dimension": "correct", "weight": 1.0}, {"judge": "people", "dimension": "preference", "weight": 1.0}]
+    people = {
+        "kind": "imported",
+        "path": "data/import/people.jsonl",
+        "pair_id": "pair_id",
+        "verdict": "verdict",
+        "order": None,
+        "unmatched": "error",
+    }
+    members = [
+        {"judge": "answer", "dimension": "correct", "weight": 1.0},
+        {"judge": "people", "dimension": "preference", "weight": 1.0},
+    ]
     by_people = {"value": "people.delta_preference", "keep": {"kind": "top"}, "budget": {"pairs": 5}}
 
     def change(params: dict[str, Any]) -> None:
@@ -191,7 +266,9 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
     found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
                            "select judge, chosen_model, count(delta) as n, min(delta) as low from deltas join pairs using (pair_id) "
                            "where judge in ('people', 'both') and chosen_model = 'strong' group by all order by all"))  # fmt: skip
-    assert [(row["judge"], row["n"]) for row in found] == [("both", 8), ("people", 8)] and all(row["low"] > 0 for row in found)
+    assert [(row["judge"], row["n"]) for row in found] == [("both", 8), ("people", 8)] and all(
+        row["low"] > 0 for row in found
+    )
     kept = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
                           "select chosen_model, count(*) as n from selections join pairs using (pair_id) "
                           "where selection = 'by_people' and kept group by all"))  # fmt: skip
@@ -216,14 +293,36 @@ def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     orphan = study / "data/traces/old.parquet"
     shutil.copy(study / "data/traces/writers.parquet", orphan)
     done = subprocess.run(
-        [sys.executable, "-m", "stages.pair"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "stages.pair"],
+        cwd=study,
+        env=os.environ | {"PYTHONPATH": str(study)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
-    listed, deleted, after = (run(study, sys.executable, "-m", "curation", "orphans", *option) for option in ([], ["--delete"], []))
-    assert "data/traces/old.parquet\n" in listed and "data/traces/old.parquet: deleted\n" in deleted and after == "there are none\n"
-    assert not orphan.exists()
-    assert done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation orphans --delete\n"
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.select", "rihgt"], cwd=study, env=os.environ | {"PYTHONPATH": str(study)}, capture_output=True, text=True, check=False
+    listed, deleted, after = (
+        run(study, sys.executable, "-m", "curation", "orphans", *option) for option in ([], ["--delete"], [])
     )
-    assert (done.returncode, done.stderr) == (1, "error: params.yaml: selections.rihgt: no such name; did you mean 'right'?\n")
+    assert (
+        "data/traces/old.parquet\n" in listed
+        and "data/traces/old.parquet: deleted\n" in deleted
+        and after == "there are none\n"
+    )
+    assert not orphan.exists()
+    assert (
+        done.stderr
+        == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation orphans --delete\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.select", "rihgt"],
+        cwd=study,
+        env=os.environ | {"PYTHONPATH": str(study)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: params.yaml: selections.rihgt: no such name; did you mean 'right'?\n",
+    )

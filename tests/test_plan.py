@@ -61,7 +61,8 @@ def test_a_call_for_each_dimension_is_planned(serve: Serve, tmp_path: Path) -> N
 
 
 def test_what_an_edit_buys(serve: Serve, tmp_path: Path) -> None:
-    """A rubric line buys that judge's calls; an alias nothing; a sample itself; a higher max_tokens what was cut, a lower one what no longer fits."""
+    """A rubric line buys that judge's calls; an alias nothing; a sample itself; a higher max_tokens what was cut, a
+    lower one what no longer fits."""
     server = serve(answering)
     params = served_params(tmp_path, server.url, prompts=5, samples=1)
     rebuilt(tmp_path)
@@ -105,9 +106,15 @@ def test_a_plan_knows_prices_and_learns_from_the_ledger(serve: Serve, tmp_path: 
     assert "16 calls to make of 48, $0.00" in spoken and "attempts bought here so far: 32, $0.00; no budget" in spoken
 
 
-@pytest.mark.parametrize(("cap", "said"), [({"max_calls": 9}, "budget.max_calls: 9 is reached"), ({"max_usd": 0.0001}, "budget.max_usd: 0.0001 is reached")])
-def test_a_budget_stops_a_run_and_a_higher_one_goes_on(serve: Serve, tmp_path: Path, cap: dict[str, Any], said: str) -> None:
-    """A call of `writer` costs 13 millionths of a dollar: the cap is passed with the eighth, and four may be in flight."""
+@pytest.mark.parametrize(
+    ("cap", "said"),
+    [({"max_calls": 9}, "budget.max_calls: 9 is reached"), ({"max_usd": 0.0001}, "budget.max_usd: 0.0001 is reached")],
+)
+def test_a_budget_stops_a_run_and_a_higher_one_goes_on(
+    serve: Serve, tmp_path: Path, cap: dict[str, Any], said: str
+) -> None:
+    """A call of `writer` costs 13 millionths of a dollar: the cap is passed with the eighth, and four may be in
+    flight."""
     server = serve(answering)
     params = served_params(tmp_path, server.url, prompts=20, samples=1)
     params["budget"] |= {"prices": PRICES, **cap}
@@ -134,7 +141,8 @@ def test_a_price_is_per_million_tokens() -> None:
 
 
 def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path) -> None:
-    """Two samples of four prompts are four pairs in each direction, and eight questions, which are planned before there is a text."""
+    """Two samples of four prompts are four pairs in each direction, and eight questions, which are planned before
+    there is a text."""
 
     def answer(asked: Asked) -> Answer:
         wanted = asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
@@ -143,7 +151,10 @@ def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path
     server = serve(answer)
     params = served_params(tmp_path, server.url, prompts=4)
     rubric = params["judges"]["rubric"]
-    asking = {name: rubric[name] for name in ("model", "revision", "endpoint", "sampling", "repeats", "reference", "rationale", "instructions")}
+    asking = {
+        name: rubric[name]
+        for name in ("model", "revision", "endpoint", "sampling", "repeats", "reference", "rationale", "instructions")
+    }
     params["pairwise_judges"] = {"versus": {**asking, "kind": "verdict", "ties": False}}
     save(params, tmp_path)
     assert to_make(tmp_path) == [(8, 0, 8), (8, 0, 8), (8, 0, 8)]
@@ -152,5 +163,12 @@ def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path
     for stage in (["stages.pair"], ["stages.prefer", "versus"]):
         done = ran(tmp_path, *stage)
         assert done.returncode == 0, done.stderr
-    assert sum("better" in asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {}) for asked in server.asked) == 8
+    assert (
+        sum(
+            "better"
+            in asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
+            for asked in server.asked
+        )
+        == 8
+    )
     assert to_make(tmp_path) == [(8, 8, 0), (8, 8, 0), (8, 8, 0)]

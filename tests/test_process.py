@@ -1,4 +1,5 @@
-"""The process judge: steps by a stated rule, one rating each, the trace as good as the worst, and the index of the first bad one."""
+"""The process judge: steps by a stated rule, one rating each, the trace as good as the worst, and the index of the
+first bad one."""
 
 import json
 import re
@@ -21,7 +22,9 @@ ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", 
 
 
 def settings(**changes: Any) -> process.Params:
-    return process.Params.model_validate(ASKING | {"kind": "process", "separator": r"\n+|(?<=[.!?])\s+", "max_steps": 5} | changes)
+    return process.Params.model_validate(
+        ASKING | {"kind": "process", "separator": r"\n+|(?<=[.!?])\s+", "max_steps": 5} | changes
+    )
 
 
 def judged(judge_: process.Params, ledger: Ledger, *completions: str | None) -> pl.DataFrame:
@@ -34,7 +37,9 @@ def by_word(asked: Asked) -> Answer:
     """Rates each step by the word it holds."""
     steps = re.findall(r"Step \d+:\n(.*)", asked.last)
     named = [next((rating for rating in ("invalid", "neutral", "valid") if rating in step), "valid") for step in steps]
-    assert list(asked.body["response_format"]["json_schema"]["schema"]["properties"]) == [f"step_{number}" for number in range(1, len(steps) + 1)]
+    assert list(asked.body["response_format"]["json_schema"]["schema"]["properties"]) == [
+        f"step_{number}" for number in range(1, len(steps) + 1)
+    ]
     return good(json.dumps({f"step_{number}": rating for number, rating in enumerate(named, 1)}))
 
 
@@ -49,9 +54,21 @@ def test_steps_are_split_by_the_stated_rule(separator: str, text: str, steps: li
 
 def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> None:
     server = serve(by_word)
-    texts = ("valid. valid.", "valid. neutral. valid", "valid. invalid. valid. invalid", "invalid", "neutral. invalid", None, " ", "a. b. c. d. e. f.")
+    texts = (
+        "valid. valid.",
+        "valid. neutral. valid",
+        "valid. invalid. valid. invalid",
+        "invalid",
+        "neutral. invalid",
+        None,
+        " ",
+        "a. b. c. d. e. f.",
+    )
     rows = judged(settings(endpoint=server.endpoint(concurrency=2).model_dump()), ledger, *texts)
-    found = {(trace - 10, dimension): (score, status) for trace, dimension, score, status in rows.select("trace_id", "dimension", "score", "status").rows()}
+    found = {
+        (trace - 10, dimension): (score, status)
+        for trace, dimension, score, status in rows.select("trace_id", "dimension", "score", "status").rows()
+    }
     wanted = [((1, "scored"), (2, "scored")), ((0, "scored"), (3, "scored")), ((-1, "scored"), (1, "scored")), ((-1, "scored"), (0, "scored")),
               ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2, ((None, "truncated"),) * 2]  # fmt: skip
     assert [(found[number, "worst_step"], found[number, "first_bad_step"]) for number in range(len(texts))] == wanted
@@ -82,10 +99,15 @@ def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_l
     def plain(asked: Asked) -> Answer:
         if (asked.body.get("response_format") or {}).get("type") == "json_schema":
             return failing(400, "unknown response_format json_schema")
-        steps = re.findall(r"Step \d+:\n(\w+)", next(one["content"] for one in asked.body["messages"] if "Step 1:" in one["content"]))
+        steps = re.findall(
+            r"Step \d+:\n(\w+)", next(one["content"] for one in asked.body["messages"] if "Step 1:" in one["content"])
+        )
         return good(json.dumps({f"step_{number}": rating for number, rating in enumerate(steps, 1)}))
 
-    found = [judged(settings(endpoint=serve(script).endpoint().model_dump()), open_ledger(script.__name__), *texts) for script in (by_word, plain)]
+    found = [
+        judged(settings(endpoint=serve(script).endpoint().model_dump()), open_ledger(script.__name__), *texts)
+        for script in (by_word, plain)
+    ]
     assert found[0].equals(found[1])
 
 

@@ -1,4 +1,5 @@
-"""What a stranger's clone is: its own code under test, a licence, data that may be in it, and a workflow that runs all checks and tests."""
+"""What a stranger's clone is: its own code under test, a licence, data that may be in it, and a workflow that runs
+all checks and tests."""
 
 import tomllib
 from pathlib import Path
@@ -19,14 +20,19 @@ def test_the_code_under_test_is_this_folders() -> None:
 
 
 def test_no_heavy_library_is_loaded_to_collect_the_tests() -> None:
-    """A module that a test file imports at its head, or a library that a test file itself does, is paid for by every run."""
+    """A module that a test file imports at its head, or a library that a test file itself does, is paid for by every
+    run."""
     assert conftest.collected == []
 
 
 def test_the_workflow_runs_every_check_and_test_and_may_write_nothing() -> None:
     workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/ci.yml")
     (job,) = workflow["jobs"].values()
-    assert {"push", "pull_request"} <= set(workflow["on"]) and workflow["permissions"] == {"contents": "read"} and "permissions" not in job
+    assert (
+        {"push", "pull_request"} <= set(workflow["on"])
+        and workflow["permissions"] == {"contents": "read"}
+        and "permissions" not in job
+    )
     assert 0 < job["timeout-minutes"] <= 60
     assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
     (python,) = (step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {}))
@@ -37,7 +43,10 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     text = (ROOT / "LICENSE").read_text()
     assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
-    assert text.split()[:4] == ["Apache", "License", "Version", "2.0,"] and "Copyright 2026 The preference-curation authors\n" in text
+    assert (
+        text.split()[:4] == ["Apache", "License", "Version", "2.0,"]
+        and "Copyright 2026 The preference-curation authors\n" in text
+    )
 
 
 def test_every_excerpt_is_small_and_has_its_source_and_licence() -> None:

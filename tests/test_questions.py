@@ -1,4 +1,5 @@
-"""The documented questions on a world whose answers were worked out by hand, and the checks on sound and on broken worlds."""
+"""The documented questions on a world whose answers were worked out by hand, and the checks on sound and on broken
+worlds."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,14 +24,20 @@ SOUND = world.sound()
 
 def where(frame: pl.DataFrame, rows: pl.Expr, **values: Any) -> pl.DataFrame:
     """`frame` with `values` in the columns of those `rows`."""
-    return frame.with_columns(pl.when(rows).then(value).otherwise(pl.col(column)).alias(column) for column, value in values.items())
+    return frame.with_columns(
+        pl.when(rows).then(value).otherwise(pl.col(column)).alias(column) for column, value in values.items()
+    )
 
 
 def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
-    """The answer of every question over a world that is written into `folder`, without the pairwise judge where it is one among others."""
+    """The answer of every question over a world that is written into `folder`, without the pairwise judge where it
+    is one among others."""
     with db.connect(world.write(world_, folder)) as connection:
         found = {name: rows for name, text in db.questions().items() for rows in db.answer(connection, text)}
-    return {name: rows.filter(pl.col("judge") != "versus") if "dimension" in rows.columns else rows for name, rows in found.items()}
+    return {
+        name: rows.filter(pl.col("judge") != "versus") if "dimension" in rows.columns else rows
+        for name, rows in found.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     return answers(SOUND, tmp_path_factory.mktemp("study"))
 
 
-TREATED, CONTROL, NOBODY = ("dpo", "clear", "any", "own", "itself"), ("dpo", "clear", "any", "own", "reversed"), ("",) * 5 + (None,)
+TREATED, CONTROL, NOBODY = (
+    ("dpo", "clear", "any", "own", "itself"),
+    ("dpo", "clear", "any", "own", "reversed"),
+    ("",) * 5 + (None,),
+)
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "gains": [
         ("avg@2", "held_sums", *TREATED, 3, 0.75, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 1.0),
@@ -125,7 +136,9 @@ def test_every_question_is_answered_below_and_says_what_it_asks() -> None:
     assert db.questions().keys() == ANSWERS.keys() | SOME_ANSWERS.keys()
     for name, text in db.questions().items():
         first, second, third = text.splitlines()[:3]
-        assert first.startswith("-- ") and first.endswith("?") and second.startswith("-- ") and not third.startswith("--"), name
+        assert (
+            first.startswith("-- ") and first.endswith("?") and second.startswith("-- ") and not third.startswith("--")
+        ), name
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -141,9 +154,13 @@ def test_some_rows_of_longer_answers(name: str, found: dict[str, pl.DataFrame]) 
 def test_length_correlation_is_that_of_polars(found: dict[str, pl.DataFrame]) -> None:
     lengths = SOUND.traces.select("trace_id", pl.col("completion").str.len_chars().cast(pl.Float64).alias("length"))
     rows = SOUND.pairs.filter(~pl.col("identical")).join(SOUND.deltas["rubric"], on="pair_id")
-    rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id").join(lengths, left_on="rejected_trace_id", right_on="trace_id", suffix="_r")
+    rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id").join(
+        lengths, left_on="rejected_trace_id", right_on="trace_id", suffix="_r"
+    )
     wanted = rows.select(pl.corr("delta_logic", (pl.col("length") / pl.col("length_r")).log())).item()
-    assert found["length_against_delta"].filter(dimension="logic")["correlation"].item() == pytest.approx(wanted, abs=1e-4)
+    assert found["length_against_delta"].filter(dimension="logic")["correlation"].item() == pytest.approx(
+        wanted, abs=1e-4
+    )
 
 
 def test_a_judge_that_never_varies_has_no_correlation_and_chance_auroc(tmp_path: Path) -> None:
@@ -158,14 +175,29 @@ def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) ->
     with db.connect(world.write(SOUND, tmp_path)) as connection:
         connection.register(
             "second",
-            second.select("pair_id", "chosen_correct", "rejected_correct", "delta_correct", "n_correct", "sd_correct", "within_noise_correct").to_arrow(),
+            second.select(
+                "pair_id",
+                "chosen_correct",
+                "rejected_correct",
+                "delta_correct",
+                "n_correct",
+                "sd_correct",
+                "within_noise_correct",
+            ).to_arrow(),
         )
         connection.execute("alter view deltas rename to written")
-        connection.execute("create view deltas as from written union all select pair_id, 'second', 'correct', * exclude (pair_id) from second")
+        connection.execute(
+            "create view deltas as from written union all select pair_id, 'second', 'correct', * exclude (pair_id) from second"
+        )
         (cells,) = db.answer(connection, db.questions()["correctness_cells"])
     assert cells is not None
     cells = cells.filter(pl.col("judge") != "versus")
-    assert set(cells.select("answer_judge", "judge").rows()) == {("answer", "rubric"), ("answer", "second"), ("second", "answer"), ("second", "rubric")}
+    assert set(cells.select("answer_judge", "judge").rows()) == {
+        ("answer", "rubric"),
+        ("answer", "second"),
+        ("second", "answer"),
+        ("second", "rubric"),
+    }
 
 
 MESSAGE = pl.lit(pl.Series([[{"role": "assistant", "content": "other"}]]))
@@ -281,7 +313,11 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: replace(w, prompts=w.prompts.filter(pl.col("prompt_id") != prompt_id("tree"))),
     ],
 }  # fmt: skip
-CASES = [pytest.param(name, number, marks=[pytest.mark.slow] * (number > 0)) for name, worlds in BROKEN.items() for number in range(len(worlds))]
+CASES = [
+    pytest.param(name, number, marks=[pytest.mark.slow] * (number > 0))
+    for name, worlds in BROKEN.items()
+    for number in range(len(worlds))
+]
 
 
 def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
@@ -295,7 +331,9 @@ def alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("name", "number"), CASES)
-def test_a_check_finds_the_broken_world(name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_finds_the_broken_world(
+    name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone(name, monkeypatch)
     with pytest.raises(Errors, match=rf"(?m)^check {name}: \d+ row\(s\), such as "):
         check(None, world.write(BROKEN[name][number](SOUND), tmp_path))
@@ -310,13 +348,19 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "kto_balance": lambda w: w,
     "selection_without_control": lambda w: w,
     "control_is_its_selection": lambda w: w,
-    "run_without_pairs": lambda w: replace(w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
-    "control_of_another_size": lambda w: replace(w, subsets={name: rows.head(-1) if name == world.BESIDE else rows for name, rows in w.subsets.items()}),
+    "run_without_pairs": lambda w: replace(
+        w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}
+    ),
+    "control_of_another_size": lambda w: replace(
+        w, subsets={name: rows.head(-1) if name == world.BESIDE else rows for name, rows in w.subsets.items()}
+    ),
 }
 
 
 @pytest.mark.parametrize("name", WARNED)
-def test_a_warning_is_said_and_stops_nothing(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_said_and_stops_nothing(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone(name, monkeypatch)
     params, raw = world.write(WARNED[name](SOUND), tmp_path), deepcopy(world.settings())
     if name == "selection_without_control":
@@ -349,7 +393,10 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
 def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     before, after = check(False, params), check(True, params)
-    assert set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_truncated"} and before.keys() | after.keys() == db.checks().keys()
+    assert (
+        set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_truncated"}
+        and before.keys() | after.keys() == db.checks().keys()
+    )
 
 
 def test_deltas_that_are_not_there_are_named_and_a_damaged_file_is_too(tmp_path: Path) -> None:
@@ -358,7 +405,9 @@ def test_deltas_that_are_not_there_are_named_and_a_damaged_file_is_too(tmp_path:
     file.unlink()
     assert db.absent_parts(read(params)) == [file]
     file.write_bytes(b"no Parquet at all")
-    with pytest.raises(CurationError, match=r"a table is damaged, delete it and `dvc repro` makes it again: .*deltas/rubric\.parquet"):
+    with pytest.raises(
+        CurationError, match=r"a table is damaged, delete it and `dvc repro` makes it again: .*deltas/rubric\.parquet"
+    ):
         db.connect(params)
 
 
@@ -366,5 +415,7 @@ def test_a_damaged_file_of_traces_is_named_where_texts_are_picked(tmp_path: Path
     world.write(SOUND, tmp_path)
     files = sorted((tmp_path / "data/traces").iterdir())
     files[0].write_bytes(b"no Parquet at all")
-    with pytest.raises(CurationError, match=r"data/traces: traces cannot be read, delete it and `dvc repro` makes it again"):
+    with pytest.raises(
+        CurationError, match=r"data/traces: traces cannot be read, delete it and `dvc repro` makes it again"
+    ):
         parquet.pick(contracts.TRACES, files, SOUND.traces["trace_id"], ["trace_id", "completion"])

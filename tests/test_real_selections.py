@@ -33,7 +33,8 @@ def settings(**changes: Any) -> Params:
 
 @cache
 def answers(size: str) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
-    """All ordered pairs of the 44 models' traces of a problem, with what upstream says of their answers; the traces, the pairs, and the view of both."""
+    """All ordered pairs of the 44 models' traces of a problem, with what upstream says of their answers; the traces,
+    the pairs, and the view of both."""
     written, own = traces(size, "zeroeval_gsm"), published(size, "zeroeval_gsm", "traces")
     right = pl.DataFrame({"trace_id": written["trace_id"], "score": own["is_correct"].cast(pl.Float64)})
     judged = right.select(
@@ -44,8 +45,14 @@ def answers(size: str) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     pairs = pair.pair(world.pairing(), written)
     paired = time.perf_counter()
     wide = delta.deltas(HOW, pairs, judged, ["correct"])
-    print(f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s, deltas in {time.perf_counter() - paired:.1f} s")
-    return written.join(right, on="trace_id"), pairs, from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE, {})
+    print(
+        f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s, deltas in {time.perf_counter() - paired:.1f} s"
+    )
+    return (
+        written.join(right, on="trace_id"),
+        pairs,
+        from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE, {}),
+    )
 
 
 def counted(rows: pl.DataFrame) -> dict[str, int]:
@@ -56,7 +63,9 @@ def counted(rows: pl.DataFrame) -> dict[str, int]:
 def test_every_two_models_answers_are_candidates_in_both_orders(size: str) -> None:
     written, pairs, _ = answers(size)
     models = written.group_by("prompt_id").len()["len"].to_numpy()
-    wanted = {"excerpt": 15 * 44 * 43 + 14 * 43 * 42, "full": 681 * 44 * 43 + 638 * 43 * 42}[size]  # one model answered about half of the problems
+    wanted = {"excerpt": 15 * 44 * 43 + 14 * 43 * 42, "full": 681 * 44 * 43 + 638 * 43 * 42}[
+        size
+    ]  # one model answered about half of the problems
     assert pairs.height == int((models * (models - 1)).sum()) == wanted
     parquet.check(contracts.PAIRS, pairs, "pairs")
     texts = written.with_columns(pl.col("completion").str.strip_chars(" \t\r\n"))
@@ -66,7 +75,8 @@ def test_every_two_models_answers_are_candidates_in_both_orders(size: str) -> No
 
 @sizes
 def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: str) -> None:
-    """What is drawn is counted from the traces alone: a candidate is kept only if right over wrong, 40 a problem at most, as many for each family."""
+    """What is drawn is counted from the traces alone: a candidate is kept only if right over wrong, 40 a problem at
+    most, as many for each family."""
     written, pairs, view = answers(size)
     wanted = settings(
         require={"right_over_wrong": "answer.delta_correct = 1"}, budget={"pairs": BUDGET[size]}, limits=world.LIMITS | {"per_prompt": 40},
@@ -77,33 +87,64 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
     found = counted(rows)
     print(f"right_over_wrong in {time.perf_counter() - started:.1f} s: {found}")
     parquet.check(contracts.SELECTIONS, rows, "selections")
-    by_problem = written.group_by("prompt_id").agg(pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong"))
+    by_problem = written.group_by("prompt_id").agg(
+        pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong")
+    )
     cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
     within = int(np.minimum(cells, 40).sum())
     assert found["identical"] == int(pairs["identical"].sum())
     assert found["right_over_wrong"] == pairs.height - int(cells.sum()) - found["identical"]
     assert found["per_prompt"] == int(cells.sum()) - within and found["over_budget"] == within - found["kept"]
-    kept = rows.filter("kept").join(pairs, on="pair_id").join(written.select("trace_id", "family", "score"), left_on="chosen_trace_id", right_on="trace_id")
-    kept = kept.join(written.select("trace_id", pl.col("score").alias("wrong")), left_on="rejected_trace_id", right_on="trace_id")
+    kept = (
+        rows.filter("kept")
+        .join(pairs, on="pair_id")
+        .join(written.select("trace_id", "family", "score"), left_on="chosen_trace_id", right_on="trace_id")
+    )
+    kept = kept.join(
+        written.select("trace_id", pl.col("score").alias("wrong")), left_on="rejected_trace_id", right_on="trace_id"
+    )
     families = Counter(kept["family"].to_list())
     print(f"by family: {sorted(families.values())}")
-    assert set(kept["score"]) == {1.0} and set(kept["wrong"]) == {0.0} and int(kept.group_by("prompt_id").len()["len"].max()) <= 40
-    assert found["kept"] == sum(families.values()) == BUDGET[size] and len(families) == FAMILIES and max(families.values()) <= min(families.values()) * 1.01 + 1
+    assert (
+        set(kept["score"]) == {1.0}
+        and set(kept["wrong"]) == {0.0}
+        and int(kept.group_by("prompt_id").len()["len"].max()) <= 40
+    )
+    assert (
+        found["kept"] == sum(families.values()) == BUDGET[size]
+        and len(families) == FAMILIES
+        and max(families.values()) <= min(families.values()) * 1.01 + 1
+    )
 
 
 @sizes
 def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing(size: str) -> None:
     written, pairs, view = answers(size)
-    hosts = ["Llama-3.1-405B-Inst@sambanova", "Llama-3.1-405B-Instruct-Turbo", "Meta-Llama-3.1-405B-Instruct@hyperbolic"]
+    hosts = [
+        "Llama-3.1-405B-Inst@sambanova",
+        "Llama-3.1-405B-Instruct-Turbo",
+        "Meta-Llama-3.1-405B-Instruct@hyperbolic",
+    ]
     named = ", ".join(f"'{host}'" for host in hosts)
     rows = select(
-        "hosts", settings(require={"hosts": f"chosen_model in ({named}) and rejected_model in ({named})", "differ": "answer.delta_correct <> 0"}), view
+        "hosts",
+        settings(
+            require={
+                "hosts": f"chosen_model in ({named}) and rejected_model in ({named})",
+                "differ": "answer.delta_correct <> 0",
+            }
+        ),
+        view,
     )
     kept = rows.filter("kept").height
     all_of_them = pairs.filter(pl.col("chosen_model").is_in(hosts) & pl.col("rejected_model").is_in(hosts)).height
     print(f"one 405B model on three hosts: {kept} of {all_of_them // 2} pairs differ in correctness")
-    of_hosts = written.filter(pl.col("generator").is_in(hosts)).group_by("prompt_id").agg(pl.col("score").sum())["score"]
-    assert kept == sum(2 for right in of_hosts if right in (1, 2)) and (size == "excerpt" or kept / (all_of_them / 2) < 0.04)
+    of_hosts = (
+        written.filter(pl.col("generator").is_in(hosts)).group_by("prompt_id").agg(pl.col("score").sum())["score"]
+    )
+    assert kept == sum(2 for right in of_hosts if right in (1, 2)) and (
+        size == "excerpt" or kept / (all_of_them / 2) < 0.04
+    )
 
 
 @cache
@@ -112,7 +153,11 @@ def tutors() -> tuple[pl.DataFrame, list[str], Candidates]:
     written, judged = traces("full", "mrbench"), judgments("full", "mrbench")
     names = sorted(judged["dimension"].unique())
     pairs = pair.pair(world.pairing(), written)
-    return pairs, names, from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE, {})
+    return (
+        pairs,
+        names,
+        from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE, {}),
+    )
 
 
 DIMENSIONS = ["actionability", "coherence", "humanlikeness", "mistake_identification", "mistake_location", "providing_guidance", "revealing_of_the_answer",
@@ -125,11 +170,26 @@ def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
     """The full set alone: its licence, CC-BY-SA-4.0, lets no excerpt into this project."""
     pairs, names, view = tutors()
     assert pairs.height == 2 * 6040 and names == DIMENSIONS
-    rows = select(dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view)
+    rows = select(
+        dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view
+    )
     found = counted(rows)
-    print(f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}")
-    scores = {row[0]: row[1] for row in judgments("full", "mrbench").filter(dimension=dimension).select("trace_id", "score").rows()}
+    print(
+        f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}"
+    )
+    scores = {
+        row[0]: row[1]
+        for row in judgments("full", "mrbench").filter(dimension=dimension).select("trace_id", "score").rows()
+    }
     ends = pairs.filter(~pl.col("identical")).select("chosen_trace_id", "rejected_trace_id").rows()
-    gaps = sorted((scores[one] - scores[other] for one, other in ends if scores[one] is not None and scores[other] is not None), reverse=True)
-    assert found["kept"] == 500 and sorted(rows.filter("kept")["margin"].to_list(), reverse=True) == pytest.approx(gaps[:500])
-    assert found["reversed"] == sum(rows["reason"].cast(pl.String).is_in(["kept", "over_budget"])) and sum(found.values()) == pairs.height
+    gaps = sorted(
+        (scores[one] - scores[other] for one, other in ends if scores[one] is not None and scores[other] is not None),
+        reverse=True,
+    )
+    assert found["kept"] == 500 and sorted(rows.filter("kept")["margin"].to_list(), reverse=True) == pytest.approx(
+        gaps[:500]
+    )
+    assert (
+        found["reversed"] == sum(rows["reason"].cast(pl.String).is_in(["kept", "over_budget"]))
+        and sum(found.values()) == pairs.height
+    )

@@ -55,9 +55,14 @@ def test_the_imported_recipe_finds_the_answer(completion: str, answer: str | Non
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("name", "least"), [("zeroeval_gsm", 0.995), ("gsm8k_openai", 1.0)])
-def test_the_imported_recipe_grades_real_traces_as_upstream_did(name: str, least: float, size: str, gsm8k: Study) -> None:
+def test_the_imported_recipe_grades_real_traces_as_upstream_did(
+    name: str, least: float, size: str, gsm8k: Study
+) -> None:
     rows = published(size, name, "traces").select("trace", "reference_answer", "is_correct")
     rows = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
-    agreed = [(grade(gsm8k.judges["answer"], trace, reference, "math", None).score == 1.0) == right for trace, reference, right in rows.iter_rows()]
+    agreed = [
+        (grade(gsm8k.judges["answer"], trace, reference, "math", None).score == 1.0) == right
+        for trace, reference, right in rows.iter_rows()
+    ]
     assert sum(agreed) / len(agreed) >= least
     assert 0.2 < sum(rows["is_correct"]) / SAMPLE < 0.95

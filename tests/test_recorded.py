@@ -28,7 +28,12 @@ def no_socket(*_: Any, **__: Any) -> Any:
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """A ledger of the shipped calls and no other; nothing adds to it."""
-    settings = Params(path=str(tmp_path_factory.mktemp("offline") / "ledger.sqlite"), recorded=str(ROOT / "data/recorded"), offline=True, max_failed=0.0)
+    settings = Params(
+        path=str(tmp_path_factory.mktemp("offline") / "ledger.sqlite"),
+        recorded=str(ROOT / "data/recorded"),
+        offline=True,
+        max_failed=0.0,
+    )
     with pytest.MonkeyPatch.context() as patch, Ledger(settings) as ledger:
         patch.setattr(socket, "socket", no_socket)
         yield ledger
@@ -58,6 +63,7 @@ def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
     traces = generate("qwen-500m", study.generators["qwen-500m"], prompts, offline)
     edited = study.judges["rubric"].model_copy(update={"instructions": "Rate it."})
     with pytest.raises(
-        CurationError, match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls have no reply \(the first is key [0-9a-f]{16}…, prompt 'Problem:"
+        CurationError,
+        match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls have no reply \(the first is key [0-9a-f]{16}…, prompt 'Problem:",
     ):
         judge("rubric", edited, traces, prompts, offline)

@@ -1,4 +1,5 @@
-"""The API key in an error: gone in whatever form it comes, with nothing else; and never looked for in what a model says."""
+"""The API key in an error: gone in whatever form it comes, with nothing else; and never looked for in what a model
+says."""
 
 import base64
 import html
@@ -22,7 +23,18 @@ from curation.calls.redaction import SHORT, redact
 from curation.core.errors import CurationError
 
 SPECIAL = r"""sk-\"p\/l'a&n<t>+%2f=;#u0041"""
-NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "_": "&lowbar;", "+": "&plus;", "/": "&sol;", "=": "&equals;", "\\": "&bsol;"}
+NAMED = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&apos;",
+    "_": "&lowbar;",
+    "+": "&plus;",
+    "/": "&sol;",
+    "=": "&equals;",
+    "\\": "&bsol;",
+}
 # One character, written as somebody's encoder writes it.
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda c: c,
@@ -59,7 +71,9 @@ WHOLE: dict[str, Callable[[str], str]] = {
     "base64 in PHP's JSON": lambda key: base64.b64encode(f"u:{key}".encode()).decode().replace("/", r"\/"),
 } | {name: lambda key, form=form: "".join(map(form, key)) for name, form in FORMS.items()}
 MARKS = "\\%&#;ux0125aA [key]/"
-FEW = [pytest.param(form, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, form in enumerate(WHOLE)]  # fast: one in three
+FEW = [
+    pytest.param(form, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, form in enumerate(WHOLE)
+]  # fast: one in three
 
 
 def read_again(text: str) -> str:
@@ -68,7 +82,10 @@ def read_again(text: str) -> str:
     while text != before:
         before = text
         text = re.sub(
-            r"\\+(?:u\{([\da-f]+)\}|U([\da-f]{8})|u([\da-f]{4})|x([\da-f]{2}))", lambda m: chr(int(m[m.lastindex or 0], 16) % 0x110000), text, flags=re.I
+            r"\\+(?:u\{([\da-f]+)\}|U([\da-f]{8})|u([\da-f]{4})|x([\da-f]{2}))",
+            lambda m: chr(int(m[m.lastindex or 0], 16) % 0x110000),
+            text,
+            flags=re.I,
         )
         text = html.unescape(urllib.parse.unquote(text)).replace("\\", "").lower()
     return text
@@ -91,11 +108,14 @@ def heard(serve: Serve, ledger: Ledger, *answers: Answer) -> list[Reply]:
 
 
 @pytest.mark.parametrize("form", FEW)
-@pytest.mark.parametrize("key", [pytest.param(KEY, id="plain"), pytest.param(SPECIAL, id="special", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "key", [pytest.param(KEY, id="plain"), pytest.param(SPECIAL, id="special", marks=pytest.mark.slow)]
+)
 def test_no_form_of_the_key_gets_into_ledger_or_message(
     serve: Serve, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, form: str
 ) -> None:
-    """The kind of fault: a filter that knows one spelling. Every spelling in every kind of body, into a row, and into what is raised."""
+    """The kind of fault: a filter that knows one spelling. Every spelling in every kind of body, into a row, and
+    into what is raised."""
     monkeypatch.setenv("PLANTED", key)
     sent = bodies(f"No such key: {WHOLE[form](key)} here")
     errors = [reply.error or "" for reply in heard(serve, ledger, *(Answer(body, 400) for body in sent.values()))]
@@ -105,17 +125,24 @@ def test_no_form_of_the_key_gets_into_ledger_or_message(
             replies(serve([Answer(body, 401)]).endpoint(api_key_env="PLANTED"), [call()])
         raised.append(str(caught.value))
     for said in errors + raised:
-        assert re.search(r"No such key: .{0,4}\[key\].{0,5} here", said.replace("\\", "")) and read_again(key) not in read_again(said)
+        assert re.search(r"No such key: .{0,4}\[key\].{0,5} here", said.replace("\\", "")) and read_again(
+            key
+        ) not in read_again(said)
     ledger.db.execute("PRAGMA wal_checkpoint")
     assert read_again(key) not in read_again((tmp_path / "ledger.sqlite").read_bytes().decode(errors="replace"))
 
 
 @pytest.mark.parametrize("form", FEW)
-def test_no_cut_leaves_a_part_of_the_key(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """The kind of fault: cut first and redact then. The cut is ours, at 300 characters, or the server's own, at any character after the eighth."""
+def test_no_cut_leaves_a_part_of_the_key(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The kind of fault: cut first and redact then. The cut is ours, at 300 characters, or the server's own, at any
+    character after the eighth."""
     monkeypatch.setenv("PLANTED", KEY)
     sent = WHOLE[form](KEY)
-    long = {n: failing(400, f"{'-' * n} {sent} {'-' * 300}") for n in (*range(300 - len(KEY) - 3, 300), 299 - len(sent))}
+    long = {
+        n: failing(400, f"{'-' * n} {sent} {'-' * 300}") for n in (*range(300 - len(KEY) - 3, 300), 299 - len(sent))
+    }
     ends = {n: failing(400, f"refused: {sent[:n]}") for n in range(len(sent))}
     for answer in (*long.values(), *ends.values()):
         message = json.loads(answer.body)["error"]["message"]
@@ -141,7 +168,9 @@ PARTS = {  # of a key, as servers and their libraries shorten it: all of it that
 
 
 @pytest.mark.parametrize("how", PARTS)
-def test_a_shortened_key_is_cut_out_too(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_a_shortened_key_is_cut_out_too(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """The kind of fault: a filter for the whole key. Most of one is a key too, and the rest of it can be guessed."""
     monkeypatch.setenv("PLANTED", PROJECT)
     part, left = PARTS[how]
@@ -150,28 +179,42 @@ def test_a_shortened_key_is_cut_out_too(serve: Serve, ledger: Ledger, monkeypatc
 
 
 @pytest.mark.parametrize("space", [" ", "\n", "\r\n", "\n\t"], ids=repr)
-def test_white_space_within_hides_no_key(serve: Serve, open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch, space: str) -> None:
-    """The kind of fault: a key broken by whoever passed it on: a proxy, at any place; MIME's base64, at 76 a line. In what is no JSON the line ends
-    are escaped too."""
+def test_white_space_within_hides_no_key(
+    serve: Serve, open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch, space: str
+) -> None:
+    """The kind of fault: a key broken by whoever passed it on: a proxy, at any place; MIME's base64, at 76 a line.
+    In what is no JSON the line ends are escaped too."""
     monkeypatch.setenv("PLANTED", PROJECT)
     in_base64 = base64.b64encode(f"{'x' * 42}:{PROJECT}@".encode()).decode()
-    broken = [space.join(PROJECT), *(PROJECT[:at] + space + PROJECT[at:] for at in (1, 8, 25, len(PROJECT) - 1)), f"{in_base64[:76]}{space}{in_base64[76:]}"]
+    broken = [
+        space.join(PROJECT),
+        *(PROJECT[:at] + space + PROJECT[at:] for at in (1, 8, 25, len(PROJECT) - 1)),
+        f"{in_base64[:76]}{space}{in_base64[76:]}",
+    ]
     for at, said in enumerate(broken):
-        for reply in heard(serve, open_ledger(f"{at}"), *(Answer(body, 400) for body in bodies(f"no {said} here").values())):
+        for reply in heard(
+            serve, open_ledger(f"{at}"), *(Answer(body, 400) for body in bodies(f"no {said} here").values())
+        ):
             assert re.search(r"no (eHh4){0,14}.{0,2}\[key\].{0,4} here", reply.error or ""), reply.error
 
 
 @pytest.mark.parametrize("sign", ["\0", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\u00ad"], ids=repr)
-def test_what_no_terminal_shows_hides_no_key_and_is_not_shown(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
-    """The kind of fault: text that is not what it looks like: it moves the cursor, hides a key, or turns a line round."""
+def test_what_no_terminal_shows_hides_no_key_and_is_not_shown(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    """The kind of fault: text that is not what it looks like: it moves the cursor, hides a key, or turns a line
+    round."""
     monkeypatch.setenv("PLANTED", PROJECT)
     [reply] = heard(serve, ledger, failing(400, f"{sign}[31mno {PROJECT[:9]}{sign}{PROJECT[9:]}{sign}: é, 数"))
     assert reply.error == "HTTP 400: [31mno [key] : é, 数"
 
 
 @pytest.mark.parametrize("key", ["EMPTY", "x", "1", "stop", "content", '":', KEY, SPECIAL])
-def test_a_good_reply_is_kept_byte_for_byte(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    """The kind of fault: what guards an error also reaches the text that is learnt from: words, tokens, refusals, numbers, names of fields."""
+def test_a_good_reply_is_kept_byte_for_byte(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The kind of fault: what guards an error also reaches the text that is learnt from: words, tokens, refusals,
+    numbers, names of fields."""
     monkeypatch.setenv("PLANTED", key)
     text = f"The set is EMPTY, x, 3. 2x+3 {key} {key.upper()} {json.dumps(key)} {key}"
     tokens = [(key, {key: -1.125, f" {key}": -2.5}), ("x", {})]
@@ -184,17 +227,29 @@ def test_a_good_reply_is_kept_byte_for_byte(serve: Serve, ledger: Ledger, monkey
     assert [one.authorization for one in server.asked] == [f"Bearer {key}"] * 2 and ledger.redacted() == []
 
 
-def test_a_reply_of_another_shape_is_kept_and_shown_to_the_model_as_it_is(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reply_of_another_shape_is_kept_and_shown_to_the_model_as_it_is(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PLANTED", KEY)
     server = serve([good(f"steps of {KEY}"), good('{"steps": 1}')])
-    list(ledger.fulfil([call()], Http(server.endpoint(api_key_env="PLANTED", validation_retries=1), Ratings), "judge", "j"))
+    list(
+        ledger.fulfil(
+            [call()], Http(server.endpoint(api_key_env="PLANTED", validation_retries=1), Ratings), "judge", "j"
+        )
+    )
     assert f"steps of {KEY}" in str(server.asked[1].body["messages"])
-    assert ledger.db.execute("SELECT text FROM calls ORDER BY attempt").fetchall() == [(f"steps of {KEY}",), ('{"steps": 1}',)]
+    assert ledger.db.execute("SELECT text FROM calls ORDER BY attempt").fetchall() == [
+        (f"steps of {KEY}",),
+        ('{"steps": 1}',),
+    ]
 
 
 @pytest.mark.parametrize("key", [KEY, "stop", "fp"])
-def test_what_a_server_says_beside_the_text_holds_no_key(serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    """The kind of fault: another column that a server fills. A dummy key is no secret, and takes no word of the protocol away."""
+def test_what_a_server_says_beside_the_text_holds_no_key(
+    serve: Serve, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The kind of fault: another column that a server fills. A dummy key is no secret, and takes no word of the
+    protocol away."""
     monkeypatch.setenv("PLANTED", key)
     choice = {"message": {"content": "fine"}, "finish_reason": key}
     [reply] = heard(serve, ledger, shaped({"choices": [choice], "system_fingerprint": f"fp {key}"}))
@@ -202,9 +257,14 @@ def test_what_a_server_says_beside_the_text_holds_no_key(serve: Serve, ledger: L
     assert (reply.text, reply.finish_reason, reply.engine) == ("fine", shown, f"fake fp {shown}")
 
 
-@pytest.mark.parametrize("value", ["sk-planted 01234", "sk-plan\nted", "sk-plan\x01ted", "sk-plánted", "sk-planted\u200b", "“sk-planted”"])
-def test_a_key_that_no_request_can_carry_is_named_and_not_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """The kind of fault: a value from outside that first fails deep in a library, in a traceback, or goes out as other bytes than are looked for."""
+@pytest.mark.parametrize(
+    "value", ["sk-planted 01234", "sk-plan\nted", "sk-plan\x01ted", "sk-plánted", "sk-planted\u200b", "“sk-planted”"]
+)
+def test_a_key_that_no_request_can_carry_is_named_and_not_shown(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """The kind of fault: a value from outside that first fails deep in a library, in a traceback, or goes out as
+    other bytes than are looked for."""
     monkeypatch.setenv("PLANTED", value)
     server = serve([good("x")])
     with pytest.raises(CurationError) as caught:
@@ -219,8 +279,14 @@ SHORT_KEYS = {
         "x",
         "max x: x, 'x' x-ray \\nx\\u0022x%20x &quot;x&quot; x2 _x \\u0078",
     ): "max [key]: [key], '[key]' [key]-ray \\n[key]\\u0022[key]%20[key] &quot;[key]&quot; x2 _x [key]",
-    ("EMPTY", "prompt is empty; key EMPTY, NONEMPTY, Bearer EMPTY"): "prompt is empty; key [key], NONEMPTY, Bearer [key]",
-    ("hunter2", r"no such key: \u0068unter2, %68unter2, hunter%32, hunter23"): "no such key: [key], [key], [key], hunter23",
+    (
+        "EMPTY",
+        "prompt is empty; key EMPTY, NONEMPTY, Bearer EMPTY",
+    ): "prompt is empty; key [key], NONEMPTY, Bearer [key]",
+    (
+        "hunter2",
+        r"no such key: \u0068unter2, %68unter2, hunter%32, hunter23",
+    ): "no such key: [key], [key], [key], hunter23",
 }
 
 
@@ -235,17 +301,26 @@ def test_without_a_key_nothing_is_changed(key: str | None) -> None:
 
 
 VISIBLE = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
-KEYS = st.one_of(st.text(VISIBLE, min_size=SHORT, max_size=40), st.text(st.sampled_from("\\%&#;u0125xaA/"), min_size=SHORT, max_size=20))
+KEYS = st.one_of(
+    st.text(VISIBLE, min_size=SHORT, max_size=40),
+    st.text(st.sampled_from("\\%&#;u0125xaA/"), min_size=SHORT, max_size=20),
+)
 MIXES = st.lists(st.sampled_from(list(FORMS)), min_size=1, max_size=12)
 
 
 @settings(max_examples=4 * settings().max_examples)
-@given(key=KEYS, forms=MIXES, before=st.text(st.sampled_from(MARKS), max_size=12), after=st.text(st.sampled_from(MARKS), max_size=12))
+@given(
+    key=KEYS,
+    forms=MIXES,
+    before=st.text(st.sampled_from(MARKS), max_size=12),
+    after=st.text(st.sampled_from(MARKS), max_size=12),
+)
 @example(key=SPECIAL, forms=list(FORMS), before="", after="")
 @example(key="0000000&", forms=["HTML in JSON"], before="", after="")
 @example(key="\\leading", forms=["JSON in JSON"], before="\\", after="\\")
 def test_no_mix_of_encodings_hides_a_key(key: str, forms: list[str], before: str, after: str) -> None:
-    """For any key and any encoding of each of its characters, between any signs that could be taken for a part of them."""
+    """For any key and any encoding of each of its characters, between any signs that could be taken for a part of
+    them."""
     wanted = read_again(key)
     assume(len(wanted) >= SHORT and "key" not in wanted and wanted not in read_again(f"{before}[key]{after}"))
     sent = "".join(FORMS[forms[at % len(forms)]](char) for at, char in enumerate(key))
@@ -263,10 +338,14 @@ def test_nothing_but_the_key_is_taken_out(key: str, said: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", ["sk-proj-" + "aB3_" * 39, SPECIAL, "\\" * 9, "%25" * 9, "x"], ids=["long", "special", "backslashes", "percents", "dummy"])
+@pytest.mark.parametrize(
+    "key",
+    ["sk-proj-" + "aB3_" * 39, SPECIAL, "\\" * 9, "%25" * 9, "x"],
+    ids=["long", "special", "backslashes", "percents", "dummy"],
+)
 def test_a_large_hostile_error_is_read_in_one_pass(key: str) -> None:
-    """The kind of fault: a pattern that tries every way to split a run, or reads a run again from each of its characters. The first would never end
-    here, the second take minutes; nothing is timed."""
+    """The kind of fault: a pattern that tries every way to split a run, or reads a run again from each of its
+    characters. The first would never end here, the second take minutes; nothing is timed."""
     size = 120_000
     first, most = key[0], key[:-1] or "y"
     runs = {"\\": "\\", "\\u00": "\\", "%25": "%", "&amp;": "&", "&#x0": "&", "\\u" + "0" * 500: "\\", first + "\\" * 500: first, most: most,

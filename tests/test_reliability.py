@@ -1,4 +1,5 @@
-"""What is measured of judges: by hand in the small world, and of planted judges whose faults are known, over a socket and then 200 times."""
+"""What is measured of judges: by hand in the small world, and of planted judges whose faults are known, over a
+socket and then 200 times."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,7 +20,10 @@ from curation.pairs import delta, pair
 from curation.reliability import calibrate, reliability
 from curation.tables import contracts, parquet
 
-SEEDS, FIRST_SEED = 200, 2050  # of 800 from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
+SEEDS, FIRST_SEED = (
+    200,
+    2050,
+)  # of 800 from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
 FAMILIES = dict.fromkeys((*planted.POINTWISE, *planted.PAIRWISE), "own")
 
 
@@ -31,36 +35,63 @@ def figure(table: pl.DataFrame, judge: str, dimension: str, measure: str, agains
 def test_the_small_world_by_hand() -> None:
     table = world.sound().reliability
     parquet.check(contracts.RELIABILITY, table, "reliability")
-    assert figure(table, "rubric", "logic", "coverage", "") == {"value": 17 / 20, "n": 20, "clusters": 3, "suspect": True}
-    assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {"value": 6 / 8, "n": 8, "clusters": 3, "suspect": False}
-    # exactly one right: plus, large and medium above small's first and small's second above its first, in either order; times, large below medium; minus,
-    # small below both others
+    assert figure(table, "rubric", "logic", "coverage", "") == {
+        "value": 17 / 20,
+        "n": 20,
+        "clusters": 3,
+        "suspect": True,
+    }
+    assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {
+        "value": 6 / 8,
+        "n": 8,
+        "clusters": 3,
+        "suspect": False,
+    }
+    # exactly one right: plus, large and medium above small's first and small's second above its first, in either order;
+    # times, large below medium; minus, small below both others
     wins = figure(table, "rubric", "logic", "pairwise_accuracy", "answer")
     assert (round(wins["value"], 9), wins["n"]) == (round(4 / 7, 9), 7)
-    # versus: of 16 verdicts on 8 pairs, 4 pairs have large's trace as the chosen one, which wins in both orders; in the other 4 the first wins
-    assert figure(table, "versus", "preference", "position_inconsistency", "order") == {"value": 4 / 8, "n": 8, "clusters": 3, "suspect": True}
+    # versus: of 16 verdicts on 8 pairs, 4 pairs have large's trace as the chosen one, which wins in both orders; in the
+    # other 4 the first wins
+    assert figure(table, "versus", "preference", "position_inconsistency", "order") == {
+        "value": 4 / 8,
+        "n": 8,
+        "clusters": 3,
+        "suspect": True,
+    }
     assert figure(table, "versus", "preference", "first_position_rate", "order")["value"] == 12 / 16
 
 
 def test_repeats_of_a_pairwise_judge_by_hand() -> None:
-    """Asked again it calls every pair with chosen first a tie: half of its verdicts are the same, and their mean has gone down by half."""
+    """Asked again it calls every pair with chosen first a tie: half of its verdicts are the same, and their mean has
+    gone down by half."""
     small = world.sound()
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
     wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
-    seen = reliability.Judged({}, {"versus": rows}, wide, contracts.empty(contracts.PROBABILITIES), {"versus": ["preference"]})
+    seen = reliability.Judged(
+        {}, {"versus": rows}, wide, contracts.empty(contracts.PROBABILITIES), {"versus": ["preference"]}
+    )
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
     parquet.check(contracts.RELIABILITY, table, "reliability")
     found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
-    assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (0.5, -0.5, 0.25)
+    assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (
+        0.5,
+        -0.5,
+        0.25,
+    )
     # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
     assert found["position_inconsistency", "order"] == 12 / 16
-    reach = table.drop_nulls("value").filter(pl.col("measure").str.contains("rate|agreement|correlation|coverage|alpha"))
+    reach = table.drop_nulls("value").filter(
+        pl.col("measure").str.contains("rate|agreement|correlation|coverage|alpha")
+    )
     assert reach["ci_high"].max() <= 1 and reach["ci_low"].min() >= -1
 
 
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:
-    return pair.pair(world.pairing(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written)
+    return pair.pair(
+        world.pairing(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written
+    )
 
 
 def measured(seed: int) -> pl.DataFrame:
@@ -79,7 +110,10 @@ def measured(seed: int) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def tables_of_seeds() -> pl.DataFrame:
-    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(2, get_context("spawn")) as workers:  # Polars does not survive a fork
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        ProcessPoolExecutor(2, get_context("spawn")) as workers,
+    ):  # Polars does not survive a fork
         patch.setenv("POLARS_MAX_THREADS", "1")
         found = list(workers.map(measured, range(SEEDS), chunksize=10))
     return pl.concat([rows.with_columns(pl.lit(seed).alias("seed")) for seed, rows in enumerate(found)])
@@ -122,22 +156,38 @@ def test_a_judge_without_a_fault_is_not_marked(judge: str, tables_of_seeds: pl.D
 
 @pytest.mark.slow
 def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Ledger) -> None:
-    """Every one of them as a model behind a server, asked by the real judge kinds: the tables are those of the 200 draws."""
+    """Every one of them as a model behind a server, asked by the real judge kinds: the tables are those of the 200
+    draws."""
     written = planted.traces(FIRST_SEED).filter(pl.col("prompt_id") < 12)
     pairs = pairs_of(written)
     prompts = pl.DataFrame([(number, "s", "t", "train", [{"role": "user", "content": f"Problem {number}"}], None, None, None) for number in range(12)],
                            schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
     server = serve(planted.answering)
     asking = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
-    asking |= {"endpoint": server.endpoint(concurrency=4).model_dump(), "sampling": RUBRIC["sampling"] | {"top_logprobs": 5}}
+    asking |= {
+        "endpoint": server.endpoint(concurrency=4).model_dump(),
+        "sampling": RUBRIC["sampling"] | {"top_logprobs": 5},
+    }
     for name, repeats in planted.POINTWISE.items():
-        quality = {planted.DIMENSIONS[name][0]: {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}}
-        settings = rubric.Params.model_validate(asking | {"kind": "rubric", "calls": "together", "model": name, "repeats": repeats, "dimensions": quality})
-        assert same(judge(name, settings, written, prompts, ledger), planted.judgments(name, written), contracts.JUDGMENTS)
+        quality = {
+            planted.DIMENSIONS[name][0]: {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}
+        }
+        settings = rubric.Params.model_validate(
+            asking | {"kind": "rubric", "calls": "together", "model": name, "repeats": repeats, "dimensions": quality}
+        )
+        assert same(
+            judge(name, settings, written, prompts, ledger), planted.judgments(name, written), contracts.JUDGMENTS
+        )
     for name in planted.PAIRWISE:
         settings = verdict.Params.model_validate(asking | {"kind": "verdict", "ties": True, "model": name})
-        rows = prefer(name, settings, pairs, written, prompts, ledger).with_columns(pl.col("strength", "p_tie").round(5))
-        assert same(rows, planted.preferences(name, pairs, written).with_columns(pl.col("strength").round(5)), contracts.PREFERENCES)
+        rows = prefer(name, settings, pairs, written, prompts, ledger).with_columns(
+            pl.col("strength", "p_tie").round(5)
+        )
+        assert same(
+            rows,
+            planted.preferences(name, pairs, written).with_columns(pl.col("strength").round(5)),
+            contracts.PREFERENCES,
+        )
 
 
 def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: contracts.Table) -> bool:

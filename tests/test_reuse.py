@@ -40,7 +40,9 @@ SERVES = [
 
 
 @pytest.mark.parametrize(("kept", "limit", "serves"), SERVES)
-def test_a_reply_serves_another_limit_if_it_ended_within_it(ledger: Ledger, kept: Reply, limit: int | None, serves: bool) -> None:
+def test_a_reply_serves_another_limit_if_it_ended_within_it(
+    ledger: Ledger, kept: Reply, limit: int | None, serves: bool
+) -> None:
     ledger.append(call(100), kept, "generate", "g")
     assert call(limit).key == call(100).key
     found = ledger.find(call(limit))
@@ -48,14 +50,29 @@ def test_a_reply_serves_another_limit_if_it_ended_within_it(ledger: Ledger, kept
 
 
 def test_no_other_setting_is_left_out_of_a_key() -> None:
-    assert len({call(100).key, call(100, temperature=0.1).key, call(100, seed=2).key, call(100, top_k=5).key, call(100, prompt="q").key}) == 5
+    assert (
+        len(
+            {
+                call(100).key,
+                call(100, temperature=0.1).key,
+                call(100, seed=2).key,
+                call(100, top_k=5).key,
+                call(100, prompt="q").key,
+            }
+        )
+        == 5
+    )
 
 
 def test_attempts_of_a_call_are_numbered(ledger: Ledger) -> None:
     for text in ("a", "b"):
         ledger.append(call(), Reply(text, "error", error="broke"), "generate", "g")
     ledger.append(call(200), reply("c"), "generate", "g")
-    assert ledger.db.execute("SELECT text, attempt, max_tokens FROM calls ORDER BY attempt").fetchall() == [("a", 1, 100), ("b", 2, 100), ("c", 3, 200)]
+    assert ledger.db.execute("SELECT text, attempt, max_tokens FROM calls ORDER BY attempt").fetchall() == [
+        ("a", 1, 100),
+        ("b", 2, 100),
+        ("c", 3, 200),
+    ]
 
 
 WRITER = """
@@ -84,18 +101,30 @@ def test_verify_names_a_row_that_was_changed(open_ledger: OpenLedger) -> None:
     assert ledger.verify() == 1
     (row_id,) = ledger.db.execute("SELECT id FROM calls").fetchone()
     ledger.db.execute("UPDATE calls SET text = 'four'")
-    with pytest.raises(CurationError, match=f"row {row_id[:16]}…: its content is not what its key says; delete it, and run again to buy it"):
+    with pytest.raises(
+        CurationError,
+        match=f"row {row_id[:16]}…: its content is not what its key says; delete it, and run again to buy it",
+    ):
         ledger.verify()
 
 
 def test_prune_deletes_what_can_answer_no_call(ledger: Ledger) -> None:
-    for limit, one in ((100, Reply(None, "error", error="broke")), (100, reply("cut", "length", 100)), (200, reply("whole")), (200, reply("again"))):
+    for limit, one in (
+        (100, Reply(None, "error", error="broke")),
+        (100, reply("cut", "length", 100)),
+        (200, reply("whole")),
+        (200, reply("again")),
+    ):
         ledger.append(call(limit), one, "generate", "g")
     ledger.append(call(prompt="q"), Reply(None, "error", error="never answered"), "generate", "g")
     before = [ledger.find(call(limit)) for limit in (100, 150, 200)]
     assert ledger.prune() == 2
     assert [ledger.find(call(limit)) for limit in (100, 150, 200)] == before
-    assert [row[0] for row in ledger.db.execute("SELECT coalesce(text, error) FROM calls ORDER BY 1")] == ["cut", "never answered", "whole"]
+    assert [row[0] for row in ledger.db.execute("SELECT coalesce(text, error) FROM calls ORDER BY 1")] == [
+        "cut",
+        "never answered",
+        "whole",
+    ]
     assert ledger.prune() == 0
 
 
@@ -103,7 +132,9 @@ def test_a_ledger_of_an_older_layout_is_refused(tmp_path: Path) -> None:
     where = tmp_path / "old.sqlite"
     with Ledger(Params(path=str(where), recorded="none", offline=False, max_failed=0.0)) as ledger:
         ledger.db.execute("PRAGMA user_version=1")
-    with pytest.raises(CurationError, match=r"a ledger of layout 1, not 2; move it away, or set ledger.path to another file"):
+    with pytest.raises(
+        CurationError, match=r"a ledger of layout 1, not 2; move it away, or set ledger.path to another file"
+    ):
         Ledger(Params(path=str(where), recorded="none", offline=False, max_failed=0.0))
 
 
@@ -116,7 +147,10 @@ def test_too_many_failures_stop_a_stage(tmp_path: Path, share: float, stops: boo
     calls = [call(prompt=f"p{n}") for n in range(4)]
     with Ledger(Params(path=str(tmp_path / "l.sqlite"), recorded="none", offline=False, max_failed=share)) as ledger:
         if stops:
-            with pytest.raises(CurationError, match=r"judge j: 1 of 4 calls failed, the first with HTTP 400: no: more than ledger.max_failed: 0.2; run again"):
+            with pytest.raises(
+                CurationError,
+                match=r"judge j: 1 of 4 calls failed, the first with HTTP 400: no: more than ledger.max_failed: 0.2; run again",
+            ):
                 ledger.fulfil(calls, ask, "judge", "j")
         else:
             assert [one.text for one in ledger.fulfil(calls, ask, "judge", "j")] == [None, "x", "x", "x"]

@@ -1,4 +1,5 @@
-"""The rubric judge: a reply it cannot use is unscored, an expected score is what the probabilities say, a key is the question."""
+"""The rubric judge: a reply it cannot use is unscored, an expected score is what the probabilities say, a key is the
+question."""
 
 import json
 import re
@@ -28,7 +29,10 @@ def prompts(answer: str | None = "5") -> pl.DataFrame:
 
 
 def traces(*completions: str | None) -> pl.DataFrame:
-    rows = [(10 + n, 1, "g", n, None, None, text, "error" if text is None else "stop", None) for n, text in enumerate(completions)]
+    rows = [
+        (10 + n, 1, "g", n, None, None, text, "error" if text is None else "stop", None)
+        for n, text in enumerate(completions)
+    ]
     return world.traced(rows)
 
 
@@ -74,10 +78,15 @@ def test_an_unusable_reply_has_its_status_and_no_score(rubric_settings: RubricSe
     assert rubric.parse(rubric_settings(), reply) == (dict.fromkeys(FIVE, (None, None, status)), None)
 
 
-@pytest.mark.parametrize("value", [0, 6, -1, 10**30, True, False, 5.0, 4.5, "5", "five", None, [5], {"score": 5}, float("nan")])
+@pytest.mark.parametrize(
+    "value", [0, 6, -1, 10**30, True, False, 5.0, 4.5, "5", "five", None, [5], {"score": 5}, float("nan")]
+)
 def test_a_value_that_is_no_score_leaves_its_dimension_unscored(rubric_settings: RubricSettings, value: Any) -> None:
     rated, _ = rubric.parse(rubric_settings(), said(ratings(plan=value)))
-    assert rated == {name: (None, None, "unparsable") if name == "plan" else (float(score), None, "scored") for name, score in FIVE.items()}
+    assert rated == {
+        name: (None, None, "unparsable") if name == "plan" else (float(score), None, "scored")
+        for name, score in FIVE.items()
+    }
 
 
 def test_a_partial_reply_scores_what_it_has(rubric_settings: RubricSettings) -> None:
@@ -112,7 +121,9 @@ SERVED: dict[str, tuple[Answer, str]] = {
 
 
 @pytest.mark.parametrize("case", SERVED)
-def test_a_fault_of_one_reply_stays_in_its_rows(serve: Serve, ledger: Ledger, rubric_settings: RubricSettings, case: str) -> None:
+def test_a_fault_of_one_reply_stays_in_its_rows(
+    serve: Serve, ledger: Ledger, rubric_settings: RubricSettings, case: str
+) -> None:
     answer, status = SERVED[case]
     server = serve(lambda asked: answer if "poison" in asked.last else good(ratings()))
     settings = rubric_settings(endpoint=server.endpoint(concurrency=3).model_dump())
@@ -121,7 +132,9 @@ def test_a_fault_of_one_reply_stays_in_its_rows(serve: Serve, ledger: Ledger, ru
     assert rows.filter(pl.col("trace_id") != 11)["score"].to_list() == list(FIVE.values()) * 2
 
 
-def test_each_dimension_may_have_a_call_of_its_own(serve: Serve, ledger: Ledger, open_ledger: OpenLedger, rubric_settings: RubricSettings) -> None:
+def test_each_dimension_may_have_a_call_of_its_own(
+    serve: Serve, ledger: Ledger, open_ledger: OpenLedger, rubric_settings: RubricSettings
+) -> None:
     """The same table, five calls a trace, and each of them knows of one dimension only."""
 
     def answer(asked: Asked) -> Answer:
@@ -140,11 +153,15 @@ def test_each_dimension_may_have_a_call_of_its_own(serve: Serve, ledger: Ledger,
         assert [other for other in FIVE if f"{other}: " in asked.body["messages"][0]["content"]] == [name]
 
 
-def test_a_trace_without_a_completion_costs_no_call(serve: Serve, ledger: Ledger, rubric_settings: RubricSettings) -> None:
+def test_a_trace_without_a_completion_costs_no_call(
+    serve: Serve, ledger: Ledger, rubric_settings: RubricSettings
+) -> None:
     server = serve([good(ratings())])
     rows = judged(rubric_settings(endpoint=server.endpoint().model_dump(), repeats=2), ledger, None)
     assert server.asked == []
-    assert rows.select("dimension", "repeat", "score", "status").rows() == [(name, n, None, "error") for name in FIVE for n in (0, 1)]
+    assert rows.select("dimension", "repeat", "score", "status").rows() == [
+        (name, n, None, "error") for name in FIVE for n in (0, 1)
+    ]
 
 
 def spelled(name: str, token: str, *rest: str, **tops: float) -> list[Any]:
@@ -173,7 +190,9 @@ EXPECTED: dict[str, tuple[list[Any], float | None]] = {
 @pytest.mark.parametrize("case", EXPECTED)
 def test_an_expected_score_is_the_weighted_mean_of_valid_scores(rubric_settings: RubricSettings, case: str) -> None:
     logprobs, value = EXPECTED[case]
-    assert rubric.expected_scores(rubric_settings(), logprobs) == ({} if value is None else {"facts": pytest.approx(value)})
+    assert rubric.expected_scores(rubric_settings(), logprobs) == (
+        {} if value is None else {"facts": pytest.approx(value)}
+    )
 
 
 def test_a_rationale_that_quotes_a_rating_is_not_one(rubric_settings: RubricSettings) -> None:
@@ -187,12 +206,19 @@ def test_an_invalid_score_has_no_expected_score(rubric_settings: RubricSettings)
     assert rated["facts"] == (None, None, "unparsable")
 
 
-def test_the_table_is_the_same_with_log_probabilities(serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings) -> None:
+def test_the_table_is_the_same_with_log_probabilities(
+    serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings
+) -> None:
     positions = [(token, tops) for name in FIVE for token, tops in spelled(name, str(FIVE[name]), _5=0.5, _1=0.5)]
     server = serve(lambda asked: good(ratings(), logprobs=positions if "logprobs" in asked.body else None))
     sampling = RUBRIC["sampling"]
     plain, weighed = (
-        judged(rubric_settings(endpoint=server.endpoint().model_dump(), sampling=sampling | {"top_logprobs": tops}), open_ledger(), "5") for tops in (0, 5)
+        judged(
+            rubric_settings(endpoint=server.endpoint().model_dump(), sampling=sampling | {"top_logprobs": tops}),
+            open_ledger(),
+            "5",
+        )
+        for tops in (0, 5)
     )
     assert server.asked[1].body["top_logprobs"] == 5
     assert plain.schema == weighed.schema
@@ -201,10 +227,18 @@ def test_the_table_is_the_same_with_log_probabilities(serve: Serve, open_ledger:
     assert weighed["expected_score"].to_list() == pytest.approx([3.0] * 5)
 
 
-def test_the_table_is_the_same_however_the_server_takes_a_schema(serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings) -> None:
+def test_the_table_is_the_same_however_the_server_takes_a_schema(
+    serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings
+) -> None:
     """Constrained decoding, plain JSON, and the schema in words alone."""
     found = [
-        judged(rubric_settings(endpoint=serve(knowing(form, ratings())).endpoint().model_dump()), open_ledger(f"knows {form}"), "2 + 3 = 5", None, "five")
+        judged(
+            rubric_settings(endpoint=serve(knowing(form, ratings())).endpoint().model_dump()),
+            open_ledger(f"knows {form}"),
+            "2 + 3 = 5",
+            None,
+            "five",
+        )
         for form in ("json_schema", "json_object", None)
     ]
     assert found[0].filter(trace_id=10)["score"].to_list() == list(FIVE.values())
@@ -226,38 +260,58 @@ def test_a_trace_that_imitates_its_end_mark_stays_inside(rubric_settings: Rubric
     assert message.endswith(f"<{end[2:]}\n{attack}\n{end}")
 
 
-@pytest.mark.parametrize(("reference", "answer", "shown"), [(True, "forty-two", True), (True, None, False), (False, "forty-two", False)])
-def test_the_reference_is_shown_where_asked_for_and_known(rubric_settings: RubricSettings, reference: bool, answer: str | None, shown: bool) -> None:
+@pytest.mark.parametrize(
+    ("reference", "answer", "shown"), [(True, "forty-two", True), (True, None, False), (False, "forty-two", False)]
+)
+def test_the_reference_is_shown_where_asked_for_and_known(
+    rubric_settings: RubricSettings, reference: bool, answer: str | None, shown: bool
+) -> None:
     request = rubric.caller(rubric_settings(reference=reference))(PROBLEM, answer, "5", 0).request
     assert ("Reference answer" in request, "forty-two" in request, "None" in request) == (shown, shown, False)
 
 
 EDITED = {"facts": {"description": "Are the facts right?", "scores": {1: "no", 2: "yes"}}}
-QUESTION = ({"model": "m2"}, {"revision": "r2"}, {"instructions": "Be strict."}, {"rationale": True}, {"dimensions": RUBRIC["dimensions"] | EDITED})
+QUESTION = (
+    {"model": "m2"},
+    {"revision": "r2"},
+    {"instructions": "Be strict."},
+    {"rationale": True},
+    {"dimensions": RUBRIC["dimensions"] | EDITED},
+)
 NO_QUESTION = (
     {"sampling": RUBRIC["sampling"] | {"max_tokens": 9}},
     {"endpoint": RUBRIC["endpoint"] | {"base_url": "http://elsewhere/v1", "concurrency": 9, "timeout_s": 1.0}},
     {"repeats": 5},
 )
-SAMPLINGS = tuple({"sampling": RUBRIC["sampling"] | change} for change in ({"temperature": 0.5}, {"seed": 1}, {"top_logprobs": 1}))
+SAMPLINGS = tuple(
+    {"sampling": RUBRIC["sampling"] | change} for change in ({"temperature": 0.5}, {"seed": 1}, {"top_logprobs": 1})
+)
 
 
 @pytest.mark.parametrize("change", [*QUESTION, *SAMPLINGS, *NO_QUESTION], ids=lambda change: next(iter(change)))
 def test_a_key_changes_with_the_question_only(rubric_settings: RubricSettings, change: dict[str, Any]) -> None:
-    before, after = (rubric.caller(settings)(PROBLEM, "5", "It is 5.", 0).key for settings in (rubric_settings(), rubric_settings(**change)))
+    before, after = (
+        rubric.caller(settings)(PROBLEM, "5", "It is 5.", 0).key
+        for settings in (rubric_settings(), rubric_settings(**change))
+    )
     assert (before == after) == (change in NO_QUESTION)
 
 
 def test_an_edited_rubric_rebuys_itself_only(serve: Serve, ledger: Ledger, rubric_settings: RubricSettings) -> None:
     server = serve([good(ratings())])
-    strict, kind = (rubric_settings(endpoint=server.endpoint().model_dump(), instructions=text) for text in ("Be strict.", "Be kind."))
+    strict, kind = (
+        rubric_settings(endpoint=server.endpoint().model_dump(), instructions=text)
+        for text in ("Be strict.", "Be kind.")
+    )
     judged(strict, ledger, "a", "b", name="strict")
     judged(kind, ledger, "a", "b", name="kind")
     assert len(server.asked) == 4
     edited = strict.model_copy(update={"instructions": "Be very strict."})
     judged(edited, ledger, "a", "b", name="strict")
     judged(kind, ledger, "a", "b", name="kind")
-    assert [asked.body["messages"][0]["content"].split("\n")[0] for asked in server.asked[4:]] == ["Be very strict."] * 2
+    assert [asked.body["messages"][0]["content"].split("\n")[0] for asked in server.asked[4:]] == [
+        "Be very strict."
+    ] * 2
     renamed = judged(kind, ledger, "a", "b", name="gentle")
     assert (len(server.asked), renamed["judge"].unique().to_list()) == (6, ["gentle"])
 

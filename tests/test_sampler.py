@@ -1,4 +1,5 @@
-"""The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's own distribution."""
+"""The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's
+own distribution."""
 
 import threading
 from collections.abc import Iterator
@@ -62,7 +63,11 @@ def test_what_shares_a_batch_changes_no_reply(model: tuple[Any, Any]) -> None:
 
 def test_samples_of_one_prompt_read_it_once(model: tuple[Any, Any]) -> None:
     read: list[tuple[int, int]] = []
-    hook = model[0].get_input_embeddings().register_forward_hook(lambda layer, given, out: read.append(tuple(given[0].shape)))
+    hook = (
+        model[0]
+        .get_input_embeddings()
+        .register_forward_hook(lambda layer, given, out: read.append(tuple(given[0].shape)))
+    )
     replies(model, calls(temperature=1.0, samples=4, max_tokens=2), 20)
     hook.remove()
     prompts, longest = read[0]
@@ -83,8 +88,12 @@ def test_greedy_is_what_generate_gives(model: tuple[Any, Any]) -> None:
         assert heard[call.key].prompt_tokens == encoded["input_ids"].shape[1]
 
 
-@pytest.mark.parametrize(("temperature", "top_k", "top_p"), [(1.0, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (0.7, 6, 0.6)])
-def test_a_draw_follows_the_distribution_that_generate_samples_from(temperature: float, top_k: int, top_p: float) -> None:
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"), [(1.0, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (0.7, 6, 0.6)]
+)
+def test_a_draw_follows_the_distribution_that_generate_samples_from(
+    temperature: float, top_k: int, top_p: float
+) -> None:
     """Frequencies of 4,000 draws against the softmax that transformers' own warpers leave."""
     import torch
     from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
@@ -96,7 +105,10 @@ def test_a_draw_follows_the_distribution_that_generate_samples_from(temperature:
         warped = warper(torch.zeros(1, 1), warped)
     expected = warped.double().softmax(dim=1)[0].numpy()
 
-    asked = [Call("m", "0", [], {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}, 0) for seed in range(rows)]
+    asked = [
+        Call("m", "0", [], {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}, 0)
+        for seed in range(rows)
+    ]
     left = Draw(asked)(None, logits.repeat(rows, 1))
     assert (left == 0).sum(dim=1).tolist() == [1] * rows
     counts = np.bincount(left.argmax(dim=1).numpy(), minlength=12)
@@ -106,7 +118,8 @@ def test_a_draw_follows_the_distribution_that_generate_samples_from(temperature:
 
 
 def test_batches_are_answered_side_by_side_and_leave_nothing_behind(model: tuple[Any, Any]) -> None:
-    """Whatever ends it, no thread goes on beyond its next token, the cores are given back, and what was heard before is whole."""
+    """Whatever ends it, no thread goes on beyond its next token, the cores are given back, and what was heard before
+    is whole."""
     import torch
 
     passes: list[int] = []

@@ -1,4 +1,5 @@
-"""What pairs are to the student: log-probabilities that are TRL's own, and values that no model gave which saw the prompt."""
+"""What pairs are to the student: log-probabilities that are TRL's own, and values that no model gave which saw the
+prompt."""
 
 import importlib.util
 import math
@@ -28,13 +29,16 @@ TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora"
 TRAINING = {name: value for name, value in (PARAMS["methods"]["dpo"] | TOY).items() if name != "kind"}
 HELD_OUT = {"kind": "implicit", "folds": 2, "rounds": 2, "seed": 0, "train_pairs": None, "batch_size": 3}
 SUMS = [(f"What is {i} + {i}?", f"It is {2 * i}.", f"{i}, or so I think") for i in range(6)]
-SPACED = TEMPLATE.replace("<|assistant|>{% endif", "<|assistant|> {% endif")  # opens an answer with a space that only some answers begin with
+SPACED = TEMPLATE.replace(
+    "<|assistant|>{% endif", "<|assistant|> {% endif"
+)  # opens an answer with a space that only some answers begin with
 
 Study = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
 def study(texts: list[tuple[str, str, str]]) -> Study:
-    """Pairs, traces and prompts of questions with a chosen and a rejected answer; the same question twice has two pairs."""
+    """Pairs, traces and prompts of questions with a chosen and a rejected answer; the same question twice has two
+    pairs."""
     prompts: dict[int, Any] = {}
     traces: list[Any] = []
     pairs: list[Any] = []
@@ -42,9 +46,16 @@ def study(texts: list[tuple[str, str, str]]) -> Study:
         prompt = content_id("sums", question)
         prompts[prompt] = (prompt, "sums", "sums", "train", [{"role": "user", "content": question}], None, None, None)
         ids = [content_id(prompt, model, number) for model in ("large", "small")]
-        traces += [(one, prompt, model, number, None, None, text, "stop", None) for one, model, text in zip(ids, ("large", "small"), sides, strict=True)]
+        traces += [
+            (one, prompt, model, number, None, None, text, "stop", None)
+            for one, model, text in zip(ids, ("large", "small"), sides, strict=True)
+        ]
         pairs.append((content_id(*ids), prompt, *ids, "large", "small", sides[0] == sides[1]))
-    return world.frame(contracts.PAIRS, pairs), world.traced(traces), world.frame(contracts.PROMPTS, list(prompts.values()))
+    return (
+        world.frame(contracts.PAIRS, pairs),
+        world.traced(traces),
+        world.frame(contracts.PROMPTS, list(prompts.values())),
+    )
 
 
 def messages(role: str, text: str) -> list[dict[str, str]]:
@@ -70,46 +81,70 @@ def scorer(**changes: Any) -> Any:
 
 
 def reference(**changes: Any) -> Any:
-    return kind("scorers", "reference").Params.model_validate({"kind": "reference", "max_length": 256, "batch_size": 4} | changes)
+    return kind("scorers", "reference").Params.model_validate(
+        {"kind": "reference", "max_length": 256, "batch_size": 4} | changes
+    )
 
 
 def asked(texts: list[tuple[str, str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs of `texts` and their traces as a scorer gets them."""
     pairs, traces, prompts = study(texts)
     told = traces.join(prompts, on="prompt_id").select(
-        "trace_id", "prompt", pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))).alias("completion")
+        "trace_id",
+        "prompt",
+        pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))).alias(
+            "completion"
+        ),
     )
     return pairs, told
 
 
-def by_trl(network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_length: int, folder: Path) -> list[tuple[float, float]]:
+def by_trl(
+    network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_length: int, folder: Path
+) -> list[tuple[float, float]]:
     """The reference log-probabilities that TRL's DPO takes before training, of the pairs that it keeps."""
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    rows = [{"prompt": messages("user", q), "chosen": messages("assistant", c), "rejected": messages("assistant", r)} for q, c, r in texts]
+    rows = [
+        {"prompt": messages("user", q), "chosen": messages("assistant", c), "rejected": messages("assistant", r)}
+        for q, c, r in texts
+    ]
     config = DPOConfig(output_dir=str(folder), precompute_ref_log_probs=True, per_device_train_batch_size=4, max_length=max_length, report_to="none",
                        use_cpu=True, bf16=False, gradient_checkpointing=False)  # fmt: skip
     trainer = DPOTrainer(model=network, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
-    return list(zip(trainer.train_dataset["ref_chosen_logps"], trainer.train_dataset["ref_rejected_logps"], strict=True))
+    return list(
+        zip(trainer.train_dataset["ref_chosen_logps"], trainer.train_dataset["ref_rejected_logps"], strict=True)
+    )
 
 
-def ours(network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_length: int = 256, batch_size: int = 3) -> list[tuple[float, float]]:
+def ours(
+    network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_length: int = 256, batch_size: int = 3
+) -> list[tuple[float, float]]:
     pairs, told = asked(texts)
     found = pairs.select("pair_id").join(
-        log_probs(network, encode(tokenizer, pairs, told, max_length), batch_size, "test"), on="pair_id", maintain_order="left"
+        log_probs(network, encode(tokenizer, pairs, told, max_length), batch_size, "test"),
+        on="pair_id",
+        maintain_order="left",
     )
     return found.select("chosen_logp", "rejected_logp").rows()
 
 
-TEXTS = [*SUMS, ("1?", "", "a much longer answer that is cut " * 3), ("What? " * 30, "yes", "no"), ("2?", " 2", "2 "), ("Tell me.", "Said\n\nüber", "Said")]
+TEXTS = [
+    *SUMS,
+    ("1?", "", "a much longer answer that is cut " * 3),
+    ("What? " * 30, "yes", "no"),
+    ("2?", " 2", "2 "),
+    ("Tell me.", "Said\n\nüber", "Said"),
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("template", [TEMPLATE, SPACED], ids=["plain", "spaced"])
 @pytest.mark.parametrize("max_length", [256, 60])
 def test_log_probabilities_are_trls(template: str, max_length: int, student: weights.Params, tmp_path: Path) -> None:
-    """Also where sides are cut, where a prompt fills max_length, and where the sides of a pair part from the opened prompt at different tokens."""
+    """Also where sides are cut, where a prompt fills max_length, and where the sides of a pair part from the opened
+    prompt at different tokens."""
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     tokenizer.chat_template = template
     found = ours(network, tokenizer, TEXTS, max_length)
@@ -125,13 +160,17 @@ def test_log_probabilities_of_the_studys_own_student_are_trls(tmp_path: Path) ->
         pytest.skip(f"{model}: its package is not installed")
     network, tokenizer = weights.load(model, revision, "float32")
     texts = [SUMS[2], ("2 + 3?", "\n\n5", "5"), ("Spell tree.", "t, r, e, e", " tree ")]
-    for mine, trls in zip(ours(network, tokenizer, texts), by_trl(network, tokenizer, texts, 256, tmp_path), strict=True):
+    for mine, trls in zip(
+        ours(network, tokenizer, texts), by_trl(network, tokenizer, texts, 256, tmp_path), strict=True
+    ):
         assert mine == pytest.approx(trls, abs=1e-3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("padding_side", ["left", "right"])
-def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_side: str, student: weights.Params) -> None:
+def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
+    padding_side: str, student: weights.Params
+) -> None:
     import torch
 
     network, tokenizer = weights.load(student.model, student.revision, "float32")
@@ -146,7 +185,9 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_si
                 likely = network(ids).logits.log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])
             wanted.append(likely[start - 1 :].sum().item())
     for batch_size in (1, 5, 12):
-        assert [logp for both in ours(network, tokenizer, SUMS, batch_size=batch_size) for logp in both] == pytest.approx(wanted, abs=1e-4)
+        assert [
+            logp for both in ours(network, tokenizer, SUMS, batch_size=batch_size) for logp in both
+        ] == pytest.approx(wanted, abs=1e-4)
 
 
 @pytest.mark.slow
@@ -157,14 +198,32 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
     cut, tie, full = (told[one] for one in pairs["pair_id"])
-    assert (cut["chosen_tokens"], cut["rejected_tokens"], cut["truncated"]) == (28 - opened, 28 - opened, True) and opened == 24
-    assert {tie["chosen_logp"], tie["truncated"], full["rejected_logp"], full["chosen_tokens"], cut["implicit_margin"]} == {None}
+    assert (cut["chosen_tokens"], cut["rejected_tokens"], cut["truncated"]) == (
+        28 - opened,
+        28 - opened,
+        True,
+    ) and opened == 24
+    assert {
+        tie["chosen_logp"],
+        tie["truncated"],
+        full["rejected_logp"],
+        full["chosen_tokens"],
+        cut["implicit_margin"],
+    } == {None}
     assert set(rows["n_rounds"]) == {0}
     assert counts(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
     none = score_pairs("student", reference(max_length=5), student, pairs, traces, prompts)
     assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(contracts.PAIR_SCORES).schema
-    whole = score_pairs("student", reference(), student, pairs, traces, prompts).filter(pair_id=pairs["pair_id"][0]).row(0, named=True)
-    assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["truncated"]) == (len("one") + 1, len("one or two") + 1, False)
+    whole = (
+        score_pairs("student", reference(), student, pairs, traces, prompts)
+        .filter(pair_id=pairs["pair_id"][0])
+        .row(0, named=True)
+    )
+    assert (whole["chosen_tokens"], whole["rejected_tokens"], whole["truncated"]) == (
+        len("one") + 1,
+        len("one or two") + 1,
+        False,
+    )
 
 
 @pytest.mark.slow
@@ -173,22 +232,30 @@ def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: p
 
     read: list[int] = []
     sums = logprobs._sums
-    monkeypatch.setattr(logprobs, "_sums", lambda network, rows, *how: read.extend(rows["trace_id"]) or sums(network, rows, *how))
+    monkeypatch.setattr(
+        logprobs, "_sums", lambda network, rows, *how: read.extend(rows["trace_id"]) or sums(network, rows, *how)
+    )
     pairs, traces, prompts = study([("1?", "one", "two"), ("2?", "two", "three")])
-    crossed = pairs.with_columns(pl.Series("rejected_trace_id", pairs["rejected_trace_id"].reverse()), pair_id=pl.col("pair_id") + 1)
+    crossed = pairs.with_columns(
+        pl.Series("rejected_trace_id", pairs["rejected_trace_id"].reverse()), pair_id=pl.col("pair_id") + 1
+    )
     score_pairs("student", reference(), student, pl.concat([pairs, crossed]), traces, prompts)
     assert sorted(read) == sorted(traces["trace_id"])
 
 
 @pytest.mark.slow
-def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: weights.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(
+    student: weights.Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pairs, traces, prompts = study([*SUMS, *((q, f"{c} Yes.", f"{r}, no") for q, c, r in SUMS)])
     told = dict(prompts.select("prompt_id", pl.col("prompt").list.first().struct.field("content")).rows())
     seen: dict[str, list[str]] = {}
     read: dict[str, list[str]] = {}
     train, likely = implicit.dpo.train, implicit.log_probs
 
-    def training(settings: Any, seed: int, by: Any, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> Any:
+    def training(
+        settings: Any, seed: int, by: Any, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path
+    ) -> Any:
         seen[label] = [prompt[0]["content"] for prompt in paired["prompt"].to_list()]
         return train(settings, seed, by, paired, unpaired, label, out)
 
@@ -233,7 +300,9 @@ def test_a_fold_is_the_prompts_own() -> None:
     whole = pairs.with_columns(implicit.fold(settings, pairs, 0, "s"))
     shuffled = pairs.sample(fraction=1, shuffle=True, seed=1)
     fewer = pairs.filter(pl.col("prompt_id") % 2 == 0)
-    assert shuffled.with_columns(implicit.fold(settings, shuffled, 0, "s")).sort("pair_id").equals(whole.sort("pair_id"))
+    assert (
+        shuffled.with_columns(implicit.fold(settings, shuffled, 0, "s")).sort("pair_id").equals(whole.sort("pair_id"))
+    )
     assert fewer.with_columns(implicit.fold(settings, fewer, 0, "s")).equals(whole.filter(pl.col("prompt_id") % 2 == 0))
     assert whole.group_by("prompt_id").agg(pl.col("fold").n_unique())["fold"].to_list() == [1] * 200
     assert min(whole["fold"].value_counts()["count"]) > 80
@@ -243,7 +312,8 @@ def test_a_fold_is_the_prompts_own() -> None:
 
 @pytest.mark.slow
 def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: weights.Params) -> None:
-    """Full training: chosen says yes and rejected no, on prompts that the model did not see; half of them the other way round teach nothing."""
+    """Full training: chosen says yes and rejected no, on prompts that the model did not see; half of them the other
+    way round teach nothing."""
     settings = scorer(rounds=1, training={"lora": None, "learning_rate": 2e-3, "max_steps": 10, "batch_size": 4})
     plain = [(f"Is it {i}?", f"Yes, {i}.", f"No, {i}.") for i in range(16)]
     pairs, traces, prompts = study(plain)
@@ -256,7 +326,9 @@ def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: wei
 
 
 @pytest.mark.slow
-def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params, one_round: pl.DataFrame, tmp_path: Path) -> None:
+def test_the_same_rows_give_the_same_bytes_in_any_order(
+    student: weights.Params, one_round: pl.DataFrame, tmp_path: Path
+) -> None:
     pairs, traces, prompts = (rows.sample(fraction=1, shuffle=True, seed=1) for rows in study(SUMS))
     assert pairs["pair_id"].to_list() != study(SUMS)[0]["pair_id"].to_list()
     shuffled = score_pairs("held_out", scorer(rounds=1), student, pairs, traces, prompts)
@@ -268,11 +340,19 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(student: weights.Params,
 @pytest.mark.slow
 def test_too_few_prompts_are_said(student: weights.Params) -> None:
     pairs, traces, prompts = study(SUMS)
-    with pytest.raises(CurationError, match=r"^scorers\.held_out\.folds: 7 are too many for 6 prompt\(s\); lower folds, or add prompts$"):
+    with pytest.raises(
+        CurationError,
+        match=r"^scorers\.held_out\.folds: 7 are too many for 6 prompt\(s\); lower folds, or add prompts$",
+    ):
         score_pairs("held_out", scorer(folds=7), student, pairs, traces, prompts)
     two = pairs.head(2)
-    together = next(seed for seed in range(99) if len({content_id(seed, prompt) % 2 for prompt in two["prompt_id"]}) == 1)
-    with pytest.raises(CurationError, match=r"^scorers\.s: round 1 has all 2 prompts in one fold and none to train on; change seed, or add prompts$"):
+    together = next(
+        seed for seed in range(99) if len({content_id(seed, prompt) % 2 for prompt in two["prompt_id"]}) == 1
+    )
+    with pytest.raises(
+        CurationError,
+        match=r"^scorers\.s: round 1 has all 2 prompts in one fold and none to train on; change seed, or add prompts$",
+    ):
         score_pairs("s", scorer(seed=together), student, two, traces, prompts)
     with pytest.raises(CurationError, match="max_length 5: no prompt leaves room for an answer"):
         score_pairs("held_out", scorer(training={"max_length": 5}), student, pairs, traces, prompts)
@@ -285,26 +365,45 @@ def test_pairs_in_both_orders_are_counted(student: weights.Params, capsys: pytes
     reverse = pairs.head(1).rename(turned).select(pairs.columns).with_columns(pair_id=pl.lit(7, pl.Int64))
     score_pairs("held_out", scorer(rounds=1), student, pl.concat([pairs, reverse]), traces, prompts)
     said = capsys.readouterr().err
-    assert "score_pairs held_out: 2 of 7 pairs stand in both orders; training on a pair and its reverse teaches nothing\n" in said
+    assert (
+        "score_pairs held_out: 2 of 7 pairs stand in both orders; training on a pair and its reverse teaches nothing\n"
+        in said
+    )
 
 
 @pytest.mark.parametrize("texts", [[("1?", "same", "same")], []], ids=["identical", "no pairs"])
 def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
-    texts: list[tuple[str, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    texts: list[tuple[str, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The stage itself; the student it never loads does not exist."""
     from stages.score_pairs import main
 
     pairs, traces, prompts = study(texts)
-    params = PARAMS | {"scorers": {"held_out": HELD_OUT | {"training": TRAINING}}, "student": PARAMS["student"] | {"model": "./nowhere"}}
+    params = PARAMS | {
+        "scorers": {"held_out": HELD_OUT | {"training": TRAINING}},
+        "student": PARAMS["student"] | {"model": "./nowhere"},
+    }
     params["generators"] = {"writer": next(body for body in PARAMS["generators"].values())}
-    params |= {"pair": PARAMS["pair"] | {"order": "both", "ladder": []}, "generator_pairs": {"any": PARAMS["generator_pairs"]["any"]}}
+    params |= {
+        "pair": PARAMS["pair"] | {"order": "both", "ladder": []},
+        "generator_pairs": {"any": PARAMS["generator_pairs"]["any"]},
+    }
     flow.write(params, tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["score_pairs", "held_out"])
-    for table, rows, name in ((contracts.PAIRS, pairs, None), (contracts.PROMPTS, prompts, None), (contracts.TRACES, traces, "writer")):
+    for table, rows, name in (
+        (contracts.PAIRS, pairs, None),
+        (contracts.PROMPTS, prompts, None),
+        (contracts.TRACES, traces, "writer"),
+    ):
         parquet.write(table, rows, contracts.path(table.name, name))
     main()
-    assert capsys.readouterr().err == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them identical\n"
+    assert (
+        capsys.readouterr().err
+        == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them identical\n"
+    )
     rows = parquet.read(contracts.PAIR_SCORES, contracts.path("pair_scores", "held_out"))
     assert rows["pair_id"].to_list() == pairs["pair_id"].to_list() and rows["chosen_logp"].null_count() == rows.height

@@ -1,4 +1,5 @@
-"""Selections: a verdict and a reason on every candidate, against a slow reference, and the kept pairs as trainers read them."""
+"""Selections: a verdict and a reason on every candidate, against a slow reference, and the kept pairs as trainers
+read them."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -45,17 +46,30 @@ RATED = {"rubric": ["logic"]}
 
 
 def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates:
-    """The candidates of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth as many tokens."""
+    """The candidates of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth
+    as many tokens."""
     pairs, wide, traces = [], [], {}
     for line in text.strip().splitlines():
         number, prompt, ends, margin, *identical = line.split()
         chosen, rejected = (int(end) for end in ends.split(">"))
-        pairs.append((int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(identical)))
-        wide.append((int(number), None, None, None, 0, None, None) if margin == "-" else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None, None))
-        traces |= {one: (one, int(prompt), MODELS[one % 10], 0, None, None, "x" * CHARACTERS[one % 10], "stop", None) for one in (chosen, rejected)}
+        pairs.append(
+            (int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(identical))
+        )
+        wide.append(
+            (int(number), None, None, None, 0, None, None)
+            if margin == "-"
+            else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None, None)
+        )
+        traces |= {
+            one: (one, int(prompt), MODELS[one % 10], 0, None, None, "x" * CHARACTERS[one % 10], "stop", None)
+            for one in (chosen, rejected)
+        }
     means = [(*models, "rubric", "logic", mean, None, None, 9, 9) for models, mean in MEANS.items()]
     written = world.traced(list(traces.values()))
-    prompts = [(one, "odd" if one % 2 else "even", "t", "train", [{"role": "user", "content": "?"}], None, None, None) for one in {p for _, p, *_ in pairs}]
+    prompts = [
+        (one, "odd" if one % 2 else "even", "t", "train", [{"role": "user", "content": "?"}], None, None, None)
+        for one in {p for _, p, *_ in pairs}
+    ]
     frames = [
         world.frame(contracts.PAIRS, pairs), world.frame(contracts.deltas(["logic"]), wide), world.frame(contracts.GENERATOR_DELTAS, means), written,
         written.select("trace_id", (pl.col("characters") // 5).alias("tokens")), world.frame(contracts.PROMPTS, prompts),
@@ -131,7 +145,10 @@ def test_without_limits_all_but_ties_unscored_and_reverses_are_kept() -> None:
 
 def test_a_band_and_quantiles_by_value() -> None:
     banded = reasons(keep={"kind": "band", "low": 0.5, "high": 2.0})
-    assert {number for number, reason in banded.items() if reason == "kept"} in ({4, 8, 10, 11}, {4, 9, 10, 11})  # of 8 and its reverse either, by draw
+    assert {number for number, reason in banded.items() if reason == "kept"} in (
+        {4, 8, 10, 11},
+        {4, 9, 10, 11},
+    )  # of 8 and its reverse either, by draw
     assert {number for number, reason in banded.items() if reason == "outside_band"} == {1, 2, 3, 7, 12}
     # 10 scored ones: -3 .49 .5 .6 .7 1.5 2 2.5 2.8 3
     middle = reasons(keep={"kind": "quantiles", "low": 0.2, "high": 0.7})
@@ -140,24 +157,47 @@ def test_a_band_and_quantiles_by_value() -> None:
 
 def test_the_nearest_to_a_number_and_to_an_expression() -> None:
     assert kept(keep={"kind": "nearest", "target": 0.65}, budget={"pairs": 2}) == {9, 10}
-    assert kept(keep={"kind": "nearest", "target": "avg(rubric.delta_logic) over () + 1.5"}, budget={"pairs": 1}) == {7}  # the mean of 11 is 1.27
+    assert kept(keep={"kind": "nearest", "target": "avg(rubric.delta_logic) over () + 1.5"}, budget={"pairs": 1}) == {
+        7
+    }  # the mean of 11 is 1.27
 
 
 def test_a_pair_without_a_target_is_unscored() -> None:
     found = reasons(keep={"kind": "nearest", "target": "case when prompt_id = 3 then 1.0 end"})
-    assert found == dict.fromkeys(range(1, 14), "unscored") | {5: "identical", 13: "identical", 8: "reversed", 9: "kept"}  # 0.6 is nearer to 1 than 1.5 is
+    assert found == dict.fromkeys(range(1, 14), "unscored") | {
+        5: "identical",
+        13: "identical",
+        8: "reversed",
+        9: "kept",
+    }  # 0.6 is nearer to 1 than 1.5 is
 
 
 def test_the_smallest_share_and_tokens() -> None:
     assert kept(budget={"share": 0.5}) == {1, 3, 4, 7}  # of 8
     # tokens of both sides: 1 8+6, 7 8+4, 3 4+2, 4 8+2
-    assert [kept(budget={"tokens": count}) for count in (13, 14, 25, 26, 31, 32, 42)] == [set(), {1}, {1}, {1, 7}, {1, 7}, {1, 3, 7}, {1, 3, 4, 7}]
+    assert [kept(budget={"tokens": count}) for count in (13, 14, 25, 26, 31, 32, 42)] == [
+        set(),
+        {1},
+        {1},
+        {1, 7},
+        {1, 7},
+        {1, 3, 7},
+        {1, 3, 4, 7},
+    ]
 
 
 def test_strata_share_the_budget() -> None:
     by = {"by": "prompt.source", "shares": "equal"}
     assert kept(strata=by, budget={"pairs": 4}) == {1, 3, 7, 10}  # two of each
-    assert kept(strata=by, budget={"pairs": 7}) == {1, 3, 4, 7, 10, 11, 12}  # what is left over goes to `even`, the first
+    assert kept(strata=by, budget={"pairs": 7}) == {
+        1,
+        3,
+        4,
+        7,
+        10,
+        11,
+        12,
+    }  # what is left over goes to `even`, the first
     assert kept(strata={**by, "shares": "proportional"}, budget={"share": 0.5}) == {1, 3, 7, 10}  # 4 of each are open
 
 
@@ -166,8 +206,12 @@ def test_no_generator_writes_more_than_its_share() -> None:
     found = reasons(limits=half)  # 13>14 and 43>44 are c's, all others a's
     assert {number for number, reason in found.items() if reason == "kept"} == {1, 3, 7, 11}
     assert {number for number, reason in found.items() if reason == "generator_share"} == {4, 8, 10, 12}
-    few = reasons(limits=half, budget={"pairs": 2})  # of the two best the share leaves one, and the best of c's comes up
-    assert [few[number] for number in (8, 10, 12)] == ["over_budget"] * 3 and sorted(few.values()).count("generator_share") == 1
+    few = reasons(
+        limits=half, budget={"pairs": 2}
+    )  # of the two best the share leaves one, and the best of c's comes up
+    assert [few[number] for number in (8, 10, 12)] == ["over_budget"] * 3 and sorted(few.values()).count(
+        "generator_share"
+    ) == 1
     third = world.LIMITS | {"generator_share": {"side": "chosen", "at_most": 0.3}}
     assert kept(limits=third) == set()  # of two generators one writes at least half
 
@@ -198,7 +242,9 @@ def test_generator_deltas_rank_by_the_two_generators() -> None:
     ("rubric.generator_delta_logic", (4.0, 1.0)), ("rubric.delta_logic", (4.0, 1.0)), ('"rubric".chosen_logic', (4.0, 1.0)),
     ("2 * rubric.delta_logic", (None, None)), (None, (None, None)),
 ])  # fmt: skip
-def test_ratings_are_those_of_the_one_dimension_a_value_is_of(value: str | None, ratings: tuple[float | None, float | None]) -> None:
+def test_ratings_are_those_of_the_one_dimension_a_value_is_of(
+    value: str | None, ratings: tuple[float | None, float | None]
+) -> None:
     how = Params.model_validate(world.PLAIN | {"value": value, "keep": {"kind": "top" if value else "random"}})
     found = candidates()
     rows = kept_rows(how, select("s", how, found), found, RATED)
@@ -207,13 +253,23 @@ def test_ratings_are_those_of_the_one_dimension_a_value_is_of(value: str | None,
 
 
 def test_the_prompts_mean_and_deviation_count_each_trace_once() -> None:
-    found = candidates("1 1 11>12 1.0\n2 1 11>13 3.0\n3 2 21>22 -").values({"mean": "rubric.prompt_mean_logic", "sd": "rubric.prompt_sd_logic"})
+    found = candidates("1 1 11>12 1.0\n2 1 11>13 3.0\n3 2 21>22 -").values(
+        {"mean": "rubric.prompt_mean_logic", "sd": "rubric.prompt_sd_logic"}
+    )
     assert found["mean"].to_list() == [pytest.approx(8 / 3), pytest.approx(8 / 3), None]  # of 4, 3 and 1
-    assert found["sd"].to_list() == [pytest.approx(np.std([4, 3, 1], ddof=1)), pytest.approx(np.std([4, 3, 1], ddof=1)), None]
+    assert found["sd"].to_list() == [
+        pytest.approx(np.std([4, 3, 1], ddof=1)),
+        pytest.approx(np.std([4, 3, 1], ddof=1)),
+        None,
+    ]
 
 
 def test_windows_over_parts_leave_the_rows_in_their_order() -> None:
-    named = {"pair": "pair_id", "most": "max(rubric.delta_logic) over (partition by prompt_id)", "rank": "rank() over (order by rubric.delta_logic desc)"}
+    named = {
+        "pair": "pair_id",
+        "most": "max(rubric.delta_logic) over (partition by prompt_id)",
+        "rank": "rank() over (order by rubric.delta_logic desc)",
+    }
     found = candidates().values(named)
     assert found["pair"].to_list() == list(range(1, 14))
     assert found["most"].to_list() == [3.0, 3.0, 3.0, 3.0, 2.9, 2.9, 2.9, 1.5, 1.5, 0.7, 0.7, 0.7, 0.7]
@@ -255,19 +311,26 @@ def test_margins_that_differ_beyond_nine_decimals_are_equal() -> None:
 
 
 def test_all_ties_keep_no_pair() -> None:
-    assert reasons("1 1 11>12 1.0 identical\n2 1 12>11 -1.0 identical", budget={"share": 0.5}) == {1: "identical", 2: "identical"}
+    assert reasons("1 1 11>12 1.0 identical\n2 1 12>11 -1.0 identical", budget={"share": 0.5}) == {
+        1: "identical",
+        2: "identical",
+    }
 
 
 def test_an_expression_that_fails_on_a_value_is_named() -> None:
     with pytest.raises(
-        CurationError, match=r"^params\.yaml: selections\.s\.value: 'chosen\.generator::int': Conversion Error: Could not convert string 'a' to INT32"
+        CurationError,
+        match=r"^params\.yaml: selections\.s\.value: 'chosen\.generator::int': Conversion Error: Could not convert string 'a' to INT32",
     ):
         verdicts(value="chosen.generator::int")
 
 
 def test_the_expression_that_fails_is_the_one_that_is_named() -> None:
     """Beside one that is a column, which nothing evaluates."""
-    with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.require\.odd: 'chosen\.generator::int > 3': Conversion Error"):
+    with pytest.raises(
+        CurationError,
+        match=r"^params\.yaml: selections\.s\.require\.odd: 'chosen\.generator::int > 3': Conversion Error",
+    ):
         verdicts(value="rubric.delta_logic", require={"odd": "chosen.generator::int > 3"})
 
 
@@ -275,7 +338,9 @@ def test_a_curriculum_has_places_and_unknown_values_come_last() -> None:
     how = Params.model_validate(world.PLAIN | {"order": {"by": "rubric.delta_logic", "first": "lowest"}})
     rows = np.array([0, 2, 5, 6])  # 3.0, 2.5, unscored, 2.8
     assert curriculum_positions(how, candidates(), rows).to_list() == [2, 0, 3, 1]
-    assert curriculum_positions(how.model_copy(update={"order": how.order.model_copy(update={"first": "highest"})}), candidates(), rows).to_list() == [
+    assert curriculum_positions(
+        how.model_copy(update={"order": how.order.model_copy(update={"first": "highest"})}), candidates(), rows
+    ).to_list() == [
         0,
         2,
         3,
@@ -311,13 +376,25 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
     for row in rows:
         number, _, chosen, rejected, value, identical, _ = row
         near = abs(CHARACTERS[chosen % 10] - CHARACTERS[rejected % 10]) <= 10
-        barred = "identical" if identical else "unscored" if value is None and how.value else "near" if how.require and not near else None
+        barred = (
+            "identical"
+            if identical
+            else "unscored"
+            if value is None and how.value
+            else "near"
+            if how.require and not near
+            else None
+        )
         if barred:
             found[number] = barred
         else:
             left.append(row)
     if how.keep.kind == "band":
-        inside = [row for row in left if (how.keep.low is None or row[4] >= how.keep.low) and (how.keep.high is None or row[4] <= how.keep.high)]  # type: ignore[operator]
+        inside = [
+            row
+            for row in left
+            if (how.keep.low is None or row[4] >= how.keep.low) and (how.keep.high is None or row[4] <= how.keep.high)
+        ]  # type: ignore[operator]
     elif how.keep.kind == "quantiles":
         ranked = sorted(left, key=lambda row: (row[4], draw(row[0], how.seed)))
         inside = ranked[int(Fraction(str(how.keep.low)) * len(left)) : int(Fraction(str(how.keep.high)) * len(left))]
@@ -326,7 +403,9 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
     found |= {row[0]: "outside_band" for row in left if row not in inside}
 
     def rank(row: Row) -> tuple[float, int]:
-        by = {"top": lambda v: -v, "bottom": lambda v: v, "nearest": lambda v: abs(v - how.keep.target)}.get(how.keep.kind, lambda v: 0.0)  # type: ignore[union-attr]
+        by = {"top": lambda v: -v, "bottom": lambda v: v, "nearest": lambda v: abs(v - how.keep.target)}.get(
+            how.keep.kind, lambda v: 0.0
+        )  # type: ignore[union-attr]
         return by(row[4]), draw(row[0], how.seed)
 
     ends = {(row[2], row[3]): row for row in inside}
@@ -342,7 +421,9 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
         left = [row for row in left if row[0] not in found]
     total = len(left)
     if how.budget:
-        total = int(how.budget["pairs"]) if "pairs" in how.budget else int(Fraction(str(how.budget["share"])) * len(left))
+        total = (
+            int(how.budget["pairs"]) if "pairs" in how.budget else int(Fraction(str(how.budget["share"])) * len(left))
+        )
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in left:
         groups[row[6] if how.strata else ""].append(row)
@@ -377,33 +458,66 @@ def capped(ranked: list[Row], room: int, how: Params) -> dict[int, str]:
         sides[MODELS[row[2 if limit is None or limit.side == "chosen" else 3] % 10]].append(row)
     for count in range(min(room, len(ranked)), -1, -1):
         most = count if limit is None else int(Fraction(str(limit.at_most)) * count)
-        within = [row for row in ranked if sides[MODELS[row[2 if limit is None or limit.side == "chosen" else 3] % 10]].index(row) < most or limit is None]
+        within = [
+            row
+            for row in ranked
+            if sides[MODELS[row[2 if limit is None or limit.side == "chosen" else 3] % 10]].index(row) < most
+            or limit is None
+        ]
         if len(within) >= count:
             taken = within[:count]
             reach = room if count == min(room, len(ranked)) else len(ranked)
-            return {row[0]: "kept" if row in taken else "generator_share" if place < reach else "over_budget" for place, row in enumerate(ranked)}
+            return {
+                row[0]: "kept" if row in taken else "generator_share" if place < reach else "over_budget"
+                for place, row in enumerate(ranked)
+            }
     raise AssertionError
 
 
 VALUES = st.sampled_from([None, -1.0, 0.0, 0.5, 1.0, 2.0])
-LINES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), VALUES, st.booleans()).filter(lambda line: line[1] != line[2])
+LINES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), VALUES, st.booleans()).filter(
+    lambda line: line[1] != line[2]
+)
 KEEPS = st.one_of(
     st.sampled_from([{"kind": kind} for kind in ("top", "bottom", "random")]),
     st.sampled_from([{"kind": "nearest", "target": 0.6}, {"kind": "nearest", "target": -1.0}]),
-    st.builds(lambda low, high: {"kind": "band", "low": low, "high": high}, st.none() | st.sampled_from([-1.0, 0.5]), st.none() | st.sampled_from([0.5, 1.0])),
-    st.sampled_from([{"kind": "quantiles", "low": low, "high": high} for low, high in ((0.0, 0.5), (0.25, 0.75), (0.9, 1.0), (0.0, 1.0))]),
+    st.builds(
+        lambda low, high: {"kind": "band", "low": low, "high": high},
+        st.none() | st.sampled_from([-1.0, 0.5]),
+        st.none() | st.sampled_from([0.5, 1.0]),
+    ),
+    st.sampled_from(
+        [
+            {"kind": "quantiles", "low": low, "high": high}
+            for low, high in ((0.0, 0.5), (0.25, 0.75), (0.9, 1.0), (0.0, 1.0))
+        ]
+    ),
 )
-BUDGETS = st.none() | st.builds(lambda n: {"pairs": float(n)}, st.integers(0, 12)) | st.builds(lambda n: {"share": n / 10}, st.integers(1, 10))
+BUDGETS = (
+    st.none()
+    | st.builds(lambda n: {"pairs": float(n)}, st.integers(0, 12))
+    | st.builds(lambda n: {"share": n / 10}, st.integers(1, 10))
+)
 SIDES = st.sampled_from(["chosen", "rejected"])
-SHARES = st.none() | st.builds(lambda side, most: {"side": side, "at_most": most}, SIDES, st.sampled_from([0.3, 0.5, 0.6, 1.0]))
+SHARES = st.none() | st.builds(
+    lambda side, most: {"side": side, "at_most": most}, SIDES, st.sampled_from([0.3, 0.5, 0.6, 1.0])
+)
 
 
 @given(st.lists(LINES, max_size=24, unique_by=lambda line: line[:3]), KEEPS, BUDGETS, st.none() | st.integers(1, 3), SHARES, st.booleans(),
        st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3))  # fmt: skip
 @settings(max_examples=3 * settings().max_examples)
-def test_every_rule_is_what_the_reference_says(lines: Any, keep: Any, budget: Any, most: Any, share: Any, near: bool, shares: Any, seed: int) -> None:
-    rows = [(n, p, 10 * p + c, 10 * p + r, value, identical, "odd" if p % 2 else "even") for n, (p, c, r, value, identical) in enumerate(lines, 1)]
-    text = "\n".join(f"{n} {p} {c}>{r} {'-' if value is None else value} {'identical' if identical else ''}" for n, p, c, r, value, identical, _ in rows)
+def test_every_rule_is_what_the_reference_says(
+    lines: Any, keep: Any, budget: Any, most: Any, share: Any, near: bool, shares: Any, seed: int
+) -> None:
+    rows = [
+        (n, p, 10 * p + c, 10 * p + r, value, identical, "odd" if p % 2 else "even")
+        for n, (p, c, r, value, identical) in enumerate(lines, 1)
+    ]
+    text = "\n".join(
+        f"{n} {p} {c}>{r} {'-' if value is None else value} {'identical' if identical else ''}"
+        for n, p, c, r, value, identical, _ in rows
+    )
     changes = {
         "keep": keep, "budget": budget, "seed": seed, "limits": {"per_prompt": most, "generator_share": share},
         "require": {"near": "abs(chosen.characters - rejected.characters) <= 10"} if near else {},
@@ -419,17 +533,38 @@ def test_every_rule_is_what_the_reference_says(lines: Any, keep: Any, budget: An
 
 def many(prompts: range) -> Candidates:
     """Ten pairs of each prompt, of uniform deltas that depend on the prompt alone."""
-    rows = [(one * 100 + i, one, one * 100 + 2 * i, one * 100 + 2 * i + 1, "a", "b", False) for one in prompts for i in range(10)]
+    rows = [
+        (one * 100 + i, one, one * 100 + 2 * i, one * 100 + 2 * i + 1, "a", "b", False)
+        for one in prompts
+        for i in range(10)
+    ]
     wide = [(row[0], 4.0, 4.0 - value, value, 1, None, None) for row in rows for value in [draw(row[0], 99) / 2**64]]
     none = world.frame(contracts.GENERATOR_DELTAS, [])
-    return from_frames(world.frame(contracts.PAIRS, rows), {"rubric": world.frame(contracts.deltas(["logic"]), wide)}, none, none, none, none, {})
+    return from_frames(
+        world.frame(contracts.PAIRS, rows),
+        {"rubric": world.frame(contracts.deltas(["logic"]), wide)},
+        none,
+        none,
+        none,
+        none,
+        {},
+    )
 
 
 @pytest.mark.parametrize("keep", [{"kind": "quantiles", "low": 0.4, "high": 0.6}, {"kind": "top"}, {"kind": "random"}])
 def test_one_more_prompt_in_a_hundred_changes_little(keep: dict[str, Any]) -> None:
     """A selection of a share moves by its edge only, and no draw moves."""
-    how = Params.model_validate(world.PLAIN | {"value": "rubric.delta_logic", "keep": keep, "budget": None if keep["kind"] == "quantiles" else {"share": 0.2}})
-    before, after = (set(rows.filter("kept")["pair_id"]) for rows in (select("s", how, many(range(size))) for size in (3000, 3030)))
+    how = Params.model_validate(
+        world.PLAIN
+        | {
+            "value": "rubric.delta_logic",
+            "keep": keep,
+            "budget": None if keep["kind"] == "quantiles" else {"share": 0.2},
+        }
+    )
+    before, after = (
+        set(rows.filter("kept")["pair_id"]) for rows in (select("s", how, many(range(size))) for size in (3000, 3030))
+    )
     old = {one for one in after if one < 300_000}
     assert len(before ^ old) < 0.02 * len(before)
 
@@ -443,8 +578,22 @@ def test_a_subset_is_what_a_trainer_reads() -> None:
     rows = made.subsets["clear"].sort("margin", descending=True)
     parquet.check(contracts.SUBSETS, rows, "subsets")
     assert rows.head(2).select("prompt", "chosen", "rejected", "margin", "chosen_rating", "rejected_rating").rows() == [
-        (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 = 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 2.5, 5.0, 2.5),
-        (message("user", "What is 2 + 3?"), message("assistant", "2 + 3 is 5"), message("assistant", "2 + 3 = 6, I think, or 7"), 1.5, 4.0, 2.5),
+        (
+            message("user", "What is 2 + 3?"),
+            message("assistant", "2 + 3 = 5"),
+            message("assistant", "2 + 3 = 6, I think, or 7"),
+            2.5,
+            5.0,
+            2.5,
+        ),
+        (
+            message("user", "What is 2 + 3?"),
+            message("assistant", "2 + 3 is 5"),
+            message("assistant", "2 + 3 = 6, I think, or 7"),
+            1.5,
+            4.0,
+            2.5,
+        ),
     ]
     assert made.subsets["nothing"].is_empty() and made.unpaired["nothing"].is_empty()
     parquet.check(contracts.SUBSETS, made.subsets["nothing"], "subsets")
@@ -487,7 +636,15 @@ def test_counts_say_what_became_of_the_candidates() -> None:
 
 def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
     made = world.sound()
-    view = from_frames(made.pairs, made.deltas, made.generator_deltas, made.traces, made.tokens, made.prompts, {"held_out": made.pair_scores})
+    view = from_frames(
+        made.pairs,
+        made.deltas,
+        made.generator_deltas,
+        made.traces,
+        made.tokens,
+        made.prompts,
+        {"held_out": made.pair_scores},
+    )
     texts = [
         "rubric.delta_logic",
         "versus.chosen_preference",
@@ -501,4 +658,6 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
     with db.connect(world.write(made, tmp_path)) as connection:
         listed = ", ".join(f"({text}) as c{number}" for number, text in enumerate(texts))
         rows = connection.sql(f"select {listed} from candidates order by pair_id").pl()
-    assert rows.equals(view.values({f"c{number}": text for number, text in enumerate(texts)}).with_columns(pl.col(pl.Float64).round(9)))
+    assert rows.equals(
+        view.values({f"c{number}": text for number, text in enumerate(texts)}).with_columns(pl.col(pl.Float64).round(9))
+    )

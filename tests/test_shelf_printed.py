@@ -26,7 +26,10 @@ def pasted(folder: Path, lines: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, name in enumerate(shelf.entries())])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, name in enumerate(shelf.entries())],
+)
 def test_what_is_printed_can_be_pasted(tmp_path: Path, name: str) -> None:
     file = pasted(tmp_path, shelf.printed(name, {}))
     whole = shelf.selection(name, {})
@@ -37,7 +40,10 @@ def test_what_is_printed_can_be_pasted(tmp_path: Path, name: str) -> None:
 
 def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
     lines = shelf.printed("ultrafeedback", {"judge": "rubric-500m", "dimensions": "factuality,step_coherence"})
-    assert read(pasted(tmp_path, lines)).selections["ultrafeedback"].value == '("rubric-500m".delta_factuality + "rubric-500m".delta_step_coherence) / 2'
+    assert (
+        read(pasted(tmp_path, lines)).selections["ultrafeedback"].value
+        == '("rubric-500m".delta_factuality + "rubric-500m".delta_step_coherence) / 2'
+    )
 
 
 @pytest.mark.parametrize(("name", "given", "said"), [
@@ -45,7 +51,9 @@ def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
     ("sample_delta", {"share": "2"}, "budget: share 2 is not above 0 and up to 1"),
     ("chosen_quality", {"pairs": "many"}, "budget.pairs: 'many' is not a number"),
 ])  # fmt: skip
-def test_a_mistake_in_what_a_placeholder_makes_is_found_by_params(tmp_path: Path, name: str, given: dict[str, str], said: str) -> None:
+def test_a_mistake_in_what_a_placeholder_makes_is_found_by_params(
+    tmp_path: Path, name: str, given: dict[str, str], said: str
+) -> None:
     file = pasted(tmp_path, shelf.printed(name, given))
     with pytest.raises(Errors) as caught:
         read(file)
@@ -61,7 +69,9 @@ def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     listed = printed(monkeypatch, capsys).splitlines()
     assert [line.split()[1] for line in listed[3:-1]] == list(shelf.entries())
-    assert printed(monkeypatch, capsys, "sample_delta", "--judge", "panel", "--dimension=quality", "--share", "0.1") == (
+    assert printed(
+        monkeypatch, capsys, "sample_delta", "--judge", "panel", "--dimension=quality", "--share", "0.1"
+    ) == (
         "  # Decomposing the Delta (2604.08723): delta_d = score_d(chosen) - score_d(rejected) on one dimension d; the top k\n"
         "  sample_delta:\n    <<: *selection\n    value: panel.delta_quality\n    keep: {kind: top}\n    budget: {share: 0.1}\n"
     )
@@ -76,23 +86,33 @@ def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: p
     (["length_cap", "--tokens"], "shelf: --tokens: write placeholders as `--name value`"),
     (["--judge=rubric"], "shelf: --judge is of one entry; name it first, as in `shelf sample_delta --judge rubric`"),
 ])  # fmt: skip
-def test_what_is_not_there_is_said_with_what_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+def test_what_is_not_there_is_said_with_what_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
     with pytest.raises(CurationError) as caught:
         printed(monkeypatch, capsys, *words)
     assert str(caught.value) == said
 
 
-def test_only_the_shelf_takes_words_that_argparse_does_not_know(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_shelf_takes_words_that_argparse_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["curation", "params", "--judge", "rubric"])
     with pytest.raises(SystemExit):
         main()
     assert "unrecognized arguments: --judge" in capsys.readouterr().err
 
 
-def test_the_page_holds_the_table_and_what_ours_does_otherwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_holds_the_table_and_what_ours_does_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = DOCS.read_text()
     assert printed(monkeypatch, capsys, "--md") in page
-    assert [name for name, entry in shelf.entries().items() if f"| {name} | {entry.source} | {entry.differs} |\n" not in page] == []
+    assert [
+        name
+        for name, entry in shelf.entries().items()
+        if f"| {name} | {entry.source} | {entry.differs} |\n" not in page
+    ] == []
 
 
 def test_the_recipe_is_the_default_study_with_the_shelf() -> None:
@@ -102,7 +122,9 @@ def test_the_recipe_is_the_default_study_with_the_shelf() -> None:
         "selections": study["selections"] | free, "grid": study["grid"] | {"selections": []}, "compare": {"primary": None},
     }  # fmt: skip
     lines = {line.strip("# ") for line in RECIPE.read_text().splitlines()}
-    assert [line for name in SCORED for line in shelf.printed(name, {}).splitlines() if line.strip("# ") not in lines] == []
+    assert [
+        line for name in SCORED for line in shelf.printed(name, {}).splitlines() if line.strip("# ") not in lines
+    ] == []
 
 
 def test_the_shelfs_plain_selection_is_that_of_params() -> None:

@@ -32,11 +32,17 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     """What `pair` does, slowly: cross the traces of a prompt, then filter."""
     kept = rows.filter(pl.col("completion").is_not_null()).with_columns(
         pl.col("completion").str.strip_chars(" \t\r\n"),
-        pl.col("generator").replace_strict({name: i for i, name in enumerate(ladder)}, default=None, return_dtype=pl.Int64).alias("rung"),
+        pl.col("generator")
+        .replace_strict({name: i for i, name in enumerate(ladder)}, default=None, return_dtype=pl.Int64)
+        .alias("rung"),
     )
     crossed = kept.join(kept, on="prompt_id", suffix="_r").filter(pl.col("trace_id") != pl.col("trace_id_r"))
     own = pl.col("generator") == pl.col("generator_r")
-    ahead = {"ladder": pl.col("rung") < pl.col("rung_r"), "scale": pl.col("scale_b") > pl.col("scale_b_r"), "both": pl.lit(True)}[order].fill_null(False)
+    ahead = {
+        "ladder": pl.col("rung") < pl.col("rung_r"),
+        "scale": pl.col("scale_b") > pl.col("scale_b_r"),
+        "both": pl.lit(True),
+    }[order].fill_null(False)
     matched = (pl.col("sample_index") == pl.col("sample_index_r")) | (samples == "all")
     found = crossed.filter((own & within) | (~own & ahead & matched))
     ids = [content_id(*both) for both in found.select("trace_id", "trace_id_r").rows()]
@@ -50,7 +56,9 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     WRITTEN, st.sampled_from(["ladder", "scale", "both"]), st.permutations(GENERATORS), st.integers(0, 4), st.booleans(),
     st.sampled_from(["matched", "all"]), st.randoms(use_true_random=False),
 )  # fmt: skip
-def test_pairs_are_those_of_the_oracle(written: Any, order: str, ladder: list[str], rungs: int, within: bool, samples: str, draw: Any) -> None:
+def test_pairs_are_those_of_the_oracle(
+    written: Any, order: str, ladder: list[str], rungs: int, within: bool, samples: str, draw: Any
+) -> None:
     rows = traces(written)
     rungs_named = [name for name in ladder[:rungs] if name in set(rows["generator"])]
     how = world.pairing(order=order, ladder=rungs_named, within_generator=within, samples=samples)
@@ -58,17 +66,23 @@ def test_pairs_are_those_of_the_oracle(written: Any, order: str, ladder: list[st
     assert found.rows() == pairs_oracle(rows, order, rungs_named, within, samples).rows()
     assert pair.pair(how, rows[draw.sample(range(rows.height), rows.height)]).rows() == found.rows()
     untied = (
-        pair.pair(how.model_copy(update={"identical": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows) if {*"abc"} <= set(rows["generator"]) else None
+        pair.pair(how.model_copy(update={"identical": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows)
+        if {*"abc"} <= set(rows["generator"])
+        else None
     )
     if untied is not None:
-        assert untied.equals(found.filter(~pl.col("identical"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"])))
+        assert untied.equals(
+            found.filter(~pl.col("identical"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"]))
+        )
 
 
 def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, expected: bool) -> pl.DataFrame:
     """What `deltas` does, slowly: rate each trace, then join both sides."""
     score = pl.coalesce("expected_score", "score") if expected else pl.col("score")
     scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored"))
-    rated = scored.group_by("trace_id").agg(score.mean().alias("score"), pl.len().cast(pl.Int32).alias("n"), score.var().alias("variance"))
+    rated = scored.group_by("trace_id").agg(
+        score.mean().alias("score"), pl.len().cast(pl.Int32).alias("n"), score.var().alias("variance")
+    )
     both = pairs.join(rated, left_on="chosen_trace_id", right_on="trace_id", how="left")
     both = both.join(rated, left_on="rejected_trace_id", right_on="trace_id", how="left", suffix="_r")
     return both.sort("pair_id").select(
@@ -80,9 +94,17 @@ def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, 
 @st.composite
 def judged(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of six traces, and judgments of some of them on two dimensions in up to three repeats."""
-    ends = draw(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)).filter(lambda both: both[0] != both[1]), unique=True, max_size=10))
+    ends = draw(
+        st.lists(
+            st.tuples(st.integers(1, 6), st.integers(1, 6)).filter(lambda both: both[0] != both[1]),
+            unique=True,
+            max_size=10,
+        )
+    )
     pairs = world.frame(contracts.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
-    slots = draw(st.lists(st.tuples(st.integers(1, 6), st.sampled_from("xy"), st.integers(0, 2)), unique=True, max_size=30))
+    slots = draw(
+        st.lists(st.tuples(st.integers(1, 6), st.sampled_from("xy"), st.integers(0, 2)), unique=True, max_size=30)
+    )
     rows = []
     for trace, dimension, repeat in slots:
         status, score, expected = draw(st.tuples(STATUS, st.integers(1, 5), st.none() | st.floats(1, 5)))
@@ -96,11 +118,17 @@ def test_deltas_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame],
     pairs, judgments = case
     how = delta.Params(**world.DELTA | {"score": "expected" if expected else "sampled"})
     wide = delta.deltas(how, pairs, judgments, ["x"])
-    found = wide.select("pair_id", pl.col("^(chosen|rejected|delta|n|sd)_x$").name.map(lambda name: name.removesuffix("_x")))
+    found = wide.select(
+        "pair_id", pl.col("^(chosen|rejected|delta|n|sd)_x$").name.map(lambda name: name.removesuffix("_x"))
+    )
     oracle = deltas_oracle(pairs, judgments, "x", expected)
     assert found.columns == oracle.columns and found["n"].dtype == pl.Int32
     for row, wanted in zip(found.rows(), oracle.rows(), strict=True):
-        assert row == pytest.approx(wanted, abs=1e-6) if None not in row else [v and round(v, 6) for v in row] == [v and round(v, 6) for v in wanted]
+        assert (
+            row == pytest.approx(wanted, abs=1e-6)
+            if None not in row
+            else [v and round(v, 6) for v in row] == [v and round(v, 6) for v in wanted]
+        )
     shuffled = [table[draw.sample(range(len(table)), len(table))] for table in (pairs, judgments)]
     assert delta.deltas(how, *shuffled, ["x"]).equals(wide)
 
@@ -119,7 +147,16 @@ GOLDEN_PAIRS = {  # (order, within_generator, samples): chosen > rejected, = whe
     ("ladder", True, "matched"): ["1 a0=b0", "1 a0>a1", "1 a0>c0", "1 a1>a0", "1 b0>c0", "2 b0>c0"],
     ("ladder", False, "all"): ["1 a0=b0", "1 a0>c0", "1 a1>b0", "1 a1>c0", "1 b0>c0", "2 b0>c0"],
     ("scale", False, "matched"): ["1 a0>c0"],  # the scale of b is unknown
-    ("both", False, "matched"): ["1 a0=b0", "1 a0>c0", "1 b0=a0", "1 b0>c0", "1 c0>a0", "1 c0>b0", "2 b0>c0", "2 c0>b0"],
+    ("both", False, "matched"): [
+        "1 a0=b0",
+        "1 a0>c0",
+        "1 b0=a0",
+        "1 b0>c0",
+        "1 c0>a0",
+        "1 c0>b0",
+        "2 b0>c0",
+        "2 c0>b0",
+    ],
 }
 
 
@@ -156,37 +193,72 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
     both = (world.trace_id(prompt, chosen, i), world.trace_id(prompt, rejected, j))
     pairs = world.frame(contracts.PAIRS, [(1, world.prompt_id(prompt), *both, chosen, rejected, False)])
     found = {
-        score: delta.deltas(delta.Params(**world.DELTA | {"score": score}), pairs, world.judgments(), ["brevity", "logic"]) for score in ("expected", "sampled")
+        score: delta.deltas(
+            delta.Params(**world.DELTA | {"score": score}), pairs, world.judgments(), ["brevity", "logic"]
+        )
+        for score in ("expected", "sampled")
     }
     columns = ("chosen_logic", "rejected_logic", "delta_logic", "n_logic", "sd_logic")
-    assert [value and round(value, 12) for value in found["expected"].select(columns).row(0)] == [value and round(value, 12) for value in wanted]
+    assert [value and round(value, 12) for value in found["expected"].select(columns).row(0)] == [
+        value and round(value, 12) for value in wanted
+    ]
     assert found["sampled"]["delta_logic"].to_list() == [sampled]
 
 
 def test_a_pair_with_an_unscored_side_has_no_delta_and_the_other_sides_score() -> None:
     found = world.sound().deltas["rubric"].filter(pair_id=world.pair_id(("minus", "large", 0), ("minus", "small", 0)))
-    assert found.select("chosen_brevity", "rejected_brevity", "delta_brevity", "n_brevity", "sd_brevity").rows() == [(4.0, None, None, 0, None)]
+    assert found.select("chosen_brevity", "rejected_brevity", "delta_brevity", "n_brevity", "sd_brevity").rows() == [
+        (4.0, None, None, 0, None)
+    ]
 
 
 def test_generator_deltas_count_what_has_a_delta() -> None:
-    rows = world.sound().generator_deltas.filter(judge="rubric", chosen_model="large", rejected_model="small").sort("dimension")
+    rows = (
+        world.sound()
+        .generator_deltas.filter(judge="rubric", chosen_model="large", rejected_model="small")
+        .sort("dimension")
+    )
     assert rows.select("dimension", "mean", "n", "prompts").rows() == [("brevity", 3.0, 1, 1), ("logic", 1.75, 2, 2)]
-    unscored = world.judgments().with_columns(pl.lit(None, pl.Float64).alias("score"), pl.lit(None, pl.Float64).alias("expected_score"), status=pl.lit("error"))
+    unscored = world.judgments().with_columns(
+        pl.lit(None, pl.Float64).alias("score"),
+        pl.lit(None, pl.Float64).alias("expected_score"),
+        status=pl.lit("error"),
+    )
     pairs = world.sound().pairs
-    none = world.generator_deltas(pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]})
+    none = world.generator_deltas(
+        pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]}
+    )
     parquet.check(contracts.GENERATOR_DELTAS, none, "generator_deltas")
-    assert set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)} and none.height == 4
+    assert (
+        set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)}
+        and none.height == 4
+    )
 
 
 @st.composite
 def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pairs of five traces, and verdicts on some of them in either order, some with probabilities."""
-    ends = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda both: both[0] != both[1]), unique=True, min_size=1, max_size=8))
+    ends = draw(
+        st.lists(
+            st.tuples(st.integers(1, 5), st.integers(1, 5)).filter(lambda both: both[0] != both[1]),
+            unique=True,
+            min_size=1,
+            max_size=8,
+        )
+    )
     pairs = world.frame(contracts.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
-    slots = draw(st.lists(st.tuples(st.sampled_from(ends), st.sampled_from(contracts.ORDERS), st.integers(0, 1)), unique=True, max_size=20))
+    slots = draw(
+        st.lists(
+            st.tuples(st.sampled_from(ends), st.sampled_from(contracts.ORDERS), st.integers(0, 1)),
+            unique=True,
+            max_size=20,
+        )
+    )
     rows = []
     for both, order, repeat in slots:
-        status, verdict, tie, lean = draw(st.tuples(STATUS, st.sampled_from(contracts.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1)))
+        status, verdict, tie, lean = draw(
+            st.tuples(STATUS, st.sampled_from(contracts.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1))
+        )
         strength = None if lean is None or status != "scored" else lean * (1 - tie)
         given = (verdict, strength, None if strength is None else tie) if status == "scored" else (None, None, None)
         rows.append((content_id(*both), "v", order, repeat, *given, status, None))
@@ -198,7 +270,10 @@ def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame
     """Row by row in Python: who was better by how much, on the two traces whichever is called chosen."""
     pairs, preferences = case
     found = db.query("verdicts", {"pairs": pairs, "preferences": preferences.drop("rationale")}, expected=expected)
-    ends = {pair_id: (chosen, rejected) for pair_id, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows()}
+    ends = {
+        pair_id: (chosen, rejected)
+        for pair_id, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows()
+    }
     scored = preferences.filter(status="scored").sort("pair_id", "order", "repeat")
     assert found.select("pair_id", "order", "repeat").rows() == scored.select("pair_id", "order", "repeat").rows()
     for row, (pair_id, order, verdict, strength, p_tie) in zip(
@@ -206,9 +281,18 @@ def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame
     ):
         chosen, rejected = ends[pair_id]
         plain = {"chosen": (1.0, 0.0), "rejected": (0.0, 1.0), "tie": (0.0, 0.0)}[verdict]
-        won, lost = ((1 - p_tie + strength) / 2, (1 - p_tie - strength) / 2) if expected and strength is not None else plain
+        won, lost = (
+            ((1 - p_tie + strength) / 2, (1 - p_tie - strength) / 2) if expected and strength is not None else plain
+        )
         better = {chosen: won, rejected: lost}
-        assert (row["low"], row["high"], row["shown_first"]) == (min(better), max(better), chosen if order == "chosen_first" else rejected)
-        assert (row["low_better"], row["high_better"]) == (pytest.approx(better[row["low"]], abs=1e-9), pytest.approx(better[row["high"]], abs=1e-9))
+        assert (row["low"], row["high"], row["shown_first"]) == (
+            min(better),
+            max(better),
+            chosen if order == "chosen_first" else rejected,
+        )
+        assert (row["low_better"], row["high_better"]) == (
+            pytest.approx(better[row["low"]], abs=1e-9),
+            pytest.approx(better[row["high"]], abs=1e-9),
+        )
         assert row["low_better"] + row["high_better"] + row["tie"] == pytest.approx(1, abs=1e-9)
         assert row["value"] == pytest.approx(won - lost, abs=1e-9)

@@ -31,12 +31,19 @@ FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its 
 QUICK = ("429", "dropped", "cut JSON", "wrong schema", "refusal", "length")  # one of each sort
 
 
-@pytest.mark.parametrize("fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS]
+)
 def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
     answer, status, attempts = FAULTS[fault]
-    server = serve(lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked))
-    # A busy machine may answer late. One call at a time: a 400 heard before any good reply is asked again in another mode.
-    served_params(tmp_path, server.url, 24, 1, concurrency=1, max_retries=1, timeout_s=2.0 if fault == "stalled" else 60.0)
+    server = serve(
+        lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked)
+    )
+    # A busy machine may answer late. One call at a time: a 400 heard before any good reply is asked again in another
+    # mode.
+    served_params(
+        tmp_path, server.url, 24, 1, concurrency=1, max_retries=1, timeout_s=2.0 if fault == "stalled" else 60.0
+    )
     rebuilt(tmp_path)
     rows = pl.read_parquet(tmp_path / "data/judgments/rubric.parquet")
     bad = rows.filter(pl.col("status") != "scored")
@@ -47,11 +54,16 @@ def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: 
 
 
 def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: Path) -> None:
-    """A quarter of the calls fail, a twentieth is allowed: no table, exit 1; once the server is well the same command goes on."""
+    """A quarter of the calls fail, a twentieth is allowed: no table, exit 1; once the server is well the same
+    command goes on."""
     ill = [True]
 
     def sometimes(asked: Asked) -> Answer:
-        return failing(500, "out of memory") if ill[0] and asked.body["messages"][-1]["content"].startswith(("What is 1", "What is 2")) else answering(asked)
+        return (
+            failing(500, "out of memory")
+            if ill[0] and asked.body["messages"][-1]["content"].startswith(("What is 1", "What is 2"))
+            else answering(asked)
+        )
 
     server = serve(sometimes)
     served_params(tmp_path, server.url, 8, 1, max_retries=0)
@@ -75,7 +87,9 @@ class Forbidden(socket.socket):
     connect_ex = connect  # type: ignore[assignment]
 
 
-def test_offline_rebuilds_the_tables_without_a_socket(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_rebuilds_the_tables_without_a_socket(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     params = served_params(tmp_path, serve(answering).url, 4)
     expected = rebuilt(tmp_path)
     params["ledger"]["offline"] = True
@@ -89,5 +103,7 @@ def test_offline_rebuilds_the_tables_without_a_socket(serve: Serve, tmp_path: Pa
     save(params, tmp_path)
     done = ran(tmp_path, "stages.judge", "rubric")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: judge rubric: ledger.offline is true and 8 of 8 calls have no reply (the first is key ")
+    assert done.stderr.startswith(
+        "error: judge rubric: ledger.offline is true and 8 of 8 calls have no reply (the first is key "
+    )
     assert "prompt 'Problem:" in done.stderr

@@ -1,7 +1,8 @@
-"""What a command waits for before its first line: what it imports, and a check of params.yaml that has passed and is not made again.
+"""What a command waits for before its first line: what it imports, and a check of params.yaml that has passed and is
+not made again.
 
-Kinds of fault: an import at the head of a module that only one function needs; a memory that says sound of what nobody checked, or that stops a command;
-a short-cut that says another thing than the long way.
+Kinds of fault: an import at the head of a module that only one function needs; a memory that says sound of what nobody
+checked, or that stops a command; a short-cut that says another thing than the long way.
 """
 
 import dataclasses
@@ -46,14 +47,26 @@ def was_checked(study: Study) -> bool:
 
 def printed(code: str, *arguments: str) -> list[str]:
     """What an interpreter of its own prints."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
 def test_no_module_and_no_check_imports_what_is_heavy() -> None:
-    ours = [found.name for package in (curation, stages) for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    ours.remove("curation.models.engines._vllm_process")  # runs in an environment of its own, where vllm is all it is for
+    ours = [
+        found.name
+        for package in (curation, stages)
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+    ours.remove(
+        "curation.models.engines._vllm_process"
+    )  # runs in an environment of its own, where vllm is all it is for
     code = (
         f"import importlib, sys\nfrom pathlib import Path\nfrom curation.core.params import KNOWN, read\n"
         f"for name in {ours}:\n importlib.import_module(name)\n"
@@ -69,17 +82,32 @@ def test_a_remembered_check_loads_no_tables_either() -> None:
     read(SOUND)
     code = f"import sys\nfrom curation.__main__ import entry\nentry()\nprint(*({{*{HEAVY + TABLES}}} & sys.modules.keys()))"
     said, loaded = printed(code, "params", str(SOUND))
-    assert said == f"{SOUND}: sound; 3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
+    assert (
+        said
+        == f"{SOUND}: sound; 3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
+    )
     assert loaded == ""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [["params", str(SOUND)], ["params", "nosuch.yaml"], ["--help"]], ids=lambda arguments: arguments[-1])
+@pytest.mark.parametrize(
+    "arguments", [["params", str(SOUND)], ["params", "nosuch.yaml"], ["--help"]], ids=lambda arguments: arguments[-1]
+)
 def test_the_command_is_the_module(arguments: list[str]) -> None:
     module, name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["curation"].split(":")
-    ways = (["-m", "curation"], ["-c", f"import sys\nfrom {module} import {name}\nsys.exit({name}())"])  # the second is what pip writes into bin
+    ways = (
+        ["-m", "curation"],
+        ["-c", f"import sys\nfrom {module} import {name}\nsys.exit({name}())"],
+    )  # the second is what pip writes into bin
     one, other = [
-        subprocess.run([sys.executable, *way, *arguments], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False) for way in ways
+        subprocess.run(
+            [sys.executable, *way, *arguments],
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for way in ways
     ]
     assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
     assert one.returncode == ("nosuch.yaml" in arguments)
@@ -119,12 +147,16 @@ OURS: dict[str, Callable[[Path], object]] = {
     "the shelf": lambda source: edit(source / "selection/shelf.yaml"),
     "a new kind": lambda source: (source / "judging/judges/new.py").touch(),
     "a kind that is gone": lambda source: (source / "judging/judges/process.py").unlink(),
-    "a module of another name": lambda source: (source / "judging/judges/process.py").rename(source / "judging/judges/procession.py"),
+    "a module of another name": lambda source: (source / "judging/judges/process.py").rename(
+        source / "judging/judges/procession.py"
+    ),
 }
 
 
 @pytest.mark.parametrize("change", OURS.values(), ids=OURS.keys())
-def test_an_edit_of_our_source_forgets(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]) -> None:
+def test_an_edit_of_our_source_forgets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
     source = folder / "copy"
     shutil.copytree(checked.SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(checked, "SOURCE", source)
@@ -170,7 +202,11 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [pytest.param(*both, id=name, marks=[pytest.mark.slow] * (name not in ("not YAML", "expression", "task"))) for name, both in BROKEN.items()]
+    ("old", "new"),
+    [
+        pytest.param(*both, id=name, marks=[pytest.mark.slow] * (name not in ("not YAML", "expression", "task")))
+        for name, both in BROKEN.items()
+    ],
 )  # fast: one found by each of the parser, the types and the sources
 def test_a_check_that_fails_is_not_remembered(folder: Path, old: str, new: str) -> None:
     file = folder / "params.yaml"
@@ -220,8 +256,14 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize(("damage", "mended"), [(damage, name not in ("a folder", "no room")) for name, damage in DAMAGED.items()], ids=DAMAGED.keys())
-def test_a_damaged_memory_or_one_that_cannot_be_written_is_none(folder: Path, damage: Callable[[Path], object], mended: bool) -> None:
+@pytest.mark.parametrize(
+    ("damage", "mended"),
+    [(damage, name not in ("a folder", "no room")) for name, damage in DAMAGED.items()],
+    ids=DAMAGED.keys(),
+)
+def test_a_damaged_memory_or_one_that_cannot_be_written_is_none(
+    folder: Path, damage: Callable[[Path], object], mended: bool
+) -> None:
     read(SOUND)
     damage(checked.MEMORY)
     assert was_checked(read(SOUND))
@@ -243,7 +285,12 @@ def test_processes_at_once_do_no_harm(folder: Path) -> None:
         " assert all(len(one) == 64 for one in checked._marks())"
     )
     several = [
-        subprocess.Popen([sys.executable, "-c", code, str(one)], env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(one)],
+            env={"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         for one in range(3)
     ]
     assert [(one.communicate(), one.returncode) for one in several] == [((b"", None), 0)] * 3
@@ -266,7 +313,9 @@ def test_two_that_write_one_file_do_not_share_what_is_not_whole_yet(folder: Path
 def test_a_tasks_keys_are_those_of_the_library() -> None:
     from reasoning_gym.factory import DATASETS
 
-    keys: dict[str, Any] = {name: {field.name for field in dataclasses.fields(config)} for name, (_, config) in DATASETS.items()}
+    keys: dict[str, Any] = {
+        name: {field.name for field in dataclasses.fields(config)} for name, (_, config) in DATASETS.items()
+    }
     plain = {name: found for name in keys if (found := reasoning_gym._declared(name)) is not None}
     assert plain == {name: keys[name] for name in plain}
     assert len(plain) > 90

@@ -25,7 +25,9 @@ def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
     cluster = draw.integers(0, 12, n)
     value = draw.normal(size=n) + draw.normal(size=12)[cluster]
     names = pl.Series([f"g{i}" for i in draw.integers(0, groups, n)])
-    return pl.DataFrame({"group": names, "cluster": cluster, "value": [None if draw.random() < 0.1 else v for v in value]})
+    return pl.DataFrame(
+        {"group": names, "cluster": cluster, "value": [None if draw.random() < 0.1 else v for v in value]}
+    )
 
 
 @pytest.mark.slow
@@ -36,7 +38,9 @@ def test_clustered_means_are_those_of_statsmodels(seed: int) -> None:
     rows = drawn(seed)
     for found in clustered_means(rows, ["group"], "value", "cluster").iter_rows(named=True):
         kept = rows.filter(pl.col("group") == found["group"]).drop_nulls()
-        fit = OLS(kept["value"].to_numpy(), np.ones(kept.height)).fit(cov_type="cluster", cov_kwds={"groups": kept["cluster"].to_numpy()}, use_t=True)
+        fit = OLS(kept["value"].to_numpy(), np.ones(kept.height)).fit(
+            cov_type="cluster", cov_kwds={"groups": kept["cluster"].to_numpy()}, use_t=True
+        )
         low, high = fit.conf_int()[0]
         assert [found["mean"], found["ci_low"], found["ci_high"]] == pytest.approx([fit.params[0], low, high], abs=1e-9)
         assert (found["n"], found["clusters"]) == (kept.height, kept["cluster"].n_unique())
@@ -46,7 +50,9 @@ def test_clustered_means_are_those_of_statsmodels(seed: int) -> None:
 def test_the_order_of_the_rows_changes_nothing(seed: int) -> None:
     rows = drawn(seed)
     once = clustered_means(rows, ["group"], "value", "cluster")
-    assert clustered_means(rows.sample(fraction=1.0, shuffle=True, seed=seed), ["group"], "value", "cluster").equals(once)
+    assert clustered_means(rows.sample(fraction=1.0, shuffle=True, seed=seed), ["group"], "value", "cluster").equals(
+        once
+    )
 
 
 def test_one_observation_a_cluster_is_the_plain_student_interval() -> None:
@@ -97,22 +103,46 @@ def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFr
 
 def test_unscored_samples_do_not_count() -> None:
     found = per_prompt(results({("a", 1): [1, None, 0], ("a", 2): [None, None, None], ("a", 3): [0, 0, 1]}))
-    assert found.select("prompt_id", "measure", "value").rows() == [(1, "avg@3", 0.5), (3, "avg@3", 1 / 3), (1, "pass@3", 1.0), (3, "pass@3", 1.0)]
+    assert found.select("prompt_id", "measure", "value").rows() == [
+        (1, "avg@3", 0.5),
+        (3, "avg@3", 1 / 3),
+        (1, "pass@3", 1.0),
+        (3, "pass@3", 1.0),
+    ]
 
 
 ARMS = {"a0": "itself", "a1": "itself", "b0": "random", "b1": "random", "b2": "random"}
-RUNS = Declared({run: ("dpo", "top", "any", "own", control) for run, control in ARMS.items()}, {run: int(run[1]) for run in ARMS}, frozenset({"itself"}))
-PRIMARY = {"method": "dpo", "selection": "top", "generator_pairs": "any", "budget": "own", "control": "random", "benchmark": "sums"}
+RUNS = Declared(
+    {run: ("dpo", "top", "any", "own", control) for run, control in ARMS.items()},
+    {run: int(run[1]) for run in ARMS},
+    frozenset({"itself"}),
+)
+PRIMARY = {
+    "method": "dpo",
+    "selection": "top",
+    "generator_pairs": "any",
+    "budget": "own",
+    "control": "random",
+    "benchmark": "sums",
+}
 
 
 def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[str, str] | None = None) -> pl.DataFrame:
-    rows = compare(Params.model_validate({"primary": primary}), RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
+    rows = compare(
+        Params.model_validate({"primary": primary}),
+        RUNS,
+        results(scores),
+        {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4},
+    )
     parquet.check(contracts.COMPARISONS, rows, "comparisons")
     return rows
 
 
 def row(rows: pl.DataFrame, control: str, against: str, measure: str = "avg@1") -> dict[str, float]:
-    return rows.row(by_predicate=(pl.col("control") == control) & (pl.col("against") == against) & (pl.col("measure") == measure), named=True)
+    return rows.row(
+        by_predicate=(pl.col("control") == control) & (pl.col("against") == against) & (pl.col("measure") == measure),
+        named=True,
+    )
 
 
 def test_a_gain_is_over_the_prompts_that_all_the_runs_compared_answered() -> None:
@@ -124,19 +154,37 @@ def test_a_gain_is_over_the_prompts_that_all_the_runs_compared_answered() -> Non
     }
     scores |= {("a0", 1): [1, 1], ("a0", 2): [1, 0], ("a0", 3): [1, 1], ("a0", 4): [1, 1]}
     found = row(compared(scores), "itself", "baseline", "avg@2")
-    assert (found["value"], found["gain"], found["n"], found["seeds"], found["pairs"]) == (pytest.approx(3.5 / 4), pytest.approx(1 / 3), 3, 1, 4)
+    assert (found["value"], found["gain"], found["n"], found["seeds"], found["pairs"]) == (
+        pytest.approx(3.5 / 4),
+        pytest.approx(1 / 3),
+        3,
+        1,
+        4,
+    )
     assert found["p"] == pytest.approx(scipy_stats.ttest_rel([1, 0.5, 1], [0, 0.5, 1]).pvalue)
 
 
 def test_a_selection_is_compared_with_its_control_seed_by_seed() -> None:
     mine, theirs = {"a0": [1, 1, 0], "a1": [1, 0, 1]}, {"b0": [0, 1, 0], "b1": [1, 0, 0], "b2": [1, 1, 1]}
-    scores: dict[tuple[str, int], list[float | None]] = {(run, prompt): [one] for run, row in (mine | theirs).items() for prompt, one in enumerate(row)}
+    scores: dict[tuple[str, int], list[float | None]] = {
+        (run, prompt): [one] for run, row in (mine | theirs).items() for prompt, one in enumerate(row)
+    }
     scores |= {("baseline", prompt): [0] for prompt in range(3)}
     rows = compared(scores, PRIMARY)
     found, wanted = row(rows, "itself", "random"), crossed_mean(np.array([[1, 0, 0], [0, 0, 1]]))
-    assert wanted is not None and (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx((1 / 3, wanted.low, wanted.high, wanted.p))
-    assert (found["n"], found["seeds"], found["pairs"], found["primary"]) == (3, 2, 4, True)  # the third seed has no counterpart
-    assert (row(rows, "random", "baseline")["seeds"], row(rows, "random", "baseline")["gain"]) == (3, pytest.approx(5 / 9))
+    assert wanted is not None and (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx(
+        (1 / 3, wanted.low, wanted.high, wanted.p)
+    )
+    assert (found["n"], found["seeds"], found["pairs"], found["primary"]) == (
+        3,
+        2,
+        4,
+        True,
+    )  # the third seed has no counterpart
+    assert (row(rows, "random", "baseline")["seeds"], row(rows, "random", "baseline")["gain"]) == (
+        3,
+        pytest.approx(5 / 9),
+    )
     assert rows.filter(control="random", against="itself").is_empty() and rows.filter("primary").height == 1
 
 
@@ -148,12 +196,16 @@ def test_the_primary_contrast_is_not_corrected_and_the_others_of_its_kind_are() 
     rows = compared(scores, PRIMARY)
     first = rows.filter("primary").row(0, named=True)
     assert (first["measure"], first["p_holm"]) == ("avg@2", first["p"])
-    for _, group in rows.filter(~pl.col("primary")).drop_nulls("p").group_by(pl.col("against") == "baseline", "measure"):
+    for _, group in (
+        rows.filter(~pl.col("primary")).drop_nulls("p").group_by(pl.col("against") == "baseline", "measure")
+    ):
         assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
 
 
 def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
-    rows = compare(Params.model_validate({"primary": None}), world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3})
+    rows = compare(
+        Params.model_validate({"primary": None}), world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3}
+    )
     assert set(rows["benchmark"]) == {"held_sums"}
     same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
     assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]
@@ -167,17 +219,28 @@ def test_with_one_seed_a_crossed_mean_is_students_over_prompts() -> None:
     values = np.array([[1.0, 2.0, 4.0, 8.0]])
     found = crossed_mean(values)
     low, high = scipy_stats.t.interval(0.95, 3, loc=values.mean(), scale=scipy_stats.sem(values[0]))
-    assert found is not None and found == pytest.approx((3.75, low, high, 4, 1, scipy_stats.ttest_1samp(values[0], 0).pvalue))
+    assert found is not None and found == pytest.approx(
+        (3.75, low, high, 4, 1, scipy_stats.ttest_1samp(values[0], 0).pvalue)
+    )
     assert crossed_mean(np.array([[1.0]])) is None and crossed_mean(np.zeros((2, 3))) == (0.0, 0.0, 0.0, 3, 2, None)
 
 
 @pytest.mark.parametrize(("seed_sd", "prompt_sd"), [pytest.param(0.0, 0.0, marks=pytest.mark.slow), pytest.param(0.3, 0.0, marks=pytest.mark.slow),
                                                       pytest.param(0.0, 1.0, marks=pytest.mark.slow), (0.3, 1.0), (1.0, 0.3)])  # fmt: skip
-@pytest.mark.parametrize(("seeds", "least"), [(2, 0.87), pytest.param(3, 0.92, marks=pytest.mark.slow), pytest.param(5, 0.93, marks=pytest.mark.slow)])
-def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(seed_sd: float, prompt_sd: float, seeds: int, least: float) -> None:
+@pytest.mark.parametrize(
+    ("seeds", "least"),
+    [(2, 0.87), pytest.param(3, 0.92, marks=pytest.mark.slow), pytest.param(5, 0.93, marks=pytest.mark.slow)],
+)
+def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(
+    seed_sd: float, prompt_sd: float, seeds: int, least: float
+) -> None:
     draw, covered, draws = np.random.default_rng(7), 0, 1000
     for _ in range(draws):
-        values = draw.normal(size=(seeds, 30)) + seed_sd * draw.normal(size=(seeds, 1)) + prompt_sd * draw.normal(size=(1, 30))
+        values = (
+            draw.normal(size=(seeds, 30))
+            + seed_sd * draw.normal(size=(seeds, 1))
+            + prompt_sd * draw.normal(size=(1, 30))
+        )
         found = crossed_mean(values)
         assert found is not None
         covered += found.low <= 0 <= found.high

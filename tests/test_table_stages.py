@@ -55,7 +55,10 @@ def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path)
     broken = SOUND.subsets[world.ARM].with_columns(chosen="prompt")
     parquet.write(contracts.SUBSETS, broken, contracts.path("subsets", world.ARM, tmp_path / "data"))
     done = ran(tmp_path, "stages.audit")
-    assert done.returncode == 1 and f"error: check subset_text_not_its_traces: 3 row(s), such as selection {world.ARM}, pair_id " in done.stderr
+    assert (
+        done.returncode == 1
+        and f"error: check subset_text_not_its_traces: 3 row(s), such as selection {world.ARM}, pair_id " in done.stderr
+    )
     assert not (tmp_path / "data/audited.txt").exists() and not list((tmp_path / "data").rglob("*.partial"))
     world.write(SOUND, params.parent)
     assert ran(tmp_path, "stages.audit").returncode == 0 and (tmp_path / "data/audited.txt").read_bytes() == marker
@@ -75,7 +78,9 @@ def test_the_size_of_the_pieces_changes_nothing(at_once: int, rows: int) -> None
         patch.setattr(pair, "AT_ONCE", at_once)
         patch.setattr(delta, "ROW_GROUP", rows)
         pairs = pair.pair(pair.Params(**world.settings()["pair"]), SOUND.traces)
-        wide = delta.deltas(delta.Params(**world.DELTA), pairs, SOUND.judgments.filter(judge="rubric"), ["logic", "brevity"])
+        wide = delta.deltas(
+            delta.Params(**world.DELTA), pairs, SOUND.judgments.filter(judge="rubric"), ["logic", "brevity"]
+        )
     assert pairs.equals(SOUND.pairs) and wide.equals(SOUND.deltas["rubric"])
 
 
@@ -99,7 +104,11 @@ def test_some_columns_are_read_and_checked_alone(tmp_path: Path) -> None:
     parquet.write(contracts.TRACES, SOUND.traces, tmp_path / "t.parquet")
     few = parquet.read(contracts.TRACES, tmp_path / "t.parquet", ["generator", "trace_id"])
     assert few.columns == ["trace_id", "generator"] and few.height == SOUND.traces.height
-    picked = parquet.pick(contracts.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"])
-    assert picked.sort("trace_id").rows() == SOUND.traces.sort("trace_id").select("trace_id", "completion").head(2).rows()
+    picked = parquet.pick(
+        contracts.TRACES, [tmp_path / "t.parquet"], few["trace_id"].head(2), ["trace_id", "completion"]
+    )
+    assert (
+        picked.sort("trace_id").rows() == SOUND.traces.sort("trace_id").select("trace_id", "completion").head(2).rows()
+    )
     with pytest.raises(CurationError, match="no such table"):
         parquet.pick(contracts.TRACES, [tmp_path / "no.parquet"], few["trace_id"], ["trace_id"])

@@ -21,19 +21,34 @@ from curation.tables.parquet import check, read, read_parts, write
 SOUND = world.sound()
 RUBRIC = contracts.deltas(["logic"])
 EVERY = {**contracts.TABLES, "deltas": RUBRIC}
-ROWS: dict[str, pl.DataFrame] = {name: getattr(SOUND, name) for name in contracts.TABLES if name not in ("subsets", "unpaired")} | {
+ROWS: dict[str, pl.DataFrame] = {
+    name: getattr(SOUND, name) for name in contracts.TABLES if name not in ("subsets", "unpaired")
+} | {
     "subsets": SOUND.subsets["clear"],
     "unpaired": SOUND.unpaired["clear"],
     "deltas": SOUND.deltas["rubric"].select(RUBRIC.schema.names),
 }
 
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
-    "prompts": {"split is one of train, in_domain, out_of_domain": {"split": "test"}, "prompt has messages": {"prompt": []}},
+    "prompts": {
+        "split is one of train, in_domain, out_of_domain": {"split": "test"},
+        "prompt has messages": {"prompt": []},
+    },
     "decontamination": {
         "reason is kept exactly when kept": {"kept": True, "reason": "exact", "against": None},
-        "reason is one of kept, exact, ngram, near_duplicate": {"kept": False, "reason": "dull", "against": 7, "overlap": 1.0},
+        "reason is one of kept, exact, ngram, near_duplicate": {
+            "kept": False,
+            "reason": "dull",
+            "against": 7,
+            "overlap": 1.0,
+        },
         "against is null exactly when kept": {"kept": True, "reason": "kept", "against": 7},
-        "overlap is from 0 to 1, and null only when kept": {"kept": False, "reason": "exact", "against": 7, "overlap": None},
+        "overlap is from 0 to 1, and null only when kept": {
+            "kept": False,
+            "reason": "exact",
+            "against": 7,
+            "overlap": None,
+        },
     },
     "traces": {
         "completion is null exactly when finish_reason is error": {"completion": None, "finish_reason": "stop"},
@@ -43,7 +58,11 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "judgments": {
         "score is null exactly when status is not scored": {"score": None, "expected_score": None, "status": "scored"},
         "score is finite": {"score": float("inf"), "status": "scored"},
-        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"score": None, "expected_score": None, "status": "lost"},
+        "status is one of scored, unparsable, refused, truncated, error, no_reference": {
+            "score": None,
+            "expected_score": None,
+            "status": "lost",
+        },
         "expected_score is finite": {"score": 3.0, "expected_score": float("nan"), "status": "scored"},
         "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
     },
@@ -61,7 +80,12 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
         "verdict is one of chosen, rejected, tie": {"verdict": "first"},
         "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
-        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"verdict": None, "strength": None, "p_tie": None, "status": "lost"},
+        "status is one of scored, unparsable, refused, truncated, error, no_reference": {
+            "verdict": None,
+            "strength": None,
+            "p_tie": None,
+            "status": "lost",
+        },
         "strength and p_tie together, and only beside a verdict": {"p_tie": None},
         "|strength| + p_tie is at most 1": {"strength": -0.9, "p_tie": 0.2},
     },
@@ -70,7 +94,9 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "a log-probability is finite and at most 0": {"policy_rejected_logp": float("-inf")},
         "tokens are not negative": {"chosen_tokens": -1},
         "a policy's values together": {"held_out_loss": None},
-        "a policy's values only beside the reference's": dict.fromkeys(("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated")),
+        "a policy's values only beside the reference's": dict.fromkeys(
+            ("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated")
+        ),
         "implicit_margin is null exactly when n_rounds is 0": {"n_rounds": 0},
         "held_out_loss is finite and not negative": {"held_out_loss": -0.1},
     },
@@ -80,7 +106,9 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     },
     "calibration": {"said_by is one of judge, calibration": {"said_by": "nobody"}},
     "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "identical"}},
-    "subsets": {"chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}},
+    "subsets": {
+        "chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}
+    },
     "unpaired": {},
     "results": {
         "score is null exactly when status is not scored": {"score": 0.0, "status": "error"},
@@ -93,8 +121,16 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "p <= p_holm": {"p": 0.2, "p_holm": 0.1, "gain": 0.1, "ci_low": 0.1, "ci_high": 0.1, "against": "baseline"},
     },
     "deltas": {
-        "delta_logic is null exactly when n_logic is 0": {"delta_logic": None, "n_logic": 2, "within_noise_logic": None},
-        "within_noise_logic is null where delta_logic is": {"delta_logic": None, "n_logic": 0, "within_noise_logic": True},
+        "delta_logic is null exactly when n_logic is 0": {
+            "delta_logic": None,
+            "n_logic": 2,
+            "within_noise_logic": None,
+        },
+        "within_noise_logic is null where delta_logic is": {
+            "delta_logic": None,
+            "n_logic": 0,
+            "within_noise_logic": True,
+        },
     },
 }
 RULES = [(name, rule) for name, rules in BREAKS.items() for rule in rules]
@@ -105,7 +141,9 @@ def altered(name: str, values: dict[str, Any]) -> pl.DataFrame:
     """The sound rows of a table with `values` in the first."""
     rows, first = ROWS[name], pl.int_range(pl.len()) == 0
     given = {column: pl.lit(pl.Series([value], dtype=rows.schema[column])) for column, value in values.items()}
-    return rows.with_columns(pl.when(first).then(literal).otherwise(pl.col(column)).alias(column) for column, literal in given.items())
+    return rows.with_columns(
+        pl.when(first).then(literal).otherwise(pl.col(column)).alias(column) for column, literal in given.items()
+    )
 
 
 def first_key(table: Table, rows: pl.DataFrame) -> str:
@@ -129,7 +167,9 @@ def test_sound_rows_come_back_as_they_were_written(name: str, tmp_path: Path) ->
 
 
 def test_every_rule_of_every_table_is_broken_below() -> None:
-    assert {name: set(rules) for name, rules in BREAKS.items()} == {name: set(table.rules) for name, table in EVERY.items()}
+    assert {name: set(rules) for name, rules in BREAKS.items()} == {
+        name: set(table.rules) for name, table in EVERY.items()
+    }
 
 
 @pytest.mark.parametrize(("name", "rule"), RULES)
@@ -148,19 +188,26 @@ def test_a_null_is_named(name: str, column: str) -> None:
 def test_duplicates_are_named(name: str) -> None:
     table, rows = EVERY[name], pl.concat([ROWS[name].head(1), ROWS[name]])
     key = first_key(table, rows).split(" = ")[1]
-    assert complaints(table, rows) == [f"t.parquet: not one row per {table.grain}: 2 row(s), {'/'.join(table.key)} = {key}, {key}"]
+    assert complaints(table, rows) == [
+        f"t.parquet: not one row per {table.grain}: 2 row(s), {'/'.join(table.key)} = {key}, {key}"
+    ]
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_missing_and_extra_columns_are_named(name: str) -> None:
     table, column = EVERY[name], EVERY[name].schema.names[-1]
     rows = ROWS[name].rename({column: "other"})
-    assert complaints(table, rows) == [f"t.parquet: column {column}: missing from {table.name}", f"t.parquet: column other: not a column of {table.name}"]
+    assert complaints(table, rows) == [
+        f"t.parquet: column {column}: missing from {table.name}",
+        f"t.parquet: column other: not a column of {table.name}",
+    ]
 
 
 def test_many_broken_rows_are_counted_and_five_named() -> None:
     (line,) = complaints(contracts.TRACES, ROWS["traces"].with_columns(sample_index=pl.lit(-1, pl.Int32)))
-    assert line.startswith("t.parquet: not so: sample_index is not negative: 10 row(s), trace_id = ") and line.endswith(", …")
+    assert line.startswith("t.parquet: not so: sample_index is not negative: 10 row(s), trace_id = ") and line.endswith(
+        ", …"
+    )
     assert line.count(",") == 6
 
 
@@ -218,7 +265,11 @@ def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Pat
     hashes = set()
     for seed, threads in enumerate(["1", None]):
         where = tmp_path / f"{seed}.parquet"
-        environment = os.environ | {"PYTHONPATH": str(Path(contracts.__file__).parents[2])} | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        environment = (
+            os.environ
+            | {"PYTHONPATH": str(Path(contracts.__file__).parents[2])}
+            | ({"POLARS_MAX_THREADS": threads} if threads else {})
+        )
         subprocess.run([sys.executable, "-c", WRITE_MANY, str(where), str(seed)], check=True, env=environment)
         hashes.add(hashlib.sha256(where.read_bytes()).hexdigest())
     assert len(hashes) == 1 and pq.ParquetFile(where).num_row_groups == 2
@@ -227,7 +278,11 @@ def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(tmp_path: Pat
 def test_minus_zero_and_noise_beyond_nine_decimals_change_no_byte(tmp_path: Path) -> None:
     written = []
     for zero, half in ((0.0, 0.5), (-0.0, 0.5 + 1e-12), (-1e-12, 0.5 - 1e-12)):
-        write(contracts.SELECTIONS, world.frame(contracts.SELECTIONS, [("s", 1, True, "kept", zero), ("s", 2, True, "kept", half)]), tmp_path / "t.parquet")
+        write(
+            contracts.SELECTIONS,
+            world.frame(contracts.SELECTIONS, [("s", 1, True, "kept", zero), ("s", 2, True, "kept", half)]),
+            tmp_path / "t.parquet",
+        )
         written.append((tmp_path / "t.parquet").read_bytes())
     assert len(set(written)) == 1
     assert str(read(contracts.SELECTIONS, tmp_path / "t.parquet")["margin"][0]) == "0.0"
@@ -249,16 +304,24 @@ def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path:
     folder = world.write(SOUND, tmp_path).parent / "data"
     parts = read_parts(contracts.TRACES, ["small", "large", "medium"], data=folder)
     assert parts["generator"].unique(maintain_order=True).to_list() == ["small", "large", "medium"]
-    with pytest.raises(CurationError, match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation orphans --delete"):
+    with pytest.raises(
+        CurationError,
+        match=r"traces: params\.yaml declares no 'medium'; declare it, or delete its file: curation orphans --delete",
+    ):
         read_parts(contracts.TRACES, ["small", "large"], data=folder)
     assert read_parts(contracts.TRACES, [], data=tmp_path).equals(contracts.empty(contracts.TRACES))
 
 
 def test_content_ids_stay_what_recorded_calls_were_seeded_with() -> None:
-    assert contracts.content_id("sums", "What is 2 + 3?") == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
+    assert (
+        contracts.content_id("sums", "What is 2 + 3?")
+        == int(hashlib.md5(b"sums\x1fWhat is 2 + 3?").hexdigest()[:16], 16) >> 1
+    )
     assert contracts.content_id(0, 17, "x") == contracts.content_id("0", "17", "x") == 5220160334407513172
 
 
 def test_ids_made_by_the_column_are_those_made_one_by_one() -> None:
-    rows = pl.DataFrame({"number": range(-5, 200_000), "text": "ü\n"}).with_columns(text="text" + pl.col("number").cast(pl.String))
+    rows = pl.DataFrame({"number": range(-5, 200_000), "text": "ü\n"}).with_columns(
+        text="text" + pl.col("number").cast(pl.String)
+    )
     assert contracts.content_ids(rows).to_list() == [contracts.content_id(*row) for row in rows.rows()]

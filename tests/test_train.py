@@ -26,7 +26,13 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
-TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1}}
+TOY = {
+    "max_steps": 2,
+    "bf16": False,
+    "batch_size": 2,
+    "accumulation": 1,
+    "lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +49,19 @@ def paired() -> pl.DataFrame:
         return [{"role": role, "content": text}]
 
     rows = [
-        (i, i, 100 + i, 200 + i, said("user", f"{i} + {i}?"), said("assistant", f"It is {2 * i}."), said("assistant", f"{i}"), 1.0, 1.0, 0.0, None)
+        (
+            i,
+            i,
+            100 + i,
+            200 + i,
+            said("user", f"{i} + {i}?"),
+            said("assistant", f"It is {2 * i}."),
+            said("assistant", f"{i}"),
+            1.0,
+            1.0,
+            0.0,
+            None,
+        )
         for i in range(6)
     ]
     return pl.DataFrame(rows, schema=contracts.empty(contracts.SUBSETS).schema, orient="row")
@@ -57,7 +75,15 @@ def settings(run: str, **changes: Any) -> Any:
 def test_an_adapter_lists_its_modules_in_order(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
     """peft keeps them in a set, whose order differs from process to process, and with it the hash of the run."""
     modules = ["v_proj", "q_proj", "up_proj", "o_proj", "k_proj", "gate_proj", "down_proj"]
-    train("run", settings("dpo", lora=TOY["lora"] | {"modules": modules}), 0, student, paired, unpaired(paired), tmp_path / "run")
+    train(
+        "run",
+        settings("dpo", lora=TOY["lora"] | {"modules": modules}),
+        0,
+        student,
+        paired,
+        unpaired(paired),
+        tmp_path / "run",
+    )
     assert json.loads((tmp_path / "run/adapter_config.json").read_text())["target_modules"] == sorted(modules)
 
 
@@ -71,26 +97,46 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_kind_trains_and_saves_safetensors_only(case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_each_kind_trains_and_saves_safetensors_only(
+    case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     figures = train("run", CASES[case], 0, student, paired, unpaired(paired), out)
     files = {file.name for file in out.iterdir()}
     assert (figures["steps"], figures["arithmetic_bits"]) == (2, 32)
-    assert "model.safetensors" in files if case == "dpo full" else {"adapter_model.safetensors", "adapter_config.json"} <= files
+    assert (
+        "model.safetensors" in files
+        if case == "dpo full"
+        else {"adapter_model.safetensors", "adapter_config.json"} <= files
+    )
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
     assert json.loads((out / "run.json").read_text()) == {"model": student.model, "revision": student.revision}
 
 
 def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    own = {name: value for name, value in (PARAMS["methods"]["dpo"] | TOY).items() if name not in ("beta", "precompute", "loss")}
+    own = {
+        name: value
+        for name, value in (PARAMS["methods"]["dpo"] | TOY).items()
+        if name not in ("beta", "precompute", "loss")
+    }
     sft = kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
     doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
     assert train("sft", sft, 0, student, doubled, unpaired(paired), tmp_path / "run")["examples"] == 6
 
 
-def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_training_moves_the_weights_the_same_way_twice(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
     for name in ("one", "two"):
-        train(name, CASES["sigmoid"], 0, student, paired.sample(fraction=1, shuffle=True), unpaired(paired), tmp_path / name)
+        train(
+            name,
+            CASES["sigmoid"],
+            0,
+            student,
+            paired.sample(fraction=1, shuffle=True),
+            unpaired(paired),
+            tmp_path / name,
+        )
     one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
     assert weights.fingerprint(tmp_path / "one") == weights.fingerprint(tmp_path / "two")
@@ -100,19 +146,34 @@ def test_training_moves_the_weights_the_same_way_twice(student: weights.Params, 
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    """All weights are trained, so that a seed decides nothing but the order; two other curricula are two other results."""
+def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
+    method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
+    """All weights are trained, so that a seed decides nothing but the order; two other curricula are two other
+    results."""
     found = {}
     for name, places in (("up", range(6)), ("down", range(5, -1, -1))):
         rows = paired.with_columns(curriculum_position=pl.Series(list(places), dtype=pl.Int32))
         for seed in (0, 1):
-            train("run", settings(method, lora=None, learning_rate=0.01), seed, student, rows, unpaired(rows), tmp_path / f"{name}{seed}")
+            train(
+                "run",
+                settings(method, lora=None, learning_rate=0.01),
+                seed,
+                student,
+                rows,
+                unpaired(rows),
+                tmp_path / f"{name}{seed}",
+            )
             found[name, seed] = weights.fingerprint(tmp_path / f"{name}{seed}")
     assert found["up", 0] == found["up", 1] != found["down", 0] == found["down", 1]
 
 
-def test_nothing_to_train_on_is_said_and_leaves_nothing(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"):
+def test_nothing_to_train_on_is_said_and_leaves_nothing(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"
+    ):
         train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
     assert list(tmp_path.iterdir()) == []
 
@@ -122,23 +183,34 @@ def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tm
     assert (figures["examples"], figures["dropped"], figures["sides_truncated"]) == (6, 0, 6)
 
 
-def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    same = paired.with_columns(pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected"))
+def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
+    same = paired.with_columns(
+        pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected")
+    )
     figures = train("some", settings("dpo"), 0, student, same, unpaired(paired), tmp_path / "run")
     assert (figures["examples"], figures["dropped"]) == (4, 2)
-    with pytest.raises(CurationError, match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once cut; raise it"):
+    with pytest.raises(
+        CurationError,
+        match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once cut; raise it",
+    ):
         train("cut", settings("dpo", max_length=5), 0, student, paired, unpaired(paired), tmp_path / "cut")
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])
-def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_a_table_loads_in_trl_as_it_is(
+    name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
     """The Parquet file itself, no column renamed or dropped, through datasets into TRL's trainer."""
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
     table, rows = (contracts.SUBSETS, paired) if name == "subsets" else (contracts.UNPAIRED, unpaired(paired))
     parquet.write(table, rows, tmp_path / "rows.parquet")
-    dataset = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache"))
+    dataset = load_dataset(
+        "parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     trainer, config = (DPOTrainer, DPOConfig) if name == "subsets" else (KTOTrainer, KTOConfig)
     own = {
@@ -150,7 +222,9 @@ def test_a_table_loads_in_trl_as_it_is(name: str, student: weights.Params, paire
         "save_strategy": "no",
         "gradient_checkpointing": False,
     }
-    ran = trainer(model=network, args=config(output_dir=str(tmp_path), **own), train_dataset=dataset, processing_class=tokenizer).train()
+    ran = trainer(
+        model=network, args=config(output_dir=str(tmp_path), **own), train_dataset=dataset, processing_class=tokenizer
+    ).train()
     assert ran.global_step == 1
 
 
@@ -170,7 +244,9 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 
 
 @pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
-def test_a_trained_student_is_evaluated_once(case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_trained_student_is_evaluated_once(
+    case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path
+) -> None:
     train("run", CASES[case], 0, student, paired, unpaired(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     parquet.check(contracts.RESULTS, first, "results")
@@ -221,7 +297,9 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
 
 
 def test_wrong_weights_are_refused(student: weights.Params) -> None:
-    with pytest.raises(CurationError, match=r"its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"):
+    with pytest.raises(
+        CurationError, match=r"its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"
+    ):
         weights.load(student.model, "sha256:0", "float32")
     with pytest.raises(CurationError, match="no package nosuch is installed"):
         weights.load("package:nosuch/x.gguf", "sha256:0", "float32")

@@ -1,6 +1,7 @@
 """The engine of kind vllm: what it says to the process with vllm in it, and what that process's death costs.
 
-Against the real vllm where CURATION_VLLM names an interpreter that has it; else a script speaks for the far end of the pipe.
+Against the real vllm where CURATION_VLLM names an interpreter that has it; else a script speaks for the far end of the
+pipe.
 """
 
 import os
@@ -20,7 +21,15 @@ from curation.models.engines import vllm
 
 ROOT = Path(__file__).parents[1]
 
-ENGINE = {"kind": "vllm", "dtype": "float32", "max_model_len": 64, "tensor_parallel": 1, "gpu_memory": 0.2, "eager": True, "concurrency": 3}
+ENGINE = {
+    "kind": "vllm",
+    "dtype": "float32",
+    "max_model_len": 64,
+    "tensor_parallel": 1,
+    "gpu_memory": 0.2,
+    "eager": True,
+    "concurrency": 3,
+}
 FAR_END = """
 import json, sys
 how = json.loads(sys.stdin.readline())
@@ -82,7 +91,9 @@ def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, spe
     assert len(heard) == 12 and run.process is process
 
 
-def test_what_came_before_a_death_is_heard_and_the_death_is_told(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:
+def test_what_came_before_a_death_is_heard_and_the_death_is_told(
+    tiny: weights.Weights, speaking: Callable[[int], str]
+) -> None:
     """Also what it said while the next call could not be sent any more."""
     heard, run = list[str](), engine(tiny, speaking(4))
 
@@ -94,15 +105,26 @@ def test_what_came_before_a_death_is_heard_and_the_death_is_told(tiny: weights.W
     with pytest.raises(CurationError) as caught:
         run(iter(calls(10)), listen)
     assert heard == ["p0", "p1", "p2", "p3"]
-    assert str(caught.value) == "kind vllm: the engine ended with 1: RuntimeError: out of memory; all that it said is in .curation/vllm.log"
+    assert (
+        str(caught.value)
+        == "kind vllm: the engine ended with 1: RuntimeError: out of memory; all that it said is in .curation/vllm.log"
+    )
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="this environment has vllm")
-def test_an_interpreter_without_vllm_is_named(tiny: weights.Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interpreter_without_vllm_is_named(
+    tiny: weights.Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CurationError, match=r"kind vllm: .* has no vllm; name an interpreter that has one as `python`, or serve the model"):
+    with pytest.raises(
+        CurationError,
+        match=r"kind vllm: .* has no vllm; name an interpreter that has one as `python`, or serve the model",
+    ):
         engine(tiny, None)(iter(calls(1)), lambda call, reply: None)
-    with pytest.raises(CurationError, match="kind vllm: python: /nowhere/python: cannot be run: No such file or directory; name an interpreter"):
+    with pytest.raises(
+        CurationError,
+        match="kind vllm: python: /nowhere/python: cannot be run: No such file or directory; name an interpreter",
+    ):
         engine(tiny, "/nowhere/python")(iter(calls(1)), lambda call, reply: None)
     with pytest.raises(CurationError, match="its revision is sha256:"):
         engine(tiny._replace(revision="sha256:0"), None)(iter(calls(1)), lambda call, reply: None)

@@ -1,4 +1,5 @@
-"""A small study made by hand: three train prompts, three generators, two judges. Everything a test checks by hand is in this file.
+"""A small study made by hand: three train prompts, three generators, two judges. Everything a test checks by hand is in
+this file.
 
 Base tables are written out below; the tables after them are what the toolkit makes of those.
 """
@@ -43,15 +44,33 @@ ARM, BESIDE = "clear-any-own-itself-0", "clear-any-own-reversed-0"
 TUNED, TURNED = f"dpo-{ARM}", f"dpo-{BESIDE}"
 RUNS = ("baseline", TUNED, TURNED)
 GRID: dict[str, Any] = {
-    "controls": {"itself": {"pairs": "own", "match": [], "labels": "as_is"}, "reversed": {"pairs": "own", "match": [], "labels": "reversed"}},
+    "controls": {
+        "itself": {"pairs": "own", "match": [], "labels": "as_is"},
+        "reversed": {"pairs": "own", "match": [], "labels": "reversed"},
+    },
     "generator_pairs": {"any": {"where": "true"}},
-    "grid": {"methods": ["dpo"], "selections": ["clear"], "generator_pairs": ["any"], "budgets": ["own"], "controls": ["itself", "reversed"], "seeds": [0]},
+    "grid": {
+        "methods": ["dpo"],
+        "selections": ["clear"],
+        "generator_pairs": ["any"],
+        "budgets": ["own"],
+        "controls": ["itself", "reversed"],
+        "seeds": [0],
+    },
 }
-PRIMARY = {"method": "dpo", "selection": "clear", "generator_pairs": "any", "budget": "own", "control": "reversed", "benchmark": "held_sums"}
+PRIMARY = {
+    "method": "dpo",
+    "selection": "clear",
+    "generator_pairs": "any",
+    "budget": "own",
+    "control": "reversed",
+    "benchmark": "held_sums",
+}
 DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
 RATED = DIMENSIONS | {"versus": ["preference"]}  # with the pairwise judge
 
-# prompt, generator, sample: completion (None failed), correct, logic in two repeats, brevity in two repeats (None unparsable)
+# prompt, generator, sample: completion (None failed), correct, logic in two repeats, brevity in two repeats (None
+# unparsable)
 TRACES: list[tuple[str, str, int, str | None, float | None, Sequence[float | None], Sequence[float | None]]] = [
     ("plus", "large", 0, "2 + 3 = 5", 1, (5, 5), (4, 4)),
     ("plus", "medium", 0, "2 + 3 is 5", 1, (4, 4), (3, 3)),
@@ -95,7 +114,9 @@ SELECTIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 CELLS = {name: grid.Arm("clear", "any", "own", control, 0) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))}
 DECLARED = compare.Declared(
-    {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")}, {TUNED: 0, TURNED: 0}, frozenset({"itself"})
+    {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")},
+    {TUNED: 0, TURNED: 0},
+    frozenset({"itself"}),
 )
 PARTS: dict[str, tuple[str, Iterable[str]]] = {  # table: the column that names its parts, and the parts
     "traces": ("generator", GENERATORS),
@@ -172,8 +193,24 @@ def prompts() -> pl.DataFrame:
 def decontamination() -> pl.DataFrame:
     """The rows of `decontamination`: every train prompt of PROMPTS is kept, DROPPED is not."""
     source, text, answer = DROPPED
-    again = frame(contracts.PROMPTS, [(content_id(source, text), source, "arithmetic", "train", [{"role": "user", "content": text}], answer, "math", None)])
-    return decontaminate.decontaminate(decontaminate.Params.model_validate(settings()["decontaminate"]), pl.concat([prompts(), again]), {})
+    again = frame(
+        contracts.PROMPTS,
+        [
+            (
+                content_id(source, text),
+                source,
+                "arithmetic",
+                "train",
+                [{"role": "user", "content": text}],
+                answer,
+                "math",
+                None,
+            )
+        ],
+    )
+    return decontaminate.decontaminate(
+        decontaminate.Params.model_validate(settings()["decontaminate"]), pl.concat([prompts(), again]), {}
+    )
 
 
 def traces() -> pl.DataFrame:
@@ -193,12 +230,16 @@ def judgments() -> pl.DataFrame:
         rows.append((slot, "answer", "correct", 0, correct, None, failed if correct is None else "scored", "compared"))
         for dimension, scores in (("logic", logic), ("brevity", brevity)):
             expected = EXPECTED.get((prompt, generator, sample, dimension), (None, None))
-            rows += [(slot, "rubric", dimension, i, score, expected[i], failed if score is None else "scored", None) for i, score in enumerate(scores)]
+            rows += [
+                (slot, "rubric", dimension, i, score, expected[i], failed if score is None else "scored", None)
+                for i, score in enumerate(scores)
+            ]
     return frame(contracts.JUDGMENTS, rows)
 
 
 def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is shown first."""
+    """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is
+    shown first."""
     rows = []
     for one, model in pairs.filter(~pl.col("identical")).select("pair_id", "chosen_model").rows():
         for order in contracts.ORDERS:
@@ -208,9 +249,13 @@ def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely as the student does."""
+    """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely
+    as the student does."""
     told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
-    return frame(contracts.PAIR_SCORES, [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "identical").rows()])
+    return frame(
+        contracts.PAIR_SCORES,
+        [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "identical").rows()],
+    )
 
 
 def results() -> pl.DataFrame:
@@ -241,14 +286,30 @@ def settings() -> dict[str, Any]:
     dimension = next(body for body in rubric["dimensions"].values())
     training = {name: value for name, value in raw["methods"]["dpo"].items() if name != "kind"}
     return {
-        **{name: raw[name] for name in ("student", "tokens", "ledger", "budget", "execution", "decontaminate", "calibrate")},
+        **{
+            name: raw[name]
+            for name in ("student", "tokens", "ledger", "budget", "execution", "decontaminate", "calibrate")
+        },
         "audit": {"identical": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
         "generators": {name: {**generator, "scale_b": scale} for name, scale in GENERATORS.items()},
-        "judges": {"answer": raw["judges"]["answer"], "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)}},
+        "judges": {
+            "answer": raw["judges"]["answer"],
+            "rubric": {**rubric, "repeats": 2, "dimensions": dict.fromkeys(DIMENSIONS["rubric"], dimension)},
+        },
         "pair": pairing(order="ladder", ladder=list(GENERATORS), within_generator=True, samples="matched").model_dump(),
         "pairwise_judges": {"versus": raw["pairwise_judges"]["pairwise"]},
-        "scorers": {"held_out": {"kind": "implicit", "folds": 2, "rounds": 2, "seed": 0, "train_pairs": None, "batch_size": 4, "training": training}},
+        "scorers": {
+            "held_out": {
+                "kind": "implicit",
+                "folds": 2,
+                "rounds": 2,
+                "seed": 0,
+                "train_pairs": None,
+                "batch_size": 4,
+                "training": training,
+            }
+        },
         "delta": DELTA,
         "reliability": {"truth": "answer", "families": {}},
         "selections": SELECTIONS,
@@ -264,16 +325,30 @@ def selection(name: str, **changes: Any) -> Any:
     return rules.Params.model_validate(SELECTIONS[name] | changes)
 
 
-def generator_deltas(pairs: pl.DataFrame, wide: Mapping[str, pl.DataFrame], rated: Mapping[str, list[str]]) -> pl.DataFrame:
+def generator_deltas(
+    pairs: pl.DataFrame, wide: Mapping[str, pl.DataFrame], rated: Mapping[str, list[str]]
+) -> pl.DataFrame:
     """The rows of `generator_deltas` of all judges."""
     ordered = pairs.sort("pair_id")
     groups = stats.Clusters(ordered.select("chosen_model", "rejected_model"), ordered["prompt_id"])
-    return pl.concat(delta.generator_deltas(groups, wide[judge][f"delta_{name}"], judge, name) for judge, names in rated.items() for name in names)
+    return pl.concat(
+        delta.generator_deltas(groups, wide[judge][f"delta_{name}"], judge, name)
+        for judge, names in rated.items()
+        for name in names
+    )
 
 
 def pairing(**changes: Any) -> pair.Params:
     """The typed settings of pairs of all traces of a prompt in both orders, with some of them changed."""
-    every = {"order": "both", "ladder": [], "chosen": None, "rejected": None, "within_generator": False, "samples": "all", "identical": "mark"}
+    every = {
+        "order": "both",
+        "ladder": [],
+        "chosen": None,
+        "rejected": None,
+        "within_generator": False,
+        "samples": "all",
+        "identical": "mark",
+    }
     return pair.Params.model_validate(every | changes)
 
 
@@ -295,10 +370,14 @@ def world(judged: pl.DataFrame) -> World:
     probabilities, _ = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
     seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
-    view = candidates.from_frames(pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)})
+    view = candidates.from_frames(
+        pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)}
+    )
     verdicts = {name: select.select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
-    subsets = {name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()}
+    subsets = {
+        name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()
+    }
     declared = SimpleNamespace(
         selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
         controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
@@ -336,15 +415,32 @@ def put(world: World, data: Path, there: World | None) -> None:
     """Every table of `world` is in `data`, where those of `there` are already."""
 
     def new(name: str, one: str | None = None) -> bool:
-        had, has = (None if of is None else getattr(of, name) if one is None else getattr(of, name)[one] for of in (there, world))
+        had, has = (
+            None if of is None else getattr(of, name) if one is None else getattr(of, name)[one]
+            for of in (there, world)
+        )
         return has is not had
 
-    for name in ("prompts", "decontamination", "tokens", "pairs", "generator_deltas", "probabilities", "reliability", "calibration", "comparisons"):
+    for name in (
+        "prompts",
+        "decontamination",
+        "tokens",
+        "pairs",
+        "generator_deltas",
+        "probabilities",
+        "reliability",
+        "calibration",
+        "comparisons",
+    ):
         if new(name):
             parquet.write(contracts.TABLES[name], getattr(world, name), contracts.path(name, data=data))
     for name, (part, names) in PARTS.items():
         for one in names if new(name) else ():
-            parquet.write(contracts.TABLES[name], getattr(world, name).filter(pl.col(part) == one), contracts.path(name, one, data))
+            parquet.write(
+                contracts.TABLES[name],
+                getattr(world, name).filter(pl.col(part) == one),
+                contracts.path(name, one, data),
+            )
     if new("pair_scores"):
         parquet.write(contracts.PAIR_SCORES, world.pair_scores, contracts.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():

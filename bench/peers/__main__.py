@@ -1,4 +1,5 @@
-"""This toolkit beside its peers: calls per second, and the calls bought again after a kill at half, one more row, and an edited rubric line.
+"""This toolkit beside its peers: calls per second, and the calls bought again after a kill at half, one more row, and
+an edited rubric line.
 
 python -m bench.peers [NAME=PYTHON …], as in `distilabel=/opt/distilabel/bin/python curator=/opt/curator/bin/python`
 """
@@ -31,7 +32,9 @@ class Job:
 
     def start(self, rows: int = ROWS, rubric: str = RUBRIC) -> "subprocess.Popen[bytes]":
         with Path(f"{self.cache}.log").open("ab") as log:
-            return subprocess.Popen([*self.command, self.url, str(rows), rubric, self.cache], stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                [*self.command, self.url, str(rows), rubric, self.cache], stdout=log, stderr=log, start_new_session=True
+            )
 
     def made(self) -> int:
         with urllib.request.urlopen(f"{self.url}/count") as reply:  # noqa: S310 (it is ours)
@@ -73,7 +76,9 @@ def main() -> None:
         jobs[name] = [python, str(FOLDER / f"{name}_job.py")]
     print(f"{ROWS} answers and {ROWS} judgments of them, {1000 * LATENCY:.0f} ms a call, 64 at once.")
     print(f"Calls bought beyond the {2 * ROWS} distinct ones after a kill, and by each re-run:")
-    print(f"{'':16}{'calls/s':>9}{'start, s':>10}{'kill at half':>14}{'same again':>12}{'one more row':>14}{'rubric line':>13}")
+    print(
+        f"{'':16}{'calls/s':>9}{'start, s':>10}{'kill at half':>14}{'same again':>12}{'one more row':>14}{'rubric line':>13}"
+    )
     for name, command in jobs.items():
         with running(LATENCY) as url, tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as other:
             started = time.perf_counter()

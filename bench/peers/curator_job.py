@@ -3,7 +3,12 @@
 import os
 import sys
 
-os.environ |= {"CURATOR_CACHE_DIR": sys.argv[4], "CURATOR_DISABLE_RICH_DISPLAY": "1", "TELEMETRY_ENABLED": "false", "OPENAI_API_KEY": "none"}
+os.environ |= {
+    "CURATOR_CACHE_DIR": sys.argv[4],
+    "CURATOR_DISABLE_RICH_DISPLAY": "1",
+    "TELEMETRY_ENABLED": "false",
+    "OPENAI_API_KEY": "none",
+}
 from bespokelabs import curator
 from datasets import Dataset
 
@@ -20,7 +25,10 @@ class Writer(curator.LLM):
 
 class Judge(curator.LLM):
     def prompt(self, row):
-        return [{"role": "system", "content": row["rubric"]}, {"role": "user", "content": f"{row['problem']}\n{row['answer']}"}]
+        return [
+            {"role": "system", "content": row["rubric"]},
+            {"role": "user", "content": f"{row['problem']}\n{row['answer']}"},
+        ]
 
     def parse(self, row, response):
         return {"problem": row["problem"], "judgment": response}
@@ -31,9 +39,13 @@ def main(url: str, rows: str, rubric: str, cache: str) -> None:
            "request_timeout": 60, "max_retries": 3}  # fmt: skip
     sampling = {"temperature": 0.0, "max_tokens": 64}
     problems = Dataset.from_list([{"problem": f"Problem {n}"} for n in range(int(rows))])
-    answers = Writer(model_name="openai/gpt-4o-mini", backend="litellm", backend_params=how, generation_params=sampling)(problems).dataset
+    answers = Writer(
+        model_name="openai/gpt-4o-mini", backend="litellm", backend_params=how, generation_params=sampling
+    )(problems).dataset
     answers = answers.map(lambda row: {"rubric": rubric})
-    judged = Judge(model_name="openai/gpt-4o-mini", backend="litellm", backend_params=how, generation_params=sampling)(answers).dataset
+    judged = Judge(model_name="openai/gpt-4o-mini", backend="litellm", backend_params=how, generation_params=sampling)(
+        answers
+    ).dataset
     if len(judged) != int(rows):
         sys.exit(3)
 

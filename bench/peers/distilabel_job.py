@@ -10,7 +10,9 @@ from distilabel.steps.tasks import TextGeneration
 
 def main(url: str, rows: str, rubric: str, cache: str) -> None:
     def model(name: str) -> OpenAILLM:
-        return OpenAILLM(model=name, base_url=url, api_key="none", generation_kwargs={"temperature": 0.0, "max_new_tokens": 64})
+        return OpenAILLM(
+            model=name, base_url=url, api_key="none", generation_kwargs={"temperature": 0.0, "max_new_tokens": 64}
+        )
 
     with Pipeline(name="bench", cache_dir=cache) as pipeline:
         load = LoadDataFromDicts(data=[{"instruction": f"Problem {n}"} for n in range(int(rows))], batch_size=64)

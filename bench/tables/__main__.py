@@ -1,9 +1,11 @@
-"""The whole table path, pair, delta and ten selections, on synthetic data, against the same work in bare DuckDB, Polars, pandas and datasets.
+"""The whole table path, pair, delta and ten selections, on synthetic data, against the same work in bare DuckDB,
+Polars, pandas and datasets.
 
 python -m bench.tables [PAIRS ...] [--contenders ours duckdb polars pandas datasets] [--folder FOLDER] [--plot FILE]
 
-Each contender works in a process of its own, from the same files to the same tables on disk, and what it wrote is compared with ours. Seconds are of
-the work, without the start of Python. Without PAIRS: 1 million for all, 10 for all but datasets, 3 and 30 for ours alone.
+Each contender works in a process of its own, from the same files to the same tables on disk, and what it wrote is
+compared with ours. Seconds are of the work, without the start of Python. Without PAIRS: 1 million for all, 10 for all
+but datasets, 3 and 30 for ours alone.
 """
 
 import argparse
@@ -29,7 +31,9 @@ def say(text: str) -> None:
 
 
 def started(module: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-m", f"bench.tables.{module}", *arguments], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", f"bench.tables.{module}", *arguments], stdout=subprocess.PIPE, text=True
+    )
 
 
 def measured(name: str, folder: Path, pairs: int) -> Run | None:
@@ -78,8 +82,8 @@ def bench(pairs: int, names: Iterable[str], at: str | None) -> list[Run]:
 
 
 def warm() -> None:
-    """Write out what was made, and use half of the memory once, which a virtual machine's host may hand out at its first use only: the first contender
-    would pay for both."""
+    """Write out what was made, and use half of the memory once, which a virtual machine's host may hand out at its
+    first use only: the first contender would pay for both."""
     os.sync()
     pages = available() // 2 // 4096
     subprocess.run([sys.executable, "-c", f"bytearray({4096 * pages})[::4096] = bytes({pages})"], check=True)
@@ -87,12 +91,19 @@ def warm() -> None:
 
 def available() -> int:
     """Bytes of memory that are free."""
-    return next(int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+    return next(
+        int(line.split()[1]) * 1024
+        for line in Path("/proc/meminfo").read_text().splitlines()
+        if line.startswith("MemAvailable")
+    )
 
 
 def lacking(name: str, pairs: int, folder: Path) -> str | None:
     """What the machine has too little of for a run, if there is such a thing."""
-    for what, there, wanted in (("disk", shutil.disk_usage(folder).free, DISK[name] * pairs), ("memory", available(), MEMORY[name] * pairs)):
+    for what, there, wanted in (
+        ("disk", shutil.disk_usage(folder).free, DISK[name] * pairs),
+        ("memory", available(), MEMORY[name] * pairs),
+    ):
         if there < wanted:
             return f"{there / 1e9:.0f} GB of {what} are free, and it wants about {wanted / 1e9:.0f}"
     return None
@@ -101,12 +112,16 @@ def lacking(name: str, pairs: int, folder: Path) -> str | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="*", type=lambda text: int(float(text)), help="how many, as 1000000 or 1e6")
-    parser.add_argument("--contenders", nargs="+", choices=list(JOBS), help="by default those that the size is for, or all")
+    parser.add_argument(
+        "--contenders", nargs="+", choices=list(JOBS), help="by default those that the size is for, or all"
+    )
     parser.add_argument("--folder", help="where the data are made and removed again, by default the system's own place")
     parser.add_argument("--plot", type=Path, help="a PNG, by default in a new temporary folder")
     asked = parser.parse_args()
     runs: list[Run] = []
-    print(f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} of them busy before; of ours: how often ours fit into the total")
+    print(
+        f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} of them busy before; of ours: how often ours fit into the total"
+    )
     for pairs in asked.pairs or SIZES:
         made = bench(pairs, asked.contenders or SIZES.get(pairs, JOBS), asked.folder)
         if made:

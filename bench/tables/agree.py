@@ -1,7 +1,7 @@
 """Whether a contender's tables say what ours say: python -m bench.tables.agree FOLDER CONTENDER
 
-Pairs and deltas row by row. Of the selections how many pairs have each reason, and what the margins of the kept ones are: which of several pairs of
-equal margin is kept is each engine's own choice, and so is every pair of a random order.
+Pairs and deltas row by row. Of the selections how many pairs have each reason, and what the margins of the kept ones
+are: which of several pairs of equal margin is kept is each engine's own choice, and so is every pair of a random order.
 """
 
 import sys
@@ -33,7 +33,9 @@ def differences(folder: Path, contender: str) -> Iterator[str]:
 
 
 def both(ours: Path, theirs: Path, table: str, columns: list[str]) -> tuple[pl.DataFrame, ...]:
-    return tuple(pl.read_parquet(folder / f"{table}.parquet", columns=columns).select(columns) for folder in (ours, theirs))
+    return tuple(
+        pl.read_parquet(folder / f"{table}.parquet", columns=columns).select(columns) for folder in (ours, theirs)
+    )
 
 
 def near(one: pl.Series, other: pl.Series) -> bool:
@@ -46,7 +48,10 @@ def near(one: pl.Series, other: pl.Series) -> bool:
 def selected(ours: Path, theirs: Path, name: str) -> Iterator[str]:
     verdicts = both(ours, theirs, f"selections/{name}", ["pair_id", "kept", "reason", "margin"])
     one, other = (dict(rows.group_by("reason").len().cast({"reason": pl.String}).rows()) for rows in verdicts)
-    if any(abs(one.get(reason, 0) - other.get(reason, 0)) > (EDGE if name == "middle_half" else 0) for reason in one | other):
+    if any(
+        abs(one.get(reason, 0) - other.get(reason, 0)) > (EDGE if name == "middle_half" else 0)
+        for reason in one | other
+    ):
         yield f"{name}: {one} and {other}"
     if not near(verdicts[0]["margin"], verdicts[1]["margin"]):
         yield f"{name}: margins"
@@ -58,7 +63,13 @@ def selected(ours: Path, theirs: Path, name: str) -> Iterator[str]:
         yield f"{name}: its subset is not of the kept"
     said = texts[0].with_columns(pl.col("chosen", "rejected").list.first().struct.field("content").name.keep())
     shared = said.join(texts[1], on="pair_id")
-    if not shared.select((pl.col("chosen") == pl.col("chosen_right")) & (pl.col("rejected") == pl.col("rejected_right"))).to_series().all():
+    if (
+        not shared.select(
+            (pl.col("chosen") == pl.col("chosen_right")) & (pl.col("rejected") == pl.col("rejected_right"))
+        )
+        .to_series()
+        .all()
+    ):
         yield f"{name}: texts"
 
 

@@ -1,4 +1,5 @@
-"""What every contender is asked for: the names of things in the bench's project, and its ten selections as params.yaml writes them."""
+"""What every contender is asked for: the names of things in the bench's project, and its ten selections as
+params.yaml writes them."""
 
 import itertools
 from typing import Any
@@ -35,7 +36,8 @@ def budget(pairs: int) -> int:
 
 
 def quotas(pairs: int) -> dict[str, int]:
-    """How many pairs each stratum of `strata` gives, in the order of their texts: equal shares, what is left over to the first ones."""
+    """How many pairs each stratum of `strata` gives, in the order of their texts: equal shares, what is left over to
+    the first ones."""
     names = sorted(f"{chosen} {rejected}" for chosen, rejected in itertools.combinations(LADDER, 2))
     each, left = divmod(budget(pairs), len(names))
     return {name: each + (number < left) for number, name in enumerate(names)}

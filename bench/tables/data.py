@@ -1,4 +1,5 @@
-"""A whole project folder of synthetic traces and judgments, on which the real stages run: python -m bench.tables.data FOLDER PAIRS"""
+"""A whole project folder of synthetic traces and judgments, on which the real stages run: python -m
+bench.tables.data FOLDER PAIRS"""
 
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,11 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
     known = []
     for traces in _traces(text, source, prompts["prompt_id"]):
         parquet.write(contracts.TRACES, traces, contracts.path("traces", traces["generator"][0], data))
-        known.append(traces.select("trace_id", "n_tokens", quality=source.normal(BETTER[traces["generator"][0]], 0.8, traces.height)))
+        known.append(
+            traces.select(
+                "trace_id", "n_tokens", quality=source.normal(BETTER[traces["generator"][0]], 0.8, traces.height)
+            )
+        )
     rows = pl.concat(known).sort("trace_id")
     parquet.write(contracts.TOKENS, rows.select("trace_id", tokens="n_tokens"), contracts.path("tokens", data=data))
     for judge, dimensions in JUDGES.items():
@@ -63,7 +68,10 @@ def _long(source: np.random.Generator) -> str:
 
 
 def _prompts(text: str, source: np.random.Generator, count: int) -> pl.DataFrame:
-    words = [f"Problem {number}: {text[start : start + 200]}" for number, start in enumerate(source.integers(0, len(text) - 200, count).tolist())]
+    words = [
+        f"Problem {number}: {text[start : start + 200]}"
+        for number, start in enumerate(source.integers(0, len(text) - 200, count).tolist())
+    ]
     message = pl.concat_list(pl.struct(role=pl.lit("user"), content="text"))
     ids = contracts.content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
     return pl.DataFrame({"text": words}).select(
@@ -78,13 +86,19 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
     common = [part.repeat(SAMPLES) for part in _stretches(text, source, len(prompts))]
     for name, scale_b in LADDER.items():
         copied = source.random(len(ids)) < COPIED
-        start, size = (np.where(copied, same, own) for same, own in zip(common, _stretches(text, source, len(ids)), strict=True))
+        start, size = (
+            np.where(copied, same, own) for same, own in zip(common, _stretches(text, source, len(ids)), strict=True)
+        )
         rows = pl.DataFrame({
             "prompt_id": ids, "generator": name, "sample_index": sample, "family": None, "scale_b": scale_b,
             "completion": [text[one : one + length] for one, length in zip(start.tolist(), size.tolist(), strict=True)],
             "finish_reason": "stop", "n_tokens": (size // 4).astype(np.int32),
         }, schema_overrides={"family": pl.String})  # fmt: skip
-        yield described(rows.with_columns(contracts.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")))
+        yield described(
+            rows.with_columns(
+                contracts.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
+            )
+        )
 
 
 def _stretches(text: str, source: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -93,13 +107,22 @@ def _stretches(text: str, source: np.random.Generator, count: int) -> tuple[np.n
     return source.integers(0, len(text) - 6000, count), size
 
 
-def _judgments(source: np.random.Generator, traces: pl.DataFrame, judge: str, dimensions: list[str]) -> Iterator[pl.DataFrame]:
-    """A row group at a time, by trace and dimension: `answer` says right or wrong, the others what a model's probabilities make of a scale from 1 to 5."""
+def _judgments(
+    source: np.random.Generator, traces: pl.DataFrame, judge: str, dimensions: list[str]
+) -> Iterator[pl.DataFrame]:
+    """A row group at a time, by trace and dimension: `answer` says right or wrong, the others what a model's
+    probabilities make of a scale from 1 to 5."""
     trace_ids, quality, names = traces["trace_id"].to_numpy(), traces["quality"].to_numpy(), pl.Series(dimensions)
     for start in range(0, len(trace_ids) * len(dimensions), parquet.ROW_GROUP):
-        trace, dimension = np.divmod(np.arange(start, min(start + parquet.ROW_GROUP, len(trace_ids) * len(dimensions))), len(dimensions))
+        trace, dimension = np.divmod(
+            np.arange(start, min(start + parquet.ROW_GROUP, len(trace_ids) * len(dimensions))), len(dimensions)
+        )
         seen = 1 / (1 + np.exp(-quality[trace] - source.normal(0, 0.8, len(trace))))
-        score, expected = ((seen > 0.5).astype(float), None) if judge == "answer" else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, contracts.DECIMALS))
+        score, expected = (
+            ((seen > 0.5).astype(float), None)
+            if judge == "answer"
+            else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, contracts.DECIMALS))
+        )
         known = pl.Series("known", source.random(len(trace)) >= UNSCORED)
         part = pl.DataFrame({"trace_id": trace_ids[trace], "dimension": names.gather(dimension), "score": score, "expected_score": expected},
                             schema_overrides={"expected_score": pl.Float64})  # fmt: skip

@@ -1,4 +1,5 @@
-"""The same work in Hugging Face datasets, with map, filter, sort, shuffle and select, in batches: python -m bench.tables.datasets_job FOLDER PAIRS
+"""The same work in Hugging Face datasets, with map, filter, sort, shuffle and select, in batches: python -m
+bench.tables.datasets_job FOLDER PAIRS
 
 It joins nothing and groups nothing: what another table says is looked up in a dict, a batch at a time.
 """
@@ -34,7 +35,14 @@ def write(rows: Dataset, file: str) -> None:
 def mapped(rows: Dataset, change: Callable[[Batch], Batch], **types: str) -> Dataset:
     """What `change` makes of each batch: columns of these types, and no others."""
     features = Features({name: Value(kind) for name, kind in types.items()})
-    return rows.map(change, batched=True, batch_size=EACH, writer_batch_size=EACH, remove_columns=rows.column_names, features=features)
+    return rows.map(
+        change,
+        batched=True,
+        batch_size=EACH,
+        writer_batch_size=EACH,
+        remove_columns=rows.column_names,
+        features=features,
+    )
 
 
 def pair() -> None:
@@ -49,30 +57,61 @@ def pair() -> None:
                 for rejected, other, said in traces[start : start + each]:
                     if ladder.index(one) < ladder.index(other):
                         digest = md5(f"{chosen}\x1f{rejected}".encode(), usedforsecurity=False).digest()
-                        row = (int.from_bytes(digest[:8], "big") >> 1, batch["prompt_id"][start], chosen, rejected, one, other, text == said)
-                        for name, value in zip((*ENDS, "chosen_model", "rejected_model", "identical"), row, strict=True):
+                        row = (
+                            int.from_bytes(digest[:8], "big") >> 1,
+                            batch["prompt_id"][start],
+                            chosen,
+                            rejected,
+                            one,
+                            other,
+                            text == said,
+                        )
+                        for name, value in zip(
+                            (*ENDS, "chosen_model", "rejected_model", "identical"), row, strict=True
+                        ):
                             found[name].append(value)
         return found
 
     traces = table(TRACES, ["trace_id", "prompt_id", "generator", "text_id"]).sort("prompt_id")
-    write(mapped(traces, paired, **dict.fromkeys(ENDS, "int64"), chosen_model="string", rejected_model="string", identical="bool"), "pairs")
+    write(
+        mapped(
+            traces,
+            paired,
+            **dict.fromkeys(ENDS, "int64"),
+            chosen_model="string",
+            rejected_model="string",
+            identical="bool",
+        ),
+        "pairs",
+    )
 
 
 def delta(judge: str) -> None:
     """The wide deltas of a judge."""
     given = defaultdict(list)
-    for batch in table([f"data/judgments/{judge}.parquet"], ["trace_id", "dimension", "score", "expected_score", "status"]).iter(EACH):
+    for batch in table(
+        [f"data/judgments/{judge}.parquet"], ["trace_id", "dimension", "score", "expected_score", "status"]
+    ).iter(EACH):
         for trace, name, score, expected, status in zip(*batch.values(), strict=True):
             if status == "scored":
                 given[trace, name].append(score if expected is None else expected)
-    rated = {key: (mean(values) if len(values) > 1 else values[0], len(values), variance(values) if len(values) > 1 else None) for key, values in given.items()}
+    rated = {
+        key: (
+            mean(values) if len(values) > 1 else values[0],
+            len(values),
+            variance(values) if len(values) > 1 else None,
+        )
+        for key, values in given.items()
+    }
     types = {"chosen": "float64", "rejected": "float64", "delta": "float64", "n": "int32", "sd": "float64"}
 
     def wide(batch: Batch) -> Batch:
         found = defaultdict(list, pair_id=batch["pair_id"])
         for name in JUDGES[judge]:
             for chosen, rejected in zip(batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True):
-                (one, n, spread), (other, m, widened) = (rated.get((trace, name), (None, 0, None)) for trace in (chosen, rejected))
+                (one, n, spread), (other, m, widened) = (
+                    rated.get((trace, name), (None, 0, None)) for trace in (chosen, rejected)
+                )
                 both = sqrt(spread + widened) if spread is not None and widened is not None else None
                 row = (one, other, one - other if n and m else None, min(n, m), both)
                 for kind, value in zip(types, row, strict=True):
@@ -86,11 +125,23 @@ def delta(judge: str) -> None:
 def candidates(name: str) -> Dataset:
     """The pairs with their margin, and `barred`, which has the reason against a pair and is null for the others."""
     value = str(SELECTIONS[name].get("value"))
-    wide = [table([f"datasets/deltas/{judge}.parquet"], [f"delta_{one}" for one in DIMENSIONS]) for judge in ("a", "b") if f"{judge}." in value]
-    named = [one.rename_columns({column: f"{number}_{column}" for column in one.column_names}) for number, one in enumerate(wide)]
+    wide = [
+        table([f"datasets/deltas/{judge}.parquet"], [f"delta_{one}" for one in DIMENSIONS])
+        for judge in ("a", "b")
+        if f"{judge}." in value
+    ]
+    named = [
+        one.rename_columns({column: f"{number}_{column}" for column in one.column_names})
+        for number, one in enumerate(wide)
+    ]
     lengths = table(TRACES, ["trace_id", "characters"]) if name == "near_length" else {"trace_id": [], "characters": []}
     characters = dict(zip(lengths["trace_id"], lengths["characters"], strict=True))
-    column = {"random": [], "band": ["0_delta_d1"], "middle_half": ["0_delta_d2"], "consensus": ["0_delta_d0", "1_delta_d0"]}.get(name, ["0_delta_d0"])
+    column = {
+        "random": [],
+        "band": ["0_delta_d1"],
+        "middle_half": ["0_delta_d2"],
+        "consensus": ["0_delta_d0", "1_delta_d0"],
+    }.get(name, ["0_delta_d0"])
     column = [f"0_delta_{one}" for one in DIMENSIONS] if name == "top_mean" else column
 
     def margin(*values: float | None) -> float | None:
@@ -100,9 +151,13 @@ def candidates(name: str) -> Dataset:
         return sum(known) / len(values) if values and len(known) == len(values) else None
 
     def barred(batch: Batch) -> Batch:
-        margins = [margin(*values) for values in zip(*(batch[one] for one in column), strict=True)] or [None] * len(batch["pair_id"])
+        margins = [margin(*values) for values in zip(*(batch[one] for one in column), strict=True)] or [None] * len(
+            batch["pair_id"]
+        )
         reasons = []
-        for identical, one, chosen, rejected in zip(batch["identical"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True):
+        for identical, one, chosen, rejected in zip(
+            batch["identical"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True
+        ):
             if identical or (one is None and name != "random"):
                 reasons.append("identical" if identical else "unscored")
             elif name == "band" and not BAND[0] <= one <= BAND[1]:
@@ -112,7 +167,13 @@ def candidates(name: str) -> Dataset:
             else:
                 reasons.append(None)
         strata = [f"{one} {other}" for one, other in zip(batch["chosen_model"], batch["rejected_model"], strict=True)]
-        return {"pair_id": batch["pair_id"], "prompt_id": batch["prompt_id"], "stratum": strata, "margin": margins, "barred": reasons}
+        return {
+            "pair_id": batch["pair_id"],
+            "prompt_id": batch["prompt_id"],
+            "stratum": strata,
+            "margin": margins,
+            "barred": reasons,
+        }
 
     rows = concatenate_datasets([table(["datasets/pairs.parquet"]), *named], axis=1)
     return mapped(rows, barred, pair_id="int64", prompt_id="int64", stratum="string", margin="float64", barred="string")
@@ -137,13 +198,20 @@ def kept(name: str, ranked: Dataset, pairs: int) -> tuple[Dataset, str, Dataset]
 def select(name: str, pairs: int) -> None:
     """A selection's verdict on every pair."""
     rows = candidates(name)
-    best, why, eligible = kept(name, rows.filter(lambda batch: [one is None for one in batch["barred"]], batched=True, batch_size=EACH), pairs)
+    best, why, eligible = kept(
+        name, rows.filter(lambda batch: [one is None for one in batch["barred"]], batched=True, batch_size=EACH), pairs
+    )
     taken, may = set(best["pair_id"]), set(eligible["pair_id"]) if why else set()
 
     def judged(batch: Batch) -> Batch:
         reasons = [barred or ("kept" if one in taken else why if why and one not in may else "over_budget")
                    for one, barred in zip(batch["pair_id"], batch["barred"], strict=True)]  # fmt: skip
-        return {"pair_id": batch["pair_id"], "kept": [one == "kept" for one in reasons], "reason": reasons, "margin": batch["margin"]}
+        return {
+            "pair_id": batch["pair_id"],
+            "kept": [one == "kept" for one in reasons],
+            "reason": reasons,
+            "margin": batch["margin"],
+        }
 
     write(mapped(rows, judged, pair_id="int64", kept="bool", reason="string", margin="float64"), f"selections/{name}")
 
@@ -151,19 +219,31 @@ def select(name: str, pairs: int) -> None:
 def subset(name: str) -> None:
     """The kept pairs with their texts."""
     verdicts = table([f"datasets/selections/{name}.parquet"], ["pair_id", "kept", "margin"])
-    margins = {row["pair_id"]: row["margin"] for row in verdicts.filter(lambda batch: batch["kept"], batched=True, batch_size=EACH)}
+    margins = {
+        row["pair_id"]: row["margin"]
+        for row in verdicts.filter(lambda batch: batch["kept"], batched=True, batch_size=EACH)
+    }
 
     def wanted(rows: Dataset, column: str, ids: set[int]) -> Dataset:
         return rows.filter(lambda batch: [one in ids for one in batch[column]], batched=True, batch_size=EACH)
 
     rows = wanted(table(["datasets/pairs.parquet"], ENDS), "pair_id", set(margins))
-    traces = wanted(table(TRACES, ["trace_id", "completion"]), "trace_id", {*rows["chosen_trace_id"], *rows["rejected_trace_id"]})
+    traces = wanted(
+        table(TRACES, ["trace_id", "completion"]), "trace_id", {*rows["chosen_trace_id"], *rows["rejected_trace_id"]}
+    )
     prompts = wanted(table(["data/prompts.parquet"], ["prompt_id", "prompt"]), "prompt_id", set(rows["prompt_id"]))
-    texts, asked = ({row[key]: row[column] for row in found} for found, key, column in ((traces, "trace_id", "completion"), (prompts, "prompt_id", "prompt")))
+    texts, asked = (
+        {row[key]: row[column] for row in found}
+        for found, key, column in ((traces, "trace_id", "completion"), (prompts, "prompt_id", "prompt"))
+    )
 
     def written(batch: Batch) -> Batch:
         sides = {side: [texts[one] for one in batch[f"{side}_trace_id"]] for side in ("chosen", "rejected")}
-        return {"prompt": [asked[one] for one in batch["prompt_id"]], **sides, "margin": [margins[one] for one in batch["pair_id"]]}
+        return {
+            "prompt": [asked[one] for one in batch["prompt_id"]],
+            **sides,
+            "margin": [margins[one] for one in batch["pair_id"]],
+        }
 
     write(rows.map(written, batched=True, batch_size=EACH, writer_batch_size=EACH), f"subsets/{name}")
 

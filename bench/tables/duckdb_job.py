@@ -1,6 +1,7 @@
 """The same work in bare DuckDB, one query a table: python -m bench.tables.duckdb_job FOLDER PAIRS
 
-The best few come by top-N and a look-up among them, which is faster than a window over all rows; equal values come in the order of a hash.
+The best few come by top-N and a look-up among them, which is faster than a window over all rows; equal values come in
+the order of a hash.
 """
 
 import sys
@@ -38,7 +39,8 @@ DRAWN = "kept as (select pair_id from c where barred is null order by hash(pair_
 
 
 class Case(NamedTuple):
-    """One selection: a pair's margin, what it is read from beside `pairs`, what bars a pair, which of the others are kept, why one of those may not be."""
+    """One selection: a pair's margin, what it is read from beside `pairs`, what bars a pair, which of the others are
+    kept, why one of those may not be."""
 
     margin: str = "delta_d0"
     joins: str = "join 'duckdb/deltas/a.parquet' using (pair_id)"
@@ -98,7 +100,11 @@ def deltas(judge: str) -> str:
 def verdicts(name: str, pairs: int) -> str:
     """A selection's verdict on every pair."""
     given = quotas(pairs)
-    words = {"{count}": str(budget(pairs)), "{most}": str(max(given.values())), "{quotas}": ", ".join(str(row) for row in given.items())}
+    words = {
+        "{count}": str(budget(pairs)),
+        "{most}": str(max(given.values())),
+        "{quotas}": ", ".join(str(row) for row in given.items()),
+    }
     kept = CASES[name].kept
     for word, number in words.items():
         kept = kept.replace(word, number)

@@ -13,7 +13,9 @@ ENDS = ["pair_id", "chosen_trace_id", "rejected_trace_id"]
 
 
 def write(rows: pd.DataFrame, file: str) -> None:
-    rows.sort_values("pair_id").to_parquet(f"pandas/{file}.parquet", compression="zstd", compression_level=1, index=False)
+    rows.sort_values("pair_id").to_parquet(
+        f"pandas/{file}.parquet", compression="zstd", compression_level=1, index=False
+    )
 
 
 def pair() -> None:
@@ -22,7 +24,10 @@ def pair() -> None:
     traces["rung"] = traces["generator"].map({name: rung for rung, name in enumerate(LADDER)})
     rows = traces.merge(traces, on="prompt_id", suffixes=("", "_r"))
     rows = rows[rows["rung"] < rows["rung_r"]]
-    digests = [md5(f"{one}\x1f{other}".encode(), usedforsecurity=False).digest() for one, other in zip(rows["trace_id"], rows["trace_id_r"], strict=True)]
+    digests = [
+        md5(f"{one}\x1f{other}".encode(), usedforsecurity=False).digest()
+        for one, other in zip(rows["trace_id"], rows["trace_id_r"], strict=True)
+    ]
     write(pd.DataFrame({
         "pair_id": [int.from_bytes(digest[:8], "big") >> 1 for digest in digests], "prompt_id": rows["prompt_id"],
         "chosen_trace_id": rows["trace_id"], "rejected_trace_id": rows["trace_id_r"], "chosen_model": rows["generator"],
@@ -32,9 +37,15 @@ def pair() -> None:
 
 def delta(judge: str) -> None:
     """The wide deltas of a judge."""
-    rows = pd.read_parquet(f"data/judgments/{judge}.parquet", columns=["trace_id", "dimension", "score", "expected_score", "status"])
+    rows = pd.read_parquet(
+        f"data/judgments/{judge}.parquet", columns=["trace_id", "dimension", "score", "expected_score", "status"]
+    )
     rows = rows[rows["status"] == "scored"]
-    rated = rows.assign(value=rows["expected_score"].fillna(rows["score"])).groupby(["trace_id", "dimension"])["value"].agg(["mean", "count", "var"])
+    rated = (
+        rows.assign(value=rows["expected_score"].fillna(rows["score"]))
+        .groupby(["trace_id", "dimension"])["value"]
+        .agg(["mean", "count", "var"])
+    )
     wide = rated.unstack("dimension")
     wide.columns = [f"{kind}_{name}" for kind, name in wide.columns]
     pairs = pd.read_parquet("pandas/pairs.parquet", columns=ENDS)
@@ -56,8 +67,12 @@ def candidates(name: str) -> pd.DataFrame:
     rows = pd.read_parquet("pandas/pairs.parquet")
     for judge in ("a", "b"):
         if f"{judge}." in str(SELECTIONS[name].get("value")):
-            wide = pd.read_parquet(f"pandas/deltas/{judge}.parquet", columns=["pair_id", *(f"delta_{one}" for one in DIMENSIONS)])
-            rows = rows.merge(wide.rename(columns={f"delta_{one}": f"{judge}.{one}" for one in DIMENSIONS}), on="pair_id")
+            wide = pd.read_parquet(
+                f"pandas/deltas/{judge}.parquet", columns=["pair_id", *(f"delta_{one}" for one in DIMENSIONS)]
+            )
+            rows = rows.merge(
+                wide.rename(columns={f"delta_{one}": f"{judge}.{one}" for one in DIMENSIONS}), on="pair_id"
+            )
     if name == "random":
         rows["margin"] = np.nan
     elif name == "top_mean":
@@ -72,7 +87,10 @@ def candidates(name: str) -> pd.DataFrame:
     if name == "near_length":
         lengths = pd.read_parquet("data/traces", columns=["trace_id", "characters"])
         for side in ("chosen", "rejected"):
-            rows = rows.merge(lengths.rename(columns={"trace_id": f"{side}_trace_id", "characters": f"{side}_characters"}), on=f"{side}_trace_id")
+            rows = rows.merge(
+                lengths.rename(columns={"trace_id": f"{side}_trace_id", "characters": f"{side}_characters"}),
+                on=f"{side}_trace_id",
+            )
         bars["near_length"] = (rows["chosen_characters"] - rows["rejected_characters"]).abs() > NEAR
     return rows.assign(barred=np.select(list(bars.values()), list(bars), None))
 
@@ -80,7 +98,9 @@ def candidates(name: str) -> pd.DataFrame:
 def kept(name: str, ranked: pd.DataFrame, pairs: int) -> tuple[pd.DataFrame, str, pd.DataFrame]:
     """The rows that are kept; those that may be, and why the others may not."""
     draw = pd.util.hash_array(ranked["pair_id"].to_numpy())
-    ranked = ranked.assign(draw=draw).sort_values("draw" if name in DRAWN else "margin", ascending=name in DRAWN or name == "bottom")
+    ranked = ranked.assign(draw=draw).sort_values(
+        "draw" if name in DRAWN else "margin", ascending=name in DRAWN or name == "bottom"
+    )
     if name == "middle_half":
         low, high = ranked["margin"].quantile([0.25, 0.75], interpolation="lower")
         ranked = ranked[(ranked["margin"] > low) & (ranked["margin"] <= high)]
@@ -99,17 +119,24 @@ def select(name: str, pairs: int) -> None:
     taken = rows["pair_id"].isin(best["pair_id"])
     late = ~rows["pair_id"].isin(eligible["pair_id"]) if why else np.zeros(len(rows), bool)
     reason = np.select([rows["barred"].notna(), taken, late], [rows["barred"], "kept", why], "over_budget")
-    write(pd.DataFrame({"pair_id": rows["pair_id"], "kept": taken, "reason": reason, "margin": rows["margin"]}), f"selections/{name}")
+    write(
+        pd.DataFrame({"pair_id": rows["pair_id"], "kept": taken, "reason": reason, "margin": rows["margin"]}),
+        f"selections/{name}",
+    )
 
 
 def subset(name: str) -> None:
     """The kept pairs with their texts."""
     verdicts = pd.read_parquet(f"pandas/selections/{name}.parquet")
-    rows = verdicts.loc[verdicts["kept"], ["pair_id", "margin"]].merge(pd.read_parquet("pandas/pairs.parquet", columns=[*ENDS, "prompt_id"]), on="pair_id")
+    rows = verdicts.loc[verdicts["kept"], ["pair_id", "margin"]].merge(
+        pd.read_parquet("pandas/pairs.parquet", columns=[*ENDS, "prompt_id"]), on="pair_id"
+    )
     rows = rows.merge(pd.read_parquet("data/prompts.parquet", columns=["prompt_id", "prompt"]), on="prompt_id")
     texts = pd.read_parquet("data/traces", columns=["trace_id", "completion"])
     for side in ("chosen", "rejected"):
-        rows = rows.merge(texts.rename(columns={"trace_id": f"{side}_trace_id", "completion": side}), on=f"{side}_trace_id")
+        rows = rows.merge(
+            texts.rename(columns={"trace_id": f"{side}_trace_id", "completion": side}), on=f"{side}_trace_id"
+        )
     write(rows, f"subsets/{name}")
 
 

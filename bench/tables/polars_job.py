@@ -1,7 +1,7 @@
 """The same work in bare lazy Polars: python -m bench.tables.polars_job FOLDER PAIRS
 
-The tables of pairs and deltas are both in the order of their ids, so that they stand side by side without a join. Polars knows no MD5: the ids are
-DuckDB's, as ours are.
+The tables of pairs and deltas are both in the order of their ids, so that they stand side by side without a join.
+Polars knows no MD5: the ids are DuckDB's, as ours are.
 """
 
 import sys
@@ -34,7 +34,9 @@ def ids(pairs: pl.DataFrame) -> pl.Series:
     with duckdb.connect() as connection:
         connection.register("pairs", pairs.select("chosen_trace_id", "rejected_trace_id").to_arrow())
         digest = "left(md5(concat(chosen_trace_id, chr(31), rejected_trace_id)), 16)"
-        found: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from pairs").pl()["id"]
+        found: pl.Series = connection.sql(
+            f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from pairs"
+        ).pl()["id"]
     return found
 
 
@@ -62,7 +64,8 @@ def delta(judge: str) -> None:
 
 
 class Case(NamedTuple):
-    """One selection: a pair's margin, the judges whose deltas it takes, what else bars a pair and under which reason, and which of the others are kept."""
+    """One selection: a pair's margin, the judges whose deltas it takes, what else bars a pair and under which
+    reason, and which of the others are kept."""
 
     margin: pl.Expr = pl.col("a.delta_d0")
     judges: str = "a"
@@ -89,12 +92,18 @@ def middle(rows: pl.DataFrame, pairs: int) -> Kept:
 
 def one_a_prompt(rows: pl.DataFrame, pairs: int) -> Kept:
     first = rows.group_by("prompt_id").agg(pl.col("pair_id").get(pl.col("margin").arg_max()), pl.col("margin").max())
-    return Kept(first.top_k(budget(pairs), by="margin"), ("per_prompt", ~pl.col("pair_id").is_in(first["pair_id"].implode())))
+    return Kept(
+        first.top_k(budget(pairs), by="margin"), ("per_prompt", ~pl.col("pair_id").is_in(first["pair_id"].implode()))
+    )
 
 
 def by_stratum(rows: pl.DataFrame, pairs: int) -> Kept:
-    parts = [rows.filter(chosen_model=chosen, rejected_model=rejected) for chosen, rejected in map(str.split, quotas(pairs))]
-    return Kept(pl.concat(part.top_k(count, by="margin") for part, count in zip(parts, quotas(pairs).values(), strict=True)))
+    parts = [
+        rows.filter(chosen_model=chosen, rejected_model=rejected) for chosen, rejected in map(str.split, quotas(pairs))
+    ]
+    return Kept(
+        pl.concat(part.top_k(count, by="margin") for part, count in zip(parts, quotas(pairs).values(), strict=True))
+    )
 
 
 CASES = {
@@ -109,26 +118,44 @@ CASES = {
     "strata": Case(kept=by_stratum),
     "near_length": Case(barred=("near_length", (pl.col("characters") - pl.col("characters_r")).abs() > NEAR)),
 }
-NEEDED = {"per_prompt": ["prompt_id"], "strata": ["chosen_model", "rejected_model"], "near_length": ["characters", "characters_r"]}
+NEEDED = {
+    "per_prompt": ["prompt_id"],
+    "strata": ["chosen_model", "rejected_model"],
+    "near_length": ["characters", "characters_r"],
+}
 
 
 def select(name: str, pairs: int) -> None:
     """A selection's verdict on every pair."""
     case = CASES[name]
-    wide = [pl.scan_parquet(f"polars/deltas/{judge}.parquet").drop("pair_id").select(pl.all().name.prefix(f"{judge}.")) for judge in case.judges]
+    wide = [
+        pl.scan_parquet(f"polars/deltas/{judge}.parquet").drop("pair_id").select(pl.all().name.prefix(f"{judge}."))
+        for judge in case.judges
+    ]
     rows = pl.concat([pl.scan_parquet("polars/pairs.parquet"), *wide], how="horizontal")
     if name == "near_length":
         lengths = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "characters")
         rows = rows.join(lengths, left_on="chosen_trace_id", right_on="trace_id", how="left", maintain_order="left")
-        rows = rows.join(lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r")
+        rows = rows.join(
+            lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r"
+        )
     barred = pl.when("identical").then(pl.lit("identical"))
     if name != "random":
         barred = barred.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
     if case.barred:
         barred = barred.when(case.barred[1]).then(pl.lit(case.barred[0]))
-    known = rows.with_columns(margin=case.margin).select("pair_id", "margin", *NEEDED.get(name, []), barred=barred).collect(engine="streaming")
+    known = (
+        rows.with_columns(margin=case.margin)
+        .select("pair_id", "margin", *NEEDED.get(name, []), barred=barred)
+        .collect(engine="streaming")
+    )
     kept = case.kept(known.filter(pl.col("barred").is_null()), pairs)
-    reason = pl.when(pl.col("barred").is_not_null()).then("barred").when(pl.col("pair_id").is_in(kept.rows["pair_id"].implode())).then(pl.lit("kept"))
+    reason = (
+        pl.when(pl.col("barred").is_not_null())
+        .then("barred")
+        .when(pl.col("pair_id").is_in(kept.rows["pair_id"].implode()))
+        .then(pl.lit("kept"))
+    )
     if kept.late:
         reason = reason.when(kept.late[1]).then(pl.lit(kept.late[0]))
     verdicts = known.lazy().select("pair_id", reason=reason.otherwise(pl.lit("over_budget")), margin="margin")
@@ -140,7 +167,11 @@ def select(name: str, pairs: int) -> None:
 def subset(name: str) -> None:
     """The kept pairs with their texts."""
     kept = pl.scan_parquet(f"polars/selections/{name}.parquet").filter("kept").select("pair_id", "margin")
-    rows = pl.scan_parquet("polars/pairs.parquet").join(kept, on="pair_id").join(pl.scan_parquet("data/prompts.parquet"), on="prompt_id")
+    rows = (
+        pl.scan_parquet("polars/pairs.parquet")
+        .join(kept, on="pair_id")
+        .join(pl.scan_parquet("data/prompts.parquet"), on="prompt_id")
+    )
     for side in ("chosen", "rejected"):
         texts = pl.scan_parquet("data/traces/*.parquet").select("trace_id", pl.col("completion").alias(side))
         rows = rows.join(texts, left_on=f"{side}_trace_id", right_on="trace_id")

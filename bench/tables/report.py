@@ -8,7 +8,8 @@ OURS = "ours"
 
 
 class Run(NamedTuple):
-    """What a contender took for so many pairs: seconds by the clock of each step and of the processors in all, MiB at most."""
+    """What a contender took for so many pairs: seconds by the clock of each step and of the processors in all, MiB
+    at most."""
 
     contender: str
     pairs: int
@@ -40,10 +41,16 @@ def contenders(runs: Iterable[Run]) -> str:
 
 def scaling(runs: Iterable[Run]) -> str:
     """A row for each size that ours were run at."""
-    lines = ["\nOurs by size:\n", "| pairs | seconds | seconds a million | CPU seconds a million | peak MiB |", "|---:|---:|---:|---:|---:|"]
+    lines = [
+        "\nOurs by size:\n",
+        "| pairs | seconds | seconds a million | CPU seconds a million | peak MiB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
     for run in sorted((run for run in runs if run.contender == OURS), key=lambda run: run.pairs):
         millions = run.pairs / 1e6
-        lines.append(f"| {run.pairs:,} | {run.seconds:.1f} | {run.seconds / millions:.2f} | {run.cpu / millions:.2f} | {run.mib:.0f} |")
+        lines.append(
+            f"| {run.pairs:,} | {run.seconds:.1f} | {run.seconds / millions:.2f} | {run.cpu / millions:.2f} | {run.mib:.0f} |"
+        )
     return "\n".join(lines)
 
 

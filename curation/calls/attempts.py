@@ -54,7 +54,9 @@ def sound(row: Row) -> bool:
 
 def write_rows(rows: Sequence[Row], where: Path) -> None:
     """`where` holds `rows`, whole, as Parquet."""
-    table = pa.table([list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS)
+    table = pa.table(
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS
+    )
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd", compression_level=19)
     write_whole(where, body.getvalue())
@@ -68,8 +70,12 @@ def read_rows(where: Path) -> list[Row]:
             raise CurationError(f"{where}: columns {table.schema.names} are not a ledger's; nothing was imported")
         rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise CurationError(f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported") from None
+        raise CurationError(
+            f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported"
+        ) from None
     for number, row in enumerate(rows):
         if not sound(row):
-            raise CurationError(f"{where}: row {number} ({str(row[0])[:16]}…): its content is not what its key says; nothing was imported")
+            raise CurationError(
+                f"{where}: row {number} ({str(row[0])[:16]}…): its content is not what its key says; nothing was imported"
+            )
     return rows

@@ -17,7 +17,8 @@ class Price(Strict):
 
 
 class Params(Strict):
-    """`budget` in params.yaml: what this machine's ledger may spend in all. Null is no limit; calls that were imported cost nothing.
+    """`budget` in params.yaml: what this machine's ledger may spend in all. Null is no limit; calls that were imported
+    cost nothing.
 
     `prices` has the models that cost something, under the names that `model` gives them.
     """
@@ -42,7 +43,8 @@ class Spending:
         self.budget, self.calls, self.usd, self.in_flight = budget, calls, usd, 0
 
     def cap(self) -> str | None:
-        """The cap that forbids another call, with what was spent under it; None while there is none. Calls in flight count as made."""
+        """The cap that forbids another call, with what was spent under it; None while there is none. Calls in flight
+        count as made."""
         if self.budget.max_calls is not None and self.calls + self.in_flight >= self.budget.max_calls:
             return f"budget.max_calls: {self.budget.max_calls} is reached"
         if self.budget.max_usd is not None and self.usd >= self.budget.max_usd:

@@ -36,7 +36,8 @@ class Call:
 
     @property
     def max_tokens(self) -> int | None:
-        """The limit on its reply, which is no part of the key: a reply that ended before it is the same under any higher one."""
+        """The limit on its reply, which is no part of the key: a reply that ended before it is the same under any
+        higher one."""
         return self.sampling.get("max_tokens")
 
     @property
@@ -67,8 +68,8 @@ def _digest(body: dict[str, Any]) -> str:
 class Reply:
     """One attempt: the raw text, or the error, or both where the text is no answer.
 
-    `logprobs` is a list of [token, {token: logprob}] per position; `mode` how structured output was asked for; `last` is false where
-    another attempt follows.
+    `logprobs` is a list of [token, {token: logprob}] per position; `mode` how structured output was asked for; `last`
+    is false where another attempt follows.
     """
 
     text: str | None

@@ -31,9 +31,10 @@ def _address(url: str) -> str:
 class Endpoint(Strict):
     """Where a model is served, by what engine and version. None of this is part of a call's key.
 
-    `api_key_env` names an environment variable, or is null. At most `concurrency` calls run at once, fewer while the server is not up to
-    it. An attempt that has no whole reply after `timeout_s` is given up. What may pass (overload, a broken connection, no reply in time) is
-    tried `max_retries` times more; a reply that is not of the asked shape is shown to the model `validation_retries` times.
+    `api_key_env` names an environment variable, or is null. At most `concurrency` calls run at once, fewer while the
+    server is not up to it. An attempt that has no whole reply after `timeout_s` is given up. What may pass (overload, a
+    broken connection, no reply in time) is tried `max_retries` times more; a reply that is not of the asked shape is
+    shown to the model `validation_retries` times.
     """
 
     base_url: Annotated[str, AfterValidator(_address)]
@@ -50,25 +51,34 @@ class Endpoint(Strict):
 
 
 class Http:
-    """Sends calls to one server. What it learns of the server, its pace and the mode it takes, holds from one use to the next.
+    """Sends calls to one server. What it learns of the server, its pace and the mode it takes, holds from one use to
+    the next.
 
-    With `schema`, one for all calls or what gives each call's, the request goes in the best mode that the server takes (`wire.MODES`). `model` is
-    the server's name for the calls' model, where it has one of its own.
+    With `schema`, one for all calls or what gives each call's, the request goes in the best mode that the server takes
+    (`wire.MODES`). `model` is the server's name for the calls' model, where it has one of its own.
     """
 
-    def __init__(self, endpoint: Endpoint, schema: type[BaseModel] | Callable[[Call], type[BaseModel]] | None = None, model: str | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        schema: type[BaseModel] | Callable[[Call], type[BaseModel]] | None = None,
+        model: str | None = None,
+    ) -> None:
         self.endpoint, self.model = endpoint, model
-        self.schema_of: Callable[[Call], type[BaseModel] | None] = (lambda _: schema) if schema is None or isinstance(schema, type) else schema
+        self.schema_of: Callable[[Call], type[BaseModel] | None] = (
+            (lambda _: schema) if schema is None or isinstance(schema, type) else schema
+        )
         self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
         self.pace = Pace(endpoint.concurrency)
         self.mode = 0  # of wire.MODES, the first in which a reply came
         self.reached = self.answered = False
 
     def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
-        """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one reply.
+        """Send every call and give `heard` each attempt as it ends, errors included, so one poisoned prompt costs one
+        reply.
 
-        Ctrl-C starts no further call and waits for those under way. Raises CurationError where no call can succeed: no server at the
-        address, a key or model the server refuses, failure upon failure; KeyboardInterrupt after Ctrl-C.
+        Ctrl-C starts no further call and waits for those under way. Raises CurationError where no call can succeed: no
+        server at the address, a key or model the server refuses, failure upon failure; KeyboardInterrupt after Ctrl-C.
         """
         self.key, self.hear, self.failures = _api_key(self.endpoint), heard, 0
         self.fatal: BaseException | None = None
@@ -82,7 +92,9 @@ class Http:
         headers = {"Authorization": f"Bearer {self.key or 'none'}"}
         pool = connection.connections()
         deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
-        async with aiohttp.ClientSession(connector=pool, timeout=deadline, headers=headers, proxy=connection.proxy(self.url)) as self.session:
+        async with aiohttp.ClientSession(
+            connector=pool, timeout=deadline, headers=headers, proxy=connection.proxy(self.url)
+        ) as self.session:
             with _draining(self):
                 self._task(self._start(calls))
                 while self.tasks:
@@ -105,7 +117,8 @@ class Http:
         task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began would be warned of
 
     def stop(self, why: BaseException, drop: bool = False) -> None:
-        """Start no further attempt. Those under way are waited for, unless `drop`. The first reason is the one that is raised."""
+        """Start no further attempt. Those under way are waited for, unless `drop`. The first reason is the one that
+        is raised."""
         self.fatal = self.fatal or why
         for task in self.tasks - (set() if drop else self.sending) - {asyncio.current_task()}:
             task.cancel()
@@ -121,7 +134,12 @@ class Http:
 
     async def _attempts(self, call: Call, entered: float) -> None:
         """Attempt `call` until a reply stands."""
-        retries, repairs, messages, at = self.endpoint.max_retries, self.endpoint.validation_retries, call.messages, self.mode
+        retries, repairs, messages, at = (
+            self.endpoint.max_retries,
+            self.endpoint.validation_retries,
+            call.messages,
+            self.mode,
+        )
         schema = self.schema_of(call)
         while True:
             mode = wire.MODES[at]
@@ -146,7 +164,9 @@ class Http:
                 return self._give_up(call, outcome, reply)
             entered = await self.pace.enter()
 
-    def _body(self, call: Call, schema: type[BaseModel] | None, mode: wire.Mode, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    def _body(
+        self, call: Call, schema: type[BaseModel] | None, mode: wire.Mode, messages: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         body = wire.body_of(call, schema, mode, messages)
         return body | {"model": self.model} if self.model else body
 
@@ -163,7 +183,11 @@ class Http:
             outcome = wire.outcome(response.status, payload, self.endpoint.engine, self.key)
             self.reached = True
         except TimeoutError:
-            outcome = wire.Outcome(wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(
+                wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine),
+                passes=True,
+                status=0,
+            )
         except aiohttp.ClientConnectorError:
             if not self.reached:
                 raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {self.model or call.model}, "
@@ -178,11 +202,13 @@ class Http:
         return outcome, pause
 
     def _try_another_mode(self, outcome: wire.Outcome, at: int) -> bool:
-        """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there is a next one."""
+        """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there
+        is a next one."""
         return not self.answered and outcome.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
-        """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long again, by the call's key."""
+        """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long
+        again, by the call's key."""
         return (pause or min(FIRST_WAIT * 2 ** (retry - 1), LONGEST_WAIT)) * (1 + int(call.key[:8], 16) / 2**33)
 
     def _give_up(self, call: Call, outcome: wire.Outcome, reply: Reply) -> None:
@@ -192,11 +218,16 @@ class Http:
             self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
         self.failures += outcome.passes or not self.answered
         if self.failures >= HOPELESS:
-            self.stop(CurationError(f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"))
+            self.stop(
+                CurationError(
+                    f"{where}: {HOPELESS} calls in a row failed, the last with {reply.error}; run again to go on"
+                )
+            )
 
 
 def _misfit(schema: type[BaseModel] | None, reply: Reply) -> Any:
-    """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another would be too."""
+    """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another
+    would be too."""
     return wire.misfit(schema, reply.text or "", reply.mode) if schema and reply.finish_reason == "stop" else None
 
 
@@ -216,16 +247,23 @@ class _draining:
 
     def _interrupted(self) -> None:
         if not self.again:
-            print(f"waiting for {len(self.run.sending)} calls under way; Ctrl-C again drops them", file=sys.stderr, flush=True)
+            print(
+                f"waiting for {len(self.run.sending)} calls under way; Ctrl-C again drops them",
+                file=sys.stderr,
+                flush=True,
+            )
         self.run.stop(KeyboardInterrupt(), drop=self.again)
         self.again = True
 
 
 def _api_key(endpoint: Endpoint) -> str:
-    """The key from the environment, or "" where the server wants none. Raises CurationError if it is missing, or no request can carry it as it is."""
+    """The key from the environment, or "" where the server wants none. Raises CurationError if it is missing, or no
+    request can carry it as it is."""
     key, where = endpoint.key(), f"{endpoint.base_url}: the environment variable {endpoint.api_key_env} (api_key_env)"
     if endpoint.api_key_env is not None and not key:
         raise CurationError(f"{where} is not set; export it")
     if not re.fullmatch("[!-~]*", key):  # the value is not shown; aiohttp would end in a traceback, or send other bytes
-        raise CurationError(f"{where} holds white space or a character beyond ASCII, which no key has; export the key alone")
+        raise CurationError(
+            f"{where} holds white space or a character beyond ASCII, which no key has; export the key alone"
+        )
     return key

@@ -1,6 +1,7 @@
 """Calls over a Ray cluster: each worker has the stage's engine, this process keeps the ledger.
 
-A worker sends every reply as it comes, so a lost node costs the calls that were under way on it, which another worker then gets.
+A worker sends every reply as it comes, so a lost node costs the calls that were under way on it, which another worker
+then gets.
 """
 
 import os
@@ -24,12 +25,16 @@ from curation.core.params import Positive, Strict
 
 Number = Annotated[float, Field(ge=0)]
 WorkerMessage: TypeAlias = tuple[str, Reply] | Exception
-GLANCE, PATIENCE = 0.25, 15.0  # seconds between looks at Ctrl-C; seconds without any news, after which a line says what is waited for
+GLANCE, PATIENCE = (
+    0.25,
+    15.0,
+)  # seconds between looks at Ctrl-C; seconds without any news, after which a line says what is waited for
 DEATHS = 3  # so many for each worker, with no reply between them, end the run
 
 
 class Params(Strict):
-    """Where the cluster is (`auto`: the one this machine belongs to) and what it is to give: `workers`, each of so many `cpus` and `gpus`.
+    """Where the cluster is (`auto`: the one this machine belongs to) and what it is to give: `workers`, each of so many
+    `cpus` and `gpus`.
 
     A worker is handed `batch` calls at a time; choose several times what its engine has under way at once.
     """
@@ -57,7 +62,8 @@ class Worker:
         self.stopped = True
 
     def answer(self, calls: list[Call]) -> Iterator[list[WorkerMessage]]:
-        """The replies by their calls' keys, as many as there are, as they come; an error that ends the run in place of one."""
+        """The replies by their calls' keys, as many as there are, as they come; an error that ends the run in place
+        of one."""
         said: SimpleQueue[WorkerMessage | None] = SimpleQueue()
 
         def run() -> None:
@@ -84,8 +90,8 @@ class Spread:
         self.settings, self.ask = settings, ask
 
     def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
-        """Give `heard` every attempt. Ctrl-C starts no further call and waits for those under way. Raises what an engine raises, and CurationError
-        if there is no cluster, or its workers die one after the other."""
+        """Give `heard` every attempt. Ctrl-C starts no further call and waits for those under way. Raises what an
+        engine raises, and CurationError if there is no cluster, or its workers die one after the other."""
         _connect(self.settings)
         run = _Run(self.settings, self.ask, calls, heard)
         try:
@@ -98,7 +104,9 @@ def _connect(settings: Params) -> None:
     try:
         import ray
     except ImportError:
-        raise CurationError('execution.engine: ray is not installed; `pip install -e ".[ray]"`, or set execution.engine: local') from None
+        raise CurationError(
+            'execution.engine: ray is not installed; `pip install -e ".[ray]"`, or set execution.engine: local'
+        ) from None
     where = f"execution.ray.address: {settings.address}"
     host, _, port = settings.address.rpartition(":")
     try:
@@ -123,7 +131,9 @@ class _Run:
         self.ask = ray.put(ask)
         self.idle: list[Any] = []
         self.starting: dict[Any, Any] = {}  # worker by what tells that it is there
-        self.under_way: dict[Any, tuple[Any, dict[str, Call]]] = {}  # worker and unanswered calls by the stream of its replies
+        self.under_way: dict[
+            Any, tuple[Any, dict[str, Call]]
+        ] = {}  # worker and unanswered calls by the stream of its replies
         self.fatal: BaseException | None = None  # the first reason to start no further call, raised at the end
         self.held_back: set[Any] = set()
         self.deaths, self.silence = 0, 0.0
@@ -177,7 +187,9 @@ class _Run:
         self.silence = 0.0 if news else self.silence + GLANCE
         if self.silence == PATIENCE and not self.under_way:
             wanted = f"{self.settings.workers} workers of {self.settings.cpus:g} CPUs and {self.settings.gpus:g} GPUs"
-            print(f"waiting for room on the cluster: {wanted} are wanted, none has started", file=sys.stderr, flush=True)
+            print(
+                f"waiting for room on the cluster: {wanted} are wanted, none has started", file=sys.stderr, flush=True
+            )
         for one in news:
             worker = self.starting.pop(one, None)
             try:
@@ -218,7 +230,9 @@ class _Run:
         print(f"a worker was lost with {len(unanswered)} calls, which another one gets", file=sys.stderr, flush=True)
         if self.deaths > DEATHS * self.settings.workers:
             why = " ".join(str(error).split())[-300:]
-            gone = CurationError(f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on")
+            gone = CurationError(
+                f"execution.engine: ray: {self.deaths} workers died and none gave a reply, the last with {why}; run again to go on"
+            )
             self.fatal = self.fatal or gone
         elif not self.fatal:
             self._start()
@@ -226,7 +240,8 @@ class _Run:
 
 @contextmanager
 def _draining(run: _Run) -> Iterator[None]:
-    """While it lasts, the first Ctrl-C lets what is under way finish and the second drops it. An exception in the midst of Ray could lose a reply."""
+    """While it lasts, the first Ctrl-C lets what is under way finish and the second drops it. An exception in the
+    midst of Ray could lose a reply."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -234,7 +249,11 @@ def _draining(run: _Run) -> Iterator[None]:
 
     def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, before)
-        print(f"waiting for the calls under way on {len(run.under_way)} workers; Ctrl-C again drops them", file=sys.stderr, flush=True)
+        print(
+            f"waiting for the calls under way on {len(run.under_way)} workers; Ctrl-C again drops them",
+            file=sys.stderr,
+            flush=True,
+        )
         run.fatal = run.fatal or KeyboardInterrupt()
 
     signal.signal(signal.SIGINT, interrupted)

@@ -10,13 +10,15 @@ LONGEST_PAUSE = 3600.0  # seconds; the most that a Retry-After is obeyed
 
 
 def proxy(url: str) -> str | None:
-    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for every call.)"""
+    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for
+    every call.)"""
     at = urllib.parse.urlsplit(url)
     return None if urllib.request.proxy_bypass(at.netloc) else urllib.request.getproxies().get(at.scheme)
 
 
 def connections() -> Any:
-    """aiohttp's pool, but a connection with unread data is not used again: a reply that a server sent twice would answer the next call."""
+    """aiohttp's pool, but a connection with unread data is not used again: a reply that a server sent twice would
+    answer the next call."""
     import aiohttp
 
     class Unread(aiohttp.TCPConnector):  # type: ignore[misc]

@@ -19,7 +19,8 @@ from curation.core.progress import progress
 
 
 class Params(Strict):
-    """`ledger` in params.yaml. A stage of whose calls more than the share `max_failed` ended in an error stops, and makes no table."""
+    """`ledger` in params.yaml. A stage of whose calls more than the share `max_failed` ended in an error stops, and
+    makes no table."""
 
     path: str
     recorded: str
@@ -33,20 +34,23 @@ def here(ask: Ask) -> Ask:
 
 
 class Ledger(Store):
-    """A stage's ledger. `distribute` says where calls are made: it turns an engine into one that answers the same calls elsewhere."""
+    """A stage's ledger. `distribute` says where calls are made: it turns an engine into one that answers the same
+    calls elsewhere."""
 
-    def __init__(self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Ask], Ask] = here) -> None:
+    def __init__(
+        self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Ask], Ask] = here
+    ) -> None:
         self.settings, self.budget, self.distribute = settings, budget, distribute
         super().__init__(Path(settings.path))
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
 
     def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> Iterator[Reply]:
-        """A reply for each call, in order, read as it is wanted. Asks once for each distinct call that no reply serves yet, and keeps every
-        attempt as it comes.
+        """A reply for each call, in order, read as it is wanted. Asks once for each distinct call that no reply serves
+        yet, and keeps every attempt as it comes.
 
-        Raises CurationError when the ledger is offline and a call is missing, naming the stage, the key and the prompt; when the budget is
-        spent; when a call got no reply; and when too many failed.
+        Raises CurationError when the ledger is offline and a call is missing, naming the stage, the key and the prompt;
+        when the budget is spent; when a call got no reply; and when too many failed.
         """
         missing, failed = self.missing(calls), dict[str, Reply]()
         if missing and self.settings.offline:
@@ -57,7 +61,9 @@ class Ledger(Store):
             if silent := [call for call in self.missing(missing) if call.key not in failed]:
                 way_out = f"{cap}; raise it, then `dvc repro` goes on" if cap else "run again to go on"
                 raise CurationError(f"{stage} {name}: {_lacking(silent, calls)}: {way_out}")
-        self._refuse_failures([failed[call.key].error for call in calls if call.key in failed], len(calls), f"{stage} {name}")
+        self._refuse_failures(
+            [failed[call.key].error for call in calls if call.key in failed], len(calls), f"{stage} {name}"
+        )
         return (reply for call in calls if (reply := failed.get(call.key) or self.find(call)))
 
     def missing(self, calls: list[Call]) -> list[Call]:
@@ -65,7 +71,8 @@ class Ledger(Store):
         return [call for call in {call.key: call for call in calls}.values() if self.find(call) is None]
 
     def _buy(self, missing: list[Call], failed: dict[str, Reply], ask: Ask, stage: str, name: str) -> str | None:
-        """Keep replies to `missing`, and put those that are errors into `failed`. Ends where the budget does: then the cap is returned."""
+        """Keep replies to `missing`, and put those that are errors into `failed`. Ends where the budget does: then
+        the cap is returned."""
         spending, tokens = self.spending(), 0
 
         def affordable() -> Iterator[Call]:
@@ -101,18 +108,33 @@ class Ledger(Store):
 
     def spending(self) -> money.Spending:
         """What the calls that were bought into this file cost, at today's prices."""
-        rows = self.db.execute("SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls WHERE bought GROUP BY model").fetchall()
+        rows = self.db.execute(
+            "SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls WHERE bought GROUP BY model"
+        ).fetchall()
         usd = sum(self.budget.usd(model, prompt or 0, completion or 0) for model, _, prompt, completion in rows)
         return money.Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
 
     def stat(self) -> list[dict[str, Any]]:
-        """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars where it has a price."""
+        """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars
+        where it has a price."""
         rows = self.db.execute(
             "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN error IS NULL THEN key END), count(error), "
             "sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ).fetchall()
-        names = ("stage", "name", "model", "attempts", "answered", "failed", "prompt_tokens", "completion_tokens", "usd")
-        return [dict(zip(names, (*row, self.budget.usd(row[2], row[6] or 0, row[7] or 0)), strict=True)) for row in rows]
+        names = (
+            "stage",
+            "name",
+            "model",
+            "attempts",
+            "answered",
+            "failed",
+            "prompt_tokens",
+            "completion_tokens",
+            "usd",
+        )
+        return [
+            dict(zip(names, (*row, self.budget.usd(row[2], row[6] or 0, row[7] or 0)), strict=True)) for row in rows
+        ]
 
 
 def _lacking(missing: list[Call], calls: list[Call]) -> str:

@@ -11,8 +11,8 @@ HOLDS = 1.25  # how much latency may rise before the limit stays where it is
 class Pace:
     """Admits calls up to a limit that never exceeds `most`.
 
-    The limit doubles while that raises throughput, then grows by one for each round in which latency holds. An overload halves it, once
-    for all the calls that were under way, and a server's Retry-After holds every call back.
+    The limit doubles while that raises throughput, then grows by one for each round in which latency holds. An overload
+    halves it, once for all the calls that were under way, and a server's Retry-After holds every call back.
     """
 
     def __init__(self, most: int) -> None:

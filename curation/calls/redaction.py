@@ -8,8 +8,11 @@ from html.entities import html5
 from string import ascii_lowercase, ascii_uppercase
 
 CUT = "[key]"
-SHORT = 8  # a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be said as "ma[key]"
-# The signs that begin an encoded character may be encoded themselves, once or again. `\\*+` is possessive: a run of backslashes is read once.
+# a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be
+# said as "ma[key]"
+SHORT = 8
+# The signs that begin an encoded character may be encoded themselves, once or again. `\\*+` is possessive: a run of
+# backslashes is read once.
 PERCENT = "%(?:25)*"
 AND = rf"(?:&(?:amp;|#38;|#x26;)*|(?<=\\)u0026|{PERCENT}26)"
 NUMBER, END = f"(?:#|{PERCENT}23)", f"(?:;|{PERCENT}3b)?"
@@ -17,16 +20,20 @@ BACKSLASHES = r"\\*+"
 WORD_BEGINS, WORD_ENDS = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[\da-fA-F]{4})|(?<=%[\da-fA-F]{2}))", r"(?!\w)"
 TEXT_ENDS = r"(?:[\\%&]\S{0,9})?\Z"  # perhaps in the midst of an encoded character
 BASE64 = r"[\w+/-]?"
-PLAIN = re.compile(r"(?:(?<=\\)[nrt])?([^\s\\]*)")  # what is between white space, escaped line ends and other backslashes
+PLAIN = re.compile(
+    r"(?:(?<=\\)[nrt])?([^\s\\]*)"
+)  # what is between white space, escaped line ends and other backslashes
 LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)  # str.lower() makes two characters of some
 
 
 def redact(text: str, key: str | None) -> str:
-    """`text` with `[key]` wherever `key` stands in it, each of its characters as it is or encoded: by JSON's, Python's or JavaScript's escapes, for
-    a URL, for HTML, again and again. In base64 too, in another letter case, and cut off by the end of the text after its eighth character. Of a key
-    that is cut elsewhere or broken by white space, each run of eight or more plain characters goes, and of its base64's, on both sides of the space.
+    """`text` with `[key]` wherever `key` stands in it, each of its characters as it is or encoded: by JSON's, Python's
+    or JavaScript's escapes, for a URL, for HTML, again and again. In base64 too, in another letter case, and cut off
+    by the end of the text after its eighth character. Of a key that is cut elsewhere or broken by white space, each
+    run of eight or more plain characters goes, and of its base64's, on both sides of the space.
 
-    A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text is as it was.
+    A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text is
+    as it was.
     """
     if not key:
         return text
@@ -35,7 +42,8 @@ def redact(text: str, key: str | None) -> str:
 
 
 def _without_parts(text: str, parts: frozenset[str]) -> str:
-    """`text` with `[key]` for each run of characters that the parts cover, white space and line ends within it counting for nothing."""
+    """`text` with `[key]` for each run of characters that the parts cover, white space and line ends within it
+    counting for nothing."""
     places = [at for plain in PLAIN.finditer(text) for at in range(*plain.span(1))]
     run = "".join(text[at] for at in places).translate(LOWER)
     covered = bytearray(len(run))
@@ -52,8 +60,13 @@ def _without_parts(text: str, parts: frozenset[str]) -> str:
 @lru_cache(maxsize=8)
 def _parts(key: str) -> frozenset[str]:
     """Every eight characters in a row of `key` and of its base64, in lower case."""
-    wholes = ["".join(PLAIN.findall(key)), *(form for whole in _base64(key) for form in (whole, whole.translate(str.maketrans("+/", "-_"))))]
-    return frozenset(whole.translate(LOWER)[at : at + SHORT] for whole in wholes for at in range(len(whole) - SHORT + 1))
+    wholes = [
+        "".join(PLAIN.findall(key)),
+        *(form for whole in _base64(key) for form in (whole, whole.translate(str.maketrans("+/", "-_")))),
+    ]
+    return frozenset(
+        whole.translate(LOWER)[at : at + SHORT] for whole in wholes for at in range(len(whole) - SHORT + 1)
+    )
 
 
 @lru_cache(maxsize=8)
@@ -70,17 +83,25 @@ def _perhaps_cut_off(parts: list[str]) -> str:
 
 
 def _characters(key: str) -> list[str]:
-    """What matches `key`, a part for each character or run of backslashes. Further backslashes before a character count for nothing, so that no depth
-    of escaping hides it."""
+    """What matches `key`, a part for each character or run of backslashes. Further backslashes before a character
+    count for nothing, so that no depth of escaping hides it."""
     first, *others = re.findall(r"\\+|[^\\]", key)
     any_case, backslash = len(key) >= SHORT, _encoded("\\")
-    begin = rf"(?:\\|{backslash}){{{len(first)},{2 * len(first)}}}" if first[0] == "\\" else rf"\\?{_character(first, any_case)}"
-    return [begin] + [BACKSLASHES + (f"(?:{backslash}{BACKSLASHES}){{0,{len(one)}}}" if one[0] == "\\" else _character(one, any_case)) for one in others]
+    begin = (
+        rf"(?:\\|{backslash}){{{len(first)},{2 * len(first)}}}"
+        if first[0] == "\\"
+        else rf"\\?{_character(first, any_case)}"
+    )
+    return [begin] + [
+        BACKSLASHES + (f"(?:{backslash}{BACKSLASHES}){{0,{len(one)}}}" if one[0] == "\\" else _character(one, any_case))
+        for one in others
+    ]
 
 
 def _character(char: str, any_case: bool) -> str:
     encoded = _encoded(*((char.lower(), char.upper()) if any_case else char))
-    return f"(?:{encoded}|{'(?i:' if any_case else '(?:'}{re.escape(char)}))"  # encoded first: `&` is also where `&amp;` begins
+    # encoded first: `&` is also where `&amp;` begins
+    return f"(?:{encoded}|{'(?i:' if any_case else '(?:'}{re.escape(char)}))"
 
 
 def _encoded(*chars: str) -> str:
@@ -89,12 +110,15 @@ def _encoded(*chars: str) -> str:
     hexadecimal = f"0*(?:{'|'.join(f'{code:x}' for code in codes)})"
     names = [name.rstrip(";") for name, meant in html5.items() if meant in chars and name.endswith(";")]
     numbers = f"{NUMBER}(?:0*(?:{'|'.join(map(str, codes))})|x{hexadecimal})"
-    in_a_url = "".join("|" + "".join(f"{PERCENT}{byte:02x}" for byte in chr(code).encode(errors="replace")) for code in codes)
+    in_a_url = "".join(
+        "|" + "".join(f"{PERCENT}{byte:02x}" for byte in chr(code).encode(errors="replace")) for code in codes
+    )
     return rf"(?i:{AND}(?:{'|'.join([numbers, *names])}){END}|(?:(?<=\\)|{PERCENT})[ux]\{{?{hexadecimal}\}}?{in_a_url})"
 
 
 def _base64(key: str) -> Iterator[str]:
-    """`key` in base64, for each place of its first byte in a group of three, without the characters that it shares with its neighbours."""
+    """`key` in base64, for each place of its first byte in a group of three, without the characters that it shares
+    with its neighbours."""
     for shift in range(3):
         body = bytes(shift) + key.encode(errors="replace")
         yield base64.b64encode(body).decode()[-(-8 * shift // 6) : 8 * len(body) // 6]

@@ -1,4 +1,5 @@
-"""The ledger's file: append-only SQLite in WAL mode. A row is an attempt, committed as it comes, so a killed run loses at most the calls in flight.
+"""The ledger's file: append-only SQLite in WAL mode. A row is an attempt, committed as it comes, so a killed run loses
+at most the calls in flight.
 
 The oldest reply that serves a call answers it, so ledgers merged in any order answer alike.
 """
@@ -27,12 +28,14 @@ REPLY = "text, finish_reason, prompt_tokens, completion_tokens, logprobs, error,
 # A reply serves a call of another limit if it ended by itself within it.
 SERVES = "error IS NULL AND (max_tokens IS :limit OR (finish_reason <> 'length' AND (:limit IS NULL OR coalesce(completion_tokens, 0) <= :limit)))"
 
-# A good reply that holds the sign of a key taken out: the model's own words, or what a version left that took the key out of replies too.
+# A good reply that holds the sign of a key taken out: the model's own words, or what a version left that took the key
+# out of replies too.
 REDACTED = f"error IS NULL AND (instr(text, '{CUT}') OR instr(logprobs, '{CUT}') OR instr(finish_reason, '{CUT}'))"
 
 
 class Store:
-    """An open ledger file. Use as a context manager, or close it. Raises CurationError if the file is not a ledger of this layout."""
+    """An open ledger file. Use as a context manager, or close it. Raises CurationError if the file is not a ledger
+    of this layout."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
@@ -43,10 +46,13 @@ class Store:
             self.db.execute("PRAGMA synchronous=NORMAL")
             self._lay_out(where)
         except (sqlite3.DatabaseError, OSError) as error:
-            raise CurationError(f"{where}: not a call ledger ({error}); move it away, or set ledger.path to another file") from None
+            raise CurationError(
+                f"{where}: not a call ledger ({error}); move it away, or set ledger.path to another file"
+            ) from None
 
     def _use_wal(self) -> None:
-        """Switch to write-ahead logging. SQLite's own time-out does not cover another process that opens a new file at the same time."""
+        """Switch to write-ahead logging. SQLite's own time-out does not cover another process that opens a new file
+        at the same time."""
         last = time.monotonic() + LOCKED
         while True:
             try:
@@ -63,8 +69,12 @@ class Store:
         with self.at_once():  # or two processes would each find the other's half
             found = self._layout()
             if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                raise CurationError(f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file")
-            types = ", ".join(f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id")
+                raise CurationError(
+                    f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file"
+                )
+            types = ", ".join(
+                f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id"
+            )
             self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
             self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, created_at, id)")
             self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
@@ -84,14 +94,25 @@ class Store:
         self.db.close()
 
     def find(self, call: Call) -> Reply | None:
-        """The oldest reply that serves `call`: a good one with its key, of the same max_tokens, or that ended by itself within its own."""
+        """The oldest reply that serves `call`: a good one with its key, of the same max_tokens, or that ended by
+        itself within its own."""
         found = self.db.execute(
-            f"SELECT {REPLY} FROM calls WHERE key = :key AND {SERVES} ORDER BY created_at, id LIMIT 1", {"key": call.key, "limit": call.max_tokens}
+            f"SELECT {REPLY} FROM calls WHERE key = :key AND {SERVES} ORDER BY created_at, id LIMIT 1",
+            {"key": call.key, "limit": call.max_tokens},
         ).fetchone()
         if found is None:
             return None
         text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode = found
-        return Reply(text, finish_reason, prompt_tokens, completion_tokens, json.loads(logprobs) if logprobs else None, error, engine, mode)
+        return Reply(
+            text,
+            finish_reason,
+            prompt_tokens,
+            completion_tokens,
+            json.loads(logprobs) if logprobs else None,
+            error,
+            engine,
+            mode,
+        )
 
     def _insert(self, rows: Iterable[tuple[Any, ...]], bought: int) -> None:
         self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
@@ -110,10 +131,16 @@ class Store:
     def has(self, call: Call, reply: Reply) -> bool:
         """Whether this very reply to `call` is kept, whenever it came."""
         same = "key = ? AND max_tokens IS ? AND text IS ? AND error IS ? AND engine = ?"
-        return self.db.execute(f"SELECT 1 FROM calls WHERE {same}", (call.key, call.max_tokens, reply.text, reply.error, reply.engine)).fetchone() is not None
+        return (
+            self.db.execute(
+                f"SELECT 1 FROM calls WHERE {same}", (call.key, call.max_tokens, reply.text, reply.error, reply.engine)
+            ).fetchone()
+            is not None
+        )
 
     def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
-        """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one name unless None."""
+        """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one
+        name unless None."""
         return self.db.execute(
             "SELECT request, prompt_tokens, completion_tokens FROM calls WHERE stage = ? AND model = ? AND (? IS NULL OR name = ?) AND error IS NULL "
             "AND prompt_tokens IS NOT NULL AND completion_tokens IS NOT NULL ORDER BY created_at DESC, id LIMIT ?", (stage, model, name, name, most),
@@ -122,13 +149,15 @@ class Store:
     def export_file(self, where: Path, stage: str | None = None, name: str | None = None) -> int:
         """Write the rows of one stage and name (all where None) to `where`, Parquet, sorted by id. Returns how many."""
         rows = self.db.execute(
-            f"SELECT {NAMES} FROM calls WHERE (? IS NULL OR stage = ?) AND (? IS NULL OR name = ?) ORDER BY id", (stage, stage, name, name)
+            f"SELECT {NAMES} FROM calls WHERE (? IS NULL OR stage = ?) AND (? IS NULL OR name = ?) ORDER BY id",
+            (stage, stage, name, name),
         ).fetchall()
         write_rows(rows, where)
         return len(rows)
 
     def import_file(self, where: Path) -> int:
-        """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported before.
+        """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported
+        before.
 
         Raises CurationError, and changes nothing, if it is not an export of a ledger or a row does not match its key.
         """
@@ -145,19 +174,23 @@ class Store:
         return len(rows)
 
     def verify(self) -> int:
-        """The number of rows, each of which is what its key and id say. Raises CurationError naming the first that is not."""
+        """The number of rows, each of which is what its key and id say. Raises CurationError naming the first that
+        is not."""
         (state,) = self.db.execute("PRAGMA integrity_check").fetchone()
         if state != "ok":
             raise CurationError(f"{self.where}: damaged: {state}; export what can be read, and move it away")
         count = 0
         for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
             if not sound(row):
-                raise CurationError(f"{self.where}: row {row[0][:16]}…: its content is not what its key says; delete it, and run again to buy it")
+                raise CurationError(
+                    f"{self.where}: row {row[0][:16]}…: its content is not what its key says; delete it, and run again to buy it"
+                )
             count += 1
         return count
 
     def prune(self) -> int:
-        """Delete the failed attempts of calls that were answered later, and good replies that an older one of the same limit stands before.
+        """Delete the failed attempts of calls that were answered later, and good replies that an older one of the same
+        limit stands before.
 
         Returns how many rows went. No reply that a call can get is lost.
         """
@@ -170,7 +203,9 @@ class Store:
 
     def redacted(self) -> list[tuple[str, str, str]]:
         """Key, stage and name of the good replies that hold `[key]`, the oldest first."""
-        return self.db.execute(f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id").fetchall()
+        return self.db.execute(
+            f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id"
+        ).fetchall()
 
     def drop_redacted(self) -> int:
         """Delete the good replies that hold `[key]`, so that the next run buys them again. Returns how many."""

@@ -12,7 +12,11 @@ from curation.calls.call import Call, Reply
 from curation.calls.redaction import SHORT, redact
 
 Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
-MODES: tuple[Mode, ...] = ("json_schema", "json_object", "prompt")  # constrained decoding first, the schema as mere words last
+MODES: tuple[Mode, ...] = (
+    "json_schema",
+    "json_object",
+    "prompt",
+)  # constrained decoding first, the schema as mere words last
 PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
 UNKNOWN = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
@@ -23,16 +27,22 @@ ROUNDING = 1e-3  # a server's arithmetic may end so far above certainty
 
 
 class Outcome(NamedTuple):
-    """What one attempt came to. `passes`: the same attempt may succeed later. `status` is HTTP's, 0 where there was none."""
+    """What one attempt came to. `passes`: the same attempt may succeed later. `status` is HTTP's, 0 where there was
+    none."""
 
     reply: Reply
     passes: bool = False
     status: int = 200
 
 
-def body_of(call: Call, schema: type[BaseModel] | None, mode: Mode, messages: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the call's own."""
-    sampling = {name: value for name, value in call.sampling.items() if name != "top_k" or value}  # 0, no cut, is an error to some servers
+def body_of(
+    call: Call, schema: type[BaseModel] | None, mode: Mode, messages: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the
+    call's own."""
+    sampling = {
+        name: value for name, value in call.sampling.items() if name != "top_k" or value
+    }  # 0, no cut, is an error to some servers
     body = {"model": call.model, "messages": list(messages) or call.messages, **sampling}
     if schema is None:
         return body
@@ -68,7 +78,8 @@ def misfit(schema: type[BaseModel], text: str, mode: str) -> ValidationError | N
 
 
 def json_in(text: str, mode: str) -> str:
-    """The part of a reply that should be JSON: all of it, but for what stands around a code block that the mode asked for."""
+    """The part of a reply that should be JSON: all of it, but for what stands around a code block that the mode
+    asked for."""
     if mode != "prompt":
         return text
     from instructor.v2.core.json import extract_json_from_codeblock
@@ -81,7 +92,9 @@ def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: Va
     from openai.types.chat import ChatCompletion
 
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
-    response = ChatCompletion.model_validate({"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": [choice]})
+    response = ChatCompletion.model_validate(
+        {"id": "", "object": "chat.completion", "created": 0, "model": "", "choices": [choice]}
+    )
     kwargs = {"messages": list(messages)}
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
@@ -108,8 +121,8 @@ def failed(error: str, engine: str) -> Reply:
 
 
 def on_a_line(said: str, key: str) -> str:
-    """What a server says of an error, on one line that terminals and tables can hold, without the API key. That is taken out before the line is cut,
-    or a part of it could be left."""
+    """What a server says of an error, on one line that terminals and tables can hold, without the API key. That is
+    taken out before the line is cut, or a part of it could be left."""
     shown = "".join(char if char.isprintable() else " " for char in utf8(said))
     return redact(" ".join(shown.split()), key)[:LONGEST]
 

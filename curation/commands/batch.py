@@ -1,4 +1,5 @@
-"""A stage's outstanding calls as a batch file, and its result file back into the ledger: half the price, or no server at all.
+"""A stage's outstanding calls as a batch file, and its result file back into the ledger: half the price, or no server
+at all.
 
 The form is OpenAI's Batch API's, which `vllm run-batch` reads and writes too. A line's custom_id is the call's key.
 """
@@ -25,16 +26,21 @@ def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
     """
     asked = _asks(study, stage, name)
     if asked.at_most:
-        raise CurationError(f"batch write: {stage} {name} rates traces that are not written yet; fill the generators' calls first")
+        raise CurationError(
+            f"batch write: {stage} {name} rates traces that are not written yet; fill the generators' calls first"
+        )
     if not asked.missing:
-        raise CurationError(f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write")
+        raise CurationError(
+            f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write"
+        )
     lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in asked.missing]
     write_whole(where, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return len(lines)
 
 
 def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, int]:
-    """The replies of a result file are in the ledger: how many were `good`, `failed`, or `known` because it was read before.
+    """The replies of a result file are in the ledger: how many were `good`, `failed`, or `known` because it was read
+    before.
 
     Raises CurationError, and keeps nothing, if a line is no result or answers no call of the stage.
     """
@@ -56,13 +62,19 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
 def _asks(study: Study, stage: str, name: str) -> Asks:
     found = {(one.stage, one.name): one for one in asks(study)}
     if (stage, name) not in found:
-        raise CurationError(f"batch: {stage} {name} calls no model; these do: {', '.join(' '.join(one) for one in found)}")
+        raise CurationError(
+            f"batch: {stage} {name} calls no model; these do: {', '.join(' '.join(one) for one in found)}"
+        )
     return found[stage, name]
 
 
 def _body(call: Call) -> dict[str, Any]:
     """The request as the HTTP engine words it first, from the schema that is in the call's key."""
-    form = {"type": "json_schema", "json_schema": {"name": call.schema["title"], "schema": call.schema, "strict": True}} if call.schema else None
+    form = (
+        {"type": "json_schema", "json_schema": {"name": call.schema["title"], "schema": call.schema, "strict": True}}
+        if call.schema
+        else None
+    )
     return wire.body_of(call, None, "json_schema") | ({"response_format": form} if form else {})
 
 
@@ -85,15 +97,21 @@ def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tup
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
     if not isinstance(response, dict) and error is None:
-        raise CurationError(f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept")
+        raise CurationError(
+            f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept"
+        )
     call = asked.distinct.get(key) if isinstance(key, str) else None
     if call is None:
         shown = wire.on_a_line(str(key), secret)[:16]
-        raise CurationError(f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept")
+        raise CurationError(
+            f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept"
+        )
     if not isinstance(response, dict):
         return call, wire.failed(f"batch: {wire.on_a_line(json.dumps(error), secret)}", engine)
     status = response.get("status_code")
     if not isinstance(status, int) or not 100 <= status <= 599:
-        raise CurationError(f"{where}: status_code {wire.on_a_line(str(status), secret)[:16]} is no HTTP status; nothing was kept")
+        raise CurationError(
+            f"{where}: status_code {wire.on_a_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
+        )
     reply = wire.outcome(status, json.dumps(response.get("body")).encode(), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

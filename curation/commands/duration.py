@@ -28,7 +28,8 @@ WAY = "run `dvc repro audit` first"
 
 
 class Duration(NamedTuple):
-    """Runs of the grid, or their evaluations with the baseline's: how many, how many are to come, and the seconds these take, null where that is not timed."""
+    """Runs of the grid, or their evaluations with the baseline's: how many, how many are to come, and the seconds
+    these take, null where that is not timed."""
 
     stage: str
     runs: int
@@ -37,16 +38,22 @@ class Duration(NamedTuple):
 
 
 def durations(study: Study) -> list[Duration]:
-    """What `train` and `evaluate` have to do, because an outcome is not there or DVC knows of a change, and how long it takes by the time of one batch of each.
-    Replies are counted at `max_tokens`, which few reach.
+    """What `train` and `evaluate` have to do, because an outcome is not there or DVC knows of a change, and how long it
+    takes by the time of one batch of each. Replies are counted at `max_tokens`, which few reach.
 
     Raises CurationError if the subsets are not there yet.
     """
     runs, data, changed = study.runs, study.path.parent / contracts.DATA, _changed(study.path.parent)
-    held_out = parquet.read(contracts.PROMPTS, existing(contracts.path("prompts", data=data), WAY)).filter(pl.col("split") != "train")
+    held_out = parquet.read(contracts.PROMPTS, existing(contracts.path("prompts", data=data), WAY)).filter(
+        pl.col("split") != "train"
+    )
     untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
     stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
-    unanswered = [name for name in stages if name in untrained or stages[name] in changed or not contracts.path("results", name, data).exists()]
+    unanswered = [
+        name
+        for name in stages
+        if name in untrained or stages[name] in changed or not contracts.path("results", name, data).exists()
+    ]
     training, answering, engine = 0.0, None, study.evaluate.engine
 
     @cache
@@ -56,15 +63,22 @@ def durations(study: Study) -> list[Duration]:
     with progress("time the student's work", 2, "batches") as shown:
         if untrained:
             network, tokenizer = loaded(study.student.dtype, study.student.device)
-            tokens = sum(_tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained))
+            tokens = sum(
+                _tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained)
+            )
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
         if engine.kind == "transformers" and unanswered:
-            calls = calls_for(held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling)
+            calls = calls_for(
+                held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling
+            )
             network, tokenizer = loaded(engine.dtype, engine.device)
             answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
         shown.advance()
-    return [Duration("train", len(runs), len(untrained), training), Duration("evaluate", len(stages), len(unanswered), answering)]
+    return [
+        Duration("train", len(runs), len(untrained), training),
+        Duration("evaluate", len(stages), len(unanswered), answering),
+    ]
 
 
 def _changed(folder: Path) -> set[str]:
@@ -88,16 +102,27 @@ def _seconds_a_token(network: Any) -> float:
 
 
 def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path) -> float:
-    """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO reads another completion beside each."""
+    """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO
+    reads another completion beside each."""
     settings = study.methods[method]
-    table, columns = (contracts.UNPAIRED, ("completion",)) if settings.kind == "kto" else (contracts.SUBSETS, ("chosen", "rejected"))
+    table, columns = (
+        (contracts.UNPAIRED, ("completion",)) if settings.kind == "kto" else (contracts.SUBSETS, ("chosen", "rejected"))
+    )
     rows = parquet.read(table, existing(contracts.path(table.name, arm.name, data), WAY))
     columns = columns[:1] if settings.kind == "sft" else columns
     few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
-    lengths = [len(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)) for messages in few] or [0]
+    lengths = [len(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)) for messages in few] or [
+        0
+    ]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)
-    layers = 1.0 if settings.lora is None or settings.lora.layers is None else 0.3  # the last few end the backward pass sooner
-    share: float = 1.0 if settings.max_steps is None else min(1.0, settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1))
+    layers = (
+        1.0 if settings.lora is None or settings.lora.layers is None else 0.3
+    )  # the last few end the backward pass sooner
+    share: float = (
+        1.0
+        if settings.max_steps is None
+        else min(1.0, settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1))
+    )
     return float(tokens * share * settings.epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
 
 
@@ -109,7 +134,10 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
         return 0.0
     limit = calls[0].max_tokens or TOKENS_TIMED
     timed = min(TOKENS_TIMED, limit)
-    few = [Call(one.model, one.revision, one.messages, {**one.sampling, "max_tokens": timed}, one.sample_index) for one in islice(calls, 2 * batch_size)]
+    few = [
+        Call(one.model, one.revision, one.messages, {**one.sampling, "max_tokens": timed}, one.sample_index)
+        for one in islice(calls, 2 * batch_size)
+    ]
     heard: list[Reply] = []
     began = time.perf_counter()
     sample(network, tokenizer, few, batch_size, lambda call, reply: heard.append(reply))

@@ -7,14 +7,25 @@ from curation.core.params import Study
 from curation.tables.contracts import DATA
 from curation.tables.db import PARTS, parts
 
-MEASURED = {"generate": "traces", "judge": "judgments", "prefer": "preferences", "score_pairs": "pair_scores", "select": "selections"}  # stage: what it makes
+MEASURED = {
+    "generate": "traces",
+    "judge": "judgments",
+    "prefer": "preferences",
+    "score_pairs": "pair_scores",
+    "select": "selections",
+}  # stage: what it makes
 
 
 def orphans(study: Study) -> list[Path]:
     """The files and folders under `data`, of those kept by name, whose name the study does not declare."""
     declared = {table: parts(study, table) for table in PARTS}
     declared |= {f"metrics/{stage}": declared[table] for stage, table in MEASURED.items()}
-    declared |= {"deltas": list(study.dimensions), "metrics/arm": list(study.arms), "models": list(study.runs), "metrics/train": list(study.runs)}
+    declared |= {
+        "deltas": list(study.dimensions),
+        "metrics/arm": list(study.arms),
+        "models": list(study.runs),
+        "metrics/train": list(study.runs),
+    }
     data = study.path.parent / DATA
     there = [(file, names) for folder, names in declared.items() for file in sorted((data / folder).glob("[!.]*"))]
     return [file for file, names in there if (file.name if file.is_dir() else file.stem) not in names]

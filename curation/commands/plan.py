@@ -26,7 +26,8 @@ ENOUGH = 5  # replies that make a history
 
 
 class Stage(NamedTuple):
-    """One generate, judge or prefer stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet may turn out equal.
+    """One generate, judge or prefer stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet
+    may turn out equal.
 
     Tokens and dollars are of the calls to make. `basis` says what they are estimated from.
     """
@@ -91,14 +92,18 @@ def asks(study: Study) -> list[Asks]:
             if hasattr(settings, "model"):
                 ledger.forget()
                 judge(name, settings, traces, prompts, ledger)
-                found.append(Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
+                found.append(
+                    Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
+                )
             shown.advance(note=name)
         pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
         for name, settings in study.pairwise_judges.items():
             if hasattr(settings, "model"):
                 ledger.forget()
                 prefer(name, settings, pairs, traces, prompts, ledger)
-                found.append(Asks("prefer", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking)))
+                found.append(
+                    Asks("prefer", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
+                )
             shown.advance(note=name)
     return found
 
@@ -127,14 +132,20 @@ def _ends(interval: Interval) -> tuple[float, float, float]:
 
 
 def _prompt_tokens(settings: Any, missing: list[Call], history: list[tuple[str, int, int]]) -> tuple[Interval, str]:
-    """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per character so far."""
+    """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per
+    character so far."""
     if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:
         tokenizer = weights.tokenizer(settings.model, settings.revision)
-        total = sum(len(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, return_dict=False)) for call in missing)
+        total = sum(
+            len(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, return_dict=False))
+            for call in missing
+        )
         return Interval(total, total, total, len(missing)), "tokenizer"
     characters = float(sum(_characters(call.messages) for call in missing))
     if len(history) >= ENOUGH and missing:
-        rates = np.array([tokens / max(_characters(json.loads(request)["messages"]), 1) for request, tokens, _ in history])
+        rates = np.array(
+            [tokens / max(_characters(json.loads(request)["messages"]), 1) for request, tokens, _ in history]
+        )
         return _total(rates * characters / len(missing), len(missing)), "history"
     guess = characters / CHARS_PER_TOKEN
     return Interval(guess, guess / 2, guess * 2, 0), "4 characters a token"
@@ -153,7 +164,8 @@ def _completion_tokens(missing: list[Call], history: list[tuple[str, int, int]])
 
 
 def _total(seen: np.ndarray, draws: int) -> Interval:
-    """The sum of `draws` more like those `seen`, with its 95 % prediction interval (Student's; the mean's own error included)."""
+    """The sum of `draws` more like those `seen`, with its 95 % prediction interval (Student's; the mean's own error
+    included)."""
     from scipy import stats
 
     n, mean = len(seen), float(seen.mean())

@@ -1,4 +1,5 @@
-"""Proof that the pure stages give the same bytes again: they run in an empty folder on the recorded tables of this one."""
+"""Proof that the pure stages give the same bytes again: they run in an empty folder on the recorded tables of this
+one."""
 
 import hashlib
 import os
@@ -19,13 +20,25 @@ PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.pa
 
 
 def verify() -> list[str]:
-    """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not declare, Errors naming each that differs
-    or is missing on one side."""
+    """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not
+    declare, Errors naming each that differs or is missing on one side."""
     study = read()
     subsets = [*study.selections, *study.arms]
-    for table, declared in ((deltas([]), study.dimensions), (SELECTIONS, study.selections), (SUBSETS, subsets), (UNPAIRED, subsets)):
+    for table, declared in (
+        (deltas([]), study.dimensions),
+        (SELECTIONS, study.selections),
+        (SUBSETS, subsets),
+        (UNPAIRED, subsets),
+    ):
         refuse_orphans(table, declared)
-    stages = [["pair"], ["delta"], ["calibrate"], ["reliability"], *(["select", name] for name in study.selections), *(["arm", name] for name in study.arms)]
+    stages = [
+        ["pair"],
+        ["delta"],
+        ["calibrate"],
+        ["reliability"],
+        *(["select", name] for name in study.selections),
+        *(["arm", name] for name in study.arms),
+    ]
     if (DATA / "results").exists():
         stages.append(["compare"])
     with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +56,10 @@ def verify() -> list[str]:
     differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     if differing:
         raise Errors(
-            [f"{DATA / name}: {'its bytes differ when rebuilt' if name in here else 'is not there'}; `dvc repro` brings it up to date" for name in differing]
+            [
+                f"{DATA / name}: {'its bytes differ when rebuilt' if name in here else 'is not there'}; `dvc repro` brings it up to date"
+                for name in differing
+            ]
         )
     return [f"{DATA / name}: same bytes" for name in sorted(here)]
 
@@ -59,5 +75,10 @@ def _rebuild(stage: list[str], folder: Path) -> None:
 
 
 def _digests(data: Path) -> dict[str, str]:
-    files = [file for name in PURE for file in ([data / name] if name.endswith(".parquet") else sorted((data / name).glob("*.parquet"))) if file.exists()]
+    files = [
+        file
+        for name in PURE
+        for file in ([data / name] if name.endswith(".parquet") else sorted((data / name).glob("*.parquet")))
+        if file.exists()
+    ]
     return {str(file.relative_to(data)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

@@ -1,7 +1,8 @@
 """Params files that have passed the whole check, so that the next command does not check them again.
 
-MEMORY lists the newest of them, each as one hash of all that the check reads: the file, our own source, Python, and the packages that are installed. It saves
-time and no more: where it is missing, damaged or cannot be written, a file is checked.
+MEMORY lists the newest of them, each as one hash of all that the check reads: the file, our own source, Python, and the
+packages that are installed. It saves time and no more: where it is missing, damaged or cannot be written, a file is
+checked.
 """
 
 import hashlib
@@ -18,9 +19,15 @@ READ = (".py", ".sql", ".yaml")  # of our source, what a check may depend on
 
 
 def mark(body: bytes) -> str:
-    """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another file puts that in here."""
+    """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another
+    file puts that in here."""
     ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
-    parts = [sys.version.encode(), "\n".join(_installed()).encode(), *(part for file in ours for part in (str(file).encode(), file.read_bytes())), body]
+    parts = [
+        sys.version.encode(),
+        "\n".join(_installed()).encode(),
+        *(part for file in ours for part in (str(file).encode(), file.read_bytes())),
+        body,
+    ]
     whole = hashlib.sha256()
     for part in parts:
         whole.update(len(part).to_bytes(8, "big") + part)

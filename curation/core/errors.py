@@ -55,7 +55,8 @@ def write_whole(where: Path, body: bytes) -> None:
 
 
 def partial_of(where: Path) -> Path:
-    """A new name beside `where` to write to before it is whole: two processes that write one file at once do not share it."""
+    """A new name beside `where` to write to before it is whole: two processes that write one file at once do not
+    share it."""
     return where.with_name(f"{where.name}.{os.urandom(4).hex()}.partial")
 
 

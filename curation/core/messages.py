@@ -32,23 +32,28 @@ class _Short(reprlib.Repr):
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it, of at most MOST_SHOWN characters: one that YAML's aliases make stand for a million others too."""
+    """A value as a message shows it, of at most MOST_SHOWN characters: one that YAML's aliases make stand for a
+    million others too."""
     text = _Short().repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
 
 
 def one_line(text: str) -> str:
-    """`text` on one line that a terminal can print: what is not printable is escaped, and the middle of one that is too long is cut."""
+    """`text` on one line that a terminal can print: what is not printable is escaped, and the middle of one that is
+    too long is cut."""
     text = text if len(text) <= MOST_SAID else f"{text[: MOST_SAID // 2]}…{text[-MOST_SAID // 2 + 1 :]}"
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
-    """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several sorts."""
+    """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several
+    sorts."""
     said: dict[tuple[tuple[str, ...], bool], str] = {}
     for problem in problems:
         of_key = problem["loc"][-1:] == ("[key]",)
-        said.setdefault((tuple(_walk(model, problem["loc"])[0]), of_key), format_validation_error(model, problem, where))
+        said.setdefault(
+            (tuple(_walk(model, problem["loc"])[0]), of_key), format_validation_error(model, problem, where)
+        )
     return list(said.values())
 
 
@@ -72,7 +77,9 @@ def format_validation_error(model: type[BaseModel], problem: Any, where: str) ->
             return f"{place}: {shown(value)} is more than {context['le']:g}"
         case "literal_error":
             close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
-            return f"{place}: {shown(value)} is not one of {context['expected']}" + (f"; did you mean '{close[0]}'?" if close else "")
+            return f"{place}: {shown(value)} is not one of {context['expected']}" + (
+                f"; did you mean '{close[0]}'?" if close else ""
+            )
         case "union_tag_invalid":
             return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
         case "union_tag_not_found":
@@ -88,7 +95,8 @@ def format_validation_error(model: type[BaseModel], problem: Any, where: str) ->
 
 
 def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
-    """The keys of `loc` as they stand in the file, without the kinds that pydantic puts among them; and the innermost model on the way."""
+    """The keys of `loc` as they stand in the file, without the kinds that pydantic puts among them; and the
+    innermost model on the way."""
     place: list[str] = []
     parts = iter(loc)
     for part in parts:
@@ -115,7 +123,8 @@ def first_names(names: Any, most: int) -> str:
 
 
 def did_you_mean(word: Any, known: Any, listed: Any = None) -> str:
-    """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in their place."""
+    """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in
+    their place."""
     known = [str(one) for one in known]
     match = difflib.get_close_matches(str(word), known, n=1)
     listed = known if listed is None else listed

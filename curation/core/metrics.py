@@ -23,7 +23,8 @@ class Interval(NamedTuple):
 
 
 def write_metrics(where: Path, values: Mapping[str, object]) -> None:
-    """`where` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC would drop."""
+    """`where` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC
+    would drop."""
     write_whole(where, (json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -1,7 +1,8 @@
 """params.yaml: read, typed, checked whole, all errors at once.
 
-A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names; where a section is a mapping of
-named things, that of the module that NAMED names for each of them, or of `curation/<folder>/<kind>.py`. So the folder is the registry.
+A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names; where a section
+is a mapping of named things, that of the module that NAMED names for each of them, or of `curation/<folder>/<kind>.py`.
+So the folder is the registry.
 """
 
 import importlib
@@ -35,7 +36,11 @@ SECTIONS = {
     "audit": "curation.tables.checks",
     "compare": "curation.experiment.compare",
 }
-NAMED = {"selections": "curation.selection.rules", "controls": "curation.experiment.controls", "generator_pairs": "curation.experiment.generator_pairs"}
+NAMED = {
+    "selections": "curation.selection.rules",
+    "controls": "curation.experiment.controls",
+    "generator_pairs": "curation.experiment.generator_pairs",
+}
 FOLDERS = {
     "sources": "prompts/sources",
     "generators": "traces/generators",
@@ -50,7 +55,8 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class Strict(BaseModel):
-    """Unknown keys forbidden, frozen, no coercion, numbers finite; DVC cannot see a Python default, so subclasses give none."""
+    """Unknown keys forbidden, frozen, no coercion, numbers finite; DVC cannot see a Python default, so subclasses
+    give none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -71,7 +77,8 @@ Column = Annotated[str, AfterValidator(column)]
 
 
 def plain(value: Any) -> Any:
-    """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises ValueError otherwise."""
+    """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises
+    ValueError otherwise."""
     match value:
         case dict():
             if odd := [key for key in value if not isinstance(key, str)]:
@@ -91,7 +98,8 @@ Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed 
 
 
 class Study:
-    """Every section of one checked params file, as attributes. One is typed when it is first asked for, so that a stage imports what it uses."""
+    """Every section of one checked params file, as attributes. One is typed when it is first asked for, so that a
+    stage imports what it uses."""
 
     sources: dict[str, Any]
     generators: dict[str, Any]
@@ -144,7 +152,10 @@ class Study:
     @property
     def dimensions(self) -> dict[str, list[str]]:
         """What each judge, pairwise judge and panel rates."""
-        return {name: body.dimension_names for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()}
+        return {
+            name: body.dimension_names
+            for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()
+        }
 
     def names(self, section: str) -> list[str]:
         """The names in `section`, which is not typed for that."""
@@ -187,15 +198,25 @@ def read(path: Path = Path("params.yaml")) -> Study:
 def _check(study: Study, raw: dict[str, Any]) -> None:
     """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
     path, lines = study.path, list[str]()
-    lines += [f"{path}: {key}: unknown section{did_you_mean(key, KNOWN)}" for key in raw if key not in KNOWN and not str(key).startswith("x-")]
+    lines += [
+        f"{path}: {key}: unknown section{did_you_mean(key, KNOWN)}"
+        for key in raw
+        if key not in KNOWN and not str(key).startswith("x-")
+    ]
     lines += [f"{path}: {key}: missing; add this section" for key in KNOWN if key not in raw]
-    sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in (*SECTIONS, *FOLDERS, *NAMED) if name in raw}
+    sections = {
+        name: _section(name, raw[name], f"{path}: {name}", lines)
+        for name in (*SECTIONS, *FOLDERS, *NAMED)
+        if name in raw
+    }
     lines += dangling(path, sections, raw, _each(sections))
     if lines:
         raise _refused(lines)
     vars(study).update(sections)
     for where, settings in _each(sections):
-        lines += [f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())]
+        lines += [
+            f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())
+        ]
     if lines:
         raise _refused(lines)
 
@@ -210,7 +231,11 @@ def _refused(lines: list[str]) -> Errors:
 
 def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
     """A section, typed: what is wrong with it is added to `lines`."""
-    return _typed(importlib.import_module(SECTIONS[name]).Params, raw, where, lines) if name in SECTIONS else _members(name, raw, where, lines)
+    return (
+        _typed(importlib.import_module(SECTIONS[name]).Params, raw, where, lines)
+        if name in SECTIONS
+        else _members(name, raw, where, lines)
+    )
 
 
 def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, Any]:
@@ -227,7 +252,9 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
-            lines.append(f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{did_you_mean(body['kind'], kinds(section), ())}")
+            lines.append(
+                f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{did_you_mean(body['kind'], kinds(section), ())}"
+            )
         else:
             members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
     return members
@@ -241,13 +268,20 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
         if not isinstance(raw, dict):
             return None
         wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}
-        return model.model_construct(**{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields})  # so that its names are checked too
+        return model.model_construct(
+            **{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields}
+        )  # so that its names are checked too
 
 
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
     found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
     for section in (*FOLDERS, *NAMED):
-        found += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None]
+        found += [
+            (f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None
+        ]
     for name, panel in entries(sections, "delta.panels").items():
-        found += [(f"delta.panels.{name}.members.{number}", member) for number, member in enumerate(getattr(panel, "members", []))]
+        found += [
+            (f"delta.panels.{name}.members.{number}", member)
+            for number, member in enumerate(getattr(panel, "members", []))
+        ]
     return found

@@ -1,4 +1,5 @@
-"""A YAML file, read: whatever its bytes are, a plain mapping that is no larger than it looks, or one line that says where and why not."""
+"""A YAML file, read: whatever its bytes are, a plain mapping that is no larger than it looks, or one line that says
+where and why not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,17 @@ MOST_BITS = 1000  # of a whole number: Python writes none of more than 4,300 dig
 
 
 class _Constructor(SafeConstructor):
-    """ruamel's, that says of a value which line it is on, and lets no alias stand for itself or for more than memory holds."""
+    """ruamel's, that says of a value which line it is on, and lets no alias stand for itself or for more than memory
+    holds."""
 
     def construct_document(self, node: Node) -> Any:
         if _size(node, {}) > MOST_VALUES:
-            raise ConstructorError(None, None, f"aliases stand for more than {MOST_VALUES:,} values, or one for itself; write them out", None)
+            raise ConstructorError(
+                None,
+                None,
+                f"aliases stand for more than {MOST_VALUES:,} values, or one for itself; write them out",
+                None,
+            )
         return super().construct_document(node)
 
     def construct_yaml_int(self, node: Node) -> int:
@@ -34,7 +41,12 @@ class _Constructor(SafeConstructor):
     def construct_yaml_str(self, node: Node) -> str:
         text = str(super().construct_yaml_str(node))
         if any("\ud800" <= one <= "\udfff" for one in text):
-            raise ConstructorError(None, None, f"{shown(text)} has half a character, which no file can hold; write \\U and eight digits", node.start_mark)
+            raise ConstructorError(
+                None,
+                None,
+                f"{shown(text)} has half a character, which no file can hold; write \\U and eight digits",
+                node.start_mark,
+            )
         return text
 
     def construct_non_recursive_object(self, node: Node, tag: str | None = None) -> Any:
@@ -42,10 +54,14 @@ class _Constructor(SafeConstructor):
             return super().construct_non_recursive_object(node, tag)
         except (MarkedYAMLError, RecursionError):
             raise
-        except Exception:  # a date in month 99, `!!int foo`: ValueError, KeyError, IndexError, whatever the tag's own parser raises
+        except (
+            Exception
+        ):  # a date in month 99, `!!int foo`: ValueError, KeyError, IndexError, whatever the tag's own parser raises
             held = shown(node.value) if isinstance(node, ScalarNode) else "this"
             tag = str(node.tag).removeprefix("tag:yaml.org,2002:")
-            raise ConstructorError(None, None, f"{held} is no {tag}; put it in quotes if it is text", node.start_mark) from None
+            raise ConstructorError(
+                None, None, f"{held} is no {tag}; put it in quotes if it is text", node.start_mark
+            ) from None
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
@@ -56,7 +72,13 @@ def _size(node: Node, sizes: dict[int, float]) -> float:
     """How many values a node stands for once its aliases are followed."""
     if id(node) not in sizes:
         sizes[id(node)] = float("inf")  # which one that holds itself will find
-        parts = [part for pair in node.value for part in pair] if isinstance(node, MappingNode) else node.value if isinstance(node, SequenceNode) else []
+        parts = (
+            [part for pair in node.value for part in pair]
+            if isinstance(node, MappingNode)
+            else node.value
+            if isinstance(node, SequenceNode)
+            else []
+        )
         sizes[id(node)] = 1 + sum(_size(part, sizes) for part in parts)
     return sizes[id(node)]
 
@@ -68,11 +90,14 @@ def content(path: Path) -> bytes:
             return path.read_bytes()
     except OSError as error:
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror}; name a file that can")) from None
-    raise CurationError(one_line(f"{path}: is no file; run from the project's folder, or copy one of recipes/*.yaml to {path}"))
+    raise CurationError(
+        one_line(f"{path}: is no file; run from the project's folder, or copy one of recipes/*.yaml to {path}")
+    )
 
 
 def parsed(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any]:
-    """What `text` holds, safely constructed. Raises what `refuse` makes of ` line N: not YAML: why` if that is not a mapping."""
+    """What `text` holds, safely constructed. Raises what `refuse` makes of ` line N: not YAML: why` if that is not a
+    mapping."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     try:
@@ -81,7 +106,9 @@ def parsed(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any
         raise refuse(f"{_line(_before(text, error))} not YAML: {error.reason}; save it as UTF-8") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        raise refuse(f"{_line(mark.line) if mark else ''} not YAML: {error.problem or error.context or error}") from None
+        raise refuse(
+            f"{_line(mark.line) if mark else ''} not YAML: {error.problem or error.context or error}"
+        ) from None
     except RecursionError:
         raise refuse(" not YAML: nested too deep; write it flatter") from None
     except Exception as error:  # the library's parser has faults of its own, and the file is what sets them off
@@ -92,8 +119,13 @@ def parsed(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any
 
 
 def _before(text: bytes, error: ReaderError) -> int:
-    """How many lines stand before the character that cannot be read. Its position is in bytes where bytes are no text, else in characters."""
-    before = text[: error.position] if isinstance(error.character, bytes) else text.decode(errors="replace")[: error.position].encode()
+    """How many lines stand before the character that cannot be read. Its position is in bytes where bytes are no
+    text, else in characters."""
+    before = (
+        text[: error.position]
+        if isinstance(error.character, bytes)
+        else text.decode(errors="replace")[: error.position].encode()
+    )
     return before.count(b"\n")
 
 

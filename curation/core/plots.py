@@ -40,7 +40,9 @@ def delta_histograms(panels: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarr
         if counts.sum():
             axis.stairs(counts, ends, color=BLUE, fill=True)
             axis.axvline(mean, color=INK, linewidth=1)
-            axis.text(0.03, 0.95, f"mean {mean:+.2f}\n{counts.sum()} pairs", transform=axis.transAxes, va="top", fontsize=7)
+            axis.text(
+                0.03, 0.95, f"mean {mean:+.2f}\n{counts.sum()} pairs", transform=axis.transAxes, va="top", fontsize=7
+            )
         axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_xlabel("delta = chosen - rejected", fontsize=7)
         axis.set_ylabel("pairs", fontsize=7)
@@ -48,8 +50,12 @@ def delta_histograms(panels: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarr
 
 
 def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
-    """One matrix per judge and dimension: rows wrote the chosen trace, columns the rejected one, colour is the mean delta."""
-    panels = [(key, group) for key, group in table.sort("judge", "dimension").group_by("judge", "dimension", maintain_order=True)]
+    """One matrix per judge and dimension: rows wrote the chosen trace, columns the rejected one, colour is the mean
+    delta."""
+    panels = [
+        (key, group)
+        for key, group in table.sort("judge", "dimension").group_by("judge", "dimension", maintain_order=True)
+    ]
     models = sorted({*table["chosen_model"], *table["rejected_model"]})
     side = max(2.8, 0.24 * len(models) + 1.6)
     figure, axes = _figure(len(panels), columns=3 if len(models) < 20 else 1, width=side + 0.8, height=side)
@@ -72,7 +78,8 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
 
 
 def reliability(table: pl.DataFrame, where: Path) -> None:
-    """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 % interval, suspect ones marked."""
+    """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 %
+    interval, suspect ones marked."""
     known = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
     names = known["row"].unique().sort().to_list()
     panels = list(known.sort("measure", "against").group_by("measure", "against", maintain_order=True))
@@ -80,7 +87,9 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
     for number, (axis, ((measure, against), group)) in enumerate(zip(axes, panels, strict=False)):
         for name, suspect, value, low, high in group.select("row", "suspect", "value", "ci_low", "ci_high").rows():
             place, around = names.index(name), [[value - low], [high - value]]
-            axis.errorbar([value], [place], xerr=around, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
+            axis.errorbar(
+                [value], [place], xerr=around, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2
+            )
         if measure in NEUTRAL:
             axis.axvline(NEUTRAL[str(measure)], color=GREY, linewidth=1, linestyle=":")
         axis.set_yticks(range(len(names)), names if number % 6 == 0 else [], fontsize=7)
@@ -93,7 +102,8 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
 
 
 def calibration(curves: pl.DataFrame, where: Path) -> None:
-    """One panel per judge and dimension: how often the side it finds likelier is right, by how sure it says it is; on the line it is calibrated."""
+    """One panel per judge and dimension: how often the side it finds likelier is right, by how sure it says it is;
+    on the line it is calibrated."""
     panels = list(curves.sort("judge", "dimension", "bin").group_by("judge", "dimension", maintain_order=True))
     figure, axes = _figure(len(panels), columns=4, width=2.9, height=2.7)
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
@@ -101,7 +111,15 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
         for (said_by,), rows in group.group_by("said_by", maintain_order=True):
             colour = RED if said_by == "judge" else BLUE
             axis.vlines(rows["confidence"], rows["ci_low"], rows["ci_high"], color=colour, linewidth=1)
-            axis.plot(rows["confidence"], rows["accuracy"], "o-", color=colour, markersize=3, linewidth=1, label=f"{said_by} ({rows['n'].sum()} pairs)")
+            axis.plot(
+                rows["confidence"],
+                rows["accuracy"],
+                "o-",
+                color=colour,
+                markersize=3,
+                linewidth=1,
+                label=f"{said_by} ({rows['n'].sum()} pairs)",
+            )
         axis.set_title(f"{judge}: {dimension}", fontsize=8)
         axis.set_xlabel("confidence", fontsize=7)
         axis.set_ylabel("share right", fontsize=7)
@@ -113,14 +131,31 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
 
 
 def gains(comparisons: pl.DataFrame, where: Path) -> None:
-    """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none at 0; the primary contrast marked."""
-    known = comparisons.drop_nulls("gain").with_columns(pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm"))
-    panels = list(known.sort("measure", "benchmark", "against", "arm").group_by("measure", "benchmark", "against", maintain_order=True))
+    """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
+    at 0; the primary contrast marked."""
+    known = comparisons.drop_nulls("gain").with_columns(
+        pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm")
+    )
+    panels = list(
+        known.sort("measure", "benchmark", "against", "arm").group_by(
+            "measure", "benchmark", "against", maintain_order=True
+        )
+    )
     most = max((group.height for _, group in panels), default=1)
     figure, axes = _figure(len(panels), columns=2, width=6.4, height=1.0 + 0.2 * most)
     for axis, ((measure, benchmark, against), group) in zip(axes, panels, strict=False):
-        for place, (arm, gain, low, high, primary) in enumerate(group.select("arm", "gain", "ci_low", "ci_high", "primary").rows()):
-            axis.errorbar([gain], [place], xerr=[[gain - low], [high - gain]], fmt="o", color=RED if primary else BLUE, markersize=4, capsize=2)
+        for place, (arm, gain, low, high, primary) in enumerate(
+            group.select("arm", "gain", "ci_low", "ci_high", "primary").rows()
+        ):
+            axis.errorbar(
+                [gain],
+                [place],
+                xerr=[[gain - low], [high - gain]],
+                fmt="o",
+                color=RED if primary else BLUE,
+                markersize=4,
+                capsize=2,
+            )
             axis.text(0.01, place - 0.12, arm, transform=axis.get_yaxis_transform(), fontsize=6, va="bottom")
         axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_yticks([])
@@ -131,17 +166,30 @@ def gains(comparisons: pl.DataFrame, where: Path) -> None:
 
 
 def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
-    """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt from, a line for what differs in budget
-    only, with 95 % intervals."""
-    known = comparisons.filter(pl.col("against") == "baseline").sort("measure", "benchmark", "method", "selection", "generator_pairs", "control", "pairs")
+    """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt
+    from, a line for what differs in budget only, with 95 % intervals."""
+    known = comparisons.filter(pl.col("against") == "baseline").sort(
+        "measure", "benchmark", "method", "selection", "generator_pairs", "control", "pairs"
+    )
     panels = list(known.group_by("measure", "benchmark", maintain_order=True))
     figure, axes = _figure(len(panels), columns=2, width=5.6, height=3.2)
     for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
         lines = list(group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True))
         for number, (name, line) in enumerate(lines):
-            beside = line["pairs"] * (1 + 0.01 * (number - (len(lines) - 1) / 2))  # so that intervals of as many pairs are all seen
+            beside = line["pairs"] * (
+                1 + 0.01 * (number - (len(lines) - 1) / 2)
+            )  # so that intervals of as many pairs are all seen
             around = [line["gain"] - line["ci_low"], line["ci_high"] - line["gain"]]
-            axis.errorbar(beside, line["gain"], yerr=around, fmt="o-", markersize=3, linewidth=1, capsize=2, label=" ".join(map(str, name)))
+            axis.errorbar(
+                beside,
+                line["gain"],
+                yerr=around,
+                fmt="o-",
+                markersize=3,
+                linewidth=1,
+                capsize=2,
+                label=" ".join(map(str, name)),
+            )
         axis.set_xscale("log")
         axis.set_xticks(sorted(set(group["pairs"])), [str(pairs) for pairs in sorted(set(group["pairs"]))])
         axis.minorticks_off()
@@ -162,7 +210,15 @@ def _reach(values: np.ndarray) -> float:
 def _write_cells(axis: Any, matrix: np.ndarray, reach: float) -> None:
     for (row, column), value in np.ndenumerate(matrix):
         if np.isfinite(value):
-            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=6, color="white" if abs(value) > 0.6 * reach else INK)
+            axis.text(
+                column,
+                row,
+                f"{value:+.2f}",
+                ha="center",
+                va="center",
+                fontsize=6,
+                color="white" if abs(value) > 0.6 * reach else INK,
+            )
 
 
 def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:

@@ -35,7 +35,11 @@ class Progress:
         rate = self.done / seconds if seconds else 0.0
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate and self.done < self.total else ""
         note = f", {self.note}" if self.note else ""
-        print(f"{self.label}: {self.done}/{self.total} {self.unit} in {seconds:.0f} s, {rate:.3g} a second{left}{note}", file=sys.stderr, flush=True)
+        print(
+            f"{self.label}: {self.done}/{self.total} {self.unit} in {seconds:.0f} s, {rate:.3g} a second{left}{note}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def close(self) -> None:
         """End the bar and leave one plain line if there was anything to wait for."""

@@ -1,4 +1,5 @@
-"""Intervals and paired tests. Observations that share a prompt are not independent, so every interval is clustered by prompt."""
+"""Intervals and paired tests. Observations that share a prompt are not independent, so every interval is clustered
+by prompt."""
 
 from collections.abc import Sequence
 from statistics import NormalDist
@@ -18,8 +19,8 @@ class Clusters:
     """Observations in groups, and in clusters across them, numbered once for any number of columns of values."""
 
     def __init__(self, groups: pl.DataFrame, cluster: pl.Series | np.ndarray) -> None:
-        """`groups` and `cluster`, or its numbers as `numbered` gives them, have a row for each observation; a group is a distinct row of `groups`, and
-        they come in its order."""
+        """`groups` and `cluster`, or its numbers as `numbered` gives them, have a row for each observation; a group
+        is a distinct row of `groups`, and they come in its order."""
         group = np.zeros(len(cluster), np.int64)
         for name in groups.columns:
             code = numbered(groups[name])
@@ -32,23 +33,30 @@ class Clusters:
         self.group[self.cell] = group
 
     def means(self, values: pl.Series) -> pl.DataFrame:
-        """Per group: mean, ci_low, ci_high (null with fewer than two clusters), n observations, and clusters; nulls do not count.
+        """Per group: mean, ci_low, ci_high (null with fewer than two clusters), n observations, and clusters; nulls do
+        not count.
 
-        The standard error is the cluster-robust one of a mean (Miller, arXiv 2411.00640, eq. 4, with the G/(G-1) correction), the interval
-        Student's with G-1 degrees of freedom.
+        The standard error is the cluster-robust one of a mean (Miller, arXiv 2411.00640, eq. 4, with the G/(G-1)
+        correction), the interval Student's with G-1 degrees of freedom.
         """
         known = values.is_not_null().to_numpy()
-        cell, value = (self.cell, values.to_numpy()) if known.all() else (self.cell[known], values.drop_nulls().to_numpy())
+        cell, value = (
+            (self.cell, values.to_numpy()) if known.all() else (self.cell[known], values.drop_nulls().to_numpy())
+        )
         count, total = np.bincount(cell, minlength=len(self.group)), np.bincount(cell, value, len(self.group))
         group, total, count = self.group[count > 0], total[count > 0], count[count > 0]
         n, clusters = (np.bincount(group, weights, self.names.height) for weights in (count, None))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.bincount(group, total, self.names.height) / n
             squares = np.bincount(group, (total - count * mean[group]) ** 2, self.names.height)
-            half = np.where(clusters > 1, _t(clusters - 1) * np.sqrt(squares * clusters / np.maximum(clusters - 1, 1)) / n, np.nan)
+            half = np.where(
+                clusters > 1, _t(clusters - 1) * np.sqrt(squares * clusters / np.maximum(clusters - 1, 1)) / n, np.nan
+            )
         reals = {"mean": mean, "ci_low": mean - half, "ci_high": mean + half}
         found = pl.DataFrame([pl.Series(name, column, nan_to_null=True) for name, column in reals.items()])
-        return self.names.hstack(found.with_columns(pl.Series("n", n.astype(np.int64)), pl.Series("clusters", clusters.astype(np.int64))))
+        return self.names.hstack(
+            found.with_columns(pl.Series("n", n.astype(np.int64)), pl.Series("clusters", clusters.astype(np.int64)))
+        )
 
 
 def numbered(values: pl.Series) -> np.ndarray:
@@ -67,7 +75,8 @@ def _present(groups: pl.DataFrame, code: np.ndarray) -> tuple[pl.DataFrame, np.n
 
 
 def clustered_means(frame: pl.DataFrame, by: Sequence[str], value: str, cluster: str) -> pl.DataFrame:
-    """`Clusters.means` of one column of a frame, of the groups that have a value. The order of the rows changes nothing."""
+    """`Clusters.means` of one column of a frame, of the groups that have a value. The order of the rows changes
+    nothing."""
     kept = frame.select(*by, cluster, value).drop_nulls(value).sort(*by, cluster, value)
     return Clusters(kept.select(by), kept[cluster]).means(kept[value])
 
@@ -79,13 +88,19 @@ def clustered_mean(values: pl.Series, clusters: pl.Series) -> Interval | None:
 
 
 def only(means: pl.DataFrame) -> Interval | None:
-    """The one row of means, as an interval with its number of clusters; None without one, or with fewer than two clusters."""
+    """The one row of means, as an interval with its number of clusters; None without one, or with fewer than two
+    clusters."""
     row = means.rows(named=True)
-    return Interval(row[0]["mean"], row[0]["ci_low"], row[0]["ci_high"], row[0]["clusters"]) if row and row[0]["clusters"] > 1 else None
+    return (
+        Interval(row[0]["mean"], row[0]["ci_low"], row[0]["ci_high"], row[0]["clusters"])
+        if row and row[0]["clusters"] > 1
+        else None
+    )
 
 
 class Crossed(NamedTuple):
-    """A mean over seeds and prompts, its 95 % interval, how many prompts and seeds there are, and the two-sided p that it is 0."""
+    """A mean over seeds and prompts, its 95 % interval, how many prompts and seeds there are, and the two-sided p
+    that it is 0."""
 
     mean: float
     low: float
@@ -96,11 +111,12 @@ class Crossed(NamedTuple):
 
 
 def crossed_mean(values: np.ndarray) -> Crossed | None:
-    """The mean of `values`, seeds x prompts, where both are drawn from many: the interval is for other seeds and other prompts.
+    """The mean of `values`, seeds x prompts, where both are drawn from many: the interval is for other seeds and other
+    prompts.
 
-    Variance components of a two-way layout with one value a cell (Searle, Casella and McCulloch 1992, section 4.3), none below 0; freedom by
-    Satterthwaite 1946. With one seed it is Student's over prompts, which says nothing of other seeds. None with fewer than two prompts; no p where
-    nothing varies.
+    Variance components of a two-way layout with one value a cell (Searle, Casella and McCulloch 1992, section 4.3),
+    none below 0; freedom by Satterthwaite 1946. With one seed it is Student's over prompts, which says nothing of other
+    seeds. None with fewer than two prompts; no p where nothing varies.
     """
     seeds, prompts = values.shape
     if prompts < 2 or not seeds:
@@ -113,7 +129,9 @@ def crossed_mean(values: np.ndarray) -> Crossed | None:
         rest = values - mean - by_prompt - by_seed[:, None]
         squares[1:] = prompts * (by_seed**2).sum() / (seeds - 1), (rest**2).sum() / ((seeds - 1) * (prompts - 1))
         freedom[1:] = seeds - 1, (seeds - 1) * (prompts - 1)
-    weights = np.array([1.0, 1.0, -1.0])  # E[of prompts + of seeds - of the rest] is what the mean varies by, times the number of cells
+    weights = np.array(
+        [1.0, 1.0, -1.0]
+    )  # E[of prompts + of seeds - of the rest] is what the mean varies by, times the number of cells
     if squares[1] < squares[2]:
         weights = np.array([1.0, 0.0, 0.0])
     elif squares[0] < squares[2]:
@@ -130,7 +148,8 @@ def crossed_mean(values: np.ndarray) -> Crossed | None:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Each p corrected for there being several (Holm 1979): the chance of any false finding among them is then at most what it is held to."""
+    """Each p corrected for there being several (Holm 1979): the chance of any false finding among them is then at
+    most what it is held to."""
     order = np.argsort(p, kind="stable")
     scaled = np.maximum.accumulate(np.asarray(p)[order] * (len(p) - np.arange(len(p))))
     corrected = np.empty(len(p))
@@ -139,14 +158,16 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def pass_at_k(right: int, samples: int, k: int) -> float:
-    """The chance that one of k samples drawn from `samples`, of which `right` are right, is right (Chen et al., arXiv 2107.03374)."""
+    """The chance that one of k samples drawn from `samples`, of which `right` are right, is right (Chen et al.,
+    arXiv 2107.03374)."""
     if samples - right < k:
         return 1.0
     return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
 
 
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
-    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at 1 too; numbers or columns."""
+    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at
+    1 too; numbers or columns."""
     z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     centre, half = share + z**2 / (2 * n), z * ((share * (1 - share) + z**2 / (4 * n)) / n) ** 0.5
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)

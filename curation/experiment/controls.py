@@ -19,9 +19,10 @@ from curation.tables.contracts import content_id
 class Params(Strict):
     """One of `controls` in params.yaml; that with `pairs: own` and `labels: as_is` is the selection itself.
 
-    `pairs: drawn` takes as many pairs at random as the selection keeps, from all that it could rank; as many of each combination of the values of `match`
-    as it keeps. `pairs: all` takes all of those, and a run on them makes as many updates as one on the selection. `labels` swaps chosen and rejected in
-    no pair, in all, or in those that a coin of the seed says.
+    `pairs: drawn` takes as many pairs at random as the selection keeps, from all that it could rank; as many of each
+    combination of the values of `match` as it keeps. `pairs: all` takes all of those, and a run on them makes as many
+    updates as one on the selection. `labels` swaps chosen and rejected in no pair, in all, or in those that a coin of
+    the seed says.
     """
 
     pairs: Literal["own", "drawn", "all"]
@@ -42,19 +43,26 @@ class Params(Strict):
                 yield f"match.{number}: {said}"
 
 
-def controlled(control: Params, settings: Selection, seed: int, verdicts: pl.DataFrame, pairs: Candidates) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the selection's name, so that another
-    seed has another control, and two selections of one size have two.
+def controlled(
+    control: Params, settings: Selection, seed: int, verdicts: pl.DataFrame, pairs: Candidates
+) -> tuple[np.ndarray, np.ndarray]:
+    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the
+    selection's name, so that another seed has another control, and two selections of one size have two.
 
-    Fewer pairs than the selection keeps are drawn only where there are no others that match within its limit of pairs of one prompt.
+    Fewer pairs than the selection keeps are drawn only where there are no others that match within its limit of pairs
+    of one prompt.
     """
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
     ids, seed = pairs.column("pair_id").to_numpy(), content_id(verdicts["selection"].first(), seed)
     if control.pairs != "own":
         pool = _pool(settings, verdicts, pairs)
-        rows = pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, ranking.Order(ids, seed))
+        rows = (
+            pool if control.pairs == "all" else _drawn(control, settings, rows, pool, pairs, ranking.Order(ids, seed))
+        )
     coin = ranking.draws(ids[rows], seed ^ 1 << 40) >> np.uint64(63) > 0
-    return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[control.labels]
+    return rows, {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": coin}[
+        control.labels
+    ]
 
 
 def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates) -> np.ndarray:
@@ -63,10 +71,19 @@ def _pool(settings: Selection, verdicts: pl.DataFrame, pairs: Candidates) -> np.
     return np.asarray(pool[~standing(settings, pairs).beaten(*pairs.ends(), pool)]) if pairs.both_ways else pool
 
 
-def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, order: ranking.Order) -> np.ndarray:
-    """As many of the pool as are kept, and as many of each combination of matched values, under the selection's limit of pairs of one prompt."""
-    values = pairs.values({str(number): f"({text})::varchar" for number, text in enumerate(control.match)}, "controls: match.")
-    texts = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series() if control.match else pl.repeat("", len(order.ids), eager=True)
+def _drawn(
+    control: Params, settings: Selection, kept: np.ndarray, pool: np.ndarray, pairs: Candidates, order: ranking.Order
+) -> np.ndarray:
+    """As many of the pool as are kept, and as many of each combination of matched values, under the selection's
+    limit of pairs of one prompt."""
+    values = pairs.values(
+        {str(number): f"({text})::varchar" for number, text in enumerate(control.match)}, "controls: match."
+    )
+    texts = (
+        values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series()
+        if control.match
+        else pl.repeat("", len(order.ids), eager=True)
+    )
     group, prompt = numbered(texts), numbered(pairs.column("prompt_id"))
     wanted = np.bincount(group[kept], minlength=int(group.max(initial=0)) + 1)
     room = np.full(int(prompt.max(initial=0)) + 1, settings.limits.per_prompt or len(order.ids))
@@ -82,9 +99,12 @@ def _drawn(control: Params, settings: Selection, kept: np.ndarray, pool: np.ndar
     return np.sort(_exchanged(rows, pool[order.argsort(pool)], group, prompt, wanted, room) if wanted.any() else rows)
 
 
-def _exchanged(rows: np.ndarray, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, wanted: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """`rows` and as many more as are wanted of each group: one takes the place of another at a full prompt, whose group takes one elsewhere, and so on to
-    a prompt with room, along the shortest way (Edmonds and Karp, JACM 1972). `ranked` are those that may be taken."""
+def _exchanged(
+    rows: np.ndarray, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, wanted: np.ndarray, room: np.ndarray
+) -> np.ndarray:
+    """`rows` and as many more as are wanted of each group: one takes the place of another at a full prompt, whose
+    group takes one elsewhere, and so on to a prompt with room, along the shortest way (Edmonds and Karp, JACM
+    1972). `ranked` are those that may be taken."""
     at = defaultdict[int, set[int]](set)
     for row in rows.tolist():
         at[prompt[row]].add(row)
@@ -99,9 +119,14 @@ def _exchanged(rows: np.ndarray, ranked: np.ndarray, group: np.ndarray, prompt: 
     return np.array(sorted(row for rows_ in at.values() for row in rows_), np.int64)
 
 
-def _way(short: int, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, room: np.ndarray, at: Mapping[int, set[int]]) -> list[tuple[int, int | None]]:
-    """The rows that come, each with the one that goes from its prompt, None where there is room, for one more of the group `short`; none if there is no way."""
-    instead: dict[int, tuple[int, int]] = {}  # for each group reached: the row that would come, and that of this group which would go
+def _way(
+    short: int, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, room: np.ndarray, at: Mapping[int, set[int]]
+) -> list[tuple[int, int | None]]:
+    """The rows that come, each with the one that goes from its prompt, None where there is room, for one more of the
+    group `short`; none if there is no way."""
+    instead: dict[
+        int, tuple[int, int]
+    ] = {}  # for each group reached: the row that would come, and that of this group which would go
     seen, queue = set[int](), deque([short])
     while queue:
         for row in ranked[group[ranked] == queue.popleft()].tolist():
@@ -117,7 +142,9 @@ def _way(short: int, ranked: np.ndarray, group: np.ndarray, prompt: np.ndarray, 
     return []
 
 
-def _back(last: int, short: int, group: np.ndarray, instead: Mapping[int, tuple[int, int]]) -> list[tuple[int, int | None]]:
+def _back(
+    last: int, short: int, group: np.ndarray, instead: Mapping[int, tuple[int, int]]
+) -> list[tuple[int, int | None]]:
     """The way to `last`, from its end."""
     way: list[tuple[int, int | None]] = [(last, None)]
     while (reached := group[way[-1][0]]) != short:

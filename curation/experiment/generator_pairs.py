@@ -8,7 +8,8 @@ from curation.selection import candidates
 
 
 class Params(Strict):
-    """One of `generator_pairs` in params.yaml: the pairs of which the expression `where` is true, say `chosen_model = 'large'`."""
+    """One of `generator_pairs` in params.yaml: the pairs of which the expression `where` is true, say `chosen_model
+    = 'large'`."""
 
     where: str
 

@@ -1,4 +1,5 @@
-"""The study grid: every combination of its axes is an arm, a subset to learn from, and with a method and a seed a run."""
+"""The study grid: every combination of its axes is an arm, a subset to learn from, and with a method and a seed a
+run."""
 
 import itertools
 from collections.abc import Iterator
@@ -47,7 +48,8 @@ def _budget(value: Any) -> int | str:
 
 
 class Params(Strict):
-    """`grid` in params.yaml: the axes. A budget is a number of pairs, or `own` for the selection's. Empty axes make no run."""
+    """`grid` in params.yaml: the axes. A budget is a number of pairs, or `own` for the selection's. Empty axes make
+    no run."""
 
     methods: Annotated[list[str], Refers("methods")]
     selections: Annotated[list[str], Refers("selections")]
@@ -57,7 +59,8 @@ class Params(Strict):
     seeds: list[int]
 
     def mistakes(self, study: Any) -> Iterator[str]:
-        """An axis that names something twice, two runs of one name, and methods that would be compared though they differ in arithmetic."""
+        """An axis that names something twice, two runs of one name, and methods that would be compared though they
+        differ in arithmetic."""
         axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]
         twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
         yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
@@ -65,14 +68,20 @@ class Params(Strict):
         if len(set(mixed.values())) > 1:
             yield f"methods: bf16 is {', '.join(f'{str(on).lower()} in {name}' for name, on in mixed.items())}; runs are compared, so give them one"
         names = [run.name for run in self.runs()]
-        yield from (f"selections: {name!r} is an arm and a selection; rename the selection" for name in sorted(set(study.arms) & set(study.selections)))
+        yield from (
+            f"selections: {name!r} is an arm and a selection; rename the selection"
+            for name in sorted(set(study.arms) & set(study.selections))
+        )
         if not twice and len(set(names)) < len(names):
             yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
 
     def arms(self) -> list[Arm]:
         """All arms, in the order of the axes."""
         budgets = [str(budget) for budget in self.budgets]
-        return [Arm(*cell) for cell in itertools.product(self.selections, self.generator_pairs, budgets, self.controls, self.seeds)]
+        return [
+            Arm(*cell)
+            for cell in itertools.product(self.selections, self.generator_pairs, budgets, self.controls, self.seeds)
+        ]
 
     def runs(self) -> list[Run]:
         """All runs but the baseline, in the order of the axes."""

@@ -10,7 +10,8 @@ from curation.tables.contracts import JUDGMENTS
 
 
 def judge(name: str, settings: Any, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids so that input order changes no call."""
+    """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids so that input order
+    changes no call."""
     rows: pl.DataFrame = kind("judges", settings.kind).judge(settings, name, traces.sort("trace_id"), prompts, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(JUDGMENTS.schema.names)
 

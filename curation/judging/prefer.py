@@ -9,12 +9,17 @@ from curation.core.params import kind
 from curation.tables.contracts import PREFERENCES
 
 
-def prefer(name: str, settings: Any, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids so that input order changes no call.
+def prefer(
+    name: str, settings: Any, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger
+) -> pl.DataFrame:
+    """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids so that input
+    order changes no call.
 
     Two equal texts are not asked about.
     """
-    problems = prompts.select("prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer")
+    problems = prompts.select(
+        "prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer"
+    )
     asked = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
     for side in ("chosen", "rejected"):
         asked = asked.join(traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side)), on=f"{side}_trace_id",
@@ -24,9 +29,12 @@ def prefer(name: str, settings: Any, pairs: pl.DataFrame, traces: pl.DataFrame, 
 
 
 def coverage(preferences: pl.DataFrame) -> dict[str, object]:
-    """How many verdicts there are, the share that is scored, and the counts of each verdict by the order shown and of each status."""
+    """How many verdicts there are, the share that is scored, and the counts of each verdict by the order shown and
+    of each status."""
     by_order: dict[str, dict[str, int]] = {}
-    for order, verdict, count in preferences.drop_nulls("verdict").group_by("order", "verdict").len().sort("order", "verdict").iter_rows():
+    for order, verdict, count in (
+        preferences.drop_nulls("verdict").group_by("order", "verdict").len().sort("order", "verdict").iter_rows()
+    ):
         by_order.setdefault(order, {})[verdict] = count
     return {
         "preferences": preferences.height,

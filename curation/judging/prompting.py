@@ -1,4 +1,5 @@
-"""What judges that ask a model share: their settings, how a trace is put before the model, and how its reply is read."""
+"""What judges that ask a model share: their settings, how a trace is put before the model, and how its reply is
+read."""
 
 import json
 import math
@@ -22,7 +23,8 @@ Probabilities: TypeAlias = dict[str, dict[int, float]]
 
 
 class Sampling(Strict):
-    """How the judge model is sampled; `top_logprobs` 0 asks for none, and then there is nothing but the sampled reply."""
+    """How the judge model is sampled; `top_logprobs` 0 asks for none, and then there is nothing but the sampled
+    reply."""
 
     temperature: Annotated[float, Field(ge=0)]
     max_tokens: Positive
@@ -31,7 +33,8 @@ class Sampling(Strict):
 
 
 class Asking(Strict):
-    """A judge that asks a model. `reference` puts the answer in the prompt where there is one; `rationale` asks for a reason first."""
+    """A judge that asks a model. `reference` puts the answer in the prompt where there is one; `rationale` asks for
+    a reason first."""
 
     model: str
     revision: str
@@ -44,7 +47,8 @@ class Asking(Strict):
 
 
 def caller(settings: Asking, system: str) -> Callable[[str, int, dict[str, Any]], Call]:
-    """What forms a call under the system message, from what the user says, the repeat, which has a seed of its own, and the reply's schema."""
+    """What forms a call under the system message, from what the user says, the repeat, which has a seed of its own,
+    and the reply's schema."""
     sampling = settings.sampling.model_dump(exclude={"seed", "top_logprobs"})
     if settings.sampling.top_logprobs:
         sampling |= {"logprobs": True, "top_logprobs": settings.sampling.top_logprobs}
@@ -70,7 +74,8 @@ def fenced(text: str) -> str:
 
 
 def read(reply: Reply) -> tuple[dict[str, Any] | None, str]:
-    """The JSON object of a reply with status scored, or nothing with the status that says why: error, refused, truncated or unparsable."""
+    """The JSON object of a reply with status scored, or nothing with the status that says why: error, refused,
+    truncated or unparsable."""
     if reply.error is not None:
         return None, "error"
     if reply.finish_reason in ("refusal", "content_filter"):
@@ -97,7 +102,8 @@ def rationale(body: Mapping[str, Any]) -> str | None:
 
 
 def probabilities(logprobs: list[Any], valid: Mapping[str, Collection[int]]) -> Probabilities:
-    """Per name the probability of each of its valid whole numbers at the position of its value (G-Eval, arXiv 2303.16634).
+    """Per name the probability of each of its valid whole numbers at the position of its value (G-Eval, arXiv
+    2303.16634).
 
     A name is left out where its value is not one token, or its valid numbers hold less than half of the probability.
     """
@@ -113,7 +119,9 @@ def probabilities(logprobs: list[Any], valid: Mapping[str, Collection[int]]) -> 
             weights: dict[int, float] = {}
             for top, said in alternatives.items():
                 number, logprob = _number(top), log_probability(said)
-                if number in valid[name] and number is not None and logprob is not None:  # ledgers of earlier versions hold what is none
+                if (
+                    number in valid[name] and number is not None and logprob is not None
+                ):  # ledgers of earlier versions hold what is none
                     weights[number] = weights.get(number, 0.0) + math.exp(logprob)
             mass = sum(weights.values())
             if mass >= LEAST_MASS:

@@ -38,7 +38,8 @@ Device = Annotated[str, AfterValidator(_device)]
 
 
 class Params(Strict):
-    """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub revision."""
+    """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub
+    revision."""
 
     model: str
     revision: str
@@ -90,13 +91,16 @@ def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
 def load(model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu") -> tuple[Any, Any]:
     """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left.
 
-    Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot use the device.
+    Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot
+    use the device.
     """
     configure_process()
     import torch
     from transformers import AutoModelForCausalLM
 
-    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
+    torch.backends.cuda.enable_cudnn_sdp(
+        False
+    )  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
     warn_of_slow(dtype, device)
     where, pinned = source(model, revision)
     with _loading(model):
@@ -108,7 +112,9 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     try:
         return network.to(device), tokenizer(model, revision)
     except (AssertionError, RuntimeError) as error:  # torch's words where there is no such device, or no room on it
-        raise CurationError(f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it") from None
+        raise CurationError(
+            f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it"
+        ) from None
 
 
 def tokenizer(model: str, revision: str) -> Any:
@@ -122,29 +128,40 @@ def tokenizer(model: str, revision: str) -> Any:
 
 
 def source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
-    """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF file as safetensors."""
+    """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF
+    file as safetensors."""
     path = locate(model)
     if path is None:
         return model, {"revision": revision}
     if revision != fingerprint(path):
-        raise CurationError(f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong")
+        raise CurationError(
+            f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong"
+        )
     return _dequantised(path) if path.suffix == ".gguf" else path, {}
 
 
 def identity(revision: str, dtype: str | None) -> str:
-    """What stands for a model in the key of a call: its revision, and the arithmetic it answers in, unless that is bfloat16, as most servers', or not known."""
+    """What stands for a model in the key of a call: its revision, and the arithmetic it answers in, unless that is
+    bfloat16, as most servers', or not known."""
     return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
 
 
 def warn_of_slow(dtype: str, device: str) -> None:
-    """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a timing."""
-    if dtype == "bfloat16" and device == "cpu" and CPU.is_file() and not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
+    """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a
+    timing."""
+    if (
+        dtype == "bfloat16"
+        and device == "cpu"
+        and CPU.is_file()
+        and not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split())
+    ):
         print("warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, without AVX-512 some 40 times; "
               "set dtype: float32", file=sys.stderr, flush=True)  # fmt: skip
 
 
 def require_finite(folder: Path, what: str) -> None:
-    """Raises CurationError if a tensor of the safetensors in `folder`, the weights of `what`, has a value that is not finite."""
+    """Raises CurationError if a tensor of the safetensors in `folder`, the weights of `what`, has a value that is
+    not finite."""
     import torch
     from safetensors import safe_open
 
@@ -181,7 +198,9 @@ def _dequantised(gguf: Path) -> Path:
 
         print(f"unpacking {gguf.name} once, about 40 s", file=sys.stderr)
         plain = GgufConfig(dequantize=True)
-        network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16)
+        network = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16
+        )
         return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
     return _kept(fingerprint(gguf).removeprefix("sha256:"), unpacked)
@@ -205,7 +224,8 @@ def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
 
 
 def configure_process() -> None:
-    """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every tensor.
+    """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every
+    tensor.
 
     Also silences the libraries' own bars.
     """
@@ -216,7 +236,10 @@ def configure_process() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # theirs; ours asks for its bar
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1)):  # halves the system time of a training step
+        for option, value in (
+            (M_MMAP_MAX, 0),
+            (M_TRIM_THRESHOLD, 2**31 - 1),
+        ):  # halves the system time of a training step
             libc.mallopt(option, value)
     from transformers.utils import logging
 

@@ -6,9 +6,11 @@ STEPS, CLOSE, HALVINGS = 100, 1e-12, 40
 
 
 def chances(difference: np.ndarray, tie: float) -> np.ndarray:
-    """The probability that the first is better, that the second is, and of a tie (rows x 3), from the difference of their log strengths.
+    """The probability that the first is better, that the second is, and of a tie (rows x 3), from the difference of
+    their log strengths.
 
-    P = (e^(d/2), e^(-d/2), tie) / their sum: Davidson's model with tie = 2 for ties as likely as both others together between equals.
+    P = (e^(d/2), e^(-d/2), tie) / their sum: Davidson's model with tie = 2 for ties as likely as both others together
+    between equals.
     """
     if np.isinf(tie):
         return np.tile([0.0, 0.0, 1.0], (len(difference), 1))
@@ -21,9 +23,10 @@ def chances(difference: np.ndarray, tie: float) -> np.ndarray:
 def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> tuple[np.ndarray, float]:
     """The log strength of each item, 0 in the mean, and the tie parameter, at the most likely.
 
-    `first` and `second` are indices of items, from 0 and without gaps; `seen` (rows x 3) how often the first was better, the second was, and
-    neither was, not all 0. `prior_sd` is the standard deviation of log strengths beforehand (a normal prior), without which one verdict would make
-    an item infinitely strong. Without a tie the tie parameter is 0; with nothing but ties it is infinite, and all are equal.
+    `first` and `second` are indices of items, from 0 and without gaps; `seen` (rows x 3) how often the first was
+    better, the second was, and neither was, not all 0. `prior_sd` is the standard deviation of log strengths beforehand
+    (a normal prior), without which one verdict would make an item infinitely strong. Without a tie the tie parameter is
+    0; with nothing but ties it is infinite, and all are equal.
     """
     items = int(max(first.max(), second.max())) + 1
     if not seen[:, :2].any():
@@ -44,13 +47,17 @@ def strengths(first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd:
     return theta, float(np.exp(log_tie))
 
 
-def _likelihood(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> float:
+def _likelihood(
+    theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float
+) -> float:
     """The log likelihood and the prior's, up to a constant."""
     chance = chances(theta[first] - theta[second], float(np.exp(log_tie)))
     return float((seen * np.log(np.where(seen > 0, chance, 1.0))).sum() - (theta**2).sum() / (2 * prior_sd**2))
 
 
-def _newton(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float) -> tuple[np.ndarray, float]:
+def _newton(
+    theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.ndarray, seen: np.ndarray, prior_sd: float
+) -> tuple[np.ndarray, float]:
     """The step to the top of the parabola that fits here, for the strengths and for the log of the tie parameter."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
@@ -61,12 +68,17 @@ def _newton(theta: np.ndarray, log_tie: float, first: np.ndarray, second: np.nda
     bend = count * (won + lost - (won - lost) ** 2) / 4
     gradient = np.bincount(first, slope, items) - np.bincount(second, slope, items) - theta / prior_sd**2
     rows, columns = np.concatenate([first, second, first, second]), np.concatenate([first, second, second, first])
-    curve = sparse.csc_array((np.concatenate([bend, bend, -bend, -bend]), (rows, columns)), shape=(items, items)) + sparse.eye_array(items) / prior_sd**2
+    curve = (
+        sparse.csc_array((np.concatenate([bend, bend, -bend, -bend]), (rows, columns)), shape=(items, items))
+        + sparse.eye_array(items) / prior_sd**2
+    )
     solve = splu(curve.tocsc()).solve
     if not np.isfinite(log_tie):
         return solve(gradient), 0.0
     cross = -count * even * (won - lost) / 2
     mixed = np.bincount(first, cross, items) - np.bincount(second, cross, items)
     along, across = solve(gradient), solve(mixed)
-    tie_step = (float((seen[:, 2] - count * even).sum()) - mixed @ along) / (float((count * even * (1 - even)).sum()) - mixed @ across)
+    tie_step = (float((seen[:, 2] - count * even).sum()) - mixed @ along) / (
+        float((count * even * (1 - even)).sum()) - mixed @ across
+    )
     return along - tie_step * across, float(tie_step)

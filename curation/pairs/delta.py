@@ -1,4 +1,5 @@
-"""Sample-level deltas (one per pair, judge and dimension) and generator-level deltas (their mean per generator pair)."""
+"""Sample-level deltas (one per pair, judge and dimension) and generator-level deltas (their mean per generator
+pair)."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
@@ -21,9 +22,9 @@ from curation.tables.parquet import ROW_GROUP
 class Params(Strict):
     """`delta` in params.yaml.
 
-    `score` rates by the expected score, or a verdict's probabilities, where the judge gives them, or by what was sampled. A delta nearer to 0 than
-    `noise` times its judge's own is marked. `prior` is the standard deviation of the log strengths of a prompt's traces before any verdict. `panels`
-    combine judges.
+    `score` rates by the expected score, or a verdict's probabilities, where the judge gives them, or by what was
+    sampled. A delta nearer to 0 than `noise` times its judge's own is marked. `prior` is the standard deviation of the
+    log strengths of a prompt's traces before any verdict. `panels` combine judges.
     """
 
     score: Literal["expected", "sampled"]
@@ -33,8 +34,8 @@ class Params(Strict):
 
 
 class Sides(NamedTuple):
-    """The pairs (pair_id and identical, by pair_id), their traces by trace_id, and the number of each pair's chosen and rejected trace among those: the same
-    for every judge."""
+    """The pairs (pair_id and identical, by pair_id), their traces by trace_id, and the number of each pair's chosen
+    and rejected trace among those: the same for every judge."""
 
     pairs: pl.DataFrame
     traces: pl.DataFrame
@@ -46,37 +47,60 @@ def sides(pairs: pl.DataFrame) -> Sides:
     """What `delta_parts` looks the ratings of each pair's traces up by."""
     pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
     ids = [pairs[f"{side}_trace_id"] for side in ("chosen", "rejected")]
-    traces = pl.concat([one.unique() for one in ids]).unique().sort().alias("trace_id").to_frame().with_row_index("place")
-    chosen, rejected = (one.to_frame("trace_id").join(traces, on="trace_id", how="left", maintain_order="left")["place"] for one in ids)
+    traces = (
+        pl.concat([one.unique() for one in ids]).unique().sort().alias("trace_id").to_frame().with_row_index("place")
+    )
+    chosen, rejected = (
+        one.to_frame("trace_id").join(traces, on="trace_id", how="left", maintain_order="left")["place"] for one in ids
+    )
     return Sides(pairs.select("pair_id", "identical"), traces, chosen, rejected)
 
 
 def deltas(settings: Params, pairs: pl.DataFrame, judgments: pl.DataFrame, dimensions: list[str]) -> pl.DataFrame:
-    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, sd, each a mean over repeats, and the mark.
+    """One judge's rows of `deltas`: per dimension chosen, rejected, delta = chosen - rejected, n, sd, each a mean over
+    repeats, and the mark.
 
-    delta is null where a side has no scored repeat; n is the smaller side's scored repeats, sd the root of the summed variances.
+    delta is null where a side has no scored repeat; n is the smaller side's scored repeats, sd the root of the summed
+    variances.
     """
     return pl.concat(delta_parts(settings, sides(pairs), judgments, dimensions))
 
 
 def delta_parts(settings: Params, of: Sides, judgments: pl.DataFrame, dimensions: list[str]) -> Iterator[pl.DataFrame]:
-    """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are looked up by its traces' numbers."""
-    rated = pl.concat([_rated(judgments, dimension, of.traces, settings.score == "expected") for dimension in dimensions], how="horizontal")
+    """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are
+    looked up by its traces' numbers."""
+    rated = pl.concat(
+        [_rated(judgments, dimension, of.traces, settings.score == "expected") for dimension in dimensions],
+        how="horizontal",
+    )
     del judgments  # they take more memory than all that is made of them
     unequal = of.pairs.select(~pl.col("identical")).to_series()
-    levels = {dimension: noise(_variances(rated, dimension, of.chosen.filter(unequal), of.rejected.filter(unequal))) for dimension in dimensions}
-    columns = [column for dimension in dimensions for column in _columns(dimension, f"variance_{dimension}" in rated.columns)]
+    levels = {
+        dimension: noise(_variances(rated, dimension, of.chosen.filter(unequal), of.rejected.filter(unequal)))
+        for dimension in dimensions
+    }
+    columns = [
+        column for dimension in dimensions for column in _columns(dimension, f"variance_{dimension}" in rated.columns)
+    ]
     marks = [mark(dimension, levels[dimension], settings.noise) for dimension in dimensions]
     for start in range(0, max(of.pairs.height, 1), ROW_GROUP):
         chosen, rejected = (rated[side[start : start + ROW_GROUP]] for side in (of.chosen, of.rejected))
-        both = of.pairs[start : start + ROW_GROUP].select("pair_id").hstack(chosen).hstack(rejected.rename(lambda name: f"other_{name}"))
+        both = (
+            of.pairs[start : start + ROW_GROUP]
+            .select("pair_id")
+            .hstack(chosen)
+            .hstack(rejected.rename(lambda name: f"other_{name}"))
+        )
         yield both.select("pair_id", *columns).with_columns(marks).select(contracts.deltas(dimensions).schema.names)
 
 
 def _rated(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expected: bool) -> pl.DataFrame:
-    """One dimension's ratings by trace number: the mean of the scored repeats (null without any), how many, and their variance (null below two), if any."""
+    """One dimension's ratings by trace number: the mean of the scored repeats (null without any), how many, and
+    their variance (null below two), if any."""
     value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
-    scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select("trace_id", "repeat", value.alias("value"))
+    scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select(
+        "trace_id", "repeat", value.alias("value")
+    )
     known = traces.join(scored, on="trace_id").sort("place", "repeat")
     place, values = known["place"].to_numpy(), known["value"].to_numpy()
     n = np.bincount(place, minlength=traces.height).astype(np.int32)
@@ -94,12 +118,16 @@ def _variances(rated: pl.DataFrame, dimension: str, chosen: pl.Series, rejected:
         return np.zeros(0)
     n, variance = rated[f"n_{dimension}"], rated[f"variance_{dimension}"]
     sums = variance.gather(chosen) + variance.gather(rejected)
-    both, least = pl.DataFrame({"one": n.gather(chosen), "other": n.gather(rejected), "sum": sums}), pl.min_horizontal("one", "other")
+    both, least = (
+        pl.DataFrame({"one": n.gather(chosen), "other": n.gather(rejected), "sum": sums}),
+        pl.min_horizontal("one", "other"),
+    )
     return both.filter(least > 1).select(pl.col("sum") / least).to_series().to_numpy()
 
 
 def _columns(dimension: str, repeated: bool) -> list[pl.Expr]:
-    """The columns of one dimension but for its mark, from those of `_rated` of chosen, and of rejected under names that begin with `other_`."""
+    """The columns of one dimension but for its mark, from those of `_rated` of chosen, and of rejected under names
+    that begin with `other_`."""
     better, worse = pl.col(f"score_{dimension}"), pl.col(f"other_score_{dimension}")
     found = {
         "chosen": better, "rejected": worse, "delta": better - worse, "n": pl.min_horizontal(f"n_{dimension}", f"other_n_{dimension}"),
@@ -109,8 +137,9 @@ def _columns(dimension: str, repeated: bool) -> list[pl.Expr]:
 
 
 def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
-    """One pairwise judge's rows of `deltas`: chosen and rejected are the probabilities that each is better (what they lack to 1 is a tie's), by
-    strengths fitted to all verdicts on a prompt's traces; n the verdicts on the pair itself and sd their standard deviation.
+    """One pairwise judge's rows of `deltas`: chosen and rejected are the probabilities that each is better (what they
+    lack to 1 is a tie's), by strengths fitted to all verdicts on a prompt's traces; n the verdicts on the pair
+    itself and sd their standard deviation.
 
     A pair without a verdict of its own has no delta.
     """
@@ -122,12 +151,25 @@ def preferred(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) 
     theta, tie = np.zeros(len(ids)), 0.0
     if sums.height:
         first, second = (ids.search_sorted(sums[side]).to_numpy() for side in ("low", "high"))
-        theta, tie = davidson.strengths(first, second, sums.select("low_better", "high_better", "tie").to_numpy(), settings.prior)
+        theta, tie = davidson.strengths(
+            first, second, sums.select("low_better", "high_better", "tie").to_numpy(), settings.prior
+        )
     strength = pl.DataFrame({"trace_id": ids, "strength": theta})
-    own = shown.group_by("pair_id").agg(pl.len().cast(pl.Int32).alias("n"), pl.col("value").sort_by("order", "repeat").std().alias("sd"))
-    rows = pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").sort("pair_id").join(own, on="pair_id", how="left", maintain_order="left")
+    own = shown.group_by("pair_id").agg(
+        pl.len().cast(pl.Int32).alias("n"), pl.col("value").sort_by("order", "repeat").std().alias("sd")
+    )
+    rows = (
+        pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id")
+        .sort("pair_id")
+        .join(own, on="pair_id", how="left", maintain_order="left")
+    )
     for side in ("chosen", "rejected"):
-        rows = rows.join(strength.rename({"trace_id": f"{side}_trace_id", "strength": side}), on=f"{side}_trace_id", how="left", maintain_order="left")
+        rows = rows.join(
+            strength.rename({"trace_id": f"{side}_trace_id", "strength": side}),
+            on=f"{side}_trace_id",
+            how="left",
+            maintain_order="left",
+        )
     chance = davidson.chances((rows["chosen"] - rows["rejected"]).fill_null(0.0).to_numpy(), tie)
     known = pl.col("n").is_not_null()
     wide = rows.with_columns(pl.Series("chosen", chance[:, 0]), pl.Series("rejected", chance[:, 1])).select(
@@ -147,15 +189,19 @@ def panel(settings: Params, one: Panel, pairs: pl.DataFrame, wide: dict[str, pl.
 
 
 def generator_deltas(groups: Clusters, values: pl.Series, judge: str, dimension: str) -> pl.DataFrame:
-    """The rows of `generator_deltas` of one judge and dimension: the mean of the deltas `values` of each ordered generator pair, by which `groups` has
-    the pairs; the interval is clustered by prompt."""
-    named = groups.means(values).rename({"clusters": "prompts"}).with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"))
+    """The rows of `generator_deltas` of one judge and dimension: the mean of the deltas `values` of each ordered
+    generator pair, by which `groups` has the pairs; the interval is clustered by prompt."""
+    named = (
+        groups.means(values)
+        .rename({"clusters": "prompts"})
+        .with_columns(pl.lit(judge).alias("judge"), pl.lit(dimension).alias("dimension"))
+    )
     return named.select(GENERATOR_DELTAS.schema.names)
 
 
 def figures(prompts: Clusters, values: pl.Series) -> dict[str, float | int]:
-    """Of one judge and dimension, with all pairs in one group of `prompts`: scored pairs, the mean delta with its interval, and the shares with a
-    positive, a zero and a negative delta."""
+    """Of one judge and dimension, with all pairs in one group of `prompts`: scored pairs, the mean delta with its
+    interval, and the shares with a positive, a zero and a negative delta."""
     scored = values.drop_nulls().round(9)
     mean = only(prompts.means(values))
     signs = {"positive": (scored > 0).sum(), "zero": (scored == 0).sum(), "negative": (scored < 0).sum()}

@@ -19,8 +19,8 @@ class Member(Strict):
 
 
 class Panel(Strict):
-    """Its members' ratings as one `dimension`. `mean` and `mean_z` are weighted, `median_z` is not; z takes each member's mean from its ratings
-    and divides by their standard deviation, for members on different scales."""
+    """Its members' ratings as one `dimension`. `mean` and `mean_z` are weighted, `median_z` is not; z takes each
+    member's mean from its ratings and divides by their standard deviation, for members on different scales."""
 
     dimension: Column
     rule: Literal["mean", "mean_z", "median_z"]
@@ -42,13 +42,18 @@ class Panel(Strict):
 
 
 def combine(panel: Panel, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The panel's rows of `deltas`, but for the mark: chosen, rejected and delta by its rule, null where a member has none; n the members; spread
-    the standard deviation of their deltas, which is their disagreement."""
+    """The panel's rows of `deltas`, but for the mark: chosen, rejected and delta by its rule, null where a member
+    has none; n the members; spread the standard deviation of their deltas, which is their disagreement."""
     sides = [_sides(panel, member, pairs, deltas) for member in panel.members]
-    wide = pl.concat([side.select(pl.all().name.suffix(f"_{number}")) for number, side in enumerate(sides)], how="horizontal")
+    wide = pl.concat(
+        [side.select(pl.all().name.suffix(f"_{number}")) for number, side in enumerate(sides)], how="horizontal"
+    )
     count, weights = len(sides), [member.weight for member in panel.members]
     known = ~pl.any_horizontal(pl.col(f"delta_{number}").is_null() for number in range(count))
-    rated = {side: _together(panel.rule, [pl.col(f"{side}_{number}") for number in range(count)], weights) for side in ("chosen", "rejected")}
+    rated = {
+        side: _together(panel.rule, [pl.col(f"{side}_{number}") for number in range(count)], weights)
+        for side in ("chosen", "rejected")
+    }
     ratings = pl.concat_list(f"delta_{number}" for number in range(count))
     d = panel.dimension
     return pairs.select("pair_id").sort("pair_id").hstack(wide.select(
@@ -61,11 +66,21 @@ def combine(panel: Panel, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame
 
 
 def _sides(panel: Panel, member: Member, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """chosen, rejected and delta of one member, standardised where the rule asks for it: over the traces in `pairs`, each counted once."""
-    given = deltas[member.judge].sort("pair_id").select(pl.col(f"{side}_{member.dimension}").alias(side) for side in ("chosen", "rejected"))
+    """chosen, rejected and delta of one member, standardised where the rule asks for it: over the traces in `pairs`,
+    each counted once."""
+    given = (
+        deltas[member.judge]
+        .sort("pair_id")
+        .select(pl.col(f"{side}_{member.dimension}").alias(side) for side in ("chosen", "rejected"))
+    )
     if panel.rule != "mean":
         ordered = pairs.sort("pair_id")
-        each = pl.concat([pl.DataFrame({"trace": ordered[f"{side}_trace_id"], "rating": given[side]}) for side in ("chosen", "rejected")])
+        each = pl.concat(
+            [
+                pl.DataFrame({"trace": ordered[f"{side}_trace_id"], "rating": given[side]})
+                for side in ("chosen", "rejected")
+            ]
+        )
         ratings = each.drop_nulls().unique("trace", keep="first").sort("trace")["rating"].to_numpy()
         centre, scale = (ratings.mean(), ratings.std(ddof=1)) if len(ratings) > 1 else (0.0, 1.0)
         given = given.select((pl.all() - centre) / (scale if scale > 0 else 1.0))

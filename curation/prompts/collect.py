@@ -14,7 +14,8 @@ SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
 
 
 def collect(sources: dict[str, Any]) -> pl.DataFrame:
-    """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that is there."""
+    """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that
+    is there."""
     taken: set[str] = set()
     parts = [empty(PROMPTS)]
     for name, settings in sources.items():
@@ -22,12 +23,17 @@ def collect(sources: dict[str, Any]) -> pl.DataFrame:
         texts = [messages[-1]["content"] for messages in part["prompt"]]
         taken.update(texts)
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
-        parts.append(part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(PROMPTS.schema.names))
+        parts.append(
+            part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
+                PROMPTS.schema.names
+            )
+        )
     return pl.concat(parts)
 
 
 def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a verdict on each train prompt.
+    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a
+    verdict on each train prompt.
 
     Raises CurationError if there are train prompts and all are dropped, or if two that are not have one text.
     """
@@ -35,7 +41,10 @@ def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.Da
     verdicts = decontaminate(settings, given, {name: source.instruction for name, source in sources.items()})
     dropped = verdicts.filter(~pl.col("kept"))
     if dropped.height and dropped.height == verdicts.height:
-        first, other = (given.filter(prompt_id=one).select("source", SAID).row(0) for one in dropped.select("prompt_id", "against").row(0))
+        first, other = (
+            given.filter(prompt_id=one).select("source", SAID).row(0)
+            for one in dropped.select("prompt_id", "against").row(0)
+        )
         raise CurationError(f"decontaminate drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
                             "give other train prompts, or change params.yaml: decontaminate")  # fmt: skip
     left = given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
@@ -44,10 +53,13 @@ def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.Da
 
 
 def _refuse_twice(prompts: pl.DataFrame) -> None:
-    """Raises CurationError if a text is there twice: it would be learnt from and asked in an examination, or learnt from twice."""
+    """Raises CurationError if a text is there twice: it would be learnt from and asked in an examination, or learnt
+    from twice."""
     twice = prompts.select("source", "split", SAID).filter(pl.col("text").is_duplicated())
     if twice.height:
-        (source, split), (other, again) = twice.filter(pl.col("text") == twice["text"][0]).select("source", "split").head(2).rows()
+        (source, split), (other, again) = (
+            twice.filter(pl.col("text") == twice["text"][0]).select("source", "split").head(2).rows()
+        )
         rule = {2: "near_duplicates", 1: "exact"}.get([split, again].count("train"))
         way = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
         raise CurationError(f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, twice['text'][0])}, in {other} too; "

@@ -1,7 +1,8 @@
 """Which train prompts a study does without: those that a benchmark holds too, and those that say what another one says.
 
-Questions are compared as tokens, without the instruction that their source appends: words and numbers in lower case, and the signs that make
-another question of them (`2 - 3`, `2 + 3`, `(2 + 3) * 4`, `1.5`, `5!`). Other punctuation and white space count for nothing.
+Questions are compared as tokens, without the instruction that their source appends: words and numbers in lower case,
+and the signs that make another question of them (`2 - 3`, `2 + 3`, `(2 + 3) * 4`, `1.5`, `5!`). Other punctuation and
+white space count for nothing.
 """
 
 import hashlib
@@ -28,14 +29,16 @@ MISSED = 0.001  # the chance that a pair at the threshold is not looked at
 
 
 class Ngram(Strict):
-    """A train prompt is dropped if more than `share` of its tokens lie in runs of `size` tokens that one benchmark prompt has too."""
+    """A train prompt is dropped if more than `share` of its tokens lie in runs of `size` tokens that one benchmark
+    prompt has too."""
 
     size: Positive
     share: Annotated[float, Field(ge=0, lt=1)]
 
 
 class NearDuplicates(Strict):
-    """A train prompt is dropped if its runs of `shingle` tokens have a Jaccard similarity of `threshold` or more with those of one that is kept.
+    """A train prompt is dropped if its runs of `shingle` tokens have a Jaccard similarity of `threshold` or more with
+    those of one that is kept.
 
     `permutations` is the length of the MinHash that finds what to compare, `seed` draws it.
     """
@@ -47,7 +50,8 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """Section `decontaminate`. `exact` drops train prompts whose tokens are those of a benchmark prompt; a rule that is null or false is not applied."""
+    """Section `decontaminate`. `exact` drops train prompts whose tokens are those of a benchmark prompt; a rule that
+    is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
@@ -67,11 +71,14 @@ Questions = dict[int, str]  # prompt_id: tokens with a space between, in the ord
 
 
 def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> pl.DataFrame:
-    """The rows of `decontamination`, one per train prompt, in the order of prompt_id: the first rule that drops it, and the prompt it is too like.
+    """The rows of `decontamination`, one per train prompt, in the order of prompt_id: the first rule that drops it, and
+    the prompt it is too like.
 
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
-    asked = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question")).sort("prompt_id")
+    asked = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question")).sort(
+        "prompt_id"
+    )
     train, held_out = (asked.filter((pl.col("split") == "train") == wanted) for wanted in (True, False))
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
@@ -85,7 +92,10 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
         verdicts |= _ngram(settings.ngram, left(), benchmarks)
     if settings.near_duplicates:
         verdicts |= _near_duplicates(settings.near_duplicates, left())
-    rows = [(one, source, prompt, verdicts[one].reason == KEPT.reason, *verdicts[one]) for one, source, prompt in train.drop("split", "question").rows()]
+    rows = [
+        (one, source, prompt, verdicts[one].reason == KEPT.reason, *verdicts[one])
+        for one, source, prompt in train.drop("split", "question").rows()
+    ]
     return pl.DataFrame(rows, schema=empty(DECONTAMINATION).schema, orient="row")
 
 
@@ -105,9 +115,14 @@ def runs(text: str, size: int) -> Iterable[tuple[str, ...]]:
 
 
 def shingles(text: str, size: int) -> np.ndarray:
-    """64 bits for each distinct run of a question, in order and the same in every process; all of it is one run where it has fewer than `size` tokens."""
+    """64 bits for each distinct run of a question, in order and the same in every process; all of it is one run
+    where it has fewer than `size` tokens."""
     said = {" ".join(run) for run in runs(text, size)} or {text}
-    return np.sort(np.array([int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in said], dtype=np.uint64))
+    return np.sort(
+        np.array(
+            [int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in said], dtype=np.uint64
+        )
+    )
 
 
 def similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
@@ -126,10 +141,13 @@ def _exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
 
 
 def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that has `size` tokens, with the highest share that one benchmark prompt covers, of equals the first."""
+    """A verdict on every train prompt that has `size` tokens, with the highest share that one benchmark prompt
+    covers, of equals the first."""
     size, ids, verdicts = settings.size, list(benchmarks), {}
     holders = _holders(size, benchmarks)
-    covered, end = np.zeros((2, len(ids)), dtype=np.int64)  # for each benchmark prompt: how many tokens it covers so far, and where they end
+    covered, end = np.zeros(
+        (2, len(ids)), dtype=np.int64
+    )  # for each benchmark prompt: how many tokens it covers so far, and where they end
     with progress("decontaminate ngram", len(train), "prompts") as shown:
         for one, text in train.items():
             shown.advance()
@@ -141,7 +159,9 @@ def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int
             if found:
                 best = int(covered.argmax())
                 share = int(covered[best]) / (len(found) + size - 1)
-                verdicts[one] = Verdict("ngram", ids[best], share) if share > settings.share else KEPT._replace(overlap=share)
+                verdicts[one] = (
+                    Verdict("ngram", ids[best], share) if share > settings.share else KEPT._replace(overlap=share)
+                )
                 covered[:] = end[:] = 0
     return verdicts
 
@@ -156,7 +176,8 @@ def _holders(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarr
 
 
 def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that is too like one before it which is kept: the most like of those, of equals the first."""
+    """A verdict on every train prompt that is too like one before it which is kept: the most like of those, of
+    equals the first."""
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(num_perm=settings.permutations, params=bands(settings.threshold, settings.permutations))
@@ -182,7 +203,8 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
 
 
 def bands(threshold: float, permutations: int) -> tuple[int, int]:
-    """How many bands of a MinHash are looked up and how long they are: as long as a pair at `threshold` still shares one but for a chance of MISSED."""
+    """How many bands of a MinHash are looked up and how long they are: as long as a pair at `threshold` still shares
+    one but for a chance of MISSED."""
     lengths = range(permutations // 2, 1, -1)
     length = next((one for one in lengths if (1 - threshold**one) ** (permutations // one) <= MISSED), 1)
     return permutations // length, length

@@ -1,6 +1,7 @@
 """Figures of agreement, each with an interval clustered by prompt.
 
-All but one are functions of sums over clusters, so that leaving a cluster out is a subtraction: a jackknife over a million rows is one pass.
+All but one are functions of sums over clusters, so that leaving a cluster out is a subtraction: a jackknife over a
+million rows is one pass.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,11 @@ Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last ax
 
 
 def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Interval | None:
-    """`statistic` of the sum of `sums` (clusters x sums), its spread from leaving out each cluster (Efron and Stein 1981), Student's with G-1.
+    """`statistic` of the sum of `sums` (clusters x sums), its spread from leaving out each cluster (Efron and Stein
+    1981), Student's with G-1.
 
-    It reaches no further than `least` and `most`. None with fewer than two clusters, or where the statistic is not defined on all of them or without one.
+    It reaches no further than `least` and `most`. None with fewer than two clusters, or where the statistic is not
+    defined on all of them or without one.
     """
     clusters = len(sums)
     if clusters < 2:
@@ -38,12 +41,14 @@ def by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:
 
 
 def moments(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """What `kappa`, `correlation`, `slope` and `intercept` are functions of: per cluster n and the sums of x, y, xx, yy, xy."""
+    """What `kappa`, `correlation`, `slope` and `intercept` are functions of: per cluster n and the sums of x, y, xx,
+    yy, xy."""
     return by_cluster(cluster, np.ones(len(x)), x, y, x * x, y * y, x * y)
 
 
 def kappa(sums: np.ndarray) -> np.ndarray:
-    """Cohen's kappa with quadratic weights (Cohen 1968), which needs no categories: 1 - E(x-y)^2 / E(x-y')^2 with x and y' independent."""
+    """Cohen's kappa with quadratic weights (Cohen 1968), which needs no categories: 1 - E(x-y)^2 / E(x-y')^2 with x
+    and y' independent."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     return np.asarray(1 - n * (xx + yy - 2 * xy) / (n * (xx + yy) - 2 * x * y))
 
@@ -67,12 +72,15 @@ def intercept(sums: np.ndarray) -> np.ndarray:
 
 
 def alpha_sums(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """What `alpha` is a function of: per cluster the units' disagreement, and n and the sums of values and squares. Units of one value do not count."""
+    """What `alpha` is a function of: per cluster the units' disagreement, and n and the sums of values and squares.
+    Units of one value do not count."""
     _, code, size = np.unique(unit, return_inverse=True, return_counts=True)
     kept = size[code] > 1
     values, cluster, code, size = values[kept], cluster[kept], code[kept], size[code][kept]
     total, squares = (np.bincount(code, weights=column)[code] for column in (values, values * values))
-    return by_cluster(cluster, 2 * (size * squares - total**2) / (size * (size - 1)), np.ones(len(values)), values, values * values)
+    return by_cluster(
+        cluster, 2 * (size * squares - total**2) / (size * (size - 1)), np.ones(len(values)), values, values * values
+    )
 
 
 def alpha(sums: np.ndarray) -> np.ndarray:
@@ -82,10 +90,12 @@ def alpha(sums: np.ndarray) -> np.ndarray:
 
 
 def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Interval | None:
-    """The chance that a positive has a higher score than a negative, equal ones half; interval clustered as in Obuchowski 1997.
+    """The chance that a positive has a higher score than a negative, equal ones half; interval clustered as in
+    Obuchowski 1997.
 
-    Each cluster's share in the estimate is the sum of its placements about the mean; their squares, with G/(G-1), are the variance. The
-    interval is one of the log odds, so that it stays within 0 and 1. None without both sorts, or with fewer than two clusters.
+    Each cluster's share in the estimate is the sum of its placements about the mean; their squares, with G/(G-1), are
+    the variance. The interval is one of the log odds, so that it stays within 0 and 1. None without both sorts, or with
+    fewer than two clusters.
     """
     higher, lower = score[positive], score[~positive]
     if not len(higher) or not len(lower):

@@ -1,4 +1,5 @@
-"""What can be measured of a judge on one dimension, in groups by what each needs. Every interval is clustered by prompt."""
+"""What can be measured of a judge on one dimension, in groups by what each needs. Every interval is clustered by
+prompt."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -41,7 +42,8 @@ def _mean(rows: pl.DataFrame, value: pl.Expr) -> Interval | None:
 
 
 def within_one(found: Interval | None) -> Interval | None:
-    """An interval of a share: no further than 0 and 1, and Wilson's for as many observations as clusters where all or none hold."""
+    """An interval of a share: no further than 0 and 1, and Wilson's for as many observations as clusters where all
+    or none hold."""
     if found is None or 0 < round(found.mean, 12) < 1:
         return found and found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
     low, high = wilson(round(found.mean, 12), found.n)
@@ -49,7 +51,8 @@ def within_one(found: Interval | None) -> Interval | None:
 
 
 def of_ratings(one: pl.DataFrame) -> Iterator[Figure]:
-    """Coverage, how alike the repeats of a trace are, and how the last differ from the first. `one` has trace_id, prompt_id, repeat, score, status."""
+    """Coverage, how alike the repeats of a trace are, and how the last differ from the first. `one` has trace_id,
+    prompt_id, repeat, score, status."""
     yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
     yield from of_repeats(one.filter(pl.col("status") == "scored"), "trace_id")
 
@@ -60,38 +63,65 @@ def of_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Figure]:
         return
     wide = scored.pivot("repeat", index=["prompt_id", unit], values="score", sort_columns=True)
     repeats = wide.columns[2:]
-    alike = pl.concat([wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("alike")) for a, b in combinations(repeats, 2)]).drop_nulls()
+    alike = pl.concat(
+        [wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("alike")) for a, b in combinations(repeats, 2)]
+    ).drop_nulls()
     yield share("repeat_agreement", "repeats", alike, pl.col("alike"))
     columns = (scored[name].to_numpy() for name in ("score", unit, "prompt_id"))
-    yield Figure("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns), most=1), scored.height)
+    yield Figure(
+        "repeat_alpha",
+        "repeats",
+        agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns), most=1),
+        scored.height,
+    )
     yield mean("drift", "repeats", wide.drop_nulls([repeats[0], repeats[-1]]), pl.col(repeats[-1]) - pl.col(repeats[0]))
 
 
 def of_verdicts(one: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
-    """What the order does to a pairwise judge, and how often its verdicts are right. `one` has a row per pair, order and repeat."""
+    """What the order does to a pairwise judge, and how often its verdicts are right. `one` has a row per pair, order
+    and repeat."""
     yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
     scored = one.filter(pl.col("status") == "scored")
     decided = scored.filter(pl.col("verdict") != "tie", pl.col("order") != UNKNOWN)
-    yield share("first_position_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first"))
-    both = scored.group_by("pair_id", "prompt_id", "repeat").agg(pl.col("verdict").n_unique().alias("said"), pl.len().alias("orders"))
-    yield share("position_inconsistency", "order", both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"), pl.col("said") > 1)
+    yield share(
+        "first_position_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first")
+    )
+    both = scored.group_by("pair_id", "prompt_id", "repeat").agg(
+        pl.col("verdict").n_unique().alias("said"), pl.len().alias("orders")
+    )
+    yield share(
+        "position_inconsistency",
+        "order",
+        both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"),
+        pl.col("said") > 1,
+    )
     yield share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
     slots = scored.with_columns(pl.struct("pair_id", "order").rank("dense").alias("slot"))
     yield from of_repeats(slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot")
     if truth is not None:
         told = scored.drop_nulls("chosen_right")
-        right = (pl.col("verdict") == pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))).cast(pl.Float64)
+        right = (
+            pl.col("verdict") == pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
+        ).cast(pl.Float64)
         yield share("verdict_accuracy", truth, told, pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right))
 
 
 def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Figure]:
-    """The standard deviation that repeats, or the members of a panel, give a delta, pooled over pairs: the root of the mean `variance`."""
+    """The standard deviation that repeats, or the members of a panel, give a delta, pooled over pairs: the root of
+    the mean `variance`."""
     if not len(variance):
         return
     repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"sd_{dimension}")
     sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
-    yield Figure("noise", against, agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0), len(variance))
-    yield share("within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}"))
+    yield Figure(
+        "noise",
+        against,
+        agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0),
+        len(variance),
+    )
+    yield share(
+        "within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}")
+    )
 
 
 def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Figure]:
@@ -105,7 +135,12 @@ def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Fig
     if truth is not None:
         alike = long.filter("equally_right")
         sums = _beside_length(alike, delta)
-        yield Figure("length_correlation_equally_right", truth, agreement.jackknife(agreement.correlation, sums, -1, 1), alike.height)
+        yield Figure(
+            "length_correlation_equally_right",
+            truth,
+            agreement.jackknife(agreement.correlation, sums, -1, 1),
+            alike.height,
+        )
         yield Figure("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), alike.height)
         told = known.drop_nulls("chosen_right")
         values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
@@ -119,7 +154,8 @@ def _beside_length(frame: pl.DataFrame, delta: str) -> np.ndarray:
 
 
 def of_family(wide: pl.DataFrame, delta: str, family: str, truth: str | None) -> Iterator[Figure]:
-    """How much more a judge gives its own family: its mean delta, own less other, over pairs with one trace of it, equally right where that is known."""
+    """How much more a judge gives its own family: its mean delta, own less other, over pairs with one trace of it,
+    equally right where that is known."""
     chosen, rejected = (pl.col(f"{side}_family") == family for side in ("chosen", "rejected"))
     one = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
     alike = one if truth is None else one.filter("equally_right")
@@ -127,8 +163,9 @@ def of_family(wide: pl.DataFrame, delta: str, family: str, truth: str | None) ->
 
 
 def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figure]:
-    """How far stated probabilities are what happens: the expected calibration error over bins of confidence (Guo et al., arXiv 1706.04599), mean
-    confidence less accuracy, and the Brier score. `rows` has prompt_id, probability that chosen is right, and chosen_right."""
+    """How far stated probabilities are what happens: the expected calibration error over bins of confidence (Guo et
+    al., arXiv 1706.04599), mean confidence less accuracy, and the Brier score. `rows` has prompt_id, probability
+    that chosen is right, and chosen_right."""
     sure = confident(rows)
     prompt, confidence, right = (sure[name].to_numpy() for name in ("prompt_id", "confidence", "right"))
     bins = [sure["bin"].to_numpy() == one for one in np.unique(sure["bin"].to_numpy())]
@@ -140,8 +177,8 @@ def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figur
 
 
 def confident(rows: pl.DataFrame) -> pl.DataFrame:
-    """Per row of `rows`: prompt_id, confidence (the larger of p and 1 - p), its bin's lower end, and right: 1 where the likelier side is, 0.5 where
-    neither is likelier."""
+    """Per row of `rows`: prompt_id, confidence (the larger of p and 1 - p), its bin's lower end, and right: 1 where
+    the likelier side is, 0.5 where neither is likelier."""
     p = pl.col("probability")
     confidence = pl.max_horizontal(p, 1 - p).round(9)
     side = pl.when(p == 0.5).then(0.5).otherwise(((p > 0.5) == pl.col("chosen_right")).cast(pl.Float64))
@@ -154,6 +191,8 @@ def between(one: pl.DataFrame, other: pl.DataFrame, unit: str, name: str) -> Ite
     both = one.join(other.drop("prompt_id"), on=unit, suffix="_other").sort(unit)
     x, y, prompt, of = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", unit))
     yield share("agreement", name, both, (pl.col("score") - pl.col("score_other")).abs() < EQUAL)
-    yield Figure("kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt), -1, 1), both.height)
+    yield Figure(
+        "kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt), -1, 1), both.height
+    )
     sums = agreement.alpha_sums(np.concatenate([x, y]), np.concatenate([of, of]), np.concatenate([prompt, prompt]))
     yield Figure("alpha", name, agreement.jackknife(agreement.alpha, sums, most=1), both.height)

@@ -1,5 +1,5 @@
-"""How far each judge can be believed: its coverage, ties, repeats, orders, taste for length and its own family, agreement with the other judges and
-with right answers."""
+"""How far each judge can be believed: its coverage, ties, repeats, orders, taste for length and its own family,
+agreement with the other judges and with right answers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
@@ -20,7 +20,9 @@ from curation.tables.contracts import CALIBRATION, PREFERENCE, RELIABILITY, empt
 
 CHANCE, COVERED, TIED, REPEATED = 0.5, 0.95, 0.5, 0.667  # the last is Krippendorff's own lowest limit
 FLIPPED = 0.35  # GPT-4's own share on MT-Bench (arXiv 2306.05685)
-FAR = 1.43  # so many times as far as the interval reaches: a chance of 0.5 % each, because a judge without a fault is looked at in many ways
+# so many times as far as the interval reaches: a chance of 0.5 % each, because a judge without a fault is looked at in
+# many ways
+FAR = 1.43
 
 PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are
 
@@ -46,8 +48,9 @@ SUSPECT: dict[str, Callable[[Interval], bool]] = {
 
 
 class Params(Strict):
-    """`reliability` in params.yaml: `truth` is the judge whose first dimension says which trace of a pair is right, null where none does; `families`
-    the model family of each judge that has one, as the generators' `family` names it."""
+    """`reliability` in params.yaml: `truth` is the judge whose first dimension says which trace of a pair is right,
+    null where none does; `families` the model family of each judge that has one, as the generators' `family`
+    names it."""
 
     truth: Annotated[str | None, Refers(*RATING)]
     families: dict[str, str]
@@ -63,11 +66,14 @@ class Judged(NamedTuple):
     dimensions: Mapping[str, list[str]]
 
 
-def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `reliability`: what can be measured of each judge and dimension, with its interval clustered by prompt, and whether it is suspect;
-    and those of `calibration`, the curves.
+def reliability(
+    settings: Params, judged: Judged, pairs: pl.DataFrame, traces: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of `reliability`: what can be measured of each judge and dimension, with its interval clustered by
+    prompt, and whether it is suspect; and those of `calibration`, the curves.
 
-    Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value and is not suspect.
+    Pairs of equal texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value and
+    is not suspect.
     """
     compared = _compared(pairs, traces, None if settings.truth is None else _label(judged, settings.truth))
     means = _means(judged, traces, compared)
@@ -82,7 +88,9 @@ def reliability(settings: Params, judged: Judged, pairs: pl.DataFrame, traces: p
                     _itself(judged, judge, dimension, traces, compared, truth),
                     measures.of_noise(wide, dimension, variances(wide, dimension), _repeats(judged, judge)),
                     measures.of_deltas(wide, f"delta_{dimension}", truth),
-                    measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth) if judge in settings.families else (),
+                    measures.of_family(wide, f"delta_{dimension}", settings.families[judge], truth)
+                    if judge in settings.families
+                    else (),
                     *(measures.of_confidence(one, PREFIX[said_by], str(truth)) for said_by, one in stated.items()),
                     _others(judged, means, judge, dimension),
                 )
@@ -102,8 +110,8 @@ def _label(judged: Judged, truth: str) -> pl.DataFrame:
 
 
 def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
-    """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths, chosen_right (null unless one side
-    is right and the other not), and equally_right."""
+    """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths,
+    chosen_right (null unless one side is right and the other not), and equally_right."""
     sides = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length"), "family")
     kept = pairs.filter(~pl.col("identical")).sort("pair_id")
     for side in ("chosen", "rejected"):
@@ -121,17 +129,22 @@ def _compared(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | N
 
 
 def _ratings(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame) -> pl.DataFrame:
-    one = judged.judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
+    one = (
+        judged.judgments[judge].filter(pl.col("dimension") == dimension).select("trace_id", "repeat", "score", "status")
+    )
     return one.join(traces.select("trace_id", "prompt_id"), on="trace_id").sort("trace_id", "repeat")
 
 
 def _verdicts(judged: Judged, judge: str, compared: pl.DataFrame) -> pl.DataFrame:
-    """A pairwise judge's rows, each with its pair's prompt and label, and value: 1 for chosen, -1 for rejected, 0 for a tie."""
+    """A pairwise judge's rows, each with its pair's prompt and label, and value: 1 for chosen, -1 for rejected, 0
+    for a tie."""
     rows = judged.preferences[judge].join(compared.select("pair_id", "prompt_id", "chosen_right"), on="pair_id")
     return rows.with_columns(value().alias("value")).sort("pair_id", "order", "repeat")
 
 
-def _itself(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame, compared: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
+def _itself(
+    judged: Judged, judge: str, dimension: str, traces: pl.DataFrame, compared: pl.DataFrame, truth: str | None
+) -> Iterator[Figure]:
     """What its own ratings or verdicts show; a panel has none."""
     if judge in judged.judgments:
         yield from measures.of_ratings(_ratings(judged, judge, dimension, traces))
@@ -140,7 +153,8 @@ def _itself(judged: Judged, judge: str, dimension: str, traces: pl.DataFrame, co
 
 
 def _means(judged: Judged, traces: pl.DataFrame, compared: pl.DataFrame) -> dict[tuple[str, str], pl.DataFrame]:
-    """The mean score of each trace, or the mean verdict on each pair, of every judge and dimension that another judge has too."""
+    """The mean score of each trace, or the mean verdict on each pair, of every judge and dimension that another
+    judge has too."""
     names = [name for rated in judged.dimensions.values() for name in rated]
     found = {}
     for judge, rated in judged.dimensions.items():
@@ -150,42 +164,56 @@ def _means(judged: Judged, traces: pl.DataFrame, compared: pl.DataFrame) -> dict
                 found[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
             elif judge in judged.preferences:
                 verdicts = _verdicts(judged, judge, compared).drop_nulls("value")
-                found[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(pl.col("value").mean().alias("score"))
+                found[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(
+                    pl.col("value").mean().alias("score")
+                )
     return found
 
 
-def _others(judged: Judged, means: Mapping[tuple[str, str], pl.DataFrame], judge: str, dimension: str) -> Iterator[Figure]:
+def _others(
+    judged: Judged, means: Mapping[tuple[str, str], pl.DataFrame], judge: str, dimension: str
+) -> Iterator[Figure]:
     """Agreement with each other judge that rates the same: judges of traces with those, pairwise ones with theirs."""
     if (judge, dimension) not in means:
         return
     for other in judged.dimensions:
-        if other != judge and (other, dimension) in means and (judge in judged.preferences) == (other in judged.preferences):
+        if (
+            other != judge
+            and (other, dimension) in means
+            and (judge in judged.preferences) == (other in judged.preferences)
+        ):
             unit = "pair_id" if judge in judged.preferences else "trace_id"
             yield from measures.between(means[judge, dimension], means[other, dimension], unit, other)
 
 
 def _stated(judged: Judged, judge: str, dimension: str, compared: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The probabilities that chosen is right of pairs with a label: a pairwise judge's own, the mean of its verdicts', and those of calibration on
-    the prompts it was not fitted to."""
+    """The probabilities that chosen is right of pairs with a label: a pairwise judge's own, the mean of its
+    verdicts', and those of calibration on the prompts it was not fitted to."""
     label = compared.select("pair_id", "prompt_id", "chosen_right").drop_nulls("chosen_right")
     if judge in judged.preferences and dimension == PREFERENCE:
-        said = judged.preferences[judge].drop_nulls("strength").group_by("pair_id").agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
+        said = (
+            judged.preferences[judge]
+            .drop_nulls("strength")
+            .group_by("pair_id")
+            .agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
+        )
         yield "judge", label.join(said, on="pair_id", maintain_order="left")
     one = judged.probabilities.filter(judge=judge, dimension=dimension, part="held_out").drop_nulls("probability")
     yield "calibration", label.join(one.select("pair_id", "probability"), on="pair_id", maintain_order="left")
 
 
 def _curve(judge: str, dimension: str, said_by: str, stated: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `calibration` for one judge's probabilities; the interval is Wilson's, for as many observations as prompts."""
+    """The rows of `calibration` for one judge's probabilities; the interval is Wilson's, for as many observations as
+    prompts."""
     bins = measures.confident(stated).group_by("bin").agg(
         pl.col("confidence").sort().mean(), pl.col("right").sort().mean().alias("accuracy"), pl.len().cast(pl.Int64).alias("n"),
         pl.col("prompt_id").n_unique().cast(pl.Int64).alias("prompts"),
     )  # fmt: skip
     low, high = wilson(pl.col("accuracy"), pl.col("prompts"))
     named = {"judge": judge, "dimension": dimension, "said_by": said_by}
-    return bins.with_columns(low.alias("ci_low"), high.alias("ci_high"), **{name: pl.lit(value) for name, value in named.items()}).select(
-        CALIBRATION.schema.names
-    )
+    return bins.with_columns(
+        low.alias("ci_low"), high.alias("ci_high"), **{name: pl.lit(value) for name, value in named.items()}
+    ).select(CALIBRATION.schema.names)
 
 
 def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:
@@ -193,17 +221,32 @@ def _row(judge: str, dimension: str, figure: Figure) -> tuple[object, ...]:
     if found is None:
         return judge, dimension, measure, against, None, None, None, n, 0, False
     suspect = SUSPECT.get(measure)
-    return judge, dimension, measure, against, found.mean, found.low, found.high, n, found.n, suspect is not None and suspect(found)
+    return (
+        judge,
+        dimension,
+        measure,
+        against,
+        found.mean,
+        found.low,
+        found.high,
+        n,
+        found.n,
+        suspect is not None and suspect(found),
+    )
 
 
 def figures(table: pl.DataFrame) -> dict[str, object]:
-    """judge, dimension and measure (with what it is against) to value and interval, and the number of suspects of each judge, as metrics."""
+    """judge, dimension and measure (with what it is against) to value and interval, and the number of suspects of
+    each judge, as metrics."""
     found: dict[str, object] = {}
     for (judge,), rows in table.group_by("judge", maintain_order=True):
         by_dimension: dict[str, object] = {"suspect": int(rows["suspect"].sum())}
         for (dimension,), group in rows.drop_nulls("value").group_by("dimension", maintain_order=True):
             named = group.with_columns(
-                pl.when(pl.col("against") == "").then("measure").otherwise(pl.concat_str("measure", "against", separator="_")).alias("name")
+                pl.when(pl.col("against") == "")
+                .then("measure")
+                .otherwise(pl.concat_str("measure", "against", separator="_"))
+                .alias("name")
             )
             by_dimension[str(dimension)] = {
                 key: value

@@ -11,10 +11,11 @@ def value() -> pl.Expr:
 
 
 def labels(deltas: pl.DataFrame, dimension: str, preferences: pl.DataFrame | None) -> pl.DataFrame:
-    """pair_id and label: 1 where chosen is right, -1 where rejected is, 0 where neither is more so, null where that is unknown.
+    """pair_id and label: 1 where chosen is right, -1 where rejected is, 0 where neither is more so, null where that is
+    unknown.
 
-    Of a pairwise judge it is what most of its own verdicts on the pair say, since a fitted delta also says what other pairs make likely; of all
-    others the sign of their delta.
+    Of a pairwise judge it is what most of its own verdicts on the pair say, since a fitted delta also says what other
+    pairs make likely; of all others the sign of their delta.
     """
     if preferences is not None:
         return preferences.group_by("pair_id").agg(value().mean().round(9).sign().alias("label"))

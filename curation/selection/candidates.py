@@ -1,4 +1,5 @@
-"""The wide pair view: whatever is known of a candidate pair, under the names that expressions use, read a column at a time as it is asked for."""
+"""The wide pair view: whatever is known of a candidate pair, under the names that expressions use, read a column at
+a time as it is asked for."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -37,7 +38,9 @@ class Reads(NamedTuple):
 @lru_cache(maxsize=1)  # every expression of a params file asks
 def schema(study: Any) -> dict[Name, pl.DataType]:
     """Every name there is in a study, and its type."""
-    found: dict[Name, pl.DataType] = {(name,): kind for name, kind in contracts.empty(contracts.PAIRS).schema.items() if name in PAIR}
+    found: dict[Name, pl.DataType] = {
+        (name,): kind for name, kind in contracts.empty(contracts.PAIRS).schema.items() if name in PAIR
+    }
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
     found |= {(side, name): traces[name] for side in ("chosen", "rejected") for name in TRACE}
     found |= {(side, "tokens"): pl.Int32() for side in ("chosen", "rejected") if study.tokens.count}
@@ -53,7 +56,8 @@ def schema(study: Any) -> dict[Name, pl.DataType]:
 
 
 def mistake(expression: str, study: Any, wanted: str) -> str | None:
-    """What is wrong with an expression over a study's candidates, or None: as `fault` says, or it asks for a generator or a source that there is not."""
+    """What is wrong with an expression over a study's candidates, or None: as `fault` says, or it asks for a
+    generator or a source that there is not."""
     return fault(expression, schema(study), wanted) or _unheard(expression, study)
 
 
@@ -101,8 +105,8 @@ class Candidates:
         return self.column("chosen_trace_id").to_numpy(), self.column("rejected_trace_id").to_numpy()
 
     def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
-        """The values of the named expressions, a row for each pair. Raises CurationError naming the one that fails on a value, after its `place` in
-        params.yaml."""
+        """The values of the named expressions, a row for each pair. Raises CurationError naming the one that fails
+        on a value, after its `place` in params.yaml."""
         unknown = dict.fromkeys(text for text in expressions.values() if text not in self.valued)
         self.valued |= {text: self._named(parse(text).columns[0]) for text in unknown if parse(text).plain}
         if new := [text for text in unknown if text not in self.valued]:
@@ -150,11 +154,14 @@ class Candidates:
 
     def _joined(self, read: Read, ours: str, theirs: str, column: str) -> pl.Series:
         known = read([theirs, column])
-        rows = pl.DataFrame({ours: self.column(ours)}).join(known, left_on=ours, right_on=theirs, how="left", maintain_order="left")
+        rows = pl.DataFrame({ours: self.column(ours)}).join(
+            known, left_on=ours, right_on=theirs, how="left", maintain_order="left"
+        )
         return rows[column]
 
     def _of_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
-        """The mean or the standard deviation of a prompt's scores, each of its traces that is in a pair counted once."""
+        """The mean or the standard deviation of a prompt's scores, each of its traces that is in a pair counted
+        once."""
         prompt = self.column("prompt_id")
         sides = self.rated(judge, [f"chosen_{dimension}", f"rejected_{dimension}"])
         each = pl.concat([
@@ -165,9 +172,13 @@ class Candidates:
         return pl.DataFrame({"prompt": prompt}).join(found, on="prompt", how="left", maintain_order="left")["score"]
 
     def _of_generators(self, judge: str, dimension: str) -> pl.Series:
-        means = self.reads.generator_deltas(["chosen_model", "rejected_model", "judge", "dimension", "mean"]).filter(judge=judge, dimension=dimension)
+        means = self.reads.generator_deltas(["chosen_model", "rejected_model", "judge", "dimension", "mean"]).filter(
+            judge=judge, dimension=dimension
+        )
         both = ["chosen_model", "rejected_model"]
-        return pl.DataFrame([self.column(name) for name in both]).join(means, on=both, how="left", maintain_order="left")["mean"]
+        return pl.DataFrame([self.column(name) for name in both]).join(
+            means, on=both, how="left", maintain_order="left"
+        )["mean"]
 
 
 def _failing(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
@@ -211,5 +222,17 @@ def from_frames(
     def read(frame: pl.DataFrame) -> Read:
         return lambda columns: frame.select(columns)
 
-    beside, scored = ({name: read(rows.sort("pair_id")) for name, rows in tables_.items()} for tables_ in (deltas, scores))
-    return Candidates(Reads(read(pairs.sort("pair_id")), beside, read(generator_deltas), read(traces), read(tokens), read(prompts), scored))
+    beside, scored = (
+        {name: read(rows.sort("pair_id")) for name, rows in tables_.items()} for tables_ in (deltas, scores)
+    )
+    return Candidates(
+        Reads(
+            read(pairs.sort("pair_id")),
+            beside,
+            read(generator_deltas),
+            read(traces),
+            read(tokens),
+            read(prompts),
+            scored,
+        )
+    )

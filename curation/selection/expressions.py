@@ -18,8 +18,8 @@ Name = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
 
 
 class Parsed(NamedTuple):
-    """The columns that an expression names, in their order; whether it is one of them and no more, whether it looks at other rows too; and the texts that it
-    compares a column with."""
+    """The columns that an expression names, in their order; whether it is one of them and no more, whether it looks
+    at other rows too; and the texts that it compares a column with."""
 
     columns: tuple[Name, ...]
     plain: bool
@@ -29,7 +29,8 @@ class Parsed(NamedTuple):
 
 @cache
 def parse(expression: str) -> Parsed:
-    """What `expression` names. Raises ValueError if it is not one SQL expression, or reads more than its own row and windows over the rows."""
+    """What `expression` names. Raises ValueError if it is not one SQL expression, or reads more than its own row and
+    windows over the rows."""
     (text,) = _engine().execute("select json_serialize_sql(?)", [f"select ({expression}\n)"]).fetchall()[0]
     tree = json.loads(text)
     if tree["error"]:
@@ -41,9 +42,13 @@ def parse(expression: str) -> Parsed:
         raise ValueError(f"{expression!r} has {held[0]}; write one expression of a pair's own columns")
     columns = [tuple(node["column_names"]) for node in nodes if node.get("class") == "COLUMN_REF"]
     if shaky := sorted({node["function_name"] for node in nodes if "function_name" in node} & _unsteady()):
-        raise ValueError(f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`")
+        raise ValueError(
+            f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`"
+        )
     windows = any(node.get("class") == "WINDOW" for node in nodes)
-    return Parsed(tuple(dict.fromkeys(columns)), nodes[0].get("class") == "COLUMN_REF", windows, tuple(_compared(nodes)))
+    return Parsed(
+        tuple(dict.fromkeys(columns)), nodes[0].get("class") == "COLUMN_REF", windows, tuple(_compared(nodes))
+    )
 
 
 def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
@@ -52,14 +57,24 @@ def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
         if node.get("type") in ("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN", "COMPARE_NOT_IN"):
             sides = node.get("children") or [node["left"], node["right"]]
             columns = [tuple(side["column_names"]) for side in sides if side.get("class") == "COLUMN_REF"]
-            texts = [side["literal"]["text"] for side in sides if side.get("class") == "CONSTANT" and side["literal"]["kind"] == "STRING"]
+            texts = [
+                side["literal"]["text"]
+                for side in sides
+                if side.get("class") == "CONSTANT" and side["literal"]["kind"] == "STRING"
+            ]
             yield from ((column, text) for column in columns[:1] for text in texts)
 
 
 @cache
 def _unsteady() -> frozenset[str]:
     """The functions whose value is not a function of their arguments."""
-    rows = _engine().execute("select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'").fetchall()
+    rows = (
+        _engine()
+        .execute(
+            "select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'"
+        )
+        .fetchall()
+    )
     return frozenset(str(name) for (name,) in rows)
 
 
@@ -71,7 +86,8 @@ def _nodes(tree: Any) -> Iterable[dict[str, Any]]:
 
 
 def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> str | None:
-    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean`, `name` (no fraction) or `any`."""
+    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean`, `name`
+    (no fraction) or `any`."""
     try:
         parsed = parse(expression)
     except ValueError as error:
@@ -92,7 +108,9 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
     if wanted == "boolean" and found.dtype != pl.Boolean:
         return f"{expression!r} is not true or false"
     if wanted == "number" and not found.dtype.is_numeric():
-        return f"{expression!r} is " + ("true or false, and no number; end it with ::int" if found.dtype == pl.Boolean else "no number")
+        return f"{expression!r} is " + (
+            "true or false, and no number; end it with ::int" if found.dtype == pl.Boolean else "no number"
+        )
     if wanted == "name" and found.dtype.is_float():
         return f"{expression!r} gives fractions, and each would be a stratum; end it with ::int"
     return None
@@ -100,7 +118,11 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> s
 
 def _unquoted(expression: str, schema: Mapping[Name, pl.DataType]) -> str | None:
     """What to say of a name with a hyphen that reads as a subtraction; None where there is none."""
-    dashed = (head for head in dict.fromkeys(known[0] for known in schema) if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression))
+    dashed = (
+        head
+        for head in dict.fromkeys(known[0] for known in schema)
+        if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression)
+    )
     return next((f"{expression!r}: a name with '-' stands in quotes, \"{head}\".…" for head in dashed), None)
 
 
@@ -114,15 +136,19 @@ def _unknown(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
 
 
 def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
-    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `identical` or `rubric.delta_logic`.
+    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `identical`
+    or `rubric.delta_logic`.
 
-    One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing outside the rows can be read.
+    One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing
+    outside the rows can be read.
     """
     groups: dict[str, list[str]] = {}
     for column in rows.columns:
         groups.setdefault(column.partition(".")[0], []).append(column)
     view = rows.select(
-        pl.col(columns[0]) if columns == [head] else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
+        pl.col(columns[0])
+        if columns == [head]
+        else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
         for head, columns in groups.items()
     )
     windows = any(parse(expression).windows for expression in expressions.values())
@@ -140,7 +166,8 @@ def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame
 
 @cache
 def _engine(threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """A database of nothing that reads nothing, kept: to open one takes longer than to check an expression, and a params file has dozens."""
+    """A database of nothing that reads nothing, kept: to open one takes longer than to check an expression, and a
+    params file has dozens."""
     connection = duckdb.connect(config={} if threads is None else {"threads": threads})
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     return connection

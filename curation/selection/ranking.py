@@ -7,8 +7,8 @@ AT_ONCE = 65_536  # numbers, few enough to stay in a processor's cache from one 
 
 
 def draws(ids: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each id, uniform over 64 bits and of no other id: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) of the id from a start that
-    `seed` gives, so that a row's draw does not change when others come or go."""
+    """A number for each id, uniform over 64 bits and of no other id: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)
+    of the id from a start that `seed` gives, so that a row's draw does not change when others come or go."""
     return _mixed(ids.astype(np.uint64) ^ _mixed(np.array([seed], np.int64).astype(np.uint64)))
 
 
@@ -25,9 +25,11 @@ def _mixed(start: np.ndarray) -> np.ndarray:
 
 
 class Order:
-    """Which rows come before which: those of a lower key, and of equal keys, or where there are none, those whose id has the lower draw.
+    """Which rows come before which: those of a lower key, and of equal keys, or where there are none, those whose id
+    has the lower draw.
 
-    Rows are numbers of `ids` and `key`; nan comes last. A draw takes time and memory, so only those are made that decide.
+    Rows are numbers of `ids` and `key`; nan comes last. A draw takes time and memory, so only those are made that
+    decide.
     """
 
     def __init__(self, ids: np.ndarray, seed: int, key: np.ndarray | None = None) -> None:
@@ -54,7 +56,8 @@ class Order:
         return np.lexsort((self.draws(rows), *([] if self.key is None else [self.key[rows]])))
 
     def first_of_each(self, most: int | np.ndarray, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the same for all rows of a group."""
+        """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the
+        same for all rows of a group."""
         frame = self._frame(rows).with_columns(pl.Series("group", group), most=most).with_row_index("place")
         first = frame.group_by("group").agg(pl.col("place").sort_by("key", "draw").head(pl.col("most").first()))
         taken = np.zeros(len(rows), bool)
@@ -62,7 +65,8 @@ class Order:
         return taken
 
     def beaten(self, chosen: np.ndarray, rejected: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """A mask of the rows whose reverse, the same two ids the other way round, is among the rows and comes before them."""
+        """A mask of the rows whose reverse, the same two ids the other way round, is among the rows and comes before
+        them."""
         lost, twice = np.zeros(len(rows), bool), reversible(chosen[rows], rejected[rows])
         if not len(twice):
             return lost
@@ -79,7 +83,8 @@ class Order:
 
 
 def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-    """The rows whose ids have a sum that another row's have too: all that have a reverse, and hardly another, since ids are hashes."""
+    """The rows whose ids have a sum that another row's have too: all that have a reverse, and hardly another, since
+    ids are hashes."""
     sums = chosen + rejected
     ordered = np.sort(sums)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -89,8 +94,8 @@ def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
 def allocated(sizes: np.ndarray, total: int, shares: str) -> np.ndarray:
     """How many of `total` each stratum gets, never more than its size, and in all as many as there are up to `total`.
 
-    `proportional` to their sizes, by largest remainder; `equal` as far as sizes allow: what a small one cannot give is shared by the others. What is
-    left over goes to the first ones.
+    `proportional` to their sizes, by largest remainder; `equal` as far as sizes allow: what a small one cannot give is
+    shared by the others. What is left over goes to the first ones.
     """
     total = min(total, int(sizes.sum()))
     if shares == "proportional":
@@ -107,7 +112,8 @@ def allocated(sizes: np.ndarray, total: int, shares: str) -> np.ndarray:
 
 
 def capped(sizes: np.ndarray, total: int, share: float) -> tuple[np.ndarray, int]:
-    """How many each group may give so that none gives more than `share` of all that are given, and how many that are: as many as can be, up to `total`.
+    """How many each group may give so that none gives more than `share` of all that are given, and how many that are:
+    as many as can be, up to `total`.
 
     What fewer give is at most what more would give, so the largest number that holds is found going down.
     """

@@ -1,4 +1,5 @@
-"""The language of selections: what a pair is worth, which are kept, how many, of which sorts, and in which order they are learnt from."""
+"""The language of selections: what a pair is worth, which are kept, how many, of which sorts, and in which order
+they are learnt from."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
@@ -43,7 +44,8 @@ class Band(Strict):
 
 
 class Quantiles(Strict):
-    """The pairs whose rank by value is above the share `low` and up to the share `high` of those in question, in the order of their draws."""
+    """The pairs whose rank by value is above the share `low` and up to the share `high` of those in question, in the
+    order of their draws."""
 
     kind: Literal["quantiles"]
     low: Annotated[float, Field(ge=0, le=1)]
@@ -67,7 +69,8 @@ Keep: TypeAlias = Annotated[End | Random | Band | Quantiles | Nearest, Field(dis
 
 
 class Strata(Strict):
-    """The budget is divided among the distinct values of `by`: `proportional` to their pairs, or `equal` as far as there are some."""
+    """The budget is divided among the distinct values of `by`: `proportional` to their pairs, or `equal` as far as
+    there are some."""
 
     by: str
     shares: Literal["equal", "proportional"]
@@ -81,7 +84,8 @@ class GeneratorShare(Strict):
 
 
 class Limits(Strict):
-    """`per_prompt` pairs of one prompt at most; no more of one generator than `generator_share` allows; null: no limit."""
+    """`per_prompt` pairs of one prompt at most; no more of one generator than `generator_share` allows; null: no
+    limit."""
 
     per_prompt: Positive | None
     generator_share: GeneratorShare | None
@@ -108,9 +112,10 @@ def _one(budget: dict[str, float]) -> dict[str, float]:
 class Params(Strict):
     """One of `selections` in params.yaml.
 
-    `value` is an SQL expression over the candidate's columns, and the pair's margin; it may be null where `keep` is random. A pair is kept only if each
-    expression of `require` is true, and else dropped for the first that is not, by its name. `budget` is so many `pairs`, a `share` of those that
-    nothing else drops, or `tokens` of both sides under the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
+    `value` is an SQL expression over the candidate's columns, and the pair's margin; it may be null where `keep` is
+    random. A pair is kept only if each expression of `require` is true, and else dropped for the first that is not, by
+    its name. `budget` is so many `pairs`, a `share` of those that nothing else drops, or `tokens` of both sides under
+    the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
     """
 
     value: str | None

@@ -30,15 +30,27 @@ OPEN = 255  # no reason yet
 
 
 def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
-    """The rows of `selections`. The first reason that applies stands: identical (equal texts), unscored (no value, or no target), the name of a requirement
-    that is not met, outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget has room for it), over_budget, kept.
+    """The rows of `selections`. The first reason that applies stands: identical (equal texts), unscored (no value, or
+    no target), the name of a requirement that is not met, outside_band, reversed (its reverse ranks higher),
+    per_prompt, generator_share (the budget has room for it), over_budget, kept.
 
-    The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression fails on a value.
+    The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression
+    fails on a value.
     """
     found = _asked(settings, pairs, "value", "require", "keep", "strata", place=f"selections.{name}.")
     ids = pairs.column("pair_id").to_numpy()
     margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
-    reasons = [IDENTICAL, UNSCORED, *settings.require, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT]
+    reasons = [
+        IDENTICAL,
+        UNSCORED,
+        *settings.require,
+        OUTSIDE,
+        REVERSED,
+        PER_PROMPT,
+        GENERATOR_SHARE,
+        OVER_BUDGET,
+        KEPT,
+    ]
     verdict = np.full(len(ids), OPEN, np.uint8)
 
     def bar(rows: np.ndarray, reason: str) -> None:
@@ -80,7 +92,9 @@ def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
 
 def _asked(settings: Params, pairs: Candidates, *parts: str, place: str = "") -> pl.DataFrame:
     """The values of the expressions in these parts of a selection, by where they stand."""
-    return pairs.values({where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts}, place)
+    return pairs.values(
+        {where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts}, place
+    )
 
 
 def _numbers(values: pl.Series) -> np.ndarray:
@@ -112,7 +126,8 @@ def _order(settings: Params, ids: np.ndarray, margin: np.ndarray, found: pl.Data
 
 
 def short(settings: Params, verdicts: pl.DataFrame) -> str | None:
-    """That fewer pairs are kept than the budget has room for, or none, and what became of the candidates; None where it is not so."""
+    """That fewer pairs are kept than the budget has room for, or none, and what became of the candidates; None where
+    it is not so."""
     found = int(verdicts["kept"].sum())
     wanted = int(settings.budget["pairs"]) if settings.budget is not None and "pairs" in settings.budget else 1
     if found >= wanted:
@@ -163,36 +178,56 @@ def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, order: ra
 
 
 def curriculum_positions(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
-    """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a value come last."""
+    """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a
+    value come last."""
     if settings.order is None:
         return pl.Series("curriculum_position", [None], dtype=pl.Int32).new_from_index(0, len(rows))
     value = _numbers(_asked(settings, pairs, "order")["order.by"])
-    order = ranking.Order(pairs.column("pair_id").to_numpy(), settings.seed, value if settings.order.first == "lowest" else -value)
+    order = ranking.Order(
+        pairs.column("pair_id").to_numpy(), settings.seed, value if settings.order.first == "lowest" else -value
+    )
     position = np.empty(len(rows), np.int32)
     position[order.argsort(rows)] = np.arange(len(rows), dtype=np.int32)
     return pl.Series("curriculum_position", position)
 
 
-def taken(settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
-    """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where they are swapped; with ratings where
-    the margin is of one judge's dimension."""
+def taken(
+    settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candidates, dimensions: Mapping[str, list[str]]
+) -> pl.DataFrame:
+    """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where
+    they are swapped; with ratings where the margin is of one judge's dimension."""
     ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
-    margin = _numbers(_asked(settings, pairs, "value")["value"][rows]) if settings.value is not None else np.full(len(rows), np.nan)
+    margin = (
+        _numbers(_asked(settings, pairs, "value")["value"][rows])
+        if settings.value is not None
+        else np.full(len(rows), np.nan)
+    )
     rated, unknown = rating(settings.value, dimensions), pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
     ratings = [
-        (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating") for side in ("chosen", "rejected")
+        (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating")
+        for side in ("chosen", "rejected")
     ]
     found = pl.DataFrame(
-        [*ids, pl.Series("margin", margin, nan_to_null=True), *ratings, curriculum_positions(settings, pairs, rows), pl.Series("swapped", swapped)]
+        [
+            *ids,
+            pl.Series("margin", margin, nan_to_null=True),
+            *ratings,
+            curriculum_positions(settings, pairs, rows),
+            pl.Series("swapped", swapped),
+        ]
     )
     turned = [
         pl.when("swapped").then(f"{other}_{what}").otherwise(f"{side}_{what}").alias(f"{side}_{what}")
         for side, other in (("chosen", "rejected"), ("rejected", "chosen")) for what in ("trace_id", "rating")
     ]  # fmt: skip
-    return found.with_columns(*turned, pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")).drop("swapped")
+    return found.with_columns(
+        *turned, pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")
+    ).drop("swapped")
 
 
-def kept(settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+def kept(
+    settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]
+) -> pl.DataFrame:
     """`taken` of the pairs that the verdicts keep."""
     rows = np.flatnonzero(verdicts["kept"].to_numpy())
     return taken(settings, rows, np.zeros(len(rows), bool), pairs, dimensions)

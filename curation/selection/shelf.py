@@ -1,4 +1,5 @@
-"""The shelf: published selections, each one of `selections` in params.yaml but for the names and numbers that are a study's own."""
+"""The shelf: published selections, each one of `selections` in params.yaml but for the names and numbers that are a
+study's own."""
 
 import re
 import sys
@@ -25,7 +26,8 @@ Value: TypeAlias = str | int | float | list[str]
 
 
 class Entry(Strict):
-    """One of shelf.yaml: a paper's rule in words, how far it was read, what ours does otherwise, and the selection with its placeholders' defaults."""
+    """One of shelf.yaml: a paper's rule in words, how far it was read, what ours does otherwise, and the selection
+    with its placeholders' defaults."""
 
     paper: str
     title: str
@@ -53,11 +55,15 @@ def entries() -> dict[str, Entry]:
 
 def table() -> list[dict[str, str]]:
     """A row for each entry: what it is, which sign it has and what must be there."""
-    return [{"name": name, **{field: getattr(entry, field) for field in ("paper", "property", "keeps", "needs")}} for name, entry in entries().items()]
+    return [
+        {"name": name, **{field: getattr(entry, field) for field in ("paper", "property", "keeps", "needs")}}
+        for name, entry in entries().items()
+    ]
 
 
 def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """The whole selection `name`, with what is given in place of its placeholders, and their defaults in place of the others.
+    """The whole selection `name`, with what is given in place of its placeholders, and their defaults in place of the
+    others.
 
     A list is given with commas. Raises CurationError, naming what there is, if there is no such entry or placeholder.
     """
@@ -66,23 +72,33 @@ def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     entry = entries()[name]
     for placeholder in given:
         if placeholder not in entry.placeholders:
-            raise CurationError(f"shelf {name}: --{placeholder}: no such placeholder; there are --{', --'.join(entry.placeholders)}")
-    values = entry.placeholders | {placeholder: _typed(text, entry.placeholders[placeholder]) for placeholder, text in given.items()}
+            raise CurationError(
+                f"shelf {name}: --{placeholder}: no such placeholder; there are --{', --'.join(entry.placeholders)}"
+            )
+    values = entry.placeholders | {
+        placeholder: _typed(text, entry.placeholders[placeholder]) for placeholder, text in given.items()
+    }
     filled: dict[str, Any] = _filled(entry.selection, values)
     return filled
 
 
 def printed(name: str, given: Mapping[str, str]) -> str:
-    """The selection as lines to paste under `selections:`, of which only those that differ from x-selection are written out. Raises as `selection` does."""
+    """The selection as lines to paste under `selections:`, of which only those that differ from x-selection are
+    written out. Raises as `selection` does."""
     body = {key: value for key, value in selection(name, given).items() if value != _file()[PLAIN][key]}
     entry = entries()[name]
     said = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH)
-    lines = [f"{name}:", "  <<: *selection", *("  " + line for key, value in body.items() for line in _lines(key, value))]
+    lines = [
+        f"{name}:",
+        "  <<: *selection",
+        *("  " + line for key, value in body.items() for line in _lines(key, value)),
+    ]
     return "\n".join("  " + line for line in [*(f"# {line}" for line in said), *lines])
 
 
 def _typed(text: str, default: Value) -> Value:
-    """`text` as a value of the default's type; where that is a number and `text` is none, as it is, for params to find."""
+    """`text` as a value of the default's type; where that is a number and `text` is none, as it is, for params to
+    find."""
     if isinstance(default, list):
         return text.split(",")
     if isinstance(default, str):
@@ -104,7 +120,9 @@ def _filled(part: Any, values: Mapping[str, Value]) -> Any:
         return values[part[1:]]
     lists = {name: value for name, value in values.items() if isinstance(value, list)}
     texts = {name: f'"{value}"' if name in ALIASES and "-" in str(value) else value for name, value in values.items()}
-    return Template(REPEATED.sub(lambda found: _repeated(found, lists), part)).substitute(texts, n=max(map(len, lists.values()), default=0))
+    return Template(REPEATED.sub(lambda found: _repeated(found, lists), part)).substitute(
+        texts, n=max(map(len, lists.values()), default=0)
+    )
 
 
 def _repeated(found: re.Match[str], lists: Mapping[str, list[str]]) -> str:

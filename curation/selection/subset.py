@@ -19,26 +19,49 @@ class Texts(NamedTuple):
 
 
 def written(kept: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """The rows of `subsets`: kept pairs (all its columns but the messages) with prompt, chosen and rejected as message lists, as TRL reads them."""
+    """The rows of `subsets`: kept pairs (all its columns but the messages) with prompt, chosen and rejected as
+    message lists, as TRL reads them."""
     traces = pl.concat([kept["chosen_trace_id"], kept["rejected_trace_id"]]).unique()
-    spoken = texts.traces(traces, ["trace_id", "completion"]).select("trace_id", _assistant("completion").alias("message"))
-    rows = kept.join(texts.prompts(kept["prompt_id"].unique(), ["prompt_id", "prompt"]), on="prompt_id", maintain_order="left")
+    spoken = texts.traces(traces, ["trace_id", "completion"]).select(
+        "trace_id", _assistant("completion").alias("message")
+    )
+    rows = kept.join(
+        texts.prompts(kept["prompt_id"].unique(), ["prompt_id", "prompt"]), on="prompt_id", maintain_order="left"
+    )
     for side in ("chosen", "rejected"):
-        rows = rows.join(spoken.rename({"trace_id": f"{side}_trace_id", "message": side}), on=f"{side}_trace_id", maintain_order="left")
+        rows = rows.join(
+            spoken.rename({"trace_id": f"{side}_trace_id", "message": side}),
+            on=f"{side}_trace_id",
+            maintain_order="left",
+        )
     return rows.select(SUBSETS.schema.names)
 
 
 def unpaired(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them; traces that are on both sides are left out.
+    """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them; traces that are on both
+    sides are left out.
 
     They come in the order of their first pairs' places, where those have some.
     """
     sides = [
-        rows.select("prompt_id", "prompt", "curriculum_position", label=pl.lit(label), trace_id=f"{side}_trace_id", completion=side)
+        rows.select(
+            "prompt_id",
+            "prompt",
+            "curriculum_position",
+            label=pl.lit(label),
+            trace_id=f"{side}_trace_id",
+            completion=side,
+        )
         for side, label in (("chosen", True), ("rejected", False))
     ]
-    both = rows.select(trace_id="chosen_trace_id").join(rows.select(trace_id="rejected_trace_id"), on="trace_id", how="semi")
-    each = pl.concat(sides).sort("curriculum_position", maintain_order=True).unique("trace_id", keep="first", maintain_order=True)
+    both = rows.select(trace_id="chosen_trace_id").join(
+        rows.select(trace_id="rejected_trace_id"), on="trace_id", how="semi"
+    )
+    each = (
+        pl.concat(sides)
+        .sort("curriculum_position", maintain_order=True)
+        .unique("trace_id", keep="first", maintain_order=True)
+    )
     alone = each.join(both, on="trace_id", how="anti", maintain_order="left")
     position = pl.when(pl.col("curriculum_position").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
     return alone.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
@@ -53,7 +76,14 @@ def counts(verdicts: pl.DataFrame, rows: pl.DataFrame, loose: pl.DataFrame) -> d
     reasons = dict(verdicts.group_by("reason").len().cast({"reason": pl.String}).sort("reason").rows())
     mean = rows["margin"].mean()
     margin = {} if mean is None else {"mean_margin": float(str(mean))}
-    return {"candidates": verdicts.height, "kept": rows.height, "prompts": rows["prompt_id"].n_unique(), "unpaired": loose.height, "reason": reasons, **margin}
+    return {
+        "candidates": verdicts.height,
+        "kept": rows.height,
+        "prompts": rows["prompt_id"].n_unique(),
+        "unpaired": loose.height,
+        "reason": reasons,
+        **margin,
+    }
 
 
 def from_tables(generators: Iterable[str]) -> Texts:
@@ -61,7 +91,9 @@ def from_tables(generators: Iterable[str]) -> Texts:
     files = [contracts.path("traces", name) for name in generators]
     return Texts(
         lambda ids, columns: parquet.pick(contracts.TRACES, files, ids.alias("trace_id"), columns),
-        lambda ids, columns: parquet.pick(contracts.PROMPTS, [contracts.path("prompts")], ids.alias("prompt_id"), columns),
+        lambda ids, columns: parquet.pick(
+            contracts.PROMPTS, [contracts.path("prompts")], ids.alias("prompt_id"), columns
+        ),
     )
 
 

@@ -20,9 +20,10 @@ Ratio = Annotated[float, Field(ge=1)]
 
 
 class Params(Strict):
-    """`audit` in params.yaml: beyond what a check warns. Shares of `identical` pairs among the candidates and of one `generator` on a side of a subset; how many
-    times as long, by geometric mean, one side of a subset may be as the other (`length`); and the most that desirable examples may weigh for each that
-    undesirable ones do, and they for those, where KTO learns (`kto`)."""
+    """`audit` in params.yaml: beyond what a check warns. Shares of `identical` pairs among the candidates and of one
+    `generator` on a side of a subset; how many times as long, by geometric mean, one side of a subset may be as
+    the other (`length`); and the most that desirable examples may weigh for each that undesirable ones do, and
+    they for those, where KTO learns (`kto`)."""
 
     identical: Share
     generator: Share
@@ -39,7 +40,8 @@ class Check(NamedTuple):
 
 
 def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, int]:
-    """The number of rows that each check returned: of those that look at trained runs, of those that do not, or of all (None).
+    """The number of rows that each check returned: of those that look at trained runs, of those that do not, or of all
+    (None).
 
     Warnings are said on stderr. Raises Errors naming each blocking check that returned rows, and its first ones.
     """
@@ -47,10 +49,16 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
     thresholds, found, lines = study.audit.model_dump(), dict[str, int](), []
     with connect(study) as connection:
         present = set(views(connection))
-        possible = {name: one for name, text in checks().items() if (one := _read(text)).tables <= present and after in (None, bool(one.tables & AFTER))}
+        possible = {
+            name: one
+            for name, text in checks().items()
+            if (one := _read(text)).tables <= present and after in (None, bool(one.tables & AFTER))
+        }
         with progress("check" if after else "audit", len(possible), "checks") as shown:
             for name, one in possible.items():
-                (rows,) = answer(connection, one.text, {key: value for key, value in thresholds.items() if f"${key}" in one.text})
+                (rows,) = answer(
+                    connection, one.text, {key: value for key, value in thresholds.items() if f"${key}" in one.text}
+                )
                 found[name] = rows.height
                 shown.advance(note=name)
                 if not rows.is_empty():

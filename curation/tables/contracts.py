@@ -41,12 +41,15 @@ def _duckdb() -> Any:
 
 
 def content_ids(parts: pl.DataFrame) -> pl.Series:
-    """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in DuckDB."""
+    """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in
+    DuckDB."""
     names = [f"part_{number}" for number in range(parts.width)]
     with _duckdb().cursor() as connection:
         connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
         digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
-        ids: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()["id"]
+        ids: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()[
+            "id"
+        ]
     return ids
 
 
@@ -63,7 +66,9 @@ class Table:
 
 def _schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
     """A schema; a column given as a one-element tuple may be null."""
-    return pa.schema([pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()])
+    return pa.schema(
+        [pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()]
+    )
 
 
 ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
@@ -213,7 +218,9 @@ def deltas(dimensions: Iterable[str]) -> Table:
     for d in dimensions:
         columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"sd_{d}": (REAL,),
                     f"within_noise_{d}": (YES,)}  # fmt: skip
-        rules[f"within_noise_{d} is null where delta_{d} is"] = pl.col(f"delta_{d}").is_not_null() | pl.col(f"within_noise_{d}").is_null()
+        rules[f"within_noise_{d} is null where delta_{d} is"] = (
+            pl.col(f"delta_{d}").is_not_null() | pl.col(f"within_noise_{d}").is_null()
+        )
         rules[f"delta_{d} is null exactly when n_{d} is 0"] = pl.col(f"delta_{d}").is_null() == (pl.col(f"n_{d}") == 0)
     return Table("deltas", "pair", ("pair_id",), _schema(**columns), rules)
 

@@ -23,11 +23,16 @@ PARTS = {
     "unpaired": ("selections", "arms"),
     "results": (BASELINE, "runs"),
 }
-NAMED = {"pair_scores": "scorer", "subsets": "selection", "unpaired": "selection"}  # whose parts do not say which they are: the view's column that does
+NAMED = {
+    "pair_scores": "scorer",
+    "subsets": "selection",
+    "unpaired": "selection",
+}  # whose parts do not say which they are: the view's column that does
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
-    """The rows of `curation/tables/sql/<name>.sql` over `frames`, which it sees as tables, with its `$name` parameters set."""
+    """The rows of `curation/tables/sql/<name>.sql` over `frames`, which it sees as tables, with its `$name`
+    parameters set."""
     with duckdb.connect() as connection:
         for view, frame in frames.items():
             connection.register(view, frame.to_arrow())
@@ -36,40 +41,55 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 
 
 def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it), `deltas`, all judges long, and what
-    params declares: `arms`, `runs` and `scales`; and `candidates`, what expressions of selections name.
+    """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
+    `deltas`, all judges long, and what params declares: `arms`, `runs` and `scales`; and `candidates`, what
+    expressions of selections name.
 
-    Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on bad params.
+    Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on
+    bad params.
     """
     study = params if isinstance(params, Study) else read(Path(params))
     data = study.path.parent / contracts.DATA
     connection = duckdb.connect()
     try:
         for name in contracts.TABLES:
-            files = [contracts.path(name, part, data) for part in parts(study, name)] if name in PARTS else [contracts.path(name, data=data)]
+            files = (
+                [contracts.path(name, part, data) for part in parts(study, name)]
+                if name in PARTS
+                else [contracts.path(name, data=data)]
+            )
             _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
         _deltas_view(connection, study, data)
         _declared_views(connection, study)
         _candidates_view(connection, study, data)
     except duckdb.Error as error:
-        raise CurationError(f"a table is damaged, delete it and `dvc repro` makes it again: {' '.join(str(error).split())}") from None
+        raise CurationError(
+            f"a table is damaged, delete it and `dvc repro` makes it again: {' '.join(str(error).split())}"
+        ) from None
     return connection
 
 
 def absent_parts(study: Study) -> list[Path]:
-    """The files that tables kept in parts lack, of those tables that have some: a failed stage has none, because DVC removes it first."""
+    """The files that tables kept in parts lack, of those tables that have some: a failed stage has none, because DVC
+    removes it first."""
     data = study.path.parent / contracts.DATA
     absent: list[Path] = []
     for name in PARTS:
         files = [contracts.path(name, part, data) for part in parts(study, name)]
         missing = [file for file in files if not file.exists()]
         absent += missing if len(missing) < len(files) else []
-    return absent + [file for name in study.dimensions if not (file := contracts.path("deltas", name, data)).exists() and (data / "deltas").exists()]
+    return absent + [
+        file
+        for name in study.dimensions
+        if not (file := contracts.path("deltas", name, data)).exists() and (data / "deltas").exists()
+    ]
 
 
 def parts(study: Study, table: str) -> list[str]:
     """The names of a table's parts: the entries of sections, in any of which a part may be declared."""
-    return [name for section in PARTS[table] for name in ([BASELINE] if section == BASELINE else getattr(study, section))]
+    return [
+        name for section in PARTS[table] for name in ([BASELINE] if section == BASELINE else getattr(study, section))
+    ]
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], named: str | None) -> None:
@@ -98,25 +118,38 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
 
 ARMS = {"arm": pl.String, "selection": pl.String, "generator_pairs": pl.String, "budget": pl.String, "control": pl.String, "seed": pl.Int64,
         "treatment": pl.Boolean, "drawn_from": pl.String}  # fmt: skip
-RUNS = {"run": pl.String, "method": pl.String, "kind": pl.String} | ARMS | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
+RUNS = (
+    {"run": pl.String, "method": pl.String, "kind": pl.String}
+    | ARMS
+    | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
+)
 SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
 
 
 def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, and `scales`, the ends of the scores that a judge may give."""
-    arms = {name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs) for name, arm in study.arms.items()}
+    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, and `scales`, the
+    ends of the scores that a judge may give."""
+    arms = {
+        name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs)
+        for name, arm in study.arms.items()
+    }
     runs = []
     for name, (method, arm) in study.runs.items():
         how = study.methods[method]
         weights = (getattr(how, f"{side}_weight", None) for side in ("desirable", "undesirable"))
         runs.append((name, method, how.kind, *arms[arm.name], *weights))
-    scales = [(judge, dimension, *ends) for judge, body in study.judges.items() for dimension, ends in getattr(body, "scales", {}).items()]
+    scales = [
+        (judge, dimension, *ends)
+        for judge, body in study.judges.items()
+        for dimension, ends in getattr(body, "scales", {}).items()
+    ]
     for view, rows, schema in (("arms", list(arms.values()), ARMS), ("runs", runs, RUNS), ("scales", scales, SCALES)):
         connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
 
 
 def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
-    """`candidates`, pairs with what expressions name beside them: chosen, rejected, prompt, and each judge and scorer, are a column that holds a row."""
+    """`candidates`, pairs with what expressions name beside them: chosen, rejected, prompt, and each judge and
+    scorer, are a column that holds a row."""
     if not {"pairs", "traces", "prompts"} <= set(views(connection)):
         return
     written = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
@@ -125,7 +158,11 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     beside.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         files = {name: contracts.path(table, name, data) for name in names}
-        beside += [(name, f"read_parquet({_quoted(file)})", "pair_id", "pair_id") for name, file in files.items() if file.exists()]
+        beside += [
+            (name, f"read_parquet({_quoted(file)})", "pair_id", "pair_id")
+            for name, file in files.items()
+            if file.exists()
+        ]
     columns = ", ".join(f'row{number}.whole as "{name}"' for number, (name, *_) in enumerate(beside))
     joins = [f"left join (select own.{theirs} as id, own as whole from {rows} as own) as row{number} on row{number}.id = p.{ours}"
              for number, (_, rows, theirs, ours) in enumerate(beside)]  # fmt: skip
@@ -136,8 +173,11 @@ def _quoted(file: Path) -> str:
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def answer(connection: duckdb.DuckDBPyConnection, question: str, params: Mapping[str, Any] | None = None) -> list[pl.DataFrame]:
-    """The rows of each statement that has any, in order, with their `$name` parameters set. Raises CurationError with DuckDB's own message if one is wrong."""
+def answer(
+    connection: duckdb.DuckDBPyConnection, question: str, params: Mapping[str, Any] | None = None
+) -> list[pl.DataFrame]:
+    """The rows of each statement that has any, in order, with their `$name` parameters set. Raises CurationError
+    with DuckDB's own message if one is wrong."""
     try:
         found = []
         for statement in connection.extract_statements(question):
@@ -161,7 +201,10 @@ def _said(connection: duckdb.DuckDBPyConnection, error: str) -> str:
 
 def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The names of the views that `connect` made, in order."""
-    return [row[0] for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()]
+    return [
+        row[0]
+        for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()
+    ]
 
 
 def questions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Tables on disk, held to their contracts on read and on write.
 
-The same rows give the same bytes: sorted by key, floats rounded, one canonical Arrow schema, fixed compression and row groups. A table appears whole or
-not at all.
+The same rows give the same bytes: sorted by key, floats rounded, one canonical Arrow schema, fixed compression and row
+groups. A table appears whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,8 @@ ROWS_NAMED = 5
 
 
 def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
-    """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about `columns`.
+    """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about
+    `columns`.
 
     Raises Errors, one line per broken rule, naming its first rows.
     """
@@ -47,7 +48,8 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
 
 
 def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
-    """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that share theirs."""
+    """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that
+    share theirs."""
     ordered = in_order(table, frame)
     if not ordered and frame.select(table.key).is_duplicated().any():
         twice = frame.filter(pl.struct(table.key).is_duplicated())
@@ -74,7 +76,8 @@ def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> l
 
 
 def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
-    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they break the contract."""
+    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they
+    break the contract."""
     frame = frame if check(table, frame, where) else frame.sort(table.key)
     with writing(table, where) as rows:
         for part in frame.iter_slices(ROW_GROUP):
@@ -117,11 +120,16 @@ class Rows:
         self.file.write_table(arrow)
 
     def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
-        """Numbers that hardly repeat, hashes and means, get smaller neither by a dictionary nor by compression, which cost as much as all the rest."""
+        """Numbers that hardly repeat, hashes and means, get smaller neither by a dictionary nor by compression,
+        which cost as much as all the rest."""
         flat = [name for name, dtype in part.schema.items() if not dtype.is_nested()]
         repeated = [name for name in flat if part[name].n_unique() * 4 <= max(part.height, 64)]
-        packed = {name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns}
-        return pq.ParquetWriter(self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True)
+        packed = {
+            name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns
+        }
+        return pq.ParquetWriter(
+            self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True
+        )
 
     def close(self) -> None:
         """End the file, which has the table's schema even if nothing was appended."""
@@ -133,16 +141,24 @@ class Rows:
 def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
     """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
     rounded = pl.col(pl.Float64).round(DECIMALS)
-    positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
+    positive = (
+        pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()
+    )  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
     try:
-        arrow = part.select(table.schema.names).with_columns(positive).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        arrow = (
+            part.select(table.schema.names)
+            .with_columns(positive)
+            .rechunk()
+            .to_arrow(compat_level=pl.CompatLevel.oldest())
+        )
         return arrow.cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
 
 
 def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
-    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was read breaks the contract."""
+    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was
+    read breaks the contract."""
     if not where.exists():
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
     wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
@@ -151,14 +167,18 @@ def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.
         if wrong := [c for c in table.schema if c.name in (wanted or found) and found.get(c.name, c.type) != c.type]:
             raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
         there = [name for name in found if wanted is None or name in wanted]
-        frame = pl.read_parquet(where, columns=there, glob=False).select(there).rechunk()  # Polars reads text several times as fast as pyarrow
+        frame = (
+            pl.read_parquet(where, columns=there, glob=False).select(there).rechunk()
+        )  # Polars reads text several times as fast as pyarrow
     except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
         raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
     check(table, frame, where, wanted)
     return frame
 
 
-def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA) -> pl.DataFrame:
+def read_parts(
+    table: Table, names: Iterable[str], columns: Sequence[str] | None = None, data: Path = DATA
+) -> pl.DataFrame:
     """All parts of a table, in the order of `names`. Raises CurationError on a file that `names` does not declare."""
     declared = list(names)
     refuse_orphans(table, declared, data)
@@ -172,21 +192,29 @@ def read_parts(table: Table, names: Iterable[str], columns: Sequence[str] | None
 
 
 def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
-    """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as `read` does."""
+    """`columns` of the rows of `files` whose `ids.name` is one of `ids`; of the others no text is read. Raises as
+    `read` does."""
     if absent := [file for file in files if not file.exists()]:
         raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
     try:
-        found = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+        found = (
+            pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
+        )
     except pl.exceptions.PolarsError as error:
-        raise CurationError(f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: {str(error).splitlines()[0]}") from None
+        raise CurationError(
+            f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: {str(error).splitlines()[0]}"
+        ) from None
     check(table, found, files[0].parent, columns)
     return found
 
 
 def refuse_orphans(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
-    """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is no judgment."""
+    """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is
+    no judgment."""
     folder = data / table.name
     orphan = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
     if orphan:
         names = first_names((f"'{file.stem}'" for file in orphan), ROWS_NAMED)
-        raise CurationError(f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete")
+        raise CurationError(
+            f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete"
+        )

@@ -25,7 +25,9 @@ class Kind(NamedTuple):
 
 TEXT = Kind("text", pa.string(), pl.String(), (str,))
 WHOLE = Kind("whole numbers", pa.int64(), pl.Int64(), (int,))
-ID = Kind("ids", pa.int64(), pl.Int64(), (int, str))  # whole numbers, or text of digits: what holds numbers as doubles rounds ours
+ID = Kind(
+    "ids", pa.int64(), pl.Int64(), (int, str)
+)  # whole numbers, or text of digits: what holds numbers as doubles rounds ours
 REAL = Kind("numbers", pa.float64(), pl.Float64(), (int, float))
 
 
@@ -50,15 +52,20 @@ class Asked(NamedTuple):
 Read: TypeAlias = tuple[pl.DataFrame, list[str]]
 
 
-def read_columns(path: str, columns: Mapping[str, str | None], wanted: Mapping[str, Wanted], under: str = "columns.") -> pl.DataFrame:
-    """The columns of `path` under our names, those mapped to null left out, as strings, Int64 or Float64. `under` is where params name them.
+def read_columns(
+    path: str, columns: Mapping[str, str | None], wanted: Mapping[str, Wanted], under: str = "columns."
+) -> pl.DataFrame:
+    """The columns of `path` under our names, those mapped to null left out, as strings, Int64 or Float64. `under` is
+    where params name them.
 
     Raises CurationError naming the file, and the column, row or line, where it is not Parquet or JSONL, has no rows,
     lacks a column, or holds another type than `wanted` or a null that it does not allow.
     """
     file = existing(Path(path), "put it there, or correct the path in params.yaml")
     names_of = {f"{under}{ours}": ours for ours in columns}
-    asked = [Asked(place, str(columns[ours]), wanted[ours]) for place, ours in names_of.items() if columns[ours] is not None]
+    asked = [
+        Asked(place, str(columns[ours]), wanted[ours]) for place, ours in names_of.items() if columns[ours] is not None
+    ]
     frame, names = _read(file, asked)
     for one in asked:
         if one.theirs not in names:
@@ -69,7 +76,8 @@ def read_columns(path: str, columns: Mapping[str, str | None], wanted: Mapping[s
 
 
 def refuse_unmatched(path: str, theirs: str, ids: pl.Series, known: pl.Series, unmatched: str, what: str) -> None:
-    """Nothing, or a line on stderr, if the ids of `path` that are not `known` may be dropped. Raises CurationError, naming the first, if not."""
+    """Nothing, or a line on stderr, if the ids of `path` that are not `known` may be dropped. Raises CurationError,
+    naming the first, if not."""
     lost = ids.filter(~ids.is_in(known.implode()))
     if len(lost) and (unmatched == "error" or len(lost) == len(ids)):
         way_out = "" if len(lost) == len(ids) else ", or set unmatched: drop"
@@ -114,7 +122,10 @@ def _jsonl(file: Path, asked: list[Asked]) -> Read:
     with file.open(encoding="utf-8") as lines:
         names = list(json.loads(next(line for line in lines if line.strip())))
     frame = pl.DataFrame(pl.from_arrow(table))
-    return frame, [*names, *(name for name in frame.columns if name not in names and frame[name].null_count() < frame.height)]
+    return frame, [
+        *names,
+        *(name for name in frame.columns if name not in names and frame[name].null_count() < frame.height),
+    ]
 
 
 def _arrow(file: Path, one: Asked) -> pa.DataType:
@@ -156,11 +167,15 @@ def _checked(file: Path, values: pl.Series, one: Asked) -> pl.Series:
         if len(wrong := digits.filter(~digits.str.contains(r"^-?\d{1,18}$|^-?\d{19}$"))):
             raise CurationError(f"{file}: {one} holds {str(wrong[0])[:40]!r}, not a whole number")
         values, dtype, textual = digits.cast(pl.Int64), pl.Int64(), False
-    if dtype != pl.Null and not (textual if kind is TEXT else dtype.is_integer() if kind in (WHOLE, ID) else dtype.is_numeric()):
+    if dtype != pl.Null and not (
+        textual if kind is TEXT else dtype.is_integer() if kind in (WHOLE, ID) else dtype.is_numeric()
+    ):
         raise CurationError(f"{file}: {one} holds {dtype}, not {kind.words}")
     cast = values.cast(kind.polars).alias(one.ours)
     if kind is REAL:
         cast = cast.fill_nan(None)
     if cast.null_count() and not one.wanted.nullable:
-        raise CurationError(f"{file}: {one} is null in {cast.null_count()} row(s), the first is row {cast.is_null().arg_max()}")
+        raise CurationError(
+            f"{file}: {one} is null in {cast.null_count()} row(s), the first is row {cast.is_null().arg_max()}"
+        )
     return cast

@@ -20,15 +20,17 @@ def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) ->
 
 
 def described(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `traces`, given all columns but these two: text_id, equal for completions that differ in white space around them only, and characters.
+    """Rows of `traces`, given all columns but these two: text_id, equal for completions that differ in white space
+    around them only, and characters.
 
     So that what compares or measures texts later need not read them.
     """
     written = rows["completion"].is_not_null()
     ids = content_ids(rows.select(pl.col("completion").str.strip_chars(SPACE).fill_null("")))
-    return rows.with_columns(pl.when(written).then(ids).alias("text_id"), pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters")).select(
-        TRACES.schema.names
-    )
+    return rows.with_columns(
+        pl.when(written).then(ids).alias("text_id"),
+        pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters"),
+    ).select(TRACES.schema.names)
 
 
 def coverage(traces: pl.DataFrame) -> dict[str, float]:

@@ -40,10 +40,13 @@ def calls_for(prompts: pl.DataFrame, model: str, revision: str, system: str | No
 
 
 def answered(prompts: pl.DataFrame, sampling: Sampling, replies: Iterable[Reply]) -> pl.DataFrame:
-    """One row per call of `calls_for`: prompt_id, sample_index, completion (null after an error), finish_reason, n_tokens."""
+    """One row per call of `calls_for`: prompt_id, sample_index, completion (null after an error), finish_reason,
+    n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [
-        (prompt_id, index, None, "error", None) if reply.error is not None else (prompt_id, index, reply.text, reply.finish_reason, reply.completion_tokens)
+        (prompt_id, index, None, "error", None)
+        if reply.error is not None
+        else (prompt_id, index, reply.text, reply.finish_reason, reply.completion_tokens)
         for (prompt_id, index), reply in zip(slots, replies, strict=True)
     ]
     columns = ("prompt_id", "sample_index", "completion", "finish_reason", "n_tokens")

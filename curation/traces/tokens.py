@@ -11,20 +11,26 @@ AT_ONCE = 1000  # texts
 
 
 class Params(Strict):
-    """`tokens` in params.yaml: whether completions are counted with the student's tokenizer, for budgets in tokens and expressions of `chosen.tokens`."""
+    """`tokens` in params.yaml: whether completions are counted with the student's tokenizer, for budgets in tokens
+    and expressions of `chosen.tokens`."""
 
     count: bool
 
 
 def tokens(settings: Params, student: weights.Params, traces: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `tokens`: each completion's number of tokens, those that open or end a text not among them; null where it is not counted."""
+    """The rows of `tokens`: each completion's number of tokens, those that open or end a text not among them; null
+    where it is not counted."""
     counted: list[int | None] = [None] * traces.height
     if settings.count:
         tokenizer = weights.tokenizer(student.model, student.revision)
         with progress("tokens", traces.height, "texts") as shown:
             for start in range(0, traces.height, AT_ONCE):
                 texts = traces["completion"][start : start + AT_ONCE]
-                lengths = [len(ids) for ids in tokenizer([text or "" for text in texts], add_special_tokens=False)["input_ids"]]
-                counted[start : start + len(texts)] = [None if text is None else length for text, length in zip(texts, lengths, strict=True)]
+                lengths = [
+                    len(ids) for ids in tokenizer([text or "" for text in texts], add_special_tokens=False)["input_ids"]
+                ]
+                counted[start : start + len(texts)] = [
+                    None if text is None else length for text, length in zip(texts, lengths, strict=True)
+                ]
                 shown.advance(len(texts))
     return traces.select("trace_id", pl.Series("tokens", counted, dtype=pl.Int32)).select(TOKENS.schema.names)

@@ -17,7 +17,8 @@ from curation.traces.sampling import Sampling, answered, calls_for
 
 
 class Params(Strict):
-    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind answer.
+    """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind
+    answer.
 
     A server of an `engine` of kind openai serves each run under the run's name, as `vllm serve --lora-modules` does.
     """
@@ -28,8 +29,17 @@ class Params(Strict):
     judge: Annotated[str, Refers("judges")]
 
 
-def evaluate(settings: Params, name: str, student: weights.Params, model: Path | None, judge: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The ledger's key holds their hash and the dtype.
+def evaluate(
+    settings: Params,
+    name: str,
+    student: weights.Params,
+    model: Path | None,
+    judge: Any,
+    prompts: pl.DataFrame,
+    ledger: Ledger,
+) -> pl.DataFrame:
+    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The
+    ledger's key holds their hash and the dtype.
 
     Raises CurationError if weights are not finite.
     """
@@ -40,7 +50,11 @@ def evaluate(settings: Params, name: str, student: weights.Params, model: Path |
         trained = weights.fingerprint(model)
         revision = f"{student.revision}+{trained}"
         full = (model / "config.json").exists()
-        loaded = weights.Weights(str(model.resolve()), trained) if full else weights.Weights(student.model, student.revision, model)
+        loaded = (
+            weights.Weights(str(model.resolve()), trained)
+            if full
+            else weights.Weights(student.model, student.revision, model)
+        )
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
 

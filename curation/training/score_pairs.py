@@ -10,12 +10,17 @@ from curation.models import weights
 from curation.tables.contracts import PAIR_SCORES, empty
 
 
-def score_pairs(name: str, settings: Any, student: weights.Params, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `pair_scores` of scorer `name`, one per candidate pair; identical pairs, and pairs whose prompt fills max_length, have no values."""
+def score_pairs(
+    name: str, settings: Any, student: weights.Params, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame
+) -> pl.DataFrame:
+    """The rows of `pair_scores` of scorer `name`, one per candidate pair; identical pairs, and pairs whose prompt
+    fills max_length, have no values."""
     asked = pairs.filter(~pl.col("identical")).sort("pair_id")
     rows = [empty(PAIR_SCORES)]
     if not asked.is_empty():
-        rows.append(kind("scorers", settings.kind).score(settings, student, asked, _texts(asked, traces, prompts), name))
+        rows.append(
+            kind("scorers", settings.kind).score(settings, student, asked, _texts(asked, traces, prompts), name)
+        )
     scored = pl.concat(rows, how="diagonal")  # a kind need not give every column
     return pairs.select("pair_id").join(scored, on="pair_id", how="left").with_columns(pl.col("n_rounds").fill_null(0))
 
@@ -24,12 +29,17 @@ def _texts(pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> 
     """The traces of the pairs, in the order of their ids: trace_id, prompt and completion as message lists."""
     used = pl.concat([pairs["chosen_trace_id"], pairs["rejected_trace_id"]]).unique().sort().alias("trace_id")
     message = pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content")))
-    known = used.to_frame().join(traces, on="trace_id", maintain_order="left").join(prompts, on="prompt_id", maintain_order="left")
+    known = (
+        used.to_frame()
+        .join(traces, on="trace_id", maintain_order="left")
+        .join(prompts, on="prompt_id", maintain_order="left")
+    )
     return known.select("trace_id", "prompt", message.alias("completion"))
 
 
 def counts(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
-    """Pairs, those scored and those with a side that was cut; mean implicit margin and held-out loss with their intervals, and the share of margins above 0."""
+    """Pairs, those scored and those with a side that was cut; mean implicit margin and held-out loss with their
+    intervals, and the share of margins above 0."""
     rows = pairs.select("pair_id", "prompt_id").join(scores, on="pair_id", maintain_order="left")
     means = {name: clustered_mean(rows[name], rows["prompt_id"]) for name in ("implicit_margin", "held_out_loss")}
     positive = (rows["implicit_margin"] > 0).mean()

@@ -18,18 +18,31 @@ def equal_updates(settings: Any, examples: int) -> Any:
     return settings.model_copy(update={"max_steps": settings.max_steps or max(math.ceil(steps * settings.epochs), 1)})
 
 
-def train(name: str, settings: Any, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, out: Path) -> dict[str, float]:
-    """`out` holds the run's weights, whole: it replaces what was there only when training has ended. Returns its figures.
+def train(
+    name: str,
+    settings: Any,
+    seed: int,
+    student: weights.Params,
+    paired: pl.DataFrame,
+    unpaired: pl.DataFrame,
+    out: Path,
+) -> dict[str, float]:
+    """`out` holds the run's weights, whole: it replaces what was there only when training has ended. Returns its
+    figures.
 
     Raises CurationError if there is nothing to train on.
     """
     if (unpaired if settings.kind == "kto" else paired).is_empty():
-        raise CurationError(f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid")
+        raise CurationError(
+            f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
+        )
     partial = out.with_name(f"{name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        figures: dict[str, float] = kind("methods", settings.kind).train(settings, seed, student, paired, unpaired, name, partial)
+        figures: dict[str, float] = kind("methods", settings.kind).train(
+            settings, seed, student, paired, unpaired, name, partial
+        )
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:

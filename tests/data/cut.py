@@ -1,4 +1,5 @@
-"""Cuts the excerpts beside this file: `python tests/data/cut.py FOLDER`, a folder of the full sets, each as README.md describes it."""
+"""Cuts the excerpts beside this file: `python tests/data/cut.py FOLDER`, a folder of the full sets, each as
+README.md describes it."""
 
 import sys
 from pathlib import Path
@@ -21,12 +22,16 @@ def save(rows: pl.DataFrame, name: str, file: str) -> None:
 def one_problem_in(every: int, name: str, full: Path) -> None:
     """The traces of every so-many-th problem, and the judgments of those traces and of pairs of them."""
     traces = pl.read_parquet(full / name / "traces.parquet")
-    traces = traces.filter(pl.col("problem_id").is_in(traces["problem_id"].unique().sort().gather_every(every).implode()))
+    traces = traces.filter(
+        pl.col("problem_id").is_in(traces["problem_id"].unique().sort().gather_every(every).implode())
+    )
     files = {"traces": traces}
     if (full / name / "judgments.parquet").exists():
         there = traces["trace_id"].implode()
         judgments = pl.read_parquet(full / name / "judgments.parquet")
-        files["judgments"] = judgments.filter(pl.col("target_id").is_in(there) | (pl.col("trace_a").is_in(there) & pl.col("trace_b").is_in(there)))
+        files["judgments"] = judgments.filter(
+            pl.col("target_id").is_in(there) | (pl.col("trace_a").is_in(there) & pl.col("trace_b").is_in(there))
+        )
     for file, rows in files.items():
         unread = [one for one in rows.columns if one in (TEXTS if name in TEXTLESS else ("raw",))]
         save(rows.with_columns(pl.lit(None, pl.String).alias(one) for one in unread), name, file)
@@ -38,7 +43,11 @@ def main(full: Path) -> None:
     mistakes = pl.read_parquet(full / "big_bench_mistake/traces.parquet")
     save(mistakes.gather_every(mistakes.height // 60), "big_bench_mistake", "traces")
     problems = pl.read_parquet(full / "problems/problems.parquet").select("problem_id", "source", "problem")
-    save(pl.concat([problems.filter(source="gsm8k/test").gather_every(8), problems.filter(source="svamp").head(250)]), "problems", "problems")
+    save(
+        pl.concat([problems.filter(source="gsm8k/test").gather_every(8), problems.filter(source="svamp").head(250)]),
+        "problems",
+        "problems",
+    )
 
 
 if __name__ == "__main__":

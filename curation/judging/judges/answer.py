@@ -32,8 +32,8 @@ def _pattern(text: str) -> str:
 class Params(Strict):
     """A judge of kind answer.
 
-    The final answer is the last match of the first of `patterns` that matches. `missing_answer` says what a trace without one
-    is. A reasoning-gym score of `pass_at` or more counts as correct.
+    The final answer is the last match of the first of `patterns` that matches. `missing_answer` says what a trace
+    without one is. A reasoning-gym score of `pass_at` or more counts as correct.
     """
 
     kind: Literal["answer"]
@@ -63,16 +63,29 @@ class Grade(NamedTuple):
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per trace: trace_id, dimension, repeat, score, expected_score (null), status, rationale."""
     rows = []
-    asked = traces.join(prompts.select("prompt_id", "answer", "verifier", "entry"), on="prompt_id", maintain_order="left")
+    asked = traces.join(
+        prompts.select("prompt_id", "answer", "verifier", "entry"), on="prompt_id", maintain_order="left"
+    )
     with progress(f"judge {name}", asked.height, "traces") as shown:
         for trace_id, *case in asked.select("trace_id", "completion", "answer", "verifier", "entry").iter_rows():
             rows.append((trace_id, DIMENSION, 0, *grade(settings, *case)))
             shown.advance()
-    columns = {"trace_id": pl.Int64, "dimension": pl.String, "repeat": pl.Int32, "score": pl.Float64, "status": pl.String, "rationale": pl.String}
-    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
+    columns = {
+        "trace_id": pl.Int64,
+        "dimension": pl.String,
+        "repeat": pl.Int32,
+        "score": pl.Float64,
+        "status": pl.String,
+        "rationale": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+        pl.lit(None, pl.Float64).alias("expected_score")
+    )
 
 
-def grade(settings: Params, completion: str | None, answer: str | None, verifier: str | None, entry: str | None) -> Grade:
+def grade(
+    settings: Params, completion: str | None, answer: str | None, verifier: str | None, entry: str | None
+) -> Grade:
     """Whether the completion's final answer is `answer`, as `verifier` compares them."""
     if completion is None:
         return Grade(None, "error", "no completion")
@@ -80,7 +93,11 @@ def grade(settings: Params, completion: str | None, answer: str | None, verifier
         return Grade(None, "no_reference", "no reference answer")
     found = final_answer(settings, completion)
     if found is None:
-        return Grade(0.0, "scored", "no answer found") if settings.missing_answer == "wrong" else Grade(None, "unparsable", "no answer found")
+        return (
+            Grade(0.0, "scored", "no answer found")
+            if settings.missing_answer == "wrong"
+            else Grade(None, "unparsable", "no answer found")
+        )
     if verifier == "math":
         right = same_number(found, answer)
     else:
@@ -101,10 +118,12 @@ def final_answer(settings: Params, completion: str) -> str | None:
 
 
 def same_number(found: str, answer: str) -> bool:
-    """Whether two answers are equal: exactly where both are plain numbers or fractions, else as math-verify compares them.
+    """Whether two answers are equal: exactly where both are plain numbers or fractions, else as math-verify compares
+    them.
 
-    It reads them as LaTeX, then as prose: `\\frac{1}{2}`, a letter or an interval is nothing to it without dollars, `18 apples`
-    nothing with them. What it cannot evaluate in 5 s, its own limit, is not equal: a model may answer 10**10**10.
+    It reads them as LaTeX, then as prose: `\\frac{1}{2}`, a letter or an interval is nothing to it without dollars, `18
+    apples` nothing with them. What it cannot evaluate in 5 s, its own limit, is not equal: a model may answer
+    10**10**10.
     """
     left, right = _number(found), _number(answer)
     if left is not None and right is not None:

@@ -11,8 +11,9 @@ from curation.tables.user_files import ID, REAL, Wanted, read_columns, refuse_un
 
 
 class Params(Strict):
-    """A judge of kind imported. `trace_id` and `dimensions` (ours to the file's) name columns of `path`; two rows of one trace are two repeats, as by
-    two people. `unmatched` says what becomes of rows whose trace is none of ours."""
+    """A judge of kind imported. `trace_id` and `dimensions` (ours to the file's) name columns of `path`; two rows of
+    one trace are two repeats, as by two people. `unmatched` says what becomes of rows whose trace is none of
+    ours."""
 
     kind: Literal["imported"]
     path: str
@@ -27,17 +28,30 @@ class Params(Strict):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and row of the file: its repeat is their order. A trace that is not in it, or has a null there, is `no_reference`.
+    """One row per trace, dimension and row of the file: its repeat is their order. A trace that is not in it, or has a
+    null there, is `no_reference`.
 
     Raises CurationError on rows of no trace, if those are not to be dropped or there are no others.
     """
-    wanted = {"trace_id": Wanted(ID), **{f"dimensions.{ours}": Wanted(REAL, nullable=True) for ours in settings.dimensions}}
-    columns = {"trace_id": settings.trace_id, **{f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()}}
+    wanted = {
+        "trace_id": Wanted(ID),
+        **{f"dimensions.{ours}": Wanted(REAL, nullable=True) for ours in settings.dimensions},
+    }
+    columns = {
+        "trace_id": settings.trace_id,
+        **{f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()},
+    }
     given = read_columns(settings.path, columns, wanted, under=f"judges.{name}.")
-    refuse_unmatched(settings.path, settings.trace_id, given["trace_id"], traces["trace_id"], settings.unmatched, "trace")
+    refuse_unmatched(
+        settings.path, settings.trace_id, given["trace_id"], traces["trace_id"], settings.unmatched, "trace"
+    )
     given = given.rename(lambda column: column.removeprefix("dimensions."))
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
     rows = rows.with_columns(pl.int_range(pl.len()).over("trace_id").cast(pl.Int32).alias("repeat"))
-    long = rows.unpivot(list(settings.dimensions), index=["trace_id", "repeat"], variable_name="dimension", value_name="score")
+    long = rows.unpivot(
+        list(settings.dimensions), index=["trace_id", "repeat"], variable_name="dimension", value_name="score"
+    )
     status = pl.when(pl.col("score").is_null()).then(pl.lit("no_reference")).otherwise(pl.lit("scored")).alias("status")
-    return long.with_columns(status, pl.lit(None, pl.Float64).alias("expected_score"), pl.lit(None, pl.String).alias("rationale"))
+    return long.with_columns(
+        status, pl.lit(None, pl.Float64).alias("expected_score"), pl.lit(None, pl.String).alias("rationale")
+    )

@@ -31,8 +31,8 @@ def _pattern(text: str) -> str:
 class Params(prompting.Asking):
     """A judge of kind process.
 
-    The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than `max_steps` is not asked
-    about and has status truncated.
+    The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than
+    `max_steps` is not asked about and has status truncated.
     """
 
     kind: Literal["process"]
@@ -41,8 +41,8 @@ class Params(prompting.Asking):
 
     @property
     def dimension_names(self) -> list[str]:
-        """`worst_step`, the minimum over steps of 1 valid, 0 neutral, -1 invalid; and `first_bad_step`, the number of steps before the first
-        invalid one, which is its index from 0, or of all steps where none is invalid."""
+        """`worst_step`, the minimum over steps of 1 valid, 0 neutral, -1 invalid; and `first_bad_step`, the number
+        of steps before the first invalid one, which is its index from 0, or of all steps where none is invalid."""
         return [WORST, FIRST_BAD]
 
 
@@ -56,7 +56,8 @@ class Found(NamedTuple):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a step is `error`."""
+    """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a
+    step is `error`."""
     asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
     call_for, slots, calls = caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
@@ -70,10 +71,25 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
                 why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
                 rows.append((trace_id, repeat, None, None, "truncated" if steps else "error", why))
     replies = ledger.fulfil(calls, Http(settings.endpoint, _shape), "judge", name)
-    rows += [(trace_id, repeat, *parse(reply, count)) for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)]
-    columns = {"trace_id": pl.Int64, "repeat": pl.Int32, WORST: pl.Float64, FIRST_BAD: pl.Float64, "status": pl.String, "rationale": pl.String}
+    rows += [
+        (trace_id, repeat, *parse(reply, count))
+        for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)
+    ]
+    columns = {
+        "trace_id": pl.Int64,
+        "repeat": pl.Int32,
+        WORST: pl.Float64,
+        FIRST_BAD: pl.Float64,
+        "status": pl.String,
+        "rationale": pl.String,
+    }
     wide = pl.DataFrame(rows, schema=columns, orient="row")
-    long = wide.unpivot([WORST, FIRST_BAD], index=["trace_id", "repeat", "status", "rationale"], variable_name="dimension", value_name="score")
+    long = wide.unpivot(
+        [WORST, FIRST_BAD],
+        index=["trace_id", "repeat", "status", "rationale"],
+        variable_name="dimension",
+        value_name="score",
+    )
     return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
@@ -96,7 +112,8 @@ def caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call
 
 @cache
 def reply_model(count: int, rationale: bool) -> type[BaseModel]:
-    """The shape of a reply: an optional rationale, then a rating for each of `count` steps under its number, so that none can be left out."""
+    """The shape of a reply: an optional rationale, then a rating for each of `count` steps under its number, so that
+    none can be left out."""
     fields: dict[str, Any] = {"rationale": (str, ...)} if rationale else {}
     fields |= {f"step_{number}": (Literal[tuple(RATINGS)], ...) for number in range(1, count + 1)}
     return create_model("Steps", __config__=ConfigDict(extra="forbid"), **fields)
@@ -108,7 +125,8 @@ def _shape(call: Call) -> type[BaseModel]:
 
 
 def parse(reply: Reply, count: int) -> Found:
-    """The worst and the first bad of `count` steps, from a reply that rates every one of them; nothing where one is missing."""
+    """The worst and the first bad of `count` steps, from a reply that rates every one of them; nothing where one is
+    missing."""
     body, status = prompting.read(reply)
     if body is None:
         return Found(None, None, status, None)

@@ -33,7 +33,8 @@ def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
 class Params(prompting.Asking):
     """A judge of kind rubric.
 
-    `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another (the halo effect).
+    `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another
+    (the halo effect).
     """
 
     kind: Literal["rubric"]
@@ -60,10 +61,13 @@ class Rating(NamedTuple):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a completion is `error`."""
+    """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a
+    completion is `error`."""
     if settings.calls == "together":
         return _rated(settings, name, traces, prompts, ledger)
-    alone = [settings.model_copy(update={"dimensions": {one: dimension}}) for one, dimension in settings.dimensions.items()]
+    alone = [
+        settings.model_copy(update={"dimensions": {one: dimension}}) for one, dimension in settings.dimensions.items()
+    ]
     return pl.concat([_rated(one, name, traces, prompts, ledger) for one in alone])
 
 
@@ -80,7 +84,12 @@ def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFr
     replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "judge", name)
     rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
     unwritten = asked.filter(pl.col("completion").is_null())["trace_id"]
-    rows += [(t, d, r, None, None, "error", None) for t in unwritten for d in settings.dimensions for r in range(settings.repeats)]
+    rows += [
+        (t, d, r, None, None, "error", None)
+        for t in unwritten
+        for d in settings.dimensions
+        for r in range(settings.repeats)
+    ]
     columns = {
         "trace_id": pl.Int64,
         "dimension": pl.String,
@@ -131,18 +140,23 @@ def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tup
 
 
 def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None]:
-    """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score has that status and no score."""
+    """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score
+    has that status and no score."""
     body, status = prompting.read(reply)
     if body is None:
         return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None
     expected, ratings = expected_scores(settings, reply.logprobs or []), {}
     for name, dimension in settings.dimensions.items():
         score = prompting.whole(body, name, dimension.scores)
-        ratings[name] = Rating(None, None, "unparsable") if score is None else Rating(float(score), expected.get(name), "scored")
+        ratings[name] = (
+            Rating(None, None, "unparsable") if score is None else Rating(float(score), expected.get(name), "scored")
+        )
     return ratings, prompting.rationale(body)
 
 
 def expected_scores(settings: Params, logprobs: list[Any]) -> dict[str, float]:
     """Per dimension the probability-weighted mean of its scores, where the reply gives their probabilities."""
-    likely = prompting.probabilities(logprobs, {name: dimension.scores for name, dimension in settings.dimensions.items()})
+    likely = prompting.probabilities(
+        logprobs, {name: dimension.scores for name, dimension in settings.dimensions.items()}
+    )
     return {name: sum(score * share for score, share in shares.items()) for name, shares in likely.items()}

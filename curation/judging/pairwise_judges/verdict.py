@@ -38,10 +38,12 @@ class Verdict(NamedTuple):
 
 
 def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Two rows per pair and repeat, one an order. `asked` has pair_id, problem, answer, chosen and rejected, all text. The same two texts in
-    the same order are asked once, whichever of them is called chosen."""
+    """Two rows per pair and repeat, one an order. `asked` has pair_id, problem, answer, chosen and rejected, all
+    text. The same two texts in the same order are asked once, whichever of them is called chosen."""
     call_for, slots, calls = caller(settings), [], []
-    for pair_id, problem, answer, chosen, rejected in asked.select("pair_id", "problem", "answer", "chosen", "rejected").iter_rows():
+    for pair_id, problem, answer, chosen, rejected in asked.select(
+        "pair_id", "problem", "answer", "chosen", "rejected"
+    ).iter_rows():
         for order, texts in zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
             for repeat in range(settings.repeats):
                 slots.append((pair_id, order, repeat))
@@ -49,16 +51,27 @@ def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> 
     replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "prefer", name)
     rows = [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
     real = {"strength": pl.Float64, "p_tie": pl.Float64}
-    columns = {"pair_id": pl.Int64, "order": pl.String, "repeat": pl.Int32, "verdict": pl.String, **real, "status": pl.String, "rationale": pl.String}
+    columns = {
+        "pair_id": pl.Int64,
+        "order": pl.String,
+        "repeat": pl.Int32,
+        "verdict": pl.String,
+        **real,
+        "status": pl.String,
+        "rationale": pl.String,
+    }
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
-    """What forms the call that compares two completions, from problem, reference answer, the two in the order shown, and repeat."""
+    """What forms the call that compares two completions, from problem, reference answer, the two in the order shown,
+    and repeat."""
     schema, form = reply_model(settings).model_json_schema(), prompting.caller(settings, instructions(settings))
 
     def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
-        shown = [f"Solution {number} ({prompting.DATA}):\n{prompting.fenced(text)}" for number, text in enumerate(texts, 1)]
+        shown = [
+            f"Solution {number} ({prompting.DATA}):\n{prompting.fenced(text)}" for number, text in enumerate(texts, 1)
+        ]
         return form(prompting.posed(settings, problem, answer) + "\n\n".join(shown), repeat, schema)
 
     return call_for
@@ -66,7 +79,11 @@ def caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int]
 
 def instructions(settings: Params) -> str:
     """The system message: the instructions, then what each verdict means."""
-    verdicts = [f"  {FIRST}: solution 1 is better", f"  {SECOND}: solution 2 is better", *([f"  {NEITHER}: neither is better"] if settings.ties else [])]
+    verdicts = [
+        f"  {FIRST}: solution 1 is better",
+        f"  {SECOND}: solution 2 is better",
+        *([f"  {NEITHER}: neither is better"] if settings.ties else []),
+    ]
     return "\n".join([settings.instructions.strip(), "", "better: Which solution is better?", *verdicts])
 
 
@@ -93,4 +110,6 @@ def parse(settings: Params, reply: Reply, order: str) -> Verdict:
     verdict = {chosen: "chosen", rejected: "rejected", NEITHER: "tie"}[better]
     likely = prompting.probabilities(reply.logprobs or [], {"better": _valid(settings)}).get("better")
     strength = None if likely is None else likely.get(chosen, 0.0) - likely.get(rejected, 0.0)
-    return Verdict(verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.rationale(body))
+    return Verdict(
+        verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.rationale(body)
+    )

@@ -65,7 +65,12 @@ def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], out: Any) 
     try:
         engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others
-        refused = {"text": None, "finish_reason": "error", "error": " ".join(str(error).split())[:300], "engine": name(vllm)}
+        refused = {
+            "text": None,
+            "finish_reason": "error",
+            "error": " ".join(str(error).split())[:300],
+            "engine": name(vllm),
+        }
         print(json.dumps({"key": call["key"], **refused}), file=out, flush=True)
 
 

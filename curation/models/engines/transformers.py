@@ -44,16 +44,20 @@ class Engine:
 
 
 def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: OnReply) -> None:
-    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own seed, whatever shares its batch.
+    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own
+    seed, whatever shares its batch.
 
-    On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many cores to share.
+    On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many
+    cores to share.
     """
 
     def render(call: Call) -> str:
         return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
 
     def answers(batch: list[Call], stopped: Event) -> Iterator[tuple[Call, Reply]]:
-        encoded = tokenizer([render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
+        encoded = tokenizer(
+            [render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False
+        ).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
         for row, new in _written(network, encoded, batch, tokenizer.eos_token_id, stopped):
             yield batch[row], _reply(tokenizer, lengths[row], new)
@@ -63,8 +67,11 @@ def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int,
         heard(call, reply)
 
 
-def _side_by_side(answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str) -> Iterator[Any]:
-    """What `answers` gives of every batch, as it comes, from threads that share the CPU's cores evenly. An error, and leaving early, ends them all."""
+def _side_by_side(
+    answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str
+) -> Iterator[Any]:
+    """What `answers` gives of every batch, as it comes, from threads that share the CPU's cores evenly. An error,
+    and leaving early, ends them all."""
     import torch
 
     cores = torch.get_num_threads()
@@ -99,8 +106,11 @@ def _side_by_side(answers: Callable[[list[Call], Event], Iterable[Any]], batches
         torch.set_num_threads(cores)
 
 
-def _written(network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event) -> Iterator[tuple[int, list[int]]]:
-    """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they cost as much as running ones."""
+def _written(
+    network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event
+) -> Iterator[tuple[int, list[int]]]:
+    """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they
+    cost as much as running ones."""
     import torch
 
     ids, mask = encoded["input_ids"], encoded["attention_mask"]
@@ -128,7 +138,8 @@ def _written(network: Any, encoded: Any, calls: list[Call], eos: int, stopped: E
 
 
 def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
-    """The keys and values of all prompt tokens but the last, where samples of one prompt share the batch: each prompt is read once. Else None."""
+    """The keys and values of all prompt tokens but the last, where samples of one prompt share the batch: each
+    prompt is read once. Else None."""
     import torch
 
     prompts, of_row = ids.unique(dim=0, return_inverse=True)
@@ -136,23 +147,29 @@ def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
         return None
     seen = torch.zeros_like(prompts).index_copy_(0, of_row, mask)[:, :-1]
     positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
-    cache = network(input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1).past_key_values
+    cache = network(
+        input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1
+    ).past_key_values
     cache.batch_select_indices(of_row)
     return cache
 
 
 def _require_numbers(input_ids: Any, scores: Any) -> Any:
-    """The scores as they are. Raises CurationError where the best of a row is no number: its token would be any, such as the first of the vocabulary."""
+    """The scores as they are. Raises CurationError where the best of a row is no number: its token would be any,
+    such as the first of the vocabulary."""
     if not scores.amax(dim=1).isfinite().all():
-        raise CurationError("the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not hold their values")
+        raise CurationError(
+            "the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not hold their values"
+        )
     return scores
 
 
 class Draw:
     """A logits processor that leaves each row one token, drawn from the row's distribution by the seed of its own call.
 
-    The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the softmax. Greedy search
-    then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over the whole vocabulary, which costs more.
+    The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the
+    softmax. Greedy search then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over
+    the whole vocabulary, which costs more.
     """
 
     def __init__(self, calls: list[Call]) -> None:
@@ -168,7 +185,9 @@ class Draw:
         logits = best.values / self.settings["temperature"]
         shares = logits.softmax(dim=1)
         logits[shares.cumsum(dim=1) - shares >= self.settings["top_p"]] = -torch.inf
-        uniform = torch.stack([torch.rand(logits.shape[1], generator=source) for source in self.sources]).to(scores.device)
+        uniform = torch.stack([torch.rand(logits.shape[1], generator=source) for source in self.sources]).to(
+            scores.device
+        )
         drawn = best.indices.gather(1, (logits - (-uniform.log()).log()).argmax(dim=1, keepdim=True))
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 
@@ -193,4 +212,6 @@ def _reply(tokenizer: Any, prompt_tokens: int, new: list[int]) -> Reply:
     ended = tokenizer.eos_token_id in new
     kept = new[: new.index(tokenizer.eos_token_id)] if ended else new
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-    return Reply(text, "stop" if ended else "length", prompt_tokens, len(kept) + ended, engine=engine_name("transformers"))
+    return Reply(
+        text, "stop" if ended else "length", prompt_tokens, len(kept) + ended, engine=engine_name("transformers")
+    )

@@ -95,7 +95,9 @@ class Engine:
                 start_new_session=True,  # or Ctrl-C would reach it before its replies are kept
             )  # fmt: skip
         except OSError as error:
-            raise CurationError(f"kind vllm: python: {python}: cannot be run: {error.strerror}; name an interpreter that has vllm") from None
+            raise CurationError(
+                f"kind vllm: python: {python}: cannot be run: {error.strerror}; name an interpreter that has vllm"
+            ) from None
         self.__dict__["process"] = started
         self._write(how)
         self._receive()

@@ -36,7 +36,8 @@ class Params(Strict):
     tasks: dict[str, Task]
 
     def mistakes(self, study: Any) -> Iterator[str]:
-        """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only `collect` needs it."""
+        """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only
+        `collect` needs it."""
         if _sources():
             yield from (f"tasks.{line}" for task, wanted in self.tasks.items() if (line := unknown(task, wanted)))
 
@@ -44,11 +45,13 @@ class Params(Strict):
 def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
     """`size` prompts of each task, no two alike and none whose text is in `taken`.
 
-    Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few distinct prompts, or a scorer that rejects
-    its own answer.
+    Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few
+    distinct prompts, or a scorer that rejects its own answer.
     """
     if not _sources():
-        raise CurationError('a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`')
+        raise CurationError(
+            'a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`'
+        )
     rows = []
     seen = set(taken)
     for task, wanted in settings.tasks.items():
@@ -57,25 +60,40 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
             if text not in seen and len(fresh) < wanted.size:
                 seen.add(text)
-                fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", json.dumps(entry, sort_keys=True, default=str)))
+                fresh.append(
+                    (
+                        task,
+                        text,
+                        entry["answer"],
+                        f"reasoning_gym:{task}",
+                        json.dumps(entry, sort_keys=True, default=str),
+                    )
+                )
         if len(fresh) < wanted.size:
-            raise CurationError(f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size")
+            raise CurationError(
+                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size"
+            )
         _check_scorer(task, fresh[0])
         rows += fresh
     return prompt_frame(rows)
 
 
 def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
-    """A few tasks' scorers do not accept the task's own answer, or not once it was JSON: they would call every trace wrong."""
+    """A few tasks' scorers do not accept the task's own answer, or not once it was JSON: they would call every trace
+    wrong."""
     import reasoning_gym
 
     _, _, answer, _, entry = row
     try:
         score = reasoning_gym.get_score_answer_fn(task)(answer, json.loads(entry))
     except Exception as error:  # whatever it raises, it cannot verify
-        raise CurationError(f"reasoning_gym {task}: its scorer fails on its own answer ({type(error).__name__}); choose another task") from None
+        raise CurationError(
+            f"reasoning_gym {task}: its scorer fails on its own answer ({type(error).__name__}); choose another task"
+        ) from None
     if score < 1:
-        raise CurationError(f"reasoning_gym {task}: its scorer gives {score} to its own answer {answer!r}; choose another task")
+        raise CurationError(
+            f"reasoning_gym {task}: its scorer gives {score} to its own answer {answer!r}; choose another task"
+        )
 
 
 def _entries(task: str, wanted: Task, seed: int) -> Any:
@@ -90,7 +108,8 @@ def _entries(task: str, wanted: Task, seed: int) -> Any:
 
 
 def unknown(task: str, wanted: Task) -> str | None:
-    """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows all."""
+    """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows
+    all."""
     declared = _declared(task)
     if declared is not None and declared >= wanted.config.keys():
         return None
@@ -112,7 +131,8 @@ def _sources() -> dict[str, Path]:
 
 @cache
 def _declared(task: str) -> frozenset[str] | None:
-    """The keys of a task's config as its source declares them, or None where that is not plain to see: to import the library takes a second of CPU."""
+    """The keys of a task's config as its source declares them, or None where that is not plain to see: to import the
+    library takes a second of CPU."""
     if task not in _sources():
         return None
     body = ast.parse(_sources()[task].read_bytes()).body
@@ -123,5 +143,7 @@ def _declared(task: str) -> frozenset[str] | None:
             case ast.Expr(ast.Call(ast.Name("register_dataset"), [ast.Name(name), _, ast.Name(config), *_])):
                 registered = texts.get(name)
                 if isinstance(registered, ast.Constant) and registered.value == task and config in classes:
-                    return frozenset(ast.unparse(part.target) for part in classes[config].body if isinstance(part, ast.AnnAssign))
+                    return frozenset(
+                        ast.unparse(part.target) for part in classes[config].body if isinstance(part, ast.AnnAssign)
+                    )
     return None

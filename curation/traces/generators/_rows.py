@@ -20,8 +20,8 @@ class Described(Strict):
 class Sampled(Described):
     """A generator that asks a model. `model` and `revision` name the weights, and both are part of every call's key.
 
-    Where the weights are local, `model` is as `curation.models.weights` reads it and `revision` its hash; else a served model's name, and a file
-    hash or hub commit.
+    Where the weights are local, `model` is as `curation.models.weights` reads it and `revision` its hash; else a served
+    model's name, and a file hash or hub commit.
     """
 
     model: str
@@ -36,8 +36,15 @@ class Sampled(Described):
 
 
 def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger does not have."""
-    calls = calls_for(prompts, settings.model, identity(settings.revision, getattr(settings, "dtype", None)), settings.system, settings.sampling)
+    """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger
+    does not have."""
+    calls = calls_for(
+        prompts,
+        settings.model,
+        identity(settings.revision, getattr(settings, "dtype", None)),
+        settings.system,
+        settings.sampling,
+    )
     replies = ledger.fulfil(calls, engine, "generate", name)
     return (
         answered(prompts, settings.sampling, replies)

@@ -64,7 +64,9 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     if "sample_index" not in kept.columns:
         kept = kept.with_columns(pl.int_range(pl.len()).over(slot[:2]).alias("sample_index"))
     _refuse_same_sample(settings, kept, slot)
-    return kept.cast({"sample_index": pl.Int32}).select(column for column in TRACES.schema.names if column not in DERIVED)
+    return kept.cast({"sample_index": pl.Int32}).select(
+        column for column in TRACES.schema.names if column not in DERIVED
+    )
 
 
 def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
@@ -73,11 +75,18 @@ def _matched(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataF
     matched = frame.join(texts, on="prompt", how="left", maintain_order="left")
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
     if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
-        way_out = "" if len(lost) == matched.height else ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
+        way_out = (
+            ""
+            if len(lost) == matched.height
+            else ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
+        )
         raise CurationError(f"{settings.path}: {len(lost)} of {matched.height} rows have a prompt that is no train prompt, the first is row {lost[0]}; "
                             f"check the sources' prompt column and instruction{way_out}")  # fmt: skip
     if len(lost):
-        print(f"{name}: {len(lost)} of {matched.height} rows of {settings.path} have a prompt that is no train prompt; dropped", file=sys.stderr)
+        print(
+            f"{name}: {len(lost)} of {matched.height} rows of {settings.path} have a prompt that is no train prompt; dropped",
+            file=sys.stderr,
+        )
     return matched.filter(pl.col("prompt_id").is_not_null())
 
 

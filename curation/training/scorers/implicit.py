@@ -44,7 +44,9 @@ class Params(Strict):
         return tuple(PAIR_SCORES.schema.names[1:])
 
 
-def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
+def score(
+    settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
+) -> pl.DataFrame:
     """The columns of `pair_scores`, of each pair whose prompt leaves room for an answer. No weights are kept.
 
     implicit_margin is beta [log pi/ref (chosen) - log pi/ref (rejected)], held_out_loss -log sigmoid of it (arXiv
@@ -64,22 +66,31 @@ def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts:
             paired = _drawn(settings, pairs.filter(folds != one), texts, number)
             held_out = encoded.pairs.join(pairs.filter(folds == one), on="pair_id", how="semi", maintain_order="left")
             with _policy(settings, student, settings.seed + number, paired, label) as network:
-                found.append(log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}"))
+                found.append(
+                    log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}")
+                )
     counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated")
-    return reference.join(counted, on="pair_id").join(_means(reference, pl.concat(found), settings.training.beta), on="pair_id")
+    return reference.join(counted, on="pair_id").join(
+        _means(reference, pl.concat(found), settings.training.beta), on="pair_id"
+    )
 
 
 def fold(settings: Params, pairs: pl.DataFrame, number: int, name: str) -> pl.Series:
-    """The fold of each pair in round `number`: that of its prompt, a hash of seed and prompt_id, which neither order nor other prompts change.
+    """The fold of each pair in round `number`: that of its prompt, a hash of seed and prompt_id, which neither order
+    nor other prompts change.
 
     Raises CurationError if there are fewer prompts than folds, or all prompts fall into one.
     """
     prompts = pairs["prompt_id"].n_unique()
     folds = (content_ids(pairs.select(pl.lit(settings.seed + number), "prompt_id")) % settings.folds).alias("fold")
     if prompts < settings.folds:
-        raise CurationError(f"scorers.{name}.folds: {settings.folds} are too many for {prompts} prompt(s); lower folds, or add prompts")
+        raise CurationError(
+            f"scorers.{name}.folds: {settings.folds} are too many for {prompts} prompt(s); lower folds, or add prompts"
+        )
     if folds.n_unique() == 1:
-        raise CurationError(f"scorers.{name}: round {number + 1} has all {prompts} prompts in one fold and none to train on; change seed, or add prompts")
+        raise CurationError(
+            f"scorers.{name}: round {number + 1} has all {prompts} prompts in one fold and none to train on; change seed, or add prompts"
+        )
     return folds
 
 
@@ -116,7 +127,9 @@ def _means(reference: pl.DataFrame, policy: pl.DataFrame, beta: float) -> pl.Dat
     """Each pair's means over its rounds, and their number."""
     own = policy.rename({"chosen_logp": "policy_chosen_logp", "rejected_logp": "policy_rejected_logp"})
     rows = reference.join(own, on="pair_id", maintain_order="right")
-    gap = (pl.col("policy_chosen_logp") - pl.col("chosen_logp")) - (pl.col("policy_rejected_logp") - pl.col("rejected_logp"))
+    gap = (pl.col("policy_chosen_logp") - pl.col("chosen_logp")) - (
+        pl.col("policy_rejected_logp") - pl.col("rejected_logp")
+    )
     margin = pl.col("implicit_margin")
     loss = (-margin.abs()).exp().log1p() + pl.max_horizontal(-margin, 0.0)  # -log sigmoid, for any margin
     rows = rows.with_columns((beta * gap).alias("implicit_margin")).with_columns(loss.alias("held_out_loss"))
@@ -128,4 +141,7 @@ def _warn_of_reverses(pairs: pl.DataFrame, name: str) -> None:
     sides = ["chosen_trace_id", "rejected_trace_id"]
     both = pairs.join(pairs, left_on=sides, right_on=sides[::-1], how="semi").height
     if both:
-        print(f"score_pairs {name}: {both} of {pairs.height} pairs stand in both orders; training on a pair and its reverse teaches nothing", file=sys.stderr)
+        print(
+            f"score_pairs {name}: {both} of {pairs.height} pairs stand in both orders; training on a pair and its reverse teaches nothing",
+            file=sys.stderr,
+        )

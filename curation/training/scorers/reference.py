@@ -11,7 +11,8 @@ from curation.tables.contracts import PAIR_SCORES
 
 
 class Params(Strict):
-    """A scorer of kind reference. A side of more than `max_length` tokens is cut at its end, and marked; `batch_size` traces are read at a time."""
+    """A scorer of kind reference. A side of more than `max_length` tokens is cut at its end, and marked;
+    `batch_size` traces are read at a time."""
 
     kind: Literal["reference"]
     max_length: Positive
@@ -24,7 +25,9 @@ class Params(Strict):
         return tuple(names[1 : names.index("truncated") + 1])
 
 
-def score(settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
+def score(
+    settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
+) -> pl.DataFrame:
     """The columns of `pair_scores` up to `truncated`, of each pair whose prompt leaves room for an answer."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     encoded = encode(tokenizer, pairs, texts, settings.max_length)

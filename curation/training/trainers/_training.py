@@ -14,12 +14,18 @@ from curation.core.progress import progress
 from curation.models import weights
 from curation.tables.contracts import content_ids
 
-# What must be finite in every step beside the loss, by its name in the logs: KTO's loss leaves out the examples that are NaN, the sum of its logits does not.
-WATCHED = {"grad_norm": "gradient norm", "logits/chosen": "mean logit of chosen", "logits/rejected": "mean logit of rejected"}
+# What must be finite in every step beside the loss, by its name in the logs: KTO's loss leaves out the examples that
+# are NaN, the sum of its logits does not.
+WATCHED = {
+    "grad_norm": "gradient norm",
+    "logits/chosen": "mean logit of chosen",
+    "logits/rejected": "mean logit of rejected",
+}
 
 
 class Lora(Strict):
-    """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). Fewer layers end the backward pass sooner."""
+    """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). Fewer layers end the
+    backward pass sooner."""
 
     rank: Positive
     alpha: Positive
@@ -47,14 +53,16 @@ class Trained(Strict):
 
 
 class Beta(Trained):
-    """Settings of a method with a reference model: `beta` holds it near, `precompute` takes the reference's log-probs once, first."""
+    """Settings of a method with a reference model: `beta` holds it near, `precompute` takes the reference's
+    log-probs once, first."""
 
     beta: Annotated[float, Field(gt=0)]
     precompute: bool
 
 
 def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
-    """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own, and no shuffling of rows that have places."""
+    """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own, and no shuffling of
+    rows that have places."""
     return {
         "output_dir": str(scratch), "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
         "warmup_steps": settings.warmup_steps, "num_train_epochs": settings.epochs, "max_steps": settings.max_steps or -1,
@@ -82,9 +90,11 @@ def lora_config(settings: Trained, network: Any) -> Any:
 
 
 def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[str, float]:
-    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA, else the tokenizer too) and run.json. Returns steps and last losses.
+    """Train; then `out` holds the weights as safetensors (the adapter alone with LoRA, else the tokenizer too) and
+    run.json. Returns steps and last losses.
 
-    Raises CurationError at the first loss or gradient norm that is not finite, and if a weight is not: no such weights are ever a result.
+    Raises CurationError at the first loss or gradient norm that is not finite, and if a weight is not: no such weights
+    are ever a result.
     """
     from transformers import PrinterCallback, TrainerCallback
 
@@ -103,7 +113,9 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Shown())
     per_epoch = math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
-    total = trainer.args.max_steps if trainer.args.max_steps > 0 else math.ceil(per_epoch * trainer.args.num_train_epochs)
+    total = (
+        trainer.args.max_steps if trainer.args.max_steps > 0 else math.ceil(per_epoch * trainer.args.num_train_epochs)
+    )
     with progress(f"train {label}", total, "steps") as shown:
         trainer.train()
     out.mkdir(parents=True)
@@ -121,7 +133,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
 
 
 def _stop_at_no_number(trainer: Any, label: str) -> list[str]:
-    """Have the trainer stop at the first batch whose loss is not finite. Returns what will hold the shapes of the batches of a step."""
+    """Have the trainer stop at the first batch whose loss is not finite. Returns what will hold the shapes of the
+    batches of a step."""
     shapes: list[str] = []
     step = trainer.training_step
 
@@ -138,7 +151,11 @@ def _stop_at_no_number(trainer: Any, label: str) -> list[str]:
 def _require_number(what: str, value: float, label: str, step: int, shapes: list[str]) -> None:
     """Raises CurationError unless `value` is finite."""
     if not math.isfinite(value):
-        way_out = "lower the method's learning_rate, or train" if step > 1 else "nothing was learnt yet, so it is not the learning rate: train"
+        way_out = (
+            "lower the method's learning_rate, or train"
+            if step > 1
+            else "nothing was learnt yet, so it is not the learning rate: train"
+        )
         raise CurationError(f"run {label}: step {step}: the {what} is {value}, in {', '.join(shapes)} tokens (sequences x length); nothing is kept; "
                             f"{way_out} in float32 (student.dtype, and bf16: false)")  # fmt: skip
 
@@ -155,32 +172,44 @@ def _sorted_json(text: str) -> str:
 
 
 def _last(steps: list[dict[str, float]]) -> dict[str, float]:
-    """The number of steps, and the mean of each reported figure over the last quarter of them, if it is a number in all of these."""
+    """The number of steps, and the mean of each reported figure over the last quarter of them, if it is a number in
+    all of these."""
     tail = steps[-max(len(steps) // 4, 1) :]
     wanted = ("loss", "rewards/accuracies", "rewards/margins", "kl")
-    means = {n.replace("/", "_"): sum(float(s[n]) for s in tail) / len(tail) for n in wanted if tail and all(math.isfinite(s.get(n, math.nan)) for s in tail)}
+    means = {
+        n.replace("/", "_"): sum(float(s[n]) for s in tail) / len(tail)
+        for n in wanted
+        if tail and all(math.isfinite(s.get(n, math.nan)) for s in tail)
+    }
     return {"steps": float(len(steps)), **means}
 
 
 def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
-    """`columns` of the rows as a dataset: by their place where they have one, else in the order of a hash of `seed` and the rows' first id, so that no
-    order of writing matters."""
+    """`columns` of the rows as a dataset: by their place where they have one, else in the order of a hash of `seed`
+    and the rows' first id, so that no order of writing matters."""
     import datasets
 
     datasets.disable_progress_bars()
     key = rows.columns[0]
     draw = content_ids(rows.select(pl.lit(seed), key)).alias("draw")
-    return datasets.Dataset.from_list(rows.with_columns(draw).sort("curriculum_position", "draw", key).select(columns).to_dicts())
+    return datasets.Dataset.from_list(
+        rows.with_columns(draw).sort("curriculum_position", "draw", key).select(columns).to_dicts()
+    )
 
 
-def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int) -> tuple[pl.DataFrame, dict[str, float]]:
+def trainable(
+    tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int
+) -> tuple[pl.DataFrame, dict[str, float]]:
     """The rows that still teach something when cut to `max_length` tokens, and figures of all.
 
-    Dropped are rows whose prompt alone fills `max_length`, and pairs whose sides are equal once cut. Raises CurationError if none is left.
+    Dropped are rows whose prompt alone fills `max_length`, and pairs whose sides are equal once cut. Raises
+    CurationError if none is left.
     """
 
     def tokens(messages: list[dict[str, str]], answer: bool) -> list[int]:
-        return list(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, add_generation_prompt=answer))
+        return list(
+            tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False, add_generation_prompt=answer)
+        )
 
     kept, counts = [], []
     for row in rows.iter_rows(named=True):
@@ -189,13 +218,20 @@ def trainable(tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_le
         cut = {tuple(ids[:max_length]) for ids in whole}
         kept.append(len(tokens(row["prompt"], answer=True)) < max_length and len(cut) == len(sides))
     if not any(kept):
-        raise CurationError(f"max_length {max_length}: no prompt leaves room for an answer, or all pairs are equal once cut; raise it")
-    figures = {"tokens_mean": sum(counts) / len(counts), "tokens_max": max(counts), "sides_truncated": sum(count > max_length for count in counts)}
+        raise CurationError(
+            f"max_length {max_length}: no prompt leaves room for an answer, or all pairs are equal once cut; raise it"
+        )
+    figures = {
+        "tokens_mean": sum(counts) / len(counts),
+        "tokens_max": max(counts),
+        "sides_truncated": sum(count > max_length for count in counts),
+    }
     return rows.filter(kept), {"examples": sum(kept), "dropped": len(kept) - sum(kept), **figures}
 
 
 def with_reference(trainer: Any, label: str, settings: Beta, **built: Any) -> Any:
-    """A TRL trainer with a reference model, built; the reference log-probs, where they are taken first, are shown as they come."""
+    """A TRL trainer with a reference model, built; the reference log-probs, where they are taken first, are shown as
+    they come."""
     batches = -(-len(built["train_dataset"]) // settings.batch_size) if settings.precompute else 0
     with progress(f"reference {label}", batches, "batches") as shown:
 

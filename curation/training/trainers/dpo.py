@@ -22,8 +22,17 @@ class Params(Training):
     kind: Literal["dpo"]
 
 
-def train(settings: Training, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
-    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
+def train(
+    settings: Training,
+    seed: int,
+    student: weights.Params,
+    paired: pl.DataFrame,
+    unpaired: pl.DataFrame,
+    label: str,
+    out: Path,
+) -> dict[str, float]:
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and
+    dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import DPOConfig, DPOTrainer
 

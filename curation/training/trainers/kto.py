@@ -19,8 +19,17 @@ class Params(Beta):
     undesirable_weight: Annotated[float, Field(gt=0)]
 
 
-def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
-    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and dropped."""
+def train(
+    settings: Params,
+    seed: int,
+    student: weights.Params,
+    paired: pl.DataFrame,
+    unpaired: pl.DataFrame,
+    label: str,
+    out: Path,
+) -> dict[str, float]:
+    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and
+    dropped."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import KTOConfig, KTOTrainer
 

@@ -16,13 +16,23 @@ class Params(Trained):
     kind: Literal["sft"]
 
 
-def train(settings: Params, seed: int, student: weights.Params, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path) -> dict[str, float]:
+def train(
+    settings: Params,
+    seed: int,
+    student: weights.Params,
+    paired: pl.DataFrame,
+    unpaired: pl.DataFrame,
+    label: str,
+    out: Path,
+) -> dict[str, float]:
     """`out` holds the trained weights. Each chosen trace is read once, however many pairs it is in."""
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import SFTConfig, SFTTrainer
 
     chosen = (
-        paired.sort("curriculum_position", maintain_order=True).unique("chosen_trace_id", keep="first", maintain_order=True).rename({"chosen": "completion"})
+        paired.sort("curriculum_position", maintain_order=True)
+        .unique("chosen_trace_id", keep="first", maintain_order=True)
+        .rename({"chosen": "completion"})
     )
     rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
