@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from bench.server import running
 from curation.calls import wire
 from curation.calls.call import Call
-from curation.calls.chat import Endpoint, Http
+from curation.calls.chat import Endpoint, HttpEngine
 from curation.calls.ledger import Ledger, Params
 
 LATENCY, AT_ONCE, ROUNDS = 0.1, 64, 3
@@ -60,13 +60,13 @@ def ours(url: str, asked: list[Call]) -> None:
         tempfile.TemporaryDirectory() as folder,
         Ledger(Params(path=f"{folder}/l.sqlite", recorded=folder, offline=False, max_failed=0.0)) as ledger,
     ):
-        replies = ledger.fulfil(asked, Http(endpoint, Ratings), "judge", "bench")
+        replies = ledger.fulfil(asked, HttpEngine(endpoint, Ratings), "judge", "bench")
         assert all(reply.error is None for reply in replies)
 
 
 def bare(url: str, asked: list[Call]) -> None:
     async def main() -> None:
-        waiting = iter([wire.body_of(call, Ratings, "json_schema") for call in asked])
+        waiting = iter([wire.request_body(call, Ratings, "json_schema") for call in asked])
         async with httpx.AsyncClient(
             timeout=30, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
         ) as client:

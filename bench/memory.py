@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.engine import AT_ONCE, LATENCY, Ratings, calls
 from bench.server import running
 from curation.calls.call import Call, OnReply
-from curation.calls.chat import Endpoint, Http
+from curation.calls.chat import Endpoint, HttpEngine
 from curation.calls.ledger import Ledger, Params
 
 STEPS = 5
@@ -55,7 +55,7 @@ def main() -> None:
                 yield call
 
         def ask(missing: Iterator[Call], heard: OnReply) -> None:
-            Http(endpoint, Ratings)(watched(missing), heard)
+            HttpEngine(endpoint, Ratings)(watched(missing), heard)
 
         with Ledger(Params(path=str(file), recorded=folder, offline=False, max_failed=0.0)) as ledger:
             answered = sum(reply.error is None for reply in ledger.fulfil(asked, ask, "judge", "bench"))

@@ -52,7 +52,7 @@ def ours(python: str, which: weights.Weights, count: int) -> list[float]:
         eager=True,
         concurrency=count,
     )
-    engine, rates, tokens = vllm.Engine(settings, which), [], 0
+    engine, rates, tokens = vllm.VllmEngine(settings, which), [], 0
 
     def heard(call: Call, reply: Reply) -> None:
         nonlocal tokens
@@ -87,7 +87,7 @@ def main() -> None:
         sys.exit("name an interpreter that has vllm: python -m bench.vllm PYTHON [CALLS]")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 256
     student = read().student
-    source, _ = weights.source(student.model, student.revision)
+    source, _ = weights.resolve(student.model, student.revision)
     mine = ours(sys.argv[1], weights.Weights(student.model, student.revision), count)
     plain = bare(sys.argv[1], str(source), count)
     print(f"{count} calls at once, at most {LIMIT} tokens each; median of {ROUNDS}")

@@ -7,7 +7,7 @@ import polars as pl
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.prompts.collect import counts, reasons, sift
+from curation.prompts.collect import collect, metrics, summarize_reasons
 from curation.tables import contracts, parquet
 
 SEE = (
@@ -18,13 +18,13 @@ SEE = (
 
 def main() -> None:
     study = read()
-    prompts, verdicts = sift(study.sources, study.decontaminate)
+    prompts, verdicts = collect(study.sources, study.decontaminate)
     parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts"))
     parquet.write(contracts.DECONTAMINATION, verdicts, contracts.path("decontamination"))
-    found = counts(verdicts)
+    found = metrics(verdicts)
     if dropped := verdicts.height - found["kept"]:
         print(
-            f'collect: {dropped} of {verdicts.height} train prompts dropped: {reasons(verdicts)}; curation sql "{SEE}"',
+            f'collect: {dropped} of {verdicts.height} train prompts dropped: {summarize_reasons(verdicts)}; curation sql "{SEE}"',
             file=sys.stderr,
         )
     given = prompts.group_by("source").agg(pl.len()).sort("source")

@@ -12,7 +12,7 @@ def main() -> None:
     model = None if name == BASELINE else contracts.DATA / "models" / study.named("runs", name).name
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     judge = study.judges[study.evaluate.judge]
-    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         results = evaluate(study.evaluate, name, study.student, model, judge, prompts, ledger)
     parquet.write(contracts.RESULTS, results, contracts.path("results", name))
 

@@ -5,17 +5,17 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, parquet
-from curation.traces.generate import coverage, generate
+from curation.traces.generate import generate, metrics
 
 
 def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.named("generators", name)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
-    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         traces = generate(name, settings, prompts, ledger)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
-    write_metrics(contracts.DATA / f"metrics/generate/{name}.json", coverage(traces))
+    write_metrics(contracts.DATA / f"metrics/generate/{name}.json", metrics(traces))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.judging.judge import coverage, judge
+from curation.judging.judge import judge, metrics
 from curation.tables import contracts, parquet
 
 
@@ -13,10 +13,10 @@ def main() -> None:
     settings = study.named("judges", name)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
-    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     parquet.write(contracts.JUDGMENTS, judgments, contracts.path("judgments", name))
-    write_metrics(contracts.DATA / f"metrics/judge/{name}.json", coverage(judgments, traces))
+    write_metrics(contracts.DATA / f"metrics/judge/{name}.json", metrics(judgments, traces))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.judging.prefer import coverage, prefer
+from curation.judging.prefer import metrics, prefer
 from curation.tables import contracts, parquet
 
 
@@ -14,10 +14,10 @@ def main() -> None:
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
-    with Ledger(study.ledger, study.budget, study.execution.distributed) as ledger:
+    with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         preferences = prefer(name, settings, pairs, traces, prompts, ledger)
     parquet.write(contracts.PREFERENCES, preferences, contracts.path("preferences", name))
-    write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", coverage(preferences))
+    write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", metrics(preferences))
 
 
 if __name__ == "__main__":

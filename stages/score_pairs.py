@@ -6,7 +6,7 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, parquet
-from curation.training.score_pairs import counts, score_pairs
+from curation.training.score_pairs import metrics, score_pairs
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     scores = score_pairs(name, settings, study.student, pairs, traces, prompts)
-    figures = counts(pairs, scores)
+    figures = metrics(pairs, scores)
     if not figures["scored"]:
         print(
             f"score_pairs {name}: scores no pair of {pairs.height}, {pairs['identical'].sum()} of them identical",

@@ -4,13 +4,13 @@ from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, parquet
-from curation.traces.tokens import tokens
+from curation.traces.tokens import count_tokens
 
 
 def main() -> None:
     study = read()
     traces = parquet.read_parts(contracts.TRACES, study.generators, ["trace_id", "completion"])
-    counted = tokens(study.tokens, study.student, traces)
+    counted = count_tokens(study.tokens, study.student, traces)
     parquet.write(contracts.TOKENS, counted, contracts.path("tokens"))
     write_metrics(
         contracts.DATA / "metrics/tokens.json", {"traces": counted.height, "tokens": int(counted["tokens"].sum())}

@@ -14,8 +14,8 @@ import pytest
 from server import ChatServer, Script, endpoint
 
 from curation.calls.budget import UNLIMITED
-from curation.calls.call import Ask
-from curation.calls.ledger import Ledger, Params, here
+from curation.calls.call import Engine
+from curation.calls.ledger import Ledger, Params, locally
 from curation.core import params
 from curation.judging.judges import rubric
 
@@ -88,7 +88,7 @@ def open_ledger(tmp_path: Path) -> Iterator[OpenLedger]:
     with ExitStack() as opened:
 
         def opens(
-            name: str = "ledger", offline: bool = False, distribute: Callable[[Ask], Ask] = here, **budget: Any
+            name: str = "ledger", offline: bool = False, distribute: Callable[[Engine], Engine] = locally, **budget: Any
         ) -> Ledger:
             settings = Params(
                 path=str(tmp_path / f"{name}.sqlite"),

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import world
 from scipy import stats
-from server import Answer, Asked, good
+from server import Answer, Request, good
 
 from curation.tables import contracts
 from curation.tables.contracts import content_id
@@ -107,11 +107,11 @@ def said(judge: str) -> float:
     return SURE if judge == "overconfident" else STEADY
 
 
-def answering(asked: Asked) -> Answer:
+def answering(request: Request) -> Answer:
     """What the server says: the model's name is the judge's."""
-    judge, texts = asked.body["model"], re.findall(r"<trace-\w+>\n(.*?)\n</trace", asked.last, re.DOTALL)
+    judge, texts = request.body["model"], re.findall(r"<trace-\w+>\n(.*?)\n</trace", request.last_message, re.DOTALL)
     if judge in POINTWISE:
-        return good(json.dumps({DIMENSIONS[judge][0]: score(judge, texts[0], asked.body["seed"])}))
+        return good(json.dumps({DIMENSIONS[judge][0]: score(judge, texts[0], request.body["seed"])}))
     verdict = better(judge, *texts)
     other = 3 - verdict
     spelled = [(piece, {piece: 0.0}) for piece in ('{"', "better", '":', " ")]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from flow import write
-from server import Answer, Asked, good
+from server import Answer, Request, good
 from world import own
 
 from curation.core.errors import run
@@ -25,10 +25,10 @@ SCORES = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "very good"}
 TABLES = ("traces/writer.parquet", "judgments/rubric.parquet")
 
 
-def answering(asked: Asked) -> Answer:
+def answering(request: Request) -> Answer:
     """Text or ratings that follow from the request alone, as a sampled model with a seed would give."""
-    draw = content_id(json.dumps(asked.body["messages"]), asked.body["seed"])
-    if "response_format" in asked.body:
+    draw = content_id(json.dumps(request.body["messages"]), request.body["seed"])
+    if "response_format" in request.body:
         return good(json.dumps({"steps": 1 + draw % 5, "sums": 1 + draw // 7 % 5}))
     return good(f"It is {draw}.")
 
@@ -39,14 +39,14 @@ class Held:
     def __init__(self) -> None:
         self.begun, self.go, self.lock, self.count = threading.Event(), threading.Event(), threading.Lock(), 0
 
-    def __call__(self, asked: Asked) -> Answer:
+    def __call__(self, request: Request) -> Answer:
         with self.lock:
             self.count += 1
             late = self.count > 10
         if late and not self.go.is_set():
             self.begun.set()
             self.go.wait(30)
-        return answering(asked)
+        return answering(request)
 
 
 def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **changes: Any) -> dict[str, Any]:

@@ -25,19 +25,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request the server got."""
 
     body: dict[str, Any]
     authorization: str
 
     @property
-    def last(self) -> str:
+    def last_message(self) -> str:
         """The text of the last message."""
         return str(self.body["messages"][-1]["content"])
 
 
-Script: TypeAlias = Callable[[Asked], Answer] | list[Answer]
+Script: TypeAlias = Callable[[Request], Answer] | list[Answer]
 
 
 def good(
@@ -83,8 +83,8 @@ def knowing(form: str | None, text: str) -> Script:
     """A server that takes one `response_format`, or none, and answers `text`: fenced where the schema comes in words
     alone."""
 
-    def answer(asked: Asked) -> Answer:
-        wanted = (asked.body.get("response_format") or {}).get("type")
+    def answer(request: Request) -> Answer:
+        wanted = (request.body.get("response_format") or {}).get("type")
         if wanted not in (form, None):
             return failing(400, f"unknown response_format {wanted}")
         return good(f"```json\n{text}\n```" if wanted is None else text)
@@ -125,7 +125,7 @@ class ChatServer:
     Keeps the requests."""
 
     def __init__(self, script: Script) -> None:
-        self.script, self.asked, self.closing, self.lock = script, list[Asked](), threading.Event(), threading.Lock()
+        self.script, self.requests, self.closing, self.lock = script, list[Request](), threading.Event(), threading.Lock()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -136,8 +136,8 @@ class ChatServer:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path != "/v1/chat/completions":
                     return self._answer(failing(404, f"no route {self.path}"))
-                asked = Asked(json.loads(body), self.headers["Authorization"] or "")
-                return self._answer(owner.answer(asked))
+                request = Request(json.loads(body), self.headers["Authorization"] or "")
+                return self._answer(owner.answer(request))
 
             def _answer(self, answer: Answer) -> None:
                 self.close_connection = answer.fault not in ("none", "twice")
@@ -189,12 +189,12 @@ class ChatServer:
         self.http.server_close()
         self.thread.join()
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """What the script says to this request, which is kept."""
         with self.lock:
-            self.asked.append(asked)
-            turn = len(self.asked) - 1
-        return self.script[min(turn, len(self.script) - 1)] if isinstance(self.script, list) else self.script(asked)
+            self.requests.append(request)
+            turn = len(self.requests) - 1
+        return self.script[min(turn, len(self.script) - 1)] if isinstance(self.script, list) else self.script(request)
 
     @property
     def url(self) -> str:

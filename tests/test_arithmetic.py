@@ -35,7 +35,7 @@ def test_a_cpu_without_units_is_known_by_its_flags(
     monkeypatch.setattr(weights, "CPU", tmp_path / "cpuinfo")
     if flags is not None:
         weights.CPU.write_text(f"processor\t: 0\n{flags}")
-    weights.warn_of_slow(dtype, device)
+    weights.warn_if_slow(dtype, device)
     assert ("set dtype: float32" in capsys.readouterr().err) == warned
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import pytest
 from conftest import Serve
 from served import answering, ran, rebuilt, served_params
-from server import Asked, ChatServer
+from server import ChatServer, Request
 
 KEY = "sk-planted-0123456789"
 
@@ -22,7 +22,7 @@ def results(folder: Path, server: ChatServer, stage: str, name: str) -> list[dic
     assert ran(folder, "curation", "batch", "write", stage, name, "out.jsonl").returncode == 0
     lines = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
     assert {(line["method"], line["url"]) for line in lines} == {("POST", "/v1/chat/completions")}
-    bodies = [json.loads(answering(Asked(line["body"], "")).body) for line in lines]
+    bodies = [json.loads(answering(Request(line["body"], "")).body) for line in lines]
     return [
         {
             "id": f"b{n}",
@@ -46,7 +46,7 @@ def test_a_study_filled_by_batches_is_the_study_asked_live(
     monkeypatch.setenv("PLANTED", KEY)
     server, live, offline = serve(answering), tmp_path / "live", tmp_path / "offline"
     served_params(live, server.url, 5, api_key_env="PLANTED")
-    expected, asked = rebuilt(live), list(server.asked)
+    expected, asked = rebuilt(live), list(server.requests)
     served_params(offline, server.url, 5, api_key_env="PLANTED")
     early = ran(offline, "curation", "batch", "write", "judge", "rubric", "out.jsonl")
     assert (
@@ -62,7 +62,7 @@ def test_a_study_filled_by_batches_is_the_study_asked_live(
         assert read(offline, stage, name, rows[::-1]) == (0, "in.jsonl: 10 good, 0 failed, 0 known\n")
         assert read(offline, stage, name, rows) == (0, "in.jsonl: 0 good, 0 failed, 10 known\n")
     assert rebuilt(offline) == expected
-    assert len(server.asked) == len(asked)
+    assert len(server.requests) == len(asked)
     nothing = ran(offline, "curation", "batch", "write", "generate", "writer", "out.jsonl")
     assert (
         nothing.stderr

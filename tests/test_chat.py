@@ -18,8 +18,8 @@ from server import (
     TRICKLE,
     TWICE,
     Answer,
-    Asked,
     ChatServer,
+    Request,
     cut,
     endpoint,
     failing,
@@ -30,9 +30,9 @@ from server import (
 
 from curation.calls import chat
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Endpoint, Http
+from curation.calls.chat import Endpoint, HttpEngine
 from curation.calls.ledger import Ledger
-from curation.calls.wire import misfit
+from curation.calls.wire import find_schema_error
 from curation.core.errors import CurationError
 
 KEY = "sk-planted-0123456789"
@@ -63,7 +63,7 @@ def call(prompt: str = "p", **sampling: object) -> Call:
 def replies(to: Endpoint, calls: list[Call], schema: type[BaseModel] | None = None) -> dict[str, Reply]:
     """By prompt, what was heard."""
     heard: dict[str, Reply] = {}
-    Http(to, schema)(iter(calls), lambda one, reply: heard.update({one.messages[-1]["content"]: reply}))
+    HttpEngine(to, schema)(iter(calls), lambda one, reply: heard.update({one.messages[-1]["content"]: reply}))
     return heard
 
 
@@ -136,7 +136,7 @@ def test_what_a_model_says_is_kept_as_it_is(
 ) -> None:
     answer, text, finish_reason = KEPT[case]
     to = serve([answer]).endpoint()
-    [reply] = ledger.fulfil([call()], Http(to, schema), "judge", "j")
+    [reply] = ledger.fulfil([call()], HttpEngine(to, schema), "judge", "j")
     assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
     assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "fake fake-1")
     assert ledger.find(call()) == reply
@@ -146,7 +146,7 @@ def test_what_a_model_says_is_kept_as_it_is(
 def test_a_bad_reply_is_not_asked_again(serve: Serve, schema: type[BaseModel] | None) -> None:
     server = serve([good("not JSON")])
     one_reply(server, schema, max_retries=3)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @SHAPES
@@ -154,13 +154,13 @@ def test_a_bad_reply_is_not_asked_again(serve: Serve, schema: type[BaseModel] | 
 def test_a_passing_fault_is_tried_again(serve: Serve, fault: Answer, schema: type[BaseModel] | None) -> None:
     server = serve([fault, good('{"steps": 1}')])
     assert one_reply(server, schema, max_retries=2).text == '{"steps": 1}'
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_retries_end(serve: Serve) -> None:
     server = serve([failing(429, "slow down")])
     assert one_reply(server, max_retries=2).error == "HTTP 429: slow down"
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 PASSES = {"429": failing(429), "429 alone": failing(429, retry_after=None), "500": failing(500), "503": failing(503), "dropped": DROPPED, "broken": BROKEN,
@@ -175,21 +175,21 @@ def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str, monkey
     monkeypatch.setattr(chat, "FIRST_WAIT", 0.01)
     server = serve([PASSES[fault], PASSES[fault], good("fine")])
     to = server.endpoint(max_retries=2, timeout_s=0.5 if fault == "stalled" else 30.0)
-    [reply] = ledger.fulfil([call()], Http(to), "generate", "g")
+    [reply] = ledger.fulfil([call()], HttpEngine(to), "generate", "g")
     kept = ledger.db.execute("SELECT attempt, error IS NULL, text FROM calls ORDER BY attempt").fetchall()
     assert (reply.text, kept) == ("fine", [(1, 0, None), (2, 0, None), (3, 1, "fine")])
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("fault", STANDS)
 def test_what_will_not_pass_is_not_tried_again(serve: Serve, fault: str) -> None:
     server = serve([STANDS[fault]])
     one_reply(server, max_retries=3)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_reply_sent_twice_answers_no_other_call(serve: Serve) -> None:
-    server = serve(lambda asked: TWICE if int(asked.last[1:]) % 2 else good(asked.last))
+    server = serve(lambda request: TWICE if int(request.last_message[1:]) % 2 else good(request.last_message))
     heard = replies(server.endpoint(max_retries=2), [call(f"p{n}") for n in range(40)])
     assert {prompt: reply.text for prompt, reply in heard.items()} == {
         f"p{n}": "hello" if n % 2 else f"p{n}" for n in range(40)
@@ -204,14 +204,14 @@ def test_failure_upon_failure_ends_the_run(serve: Serve) -> None:
         str(caught.value)
         == f"{server.url}: a-model: 25 calls in a row failed, the last with HTTP 500: boom; run again to go on"
     )
-    assert len(server.asked) <= 27
+    assert len(server.requests) <= 27
 
 
 def test_a_prompt_that_is_refused_first_worsens_no_other_mode(serve: Serve) -> None:
-    server = serve(lambda asked: failing(400, "too long") if asked.last.startswith("p0") else good('{"steps": 3}'))
+    server = serve(lambda request: failing(400, "too long") if request.last_message.startswith("p0") else good('{"steps": 3}'))
     heard = replies(server.endpoint(), [call("p0"), call("p1")], Ratings)
     assert (heard["p0"].error, heard["p1"].mode) == ("HTTP 400: too long", "json_schema")
-    assert len(server.asked) == 4
+    assert len(server.requests) == 4
 
 
 def test_a_request_no_call_of_which_succeeds_ends_the_run(serve: Serve) -> None:
@@ -221,16 +221,16 @@ def test_a_request_no_call_of_which_succeeds_ends_the_run(serve: Serve) -> None:
         match="25 calls in a row failed, the last with HTTP 400: unknown parameter top_q; run again to go on",
     ):
         replies(server.endpoint(), [call(f"p{n}") for n in range(60)])
-    assert len(server.asked) == 25
+    assert len(server.requests) == 25
 
 
 def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Ledger) -> None:
     """Each attempt is kept with its text and charged; the last stands, whatever it is."""
     server = serve([good('{"steps": 9}'), good('{"steps": 2}')])
     to = server.endpoint(validation_retries=1)
-    [reply] = ledger.fulfil([call()], Http(to, Ratings), "judge", "j")
+    [reply] = ledger.fulfil([call()], HttpEngine(to, Ratings), "judge", "j")
     assert (reply.text, reply.mode) == ('{"steps": 2}', "json_schema")
-    said = [str(message["content"]) for message in server.asked[1].body["messages"]]
+    said = [str(message["content"]) for message in server.requests[1].body["messages"]]
     assert said[0] == "p" and '{"steps": 9}' in said[1] and "1 validation error" in said[2]
     kept = ledger.db.execute("SELECT text, error FROM calls ORDER BY attempt").fetchall()
     assert kept == [('{"steps": 9}', "not of the schema: 1 error(s)"), ('{"steps": 2}', None)]
@@ -238,7 +238,7 @@ def test_a_reply_of_another_shape_is_shown_to_the_model(serve: Serve, ledger: Le
 
     worse = serve([good("no"), good("never")])
     stands = replies(worse.endpoint(validation_retries=1), [call("b")], Ratings)["b"]
-    assert (stands.text, stands.error, len(worse.asked)) == ("never", None, 2)
+    assert (stands.text, stands.error, len(worse.requests)) == ("never", None, 2)
 
 
 @pytest.mark.parametrize("knows", ["json_schema", "json_object", None])
@@ -247,9 +247,9 @@ def test_the_best_mode_the_server_knows_is_found_once(serve: Serve, knows: str |
     heard = replies(server.endpoint(), [call(f"p{n}") for n in range(4)], Ratings)
     mode = knows or "prompt"
     assert [(reply.error, reply.mode) for reply in heard.values()] == [(None, mode)] * 4
-    assert len(server.asked) == 4 + ("json_schema", "json_object", "prompt").index(mode)
-    assert all(misfit(Ratings, reply.text or "", reply.mode) is None for reply in heard.values())
-    assert mode == "json_schema" or "steps" in str(server.asked[-1].body["messages"])
+    assert len(server.requests) == 4 + ("json_schema", "json_object", "prompt").index(mode)
+    assert all(find_schema_error(Ratings, reply.text or "", reply.mode) is None for reply in heard.values())
+    assert mode == "json_schema" or "steps" in str(server.requests[-1].body["messages"])
 
 
 @SHAPES
@@ -259,7 +259,7 @@ def test_a_key_or_model_refused_stops_the_run(serve: Serve, status: int, schema:
     with pytest.raises(CurationError) as caught:
         replies(server.endpoint(), [call("a"), call("b")], schema)
     assert str(caught.value) == f"{server.url}: a-model: HTTP {status}: unknown model; check model and api_key_env"
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @SHAPES
@@ -278,7 +278,7 @@ def test_a_dead_address_stops_the_run(schema: type[BaseModel] | None) -> None:
     "poison", [failing(400, "too long"), DROPPED, cut(), good("", "length")], ids=["400", "dropped", "cut", "length"]
 )
 def test_one_poisoned_prompt_costs_one_reply(serve: Serve, poison: Answer, schema: type[BaseModel] | None) -> None:
-    server = serve(lambda asked: poison if asked.last == "p3" else good(f"re {asked.last}"))
+    server = serve(lambda request: poison if request.last_message == "p3" else good(f"re {request.last_message}"))
     heard = replies(server.endpoint(concurrency=4), [call(f"p{n}") for n in range(8)], schema)
     assert {prompt for prompt, reply in heard.items() if reply.text != f"re {prompt}"} == {"p3"}
     assert len(heard) == 8
@@ -287,11 +287,11 @@ def test_one_poisoned_prompt_costs_one_reply(serve: Serve, poison: Answer, schem
 def test_concurrency_is_a_limit(serve: Serve) -> None:
     busy, most = list[str](), list[int]()
 
-    def slowly(asked: Asked) -> Answer:
-        busy.append(asked.last)
+    def slowly(request: Request) -> Answer:
+        busy.append(request.last_message)
         most.append(len(busy))
         time.sleep(0.03)
-        busy.remove(asked.last)
+        busy.remove(request.last_message)
         return good("x")
 
     replies(serve(slowly).endpoint(concurrency=3), [call(f"p{n}") for n in range(12)])
@@ -302,7 +302,7 @@ def test_the_request_is_the_call(serve: Serve) -> None:
     server = serve([good('{"steps": 1}')])
     asked_for = call(top_k=7, logprobs=True, top_logprobs=4)
     replies(server.endpoint(), [asked_for], Ratings)
-    body = server.asked[0].body
+    body = server.requests[0].body
     assert {"model": body["model"], "messages": body["messages"]} == {
         "model": "a-model",
         "messages": asked_for.messages,
@@ -332,9 +332,9 @@ def test_log_probabilities_without_alternatives(serve: Serve) -> None:
     assert one_reply(server).logprobs == [["x", {}]]
 
 
-def echo(asked: Asked) -> Answer:
+def echo(request: Request) -> Answer:
     """A rude server: its error repeats the credential it got."""
-    return failing(400, f"bad credential {asked.authorization}") if asked.last == "rude" else good("fine")
+    return failing(400, f"bad credential {request.authorization}") if request.last_message == "rude" else good("fine")
 
 
 def test_a_planted_key_stays_out_of_ledger_and_export(
@@ -343,8 +343,8 @@ def test_a_planted_key_stays_out_of_ledger_and_export(
     monkeypatch.setenv("PLANTED", f"{KEY}\n")
     server = serve(echo)
     to = server.endpoint(api_key_env="PLANTED")
-    kept = ledger.fulfil([call("p"), call("rude")], Http(to), "generate", "g")
-    assert {asked.authorization for asked in server.asked} == {f"Bearer {KEY}"}
+    kept = ledger.fulfil([call("p"), call("rude")], HttpEngine(to), "generate", "g")
+    assert {request.authorization for request in server.requests} == {f"Bearer {KEY}"}
     assert [reply.error for reply in kept] == [None, "HTTP 400: bad credential Bearer [key]"]
     ledger.export_file(tmp_path / "out.parquet")
     assert KEY not in str(pq.read_table(tmp_path / "out.parquet").to_pylist())
@@ -354,7 +354,7 @@ def test_a_planted_key_stays_out_of_ledger_and_export(
 
 def test_a_planted_key_stays_out_of_the_error(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANTED", KEY)
-    server = serve(lambda asked: failing(401, f"no such key: {asked.authorization}"))
+    server = serve(lambda request: failing(401, f"no such key: {request.authorization}"))
     with pytest.raises(CurationError) as caught:
         replies(server.endpoint(api_key_env="PLANTED"), [call()])
     assert KEY not in "".join(traceback.format_exception(caught.value))
@@ -367,4 +367,4 @@ def test_a_missing_key_is_named(serve: Serve, monkeypatch: pytest.MonkeyPatch, v
     server = serve([good("x")])
     with pytest.raises(CurationError, match=r"environment variable PLANTED \(api_key_env\) is not set; export it"):
         replies(server.endpoint(api_key_env="PLANTED"), [call()])
-    assert server.asked == []
+    assert server.requests == []

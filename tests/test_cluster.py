@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from conftest import OpenLedger, Serve
 from served import Held, answering, ran, rebuilt, save, served_params, started
-from server import Answer, Asked, endpoint, failing
+from server import Answer, Request, endpoint, failing
 from tiny import save_tiny_llama
 
 from curation.calls.call import Call
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.cluster import Params as Ray
-from curation.calls.cluster import Spread
+from curation.calls.cluster import RayEngine
 from curation.core.errors import CurationError
 from curation.models import weights
 from curation.models.engines import transformers
@@ -61,15 +61,15 @@ def test_a_node_that_goes_away_costs_the_calls_under_way_on_it(serve: Serve, tmp
     served_params(calm, serve(answering).url, PROMPTS)
     expected = rebuilt(calm)
 
-    def holding(asked: Asked) -> Answer:
+    def holding(request: Request) -> Answer:
         """From half of generate's calls on, none is answered before both workers wait and one of them is gone."""
-        if len(server.asked) > PROMPTS and not gone.is_set():
+        if len(server.requests) > PROMPTS and not gone.is_set():
             with lock:
-                held.append(asked.last)
+                held.append(request.last_message)
             if len(held) == WORKERS * CONCURRENCY:
                 both.set()
             gone.wait(60)
-        return answering(asked)
+        return answering(request)
 
     server = serve(holding)
     over_ray(lossy, server.url, cluster, PROMPTS)
@@ -84,11 +84,11 @@ def test_a_node_that_goes_away_costs_the_calls_under_way_on_it(serve: Serve, tmp
             gone.set()
     assert child.wait(60) == 0, said
     lost = next(line for line in said if line.startswith("a worker was lost with "))
-    bought = len(server.asked)
+    bought = len(server.requests)
     assert 2 * PROMPTS < bought <= 2 * PROMPTS + CONCURRENCY
     cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
     assert rebuilt(lossy) == expected
-    assert len(server.asked) - bought == 2 * PROMPTS  # the judge's
+    assert len(server.requests) - bought == 2 * PROMPTS  # the judge's
     print(f"\n2 nodes, one removed after {PROMPTS} of {2 * PROMPTS} calls: {bought - 2 * PROMPTS} bought twice; {lost}")
 
 
@@ -108,10 +108,10 @@ def test_a_cap_holds_and_the_run_goes_on_when_it_is_raised(serve: Serve, tmp_pat
     assert ran(tmp_path, "stages.collect").returncode == 0
     done = ran(tmp_path, "stages.generate", "writer")
     assert done.returncode == 1 and "10 of 40 calls have no reply" in done.stderr
-    assert len(server.asked) == 30
+    assert len(server.requests) == 30
     over_ray(tmp_path, server.url, cluster, 20)
     assert ran(tmp_path, "stages.generate", "writer").returncode == 0
-    assert len(server.asked) == 40
+    assert len(server.requests) == 40
 
 
 def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: Any) -> None:
@@ -127,10 +127,10 @@ def test_ctrl_c_keeps_what_is_under_way(serve: Serve, tmp_path: Path, cluster: A
     _, said = child.communicate(timeout=60)
     assert line.startswith("waiting for the calls under way on ")
     assert child.returncode == 130, said
-    before = len(server.asked)
+    before = len(server.requests)
     assert before <= 11 + WORKERS * CONCURRENCY
     assert ran(tmp_path, "stages.generate", "writer").returncode == 0
-    assert len(server.asked) == 200
+    assert len(server.requests) == 200
 
 
 def test_local_weights_answer_there_as_here(
@@ -151,7 +151,7 @@ def test_local_weights_answer_there_as_here(
     try:
         there = [
             reply.text
-            for reply in open_ledger("there", distribute=lambda ask: Spread(Ray(**over(cluster, batch=5)), ask)).fulfil(
+            for reply in open_ledger("there", distribute=lambda ask: RayEngine(Ray(**over(cluster, batch=5)), ask)).fulfil(
                 asked, engine, "g", "g"
             )
         ]
@@ -167,7 +167,7 @@ def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray import cloudpickle
 
     monkeypatch.setenv("PLANTED", "sk-planted-key")
-    assert b"sk-planted-key" not in cloudpickle.dumps(Http(endpoint("http://127.0.0.1:9/v1", api_key_env="PLANTED")))
+    assert b"sk-planted-key" not in cloudpickle.dumps(HttpEngine(endpoint("http://127.0.0.1:9/v1", api_key_env="PLANTED")))
 
 
 def test_no_cluster_is_said() -> None:
@@ -176,4 +176,4 @@ def test_no_cluster_is_said() -> None:
         CurationError,
         match=r"execution.ray.address: 127.0.0.1:1: no cluster answers; start one with `ray start --head`",
     ):
-        Spread(nowhere, lambda calls, heard: None)(iter([]), lambda call, reply: None)
+        RayEngine(nowhere, lambda calls, heard: None)(iter([]), lambda call, reply: None)

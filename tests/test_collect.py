@@ -11,7 +11,7 @@ from served import ROOT, ran, save, served_params
 
 from curation.core.errors import CurationError
 from curation.core.params import read
-from curation.prompts.collect import collect, sift
+from curation.prompts.collect import collect, read_sources
 from curation.prompts.sources.reasoning_gym import Params
 from curation.tables import contracts, parquet
 
@@ -26,7 +26,7 @@ def source(task: str = "chain_sum", size: int = 6, seed: int = 1, split: str = "
 
 
 def test_the_same_seed_gives_the_same_prompts_and_another_gives_others() -> None:
-    first, again, other = (collect({"sums": source(seed=seed)}) for seed in (1, 1, 2))
+    first, again, other = (read_sources({"sums": source(seed=seed)}) for seed in (1, 1, 2))
     parquet.check(contracts.PROMPTS, first, "prompts")
     assert first.equals(again)
     assert set(first["prompt_id"]) != set(other["prompt_id"])
@@ -34,7 +34,7 @@ def test_the_same_seed_gives_the_same_prompts_and_another_gives_others() -> None
 
 
 def test_no_prompt_is_in_two_splits_even_with_one_seed() -> None:
-    prompts = collect({"train": source(size=40), "held_out": source(size=40, split="in_domain")})
+    prompts = read_sources({"train": source(size=40), "held_out": source(size=40, split="in_domain")})
     texts = [messages[-1]["content"] for messages in prompts["prompt"]]
     assert len(texts) == len(set(texts)) == 80
 
@@ -56,7 +56,7 @@ def test_no_prompt_is_in_two_splits_even_with_one_seed() -> None:
 )
 def test_what_cannot_be_made_is_said(bad: Params, said: str) -> None:
     with pytest.raises(CurationError, match=said):
-        collect({"bad": bad})
+        read_sources({"bad": bad})
 
 
 def study(folder: Path, train: list[str], held: list[str]) -> Path:
@@ -124,7 +124,7 @@ def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypa
     monkeypatch.chdir(study(tmp_path, ["What is 2 + 3?"], ["What is 2+3"]))
     whole = read()
     with pytest.raises(CurationError) as error:
-        sift(whole.sources, whole.decontaminate)
+        collect(whole.sources, whole.decontaminate)
     assert str(error.value) == (
         r"decontaminate drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, is like 'What is 2+3\nBe brief.' of held; "
         "give other train prompts, or change params.yaml: decontaminate"
@@ -133,5 +133,5 @@ def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypa
 
 def test_the_default_study_loses_nothing() -> None:
     whole = read(ROOT / "params.yaml")
-    kept, found = sift(whole.sources, whole.decontaminate)
-    assert kept.equals(collect(whole.sources)) and found["kept"].all()
+    kept, found = collect(whole.sources, whole.decontaminate)
+    assert kept.equals(read_sources(whole.sources)) and found["kept"].all()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from published import published
 from served import ROOT
 
-from curation.prompts.decontaminate import Params, bands, decontaminate
+from curation.prompts.decontaminate import Params, choose_bands, decontaminate
 from curation.tables import contracts, parquet
 from curation.tables.contracts import content_id
 
@@ -169,7 +169,7 @@ def slow_ngram(text: str, held: list[str], size: int) -> float | None:
     return max(sum(within(at, other) for at in range(len(tokens))) / len(tokens) for other in held)
 
 
-def runs(text: str, size: int) -> set[tuple[str, ...]]:
+def ngrams(text: str, size: int) -> set[tuple[str, ...]]:
     """Every `size` words that stand together, or all where there are fewer."""
     words = text.split()
     return {tuple(words[at : at + size]) for at in range(max(len(words) - size + 1, 1))}
@@ -180,7 +180,7 @@ def slow_near(
 ) -> dict[str, tuple[float, str]]:
     """Every pair is compared, one after the other by `key`: what is dropped, and the first of the nearest that are
     kept with its similarity."""
-    sets = {text: runs(text, size) for text in sorted(train, key=key)}
+    sets = {text: ngrams(text, size) for text in sorted(train, key=key)}
     kept: list[str] = []
     dropped = {}
     for text, own in sets.items():
@@ -223,7 +223,7 @@ def test_near_duplicates_are_those_of_the_slow_reference(train: list[str], shing
 
 @pytest.mark.parametrize(("threshold", "permutations"), [(0.5, 128), (0.8, 128), (0.9, 64), (1.0, 128), (0.3, 256)])
 def test_a_pair_at_the_threshold_is_looked_at(threshold: float, permutations: int) -> None:
-    count, length = bands(threshold, permutations)
+    count, length = choose_bands(threshold, permutations)
     assert count >= 2 and count * length <= permutations
     assert (1 - threshold**length) ** count <= 0.001
 
@@ -305,7 +305,7 @@ def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
         shared = {
             one: slow_ngram(written[text], [said], 8) or 0.0
             for one, said in held.items()
-            if runs(written[text], 8) & runs(said, 8)
+            if ngrams(written[text], 8) & ngrams(said, 8)
         }
         most = max(shared.values(), default=0.0)
         if equal:

@@ -75,14 +75,14 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """By a clock that moves a second whenever it is read."""
     from itertools import count
 
-    from curation.traces.sampling import calls_for
+    from curation.traces.sampling import make_calls
 
     clock = count()
     monkeypatch.setattr(duration.time, "perf_counter", lambda: next(clock))
     student, how = read(study).student, read(study).evaluate.sampling.model_copy(update={"samples": 4})
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     assert duration._seconds_a_token(network) == 1 / (8 * 128)
-    calls = calls_for(world.prompts(), student.model, student.revision, None, how)
+    calls = make_calls(world.prompts(), student.model, student.revision, None, how)
     assert (
         duration._seconds_of_replies(network, tokenizer, calls, 4) == 3 * how.max_tokens / duration.TOKENS_TIMED
     )  # 8 of 24 are timed

@@ -12,7 +12,7 @@ from test_chat import call, one_reply
 from test_rubric import FIVE, judged, ratings, spelled
 
 from curation.calls.call import Reply
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging import prompting
@@ -36,9 +36,9 @@ def test_an_error_with_half_a_surrogate_pair_is_kept(serve: Serve, ledger: Ledge
     server = serve([Answer(json.dumps({"error": {"message": f"too long: {HALF}"}}).encode(), status)])
     if status == 401:
         with pytest.raises(CurationError, match=r"a-model: HTTP 401: too long: \?; check model and api_key_env"):
-            list(ledger.fulfil([call()], Http(server.endpoint()), "generate", "g"))
+            list(ledger.fulfil([call()], HttpEngine(server.endpoint()), "generate", "g"))
     else:
-        list(ledger.fulfil([call()], Http(server.endpoint()), "generate", "g"))
+        list(ledger.fulfil([call()], HttpEngine(server.endpoint()), "generate", "g"))
     assert ledger.db.execute("SELECT error FROM calls").fetchall() == [(f"HTTP {status}: too long: ?",)]
     assert ledger.export_file(tmp_path / "out.parquet") == ledger.verify() == 1
 
@@ -50,7 +50,7 @@ def test_no_other_text_of_a_server_ends_a_run(serve: Serve, ledger: Ledger, tmp_
         completion(finish_reason=f"st{HALF}op", system_fingerprint=detail),
         Answer(json.dumps({"detail": detail}).encode(), 422),
     ]
-    said, failed = ledger.fulfil([call("a"), call("b")], Http(serve(answers).endpoint()), "generate", "g")
+    said, failed = ledger.fulfil([call("a"), call("b")], HttpEngine(serve(answers).endpoint()), "generate", "g")
     assert (said.text, said.finish_reason) == ("fine", "st?op")
     assert HALF not in said.engine + str(failed.error) and str(failed.error).startswith("HTTP 422: ")
     assert ledger.export_file(tmp_path / "out.parquet") == ledger.verify() == 2
@@ -73,7 +73,7 @@ def test_a_count_that_is_none_is_null(serve: Serve, ledger: Ledger, count: Any) 
     """The kind of fault: a number of the server's, trusted. It ended the run, or stayed in the ledger for good,
     where it broke the sums."""
     usage = {"prompt_tokens": count, "completion_tokens": 3}
-    [reply] = ledger.fulfil([call()], Http(serve([completion(usage=usage)]).endpoint()), "generate", "g")
+    [reply] = ledger.fulfil([call()], HttpEngine(serve([completion(usage=usage)]).endpoint()), "generate", "g")
     assert reply == Reply("fine", "stop", None, 3, None, None, "fake") == ledger.find(call())
     assert [
         type(one) for one in ledger.db.execute("SELECT prompt_tokens, completion_tokens FROM calls").fetchone()
@@ -92,7 +92,7 @@ def test_the_largest_counts_can_be_summed(serve: Serve, ledger: Ledger) -> None:
         list(
             ledger.fulfil(
                 calls,
-                Http(serve([completion(usage={"prompt_tokens": count, "completion_tokens": count})]).endpoint()),
+                HttpEngine(serve([completion(usage={"prompt_tokens": count, "completion_tokens": count})]).endpoint()),
                 "generate",
                 "g",
             )
@@ -123,7 +123,7 @@ def test_an_alternative_without_a_log_probability_is_left_out(
     assert json.loads(kept, parse_constant=pytest.fail) == [
         [token, {"5": -0.25} if token == "5" else tops] for token, tops in positions
     ]
-    assert prompting.probabilities([*spelled("facts", "5")[:-1], ["5", tops]], {"facts": range(1, 6)}) == {
+    assert prompting.score_probabilities([*spelled("facts", "5")[:-1], ["5", tops]], {"facts": range(1, 6)}) == {
         "facts": {5: 1.0}
     }
 
@@ -136,6 +136,6 @@ def test_a_rounding_error_above_certainty_is_certainty(serve: Serve) -> None:
 
 def test_a_token_of_thousands_of_digits_is_no_score() -> None:
     """The same kind: `int` refuses it."""
-    assert prompting.probabilities(
+    assert prompting.score_probabilities(
         [*spelled("facts", "5")[:-1], ["5", {"5": -0.1, "1" * 5000: -3.0, "５": -4.0}]], {"facts": range(1, 6)}
     ) == {"facts": {5: 1.0}}

@@ -11,7 +11,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging.judge import judge
 from curation.judging.judges import imported as people
-from curation.prompts.collect import collect, sift
+from curation.prompts.collect import collect, read_sources
 from curation.prompts.decontaminate import Params as Screen
 from curation.prompts.sources import table
 from curation.tables import contracts, parquet
@@ -79,13 +79,13 @@ def changed(row: int, **values: Any) -> list[dict[str, Any]]:
 @pytest.fixture
 def prompts(tmp_path: Path) -> pl.DataFrame:
     """The two prompts of ROWS."""
-    return collect({"mine": source(save(tmp_path / "prompts.jsonl", ROWS))})
+    return read_sources({"mine": source(save(tmp_path / "prompts.jsonl", ROWS))})
 
 
 @pytest.mark.parametrize("name", ["traces.parquet", "traces.jsonl", "traces [1].parquet"])
 def test_a_file_becomes_prompts_and_traces(name: str, tmp_path: Path, ledger: Ledger) -> None:
     path = save(tmp_path / name, ROWS)
-    prompts = collect({"mine": source(path, columns={"task": "topic"})})
+    prompts = read_sources({"mine": source(path, columns={"task": "topic"})})
     traces = generate("theirs", generator(path), prompts, ledger)
     parquet.check(contracts.PROMPTS, prompts, "prompts")
     parquet.check(contracts.TRACES, traces, "traces")
@@ -125,7 +125,7 @@ def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger
     written = []
     for name in ("one.parquet", "two.jsonl"):
         path = save(tmp_path / name, ROWS)
-        prompts = collect({"mine": source(path)})
+        prompts = read_sources({"mine": source(path)})
         parquet.write(contracts.TRACES, generate("theirs", generator(path), prompts, ledger), tmp_path / f"{name}.out")
         written.append((tmp_path / f"{name}.out").read_bytes())
     assert written[0] == written[1]
@@ -133,7 +133,7 @@ def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger
 
 def test_an_answer_may_be_missing(tmp_path: Path) -> None:
     rows = [{"q": "Why?", "gold": None}, {"q": "Who?", "gold": "me"}]
-    assert collect({"mine": source(save(tmp_path / "prompts.jsonl", rows))})["answer"].to_list() == [None, "me"]
+    assert read_sources({"mine": source(save(tmp_path / "prompts.jsonl", rows))})["answer"].to_list() == [None, "me"]
 
 
 def test_text_in_categories_is_text(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
@@ -149,7 +149,7 @@ def test_text_in_categories_is_text(tmp_path: Path, prompts: pl.DataFrame, ledge
 
 def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path: Path, ledger: Ledger) -> None:
     path = save(tmp_path / "traces.jsonl", ROWS)
-    prompts = collect({"mine": source(path, instruction="Be brief.")})
+    prompts = read_sources({"mine": source(path, instruction="Be brief.")})
     assert prompts["prompt"][0][0]["content"] == "What is 2 + 3?\nBe brief."
     with pytest.raises(CurationError) as error:
         generate("theirs", generator(path), prompts, ledger)
@@ -213,18 +213,18 @@ def test_a_broken_file_is_refused_by_line(
 def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.jsonl", [{"q": "Why?", "gold": "so"}])
     with pytest.raises(CurationError) as error:
-        collect({"mine": source(f"{path}x")})
+        read_sources({"mine": source(f"{path}x")})
     assert str(error.value) == f"{path}x: does not exist; put it there, or correct the path in params.yaml"
     for file in (path, save(tmp_path / "prompts.parquet", [{"q": "Why?", "gold": "so"}])):
         with pytest.raises(CurationError) as error:
-            collect({"mine": source(file, columns={"answer": "reference"})})
+            read_sources({"mine": source(file, columns={"answer": "reference"})})
         assert str(error.value) == f"{file}: no column 'reference' (columns.answer); it has q, gold"
 
 
 def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.parquet", changed(3, gold="25"))
     with pytest.raises(CurationError) as error:
-        collect({"mine": source(path)})
+        read_sources({"mine": source(path)})
     assert (
         str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
     )
@@ -247,12 +247,12 @@ def test_a_prompt_of_two_sources_is_screened_or_refused(
     )
     sources = {"mine": source(path), "held_out": source(other, split=split)}
     with pytest.raises(CurationError) as error:
-        sift(sources, Screen.model_validate(SCREEN))
+        collect(sources, Screen.model_validate(SCREEN))
     assert str(error.value) == (
         "1 prompt(s) are in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
         f"remove them from one, or let params.yaml: decontaminate.{rule} drop them"
     )
-    prompts, decontamination = sift(sources, Screen.model_validate(SCREEN | drops))
+    prompts, decontamination = collect(sources, Screen.model_validate(SCREEN | drops))
     assert decontamination.filter(reason="kept").height == decontamination.height - 1
     assert prompts["prompt"].list.last().struct.field("content").is_unique().all()
 
@@ -270,7 +270,7 @@ def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger
     path = save(tmp_path / "traces.jsonl", ROWS)
     with pytest.raises(CurationError, match="4 of 4 rows have a prompt that is no train prompt"):
         generate(
-            "theirs", generator(path, unmatched="drop"), collect({"mine": source(path, split="in_domain")}), ledger
+            "theirs", generator(path, unmatched="drop"), read_sources({"mine": source(path, split="in_domain")}), ledger
         )
 
 

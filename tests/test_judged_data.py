@@ -12,7 +12,7 @@ import pytest
 import world
 from conftest import RUBRIC, Serve
 from published import SIZES, published
-from server import Answer, Asked, good
+from server import Answer, Request, good
 
 from curation.calls.ledger import Ledger
 from curation.judging.judge import judge as judge_traces
@@ -29,7 +29,7 @@ sizes = pytest.mark.parametrize("size", SIZES)
 def traces(size: str, name: str) -> pl.DataFrame:
     """The rows of `traces` that a data set's own are; some came without their text."""
     own = published(size, name, "traces")
-    return generate.described(own.select(
+    return generate.add_text_columns(own.select(
         content_ids(own.select("trace_id")).alias("trace_id"), content_ids(own.select("problem_id")).alias("prompt_id"),
         "generator", pl.col("sample_idx").cast(pl.Int32).alias("sample_index"),
         pl.col("generator_family").alias("family"), pl.col("generator_params_b").alias("scale_b"), pl.col("trace").alias("completion"),
@@ -271,7 +271,7 @@ def test_pandalms_judges_agree_as_its_file_says(size: str) -> None:
 
 
 def steps_of(trace: str) -> list[str]:
-    return process.split(process.Params.model_validate(PROCESS), trace)
+    return process.split_steps(process.Params.model_validate(PROCESS), trace)
 
 
 PROCESS = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {
@@ -291,8 +291,8 @@ def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_f
     assert [len(steps_of(trace)) for trace in own["trace"]] == own["steps"].to_list()
     bad = {tuple(steps_of(trace)): first for trace, first in own.select("trace", "bad").rows()}
 
-    def people(asked: Asked) -> Answer:
-        steps = tuple(re.findall(r"(?ms)^Step \d+:\n(.*?)(?=\nStep \d+:\n|\n</trace)", asked.last))
+    def people(request: Request) -> Answer:
+        steps = tuple(re.findall(r"(?ms)^Step \d+:\n(.*?)(?=\nStep \d+:\n|\n</trace)", request.last_message))
         first = bad[steps]
         return good(
             json.dumps(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from served import Held, answering, draws, ran, rebuilt, served_params, started
-from server import Answer, Asked
+from server import Answer, Request
 
 from curation.calls.ledger import Ledger
 from curation.core.params import read
@@ -22,7 +22,7 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     reached, dead, lock, left = threading.Event(), threading.Event(), threading.Lock(), [0]
 
-    def counting(asked: Asked) -> Answer:
+    def counting(request: Request) -> Answer:
         """Answers so many calls; those after them are in flight when the kill comes."""
         with lock:
             left[0] -= 1
@@ -31,7 +31,7 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
             reached.set()
         elif now < 0:
             dead.wait(60)
-        return answering(asked)
+        return answering(request)
 
     served_params(calm, serve(answering).url, PROMPTS, SAMPLES)
     expected = rebuilt(calm)
@@ -58,9 +58,9 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
 
     distinct = 2 * PROMPTS * SAMPLES
     print(
-        f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.asked)} times, so {len(server.asked) - distinct} bought twice"
+        f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.requests)} times, so {len(server.requests) - distinct} bought twice"
     )
-    assert distinct <= len(server.asked) <= distinct + KILLS * CONCURRENCY
+    assert distinct <= len(server.requests) <= distinct + KILLS * CONCURRENCY
     study = read(killed / "params.yaml")
     with Ledger(
         study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})
@@ -82,8 +82,8 @@ def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_pat
     assert line.startswith("waiting for ") and line.endswith(" calls under way; Ctrl-C again drops them\n")
     assert child.returncode == 130, said
     assert said.endswith("interrupted; what was bought is in the ledger\n")
-    before = len(server.asked)
+    before = len(server.requests)
     assert before <= 11 + CONCURRENCY
     assert not (tmp_path / "data/traces/writer.parquet").exists()
     assert ran(tmp_path, "stages.generate", "writer").returncode == 0
-    assert len(server.asked) == 100
+    assert len(server.requests) == 100

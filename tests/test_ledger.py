@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import OpenLedger, Serve
 from served import ran, served_params
-from server import STALLED, Answer, Asked, endpoint, good
+from server import STALLED, Answer, Request, endpoint, good
 
 from curation.calls.attempts import COLUMNS, id_of
-from curation.calls.call import Ask, Call, OnReply, Reply
-from curation.calls.chat import Http
+from curation.calls.call import Call, Engine, OnReply, Reply
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger, Params
 from curation.calls.store import NAMES
 from curation.core.errors import CurationError
@@ -37,7 +37,7 @@ def echo(prompt: str) -> Reply:
     return Reply(f"re {prompt}", "stop", 1, 2, engine="e")
 
 
-def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Ask:
+def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Engine:
     """An `ask` that keeps the prompts it was given in `asked`."""
 
     def answer(calls: Iterator[Call], heard: OnReply) -> None:
@@ -66,7 +66,7 @@ def buy(url: str, folder: str) -> list[str | None]:
         Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)
     ) as ledger:
         to = endpoint(url, timeout_s=60.0)
-        return [reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], Http(to), "generate", "g")]
+        return [reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], HttpEngine(to), "generate", "g")]
 
 
 def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> None:
@@ -81,11 +81,11 @@ def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> N
 def test_a_killed_process_rebuys_only_what_is_missing(serve: Serve, tmp_path: Path) -> None:
     reached = threading.Event()
 
-    def stuck_at_p3(asked: Asked) -> Answer:
-        if asked.last == "p3" and not reached.is_set():
+    def stuck_at_p3(request: Request) -> Answer:
+        if request.last_message == "p3" and not reached.is_set():
             reached.set()
             return STALLED
-        return good(f"re {asked.last}")
+        return good(f"re {request.last_message}")
 
     server = serve(stuck_at_p3)
     paths = os.pathsep.join(str(Path(__file__).parents[n]) for n in (0, 1))
@@ -97,9 +97,9 @@ def test_a_killed_process_rebuys_only_what_is_missing(serve: Serve, tmp_path: Pa
     finally:
         child.send_signal(signal.SIGKILL)
         assert child.wait(10) == -signal.SIGKILL
-    assert [asked.last for asked in server.asked] == ["p0", "p1", "p2", "p3"]
+    assert [request.last_message for request in server.requests] == ["p0", "p1", "p2", "p3"]
     assert buy(server.url, str(tmp_path)) == [f"re {prompt}" for prompt in PROMPTS]
-    assert [asked.last for asked in server.asked[4:]] == ["p3", "p4", "p5"]
+    assert [request.last_message for request in server.requests[4:]] == ["p3", "p4", "p5"]
 
 
 def test_duplicates_are_bought_once_and_answered_each(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import Serve
 from served import answering, ran, rebuilt, save, served_params
-from server import Answer, Asked, good
+from server import Answer, Request, good
 
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Price
@@ -31,18 +31,18 @@ def test_a_plan_is_what_is_then_asked(serve: Serve, tmp_path: Path) -> None:
     server = serve(answering)
     served_params(tmp_path, server.url, prompts=6)
     assert to_make(tmp_path) == [(12, 0, 12), (12, 0, 12)]
-    assert server.asked == []
+    assert server.requests == []
     rebuilt(tmp_path)
-    assert len(server.asked) == 24
+    assert len(server.requests) == 24
 
     served_params(tmp_path, server.url, prompts=10)
     assert to_make(tmp_path) == [(20, 12, 8), (20, 12, 8)]
-    assert len(server.asked) == 24
+    assert len(server.requests) == 24
     rebuilt(tmp_path)
-    assert len(server.asked) == 40
+    assert len(server.requests) == 40
     assert to_make(tmp_path) == [(20, 20, 0), (20, 20, 0)]
     rebuilt(tmp_path)
-    assert len(server.asked) == 40
+    assert len(server.requests) == 40
 
 
 @pytest.mark.slow
@@ -54,9 +54,9 @@ def test_a_call_for_each_dimension_is_planned(serve: Serve, tmp_path: Path) -> N
     params["judges"]["rubric"]["calls"] = "each"
     save(params, tmp_path)
     assert to_make(tmp_path) == [(4, 4, 0), (8, 0, 8)]
-    before = len(server.asked)
+    before = len(server.requests)
     rebuilt(tmp_path)
-    assert len(server.asked) - before == 8
+    assert len(server.requests) - before == 8
     assert to_make(tmp_path) == [(4, 4, 0), (8, 8, 0)]
 
 
@@ -122,16 +122,16 @@ def test_a_budget_stops_a_run_and_a_higher_one_goes_on(
     assert ran(tmp_path, "stages.collect").returncode == 0
     done = ran(tmp_path, *STAGES[0])
     assert done.returncode == 1
-    made = len(server.asked)
+    made = len(server.requests)
     assert made == 9 if "max_calls" in cap else 8 <= made <= 8 + 4
     assert f"error: generate writer: {20 - made} of 20 calls have no reply" in done.stderr
     assert said in done.stderr and "raise it, then `dvc repro` goes on" in done.stderr
     assert not (tmp_path / "data/traces").exists()
     again = ran(tmp_path, *STAGES[0])
-    assert (again.returncode, len(server.asked)) == (1, made)
+    assert (again.returncode, len(server.requests)) == (1, made)
     served_params(tmp_path, server.url, prompts=20, samples=1)
     assert ran(tmp_path, *STAGES[0]).returncode == 0
-    assert len(server.asked) == 20
+    assert len(server.requests) == 20
 
 
 def test_a_price_is_per_million_tokens() -> None:
@@ -144,9 +144,9 @@ def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path
     """Two samples of four prompts are four pairs in each direction, and eight questions, which are planned before
     there is a text."""
 
-    def answer(asked: Asked) -> Answer:
-        wanted = asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
-        return good('{"better": 1}') if "better" in wanted else answering(asked)
+    def answer(request: Request) -> Answer:
+        wanted = request.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
+        return good('{"better": 1}') if "better" in wanted else answering(request)
 
     server = serve(answer)
     params = served_params(tmp_path, server.url, prompts=4)
@@ -166,8 +166,8 @@ def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path
     assert (
         sum(
             "better"
-            in asked.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
-            for asked in server.asked
+            in request.body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties", {})
+            for request in server.requests
         )
         == 8
     )

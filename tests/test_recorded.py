@@ -14,7 +14,7 @@ from curation.core.params import read
 from curation.judging.judge import judge
 from curation.judging.prefer import prefer
 from curation.pairs.pair import pair
-from curation.prompts.collect import collect
+from curation.prompts.collect import read_sources
 from curation.tables import contracts, parquet
 from curation.traces.generate import generate
 
@@ -41,7 +41,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
 
 def test_the_default_study_replays_offline(offline: Ledger) -> None:
     study = read(ROOT / "params.yaml")
-    prompts = collect(study.sources)
+    prompts = read_sources(study.sources)
     traces = pl.concat([generate(name, settings, prompts, offline) for name, settings in study.generators.items()])
     parquet.check(contracts.TRACES, traces, "traces")
     assert traces.height == 384
@@ -59,7 +59,7 @@ def test_the_default_study_replays_offline(offline: Ledger) -> None:
 
 def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
     study = read(ROOT / "params.yaml")
-    prompts = collect(study.sources)
+    prompts = read_sources(study.sources)
     traces = generate("qwen-500m", study.generators["qwen-500m"], prompts, offline)
     edited = study.judges["rubric"].model_copy(update={"instructions": "Rate it."})
     with pytest.raises(

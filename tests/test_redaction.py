@@ -17,7 +17,7 @@ from server import Answer, failing, good, shaped
 from test_chat import KEY, Ratings, call, replies
 
 from curation.calls.call import Reply
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.calls.redaction import SHORT, redact
 from curation.core.errors import CurationError
@@ -104,7 +104,7 @@ def bodies(said: str) -> dict[str, bytes]:
 def heard(serve: Serve, ledger: Ledger, *answers: Answer) -> list[Reply]:
     """What is kept of a call for each of the answers."""
     to = serve(list(answers)).endpoint(api_key_env="PLANTED")
-    return list(ledger.fulfil([call(f"p{n}") for n in range(len(answers))], Http(to), "generate", "g"))
+    return list(ledger.fulfil([call(f"p{n}") for n in range(len(answers))], HttpEngine(to), "generate", "g"))
 
 
 @pytest.mark.parametrize("form", FEW)
@@ -218,13 +218,13 @@ def test_a_good_reply_is_kept_byte_for_byte(
     monkeypatch.setenv("PLANTED", key)
     text = f"The set is EMPTY, x, 3. 2x+3 {key} {key.upper()} {json.dumps(key)} {key}"
     tokens = [(key, {key: -1.125, f" {key}": -2.5}), ("x", {})]
-    server = serve(lambda asked: good(None, refusal=text) if asked.last == "refuse" else good(text, logprobs=tokens))
+    server = serve(lambda request: good(None, refusal=text) if request.last_message == "refuse" else good(text, logprobs=tokens))
     asked = [call("p"), call("refuse")]
-    plain, refused = ledger.fulfil(asked, Http(server.endpoint(api_key_env="PLANTED")), "generate", "g")
+    plain, refused = ledger.fulfil(asked, HttpEngine(server.endpoint(api_key_env="PLANTED")), "generate", "g")
     expected = Reply(text, "stop", 7, 3, [[key, {key: -1.125, f" {key}": -2.5}], ["x", {}]], None, "fake fake-1")
     assert plain == expected == ledger.find(asked[0])
     assert refused == Reply(text, "refusal", 7, 3, None, None, "fake fake-1") == ledger.find(asked[1])
-    assert [one.authorization for one in server.asked] == [f"Bearer {key}"] * 2 and ledger.redacted() == []
+    assert [one.authorization for one in server.requests] == [f"Bearer {key}"] * 2 and ledger.redacted() == []
 
 
 def test_a_reply_of_another_shape_is_kept_and_shown_to_the_model_as_it_is(
@@ -234,10 +234,10 @@ def test_a_reply_of_another_shape_is_kept_and_shown_to_the_model_as_it_is(
     server = serve([good(f"steps of {KEY}"), good('{"steps": 1}')])
     list(
         ledger.fulfil(
-            [call()], Http(server.endpoint(api_key_env="PLANTED", validation_retries=1), Ratings), "judge", "j"
+            [call()], HttpEngine(server.endpoint(api_key_env="PLANTED", validation_retries=1), Ratings), "judge", "j"
         )
     )
-    assert f"steps of {KEY}" in str(server.asked[1].body["messages"])
+    assert f"steps of {KEY}" in str(server.requests[1].body["messages"])
     assert ledger.db.execute("SELECT text FROM calls ORDER BY attempt").fetchall() == [
         (f"steps of {KEY}",),
         ('{"steps": 1}',),
@@ -271,7 +271,7 @@ def test_a_key_that_no_request_can_carry_is_named_and_not_shown(
         replies(server.endpoint(api_key_env="PLANTED"), [call()])
     said = "the environment variable PLANTED (api_key_env) holds white space or a character beyond ASCII, which no key has; export the key alone"
     assert str(caught.value) == f"{server.url}: {said}"
-    assert server.asked == []
+    assert server.requests == []
 
 
 SHORT_KEYS = {

@@ -142,7 +142,7 @@ def test_a_ledger_of_an_older_layout_is_refused(tmp_path: Path) -> None:
 def test_too_many_failures_stop_a_stage(tmp_path: Path, share: float, stops: bool) -> None:
     def ask(calls: object, heard: object) -> None:
         for one in calls:  # type: ignore[attr-defined]
-            heard(one, Reply(None, "error", error="HTTP 400: no") if one.asked == "p0" else reply("x"))  # type: ignore[operator]
+            heard(one, Reply(None, "error", error="HTTP 400: no") if one.last_message == "p0" else reply("x"))  # type: ignore[operator]
 
     calls = [call(prompt=f"p{n}") for n in range(4)]
     with Ledger(Params(path=str(tmp_path / "l.sqlite"), recorded="none", offline=False, max_failed=share)) as ledger:

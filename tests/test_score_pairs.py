@@ -19,7 +19,7 @@ from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables import contracts, parquet
 from curation.tables.contracts import content_id
-from curation.training.score_pairs import counts, score_pairs
+from curation.training.score_pairs import metrics, score_pairs
 from curation.training.scorers import implicit
 
 ROOT = Path(__file__).parents[1]
@@ -211,7 +211,7 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
         cut["implicit_margin"],
     } == {None}
     assert set(rows["n_rounds"]) == {0}
-    assert counts(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
+    assert metrics(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
     none = score_pairs("student", reference(max_length=5), student, pairs, traces, prompts)
     assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(contracts.PAIR_SCORES).schema
     whole = (
@@ -318,9 +318,9 @@ def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: wei
     plain = [(f"Is it {i}?", f"Yes, {i}.", f"No, {i}.") for i in range(16)]
     pairs, traces, prompts = study(plain)
     rows = score_pairs("held_out", settings, student, pairs, traces, prompts)
-    figures = counts(pairs, rows)
+    figures = metrics(pairs, rows)
     shuffled = study([(q, c, r) if number % 2 else (q, r, c) for number, (q, c, r) in enumerate(plain)])
-    mixed = counts(shuffled[0], score_pairs("held_out", settings, student, *shuffled))
+    mixed = metrics(shuffled[0], score_pairs("held_out", settings, student, *shuffled))
     assert figures["positive"] == 1.0 and figures["held_out_loss_ci_high"] < math.log(2) - 0.1
     assert mixed["held_out_loss"] > math.log(2) - 0.02
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from conftest import Serve
 from served import answering, ran, rebuilt, save, served_params
-from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Asked, cut, failing, good, shaped
+from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Request, cut, failing, good, shaped
 
 POISON = "What is 3 + 1?"
 FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its judgments, attempts with one retry
@@ -37,7 +37,7 @@ QUICK = ("429", "dropped", "cut JSON", "wrong schema", "refusal", "length")  # o
 def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
     answer, status, attempts = FAULTS[fault]
     server = serve(
-        lambda asked: answer if "response_format" in asked.body and POISON in asked.last else answering(asked)
+        lambda request: answer if "response_format" in request.body and POISON in request.last_message else answering(request)
     )
     # A busy machine may answer late. One call at a time: a 400 heard before any good reply is asked again in another
     # mode.
@@ -49,7 +49,7 @@ def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: 
     bad = rows.filter(pl.col("status") != "scored")
     assert bad.select("status", "score", "expected_score").rows() == [(status, None, None)] * 2
     assert bad["trace_id"].n_unique() == 1 and rows.height == 48
-    rated = [POISON in asked.last for asked in server.asked if "response_format" in asked.body]
+    rated = [POISON in request.last_message for request in server.requests if "response_format" in request.body]
     assert not rated[0] and sum(rated) == attempts
 
 
@@ -58,11 +58,11 @@ def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: P
     command goes on."""
     ill = [True]
 
-    def sometimes(asked: Asked) -> Answer:
+    def sometimes(request: Request) -> Answer:
         return (
             failing(500, "out of memory")
-            if ill[0] and asked.body["messages"][-1]["content"].startswith(("What is 1", "What is 2"))
-            else answering(asked)
+            if ill[0] and request.body["messages"][-1]["content"].startswith(("What is 1", "What is 2"))
+            else answering(request)
         )
 
     server = serve(sometimes)
@@ -77,7 +77,7 @@ def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: P
     assert not (tmp_path / "data/traces").exists()
     ill[0] = False
     assert ran(tmp_path, "stages.generate", "writer").returncode == 0
-    assert len(server.asked) == 10
+    assert len(server.requests) == 10
 
 
 class Forbidden(socket.socket):

@@ -268,10 +268,10 @@ def test_a_served_student_is_asked_under_its_runs_name(
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
     parquet.check(contracts.RESULTS, results, "results")
     assert results["score"].to_list() == [1.0, 1.0, 1.0]
-    assert [asked.body["model"] for asked in server.asked] == ["run"] * 3
+    assert [request.body["model"] for request in server.requests] == ["run"] * 3
     assert evaluated(HERE, "run", student, tmp_path / "run", ledger).equals(results)
     evaluated(served, "renamed", student, tmp_path / "run", ledger)
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
     evaluated(HERE, "run", student, tmp_path / "run", open_ledger("another"))
     keys = "SELECT key FROM calls ORDER BY key"
     assert open_ledger("another").db.execute(keys).fetchall() == ledger.db.execute(keys).fetchall()
@@ -285,8 +285,8 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
     train("run", settings("dpo"), 0, student, paired, unpaired(paired), tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     which = weights.Weights(student.model, student.revision, tmp_path / "run")
-    folder = weights.merged(which)
-    assert weights.merged(which) == folder and [file.suffix for file in folder.glob("*.bin")] == []
+    folder = weights.merge_adapter(which)
+    assert weights.merge_adapter(which) == folder and [file.suffix for file in folder.glob("*.bin")] == []
     merged, tokenizer = weights.load(str(folder), weights.fingerprint(folder), "bfloat16")
     adapted, _ = weights.load(*which[:2], "bfloat16", which.adapter)
     plain, _ = weights.load(*which[:2], "bfloat16")

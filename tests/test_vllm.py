@@ -83,11 +83,11 @@ def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, spe
             yield call
 
     run = engine(tiny, speaking(99))
-    run(counted(), lambda call, reply: heard.append((call.asked, reply)))
+    run(counted(), lambda call, reply: heard.append((call.last_message, reply)))
     assert dict(heard) == {f"p{n}": Reply(f"p{n}!", "stop", completion_tokens=5, engine="float32") for n in range(10)}
     assert max(ahead) == 3
     process = run.process
-    run(iter(calls(2)), lambda call, reply: heard.append((call.asked, reply)))
+    run(iter(calls(2)), lambda call, reply: heard.append((call.last_message, reply)))
     assert len(heard) == 12 and run.process is process
 
 
@@ -98,7 +98,7 @@ def test_what_came_before_a_death_is_heard_and_the_death_is_told(
     heard, run = list[str](), engine(tiny, speaking(4))
 
     def listen(call: Call, reply: Reply) -> None:
-        heard.append(call.asked)
+        heard.append(call.last_message)
         if len(heard) == 3:
             run.process.wait(timeout=60)
 
@@ -139,7 +139,7 @@ def test_the_real_vllm_answers_alike_twice(tmp_path: Path, monkeypatch: pytest.M
     heard: list[dict[str, Reply]] = [{}, {}]
     run(iter([too_long]), lambda call, reply: None)  # nothing is under way then
     for one in heard:
-        run(iter([*calls(6), too_long]), lambda call, reply, one=one: one.update({call.asked: reply}))
+        run(iter([*calls(6), too_long]), lambda call, reply, one=one: one.update({call.last_message: reply}))
     assert heard[0] == heard[1]
     refused = heard[0].pop("x y " * 500)
     assert refused.text is None and "maximum context length" in str(refused.error)

@@ -174,7 +174,7 @@ def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of `traces` given up to n_tokens."""
-    return generate.described(frame(contracts.TRACES, [(*row, None, None) for row in rows]))
+    return generate.add_text_columns(frame(contracts.TRACES, [(*row, None, None) for row in rows]))
 
 
 def tokens(written: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import sys
 
 from curation.calls.call import Call
-from curation.calls.chat import Endpoint, Http
+from curation.calls.chat import Endpoint, HttpEngine
 from curation.calls.ledger import Ledger, Params
 
 
@@ -23,11 +23,11 @@ def main(url: str, rows: str, rubric: str, cache: str) -> None:
         asked = [Call("writer", "r", [{"role": "user", "content": problem}], sampling, 0) for problem in problems]
         answers = [
             f"{problem}\n{reply.text}"
-            for problem, reply in zip(problems, ledger.fulfil(asked, Http(endpoint), "generate", "writer"), strict=True)
+            for problem, reply in zip(problems, ledger.fulfil(asked, HttpEngine(endpoint), "generate", "writer"), strict=True)
         ]
         system = {"role": "system", "content": rubric}
         judged = [Call("judge", "r", [system, {"role": "user", "content": answer}], sampling, 0) for answer in answers]
-        assert len(list(ledger.fulfil(judged, Http(endpoint), "judge", "rubric"))) == len(problems)
+        assert len(list(ledger.fulfil(judged, HttpEngine(endpoint), "judge", "rubric"))) == len(problems)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from bench.tables.cases import JUDGES, LADDER, PAIRS_EACH, SAMPLES, SELECTIONS, budget
 from curation.tables import contracts, parquet
-from curation.traces.generate import described
+from curation.traces.generate import add_text_columns
 
 WORDS, LONG = 20_000, 5_000_000  # distinct words, and how many the text has of which all others are stretches
 COPIED, UNSCORED = 0.1, 0.02  # shares of the traces, and of the ratings
@@ -94,7 +94,7 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
             "completion": [text[one : one + length] for one, length in zip(start.tolist(), size.tolist(), strict=True)],
             "finish_reason": "stop", "n_tokens": (size // 4).astype(np.int32),
         }, schema_overrides={"family": pl.String})  # fmt: skip
-        yield described(
+        yield add_text_columns(
             rows.with_columns(
                 contracts.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
             )

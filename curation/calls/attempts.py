@@ -41,7 +41,7 @@ def id_of(body: Row) -> str:
     return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()
 
 
-def sound(row: Row) -> bool:
+def is_intact(row: Row) -> bool:
     """Whether a row is what its id, its key and its request say."""
     fields = dict(zip(COLUMNS.names, row, strict=True))
     try:
@@ -74,7 +74,7 @@ def read_rows(where: Path) -> list[Row]:
             f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported"
         ) from None
     for number, row in enumerate(rows):
-        if not sound(row):
+        if not is_intact(row):
             raise CurationError(
                 f"{where}: row {number} ({str(row[0])[:16]}…): its content is not what its key says; nothing was imported"
             )

@@ -42,7 +42,7 @@ class Spending:
     def __init__(self, budget: Params, calls: int, usd: float) -> None:
         self.budget, self.calls, self.usd, self.in_flight = budget, calls, usd, 0
 
-    def cap(self) -> str | None:
+    def reached_cap(self) -> str | None:
         """The cap that forbids another call, with what was spent under it; None while there is none. Calls in flight
         count as made."""
         if self.budget.max_calls is not None and self.calls + self.in_flight >= self.budget.max_calls:
@@ -51,7 +51,7 @@ class Spending:
             return f"budget.max_usd: {self.budget.max_usd:g} is reached ({self.usd:.4f} spent)"
         return None
 
-    def heard(self, model: str, prompt_tokens: int, completion_tokens: int, last: bool) -> None:
+    def count(self, model: str, prompt_tokens: int, completion_tokens: int, last: bool) -> None:
         """Count one attempt; the call stays in flight unless it was the last."""
         self.calls += 1
         self.usd += self.budget.usd(model, prompt_tokens, completion_tokens)

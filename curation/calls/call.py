@@ -41,7 +41,7 @@ class Call:
         return self.sampling.get("max_tokens")
 
     @property
-    def asked(self) -> str:
+    def last_message(self) -> str:
         """The text of the last message."""
         return self.messages[-1]["content"] if self.messages else ""
 
@@ -84,7 +84,7 @@ class Reply:
 
 
 OnReply: TypeAlias = Callable[[Call, Reply], None]
-Ask: TypeAlias = Callable[[Iterator[Call], OnReply], None]
+Engine: TypeAlias = Callable[[Iterator[Call], OnReply], None]
 
 
 @cache

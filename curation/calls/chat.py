@@ -50,7 +50,7 @@ class Endpoint(Strict):
         return os.environ.get(self.api_key_env or "", "").strip()
 
 
-class Http:
+class HttpEngine:
     """Sends calls to one server. What it learns of the server, its pace and the mode it takes, holds from one use to
     the next.
 
@@ -152,11 +152,11 @@ class Http:
                     return self.hear(call, reply)
                 repairs -= 1
                 self.hear(call, replace(reply, error=f"not of the schema: {error.error_count()} error(s)", last=False))
-                messages = wire.asked_again(messages, mode, reply.text or "", error)
+                messages = wire.reask(messages, mode, reply.text or "", error)
             elif schema and self._try_another_mode(outcome, at):
                 at += 1
                 self.hear(call, replace(reply, last=False))
-            elif outcome.passes and retries and not self.fatal:
+            elif outcome.retryable and retries and not self.fatal:
                 retries -= 1
                 self.hear(call, replace(reply, last=False))
                 await asyncio.sleep(self._wait(call, self.endpoint.max_retries - retries, pause))
@@ -167,7 +167,7 @@ class Http:
     def _body(
         self, call: Call, schema: type[BaseModel] | None, mode: wire.Mode, messages: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        body = wire.body_of(call, schema, mode, messages)
+        body = wire.request_body(call, schema, mode, messages)
         return body | {"model": self.model} if self.model else body
 
     async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
@@ -180,21 +180,21 @@ class Http:
             async with self.session.post(self.url, json=body) as response:
                 payload = await response.read()
                 pause = connection.retry_after(response.headers.get("Retry-After"))
-            outcome = wire.outcome(response.status, payload, self.endpoint.engine, self.key)
+            outcome = wire.read_response(response.status, payload, self.endpoint.engine, self.key)
             self.reached = True
         except TimeoutError:
             outcome = wire.Outcome(
-                wire.failed(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine),
-                passes=True,
+                wire.error_reply(f"no reply within {self.endpoint.timeout_s:g} s", self.endpoint.engine),
+                retryable=True,
                 status=0,
             )
         except aiohttp.ClientConnectorError:
             if not self.reached:
                 raise CurationError(f"{self.endpoint.base_url}: no server answers; start one that serves {self.model or call.model}, "
                                     "or import a ledger with its replies") from None  # fmt: skip
-            outcome = wire.Outcome(wire.failed("no server answers", self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(wire.error_reply("no server answers", self.endpoint.engine), retryable=True, status=0)
         except (aiohttp.ClientError, OSError):
-            outcome = wire.Outcome(wire.failed(broke, self.endpoint.engine), passes=True, status=0)
+            outcome = wire.Outcome(wire.error_reply(broke, self.endpoint.engine), retryable=True, status=0)
         finally:
             self.sending.discard(asyncio.current_task())
         overloaded = outcome.status in wire.OVERLOADED
@@ -204,7 +204,7 @@ class Http:
     def _try_another_mode(self, outcome: wire.Outcome, at: int) -> bool:
         """Whether the server may have refused the wording and not the call: no reply came in any mode yet, and there
         is a next one."""
-        return not self.answered and outcome.status in wire.UNKNOWN and at + 1 < len(wire.MODES)
+        return not self.answered and outcome.status in wire.UNKNOWN_FORM and at + 1 < len(wire.MODES)
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
         """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long
@@ -216,7 +216,7 @@ class Http:
         where = f"{self.endpoint.base_url}: {self.model or call.model}"
         if outcome.status in wire.REFUSED:
             self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
-        self.failures += outcome.passes or not self.answered
+        self.failures += outcome.retryable or not self.answered
         if self.failures >= HOPELESS:
             self.stop(
                 CurationError(
@@ -228,13 +228,13 @@ class Http:
 def _misfit(schema: type[BaseModel] | None, reply: Reply) -> Any:
     """Why a whole reply is not of the schema; None where there is none, or the reply was cut or refused and another
     would be too."""
-    return wire.misfit(schema, reply.text or "", reply.mode) if schema and reply.finish_reason == "stop" else None
+    return wire.find_schema_error(schema, reply.text or "", reply.mode) if schema and reply.finish_reason == "stop" else None
 
 
 class _draining:
     """While it lasts, the first Ctrl-C lets what is under way finish and the second drops it."""
 
-    def __init__(self, run: Http) -> None:
+    def __init__(self, run: HttpEngine) -> None:
         self.run, self.again, self.here = run, False, threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> None:

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from curation.calls.call import Ask, Call, OnReply, Reply
+from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 
@@ -49,7 +49,7 @@ class Params(Strict):
 class Worker:
     """Runs on a node. One batch at a time, and beside it a word to stop."""
 
-    def __init__(self, ask: Ask, folder: str) -> None:
+    def __init__(self, ask: Engine, folder: str) -> None:
         if Path(folder).is_dir():  # weights and runs are found from the project's folder, where the nodes share it
             os.chdir(folder)
         self.ask, self.stopped = ask, False
@@ -83,10 +83,10 @@ class Worker:
             yield [one for one in found if one is not None]
 
 
-class Spread:
+class RayEngine:
     """An engine that has its calls answered by workers which each run `ask`."""
 
-    def __init__(self, settings: Params, ask: Ask) -> None:
+    def __init__(self, settings: Params, ask: Engine) -> None:
         self.settings, self.ask = settings, ask
 
     def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
@@ -122,7 +122,7 @@ def _connect(settings: Params) -> None:
 class _Run:
     """One stage's calls over the workers."""
 
-    def __init__(self, settings: Params, ask: Ask, calls: Iterator[Call], heard: OnReply) -> None:
+    def __init__(self, settings: Params, ask: Engine, calls: Iterator[Call], heard: OnReply) -> None:
         import ray
 
         self.ray, self.settings, self.calls, self.hear = ray, settings, calls, heard

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from curation.calls import cluster
-from curation.calls.call import Ask
+from curation.calls.call import Engine
 from curation.core.params import Strict
 
 
@@ -13,6 +13,6 @@ class Params(Strict):
     engine: Literal["local", "ray"]
     ray: cluster.Params
 
-    def distributed(self, ask: Ask) -> Ask:
-        """What answers the calls that `ask` would, where `engine` says."""
-        return cluster.Spread(self.ray, ask) if self.engine == "ray" else ask
+    def distribute(self, engine: Engine) -> Engine:
+        """What answers the calls that `engine` would, on this machine or on the cluster."""
+        return cluster.RayEngine(self.ray, engine) if self.engine == "ray" else engine

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from curation.calls import budget as money
 from curation.calls.attempts import row_of
-from curation.calls.call import Ask, Call, Reply
+from curation.calls.call import Call, Engine, Reply
 from curation.calls.store import Store
 from curation.core.errors import CurationError
 from curation.core.params import Strict
@@ -28,7 +28,7 @@ class Params(Strict):
     max_failed: Annotated[float, Field(ge=0, le=1)]
 
 
-def here(ask: Ask) -> Ask:
+def locally(ask: Engine) -> Engine:
     """`ask` itself: calls are made by this process."""
     return ask
 
@@ -38,14 +38,14 @@ class Ledger(Store):
     calls elsewhere."""
 
     def __init__(
-        self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Ask], Ask] = here
+        self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Engine], Engine] = locally
     ) -> None:
         self.settings, self.budget, self.distribute = settings, budget, distribute
         super().__init__(Path(settings.path))
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
 
-    def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> Iterator[Reply]:
+    def fulfil(self, calls: list[Call], ask: Engine, stage: str, name: str) -> Iterator[Reply]:
         """A reply for each call, in order, read as it is wanted. Asks once for each distinct call that no reply serves
         yet, and keeps every attempt as it comes.
 
@@ -70,22 +70,22 @@ class Ledger(Store):
         """The distinct calls that no reply serves, in order."""
         return [call for call in {call.key: call for call in calls}.values() if self.find(call) is None]
 
-    def _buy(self, missing: list[Call], failed: dict[str, Reply], ask: Ask, stage: str, name: str) -> str | None:
+    def _buy(self, missing: list[Call], failed: dict[str, Reply], ask: Engine, stage: str, name: str) -> str | None:
         """Keep replies to `missing`, and put those that are errors into `failed`. Ends where the budget does: then
         the cap is returned."""
         spending, tokens = self.spending(), 0
 
         def affordable() -> Iterator[Call]:
             for call in missing:
-                if spending.cap():
+                if spending.reached_cap():
                     return
                 spending.in_flight += 1
                 yield call
 
-        def heard(call: Call, reply: Reply) -> None:
+        def on_reply(call: Call, reply: Reply) -> None:
             nonlocal tokens
             self.append(call, reply, stage, name)
-            spending.heard(call.model, reply.prompt_tokens or 0, reply.completion_tokens or 0, reply.last)
+            spending.count(call.model, reply.prompt_tokens or 0, reply.completion_tokens or 0, reply.last)
             tokens += reply.completion_tokens or 0
             if reply.last:
                 shown.advance(note=f"{tokens} tokens" + (f", ${spending.usd:.4f} in all" if self.budget.prices else ""))
@@ -93,8 +93,8 @@ class Ledger(Store):
                     failed[call.key] = reply
 
         with progress(f"{stage} {name}", len(missing), "calls") as shown:
-            self.distribute(ask)(affordable(), heard)
-        return spending.cap()
+            self.distribute(ask)(affordable(), on_reply)
+        return spending.reached_cap()
 
     def _refuse_failures(self, failed: list[str | None], of: int, where: str) -> None:
         if len(failed) > self.settings.max_failed * of:
@@ -139,4 +139,4 @@ class Ledger(Store):
 
 def _lacking(missing: list[Call], calls: list[Call]) -> str:
     first, distinct = missing[0], len({call.key for call in calls})
-    return f"{len(missing)} of {distinct} calls have no reply (the first is key {first.key[:16]}…, prompt {first.asked[:80]!r})"
+    return f"{len(missing)} of {distinct} calls have no reply (the first is key {first.key[:16]}…, prompt {first.last_message[:80]!r})"

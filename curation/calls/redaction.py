@@ -7,7 +7,7 @@ from functools import lru_cache
 from html.entities import html5
 from string import ascii_lowercase, ascii_uppercase
 
-CUT = "[key]"
+PLACEHOLDER = "[key]"
 # a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be
 # said as "ma[key]"
 SHORT = 8
@@ -37,7 +37,7 @@ def redact(text: str, key: str | None) -> str:
     """
     if not key:
         return text
-    rest = _pattern(key).sub(CUT, text)
+    rest = _pattern(key).sub(PLACEHOLDER, text)
     return rest if len(key) < SHORT else _without_parts(rest, _parts(key))
 
 
@@ -52,7 +52,7 @@ def _without_parts(text: str, parts: frozenset[str]) -> str:
             covered[at : at + SHORT] = b"x" * SHORT
     left, end = [], 0
     for hit in re.finditer(b"x+", covered):
-        left += [text[end : places[hit.start()]], CUT]
+        left += [text[end : places[hit.start()]], PLACEHOLDER]
         end = places[hit.end() - 1] + 1
     return "".join(left) + text[end:]
 

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from curation.calls.attempts import COLUMNS, read_rows, sound, write_rows
+from curation.calls.attempts import COLUMNS, is_intact, read_rows, write_rows
 from curation.calls.call import Call, Reply
-from curation.calls.redaction import CUT
+from curation.calls.redaction import PLACEHOLDER
 from curation.core.errors import CurationError
 
 VERSION = 2  # of the file's layout
@@ -30,7 +30,7 @@ SERVES = "error IS NULL AND (max_tokens IS :limit OR (finish_reason <> 'length' 
 
 # A good reply that holds the sign of a key taken out: the model's own words, or what a version left that took the key
 # out of replies too.
-REDACTED = f"error IS NULL AND (instr(text, '{CUT}') OR instr(logprobs, '{CUT}') OR instr(finish_reason, '{CUT}'))"
+REDACTED = f"error IS NULL AND (instr(text, '{PLACEHOLDER}') OR instr(logprobs, '{PLACEHOLDER}') OR instr(finish_reason, '{PLACEHOLDER}'))"
 
 
 class Store:
@@ -66,7 +66,7 @@ class Store:
     def _lay_out(self, where: Path) -> None:
         if self._layout() == VERSION:
             return
-        with self.at_once():  # or two processes would each find the other's half
+        with self.transaction():  # or two processes would each find the other's half
             found = self._layout()
             if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise CurationError(
@@ -118,7 +118,7 @@ class Store:
         self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """What is appended meanwhile is kept whole or, after an error, not at all."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
@@ -168,7 +168,7 @@ class Store:
         if self.db.execute("SELECT 1 FROM imports WHERE sha256 = ?", (digest,)).fetchone():
             return 0
         rows = read_rows(where)
-        with self.at_once():
+        with self.transaction():
             self._insert(rows, bought=0)
             self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, where.name))
         return len(rows)
@@ -181,7 +181,7 @@ class Store:
             raise CurationError(f"{self.where}: damaged: {state}; export what can be read, and move it away")
         count = 0
         for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
-            if not sound(row):
+            if not is_intact(row):
                 raise CurationError(
                     f"{self.where}: row {row[0][:16]}…: its content is not what its key says; delete it, and run again to buy it"
                 )

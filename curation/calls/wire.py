@@ -17,9 +17,9 @@ MODES: tuple[Mode, ...] = (
     "json_object",
     "prompt",
 )  # constrained decoding first, the schema as mere words last
-PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+RETRYABLE = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
-UNKNOWN = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
+UNKNOWN_FORM = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
 LONGEST = 300  # characters of what a server says
 MOST_TOKENS = 2**31  # no reply has more, and SQLite's sum of many still fits
@@ -27,15 +27,15 @@ ROUNDING = 1e-3  # a server's arithmetic may end so far above certainty
 
 
 class Outcome(NamedTuple):
-    """What one attempt came to. `passes`: the same attempt may succeed later. `status` is HTTP's, 0 where there was
+    """What one attempt came to. `retryable`: the same attempt may succeed later. `status` is HTTP's, 0 where there was
     none."""
 
     reply: Reply
-    passes: bool = False
+    retryable: bool = False
     status: int = 200
 
 
-def body_of(
+def request_body(
     call: Call, schema: type[BaseModel] | None, mode: Mode, messages: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
     """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the
@@ -68,7 +68,7 @@ def _instructor(mode: Mode) -> Any:
     return mode_registry.get_handlers(Provider.OPENAI, known[mode])
 
 
-def misfit(schema: type[BaseModel], text: str, mode: str) -> ValidationError | None:
+def find_schema_error(schema: type[BaseModel], text: str, mode: str) -> ValidationError | None:
     """Why the reply `text` is not of `schema`, or None if it is."""
     try:
         schema.model_validate_json(json_in(text, mode))
@@ -87,7 +87,7 @@ def json_in(text: str, mode: str) -> str:
     return str(extract_json_from_codeblock(text))
 
 
-def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
+def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
     """The messages, and after them the model's reply and what is wrong with it, in instructor's words."""
     from openai.types.chat import ChatCompletion
 
@@ -99,28 +99,28 @@ def asked_again(messages: list[dict[str, Any]], mode: Mode, text: str, error: Va
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
 
-def outcome(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
+def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
     """What a response says: a model's words as they are, an error's without the API key."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         body = None
     if status != 200:
-        return Outcome(failed(f"HTTP {status}: {_message(body, payload, key)}", engine), status in PASSING, status)
+        return Outcome(error_reply(f"HTTP {status}: {_message(body, payload, key)}", engine), status in RETRYABLE, status)
     if body is None:
-        return Outcome(failed("the body is not JSON", engine), passes=True)
+        return Outcome(error_reply("the body is not JSON", engine), retryable=True)
     try:
         return _completion(body, engine, key)
     except (AttributeError, TypeError, LookupError):
-        return Outcome(failed("the body is not a chat completion", engine))
+        return Outcome(error_reply("the body is not a chat completion", engine))
 
 
-def failed(error: str, engine: str) -> Reply:
+def error_reply(error: str, engine: str) -> Reply:
     """A reply that is an error."""
     return Reply(None, "error", error=error, engine=engine)
 
 
-def on_a_line(said: str, key: str) -> str:
+def redact_line(said: str, key: str) -> str:
     """What a server says of an error, on one line that terminals and tables can hold, without the API key. That is
     taken out before the line is cut, or a part of it could be left."""
     shown = "".join(char if char.isprintable() else " " for char in utf8(said))
@@ -131,14 +131,14 @@ def _message(body: Any, payload: bytes, key: str) -> str:
     """The server's own words: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     said = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
-    return on_a_line(str(said or payload.decode(json.detect_encoding(payload), errors="replace")), key)
+    return redact_line(str(said or payload.decode(json.detect_encoding(payload), errors="replace")), key)
 
 
 def _completion(body: Any, engine: str, key: str) -> Outcome:
     choices = body.get("choices") if isinstance(body, Mapping) else None
     choice = choices[0] if choices else None
     if choice is None or choice["message"] is None:
-        return Outcome(failed("the reply has no choice", engine), passes=True)
+        return Outcome(error_reply("the reply has no choice", engine), retryable=True)
     message = choice["message"]
     content, refusal, ended = message.get("content"), message.get("refusal"), choice.get("finish_reason")
     if not all(isinstance(said, str | None) for said in (content, refusal, ended)):
@@ -146,11 +146,11 @@ def _completion(body: Any, engine: str, key: str) -> Outcome:
     secret = key if len(key) >= SHORT else ""  # a dummy like `stop` or `1` would spoil the protocol's own words
     return Outcome(Reply(
         text=utf8(refusal or content or ""),
-        finish_reason="refusal" if refusal else on_a_line(ended or "stop", secret),
+        finish_reason="refusal" if refusal else redact_line(ended or "stop", secret),
         prompt_tokens=_tokens(body, "prompt_tokens"),
         completion_tokens=_tokens(body, "completion_tokens"),
         logprobs=_logprobs(choice),
-        engine=f"{engine} {on_a_line(str(body.get('system_fingerprint') or ''), secret)}".strip(),
+        engine=f"{engine} {redact_line(str(body.get('system_fingerprint') or ''), secret)}".strip(),
     ))  # fmt: skip
 
 

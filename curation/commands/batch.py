@@ -49,7 +49,7 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
     engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.key() if endpoint else ""
     answers = [_answer(f"{where}: line {number}", line, asked, engine, secret) for number, line in _lines(where)]
     counts = {"good": 0, "failed": 0, "known": 0}
-    with Ledger(study.ledger, study.budget) as ledger, ledger.at_once():
+    with Ledger(study.ledger, study.budget) as ledger, ledger.transaction():
         for call, reply in answers:
             if ledger.has(call, reply):
                 counts["known"] += 1
@@ -75,7 +75,7 @@ def _body(call: Call) -> dict[str, Any]:
         if call.schema
         else None
     )
-    return wire.body_of(call, None, "json_schema") | ({"response_format": form} if form else {})
+    return wire.request_body(call, None, "json_schema") | ({"response_format": form} if form else {})
 
 
 def _lines(where: Path) -> list[tuple[int, str]]:
@@ -102,16 +102,16 @@ def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tup
         )
     call = asked.distinct.get(key) if isinstance(key, str) else None
     if call is None:
-        shown = wire.on_a_line(str(key), secret)[:16]
+        shown = wire.redact_line(str(key), secret)[:16]
         raise CurationError(
             f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept"
         )
     if not isinstance(response, dict):
-        return call, wire.failed(f"batch: {wire.on_a_line(json.dumps(error), secret)}", engine)
+        return call, wire.error_reply(f"batch: {wire.redact_line(json.dumps(error), secret)}", engine)
     status = response.get("status_code")
     if not isinstance(status, int) or not 100 <= status <= 599:
         raise CurationError(
-            f"{where}: status_code {wire.on_a_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
+            f"{where}: status_code {wire.redact_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
         )
-    reply = wire.outcome(status, json.dumps(response.get("body")).encode(), engine, secret).reply
+    reply = wire.read_response(status, json.dumps(response.get("body")).encode(), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

@@ -19,7 +19,7 @@ from curation.core.progress import progress
 from curation.experiment.grid import Arm
 from curation.models import weights
 from curation.tables import contracts, parquet
-from curation.traces.sampling import calls_for
+from curation.traces.sampling import make_calls
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
@@ -69,7 +69,7 @@ def durations(study: Study) -> list[Duration]:
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
         if engine.kind == "transformers" and unanswered:
-            calls = calls_for(
+            calls = make_calls(
                 held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling
             )
             network, tokenizer = loaded(engine.dtype, engine.device)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from curation.calls.call import Ask, Call, Reply
+from curation.calls.call import Call, Engine, Reply
 from curation.calls.ledger import Ledger
 from curation.core.metrics import Interval
 from curation.core.params import Study
@@ -17,7 +17,7 @@ from curation.judging.judge import judge
 from curation.judging.prefer import prefer
 from curation.models import weights
 from curation.pairs.pair import pair
-from curation.prompts.collect import sift
+from curation.prompts.collect import collect
 from curation.tables.contracts import PAIRS, empty
 from curation.traces.generate import generate
 
@@ -68,7 +68,7 @@ class _Forecast(Ledger):
         """Begin another stage, which may ask more than once."""
         self.distinct, self.lacking = {}, []
 
-    def fulfil(self, calls: list[Call], ask: Ask, stage: str, name: str) -> Iterator[Reply]:
+    def fulfil(self, calls: list[Call], ask: Engine, stage: str, name: str) -> Iterator[Reply]:
         self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
         self.distinct |= {call.key: call for call in calls}
         return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
@@ -78,7 +78,7 @@ def asks(study: Study) -> list[Asks]:
     """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
     found, stages = list[Asks](), [*study.generators, *study.judges, *study.pairwise_judges]
     with _Forecast(study.ledger, study.budget) as ledger, progress("plan", len(stages), "stages") as shown:
-        prompts, _ = sift(study.sources, study.decontaminate)
+        prompts, _ = collect(study.sources, study.decontaminate)
         written = []
         for name, settings in study.generators.items():
             ledger.forget()

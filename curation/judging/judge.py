@@ -16,7 +16,7 @@ def judge(name: str, settings: Any, traces: pl.DataFrame, prompts: pl.DataFrame,
     return rows.with_columns(pl.lit(name).alias("judge")).select(JUDGMENTS.schema.names)
 
 
-def coverage(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
+def metrics(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
     """The share of judgments that have a score, in all and by generator, and the count of each status."""
     rows = judgments.join(traces.select("trace_id", "generator"), on="trace_id")
     share = rows.group_by("generator").agg((pl.col("status") == "scored").mean().alias("share")).sort("generator")

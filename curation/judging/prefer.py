@@ -28,7 +28,7 @@ def prefer(
     return rows.with_columns(pl.lit(name).alias("judge")).select(PREFERENCES.schema.names)
 
 
-def coverage(preferences: pl.DataFrame) -> dict[str, object]:
+def metrics(preferences: pl.DataFrame) -> dict[str, object]:
     """How many verdicts there are, the share that is scored, and the counts of each verdict by the order shown and
     of each status."""
     by_order: dict[str, dict[str, int]] = {}

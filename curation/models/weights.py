@@ -101,8 +101,8 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     torch.backends.cuda.enable_cudnn_sdp(
         False
     )  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
-    warn_of_slow(dtype, device)
-    where, pinned = source(model, revision)
+    warn_if_slow(dtype, device)
+    where, pinned = resolve(model, revision)
     with _loading(model):
         network = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **pinned)
     if adapter is not None:
@@ -122,12 +122,12 @@ def tokenizer(model: str, revision: str) -> Any:
     configure_process()
     from transformers import AutoTokenizer
 
-    where, pinned = source(model, revision)
+    where, pinned = resolve(model, revision)
     with _loading(model):
         return AutoTokenizer.from_pretrained(where, padding_side="left", **pinned)
 
 
-def source(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
+def resolve(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
     """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF
     file as safetensors."""
     path = locate(model)
@@ -146,7 +146,7 @@ def identity(revision: str, dtype: str | None) -> str:
     return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
 
 
-def warn_of_slow(dtype: str, device: str) -> None:
+def warn_if_slow(dtype: str, device: str) -> None:
     """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a
     timing."""
     if (
@@ -182,7 +182,7 @@ def _loading(model: str) -> Iterator[None]:
         raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
 
 
-def merged(weights: Weights) -> Path:
+def merge_adapter(weights: Weights) -> Path:
     """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
     assert weights.adapter is not None
     name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()

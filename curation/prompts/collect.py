@@ -13,15 +13,15 @@ SHOWN = 60  # characters of a prompt in a message
 SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
 
 
-def collect(sources: dict[str, Any]) -> pl.DataFrame:
+def read_sources(sources: dict[str, Any]) -> pl.DataFrame:
     """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that
     is there."""
-    taken: set[str] = set()
+    existing_texts: set[str] = set()
     parts = [empty(PROMPTS)]
     for name, settings in sources.items():
-        part = kind("sources", settings.kind).prompts(settings, taken)
+        part = kind("sources", settings.kind).prompts(settings, existing_texts)
         texts = [messages[-1]["content"] for messages in part["prompt"]]
-        taken.update(texts)
+        existing_texts.update(texts)
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
         parts.append(
             part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
@@ -31,13 +31,13 @@ def collect(sources: dict[str, Any]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+def collect(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a
     verdict on each train prompt.
 
     Raises CurationError if there are train prompts and all are dropped, or if two that are not have one text.
     """
-    given = collect(sources)
+    given = read_sources(sources)
     verdicts = decontaminate(settings, given, {name: source.instruction for name, source in sources.items()})
     dropped = verdicts.filter(~pl.col("kept"))
     if dropped.height and dropped.height == verdicts.height:
@@ -45,7 +45,7 @@ def sift(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.Da
             given.filter(prompt_id=one).select("source", SAID).row(0)
             for one in dropped.select("prompt_id", "against").row(0)
         )
-        raise CurationError(f"decontaminate drops all {dropped.height} train prompts: {reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
+        raise CurationError(f"decontaminate drops all {dropped.height} train prompts: {summarize_reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
                             "give other train prompts, or change params.yaml: decontaminate")  # fmt: skip
     left = given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
     _refuse_twice(left)
@@ -66,15 +66,15 @@ def _refuse_twice(prompts: pl.DataFrame) -> None:
                             f"remove them from one{way}")  # fmt: skip
 
 
-def counts(verdicts: pl.DataFrame) -> dict[str, int]:
+def metrics(verdicts: pl.DataFrame) -> dict[str, int]:
     """How many train prompts each reason has, in the order of the rules."""
     found = dict(verdicts.group_by("reason").len().rows())
     return {reason: found.get(reason, 0) for reason in DECONTAMINATION_REASONS}
 
 
-def reasons(verdicts: pl.DataFrame) -> str:
+def summarize_reasons(verdicts: pl.DataFrame) -> str:
     """What became of the dropped ones, `3 exact, 1 ngram`."""
-    return ", ".join(f"{count} {reason}" for reason, count in counts(verdicts).items() if count and reason != "kept")
+    return ", ".join(f"{count} {reason}" for reason, count in metrics(verdicts).items() if count and reason != "kept")
 
 
 def _shown(source: str, text: str) -> str:

@@ -108,7 +108,7 @@ def question(instructions: Mapping[str, str | None]) -> pl.Expr:
     return apart.str.normalize("NFKC").str.to_lowercase().str.replace_many(SIGNS).str.extract_all(PIECE).list.join(" ")
 
 
-def runs(text: str, size: int) -> Iterable[tuple[str, ...]]:
+def ngrams(text: str, size: int) -> Iterable[tuple[str, ...]]:
     """Every `size` tokens of a question that stand together, in order; none where it has fewer."""
     tokens = text.split()
     return zip(*(tokens[start:] for start in range(size)), strict=False)
@@ -117,7 +117,7 @@ def runs(text: str, size: int) -> Iterable[tuple[str, ...]]:
 def shingles(text: str, size: int) -> np.ndarray:
     """64 bits for each distinct run of a question, in order and the same in every process; all of it is one run
     where it has fewer than `size` tokens."""
-    said = {" ".join(run) for run in runs(text, size)} or {text}
+    said = {" ".join(run) for run in ngrams(text, size)} or {text}
     return np.sort(
         np.array(
             [int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in said], dtype=np.uint64
@@ -125,7 +125,7 @@ def shingles(text: str, size: int) -> np.ndarray:
     )
 
 
-def similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+def jaccard_similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
     """The Jaccard similarity of a set with each of some others, as `shingles` gives them; there is at least one."""
     sizes = np.array([len(other) for other in others])
     members = np.concatenate(others)
@@ -151,7 +151,7 @@ def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int
     with progress("decontaminate ngram", len(train), "prompts") as shown:
         for one, text in train.items():
             shown.advance()
-            found = list(map(holders.get, runs(text, size)))
+            found = list(map(holders.get, ngrams(text, size)))
             for start, numbers in enumerate(found):
                 if numbers is not None:
                     covered[numbers] += start + size - np.maximum(end[numbers], start)
@@ -170,7 +170,7 @@ def _holders(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarr
     """Of each run of `size` tokens in the benchmarks, the numbers of the prompts that hold it, in order."""
     found: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, text in enumerate(benchmarks.values()):
-        for run in set(runs(text, size)):
+        for run in set(ngrams(text, size)):
             found[run].append(number)
     return {run: np.array(numbers) for run, numbers in found.items()}
 
@@ -180,7 +180,7 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
     equals the first."""
     from datasketch import MinHash, MinHashLSH
 
-    index = MinHashLSH(num_perm=settings.permutations, params=bands(settings.threshold, settings.permutations))
+    index = MinHashLSH(num_perm=settings.permutations, params=choose_bands(settings.threshold, settings.permutations))
     blank = MinHash(num_perm=settings.permutations, seed=settings.seed, hashfunc=int, scheme="affine64")
     kept: dict[int, np.ndarray] = {}
     verdicts = {}
@@ -192,7 +192,7 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
             own, sketch = shingles(text, settings.shingle), blank.copy()
             sketch.update_batch(own)
             if near := sorted(index.query(sketch)):
-                overlaps = similarities(own, [kept[other] for other in near])
+                overlaps = jaccard_similarities(own, [kept[other] for other in near])
                 best = int(overlaps.argmax())
                 if overlaps[best] >= settings.threshold:
                     verdicts[one] = Verdict("near_duplicate", near[best], float(overlaps[best]))
@@ -202,7 +202,7 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
     return verdicts
 
 
-def bands(threshold: float, permutations: int) -> tuple[int, int]:
+def choose_bands(threshold: float, permutations: int) -> tuple[int, int]:
     """How many bands of a MinHash are looked up and how long they are: as long as a pair at `threshold` still shares
     one but for a chance of MISSED."""
     lengths = range(permutations // 2, 1, -1)

@@ -16,10 +16,10 @@ def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) ->
     train = prompts.filter(pl.col("split") == "train")
     rows: pl.DataFrame = kind("generators", settings.kind).traces(settings, name, train, ledger)
     ids = content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
-    return described(rows.with_columns(ids))
+    return add_text_columns(rows.with_columns(ids))
 
 
-def described(rows: pl.DataFrame) -> pl.DataFrame:
+def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `traces`, given all columns but these two: text_id, equal for completions that differ in white space
     around them only, and characters.
 
@@ -33,7 +33,7 @@ def described(rows: pl.DataFrame) -> pl.DataFrame:
     ).select(TRACES.schema.names)
 
 
-def coverage(traces: pl.DataFrame) -> dict[str, float]:
+def metrics(traces: pl.DataFrame) -> dict[str, float]:
     """Counts of one generator's traces: all, truncated, failed, and their mean length."""
     lengths = traces["completion"].str.len_chars().mean()
     return {

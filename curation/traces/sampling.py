@@ -12,7 +12,7 @@ from curation.core.params import Natural, Positive, Share, Strict
 from curation.tables.contracts import TRACES, content_id, empty
 
 
-class Sampling(Strict):
+class GenerationSampling(Strict):
     """How a model is sampled. `top_k` 0 means no cut."""
 
     samples: Positive
@@ -23,7 +23,7 @@ class Sampling(Strict):
     seed: int
 
 
-def calls_for(prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: Sampling) -> list[Call]:
+def make_calls(prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: GenerationSampling) -> list[Call]:
     """`samples` calls per row of prompts, in the rows' order; `system`, unless null, opens each.
 
     A call's seed is a hash of seed, messages and sample index, so it depends on no alias.
@@ -39,8 +39,8 @@ def calls_for(prompts: pl.DataFrame, model: str, revision: str, system: str | No
     return calls
 
 
-def answered(prompts: pl.DataFrame, sampling: Sampling, replies: Iterable[Reply]) -> pl.DataFrame:
-    """One row per call of `calls_for`: prompt_id, sample_index, completion (null after an error), finish_reason,
+def make_rows(prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply]) -> pl.DataFrame:
+    """One row per call of `make_calls`: prompt_id, sample_index, completion (null after an error), finish_reason,
     n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [

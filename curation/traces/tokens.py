@@ -7,7 +7,7 @@ from curation.core.progress import progress
 from curation.models import weights
 from curation.tables.contracts import TOKENS
 
-AT_ONCE = 1000  # texts
+TEXTS_PER_BATCH = 1000  # texts
 
 
 class Params(Strict):
@@ -17,15 +17,15 @@ class Params(Strict):
     count: bool
 
 
-def tokens(settings: Params, student: weights.Params, traces: pl.DataFrame) -> pl.DataFrame:
+def count_tokens(settings: Params, student: weights.Params, traces: pl.DataFrame) -> pl.DataFrame:
     """The rows of `tokens`: each completion's number of tokens, those that open or end a text not among them; null
     where it is not counted."""
     counted: list[int | None] = [None] * traces.height
     if settings.count:
         tokenizer = weights.tokenizer(student.model, student.revision)
         with progress("tokens", traces.height, "texts") as shown:
-            for start in range(0, traces.height, AT_ONCE):
-                texts = traces["completion"][start : start + AT_ONCE]
+            for start in range(0, traces.height, TEXTS_PER_BATCH):
+                texts = traces["completion"][start : start + TEXTS_PER_BATCH]
                 lengths = [
                     len(ids) for ids in tokenizer([text or "" for text in texts], add_special_tokens=False)["input_ids"]
                 ]

@@ -13,7 +13,7 @@ from curation.judging.judges.answer import grade
 from curation.models import weights
 from curation.models.engines import openai, transformers, vllm
 from curation.tables.contracts import RESULTS
-from curation.traces.sampling import Sampling, answered, calls_for
+from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 
 class Params(Strict):
@@ -24,7 +24,7 @@ class Params(Strict):
     """
 
     system: str | None
-    sampling: Sampling
+    sampling: GenerationSampling
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str, Refers("judges")]
 
@@ -56,10 +56,10 @@ def evaluate(
             else weights.Weights(student.model, student.revision, model)
         )
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
-    calls = calls_for(held_out, student.model, identity, settings.system, settings.sampling)
+    calls = make_calls(held_out, student.model, identity, settings.system, settings.sampling)
 
     engine = settings.engine.engine(loaded, served_as=name)
-    answers = answered(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
+    answers = make_rows(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
     return rows.with_columns(

@@ -37,7 +37,7 @@ def _texts(pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> 
     return known.select("trace_id", "prompt", message.alias("completion"))
 
 
-def counts(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
+def metrics(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
     """Pairs, those scored and those with a side that was cut; mean implicit margin and held-out loss with their
     intervals, and the share of margins above 0."""
     rows = pairs.select("pair_id", "prompt_id").join(scores, on="pair_id", maintain_order="left")

@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Positive
 from curation.judging import prompting
@@ -28,7 +28,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-class Params(prompting.Asking):
+class Params(prompting.ModelJudgeParams):
     """A judge of kind process.
 
     The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than
@@ -46,7 +46,7 @@ class Params(prompting.Asking):
         return [WORST, FIRST_BAD]
 
 
-class Found(NamedTuple):
+class StepRatings(NamedTuple):
     """What one reply says of a trace."""
 
     worst: float | None
@@ -59,10 +59,10 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a
     step is `error`."""
     asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
-    call_for, slots, calls = caller(settings), [], []
+    call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
     for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
-        steps = split(settings, completion or "")
+        steps = split_steps(settings, completion or "")
         for repeat in range(settings.repeats):
             if 0 < len(steps) <= settings.max_steps:
                 slots.append((trace_id, repeat, len(steps)))
@@ -70,7 +70,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
             else:
                 why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
                 rows.append((trace_id, repeat, None, None, "truncated" if steps else "error", why))
-    replies = ledger.fulfil(calls, Http(settings.endpoint, _shape), "judge", name)
+    replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, _shape), "judge", name)
     rows += [
         (trace_id, repeat, *parse(reply, count))
         for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)
@@ -93,18 +93,18 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
-def split(settings: Params, completion: str) -> list[str]:
+def split_steps(settings: Params, completion: str) -> list[str]:
     """The steps of a completion, in order."""
     return [step.strip() for step in re.split(settings.separator, completion) if step.strip()]
 
 
-def caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
+def make_caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
     """What forms the call that rates the steps of one completion, from problem, reference answer, steps and repeat."""
-    form = prompting.caller(settings, settings.instructions.strip())
+    form = prompting.make_caller(settings, settings.instructions.strip())
 
     def call_for(problem: str, answer: str | None, steps: list[str], repeat: int) -> Call:
         numbered = "\n".join(f"Step {number}:\n{step}" for number, step in enumerate(steps, 1))
-        user = f"{prompting.posed(settings, problem, answer)}Solution to rate step by step ({prompting.DATA}):\n{prompting.fenced(numbered)}"
+        user = f"{prompting.format_problem(settings, problem, answer)}Solution to rate step by step ({prompting.DATA_NOTICE}):\n{prompting.fence(numbered)}"
         return form(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
 
     return call_for
@@ -124,15 +124,15 @@ def _shape(call: Call) -> type[BaseModel]:
     return reply_model(sum(name.startswith("step_") for name in names), "rationale" in names)
 
 
-def parse(reply: Reply, count: int) -> Found:
+def parse(reply: Reply, count: int) -> StepRatings:
     """The worst and the first bad of `count` steps, from a reply that rates every one of them; nothing where one is
     missing."""
-    body, status = prompting.read(reply)
+    body, status = prompting.parse_reply(reply)
     if body is None:
-        return Found(None, None, status, None)
+        return StepRatings(None, None, status, None)
     ratings = [body.get(f"step_{number}") for number in range(1, count + 1)]
     scores = [RATINGS[rating] for rating in ratings if isinstance(rating, str) and rating in RATINGS]
     if len(scores) < count:
-        return Found(None, None, "unparsable", prompting.rationale(body))
-    said = [", ".join(map(str, ratings)), *filter(None, [prompting.rationale(body)])]
-    return Found(min(scores), scores.index(-1) if -1 in scores else count, "scored", "; ".join(said))
+        return StepRatings(None, None, "unparsable", prompting.read_rationale(body))
+    said = [", ".join(map(str, ratings)), *filter(None, [prompting.read_rationale(body)])]
+    return StepRatings(min(scores), scores.index(-1) if -1 in scores else count, "scored", "; ".join(said))

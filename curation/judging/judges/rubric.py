@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict, column
 from curation.judging import prompting
@@ -30,7 +30,7 @@ def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
     return dimensions
 
 
-class Params(prompting.Asking):
+class Params(prompting.ModelJudgeParams):
     """A judge of kind rubric.
 
     `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another
@@ -76,12 +76,12 @@ def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFr
     asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
     slots: list[tuple[int, int]] = []
     calls: list[Call] = []
-    call_for = caller(settings)
+    call_for = make_caller(settings)
     for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
         for repeat in range(settings.repeats if completion is not None else 0):
             slots.append((trace_id, repeat))
             calls.append(call_for(prompt[-1]["content"], answer, completion, repeat))
-    replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "judge", name)
+    replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
     rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
     unwritten = asked.filter(pl.col("completion").is_null())["trace_id"]
     rows += [
@@ -102,15 +102,15 @@ def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFr
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def caller(settings: Params) -> Callable[[str, str | None, str, int], Call]:
+def make_caller(settings: Params) -> Callable[[str, str | None, str, int], Call]:
     """What forms the call that rates one completion, from problem, reference answer, completion and repeat.
 
     The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
     """
-    schema, form = reply_model(settings).model_json_schema(), prompting.caller(settings, rubric_text(settings))
+    schema, form = reply_model(settings).model_json_schema(), prompting.make_caller(settings, rubric_text(settings))
 
     def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
-        user = f"{prompting.posed(settings, problem, answer)}Solution to rate ({prompting.DATA}):\n{prompting.fenced(completion)}"
+        user = f"{prompting.format_problem(settings, problem, answer)}Solution to rate ({prompting.DATA_NOTICE}):\n{prompting.fence(completion)}"
         return form(user, repeat, schema)
 
     return call_for
@@ -142,21 +142,21 @@ def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tup
 def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None]:
     """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score
     has that status and no score."""
-    body, status = prompting.read(reply)
+    body, status = prompting.parse_reply(reply)
     if body is None:
         return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None
     expected, ratings = expected_scores(settings, reply.logprobs or []), {}
     for name, dimension in settings.dimensions.items():
-        score = prompting.whole(body, name, dimension.scores)
+        score = prompting.valid_number(body, name, dimension.scores)
         ratings[name] = (
             Rating(None, None, "unparsable") if score is None else Rating(float(score), expected.get(name), "scored")
         )
-    return ratings, prompting.rationale(body)
+    return ratings, prompting.read_rationale(body)
 
 
 def expected_scores(settings: Params, logprobs: list[Any]) -> dict[str, float]:
     """Per dimension the probability-weighted mean of its scores, where the reply gives their probabilities."""
-    likely = prompting.probabilities(
+    likely = prompting.score_probabilities(
         logprobs, {name: dimension.scores for name, dimension in settings.dimensions.items()}
     )
     return {name: sum(score * share for score, share in shares.items()) for name, shares in likely.items()}

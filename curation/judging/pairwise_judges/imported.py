@@ -29,7 +29,7 @@ class Params(Strict):
         return [PREFERENCE]
 
 
-def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """A row per row of the file that is of a pair of unequal texts: its repeat is the order among those of one pair and
     order. A null verdict is `no_reference`.
 
@@ -47,9 +47,9 @@ def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> 
                 f"{settings.path}: column {columns[column]!r} holds {wrong[column][0]!r} in row {wrong['row'][0]}, not {', '.join(valid)}"
             )
     refuse_unmatched(
-        settings.path, settings.pair_id, given["pair_id"], asked["pair_id"], settings.unmatched, "pair of unequal texts"
+        settings.path, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
     )
-    rows = asked.select("pair_id").join(given, on="pair_id", maintain_order="left_right")
+    rows = pairs.select("pair_id").join(given, on="pair_id", maintain_order="left_right")
     status = (
         pl.when(pl.col("verdict").is_null()).then(pl.lit("no_reference")).otherwise(pl.lit("scored")).alias("status")
     )

@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, create_model
 
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Http
+from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.judging import prompting
 from curation.tables.contracts import ORDERS, PREFERENCE
@@ -15,7 +15,7 @@ from curation.tables.contracts import ORDERS, PREFERENCE
 FIRST, SECOND, NEITHER = 1, 2, 0  # digits, which are one token to every tokenizer
 
 
-class Params(prompting.Asking):
+class Params(prompting.ModelJudgeParams):
     """A pairwise judge of kind verdict. `ties` lets it say that neither is better."""
 
     kind: Literal["verdict"]
@@ -27,7 +27,7 @@ class Params(prompting.Asking):
         return [PREFERENCE]
 
 
-class Verdict(NamedTuple):
+class Preference(NamedTuple):
     """What one reply says of a pair. `strength` is the probability that chosen is better less that of rejected."""
 
     verdict: str | None
@@ -37,18 +37,18 @@ class Verdict(NamedTuple):
     rationale: str | None
 
 
-def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Two rows per pair and repeat, one an order. `asked` has pair_id, problem, answer, chosen and rejected, all
-    text. The same two texts in the same order are asked once, whichever of them is called chosen."""
-    call_for, slots, calls = caller(settings), [], []
-    for pair_id, problem, answer, chosen, rejected in asked.select(
+def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Two rows per pair and repeat, one an order. `pairs` has pair_id, problem, answer, chosen and rejected, all
+    text. The same two texts in the same order are asked about once, whichever of them is called chosen."""
+    call_for, slots, calls = make_caller(settings), [], []
+    for pair_id, problem, answer, chosen, rejected in pairs.select(
         "pair_id", "problem", "answer", "chosen", "rejected"
     ).iter_rows():
         for order, texts in zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
             for repeat in range(settings.repeats):
                 slots.append((pair_id, order, repeat))
                 calls.append(call_for(problem, answer, texts, repeat))
-    replies = ledger.fulfil(calls, Http(settings.endpoint, reply_model(settings)), "prefer", name)
+    replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "prefer", name)
     rows = [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
     real = {"strength": pl.Float64, "p_tie": pl.Float64}
     columns = {
@@ -63,16 +63,16 @@ def prefer(settings: Params, name: str, asked: pl.DataFrame, ledger: Ledger) -> 
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
+def make_caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
     """What forms the call that compares two completions, from problem, reference answer, the two in the order shown,
     and repeat."""
-    schema, form = reply_model(settings).model_json_schema(), prompting.caller(settings, instructions(settings))
+    schema, form = reply_model(settings).model_json_schema(), prompting.make_caller(settings, instructions(settings))
 
     def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
         shown = [
-            f"Solution {number} ({prompting.DATA}):\n{prompting.fenced(text)}" for number, text in enumerate(texts, 1)
+            f"Solution {number} ({prompting.DATA_NOTICE}):\n{prompting.fence(text)}" for number, text in enumerate(texts, 1)
         ]
-        return form(prompting.posed(settings, problem, answer) + "\n\n".join(shown), repeat, schema)
+        return form(prompting.format_problem(settings, problem, answer) + "\n\n".join(shown), repeat, schema)
 
     return call_for
 
@@ -98,18 +98,18 @@ def _valid(settings: Params) -> tuple[int, ...]:
     return (NEITHER, FIRST, SECOND) if settings.ties else (FIRST, SECOND)
 
 
-def parse(settings: Params, reply: Reply, order: str) -> Verdict:
+def parse(settings: Params, reply: Reply, order: str) -> Preference:
     """The verdict of a reply to the two traces shown in `order`; none where the reply is not a valid one."""
-    body, status = prompting.read(reply)
+    body, status = prompting.parse_reply(reply)
     if body is None:
-        return Verdict(None, None, None, status, None)
-    better = prompting.whole(body, "better", _valid(settings))
+        return Preference(None, None, None, status, None)
+    better = prompting.valid_number(body, "better", _valid(settings))
     if better is None:
-        return Verdict(None, None, None, "unparsable", prompting.rationale(body))
+        return Preference(None, None, None, "unparsable", prompting.read_rationale(body))
     chosen, rejected = (FIRST, SECOND) if order == "chosen_first" else (SECOND, FIRST)
     verdict = {chosen: "chosen", rejected: "rejected", NEITHER: "tie"}[better]
-    likely = prompting.probabilities(reply.logprobs or [], {"better": _valid(settings)}).get("better")
+    likely = prompting.score_probabilities(reply.logprobs or [], {"better": _valid(settings)}).get("better")
     strength = None if likely is None else likely.get(chosen, 0.0) - likely.get(rejected, 0.0)
-    return Verdict(
-        verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.rationale(body)
+    return Preference(
+        verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.read_rationale(body)
     )

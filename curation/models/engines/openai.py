@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from curation.calls.call import Ask
-from curation.calls.chat import Endpoint, Http
+from curation.calls.call import Engine
+from curation.calls.chat import Endpoint, HttpEngine
 from curation.core.params import Strict
 from curation.models.weights import Weights
 
@@ -14,6 +14,6 @@ class Params(Strict):
     kind: Literal["openai"]
     endpoint: Endpoint
 
-    def engine(self, which: Weights, served_as: str | None = None) -> Ask:
+    def engine(self, which: Weights, served_as: str | None = None) -> Engine:
         """What answers calls to the model that the server knows as `served_as`, or by its own name."""
-        return Http(self.endpoint, model=served_as)
+        return HttpEngine(self.endpoint, model=served_as)

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Literal
 
-from curation.calls.call import Ask, Call, OnReply, Reply, engine_name
+from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 from curation.models import weights
@@ -22,12 +22,12 @@ class Params(Strict):
     device: weights.Device
     batch_size: Positive
 
-    def engine(self, which: weights.Weights, served_as: str | None = None) -> Ask:
+    def engine(self, which: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to the model `which`, which is loaded at the first."""
-        return Engine(self, which)
+        return TransformersEngine(self, which)
 
 
-class Engine:
+class TransformersEngine:
     """Loads the model once, however often it is asked."""
 
     def __init__(self, settings: Params, which: weights.Weights) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Annotated, Any, Literal
 
 from pydantic import Field
 
-from curation.calls.call import Ask, Call, OnReply, Reply
+from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import Positive, Strict
 from curation.models import weights
@@ -38,12 +38,12 @@ class Params(Strict):
     eager: bool
     concurrency: Positive
 
-    def engine(self, which: weights.Weights, served_as: str | None = None) -> Ask:
+    def engine(self, which: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to the model `which`; an adapter is merged in. The process starts with the first call."""
-        return Engine(self, which)
+        return VllmEngine(self, which)
 
 
-class Engine:
+class VllmEngine:
     """Starts one process, however often it is asked. The process ends with this one, because its input does."""
 
     def __init__(self, settings: Params, which: weights.Weights) -> None:
@@ -83,7 +83,7 @@ class Engine:
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
         settings, (model, revision, adapter) = self.settings, self.which
-        source, pinned = (weights.merged(self.which), {}) if adapter else weights.source(model, revision)
+        source, pinned = (weights.merge_adapter(self.which), {}) if adapter else weights.resolve(model, revision)
         how = {"model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype, "max_model_len": settings.max_model_len,
                "enforce_eager": settings.eager, "tensor_parallel_size": settings.tensor_parallel,
                "gpu_memory_utilization": settings.gpu_memory}  # fmt: skip

@@ -42,8 +42,8 @@ class Params(Strict):
             yield from (f"tasks.{line}" for task, wanted in self.tasks.items() if (line := unknown(task, wanted)))
 
 
-def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
-    """`size` prompts of each task, no two alike and none whose text is in `taken`.
+def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
+    """`size` prompts of each task, no two alike and none whose text is in `existing_texts`.
 
     Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few
     distinct prompts, or a scorer that rejects its own answer.
@@ -53,7 +53,7 @@ def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
             'a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`'
         )
     rows = []
-    seen = set(taken)
+    seen = set(existing_texts)
     for task, wanted in settings.tasks.items():
         fresh: list[tuple[str, str, str, str, str]] = []
         for entry in _entries(task, wanted, settings.seed):

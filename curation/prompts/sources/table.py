@@ -32,8 +32,8 @@ class Params(Strict):
     instruction: str | None
 
 
-def prompts(settings: Params, taken: set[str]) -> pl.DataFrame:
-    """The file's distinct prompts, in the order of their first rows, whether or not they are in `taken`. Raises
+def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
+    """The file's distinct prompts, in the order of their first rows, whether or not they are in `existing_texts`. Raises
     CurationError if one has two answers."""
     frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
     missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]

@@ -2,22 +2,22 @@
 
 import polars as pl
 
-from curation.calls.call import Ask
+from curation.calls.call import Engine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict
 from curation.models.weights import Weights, identity
 from curation.tables.contracts import DERIVED, TRACES
-from curation.traces.sampling import Sampling, answered, calls_for
+from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 
-class Described(Strict):
+class GeneratorParams(Strict):
     """`family` and `scale_b` (billions of parameters) place a generator on the ladder; null where unknown."""
 
     family: str | None
     scale_b: float | None
 
 
-class Sampled(Described):
+class ModelGeneratorParams(GeneratorParams):
     """A generator that asks a model. `model` and `revision` name the weights, and both are part of every call's key.
 
     Where the weights are local, `model` is as `curation.models.weights` reads it and `revision` its hash; else a served
@@ -27,7 +27,7 @@ class Sampled(Described):
     model: str
     revision: str
     system: str | None
-    sampling: Sampling
+    sampling: GenerationSampling
 
     @property
     def weights(self) -> Weights:
@@ -35,10 +35,10 @@ class Sampled(Described):
         return Weights(self.model, self.revision)
 
 
-def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def sample_traces(settings: ModelGeneratorParams, engine: Engine, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger
     does not have."""
-    calls = calls_for(
+    calls = make_calls(
         prompts,
         settings.model,
         identity(settings.revision, getattr(settings, "dtype", None)),
@@ -47,7 +47,7 @@ def sampled(settings: Sampled, engine: Ask, name: str, prompts: pl.DataFrame, le
     )
     replies = ledger.fulfil(calls, engine, "generate", name)
     return (
-        answered(prompts, settings.sampling, replies)
+        make_rows(prompts, settings.sampling, replies)
         .with_columns(
             pl.lit(name).alias("generator"),
             pl.lit(settings.family, pl.String).alias("family"),

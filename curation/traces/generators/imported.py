@@ -10,7 +10,7 @@ from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.tables.contracts import DERIVED, TRACES
 from curation.tables.user_files import REAL, TEXT, WHOLE, Wanted, read_columns
-from curation.traces.generators._rows import Described
+from curation.traces.generators._rows import GeneratorParams
 
 WANTED = {
     "prompt": Wanted(TEXT),
@@ -35,7 +35,7 @@ class Columns(Strict):
     finish_reason: str | None
 
 
-class Params(Described):
+class Params(GeneratorParams):
     """A generator of kind imported. `unmatched` says what to do with rows whose prompt is no train prompt."""
 
     kind: Literal["imported"]

@@ -4,13 +4,13 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.models.engines import openai
-from curation.traces.generators._rows import Sampled, sampled
+from curation.traces.generators._rows import ModelGeneratorParams, sample_traces
 
 
-class Params(Sampled, openai.Params):
+class Params(ModelGeneratorParams, openai.Params):
     """A generator of kind openai."""
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per prompt and sample; calls the server for those the ledger does not have."""
-    return sampled(settings, settings.engine(settings.weights), name, prompts, ledger)
+    return sample_traces(settings, settings.engine(settings.weights), name, prompts, ledger)

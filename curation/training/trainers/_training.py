@@ -34,7 +34,7 @@ class Lora(Strict):
     layers: Positive | None
 
 
-class Trained(Strict):
+class TrainerParams(Strict):
     """Settings of every method. A side of more than `max_length` tokens is cut at its end, and counted."""
 
     learning_rate: Annotated[float, Field(gt=0)]
@@ -52,7 +52,7 @@ class Trained(Strict):
     lora: Lora | None
 
 
-class Beta(Trained):
+class ReferenceTrainerParams(TrainerParams):
     """Settings of a method with a reference model: `beta` holds it near, `precompute` takes the reference's
     log-probs once, first."""
 
@@ -60,7 +60,7 @@ class Beta(Trained):
     precompute: bool
 
 
-def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
+def trainer_arguments(settings: TrainerParams, seed: int, scratch: Path, rows: pl.DataFrame, **own: Any) -> dict[str, Any]:
     """The trainer configuration of `settings`: no checkpoints, no reports, no bars of its own, and no shuffling of
     rows that have places."""
     return {
@@ -75,7 +75,7 @@ def arguments(settings: Trained, seed: int, scratch: Path, rows: pl.DataFrame, *
     }  # fmt: skip
 
 
-def lora_config(settings: Trained, network: Any) -> Any:
+def lora_config(settings: TrainerParams, network: Any) -> Any:
     """peft's configuration of `settings.lora`, or None to train all weights."""
     if settings.lora is None:
         return None
@@ -126,7 +126,7 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
         adapter.write_text(_sorted_json(adapter.read_text()))
     else:
         trainer.processing_class.save_pretrained(out)
-    name_student(out, student)
+    write_run_file(out, student)
     weights.require_finite(out, f"run {label}")
     bits = 16 if trainer.args.bf16 or student.dtype == "bfloat16" else 32
     return {**_last(steps), "arithmetic_bits": bits}
@@ -160,7 +160,7 @@ def _require_number(what: str, value: float, label: str, step: int, shapes: list
                             f"{way_out} in float32 (student.dtype, and bf16: false)")  # fmt: skip
 
 
-def name_student(out: Path, student: weights.Params) -> None:
+def write_run_file(out: Path, student: weights.Params) -> None:
     """`out` holds run.json, which names the student and its revision."""
     (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
 
@@ -184,7 +184,7 @@ def _last(steps: list[dict[str, float]]) -> dict[str, float]:
     return {"steps": float(len(steps)), **means}
 
 
-def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
+def make_dataset(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
     """`columns` of the rows as a dataset: by their place where they have one, else in the order of a hash of `seed`
     and the rows' first id, so that no order of writing matters."""
     import datasets
@@ -197,7 +197,7 @@ def texts(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any:
     )
 
 
-def trainable(
+def drop_untrainable(
     tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """The rows that still teach something when cut to `max_length` tokens, and figures of all.
@@ -229,7 +229,7 @@ def trainable(
     return rows.filter(kept), {"examples": sum(kept), "dropped": len(kept) - sum(kept), **figures}
 
 
-def with_reference(trainer: Any, label: str, settings: Beta, **built: Any) -> Any:
+def build_with_reference(trainer: Any, label: str, settings: ReferenceTrainerParams, **built: Any) -> Any:
     """A TRL trainer with a reference model, built; the reference log-probs, where they are taken first, are shown as
     they come."""
     batches = -(-len(built["train_dataset"]) // settings.batch_size) if settings.precompute else 0

@@ -7,10 +7,18 @@ from typing import Literal
 import polars as pl
 
 from curation.models import weights
-from curation.training.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
+from curation.training.trainers._training import (
+    ReferenceTrainerParams,
+    build_with_reference,
+    drop_untrainable,
+    fit,
+    lora_config,
+    make_dataset,
+    trainer_arguments,
+)
 
 
-class Training(Beta):
+class Training(ReferenceTrainerParams):
     """How DPO trains. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""
 
     loss: Literal["sigmoid", "sigmoid_norm", "ipo"]
@@ -36,13 +44,13 @@ def train(
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import DPOConfig, DPOTrainer
 
-    rows, seen = trainable(tokenizer, paired, ("chosen", "rejected"), settings.max_length)
+    rows, seen = drop_untrainable(tokenizer, paired, ("chosen", "rejected"), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
-        how = DPOConfig(**arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
-        trainer = with_reference(
+        how = DPOConfig(**trainer_arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
+        trainer = build_with_reference(
             DPOTrainer, label, settings, model=network, args=how,
-            train_dataset=texts(rows, ("prompt", "chosen", "rejected"), seed),
+            train_dataset=make_dataset(rows, ("prompt", "chosen", "rejected"), seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)

@@ -8,10 +8,18 @@ import polars as pl
 from pydantic import Field
 
 from curation.models import weights
-from curation.training.trainers._training import Beta, arguments, fit, lora_config, texts, trainable, with_reference
+from curation.training.trainers._training import (
+    ReferenceTrainerParams,
+    build_with_reference,
+    drop_untrainable,
+    fit,
+    lora_config,
+    make_dataset,
+    trainer_arguments,
+)
 
 
-class Params(Beta):
+class Params(ReferenceTrainerParams):
     """A method of kind kto, with the weights of its desirable and undesirable examples."""
 
     kind: Literal["kto"]
@@ -33,14 +41,14 @@ def train(
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     from trl import KTOConfig, KTOTrainer
 
-    rows, seen = trainable(tokenizer, unpaired, ("completion",), settings.max_length)
+    rows, seen = drop_untrainable(tokenizer, unpaired, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         own = {"beta": settings.beta, "desirable_weight": settings.desirable_weight, "undesirable_weight": settings.undesirable_weight,
                "precompute_ref_log_probs": settings.precompute}  # fmt: skip
-        how = KTOConfig(**arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
-        trainer = with_reference(
+        how = KTOConfig(**trainer_arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
+        trainer = build_with_reference(
             KTOTrainer, label, settings, model=network, args=how,
-            train_dataset=texts(rows, ("prompt", "completion", "label"), seed),
+            train_dataset=make_dataset(rows, ("prompt", "completion", "label"), seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)

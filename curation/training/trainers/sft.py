@@ -7,10 +7,17 @@ from typing import Literal
 import polars as pl
 
 from curation.models import weights
-from curation.training.trainers._training import Trained, arguments, fit, lora_config, texts, trainable
+from curation.training.trainers._training import (
+    TrainerParams,
+    drop_untrainable,
+    fit,
+    lora_config,
+    make_dataset,
+    trainer_arguments,
+)
 
 
-class Params(Trained):
+class Params(TrainerParams):
     """A method of kind sft; the loss is on the completion only."""
 
     kind: Literal["sft"]
@@ -34,11 +41,11 @@ def train(
         .unique("chosen_trace_id", keep="first", maintain_order=True)
         .rename({"chosen": "completion"})
     )
-    rows, seen = trainable(tokenizer, chosen, ("completion",), settings.max_length)
+    rows, seen = drop_untrainable(tokenizer, chosen, ("completion",), settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
-            model=network, args=SFTConfig(**arguments(settings, seed, Path(scratch), rows, completion_only_loss=True, use_cpu=student.device == "cpu")),
-            train_dataset=texts(rows, ("prompt", "completion"), seed),
+            model=network, args=SFTConfig(**trainer_arguments(settings, seed, Path(scratch), rows, completion_only_loss=True, use_cpu=student.device == "cpu")),
+            train_dataset=make_dataset(rows, ("prompt", "completion"), seed),
             processing_class=tokenizer, peft_config=lora_config(settings, network),
         )  # fmt: skip
         figures = fit(trainer, label, out, student)
