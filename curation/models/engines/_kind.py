@@ -1,0 +1,16 @@
+"""What an engine is to the rest of the study."""
+
+from typing import Protocol
+
+from curation.calls.call import Engine
+from curation.models.weights import Weights
+
+
+class EngineParams(Protocol):
+    """The settings of an engine, `Params` of its module."""
+
+    @property
+    def kind(self) -> str: ...
+    def engine(self, which: Weights, served_as: str | None = None) -> Engine:
+        """What answers calls to the model `which`, that a server knows as `served_as`."""
+        ...

@@ -1,0 +1,33 @@
+"""What a source is to the rest of the study."""
+
+from typing import Literal, Protocol, TypeVar
+
+import polars as pl
+
+
+class Source(Protocol):
+    """The settings of a source, as other modules read them."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def split(self) -> Literal["train", "in_domain", "out_of_domain"]: ...
+    @property
+    def instruction(self) -> str | None:
+        """What ends every prompt."""
+        ...
+
+
+Settings = TypeVar("Settings", bound=Source)
+
+
+class SourceKind(Protocol[Settings]):
+    """The module of a kind of source."""
+
+    @property
+    def Params(self) -> type[Settings]: ...
+
+    def prompts(self, settings: Settings, existing_texts: set[str]) -> pl.DataFrame:
+        """One row per prompt: task, prompt, answer, verifier, entry. A source that makes its prompts makes none whose
+        text is in `existing_texts`."""
+        ...

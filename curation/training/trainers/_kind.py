@@ -1,0 +1,54 @@
+"""What a method of training is to the rest of the study."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import polars as pl
+
+from curation.models import weights
+from curation.training.trainers._training import Lora
+
+
+class Method(Protocol):
+    """The settings of a method, as other modules read them."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def epochs(self) -> float: ...
+    @property
+    def max_steps(self) -> int | None: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def accumulation(self) -> int: ...
+    @property
+    def bf16(self) -> bool: ...
+    @property
+    def lora(self) -> Lora | None: ...
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self: ...
+
+
+Settings = TypeVar("Settings", bound=Method)
+
+
+class MethodKind(Protocol[Settings]):
+    """The module of a kind of method."""
+
+    @property
+    def Params(self) -> type[Settings]: ...
+
+    def train(
+        self,
+        settings: Settings,
+        seed: int,
+        student: weights.Params,
+        paired: pl.DataFrame,
+        unpaired: pl.DataFrame,
+        label: str,
+        out: Path,
+    ) -> dict[str, float]:
+        """`out` holds the trained weights; returns the figures of training. `paired` and `unpaired` are the rows of
+        `subsets` and `unpaired` of the run's arm."""
+        ...
