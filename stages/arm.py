@@ -14,7 +14,7 @@ from curation.tables import contracts, parquet
 
 def main() -> None:
     study, name = read(), name_argument("arms")
-    cell = study.named("arms", name)
+    cell = study.arms[name]
     with progress(f"arm {name}", 2, "steps") as shown:
         made = arm(cell, study, from_files(study))
         rows = written(made.rows, from_tables(study.generators))

@@ -9,9 +9,10 @@ import polars as pl
 from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
-from curation.core.params import Study, read
+from curation.core.params import read
 from curation.core.progress import progress
 from curation.core.stats import Clusters, numbered
+from curation.core.study import Study
 from curation.pairs.delta import Sides, delta_parts, figures, generator_deltas, panel, preferred, sides
 from curation.tables import contracts, parquet
 

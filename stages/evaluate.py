@@ -9,7 +9,7 @@ from curation.training.evaluate import evaluate
 
 def main() -> None:
     study, name = read(), name_argument("runs")
-    model = None if name == BASELINE else contracts.DATA / "models" / study.named("runs", name).name
+    model = None if name == BASELINE else contracts.DATA / "models" / study.runs[name].name
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     judge = study.judges[study.evaluate.judge]
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:

@@ -10,7 +10,7 @@ from curation.traces.generate import generate, metrics
 
 def main() -> None:
     study, name = read(), name_argument("generators")
-    settings = study.named("generators", name)
+    settings = study.generators[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         traces = generate(name, settings, prompts, ledger)

@@ -10,7 +10,7 @@ from curation.tables import contracts, parquet
 
 def main() -> None:
     study, name = read(), name_argument("judges")
-    settings = study.named("judges", name)
+    settings = study.judges[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:

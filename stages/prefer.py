@@ -10,7 +10,7 @@ from curation.tables import contracts, parquet
 
 def main() -> None:
     study, name = read(), name_argument("pairwise_judges")
-    settings = study.named("pairwise_judges", name)
+    settings = study.pairwise_judges[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))

@@ -11,7 +11,7 @@ from curation.training.score_pairs import metrics, score_pairs
 
 def main() -> None:
     study, name = read(), name_argument("scorers")
-    settings = study.named("scorers", name)
+    settings = study.scorers[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))

@@ -15,7 +15,7 @@ from curation.tables import contracts, parquet
 
 def main() -> None:
     study, name = read(), name_argument("selections")
-    settings, pairs = study.named("selections", name), from_files(study)
+    settings, pairs = study.selections[name], from_files(study)
     with progress(f"select {name}", 3, "steps") as shown:
         verdicts = select(name, settings, pairs)
         shown.advance(note=f"{verdicts.height} verdicts")

@@ -11,7 +11,7 @@ from curation.training.train import equal_updates, train
 
 def main() -> None:
     study, name = read(), name_argument("runs")
-    method, arm = study.named("runs", name)
+    method, arm = study.runs[name]
     paired = parquet.read(contracts.SUBSETS, contracts.path("subsets", arm.name))
     unpaired = parquet.read(contracts.UNPAIRED, contracts.path("unpaired", arm.name))
     settings = study.methods[method]

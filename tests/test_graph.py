@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from curation.core.params import FOLDERS, kinds
+from curation.core.kinds import KIND_FOLDERS, kinds
 
 ROOT = Path(__file__).parents[1]
-CORE = ("errors", "params", "messages", "references", "parsed", "checked", "metrics", "progress")
+CORE = ("errors", "params", "messages", "references", "parsed", "checked", "metrics", "progress", "study", "kinds")
 KERNEL = {ROOT / f"curation/core/{name}.py" for name in CORE} | {
     ROOT / f"curation/tables/{name}.py" for name in ("contracts", "parquet")
 }
@@ -36,11 +36,16 @@ def called_with(node: ast.AST, name: str) -> str | None:
     return None
 
 
+def for_types_only(node: ast.AST) -> bool:
+    """Whether it is an `if TYPE_CHECKING`, whose imports no stage makes."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 @cache
 def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
     """What `file` names: our files that it imports, sections whose kinds it loads, queries. Read once for all
     stages."""
-    nodes = list(ast.walk(ast.parse(file.read_text())))
+    nodes = [node for part in ast.parse(file.read_text()).body if not for_types_only(part) for node in ast.walk(part)]
     sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
     return [found for node in nodes for found in module_files(node)], sections, queries
 
@@ -54,7 +59,7 @@ def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) ->
     imported, sections, queries = named(file)
     seen.update(ROOT / "curation/tables/sql" / f"{query}.sql" for query in queries)
     loaded = [
-        ROOT / "curation" / FOLDERS[section] / f"{one}.py"
+        ROOT / "curation" / KIND_FOLDERS[section] / f"{one}.py"
         for section in sections
         for one in ([item_kind] if item_kind else kinds(section))
     ]
@@ -74,7 +79,7 @@ def cases() -> list[tuple[str, str | None]]:
     for stage, body in STAGES.items():
         deps = body.get("do", body)["deps"]
         folder = next((dep.removeprefix("curation/").rsplit("/", 1)[0] for dep in deps if "${item.kind}" in dep), None)
-        section = next((name for name, at in FOLDERS.items() if at == folder), None)
+        section = next((name for name, at in KIND_FOLDERS.items() if at == folder), None)
         found += [(stage, one) for one in kinds(section)] if section else [(stage, None)]
     return found
 

@@ -18,7 +18,7 @@ from tiny import save_tiny_llama
 
 from curation.calls.call import Call
 from curation.core.errors import CurationError
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.selection.subset import unpaired

@@ -111,7 +111,7 @@ def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> Non
     for at, number in combinations if share == "all" else combinations[:FAST]:
         changed = put(raw, at, ODD[number])
         try:
-            params._check(params.Study(Path("P"), changed), changed)
+            params._check(params._study(Path("P"), changed), changed)
         except Errors as error:
             refused += 1
             assert str(error).splitlines() == error.lines, (at, number)

@@ -12,6 +12,7 @@ from world import own
 
 from curation.core import params
 from curation.core.errors import CurationError, Errors
+from curation.core.kinds import KIND_FOLDERS
 from curation.core.params import read
 from curation.core.parsed import parsed
 
@@ -287,6 +288,6 @@ def test_no_default_is_hidden_in_python() -> None:
         return found
 
     study = read(ROOT / "params.yaml")
-    members = [one for section in (*params.FOLDERS, *params.NAMED) for one in getattr(study, section).values()]
+    members = [one for section in (*KIND_FOLDERS, *params.COLLECTIONS) for one in getattr(study, section).values()]
     settings = members + [getattr(study, name) for name in params.SECTIONS]
     assert [name for one in settings for name in fields(one)] == []

@@ -7,7 +7,9 @@ import pytest
 from published import SIZES, published
 from ruamel.yaml import YAML
 
-from curation.core.params import FOLDERS, NAMED, SECTIONS, Study, read
+from curation.core.kinds import KIND_FOLDERS
+from curation.core.params import COLLECTIONS, SECTIONS, read
+from curation.core.study import Study
 from curation.judging.judges.answer import final_answer, grade
 
 ROOT = Path(__file__).parents[1]
@@ -23,8 +25,8 @@ def gsm8k() -> Study:
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_a_recipe_is_a_whole_valid_params_file_of_kinds_that_exist(file: Path) -> None:
     raw: dict[str, Any] = YAML(typ="safe", pure=True).load(file)
-    assert {name for name in raw if not name.startswith("x-")} == {*FOLDERS, *NAMED, *SECTIONS}
-    named = {(folder, body["kind"]) for section, folder in FOLDERS.items() for body in raw[section].values()}
+    assert {name for name in raw if not name.startswith("x-")} == {*KIND_FOLDERS, *COLLECTIONS, *SECTIONS}
+    named = {(folder, body["kind"]) for section, folder in KIND_FOLDERS.items() for body in raw[section].values()}
     assert [kind for kind in sorted(named) if not (ROOT / "curation" / kind[0] / f"{kind[1]}.py").exists()] == []
     study = read(file)
     assert study.judges[study.evaluate.judge].kind == "answer"

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from tiny import TEMPLATE, save_tiny_llama
 
 from curation.core.errors import CurationError
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables import contracts, parquet

@@ -22,7 +22,8 @@ import curation
 import stages
 from curation.core import checked
 from curation.core.errors import CurationError, Errors
-from curation.core.params import KNOWN, Study, read
+from curation.core.params import ALL_SECTIONS, read
+from curation.core.study import Study
 from curation.prompts.sources import reasoning_gym
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def was_checked(study: Study) -> bool:
     """Whether the study came of a whole check, which types every section."""
-    return all(section in vars(study) for section in KNOWN)
+    return all(section in vars(study) for section in ALL_SECTIONS)
 
 
 def printed(code: str, *arguments: str) -> list[str]:
@@ -68,11 +69,11 @@ def test_no_module_and_no_check_imports_what_is_heavy() -> None:
         "curation.models.engines._vllm_process"
     )  # runs in an environment of its own, where vllm is all it is for
     code = (
-        f"import importlib, sys\nfrom pathlib import Path\nfrom curation.core.params import KNOWN, read\n"
+        f"import importlib, sys\nfrom pathlib import Path\nfrom curation.core.params import ALL_SECTIONS, read\n"
         f"for name in {ours}:\n importlib.import_module(name)\n"
         f"print('import', *({{*{HEAVY}}} & sys.modules.keys()))\n"
         f"for file in sys.argv[1:]:\n read(Path(file))\nprint('check', *({{*{HEAVY}}} & sys.modules.keys()))\n"
-        f"for file in sys.argv[1:]:\n study = read(Path(file))\n for section in KNOWN:\n  getattr(study, section)\n"
+        f"for file in sys.argv[1:]:\n study = read(Path(file))\n for section in ALL_SECTIONS:\n  getattr(study, section)\n"
         f"print('remembered', *({{*{HEAVY}}} & sys.modules.keys()))"
     )
     assert printed(code, *map(str, STUDIES)) == ["import", "check", "remembered"]
@@ -121,7 +122,7 @@ def test_a_remembered_study_is_the_checked_one(file: Path) -> None:
     assert {section: again.names(section) for section in ("judges", "selections", "arms", "runs")} == {
         section: list(getattr(first, section)) for section in ("judges", "selections", "arms", "runs")
     }
-    for section in KNOWN:
+    for section in ALL_SECTIONS:
         assert getattr(again, section) == getattr(first, section)
     assert (again.dimensions, again.arms, again.runs) == (first.dimensions, first.arms, first.runs)
     with pytest.raises(AttributeError, match="no section 'nosuch'"):
@@ -132,7 +133,7 @@ def test_a_stage_types_only_what_it_asks_for() -> None:
     read(SOUND)
     again = read(SOUND)
     assert again.pair.order == "ladder"
-    assert set(vars(again)) & set(KNOWN) == {"pair"}
+    assert set(vars(again)) & set(ALL_SECTIONS) == {"pair"}
 
 
 def edit(file: Path) -> None:

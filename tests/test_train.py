@@ -13,7 +13,7 @@ from tiny import save_tiny_llama
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.judging.judges.answer import Params as Answer
 from curation.models import weights
 from curation.selection.subset import unpaired

@@ -14,7 +14,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
 from curation.commands.plan import Asks, asks
 from curation.core.errors import CurationError, write_whole
-from curation.core.params import Study
+from curation.core.study import Study
 
 URL = "/v1/chat/completions"
 

@@ -14,8 +14,9 @@ import polars as pl
 
 from curation.calls.call import Call, Reply
 from curation.core.errors import existing
-from curation.core.params import BASELINE, Study
+from curation.core.params import BASELINE
 from curation.core.progress import progress
+from curation.core.study import Study
 from curation.experiment.grid import Arm
 from curation.models import weights
 from curation.tables import contracts, parquet

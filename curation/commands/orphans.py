@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from curation.core.params import Study
+from curation.core.study import Study
 from curation.tables.contracts import DATA
 from curation.tables.db import PARTS, parts
 

@@ -11,8 +11,8 @@ import polars as pl
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.ledger import Ledger
 from curation.core.metrics import Interval
-from curation.core.params import Study
 from curation.core.progress import progress
+from curation.core.study import Study
 from curation.judging.judge import judge
 from curation.judging.prefer import prefer
 from curation.models import weights
@@ -88,21 +88,21 @@ def asks(study: Study) -> list[Asks]:
             shown.advance(note=name)
         traces = pl.concat(written)
         unwritten = any(one.missing for one in found)
-        for name, settings in study.judges.items():
-            if hasattr(settings, "model"):
+        for name, rater in study.judges.items():
+            if hasattr(rater, "model"):
                 ledger.forget()
-                judge(name, settings, traces, prompts, ledger)
+                judge(name, rater, traces, prompts, ledger)
                 found.append(
-                    Asks("judge", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
+                    Asks("judge", name, rater, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
                 )
             shown.advance(note=name)
         pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
-        for name, settings in study.pairwise_judges.items():
-            if hasattr(settings, "model"):
+        for name, comparer in study.pairwise_judges.items():
+            if hasattr(comparer, "model"):
                 ledger.forget()
-                prefer(name, settings, pairs, traces, prompts, ledger)
+                prefer(name, comparer, pairs, traces, prompts, ledger)
                 found.append(
-                    Asks("prefer", name, settings, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
+                    Asks("prefer", name, comparer, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
                 )
             shown.advance(note=name)
     return found

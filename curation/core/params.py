@@ -1,24 +1,24 @@
 """params.yaml: read, typed, checked whole, all errors at once.
 
-A section is typed beside the code it configures: the class `Params` of the module that SECTIONS names; where a section
-is a mapping of named things, that of the module that NAMED names for each of them, or of `curation/<folder>/<kind>.py`.
-So the folder is the registry.
+A section is typed beside the code it configures, as the class `Params` of the module that SECTIONS names. Where a
+section maps names to entries, each entry is typed by the module that COLLECTIONS names, or by that of its kind.
 """
 
 import importlib
 import math
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from curation.core import checked
-from curation.core.errors import CurationError, Errors
+from curation.core.errors import Errors
+from curation.core.kinds import KIND_FOLDERS, kind, kinds
 from curation.core.messages import did_you_mean, format_validation_errors, one_line, shown
 from curation.core.parsed import content, parsed
 from curation.core.references import dangling, entries
+from curation.core.study import Entries, Study
 
 SECTIONS = {
     "ledger": "curation.calls.ledger",
@@ -36,20 +36,12 @@ SECTIONS = {
     "audit": "curation.tables.checks",
     "compare": "curation.experiment.compare",
 }
-NAMED = {
+COLLECTIONS = {
     "selections": "curation.selection.rules",
     "controls": "curation.experiment.controls",
     "generator_pairs": "curation.experiment.generator_pairs",
 }
-FOLDERS = {
-    "sources": "prompts/sources",
-    "generators": "traces/generators",
-    "judges": "judging/judges",
-    "pairwise_judges": "judging/pairwise_judges",
-    "scorers": "training/scorers",
-    "methods": "training/trainers",
-}
-KNOWN = [*FOLDERS, *NAMED, *SECTIONS]
+ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
 BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -97,90 +89,6 @@ def plain(value: Any) -> Any:
 Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed as it is
 
 
-class Study:
-    """Every section of one checked params file, as attributes. One is typed when it is first asked for, so that a
-    stage imports what it uses."""
-
-    sources: dict[str, Any]
-    generators: dict[str, Any]
-    judges: dict[str, Any]
-    pairwise_judges: dict[str, Any]
-    scorers: dict[str, Any]
-    selections: dict[str, Any]
-    controls: dict[str, Any]
-    generator_pairs: dict[str, Any]
-    methods: dict[str, Any]
-    ledger: Any
-    budget: Any
-    execution: Any
-    decontaminate: Any
-    pair: Any
-    delta: Any
-    calibrate: Any
-    reliability: Any
-    student: Any
-    tokens: Any
-    evaluate: Any
-    grid: Any
-    audit: Any
-    compare: Any
-
-    def __init__(self, path: Path, raw: dict[str, Any]) -> None:
-        self.path, self._raw = path, raw
-
-    def __getattr__(self, section: str) -> Any:
-        """What Python asks for an attribute that is not there yet."""
-        if section not in KNOWN:
-            raise AttributeError(f"a study has no section {section!r}")
-        lines: list[str] = []
-        found = _section(section, self._raw[section], f"{self.path}: {section}", lines)
-        if lines:
-            raise _refused(lines)
-        setattr(self, section, found)
-        return found
-
-    @property
-    def arms(self) -> dict[str, Any]:
-        """Every arm of the grid by its name, a `grid.Arm`."""
-        return {arm.name: arm for arm in self.grid.arms()}
-
-    @property
-    def runs(self) -> dict[str, Any]:
-        """Every run of the grid by its name, a `grid.Run`; the baseline is not one of them."""
-        return {run.name: run for run in self.grid.runs()}
-
-    @property
-    def dimensions(self) -> dict[str, list[str]]:
-        """What each judge, pairwise judge and panel rates."""
-        return {
-            name: body.dimension_names
-            for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()
-        }
-
-    def names(self, section: str) -> list[str]:
-        """The names in `section`, which is not typed for that."""
-        return list(self._raw[section] if section in KNOWN else getattr(self, section))
-
-    def named(self, section: str, name: str) -> Any:
-        """The settings of `section`.`name`. Raises CurationError naming the nearest one if there is none."""
-        members = getattr(self, section)
-        if name not in members:
-            place = "grid: " if section in ("arms", "runs") else f"{section}."
-            raise CurationError(f"{self.path}: {place}{name}: no such name{did_you_mean(name, members)}")
-        return members[name]
-
-
-def kind(section: str, name: str) -> ModuleType:
-    """The module of one kind, e.g. kind("judges", "rubric"); `name` must have passed `read`."""
-    return importlib.import_module(f"curation.{FOLDERS[section].replace('/', '.')}.{name}")
-
-
-def kinds(section: str) -> list[str]:
-    """The kinds a section knows: the files of its folder."""
-    folder = Path(__file__).parents[1] / FOLDERS[section]
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
-
-
 def read(path: Path = Path("params.yaml")) -> Study:
     """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`.
 
@@ -188,25 +96,38 @@ def read(path: Path = Path("params.yaml")) -> Study:
     """
     held = content(path)
     raw, marked = _parsed(path, held), checked.mark(held)
-    study = Study(path, raw)
+    study = _study(path, raw)
     if not checked.passed(marked):
         _check(study, raw)
         checked.remember(marked)
     return study
 
 
+def _study(path: Path, raw: dict[str, Any]) -> Study:
+    """`raw` as a study of which nothing is typed yet."""
+
+    def typed(name: str) -> Any:
+        lines: list[str] = []
+        section = _section(name, raw[name], f"{path}: {name}", lines)
+        if lines:
+            raise _refused(lines)
+        return section
+
+    return Study(path, raw, typed)
+
+
 def _check(study: Study, raw: dict[str, Any]) -> None:
     """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
     path, lines = study.path, list[str]()
     lines += [
-        f"{path}: {key}: unknown section{did_you_mean(key, KNOWN)}"
+        f"{path}: {key}: unknown section{did_you_mean(key, ALL_SECTIONS)}"
         for key in raw
-        if key not in KNOWN and not str(key).startswith("x-")
+        if key not in ALL_SECTIONS and not str(key).startswith("x-")
     ]
-    lines += [f"{path}: {key}: missing; add this section" for key in KNOWN if key not in raw]
+    lines += [f"{path}: {key}: missing; add this section" for key in ALL_SECTIONS if key not in raw]
     sections = {
         name: _section(name, raw[name], f"{path}: {name}", lines)
-        for name in (*SECTIONS, *FOLDERS, *NAMED)
+        for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS)
         if name in raw
     }
     lines += dangling(path, sections, raw, _each(sections))
@@ -242,13 +163,13 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
     if not isinstance(raw, dict):
         lines.append(f"{where}: {shown(raw)} is not a mapping of names")
         return {}
-    members = {}
+    members: dict[str, Any] = {}
     for name, body in raw.items():
         here = f"{where}.{name}"
         if not isinstance(name, str) or not NAME.fullmatch(name):
             lines.append(f"{here}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
-        elif section in NAMED:
-            members[name] = _typed(importlib.import_module(NAMED[section]).Params, body, here, lines)
+        elif section in COLLECTIONS:
+            members[name] = _typed(importlib.import_module(COLLECTIONS[section]).Params, body, here, lines)
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
@@ -257,7 +178,7 @@ def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, 
             )
         else:
             members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
-    return members
+    return Entries(f"{where}.", members)
 
 
 def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
@@ -275,7 +196,7 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
 
 def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
     found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
-    for section in (*FOLDERS, *NAMED):
+    for section in (*KIND_FOLDERS, *COLLECTIONS):
         found += [
             (f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None
         ]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from curation.core.study import Study
 from curation.experiment import grid
 from curation.experiment.controls import controlled
 from curation.selection.candidates import Candidates
@@ -22,7 +23,7 @@ class Made(NamedTuple):
     short: str | None
 
 
-def arm(cell: grid.Arm, study: Any, pairs: Candidates) -> Made:
+def arm(cell: grid.Arm, study: Study, pairs: Candidates) -> Made:
     """The pairs of the arm. Raises CurationError if an expression fails on a value."""
     settings = narrowed(
         study.selections[cell.selection], study.generator_pairs[cell.generator_pairs].where, cell.budget

@@ -1,6 +1,6 @@
 """The grid's arms against the baseline and against their controls, paired by seed and prompt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from curation.core.messages import did_you_mean
 from curation.core.metrics import Interval
 from curation.core.params import BASELINE, Strict
 from curation.core.stats import Crossed, crossed_mean, holm, pass_at_k
+from curation.core.study import Study
 from curation.tables.contracts import COMPARISONS, empty
 
 ARM = ("method", "selection", "generator_pairs", "budget", "control")  # what an arm is, whatever its seed
@@ -32,7 +33,7 @@ class Params(Strict):
 
     primary: Primary | None
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """A part of the primary contrast that the grid does not make."""
         if self.primary is None:
             return
@@ -56,12 +57,12 @@ class Declared(NamedTuple):
     """What params.yaml says of the runs: each run's arm and seed by its name, and which controls are the selection
     itself."""
 
-    arms: dict[str, tuple[str, ...]]
+    arms: Mapping[str, tuple[str, ...]]
     seeds: dict[str, int]
     treatments: frozenset[str]
 
 
-def declared(study: Any) -> Declared:
+def declared(study: Study) -> Declared:
     """The runs of the study's grid."""
     arms = {name: (run.method, *run.arm[:-1]) for name, run in study.runs.items()}
     treatments = frozenset(name for name, control in study.controls.items() if control.treatment)

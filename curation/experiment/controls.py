@@ -2,13 +2,14 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from curation.core.params import Strict
 from curation.core.stats import numbered
+from curation.core.study import Study
 from curation.selection import candidates, ranking
 from curation.selection.candidates import Candidates
 from curation.selection.rules import Params as Selection
@@ -34,7 +35,7 @@ class Params(Strict):
         """Whether it is the selection itself, that the others are controls of."""
         return self.pairs == "own" and self.labels == "as_is"
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions."""
         if self.match and self.pairs != "drawn":
             yield f"match: pairs are {self.pairs!r}, and not drawn to match anything; leave it empty, or draw them"

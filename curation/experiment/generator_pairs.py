@@ -1,9 +1,9 @@
 """Which generators may stand against each other in an arm of the grid: the generator-level delta as an axis."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from curation.core.params import Strict
+from curation.core.study import Study
 from curation.selection import candidates
 
 
@@ -13,7 +13,7 @@ class Params(Strict):
 
     where: str
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expression."""
         if said := candidates.mistake(self.where, study, "boolean"):
             yield f"where: {said}"

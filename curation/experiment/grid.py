@@ -10,6 +10,7 @@ from pydantic import PlainValidator
 from curation.core.messages import shown
 from curation.core.params import Strict
 from curation.core.references import Refers
+from curation.core.study import Study
 
 OWN = "own"  # a selection's own budget
 
@@ -58,7 +59,7 @@ class Params(Strict):
     controls: Annotated[list[str], Refers("controls")]
     seeds: list[int]
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """An axis that names something twice, two runs of one name, and methods that would be compared though they
         differ in arithmetic."""
         axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]

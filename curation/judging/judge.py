@@ -1,18 +1,21 @@
 """The judgments of one judge."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.calls.ledger import Ledger
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.tables.contracts import JUDGMENTS
 
+if TYPE_CHECKING:
+    from curation.judging.judges._kind import Judge
 
-def judge(name: str, settings: Any, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+
+def judge(name: str, settings: "Judge", traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids so that input order
     changes no call."""
-    rows: pl.DataFrame = kind("judges", settings.kind).judge(settings, name, traces.sort("trace_id"), prompts, ledger)
+    rows = kind("judges", settings.kind).judge(settings, name, traces.sort("trace_id"), prompts, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(JUDGMENTS.schema.names)
 
 

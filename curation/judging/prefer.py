@@ -1,16 +1,24 @@
 """The verdicts of one pairwise judge."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.calls.ledger import Ledger
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.tables.contracts import PREFERENCES
+
+if TYPE_CHECKING:
+    from curation.judging.pairwise_judges._kind import PairwiseJudge
 
 
 def prefer(
-    name: str, settings: Any, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger
+    name: str,
+    settings: "PairwiseJudge",
+    pairs: pl.DataFrame,
+    traces: pl.DataFrame,
+    prompts: pl.DataFrame,
+    ledger: Ledger,
 ) -> pl.DataFrame:
     """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids so that input
     order changes no call.
@@ -24,7 +32,7 @@ def prefer(
     for side in ("chosen", "rejected"):
         asked = asked.join(traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side)), on=f"{side}_trace_id",
                            maintain_order="left")  # fmt: skip
-    rows: pl.DataFrame = kind("pairwise_judges", settings.kind).prefer(settings, name, asked, ledger)
+    rows = kind("pairwise_judges", settings.kind).prefer(settings, name, asked, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(PREFERENCES.schema.names)
 
 

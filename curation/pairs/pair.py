@@ -1,13 +1,14 @@
 """Candidate pairs: which two traces of a prompt stand against each other, and which of them is chosen."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.study import Study
 from curation.tables.contracts import PAIRS, content_ids
 
 AT_ONCE = 4_000_000  # pairs looked at in one piece
@@ -39,7 +40,7 @@ class Params(Strict):
     samples: Literal["matched", "all"]
     identical: Literal["mark", "drop"]
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """A ladder that names a generator twice, or less than two."""
         twice = [name for name in dict.fromkeys(self.ladder) if self.ladder.count(name) > 1]
         yield from (f"ladder: {name!r} is there twice" for name in twice)

@@ -1,19 +1,23 @@
 """The prompts of a study, from all its sources, and which of them it does without."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
 from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, content_id, empty
+
+if TYPE_CHECKING:
+    from curation.prompts.sources._kind import Source
 
 SHOWN = 60  # characters of a prompt in a message
 SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
 
 
-def read_sources(sources: dict[str, Any]) -> pl.DataFrame:
+def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
     """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that
     is there."""
     existing_texts: set[str] = set()
@@ -31,7 +35,7 @@ def read_sources(sources: dict[str, Any]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def collect(sources: dict[str, Any], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a
     verdict on each train prompt.
 

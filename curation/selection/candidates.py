@@ -3,7 +3,7 @@ a time as it is asked for."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import duckdb
 import numpy as np
@@ -11,6 +11,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
+from curation.core.study import Study
 from curation.selection.expressions import Name, evaluate, fault, parse
 from curation.tables import contracts, parquet
 
@@ -36,7 +37,7 @@ class Reads(NamedTuple):
 
 
 @lru_cache(maxsize=1)  # every expression of a params file asks
-def schema(study: Any) -> dict[Name, pl.DataType]:
+def schema(study: Study) -> dict[Name, pl.DataType]:
     """Every name there is in a study, and its type."""
     found: dict[Name, pl.DataType] = {
         (name,): kind for name, kind in contracts.empty(contracts.PAIRS).schema.items() if name in PAIR
@@ -55,13 +56,13 @@ def schema(study: Any) -> dict[Name, pl.DataType]:
     return found
 
 
-def mistake(expression: str, study: Any, wanted: str) -> str | None:
+def mistake(expression: str, study: Study, wanted: str) -> str | None:
     """What is wrong with an expression over a study's candidates, or None: as `fault` says, or it asks for a
     generator or a source that there is not."""
     return fault(expression, schema(study), wanted) or _unheard(expression, study)
 
 
-def _unheard(expression: str, study: Any) -> str | None:
+def _unheard(expression: str, study: Study) -> str | None:
     """An imported file's rows name generators of their own, so none of those is unknown."""
     written = [] if any(one.kind == "imported" for one in study.generators.values()) else list(study.generators)
     names = {"chosen_model": written, "rejected_model": written, "generator": written, "source": list(study.sources)}
@@ -191,7 +192,7 @@ def _failing(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
     return ", ".join(expressions.values())
 
 
-def from_files(study: Any) -> Candidates:
+def from_files(study: Study) -> Candidates:
     """The candidates of the tables on disk."""
 
     def beside(table: contracts.Table, name: str) -> Read:

@@ -2,11 +2,12 @@
 they are learnt from."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
 from curation.core.params import Column, Positive, Share, Strict
+from curation.core.study import Study
 from curation.selection import candidates
 
 IDENTICAL, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
@@ -155,7 +156,7 @@ class Params(Strict):
             found["order.by"] = Asked(self.order.by, "number")
         return found
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions, given what there is to name: `value: …`."""
         if self.tokens and not study.tokens.count:
             yield "budget.tokens: tokens are not counted; set tokens.count: true"

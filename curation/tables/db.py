@@ -9,7 +9,8 @@ import duckdb
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.params import BASELINE, Study, read
+from curation.core.params import BASELINE, read
+from curation.core.study import Study
 from curation.tables import contracts
 
 SQL = Path(__file__).parent / "sql"

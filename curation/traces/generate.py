@@ -1,20 +1,23 @@
 """The traces of one generator."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.calls.ledger import Ledger
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.tables.contracts import TRACES, content_ids
+
+if TYPE_CHECKING:
+    from curation.traces.generators._kind import Generator
 
 SPACE = " \t\n\r"
 
 
-def generate(name: str, settings: Any, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows of `traces` that generator `name` wrote for the train prompts."""
     train = prompts.filter(pl.col("split") == "train")
-    rows: pl.DataFrame = kind("generators", settings.kind).traces(settings, name, train, ledger)
+    rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
     ids = content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
     return add_text_columns(rows.with_columns(ids))
 

@@ -1,17 +1,25 @@
 """How one scorer values each candidate pair on the student."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.core.stats import clustered_mean
 from curation.models import weights
 from curation.tables.contracts import PAIR_SCORES, empty
 
+if TYPE_CHECKING:
+    from curation.training.scorers._kind import Scorer
+
 
 def score_pairs(
-    name: str, settings: Any, student: weights.Params, pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame
+    name: str,
+    settings: "Scorer",
+    student: weights.Params,
+    pairs: pl.DataFrame,
+    traces: pl.DataFrame,
+    prompts: pl.DataFrame,
 ) -> pl.DataFrame:
     """The rows of `pair_scores` of scorer `name`, one per candidate pair; identical pairs, and pairs whose prompt
     fills max_length, have no values."""

@@ -3,16 +3,19 @@
 import math
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.params import kind
+from curation.core.kinds import kind
 from curation.models import weights
 
+if TYPE_CHECKING:
+    from curation.training.trainers._kind import Method
 
-def equal_updates(settings: Any, examples: int) -> Any:
+
+def equal_updates(settings: "Method", examples: int) -> "Method":
     """The method, held to as many optimizer steps as it takes on so many examples."""
     steps = math.ceil(math.ceil(examples / settings.batch_size) / settings.accumulation)
     return settings.model_copy(update={"max_steps": settings.max_steps or max(math.ceil(steps * settings.epochs), 1)})
@@ -20,7 +23,7 @@ def equal_updates(settings: Any, examples: int) -> Any:
 
 def train(
     name: str,
-    settings: Any,
+    settings: "Method",
     seed: int,
     student: weights.Params,
     paired: pl.DataFrame,
@@ -40,9 +43,7 @@ def train(
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        figures: dict[str, float] = kind("methods", settings.kind).train(
-            settings, seed, student, paired, unpaired, name, partial
-        )
+        figures = kind("methods", settings.kind).train(settings, seed, student, paired, unpaired, name, partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:

@@ -14,6 +14,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 from curation.core.params import Plain, Positive, Strict
+from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
 
 DRAWN_PER_KEPT = 40
@@ -35,7 +36,7 @@ class Params(Strict):
     instruction: str | None
     tasks: dict[str, Task]
 
-    def mistakes(self, study: Any) -> Iterator[str]:
+    def mistakes(self, study: Study) -> Iterator[str]:
         """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only
         `collect` needs it."""
         if _sources():
