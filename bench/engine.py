@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from bench.server import running
 from curation.calls import wire
 from curation.calls.call import Call
-from curation.calls.chat import Endpoint, HttpEngine
+from curation.calls.chat import HttpEngine
+from curation.calls.endpoint import Endpoint
 from curation.calls.ledger import Ledger, Params
 
 LATENCY, AT_ONCE, ROUNDS = 0.1, 64, 3

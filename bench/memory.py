@@ -15,7 +15,8 @@ from pathlib import Path
 from bench.engine import AT_ONCE, LATENCY, Ratings, calls
 from bench.server import running
 from curation.calls.call import Call, OnReply
-from curation.calls.chat import Endpoint, HttpEngine
+from curation.calls.chat import HttpEngine
+from curation.calls.endpoint import Endpoint
 from curation.calls.ledger import Ledger, Params
 
 STEPS = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, TypeAlias
 
-from curation.calls.chat import Endpoint
+from curation.calls.endpoint import Endpoint
 
 Logprobs: TypeAlias = list[tuple[str, dict[str, float]]]
 

@@ -30,7 +30,8 @@ from server import (
 
 from curation.calls import chat
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Endpoint, HttpEngine
+from curation.calls.chat import HttpEngine
+from curation.calls.endpoint import Endpoint
 from curation.calls.ledger import Ledger
 from curation.calls.wire import find_schema_error
 from curation.core.errors import CurationError

@@ -103,7 +103,7 @@ def test_verify_names_a_row_that_was_changed(open_ledger: OpenLedger) -> None:
     ledger.db.execute("UPDATE calls SET text = 'four'")
     with pytest.raises(
         CurationError,
-        match=f"row {row_id[:16]}…: its content is not what its key says; delete it, and run again to buy it",
+        match=f"row {row_id[:16]}…: hash mismatch: row was modified; delete it, and run again to buy it",
     ):
         ledger.verify()
 

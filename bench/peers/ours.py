@@ -3,7 +3,8 @@
 import sys
 
 from curation.calls.call import Call
-from curation.calls.chat import Endpoint, HttpEngine
+from curation.calls.chat import HttpEngine
+from curation.calls.endpoint import Endpoint
 from curation.calls.ledger import Ledger, Params
 
 

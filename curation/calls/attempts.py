@@ -1,4 +1,4 @@
-"""One attempt at a call as a row: how the ledger keeps it, and how it travels as Parquet between ledgers."""
+"""One attempt at a call as a row: how the ledger keeps it, and how it travels between ledgers as Parquet."""
 
 import hashlib
 import io
@@ -42,12 +42,15 @@ def id_of(body: Row) -> str:
 
 
 def is_intact(row: Row) -> bool:
-    """Whether a row is what its id, its key and its request say."""
+    """Whether a row's hashes are those of its content: its id of the row, its key of the request."""
     fields = dict(zip(COLUMNS.names, row, strict=True))
     try:
         request = json.loads(fields["request"])
-        named = (request["model"], request["sampling"].get("max_tokens")) == (fields["model"], fields["max_tokens"])
-        return bool(named and fields["id"] == id_of(row[1:]) and fields["key"] == key_of(fields["request"]))
+        columns_agree = (request["model"], request["sampling"].get("max_tokens")) == (
+            fields["model"],
+            fields["max_tokens"],
+        )
+        return bool(columns_agree and fields["id"] == id_of(row[1:]) and fields["key"] == key_of(fields["request"]))
     except (ValueError, TypeError, LookupError, AttributeError):
         return False
 
@@ -63,7 +66,8 @@ def write_rows(rows: Sequence[Row], where: Path) -> None:
 
 
 def read_rows(where: Path) -> list[Row]:
-    """The rows that `write_rows` wrote. Raises CurationError if the file is not such a one, or one row is not sound."""
+    """The rows that `write_rows` wrote. Raises CurationError if the file is no export of a ledger, or a row was
+    modified."""
     try:
         table = pq.read_table(where)
         if table.schema.names != COLUMNS.names:
@@ -76,6 +80,6 @@ def read_rows(where: Path) -> list[Row]:
     for number, row in enumerate(rows):
         if not is_intact(row):
             raise CurationError(
-                f"{where}: row {number} ({str(row[0])[:16]}…): its content is not what its key says; nothing was imported"
+                f"{where}: row {number} ({str(row[0])[:16]}…): hash mismatch: row was modified; nothing was imported"
             )
     return rows

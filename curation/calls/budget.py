@@ -17,10 +17,9 @@ class Price(Strict):
 
 
 class Params(Strict):
-    """`budget` in params.yaml: what this machine's ledger may spend in all. Null is no limit; calls that were imported
-    cost nothing.
+    """`budget` in params.yaml: what this ledger may spend in all. Null is no limit; imported calls cost nothing.
 
-    `prices` has the models that cost something, under the names that `model` gives them.
+    `prices` has the models that cost something, by the name that stands in `model`.
     """
 
     max_usd: Dollars | None
@@ -28,7 +27,7 @@ class Params(Strict):
     prices: dict[str, Price]
 
     def usd(self, model: str, prompt_tokens: float, completion_tokens: float) -> float:
-        """The price in dollars of that many tokens."""
+        """The price in dollars of so many tokens; 0 for a model without a price."""
         price = self.prices.get(model)
         return (prompt_tokens * price.prompt + completion_tokens * price.completion) / 1e6 if price else 0.0
 
@@ -37,14 +36,13 @@ UNLIMITED = Params(max_usd=None, max_calls=None, prices={})
 
 
 class Spending:
-    """What was spent so far, and whether one more call may start."""
+    """What was spent so far, in calls and dollars, and whether one more call may start."""
 
     def __init__(self, budget: Params, calls: int, usd: float) -> None:
         self.budget, self.calls, self.usd, self.in_flight = budget, calls, usd, 0
 
     def reached_cap(self) -> str | None:
-        """The cap that forbids another call, with what was spent under it; None while there is none. Calls in flight
-        count as made."""
+        """The cap that forbids another call, as text; None while there is room. Calls in flight count as made."""
         if self.budget.max_calls is not None and self.calls + self.in_flight >= self.budget.max_calls:
             return f"budget.max_calls: {self.budget.max_calls} is reached"
         if self.budget.max_usd is not None and self.usd >= self.budget.max_usd:

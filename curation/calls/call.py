@@ -1,4 +1,4 @@
-"""What is asked of a model and what came back: a call's content decides its key."""
+"""A model call and its reply. The content of a call decides its key."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True)
 class Call:
-    """One model call. Everything in it but `sampling.max_tokens`, and nothing else, decides its key."""
+    """One model call. Its key is a hash of everything in it but `sampling.max_tokens`."""
 
     model: str
     revision: str
@@ -36,8 +36,8 @@ class Call:
 
     @property
     def max_tokens(self) -> int | None:
-        """The limit on its reply, which is no part of the key: a reply that ended before it is the same under any
-        higher one."""
+        """The limit on the reply's tokens. It is no part of the key: a reply that ended by itself is the same under any
+        higher limit."""
         return self.sampling.get("max_tokens")
 
     @property
@@ -52,7 +52,7 @@ def canonical(body: Any) -> str:
 
 
 def key_of(request: str) -> str:
-    """The key of the call whose `request` this is. Raises ValueError if it is none."""
+    """The key of the call that `request` is. Raises ValueError if it is no request."""
     body = json.loads(request)
     if not isinstance(body, dict) or not isinstance(body.get("sampling"), dict):
         raise ValueError("not a request")
@@ -66,10 +66,10 @@ def _digest(body: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Reply:
-    """One attempt: the raw text, or the error, or both where the text is no answer.
+    """One attempt: the raw text, or the error, or both where the text does not fit the schema.
 
-    `logprobs` is a list of [token, {token: logprob}] per position; `mode` how structured output was asked for; `last`
-    is false where another attempt follows.
+    `logprobs` is a list of [token, {token: logprob}] by position, in nats; `mode` says how structured output was asked
+    for; `last` is false where another attempt follows.
     """
 
     text: str | None
@@ -84,7 +84,7 @@ class Reply:
 
 
 OnReply: TypeAlias = Callable[[Call, Reply], None]
-Engine: TypeAlias = Callable[[Iterator[Call], OnReply], None]
+Engine: TypeAlias = Callable[[Iterator[Call], OnReply], None]  # answers the calls: OnReply gets every attempt
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What lies under a call: the pool of connections, the proxy, the wait a server asks for."""
+"""What lies under an HTTP call: the pool of connections, the proxy, Retry-After."""
 
 import email.utils
 import time
@@ -10,28 +10,28 @@ LONGEST_PAUSE = 3600.0  # seconds; the most that a Retry-After is obeyed
 
 
 def proxy(url: str) -> str | None:
-    """The proxy that the environment names for `url`. (aiohttp's own look at the environment reads ~/.netrc for
-    every call.)"""
-    at = urllib.parse.urlsplit(url)
-    return None if urllib.request.proxy_bypass(at.netloc) else urllib.request.getproxies().get(at.scheme)
+    """The proxy that the environment names for `url`, or None. (aiohttp's own look-up reads ~/.netrc for every
+    call.)"""
+    parts = urllib.parse.urlsplit(url)
+    return None if urllib.request.proxy_bypass(parts.netloc) else urllib.request.getproxies().get(parts.scheme)
 
 
 def connections() -> Any:
-    """aiohttp's pool, but a connection with unread data is not used again: a reply that a server sent twice would
-    answer the next call."""
+    """aiohttp's pool, but a connection with unread data is closed and not used again: a reply that a server sent twice
+    would answer the next call."""
     import aiohttp
 
-    class Unread(aiohttp.TCPConnector):  # type: ignore[misc]
+    class CloseUnread(aiohttp.TCPConnector):  # type: ignore[misc]
         async def _get(self, *where: Any) -> Any:
             while (kept := await super()._get(*where)) is not None and kept.protocol.should_close:
                 kept.close()
             return kept
 
-    return Unread(limit=0)
+    return CloseUnread(limit=0)
 
 
 def retry_after(header: str | None) -> float:
-    """Seconds of a Retry-After header, which holds them or a date."""
+    """Seconds to wait, of a Retry-After header, which holds seconds or a date; 0 where it holds neither."""
     if header is None:
         return 0.0
     try:

@@ -1,4 +1,4 @@
-"""Where calls are made: by this process, or by workers on a Ray cluster. It changes no key and no table."""
+"""Where calls are made: by this process, or by workers on a Ray cluster. This changes no key and no table."""
 
 from typing import Literal
 

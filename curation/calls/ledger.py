@@ -1,4 +1,4 @@
-"""The call ledger: every model call keyed by its content, bought once, kept for good, outside DVC's outputs.
+"""The call ledger: every model call is keyed by its content, bought once, and kept for good, outside DVC's outputs.
 
 Rows hold no address and no credential.
 """
@@ -19,8 +19,8 @@ from curation.core.progress import progress
 
 
 class Params(Strict):
-    """`ledger` in params.yaml. A stage of whose calls more than the share `max_failed` ended in an error stops, and
-    makes no table."""
+    """`ledger` in params.yaml. A stage stops, and makes no table, if more than the share `max_failed` of its calls
+    ended in an error."""
 
     path: str
     recorded: str
@@ -28,13 +28,13 @@ class Params(Strict):
     max_failed: Annotated[float, Field(ge=0, le=1)]
 
 
-def locally(ask: Engine) -> Engine:
-    """`ask` itself: calls are made by this process."""
-    return ask
+def locally(engine: Engine) -> Engine:
+    """`engine` itself: calls are made by this process."""
+    return engine
 
 
 class Ledger(Store):
-    """A stage's ledger. `distribute` says where calls are made: it turns an engine into one that answers the same
+    """A stage's ledger. `distribute` decides where calls are made: it turns an engine into one that answers the same
     calls elsewhere."""
 
     def __init__(
@@ -45,22 +45,24 @@ class Ledger(Store):
         for file in sorted(Path(settings.recorded).glob("*.parquet")):
             self.import_file(file)
 
-    def fulfil(self, calls: list[Call], ask: Engine, stage: str, name: str) -> Iterator[Reply]:
-        """A reply for each call, in order, read as it is wanted. Asks once for each distinct call that no reply serves
-        yet, and keeps every attempt as it comes.
+    def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
+        """A reply to each call, in order, read lazily. Before that, `engine` answers each distinct call that no kept
+        reply serves, once, and every attempt is kept as it comes.
 
         Raises CurationError when the ledger is offline and a call is missing, naming the stage, the key and the prompt;
         when the budget is spent; when a call got no reply; and when too many failed.
         """
         missing, failed = self.missing(calls), dict[str, Reply]()
         if missing and self.settings.offline:
-            raise CurationError(f"{stage} {name}: ledger.offline is true and {_lacking(missing, calls)}; "
-                                "import a ledger that has them, or set ledger.offline: false")  # fmt: skip
+            raise CurationError(
+                f"{stage} {name}: ledger.offline is true and {_describe_missing(missing, calls)}; "
+                "import a ledger that has them, or set ledger.offline: false"
+            )
         if missing:
-            cap = self._buy(missing, failed, ask, stage, name)
-            if silent := [call for call in self.missing(missing) if call.key not in failed]:
+            cap = self._buy(missing, failed, engine, stage, name)
+            if unanswered := [call for call in self.missing(missing) if call.key not in failed]:
                 way_out = f"{cap}; raise it, then `dvc repro` goes on" if cap else "run again to go on"
-                raise CurationError(f"{stage} {name}: {_lacking(silent, calls)}: {way_out}")
+                raise CurationError(f"{stage} {name}: {_describe_missing(unanswered, calls)}: {way_out}")
         self._refuse_failures(
             [failed[call.key].error for call in calls if call.key in failed], len(calls), f"{stage} {name}"
         )
@@ -70,9 +72,9 @@ class Ledger(Store):
         """The distinct calls that no reply serves, in order."""
         return [call for call in {call.key: call for call in calls}.values() if self.find(call) is None]
 
-    def _buy(self, missing: list[Call], failed: dict[str, Reply], ask: Engine, stage: str, name: str) -> str | None:
-        """Keep replies to `missing`, and put those that are errors into `failed`. Ends where the budget does: then
-        the cap is returned."""
+    def _buy(self, missing: list[Call], failed: dict[str, Reply], engine: Engine, stage: str, name: str) -> str | None:
+        """Keep replies to `missing`, and put those that are errors into `failed`. Returns the cap of the budget that
+        ended it, or None."""
         spending, tokens = self.spending(), 0
 
         def affordable() -> Iterator[Call]:
@@ -93,13 +95,15 @@ class Ledger(Store):
                     failed[call.key] = reply
 
         with progress(f"{stage} {name}", len(missing), "calls") as shown:
-            self.distribute(ask)(affordable(), on_reply)
+            self.distribute(engine)(affordable(), on_reply)
         return spending.reached_cap()
 
     def _refuse_failures(self, failed: list[str | None], of: int, where: str) -> None:
         if len(failed) > self.settings.max_failed * of:
-            raise CurationError(f"{where}: {len(failed)} of {of} calls failed, the first with {failed[0]}: more than ledger.max_failed: "
-                                f"{self.settings.max_failed:g}; run again to try these again, or raise it")  # fmt: skip
+            raise CurationError(
+                f"{where}: {len(failed)} of {of} calls failed, the first with {failed[0]}: more than "
+                f"ledger.max_failed: {self.settings.max_failed:g}; run again to try these again, or raise it"
+            )
 
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
@@ -115,8 +119,8 @@ class Ledger(Store):
         return money.Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
 
     def stat(self) -> list[dict[str, Any]]:
-        """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars
-        where it has a price."""
+        """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars (0
+        for a model without a price)."""
         rows = self.db.execute(
             "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN error IS NULL THEN key END), count(error), "
             "sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
@@ -132,11 +136,13 @@ class Ledger(Store):
             "completion_tokens",
             "usd",
         )
-        return [
-            dict(zip(names, (*row, self.budget.usd(row[2], row[6] or 0, row[7] or 0)), strict=True)) for row in rows
-        ]
+        prices = [self.budget.usd(row[2], row[6] or 0, row[7] or 0) for row in rows]
+        return [dict(zip(names, (*row, usd), strict=True)) for row, usd in zip(rows, prices, strict=True)]
 
 
-def _lacking(missing: list[Call], calls: list[Call]) -> str:
+def _describe_missing(missing: list[Call], calls: list[Call]) -> str:
     first, distinct = missing[0], len({call.key for call in calls})
-    return f"{len(missing)} of {distinct} calls have no reply (the first is key {first.key[:16]}…, prompt {first.last_message[:80]!r})"
+    return (
+        f"{len(missing)} of {distinct} calls have no reply "
+        f"(the first is key {first.key[:16]}…, prompt {first.last_message[:80]!r})"
+    )

@@ -1,4 +1,4 @@
-"""How many calls run at once: as many as the server gains from, fewer when it says so."""
+"""How many calls run at once: more while that raises throughput, fewer when the server is overloaded."""
 
 import asyncio
 from collections import deque
@@ -23,7 +23,7 @@ class Pace:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> float:
-        """Wait for a place; the time it was taken."""
+        """Wait for a place. Returns the time it was taken, in the loop's seconds."""
         clock = asyncio.get_running_loop()
         while True:
             if (pause := self.not_before - clock.time()) > 0:

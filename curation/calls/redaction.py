@@ -1,4 +1,4 @@
-"""The API key, cut out of what a server says of an error, however it is written there."""
+"""Takes the API key out of a server's error messages, however it is written there."""
 
 import base64
 import re
@@ -8,8 +8,8 @@ from html.entities import html5
 from string import ascii_lowercase, ascii_uppercase
 
 PLACEHOLDER = "[key]"
-# a key of fewer characters is a dummy like `x` or `EMPTY`: cut out where it is a word of its own, or "max" would be
-# said as "ma[key]"
+# A key of fewer characters is a dummy like `x` or `EMPTY`. It is taken out where it is a word of its own, or "max"
+# would become "ma[key]".
 SHORT = 8
 # The signs that begin an encoded character may be encoded themselves, once or again. `\\*+` is possessive: a run of
 # backslashes is read once.
@@ -20,20 +20,21 @@ BACKSLASHES = r"\\*+"
 WORD_BEGINS, WORD_ENDS = r"(?:(?<!\w)|(?<=\\[bfnrt])|(?<=\\u[\da-fA-F]{4})|(?<=%[\da-fA-F]{2}))", r"(?!\w)"
 TEXT_ENDS = r"(?:[\\%&]\S{0,9})?\Z"  # perhaps in the midst of an encoded character
 BASE64 = r"[\w+/-]?"
-PLAIN = re.compile(
-    r"(?:(?<=\\)[nrt])?([^\s\\]*)"
-)  # what is between white space, escaped line ends and other backslashes
+# what is between white space, escaped line ends and other backslashes
+PLAIN = re.compile(r"(?:(?<=\\)[nrt])?([^\s\\]*)")
 LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)  # str.lower() makes two characters of some
 
 
 def redact(text: str, key: str | None) -> str:
-    """`text` with `[key]` wherever `key` stands in it, each of its characters as it is or encoded: by JSON's, Python's
-    or JavaScript's escapes, for a URL, for HTML, again and again. In base64 too, in another letter case, and cut off
-    by the end of the text after its eighth character. Of a key that is cut elsewhere or broken by white space, each
-    run of eight or more plain characters goes, and of its base64's, on both sides of the space.
+    """`text` with `[key]` wherever `key` stands in it.
 
-    A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text is
-    as it was.
+    Each character of the key may be plain or encoded: by the escapes of JSON, Python or JavaScript, for a URL, for
+    HTML, also nested. The key's base64 is taken out too, other letter cases, and what the end of the text cuts off
+    after the eighth character. Where the key is cut elsewhere, or broken by white space, each run of eight or more
+    plain characters of it, or of its base64, goes.
+
+    A key of fewer than eight characters is looked for as a whole word in its own letter case. Without a key the text
+    stays as it is.
     """
     if not key:
         return text
@@ -93,8 +94,9 @@ def _characters(key: str) -> list[str]:
         else rf"\\?{_character(first, any_case)}"
     )
     return [begin] + [
-        BACKSLASHES + (f"(?:{backslash}{BACKSLASHES}){{0,{len(one)}}}" if one[0] == "\\" else _character(one, any_case))
-        for one in others
+        BACKSLASHES
+        + (f"(?:{backslash}{BACKSLASHES}){{0,{len(part)}}}" if part[0] == "\\" else _character(part, any_case))
+        for part in others
     ]
 
 

@@ -26,11 +26,16 @@ NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 REPLY = "text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode"
 # A reply serves a call of another limit if it ended by itself within it.
-SERVES = "error IS NULL AND (max_tokens IS :limit OR (finish_reason <> 'length' AND (:limit IS NULL OR coalesce(completion_tokens, 0) <= :limit)))"
+SERVES = (
+    "error IS NULL AND (max_tokens IS :limit OR "
+    "(finish_reason <> 'length' AND (:limit IS NULL OR coalesce(completion_tokens, 0) <= :limit)))"
+)
 
-# A good reply that holds the sign of a key taken out: the model's own words, or what a version left that took the key
-# out of replies too.
-REDACTED = f"error IS NULL AND (instr(text, '{PLACEHOLDER}') OR instr(logprobs, '{PLACEHOLDER}') OR instr(finish_reason, '{PLACEHOLDER}'))"
+# A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
+REDACTED = (
+    f"error IS NULL AND (instr(text, '{PLACEHOLDER}') OR instr(logprobs, '{PLACEHOLDER}') OR "
+    f"instr(finish_reason, '{PLACEHOLDER}'))"
+)
 
 
 class Store:
@@ -51,8 +56,8 @@ class Store:
             ) from None
 
     def _use_wal(self) -> None:
-        """Switch to write-ahead logging. SQLite's own time-out does not cover another process that opens a new file
-        at the same time."""
+        """Switch to write-ahead logging. SQLite's own timeout does not cover another process that opens a new file at
+        the same time."""
         last = time.monotonic() + LOCKED
         while True:
             try:
@@ -67,10 +72,11 @@ class Store:
         if self._layout() == VERSION:
             return
         with self.transaction():  # or two processes would each find the other's half
-            found = self._layout()
-            if found != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            layout = self._layout()
+            if layout != VERSION and self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 raise CurationError(
-                    f"{where}: a ledger of layout {found}, not {VERSION}; move it away, or set ledger.path to another file"
+                    f"{where}: a ledger of layout {layout}, not {VERSION}; move it away, or set ledger.path to another "
+                    "file"
                 )
             types = ", ".join(
                 f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id"
@@ -94,32 +100,24 @@ class Store:
         self.db.close()
 
     def find(self, call: Call) -> Reply | None:
-        """The oldest reply that serves `call`: a good one with its key, of the same max_tokens, or that ended by
-        itself within its own."""
-        found = self.db.execute(
+        """The oldest reply that serves `call`, or None: a good one with its key, of the same max_tokens, or one that
+        ended by itself within them."""
+        row = self.db.execute(
             f"SELECT {REPLY} FROM calls WHERE key = :key AND {SERVES} ORDER BY created_at, id LIMIT 1",
             {"key": call.key, "limit": call.max_tokens},
         ).fetchone()
-        if found is None:
+        if row is None:
             return None
-        text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode = found
-        return Reply(
-            text,
-            finish_reason,
-            prompt_tokens,
-            completion_tokens,
-            json.loads(logprobs) if logprobs else None,
-            error,
-            engine,
-            mode,
-        )
+        text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode = row
+        decoded = json.loads(logprobs) if logprobs else None
+        return Reply(text, finish_reason, prompt_tokens, completion_tokens, decoded, error, engine, mode)
 
     def _insert(self, rows: Iterable[tuple[Any, ...]], bought: int) -> None:
         self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is appended meanwhile is kept whole or, after an error, not at all."""
+        """What is appended inside the block is kept whole or, after an error, not at all."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -131,20 +129,18 @@ class Store:
     def has(self, call: Call, reply: Reply) -> bool:
         """Whether this very reply to `call` is kept, whenever it came."""
         same = "key = ? AND max_tokens IS ? AND text IS ? AND error IS ? AND engine = ?"
-        return (
-            self.db.execute(
-                f"SELECT 1 FROM calls WHERE {same}", (call.key, call.max_tokens, reply.text, reply.error, reply.engine)
-            ).fetchone()
-            is not None
-        )
+        values = (call.key, call.max_tokens, reply.text, reply.error, reply.engine)
+        return self.db.execute(f"SELECT 1 FROM calls WHERE {same}", values).fetchone() is not None
 
     def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
         """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one
         name unless None."""
         return self.db.execute(
-            "SELECT request, prompt_tokens, completion_tokens FROM calls WHERE stage = ? AND model = ? AND (? IS NULL OR name = ?) AND error IS NULL "
-            "AND prompt_tokens IS NOT NULL AND completion_tokens IS NOT NULL ORDER BY created_at DESC, id LIMIT ?", (stage, model, name, name, most),
-        ).fetchall()  # fmt: skip
+            "SELECT request, prompt_tokens, completion_tokens FROM calls WHERE stage = ? AND model = ? "
+            "AND (? IS NULL OR name = ?) AND error IS NULL AND prompt_tokens IS NOT NULL "
+            "AND completion_tokens IS NOT NULL ORDER BY created_at DESC, id LIMIT ?",
+            (stage, model, name, name, most),
+        ).fetchall()
 
     def export_file(self, where: Path, stage: str | None = None, name: str | None = None) -> int:
         """Write the rows of one stage and name (all where None) to `where`, Parquet, sorted by id. Returns how many."""
@@ -159,7 +155,7 @@ class Store:
         """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported
         before.
 
-        Raises CurationError, and changes nothing, if it is not an export of a ledger or a row does not match its key.
+        Raises CurationError, and changes nothing, if it is no export of a ledger or a row was modified.
         """
         try:
             digest = hashlib.sha256(where.read_bytes()).hexdigest()
@@ -174,8 +170,8 @@ class Store:
         return len(rows)
 
     def verify(self) -> int:
-        """The number of rows, each of which is what its key and id say. Raises CurationError naming the first that
-        is not."""
+        """The number of rows, all of which have the hashes of their content. Raises CurationError naming the first
+        that was modified."""
         (state,) = self.db.execute("PRAGMA integrity_check").fetchone()
         if state != "ok":
             raise CurationError(f"{self.where}: damaged: {state}; export what can be read, and move it away")
@@ -183,20 +179,22 @@ class Store:
         for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
             if not is_intact(row):
                 raise CurationError(
-                    f"{self.where}: row {row[0][:16]}…: its content is not what its key says; delete it, and run again to buy it"
+                    f"{self.where}: row {row[0][:16]}…: hash mismatch: row was modified; delete it, and run "
+                    "again to buy it"
                 )
             count += 1
         return count
 
     def prune(self) -> int:
-        """Delete the failed attempts of calls that were answered later, and good replies that an older one of the same
-        limit stands before.
+        """Delete the failed attempts of calls that were answered later, and the good replies that an older one of the
+        same limit hides.
 
         Returns how many rows went. No reply that a call can get is lost.
         """
         gone = self.db.execute(
-            "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key AND other.error IS NULL AND other.max_tokens IS "
-            "calls.max_tokens AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
+            "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key "
+            "AND other.error IS NULL AND other.max_tokens IS calls.max_tokens "
+            "AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
         ).rowcount
         self.db.execute("VACUUM")
         return gone

@@ -12,16 +12,13 @@ from curation.calls.call import Call, Reply
 from curation.calls.redaction import SHORT, redact
 
 Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
-MODES: tuple[Mode, ...] = (
-    "json_schema",
-    "json_object",
-    "prompt",
-)  # constrained decoding first, the schema as mere words last
+# constrained decoding first, the schema as mere words last
+MODES: tuple[Mode, ...] = ("json_schema", "json_object", "prompt")
 RETRYABLE = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
-UNKNOWN_FORM = (400, 415, 422, 501)  # perhaps a request in a form the server does not know
+UNKNOWN_FORM = (400, 415, 422, 501)  # the request may be in a form that the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
-LONGEST = 300  # characters of what a server says
+LONGEST = 300  # characters of a server's error
 MOST_TOKENS = 2**31  # no reply has more, and SQLite's sum of many still fits
 ROUNDING = 1e-3  # a server's arithmetic may end so far above certainty
 
@@ -38,15 +35,14 @@ class Outcome(NamedTuple):
 def request_body(
     call: Call, schema: type[BaseModel] | None, mode: Mode, messages: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """The request body of `call`; with `schema` as instructor words it for `mode`. `messages` stand in for the
-    call's own."""
-    sampling = {
-        name: value for name, value in call.sampling.items() if name != "top_k" or value
-    }  # 0, no cut, is an error to some servers
+    """The request body of `call`; with `schema`, as instructor words it for `mode`. `messages` stand in for the call's
+    own."""
+    # top_k 0, no cut, is an error to some servers
+    sampling = {name: value for name, value in call.sampling.items() if name != "top_k" or value}
     body = {"model": call.model, "messages": list(messages) or call.messages, **sampling}
     if schema is None:
         return body
-    if mode == "json_schema":  # asks nothing of the messages, so it is worded once
+    if mode == "json_schema":  # adds nothing to the messages, so it is worded once
         return body | {"response_format": _response_format(schema)}
     _, worded = _instructor(mode).request_handler(response_model=schema, kwargs=body)
     return dict(worded)
@@ -64,12 +60,12 @@ def _instructor(mode: Mode) -> Any:
     from instructor.v2.core.providers import Provider
     from instructor.v2.core.registry import mode_registry
 
-    known = {"json_schema": Modes.JSON_SCHEMA, "json_object": Modes.JSON, "prompt": Modes.MD_JSON}
-    return mode_registry.get_handlers(Provider.OPENAI, known[mode])
+    modes = {"json_schema": Modes.JSON_SCHEMA, "json_object": Modes.JSON, "prompt": Modes.MD_JSON}
+    return mode_registry.get_handlers(Provider.OPENAI, modes[mode])
 
 
 def find_schema_error(schema: type[BaseModel], text: str, mode: str) -> ValidationError | None:
-    """Why the reply `text` is not of `schema`, or None if it is."""
+    """Why the reply `text` does not fit `schema`, or None if it does."""
     try:
         schema.model_validate_json(json_in(text, mode))
     except ValidationError as error:
@@ -78,8 +74,7 @@ def find_schema_error(schema: type[BaseModel], text: str, mode: str) -> Validati
 
 
 def json_in(text: str, mode: str) -> str:
-    """The part of a reply that should be JSON: all of it, but for what stands around a code block that the mode
-    asked for."""
+    """The part of a reply that should be JSON: all of it, or the code block alone where the mode asked for one."""
     if mode != "prompt":
         return text
     from instructor.v2.core.json import extract_json_from_codeblock
@@ -88,7 +83,7 @@ def json_in(text: str, mode: str) -> str:
 
 
 def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
-    """The messages, and after them the model's reply and what is wrong with it, in instructor's words."""
+    """The messages, and after them the model's reply and what is wrong with it, as instructor words it."""
     from openai.types.chat import ChatCompletion
 
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
@@ -100,13 +95,14 @@ def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: Validati
 
 
 def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
-    """What a response says: a model's words as they are, an error's without the API key."""
+    """What a response says: a model's words as they are, a server's error without the API key."""
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
         body = None
     if status != 200:
-        return Outcome(error_reply(f"HTTP {status}: {_message(body, payload, key)}", engine), status in RETRYABLE, status)
+        error = f"HTTP {status}: {_error_message(body, payload, key)}"
+        return Outcome(error_reply(error, engine), status in RETRYABLE, status)
     if body is None:
         return Outcome(error_reply("the body is not JSON", engine), retryable=True)
     try:
@@ -120,18 +116,18 @@ def error_reply(error: str, engine: str) -> Reply:
     return Reply(None, "error", error=error, engine=engine)
 
 
-def redact_line(said: str, key: str) -> str:
-    """What a server says of an error, on one line that terminals and tables can hold, without the API key. That is
-    taken out before the line is cut, or a part of it could be left."""
-    shown = "".join(char if char.isprintable() else " " for char in utf8(said))
-    return redact(" ".join(shown.split()), key)[:LONGEST]
+def redact_line(text: str, key: str) -> str:
+    """A server's error as one line of LONGEST characters that terminals and tables can hold, without the API key. The
+    key is taken out before the line is cut, or a part of it could be left."""
+    printable = "".join(char if char.isprintable() else " " for char in utf8(text))
+    return redact(" ".join(printable.split()), key)[:LONGEST]
 
 
-def _message(body: Any, payload: bytes, key: str) -> str:
+def _error_message(body: Any, payload: bytes, key: str) -> str:
     """The server's own words: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
     inner = body.get("error", body) if isinstance(body, Mapping) else body
-    said = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
-    return redact_line(str(said or payload.decode(json.detect_encoding(payload), errors="replace")), key)
+    message = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
+    return redact_line(str(message or payload.decode(json.detect_encoding(payload), errors="replace")), key)
 
 
 def _completion(body: Any, engine: str, key: str) -> Outcome:
@@ -141,7 +137,7 @@ def _completion(body: Any, engine: str, key: str) -> Outcome:
         return Outcome(error_reply("the reply has no choice", engine), retryable=True)
     message = choice["message"]
     content, refusal, ended = message.get("content"), message.get("refusal"), choice.get("finish_reason")
-    if not all(isinstance(said, str | None) for said in (content, refusal, ended)):
+    if not all(isinstance(text, str | None) for text in (content, refusal, ended)):
         raise TypeError(content)
     secret = key if len(key) >= SHORT else ""  # a dummy like `stop` or `1` would spoil the protocol's own words
     return Outcome(Reply(
@@ -155,7 +151,7 @@ def _completion(body: Any, engine: str, key: str) -> Outcome:
 
 
 def _tokens(body: Mapping[str, Any], name: str) -> int | None:
-    """A count of the server's usage; None where it gives none, or one that is no count."""
+    """A count of the server's usage; None where it gives none, or no whole number of a sane size."""
     usage = body.get("usage")
     count = usage.get(name) if isinstance(usage, Mapping) else None
     return count if type(count) is int and 0 <= count < MOST_TOKENS else None  # type, because True is an int

@@ -46,7 +46,7 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
     """
     asked = _asks(study, stage, name)
     endpoint = getattr(asked.settings, "endpoint", None)
-    engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.key() if endpoint else ""
+    engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.api_key() if endpoint else ""
     answers = [_answer(f"{where}: line {number}", line, asked, engine, secret) for number, line in _lines(where)]
     counts = {"good": 0, "failed": 0, "known": 0}
     with Ledger(study.ledger, study.budget) as ledger, ledger.transaction():

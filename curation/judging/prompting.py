@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from curation.calls.call import Call, Reply
-from curation.calls.chat import Endpoint
+from curation.calls.endpoint import Endpoint
 from curation.calls.wire import json_in, log_probability, utf8
 from curation.core.params import Positive, Strict
 from curation.tables.contracts import content_id

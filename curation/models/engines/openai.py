@@ -3,7 +3,8 @@
 from typing import Literal
 
 from curation.calls.call import Engine
-from curation.calls.chat import Endpoint, HttpEngine
+from curation.calls.chat import HttpEngine
+from curation.calls.endpoint import Endpoint
 from curation.core.params import Strict
 from curation.models.weights import Weights
 

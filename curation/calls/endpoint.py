@@ -1,0 +1,50 @@
+"""Where a model is served, and the API key that goes with it."""
+
+import os
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from curation.core.errors import CurationError
+from curation.core.params import Natural, Positive, Strict
+
+
+def _address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is no address; write it as http://HOST:PORT/v1")
+    return url
+
+
+class Endpoint(Strict):
+    """A server of the OpenAI chat protocol, its engine and version. None of this is part of a call's key.
+
+    `api_key_env` names an environment variable, or is null. At most `concurrency` calls run at once, fewer where the
+    server cannot keep up. An attempt without a whole reply after `timeout_s` is given up. A failure that may pass
+    (overload, a broken connection, a timeout) is tried `max_retries` times more. A reply that does not fit the schema
+    is sent back to the model `validation_retries` times, with what is wrong with it.
+    """
+
+    base_url: Annotated[str, AfterValidator(_address)]
+    engine: str
+    api_key_env: str | None
+    concurrency: Positive
+    timeout_s: Annotated[float, Field(gt=0)]
+    max_retries: Natural
+    validation_retries: Natural
+
+    def api_key(self) -> str:
+        """The API key in the environment, "" where there is none."""
+        return os.environ.get(self.api_key_env or "", "").strip()
+
+    def require_api_key(self) -> str:
+        """The API key, "" where the server wants none. Raises CurationError if it is missing, or holds a character that
+        no HTTP header can carry."""
+        key, where = self.api_key(), f"{self.base_url}: the environment variable {self.api_key_env} (api_key_env)"
+        if self.api_key_env is not None and not key:
+            raise CurationError(f"{where} is not set; export it")
+        if not re.fullmatch("[!-~]*", key):  # aiohttp would end in a traceback that shows the key, or send other bytes
+            raise CurationError(
+                f"{where} holds white space or a character beyond ASCII, which no key has; export the key alone"
+            )
+        return key
