@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
+from curation.core import renamed
 from curation.core.study import Study
-from curation.tables.contracts import DATA
+from curation.tables.contracts import DATA, path
 from curation.tables.db import PARTS, parts
 
 MEASURED = {
@@ -17,7 +18,8 @@ MEASURED = {
 
 
 def orphans(study: Study) -> list[Path]:
-    """The files and folders under `data`, of those kept by name, whose name the study does not declare."""
+    """The files and folders under `data`, of those kept by name, whose name the study does not declare; and tables
+    that version 0.1 called otherwise."""
     declared = {table: parts(study, table) for table in PARTS}
     declared |= {f"metrics/{stage}": declared[table] for stage, table in MEASURED.items()}
     declared |= {
@@ -27,8 +29,9 @@ def orphans(study: Study) -> list[Path]:
         "metrics/train": list(study.runs),
     }
     data = study.path.parent / DATA
+    old = [file for table in renamed.TABLES if (file := path(table, data=data)).exists()]
     there = [(file, names) for folder, names in declared.items() for file in sorted((data / folder).glob("[!.]*"))]
-    return [file for file, names in there if (file.name if file.is_dir() else file.stem) not in names]
+    return old + [file for file, names in there if (file.name if file.is_dir() else file.stem) not in names]
 
 
 def delete(files: list[Path]) -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 class CurationError(Exception):
     """A mistake or a missing thing that its message names, with the value and the way out."""
 
+    def report(self) -> str:
+        """What a command prints of it."""
+        return "\n".join(f"error: {line}" for line in str(self).splitlines())
+
 
 class Errors(CurationError):
     """Several mistakes at once, one line each."""
@@ -19,12 +23,24 @@ class Errors(CurationError):
         self.lines = lines
 
 
+class Outdated(CurationError):
+    """A file of an earlier version: what its lines call by an old name, and each of these lines rewritten, which is
+    printed as it is to be pasted."""
+
+    def __init__(self, lines: list[tuple[str, str]]) -> None:
+        super().__init__("\n".join(f"{what}\n{line}" for what, line in lines))
+        self.lines = lines
+
+    def report(self) -> str:
+        return "\n".join(f"error: {what}\n{line}" for what, line in self.lines)
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a command. A `CurationError` prints its lines on stderr and exits 1, an interrupt exits 130; no traceback."""
     try:
         main()
     except CurationError as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+        sys.exit(error.report())
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -16,6 +16,7 @@ from curation.core import checked
 from curation.core.errors import Errors
 from curation.core.kinds import KIND_FOLDERS, kind, kinds
 from curation.core.messages import did_you_mean, format_validation_errors, one_line, shown
+from curation.core.outdated import refuse_outdated
 from curation.core.parsed import content, parsed
 from curation.core.references import dangling, entries
 from curation.core.study import Entries, Study
@@ -98,6 +99,7 @@ def read(path: Path = Path("params.yaml")) -> Study:
     raw, marked = _parsed(path, held), checked.mark(held)
     study = _study(path, raw)
     if not checked.passed(marked):
+        refuse_outdated(path, held, raw)
         _check(study, raw)
         checked.remember(marked)
     return study

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from curation.core import renamed
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
-from curation.tables import contracts
+from curation.tables import contracts, parquet
 
 SQL = Path(__file__).parent / "sql"
 PARTS = {
@@ -24,11 +25,11 @@ PARTS = {
     "unpaired": ("selections", "arms"),
     "results": (BASELINE, "runs"),
 }
-NAMED = {
+PART_COLUMNS = {  # of views of tables whose parts do not say which they are: the column that does
     "pair_scores": "scorer",
     "subsets": "selection",
     "unpaired": "selection",
-}  # whose parts do not say which they are: the view's column that does
+}
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -59,7 +60,7 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
                 if name in PARTS
                 else [contracts.path(name, data=data)]
             )
-            _view(connection, name, [file for file in files if file.exists()], NAMED.get(name))
+            _view(connection, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
         _deltas_view(connection, study, data)
         _declared_views(connection, study)
         _candidates_view(connection, study, data)
@@ -93,26 +94,36 @@ def parts(study: Study, table: str) -> list[str]:
     ]
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], named: str | None) -> None:
+def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], part_column: str | None) -> None:
+    """A view of the files' rows, with the name of each row's part as `part_column` unless that is None."""
     if not files:
         return
+    for file in files:
+        parquet.refuse_renamed(name, file)
     listed = ", ".join(_quoted(file) for file in files)
-    if named:
-        body = f"select parse_filename(filename, true) as {named}, * exclude (filename) from read_parquet([{listed}], filename = true)"
-    else:
+    if part_column is None:
         body = f"select * from read_parquet([{listed}])"
+    else:
+        body = (
+            f"select parse_filename(filename, true) as {part_column}, * exclude (filename) "
+            f"from read_parquet([{listed}], filename = true)"
+        )
     connection.execute(f"create view {name} as {body}")
 
 
 def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
     """`deltas`, a row per pair, judge and dimension, over the wide file of each judge."""
-    selects = [
-        f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
-        f"delta_{d} as delta, n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise from read_parquet({_quoted(file)})"
-        for name, dimensions in study.dimensions.items()
-        if (file := contracts.path("deltas", name, data)).exists()
-        for d in dimensions
-    ]
+    selects = []
+    for name, dimensions in study.dimensions.items():
+        file = contracts.path("deltas", name, data)
+        if file.exists():
+            parquet.refuse_renamed("deltas", file)
+            selects += [
+                f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
+                f"delta_{d} as delta, n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
+                f"from read_parquet({_quoted(file)})"
+                for d in dimensions
+            ]
     if selects:
         connection.execute(f"create view deltas as {' union all '.join(selects)}")
 
@@ -195,6 +206,8 @@ def _said(connection: duckdb.DuckDBPyConnection, error: str) -> str:
     unknown = re.search(r"Table with name (\S+) does not exist", error)
     if unknown is None:
         return " ".join(error.split("\n\n")[0].split())
+    if unknown[1] in renamed.TABLES:
+        return f"the table {unknown[1]} is now {renamed.TABLES[unknown[1]]}"
     if unknown[1] in (*contracts.TABLES, "deltas"):
         return f"there is no table {unknown[1]} yet; `dvc repro` makes it"
     return f"there is no table {unknown[1]}; there are {', '.join(views(connection)) or 'none yet'}"

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.core import renamed
 from curation.core.errors import CurationError, Errors, partial_of
 from curation.core.messages import first_names
 from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
@@ -43,8 +44,27 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
             if not sound[rule].item():
                 lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
+        _refuse_renamed_values(table, frame, where)
         raise Errors(lines)
     return set(table.key) <= set(wanted) and check_key(table, frame, where)
+
+
+def refuse_renamed(table: str, where: Path) -> None:
+    """Nothing. Raises CurationError if a column of the file `where` has its name of version 0.1."""
+    for name in pq.read_schema(where).names if table in renamed.COLUMNS else ():
+        if new := renamed.new_column(table, name):
+            raise CurationError(
+                f"{where}: written by version 0.1: column {name} is now {new}; run `dvc repro` to make it again"
+            )
+
+
+def _refuse_renamed_values(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
+    for name, values in renamed.VALUES.items():
+        for old, new in values.items() if name in frame.columns else ():
+            if frame[name].eq(old).any():
+                raise CurationError(
+                    f"{where}: written by version 0.1: {name} {old} is now {new}; run `dvc repro` to make it again"
+                )
 
 
 def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
@@ -163,6 +183,7 @@ def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
     wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
     try:
+        refuse_renamed(table.name, where)
         found = {column.name: column.type for column in pq.read_schema(where)}
         if wrong := [c for c in table.schema if c.name in (wanted or found) and found.get(c.name, c.type) != c.type]:
             raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])

@@ -1,0 +1,26 @@
+"""What version 0.1 called by another name. A params file or a table of that version is refused once, with the lines to
+write or the command to run.
+
+Names that SQL expressions of params.yaml use are those of columns: `tie`, `rubric.spread_logic`, `reference.cut`.
+"""
+
+SECTIONS = {"screen": "decontaminate"}
+KEYS = {"pair": {"ties": "identical"}, "audit": {"ties": "identical"}}  # by section
+TABLES = {"screened": "decontamination"}
+COLUMNS = {  # by table; a name that ends in `_` is the beginning of several
+    "pairs": {"tie": "identical"},
+    "deltas": {"spread_": "sd_"},
+    "pair_scores": {"cut": "truncated"},
+    "subsets": {"place": "curriculum_position"},
+    "unpaired": {"place": "curriculum_position"},
+}
+VALUES = {"status": {"cut": "truncated"}}  # by column
+COMMANDS = {"strays": "orphans"}
+
+
+def new_column(table: str, name: str) -> str | None:
+    """What the column `name` of a table of version 0.1 is called now; None where its name is the same."""
+    for old, new in COLUMNS.get(table, {}).items():
+        if name == old or (old.endswith("_") and name.startswith(old)):
+            return new + name.removeprefix(old)
+    return None

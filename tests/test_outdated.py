@@ -1,0 +1,186 @@
+"""Files of version 0.1, which called some things otherwise: params.yaml, tables and ledgers.
+
+Kinds of fault: a file that is refused twice, or whose printed lines do not make it pass; a name that is replaced where
+it means something else; an old table that is read as if it were new, or that fails with a message of a library.
+"""
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+import world
+
+from curation.__main__ import main
+from curation.core import renamed
+from curation.core.errors import CurationError, Outdated, run
+from curation.core.outdated import refuse_outdated
+from curation.core.params import ALL_SECTIONS, read
+from curation.core.parsed import parsed
+from curation.tables import contracts, db, parquet
+
+ROOT = Path(__file__).parents[1]
+VERSION_0_1 = sorted((ROOT / "tests/data/version_0_1").glob("*.yaml"))
+
+
+def pasted(text: str, told: str) -> str:
+    """`text` with the lines that were printed in the place of those they are for."""
+    lines, printed = text.split("\n"), told.split("\n")
+    for what, line in zip(printed[::2], printed[1::2], strict=True):
+        where = re.fullmatch(r"error: [^:]+: line (\d+): .*; write:", what)
+        assert where is not None
+        lines[int(where[1]) - 1] = line
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("old", VERSION_0_1, ids=lambda file: file.stem)
+def test_pasting_what_is_printed_makes_an_old_file_pass(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["curation", "params"])
+    file = tmp_path / "params.yaml"
+    file.write_text(old.read_text())
+    with pytest.raises(SystemExit) as left:
+        run(main)
+    file.write_text(pasted(old.read_text(), str(left.value.code)))
+    run(main)
+    assert capsys.readouterr().out.startswith("params.yaml: sound; ")
+    now = ROOT / ("params.yaml" if old.stem == "params" else f"recipes/{old.name}")
+    again, shipped = read(file), read(now)
+    assert [name for name in ALL_SECTIONS if getattr(again, name) != getattr(shipped, name)] == []
+
+
+def test_all_files_of_the_version_are_there() -> None:
+    assert [file.stem for file in VERSION_0_1] == ["imported_gsm8k", "judging", "paper_scale", "params", "shelf"]
+
+
+EXPRESSIONS = {  # as they stand in a file of version 0.1: what takes the line's place
+    "  a: {require: {no_tie: not tie}}": "  a: {require: {no_tie: not identical}}",
+    "  a: {require: {no_tie: 'not tie'}}": "  a: {require: {no_tie: 'not identical'}}",
+    '  a: {value: "tie"}': '  a: {value: "identical"}',
+    "  a: {value: rubric.spread_logic}": "  a: {value: rubric.sd_logic}",
+    '  a: {value: "\\"rubric-7b\\".spread_logic - x.spread_y"}': '  a: {value: "\\"rubric-7b\\".sd_logic - x.sd_y"}',
+    "  a: {require: {whole: not reference.cut}}": "  a: {require: {whole: not reference.truncated}}",
+    "  a: {require: {whole: 'not \"ref-2\".cut and tie is false'}}": (
+        "  a: {require: {whole: 'not \"ref-2\".truncated and identical is false'}}"
+    ),
+    "  a: {strata: {by: tie, shares: equal}}": "  a: {strata: {by: identical, shares: equal}}",
+    "  a: {require: {x: 'tie'}} # tie": "  a: {require: {x: 'identical'}} # tie",
+}
+SAME = [
+    "  a: {value: prompt.tie}",
+    "  a: {require: {x: \"chosen_model = 'tie'\"}}",
+    "  a: {value: rubric.delta_spread_of_ideas}",
+    "  a: {value: rubric.cut}",
+    "  tie: {value: necktie.delta_x}",
+    "  a: {require: {tie: 'true'}}",
+]
+
+
+def refused(text: str) -> str:
+    """The whole of `text` with what is printed pasted, or `text` if nothing is refused."""
+    raw = parsed(text.encode(), CurationError)
+    try:
+        refuse_outdated(Path("p.yaml"), text.encode(), raw)
+    except Outdated as error:
+        return pasted(text, error.report())
+    return text
+
+
+@pytest.mark.parametrize(("old", "new"), [*EXPRESSIONS.items(), *((line, line) for line in SAME)])
+def test_a_column_is_renamed_where_an_expression_names_it(old: str, new: str) -> None:
+    head = "scorers: {reference: {kind: reference}, ref-2: {kind: reference}}\nselections:\n"
+    assert refused(f"{head}{old}\n") == f"{head}{new}\n"
+
+
+def test_a_name_is_found_wherever_yaml_may_put_it() -> None:
+    old = (
+        "\ufeffx-pair: &pair {order: both, ties: drop}\n"
+        "pair:\n  <<: [*pair]\n"
+        "pairwise_judges: {p: {ties: true}}\n"
+        '"screen":\n  exact: true\n'
+        "x-selection: &one\n  value: |\n    case when tie\n      then 1 else r.spread_a end\n"
+        "selections: {a: *one, b: {<<: *one, seed: 1}}\n"
+        "controls: {c: {match: [tie, 'x.delta_y']}}\n"
+        "generator_pairs:\n  any:\n    where: >-\n      tie or\n      true\n"
+    )
+    new = (
+        "\ufeffx-pair: &pair {order: both, identical: drop}\n"
+        "pair:\n  <<: [*pair]\n"
+        "pairwise_judges: {p: {ties: true}}\n"
+        "decontaminate:\n  exact: true\n"
+        "x-selection: &one\n  value: |\n    case when identical\n      then 1 else r.sd_a end\n"
+        "selections: {a: *one, b: {<<: *one, seed: 1}}\n"
+        "controls: {c: {match: [identical, 'x.delta_y']}}\n"
+        "generator_pairs:\n  any:\n    where: >-\n      identical or\n      true\n"
+    )
+    assert refused(old.removeprefix("\ufeff")) == new.removeprefix("\ufeff")
+    assert refused(old).removeprefix("\ufeff") == new.removeprefix("\ufeff")
+
+
+def old_names(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The rows as version 0.1 named their columns."""
+    back = {new: old for old, new in renamed.COLUMNS[table].items()}
+    names = {
+        name: old + name.removeprefix(new)
+        for name in frame.columns
+        for new, old in back.items()
+        if name == new or (new.endswith("_") and name.startswith(new))
+    }
+    assert names
+    return frame.rename(names)
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "old", "new"),
+    [
+        ("pairs", None, "tie", "identical"),
+        ("deltas", "rubric", "spread_logic", "sd_logic"),
+        ("subsets", "clear", "place", "curriculum_position"),
+        ("unpaired", "clear", "place", "curriculum_position"),
+        ("pair_scores", "held_out", "cut", "truncated"),
+    ],
+)
+def test_an_old_table_is_refused_in_one_sentence(
+    tmp_path: Path, table: str, name: str | None, old: str, new: str
+) -> None:
+    world.write(world.sound(), tmp_path)
+    data = tmp_path / "data"
+    file = contracts.path(table, name, data)
+    contract = contracts.deltas(world.DIMENSIONS["rubric"]) if table == "deltas" else contracts.TABLES[table]
+    old_names(pl.read_parquet(file), table).write_parquet(file)
+    said = re.escape(f"{file}: written by version 0.1: column {old} is now {new}; run `dvc repro` to make it again")
+    with pytest.raises(CurationError, match=f"^{said}$"):
+        parquet.read(contract, file)
+    with pytest.raises(CurationError, match=f"^{said}$"):
+        parquet.read(contract, file, contract.key)
+    with pytest.raises(CurationError, match=f"^{said}$"):
+        db.connect(tmp_path / "params.yaml")
+
+
+def test_an_old_status_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    file = contracts.path("judgments", "rubric", tmp_path / "data")
+    rows = pl.read_parquet(file)
+    unscored = [pl.lit(None, pl.Float64).alias(name) for name in ("score", "expected_score")]
+    cut = rows.with_columns(*unscored, pl.lit("cut").alias("status"))
+    pq.write_table(cut.to_arrow().cast(contracts.JUDGMENTS.schema), file)
+    said = re.escape(f"{file}: written by version 0.1: status cut is now truncated; run `dvc repro` to make it again")
+    with pytest.raises(CurationError, match=f"^{said}$"):
+        parquet.read(contracts.JUDGMENTS, file)
+
+
+def test_a_table_of_another_name_is_an_orphan_and_a_question_is_told(tmp_path: Path) -> None:
+    from curation.commands.orphans import orphans
+
+    world.write(world.sound(), tmp_path)
+    left = tmp_path / "data/screened.parquet"
+    left.touch()
+    assert left in orphans(read(tmp_path / "params.yaml"))
+    with (
+        db.connect(tmp_path / "params.yaml") as connection,
+        pytest.raises(CurationError, match=r"^sql: the table screened is now decontamination$"),
+    ):
+        db.answer(connection, "select * from screened")
