@@ -1,17 +1,22 @@
 """dvc.yaml against the code: every module and query that a stage reaches is among its deps, the kernel excepted."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
+import flow
 import pytest
 from ruamel.yaml import YAML
+from world import own
 
+from curation.core.errors import CurationError
 from curation.core.kinds import KIND_FOLDERS, kinds
+from curation.core.params import read
 
 ROOT = Path(__file__).parents[1]
-CORE = ("errors", "params", "messages", "references", "parsed", "checked", "metrics", "progress", "study", "kinds")
-KERNEL = {ROOT / f"curation/core/{name}.py" for name in CORE} | {
+COMPUTING = ("plots", "stats")  # what in core/ decides what a stage computes
+KERNEL = {file for file in (ROOT / "curation/core").glob("*.py") if file.stem not in COMPUTING} | {
     ROOT / f"curation/tables/{name}.py" for name in ("contracts", "parquet")
 }
 STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
@@ -107,3 +112,21 @@ def test_the_walk_sees_a_missing_dep() -> None:
     assert ROOT / "curation/judging/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/calls/chat.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/tables/sql/verdicts.sql" in reached(ROOT / "stages/delta.py", None)
+
+
+def sections_named() -> set[str]:
+    """The sections of params.yaml that dvc.yaml reads or depends on."""
+    text = (ROOT / "dvc.yaml").read_text()
+    params = [one for body in STAGES.values() for one in body.get("do", body).get("params", [])]
+    inside = [name for name in re.findall(r"\$\{(\w+)", text) if name not in ("key", "item")]
+    return {name.split(".")[0] for name in [*params, *inside]}
+
+
+def test_dvc_names_no_section_that_a_valid_file_may_lack(tmp_path: Path) -> None:
+    """DVC would stop with a message of its own at a section that is not there."""
+    named, whole = sections_named(), own()
+    assert len(named) > 15
+    for section in sorted(named):
+        flow.write({name: body for name, body in whole.items() if name != section}, tmp_path / "params.yaml")
+        with pytest.raises(CurationError, match=f"params.yaml: {section}: missing; add this section"):
+            read(tmp_path / "params.yaml")
