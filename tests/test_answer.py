@@ -1,6 +1,10 @@
 """The answer judge: what it takes for the answer, what it takes for equal, and what it leaves unscored."""
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,12 +14,14 @@ from published import SIZES, published
 from pydantic import ValidationError
 
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
 from curation.judging.judge import judge
 from curation.judging.judges.answer import Grade, Params, final_answer, grade
 from curation.tables.contracts import JUDGMENTS, PROMPTS, empty
 from curation.tables.parquet import check
 
 SAMPLE = 300
+ROOT = Path(__file__).parents[1]
 
 
 def settings(*patterns: str, **changes: Any) -> Params:
@@ -56,12 +62,12 @@ def test_a_pattern_without_one_group_is_refused(pattern: str, said: str) -> None
 
 
 EQUAL = [
-    ("$1,234.50", "1234.5"), ("18.", "18"), ("18.00", "18"), ("1/2", "0.5"), (r"\frac{1}{2}", "0.5"), ("-3", "-3"), ("€ 20", "20"),
-    ("2^3", "8"), ("2/4", "1/2"), ("10 / 4", "2.5"), ("x=3", "3"), ("18 apples", "18"), ("50%", "50"), ("1e3", "1000"),
+    ("$1,234.50", "1234.5"), ("18.", "18"), ("18.00", "18"), ("1/2", "0.5"), (r"\frac{1}{2}", "0.5"), ("-3", "-3"),
+    ("€ 20", "20"), ("2^3", "8"), ("2/4", "1/2"), ("10 / 4", "2.5"), ("x=3", "3"), ("18 apples", "18"), ("50%", "50"), ("1e3", "1000"),
 ]  # fmt: skip
 DIFFERENT = [
-    ("18", "81"), ("-3", "3"), ("1.8", "18"), ("1/3", "0.33"), ("1/0", "0"), ("12,345", "1234"), ("none", "0"), ("nan", "nan"), ("sNaN", "1"),
-    ("inf", "inf"),
+    ("18", "81"), ("-3", "3"), ("1.8", "18"), ("1/3", "0.33"), ("1/0", "0"), ("12,345", "1234"), ("none", "0"), ("nan", "nan"),
+    ("sNaN", "1"), ("inf", "inf"),
 ]  # fmt: skip
 
 
@@ -157,7 +163,8 @@ def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
     )
     check(JUDGMENTS, rows, "judgments")
     assert rows.select("trace_id", "score", "status").rows() == [
-        (10, 1.0, "scored"), (11, 0.0, "scored"), (12, None, "error"), (13, None, "unparsable"), (14, None, "no_reference"),
+        (10, 1.0, "scored"), (11, 0.0, "scored"), (12, None, "error"), (13, None, "unparsable"),
+        (14, None, "no_reference"),
     ]  # fmt: skip
     assert set(rows["judge"]) | set(rows["dimension"]) == {"verifier", "correct"}
 
@@ -178,3 +185,32 @@ def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str,
     print(f"{name}: {share:.1%} of {len(agreed)} traces graded as upstream did")
     assert 0.2 < sample["is_correct"].sum() / SAMPLE < 0.95
     assert share >= 0.97
+
+
+ADDED = """
+from curation.core.kinds import verifiers
+from curation.judging.judges.answer import Params, grade
+from curation.prompts.sources.table import Params as Table
+
+columns = {"prompt": "q", "answer": "a", "task": None}
+table = {"kind": "table", "path": "x", "split": "train", "columns": columns, "verifier": "prefix", "instruction": None}
+settings = Params(kind="answer", patterns=["A: (.+)"], missing_answer="wrong", pass_at=0.5)
+print(Table.model_validate(table).verifier, verifiers(), *grade(settings, "A: 52", "5", "prefix:1", None))
+"""
+
+
+def test_a_file_in_the_folder_is_a_verifier(tmp_path: Path) -> None:
+    """Sources may name it and the judge finds it, with nothing else touched."""
+    shutil.copytree(ROOT / "curation", tmp_path / "curation", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "curation/judging/answers/prefix.py").write_text(
+        "def score(answer, reference, task, entry):\n    return float(answer[: int(task)] == reference[: int(task)])\n"
+    )
+    child = subprocess.run([sys.executable, "-c", ADDED], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert child.stdout == "prefix ['math', 'prefix', 'reasoning_gym'] 1.0 scored answered 52\n", child.stderr
+
+
+def test_an_unknown_verifier_is_named() -> None:
+    with pytest.raises(
+        CurationError, match=r"verifier: 'maths' is not one of math, reasoning_gym; did you mean 'math'[?]"
+    ):
+        grade(settings(), "5", "5", "maths", None)

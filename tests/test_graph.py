@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from world import own
 
 from curation.core.errors import CurationError
-from curation.core.kinds import KIND_FOLDERS, kinds
+from curation.core.kinds import KIND_FOLDERS, VERIFIER_FOLDER, kinds, verifiers
 from curation.core.params import read
 
 ROOT = Path(__file__).parents[1]
@@ -48,11 +48,14 @@ def for_types_only(node: ast.AST) -> bool:
 
 @cache
 def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
-    """What `file` names: our files that it imports, sections whose kinds it loads, queries. Read once for all
-    stages."""
+    """What `file` names: our files that it imports, verifiers included, sections whose kinds it loads, queries. Read
+    once for all stages."""
     nodes = [node for part in ast.parse(file.read_text()).body if not for_types_only(part) for node in ast.walk(part)]
     sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
-    return [found for node in nodes for found in module_files(node)], sections, queries
+    files = [found for node in nodes for found in module_files(node)]
+    if any(isinstance(node, ast.Call) and ast.unparse(node.func) == "verifier_kind" for node in nodes):
+        files += [ROOT / "curation" / VERIFIER_FOLDER / f"{name}.py" for name in verifiers()]
+    return files, sections, queries
 
 
 def reached(file: Path, item_kind: str | None, seen: set[Path] | None = None) -> set[Path]:
@@ -111,6 +114,7 @@ def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
 def test_the_walk_sees_a_missing_dep() -> None:
     assert ROOT / "curation/judging/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/calls/chat.py" in reached(ROOT / "stages/judge.py", "rubric")
+    assert ROOT / "curation/judging/answers/math.py" in reached(ROOT / "stages/evaluate.py", None)
     assert ROOT / "curation/tables/sql/verdicts.sql" in reached(ROOT / "stages/delta.py", None)
 
 

@@ -1,15 +1,21 @@
 """The kinds of a section are the files of its folder: add a file, and params.yaml may name it.
 
-What a kind must offer is the Protocol in its folder's `_kind.py`; tests/test_types.py holds every kind to it.
+What a kind must offer is the Protocol in its folder's `_kind.py`; tests/test_types.py holds every kind to it. Verifiers
+of answers are found the same way, though no section of params.yaml is theirs.
 """
 
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from curation.core.errors import CurationError
+from curation.core.messages import did_you_mean
 
 if TYPE_CHECKING:
+    from curation.judging.answers._kind import Verifier
     from curation.judging.judges._kind import JudgeKind
     from curation.judging.pairwise_judges._kind import PairwiseJudgeKind
     from curation.prompts.sources._kind import SourceKind
@@ -25,6 +31,7 @@ KIND_FOLDERS = {
     "scorers": "training/scorers",
     "methods": "training/trainers",
 }
+VERIFIER_FOLDER = "judging/answers"  # a file for each verifier that prompts may name
 
 
 @overload
@@ -48,5 +55,24 @@ def kind(section: str, name: str) -> Any:
 
 def kinds(section: str) -> list[str]:
     """The kinds a section knows, sorted."""
-    folder = Path(__file__).parents[1] / KIND_FOLDERS[section]
-    return sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+    return _modules(KIND_FOLDERS[section])
+
+
+def verifiers() -> list[str]:
+    """The verifiers of answers, sorted."""
+    return _modules(VERIFIER_FOLDER)
+
+
+@cache
+def verifier_kind(name: str) -> Verifier:
+    """The module of one verifier. Raises CurationError if there is none of that name."""
+    if name not in verifiers():
+        known = ", ".join(verifiers())
+        raise CurationError(f"verifier: {name!r} is not one of {known}{did_you_mean(name, verifiers(), ())}")
+    return cast("Verifier", importlib.import_module(f"curation.{VERIFIER_FOLDER.replace('/', '.')}.{name}"))
+
+
+def _modules(folder: str) -> list[str]:
+    """The names of the modules in a folder of `curation`."""
+    files = (Path(__file__).parents[1] / folder).glob("*.py")
+    return sorted(file.stem for file in files if not file.stem.startswith("_"))

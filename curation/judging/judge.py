@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def judge(name: str, settings: "Judge", traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids so that input order
-    changes no call."""
+    """The rows of `judgments` that judge `name` gives for the traces, in the order of their ids, so that the order of
+    the input changes no call."""
     rows = kind("judges", settings.kind).judge(settings, name, traces.sort("trace_id"), prompts, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(JUDGMENTS.schema.names)
 
 
 def metrics(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
-    """The share of judgments that have a score, in all and by generator, and the count of each status."""
+    """The number of judgments, the share that is scored, in all and by generator, and the number of each status."""
     rows = judgments.join(traces.select("trace_id", "generator"), on="trace_id")
     share = rows.group_by("generator").agg((pl.col("status") == "scored").mean().alias("share")).sort("generator")
     statuses = judgments.group_by("status").len().sort("status")

@@ -20,25 +20,25 @@ def prefer(
     prompts: pl.DataFrame,
     ledger: Ledger,
 ) -> pl.DataFrame:
-    """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids so that input
-    order changes no call.
+    """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids, so that the
+    order of the input changes no call.
 
-    Two equal texts are not asked about.
+    A pair of equal texts has no row.
     """
     problems = prompts.select(
         "prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer"
     )
-    asked = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
+    unequal = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
     for side in ("chosen", "rejected"):
-        asked = asked.join(traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side)), on=f"{side}_trace_id",
-                           maintain_order="left")  # fmt: skip
-    rows = kind("pairwise_judges", settings.kind).prefer(settings, name, asked, ledger)
+        texts = traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side))
+        unequal = unequal.join(texts, on=f"{side}_trace_id", maintain_order="left")
+    rows = kind("pairwise_judges", settings.kind).prefer(settings, name, unequal, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(PREFERENCES.schema.names)
 
 
 def metrics(preferences: pl.DataFrame) -> dict[str, object]:
-    """How many verdicts there are, the share that is scored, and the counts of each verdict by the order shown and
-    of each status."""
+    """The number of verdicts, the share that is scored, the number of each verdict by the order shown, and of each
+    status."""
     by_order: dict[str, dict[str, int]] = {}
     for order, verdict, count in (
         preferences.drop_nulls("verdict").group_by("order", "verdict").len().sort("order", "verdict").iter_rows()

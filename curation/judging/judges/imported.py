@@ -11,9 +11,8 @@ from curation.tables.user_files import ID, REAL, Wanted, read_columns, refuse_un
 
 
 class Params(Strict):
-    """A judge of kind imported. `trace_id` and `dimensions` (ours to the file's) name columns of `path`; two rows of
-    one trace are two repeats, as by two people. `unmatched` says what becomes of rows whose trace is none of
-    ours."""
+    """A judge of kind imported. `trace_id` and `dimensions` (our name: the file's) name columns of `path`. Two rows of
+    one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces."""
 
     kind: Literal["imported"]
     path: str
@@ -28,10 +27,10 @@ class Params(Strict):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and row of the file: its repeat is their order. A trace that is not in it, or has a
-    null there, is `no_reference`.
+    """One row per trace, dimension and row of the file, whose order gives the repeats. A trace that is not in the file,
+    or has a null there, is `no_reference`.
 
-    Raises CurationError on rows of no trace, if those are not to be dropped or there are no others.
+    Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others.
     """
     wanted = {
         "trace_id": Wanted(ID),

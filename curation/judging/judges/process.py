@@ -1,4 +1,4 @@
-"""A judge that asks a model to rate each step of a trace; the trace is as good as its worst step."""
+"""A judge that asks a model to rate each step of a trace. The trace is as good as its worst step."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Params(prompting.ModelJudgeParams):
     """A judge of kind process.
 
     The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than
-    `max_steps` is not asked about and has status truncated.
+    `max_steps` is not sent to the model, and has status truncated.
     """
 
     kind: Literal["process"]
@@ -41,8 +41,8 @@ class Params(prompting.ModelJudgeParams):
 
     @property
     def dimension_names(self) -> list[str]:
-        """`worst_step`, the minimum over steps of 1 valid, 0 neutral, -1 invalid; and `first_bad_step`, the number
-        of steps before the first invalid one, which is its index from 0, or of all steps where none is invalid."""
+        """`worst_step`, the minimum over steps of 1 valid, 0 neutral, -1 invalid; and `first_bad_step`, the index from
+        0 of the first invalid step, or the number of steps where none is invalid."""
         return [WORST, FIRST_BAD]
 
 
@@ -58,10 +58,11 @@ class StepRatings(NamedTuple):
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a
     step is `error`."""
-    asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
+    problems = prompts.select("prompt_id", "prompt", "answer")
+    cases = traces.join(problems, on="prompt_id", maintain_order="left")
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
-    for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
+    for trace_id, completion, prompt, answer in cases.select("trace_id", "completion", "prompt", "answer").iter_rows():
         steps = split_steps(settings, completion or "")
         for repeat in range(settings.repeats):
             if 0 < len(steps) <= settings.max_steps:
@@ -99,21 +100,22 @@ def split_steps(settings: Params, completion: str) -> list[str]:
 
 
 def make_caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
-    """What forms the call that rates the steps of one completion, from problem, reference answer, steps and repeat."""
-    form = prompting.make_caller(settings, settings.instructions.strip())
+    """A function from problem, reference answer, steps and repeat to the call that rates the steps."""
+    form_call = prompting.make_caller(settings, settings.instructions.strip())
 
     def call_for(problem: str, answer: str | None, steps: list[str], repeat: int) -> Call:
         numbered = "\n".join(f"Step {number}:\n{step}" for number, step in enumerate(steps, 1))
-        user = f"{prompting.format_problem(settings, problem, answer)}Solution to rate step by step ({prompting.DATA_NOTICE}):\n{prompting.fence(numbered)}"
-        return form(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
+        solution = f"Solution to rate step by step ({prompting.DATA_NOTICE}):\n{prompting.fence(numbered)}"
+        user = prompting.format_problem(settings, problem, answer) + solution
+        return form_call(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
 
     return call_for
 
 
 @cache
 def reply_model(count: int, rationale: bool) -> type[BaseModel]:
-    """The shape of a reply: an optional rationale, then a rating for each of `count` steps under its number, so that
-    none can be left out."""
+    """The schema of a reply: a rationale, if the settings ask for one, then a rating for each of `count` steps under
+    its number, so that none can be left out."""
     fields: dict[str, Any] = {"rationale": (str, ...)} if rationale else {}
     fields |= {f"step_{number}": (Literal[tuple(RATINGS)], ...) for number in range(1, count + 1)}
     return create_model("Steps", __config__=ConfigDict(extra="forbid"), **fields)
@@ -125,8 +127,8 @@ def _shape(call: Call) -> type[BaseModel]:
 
 
 def parse(reply: Reply, count: int) -> StepRatings:
-    """The worst and the first bad of `count` steps, from a reply that rates every one of them; nothing where one is
-    missing."""
+    """The worst and the first bad of `count` steps, from a reply that rates every one of them; no scores where a rating
+    is missing."""
     body, status = prompting.parse_reply(reply)
     if body is None:
         return StepRatings(None, None, status, None)
@@ -134,5 +136,5 @@ def parse(reply: Reply, count: int) -> StepRatings:
     scores = [RATINGS[rating] for rating in ratings if isinstance(rating, str) and rating in RATINGS]
     if len(scores) < count:
         return StepRatings(None, None, "unparsable", prompting.read_rationale(body))
-    said = [", ".join(map(str, ratings)), *filter(None, [prompting.read_rationale(body)])]
-    return StepRatings(min(scores), scores.index(-1) if -1 in scores else count, "scored", "; ".join(said))
+    rationale = "; ".join([", ".join(map(str, ratings)), *filter(None, [prompting.read_rationale(body)])])
+    return StepRatings(min(scores), scores.index(-1) if -1 in scores else count, "scored", rationale)

@@ -1,4 +1,4 @@
-"""A judge that asks a model to rate a trace on every dimension of a rubric, all in one call or each in its own."""
+"""A judge that asks a model to rate a trace on every dimension of a rubric, in one call or in a call for each."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, NamedTuple
@@ -33,8 +33,8 @@ def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
 class Params(prompting.ModelJudgeParams):
     """A judge of kind rubric.
 
-    `calls` asks for all dimensions together, or for each in a call of its own: dearer, and no dimension colours another
-    (the halo effect).
+    `calls` asks for all dimensions together, or for each in a call of its own: that costs more, and no dimension
+    colours another (the halo effect).
     """
 
     kind: Literal["rubric"]
@@ -49,7 +49,7 @@ class Params(prompting.ModelJudgeParams):
     @property
     def scales(self) -> dict[str, tuple[float, float]]:
         """The lowest and the highest score of each dimension."""
-        return {name: (float(min(one.scores)), float(max(one.scores))) for name, one in self.dimensions.items()}
+        return {name: (float(min(rated.scores)), float(max(rated.scores))) for name, rated in self.dimensions.items()}
 
 
 class Rating(NamedTuple):
@@ -64,31 +64,29 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a
     completion is `error`."""
     if settings.calls == "together":
-        return _rated(settings, name, traces, prompts, ledger)
-    alone = [
-        settings.model_copy(update={"dimensions": {one: dimension}}) for one, dimension in settings.dimensions.items()
-    ]
-    return pl.concat([_rated(one, name, traces, prompts, ledger) for one in alone])
+        return _rate(settings, name, traces, prompts, ledger)
+    each = [settings.model_copy(update={"dimensions": {name: rated}}) for name, rated in settings.dimensions.items()]
+    return pl.concat([_rate(alone, name, traces, prompts, ledger) for alone in each])
 
 
-def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The same for one call per trace and repeat, which asks for all of `settings.dimensions`."""
-    asked = traces.join(prompts.select("prompt_id", "prompt", "answer"), on="prompt_id", maintain_order="left")
+def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """The rows of `judge`, from one call per trace and repeat that asks for all of `settings.dimensions`."""
+    problems = prompts.select("prompt_id", "prompt", "answer")
+    cases = traces.join(problems, on="prompt_id", maintain_order="left")
     slots: list[tuple[int, int]] = []
     calls: list[Call] = []
     call_for = make_caller(settings)
-    for trace_id, completion, prompt, answer in asked.select("trace_id", "completion", "prompt", "answer").iter_rows():
+    for trace_id, completion, prompt, answer in cases.select("trace_id", "completion", "prompt", "answer").iter_rows():
         for repeat in range(settings.repeats if completion is not None else 0):
             slots.append((trace_id, repeat))
             calls.append(call_for(prompt[-1]["content"], answer, completion, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
     rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
-    unwritten = asked.filter(pl.col("completion").is_null())["trace_id"]
     rows += [
-        (t, d, r, None, None, "error", None)
-        for t in unwritten
-        for d in settings.dimensions
-        for r in range(settings.repeats)
+        (trace_id, dimension, repeat, None, None, "error", None)
+        for trace_id in cases.filter(pl.col("completion").is_null())["trace_id"]
+        for dimension in settings.dimensions
+        for repeat in range(settings.repeats)
     ]
     columns = {
         "trace_id": pl.Int64,
@@ -103,15 +101,18 @@ def _rated(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFr
 
 
 def make_caller(settings: Params) -> Callable[[str, str | None, str, int], Call]:
-    """What forms the call that rates one completion, from problem, reference answer, completion and repeat.
+    """A function from problem, reference answer, completion and repeat to the call that rates the completion.
 
     The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
     """
-    schema, form = reply_model(settings).model_json_schema(), prompting.make_caller(settings, rubric_text(settings))
+    schema, form_call = (
+        reply_model(settings).model_json_schema(),
+        prompting.make_caller(settings, rubric_text(settings)),
+    )
 
     def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
-        user = f"{prompting.format_problem(settings, problem, answer)}Solution to rate ({prompting.DATA_NOTICE}):\n{prompting.fence(completion)}"
-        return form(user, repeat, schema)
+        solution = f"Solution to rate ({prompting.DATA_NOTICE}):\n{prompting.fence(completion)}"
+        return form_call(prompting.format_problem(settings, problem, answer) + solution, repeat, schema)
 
     return call_for
 
@@ -126,7 +127,8 @@ def rubric_text(settings: Params) -> str:
 
 
 def reply_model(settings: Params) -> type[BaseModel]:
-    """The shape of a reply: an optional rationale, then one of its scores for each dimension, nothing else."""
+    """The schema of a reply: a rationale, if the settings ask for one, then for each dimension one of its scores, and
+    nothing else."""
     fields: dict[str, Any] = {"rationale": (str, ...)} if settings.rationale else {}
     for name, dimension in settings.dimensions.items():
         fields[name] = (Literal[tuple(sorted(dimension.scores))], ...)
@@ -140,8 +142,8 @@ def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tup
 
 
 def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None]:
-    """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score
-    has that status and no score."""
+    """Each dimension's rating, and the rationale. What failed, was refused, was truncated or is not a valid score has
+    that status and no score."""
     body, status = prompting.parse_reply(reply)
     if body is None:
         return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None

@@ -12,9 +12,9 @@ from curation.tables.user_files import ID, TEXT, Wanted, read_columns, refuse_un
 
 
 class Params(Strict):
-    """A pairwise judge of kind imported. `pair_id` and `verdict` (chosen, rejected or tie) name columns of `path`;
-    `order` the one that says which was shown first (chosen_first or rejected_first), null where that is unknown.
-    `unmatched` says what becomes of rows whose pair is none of ours."""
+    """A pairwise judge of kind imported. `pair_id` and `verdict` (chosen, rejected or tie) name columns of `path`, as
+    does `order` (chosen_first or rejected_first: which side was shown first), null where that is unknown. `unmatched`
+    says what becomes of rows of unknown pairs."""
 
     kind: Literal["imported"]
     path: str
@@ -30,11 +30,11 @@ class Params(Strict):
 
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """A row per row of the file that is of a pair of unequal texts: its repeat is the order among those of one pair and
-    order. A null verdict is `no_reference`.
+    """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are numbered as
+    repeats. A null verdict is `no_reference`.
 
-    Raises CurationError if a verdict or an order is none, and on rows of no pair, if those are not to be dropped or
-    there are no others.
+    Raises CurationError if a verdict or an order is not valid, and on rows of unknown pairs, if those are not to be
+    dropped or there are no others.
     """
     columns = {"pair_id": settings.pair_id, "verdict": settings.verdict, "order": settings.order}
     wanted = {"pair_id": Wanted(ID), "verdict": Wanted(TEXT, nullable=True), "order": Wanted(TEXT)}
@@ -44,7 +44,8 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
         wrong = given.with_row_index("row").filter(~pl.col(column).is_in(valid))
         if wrong.height:
             raise CurationError(
-                f"{settings.path}: column {columns[column]!r} holds {wrong[column][0]!r} in row {wrong['row'][0]}, not {', '.join(valid)}"
+                f"{settings.path}: column {columns[column]!r} holds {wrong[column][0]!r} in row {wrong['row'][0]}, "
+                f"not {', '.join(valid)}"
             )
     refuse_unmatched(
         settings.path, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
@@ -53,9 +54,9 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     status = (
         pl.when(pl.col("verdict").is_null()).then(pl.lit("no_reference")).otherwise(pl.lit("scored")).alias("status")
     )
-    unknown = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
+    absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
     return rows.with_columns(
         pl.int_range(pl.len()).over("pair_id", "order").cast(pl.Int32).alias("repeat"),
         status,
-        *(pl.lit(None, t).alias(n) for n, t in unknown.items()),
+        *(pl.lit(None, dtype).alias(column) for column, dtype in absent.items()),
     )

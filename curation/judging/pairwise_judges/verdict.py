@@ -1,4 +1,4 @@
-"""A pairwise judge that asks a model which of two traces is better, in both orders."""
+"""A pairwise judge that asks a model which of two traces is better, once in each order."""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -28,7 +28,8 @@ class Params(prompting.ModelJudgeParams):
 
 
 class Preference(NamedTuple):
-    """What one reply says of a pair. `strength` is the probability that chosen is better less that of rejected."""
+    """What one reply says of a pair. `strength`, from -1 to 1, is the probability that chosen is better less that of
+    rejected."""
 
     verdict: str | None
     strength: float | None
@@ -38,8 +39,8 @@ class Preference(NamedTuple):
 
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Two rows per pair and repeat, one an order. `pairs` has pair_id, problem, answer, chosen and rejected, all
-    text. The same two texts in the same order are asked about once, whichever of them is called chosen."""
+    """Two rows per pair and repeat, one for each order. `pairs` has pair_id, and problem, answer, chosen and rejected
+    as text. The same two texts in the same order are one call, whichever of them is called chosen."""
     call_for, slots, calls = make_caller(settings), [], []
     for pair_id, problem, answer, chosen, rejected in pairs.select(
         "pair_id", "problem", "answer", "chosen", "rejected"
@@ -64,15 +65,17 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
 
 
 def make_caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
-    """What forms the call that compares two completions, from problem, reference answer, the two in the order shown,
-    and repeat."""
-    schema, form = reply_model(settings).model_json_schema(), prompting.make_caller(settings, instructions(settings))
+    """A function from problem, reference answer, two completions in the order shown, and repeat to the call that
+    compares the two."""
+    schema = reply_model(settings).model_json_schema()
+    form_call = prompting.make_caller(settings, instructions(settings))
 
     def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
-        shown = [
-            f"Solution {number} ({prompting.DATA_NOTICE}):\n{prompting.fence(text)}" for number, text in enumerate(texts, 1)
+        solutions = [
+            f"Solution {number} ({prompting.DATA_NOTICE}):\n{prompting.fence(text)}"
+            for number, text in enumerate(texts, 1)
         ]
-        return form(prompting.format_problem(settings, problem, answer) + "\n\n".join(shown), repeat, schema)
+        return form_call(prompting.format_problem(settings, problem, answer) + "\n\n".join(solutions), repeat, schema)
 
     return call_for
 
@@ -88,28 +91,28 @@ def instructions(settings: Params) -> str:
 
 
 def reply_model(settings: Params) -> type[BaseModel]:
-    """The shape of a reply: an optional rationale, then the number of the better solution."""
+    """The schema of a reply: a rationale, if the settings ask for one, then the number of the better solution."""
     fields: dict[str, Any] = {"rationale": (str, ...)} if settings.rationale else {}
-    fields["better"] = (Literal[_valid(settings)], ...)
+    fields["better"] = (Literal[_valid_numbers(settings)], ...)
     return create_model("Verdict", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _valid(settings: Params) -> tuple[int, ...]:
+def _valid_numbers(settings: Params) -> tuple[int, ...]:
     return (NEITHER, FIRST, SECOND) if settings.ties else (FIRST, SECOND)
 
 
 def parse(settings: Params, reply: Reply, order: str) -> Preference:
-    """The verdict of a reply to the two traces shown in `order`; none where the reply is not a valid one."""
+    """The verdict of a reply about two traces shown in `order`; None where the reply is not a valid one."""
     body, status = prompting.parse_reply(reply)
     if body is None:
         return Preference(None, None, None, status, None)
-    better = prompting.valid_number(body, "better", _valid(settings))
+    better = prompting.valid_number(body, "better", _valid_numbers(settings))
     if better is None:
         return Preference(None, None, None, "unparsable", prompting.read_rationale(body))
     chosen, rejected = (FIRST, SECOND) if order == "chosen_first" else (SECOND, FIRST)
     verdict = {chosen: "chosen", rejected: "rejected", NEITHER: "tie"}[better]
-    likely = prompting.score_probabilities(reply.logprobs or [], {"better": _valid(settings)}).get("better")
-    strength = None if likely is None else likely.get(chosen, 0.0) - likely.get(rejected, 0.0)
-    return Preference(
-        verdict, strength, None if likely is None else likely.get(NEITHER, 0.0), "scored", prompting.read_rationale(body)
-    )
+    by_name = prompting.score_probabilities(reply.logprobs or [], {"better": _valid_numbers(settings)})
+    probability = by_name.get("better")
+    strength = None if probability is None else probability.get(chosen, 0.0) - probability.get(rejected, 0.0)
+    p_tie = None if probability is None else probability.get(NEITHER, 0.0)
+    return Preference(verdict, strength, p_tie, "scored", prompting.read_rationale(body))

@@ -72,7 +72,8 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
                 )
         if len(fresh) < wanted.size:
             raise CurationError(
-                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; widen its config or lower its size"
+                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; "
+                "widen its config or lower its size"
             )
         _check_scorer(task, fresh[0])
         rows += fresh

@@ -1,10 +1,13 @@
 """Prompts from a user's own Parquet or JSONL file."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
+from pydantic import AfterValidator
 
 from curation.core.errors import CurationError
+from curation.core.kinds import kinds, verifiers
+from curation.core.messages import did_you_mean
 from curation.core.params import Strict
 from curation.prompts.sources._rows import prompt_frame
 from curation.tables.user_files import TEXT, Wanted, read_columns
@@ -20,21 +23,30 @@ class Columns(Strict):
     task: str | None
 
 
+def _verifier(name: str) -> str:
+    usable = [kind for kind in verifiers() if kind not in kinds("sources")]  # a source's own needs its own entries
+    if name not in usable:
+        raise ValueError(f"{name!r} is not one of {', '.join(map(repr, usable))}{did_you_mean(name, usable, ())}")
+    return name
+
+
 class Params(Strict):
-    """A source of kind table. `verifier` checks answers: `math`, or null for none. `instruction` ends every prompt,
-    unless null."""
+    """A source of kind table. `verifier` is a file of curation/judging/answers, or null: answers are not checked.
+    `instruction` ends every prompt, unless null."""
 
     kind: Literal["table"]
     path: str
     split: Literal["train", "in_domain", "out_of_domain"]
     columns: Columns
-    verifier: Literal["math"] | None
+    verifier: Annotated[str, AfterValidator(_verifier)] | None
     instruction: str | None
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
-    """The file's distinct prompts, in the order of their first rows, whether or not they are in `existing_texts`. Raises
-    CurationError if one has two answers."""
+    """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`.
+
+    Raises CurationError if a prompt has two answers.
+    """
     frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
     missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]
     frame = frame.with_columns(missing)
@@ -48,13 +60,14 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
 
 
 def _refuse_two_answers(settings: Params, frame: pl.DataFrame) -> None:
+    """Raises CurationError if a prompt has two answers."""
     answers = frame.unique(["prompt", "answer"], keep="first").sort("row")
     twice = answers.filter(pl.col("answer").len().over("prompt") > 1)
-    if twice.height:
-        (row, one), (again, other) = (
-            twice.filter(pl.col("prompt") == twice["prompt"][0]).head(2).select("row", "answer").rows()
-        )
-        count = twice["prompt"].n_unique()
-        raise CurationError(
-            f"{settings.path}: {count} prompt(s) have two answers, the first {one!r} at row {row} and {other!r} at row {again}; keep one"
-        )
+    if twice.is_empty():
+        return
+    first_prompt = twice.filter(pl.col("prompt") == twice["prompt"][0])
+    (row, answer), (other_row, other_answer) = first_prompt.head(2).select("row", "answer").rows()
+    raise CurationError(
+        f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two answers, the first {answer!r} at row {row} "
+        f"and {other_answer!r} at row {other_row}; keep one"
+    )
