@@ -2,6 +2,8 @@
 tested."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 from served import Done, ran
 from world import sound, write
+
+import curation as package
+from curation.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,9 +50,12 @@ def test_each_statement_prints_its_rows_and_json_has_no_nan(folder: Path) -> Non
 
 
 def test_the_readmes_sql_runs(folder: Path) -> None:
-    line = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("$ curation sql"))
-    done = curation(folder, "sql", line.split('"')[1])
-    assert done.returncode == 0, done.stderr
+    text = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^\$ curation (sql (?:[^\n\"]|\"[^\"]*\")+)$", text, re.MULTILINE)
+    assert len(commands) > 1 and any('"' in command for command in commands)
+    for command in commands:
+        done = curation(folder, *shlex.split(command))
+        assert done.returncode == 0, done.stderr
 
 
 def test_questions_are_listed_and_asked(folder: Path) -> None:
@@ -56,7 +64,7 @@ def test_questions_are_listed_and_asked(folder: Path) -> None:
     assert curation(folder, "sql", "-q", "ladder").returncode == 0
     wrong = curation(folder, "sql", "-q", "lader")
     assert (wrong.returncode, wrong.stdout) == (1, "")
-    assert wrong.stderr.startswith("error: sql --question lader: no such question; known: contrasts, correctness_cells")
+    assert wrong.stderr == "error: sql --question lader: no such question; did you mean 'ladder'?\n"
 
 
 def test_a_table_that_is_not_built_yet_is_said_so(folder: Path) -> None:
@@ -117,6 +125,42 @@ def test_ledger_export_import_and_stat(folder: Path) -> None:
     assert bad.returncode == 1
     assert bad.stderr.startswith("error: bad.parquet: not a whole Parquet file")
     assert curation(folder, "ledger", "export").stderr == "error: ledger export: name a Parquet file\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("prune --stage judge", "ledger prune: takes no --stage, which goes with export"),
+        ("prune calls.parquet", "ledger prune: takes no file, which goes with export or import"),
+        ("import calls.parquet --name rubric", "ledger import: takes no --name, which goes with export"),
+        ("verify --redacted", "ledger verify: takes no --redacted, which goes with prune"),
+    ],
+)
+def test_an_argument_that_would_be_ignored_is_refused(folder: Path, typed: str, said: str) -> None:
+    """The kind of fault: `prune --stage judge` that prunes every stage."""
+    assert curation(folder, "ledger", *typed.split()) == (1, "", f"error: {said}\n")
+
+
+def test_a_command_that_is_none_has_the_nearest_one(folder: Path) -> None:
+    assert curation(folder, "orphan") == (1, "", "error: curation orphan: no such command; did you mean 'orphans'?\n")
+    assert curation(folder, "strays") == (1, "", "error: curation strays: is now orphans\n")
+    assert curation(folder).returncode == 2
+
+
+def test_the_version_is_that_of_the_package(folder: Path) -> None:
+    assert curation(folder, "--version") == (0, f"curation {package.__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_it_is_for(folder: Path, name: str) -> None:
+    assert name in curation(folder, "--help").stdout
+    done = curation(folder, name, "--help")
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: curation {name} [-h]")
+
+
+def test_every_command_has_a_file(folder: Path) -> None:
+    with_main = {file.stem for file in (ROOT / "curation/commands").glob("*.py") if "\ndef main(" in file.read_text()}
+    assert with_main == set(COMMANDS)
 
 
 SHORTENED = (

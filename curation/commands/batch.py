@@ -1,5 +1,5 @@
-"""A stage's outstanding calls as a batch file, and its result file back into the ledger: half the price, or no server
-at all.
+"""`curation batch`: a stage's outstanding calls as a batch file, and its result file back into the ledger, at half the
+price or with no server at all.
 
 The form is OpenAI's Batch API's, which `vllm run-batch` reads and writes too. A line's custom_id is the call's key.
 """
@@ -12,11 +12,29 @@ from typing import Any
 from curation.calls import wire
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
-from curation.commands.plan import Asks, asks
+from curation.commands.outstanding import StageCalls, stage_calls
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, write_whole
+from curation.core.params import read
 from curation.core.study import Study
 
 URL = "/v1/chat/completions"
+
+
+def main(arguments: list[str]) -> None:
+    """Write a batch file, or read its results into the ledger."""
+    text = "A stage's outstanding calls as an OpenAI batch file, and its results back into the ledger."
+    parser = Parser(prog="curation batch", description=text)
+    parser.add_argument("action", choices=["write", "read"])
+    parser.add_argument("stage", choices=["generate", "judge"])
+    parser.add_argument("name", help="a generator or a judge")
+    parser.add_argument("file", type=Path, help="the JSONL file to write, or the results to read")
+    given = parser.parse_args(arguments)
+    stage = (read(), given.stage, given.name, given.file)
+    if given.action == "write":
+        print(f"{given.file}: {write_batch(*stage)} calls of {given.stage} {given.name}")
+    else:
+        print(f"{given.file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(*stage).items()))
 
 
 def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
@@ -24,16 +42,16 @@ def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
 
     Raises CurationError if there is none, the stage calls no model, or it judges traces that are not written yet.
     """
-    asked = _asks(study, stage, name)
-    if asked.at_most:
+    calls = _calls_of(study, stage, name)
+    if calls.at_most:
         raise CurationError(
             f"batch write: {stage} {name} rates traces that are not written yet; fill the generators' calls first"
         )
-    if not asked.missing:
+    if not calls.missing:
         raise CurationError(
-            f"batch write: {stage} {name}: the ledger has all {len(asked.distinct)} calls; there is nothing to write"
+            f"batch write: {stage} {name}: the ledger has all {len(calls.distinct)} calls; there is nothing to write"
         )
-    lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in asked.missing]
+    lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in calls.missing]
     write_whole(where, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return len(lines)
 
@@ -44,10 +62,11 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
 
     Raises CurationError, and keeps nothing, if a line is no result or answers no call of the stage.
     """
-    asked = _asks(study, stage, name)
-    endpoint = getattr(asked.settings, "endpoint", None)
-    engine, secret = f"{endpoint.engine if endpoint else asked.settings.kind} batch", endpoint.api_key() if endpoint else ""
-    answers = [_answer(f"{where}: line {number}", line, asked, engine, secret) for number, line in _lines(where)]
+    calls = _calls_of(study, stage, name)
+    endpoint = getattr(calls.settings, "endpoint", None)
+    engine = f"{endpoint.engine if endpoint else calls.settings.kind} batch"
+    secret = endpoint.api_key() if endpoint else ""
+    answers = [_answer(f"{where}: line {number}", line, calls, engine, secret) for number, line in _lines(where)]
     counts = {"good": 0, "failed": 0, "known": 0}
     with Ledger(study.ledger, study.budget) as ledger, ledger.transaction():
         for call, reply in answers:
@@ -59,13 +78,12 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
     return counts
 
 
-def _asks(study: Study, stage: str, name: str) -> Asks:
-    found = {(one.stage, one.name): one for one in asks(study)}
-    if (stage, name) not in found:
-        raise CurationError(
-            f"batch: {stage} {name} calls no model; these do: {', '.join(' '.join(one) for one in found)}"
-        )
-    return found[stage, name]
+def _calls_of(study: Study, stage: str, name: str) -> StageCalls:
+    by_name = {(calls.stage, calls.name): calls for calls in stage_calls(study)}
+    if (stage, name) not in by_name:
+        listed = ", ".join(" ".join(both) for both in by_name)
+        raise CurationError(f"batch: {stage} {name} calls no model; these do: {listed}")
+    return by_name[stage, name]
 
 
 def _body(call: Call) -> dict[str, Any]:
@@ -90,7 +108,7 @@ def _lines(where: Path) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tuple[Call, Reply]:
+def _answer(where: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
     try:
         result = json.loads(line)
         key, response, error = result["custom_id"], result.get("response"), result.get("error")
@@ -100,11 +118,12 @@ def _answer(where: str, line: str, asked: Asks, engine: str, secret: str) -> tup
         raise CurationError(
             f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept"
         )
-    call = asked.distinct.get(key) if isinstance(key, str) else None
+    call = calls.distinct.get(key) if isinstance(key, str) else None
     if call is None:
         shown = wire.redact_line(str(key), secret)[:16]
         raise CurationError(
-            f"{where}: custom_id {shown}… is no call of {asked.stage} {asked.name} under this params.yaml; nothing was kept"
+            f"{where}: custom_id {shown}… is no call of {calls.stage} {calls.name} under this params.yaml; "
+            "nothing was kept"
         )
     if not isinstance(response, dict):
         return call, wire.error_reply(f"batch: {wire.redact_line(json.dumps(error), secret)}", engine)

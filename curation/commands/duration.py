@@ -82,6 +82,26 @@ def durations(study: Study) -> list[Duration]:
     ]
 
 
+def print_durations(study: Study, as_json: bool) -> None:
+    """Print `durations`, a line or an object each."""
+    found = durations(study)
+    if as_json:
+        print(json.dumps([duration._asdict() for duration in found], indent=1))
+        return
+    for stage, runs, to_come, seconds in found:
+        if not to_come:
+            took = "nothing to wait for"
+        elif seconds is None:
+            took = f"not timed here: engine {study.evaluate.engine.kind}"
+        else:
+            took = f"about {max(seconds / 60, 0.1):.1f} min"
+        print(f"{stage}: {to_come} of {runs} runs to come, {took}")
+    print(
+        f"one after the other, on {study.student.device} in {study.student.dtype}; "
+        f"replies counted at {study.evaluate.sampling.max_tokens} tokens each"
+    )
+
+
 def _changed(folder: Path) -> set[str]:
     """The stages whose dependencies, settings or outcomes DVC finds changed; none where `folder` is not DVC's."""
     if not (folder / ".dvc").is_dir():

@@ -1,9 +1,12 @@
-"""What an edit of params.yaml leaves behind: DVC forgets a stage that is gone, and its files stay where they were."""
+"""`curation orphans`: what an edit of params.yaml leaves behind. DVC forgets a stage that is gone, and its files stay
+where they were."""
 
 import shutil
 from pathlib import Path
 
+from curation.commands.terminal import Parser
 from curation.core import renamed
+from curation.core.params import read
 from curation.core.study import Study
 from curation.tables.contracts import DATA, path
 from curation.tables.db import PARTS, parts
@@ -15,6 +18,17 @@ MEASURED = {
     "score_pairs": "pair_scores",
     "select": "selections",
 }  # stage: what it makes
+
+
+def main(arguments: list[str]) -> None:
+    """List the orphans, or delete them."""
+    parser = Parser(prog="curation orphans", description="Files of names that params.yaml declares no more.")
+    parser.add_argument("--delete", action="store_true", help="delete them; DVC's cache keeps what it has of them")
+    deleting = parser.parse_args(arguments).delete
+    files = orphans(read())
+    if deleting:
+        delete(files)
+    print("\n".join(f"{file}{': deleted' if deleting else ''}" for file in files) or "there are none")
 
 
 def orphans(study: Study) -> list[Path]:

@@ -1,28 +1,27 @@
-"""What a run would ask and what that would cost, before anything is asked."""
+"""`curation plan`: what a run would ask and what that would cost, before anything is asked; or how long it trains."""
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from curation.calls.call import Call, Engine, Reply
+from curation.calls.budget import Params as Budget
+from curation.calls.budget import Spending
+from curation.calls.call import Call
 from curation.calls.ledger import Ledger
+from curation.commands.duration import print_durations
+from curation.commands.outstanding import StageCalls, stage_calls
+from curation.commands.terminal import Parser, print_rows
 from curation.core.metrics import Interval
-from curation.core.progress import progress
+from curation.core.params import read
 from curation.core.study import Study
-from curation.judging.judge import judge
-from curation.judging.prefer import prefer
 from curation.models import weights
-from curation.pairs.pair import pair
-from curation.prompts.collect import collect
-from curation.tables.contracts import PAIRS, empty
-from curation.traces.generate import generate
 
+SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
-ENOUGH = 5  # replies that make a history
+FEWEST_REPLIES = 5  # that make a history
 
 
 class Stage(NamedTuple):
@@ -47,84 +46,74 @@ class Stage(NamedTuple):
     basis: str
 
 
-class Asks(NamedTuple):
-    """The calls of one stage: all distinct ones by key, and those the ledger has no reply to. `at_most` as in Stage."""
-
-    stage: str
-    name: str
-    settings: Any
-    distinct: dict[str, Call]
-    missing: list[Call]
-    at_most: bool
-
-
-class _Forecast(Ledger):
-    """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
-
-    distinct: dict[str, Call]
-    lacking: list[Call]
-
-    def forget(self) -> None:
-        """Begin another stage, which may ask more than once."""
-        self.distinct, self.lacking = {}, []
-
-    def fulfil(self, calls: list[Call], ask: Engine, stage: str, name: str) -> Iterator[Reply]:
-        self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
-        self.distinct |= {call.key: call for call in calls}
-        return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
+def main(arguments: list[str]) -> None:
+    """Print the forecast: of calls and dollars, or with --runs of time."""
+    parser = Parser(prog="curation plan", description="What a run would ask, and what that would cost; asks nothing.")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    runs = "instead, how long training and evaluating take here, by timing the student"
+    parser.add_argument("--runs", action="store_true", help=runs)
+    given = parser.parse_args(arguments)
+    if given.runs:
+        return print_durations(read(), given.json)
+    study = read()
+    planned = plan(study)
+    total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
+    with Ledger(study.ledger, study.budget) as ledger:
+        spent = ledger.spending()
+    if given.json:
+        caps = {"max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
+        budget = {"calls_made": spent.calls, "usd_spent": spent.usd, **caps}
+        stages = [stage._asdict() for stage in planned]
+        print(json.dumps({"stages": stages, "total": total, "budget": budget}, indent=1))
+    else:
+        _print(planned, total, study.budget, spent)
 
 
-def asks(study: Study) -> list[Asks]:
-    """The calls of every generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
-    found, stages = list[Asks](), [*study.generators, *study.judges, *study.pairwise_judges]
-    with _Forecast(study.ledger, study.budget) as ledger, progress("plan", len(stages), "stages") as shown:
-        prompts, _ = collect(study.sources, study.decontaminate)
-        written = []
-        for name, settings in study.generators.items():
-            ledger.forget()
-            written.append(generate(name, settings, prompts, ledger))
-            if hasattr(settings, "model"):
-                found.append(Asks("generate", name, settings, ledger.distinct, ledger.lacking, False))
-            shown.advance(note=name)
-        traces = pl.concat(written)
-        unwritten = any(one.missing for one in found)
-        for name, rater in study.judges.items():
-            if hasattr(rater, "model"):
-                ledger.forget()
-                judge(name, rater, traces, prompts, ledger)
-                found.append(
-                    Asks("judge", name, rater, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
-                )
-            shown.advance(note=name)
-        pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
-        for name, comparer in study.pairwise_judges.items():
-            if hasattr(comparer, "model"):
-                ledger.forget()
-                prefer(name, comparer, pairs, traces, prompts, ledger)
-                found.append(
-                    Asks("prefer", name, comparer, ledger.distinct, ledger.lacking, unwritten and bool(ledger.lacking))
-                )
-            shown.advance(note=name)
-    return found
+def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
+    if planned:
+        at_most = pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")
+        print_rows(pl.DataFrame(planned, orient="row").with_columns(at_most))
+    dollars = f"${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})"
+    print(f"{total['to_make']} calls to make of {total['calls']}, {dollars}")
+    caps = {"max_calls": budget.max_calls, "max_usd": budget.max_usd}
+    named = ", ".join(f"budget.{name}: {cap:g}" for name, cap in caps.items() if cap is not None) or "no budget"
+    print(f"attempts bought here so far: {spent.calls}, ${spent.usd:.2f}; {named}")
+    if unpriced := sorted({stage.model for stage in planned if stage.to_make} - budget.prices.keys()):
+        print(f"no price in budget.prices, so counted as $0: {', '.join(unpriced)}")
+    too_many = budget.max_calls is not None and spent.calls + total["to_make"] > budget.max_calls
+    too_dear = budget.max_usd is not None and spent.usd + total["usd"] > budget.max_usd
+    if too_many or too_dear:
+        print("the budget will stop this run")
 
 
 def plan(study: Study) -> list[Stage]:
-    """A row per generate, judge and prefer stage that calls a model, in the order they run. Calls none."""
+    """A row per generate, judge and prefer stage that asks a model, in the order they run. Asks none."""
     with Ledger(study.ledger, study.budget) as ledger:
-        return [_stage(ledger, one) for one in asks(study)]
+        return [_stage(ledger, calls) for calls in stage_calls(study)]
 
 
-def _stage(ledger: Ledger, asked: Asks) -> Stage:
-    model, missing = asked.settings.model, asked.missing
-    history = ledger.history(asked.stage, asked.name, model) or ledger.history(asked.stage, None, model)
-    prompt, how = _prompt_tokens(asked.settings, missing, history)
+def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
+    model, missing = calls.settings.model, calls.missing
+    history = ledger.history(calls.stage, calls.name, model) or ledger.history(calls.stage, None, model)
+    prompt, how = _prompt_tokens(calls.settings, missing, history)
     completion = _completion_tokens(missing, history)
     low, mean, high = (ledger.budget.usd(model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
-    basis = f"{how}, {len(history)} replies" if len(history) >= ENOUGH else f"{how}, max_tokens"
+    basis = f"{how}, {len(history)} replies" if len(history) >= FEWEST_REPLIES else f"{how}, max_tokens"
     return Stage(
-        asked.stage, asked.name, model, len(asked.distinct), len(asked.distinct) - len(missing), len(missing), asked.at_most,
-        round(prompt.mean), round(completion.mean), mean, low, high, basis if missing else "",
-    )  # fmt: skip
+        stage=calls.stage,
+        name=calls.name,
+        model=model,
+        calls=len(calls.distinct),
+        in_ledger=len(calls.distinct) - len(missing),
+        to_make=len(missing),
+        at_most=calls.at_most,
+        prompt_tokens=round(prompt.mean),
+        completion_tokens=round(completion.mean),
+        usd=mean,
+        usd_low=low,
+        usd_high=high,
+        basis=basis if missing else "",
+    )
 
 
 def _ends(interval: Interval) -> tuple[float, float, float]:
@@ -142,7 +131,7 @@ def _prompt_tokens(settings: Any, missing: list[Call], history: list[tuple[str, 
         )
         return Interval(total, total, total, len(missing)), "tokenizer"
     characters = float(sum(_characters(call.messages) for call in missing))
-    if len(history) >= ENOUGH and missing:
+    if len(history) >= FEWEST_REPLIES and missing:
         rates = np.array(
             [tokens / max(_characters(json.loads(request)["messages"]), 1) for request, tokens, _ in history]
         )
@@ -157,7 +146,7 @@ def _characters(messages: list[dict[str, str]]) -> int:
 
 def _completion_tokens(missing: list[Call], history: list[tuple[str, int, int]]) -> Interval:
     """The tokens of all replies: as many a call as so far, or all that max_tokens allows where there is no history."""
-    if len(history) >= ENOUGH and missing:
+    if len(history) >= FEWEST_REPLIES and missing:
         return _total(np.array([tokens for _, _, tokens in history], dtype=float), len(missing))
     most = float(sum(call.max_tokens or 0 for call in missing))
     return Interval(most, 0.0, most, 0)

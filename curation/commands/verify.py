@@ -1,5 +1,5 @@
-"""Proof that the pure stages give the same bytes again: they run in an empty folder on the recorded tables of this
-one."""
+"""`curation verify`: proof that the pure stages give the same bytes again. They run in an empty folder on the recorded
+tables of this one."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
@@ -15,8 +16,25 @@ from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, delta
 from curation.tables.parquet import refuse_orphans
 
 RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
-PURE = ("pairs.parquet", "deltas", "generator_deltas.parquet", "probabilities.parquet", "reliability.parquet", "calibration.parquet", "selections",
-        "subsets", "unpaired", "comparisons.parquet")  # fmt: skip
+PURE = (
+    "pairs.parquet",
+    "deltas",
+    "generator_deltas.parquet",
+    "probabilities.parquet",
+    "reliability.parquet",
+    "calibration.parquet",
+    "selections",
+    "subsets",
+    "unpaired",
+    "comparisons.parquet",
+)
+
+
+def main(arguments: list[str]) -> None:
+    """Print a line for each file that has the same bytes when rebuilt."""
+    text = "Rebuild the pure tables elsewhere and compare the bytes."
+    Parser(prog="curation verify", description=text).parse_args(arguments)
+    print("\n".join(verify()))
 
 
 def verify() -> list[str]:
@@ -55,20 +73,20 @@ def verify() -> list[str]:
         here, there = _digests(DATA), _digests(elsewhere / DATA)
     differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     if differing:
-        raise Errors(
-            [
-                f"{DATA / name}: {'its bytes differ when rebuilt' if name in here else 'is not there'}; `dvc repro` brings it up to date"
-                for name in differing
-            ]
-        )
+        said = {True: "its bytes differ when rebuilt", False: "is not there"}
+        raise Errors([f"{DATA / name}: {said[name in here]}; `dvc repro` brings it up to date" for name in differing])
     return [f"{DATA / name}: same bytes" for name in sorted(here)]
 
 
 def _rebuild(stage: list[str], folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", f"stages.{stage[0]}", *stage[1:]], cwd=folder, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", f"stages.{stage[0]}", *stage[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
-    )  # fmt: skip
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1].removeprefix("error: ")
         raise CurationError(f"stage {' '.join(stage)} fails when rebuilt: {said}")

@@ -1,0 +1,86 @@
+"""`curation ledger`: count, export, import, verify or prune the model calls."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import polars as pl
+
+from curation.calls.ledger import Ledger
+from curation.commands.terminal import Parser, print_rows
+from curation.core.errors import CurationError
+from curation.core.messages import first_names
+from curation.core.params import read
+
+TAKES = {  # what each action takes beside its name
+    "stat": (),
+    "export": ("file", "stage", "name"),
+    "import": ("file",),
+    "verify": (),
+    "prune": ("redacted",),
+}
+MOST_REPLIES_NAMED = 3
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the first argument says. Raises CurationError if another argument does not go with it."""
+    given = _parsed(arguments)
+    study = read()
+    where, action = study.ledger.path, given.action
+    with Ledger(study.ledger, study.budget) as ledger:
+        if action == "stat":
+            print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
+        elif action == "verify":
+            print(f"{where}: {ledger.verify()} rows, each what its key says")
+        elif action == "prune" and given.redacted:
+            count = ledger.drop_redacted()
+            print(f"{where}: {count} replies that held `[key]` deleted; the next run buys them again")
+        elif action == "prune":
+            print(f"{where}: {ledger.prune()} rows deleted, none of which could answer a call")
+        elif action == "export":
+            _require_calls(ledger, given.stage, given.name)
+            print(f"{given.file}: {ledger.export_file(given.file, given.stage, given.name)} calls")
+        else:
+            print(f"{given.file}: {ledger.import_file(given.file)} new rows read")
+        if action in ("verify", "import"):
+            _warn_of_redacted(ledger, where)
+
+
+def _parsed(arguments: list[str]) -> Namespace:
+    parser = Parser(prog="curation ledger", description="Count, export, import, verify or prune the model calls.")
+    parser.add_argument("action", choices=TAKES)
+    parser.add_argument("file", nargs="?", type=Path, help="export, import: the Parquet file to write or to read")
+    parser.add_argument("--stage", help="export: this stage's calls only: generate, judge, prefer or evaluate")
+    parser.add_argument("--name", help="export: the calls of this generator, judge or run only")
+    redacted = "prune: the good replies that hold `[key]`, which may stand for text that is gone"
+    parser.add_argument("--redacted", action="store_true", help=redacted)
+    given = parser.parse_args(arguments)
+    for option in ("file", "stage", "name", "redacted"):
+        if getattr(given, option) and option not in TAKES[given.action]:
+            said = "file" if option == "file" else f"--{option}"
+            takers = " or ".join(action for action, options in TAKES.items() if option in options)
+            raise CurationError(f"ledger {given.action}: takes no {said}, which goes with {takers}")
+    if "file" in TAKES[given.action] and given.file is None:
+        raise CurationError(f"ledger {given.action}: name a Parquet file")
+    return given
+
+
+def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
+    """Nothing. Raises CurationError if the ledger has no call of that stage and name."""
+    if stage is None and name is None:
+        return
+    bought = sorted({(row["stage"], row["name"]) for row in ledger.stat()})
+    if not any(stage in (None, of_stage) and name in (None, of_name) for of_stage, of_name in bought):
+        listed = ", ".join(" ".join(both) for both in bought) or "none"
+        raise CurationError(f"ledger export: no such calls; there are {listed}")
+
+
+def _warn_of_redacted(ledger: Ledger, where: str) -> None:
+    if redacted := ledger.redacted():
+        named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in redacted), MOST_REPLIES_NAMED)
+        print(
+            f"warning: {where}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "
+            "API key's text out of them, or it is the model's own; `curation ledger prune --redacted` deletes them, "
+            "and the next run buys them again",
+            file=sys.stderr,
+        )

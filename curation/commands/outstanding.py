@@ -1,0 +1,79 @@
+"""The calls of every stage that asks a model, and which of them the ledger has no reply to; asks nothing."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from curation.calls.call import Call, Engine, Reply
+from curation.calls.ledger import Ledger
+from curation.core.progress import progress
+from curation.core.study import Study
+from curation.judging.judge import judge
+from curation.judging.prefer import prefer
+from curation.pairs.pair import pair
+from curation.prompts.collect import collect
+from curation.tables.contracts import PAIRS, empty
+from curation.traces.generate import generate
+
+
+class StageCalls(NamedTuple):
+    """The calls of one stage: all distinct ones by key, and those the ledger has no reply to.
+
+    `at_most`: some are about traces that are not written yet, which may turn out equal; then there are fewer.
+    """
+
+    stage: str
+    name: str
+    settings: Any
+    distinct: dict[str, Call]
+    missing: list[Call]
+    at_most: bool
+
+
+class _DryLedger(Ledger):
+    """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
+
+    distinct: dict[str, Call]
+    lacking: list[Call]
+
+    def forget(self) -> None:
+        """Begin another stage, which may ask more than once."""
+        self.distinct, self.lacking = {}, []
+
+    def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
+        self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
+        self.distinct |= {call.key: call for call in calls}
+        return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
+
+
+def stage_calls(study: Study) -> list[StageCalls]:
+    """The calls of every generate, judge and prefer stage that asks a model, in the order they run."""
+    stages, count = list[StageCalls](), len(study.generators) + len(study.judges) + len(study.pairwise_judges)
+    with _DryLedger(study.ledger, study.budget) as ledger, progress("plan", count, "stages") as shown:
+
+        def note(stage: str, name: str, settings: Any, unwritten: bool) -> None:
+            """Keep what the stage asked, if it asks a model at all."""
+            if hasattr(settings, "model"):
+                at_most = unwritten and bool(ledger.lacking)
+                stages.append(StageCalls(stage, name, settings, ledger.distinct, ledger.lacking, at_most))
+            ledger.forget()
+            shown.advance(note=name)
+
+        ledger.forget()
+        prompts, _ = collect(study.sources, study.decontaminate)
+        parts = []
+        for name, generator in study.generators.items():
+            parts.append(generate(name, generator, prompts, ledger))
+            note("generate", name, generator, False)
+        traces, unwritten = pl.concat(parts), any(stage.missing for stage in stages)
+        for name, rater in study.judges.items():
+            if hasattr(rater, "model"):
+                judge(name, rater, traces, prompts, ledger)
+            note("judge", name, rater, unwritten)
+        pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
+        for name, comparer in study.pairwise_judges.items():
+            if hasattr(comparer, "model"):
+                prefer(name, comparer, pairs, traces, prompts, ledger)
+            note("prefer", name, comparer, unwritten)
+    return stages

@@ -1,0 +1,78 @@
+"""`curation sql`: one statement, one of the documented questions, or a shell."""
+
+import sys
+from collections.abc import Iterable
+
+from duckdb import DuckDBPyConnection
+
+from curation.commands.terminal import Parser, print_rows
+from curation.core.errors import CurationError
+from curation.core.messages import did_you_mean, first_names
+from curation.core.params import read
+from curation.tables import db
+
+FORMS = {"json": "a list of objects", "csv": "CSV", "md": "a Markdown table"}
+MOST_FILES_NAMED = 3
+LEAVING = ("exit", "quit", ".exit", ".quit", "\\q")
+
+
+def main(arguments: list[str]) -> None:
+    """Print the answer. Raises CurationError with DuckDB's message if a statement is wrong."""
+    parser = Parser(prog="curation sql", description="Ask the tables; without SQL an interactive shell.")
+    parser.add_argument("sql", nargs="?", help="SQL statements")
+    parser.add_argument("-q", "--question", help="one of the documented questions; `list` names them")
+    form = parser.add_mutually_exclusive_group()
+    for name, text in FORMS.items():
+        form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}")
+    given = parser.parse_args(arguments)
+    if given.question and given.sql:
+        raise CurationError("sql: both a statement and --question; give one")
+    study = read()
+    with db.connect(study) as connection:
+        if absent := db.absent_parts(study):
+            named = first_names(absent, MOST_FILES_NAMED)
+            print(f"note: not built yet, so not among the rows: {named}", file=sys.stderr)
+        if given.question == "list":
+            for name, text in db.questions().items():
+                print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
+        elif given.question or given.sql:
+            for rows in db.answer(connection, given.sql or _question(given.question)):
+                print_rows(rows, given.form)
+        else:
+            _shell(connection, given.form)
+
+
+def _question(name: str) -> str:
+    questions = db.questions()
+    if name not in questions:
+        raise CurationError(f"sql --question {name}: no such question{did_you_mean(name, questions)}")
+    return questions[name]
+
+
+def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
+    """Answer what is typed until `exit` or Ctrl-D; a mistake is told and forgotten."""
+    print(f"views: {', '.join(db.views(connection))}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
+    for statement in _statements():
+        try:
+            for rows in db.answer(connection, statement):
+                print_rows(rows, form)
+        except CurationError as error:
+            print(error, file=sys.stderr)
+
+
+def _statements() -> Iterable[str]:
+    """What is typed, in parts that end in a semicolon or with the input."""
+    statement = ""
+    while True:
+        try:
+            line = input(("... " if statement else "sql> ") if sys.stdin.isatty() else "")
+        except EOFError:
+            break
+        if line.strip().rstrip(";") in LEAVING:
+            return
+        statement += f"{line}\n" if statement or line.strip() else ""
+        if statement.rstrip().endswith(";"):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
