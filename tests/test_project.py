@@ -1,10 +1,15 @@
 """What a stranger's clone is: its own code under test, a licence, data that may be in it, and a workflow that runs
 all checks and tests."""
 
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import conftest
+import pytest
 from published import EXCERPTS
 from ruamel.yaml import YAML
 
@@ -47,6 +52,43 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
         text.split()[:4] == ["Apache", "License", "Version", "2.0,"]
         and "Copyright 2026 The preference-curation authors\n" in text
     )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel of a copy of what the build reads."""
+    folder = tmp_path_factory.mktemp("built")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("curation", "stages", "tests", "bench", "docs", "recipes"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", build, str(folder)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (file,) = folder.glob("*.whl")
+    return zipfile.ZipFile(file)
+
+
+def test_the_wheel_installs_two_packages_and_all_their_files(wheel: zipfile.ZipFile) -> None:
+    names = [name for name in wheel.namelist() if ".dist-info/" not in name]
+    assert {name.split("/")[0] for name in names} == {"curation", "stages"}
+    ours = {
+        str(file.relative_to(ROOT))
+        for package in ("curation", "stages")
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert set(names) == ours
+    assert {Path(name).suffix for name in names} == {".py", ".sql", ".typed", ".yaml"}
+
+
+def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    told = wheel.read(name).decode().split("\n\n")[0].splitlines()
+    assert {f"Version: {curation.__version__}", "License-Expression: Apache-2.0"} <= set(told)
+    fields = {line.split(": ")[0] for line in told}
+    assert {"Summary", "Author", "Keywords", "Classifier", "Requires-Python", "Description-Content-Type"} <= fields
+    assert "Home-page" not in fields and "Project-URL" not in fields  # no host is ours
 
 
 def test_every_excerpt_is_small_and_has_its_source_and_licence() -> None:
