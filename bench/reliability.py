@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 from scipy import stats
 
-from curation.reliability.reliability import Judged, Params, reliability
+from curation.reliability.reliability import JudgeTables, Params, reliability
 from curation.tables import contracts
 
 DIMENSIONS = {"answer": ["correct"], **{judge: [f"d{number}" for number in range(5)] for judge in ("a", "b")}}
@@ -55,8 +55,8 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
 def measured(
     judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame
 ) -> None:
-    judged = Judged(judgments, {}, deltas, contracts.empty(contracts.PROBABILITIES), DIMENSIONS)
-    reliability(Params(truth="answer", families={}), judged, pairs, traces)
+    tables = JudgeTables(judgments, {}, deltas, contracts.empty(contracts.PROBABILITIES), DIMENSIONS)
+    reliability(Params(truth="answer", families={}), tables, pairs, traces)
 
 
 def by_loop(

@@ -5,7 +5,7 @@ import sys
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.reliability.calibrate import ENOUGH, calibrate, counts
+from curation.reliability.calibrate import MIN_LABELLED_PAIRS, calibrate, metrics
 from curation.tables import contracts, parquet
 
 
@@ -16,20 +16,18 @@ def main() -> None:
         name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name))
         for name, rated in study.dimensions.items()
     }
-    truth = study.calibrate.truth
-    verdicts = (
-        parquet.read(contracts.PREFERENCES, contracts.path("preferences", truth))
-        if truth in study.pairwise_judges
-        else None
-    )
-    probabilities, labels = calibrate(study.calibrate, pairs, deltas, study.dimensions, verdicts)
+    truth, preferences = study.calibrate.truth, None
+    if truth in study.pairwise_judges:
+        preferences = parquet.read(contracts.PREFERENCES, contracts.path("preferences", truth))
+    probabilities, labels = calibrate(study.calibrate, pairs, deltas, study.dimensions, preferences)
     if probabilities.height and probabilities["probability"].null_count() == probabilities.height:
         print(
-            f"calibrate: {truth} says which side is right of fewer than {ENOUGH} pairs to fit on, so there are no probabilities",
+            f"calibrate: {truth} labels fewer than {MIN_LABELLED_PAIRS} pairs of the part that is fitted, so there are"
+            " no probabilities; raise calibrate.fit_share or label more pairs",
             file=sys.stderr,
         )
     parquet.write(contracts.PROBABILITIES, probabilities, contracts.path("probabilities"))
-    write_metrics(contracts.DATA / "metrics/calibrate.json", counts(probabilities, labels))
+    write_metrics(contracts.DATA / "metrics/calibrate.json", metrics(probabilities, labels))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
-from curation.pairs.pair import READ, counts, pair
+from curation.pairs.pair import TRACE_COLUMNS, metrics, pair
 from curation.tables import contracts, parquet
 
 
 def main() -> None:
     study = read()
-    traces = parquet.read_parts(contracts.TRACES, study.generators, READ)
+    traces = parquet.read_parts(contracts.TRACES, study.generators, TRACE_COLUMNS)
     with progress("pair", 2, "steps") as shown:
         pairs = pair(study.pair, traces)
         shown.advance(note=f"{pairs.height} pairs")
@@ -20,7 +20,7 @@ def main() -> None:
         shown.advance(note=f"{pairs.height} pairs")
     if pairs.is_empty():
         print("pair: no candidate; see params.yaml: pair (order, ladder, chosen, rejected)", file=sys.stderr)
-    write_metrics(contracts.DATA / "metrics/pair.json", counts(pairs))
+    write_metrics(contracts.DATA / "metrics/pair.json", metrics(pairs))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.reliability.reliability import Judged, figures, reliability
+from curation.reliability.reliability import JudgeTables, metrics, reliability
 from curation.tables import contracts, parquet
 
 
@@ -14,7 +14,7 @@ def main() -> None:
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     parquet.refuse_orphans(contracts.JUDGMENTS, study.judges)
     parquet.refuse_orphans(contracts.PREFERENCES, study.pairwise_judges)
-    judged = Judged(
+    tables = JudgeTables(
         {name: parquet.read(contracts.JUDGMENTS, contracts.path("judgments", name)) for name in study.judges},
         {
             name: parquet.read(contracts.PREFERENCES, contracts.path("preferences", name))
@@ -27,12 +27,12 @@ def main() -> None:
         parquet.read(contracts.PROBABILITIES, contracts.path("probabilities")),
         study.dimensions,
     )
-    table, curves = reliability(study.reliability, judged, pairs, traces)
+    table, curves = reliability(study.reliability, tables, pairs, traces)
     parquet.write(contracts.RELIABILITY, table, contracts.path("reliability"))
     parquet.write(contracts.CALIBRATION, curves, contracts.path("calibration"))
     plots.reliability(table, contracts.DATA / "plots/reliability.png")
     plots.calibration(curves, contracts.DATA / "plots/calibration.png")
-    write_metrics(contracts.DATA / "metrics/reliability.json", figures(table))
+    write_metrics(contracts.DATA / "metrics/reliability.json", metrics(table))
 
 
 if __name__ == "__main__":

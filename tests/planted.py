@@ -191,7 +191,7 @@ TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it 
     ("clan", "self_preference", "own"): SCALE * BONUS,
     ("random", "pairwise_accuracy", "answer"): 0.5,
     ("random", "auroc", "answer"): 0.5,
-    ("coarse", "tie_rate", ""): COARSE**2 + (1 - COARSE) ** 2,
+    ("coarse", "zero_delta_rate", ""): COARSE**2 + (1 - COARSE) ** 2,
     ("forgetful", "repeat_alpha", "repeats"): 1 / (1 + MOOD**2),
     ("forgetful", "noise", "repeats"): SCALE * MOOD,  # of a delta of two means of two repeats
     ("drifting", "drift", "repeats"): SCALE * LATER,

@@ -31,7 +31,7 @@ def test_kappa_is_scikit_learns(seed: int) -> None:
     from sklearn.metrics import cohen_kappa_score
 
     x, y, cluster = ratings(seed)
-    ours = agreement.kappa(whole(agreement.moments(x, y, cluster)))
+    ours = agreement.kappa(whole(agreement.sum_moments(x, y, cluster)))
     assert ours == pytest.approx(cohen_kappa_score(x.astype(int), y.astype(int), weights="quadratic"), abs=1e-9)
 
 
@@ -45,7 +45,7 @@ def test_alpha_is_krippendorffs(seed: int) -> None:
     values[source.random(values.shape) < 0.3] = np.nan
     unit = np.tile(np.arange(values.shape[1]), 3)
     known = ~np.isnan(values.ravel())
-    sums = agreement.alpha_sums(values.ravel()[known], unit[known], unit[known] % 40)
+    sums = agreement.sum_disagreement(values.ravel()[known], unit[known], unit[known] % 40)
     assert agreement.alpha(whole(sums)) == pytest.approx(
         krippendorff.alpha(values, level_of_measurement="interval"), abs=1e-9
     )
@@ -54,7 +54,7 @@ def test_alpha_is_krippendorffs(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_correlation_slope_and_intercept_are_scipys(seed: int) -> None:
     x, y, cluster = ratings(seed)
-    sums, line = whole(agreement.moments(x, y, cluster)), stats.linregress(x, y)
+    sums, line = whole(agreement.sum_moments(x, y, cluster)), stats.linregress(x, y)
     for ours, theirs in (
         (agreement.correlation, line.rvalue),
         (agreement.slope, line.slope),
@@ -80,7 +80,7 @@ def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
 
     values, cluster = np.random.default_rng(seed).normal(size=200), np.repeat(np.arange(40), 5)
     found = agreement.jackknife(
-        lambda sums: sums[..., 1] / sums[..., 0], agreement.by_cluster(cluster, np.ones(200), values)
+        lambda sums: sums[..., 1] / sums[..., 0], agreement.sum_by_cluster(cluster, np.ones(200), values)
     )
     model = OLS(values, np.ones(200)).fit(
         cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False, "df_correction": True}, use_t=True
@@ -92,8 +92,10 @@ def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
 
 def test_too_little_is_no_figure() -> None:
     one = np.zeros(4)
-    assert agreement.jackknife(agreement.correlation, agreement.moments(np.arange(4.0), np.arange(4.0), one)) is None
-    assert agreement.jackknife(agreement.correlation, agreement.moments(one, np.arange(4.0), np.arange(4))) is None
+    assert (
+        agreement.jackknife(agreement.correlation, agreement.sum_moments(np.arange(4.0), np.arange(4.0), one)) is None
+    )
+    assert agreement.jackknife(agreement.correlation, agreement.sum_moments(one, np.arange(4.0), np.arange(4))) is None
     assert agreement.auroc(np.arange(4.0), np.ones(4, dtype=bool), np.arange(4)) is None
     assert agreement.auroc(np.arange(4.0), np.array([True, True, False, False]), one) is None
 
@@ -114,11 +116,11 @@ def clustered(source: np.random.Generator, prompts: int, pairs: int) -> tuple[np
 
 
 PLANTED: dict[str, tuple[float, Callable[[np.ndarray, np.ndarray, np.ndarray], Interval | None]]] = {
-    "correlation": (0.5, lambda x, y, c: agreement.jackknife(agreement.correlation, agreement.moments(x, y, c))),
-    "slope": (0.5, lambda x, y, c: agreement.jackknife(agreement.slope, agreement.moments(x, y, c))),
-    "intercept": (0.0, lambda x, y, c: agreement.jackknife(agreement.intercept, agreement.moments(x, y, c))),
-    "kappa": (0.5, lambda x, y, c: agreement.jackknife(agreement.kappa, agreement.moments(x, y, c))),
-    "alpha": (0.5, lambda x, y, c: agreement.jackknife(agreement.alpha, agreement.alpha_sums(
+    "correlation": (0.5, lambda x, y, c: agreement.jackknife(agreement.correlation, agreement.sum_moments(x, y, c))),
+    "slope": (0.5, lambda x, y, c: agreement.jackknife(agreement.slope, agreement.sum_moments(x, y, c))),
+    "intercept": (0.0, lambda x, y, c: agreement.jackknife(agreement.intercept, agreement.sum_moments(x, y, c))),
+    "kappa": (0.5, lambda x, y, c: agreement.jackknife(agreement.kappa, agreement.sum_moments(x, y, c))),
+    "alpha": (0.5, lambda x, y, c: agreement.jackknife(agreement.alpha, agreement.sum_disagreement(
         np.concatenate([x, y]), np.concatenate([np.arange(len(x))] * 2), np.concatenate([c, c])))),
 }  # fmt: skip
 

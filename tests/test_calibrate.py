@@ -10,9 +10,9 @@ import world
 from scipy import stats
 
 from curation.pairs import delta, pair
-from curation.reliability.calibrate import Params, calibrate, counts
-from curation.reliability.measures import confident, of_confidence
-from curation.reliability.truth import labels
+from curation.reliability.calibrate import Params, calibrate, metrics
+from curation.reliability.measures import bin_confidence, measure_confidence
+from curation.reliability.truth import label_pairs
 from curation.tables import contracts, parquet
 
 WRITTEN = planted.traces(7)
@@ -40,8 +40,8 @@ def test_prompts_are_parted_whole_and_by_a_hash_of_the_seed() -> None:
     assert rows.group_by("prompt_id").agg(pl.col("part").n_unique())["part"].to_list() == [1] * planted.PROMPTS
     assert 0.4 < rows.select((pl.col("part") == "fit").mean()).item() < 0.6
     assert not fitted(seed=1)["part"].equals(fitted()["part"])
-    label = labels(WIDE["answer"], "correct", None)
-    found = counts(fitted(), label)
+    label = label_pairs(WIDE["answer"], "correct", None)
+    found = metrics(fitted(), label)
     assert found["fit_pairs"] + found["held_out_pairs"] == PAIRS.height
     assert found["fit_labelled"] + found["held_out_labelled"] == label.filter(pl.col("label") != 0).height
     assert set(rows["judge"]) == {"fine", "random"}
@@ -96,11 +96,11 @@ def test_confidence_is_of_the_likelier_side() -> None:
             "chosen_right": [True, True, True, False, False],
         }
     )
-    sure = confident(rows)
+    sure = bin_confidence(rows)
     assert sure["confidence"].to_list() == pytest.approx([0.9, 0.8, 0.5, 1.0, 0.65])
     assert sure["bin"].to_list() == pytest.approx([0.9, 0.8, 0.5, 0.9, 0.6])
     assert sure["right"].to_list() == [1.0, 0.0, 0.5, 0.0, 1.0]
-    found = {figure.measure: figure.found for figure in of_confidence(rows, "", "truth")}
+    found = {measured.measure: measured.interval for measured in measure_confidence(rows, "", "truth")}
     assert all(found.values())
     # by bin: 0.9 to 1: 2 pairs, sum of confidence less right 0.9; 0.8: 0.8; 0.5: 0; 0.6: -0.35
     assert found["ece"].mean == pytest.approx((0.9 + 0.8 + 0 + 0.35) / 5)  # type: ignore[union-attr]

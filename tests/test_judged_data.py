@@ -17,7 +17,7 @@ from server import Answer, Request, good
 from curation.calls.ledger import Ledger
 from curation.judging.judge import judge as judge_traces
 from curation.judging.judges import process
-from curation.pairs import delta, pair
+from curation.pairs import delta, pair, pairwise
 from curation.reliability import reliability
 from curation.tables import contracts, parquet
 from curation.tables.contracts import content_ids
@@ -65,7 +65,7 @@ def measured(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str
     wide = {judge: delta.deltas(how, pairs, judged.filter(judge=judge), names) for judge, names in dimensions.items()}
     for judge, names in dimensions.items():
         parquet.check(contracts.deltas(names), wide[judge], name)
-    seen = reliability.Judged(
+    seen = reliability.JudgeTables(
         {judge: judged.filter(judge=judge) for judge in dimensions},
         {},
         wide,
@@ -195,8 +195,8 @@ def reliability_of(
     judges: list[str], truth: str | None, written: pl.DataFrame, pairs: pl.DataFrame, preferences: pl.DataFrame
 ) -> pl.DataFrame:
     rows = {judge: preferences.filter(judge=judge) for judge in judges}
-    wide = {judge: delta.preferred(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
-    seen = reliability.Judged(
+    wide = {judge: pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
+    seen = reliability.JudgeTables(
         {}, rows, wide, contracts.empty(contracts.PROBABILITIES), {judge: ["preference"] for judge in judges}
     )
     return reliability.reliability(reliability.Params(truth=truth, families={}), seen, pairs, written)[0]

@@ -20,7 +20,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging.pairwise_judges import imported, verdict
 from curation.judging.prefer import metrics, prefer
-from curation.pairs import davidson, delta, pair
+from curation.pairs import davidson, delta, pair, pairwise
 from curation.tables import contracts, parquet
 
 ASKING = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {
@@ -83,7 +83,7 @@ def test_the_same_two_texts_in_the_same_order_are_asked_once(serve: Serve, ledge
         2 * 2 * len(server.requests) // 2,
         pairs("both").filter(~pl.col("identical")).height,
     )
-    both = pairs("both").join(delta.preferred(delta.Params(**world.DELTA), pairs("both"), rows), on="pair_id")
+    both = pairs("both").join(pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs("both"), rows), on="pair_id")
     mirrored = both.join(
         both,
         left_on=["chosen_trace_id", "rejected_trace_id"],
@@ -175,7 +175,9 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
     given = world.frame(contracts.PAIRS, [(number, 1, *both, "a", "b", False) for number, both in enumerate(ends)])
     rows = [(ends.index((c, r)), "v", order, sum(one[:3] == (c, r, order) for one in verdicts[:at]), said, None, None, "scored", None)
             for at, (c, r, order, said) in enumerate(verdicts)]  # fmt: skip
-    wide = delta.preferred(delta.Params(**world.DELTA | changes), given, world.frame(contracts.PREFERENCES, rows))
+    wide = pairwise.pairwise_deltas(
+        delta.Params(**world.DELTA | changes), given, world.frame(contracts.PREFERENCES, rows)
+    )
     parquet.check(contracts.deltas(["preference"]), wide, "deltas")
     return wide
 
@@ -230,7 +232,7 @@ def test_strengths_are_the_most_likely(ties: bool) -> None:
         return float(-(seen * np.log(np.where(seen > 0, chance, 1))).sum() + (x[:items] ** 2).sum() / (2 * 1.5**2))
 
     best = minimize(lost, np.zeros(items + 1), method="BFGS", options={"gtol": 1e-8})
-    theta, tie = davidson.strengths(first, second, seen, 1.5)
+    theta, tie = davidson.fit_strengths(first, second, seen, 1.5)
     assert theta == pytest.approx(best.x[:items], abs=1e-5)
     assert tie == pytest.approx(np.exp(best.x[items]) if ties else 0.0, abs=1e-5)
     assert theta.sum() == pytest.approx(0, abs=1e-9)
@@ -245,7 +247,7 @@ def test_strengths_find_what_drew_the_verdicts() -> None:
     first, second = ((4 * np.arange(400)[:, None] + side).ravel() for side in (left, right))
     chance = davidson.chances(true.ravel()[first] - true.ravel()[second], 0.7)
     seen = np.array([source.multinomial(20, row) for row in chance]).astype(float)
-    theta, tie = davidson.strengths(first, second, seen, 1.0)
+    theta, tie = davidson.fit_strengths(first, second, seen, 1.0)
     assert tie == pytest.approx(0.7, abs=0.03)
     assert np.corrcoef(theta, (true - true.mean(axis=1, keepdims=True)).ravel())[0, 1] > 0.93
 

@@ -42,7 +42,7 @@ def together(rule: str, *weights: float) -> pl.DataFrame:
         {"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)
     ]
     one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
-    rows = delta.panel(delta.Params(**world.DELTA), one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)})
+    rows = panel.panel_deltas(one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)}, world.DELTA["noise"])
     parquet.check(contracts.deltas(["both"]), rows, "deltas")
     return rows
 

@@ -16,7 +16,7 @@ from curation.judging.judge import judge
 from curation.judging.judges import rubric
 from curation.judging.pairwise_judges import verdict
 from curation.judging.prefer import prefer
-from curation.pairs import delta, pair
+from curation.pairs import delta, pair, pairwise
 from curation.reliability import calibrate, reliability
 from curation.tables import contracts, parquet
 
@@ -68,8 +68,8 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     small = world.sound()
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
-    wide = {"versus": delta.preferred(delta.Params(**world.DELTA), small.pairs, rows)}
-    seen = reliability.Judged(
+    wide = {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows)}
+    seen = reliability.JudgeTables(
         {}, {"versus": rows}, wide, contracts.empty(contracts.PROBABILITIES), {"versus": ["preference"]}
     )
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
@@ -101,10 +101,10 @@ def measured(seed: int) -> pl.DataFrame:
     judgments = {name: planted.judgments(name, written) for name in ("answer", *planted.POINTWISE)}
     preferences = {name: planted.preferences(name, pairs, written) for name in planted.PAIRWISE}
     wide = {name: delta.deltas(how, pairs, rows, planted.DIMENSIONS[name]) for name, rows in judgments.items()}
-    wide |= {name: delta.preferred(how, pairs, rows) for name, rows in preferences.items()}
+    wide |= {name: pairwise.pairwise_deltas(how, pairs, rows) for name, rows in preferences.items()}
     fit = calibrate.Params(truth="answer", method="platt", fit_share=0.5, seed=0)
     probabilities, _ = calibrate.calibrate(fit, pairs, wide, planted.DIMENSIONS)
-    seen = reliability.Judged(judgments, preferences, wide, probabilities, planted.DIMENSIONS)
+    seen = reliability.JudgeTables(judgments, preferences, wide, probabilities, planted.DIMENSIONS)
     return reliability.reliability(reliability.Params(truth="answer", families=FAMILIES), seen, pairs, written)[0]
 
 
@@ -133,7 +133,7 @@ def test_a_planted_judge_is_measured_rightly(case: tuple[str, str, str], tables_
     assert abs(found["value"].mean() - truth) < 4 * error + 0.01 * max(1.0, abs(truth))
 
 
-SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "clan": "self_preference", "coarse": "tie_rate", "forgetful": "auroc",
+SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "clan": "self_preference", "coarse": "zero_delta_rate", "forgetful": "auroc",
             "drifting": "drift", "first": "position_inconsistency", "leaning": "first_position_rate", "overconfident": "overconfidence"}  # fmt: skip
 
 

@@ -68,14 +68,14 @@ def test_deltas_of_other_pairs_are_not_taken_for_these(tmp_path: Path) -> None:
     world.write(replace(SOUND, deltas=SOUND.deltas | {"rubric": SOUND.deltas["rubric"].head(-1)}), tmp_path)
     done = ran(tmp_path, "stages.select", "clear")
     assert (done.returncode, done.stderr) == (
-        1, "error: the deltas of rubric are not of the pairs there are; `dvc repro` brings them up to date\n"
+        1, "error: deltas/rubric.parquet is stale: its pair_ids differ from pairs.parquet; run `dvc repro`\n"
     )  # fmt: skip
 
 
 @given(st.integers(1, 40), st.integers(1, 5))
-def test_the_size_of_the_pieces_changes_nothing(at_once: int, rows: int) -> None:
+def test_the_size_of_the_pieces_changes_nothing(pairs_in_block: int, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pair, "AT_ONCE", at_once)
+        patch.setattr(pair, "PAIRS_IN_BLOCK", at_once)
         patch.setattr(delta, "ROW_GROUP", rows)
         pairs = pair.pair(pair.Params(**world.settings()["pair"]), SOUND.traces)
         wide = delta.deltas(

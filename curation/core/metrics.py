@@ -4,9 +4,12 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from curation.core.errors import CurationError, write_whole
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Interval(NamedTuple):
@@ -20,6 +23,12 @@ class Interval(NamedTuple):
     def keys(self, name: str) -> dict[str, float | int]:
         """The four metrics `name`, `name_ci_low`, `name_ci_high`, `name_n`."""
         return {name: self.mean, f"{name}_ci_low": self.low, f"{name}_ci_high": self.high, f"{name}_n": self.n}
+
+
+def mean(values: "pl.Series") -> float | None:
+    """The mean of the numbers or truth values that are not null; None without any."""
+    found = values.mean()  # of a type that could be a date too
+    return float(found) if isinstance(found, (int, float)) else None
 
 
 def write_metrics(where: Path, values: Mapping[str, object]) -> None:

@@ -104,7 +104,9 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
 def calibration(curves: pl.DataFrame, where: Path) -> None:
     """One panel per judge and dimension: how often the side it finds likelier is right, by how sure it says it is;
     on the line it is calibrated."""
-    panels = list(curves.sort("judge", "dimension", "bin").group_by("judge", "dimension", maintain_order=True))
+    panels = list(
+        curves.sort("judge", "dimension", "said_by", "bin").group_by("judge", "dimension", maintain_order=True)
+    )
     figure, axes = _figure(len(panels), columns=4, width=2.9, height=2.7)
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
         axis.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle=":")

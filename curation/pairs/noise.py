@@ -13,30 +13,26 @@ def variances(wide: pl.DataFrame, dimension: str) -> np.ndarray:
     return (repeated[f"sd_{dimension}"] ** 2 / repeated[f"n_{dimension}"]).to_numpy()
 
 
-def noise(variance: np.ndarray) -> float | None:
-    """A judge's noise on one dimension: the root of the mean of the pairs' variances; None where there is none to go
-    by."""
+def pool_noise(variance: np.ndarray) -> float | None:
+    """A judge's noise on one dimension: the root of the mean of the pairs' variances; None without any."""
     return float(np.sqrt(variance.mean())) if len(variance) else None
 
 
-def mark(dimension: str, level: float | None, times: float) -> pl.Expr:
+def flag_within_noise(dimension: str, noise: float | None, times: float) -> pl.Expr:
     """within_noise of a dimension: whether its delta is nearer to 0 than `times` the noise; null where that is
     unknown."""
-    near = (
-        pl.lit(None, pl.Boolean)
-        if level is None
-        else pl.col(f"delta_{dimension}").abs().round(9) < round(times * level, 9)
-    )
-    return near.alias(f"within_noise_{dimension}")
+    delta = pl.col(f"delta_{dimension}").abs().round(9)
+    flag = pl.lit(None, pl.Boolean) if noise is None else delta < round(times * noise, 9)
+    return flag.alias(f"within_noise_{dimension}")
 
 
-def marked(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dimensions: Iterable[str]) -> pl.DataFrame:
-    """`wide` with the mark of each dimension, by the noise on pairs of unequal texts."""
-    unequal = wide.join(
-        pairs.filter(~pl.col("identical")).select("pair_id"), on="pair_id", how="semi", maintain_order="left"
-    )
+def add_within_noise(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dimensions: Iterable[str]) -> pl.DataFrame:
+    """`wide` with within_noise of each dimension, by the noise on pairs of unequal texts."""
+    ids = pairs.filter(~pl.col("identical")).select("pair_id")
+    unequal = wide.join(ids, on="pair_id", how="semi", maintain_order="left")
     columns = ["pair_id"]
     for dimension in dimensions:
-        wide = wide.with_columns(mark(dimension, noise(variances(unequal, dimension)), times))
+        noise = pool_noise(variances(unequal, dimension))
+        wide = wide.with_columns(flag_within_noise(dimension, noise, times))
         columns += [f"{column}_{dimension}" for column in ("chosen", "rejected", "delta", "n", "sd", "within_noise")]
     return wide.select(columns)

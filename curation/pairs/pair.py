@@ -9,17 +9,11 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.study import Study
+from curation.pairs.sides import SIDES
 from curation.tables.contracts import PAIRS, content_ids
 
-AT_ONCE = 4_000_000  # pairs looked at in one piece
-READ = (
-    "trace_id",
-    "prompt_id",
-    "generator",
-    "sample_index",
-    "scale_b",
-    "text_id",
-)  # the columns of `traces` that matter here
+PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
+TRACE_COLUMNS = ("trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id")  # what pairs are made of
 
 
 class Params(Strict):
@@ -53,87 +47,99 @@ def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
 
     Raises CurationError if the settings name a generator that wrote nothing.
     """
+    _refuse_unknown_generators(settings, traces["generator"].unique().to_list())
+    rows = traces.select(TRACE_COLUMNS).drop_nulls("text_id").sort("prompt_id", "trace_id")
+    blocks = list(_candidates(settings, rows))
+    ends = {
+        side: pl.Series(np.concatenate([block[number] for block in blocks]) if blocks else [], dtype=pl.UInt32)
+        for number, side in enumerate(SIDES)
+    }
+    ids = content_ids(pl.DataFrame({side: rows["trace_id"].gather(row) for side, row in ends.items()}))
+    order = ids.arg_sort()
+    traces_of_pairs = rows.select("prompt_id", "trace_id", "generator", "text_id")
+    chosen, rejected = (traces_of_pairs[row.gather(order)] for row in ends.values())
+    columns = {
+        "pair_id": ids.gather(order),
+        "prompt_id": chosen["prompt_id"],
+        "chosen_trace_id": chosen["trace_id"],
+        "rejected_trace_id": rejected["trace_id"],
+        "chosen_model": chosen["generator"],
+        "rejected_model": rejected["generator"],
+        "identical": chosen["text_id"] == rejected["text_id"],
+    }
+    return pl.DataFrame(columns, schema_overrides={"pair_id": pl.Int64}).select(PAIRS.schema.names)
+
+
+def _refuse_unknown_generators(settings: Params, generators: list[str]) -> None:
+    """Raises CurationError if the settings name a generator that is none of those that wrote a trace."""
     named = {
         "ladder": settings.ladder if settings.order == "ladder" else [],
         "chosen": settings.chosen or [],
         "rejected": settings.rejected or [],
     }
-    written = traces["generator"].unique().to_list()
     for field, names in named.items():
-        if unknown := [name for name in names if name not in written]:
+        if unknown := [name for name in names if name not in generators]:
             raise CurationError(
-                f"params.yaml: pair.{field}: {unknown[0]!r} wrote no trace; generators are {', '.join(sorted(written))}"
+                f"params.yaml: pair.{field}: {unknown[0]!r} wrote no trace;"
+                f" generators are {', '.join(sorted(generators))}"
             )
-    rows = traces.select(READ).drop_nulls("text_id").sort("prompt_id", "trace_id")
-    found = list(_candidates(settings, rows))
-    ends = {side: pl.Series(np.concatenate([part[number] for part in found]) if found else [], dtype=pl.UInt32)
-            for number, side in enumerate(("chosen", "rejected"))}  # fmt: skip
-    ids = content_ids(pl.DataFrame({side: rows["trace_id"].gather(at) for side, at in ends.items()}))
-    order = ids.arg_sort()
-    one, other = (
-        rows.select("prompt_id", "trace_id", "generator", "text_id")[at.gather(order)] for at in ends.values()
-    )
-    return pl.DataFrame({
-        "pair_id": ids.gather(order), "prompt_id": one["prompt_id"], "chosen_trace_id": one["trace_id"], "rejected_trace_id": other["trace_id"],
-        "chosen_model": one["generator"], "rejected_model": other["generator"], "identical": one["text_id"] == other["text_id"],
-    }, schema_overrides={"pair_id": pl.Int64}).select(PAIRS.schema.names)  # fmt: skip
 
 
 def _candidates(settings: Params, rows: pl.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The row numbers of chosen and rejected of every candidate, from rows in the order of prompts, some prompts at
     a time."""
-    generator, names = _coded(rows["generator"])
-    rung = np.array(
-        [settings.ladder.index(name) if name in settings.ladder else len(settings.ladder) for name in names]
-    )[generator]
-    better = {"ladder": -rung, "scale": rows["scale_b"].fill_null(np.nan).to_numpy(), "both": np.zeros(rows.height)}[
-        settings.order
+    generator, names = _encode(rows["generator"])
+    off_ladder = len(settings.ladder)
+    rung = np.array([settings.ladder.index(name) if name in settings.ladder else off_ladder for name in names])[
+        generator
     ]
-    may = [
-        np.array([side is None or name in side for name in names])[generator]
-        for side in (settings.chosen, settings.rejected)
-    ]
+    capability = {
+        "ladder": -rung,
+        "scale": rows["scale_b"].fill_null(np.nan).to_numpy(),
+        "both": np.zeros(rows.height),
+    }[settings.order]
+    may_be_chosen, may_be_rejected = (
+        np.array([allowed is None or name in allowed for name in names])[generator]
+        for allowed in (settings.chosen, settings.rejected)
+    )
     sample, text = rows["sample_index"].to_numpy(), rows["text_id"].to_numpy()
-    for chosen, rejected in _ordered(rows["prompt_id"].to_numpy()):
-        own = generator[chosen] == generator[rejected]
-        kept = may[0][chosen] & may[1][rejected] & (chosen != rejected)
-        kept &= np.where(
-            own, settings.within_generator, (settings.order == "both") | (better[chosen] > better[rejected])
-        )
+    for chosen, rejected in _cross(rows["prompt_id"].to_numpy()):
+        same_generator = generator[chosen] == generator[rejected]
+        in_order = (settings.order == "both") | (capability[chosen] > capability[rejected])
+        kept = may_be_chosen[chosen] & may_be_rejected[rejected] & (chosen != rejected)
+        kept &= np.where(same_generator, settings.within_generator, in_order)
         if settings.samples == "matched":
-            kept &= own | (sample[chosen] == sample[rejected])
+            kept &= same_generator | (sample[chosen] == sample[rejected])
         if settings.order == "ladder":
-            kept &= own | (rung[chosen] < len(settings.ladder)) & (rung[rejected] < len(settings.ladder))
+            kept &= same_generator | (rung[chosen] < off_ladder) & (rung[rejected] < off_ladder)
         if settings.identical == "drop":
             kept &= text[chosen] != text[rejected]
         yield chosen[kept], rejected[kept]
 
 
-def _ordered(prompt: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _cross(prompt: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The row numbers of every two rows of one prompt, in both orders and each with itself; rows of a prompt lie
     together."""
     starts = np.flatnonzero(np.diff(prompt, prepend=prompt[:1] - 1)) if len(prompt) else np.zeros(0, np.int64)
     sizes = np.diff(starts, append=len(prompt))
-    block = np.cumsum(sizes**2) // AT_ONCE
+    block = np.cumsum(sizes**2) // PAIRS_IN_BLOCK
     for number in np.unique(block):
         start, size = starts[block == number], sizes[block == number]
         rows = np.arange(start[0], start[-1] + size[-1])
-        first, each = (
-            np.repeat(start, size),
-            np.repeat(size, size),
-        )  # of the prompt of each row: where it begins, and how many it has
-        chosen = np.repeat(rows, each)
-        yield chosen, np.arange(len(chosen)) - np.repeat(np.cumsum(each) - each - first, each)
+        first, count = np.repeat(start, size), np.repeat(size, size)  # of each row's prompt: its first row, its rows
+        chosen = np.repeat(rows, count)
+        # a row stands in chosen `count` times, from cumsum(count) - count on: beside first, first + 1 and so on
+        yield chosen, np.arange(len(chosen)) - np.repeat(np.cumsum(count) - count - first, count)
 
 
-def _coded(values: pl.Series) -> tuple[np.ndarray, list[str]]:
-    """Each value's place among the distinct ones, and those."""
+def _encode(values: pl.Series) -> tuple[np.ndarray, list[str]]:
+    """The number of each value among the distinct ones in their order, and those."""
     names = values.unique().sort().to_list()
-    return values.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy() if names else np.zeros(
-        0, np.int64
-    ), names
+    if not names:
+        return np.zeros(0, np.int64), names
+    return values.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy(), names
 
 
-def counts(pairs: pl.DataFrame) -> dict[str, int]:
+def metrics(pairs: pl.DataFrame) -> dict[str, int]:
     """How many pairs, prompts with a pair, and identical pairs there are."""
     return {"pairs": pairs.height, "prompts": pairs["prompt_id"].n_unique(), "identical": int(pairs["identical"].sum())}

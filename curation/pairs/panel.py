@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from curation.core.params import Column, Strict
 from curation.core.references import Refers
+from curation.pairs.noise import add_within_noise
+from curation.pairs.sides import SIDES
 
 
 class Member(Strict):
@@ -27,11 +29,11 @@ class Panel(Strict):
     members: Annotated[list[Member], Field(min_length=2)]
 
     @model_validator(mode="after")
-    def _weighed(self) -> Self:
+    def _check_members(self) -> Self:
         if self.rule == "median_z" and len({member.weight for member in self.members}) > 1:
             raise ValueError("median_z does not weigh; give all members one weight")
-        named = [f"{member.judge} {member.dimension}" for member in self.members]
-        if twice := [name for name in named if named.count(name) > 1]:
+        names = [f"{member.judge} {member.dimension}" for member in self.members]
+        if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"{twice[0]} is a member twice; give it a weight instead")
         return self
 
@@ -41,54 +43,49 @@ class Panel(Strict):
         return [self.dimension]
 
 
-def combine(panel: Panel, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The panel's rows of `deltas`, but for the mark: chosen, rejected and delta by its rule, null where a member
-    has none; n the members; spread the standard deviation of their deltas, which is their disagreement."""
-    sides = [_sides(panel, member, pairs, deltas) for member in panel.members]
+def panel_deltas(panel: Panel, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame], noise: float) -> pl.DataFrame:
+    """The panel's rows of `deltas`, from those of its members' judges: chosen, rejected and delta by its rule, null
+    where a member has none; n the members; sd the standard deviation of their deltas, which is their disagreement;
+    within_noise by `noise` times that."""
+    members = [_rate(panel, member, pairs, deltas) for member in panel.members]
     wide = pl.concat(
-        [side.select(pl.all().name.suffix(f"_{number}")) for number, side in enumerate(sides)], how="horizontal"
+        [ratings.select(pl.all().name.suffix(f"_{number}")) for number, ratings in enumerate(members)],
+        how="horizontal",
     )
-    count, weights = len(sides), [member.weight for member in panel.members]
-    known = ~pl.any_horizontal(pl.col(f"delta_{number}").is_null() for number in range(count))
-    rated = {
-        side: _together(panel.rule, [pl.col(f"{side}_{number}") for number in range(count)], weights)
-        for side in ("chosen", "rejected")
+    count = len(members)
+    chosen, rejected = (_combine(panel, [pl.col(f"{side}_{number}") for number in range(count)]) for side in SIDES)
+    deltas_of_members = [pl.col(f"delta_{number}") for number in range(count)]
+    complete = ~pl.any_horizontal(delta.is_null() for delta in deltas_of_members)
+    columns = {
+        "chosen": pl.when(complete).then(chosen),
+        "rejected": pl.when(complete).then(rejected),
+        "delta": pl.when(complete).then(chosen - rejected),
+        "n": pl.when(complete).then(count).otherwise(0).cast(pl.Int32),
+        "sd": pl.when(complete).then(pl.concat_list(deltas_of_members).list.std()),
     }
-    ratings = pl.concat_list(f"delta_{number}" for number in range(count))
-    d = panel.dimension
-    return pairs.select("pair_id").sort("pair_id").hstack(wide.select(
-        pl.when(known).then(rated["chosen"]).alias(f"chosen_{d}"),
-        pl.when(known).then(rated["rejected"]).alias(f"rejected_{d}"),
-        pl.when(known).then(rated["chosen"] - rated["rejected"]).alias(f"delta_{d}"),
-        pl.when(known).then(count).otherwise(0).cast(pl.Int32).alias(f"n_{d}"),
-        pl.when(known).then(ratings.list.std()).alias(f"sd_{d}"),
-    ))  # fmt: skip
+    rated = wide.select(column.alias(f"{name}_{panel.dimension}") for name, column in columns.items())
+    rows = pairs.select("pair_id").sort("pair_id").hstack(rated)
+    return add_within_noise(noise, pairs, rows, panel.dimension_names)
 
 
-def _sides(panel: Panel, member: Member, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """chosen, rejected and delta of one member, standardised where the rule asks for it: over the traces in `pairs`,
-    each counted once."""
-    given = (
-        deltas[member.judge]
-        .sort("pair_id")
-        .select(pl.col(f"{side}_{member.dimension}").alias(side) for side in ("chosen", "rejected"))
-    )
+def _rate(panel: Panel, member: Member, pairs: pl.DataFrame, deltas: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """chosen, rejected and delta of one member, by pair_id, standardised where the rule asks for it: over the traces
+    in `pairs`, each counted once."""
+    rows = deltas[member.judge].sort("pair_id")
+    ratings = rows.select(pl.col(f"{side}_{member.dimension}").alias(side) for side in SIDES)
     if panel.rule != "mean":
         ordered = pairs.sort("pair_id")
-        each = pl.concat(
-            [
-                pl.DataFrame({"trace": ordered[f"{side}_trace_id"], "rating": given[side]})
-                for side in ("chosen", "rejected")
-            ]
-        )
-        ratings = each.drop_nulls().unique("trace", keep="first").sort("trace")["rating"].to_numpy()
-        centre, scale = (ratings.mean(), ratings.std(ddof=1)) if len(ratings) > 1 else (0.0, 1.0)
-        given = given.select((pl.all() - centre) / (scale if scale > 0 else 1.0))
-    return given.with_columns((pl.col("chosen") - pl.col("rejected")).alias("delta"))
+        by_side = [pl.DataFrame({"trace": ordered[f"{side}_trace_id"], "rating": ratings[side]}) for side in SIDES]
+        by_trace = pl.concat(by_side).drop_nulls().unique("trace", keep="first").sort("trace")["rating"].to_numpy()
+        centre, scale = (by_trace.mean(), by_trace.std(ddof=1)) if len(by_trace) > 1 else (0.0, 1.0)
+        ratings = ratings.select((pl.all() - centre) / (scale if scale > 0 else 1.0))
+    return ratings.with_columns((pl.col("chosen") - pl.col("rejected")).alias("delta"))
 
 
-def _together(rule: str, ratings: list[pl.Expr], weights: list[float]) -> pl.Expr:
-    if rule == "median_z":
+def _combine(panel: Panel, ratings: list[pl.Expr]) -> pl.Expr:
+    """The members' ratings of one side as the panel's."""
+    if panel.rule == "median_z":
         return pl.concat_list(ratings).list.median()
-    weighed = [rating * (weight / sum(weights)) for rating, weight in zip(ratings, weights, strict=True)]
-    return pl.sum_horizontal(weighed)
+    weights = [member.weight for member in panel.members]
+    weighted = [rating * (weight / sum(weights)) for rating, weight in zip(ratings, weights, strict=True)]
+    return pl.sum_horizontal(weighted)

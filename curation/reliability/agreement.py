@@ -1,4 +1,4 @@
-"""Figures of agreement, each with an interval clustered by prompt.
+"""Measures of agreement, each with an interval clustered by prompt.
 
 All but one are functions of sums over clusters, so that leaving a cluster out is a subtraction: a jackknife over a
 million rows is one pass.
@@ -10,14 +10,14 @@ from typing import TypeAlias
 import numpy as np
 
 from curation.core.metrics import Interval
-from curation.core.stats import quantile, wilson
+from curation.core.stats import t_quantile, wilson
 
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last axis, one value for each of the others
 
 
 def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Interval | None:
-    """`statistic` of the sum of `sums` (clusters x sums), its spread from leaving out each cluster (Efron and Stein
-    1981), Student's with G-1.
+    """`statistic` of the sum of `sums` (clusters x sums), with the standard error from leaving out each cluster (Efron
+    and Stein 1981) and Student's t with G-1 degrees of freedom.
 
     It reaches no further than `least` and `most`. None with fewer than two clusters, or where the statistic is not
     defined on all of them or without one.
@@ -28,40 +28,44 @@ def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, mo
     total = sums.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value, without = float(statistic(total)), statistic(total - sums)
-    half = quantile(clusters - 1) * np.sqrt((clusters - 1) / clusters * ((without - without.mean()) ** 2).sum())
+    # Var = (G - 1) / G * sum over clusters of (value without it - mean of these)^2
+    half = t_quantile(clusters - 1) * np.sqrt((clusters - 1) / clusters * ((without - without.mean()) ** 2).sum())
     if not np.isfinite(value) or not np.isfinite(half):
         return None
     return Interval(value, max(value - half, min(least, value)), min(value + half, max(most, value)), clusters)
 
 
-def by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:
+def sum_by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:
     """The sums of `columns` in each cluster: clusters x columns."""
     _, code = np.unique(cluster, return_inverse=True)
     return np.column_stack([np.bincount(code, weights=column) for column in columns])
 
 
-def moments(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+def sum_moments(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """What `kappa`, `correlation`, `slope` and `intercept` are functions of: per cluster n and the sums of x, y, xx,
     yy, xy."""
-    return by_cluster(cluster, np.ones(len(x)), x, y, x * x, y * y, x * y)
+    return sum_by_cluster(cluster, np.ones(len(x)), x, y, x * x, y * y, x * y)
 
 
 def kappa(sums: np.ndarray) -> np.ndarray:
     """Cohen's kappa with quadratic weights (Cohen 1968), which needs no categories: 1 - E(x-y)^2 / E(x-y')^2 with x
     and y' independent."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    # sum (x_i - y_i)^2 = xx + yy - 2 xy over n, and sum over i, j of (x_i - y_j)^2 = n (xx + yy) - 2 x y over n^2
     return np.asarray(1 - n * (xx + yy - 2 * xy) / (n * (xx + yy) - 2 * x * y))
 
 
 def correlation(sums: np.ndarray) -> np.ndarray:
     """Pearson's correlation."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    # n^2 cov(x, y) = n xy - x y, and n^2 var(x) = n xx - x^2
     return np.asarray((n * xy - x * y) / np.sqrt((n * xx - x * x) * (n * yy - y * y)))
 
 
 def slope(sums: np.ndarray) -> np.ndarray:
     """How much y rises where x rises by one, by least squares."""
     n, x, y, xx, _, xy = np.moveaxis(sums, -1, 0)
+    # cov(x, y) / var(x), both times n^2
     return np.asarray((n * xy - x * y) / (n * xx - x * x))
 
 
@@ -71,21 +75,23 @@ def intercept(sums: np.ndarray) -> np.ndarray:
     return np.asarray((y - slope(sums) * x) / n)
 
 
-def alpha_sums(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+def sum_disagreement(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """What `alpha` is a function of: per cluster the units' disagreement, and n and the sums of values and squares.
     Units of one value do not count."""
     _, code, size = np.unique(unit, return_inverse=True, return_counts=True)
-    kept = size[code] > 1
-    values, cluster, code, size = values[kept], cluster[kept], code[kept], size[code][kept]
+    repeated = size[code] > 1
+    values, cluster, code, size = values[repeated], cluster[repeated], code[repeated], size[code][repeated]
     total, squares = (np.bincount(code, weights=column)[code] for column in (values, values * values))
-    return by_cluster(
-        cluster, 2 * (size * squares - total**2) / (size * (size - 1)), np.ones(len(values)), values, values * values
-    )
+    # a unit of m values v disagrees by sum over i, j of (v_i - v_j)^2 / (m - 1) = 2 (m sum v^2 - (sum v)^2) / (m - 1);
+    # each of its m rows carries an m-th of that
+    disagreement = 2 * (size * squares - total**2) / (size * (size - 1))
+    return sum_by_cluster(cluster, disagreement, np.ones(len(values)), values, values * values)
 
 
 def alpha(sums: np.ndarray) -> np.ndarray:
     """Krippendorff's alpha for interval data (Krippendorff 2011): 1 - observed / expected disagreement."""
     disagreement, n, values, squares = np.moveaxis(sums, -1, 0)
+    # expected: all n values as one unit, sum over i, j of (v_i - v_j)^2 / (n (n - 1))
     return np.asarray(1 - (disagreement / n) / (2 * (n * squares - values**2) / (n * (n - 1))))
 
 
@@ -93,27 +99,30 @@ def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Inter
     """The chance that a positive has a higher score than a negative, equal ones half; interval clustered as in
     Obuchowski 1997.
 
-    Each cluster's share in the estimate is the sum of its placements about the mean; their squares, with G/(G-1), are
-    the variance. The interval is one of the log odds, so that it stays within 0 and 1. None without both sorts, or with
-    fewer than two clusters.
+    The interval is one of the log odds, so that it stays within 0 and 1. None without both sorts, or with fewer than
+    two clusters.
     """
     higher, lower = score[positive], score[~positive]
     if not len(higher) or not len(lower):
         return None
-    placed = np.empty(len(score))
-    for mine, other, sign in ((positive, np.sort(lower), 1), (~positive, np.sort(higher), -1)):
-        below, upto = (np.searchsorted(other, score[mine], side) for side in ("left", "right"))
-        share = (below + upto) / (2 * len(other))
-        placed[mine] = (share if sign > 0 else 1 - share) / mine.sum()
-    value = round(float(placed[positive].sum()), 12)  # 1 is 1, and its odds are none
-    shares = by_cluster(cluster, placed - np.where(positive, value / positive.sum(), value / (~positive).sum()))[:, 0]
-    clusters = len(shares)
+    placement = np.empty(len(score))
+    for own, others, sign in ((positive, np.sort(lower), 1), (~positive, np.sort(higher), -1)):
+        below, up_to = (np.searchsorted(others, score[own], side) for side in ("left", "right"))
+        share = (below + up_to) / (2 * len(others))  # of the others that are lower, equal ones half
+        placement[own] = (share if sign > 0 else 1 - share) / own.sum()
+    # the mean of the positives' shares is the AUROC, and so is that of the negatives'
+    value = round(float(placement[positive].sum()), 12)  # 1 is 1, and its odds are none
+    # a cluster's part in the estimate is the sum of its placements about their mean, value / how many of its sort
+    about_mean = placement - np.where(positive, value / positive.sum(), value / (~positive).sum())
+    parts = sum_by_cluster(cluster, about_mean)[:, 0]
+    clusters = len(parts)
     if clusters < 2:
         return None
     if not 0 < value < 1:  # Wilson's, for as many observations as the rarer sort has clusters
         low, high = wilson(value, min(len(np.unique(cluster[positive])), len(np.unique(cluster[~positive]))))
         return Interval(value, min(low, value), max(high, value), clusters)
-    half = quantile(clusters - 1) * np.sqrt(clusters / (clusters - 1) * (shares**2).sum()) / (value * (1 - value))
+    # Var = G / (G - 1) * sum of parts^2, and d log(p / (1 - p)) / dp = 1 / (p (1 - p))
+    half = t_quantile(clusters - 1) * np.sqrt(clusters / (clusters - 1) * (parts**2).sum()) / (value * (1 - value))
     odds = np.log(value / (1 - value))
     low, high = (float(1 / (1 + np.exp(-end))) for end in (odds - half, odds + half))
     return Interval(value, low, high, clusters)

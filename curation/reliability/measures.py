@@ -13,186 +13,183 @@ from curation.core.stats import clustered_mean, wilson
 from curation.reliability import agreement
 from curation.tables.contracts import UNKNOWN
 
-EQUAL = 1e-9  # deltas nearer to 0 are ties
-BIN = 0.1  # width of a bin of confidence, from 0.5 to 1
+EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
+BIN_WIDTH = 0.1  # of confidence, from 0.5 to 1
 
 
-class Figure(NamedTuple):
-    """A measure of one judge and dimension, `against` another judge, its own repeats, length, a family, or nothing."""
+class Measurement(NamedTuple):
+    """A measure of one judge and dimension, `against` another judge, its own repeats, length, a family, or nothing.
+
+    `interval` is None where the measure does not vary or has too few prompts; `n` is how many rows it is of.
+    """
 
     measure: str
     against: str
-    found: Interval | None
+    interval: Interval | None
     n: int
 
 
-def share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Figure:
+def measure_share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:
     """The share of `rows` in which `holds`, from 0 to 1."""
-    return Figure(measure, against, within_one(_mean(rows, holds)), rows.height)
+    return Measurement(measure, against, share_interval(_mean_interval(rows, holds)), rows.height)
 
 
-def mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Figure:
+def measure_mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Measurement:
     """The mean of `value` over `rows`."""
-    return Figure(measure, against, _mean(rows, value), rows.height)
+    return Measurement(measure, against, _mean_interval(rows, value), rows.height)
 
 
-def _mean(rows: pl.DataFrame, value: pl.Expr) -> Interval | None:
+def _mean_interval(rows: pl.DataFrame, value: pl.Expr) -> Interval | None:
     values = rows.select(value.cast(pl.Float64).alias("value"), "prompt_id")
     return clustered_mean(values["value"], values["prompt_id"])
 
 
-def within_one(found: Interval | None) -> Interval | None:
-    """An interval of a share: no further than 0 and 1, and Wilson's for as many observations as clusters where all
-    or none hold."""
-    if found is None or 0 < round(found.mean, 12) < 1:
-        return found and found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
-    low, high = wilson(round(found.mean, 12), found.n)
-    return found._replace(low=min(low, found.mean), high=max(high, found.mean))
+def share_interval(interval: Interval | None) -> Interval | None:
+    """The interval of a mean as one of a share: no further than 0 and 1, and Wilson's for as many observations as
+    clusters where all or none hold."""
+    if interval is None or 0 < round(interval.mean, 12) < 1:
+        return interval and interval._replace(low=max(interval.low, 0.0), high=min(interval.high, 1.0))
+    low, high = wilson(round(interval.mean, 12), interval.n)
+    return interval._replace(low=min(low, interval.mean), high=max(high, interval.mean))
 
 
-def of_ratings(one: pl.DataFrame) -> Iterator[Figure]:
-    """Coverage, how alike the repeats of a trace are, and how the last differ from the first. `one` has trace_id,
+def measure_ratings(ratings: pl.DataFrame) -> Iterator[Measurement]:
+    """Coverage, how well the repeats of a trace agree, and how the last differ from the first. `ratings` has trace_id,
     prompt_id, repeat, score, status."""
-    yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
-    yield from of_repeats(one.filter(pl.col("status") == "scored"), "trace_id")
+    yield _measure_coverage(ratings)
+    yield from measure_repeats(ratings.filter(pl.col("status") == "scored"), "trace_id")
 
 
-def of_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Figure]:
+def _measure_coverage(rows: pl.DataFrame) -> Measurement:
+    referenced = rows.filter(pl.col("status") != "no_reference")
+    return measure_share("coverage", "", referenced, pl.col("status") == "scored")
+
+
+def measure_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Measurement]:
     """Agreement between the repeats of a `unit`, and the drift from its first to its last. Nothing without repeats."""
     if scored["repeat"].n_unique() < 2:
         return
     wide = scored.pivot("repeat", index=["prompt_id", unit], values="score", sort_columns=True)
     repeats = wide.columns[2:]
-    alike = pl.concat(
-        [wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("alike")) for a, b in combinations(repeats, 2)]
+    equal = pl.concat(
+        [wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("equal")) for a, b in combinations(repeats, 2)]
     ).drop_nulls()
-    yield share("repeat_agreement", "repeats", alike, pl.col("alike"))
-    columns = (scored[name].to_numpy() for name in ("score", unit, "prompt_id"))
-    yield Figure(
-        "repeat_alpha",
-        "repeats",
-        agreement.jackknife(agreement.alpha, agreement.alpha_sums(*columns), most=1),
-        scored.height,
-    )
-    yield mean("drift", "repeats", wide.drop_nulls([repeats[0], repeats[-1]]), pl.col(repeats[-1]) - pl.col(repeats[0]))
+    yield measure_share("repeat_agreement", "repeats", equal, pl.col("equal"))
+    sums = agreement.sum_disagreement(*(scored[name].to_numpy() for name in ("score", unit, "prompt_id")))
+    yield Measurement("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, sums, most=1), scored.height)
+    first, last = repeats[0], repeats[-1]
+    yield measure_mean("drift", "repeats", wide.drop_nulls([first, last]), pl.col(last) - pl.col(first))
 
 
-def of_verdicts(one: pl.DataFrame, truth: str | None) -> Iterator[Figure]:
-    """What the order does to a pairwise judge, and how often its verdicts are right. `one` has a row per pair, order
-    and repeat."""
-    yield share("coverage", "", one.filter(pl.col("status") != "no_reference"), pl.col("status") == "scored")
-    scored = one.filter(pl.col("status") == "scored")
+def measure_verdicts(verdicts: pl.DataFrame, truth: str | None) -> Iterator[Measurement]:
+    """What the order does to a pairwise judge, and how often its verdicts are right. `verdicts` has a row per pair,
+    order and repeat."""
+    yield _measure_coverage(verdicts)
+    scored = verdicts.filter(pl.col("status") == "scored")
     decided = scored.filter(pl.col("verdict") != "tie", pl.col("order") != UNKNOWN)
-    yield share(
-        "first_position_rate", "order", decided, (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first")
+    first_wins = (pl.col("verdict") == "chosen") == (pl.col("order") == "chosen_first")
+    yield measure_share("first_position_rate", "order", decided, first_wins)
+    by_pair = scored.group_by("pair_id", "prompt_id", "repeat").agg(
+        pl.col("verdict").n_unique().alias("verdicts"), pl.len().alias("orders")
     )
-    both = scored.group_by("pair_id", "prompt_id", "repeat").agg(
-        pl.col("verdict").n_unique().alias("said"), pl.len().alias("orders")
-    )
-    yield share(
-        "position_inconsistency",
-        "order",
-        both.filter(pl.col("orders") == 2).sort("pair_id", "repeat"),
-        pl.col("said") > 1,
-    )
-    yield share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
+    both_orders = by_pair.filter(pl.col("orders") == 2).sort("pair_id", "repeat")
+    yield measure_share("position_inconsistency", "order", both_orders, pl.col("verdicts") > 1)
+    yield measure_share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
     slots = scored.with_columns(pl.struct("pair_id", "order").rank("dense").alias("slot"))
-    yield from of_repeats(slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot")
+    yield from measure_repeats(slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot")
     if truth is not None:
-        told = scored.drop_nulls("chosen_right")
-        right = (
-            pl.col("verdict") == pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
-        ).cast(pl.Float64)
-        yield share("verdict_accuracy", truth, told, pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right))
+        labelled = scored.drop_nulls("chosen_right")
+        right_side = pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
+        right = (pl.col("verdict") == right_side).cast(pl.Float64)
+        accuracy = pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right)
+        yield measure_share("verdict_accuracy", truth, labelled, accuracy)
 
 
-def of_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Figure]:
+def measure_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Measurement]:
     """The standard deviation that repeats, or the members of a panel, give a delta, pooled over pairs: the root of
     the mean `variance`."""
     if not len(variance):
         return
     repeated = wide.filter(pl.col(f"n_{dimension}") > 1).drop_nulls(f"sd_{dimension}")
-    sums = agreement.by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
-    yield Figure(
-        "noise",
-        against,
-        agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0),
-        len(variance),
-    )
-    yield share(
-        "within_noise_rate", against, wide.drop_nulls(f"within_noise_{dimension}"), pl.col(f"within_noise_{dimension}")
-    )
+    sums = agreement.sum_by_cluster(repeated["prompt_id"].to_numpy(), np.ones(len(variance)), variance)
+    pooled = agreement.jackknife(lambda summed: np.sqrt(summed[..., 1] / summed[..., 0]), sums, least=0)
+    yield Measurement("noise", against, pooled, len(variance))
+    flag = f"within_noise_{dimension}"
+    yield measure_share("within_noise_rate", against, wide.drop_nulls(flag), pl.col(flag))
 
 
-def of_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Figure]:
-    """Ties, length, and right answers."""
+def measure_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Measurement]:
+    """Deltas of zero, length, and right answers."""
     known = wide.filter(pl.col(delta).is_not_null())
-    yield share("tie_rate", "", known, pl.col(delta).abs() < EQUAL)
+    yield measure_share("zero_delta_rate", "", known, pl.col(delta).abs() < EQUAL)
     long = known.drop_nulls("log_ratio")
-    sums = _beside_length(long, delta)
-    yield Figure("length_correlation", "length", agreement.jackknife(agreement.correlation, sums, -1, 1), long.height)
-    yield Figure("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), long.height)
+    sums, n = _sum_moments_with_length(long, delta), long.height
+    yield Measurement("length_correlation", "length", agreement.jackknife(agreement.correlation, sums, -1, 1), n)
+    yield Measurement("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), n)
     if truth is not None:
-        alike = long.filter("equally_right")
-        sums = _beside_length(alike, delta)
-        yield Figure(
-            "length_correlation_equally_right",
-            truth,
-            agreement.jackknife(agreement.correlation, sums, -1, 1),
-            alike.height,
-        )
-        yield Figure("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), alike.height)
-        told = known.drop_nulls("chosen_right")
-        values, right = told[delta].to_numpy(), told["chosen_right"].to_numpy()
-        wins = pl.Series((np.sign(np.where(np.abs(values) < EQUAL, 0.0, values)) * np.where(right, 1, -1) + 1) / 2)
-        yield Figure("pairwise_accuracy", truth, within_one(clustered_mean(wins, told["prompt_id"])), told.height)
-        yield Figure("auroc", truth, agreement.auroc(values, right, told["prompt_id"].to_numpy()), told.height)
+        equally_right = long.filter("equally_right")
+        sums, n = _sum_moments_with_length(equally_right, delta), equally_right.height
+        correlation = agreement.jackknife(agreement.correlation, sums, -1, 1)
+        yield Measurement("length_correlation_equally_right", truth, correlation, n)
+        yield Measurement("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), n)
+        yield from _measure_accuracy(known.drop_nulls("chosen_right"), delta, truth)
 
 
-def _beside_length(frame: pl.DataFrame, delta: str) -> np.ndarray:
-    return agreement.moments(*(frame[name].to_numpy() for name in ("log_ratio", delta, "prompt_id")))
+def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterator[Measurement]:
+    """How often the delta has the sign of the label, zero half, and how well it ranks pairs by label."""
+    values, right, prompt = labelled[delta].to_numpy(), labelled["chosen_right"].to_numpy(), labelled["prompt_id"]
+    sign = np.sign(np.where(np.abs(values) < EQUAL, 0.0, values))
+    wins = pl.Series((sign * np.where(right, 1, -1) + 1) / 2)  # 1, 0.5 or 0
+    yield Measurement("pairwise_accuracy", truth, share_interval(clustered_mean(wins, prompt)), labelled.height)
+    yield Measurement("auroc", truth, agreement.auroc(values, right, prompt.to_numpy()), labelled.height)
 
 
-def of_family(wide: pl.DataFrame, delta: str, family: str, truth: str | None) -> Iterator[Figure]:
+def _sum_moments_with_length(rows: pl.DataFrame, delta: str) -> np.ndarray:
+    return agreement.sum_moments(*(rows[name].to_numpy() for name in ("log_ratio", delta, "prompt_id")))
+
+
+def measure_self_preference(wide: pl.DataFrame, delta: str, family: str, truth: str | None) -> Iterator[Measurement]:
     """How much more a judge gives its own family: its mean delta, own less other, over pairs with one trace of it,
     equally right where that is known."""
     chosen, rejected = (pl.col(f"{side}_family") == family for side in ("chosen", "rejected"))
-    one = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
-    alike = one if truth is None else one.filter("equally_right")
-    yield mean("self_preference", family, alike, pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta)))
+    mixed = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
+    mixed = mixed if truth is None else mixed.filter("equally_right")
+    own_less_other = pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta))
+    yield measure_mean("self_preference", family, mixed, own_less_other)
 
 
-def of_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Figure]:
+def measure_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[Measurement]:
     """How far stated probabilities are what happens: the expected calibration error over bins of confidence (Guo et
     al., arXiv 1706.04599), mean confidence less accuracy, and the Brier score. `rows` has prompt_id, probability
     that chosen is right, and chosen_right."""
-    sure = confident(rows)
-    prompt, confidence, right = (sure[name].to_numpy() for name in ("prompt_id", "confidence", "right"))
-    bins = [sure["bin"].to_numpy() == one for one in np.unique(sure["bin"].to_numpy())]
-    sums = agreement.by_cluster(prompt, np.ones(len(right)), *(np.where(one, confidence - right, 0.0) for one in bins))
+    binned = bin_confidence(rows)
+    prompt, confidence, right, lower = (binned[name].to_numpy() for name in ("prompt_id", "confidence", "right", "bin"))
+    # n * ECE = sum over bins of |sum in the bin of (confidence - right)|
+    gaps = [np.where(lower == each, confidence - right, 0.0) for each in np.unique(lower)]
+    sums = agreement.sum_by_cluster(prompt, np.ones(len(right)), *gaps)
     error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums, 0, 1)
-    yield Figure(f"{prefix}ece", truth, error, sure.height)
-    yield mean(f"{prefix}overconfidence", truth, sure, pl.col("confidence") - pl.col("right"))
-    yield share(f"{prefix}brier", truth, rows, (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2)
+    yield Measurement(f"{prefix}ece", truth, error, binned.height)
+    yield measure_mean(f"{prefix}overconfidence", truth, binned, pl.col("confidence") - pl.col("right"))
+    squared_error = (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2
+    yield measure_share(f"{prefix}brier", truth, rows, squared_error)
 
 
-def confident(rows: pl.DataFrame) -> pl.DataFrame:
+def bin_confidence(rows: pl.DataFrame) -> pl.DataFrame:
     """Per row of `rows`: prompt_id, confidence (the larger of p and 1 - p), its bin's lower end, and right: 1 where
     the likelier side is, 0.5 where neither is likelier."""
     p = pl.col("probability")
     confidence = pl.max_horizontal(p, 1 - p).round(9)
-    side = pl.when(p == 0.5).then(0.5).otherwise(((p > 0.5) == pl.col("chosen_right")).cast(pl.Float64))
-    lower = (((confidence - 0.5 + EQUAL) / BIN).floor() * BIN + 0.5).clip(0.5, 1 - BIN).round(9)
-    return rows.select("prompt_id", confidence.alias("confidence"), lower.alias("bin"), side.alias("right"))
+    right = pl.when(p == 0.5).then(0.5).otherwise(((p > 0.5) == pl.col("chosen_right")).cast(pl.Float64))
+    lower = (((confidence - 0.5 + EQUAL) / BIN_WIDTH).floor() * BIN_WIDTH + 0.5).clip(0.5, 1 - BIN_WIDTH).round(9)
+    return rows.select("prompt_id", confidence.alias("confidence"), lower.alias("bin"), right.alias("right"))
 
 
-def between(one: pl.DataFrame, other: pl.DataFrame, unit: str, name: str) -> Iterator[Figure]:
-    """Agreement with another judge on the same units, from both judges' mean scores over repeats."""
-    both = one.join(other.drop("prompt_id"), on=unit, suffix="_other").sort(unit)
-    x, y, prompt, of = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", unit))
-    yield share("agreement", name, both, (pl.col("score") - pl.col("score_other")).abs() < EQUAL)
-    yield Figure(
-        "kappa", name, agreement.jackknife(agreement.kappa, agreement.moments(x, y, prompt), -1, 1), both.height
-    )
-    sums = agreement.alpha_sums(np.concatenate([x, y]), np.concatenate([of, of]), np.concatenate([prompt, prompt]))
-    yield Figure("alpha", name, agreement.jackknife(agreement.alpha, sums, most=1), both.height)
+def measure_agreement(own: pl.DataFrame, other: pl.DataFrame, unit: str, name: str) -> Iterator[Measurement]:
+    """Agreement with the judge `name` on the same units, from both judges' mean scores over repeats."""
+    both = own.join(other.drop("prompt_id"), on=unit, suffix="_other").sort(unit)
+    x, y, prompt, rated = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", unit))
+    yield measure_share("agreement", name, both, (pl.col("score") - pl.col("score_other")).abs() < EQUAL)
+    moments = agreement.sum_moments(x, y, prompt)
+    yield Measurement("kappa", name, agreement.jackknife(agreement.kappa, moments, -1, 1), both.height)
+    sums = agreement.sum_disagreement(np.concatenate([x, y]), np.tile(rated, 2), np.tile(prompt, 2))
+    yield Measurement("alpha", name, agreement.jackknife(agreement.alpha, sums, most=1), both.height)

@@ -2,15 +2,15 @@
 
 import polars as pl
 
-VALUE = {"chosen": 1.0, "rejected": -1.0, "tie": 0.0}
+VERDICT_VALUES = {"chosen": 1.0, "rejected": -1.0, "tie": 0.0}
 
 
-def value() -> pl.Expr:
+def verdict_value() -> pl.Expr:
     """A verdict as a number: 1 for chosen, -1 for rejected, 0 for a tie, null where there is none."""
-    return pl.col("verdict").replace_strict(VALUE, default=None, return_dtype=pl.Float64)
+    return pl.col("verdict").replace_strict(VERDICT_VALUES, default=None, return_dtype=pl.Float64)
 
 
-def labels(deltas: pl.DataFrame, dimension: str, preferences: pl.DataFrame | None) -> pl.DataFrame:
+def label_pairs(deltas: pl.DataFrame, dimension: str, preferences: pl.DataFrame | None) -> pl.DataFrame:
     """pair_id and label: 1 where chosen is right, -1 where rejected is, 0 where neither is more so, null where that is
     unknown.
 
@@ -18,5 +18,5 @@ def labels(deltas: pl.DataFrame, dimension: str, preferences: pl.DataFrame | Non
     pairs make likely; of all others the sign of their delta.
     """
     if preferences is not None:
-        return preferences.group_by("pair_id").agg(value().mean().round(9).sign().alias("label"))
+        return preferences.group_by("pair_id").agg(verdict_value().mean().round(9).sign().alias("label"))
     return deltas.select("pair_id", pl.col(f"delta_{dimension}").round(9).sign().alias("label"))

@@ -1,0 +1,47 @@
+"""Which measurements are suspect: somebody should look."""
+
+from collections.abc import Callable
+
+from curation.core.metrics import Interval
+
+LOWEST_COVERAGE, HIGHEST_ZERO_DELTA_RATE = 0.95, 0.5
+LOWEST_REPEAT_ALPHA = 0.667  # Krippendorff's own lowest limit
+HIGHEST_POSITION_INCONSISTENCY = 0.35  # GPT-4's own on MT-Bench (arXiv 2306.05685)
+CHANCE = 0.5
+# 2.81 / 1.96: so many half-widths of a 95 % interval from the null is a two-sided p < 0.005. A judge is looked at in so
+# many ways that p < 0.05 would find one in twenty of a judge without a fault.
+FAR = 1.43
+
+
+def _far_from(null: float) -> Callable[[Interval], bool]:
+    return lambda interval: abs(interval.mean - null) > FAR * (interval.high - interval.low) / 2
+
+
+def _far_above_zero(interval: Interval) -> bool:
+    return interval.mean > FAR * (interval.mean - interval.low)
+
+
+def _includes_chance(interval: Interval) -> bool:
+    """Or lies below it."""
+    return interval.low <= CHANCE
+
+
+SUSPECT: dict[str, Callable[[Interval], bool]] = {
+    "coverage": lambda interval: interval.mean < LOWEST_COVERAGE,
+    "zero_delta_rate": lambda interval: interval.mean > HIGHEST_ZERO_DELTA_RATE,
+    "repeat_alpha": lambda interval: interval.mean < LOWEST_REPEAT_ALPHA,
+    "auroc": _includes_chance,
+    "pairwise_accuracy": _includes_chance,
+    "position_inconsistency": lambda interval: interval.mean > HIGHEST_POSITION_INCONSISTENCY,
+    "first_position_rate": _far_from(0.5),
+    "length_correlation_equally_right": _far_from(0.0),
+    "self_preference": _far_from(0.0),
+    "drift": _far_from(0.0),
+    "overconfidence": _far_above_zero,
+    "calibrated_overconfidence": _far_above_zero,
+}
+
+
+def is_suspect(measure: str, interval: Interval | None) -> bool:
+    """Whether the interval of `measure` asks for a look; never where there is none, or no limit for the measure."""
+    return interval is not None and measure in SUSPECT and SUSPECT[measure](interval)
