@@ -6,9 +6,9 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
-from curation.experiment.arms import arm, counts
+from curation.experiment.arms import arm, arm_metrics, shortfall_messages
 from curation.selection.candidates import from_files
-from curation.selection.subset import from_tables, unpaired, written
+from curation.selection.subset import add_messages, from_tables, unpaired
 from curation.tables import contracts, parquet
 
 
@@ -16,21 +16,16 @@ def main() -> None:
     study, name = read(), name_argument("arms")
     cell = study.arms[name]
     with progress(f"arm {name}", 2, "steps") as shown:
-        made = arm(cell, study, from_files(study))
-        rows = written(made.rows, from_tables(study.generators))
-        shown.advance(note=f"{rows.height} pairs")
-        loose = unpaired(rows)
-        parquet.write(contracts.SUBSETS, rows, contracts.path("subsets", name))
-        parquet.write(contracts.UNPAIRED, loose, contracts.path("unpaired", name))
-        shown.advance(note=f"{rows.height} pairs")
-    if made.short:
-        print(f"arm {name}: {made.short}", file=sys.stderr)
-    if rows.height < made.own.height:
-        print(
-            f"arm {name}: {rows.height} pairs beside {made.own.height} of the selection; match fewer values, or loosen limits.per_prompt",
-            file=sys.stderr,
-        )
-    write_metrics(contracts.DATA / f"metrics/arm/{name}.json", counts(rows, loose, made.own))
+        pairs = arm(cell, study, from_files(study))
+        subset = add_messages(pairs.rows, from_tables(study.generators))
+        shown.advance(note=f"{subset.height} pairs")
+        traces = unpaired(subset)
+        parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
+        parquet.write(contracts.UNPAIRED, traces, contracts.path("unpaired", name))
+        shown.advance(note=f"{subset.height} pairs")
+    for message in shortfall_messages(pairs, cell.control):
+        print(f"arm {name}: {message}", file=sys.stderr)
+    write_metrics(contracts.DATA / f"metrics/arm/{name}.json", arm_metrics(subset, traces, pairs.selection_rows))
 
 
 if __name__ == "__main__":

@@ -8,33 +8,31 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.selection.candidates import from_files
-from curation.selection.select import kept, select, short
-from curation.selection.subset import counts, from_tables, unpaired, written
+from curation.selection.select import select, shortfall_message
+from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpaired
 from curation.tables import contracts, parquet
 
 
 def main() -> None:
     study, name = read(), name_argument("selections")
     settings, pairs = study.selections[name], from_files(study)
-    with progress(f"select {name}", 3, "steps") as shown:
-        verdicts = select(name, settings, pairs)
+    with progress(f"select {name}", 3, "steps") as shown, ThreadPoolExecutor(1) as writer:
+        selection = select(name, settings, pairs)
+        verdicts = selection.verdicts
         shown.advance(note=f"{verdicts.height} verdicts")
-        with ThreadPoolExecutor(
-            1
-        ) as beside:  # writing millions of verdicts takes as long as finding the texts of what is kept
-            files = [beside.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
-            rows = written(kept(settings, verdicts, pairs, study.dimensions), from_tables(study.generators))
-            loose = unpaired(rows)
-            files.append(beside.submit(parquet.write, contracts.UNPAIRED, loose, contracts.path("unpaired", name)))
-            parquet.write(contracts.SUBSETS, rows, contracts.path("subsets", name))
-            shown.advance(note=f"{rows.height} kept")
-            for one in files:
-                one.result()
-        shown.advance(note=f"{rows.height} kept")
-    found = counts(verdicts, rows, loose)
-    if said := short(settings, verdicts):
-        print(f"select {name}: {said}", file=sys.stderr)
-    write_metrics(contracts.DATA / f"metrics/select/{name}.json", found)
+        # millions of verdicts take as long to write as the texts of the kept pairs take to find
+        writes = [writer.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
+        subset = add_messages(kept_rows(selection, study.dimensions), from_tables(study.generators))
+        traces = unpaired(subset)
+        writes.append(writer.submit(parquet.write, contracts.UNPAIRED, traces, contracts.path("unpaired", name)))
+        parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
+        shown.advance(note=f"{subset.height} kept")
+        for write in writes:
+            write.result()
+        shown.advance(note=f"{subset.height} kept")
+    if message := shortfall_message(selection):
+        print(f"select {name}: {message}", file=sys.stderr)
+    write_metrics(contracts.DATA / f"metrics/select/{name}.json", subset_metrics(verdicts, subset, traces))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.arms import arm, counts, narrowed
-from curation.experiment.controls import Params, controlled
+from curation.experiment.arms import arm, arm_metrics, restrict
+from curation.experiment.controls import Params, control_rows
 from curation.experiment.grid import Arm
 from curation.experiment.grid import Params as Grid
 from curation.selection.candidates import Candidates, from_frames
@@ -67,8 +67,8 @@ def beside(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The control's rows, which are swapped, and the selection's own rows."""
     settings = settings or selection()
-    verdicts = select("s", settings, view)
-    return *controlled(how, settings, seed, verdicts, view), np.flatnonzero(verdicts["kept"].to_numpy())
+    made = select("s", settings, view)
+    return *control_rows(how, seed, made), made.kept
 
 
 def values(rows: np.ndarray, text: str) -> Counter[Any]:
@@ -139,7 +139,7 @@ def test_reversed_and_shuffled_are_the_same_pairs_with_other_labels() -> None:
         assert np.array_equal(rows, own)
         assert swapped.all() if labels == "reversed" else 8 < swapped.sum() < 32
     flips = [beside(control(pairs="own", labels="shuffled"), seed=seed)[1].tolist() for seed in range(3)]
-    assert flips[0] != flips[1] != flips[2]
+    assert len({tuple(flip) for flip in flips}) == 3
 
 
 STUDY = SimpleNamespace(
@@ -161,7 +161,7 @@ def test_an_arm_is_of_its_generators_and_its_budget() -> None:
         }
         assert made.rows.height == 10 and models == {(0, 1)}
     assert arm(Arm("top", "any", "own", "itself", 0), STUDY, EVERYONE).rows.height == 40
-    assert narrowed(selection(), "true", "own").budget == {"pairs": 40.0}
+    assert restrict(selection(), "true", "own").budget == {"pairs": 40.0}
 
 
 def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round() -> None:
@@ -178,9 +178,9 @@ def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round
 
 def test_all_pairs_learn_in_as_many_updates_as_the_selection() -> None:
     made = arm(Arm("top", "any", "own", "all", 0), STUDY, EVERYONE)
-    assert made.rows.height > 300 and made.own.height == 40
-    found = counts(made.rows, pl.DataFrame(), made.own)
-    chosen, rejected = (set(made.own[f"{side}_trace_id"]) for side in ("chosen", "rejected"))
+    assert made.rows.height > 300 and made.selection_rows.height == 40
+    found = arm_metrics(made.rows, pl.DataFrame(), made.selection_rows)
+    chosen, rejected = (set(made.selection_rows[f"{side}_trace_id"]) for side in ("chosen", "rejected"))
     assert (found["own_pairs"], found["own_unpaired"]) == (40, len(chosen ^ rejected))
     method = SimpleNamespace(max_steps=None, batch_size=4, accumulation=2, epochs=3.0)
     method.model_copy = lambda update: SimpleNamespace(**update)

@@ -78,7 +78,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["selections"]["all"].update(require={"long": "chosen.characters"}), [
         "selections.all.require.long: 'chosen.characters' is not true or false"]),
     (lambda p: p["selections"]["all"].update(order={"by": "prompt.source", "first": "lowest"}), [
-        "selections.all.order.by: 'prompt.source' is no number"]),
+        "selections.all.order.by: 'prompt.source' is not a number"]),
     (lambda p: p["selections"]["all"].update(require={"identical": "identical"}), [
         "selections.all: require.identical: that is a reason already; give it another name"]),
     (lambda p: p["selections"]["all"].update(require={"Long one": "identical"}), [
@@ -135,7 +135,7 @@ CASES: list[tuple[Callable[[dict[str, Any]], object], list[str]]] = [
     (lambda p: p["selections"]["all"].update(require=["identical"]), ["selections.all.require: ['identical'] is not a mapping"]),
     (lambda p: p["selections"]["all"].update(keep={"kind": "band", "low": 2.0, "high": 1.0}), ["selections.all.keep: low 2 is above high 1"]),
     (lambda p: p["selections"]["all"].update(value="chosen.tokens > rejected.tokens"), [
-        "selections.all.value: 'chosen.tokens > rejected.tokens' is true or false, and no number; end it with ::int"]),
+        "selections.all.value: 'chosen.tokens > rejected.tokens' is true or false, not a number; end it with ::int"]),
     (lambda p: p["selections"]["all"].update(value="chosen.tokens - avg(chosen.tokens)"), [
         "selections.all.value: 'chosen.tokens - avg(chosen.tokens)' is one value for all rows; write `over ()` after its aggregate"]),
     (lambda p: p["selections"]["all"].update(budget={"pairs": 8}, strata={"by": "log2(chosen.tokens)", "shares": "equal"}), [

@@ -83,7 +83,7 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
         strata={"by": "chosen.family", "shares": "equal"},
     )  # fmt: skip
     started = time.perf_counter()
-    rows = select("right_over_wrong", wanted, view)
+    rows = select("right_over_wrong", wanted, view).verdicts
     found = counted(rows)
     print(f"right_over_wrong in {time.perf_counter() - started:.1f} s: {found}")
     parquet.check(contracts.SELECTIONS, rows, "selections")
@@ -135,7 +135,7 @@ def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing(si
             }
         ),
         view,
-    )
+    ).verdicts
     kept = rows.filter("kept").height
     all_of_them = pairs.filter(pl.col("chosen_model").is_in(hosts) & pl.col("rejected_model").is_in(hosts)).height
     print(f"one 405B model on three hosts: {kept} of {all_of_them // 2} pairs differ in correctness")
@@ -172,7 +172,7 @@ def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
     assert pairs.height == 2 * 6040 and names == DIMENSIONS
     rows = select(
         dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view
-    )
+    ).verdicts
     found = counted(rows)
     print(
         f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}"

@@ -11,7 +11,8 @@ import pytest
 from curation.selection import shelf
 from curation.selection.expressions import evaluate
 from curation.selection.rules import Params
-from curation.selection.select import curriculum_positions, select
+from curation.selection.select import select
+from curation.selection.subset import curriculum_positions
 
 
 class Listed:
@@ -27,7 +28,7 @@ class Listed:
             *((pl.col(one) - pl.col(one.replace(".chosen_", ".rejected_"))).alias(one.replace(".chosen_", ".delta_")) for one in sides),
         )  # fmt: skip
 
-    both_ways = False
+    has_reversed_pairs = False
 
     def column(self, name: str) -> pl.Series:
         return self.rows[name]
@@ -225,7 +226,9 @@ EXAMPLES = {
 def verdicts(name: str, **changes: Any) -> pl.DataFrame:
     """The verdicts of an entry on its example."""
     example = EXAMPLES[name]
-    return select(name, Params.model_validate(shelf.selection(name, example.given) | changes), Listed(example.listing))  # type: ignore[arg-type]
+    return select(
+        name, Params.model_validate(shelf.selection(name, example.given) | changes), Listed(example.listing)
+    ).verdicts  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", shelf.entries())
@@ -251,7 +254,7 @@ def test_ultrafeedback_rejects_any_of_the_others() -> None:
     listing = EXAMPLES["ultrafeedback"].listing + "\n7 1 4 4 3 3"
     how = Params.model_validate(shelf.selection("ultrafeedback", EXAMPLES["ultrafeedback"].given))
     drawn = [
-        select("u", how.model_copy(update={"seed": seed}), Listed(listing)).filter("kept")["pair_id"].to_list()
+        select("u", how.model_copy(update={"seed": seed}), Listed(listing)).verdicts.filter("kept")["pair_id"].to_list()
         for seed in range(20)
     ]  # type: ignore[arg-type]
     assert {tuple(kept) for kept in drawn} == {(1, 4), (4, 7)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
-from curation.experiment.compare import Declared, Params, compare, figures, per_prompt
+from curation.experiment.compare import DeclaredRuns, Params, compare, comparison_metrics, per_prompt
 from curation.tables import contracts, parquet
 
 
@@ -112,7 +112,7 @@ def test_unscored_samples_do_not_count() -> None:
 
 
 ARMS = {"a0": "itself", "a1": "itself", "b0": "random", "b1": "random", "b2": "random"}
-RUNS = Declared(
+RUNS = DeclaredRuns(
     {run: ("dpo", "top", "any", "own", control) for run, control in ARMS.items()},
     {run: int(run[1]) for run in ARMS},
     frozenset({"itself"}),
@@ -209,7 +209,7 @@ def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
     assert set(rows["benchmark"]) == {"held_sums"}
     same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
     assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]
-    metrics: Any = figures(rows)
+    metrics: Any = comparison_metrics(rows)
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_baseline"] == 0.5
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_reversed"] == 0.5
     assert metrics["baseline"]["held_sums"]["avg_at_2"] == 0.25

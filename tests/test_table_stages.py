@@ -75,7 +75,7 @@ def test_deltas_of_other_pairs_are_not_taken_for_these(tmp_path: Path) -> None:
 @given(st.integers(1, 40), st.integers(1, 5))
 def test_the_size_of_the_pieces_changes_nothing(pairs_in_block: int, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pair, "PAIRS_IN_BLOCK", at_once)
+        patch.setattr(pair, "PAIRS_IN_BLOCK", pairs_in_block)
         patch.setattr(delta, "ROW_GROUP", rows)
         pairs = pair.pair(pair.Params(**world.settings()["pair"]), SOUND.traces)
         wide = delta.deltas(

@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from curation.core import stats
 from curation.experiment import arms, compare, controls, generator_pairs, grid
-from curation.pairs import delta, pair
+from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
 from curation.selection import candidates, rules, select, subset
@@ -113,7 +113,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "capable": PLAIN | {"value": "answer.generator_delta_correct", "keep": {"kind": "top"}, "budget": {"pairs": 4}},
 }  # fmt: skip
 CELLS = {name: grid.Arm("clear", "any", "own", control, 0) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))}
-DECLARED = compare.Declared(
+DECLARED = compare.DeclaredRuns(
     {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")},
     {TUNED: 0, TURNED: 0},
     frozenset({"itself"}),
@@ -365,28 +365,26 @@ def world(judged: pl.DataFrame) -> World:
     per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
     how, preferred = delta.Params(**body["delta"]), preferences(pairs)
     wide = {judge: delta.deltas(how, pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
-    wide["versus"] = delta.preferred(how, pairs, preferred)
+    wide["versus"] = pairwise.pairwise_deltas(how, pairs, preferred)
     means = generator_deltas(pairs, wide, RATED)
     probabilities, _ = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
-    seen = reliability.Judged(per_judge, {"versus": preferred}, wide, probabilities, RATED)
+    seen = reliability.JudgeTables(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
     view = candidates.from_frames(
         pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)}
     )
-    verdicts = {name: select.select(name, selection(name), view) for name in SELECTIONS}
+    selections = {name: select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
-    subsets = {
-        name: subset.written(select.kept(selection(name), rows, view, RATED), texts) for name, rows in verdicts.items()
-    }
+    subsets = {name: subset.add_messages(subset.kept_rows(made, RATED), texts) for name, made in selections.items()}
     declared = SimpleNamespace(
         selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
         controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
         generator_pairs={name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()},
     )  # fmt: skip
-    subsets |= {name: subset.written(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
+    subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
         prompts(), decontamination(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
-        pl.concat(rows.cast({"reason": pl.String}) for rows in verdicts.values()),
+        pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
         answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
     )  # fmt: skip

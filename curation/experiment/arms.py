@@ -8,50 +8,64 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment import grid
-from curation.experiment.controls import controlled
+from curation.experiment.controls import control_rows
+from curation.pairs.sides import SIDES
 from curation.selection.candidates import Candidates
 from curation.selection.rules import GENERATOR_PAIRS, Params
-from curation.selection.select import kept, select, short, taken
+from curation.selection.select import select, shortfall_message
+from curation.selection.subset import kept_rows, mean_margin, subset_rows
 
 
-class Made(NamedTuple):
-    """An arm's pairs, and those of the selection it stands beside, as `subset.written` takes them; and what `short`
-    says of the selection."""
+class ArmRows(NamedTuple):
+    """An arm's pairs, and those of the selection that it is, or is compared with, as `subset_rows` gives them; and
+    the message that the selection keeps too few, if it does."""
 
     rows: pl.DataFrame
-    own: pl.DataFrame
-    short: str | None
+    selection_rows: pl.DataFrame
+    shortfall: str | None
 
 
-def arm(cell: grid.Arm, study: Study, pairs: Candidates) -> Made:
+def arm(cell: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
     """The pairs of the arm. Raises CurationError if an expression fails on a value."""
-    settings = narrowed(
-        study.selections[cell.selection], study.generator_pairs[cell.generator_pairs].where, cell.budget
-    )
-    verdicts = select(cell.selection, settings, pairs)
-    rows, swapped = controlled(study.controls[cell.control], settings, cell.seed, verdicts, pairs)
-    return Made(
-        taken(settings, rows, swapped, pairs, study.dimensions),
-        kept(settings, verdicts, pairs, study.dimensions),
-        short(settings, verdicts),
+    where = study.generator_pairs[cell.generator_pairs].where
+    settings = restrict(study.selections[cell.selection], where, cell.budget)
+    selection = select(cell.selection, settings, pairs)
+    rows, swapped = control_rows(study.controls[cell.control], cell.seed, selection)
+    return ArmRows(
+        subset_rows(selection, rows, swapped, study.dimensions),
+        kept_rows(selection, study.dimensions),
+        shortfall_message(selection),
     )
 
 
-def narrowed(settings: Params, where: str, budget: str) -> Params:
-    """The selection, of pairs where the expression is true, with another budget of pairs unless it is the
-    selection's own."""
+def restrict(settings: Params, where: str, budget: str) -> Params:
+    """The settings with the requirement that `where` is true, and with `budget` pairs unless that is the selection's
+    own."""
     changes: dict[str, Any] = {"require": {GENERATOR_PAIRS: where, **settings.require}}
-    return settings.model_copy(update=changes if budget == grid.OWN else changes | {"budget": {"pairs": float(budget)}})
+    if budget != grid.OWN:
+        changes["budget"] = {"pairs": float(budget)}
+    return settings.model_copy(update=changes)
 
 
-def counts(rows: pl.DataFrame, loose: pl.DataFrame, own: pl.DataFrame) -> dict[str, object]:
-    """Pairs, their prompts and mean margin, unpaired examples, and how many of either a run on the selection itself
-    would see, for equal updates."""
-    sides = (
-        np.unique(np.concatenate([own["chosen_trace_id"], own["rejected_trace_id"]])),
-        np.intersect1d(own["chosen_trace_id"], own["rejected_trace_id"]),
-    )
-    mean = rows["margin"].mean()
-    margin = {} if mean is None else {"mean_margin": float(str(mean))}
-    return {"pairs": rows.height, "prompts": rows["prompt_id"].n_unique(), "unpaired": loose.height, **margin,
-            "own_pairs": own.height, "own_unpaired": len(sides[0]) - len(sides[1])}  # fmt: skip
+def shortfall_messages(arm: ArmRows, control: str) -> list[str]:
+    """The warnings about an arm: its selection keeps too few pairs, or the control has fewer than it."""
+    pairs, wanted = arm.rows.height, arm.selection_rows.height
+    messages = [arm.shortfall] if arm.shortfall else []
+    if pairs < wanted:
+        why = "not enough pairs match; match fewer values, or raise limits.per_prompt"
+        messages.append(f"control {control} has {pairs} pairs, its selection {wanted}: {why}")
+    return messages
+
+
+def arm_metrics(rows: pl.DataFrame, unpaired: pl.DataFrame, selection_rows: pl.DataFrame) -> dict[str, object]:
+    """The numbers of pairs, their prompts and unpaired examples, and the mean margin; and how many pairs and unpaired
+    examples a run on the selection itself would see, for equal updates."""
+    chosen, rejected = (selection_rows[f"{side}_trace_id"].unique() for side in SIDES)
+    return {
+        "pairs": rows.height,
+        "prompts": rows["prompt_id"].n_unique(),
+        "unpaired": unpaired.height,
+        **mean_margin(rows),
+        "own_pairs": selection_rows.height,
+        "own_unpaired": len(np.setxor1d(chosen, rejected, assume_unique=True)),
+    }

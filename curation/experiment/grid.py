@@ -65,9 +65,10 @@ class Params(Strict):
         axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]
         twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
         yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
-        mixed = {name: study.methods[name].bf16 for name in self.methods if name in study.methods}
-        if len(set(mixed.values())) > 1:
-            yield f"methods: bf16 is {', '.join(f'{str(on).lower()} in {name}' for name, on in mixed.items())}; runs are compared, so give them one"
+        bf16 = {name: study.methods[name].bf16 for name in self.methods if name in study.methods}
+        if len(set(bf16.values())) > 1:
+            by_method = ", ".join(f"{str(on).lower()} in {name}" for name, on in bf16.items())
+            yield f"methods: bf16 is {by_method}; runs are compared, so give them one"
         names = [run.name for run in self.runs()]
         yield from (
             f"selections: {name!r} is an arm and a selection; rename the selection"

@@ -4,32 +4,35 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from curation.core.messages import did_you_mean
+from curation.tables.contracts import DECIMALS
 
-ONE = "is one value for all rows; write `over ()` after its aggregate"
-BARRED = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
-ROW = "row of candidates"  # no expression can name it: it is in no schema
-Name = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
+NOT_PER_ROW = "is one value for all rows; write `over ()` after its aggregate"
+REFUSED_NODES = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
+ROW_NUMBER = "row of candidates"  # no expression can name it: it is in no schema
+Name: TypeAlias = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
+ResultType: TypeAlias = Literal["number", "boolean", "name", "any"]  # of an expression; a name has no fraction
 
 
 class Parsed(NamedTuple):
-    """The columns that an expression names, in their order; whether it is one of them and no more, whether it looks
-    at other rows too; and the texts that it compares a column with."""
+    """What an expression says: the columns it names, in their order; whether it is one column and no more; whether it
+    has a window, so looks at other rows too; and the texts that it compares a column with."""
 
     columns: tuple[Name, ...]
-    plain: bool
-    windows: bool
-    compared: tuple[tuple[Name, str], ...]
+    is_column: bool
+    has_window: bool
+    compared_texts: tuple[tuple[Name, str], ...]
 
 
 @cache
 def parse(expression: str) -> Parsed:
-    """What `expression` names. Raises ValueError if it is not one SQL expression, or reads more than its own row and
+    """What `expression` says. Raises ValueError if it is not one SQL expression, or reads anything but its own row and
     windows over the rows."""
     (text,) = _engine().execute("select json_serialize_sql(?)", [f"select ({expression}\n)"]).fetchall()[0]
     tree = json.loads(text)
@@ -38,21 +41,20 @@ def parse(expression: str) -> Parsed:
     if len(tree["statements"]) > 1:
         raise ValueError(f"{expression!r} is more than one statement; write one expression")
     nodes = list(_nodes(tree["statements"][0]["node"]["select_list"]))
-    if held := [what for kind, what in BARRED.items() if any(node.get("class") == kind for node in nodes)]:
-        raise ValueError(f"{expression!r} has {held[0]}; write one expression of a pair's own columns")
+    if refused := [what for kind, what in REFUSED_NODES.items() if any(node.get("class") == kind for node in nodes)]:
+        raise ValueError(f"{expression!r} has {refused[0]}; write one expression of a pair's own columns")
     columns = [tuple(node["column_names"]) for node in nodes if node.get("class") == "COLUMN_REF"]
-    if shaky := sorted({node["function_name"] for node in nodes if "function_name" in node} & _unsteady()):
+    if volatile := sorted({node["function_name"] for node in nodes if "function_name" in node} & _volatile_functions()):
         raise ValueError(
-            f"{expression!r} calls {shaky[0]}(), which gives another value another time; draws are made by `seed`"
+            f"{expression!r} calls {volatile[0]}(), which gives another value another time; draws are made by `seed`"
         )
-    windows = any(node.get("class") == "WINDOW" for node in nodes)
-    return Parsed(
-        tuple(dict.fromkeys(columns)), nodes[0].get("class") == "COLUMN_REF", windows, tuple(_compared(nodes))
-    )
+    is_column = nodes[0].get("class") == "COLUMN_REF"
+    has_window = any(node.get("class") == "WINDOW" for node in nodes)
+    return Parsed(tuple(dict.fromkeys(columns)), is_column, has_window, tuple(_compared_texts(nodes)))
 
 
-def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
-    """The texts that a column is `=` or `<>` to, or `in`."""
+def _compared_texts(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
+    """The texts that a column is compared with by `=`, `<>`, `in` or `not in`."""
     for node in nodes:
         if node.get("type") in ("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN", "COMPARE_NOT_IN"):
             sides = node.get("children") or [node["left"], node["right"]]
@@ -66,15 +68,10 @@ def _compared(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
 
 
 @cache
-def _unsteady() -> frozenset[str]:
-    """The functions whose value is not a function of their arguments."""
-    rows = (
-        _engine()
-        .execute(
-            "select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'"
-        )
-        .fetchall()
-    )
+def _volatile_functions() -> frozenset[str]:
+    """The functions whose value may differ for the same arguments."""
+    query = "select function_name from duckdb_functions() where stability <> 'CONSISTENT' and function_type = 'scalar'"
+    rows = _engine().execute(query).fetchall()
     return frozenset(str(name) for (name,) in rows)
 
 
@@ -85,62 +82,61 @@ def _nodes(tree: Any) -> Iterable[dict[str, Any]]:
         yield from _nodes(part)
 
 
-def fault(expression: str, schema: Mapping[Name, pl.DataType], wanted: str) -> str | None:
-    """What is wrong with `expression` over rows of these columns, or None: `wanted` is `number`, `boolean`, `name`
-    (no fraction) or `any`."""
+def fault(expression: str, schema: Mapping[Name, pl.DataType], result_type: ResultType) -> str | None:
+    """What is wrong with `expression` over rows of these columns, or None if it gives a `result_type` for each."""
     try:
         parsed = parse(expression)
     except ValueError as error:
-        return _unquoted(expression, schema) or str(error)
+        return _missing_quotes(expression, schema) or str(error)
     except RecursionError:
         return f"{expression!r} is nested too deep; write it flatter, as with `in` or a case of several arms"
     for name in parsed.columns:
         if name not in schema:
-            return _unquoted(expression, schema) or _unknown(name, schema)
+            return _missing_quotes(expression, schema) or _unknown_column(name, schema)
     try:
         rows = pl.DataFrame(schema={".".join(name): schema[name] for name in parsed.columns or list(schema)[:1]})
-        found = evaluate({"value": expression}, rows)["value"]
+        values = evaluate({"value": expression}, rows)["value"]
     except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        return f"{expression!r} {ONE}" if "GROUP BY" in said else f"{expression!r}: {said}"
-    if len(found):
-        return f"{expression!r} {ONE}"
-    if wanted == "boolean" and found.dtype != pl.Boolean:
+        message = str(error).splitlines()[0]
+        return f"{expression!r} {NOT_PER_ROW}" if "GROUP BY" in message else f"{expression!r}: {message}"
+    if len(values):
+        return f"{expression!r} {NOT_PER_ROW}"
+    if result_type == "boolean" and values.dtype != pl.Boolean:
         return f"{expression!r} is not true or false"
-    if wanted == "number" and not found.dtype.is_numeric():
+    if result_type == "number" and not values.dtype.is_numeric():
         return f"{expression!r} is " + (
-            "true or false, and no number; end it with ::int" if found.dtype == pl.Boolean else "no number"
+            "true or false, not a number; end it with ::int" if values.dtype == pl.Boolean else "not a number"
         )
-    if wanted == "name" and found.dtype.is_float():
+    if result_type == "name" and values.dtype.is_float():
         return f"{expression!r} gives fractions, and each would be a stratum; end it with ::int"
     return None
 
 
-def _unquoted(expression: str, schema: Mapping[Name, pl.DataType]) -> str | None:
-    """What to say of a name with a hyphen that reads as a subtraction; None where there is none."""
-    dashed = (
+def _missing_quotes(expression: str, schema: Mapping[Name, pl.DataType]) -> str | None:
+    """The message about a name with a hyphen, which SQL reads as a subtraction; None where there is none."""
+    hyphenated = (
         head
-        for head in dict.fromkeys(known[0] for known in schema)
+        for head in dict.fromkeys(column[0] for column in schema)
         if "-" in head and re.search(rf'(?<!["\w-]){re.escape(head)}\.', expression)
     )
-    return next((f"{expression!r}: a name with '-' stands in quotes, \"{head}\".…" for head in dashed), None)
+    return next((f"{expression!r}: a name with '-' stands in quotes, \"{head}\".…" for head in hyphenated), None)
 
 
-def _unknown(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
-    """What to say of a name that is in no schema: the nearest of those that begin alike, else how all begin."""
-    said, heads = ".".join(name), list(dict.fromkeys(known[0] for known in schema))
+def _unknown_column(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
+    """The message about a column that there is not: the nearest of those that begin alike, else how all begin."""
+    text, heads = ".".join(name), list(dict.fromkeys(column[0] for column in schema))
     if name[0] in heads and len(name) > 1:
-        return f"{said!r} is not a column{did_you_mean(said, ['.'.join(known) for known in schema if known[0] == name[0]])}"
+        alike = [".".join(column) for column in schema if column[0] == name[0]]
+        return f"{text!r} is not a column{did_you_mean(text, alike)}"
     starts = [head if (head,) in schema else f"{head}.…" for head in heads]
-    return f"{said!r} is not a column{did_you_mean(said, ['.'.join(known) for known in schema], starts)}"
+    return f"{text!r} is not a column{did_you_mean(text, ['.'.join(column) for column in schema], starts)}"
 
 
 def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame:
-    """The values of the named expressions, a row for each of `rows` and in their order; columns are named `identical`
-    or `rubric.delta_logic`.
+    """The values of the named expressions, a row for each of `rows` and in their order. The columns of `rows` are
+    named as in `identical` or `rubric.delta_logic`.
 
-    One thread where an aggregate goes over many rows, since sums in another order have other last digits. Nothing
-    outside the rows can be read.
+    A window runs on one thread, since sums in another order have other last digits. Nothing but the rows can be read.
     """
     groups: dict[str, list[str]] = {}
     for column in rows.columns:
@@ -151,23 +147,31 @@ def evaluate(expressions: Mapping[str, str], rows: pl.DataFrame) -> pl.DataFrame
         else pl.struct(pl.col(column).alias(column.partition(".")[2]) for column in columns).alias(head)
         for head, columns in groups.items()
     )
-    windows = any(parse(expression).windows for expression in expressions.values())
-    view = view.with_row_index(ROW) if windows else view
-    connection = _engine(1 if windows else None)
+    has_window = any(parse(expression).has_window for expression in expressions.values())
+    view = view.with_row_index(ROW_NUMBER) if has_window else view
+    connection = _engine(1 if has_window else None)
     connection.register("candidates", view.to_arrow())
     try:
         listed = ", ".join(f'({text}\n) as "{name}"' for name, text in expressions.items())
-        order = f' order by "{ROW}"' if windows else ""  # a window over parts gives them part by part
-        found: pl.DataFrame = connection.sql(f"select {listed} from candidates{order}").pl()
-        return found
+        order = f' order by "{ROW_NUMBER}"' if has_window else ""  # a partitioned window gives its rows by partition
+        values: pl.DataFrame = connection.sql(f"select {listed} from candidates{order}").pl()
+        return values
     finally:
         connection.unregister("candidates")
 
 
+def to_floats(values: pl.Series) -> np.ndarray:
+    """An expression's values as floats, rounded as tables round them; nan for null and for what is not finite."""
+    floats = values.cast(pl.Float64).round(DECIMALS).fill_null(np.nan).to_numpy(writable=True)
+    floats += 0.0  # -0.0 becomes 0.0
+    floats[np.isinf(floats)] = np.nan
+    return floats
+
+
 @cache
 def _engine(threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """A database of nothing that reads nothing, kept: to open one takes longer than to check an expression, and a
-    params file has dozens."""
+    """An empty database that can read nothing outside it. It is kept open: to open one takes longer than to check an
+    expression, and a params file has dozens."""
     connection = duckdb.connect(config={} if threads is None else {"threads": threads})
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     return connection

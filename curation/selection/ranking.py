@@ -3,20 +3,20 @@
 import numpy as np
 import polars as pl
 
-AT_ONCE = 65_536  # numbers, few enough to stay in a processor's cache from one step to the next
+ROWS_PER_BLOCK = 65_536  # few enough for a block to stay in a processor's cache from one step to the next
 
 
 def draws(ids: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each id, uniform over 64 bits and of no other id: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)
-    of the id from a start that `seed` gives, so that a row's draw does not change when others come or go."""
-    return _mixed(ids.astype(np.uint64) ^ _mixed(np.array([seed], np.int64).astype(np.uint64)))
+    """A number for each id, uniform over 64 bits, and no two the same: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)
+    of the id from a start that `seed` gives. A row's draw does not change when other rows come or go."""
+    return _mix(ids.astype(np.uint64) ^ _mix(np.array([seed], np.int64).astype(np.uint64)))
 
 
-def _mixed(start: np.ndarray) -> np.ndarray:
+def _mix(state: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
-        mixed: np.ndarray = start + np.uint64(0x9E3779B97F4A7C15)
-        for begin in range(0, len(mixed), AT_ONCE):
-            x = mixed[begin : begin + AT_ONCE]
+        mixed: np.ndarray = state + np.uint64(0x9E3779B97F4A7C15)
+        for start in range(0, len(mixed), ROWS_PER_BLOCK):
+            x = mixed[start : start + ROWS_PER_BLOCK]
             for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
                 x ^= x >> np.uint64(shift)
                 x *= np.uint64(factor)
@@ -24,9 +24,9 @@ def _mixed(start: np.ndarray) -> np.ndarray:
     return mixed
 
 
-class Order:
-    """Which rows come before which: those of a lower key, and of equal keys, or where there are none, those whose id
-    has the lower draw.
+class Ranker:
+    """Ranks rows: a lower key comes first. Equal keys, or all rows where there is no key, are ordered by the draws of
+    their ids, the lowest first.
 
     Rows are numbers of `ids` and `key`; nan comes last. A draw takes time and memory, so only those are made that
     decide.
@@ -44,82 +44,84 @@ class Order:
         if count >= len(rows) or count <= 0:
             return np.full(len(rows), count > 0)
         key = self.draws(rows) if self.key is None else self.key[rows]
-        edge = np.partition(key, count - 1)[count - 1]
-        taken: np.ndarray = key < edge
-        tied = np.flatnonzero(key == edge)
-        need = count - int(np.count_nonzero(taken))
-        taken[tied if need == len(tied) else tied[np.argsort(self.draws(rows[tied]))[:need]]] = True
-        return taken
+        last_key = np.partition(key, count - 1)[count - 1]
+        first: np.ndarray = key < last_key
+        tied = np.flatnonzero(key == last_key)
+        missing = count - int(np.count_nonzero(first))
+        first[tied if missing == len(tied) else tied[np.argsort(self.draws(rows[tied]))[:missing]]] = True
+        return first
 
     def argsort(self, rows: np.ndarray) -> np.ndarray:
         """Where in `rows` the first one is, the second one, and so on."""
         return np.lexsort((self.draws(rows), *([] if self.key is None else [self.key[rows]])))
 
-    def first_of_each(self, most: int | np.ndarray, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """A mask of the rows of each group that come first: `most`, or so many as it says for each row, which is the
-        same for all rows of a group."""
-        frame = self._frame(rows).with_columns(pl.Series("group", group), most=most).with_row_index("place")
-        first = frame.group_by("group").agg(pl.col("place").sort_by("key", "draw").head(pl.col("most").first()))
-        taken = np.zeros(len(rows), bool)
-        taken[first["place"].explode().drop_nulls().to_numpy()] = True
-        return taken
+    def first_of_each(self, count: int | np.ndarray, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A mask of the `count` rows of each group that come first. An array has a count for each row, the same for
+        all rows of a group."""
+        frame = self._frame(rows).with_columns(pl.Series("group", group), count=count).with_row_index("index")
+        by_group = frame.group_by("group").agg(pl.col("index").sort_by("key", "draw").head(pl.col("count").first()))
+        first = np.zeros(len(rows), bool)
+        first[by_group["index"].explode().drop_nulls().to_numpy()] = True
+        return first
 
-    def beaten(self, chosen: np.ndarray, rejected: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """A mask of the rows whose reverse, the same two ids the other way round, is among the rows and comes before
-        them."""
-        lost, twice = np.zeros(len(rows), bool), reversible(chosen[rows], rejected[rows])
-        if not len(twice):
-            return lost
-        one, other = chosen[rows[twice]], rejected[rows[twice]]
-        ends = pl.DataFrame({"low": np.minimum(one, other), "high": np.maximum(one, other), "place": twice})
-        ranked = self._frame(rows[twice]).hstack(ends).sort("low", "high", "key", "draw")
-        after = ranked.filter((pl.col("low") == pl.col("low").shift()) & (pl.col("high") == pl.col("high").shift()))
-        lost[after["place"].to_numpy()] = True
-        return lost
+    def outranked_by_reverse(self, chosen: np.ndarray, rejected: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A mask of the rows whose reverse, the pair of the same two traces the other way round, is among the rows and
+        comes before them. `chosen` and `rejected` are the trace ids of all rows."""
+        outranked, repeated = np.zeros(len(rows), bool), _with_equal_sums(chosen[rows], rejected[rows])
+        if not len(repeated):
+            return outranked
+        left, right = chosen[rows[repeated]], rejected[rows[repeated]]
+        traces = pl.DataFrame({"low": np.minimum(left, right), "high": np.maximum(left, right), "index": repeated})
+        ranked = self._frame(rows[repeated]).hstack(traces).sort("low", "high", "key", "draw")
+        same_traces = (pl.col("low") == pl.col("low").shift()) & (pl.col("high") == pl.col("high").shift())
+        outranked[ranked.filter(same_traces)["index"].to_numpy()] = True
+        return outranked
 
     def _frame(self, rows: np.ndarray) -> pl.DataFrame:
         draw = self.draws(rows)
         return pl.DataFrame({"key": draw if self.key is None else self.key[rows], "draw": draw})
 
 
-def reversible(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-    """The rows whose ids have a sum that another row's have too: all that have a reverse, and hardly another, since
-    ids are hashes."""
+def _with_equal_sums(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """The rows whose two ids add up to what another row's do: all that have a reverse, and hardly any other, since ids
+    are hashes. One sort of the sums is cheaper than a join of both columns."""
     sums = chosen + rejected
     ordered = np.sort(sums)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    return np.flatnonzero(np.isin(sums, again)) if len(again) else np.zeros(0, np.int64)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.flatnonzero(np.isin(sums, repeated)) if len(repeated) else np.zeros(0, np.int64)
 
 
-def allocated(sizes: np.ndarray, total: int, shares: str) -> np.ndarray:
-    """How many of `total` each stratum gets, never more than its size, and in all as many as there are up to `total`.
+def allocate(sizes: np.ndarray, total: int, shares: str) -> np.ndarray:
+    """How many of `total` each stratum gets: never more than its size, and in all as many as there are up to `total`.
 
-    `proportional` to their sizes, by largest remainder; `equal` as far as sizes allow: what a small one cannot give is
-    shared by the others. What is left over goes to the first ones.
+    `proportional` is to their sizes, by largest remainder. `equal` is as far as sizes allow: what a small stratum
+    cannot give is shared by the others. What is left over goes to the first ones.
     """
     total = min(total, int(sizes.sum()))
     if shares == "proportional":
         exact: np.ndarray = sizes * total // max(int(sizes.sum()), 1)
-        most_lost = np.argsort(-(sizes * total % max(int(sizes.sum()), 1)), kind="stable")
-        exact[most_lost[: total - int(exact.sum())]] += 1
+        by_remainder = np.argsort(-(sizes * total % max(int(sizes.sum()), 1)), kind="stable")
+        exact[by_remainder[: total - int(exact.sum())]] += 1
         return exact
     given = np.zeros(len(sizes), np.int64)
     while given.sum() < total:
-        left, short = total - int(given.sum()), np.flatnonzero(given < sizes)
-        each = left // len(short)
-        given[short] += np.minimum(each, (sizes - given)[short]) if each else np.arange(len(short)) < left
+        left, open_strata = total - int(given.sum()), np.flatnonzero(given < sizes)
+        each = left // len(open_strata)
+        given[open_strata] += (
+            np.minimum(each, (sizes - given)[open_strata]) if each else np.arange(len(open_strata)) < left
+        )
     return given
 
 
-def capped(sizes: np.ndarray, total: int, share: float) -> tuple[np.ndarray, int]:
-    """How many each group may give so that none gives more than `share` of all that are given, and how many that are:
-    as many as can be, up to `total`.
+def cap_groups(sizes: np.ndarray, total: int, share: float) -> tuple[np.ndarray, int]:
+    """How many rows each group may give so that none gives more than `share` of all that are given, and how many are
+    given: as many as can be, up to `total`.
 
-    What fewer give is at most what more would give, so the largest number that holds is found going down.
+    A smaller number given has smaller caps, so the largest number that its caps allow is reached from above.
     """
-    most = min(total, int(sizes.sum()))
+    given = min(total, int(sizes.sum()))
     while True:
-        caps = np.minimum(sizes, int(most * share + 1e-9))
-        if caps.sum() >= most:
-            return caps, most
-        most = int(caps.sum())
+        caps = np.minimum(sizes, int(given * share + 1e-9))
+        if caps.sum() >= given:
+            return caps, given
+        given = int(caps.sum())

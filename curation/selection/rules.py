@@ -9,13 +9,21 @@ from pydantic import AfterValidator, Field, model_validator
 from curation.core.params import Column, Positive, Share, Strict
 from curation.core.study import Study
 from curation.selection import candidates
+from curation.selection.expressions import ResultType
 
 IDENTICAL, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
     "identical", "unscored", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget", "kept",
 )  # fmt: skip
-COST = {"cost": "chosen.tokens + rejected.tokens"}  # what a budget of tokens counts, of a pair
-GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement, on which generators wrote the pair
+PAIR_TOKENS = "chosen.tokens + rejected.tokens"  # what a pair takes of a budget of tokens
+GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement on the two generators of a pair
 REASONS = (IDENTICAL, UNSCORED, GENERATOR_PAIRS, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
+
+
+class Expression(NamedTuple):
+    """An SQL expression of params.yaml, and what it must give."""
+
+    text: str
+    result_type: ResultType
 
 
 class End(Strict):
@@ -25,13 +33,13 @@ class End(Strict):
 
 
 class Random(Strict):
-    """Pairs in the order of their draws; a value, if there is one, is only their margin."""
+    """Pairs in the order of their draws. A value, if there is one, is their margin and nothing else."""
 
     kind: Literal["random"]
 
 
 class Band(Strict):
-    """The pairs whose value is from `low` to `high` (null: no end), in the order of their draws."""
+    """The pairs whose value is from `low` to `high` (null: no limit), in the order of their draws."""
 
     kind: Literal["band"]
     low: float | None
@@ -45,8 +53,8 @@ class Band(Strict):
 
 
 class Quantiles(Strict):
-    """The pairs whose rank by value is above the share `low` and up to the share `high` of those in question, in the
-    order of their draws."""
+    """The pairs between two quantiles of the value, above the share `low` and up to the share `high` of those ranked,
+    in the order of their draws."""
 
     kind: Literal["quantiles"]
     low: Annotated[float, Field(ge=0, le=1)]
@@ -70,36 +78,36 @@ Keep: TypeAlias = Annotated[End | Random | Band | Quantiles | Nearest, Field(dis
 
 
 class Strata(Strict):
-    """The budget is divided among the distinct values of `by`: `proportional` to their pairs, or `equal` as far as
-    there are some."""
+    """The budget is divided among the distinct values of `by`: `proportional` to their numbers of pairs, or `equal`
+    as far as there are enough."""
 
     by: str
     shares: Literal["equal", "proportional"]
 
 
 class GeneratorShare(Strict):
-    """No generator writes more than the share `at_most` of the kept pairs' `side`."""
+    """No generator wrote more than the share `at_most` of the kept pairs' `side`."""
 
     side: Literal["chosen", "rejected"]
     at_most: Share
 
 
 class Limits(Strict):
-    """`per_prompt` pairs of one prompt at most; no more of one generator than `generator_share` allows; null: no
+    """At most `per_prompt` pairs of one prompt, and no more of one generator than `generator_share` allows; null: no
     limit."""
 
     per_prompt: Positive | None
     generator_share: GeneratorShare | None
 
 
-class Order(Strict):
-    """A curriculum: trainers see the pairs by `by`, lowest or highest first, and do not shuffle them."""
+class Curriculum(Strict):
+    """Trainers see the pairs in the order of `by`, lowest or highest first, and do not shuffle them."""
 
     by: str
     first: Literal["lowest", "highest"]
 
 
-def _one(budget: dict[str, float]) -> dict[str, float]:
+def _check_budget(budget: dict[str, float]) -> dict[str, float]:
     if len(budget) != 1:
         raise ValueError("give one of pairs, share and tokens")
     ((unit, amount),) = budget.items()
@@ -113,60 +121,53 @@ def _one(budget: dict[str, float]) -> dict[str, float]:
 class Params(Strict):
     """One of `selections` in params.yaml.
 
-    `value` is an SQL expression over the candidate's columns, and the pair's margin; it may be null where `keep` is
-    random. A pair is kept only if each expression of `require` is true, and else dropped for the first that is not, by
-    its name. `budget` is so many `pairs`, a `share` of those that nothing else drops, or `tokens` of both sides under
-    the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
+    `value` is an SQL expression over the columns of a candidate; it is the pair's margin, and may be null where `keep`
+    is random. A pair is kept only if each expression of `require` is true; the first that is not is the reason, by its
+    name. `budget` is a number of `pairs`, a `share` of those that nothing else drops, or a number of `tokens` of both
+    sides by the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
     """
 
     value: str | None
     require: dict[Column, str]
     keep: Keep
-    budget: Annotated[dict[Literal["pairs", "share", "tokens"], float], AfterValidator(_one)] | None
+    budget: Annotated[dict[Literal["pairs", "share", "tokens"], float], AfterValidator(_check_budget)] | None
     strata: Strata | None
     limits: Limits
-    order: Order | None
+    order: Curriculum | None
     seed: int
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _consistent(self) -> Self:
         if self.value is None and self.keep.kind != "random":
             raise ValueError(f"keep {self.keep.kind} ranks by a value; give one")
         if self.strata is not None and (self.budget is None or "tokens" in self.budget):
             raise ValueError("strata divide a budget of pairs or a share; give one")
-        if taken := [name for name in self.require if name in REASONS]:
-            raise ValueError(f"require.{taken[0]}: that is a reason already; give it another name")
+        if reasons := [name for name in self.require if name in REASONS]:
+            raise ValueError(f"require.{reasons[0]}: that is a reason already; give it another name")
         return self
 
     @property
-    def tokens(self) -> bool:
+    def has_token_budget(self) -> bool:
         """Whether the budget is in tokens."""
         return self.budget is not None and "tokens" in self.budget
 
     @property
-    def expressions(self) -> dict[str, "Asked"]:
-        """Every expression by where it stands, and what it must give."""
-        found = {"value": Asked(self.value, "number")} if self.value is not None else {}
-        found |= {f"require.{name}": Asked(text, "boolean") for name, text in self.require.items()}
+    def expressions(self) -> dict[str, Expression]:
+        """Every expression by its place in the selection, such as `keep.target`."""
+        placed = {"value": Expression(self.value, "number")} if self.value is not None else {}
+        placed |= {f"require.{name}": Expression(text, "boolean") for name, text in self.require.items()}
         if isinstance(self.keep, Nearest) and isinstance(self.keep.target, str):
-            found["keep.target"] = Asked(self.keep.target, "number")
+            placed["keep.target"] = Expression(self.keep.target, "number")
         if self.strata is not None:
-            found["strata.by"] = Asked(self.strata.by, "name")
+            placed["strata.by"] = Expression(self.strata.by, "name")
         if self.order is not None:
-            found["order.by"] = Asked(self.order.by, "number")
-        return found
+            placed["order.by"] = Expression(self.order.by, "number")
+        return placed
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """What is wrong with the expressions, given what there is to name: `value: …`."""
-        if self.tokens and not study.tokens.count:
+        """What is wrong with the expressions, given the study's columns: `value: …`."""
+        if self.has_token_budget and not study.tokens.count:
             yield "budget.tokens: tokens are not counted; set tokens.count: true"
-        for where, asked in self.expressions.items():
-            if said := candidates.mistake(asked.text, study, asked.wanted):
-                yield f"{where}: {said}"
-
-
-class Asked(NamedTuple):
-    """An expression, and the sort of value it must give."""
-
-    text: str
-    wanted: str
+        for place, expression in self.expressions.items():
+            if message := candidates.mistake(expression.text, study, expression.result_type):
+                yield f"{place}: {message}"

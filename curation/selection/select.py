@@ -1,24 +1,28 @@
-"""Selections: a verdict with a reason on every candidate pair."""
+"""Selections: a verdict with one reason on every candidate pair. Each filter below says its reason in place, and they
+come in the order of the reasons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from curation.core.stats import numbered
-from curation.selection import ranking
-from curation.selection.candidates import Candidates, rating
+from curation.core.stats import dense_rank
+from curation.selection.candidates import Candidates
+from curation.selection.expressions import to_floats
+from curation.selection.ranking import Ranker, allocate, cap_groups
 from curation.selection.rules import (
-    COST,
     GENERATOR_SHARE,
     IDENTICAL,
     KEPT,
     OUTSIDE,
     OVER_BUDGET,
+    PAIR_TOKENS,
     PER_PROMPT,
     REVERSED,
     UNSCORED,
     Band,
+    End,
     GeneratorShare,
     Nearest,
     Params,
@@ -26,208 +30,189 @@ from curation.selection.rules import (
 )
 from curation.tables.contracts import DECIMALS
 
-OPEN = 255  # no reason yet
+UNDECIDED = 255  # in place of a reason's number
+Rejections: TypeAlias = Iterator[tuple[str, np.ndarray]]  # a reason, and the row numbers that it rejects
 
 
-def select(name: str, settings: Params, pairs: Candidates) -> pl.DataFrame:
-    """The rows of `selections`. The first reason that applies stands: identical (equal texts), unscored (no value, or
-    no target), the name of a requirement that is not met, outside_band, reversed (its reverse ranks higher),
-    per_prompt, generator_share (the budget has room for it), over_budget, kept.
+class Selection(NamedTuple):
+    """What `select` returns. Its tables and arrays have a row for each candidate, in the order of pair_id.
 
-    The same rows whatever the order of the tables and the number of threads. Raises CurationError if an expression
-    fails on a value.
+    `verdicts` are the rows of `selections`. `margin` is each candidate's value, nan where it has none. `ranker` says
+    which candidate comes before which.
     """
-    found = _asked(settings, pairs, "value", "require", "keep", "strata", place=f"selections.{name}.")
-    ids = pairs.column("pair_id").to_numpy()
-    margin = _numbers(found["value"]) if "value" in found.columns else np.full(len(ids), np.nan)
-    reasons = [
-        IDENTICAL,
-        UNSCORED,
-        *settings.require,
-        OUTSIDE,
-        REVERSED,
-        PER_PROMPT,
-        GENERATOR_SHARE,
-        OVER_BUDGET,
-        KEPT,
-    ]
-    verdict = np.full(len(ids), OPEN, np.uint8)
 
-    def bar(rows: np.ndarray, reason: str) -> None:
-        verdict[rows] = np.where(verdict[rows] == OPEN, reasons.index(reason), verdict[rows])
+    settings: Params
+    pairs: Candidates
+    verdicts: pl.DataFrame
+    margin: np.ndarray
+    ranker: Ranker
 
-    bar(pairs.column("identical").to_numpy(), IDENTICAL)
-    if settings.value is not None:
-        bar(np.isnan(margin), UNSCORED)
-    if "keep.target" in found.columns:
-        bar(np.isnan(_numbers(found["keep.target"])), UNSCORED)
-    for wanted in settings.require:
-        bar(~found[f"require.{wanted}"].fill_null(False).to_numpy(), wanted)
-    rows = np.flatnonzero(verdict == OPEN)
-    if isinstance(settings.keep, Band | Quantiles):
-        inside = _inside(settings.keep, margin, ranking.Order(ids, settings.seed, margin), rows)
-        bar(rows[~inside], OUTSIDE)
-        rows = rows[inside]
-    order = _order(settings, ids, margin, found)
-    if pairs.both_ways:
-        lost = order.beaten(*pairs.ends(), rows)
-        bar(rows[lost], REVERSED)
-        rows = rows[~lost]
-    if settings.limits.per_prompt is not None:
-        first = order.first_of_each(settings.limits.per_prompt, pairs.column("prompt_id").to_numpy()[rows], rows)
-        bar(rows[~first], PER_PROMPT)
-        rows = rows[first]
-    for stratum, count in _strata(settings, found, rows):
-        kept = stratum[order.first(count, stratum)]
-        if settings.limits.generator_share is not None:
-            best, kept = kept, _shared(settings.limits.generator_share, pairs, stratum, count, order)
-            bar(np.setdiff1d(best if len(kept) == len(best) else stratum, kept, assume_unique=True), GENERATOR_SHARE)
-        verdict[_affordable(settings, pairs, kept, order)] = reasons.index(KEPT)
-        bar(stratum, OVER_BUDGET)
-    return pl.DataFrame({"pair_id": pairs.column("pair_id"), "margin": pl.Series(margin, nan_to_null=True)}).select(
+    @property
+    def kept(self) -> np.ndarray:
+        """The row numbers of the kept pairs, in their order."""
+        return np.flatnonzero(self.verdicts["kept"].to_numpy())
+
+
+def select(name: str, settings: Params, pairs: Candidates) -> Selection:
+    """The verdicts of the selection `name`. The first reason that applies stands: identical (equal texts), unscored
+    (no value, or no target), the name of a requirement that is not met, outside_band, reversed (its reverse ranks
+    higher), per_prompt, generator_share (the budget has room for it), over_budget, kept.
+
+    The rows are the same whatever the order of the tables and the number of threads. Raises CurationError if an
+    expression fails on a value.
+    """
+    places = ("value", "require", "keep", "strata")
+    expressions = {at: one.text for at, one in settings.expressions.items() if at.partition(".")[0] in places}
+    values = pairs.values(expressions, f"selections.{name}.")
+    ids = pairs.column("pair_id")
+    margin = to_floats(values["value"]) if settings.value is not None else np.full(len(ids), np.nan)
+    target = to_floats(values["keep.target"]) if "keep.target" in values.columns else None
+    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, margin, target))
+    ranked = _Ranked(settings, pairs, values, margin, target, ranker)
+
+    limits = (OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET)
+    reasons = [IDENTICAL, UNSCORED, *settings.require, *limits, KEPT]
+    verdict, undecided = np.full(len(ids), UNDECIDED, np.uint8), np.arange(len(ids))
+    for rejections in FILTERS:
+        for reason, rejected in rejections(ranked, undecided):
+            first = rejected[verdict[rejected] == UNDECIDED]
+            verdict[first] = reasons.index(reason)
+        undecided = undecided[verdict[undecided] == UNDECIDED]
+    verdict[undecided] = reasons.index(KEPT)
+
+    rows = pl.DataFrame({"pair_id": ids, "margin": pl.Series(margin, nan_to_null=True)}).select(
         pl.lit(name).alias("selection"), "pair_id", pl.Series("kept", verdict == reasons.index(KEPT)),
         pl.Series("reason", verdict).cat.to(pl.Enum(reasons)), "margin",
     )  # fmt: skip
+    return Selection(settings, pairs, rows, margin, ranker)
 
 
-def _asked(settings: Params, pairs: Candidates, *parts: str, place: str = "") -> pl.DataFrame:
-    """The values of the expressions in these parts of a selection, by where they stand."""
-    return pairs.values(
-        {where: asked.text for where, asked in settings.expressions.items() if where.partition(".")[0] in parts}, place
-    )
+class _Ranked(NamedTuple):
+    """What the filters look at: `values` has a column for each expression, named by its place."""
+
+    settings: Params
+    pairs: Candidates
+    values: pl.DataFrame
+    margin: np.ndarray
+    target: np.ndarray | None
+    ranker: Ranker
 
 
-def _numbers(values: pl.Series) -> np.ndarray:
-    """A value's floats, rounded as the table rounds them; nan for null and for what is not finite."""
-    found = values.cast(pl.Float64).round(DECIMALS).fill_null(np.nan).to_numpy(writable=True)
-    found += 0.0
-    found[np.isinf(found)] = np.nan
-    return found
+def _key(settings: Params, margin: np.ndarray, target: np.ndarray | None) -> np.ndarray | None:
+    """What the selection ranks by, the lowest first; None where only draws decide."""
+    match settings.keep:
+        case Nearest(target=number):
+            return np.round(np.abs(margin - (number if target is None else target)), DECIMALS)
+        case End(kind="top"):
+            return -margin
+        case End():
+            return margin
+    return None
 
 
-def _inside(keep: Band | Quantiles, margin: np.ndarray, order: ranking.Order, rows: np.ndarray) -> np.ndarray:
-    """A mask of the rows in the band, or between the quantiles of the order."""
+def _identical(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """The two texts are equal."""
+    yield IDENTICAL, rows[ranked.pairs.column("identical").to_numpy()[rows]]
+
+
+def _unscored(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """The pair has no value, or no target that it could be near to."""
+    if ranked.settings.value is not None:
+        yield UNSCORED, rows[np.isnan(ranked.margin[rows])]
+    if ranked.target is not None:
+        yield UNSCORED, rows[np.isnan(ranked.target[rows])]
+
+
+def _requirement(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """A requirement is false or unknown; its name is the reason."""
+    for name in ranked.settings.require:
+        met = ranked.values[f"require.{name}"].fill_null(False).to_numpy()
+        yield name, rows[~met[rows]]
+
+
+def _outside_band(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """The value is not within the band, or not between the quantiles of the rows."""
+    keep, margin = ranked.settings.keep, ranked.margin
     if isinstance(keep, Band):
         low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
-        return np.asarray((margin[rows] >= low) & (margin[rows] <= high))
-    below, upto = (int(np.floor(share * len(rows) + 1e-9)) for share in (keep.low, keep.high))
-    return np.asarray(order.first(upto, rows) & ~order.first(below, rows))
+        yield OUTSIDE, rows[(margin[rows] < low) | (margin[rows] > high)]
+    if isinstance(keep, Quantiles):
+        by_value = Ranker(ranked.ranker.ids, ranked.settings.seed, margin)
+        below, up_to = (int(np.floor(share * len(rows) + 1e-9)) for share in (keep.low, keep.high))
+        yield OUTSIDE, rows[by_value.first(below, rows) | ~by_value.first(up_to, rows)]
 
 
-def _order(settings: Params, ids: np.ndarray, margin: np.ndarray, found: pl.DataFrame) -> ranking.Order:
-    """What ranks the pairs."""
-    key = None
-    if isinstance(settings.keep, Nearest):
-        target = _numbers(found["keep.target"]) if "keep.target" in found.columns else settings.keep.target
-        key = np.round(np.abs(margin - target), DECIMALS)
-    elif settings.keep.kind in ("top", "bottom"):
-        key = -margin if settings.keep.kind == "top" else margin
-    return ranking.Order(ids, settings.seed, key)
+def _reversed(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """The pair of the same traces the other way round ranks higher."""
+    if ranked.pairs.has_reversed_pairs:
+        yield REVERSED, rows[ranked.ranker.outranked_by_reverse(*ranked.pairs.trace_ids(), rows)]
 
 
-def short(settings: Params, verdicts: pl.DataFrame) -> str | None:
-    """That fewer pairs are kept than the budget has room for, or none, and what became of the candidates; None where
-    it is not so."""
-    found = int(verdicts["kept"].sum())
-    wanted = int(settings.budget["pairs"]) if settings.budget is not None and "pairs" in settings.budget else 1
-    if found >= wanted:
-        return None
-    counted = verdicts.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
-    reasons = ", ".join(f"{count} {reason}" for reason, count in counted) or "there is no candidate"
-    return f"keeps {f'{found} of the {wanted} pairs of its budget' if found else 'no pair'}: {reasons}"
+def _per_prompt(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """The prompt has as many pairs that rank higher as it may have."""
+    if (limit := ranked.settings.limits.per_prompt) is not None:
+        prompt = ranked.pairs.column("prompt_id").to_numpy()[rows]
+        yield PER_PROMPT, rows[~ranked.ranker.first_of_each(limit, prompt, rows)]
 
 
-def standing(settings: Params, pairs: Candidates) -> ranking.Order:
-    """What ranks all pairs for the selection; the key of one without a value is nan."""
-    found = _asked(settings, pairs, "value", "keep")
-    margin = _numbers(found["value"]) if settings.value is not None else np.zeros(0)
-    return _order(settings, pairs.column("pair_id").to_numpy(), margin, found)
+def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+    """generator_share: the budget has room for the pair, but its generator has its share. over_budget: it has none."""
+    for stratum, room in _strata(ranked, rows):
+        kept = ranked.ranker.first(room, stratum)
+        if (limit := ranked.settings.limits.generator_share) is not None:
+            best, kept = kept, _within_share(ranked, limit, room, stratum)
+            in_reach = best if kept.sum() == best.sum() else np.ones(len(stratum), bool)
+            yield GENERATOR_SHARE, stratum[in_reach & ~kept]
+        if ranked.settings.has_token_budget:
+            kept[kept] = _affordable(ranked, stratum[kept])
+        yield OVER_BUDGET, stratum[~kept]
 
 
-def _strata(settings: Params, found: pl.DataFrame, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """The rows of each stratum, in the order of its value's text, and how many of them the budget has room for."""
+FILTERS = (_identical, _unscored, _requirement, _outside_band, _reversed, _per_prompt, _budget)
+
+
+def _strata(ranked: _Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """The rows of each stratum, in the order of its value as text, and how many of them the budget has room for."""
+    budget, strata = ranked.settings.budget, ranked.settings.strata
     total = len(rows)
-    if settings.budget is not None and not settings.tokens:
-        ((unit, amount),) = settings.budget.items()
+    if budget is not None and not ranked.settings.has_token_budget:
+        ((unit, amount),) = budget.items()
         total = int(amount) if unit == "pairs" else int(np.floor(amount * len(rows) + 1e-9))
-    if settings.strata is None:
+    if strata is None:
         yield rows, total
         return
-    stratum = numbered(found["strata.by"][rows].cast(pl.String).fill_null(""))
-    sizes = np.bincount(stratum)
-    for number, count in enumerate(ranking.allocated(sizes, total, settings.strata.shares)):
-        yield rows[stratum == number], int(count)
+    stratum = dense_rank(ranked.values["strata.by"][rows].cast(pl.String).fill_null(""))
+    for number, room in enumerate(allocate(np.bincount(stratum), total, strata.shares)):
+        yield rows[stratum == number], int(room)
 
 
-def _shared(share: GeneratorShare, pairs: Candidates, rows: np.ndarray, total: int, order: ranking.Order) -> np.ndarray:
-    """The first of the rows, as many up to `total` as can be without more from any generator than its share of them."""
-    group = numbered(pairs.column(f"{share.side}_model")[rows])
-    caps, given = ranking.capped(np.bincount(group), total, share.at_most)
-    most = rows[order.first_of_each(caps[group], group, rows)]
-    found: np.ndarray = most[order.first(given, most)]
-    return found
+def _within_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.ndarray) -> np.ndarray:
+    """A mask of the rows that come first, as many up to `room` as there can be without any generator having more than
+    its share of them."""
+    generator = dense_rank(ranked.pairs.column(f"{limit.side}_model")[rows])
+    caps, given = cap_groups(np.bincount(generator), room, limit.at_most)
+    within = ranked.ranker.first_of_each(caps[generator], generator, rows)
+    within[within] = ranked.ranker.first(given, rows[within])
+    return within
 
 
-def _affordable(settings: Params, pairs: Candidates, rows: np.ndarray, order: ranking.Order) -> np.ndarray:
-    """The first of the rows, up to the one that would go beyond a budget of tokens; all without one."""
-    if not settings.tokens or settings.budget is None:
-        return rows
-    cost = pairs.values(COST)["cost"].fill_null(0).to_numpy()
-    ordered: np.ndarray = rows[order.argsort(rows)]
-    return ordered[np.cumsum(cost[ordered]) <= settings.budget["tokens"]]
+def _affordable(ranked: _Ranked, rows: np.ndarray) -> np.ndarray:
+    """A mask of the rows that come first, up to the one that would exceed the budget of tokens."""
+    assert ranked.settings.budget is not None
+    tokens = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"].fill_null(0).to_numpy()
+    order = ranked.ranker.argsort(rows)
+    affordable = np.zeros(len(rows), bool)
+    affordable[order] = np.cumsum(tokens[rows[order]]) <= ranked.settings.budget["tokens"]
+    return affordable
 
 
-def curriculum_positions(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
-    """Where each of the rows comes in the order to learn in, null where the selection gives none; rows without a
-    value come last."""
-    if settings.order is None:
-        return pl.Series("curriculum_position", [None], dtype=pl.Int32).new_from_index(0, len(rows))
-    value = _numbers(_asked(settings, pairs, "order")["order.by"])
-    order = ranking.Order(
-        pairs.column("pair_id").to_numpy(), settings.seed, value if settings.order.first == "lowest" else -value
-    )
-    position = np.empty(len(rows), np.int32)
-    position[order.argsort(rows)] = np.arange(len(rows), dtype=np.int32)
-    return pl.Series("curriculum_position", position)
-
-
-def taken(
-    settings: Params, rows: np.ndarray, swapped: np.ndarray, pairs: Candidates, dimensions: Mapping[str, list[str]]
-) -> pl.DataFrame:
-    """The pairs of these row numbers as `subset.written` takes them, chosen and rejected the other way round where
-    they are swapped; with ratings where the margin is of one judge's dimension."""
-    ids = [pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")]
-    margin = (
-        _numbers(_asked(settings, pairs, "value")["value"][rows])
-        if settings.value is not None
-        else np.full(len(rows), np.nan)
-    )
-    rated, unknown = rating(settings.value, dimensions), pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
-    ratings = [
-        (pairs.rated(rated[0], [f"{side}_{rated[1]}"]).to_series()[rows] if rated else unknown).alias(f"{side}_rating")
-        for side in ("chosen", "rejected")
-    ]
-    found = pl.DataFrame(
-        [
-            *ids,
-            pl.Series("margin", margin, nan_to_null=True),
-            *ratings,
-            curriculum_positions(settings, pairs, rows),
-            pl.Series("swapped", swapped),
-        ]
-    )
-    turned = [
-        pl.when("swapped").then(f"{other}_{what}").otherwise(f"{side}_{what}").alias(f"{side}_{what}")
-        for side, other in (("chosen", "rejected"), ("rejected", "chosen")) for what in ("trace_id", "rating")
-    ]  # fmt: skip
-    return found.with_columns(
-        *turned, pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")
-    ).drop("swapped")
-
-
-def kept(
-    settings: Params, verdicts: pl.DataFrame, pairs: Candidates, dimensions: Mapping[str, list[str]]
-) -> pl.DataFrame:
-    """`taken` of the pairs that the verdicts keep."""
-    rows = np.flatnonzero(verdicts["kept"].to_numpy())
-    return taken(settings, rows, np.zeros(len(rows), bool), pairs, dimensions)
+def shortfall_message(selection: Selection) -> str | None:
+    """That fewer pairs are kept than the budget has room for, or none, and the count of each reason; None where the
+    selection is whole."""
+    budget = selection.settings.budget
+    kept, room = len(selection.kept), int(budget["pairs"]) if budget is not None and "pairs" in budget else 1
+    if kept >= room:
+        return None
+    by_reason = selection.verdicts.group_by("reason").len().sort("len", "reason", descending=[True, False]).rows()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason) or "there is no candidate"
+    return f"keeps {f'{kept} of the {room} pairs of its budget' if kept else 'no pair'}: {reasons}"

@@ -1,89 +1,133 @@
 """Kept pairs as trainers read them. Only the texts of kept pairs are read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import polars as pl
 
+from curation.core.metrics import mean
+from curation.pairs.sides import SIDES, join_sides
+from curation.selection.candidates import Candidates, rated_dimension
+from curation.selection.expressions import to_floats
+from curation.selection.ranking import Ranker
+from curation.selection.rules import Params
+from curation.selection.select import Selection
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SUBSETS, UNPAIRED
 
-Pick: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
+RowPicker: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
+
+
+def kept_rows(selection: Selection, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:
+    """`subset_rows` of the pairs that the selection keeps."""
+    return subset_rows(selection, selection.kept, np.zeros(len(selection.kept), bool), dimensions)
+
+
+def subset_rows(
+    selection: Selection, rows: np.ndarray, swapped: np.ndarray, dimensions: Mapping[str, list[str]]
+) -> pl.DataFrame:
+    """The rows of `subsets` but for the messages, of the candidates with these row numbers, in their order. Where the
+    mask `swapped` is true, chosen and rejected change sides.
+
+    The ratings are null unless the selection's value names one of the judges' `dimensions`.
+    """
+    pairs, value = selection.pairs, selection.settings.value
+    rated = rated_dimension(value, dimensions)
+    subset = pl.DataFrame([
+        *(pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")),
+        pl.Series("margin", selection.margin[rows], nan_to_null=True),
+        *(_ratings(pairs, rated, side, rows).alias(f"{side}_rating") for side in SIDES),
+        curriculum_positions(selection.settings, pairs, rows),
+        pl.Series("swapped", swapped),
+    ])  # fmt: skip
+    swaps = [
+        pl.when("swapped").then(f"{other}_{column}").otherwise(f"{side}_{column}").alias(f"{side}_{column}")
+        for side, other in (SIDES, SIDES[::-1]) for column in ("trace_id", "rating")
+    ]  # fmt: skip
+    margin = pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")
+    return subset.with_columns(*swaps, margin).drop("swapped")
+
+
+def _ratings(pairs: Candidates, rated: tuple[str, str] | None, side: str, rows: np.ndarray) -> pl.Series:
+    if rated is None:
+        return pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
+    judge, dimension = rated
+    return pairs.delta_columns(judge, [f"{side}_{dimension}"]).to_series()[rows]
+
+
+def curriculum_positions(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
+    """The position of each of the rows in the curriculum, from 0; null where the selection has none. Rows without a
+    value come last."""
+    if settings.order is None:
+        return pl.Series("curriculum_position", [None], dtype=pl.Int32).new_from_index(0, len(rows))
+    value = to_floats(pairs.values({"order.by": settings.order.by})["order.by"])
+    key = value if settings.order.first == "lowest" else -value
+    position = np.empty(len(rows), np.int32)
+    position[Ranker(pairs.column("pair_id").to_numpy(), settings.seed, key).argsort(rows)] = np.arange(len(rows))
+    return pl.Series("curriculum_position", position)
 
 
 class Texts(NamedTuple):
     """Where texts come from, by trace_id and by prompt_id."""
 
-    traces: Pick
-    prompts: Pick
+    traces: RowPicker
+    prompts: RowPicker
 
 
-def written(kept: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """The rows of `subsets`: kept pairs (all its columns but the messages) with prompt, chosen and rejected as
-    message lists, as TRL reads them."""
-    traces = pl.concat([kept["chosen_trace_id"], kept["rejected_trace_id"]]).unique()
-    spoken = texts.traces(traces, ["trace_id", "completion"]).select(
-        "trace_id", _assistant("completion").alias("message")
+def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
+    """The rows of `subsets`: those of `subset_rows` with prompt, chosen and rejected as message lists, as TRL reads
+    them."""
+    trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
+    message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
+    messages = texts.traces(trace_ids, ["trace_id", "completion"]).select(
+        "trace_id", pl.concat_list(message).alias("messages")
     )
-    rows = kept.join(
-        texts.prompts(kept["prompt_id"].unique(), ["prompt_id", "prompt"]), on="prompt_id", maintain_order="left"
-    )
-    for side in ("chosen", "rejected"):
-        rows = rows.join(
-            spoken.rename({"trace_id": f"{side}_trace_id", "message": side}),
-            on=f"{side}_trace_id",
-            maintain_order="left",
-        )
-    return rows.select(SUBSETS.schema.names)
+    prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt"])
+    rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), messages)
+    return rows.rename({f"{side}_messages": side for side in SIDES}).select(SUBSETS.schema.names)
 
 
-def unpaired(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them; traces that are on both
-    sides are left out.
+def unpaired(subset: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them. A trace that is on both
+    sides is left out.
 
-    They come in the order of their first pairs' places, where those have some.
+    They come in the order of the first pair that each is in, by its curriculum_position where there is one.
     """
+    columns = ("prompt_id", "prompt", "curriculum_position")
     sides = [
-        rows.select(
-            "prompt_id",
-            "prompt",
-            "curriculum_position",
-            label=pl.lit(label),
-            trace_id=f"{side}_trace_id",
-            completion=side,
-        )
-        for side, label in (("chosen", True), ("rejected", False))
+        subset.select(*columns, label=pl.lit(side == "chosen"), trace_id=f"{side}_trace_id", completion=side)
+        for side in SIDES
     ]
-    both = rows.select(trace_id="chosen_trace_id").join(
-        rows.select(trace_id="rejected_trace_id"), on="trace_id", how="semi"
-    )
-    each = (
+    on_both_sides = sides[0].select("trace_id").join(sides[1].select("trace_id"), on="trace_id", how="semi")
+    traces = (
         pl.concat(sides)
         .sort("curriculum_position", maintain_order=True)
         .unique("trace_id", keep="first", maintain_order=True)
+        .join(on_both_sides, on="trace_id", how="anti", maintain_order="left")
     )
-    alone = each.join(both, on="trace_id", how="anti", maintain_order="left")
     position = pl.when(pl.col("curriculum_position").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
-    return alone.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
+    return traces.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
 
 
-def _assistant(column: str) -> pl.Expr:
-    return pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col(column).alias("content")))
-
-
-def counts(verdicts: pl.DataFrame, rows: pl.DataFrame, loose: pl.DataFrame) -> dict[str, object]:
-    """Candidates, kept pairs, their prompts and mean margin, unpaired examples, and the count of each reason."""
+def subset_metrics(verdicts: pl.DataFrame, subset: pl.DataFrame, unpaired: pl.DataFrame) -> dict[str, object]:
+    """The numbers of candidates, kept pairs, their prompts and unpaired examples; the count of each reason; and the
+    mean margin, if there is one."""
     reasons = dict(verdicts.group_by("reason").len().cast({"reason": pl.String}).sort("reason").rows())
-    mean = rows["margin"].mean()
-    margin = {} if mean is None else {"mean_margin": float(str(mean))}
     return {
         "candidates": verdicts.height,
-        "kept": rows.height,
-        "prompts": rows["prompt_id"].n_unique(),
-        "unpaired": loose.height,
+        "kept": subset.height,
+        "prompts": subset["prompt_id"].n_unique(),
+        "unpaired": unpaired.height,
         "reason": reasons,
-        **margin,
+        **mean_margin(subset),
     }
+
+
+def mean_margin(subset: pl.DataFrame) -> dict[str, float]:
+    """The metric mean_margin; nothing where no pair has a margin."""
+    margin = mean(subset["margin"])
+    return {} if margin is None else {"mean_margin": margin}
 
 
 def from_tables(generators: Iterable[str]) -> Texts:
