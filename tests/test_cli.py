@@ -49,6 +49,15 @@ def test_each_statement_prints_its_rows_and_json_has_no_nan(folder: Path) -> Non
     ) == [{"x": None, "y": None, "z": 1.5}]
 
 
+def test_the_readmes_sql_runs(folder: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^\$ curation (sql (?:[^\n\"]|\"[^\"]*\")+)$", text, re.MULTILINE)
+    assert len(commands) > 1 and any('"' in command for command in commands)
+    for command in commands:
+        done = curation(folder, *shlex.split(command))
+        assert done.returncode == 0, done.stderr
+
+
 def test_questions_are_listed_and_asked(folder: Path) -> None:
     listed = curation(folder, "sql", "-q", "list").stdout.splitlines()
     assert len(listed) == 13
