@@ -76,10 +76,8 @@ def format_validation_error(model: type[BaseModel], problem: Any, where: str) ->
         case "less_than_equal":
             return f"{place}: {shown(value)} is more than {context['le']:g}"
         case "literal_error":
-            close = difflib.get_close_matches(str(value), re.findall(r"'([^']*)'", context["expected"]), n=1)
-            return f"{place}: {shown(value)} is not one of {context['expected']}" + (
-                f"; did you mean '{close[0]}'?" if close else ""
-            )
+            nearest = did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]), ())
+            return f"{place}: {shown(value)} is not one of {context['expected']}{nearest}"
         case "union_tag_invalid":
             return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
         case "union_tag_not_found":

@@ -18,7 +18,7 @@ from curation.core.kinds import KIND_FOLDERS, kind, kinds
 from curation.core.messages import did_you_mean, format_validation_errors, one_line, shown
 from curation.core.outdated import refuse_outdated
 from curation.core.parsed import content, parsed
-from curation.core.references import dangling, entries
+from curation.core.references import Parts, dangling, entries
 from curation.core.study import Entries, Study
 
 SECTIONS = {
@@ -69,6 +69,21 @@ def column(text: str) -> str:
 Column = Annotated[str, AfterValidator(column)]
 
 
+def regular_expression(groups: int, way_out: str) -> AfterValidator:
+    """What a text passes that is a regular expression with so many groups."""
+
+    def compiles(text: str) -> str:
+        try:
+            count = re.compile(text).groups
+        except re.error as error:
+            raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+        if count != groups:
+            raise ValueError(f"{text!r} has {count} groups, not {groups}; {way_out}")
+        return text
+
+    return AfterValidator(compiles)
+
+
 def plain(value: Any) -> Any:
     """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises
     ValueError otherwise."""
@@ -91,18 +106,23 @@ Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed 
 
 
 def read(path: Path = Path("params.yaml")) -> Study:
-    """The whole of `path`, typed. Raises Errors with every mistake in it, `file: where: what; what to do`.
+    """The whole of `path`, typed. Raises Errors with every mistake in it, `file: place: mistake; way out`, or Outdated
+    if it is a file of an earlier version.
 
     A file that has passed is not checked again before it, our source, Python or an installed package changes.
     """
-    held = content(path)
-    raw, marked = _parsed(path, held), checked.mark(held)
+    body = content(path)
+    raw, mark = _parsed(path, body), checked.mark(body)
     study = _study(path, raw)
-    if not checked.passed(marked):
-        refuse_outdated(path, held, raw)
+    if not checked.passed(mark):
+        refuse_outdated(path, body, raw)
         _check(study, raw)
-        checked.remember(marked)
+        checked.remember(mark)
     return study
+
+
+def _parsed(path: Path, body: bytes) -> dict[str, Any]:
+    return parsed(body, lambda said: _errors([f"{path}:{said}"]))
 
 
 def _study(path: Path, raw: dict[str, Any]) -> Study:
@@ -112,78 +132,76 @@ def _study(path: Path, raw: dict[str, Any]) -> Study:
         lines: list[str] = []
         section = _section(name, raw[name], f"{path}: {name}", lines)
         if lines:
-            raise _refused(lines)
+            raise _errors(lines)
         return section
 
     return Study(path, raw, typed)
 
 
 def _check(study: Study, raw: dict[str, Any]) -> None:
-    """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
+    """Raises Errors with every mistake in `raw`; else all sections of `study` are typed.
+
+    What the settings say of each other is asked only once each is sound.
+    """
     path, lines = study.path, list[str]()
-    lines += [
-        f"{path}: {key}: unknown section{did_you_mean(key, ALL_SECTIONS)}"
-        for key in raw
-        if key not in ALL_SECTIONS and not str(key).startswith("x-")
-    ]
-    lines += [f"{path}: {key}: missing; add this section" for key in ALL_SECTIONS if key not in raw]
-    sections = {
-        name: _section(name, raw[name], f"{path}: {name}", lines)
-        for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS)
-        if name in raw
-    }
-    lines += dangling(path, sections, raw, _each(sections))
+    for key in raw:
+        if key not in ALL_SECTIONS and not str(key).startswith("x-"):
+            lines.append(f"{path}: {key}: unknown section{did_you_mean(key, ALL_SECTIONS)}")
+    lines += [f"{path}: {name}: missing; add this section" for name in ALL_SECTIONS if name not in raw]
+    order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
+    sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
+    parts = _parts(sections)
+    lines += dangling(path, sections, raw, parts)
     if lines:
-        raise _refused(lines)
+        raise _errors(lines)
     vars(study).update(sections)
-    for where, settings in _each(sections):
-        lines += [
-            f"{path}: {where}.{line}" for line in (settings.mistakes(study) if hasattr(settings, "mistakes") else ())
-        ]
+    for where, settings in parts:
+        if hasattr(settings, "mistakes"):
+            lines += [f"{path}: {where}.{line}" for line in settings.mistakes(study)]
     if lines:
-        raise _refused(lines)
+        raise _errors(lines)
 
 
-def _parsed(path: Path, held: bytes) -> dict[str, Any]:
-    return parsed(held, lambda said: _refused([f"{path}:{said}"]))
-
-
-def _refused(lines: list[str]) -> Errors:
+def _errors(lines: list[str]) -> Errors:
     return Errors([one_line(line) for line in lines])
 
 
 def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
     """A section, typed: what is wrong with it is added to `lines`."""
-    return (
-        _typed(importlib.import_module(SECTIONS[name]).Params, raw, where, lines)
-        if name in SECTIONS
-        else _members(name, raw, where, lines)
-    )
+    if name in SECTIONS:
+        return _typed(_params_of(SECTIONS[name]), raw, where, lines)
+    if isinstance(raw, dict):
+        return _entries(name, raw, where, lines)
+    lines.append(f"{where}: {shown(raw)} is not a mapping of names")
+    return {}
 
 
-def _members(section: str, raw: Any, where: str, lines: list[str]) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        lines.append(f"{where}: {shown(raw)} is not a mapping of names")
-        return {}
-    members: dict[str, Any] = {}
+def _entries(section: str, raw: dict[Any, Any], where: str, lines: list[str]) -> Entries[Any]:
+    """The entries of a section by name, each typed."""
+    typed: dict[str, Any] = {}
     for name, body in raw.items():
-        here = f"{where}.{name}"
+        place = f"{where}.{name}"
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            lines.append(f"{here}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
+            lines.append(f"{place}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
         elif section in COLLECTIONS:
-            members[name] = _typed(importlib.import_module(COLLECTIONS[section]).Params, body, here, lines)
+            typed[name] = _typed(_params_of(COLLECTIONS[section]), body, place, lines)
         elif not isinstance(body, dict) or "kind" not in body:
-            lines.append(f"{here}.kind: missing; one of {', '.join(kinds(section))}")
+            lines.append(f"{place}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
-            lines.append(
-                f"{here}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{did_you_mean(body['kind'], kinds(section), ())}"
-            )
+            nearest = did_you_mean(body["kind"], kinds(section), ())
+            lines.append(f"{place}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
         else:
-            members[name] = _typed(kind(section, body["kind"]).Params, body, here, lines)
-    return Entries(f"{where}.", members)
+            typed[name] = _typed(kind(section, body["kind"]).Params, body, place, lines)
+    return Entries(f"{where}.", typed)
+
+
+def _params_of(module: str) -> type[Strict]:
+    model: type[Strict] = importlib.import_module(module).Params
+    return model
 
 
 def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
+    """`raw` as a `model`. Where it is not sound, what is, so that its names are checked too."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -191,20 +209,15 @@ def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
         if not isinstance(raw, dict):
             return None
         wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}
-        return model.model_construct(
-            **{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields}
-        )  # so that its names are checked too
+        return model.model_construct(**{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields})
 
 
-def _each(sections: dict[str, Any]) -> list[tuple[str, Any]]:
-    found = [(name, sections[name]) for name in SECTIONS if sections.get(name) is not None]
+def _parts(sections: dict[str, Any]) -> Parts:
+    """Whatever has fields of its own: sections, entries of sections, members of panels."""
+    parts = [(name, sections.get(name)) for name in SECTIONS]
     for section in (*KIND_FOLDERS, *COLLECTIONS):
-        found += [
-            (f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items() if body is not None
-        ]
+        parts += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items()]
     for name, panel in entries(sections, "delta.panels").items():
-        found += [
-            (f"delta.panels.{name}.members.{number}", member)
-            for number, member in enumerate(getattr(panel, "members", []))
-        ]
-    return found
+        members = enumerate(getattr(panel, "members", []))
+        parts += [(f"delta.panels.{name}.members.{number}", member) for number, member in members]
+    return [(where, settings) for where, settings in parts if settings is not None]

@@ -1,20 +1,17 @@
 """Names in params.yaml that stand for other parts of it."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from curation.core.messages import did_you_mean
 
-RATING = ("judges", "pairwise_judges", "delta.panels")  # where a name that has deltas may stand
-TAKEN = (
-    "chosen",
-    "rejected",
-    "prompt",
-    "identical",
-)  # what a judge may not be called, because expressions name its deltas by its name
+RATING = ("judges", "pairwise_judges", "delta.panels")  # the sections whose entries have deltas
+NAMED_IN_EXPRESSIONS = (*RATING, "scorers")
+RESERVED = ("chosen", "rejected", "prompt", "identical")  # what expressions call parts of the pair itself
 
-Sections: TypeAlias = list[tuple[str, Any]]
+Parts: TypeAlias = list[tuple[str, Any]]  # what of a file has fields of its own, by where it stands
 
 
 class Refers:
@@ -24,68 +21,74 @@ class Refers:
         self.sections = sections
 
 
-def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], each: Sections) -> list[str]:
-    """A line about each name that points at nothing, and each that two things have: references between sections, a
-    dimension that its judge does not rate.
+def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], parts: Parts) -> list[str]:
+    """A line about each name that points at nothing, each dimension that its judge does not rate, and each name that
+    two things have.
 
-    `each` is every part of the sections that has fields of its own, by where it stands.
+    `sections` are typed as far as they are sound, `raw` is what the file holds.
     """
-    lines = []
-    pair, generators = sections.get("pair"), sections.get("generators") or {}
-    if all(
-        getattr(one, "kind", "imported") != "imported" for one in generators.values()
-    ):  # an imported file's rows name their own
-        for field in (
-            ("ladder", "chosen", "rejected") if getattr(pair, "order", None) == "ladder" else ("chosen", "rejected")
-        ):
-            asked = _texts(getattr(pair, field, None))
-            lines += [
-                f"{path}: pair.{field}: {name!r} is not in generators{did_you_mean(name, generators)}"
-                for name in asked
-                if name not in generators
-            ]
-    rated = {name: body for section in reversed(RATING) for name, body in entries(sections, section).items()}
-    for where, settings in each:
+    lines = [
+        *_of_generators(sections),
+        *_of_fields(parts, raw),
+        *_of_dimensions(parts, sections),
+        *_of_families(sections, raw),
+        *_of_expressions(raw),
+    ]
+    return [f"{path}: {line}" for line in lines]
+
+
+def _of_generators(sections: dict[str, Any]) -> Iterator[str]:
+    """Names in `pair` that are no generator. An imported file's rows name their own, so beside one all are right."""
+    generators, pair = sections.get("generators") or {}, sections.get("pair")
+    if any(getattr(body, "kind", "imported") == "imported" for body in generators.values()):
+        return
+    ranked = ("ladder",) if getattr(pair, "order", None) == "ladder" else ()
+    for field in (*ranked, "chosen", "rejected"):
+        for name in _texts(getattr(pair, field, None)):
+            if name not in generators:
+                yield f"pair.{field}: {name!r} is not in generators{did_you_mean(name, generators)}"
+
+
+def _of_fields(parts: Parts, raw: dict[str, Any]) -> Iterator[str]:
+    """Names in a field that `Refers` to sections and are in none. Where one of these is missing, that is said alone."""
+    for where, settings in parts:
         for field, info in type(settings).model_fields.items():
             for refers in (mark for mark in info.metadata if isinstance(mark, Refers)):
-                lines += [
-                    f"{path}: {where}.{field}: {line}" for line in _lost(getattr(settings, field, None), refers, raw)
-                ]
-        known = _dimensions(rated.get(str(getattr(settings, "judge", None))))
-        dimension = getattr(settings, "dimension", None)
-        if known and isinstance(dimension, str) and dimension not in known:
-            lines.append(
-                f"{path}: {where}.dimension: {dimension!r} is not rated by {settings.judge}{did_you_mean(dimension, known)}"
-            )
-    families = _texts(list(entries(sections, "reliability.families")))
-    judges = [name for section in RATING for name in entries(raw, section)]
-    lines += [
-        f"{path}: reliability.families.{name}: rates nothing{did_you_mean(name, judges)}"
-        for name in families
-        if name not in judges
-    ]
-    taken = [(section, name) for section in (*RATING, "scorers") for name in entries(raw, section) if name in TAKEN]
-    lines += [f"{path}: {section}.{name}: expressions mean another thing by that; rename it" for section, name in taken]
-    for one, other in itertools.combinations((*RATING, "scorers"), 2):
-        lines += [
-            f"{path}: {other}.{name}: {one} has that name too; expressions go by name"
-            for name in entries(raw, other)
-            if name in entries(raw, one)
-        ]
-    return lines
+                if any(section.split(".")[0] not in raw for section in refers.sections):
+                    continue
+                listed = " or ".join(refers.sections)
+                names = [name for section in refers.sections for name in entries(raw, section)]
+                for value in _texts(getattr(settings, field, None)):
+                    if value not in names:
+                        yield f"{where}.{field}: {value!r} is not in {listed}{did_you_mean(value, names)}"
 
 
-def _lost(values: Any, refers: Refers, raw: dict[str, Any]) -> list[str]:
-    """What to say of each of `values` that is a name in none of the sections; nothing where a section is not there
-    to look in."""
-    if any(section.split(".")[0] not in raw for section in refers.sections):
-        return []
-    names = [name for section in refers.sections for name in entries(raw, section)]
-    return [
-        f"{value!r} is not in {' or '.join(refers.sections)}{did_you_mean(value, names)}"
-        for value in _texts(values)
-        if value not in names
-    ]
+def _of_dimensions(parts: Parts, sections: dict[str, Any]) -> Iterator[str]:
+    raters = {name: body for section in reversed(RATING) for name, body in entries(sections, section).items()}
+    for where, settings in parts:
+        judge, dimension = getattr(settings, "judge", None), getattr(settings, "dimension", None)
+        rated = _dimensions(raters.get(str(judge)))
+        if rated and isinstance(dimension, str) and dimension not in rated:
+            yield f"{where}.dimension: {dimension!r} is not rated by {judge}{did_you_mean(dimension, rated)}"
+
+
+def _of_families(sections: dict[str, Any], raw: dict[str, Any]) -> Iterator[str]:
+    raters = [name for section in RATING for name in entries(raw, section)]
+    for name in _texts(list(entries(sections, "reliability.families"))):
+        if name not in raters:
+            yield f"reliability.families.{name}: rates nothing{did_you_mean(name, raters)}"
+
+
+def _of_expressions(raw: dict[str, Any]) -> Iterator[str]:
+    """Names that an expression could not tell from another."""
+    for section in NAMED_IN_EXPRESSIONS:
+        for name in entries(raw, section):
+            if name in RESERVED:
+                yield f"{section}.{name}: expressions mean another thing by that; rename it"
+    for first, second in itertools.combinations(NAMED_IN_EXPRESSIONS, 2):
+        for name in entries(raw, second):
+            if name in entries(raw, first):
+                yield f"{second}.{name}: {first} has that name too; expressions go by name"
 
 
 def _texts(values: Any) -> list[str]:
@@ -96,10 +99,10 @@ def _texts(values: Any) -> list[str]:
 def entries(sections: dict[str, Any], name: str) -> dict[str, Any]:
     """A section that is a mapping of names, or one within another as `delta.panels`; empty where it is not sound."""
     outer, _, inner = name.partition(".")
-    found = sections.get(outer)
+    section = sections.get(outer)
     if inner:
-        found = found.get(inner) if isinstance(found, dict) else getattr(found, inner, None)
-    return found if isinstance(found, dict) else {}
+        section = section.get(inner) if isinstance(section, dict) else getattr(section, inner, None)
+    return section if isinstance(section, dict) else {}
 
 
 def _dimensions(judge: Any) -> list[str]:

@@ -7,25 +7,14 @@ import re
 from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
-from pydantic import AfterValidator
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import verifier_kind
-from curation.core.params import Share, Strict
+from curation.core.params import Share, Strict, regular_expression
 from curation.core.progress import progress
 from curation.judging.answers._kind import Unreadable
 
 DIMENSION = "correct"
-
-
-def _pattern(text: str) -> str:
-    try:
-        groups = re.compile(text).groups
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
-    if groups != 1:
-        raise ValueError(f"{text!r} has {groups} groups; put the answer in one group")
-    return text
 
 
 class Params(Strict):
@@ -36,7 +25,7 @@ class Params(Strict):
     """
 
     kind: Literal["answer"]
-    patterns: list[Annotated[str, AfterValidator(_pattern)]]
+    patterns: list[Annotated[str, regular_expression(groups=1, way_out="put the answer in one group")]]
     missing_answer: Literal["wrong", "unscored"]
     pass_at: Share
 

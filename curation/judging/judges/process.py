@@ -6,26 +6,16 @@ from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
-from curation.core.params import Positive
+from curation.core.params import Positive, regular_expression
 from curation.judging import prompting
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
 WORST, FIRST_BAD = "worst_step", "first_bad_step"
-
-
-def _pattern(text: str) -> str:
-    try:
-        found = re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
-    if found.groups:
-        raise ValueError(f"{text!r} has a group; write (?:…)")
-    return text
 
 
 class Params(prompting.ModelJudgeParams):
@@ -36,7 +26,7 @@ class Params(prompting.ModelJudgeParams):
     """
 
     kind: Literal["process"]
-    separator: Annotated[str, AfterValidator(_pattern)]
+    separator: Annotated[str, regular_expression(groups=0, way_out="write (?:…)")]
     max_steps: Positive
 
     @property
