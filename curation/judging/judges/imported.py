@@ -7,7 +7,7 @@ from pydantic import Field
 
 from curation.calls.ledger import Ledger
 from curation.core.params import Column, Strict
-from curation.tables.user_files import ID, REAL, Wanted, read_columns, refuse_unmatched
+from curation.tables.user_files import ID, REAL, ColumnType, read_columns, refuse_unmatched
 
 
 class Params(Strict):
@@ -32,15 +32,15 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
 
     Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others.
     """
-    wanted = {
-        "trace_id": Wanted(ID),
-        **{f"dimensions.{ours}": Wanted(REAL, nullable=True) for ours in settings.dimensions},
+    types = {
+        "trace_id": ColumnType(ID),
+        **{f"dimensions.{ours}": ColumnType(REAL, nullable=True) for ours in settings.dimensions},
     }
     columns = {
         "trace_id": settings.trace_id,
         **{f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()},
     }
-    given = read_columns(settings.path, columns, wanted, under=f"judges.{name}.")
+    given = read_columns(settings.path, columns, types, under=f"judges.{name}.")
     refuse_unmatched(
         settings.path, settings.trace_id, given["trace_id"], traces["trace_id"], settings.unmatched, "trace"
     )

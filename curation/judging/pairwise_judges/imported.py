@@ -8,7 +8,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.tables.contracts import ORDERS, PREFERENCE, UNKNOWN, VERDICTS
-from curation.tables.user_files import ID, TEXT, Wanted, read_columns, refuse_unmatched
+from curation.tables.user_files import ID, TEXT, ColumnType, read_columns, refuse_unmatched
 
 
 class Params(Strict):
@@ -37,8 +37,8 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     dropped or there are no others.
     """
     columns = {"pair_id": settings.pair_id, "verdict": settings.verdict, "order": settings.order}
-    wanted = {"pair_id": Wanted(ID), "verdict": Wanted(TEXT, nullable=True), "order": Wanted(TEXT)}
-    given = read_columns(settings.path, columns, wanted, under=f"pairwise_judges.{name}.")
+    types = {"pair_id": ColumnType(ID), "verdict": ColumnType(TEXT, nullable=True), "order": ColumnType(TEXT)}
+    given = read_columns(settings.path, columns, types, under=f"pairwise_judges.{name}.")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
     for column, valid in (("verdict", VERDICTS), ("order", (*ORDERS, UNKNOWN))):
         wrong = given.with_row_index("row").filter(~pl.col(column).is_in(valid))

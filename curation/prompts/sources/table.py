@@ -10,9 +10,13 @@ from curation.core.kinds import kinds, verifiers
 from curation.core.messages import did_you_mean
 from curation.core.params import Strict
 from curation.prompts.sources._rows import prompt_frame
-from curation.tables.user_files import TEXT, Wanted, read_columns
+from curation.tables.user_files import TEXT, ColumnType, read_columns
 
-WANTED = {"prompt": Wanted(TEXT), "answer": Wanted(TEXT, nullable=True), "task": Wanted(TEXT, nullable=True)}
+COLUMN_TYPES = {
+    "prompt": ColumnType(TEXT),
+    "answer": ColumnType(TEXT, nullable=True),
+    "task": ColumnType(TEXT, nullable=True),
+}
 
 
 class Columns(Strict):
@@ -47,7 +51,7 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
 
     Raises CurationError if a prompt has two answers.
     """
-    frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
+    frame = read_columns(settings.path, settings.columns.model_dump(), COLUMN_TYPES).with_row_index("row")
     missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]
     frame = frame.with_columns(missing)
     _refuse_two_answers(settings, frame)

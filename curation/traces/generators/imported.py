@@ -9,17 +9,17 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.tables.contracts import DERIVED, TRACES
-from curation.tables.user_files import REAL, TEXT, WHOLE, Wanted, read_columns
+from curation.tables.user_files import REAL, TEXT, WHOLE, ColumnType, read_columns
 from curation.traces.generators._rows import GeneratorParams
 
-WANTED = {
-    "prompt": Wanted(TEXT),
-    "completion": Wanted(TEXT),
-    "generator": Wanted(TEXT),
-    "sample_index": Wanted(WHOLE),
-    "family": Wanted(TEXT, nullable=True),
-    "scale_b": Wanted(REAL, nullable=True),
-    "finish_reason": Wanted(TEXT),
+COLUMN_TYPES = {
+    "prompt": ColumnType(TEXT),
+    "completion": ColumnType(TEXT),
+    "generator": ColumnType(TEXT),
+    "sample_index": ColumnType(WHOLE),
+    "family": ColumnType(TEXT, nullable=True),
+    "scale_b": ColumnType(REAL, nullable=True),
+    "finish_reason": ColumnType(TEXT),
 }
 
 
@@ -50,7 +50,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Where the file numbers no samples, the rows of one prompt and generator are numbered in the file's order.
     Raises CurationError if nothing matches, a row does not and `unmatched` is error, or two rows are the same sample.
     """
-    frame = read_columns(settings.path, settings.columns.model_dump(), WANTED).with_row_index("row")
+    frame = read_columns(settings.path, settings.columns.model_dump(), COLUMN_TYPES).with_row_index("row")
     kept = _matched(settings, name, frame, prompts)
     otherwise = {
         "generator": pl.lit(name),
