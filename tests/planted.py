@@ -9,29 +9,23 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import world
 from scipy import stats
 from server import Answer, Request, good
 
 from curation.tables import contracts
 from curation.tables.contracts import content_id
+from curation.traces import generate
 
-PROMPTS, EACH, SPREAD = 120, 2, 0.5  # prompts, traces of each of two generators, standard deviation of log length
+PROMPTS, SAMPLES = 120, 2  # traces of each of two generators
+SD_LOG_LENGTH = 0.5  # standard deviation of the log of a trace's length
 SCALE, MIDDLE = 10, 50  # of a score from 1 to 99: what a right answer is worth, and half way
-TASTE, BONUS, MOOD, LATER = (
-    0.8,
-    0.6,
-    0.5,
-    -0.2,
-)  # for log length; for its own family; the spread of a repeat; the second repeat against the first
-LEANING, SURE, OFTEN, STEADY = (
-    0.6,
-    0.95,
-    0.7,
-    0.9,
-)  # share of verdicts for the first; said; as often right; right each time
+PER_LOG_LENGTH, OWN_FAMILY_BONUS = 0.8, 0.6  # what `wordy` and `clan` add, before SCALE
+SD_REPEAT, SECOND_REPEAT = 0.5, -0.2  # standard deviation between repeats; the second repeat less the first
+SHARE_FIRST = 0.6  # of the verdicts of `leaning`, that go to the first whatever it is
+STATED, RIGHT_SHARE = 0.95, 0.7  # the probability that `overconfident` states, and how often it is right
+ACCURACY = 0.9  # of each verdict of `fair`
 
-POINTWISE: dict[str, int] = {
+REPEATS: dict[str, int] = {  # of each pointwise judge
     "fine": 1,
     "second": 1,
     "wordy": 1,
@@ -40,17 +34,14 @@ POINTWISE: dict[str, int] = {
     "coarse": 1,
     "forgetful": 2,
     "drifting": 2,
-}  # and repeats
+}
 PAIRWISE = ("fair", "leaning", "first", "overconfident")
-ALIKE = (
-    "fine",
-    "second",
-    # whose agreement is known: these rate one dimension, the others each its own, because every two of a dimension are
-    # compared
-)
+# whose agreement is known: these rate one dimension, the others each its own, because every two of a dimension are
+# compared
+SAME_DIMENSION = ("fine", "second")
 DIMENSIONS = {
     "answer": ["correct"],
-    **{name: ["quality" if name in ALIKE else f"quality_{name}"] for name in POINTWISE},
+    **{name: ["quality" if name in SAME_DIMENSION else f"quality_{name}"] for name in REPEATS},
     **{name: ["preference"] for name in PAIRWISE},
 }
 
@@ -76,11 +67,12 @@ def score(judge: str, text: str, seed: int) -> int:
     value = right + own
     value += {
         "second": draw("second", text).gauss(),
-        "wordy": TASTE * log(length / 400),
-        "clan": BONUS * (family == "own"),
+        "wordy": PER_LOG_LENGTH * log(length / 400),
+        "clan": OWN_FAMILY_BONUS * (family == "own"),
     }.get(judge, 0.0)
     if judge in ("forgetful", "drifting"):
-        value = own + MOOD * draw(judge, text, seed).gauss() + LATER * (judge == "drifting" and seed == seed_of(1))
+        second = judge == "drifting" and seed == seed_of(1)
+        value = own + SD_REPEAT * draw(judge, text, seed).gauss() + SECOND_REPEAT * second
     return min(max(round(MIDDLE + SCALE * value), 1), 99)
 
 
@@ -95,65 +87,76 @@ def better(judge: str, first: str, second: str) -> int:
         steady = low if coin < 0.5 else high
     else:
         right, wrong = (first, second) if first[0] == "1" else (second, first)
-        chance = {"fair": shown < STEADY, "leaning": coin < 0.5, "overconfident": coin < OFTEN}[judge]
+        chance = {"fair": shown < ACCURACY, "leaning": coin < 0.5, "overconfident": coin < RIGHT_SHARE}[judge]
         steady = right if chance else wrong
-    if judge == "leaning" and shown < LEANING:
+    if judge == "leaning" and shown < SHARE_FIRST:
         return 1
     return 1 if steady == first else 2
 
 
-def said(judge: str) -> float:
+def stated(judge: str) -> float:
     """The probability that a pairwise judge gives its own verdict."""
-    return SURE if judge == "overconfident" else STEADY
+    return STATED if judge == "overconfident" else ACCURACY
 
 
-def answering(request: Request) -> Answer:
+def answer(request: Request) -> Answer:
     """What the server says: the model's name is the judge's."""
     judge, texts = request.body["model"], re.findall(r"<trace-\w+>\n(.*?)\n</trace", request.last_message, re.DOTALL)
-    if judge in POINTWISE:
+    if judge in REPEATS:
         return good(json.dumps({DIMENSIONS[judge][0]: score(judge, texts[0], request.body["seed"])}))
     verdict = better(judge, *texts)
     other = 3 - verdict
     spelled = [(piece, {piece: 0.0}) for piece in ('{"', "better", '":', " ")]
-    tops = {str(verdict): log(said(judge)), str(other): log(1 - said(judge))}
+    tops = {str(verdict): log(stated(judge)), str(other): log(1 - stated(judge))}
     return good(json.dumps({"better": verdict}), logprobs=[*spelled, (str(verdict), tops), ("}", {"}": 0.0})])
 
 
 def traces(seed: int) -> pl.DataFrame:
-    """PROMPTS prompts, EACH traces of `ours`, whose family is the judges', and of `theirs`; each right or wrong, of
+    """PROMPTS prompts, SAMPLES traces of `ours`, whose family is the judges', and of `theirs`; each right or wrong, of
     its own length."""
     source = np.random.default_rng(seed)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
     for prompt in range(PROMPTS):
         for generator, family in (("ours", "own"), ("theirs", "alien")):
-            for sample in range(EACH):
-                right, length = int(source.random() < 0.5), max(int(400 * np.exp(SPREAD * source.normal())), 40)
+            for sample in range(SAMPLES):
+                right, length = int(source.random() < 0.5), max(int(400 * np.exp(SD_LOG_LENGTH * source.normal())), 40)
                 text = f"{right} {family} {seed}.{prompt}.{sample} ".ljust(length, "x")
                 rows.append(
-                    (
-                        content_id(seed, prompt, generator, sample),
-                        prompt,
-                        generator,
-                        sample,
-                        family,
-                        None,
-                        text,
-                        "stop",
-                        None,
-                    )
+                    {
+                        "trace_id": content_id(seed, prompt, generator, sample),
+                        "prompt_id": prompt,
+                        "generator": generator,
+                        "sample_index": sample,
+                        "family": family,
+                        "completion": text,
+                        "finish_reason": "stop",
+                    }
                 )
-    return world.traced(rows)
+    return generate.add_text_columns(rows_of(contracts.TRACES, rows))
+
+
+def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows of `table`; what they do not name is null."""
+    return pl.DataFrame(rows, schema=contracts.empty(table).schema)
 
 
 def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:
     """A pointwise judge's rows, as it answers; or those of `answer`, which knows."""
-    texts = written.select("trace_id", "completion").rows()
-    if judge == "answer":
-        rows = [(trace, judge, "correct", 0, float(text[0]), None, "scored", None) for trace, text in texts]
-    else:
-        rows = [(trace, judge, DIMENSIONS[judge][0], repeat, float(score(judge, text, seed_of(repeat))), None, "scored", None)
-                for trace, text in texts for repeat in range(POINTWISE[judge])]  # fmt: skip
-    return pl.DataFrame(rows, schema=contracts.empty(contracts.JUDGMENTS).schema, orient="row")
+    rows = []
+    for trace, text in written.select("trace_id", "completion").rows():
+        for repeat in range(REPEATS.get(judge, 1)):
+            value = int(text[0]) if judge == "answer" else score(judge, text, seed_of(repeat))
+            rows.append(
+                {
+                    "trace_id": trace,
+                    "judge": judge,
+                    "dimension": DIMENSIONS[judge][0],
+                    "repeat": repeat,
+                    "score": float(value),
+                    "status": "scored",
+                }
+            )
+    return rows_of(contracts.JUDGMENTS, rows)
 
 
 def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
@@ -164,46 +167,46 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
             winner = shown[better(judge, texts[shown[0]], texts[shown[1]]) - 1]
             sign = 1 if winner == chosen else -1
             rows.append(
-                (
-                    pair,
-                    judge,
-                    order,
-                    0,
-                    "chosen" if sign > 0 else "rejected",
-                    sign * (2 * said(judge) - 1),
-                    0.0,
-                    "scored",
-                    None,
-                )
+                {
+                    "pair_id": pair,
+                    "judge": judge,
+                    "order": order,
+                    "repeat": 0,
+                    "verdict": "chosen" if sign > 0 else "rejected",
+                    "strength": sign * (2 * stated(judge) - 1),
+                    "p_tie": 0.0,
+                    "status": "scored",
+                }
             )
-    return pl.DataFrame(rows, schema=contracts.empty(contracts.PREFERENCES).schema, orient="row")
+    return rows_of(contracts.PREFERENCES, rows)
 
 
-COARSE = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right
+SHARE_OF_4 = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right
+SD_BY_LENGTH = PER_LOG_LENGTH * SD_LOG_LENGTH  # of what `wordy` adds
 TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it is
     ("fine", "pairwise_accuracy", "answer"): stats.norm.cdf(1 / np.sqrt(2)),
     ("fine", "auroc", "answer"): stats.norm.cdf(1.0),
     ("fine", "length_correlation_equally_right", "answer"): 0.0,
     ("fine", "self_preference", "own"): 0.0,
     ("fine", "kappa", "second"): 2 * 1.25 / (1.25 + 2.25),  # the variance of right + own is 1/4 + 1
-    ("wordy", "length_correlation_equally_right", "answer"): TASTE * SPREAD / np.sqrt(1 + (TASTE * SPREAD) ** 2),
-    ("wordy", "length_slope_equally_right", "answer"): SCALE * TASTE,
-    ("clan", "self_preference", "own"): SCALE * BONUS,
+    ("wordy", "length_correlation_equally_right", "answer"): SD_BY_LENGTH / np.sqrt(1 + SD_BY_LENGTH**2),
+    ("wordy", "length_slope_equally_right", "answer"): SCALE * PER_LOG_LENGTH,
+    ("clan", "self_preference", "own"): SCALE * OWN_FAMILY_BONUS,
     ("random", "pairwise_accuracy", "answer"): 0.5,
     ("random", "auroc", "answer"): 0.5,
-    ("coarse", "zero_delta_rate", ""): COARSE**2 + (1 - COARSE) ** 2,
-    ("forgetful", "repeat_alpha", "repeats"): 1 / (1 + MOOD**2),
-    ("forgetful", "noise", "repeats"): SCALE * MOOD,  # of a delta of two means of two repeats
-    ("drifting", "drift", "repeats"): SCALE * LATER,
+    ("coarse", "zero_delta_rate", ""): SHARE_OF_4**2 + (1 - SHARE_OF_4) ** 2,
+    ("forgetful", "repeat_alpha", "repeats"): 1 / (1 + SD_REPEAT**2),
+    ("forgetful", "noise", "repeats"): SCALE * SD_REPEAT,  # of a delta of two means of two repeats
+    ("drifting", "drift", "repeats"): SCALE * SECOND_REPEAT,
     ("first", "first_position_rate", "order"): 1.0,
     ("first", "position_inconsistency", "order"): 1.0,
-    ("leaning", "first_position_rate", "order"): LEANING + (1 - LEANING) / 2,
-    ("leaning", "position_inconsistency", "order"): LEANING**2 + LEANING * (1 - LEANING),
+    ("leaning", "first_position_rate", "order"): SHARE_FIRST + (1 - SHARE_FIRST) / 2,
+    ("leaning", "position_inconsistency", "order"): SHARE_FIRST**2 + SHARE_FIRST * (1 - SHARE_FIRST),
     ("fair", "first_position_rate", "order"): 0.5,
-    ("fair", "position_inconsistency", "order"): STEADY
-    * (1 - STEADY),  # 2 p (1 - p) of the half of pairs with one right
-    ("fair", "verdict_accuracy", "answer"): STEADY,
-    ("overconfident", "ece", "answer"): SURE - OFTEN,
-    ("overconfident", "overconfidence", "answer"): SURE - OFTEN,
-    ("overconfident", "verdict_accuracy", "answer"): OFTEN,
+    # 2 p (1 - p) of the half of pairs with one right
+    ("fair", "position_inconsistency", "order"): ACCURACY * (1 - ACCURACY),
+    ("fair", "verdict_accuracy", "answer"): ACCURACY,
+    ("overconfident", "ece", "answer"): STATED - RIGHT_SHARE,
+    ("overconfident", "overconfidence", "answer"): STATED - RIGHT_SHARE,
+    ("overconfident", "verdict_accuracy", "answer"): RIGHT_SHARE,
 }

@@ -1,7 +1,8 @@
-"""Panels by hand, the noise mark, and what a selection does with it."""
+"""Panels by hand, within_noise, and what a selection does with it."""
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import world
@@ -23,33 +24,33 @@ X = {11: 5.0, 12: 3.0, 13: 3.0, 21: 1.0, 22: 2.0, 23: 4.0}
 Y = {11: 50.0, 12: 40.0, 13: 45.0, 21: 30.0, 22: 10.0}  # 23 has no score
 
 
-def judged(name: str, scores: dict[int, float], spread: float = 0.0) -> pl.DataFrame:
-    """Judgments in two repeats, `spread` about the score."""
+def judged(name: str, scores: dict[int, float], apart: float = 0.0) -> pl.DataFrame:
+    """Judgments in two repeats, one `apart` above the score and one as far below."""
     rows = [
-        (trace, name, "x", repeat, score + sign * spread, None, "scored", None)
+        (trace, name, "x", repeat, score + sign * apart, None, "scored", None)
         for trace, score in scores.items()
         for repeat, sign in enumerate((1, -1))
     ]
     return world.frame(contracts.JUDGMENTS, rows)
 
 
-def wide(name: str, scores: dict[int, float], spread: float = 0.0, **changes: Any) -> pl.DataFrame:
-    return delta.deltas(delta.Params(**world.DELTA | changes), PAIRS, judged(name, scores, spread), ["x"])
+def wide(name: str, scores: dict[int, float], apart: float = 0.0, **changes: Any) -> pl.DataFrame:
+    return delta.deltas(delta.Params(**world.DELTA | changes), PAIRS, judged(name, scores, apart), ["x"])
 
 
 def together(rule: str, *weights: float) -> pl.DataFrame:
     members = [
         {"judge": judge, "dimension": "x", "weight": weight} for judge, weight in zip("ab", weights, strict=True)
     ]
-    one = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
-    rows = panel.panel_deltas(one, PAIRS, {"a": wide("a", X), "b": wide("b", Y)}, world.DELTA["noise"])
+    settings = panel.Panel.model_validate({"dimension": "both", "rule": rule, "members": members})
+    rows = panel.panel_deltas(settings, PAIRS, {"a": wide("a", X), "b": wide("b", Y)}, world.DELTA["noise"])
     parquet.check(contracts.deltas(["both"]), rows, "deltas")
     return rows
 
 
 def z(scores: dict[int, float]) -> dict[int, float]:
-    values = pl.Series(scores.values())
-    return {trace: (score - float(str(values.mean()))) / float(str(values.std())) for trace, score in scores.items()}
+    values = np.array(list(scores.values()))
+    return {trace: (score - values.mean()) / values.std(ddof=1) for trace, score in scores.items()}
 
 
 def test_a_mean_is_weighed_and_null_where_a_member_has_no_score() -> None:
@@ -81,13 +82,13 @@ def test_a_median_does_not_weigh() -> None:
         together("median_z", 1.0, 2.0)
 
 
-def test_a_delta_below_the_judges_noise_is_marked() -> None:
+def test_a_delta_below_the_judges_noise_is_within_noise() -> None:
     """Two repeats one off either side: the variance of a trace's score is 2, of its mean 1, so that of a delta is 2."""
-    rows = wide("a", X, spread=1.0)
+    rows = wide("a", X, apart=1.0)
     assert rows["delta_x"].to_list() == [2.0, 0.0, -1.0, -3.0]
     assert rows["within_noise_x"].to_list() == [False, True, True, False]
-    assert wide("a", X, spread=1.0, noise=2.0)["within_noise_x"].to_list() == [True, True, True, False]
-    assert wide("a", X, spread=1.0, noise=0.0)["within_noise_x"].to_list() == [False] * 4
+    assert wide("a", X, apart=1.0, noise=2.0)["within_noise_x"].to_list() == [True, True, True, False]
+    assert wide("a", X, apart=1.0, noise=0.0)["within_noise_x"].to_list() == [False] * 4
 
 
 def test_without_repeats_the_noise_is_unknown() -> None:

@@ -12,6 +12,7 @@ import world
 from conftest import RUBRIC, Serve
 
 from curation.calls.ledger import Ledger
+from curation.core.metrics import mean
 from curation.judging.judge import judge
 from curation.judging.judges import rubric
 from curation.judging.pairwise_judges import verdict
@@ -20,28 +21,26 @@ from curation.pairs import delta, pair, pairwise
 from curation.reliability import calibrate, reliability
 from curation.tables import contracts, parquet
 
-SEEDS, FIRST_SEED = (
-    200,
-    2050,
-)  # of 800 from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
-FAMILIES = dict.fromkeys((*planted.POINTWISE, *planted.PAIRWISE), "own")
+# of 800 seeds from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
+SEEDS, FIRST_SEED = 200, 2050
+FAMILIES = dict.fromkeys((*planted.REPEATS, *planted.PAIRWISE), "own")
 
 
-def figure(table: pl.DataFrame, judge: str, dimension: str, measure: str, against: str) -> dict[str, Any]:
-    found = table.filter(judge=judge, dimension=dimension, measure=measure, against=against)
-    return found.select("value", "n", "clusters", "suspect").rows(named=True)[0]
+def row(table: pl.DataFrame, judge: str, dimension: str, measure: str, against: str) -> dict[str, Any]:
+    rows = table.filter(judge=judge, dimension=dimension, measure=measure, against=against)
+    return rows.select("value", "n", "clusters", "suspect").rows(named=True)[0]
 
 
 def test_the_small_world_by_hand() -> None:
     table = world.sound().reliability
     parquet.check(contracts.RELIABILITY, table, "reliability")
-    assert figure(table, "rubric", "logic", "coverage", "") == {
+    assert row(table, "rubric", "logic", "coverage", "") == {
         "value": 17 / 20,
         "n": 20,
         "clusters": 3,
         "suspect": True,
     }
-    assert figure(table, "rubric", "logic", "repeat_agreement", "repeats") == {
+    assert row(table, "rubric", "logic", "repeat_agreement", "repeats") == {
         "value": 6 / 8,
         "n": 8,
         "clusters": 3,
@@ -49,17 +48,17 @@ def test_the_small_world_by_hand() -> None:
     }
     # exactly one right: plus, large and medium above small's first and small's second above its first, in either order;
     # times, large below medium; minus, small below both others
-    wins = figure(table, "rubric", "logic", "pairwise_accuracy", "answer")
+    wins = row(table, "rubric", "logic", "pairwise_accuracy", "answer")
     assert (round(wins["value"], 9), wins["n"]) == (round(4 / 7, 9), 7)
     # versus: of 16 verdicts on 8 pairs, 4 pairs have large's trace as the chosen one, which wins in both orders; in the
     # other 4 the first wins
-    assert figure(table, "versus", "preference", "position_inconsistency", "order") == {
+    assert row(table, "versus", "preference", "position_inconsistency", "order") == {
         "value": 4 / 8,
         "n": 8,
         "clusters": 3,
         "suspect": True,
     }
-    assert figure(table, "versus", "preference", "first_position_rate", "order")["value"] == 12 / 16
+    assert row(table, "versus", "preference", "first_position_rate", "order")["value"] == 12 / 16
 
 
 def test_repeats_of_a_pairwise_judge_by_hand() -> None:
@@ -98,7 +97,7 @@ def measured(seed: int) -> pl.DataFrame:
     """`reliability` of every planted judge on one draw of traces."""
     written = planted.traces(FIRST_SEED + seed)
     pairs, how = pairs_of(written), delta.Params(**world.DELTA)
-    judgments = {name: planted.judgments(name, written) for name in ("answer", *planted.POINTWISE)}
+    judgments = {name: planted.judgments(name, written) for name in ("answer", *planted.REPEATS)}
     preferences = {name: planted.preferences(name, pairs, written) for name in planted.PAIRWISE}
     wide = {name: delta.deltas(how, pairs, rows, planted.DIMENSIONS[name]) for name, rows in judgments.items()}
     wide |= {name: pairwise.pairwise_deltas(how, pairs, rows) for name, rows in preferences.items()}
@@ -129,28 +128,37 @@ def test_a_planted_judge_is_measured_rightly(case: tuple[str, str, str], tables_
     covered = found.select(((pl.col("ci_low") - 1e-9 <= truth) & (truth <= pl.col("ci_high") + 1e-9)).mean()).item()
     print(f"| {judge} | {measure} | {truth:.3f} | {found['value'].mean():.3f} | {covered:.3f} |")
     assert covered >= 0.93
-    error = float(str(found["value"].std())) / SEEDS**0.5
+    error = float(found["value"].to_numpy().std(ddof=1)) / SEEDS**0.5
     assert abs(found["value"].mean() - truth) < 4 * error + 0.01 * max(1.0, abs(truth))
 
 
-SUSPECTS = {"random": "auroc", "wordy": "length_correlation_equally_right", "clan": "self_preference", "coarse": "zero_delta_rate", "forgetful": "auroc",
-            "drifting": "drift", "first": "position_inconsistency", "leaning": "first_position_rate", "overconfident": "overconfidence"}  # fmt: skip
+SUSPECTS = {
+    "random": "auroc",
+    "wordy": "length_correlation_equally_right",
+    "clan": "self_preference",
+    "coarse": "zero_delta_rate",
+    "forgetful": "auroc",
+    "drifting": "drift",
+    "first": "position_inconsistency",
+    "leaning": "first_position_rate",
+    "overconfident": "overconfidence",
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", SUSPECTS)
-def test_a_fault_is_marked(judge: str, tables_of_seeds: pl.DataFrame) -> None:
-    marked = tables_of_seeds.filter(judge=judge, measure=SUSPECTS[judge])["suspect"].mean()
-    print(f"| {judge} | {SUSPECTS[judge]} | {marked:.3f} |")
-    assert marked >= 0.93
+def test_a_fault_is_suspect(judge: str, tables_of_seeds: pl.DataFrame) -> None:
+    share = mean(tables_of_seeds.filter(judge=judge, measure=SUSPECTS[judge])["suspect"])
+    print(f"| {judge} | {SUSPECTS[judge]} | {share:.3f} |")
+    assert share is not None and share >= 0.93
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", ["fine", "fair"])
-def test_a_judge_without_a_fault_is_not_marked(judge: str, tables_of_seeds: pl.DataFrame) -> None:
+def test_a_judge_without_a_fault_is_not_suspect(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     rows = tables_of_seeds.filter(judge=judge)
     clean = rows.group_by("seed").agg(~pl.col("suspect").any())["suspect"].mean()
-    print(f"| {judge} | no mark at all | {clean:.3f} |", rows.filter("suspect")["measure"].value_counts().rows())
+    print(f"| {judge} | no suspect at all | {clean:.3f} |", rows.filter("suspect")["measure"].value_counts().rows())
     assert clean >= 0.93
 
 
@@ -162,13 +170,13 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
     pairs = pairs_of(written)
     prompts = pl.DataFrame([(number, "s", "t", "train", [{"role": "user", "content": f"Problem {number}"}], None, None, None) for number in range(12)],
                            schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
-    server = serve(planted.answering)
+    server = serve(planted.answer)
     asking = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
     asking |= {
         "endpoint": server.endpoint(concurrency=4).model_dump(),
         "sampling": RUBRIC["sampling"] | {"top_logprobs": 5},
     }
-    for name, repeats in planted.POINTWISE.items():
+    for name, repeats in planted.REPEATS.items():
         quality = {
             planted.DIMENSIONS[name][0]: {"description": "How good?", "scores": dict.fromkeys(range(1, 100), "so")}
         }

@@ -26,36 +26,36 @@ DISK = dict.fromkeys(JOBS, 600) | {"datasets": 4000}  # bytes a pair
 MEMORY = dict.fromkeys(JOBS, 450) | {"pandas": 1200, "datasets": 1200}  # likewise
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def started(module: str, *arguments: str) -> "subprocess.Popen[str]":
+def start(module: str, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", f"bench.tables.{module}", *arguments], stdout=subprocess.PIPE, text=True
     )
 
 
-def measured(name: str, folder: Path, pairs: int) -> Run | None:
+def measure(name: str, folder: Path, pairs: int) -> Run | None:
     """One contender's run; None where it did not end well."""
     steps, cpu, mib = {}, 0.0, 0.0
-    with started(JOBS[name], str(folder), str(pairs)) as child:
+    with start(JOBS[name], str(folder), str(pairs)) as child:
         for line in child.stdout or ():
-            found = json.loads(line)
-            steps[found["step"]], cpu, mib = found["seconds"], cpu + found["cpu"], found["mib"]
-            say(f"{name}, {pairs:,} pairs: {found['step']} {found['seconds']:.1f} s, {mib:.0f} MiB")
+            step = json.loads(line)
+            steps[step["step"]], cpu, mib = step["seconds"], cpu + step["cpu"], step["mib"]
+            log(f"{name}, {pairs:,} pairs: {step['step']} {step['seconds']:.1f} s, {mib:.0f} MiB")
     if child.returncode:
-        say(f"{name}, {pairs:,} pairs: ended with {child.returncode}")
+        log(f"{name}, {pairs:,} pairs: ended with {child.returncode}")
     return None if child.returncode else Run(name, pairs, steps, cpu, mib)
 
 
-def agreed(name: str, folder: Path) -> None:
-    """Say what the contender has differently from ours."""
-    with started("agree", str(folder), name) as child:
+def check_agreement(name: str, folder: Path) -> None:
+    """Exits with what the contender has differently from ours, if it has."""
+    with start("agree", str(folder), name) as child:
         differences = (child.stdout.read() if child.stdout else "").strip()
     if child.returncode or differences:
         sys.exit(f"{name} and ours do not agree:\n{differences}")
-    say(f"{name} and ours agree")
+    log(f"{name} and ours agree")
 
 
 def bench(pairs: int, names: Iterable[str], at: str | None) -> list[Run]:
@@ -63,20 +63,20 @@ def bench(pairs: int, names: Iterable[str], at: str | None) -> list[Run]:
     runs = []
     with tempfile.TemporaryDirectory(dir=at, prefix="tables") as place:
         folder = Path(place)
-        say(f"{pairs:,} pairs: making the data")
-        with started("data", str(folder), str(pairs)) as child:
+        log(f"{pairs:,} pairs: making the data")
+        with start("data", str(folder), str(pairs)) as child:
             pass
         if child.returncode:
             sys.exit(child.returncode)
         warm()
         for name in names:
-            if short := lacking(name, pairs, folder):
-                say(f"{name}, {pairs:,} pairs: left out, {short}")
+            if lack := shortage(name, pairs, folder):
+                log(f"{name}, {pairs:,} pairs: left out, {lack}")
                 continue
-            if run := measured(name, folder, pairs):
+            if run := measure(name, folder, pairs):
                 runs.append(run)
             if run and name != OURS and (folder / "data/pairs.parquet").exists():
-                agreed(name, folder)
+                check_agreement(name, folder)
             shutil.rmtree(folder / name, ignore_errors=True)
     return runs
 
@@ -98,14 +98,14 @@ def available() -> int:
     )
 
 
-def lacking(name: str, pairs: int, folder: Path) -> str | None:
+def shortage(name: str, pairs: int, folder: Path) -> str | None:
     """What the machine has too little of for a run, if there is such a thing."""
-    for what, there, wanted in (
+    for what, free, needed in (
         ("disk", shutil.disk_usage(folder).free, DISK[name] * pairs),
         ("memory", available(), MEMORY[name] * pairs),
     ):
-        if there < wanted:
-            return f"{there / 1e9:.0f} GB of {what} are free, and it wants about {wanted / 1e9:.0f}"
+        if free < needed:
+            return f"{free / 1e9:.0f} GB of {what} are free, and it needs about {needed / 1e9:.0f}"
     return None
 
 
@@ -117,18 +117,17 @@ def main() -> None:
     )
     parser.add_argument("--folder", help="where the data are made and removed again, by default the system's own place")
     parser.add_argument("--plot", type=Path, help="a PNG, by default in a new temporary folder")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     runs: list[Run] = []
-    print(
-        f"{os.cpu_count()} processors, {os.getloadavg()[0]:.1f} of them busy before; of ours: how often ours fit into the total"
-    )
-    for pairs in asked.pairs or SIZES:
-        made = bench(pairs, asked.contenders or SIZES.get(pairs, JOBS), asked.folder)
-        if made:
-            print(contenders(made), flush=True)
-        runs += made
+    busy = os.getloadavg()[0]
+    print(f"{os.cpu_count()} processors, {busy:.1f} of them busy before; of ours: the total in units of ours")
+    for pairs in arguments.pairs or SIZES:
+        new = bench(pairs, arguments.contenders or SIZES.get(pairs, JOBS), arguments.folder)
+        if new:
+            print(contenders(new), flush=True)
+        runs += new
     if runs:
-        where = asked.plot or Path(tempfile.mkdtemp(prefix="bench")) / "tables.png"
+        where = arguments.plot or Path(tempfile.mkdtemp(prefix="bench")) / "tables.png"
         plot(runs, where)
         print(f"{scaling(runs)}\n\nPlot: {where}")
 

@@ -75,9 +75,15 @@ def _prompts(text: str, source: np.random.Generator, count: int) -> pl.DataFrame
     message = pl.concat_list(pl.struct(role=pl.lit("user"), content="text"))
     ids = contracts.content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
     return pl.DataFrame({"text": words}).select(
-        ids, source=pl.lit("synthetic"), task=pl.lit("synthetic"), split=pl.lit("train"), prompt=message, answer=pl.lit("42"), verifier=pl.lit(None, pl.String),
+        ids,
+        source=pl.lit("synthetic"),
+        task=pl.lit("synthetic"),
+        split=pl.lit("train"),
+        prompt=message,
+        answer=pl.lit("42"),
+        verifier=pl.lit(None, pl.String),
         entry=pl.lit(None, pl.String),
-    )  # fmt: skip
+    )
 
 
 def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Iterator[pl.DataFrame]:
@@ -124,13 +130,20 @@ def _judgments(
             else (np.round(1 + 4 * seen), np.round(1 + 4 * seen, contracts.DECIMALS))
         )
         known = pl.Series("known", source.random(len(trace)) >= UNSCORED)
-        part = pl.DataFrame({"trace_id": trace_ids[trace], "dimension": names.gather(dimension), "score": score, "expected_score": expected},
-                            schema_overrides={"expected_score": pl.Float64})  # fmt: skip
+        part = pl.DataFrame(
+            {"trace_id": trace_ids[trace], "dimension": names.gather(dimension), "score": score, "expected": expected},
+            schema_overrides={"expected": pl.Float64},
+        )
         yield part.select(
-            "trace_id", pl.lit(judge).alias("judge"), "dimension", pl.lit(0, pl.Int32).alias("repeat"),
-            pl.when(known).then("score").alias("score"), pl.when(known).then("expected_score").alias("expected_score"),
-            pl.when(known).then(pl.lit("scored")).otherwise(pl.lit("unparsable")).alias("status"), pl.lit(None, pl.String).alias("rationale"),
-        )  # fmt: skip
+            "trace_id",
+            pl.lit(judge).alias("judge"),
+            "dimension",
+            pl.lit(0, pl.Int32).alias("repeat"),
+            pl.when(known).then("score").alias("score"),
+            pl.when(known).then("expected").alias("expected_score"),
+            pl.when(known).then(pl.lit("scored")).otherwise(pl.lit("unparsable")).alias("status"),
+            pl.lit(None, pl.String).alias("rationale"),
+        )
 
 
 if __name__ == "__main__":

@@ -14,27 +14,40 @@ from bench.tables.steps import enter, run
 
 PARQUET = "(format parquet, compression zstd, compression_level 1)"
 PAIRS = f"""
-    with t as (select trace_id, prompt_id, generator, text_id, list_position({list(LADDER)}, generator) as rung from 'data/traces/*.parquet')
-    select (concat('0x', left(md5(concat(c.trace_id, chr(31), r.trace_id)), 16))::ubigint >> 1)::bigint as pair_id, c.prompt_id,
-        c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id, c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as identical
+    with t as (
+        select trace_id, prompt_id, generator, text_id, list_position({list(LADDER)}, generator) as rung
+        from 'data/traces/*.parquet')
+    select (concat('0x', left(md5(concat(c.trace_id, chr(31), r.trace_id)), 16))::ubigint >> 1)::bigint as pair_id,
+        c.prompt_id, c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id,
+        c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as identical
     from t c join t r on c.prompt_id = r.prompt_id and c.rung < r.rung
     order by pair_id"""
 VERDICTS = """
     with c as (
-        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin, case when identical then 'identical' {barred} end as barred
+        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin,
+            case when identical then 'identical' {barred} end as barred
         from 'duckdb/pairs.parquet' {joins}),
     {kept},
     v as (
         select pair_id, margin,
-            case when barred is not null then barred when pair_id in (select pair_id from kept) then 'kept' {late} else 'over_budget' end as reason
+            case when barred is not null then barred when pair_id in (select pair_id from kept) then 'kept'
+                {late} else 'over_budget' end as reason
         from c)
     select pair_id, reason = 'kept' as kept, reason, margin from v order by pair_id"""
 SUBSET = """
     with k as (select * from 'duckdb/selections/{name}.parquet' join 'duckdb/pairs.parquet' using (pair_id) where kept),
-    t as (select trace_id, completion from 'data/traces/*.parquet' where trace_id in (select unnest([chosen_trace_id, rejected_trace_id]) from k))
-    select pair_id, k.prompt_id, chosen_trace_id, rejected_trace_id, prompt, c.completion as chosen, r.completion as rejected, margin
-    from k join 'data/prompts.parquet' using (prompt_id) join t c on c.trace_id = chosen_trace_id join t r on r.trace_id = rejected_trace_id
+    t as (
+        select trace_id, completion from 'data/traces/*.parquet'
+        where trace_id in (select unnest([chosen_trace_id, rejected_trace_id]) from k))
+    select pair_id, k.prompt_id, chosen_trace_id, rejected_trace_id, prompt,
+        c.completion as chosen, r.completion as rejected, margin
+    from k join 'data/prompts.parquet' using (prompt_id)
+    join t c on c.trace_id = chosen_trace_id join t r on r.trace_id = rejected_trace_id
     order by pair_id"""
+A, B = "'duckdb/deltas/a.parquet'", "'duckdb/deltas/b.parquet'"
+LENGTHS = "(select trace_id, characters from 'data/traces/*.parquet')"
+UNSCORED = "when margin is null then 'unscored'"
+BEST = "kept as (select pair_id from c where barred is null order by margin {direction}, hash(pair_id) limit {{count}})"
 DRAWN = "kept as (select pair_id from c where barred is null order by hash(pair_id) limit {count})"
 
 
@@ -43,44 +56,53 @@ class Case(NamedTuple):
     kept, why one of those may not be."""
 
     margin: str = "delta_d0"
-    joins: str = "join 'duckdb/deltas/a.parquet' using (pair_id)"
-    barred: str = "when margin is null then 'unscored'"
-    kept: str = "kept as (select pair_id from c where barred is null order by margin desc, hash(pair_id) limit {count})"
+    joins: str = f"join {A} using (pair_id)"
+    barred: str = UNSCORED
+    kept: str = BEST.format(direction="desc")
     late: str = ""
 
 
 CASES = {
     "random": Case("null::double", "", "", DRAWN),
     "top": Case(),
-    "bottom": Case(kept="kept as (select pair_id from c where barred is null order by margin, hash(pair_id) limit {count})"),
+    "bottom": Case(kept=BEST.format(direction="asc")),
     "band": Case(
-        "delta_d1", "join 'duckdb/deltas/b.parquet' using (pair_id)",
-        f"when margin is null then 'unscored' when margin not between {BAND[0]} and {BAND[1]} then 'outside_band'", DRAWN,
+        "delta_d1",
+        f"join {B} using (pair_id)",
+        f"{UNSCORED} when margin not between {BAND[0]} and {BAND[1]} then 'outside_band'",
+        DRAWN,
     ),
     "middle_half": Case(
-        "delta_d2", late="when margin <= (select low from q) or margin > (select high from q) then 'outside_band'",
-        kept="""q as (select quantile_disc(margin, 0.25) as low, quantile_disc(margin, 0.75) as high from c where barred is null),
-        kept as (select pair_id from c, q where barred is null and margin > low and margin <= high order by hash(pair_id) limit {count})""",
+        "delta_d2",
+        late="when margin <= (select low from q) or margin > (select high from q) then 'outside_band'",
+        kept="""q as (
+            select quantile_disc(margin, 0.25) as low, quantile_disc(margin, 0.75) as high from c where barred is null),
+        kept as (
+            select pair_id from c, q where barred is null and margin > low and margin <= high
+            order by hash(pair_id) limit {count})""",
     ),
     "top_mean": Case(f"({' + '.join(f'delta_{name}' for name in DIMENSIONS)}) / 5"),
-    "consensus": Case("least(a.delta_d0, b.delta_d0)", "join 'duckdb/deltas/a.parquet' a using (pair_id) join 'duckdb/deltas/b.parquet' b using (pair_id)"),
+    "consensus": Case("least(a.delta_d0, b.delta_d0)", f"join {A} a using (pair_id) join {B} b using (pair_id)"),
     "per_prompt": Case(
         late="when pair_id not in (select pair_id from first) then 'per_prompt'",
-        kept="""first as (select max(margin) as margin, arg_max(pair_id, margin) as pair_id from c where barred is null group by prompt_id),
+        kept="""first as (
+            select max(margin) as margin, arg_max(pair_id, margin) as pair_id from c where barred is null
+            group by prompt_id),
         kept as (select pair_id from first order by margin desc, hash(pair_id) limit {count})""",
     ),
     "strata": Case(
         kept="""kept as (
             select unnest(arg_max(pair_id, margin, {most})[:any_value(quota)]) as pair_id
-            from c join (values {quotas}) as quotas (stratum, quota) using (stratum) where barred is null group by stratum)""",
+            from c join (values {quotas}) as quotas (stratum, quota) using (stratum) where barred is null
+            group by stratum)""",
     ),
     "near_length": Case(
-        barred=f"when margin is null then 'unscored' when abs(c.characters - r.characters) > {NEAR} then 'near_length'",
-        joins="""join 'duckdb/deltas/a.parquet' using (pair_id)
-        join (select trace_id, characters from 'data/traces/*.parquet') c on c.trace_id = chosen_trace_id
-        join (select trace_id, characters from 'data/traces/*.parquet') r on r.trace_id = rejected_trace_id""",
+        barred=f"{UNSCORED} when abs(c.characters - r.characters) > {NEAR} then 'near_length'",
+        joins=f"""join {A} using (pair_id)
+        join {LENGTHS} c on c.trace_id = chosen_trace_id
+        join {LENGTHS} r on r.trace_id = rejected_trace_id""",
     ),
-}  # fmt: skip
+}
 
 
 def deltas(judge: str) -> str:
@@ -88,12 +110,15 @@ def deltas(judge: str) -> str:
     rated, sides = "", ""
     for name in JUDGES[judge]:
         value, scored = "coalesce(expected_score, score)", f"filter (dimension = '{name}' and status = 'scored')"
-        rated += f", avg({value}) {scored} as s_{name}, count(*) {scored} as n_{name}, var_samp({value}) {scored} as v_{name}"
-        sides += f""", c.s_{name} as chosen_{name}, r.s_{name} as rejected_{name}, c.s_{name} - r.s_{name} as delta_{name},
+        rated += f""", avg({value}) {scored} as s_{name}, count(*) {scored} as n_{name},
+            var_samp({value}) {scored} as v_{name}"""
+        sides += f""", c.s_{name} as chosen_{name}, r.s_{name} as rejected_{name},
+            c.s_{name} - r.s_{name} as delta_{name},
             least(c.n_{name}, r.n_{name})::int as n_{name}, sqrt(c.v_{name} + r.v_{name}) as sd_{name}"""
     return f"""
         with rated as (select trace_id{rated} from 'data/judgments/{judge}.parquet' group by trace_id)
-        select pair_id{sides} from 'duckdb/pairs.parquet' p join rated c on c.trace_id = p.chosen_trace_id join rated r on r.trace_id = p.rejected_trace_id
+        select pair_id{sides} from 'duckdb/pairs.parquet' p
+        join rated c on c.trace_id = p.chosen_trace_id join rated r on r.trace_id = p.rejected_trace_id
         order by pair_id"""
 
 
@@ -120,9 +145,12 @@ def main(folder: str, pairs: str) -> None:
             connection.execute(f"copy ({query}) to 'duckdb/{file}.parquet' {PARQUET}")
 
         run(
-            lambda: copy(PAIRS, "pairs"), lambda judge: copy(deltas(judge), f"deltas/{judge}"),
-            lambda name, count: copy(verdicts(name, count), f"selections/{name}"), lambda name: copy(SUBSET.format(name=name), f"subsets/{name}"), pairs,
-        )  # fmt: skip
+            lambda: copy(PAIRS, "pairs"),
+            lambda judge: copy(deltas(judge), f"deltas/{judge}"),
+            lambda name, count: copy(verdicts(name, count), f"selections/{name}"),
+            lambda name: copy(SUBSET.format(name=name), f"subsets/{name}"),
+            pairs,
+        )
 
 
 if __name__ == "__main__":

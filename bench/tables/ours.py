@@ -3,7 +3,8 @@
 import os
 import sys
 
-import matplotlib.figure  # noqa: F401 (a stage loads these when it needs them; that is part of the start of Python, as the other contenders' imports are)
+# a stage loads these when it needs them; that is part of the start of Python, as the other contenders' imports are
+import matplotlib.figure  # noqa: F401
 import scipy.stats  # noqa: F401
 
 from bench.tables.cases import SELECTIONS

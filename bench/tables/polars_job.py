@@ -22,10 +22,15 @@ def pair() -> None:
     """The pairs of each two traces of a prompt, the one higher on the ladder chosen."""
     rung = pl.col("generator").replace_strict(list(LADDER), range(len(LADDER)), return_dtype=pl.Int8)
     traces = pl.scan_parquet("data/traces/*.parquet").select("trace_id", "prompt_id", "generator", "text_id", rung=rung)
-    joined = traces.join(traces, on="prompt_id", suffix="_r").filter(pl.col("rung") < pl.col("rung_r")).select(
-        "prompt_id", chosen_trace_id="trace_id", rejected_trace_id="trace_id_r", chosen_model="generator", rejected_model="generator_r",
+    crossed = traces.join(traces, on="prompt_id", suffix="_r").filter(pl.col("rung") < pl.col("rung_r"))
+    joined = crossed.select(
+        "prompt_id",
+        chosen_trace_id="trace_id",
+        rejected_trace_id="trace_id_r",
+        chosen_model="generator",
+        rejected_model="generator_r",
         identical=pl.col("text_id") == pl.col("text_id_r"),
-    ).collect(engine="streaming")  # fmt: skip
+    ).collect(engine="streaming")
     joined.with_columns(pair_id=ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
 
 
@@ -44,10 +49,16 @@ def delta(judge: str) -> None:
     """The wide deltas of a judge."""
     value, scored = pl.coalesce("expected_score", "score"), pl.col("status") == "scored"
     each = [value.filter(scored & (pl.col("dimension") == name)) for name in JUDGES[judge]]
-    rated = pl.scan_parquet(f"data/judgments/{judge}.parquet").group_by("trace_id").agg(
-        column for name, one in zip(JUDGES[judge], each, strict=True)
-        for column in (one.mean().alias(f"s_{name}"), one.len().cast(pl.Int32).alias(f"n_{name}"), one.var().alias(f"v_{name}"))
-    )  # fmt: skip
+    statistics = [
+        statistic
+        for name, ratings in zip(JUDGES[judge], each, strict=True)
+        for statistic in (
+            ratings.mean().alias(f"s_{name}"),
+            ratings.len().cast(pl.Int32).alias(f"n_{name}"),
+            ratings.var().alias(f"v_{name}"),
+        )
+    ]
+    rated = pl.scan_parquet(f"data/judgments/{judge}.parquet").group_by("trace_id").agg(statistics)
     pairs = pl.scan_parquet("polars/pairs.parquet").select("pair_id", "chosen_trace_id", "rejected_trace_id")
     for side in ("chosen", "rejected"):
         sided = rated.select(pl.all().name.prefix(f"{side}_"))
