@@ -16,14 +16,14 @@ def main() -> None:
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     scores = score_pairs(name, settings, study.student, pairs, traces, prompts)
-    figures = metrics(pairs, scores)
-    if not figures["scored"]:
+    measured = metrics(pairs, scores)
+    if not measured["scored"]:
         print(
             f"score_pairs {name}: scores no pair of {pairs.height}, {pairs['identical'].sum()} of them identical",
             file=sys.stderr,
         )
     parquet.write(contracts.PAIR_SCORES, scores, contracts.path("pair_scores", name))
-    write_metrics(contracts.DATA / f"metrics/score_pairs/{name}.json", figures)
+    write_metrics(contracts.DATA / f"metrics/score_pairs/{name}.json", measured)
 
 
 if __name__ == "__main__":

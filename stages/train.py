@@ -18,8 +18,8 @@ def main() -> None:
     if study.controls[arm.control].pairs == "all":
         seen = json.loads((contracts.DATA / f"metrics/arm/{arm.name}.json").read_text())
         settings = equal_updates(settings, seen["own_unpaired" if settings.kind == "kto" else "own_pairs"])
-    figures = train(name, settings, arm.seed, study.student, paired, unpaired, contracts.DATA / "models" / name)
-    write_metrics(contracts.DATA / f"metrics/train/{name}.json", figures)
+    metrics = train(name, settings, arm.seed, study.student, paired, unpaired, contracts.DATA / "models" / name)
+    write_metrics(contracts.DATA / f"metrics/train/{name}.json", metrics)
 
 
 if __name__ == "__main__":

@@ -297,16 +297,20 @@ def test_values_are_those_of_the_formulas(student: weights.Params, one_round: pl
 def test_a_fold_is_the_prompts_own() -> None:
     pairs, _, _ = study([(f"{i}?", text, "no") for i in range(200) for text in ("a", "b")])
     settings = scorer(folds=3)
-    whole = pairs.with_columns(implicit.fold(settings, pairs, 0, "s"))
+    whole = pairs.with_columns(implicit.assign_folds(settings, pairs, 0, "s"))
     shuffled = pairs.sample(fraction=1, shuffle=True, seed=1)
     fewer = pairs.filter(pl.col("prompt_id") % 2 == 0)
     assert (
-        shuffled.with_columns(implicit.fold(settings, shuffled, 0, "s")).sort("pair_id").equals(whole.sort("pair_id"))
+        shuffled.with_columns(implicit.assign_folds(settings, shuffled, 0, "s"))
+        .sort("pair_id")
+        .equals(whole.sort("pair_id"))
     )
-    assert fewer.with_columns(implicit.fold(settings, fewer, 0, "s")).equals(whole.filter(pl.col("prompt_id") % 2 == 0))
+    assert fewer.with_columns(implicit.assign_folds(settings, fewer, 0, "s")).equals(
+        whole.filter(pl.col("prompt_id") % 2 == 0)
+    )
     assert whole.group_by("prompt_id").agg(pl.col("fold").n_unique())["fold"].to_list() == [1] * 200
     assert min(whole["fold"].value_counts()["count"]) > 80
-    again = pairs.with_columns(implicit.fold(settings, pairs, 1, "s"))
+    again = pairs.with_columns(implicit.assign_folds(settings, pairs, 1, "s"))
     assert 100 < (again["fold"] == whole["fold"]).sum() < 170  # a third of 400 by chance
 
 

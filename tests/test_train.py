@@ -193,7 +193,7 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
     assert (figures["examples"], figures["dropped"]) == (4, 2)
     with pytest.raises(
         CurationError,
-        match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once cut; raise it",
+        match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once truncated; raise it",
     ):
         train("cut", settings("dpo", max_length=5), 0, student, paired, unpaired(paired), tmp_path / "cut")
 

@@ -18,7 +18,7 @@ from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.grid import Arm
-from curation.models import weights
+from curation.models import chat_template, weights
 from curation.tables import contracts, parquet
 from curation.traces.sampling import make_calls
 
@@ -132,9 +132,7 @@ def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path
     rows = parquet.read(table, existing(contracts.path(table.name, arm.name, data), WAY))
     columns = columns[:1] if settings.kind == "sft" else columns
     few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
-    lengths = [len(tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)) for messages in few] or [
-        0
-    ]
+    lengths = [len(chat_template.tokens(tokenizer, messages)) for messages in few] or [0]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)
     layers = (
         1.0 if settings.lora is None or settings.lora.layers is None else 0.3

@@ -17,7 +17,7 @@ from curation.commands.terminal import Parser, print_rows
 from curation.core.metrics import Interval
 from curation.core.params import read
 from curation.core.study import Study
-from curation.models import weights
+from curation.models import chat_template, weights
 
 SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
@@ -125,10 +125,7 @@ def _prompt_tokens(settings: Any, missing: list[Call], history: list[tuple[str, 
     character so far."""
     if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:
         tokenizer = weights.tokenizer(settings.model, settings.revision)
-        total = sum(
-            len(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, return_dict=False))
-            for call in missing
-        )
+        total = sum(len(chat_template.tokens(tokenizer, call.messages, generation_prompt=True)) for call in missing)
         return Interval(total, total, total, len(missing)), "tokenizer"
     characters = float(sum(_characters(call.messages) for call in missing))
     if len(history) >= FEWEST_REPLIES and missing:

@@ -1,4 +1,4 @@
-"""Local weights: found, checked against their declared hash, loaded by transformers.
+"""Local weights: located, checked against their declared hash, loaded by transformers.
 
 A model is written as a path, `package:<distribution>/<file>` (weights inside an installed Python package), or a hub
 id. A GGUF file is dequantised once into safetensors under `.curation/weights`, because transformers cannot save,
@@ -48,7 +48,7 @@ class Params(Strict):
 
 
 class Weights(NamedTuple):
-    """A model as an engine is to load it; `adapter` is a LoRA adapter's folder."""
+    """A model to load; `adapter` is a LoRA adapter's folder."""
 
     model: str
     revision: str
@@ -56,7 +56,7 @@ class Weights(NamedTuple):
 
 
 def locate(model: str) -> Path | None:
-    """Where local weights lie, or None for a hub id. Raises CurationError if the package or the path is not there."""
+    """Where local weights lie, or None for a hub id. Raises CurationError if the package or the path does not exist."""
     if model.startswith("package:"):
         package, _, file = model.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)
@@ -98,9 +98,8 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     import torch
     from transformers import AutoModelForCausalLM
 
-    torch.backends.cuda.enable_cudnn_sdp(
-        False
-    )  # its backward with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
+    # cuDNN's backward pass with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
+    torch.backends.cuda.enable_cudnn_sdp(False)
     warn_if_slow(dtype, device)
     where, pinned = resolve(model, revision)
     with _loading(model):
@@ -111,7 +110,7 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
         network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
     try:
         return network.to(device), tokenizer(model, revision)
-    except (AssertionError, RuntimeError) as error:  # torch's words where there is no such device, or no room on it
+    except (AssertionError, RuntimeError) as error:  # torch has no such device, or there is no room on it
         raise CurationError(
             f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it"
         ) from None
@@ -128,8 +127,10 @@ def tokenizer(model: str, revision: str) -> Any:
 
 
 def resolve(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
-    """What a library loads, and the revision it is told: none for local weights, whose hash is checked here, a GGUF
-    file as safetensors."""
+    """The path or hub id that a library is to load, and the `revision` that goes with a hub id.
+
+    A GGUF file is resolved to a folder of safetensors. Raises CurationError if local weights do not hash to `revision`.
+    """
     path = locate(model)
     if path is None:
         return model, {"revision": revision}
@@ -137,31 +138,30 @@ def resolve(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:
         raise CurationError(
             f"{model}: its revision is {fingerprint(path)}, params.yaml says {revision}; correct the one that is wrong"
         )
-    return _dequantised(path) if path.suffix == ".gguf" else path, {}
+    return _dequantise(path) if path.suffix == ".gguf" else path, {}
 
 
 def identity(revision: str, dtype: str | None) -> str:
-    """What stands for a model in the key of a call: its revision, and the arithmetic it answers in, unless that is
-    bfloat16, as most servers', or not known."""
+    """What stands for a model in the key of a call: its revision, and its dtype unless that is bfloat16, as most
+    servers', or not known."""
     return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
 
 
 def warn_if_slow(dtype: str, device: str) -> None:
-    """Say on stderr that this CPU has no bfloat16 units, if it is to work without them. Its flags decide, never a
-    timing."""
-    if (
-        dtype == "bfloat16"
-        and device == "cpu"
-        and CPU.is_file()
-        and not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split())
-    ):
-        print("warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, without AVX-512 some 40 times; "
-              "set dtype: float32", file=sys.stderr, flush=True)  # fmt: skip
+    """Warn on stderr of bfloat16 on a CPU that has no units for it. The CPU's flags decide, never a timing."""
+    if dtype != "bfloat16" or device != "cpu" or not CPU.is_file():
+        return
+    if not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
+        print(
+            "warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, "
+            "without AVX-512 some 40 times; set dtype: float32",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def require_finite(folder: Path, what: str) -> None:
-    """Raises CurationError if a tensor of the safetensors in `folder`, the weights of `what`, has a value that is
-    not finite."""
+    """Raises CurationError if the safetensors in `folder`, the weights of `what`, hold a value that is not finite."""
     import torch
     from safetensors import safe_open
 
@@ -170,8 +170,10 @@ def require_finite(folder: Path, what: str) -> None:
             for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
                 tensor = tensors.get_tensor(name)
                 if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                    raise CurationError(f"{what}: {file.name}: {name} holds values that are not finite, so it can answer nothing; train it again, "
-                                        "with a lower learning_rate or in float32")  # fmt: skip
+                    raise CurationError(
+                        f"{what}: {file.name}: {name} holds values that are not finite, so it can answer nothing; "
+                        "train it again, with a lower learning_rate or in float32"
+                    )
 
 
 @contextmanager
@@ -186,10 +188,10 @@ def merge_adapter(weights: Weights) -> Path:
     """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
     assert weights.adapter is not None
     name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()
-    return _kept(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
+    return _cached(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
 
 
-def _dequantised(gguf: Path) -> Path:
+def _dequantise(gguf: Path) -> Path:
     """The folder of `gguf` as bfloat16 safetensors, made at the first call."""
 
     def unpacked() -> tuple[Any, Any]:
@@ -203,11 +205,12 @@ def _dequantised(gguf: Path) -> Path:
         )
         return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
-    return _kept(fingerprint(gguf).removeprefix("sha256:"), unpacked)
+    return _cached(fingerprint(gguf).removeprefix("sha256:"), unpacked)
 
 
-def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
-    """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` gives."""
+def _cached(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
+    """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` returns; made if it is not
+    there."""
     folder = CACHE / name[:16]
     if folder.exists():
         return folder
@@ -224,23 +227,21 @@ def _kept(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
 
 
 def configure_process() -> None:
-    """Set, before torch is imported, what keeps busy cores from spinning and glibc from giving memory back after every
-    tensor.
+    """Set up this process for torch and transformers; called before either is imported.
 
-    Also silences the libraries' own bars.
+    OpenMP's threads sleep while they wait, and do not spin on cores that others need. glibc keeps the memory of freed
+    tensors, and does not give it back after each. The libraries print no progress bars, and of their messages only
+    errors. What the environment sets already stays.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # theirs; ours asks for its bar
+    os.environ.setdefault("TQDM_DISABLE", "1")  # of theirs; ours turns its own on
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
-        for option, value in (
-            (M_MMAP_MAX, 0),
-            (M_TRIM_THRESHOLD, 2**31 - 1),
-        ):  # halves the system time of a training step
-            libc.mallopt(option, value)
+        libc.mallopt(M_MMAP_MAX, 0)  # the two halve the system time of a training step
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     from transformers.utils import logging
 
     logging.disable_progress_bar()

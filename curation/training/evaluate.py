@@ -20,7 +20,8 @@ class Params(Strict):
     """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind
     answer.
 
-    A server of an `engine` of kind openai serves each run under the run's name, as `vllm serve --lora-modules` does.
+    Where `engine` is of kind openai, its server serves each run under the run's name, as `vllm serve --lora-modules`
+    does.
     """
 
     system: str | None
@@ -38,23 +39,12 @@ def evaluate(
     prompts: pl.DataFrame,
     ledger: Ledger,
 ) -> pl.DataFrame:
-    """The rows of `results` of run `name`, whose trained weights lie in `model`, None for the student's own. The
-    ledger's key holds their hash and the dtype.
+    """The rows of `results` of run `name`, whose trained weights lie in `model`; None is the student's own.
 
-    Raises CurationError if weights are not finite.
+    The calls' keys hold the hash of the weights and the dtype. Raises CurationError if weights are not finite.
     """
     held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
-    revision, loaded = student.revision, weights.Weights(student.model, student.revision)
-    if model is not None:
-        weights.require_finite(model, f"run {name}")
-        trained = weights.fingerprint(model)
-        revision = f"{student.revision}+{trained}"
-        full = (model / "config.json").exists()
-        loaded = (
-            weights.Weights(str(model.resolve()), trained)
-            if full
-            else weights.Weights(student.model, student.revision, model)
-        )
+    revision, loaded = _weights(name, student, model)
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     calls = make_calls(held_out, student.model, identity, settings.system, settings.sampling)
 
@@ -65,6 +55,19 @@ def evaluate(
     return rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),
-        pl.Series("score", [one.score for one in grades], dtype=pl.Float64),
-        pl.Series("status", [one.status for one in grades], dtype=pl.String),
+        pl.Series("score", [graded.score for graded in grades], dtype=pl.Float64),
+        pl.Series("status", [graded.status for graded in grades], dtype=pl.String),
     ).select(RESULTS.schema.names)
+
+
+def _weights(name: str, student: weights.Params, model: Path | None) -> tuple[str, weights.Weights]:
+    """The revision that stands for the weights of run `name`, and what an engine is to load: the student, the student
+    with the adapter in `model`, or the whole model there."""
+    if model is None:
+        return student.revision, weights.Weights(student.model, student.revision)
+    weights.require_finite(model, f"run {name}")
+    trained = weights.fingerprint(model)
+    revision = f"{student.revision}+{trained}"
+    if (model / "config.json").exists():
+        return revision, weights.Weights(str(model.resolve()), trained)
+    return revision, weights.Weights(student.model, student.revision, model)

@@ -21,13 +21,13 @@ def score_pairs(
     traces: pl.DataFrame,
     prompts: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The rows of `pair_scores` of scorer `name`, one per candidate pair; identical pairs, and pairs whose prompt
-    fills max_length, have no values."""
-    asked = pairs.filter(~pl.col("identical")).sort("pair_id")
+    """The rows of `pair_scores` of scorer `name`, one per candidate pair. Identical pairs, and pairs whose prompt fills
+    max_length, have no values."""
+    unequal = pairs.filter(~pl.col("identical")).sort("pair_id")
     rows = [empty(PAIR_SCORES)]
-    if not asked.is_empty():
+    if not unequal.is_empty():
         rows.append(
-            kind("scorers", settings.kind).score(settings, student, asked, _texts(asked, traces, prompts), name)
+            kind("scorers", settings.kind).score(settings, student, unequal, _texts(unequal, traces, prompts), name)
         )
     scored = pl.concat(rows, how="diagonal")  # a kind need not give every column
     return pairs.select("pair_id").join(scored, on="pair_id", how="left").with_columns(pl.col("n_rounds").fill_null(0))
@@ -37,17 +37,17 @@ def _texts(pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> 
     """The traces of the pairs, in the order of their ids: trace_id, prompt and completion as message lists."""
     used = pl.concat([pairs["chosen_trace_id"], pairs["rejected_trace_id"]]).unique().sort().alias("trace_id")
     message = pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content")))
-    known = (
+    rows = (
         used.to_frame()
         .join(traces, on="trace_id", maintain_order="left")
         .join(prompts, on="prompt_id", maintain_order="left")
     )
-    return known.select("trace_id", "prompt", message.alias("completion"))
+    return rows.select("trace_id", "prompt", message.alias("completion"))
 
 
 def metrics(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
-    """Pairs, those scored and those with a side that was cut; mean implicit margin and held-out loss with their
-    intervals, and the share of margins above 0."""
+    """The number of pairs, of those scored and of those with a truncated side; mean implicit margin and held-out loss
+    with their intervals, and the share of margins above 0."""
     rows = pairs.select("pair_id", "prompt_id").join(scores, on="pair_id", maintain_order="left")
     means = {name: clustered_mean(rows[name], rows["prompt_id"]) for name in ("implicit_margin", "held_out_loss")}
     positive = (rows["implicit_margin"] > 0).mean()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def equal_updates(settings: "Method", examples: int) -> "Method":
-    """The method, held to as many optimizer steps as it takes on so many examples."""
+    """The method, with as many optimizer steps as it takes on so many examples."""
     steps = math.ceil(math.ceil(examples / settings.batch_size) / settings.accumulation)
     return settings.model_copy(update={"max_steps": settings.max_steps or max(math.ceil(steps * settings.epochs), 1)})
 
@@ -30,8 +30,8 @@ def train(
     unpaired: pl.DataFrame,
     out: Path,
 ) -> dict[str, float]:
-    """`out` holds the run's weights, whole: it replaces what was there only when training has ended. Returns its
-    figures.
+    """`out` holds the run's weights, whole: what was there is replaced only when training has ended. Returns the
+    metrics of training.
 
     Raises CurationError if there is nothing to train on.
     """
@@ -43,9 +43,9 @@ def train(
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        figures = kind("methods", settings.kind).train(settings, seed, student, paired, unpaired, name, partial)
+        metrics = kind("methods", settings.kind).train(settings, seed, student, paired, unpaired, name, partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return figures
+    return metrics

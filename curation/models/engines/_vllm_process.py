@@ -18,20 +18,20 @@ sys.path = [folder for folder in sys.path if folder != HERE]  # its vllm.py is n
 def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # vllm prints; only replies may reach stdout
-    how = json.loads(sys.stdin.readline())
+    arguments = json.loads(sys.stdin.readline())
     import vllm
     import vllm.platforms
 
     if vllm.platforms.current_platform.is_cpu():
-        how["enable_chunked_prefill"] = False  # vllm 0.32 dies there of a seeded call whose prompt it takes in parts
-    engine = vllm.LLM(**how).llm_engine
+        # or vllm 0.32 dies of a seeded call whose prompt it takes in parts
+        arguments["enable_chunked_prefill"] = False
+    engine = vllm.LLM(**arguments).llm_engine
     tokenizer = engine.get_tokenizer()
     print(json.dumps({"ready": True}), file=out, flush=True)
-    asked: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
-    threading.Thread(target=listen, args=(asked,), daemon=True).start()
+    calls: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+    threading.Thread(target=listen, args=(calls,), daemon=True).start()
     while True:
-        more = take(asked, wait=not engine.has_unfinished_requests())
-        for call in more:
+        for call in take(calls, wait=not engine.has_unfinished_requests()):
             if call is None:
                 return
             add(vllm, engine, tokenizer, call, out)
@@ -41,44 +41,42 @@ def main() -> None:
         out.flush()
 
 
-def listen(asked: "SimpleQueue[dict[str, Any] | None]") -> None:
-    """Put every call into `asked`, and None at the end of input."""
+def listen(calls: "SimpleQueue[dict[str, Any] | None]") -> None:
+    """Put every call that comes on stdin into `calls`, and None at its end."""
     for line in sys.stdin:
-        asked.put(json.loads(line))
-    asked.put(None)
+        calls.put(json.loads(line))
+    calls.put(None)
 
 
-def take(asked: "SimpleQueue[dict[str, Any] | None]", wait: bool) -> list[dict[str, Any] | None]:
-    """What has come; with `wait` at least one."""
-    found = [asked.get()] if wait else []
+def take(calls: "SimpleQueue[dict[str, Any] | None]", wait: bool) -> list[dict[str, Any] | None]:
+    """Drain `calls`; with `wait`, wait for at least one."""
+    taken = [calls.get()] if wait else []
     try:
         while True:
-            found.append(asked.get_nowait())
+            taken.append(calls.get_nowait())
     except Empty:
-        return found
+        return taken
 
 
 def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], out: Any) -> None:
-    """Give the engine one call; a call that it refuses, as one that is too long, is answered with the error."""
+    """Give the engine one call. The reply to a call that it refuses, say one that is too long, is the error."""
     sampling = {**call["sampling"], "top_k": call["sampling"]["top_k"] or -1}
     prompt = tokenizer.apply_chat_template(call["messages"], add_generation_prompt=True, return_dict=False)
     try:
         engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others
-        refused = {
-            "text": None,
-            "finish_reason": "error",
-            "error": " ".join(str(error).split())[:300],
-            "engine": name(vllm),
-        }
-        print(json.dumps({"key": call["key"], **refused}), file=out, flush=True)
+        message = " ".join(str(error).split())[:300]
+        refused = {"key": call["key"], "text": None, "finish_reason": "error", "error": message, "engine": name(vllm)}
+        print(json.dumps(refused), file=out, flush=True)
 
 
 def reply(vllm: Any, output: Any) -> dict[str, Any]:
-    """A finished request in the fields of `curation.calls.call.Reply`, and its key."""
+    """A finished request: its key, and the fields of `curation.calls.call.Reply`."""
     best = output.outputs[0]
-    return {"key": output.request_id, "text": best.text.strip(), "finish_reason": best.finish_reason or "stop",
-            "prompt_tokens": len(output.prompt_token_ids), "completion_tokens": len(best.token_ids), "engine": name(vllm)}  # fmt: skip
+    return {
+        "key": output.request_id, "text": best.text.strip(), "finish_reason": best.finish_reason or "stop",
+        "prompt_tokens": len(output.prompt_token_ids), "completion_tokens": len(best.token_ids), "engine": name(vllm),
+    }  # fmt: skip
 
 
 def name(vllm: Any) -> str:

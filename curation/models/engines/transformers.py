@@ -28,13 +28,13 @@ class Params(Strict):
 
 
 class TransformersEngine:
-    """Loads the model once, however often it is asked."""
+    """Loads the model once, however often it is called."""
 
     def __init__(self, settings: Params, which: weights.Weights) -> None:
         self.settings, self.which = settings, which
 
-    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
-        sample(*self.loaded, calls, self.settings.batch_size, heard)
+    def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
+        sample(*self.loaded, calls, self.settings.batch_size, on_reply)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
@@ -43,12 +43,12 @@ class TransformersEngine:
         return weights.load(model, revision, self.settings.dtype, adapter, self.settings.device)
 
 
-def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, heard: OnReply) -> None:
-    """Give `heard` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own
+def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, on_reply: OnReply) -> None:
+    """Give `on_reply` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own
     seed, whatever shares its batch.
 
-    On a CPU some batches are answered at once, each by cores of its own: those of one step are too little work for many
-    cores to share.
+    On a CPU several batches are answered at once, each on cores of its own: one step of one batch is too little work
+    for many cores to share.
     """
 
     def render(call: Call) -> str:
@@ -59,62 +59,62 @@ def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int,
             [render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False
         ).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
-        for row, new in _written(network, encoded, batch, tokenizer.eos_token_id, stopped):
+        for row, new in _generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
             yield batch[row], _reply(tokenizer, lengths[row], new)
 
     ordered = sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index))
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
-        heard(call, reply)
+        on_reply(call, reply)
 
 
 def _side_by_side(
     answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str
 ) -> Iterator[Any]:
-    """What `answers` gives of every batch, as it comes, from threads that share the CPU's cores evenly. An error,
-    and leaving early, ends them all."""
+    """What `answers` gives for every batch, as it comes, from threads that share the CPU's cores evenly. An error ends
+    them all, as does closing the iterator."""
     import torch
 
     cores = torch.get_num_threads()
     threads = max(min(cores, len(batches), MOST_THREADS), 1) if device == "cpu" else 1
-    found: SimpleQueue[Any] = SimpleQueue()
+    results: SimpleQueue[Any] = SimpleQueue()  # None where a thread is done, its error where it failed
     waiting, stopped = iter(batches), Event()
 
     def work() -> None:
         try:
             with torch.inference_mode():
                 while not stopped.is_set() and (batch := next(waiting, None)) is not None:
-                    for one in answers(batch, stopped):
-                        found.put(one)
-            found.put(None)
+                    for answer in answers(batch, stopped):
+                        results.put(answer)
+            results.put(None)
         except BaseException as error:
-            found.put(error)
+            results.put(error)
 
     torch.set_num_threads(max(cores // threads, 1))
-    working = [Thread(target=work) for _ in range(threads)]
+    workers = [Thread(target=work) for _ in range(threads)]
     try:
-        for thread in working:
-            thread.start()
-        for _ in working:
-            while (one := found.get()) is not None:
-                if isinstance(one, BaseException):
-                    raise one
-                yield one
+        for worker in workers:
+            worker.start()
+        for _ in workers:
+            while (result := results.get()) is not None:
+                if isinstance(result, BaseException):
+                    raise result
+                yield result
     finally:
         stopped.set()
-        for thread in working:
-            thread.join()
+        for worker in workers:
+            worker.join()
         torch.set_num_threads(cores)
 
 
-def _written(
+def _generate(
     network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event
 ) -> Iterator[tuple[int, list[int]]]:
-    """Each row's number and new tokens, as rows end. Ended rows leave once they are half of the batch, because they
+    """Each row's number and new tokens, as rows end. Ended rows leave the batch once they are half of it, because they
     cost as much as running ones."""
     import torch
 
     ids, mask = encoded["input_ids"], encoded["attention_mask"]
-    cache = _prefilled(network, ids, mask)
+    cache = _prefill(network, ids, mask)
     start, limit, rows = ids.shape[1], ids.shape[1] + calls[0].sampling["max_tokens"], torch.arange(len(calls))
     draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
 
@@ -124,8 +124,8 @@ def _written(
     while len(rows) and not stopped.is_set():
         output = network.generate(
             input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
-            logits_processor=[_require_numbers, *([draw] if draw else [])], do_sample=False, temperature=None, top_p=None, top_k=None,
-            pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
+            logits_processor=[_require_finite, *([draw] if draw else [])], do_sample=False, temperature=None,
+            top_p=None, top_k=None, pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
         )  # fmt: skip
         ids, cache = output.sequences, output.past_key_values
         going = ~(ids[:, start:] == eos).any(dim=1) & (ids.shape[1] < limit)
@@ -137,9 +137,9 @@ def _written(
             draw.sources = [source for source, stays in zip(draw.sources, going.tolist(), strict=True) if stays]
 
 
-def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
-    """The keys and values of all prompt tokens but the last, where samples of one prompt share the batch: each
-    prompt is read once. Else None."""
+def _prefill(network: Any, ids: Any, mask: Any) -> Any:
+    """The keys and values of all prompt tokens but the last, each prompt read once, where samples of one prompt share
+    the batch. None where they do not: nothing is saved."""
     import torch
 
     prompts, of_row = ids.unique(dim=0, return_inverse=True)
@@ -154,12 +154,13 @@ def _prefilled(network: Any, ids: Any, mask: Any) -> Any:
     return cache
 
 
-def _require_numbers(input_ids: Any, scores: Any) -> Any:
-    """The scores as they are. Raises CurationError where the best of a row is no number: its token would be any,
-    such as the first of the vocabulary."""
+def _require_finite(input_ids: Any, scores: Any) -> Any:
+    """The scores as they are. Raises CurationError where the best of a row is not finite: any token could follow, such
+    as the first of the vocabulary."""
     if not scores.amax(dim=1).isfinite().all():
         raise CurationError(
-            "the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not hold their values"
+            "the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not "
+            "hold their values"
         )
     return scores
 
@@ -169,7 +170,7 @@ class Draw:
 
     The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the
     softmax. Greedy search then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over
-    the whole vocabulary, which costs more.
+    the whole vocabulary, which costs more time.
     """
 
     def __init__(self, calls: list[Call]) -> None:
@@ -196,7 +197,7 @@ def _batches(calls: list[Call], size: int) -> Iterator[list[Call]]:
     """Runs of at most `size` calls that differ only in prompt, seed and sample index."""
     batch: list[Call] = []
     for call in calls:
-        if batch and (len(batch) == size or _shared(call) != _shared(batch[0])):
+        if batch and (len(batch) == size or _without_seed(call) != _without_seed(batch[0])):
             yield batch
             batch = []
         batch.append(call)
@@ -204,7 +205,7 @@ def _batches(calls: list[Call], size: int) -> Iterator[list[Call]]:
         yield batch
 
 
-def _shared(call: Call) -> dict[str, Any]:
+def _without_seed(call: Call) -> dict[str, Any]:
     return {name: value for name, value in call.sampling.items() if name != "seed"}
 
 

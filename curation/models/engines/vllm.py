@@ -26,7 +26,7 @@ LOG = Path(".curation/vllm.log")
 class Params(Strict):
     """An engine of kind vllm. `python` is the interpreter of the environment that has vllm, null for this one.
 
-    The engine has `concurrency` calls at once and batches them itself.
+    The engine is given `concurrency` calls at once and batches them itself.
     """
 
     kind: Literal["vllm"]
@@ -44,18 +44,18 @@ class Params(Strict):
 
 
 class VllmEngine:
-    """Starts one process, however often it is asked. The process ends with this one, because its input does."""
+    """Starts one process, however often it is called. The process ends with this one, because its input does."""
 
     def __init__(self, settings: Params, which: weights.Weights) -> None:
         self.settings, self.which = settings, which
 
-    def __call__(self, calls: Iterator[Call], heard: OnReply) -> None:
+    def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         waiting: dict[str, Call] = {}
         for call in islice(calls, self.settings.concurrency):
             self._send(call, waiting)
         while waiting:
-            said = self._receive()
-            heard(waiting.pop(said.pop("key")), Reply(**said))
+            reply = self._receive()
+            on_reply(waiting.pop(reply.pop("key")), Reply(**reply))
             if (another := next(calls, None)) is not None:
                 self._send(another, waiting)
 
@@ -64,7 +64,7 @@ class VllmEngine:
         self._write({"key": call.key, "messages": call.messages, "sampling": call.sampling})
 
     def _write(self, body: dict[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # it has ended; what it said before is still to be read, and then its end is
+        with suppress(BrokenPipeError):  # it has ended: its last replies are still to be read, then its end
             print(json.dumps(body), file=self.process.stdin, flush=True)
 
     def _receive(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class VllmEngine:
 
     @cached_property
     def log(self) -> IO[bytes]:
-        """What vllm says, which is kept where it fails."""
+        """What vllm prints, kept in LOG where it fails."""
         return tempfile.TemporaryFile()
 
     @cached_property
@@ -84,9 +84,11 @@ class VllmEngine:
         """The running engine, ready for calls."""
         settings, (model, revision, adapter) = self.settings, self.which
         source, pinned = (weights.merge_adapter(self.which), {}) if adapter else weights.resolve(model, revision)
-        how = {"model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype, "max_model_len": settings.max_model_len,
-               "enforce_eager": settings.eager, "tensor_parallel_size": settings.tensor_parallel,
-               "gpu_memory_utilization": settings.gpu_memory}  # fmt: skip
+        arguments = {
+            "model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype,
+            "max_model_len": settings.max_model_len, "enforce_eager": settings.eager,
+            "tensor_parallel_size": settings.tensor_parallel, "gpu_memory_utilization": settings.gpu_memory,
+        }  # fmt: skip
         python = settings.python or sys.executable
         print(f"starting vllm with {model}", file=sys.stderr, flush=True)
         try:
@@ -99,19 +101,21 @@ class VllmEngine:
                 f"kind vllm: python: {python}: cannot be run: {error.strerror}; name an interpreter that has vllm"
             ) from None
         self.__dict__["process"] = started
-        self._write(how)
+        self._write(arguments)
         self._receive()
         return started
 
     def _ended(self) -> CurationError:
-        """The engine's end, as an error with vllm's own last words."""
+        """The engine's end as an error, with the last error that vllm printed."""
         code = self.process.wait()
         self.log.seek(0)
         text = self.log.read()
-        said = [line.strip() for line in text.decode(errors="replace").splitlines()]
-        why = next((line for line in reversed(said) if re.match(r"[\w.]+(Error|Exception): ", line)), "")
+        lines = [line.strip() for line in text.decode(errors="replace").splitlines()]
+        why = next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception): ", line)), "")
         if why == "ModuleNotFoundError: No module named 'vllm'":
-            return CurationError(f"kind vllm: {self.settings.python or sys.executable} has no vllm; name an interpreter that has one as `python`, "
-                                 "or serve the model and use kind openai")  # fmt: skip
+            return CurationError(
+                f"kind vllm: {self.settings.python or sys.executable} has no vllm; name an interpreter that has one as "
+                "`python`, or serve the model and use kind openai"
+            )
         write_whole(LOG, text)
         return CurationError(f"kind vllm: the engine ended with {code}: {why[:300]}; all that it said is in {LOG}")

@@ -1,7 +1,7 @@
-"""What DPO on other prompts' pairs makes of a pair: its implicit margin and its held-out loss, by cross-fitting.
+"""A pair's implicit margin and held-out loss after DPO on other prompts' pairs, by cross-fitting.
 
-Selective DPO (arXiv 2502.09650) keeps the pairs of the smallest held-out loss; a small implicit margin is what arXiv
-2508.04149 and 2406.17312 keep, a large one BeeS (arXiv 2502.14560).
+Selective DPO (arXiv 2502.09650) keeps the pairs of the smallest held-out loss; arXiv 2508.04149 and 2406.17312 keep
+those of a small implicit margin, BeeS (arXiv 2502.14560) those of a large one.
 """
 
 import gc
@@ -24,10 +24,10 @@ from curation.training.trainers import dpo
 
 
 class Params(Strict):
-    """A scorer of kind implicit: `rounds` times the prompts are split into `folds`, by another seed each time.
+    """A scorer of kind implicit. `rounds` times the prompts are split into `folds`, by another seed each time.
 
     The pairs of a fold are scored by the student trained on those of the other folds, `train_pairs` of them at most;
-    `batch_size` traces are read at a time. Selective DPO's are 3 rounds of 2 folds, six models.
+    `batch_size` traces are read at a time. Selective DPO has 3 rounds of 2 folds: six models.
     """
 
     kind: Literal["implicit"]
@@ -49,35 +49,33 @@ def score(
 ) -> pl.DataFrame:
     """The columns of `pair_scores`, of each pair whose prompt leaves room for an answer. No weights are kept.
 
-    implicit_margin is beta [log pi/ref (chosen) - log pi/ref (rejected)], held_out_loss -log sigmoid of it (arXiv
-    2305.18290, eq. 7), whatever loss was trained on; both are means over rounds, as the policy's log-probabilities are.
+    implicit_margin is beta [log pi/ref (chosen) - log pi/ref (rejected)], held_out_loss is -log sigmoid of it (arXiv
+    2305.18290, eq. 7), whatever loss was trained on. Both are means over rounds, as are the policy's log-probabilities.
     Raises CurationError if a fold would have no pair to train on.
     """
     _warn_of_reverses(pairs, name)
-    splits = [(number, fold(settings, pairs, number, name)) for number in range(settings.rounds)]
+    splits = [assign_folds(settings, pairs, number, name) for number in range(settings.rounds)]
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     encoded = encode(tokenizer, pairs, texts, settings.training.max_length)
     reference = log_probs(network, encoded, settings.batch_size, f"reference {name}")
     del network
-    found = []
-    for number, folds in splits:
-        for one in sorted(set(folds)):
-            label = f"{name} round {number + 1} fold {one + 1}"
-            paired = _drawn(settings, pairs.filter(folds != one), texts, number)
-            held_out = encoded.pairs.join(pairs.filter(folds == one), on="pair_id", how="semi", maintain_order="left")
+    policies = []
+    for number, folds in enumerate(splits):
+        for fold in sorted(set(folds)):
+            label = f"{name} round {number + 1} fold {fold + 1}"
+            paired = _draw(settings, pairs.filter(folds != fold), texts, number)
+            of_fold = encoded.pairs.join(pairs.filter(folds == fold), on="pair_id", how="semi", maintain_order="left")
             with _policy(settings, student, settings.seed + number, paired, label) as network:
-                found.append(
-                    log_probs(network, encoded._replace(pairs=held_out), settings.batch_size, f"score {label}")
-                )
-    counted = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated")
-    return reference.join(counted, on="pair_id").join(
-        _means(reference, pl.concat(found), settings.training.beta), on="pair_id"
-    )
+                held_out = encoded._replace(pairs=of_fold)
+                policies.append(log_probs(network, held_out, settings.batch_size, f"score {label}"))
+    lengths = encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated")
+    means = _means(reference, pl.concat(policies), settings.training.beta)
+    return reference.join(lengths, on="pair_id").join(means, on="pair_id")
 
 
-def fold(settings: Params, pairs: pl.DataFrame, number: int, name: str) -> pl.Series:
-    """The fold of each pair in round `number`: that of its prompt, a hash of seed and prompt_id, which neither order
-    nor other prompts change.
+def assign_folds(settings: Params, pairs: pl.DataFrame, number: int, name: str) -> pl.Series:
+    """The fold of each pair in round `number`: a hash of seed and prompt_id, so that neither the order of the pairs nor
+    other prompts change it.
 
     Raises CurationError if there are fewer prompts than folds, or all prompts fall into one.
     """
@@ -89,13 +87,14 @@ def fold(settings: Params, pairs: pl.DataFrame, number: int, name: str) -> pl.Se
         )
     if folds.n_unique() == 1:
         raise CurationError(
-            f"scorers.{name}: round {number + 1} has all {prompts} prompts in one fold and none to train on; change seed, or add prompts"
+            f"scorers.{name}: round {number + 1} has all {prompts} prompts in one fold and none to train on; "
+            "change seed, or add prompts"
         )
     return folds
 
 
-def _drawn(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: int) -> pl.DataFrame:
-    """At most `train_pairs` of the pairs, by a hash, with prompt, chosen and rejected as TRL reads them."""
+def _draw(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: int) -> pl.DataFrame:
+    """At most `train_pairs` of the pairs, drawn by a hash, with prompt, chosen and rejected as TRL reads them."""
     draw = content_ids(pairs.select(pl.lit(settings.seed + number), "pair_id")).alias("draw")
     rows = pairs.with_columns(draw).sort("draw", "pair_id")[: settings.train_pairs]
     chosen = texts.rename({"trace_id": "chosen_trace_id", "completion": "chosen"})
@@ -109,7 +108,7 @@ def _drawn(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: i
 
 @contextmanager
 def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.DataFrame, label: str) -> Iterator[Any]:
-    """The student trained on `paired`, while it is used; then its weights are gone."""
+    """The student trained on `paired`, inside the block; after it the weights are gone."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "policy"
         dpo.train(settings.training, seed, student, paired, paired.clear(), label, out)
@@ -124,7 +123,7 @@ def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.Dat
 
 
 def _means(reference: pl.DataFrame, policy: pl.DataFrame, beta: float) -> pl.DataFrame:
-    """Each pair's means over its rounds, and their number."""
+    """Each pair's means over the rounds, and the number of rounds."""
     own = policy.rename({"chosen_logp": "policy_chosen_logp", "rejected_logp": "policy_rejected_logp"})
     rows = reference.join(own, on="pair_id", maintain_order="right")
     gap = (pl.col("policy_chosen_logp") - pl.col("chosen_logp")) - (
@@ -142,6 +141,7 @@ def _warn_of_reverses(pairs: pl.DataFrame, name: str) -> None:
     both = pairs.join(pairs, left_on=sides, right_on=sides[::-1], how="semi").height
     if both:
         print(
-            f"score_pairs {name}: {both} of {pairs.height} pairs stand in both orders; training on a pair and its reverse teaches nothing",
+            f"score_pairs {name}: {both} of {pairs.height} pairs stand in both orders; "
+            "training on a pair and its reverse teaches nothing",
             file=sys.stderr,
         )

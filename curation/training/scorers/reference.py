@@ -1,4 +1,4 @@
-"""The student as it is: how likely it finds either side of a pair."""
+"""The student as it is: the log-probability it gives either side of a pair."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from curation.tables.contracts import PAIR_SCORES
 
 
 class Params(Strict):
-    """A scorer of kind reference. A side of more than `max_length` tokens is cut at its end, and marked;
+    """A scorer of kind reference. A side of more than `max_length` tokens is truncated at its end, and marked;
     `batch_size` traces are read at a time."""
 
     kind: Literal["reference"]

@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 import polars as pl
 
 from curation.models import weights
-from curation.training.trainers._training import Lora
+from curation.training.trainers._settings import Lora
 
 
 class Method(Protocol):
@@ -49,6 +49,6 @@ class MethodKind(Protocol[Settings]):
         label: str,
         out: Path,
     ) -> dict[str, float]:
-        """`out` holds the trained weights; returns the figures of training. `paired` and `unpaired` are the rows of
+        """`out` holds the trained weights; returns the metrics of training. `paired` and `unpaired` are the rows of
         `subsets` and `unpaired` of the run's arm."""
         ...

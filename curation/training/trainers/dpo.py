@@ -1,21 +1,13 @@
 """Direct preference optimisation (arXiv 2305.18290) through TRL, with the length-normalised and IPO losses."""
 
-import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
 from curation.models import weights
-from curation.training.trainers._training import (
-    ReferenceTrainerParams,
-    build_with_reference,
-    drop_untrainable,
-    fit,
-    lora_config,
-    make_dataset,
-    trainer_arguments,
-)
+from curation.training.trainers._settings import ReferenceTrainerParams
+from curation.training.trainers._training import build_with_reference, train_student
 
 
 class Training(ReferenceTrainerParams):
@@ -39,19 +31,12 @@ def train(
     label: str,
     out: Path,
 ) -> dict[str, float]:
-    """`out` holds the trained weights. Returns the figures of the last steps, and how many were read, cut and
-    dropped."""
-    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
-    from trl import DPOConfig, DPOTrainer
+    """`out` holds the weights trained on `paired`. Returns the metrics of `train_student`."""
 
-    rows, seen = drop_untrainable(tokenizer, paired, ("chosen", "rejected"), settings.max_length)
-    with tempfile.TemporaryDirectory() as scratch:
+    def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
+        from trl import DPOConfig, DPOTrainer
+
         own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
-        how = DPOConfig(**trainer_arguments(settings, seed, Path(scratch), rows, **own), use_cpu=student.device == "cpu")
-        trainer = build_with_reference(
-            DPOTrainer, label, settings, model=network, args=how,
-            train_dataset=make_dataset(rows, ("prompt", "chosen", "rejected"), seed),
-            processing_class=tokenizer, peft_config=lora_config(settings, network),
-        )  # fmt: skip
-        figures = fit(trainer, label, out, student)
-    return {**seen, **figures}
+        return build_with_reference(DPOTrainer, label, settings, parts, DPOConfig(**config, **own))
+
+    return train_student(settings, seed, student, paired, ("chosen", "rejected"), label, out, build)

@@ -1,0 +1,80 @@
+"""What every method may set, and what TRL and peft are told of it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import Field
+
+from curation.core.params import Natural, Positive, Strict
+
+
+class Lora(Strict):
+    """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). With fewer layers the backward
+    pass ends sooner."""
+
+    rank: Positive
+    alpha: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    modules: list[str]
+    layers: Positive | None
+
+
+class TrainerParams(Strict):
+    """Settings of every method. A side of more than `max_length` tokens is truncated at its end, and counted."""
+
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup_steps: Natural
+    epochs: Annotated[float, Field(gt=0)]
+    max_steps: Positive | None
+    batch_size: Positive
+    accumulation: Positive
+    max_length: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    bf16: bool
+    checkpointing: bool
+    lora: Lora | None
+
+
+class ReferenceTrainerParams(TrainerParams):
+    """Settings of a method with a reference model. `beta` says how near to it the student stays; with `precompute` its
+    log-probabilities are taken once, before training."""
+
+    beta: Annotated[float, Field(gt=0)]
+    precompute: bool
+
+
+def trainer_arguments(
+    settings: TrainerParams, seed: int, device: str, scratch: Path, rows: pl.DataFrame
+) -> dict[str, Any]:
+    """The arguments of TRL's configuration: no checkpoints, no reports, no bars of its own, and no shuffling of rows
+    that have a curriculum position."""
+    in_order = not rows["curriculum_position"].null_count()
+    return {
+        "output_dir": str(scratch), "learning_rate": settings.learning_rate, "lr_scheduler_type": settings.schedule,
+        "warmup_steps": settings.warmup_steps, "num_train_epochs": settings.epochs,
+        "max_steps": settings.max_steps or -1, "per_device_train_batch_size": settings.batch_size,
+        "gradient_accumulation_steps": settings.accumulation, "max_length": settings.max_length,
+        "weight_decay": settings.weight_decay, "max_grad_norm": settings.max_grad_norm, "bf16": settings.bf16,
+        "gradient_checkpointing": settings.checkpointing, "seed": seed, "data_seed": seed, "use_cpu": device == "cpu",
+        "save_strategy": "no", "report_to": "none", "logging_steps": 1, "disable_tqdm": True,
+        "dataloader_num_workers": 0,
+        "logging_nan_inf_filter": False,  # it shows a loss of NaN as 0
+        **({"train_sampling_strategy": "sequential"} if in_order else {}),
+    }  # fmt: skip
+
+
+def lora_config(settings: TrainerParams, network: Any) -> Any:
+    """peft's configuration of `settings.lora`, or None to train all weights."""
+    if settings.lora is None:
+        return None
+    from peft import LoraConfig
+
+    count = network.config.num_hidden_layers
+    layers = None if settings.lora.layers is None else list(range(max(count - settings.lora.layers, 0), count))
+    return LoraConfig(
+        r=settings.lora.rank, lora_alpha=settings.lora.alpha, lora_dropout=settings.lora.dropout,
+        target_modules=settings.lora.modules, layers_to_transform=layers, task_type="CAUSAL_LM",
+    )  # fmt: skip
