@@ -31,7 +31,7 @@ def pasted(folder: Path, lines: str) -> Path:
     [pytest.param(name, marks=[pytest.mark.slow] * (number % 3 > 0)) for number, name in enumerate(shelf.entries())],
 )
 def test_what_is_printed_can_be_pasted(tmp_path: Path, name: str) -> None:
-    file = pasted(tmp_path, shelf.printed(name, {}))
+    file = pasted(tmp_path, shelf.to_yaml(name, {}))
     whole = shelf.selection(name, {})
     assert YAML(typ="safe", pure=True).load(file)["selections"][name] == whole
     assert set(whole) == set(Params.model_fields)
@@ -39,7 +39,7 @@ def test_what_is_printed_can_be_pasted(tmp_path: Path, name: str) -> None:
 
 
 def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
-    lines = shelf.printed("ultrafeedback", {"judge": "rubric-500m", "dimensions": "factuality,step_coherence"})
+    lines = shelf.to_yaml("ultrafeedback", {"judge": "rubric-500m", "dimensions": "factuality,step_coherence"})
     assert (
         read(pasted(tmp_path, lines)).selections["ultrafeedback"].value
         == '("rubric-500m".delta_factuality + "rubric-500m".delta_step_coherence) / 2'
@@ -54,7 +54,7 @@ def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
 def test_a_mistake_in_what_a_placeholder_makes_is_found_by_params(
     tmp_path: Path, name: str, given: dict[str, str], said: str
 ) -> None:
-    file = pasted(tmp_path, shelf.printed(name, given))
+    file = pasted(tmp_path, shelf.to_yaml(name, given))
     with pytest.raises(Errors) as caught:
         read(file)
     assert caught.value.lines == [f"{file}: selections.{name}.{said}"]
@@ -76,7 +76,7 @@ def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: p
         "  sample_delta:\n    <<: *selection\n    value: panel.delta_quality\n    keep: {kind: top}\n    budget: {share: 0.1}\n"
     )
     every = printed(monkeypatch, capsys, "--all")
-    assert every == "".join(shelf.printed(name, {}) + "\n" for name in shelf.entries())
+    assert every == "".join(shelf.to_yaml(name, {}) + "\n" for name in shelf.entries())
     assert max(map(len, every.splitlines())) <= 160
 
 
@@ -123,7 +123,7 @@ def test_the_recipe_is_the_default_study_with_the_shelf() -> None:
     }  # fmt: skip
     lines = {line.strip("# ") for line in RECIPE.read_text().splitlines()}
     assert [
-        line for name in SCORED for line in shelf.printed(name, {}).splitlines() if line.strip("# ") not in lines
+        line for name in SCORED for line in shelf.to_yaml(name, {}).splitlines() if line.strip("# ") not in lines
     ] == []
 
 

@@ -22,9 +22,9 @@ def main(arguments: list[str]) -> None:
             f"shelf: --{next(iter(values))} is of one entry; name it first, as in `shelf sample_delta --judge rubric`"
         )
     if given.name is not None:
-        print(shelf.printed(given.name, values))
+        print(shelf.to_yaml(given.name, values))
     elif given.all:
-        print("\n".join(shelf.printed(name, {}) for name in shelf.entries()))
+        print("\n".join(shelf.to_yaml(name, {}) for name in shelf.entries()))
     else:
         print_rows(pl.DataFrame(shelf.table()), "md" if given.md else None)
 

@@ -1,5 +1,5 @@
-"""The shelf: published selections, each one of `selections` in params.yaml but for the names and numbers that are a
-study's own."""
+"""The shelf: published selections, each an entry of `selections` in params.yaml with placeholders for a study's own
+names and numbers."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ from curation.core.messages import did_you_mean
 from curation.core.params import Strict
 
 FILE = Path(__file__).with_suffix(".yaml")
-PLAIN = "x-selection"  # in FILE as in params.yaml: what a selection is that says nothing
+DEFAULTS = "x-selection"  # in FILE as in params.yaml: the settings of a selection that changes none
 ALIASES = ("judge", "scorer")  # placeholders that stand before a dot in SQL
 REPEATED = re.compile(r"\{(.+?)( \S+ |, )\.\.\.\}")
 WIDTH = 150
@@ -26,7 +26,7 @@ Value: TypeAlias = str | int | float | list[str]
 
 
 class Entry(Strict):
-    """One of shelf.yaml: a paper's rule in words, how far it was read, what ours does otherwise, and the selection
+    """One entry of shelf.yaml: a paper's rule in words, what of the paper was read, how ours differs, and the selection
     with its placeholders' defaults."""
 
     paper: str
@@ -50,11 +50,11 @@ def _file() -> dict[str, Any]:
 @cache
 def entries() -> dict[str, Entry]:
     """All entries by name, in the order of shelf.yaml."""
-    return {name: Entry.model_validate(body) for name, body in _file().items() if name != PLAIN}
+    return {name: Entry.model_validate(body) for name, body in _file().items() if name != DEFAULTS}
 
 
 def table() -> list[dict[str, str]]:
-    """A row for each entry: what it is, which sign it has and what must be there."""
+    """A row for each entry: its paper, its property, what it keeps and what it needs."""
     return [
         {"name": name, **{field: getattr(entry, field) for field in ("paper", "property", "keeps", "needs")}}
         for name, entry in entries().items()
@@ -62,10 +62,9 @@ def table() -> list[dict[str, str]]:
 
 
 def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """The whole selection `name`, with what is given in place of its placeholders, and their defaults in place of the
-    others.
+    """The whole selection `name`, its placeholders filled with what is `given`, and the others with their defaults.
 
-    A list is given with commas. Raises CurationError, naming what there is, if there is no such entry or placeholder.
+    A list is given with commas. Raises CurationError on an unknown entry or placeholder, naming those there are.
     """
     if name not in entries():
         raise CurationError(f"shelf {name}: no such entry{did_you_mean(name, entries())}")
@@ -76,29 +75,29 @@ def selection(name: str, given: Mapping[str, str]) -> dict[str, Any]:
                 f"shelf {name}: --{placeholder}: no such placeholder; there are --{', --'.join(entry.placeholders)}"
             )
     values = entry.placeholders | {
-        placeholder: _typed(text, entry.placeholders[placeholder]) for placeholder, text in given.items()
+        placeholder: _convert(text, entry.placeholders[placeholder]) for placeholder, text in given.items()
     }
-    filled: dict[str, Any] = _filled(entry.selection, values)
+    filled: dict[str, Any] = _fill(entry.selection, values)
     return filled
 
 
-def printed(name: str, given: Mapping[str, str]) -> str:
-    """The selection as lines to paste under `selections:`, of which only those that differ from x-selection are
-    written out. Raises as `selection` does."""
-    body = {key: value for key, value in selection(name, given).items() if value != _file()[PLAIN][key]}
+def to_yaml(name: str, given: Mapping[str, str]) -> str:
+    """The selection as lines to paste under `selections:`; settings that x-selection has already are left out. Raises
+    as `selection` does."""
+    body = {key: value for key, value in selection(name, given).items() if value != _file()[DEFAULTS][key]}
     entry = entries()[name]
-    said = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH)
+    comment = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH)
     lines = [
         f"{name}:",
         "  <<: *selection",
         *("  " + line for key, value in body.items() for line in _lines(key, value)),
     ]
-    return "\n".join("  " + line for line in [*(f"# {line}" for line in said), *lines])
+    return "\n".join("  " + line for line in [*(f"# {line}" for line in comment), *lines])
 
 
-def _typed(text: str, default: Value) -> Value:
-    """`text` as a value of the default's type; where that is a number and `text` is none, as it is, for params to
-    find."""
+def _convert(text: str, default: Value) -> Value:
+    """`text` as a value of the default's type. A text in place of a number stays a text, which the check of params.yaml
+    refuses."""
     if isinstance(default, list):
         return text.split(",")
     if isinstance(default, str):
@@ -110,25 +109,27 @@ def _typed(text: str, default: Value) -> Value:
     return int(number) if number.is_integer() else number
 
 
-def _filled(part: Any, values: Mapping[str, Value]) -> Any:
-    """`part` with values in place of placeholders; one that stands alone keeps its type."""
+def _fill(part: Any, values: Mapping[str, Value]) -> Any:
+    """`part` with values in place of placeholders. A placeholder that is all of a text is replaced by its value with
+    its type."""
     if isinstance(part, dict):
-        return {key: _filled(inner, values) for key, inner in part.items()}
+        return {key: _fill(inner, values) for key, inner in part.items()}
     if not isinstance(part, str):
         return part
     if part.startswith("$") and part[1:] in values:
         return values[part[1:]]
     lists = {name: value for name, value in values.items() if isinstance(value, list)}
     texts = {name: f'"{value}"' if name in ALIASES and "-" in str(value) else value for name, value in values.items()}
-    return Template(REPEATED.sub(lambda found: _repeated(found, lists), part)).substitute(
+    return Template(REPEATED.sub(lambda repeated: _repeat(repeated, lists), part)).substitute(
         texts, n=max(map(len, lists.values()), default=0)
     )
 
 
-def _repeated(found: re.Match[str], lists: Mapping[str, list[str]]) -> str:
-    """`{x + ...}` as x for each value of the one list that x names."""
-    ((name, values),) = ((name, values) for name, values in lists.items() if f"${name}" in found[1])
-    return found[2].join(Template(found[1]).safe_substitute({name: value}) for value in values)
+def _repeat(repeated: re.Match[str], lists: Mapping[str, list[str]]) -> str:
+    """`{x + ...}` written out: x for each value of the one list that x names, with + between."""
+    term, separator = repeated[1], repeated[2]
+    ((name, values),) = ((name, values) for name, values in lists.items() if f"${name}" in term)
+    return separator.join(Template(term).safe_substitute({name: value}) for value in values)
 
 
 def _lines(key: str, value: Any) -> list[str]:
@@ -137,7 +138,7 @@ def _lines(key: str, value: Any) -> list[str]:
     if len(line) <= WIDTH:
         return [line]
     if isinstance(value, dict):
-        return [f"{key}:", *("  " + line for inner, one in value.items() for line in _lines(inner, one))]
+        return [f"{key}:", *("  " + line for name, inner in value.items() for line in _lines(name, inner))]
     return [f"{key}: >-", *("  " + line for line in wrap(value, WIDTH, break_long_words=False, break_on_hyphens=False))]
 
 
