@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import world
 from scipy import stats
 from server import Answer, Request, good
 
@@ -132,12 +133,7 @@ def traces(seed: int) -> pl.DataFrame:
                         "finish_reason": "stop",
                     }
                 )
-    return generate.add_text_columns(rows_of(contracts.TRACES, rows))
-
-
-def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows of `table`; what they do not name is null."""
-    return pl.DataFrame(rows, schema=contracts.empty(table).schema)
+    return generate.add_text_columns(world.rows_of(contracts.TRACES, rows))
 
 
 def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:
@@ -156,7 +152,7 @@ def judgments(judge: str, written: pl.DataFrame) -> pl.DataFrame:
                     "status": "scored",
                 }
             )
-    return rows_of(contracts.JUDGMENTS, rows)
+    return world.rows_of(contracts.JUDGMENTS, rows)
 
 
 def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
@@ -178,7 +174,7 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
                     "status": "scored",
                 }
             )
-    return rows_of(contracts.PREFERENCES, rows)
+    return world.rows_of(contracts.PREFERENCES, rows)
 
 
 SHARE_OF_4 = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right

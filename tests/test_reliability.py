@@ -168,8 +168,11 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
     draws."""
     written = planted.traces(FIRST_SEED).filter(pl.col("prompt_id") < 12)
     pairs = pairs_of(written)
-    prompts = pl.DataFrame([(number, "s", "t", "train", [{"role": "user", "content": f"Problem {number}"}], None, None, None) for number in range(12)],
-                           schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
+    texts = [[{"role": "user", "content": f"Problem {number}"}] for number in range(12)]
+    common = {"source": "s", "task": "t", "split": "train"}
+    prompts = world.rows_of(
+        contracts.PROMPTS, [{"prompt_id": number, "prompt": text, **common} for number, text in enumerate(texts)]
+    )
     server = serve(planted.answer)
     asking = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
     asking |= {

@@ -172,6 +172,11 @@ def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=contracts.empty(table).schema, orient="row")
 
 
+def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows given by the names of their columns; what they do not name is null."""
+    return pl.DataFrame(rows, schema=contracts.empty(table).schema)
+
+
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of `traces` given up to n_tokens."""
     return generate.add_text_columns(frame(contracts.TRACES, [(*row, None, None) for row in rows]))
