@@ -29,12 +29,19 @@ sizes = pytest.mark.parametrize("size", SIZES)
 def traces(size: str, name: str) -> pl.DataFrame:
     """The rows of `traces` that a data set's own are; some came without their text."""
     own = published(size, name, "traces")
-    return generate.add_text_columns(own.select(
-        content_ids(own.select("trace_id")).alias("trace_id"), content_ids(own.select("problem_id")).alias("prompt_id"),
-        "generator", pl.col("sample_idx").cast(pl.Int32).alias("sample_index"),
-        pl.col("generator_family").alias("family"), pl.col("generator_params_b").alias("scale_b"), pl.col("trace").alias("completion"),
-        pl.when(pl.col("trace").is_null()).then(pl.lit("error")).otherwise(pl.lit("stop")).alias("finish_reason"), pl.lit(None, pl.Int32).alias("n_tokens"),
-    ))  # fmt: skip
+    finish_reason = pl.when(pl.col("trace").is_null()).then(pl.lit("error")).otherwise(pl.lit("stop"))
+    rows = own.select(
+        content_ids(own.select("trace_id")).alias("trace_id"),
+        content_ids(own.select("problem_id")).alias("prompt_id"),
+        "generator",
+        pl.col("sample_idx").cast(pl.Int32).alias("sample_index"),
+        pl.col("generator_family").alias("family"),
+        pl.col("generator_params_b").alias("scale_b"),
+        pl.col("trace").alias("completion"),
+        finish_reason.alias("finish_reason"),
+        pl.lit(None, pl.Int32).alias("n_tokens"),
+    )
+    return generate.add_text_columns(rows)
 
 
 @cache
@@ -135,9 +142,11 @@ def test_hannas_judges_agree_as_the_libraries_say(
 @sizes
 def test_hanna_between_people_between_models_and_between_both(size: str) -> None:
     table, _, _ = measured(size, "hanna")
-    kinds = table.filter(measure="alpha").with_columns(
-        pl.concat_str([pl.when(pl.col(name).str.starts_with("mturk")).then(pl.lit("person")).otherwise(pl.lit("model")) for name in ("judge", "against")],
-                      separator=", ").alias("between"))  # fmt: skip
+    sorts = [
+        pl.when(pl.col(name).str.starts_with("mturk")).then(pl.lit("person")).otherwise(pl.lit("model"))
+        for name in ("judge", "against")
+    ]
+    kinds = table.filter(measure="alpha").with_columns(pl.concat_str(sorts, separator=", ").alias("between"))
     means = kinds.group_by("between").agg(pl.col("value").mean().round(3), pl.len()).sort("between")
     print(f"\nhanna, mean alpha over dimensions: {means.rows()}")
     each = (
@@ -181,11 +190,19 @@ def compared(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataF
     verdict = pl.col("score").replace_strict(
         {1.0: "chosen", 0.0: "rejected", 0.5: "tie"}, default=None, return_dtype=pl.String
     )
+    order = pl.when(pl.col("rep") == 0).then(pl.lit("chosen_first")).otherwise(pl.lit("rejected_first"))
+    status = pl.when(pl.col("score").is_null()).then(pl.lit("unparsable")).otherwise(pl.lit("scored"))
     preferences = own.select(
-        ids.alias("pair_id"), "judge", pl.when(pl.col("rep") == 0).then(pl.lit("chosen_first")).otherwise(pl.lit("rejected_first")).alias("order"),
-        pl.lit(0, pl.Int32).alias("repeat"), verdict.alias("verdict"), pl.lit(None, pl.Float64).alias("strength"), pl.lit(None, pl.Float64).alias("p_tie"),
-        pl.when(pl.col("score").is_null()).then(pl.lit("unparsable")).otherwise(pl.lit("scored")).alias("status"), pl.lit(None, pl.String).alias("rationale"),
-    )  # fmt: skip
+        ids.alias("pair_id"),
+        "judge",
+        order.alias("order"),
+        pl.lit(0, pl.Int32).alias("repeat"),
+        verdict.alias("verdict"),
+        pl.lit(None, pl.Float64).alias("strength"),
+        pl.lit(None, pl.Float64).alias("p_tie"),
+        status.alias("status"),
+        pl.lit(None, pl.String).alias("rationale"),
+    )
     parquet.check(contracts.PAIRS, pairs, name)
     parquet.check(contracts.PREFERENCES, preferences, name)
     return written, pairs, preferences
@@ -204,8 +221,8 @@ def reliability_of(
 
 @sizes
 def test_llmbars_judges_are_as_right_and_as_steady_as_its_files_say(size: str) -> None:
-    """65 judges, 419 pairs, both orders, against people's verdict: accuracy and flips of each as counted from the
-    file itself."""
+    """65 judges, 419 pairs, both orders, against people's verdict: accuracy and position inconsistency of each as
+    counted from the file itself."""
     written, pairs, preferences = compared(size, "llmbar")
     own = published(size, "llmbar", "judgments")
     gold = own.filter(judge="gold").select("target_id", pl.col("score").alias("gold"))
@@ -215,22 +232,22 @@ def test_llmbars_judges_are_as_right_and_as_steady_as_its_files_say(size: str) -
     )
     orders = own.pivot("rep", index=["judge", "target_id"], values="score").drop_nulls(["0", "1"])
     wanted = accuracy.join(
-        orders.group_by("judge").agg((pl.col("0") != pl.col("1")).mean().alias("flips")), on="judge"
+        orders.group_by("judge").agg((pl.col("0") != pl.col("1")).mean().alias("inconsistency")), on="judge"
     ).sort("judge")
     assert wanted.height == 65
-    for judge, right, flips in wanted.gather_every(13 if size == "excerpt" else 1).rows():
+    for judge, right, inconsistency in wanted.gather_every(13 if size == "excerpt" else 1).rows():
         table = reliability_of(["gold", judge], "gold", written, pairs, preferences).filter(judge=judge)
         found = dict(table.select("measure", "value").rows())
         assert (found["verdict_accuracy"], found["position_inconsistency"]) == (
             pytest.approx(right, abs=1e-9),
-            pytest.approx(flips, abs=1e-9),
+            pytest.approx(inconsistency, abs=1e-9),
         )
     family = (
         wanted.group_by(pl.col("judge").str.split("/").list.first().alias("family"))
-        .agg(pl.col("accuracy", "flips").mean().round(3))
+        .agg(pl.col("accuracy", "inconsistency").mean().round(3))
         .sort("accuracy")
     )
-    print(f"\nllmbar, mean accuracy and flip rate of a model's prompts: {family.rows()}")
+    print(f"\nllmbar, mean accuracy and position inconsistency of a model's prompts: {family.rows()}")
     means = dict(family.select("family", "accuracy").rows())
     if size == "full":  # as the data's own notes give them
         assert (means["GPT-4"], means["PaLM2"]) == (pytest.approx(0.835, abs=1e-3), pytest.approx(0.686, abs=1e-3))
@@ -304,8 +321,9 @@ def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_f
         )
 
     written = traces("excerpt", "big_bench_mistake")
-    prompts = pl.DataFrame([(prompt, "s", "t", "train", [{"role": "user", "content": "p"}], None, None, None) for prompt in written["prompt_id"].unique()],
-                           schema=contracts.empty(contracts.PROMPTS).schema, orient="row")  # fmt: skip
+    common = {"source": "s", "task": "t", "split": "train", "prompt": [{"role": "user", "content": "p"}]}
+    prompt_ids = written["prompt_id"].unique()
+    prompts = world.rows_of(contracts.PROMPTS, [{"prompt_id": prompt_id, **common} for prompt_id in prompt_ids])
     settings = process.Params.model_validate(PROCESS | {"endpoint": serve(people).endpoint(concurrency=4).model_dump()})
     rows = judge_traces("steps", settings, written, prompts, ledger)
     parquet.check(contracts.JUDGMENTS, rows, "judgments")

@@ -171,13 +171,21 @@ def test_a_trace_that_imitates_the_other_stays_inside_its_marks() -> None:
 
 def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.DataFrame:
     """Deltas of pairs of one prompt from (chosen, rejected, order, verdict)."""
-    ends = list(dict.fromkeys(one[:2] for one in verdicts))
+    ends = list(dict.fromkeys((chosen, rejected) for chosen, rejected, _, _ in verdicts))
     given = world.frame(contracts.PAIRS, [(number, 1, *both, "a", "b", False) for number, both in enumerate(ends)])
-    rows = [(ends.index((c, r)), "v", order, sum(one[:3] == (c, r, order) for one in verdicts[:at]), said, None, None, "scored", None)
-            for at, (c, r, order, said) in enumerate(verdicts)]  # fmt: skip
-    wide = pairwise.pairwise_deltas(
-        delta.Params(**world.DELTA | changes), given, world.frame(contracts.PREFERENCES, rows)
-    )
+    rows = [
+        {
+            "pair_id": ends.index((chosen, rejected)),
+            "judge": "v",
+            "order": order,
+            "repeat": sum(earlier[:3] == (chosen, rejected, order) for earlier in verdicts[:number]),
+            "verdict": said,
+            "status": "scored",
+        }
+        for number, (chosen, rejected, order, said) in enumerate(verdicts)
+    ]
+    preferences = world.rows_of(contracts.PREFERENCES, rows)
+    wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA | changes), given, preferences)
     parquet.check(contracts.deltas(["preference"]), wide, "deltas")
     return wide
 
@@ -268,12 +276,14 @@ def test_verdicts_of_people_are_read_by_pair(
     rows = prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     parquet.check(contracts.PREFERENCES, rows, "preferences")
     assert rows.select("pair_id", "order", "repeat", "verdict", "status").rows() == [
-        (one, "unknown", 0, "chosen", "scored"), (one, "unknown", 1, "tie", "scored"), (other, "unknown", 0, None, "no_reference"),
-    ]  # fmt: skip
+        (one, "unknown", 0, "chosen", "scored"),
+        (one, "unknown", 1, "tie", "scored"),
+        (other, "unknown", 0, None, "no_reference"),
+    ]
     assert capsys.readouterr().err == f"{file}: 1 of 4 rows are of no pair of unequal texts; dropped\n"
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*, or set unmatched: drop$",
+        match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*set unmatched: drop$",
     ):
         prefer("gold", gold.model_copy(update={"unmatched": "error"}), pairs(), TRACES, PROMPTS, ledger)
     file.write_text(

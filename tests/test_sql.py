@@ -23,9 +23,11 @@ STATUS = st.sampled_from(["scored", "scored", "scored", "unparsable", "error"])
 
 def traces(written: dict[tuple[int, str, int], str | None]) -> pl.DataFrame:
     """Traces from (prompt, generator, sample): completion."""
-    return world.traced([
-        (content_id(*slot), *slot, None, SCALES[slot[1]], text, "error" if text is None else "stop", None) for slot, text in written.items()
-    ])  # fmt: skip
+    rows = []
+    for slot, text in written.items():
+        end = "error" if text is None else "stop"
+        rows.append((content_id(*slot), *slot, None, SCALES[slot[1]], text, end, None))
+    return world.traced(rows)
 
 
 def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool, samples: str) -> pl.DataFrame:
@@ -46,16 +48,27 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     matched = (pl.col("sample_index") == pl.col("sample_index_r")) | (samples == "all")
     found = crossed.filter((own & within) | (~own & ahead & matched))
     ids = [content_id(*both) for both in found.select("trace_id", "trace_id_r").rows()]
-    return found.select(
-        pl.Series("pair_id", ids, dtype=pl.Int64), "prompt_id", pl.col("trace_id").alias("chosen_trace_id"), pl.col("trace_id_r").alias("rejected_trace_id"),
-        pl.col("generator").alias("chosen_model"), pl.col("generator_r").alias("rejected_model"), (pl.col("completion") == pl.col("completion_r")).alias("identical"),
-    ).sort("pair_id")  # fmt: skip
+    rows = found.select(
+        pl.Series("pair_id", ids, dtype=pl.Int64),
+        "prompt_id",
+        pl.col("trace_id").alias("chosen_trace_id"),
+        pl.col("trace_id_r").alias("rejected_trace_id"),
+        pl.col("generator").alias("chosen_model"),
+        pl.col("generator_r").alias("rejected_model"),
+        (pl.col("completion") == pl.col("completion_r")).alias("identical"),
+    )
+    return rows.sort("pair_id")
 
 
 @given(
-    WRITTEN, st.sampled_from(["ladder", "scale", "both"]), st.permutations(GENERATORS), st.integers(0, 4), st.booleans(),
-    st.sampled_from(["matched", "all"]), st.randoms(use_true_random=False),
-)  # fmt: skip
+    WRITTEN,
+    st.sampled_from(["ladder", "scale", "both"]),
+    st.permutations(GENERATORS),
+    st.integers(0, 4),
+    st.booleans(),
+    st.sampled_from(["matched", "all"]),
+    st.randoms(use_true_random=False),
+)
 def test_pairs_are_those_of_the_oracle(
     written: Any, order: str, ladder: list[str], rungs: int, within: bool, samples: str, draw: Any
 ) -> None:
@@ -65,13 +78,13 @@ def test_pairs_are_those_of_the_oracle(
     found = pair.pair(how, rows)
     assert found.rows() == pairs_oracle(rows, order, rungs_named, within, samples).rows()
     assert pair.pair(how, rows[draw.sample(range(rows.height), rows.height)]).rows() == found.rows()
-    untied = (
+    unequal = (
         pair.pair(how.model_copy(update={"identical": "drop", "chosen": ["a"], "rejected": ["b", "c"]}), rows)
         if {*"abc"} <= set(rows["generator"])
         else None
     )
-    if untied is not None:
-        assert untied.equals(
+    if unequal is not None:
+        assert unequal.equals(
             found.filter(~pl.col("identical"), chosen_model="a").filter(pl.col("rejected_model").is_in(["b", "c"]))
         )
 
@@ -86,9 +99,13 @@ def deltas_oracle(pairs: pl.DataFrame, judgments: pl.DataFrame, dimension: str, 
     both = pairs.join(rated, left_on="chosen_trace_id", right_on="trace_id", how="left")
     both = both.join(rated, left_on="rejected_trace_id", right_on="trace_id", how="left", suffix="_r")
     return both.sort("pair_id").select(
-        "pair_id", pl.col("score").alias("chosen"), pl.col("score_r").alias("rejected"), (pl.col("score") - pl.col("score_r")).alias("delta"),
-        pl.min_horizontal(pl.col("n", "n_r").fill_null(0)).alias("n"), (pl.col("variance") + pl.col("variance_r")).sqrt().alias("sd"),
-    )  # fmt: skip
+        "pair_id",
+        pl.col("score").alias("chosen"),
+        pl.col("score_r").alias("rejected"),
+        (pl.col("score") - pl.col("score_r")).alias("delta"),
+        pl.min_horizontal(pl.col("n", "n_r").fill_null(0)).alias("n"),
+        (pl.col("variance") + pl.col("variance_r")).sqrt().alias("sd"),
+    )
 
 
 @st.composite
@@ -136,13 +153,13 @@ def test_deltas_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame],
 GOLDEN_TRACES = {
     (1, "a", 0): "It is 4",
     (1, "a", 1): "4",
-    (1, "b", 0): " It is 4\n",  # a tie with a's
+    (1, "b", 0): " It is 4\n",  # identical with a's
     (1, "c", 0): "It is 5",
     (2, "a", 0): None,  # a failed: no pair
     (2, "b", 0): "9",
     (2, "c", 0): "8",
 }
-GOLDEN_PAIRS = {  # (order, within_generator, samples): chosen > rejected, = where they tie
+GOLDEN_PAIRS = {  # (order, within_generator, samples): chosen > rejected, = where identical
     ("ladder", False, "matched"): ["1 a0=b0", "1 a0>c0", "1 b0>c0", "2 b0>c0"],
     ("ladder", True, "matched"): ["1 a0=b0", "1 a0>a1", "1 a0>c0", "1 a1>a0", "1 b0>c0", "2 b0>c0"],
     ("ladder", False, "all"): ["1 a0=b0", "1 a0>c0", "1 a1>b0", "1 a1>c0", "1 b0>c0", "2 b0>c0"],
@@ -166,7 +183,7 @@ def test_golden_pairs(options: tuple[Any, bool, Any]) -> None:
     order, within, samples = options
     found = pair.pair(world.pairing(order=order, ladder=GENERATORS[:3], within_generator=within, samples=samples), rows)
     parquet.check(contracts.PAIRS, found, "pairs")
-    shown = [f"{p} {names[c]}{'=' if tie else '>'}{names[r]}" for _, p, c, r, _, _, tie in found.rows()]
+    shown = [f"{p} {names[c]}{'=' if identical else '>'}{names[r]}" for _, p, c, r, _, _, identical in found.rows()]
     assert sorted(shown) == GOLDEN_PAIRS[options]
 
 
@@ -176,7 +193,7 @@ def test_a_generator_on_the_ladder_that_wrote_nothing_is_named() -> None:
         pair.pair(settings, traces(GOLDEN_TRACES))
 
 
-# chosen, rejected, delta, n, spread on logic with expected scores, and delta with the sampled ones
+# chosen, rejected, delta, n, sd on logic with expected scores, and delta with the sampled ones
 GOLDEN_DELTAS = {
     ("plus", "large", 0, "small", 0): (5.0, 2.5, 2.5, 2, 0.5**0.5, 2.5),
     ("plus", "medium", 0, "small", 0): (4.0, 2.5, 1.5, 2, 0.5**0.5, 1.5),

@@ -225,8 +225,16 @@ def test_with_one_seed_a_crossed_mean_is_students_over_prompts() -> None:
     assert crossed_mean(np.array([[1.0]])) is None and crossed_mean(np.zeros((2, 3))) == (0.0, 0.0, 0.0, 3, 2, None)
 
 
-@pytest.mark.parametrize(("seed_sd", "prompt_sd"), [pytest.param(0.0, 0.0, marks=pytest.mark.slow), pytest.param(0.3, 0.0, marks=pytest.mark.slow),
-                                                      pytest.param(0.0, 1.0, marks=pytest.mark.slow), (0.3, 1.0), (1.0, 0.3)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("seed_sd", "prompt_sd"),
+    [
+        pytest.param(0.0, 0.0, marks=pytest.mark.slow),
+        pytest.param(0.3, 0.0, marks=pytest.mark.slow),
+        pytest.param(0.0, 1.0, marks=pytest.mark.slow),
+        (0.3, 1.0),
+        (1.0, 0.3),
+    ],
+)
 @pytest.mark.parametrize(
     ("seeds", "least"),
     [(2, 0.87), pytest.param(3, 0.92, marks=pytest.mark.slow), pytest.param(5, 0.93, marks=pytest.mark.slow)],
