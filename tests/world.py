@@ -173,8 +173,10 @@ def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Rows given by the names of their columns; what they do not name is null."""
-    return pl.DataFrame(rows, schema=contracts.empty(table).schema)
+    """Rows given by the names of their columns, so that a new column breaks none; what they do not name is null."""
+    schema = contracts.empty(table).schema
+    assert {column for row in rows for column in row} <= set(schema), f"a column that {table.name} does not have"
+    return pl.DataFrame(rows, schema=schema)
 
 
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
@@ -187,32 +189,28 @@ def tokens(written: pl.DataFrame) -> pl.DataFrame:
     return written.select("trace_id", pl.col("completion").str.split(" ").list.len().cast(pl.Int32).alias("tokens"))
 
 
+def prompt_row(source: str, split: str, text: str, answer: str) -> dict[str, Any]:
+    """One row of `prompts`, of one user message."""
+    return {
+        "prompt_id": content_id(source, text),
+        "source": source,
+        "task": "arithmetic",
+        "split": split,
+        "prompt": [{"role": "user", "content": text}],
+        "answer": answer,
+        "verifier": "math",
+    }
+
+
 def prompts() -> pl.DataFrame:
     """The rows of `prompts`."""
-    return frame(contracts.PROMPTS, [
-        (prompt_id(name), source, "arithmetic", split, [{"role": "user", "content": text}], answer, "math", None)
-        for name, (source, split, text, answer) in PROMPTS.items()
-    ])  # fmt: skip
+    return rows_of(contracts.PROMPTS, [prompt_row(*parts) for parts in PROMPTS.values()])
 
 
 def decontamination() -> pl.DataFrame:
     """The rows of `decontamination`: every train prompt of PROMPTS is kept, DROPPED is not."""
     source, text, answer = DROPPED
-    again = frame(
-        contracts.PROMPTS,
-        [
-            (
-                content_id(source, text),
-                source,
-                "arithmetic",
-                "train",
-                [{"role": "user", "content": text}],
-                answer,
-                "math",
-                None,
-            )
-        ],
-    )
+    again = rows_of(contracts.PROMPTS, [prompt_row(source, "train", text, answer)])
     return decontaminate.decontaminate(
         decontaminate.Params.model_validate(settings()["decontaminate"]), pl.concat([prompts(), again]), {}
     )
@@ -220,56 +218,93 @@ def decontamination() -> pl.DataFrame:
 
 def traces() -> pl.DataFrame:
     """The rows of `traces`."""
-    return traced([
-        (trace_id(prompt, generator, sample), prompt_id(prompt), generator, sample, "family", GENERATORS[generator], text,
-         "error" if text is None else "stop", None if text is None else len(text))
+    rows = [
+        {
+            "trace_id": trace_id(prompt, generator, sample),
+            "prompt_id": prompt_id(prompt),
+            "generator": generator,
+            "sample_index": sample,
+            "family": "family",
+            "scale_b": GENERATORS[generator],
+            "completion": text,
+            "finish_reason": "error" if text is None else "stop",
+            "n_tokens": None if text is None else len(text),
+        }
         for prompt, generator, sample, text, *_ in TRACES
-    ])  # fmt: skip
+    ]
+    return generate.add_text_columns(rows_of(contracts.TRACES, rows))
 
 
 def judgments() -> pl.DataFrame:
     """The rows of `judgments` of both judges."""
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
     for prompt, generator, sample, text, correct, logic, brevity in TRACES:
-        slot, failed = trace_id(prompt, generator, sample), "error" if text is None else "unparsable"
-        rows.append((slot, "answer", "correct", 0, correct, None, failed if correct is None else "scored", "compared"))
-        for dimension, scores in (("logic", logic), ("brevity", brevity)):
+        failed = "error" if text is None else "unparsable"
+        rated = {"correct": (correct,), "logic": logic, "brevity": brevity}
+        for dimension, scores in rated.items():
+            judge = "answer" if dimension == "correct" else "rubric"
             expected = EXPECTED.get((prompt, generator, sample, dimension), (None, None))
             rows += [
-                (slot, "rubric", dimension, i, score, expected[i], failed if score is None else "scored", None)
-                for i, score in enumerate(scores)
+                {
+                    "trace_id": trace_id(prompt, generator, sample),
+                    "judge": judge,
+                    "dimension": dimension,
+                    "repeat": repeat,
+                    "score": score,
+                    "expected_score": expected[repeat],
+                    "status": failed if score is None else "scored",
+                    "rationale": "compared" if judge == "answer" else None,
+                }
+                for repeat, score in enumerate(scores)
             ]
-    return frame(contracts.JUDGMENTS, rows)
+    return rows_of(contracts.JUDGMENTS, rows)
 
 
 def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `preferences` of a judge that finds large's trace better in both orders, and else whichever it is
     shown first."""
     rows = []
-    for one, model in pairs.filter(~pl.col("identical")).select("pair_id", "chosen_model").rows():
+    for number, model in pairs.filter(~pl.col("identical")).select("pair_id", "chosen_model").rows():
         for order in contracts.ORDERS:
             better = "chosen" if model == "large" or order == "chosen_first" else "rejected"
-            rows.append((one, "versus", order, 0, better, 0.8 if better == "chosen" else -0.6, 0.1, "scored", None))
-    return frame(contracts.PREFERENCES, rows)
+            strength = 0.8 if better == "chosen" else -0.6
+            rows.append({"pair_id": number, "judge": "versus", "order": order, "repeat": 0, "verdict": better,
+                         "strength": strength, "p_tie": 0.1, "status": "scored"})  # fmt: skip
+    return rows_of(contracts.PREFERENCES, rows)
 
 
 def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `pair_scores` of a scorer whose policy, trained twice, finds every chosen side e times as likely
     as the student does."""
-    told = (-3.0, -4.0, 5, 4, False, -2.0, -4.0, 0.1, log1p(exp(-0.1)), 2)
-    return frame(
-        contracts.PAIR_SCORES,
-        [(one, *((None,) * 9 + (0,) if tie else told)) for one, tie in pairs.select("pair_id", "identical").rows()],
-    )
+    scores = {
+        "chosen_logp": -3.0, "rejected_logp": -4.0, "chosen_tokens": 5, "rejected_tokens": 4, "truncated": False,
+        "policy_chosen_logp": -2.0, "policy_rejected_logp": -4.0, "implicit_margin": 0.1,
+        "held_out_loss": log1p(exp(-0.1)), "n_rounds": 2,
+    }  # fmt: skip
+    return rows_of(contracts.PAIR_SCORES, [
+        {"pair_id": number} | ({"n_rounds": 0} if identical else scores)
+        for number, identical in pairs.select("pair_id", "identical").rows()
+    ])  # fmt: skip
 
 
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
-    return frame(contracts.RESULTS, [
-        (run, PROMPTS[name][0], PROMPTS[name][1], prompt_id(name), sample, None if score is None else f"It is {score}",
-         "error" if score is None else "stop", score, "error" if score is None else "scored")
-        for (run, name), scores in RESULTS.items() for sample, score in enumerate(scores)
-    ])  # fmt: skip
+    rows = [
+        {
+            "run": run,
+            "benchmark": PROMPTS[name][0],
+            "split": PROMPTS[name][1],
+            "prompt_id": prompt_id(name),
+            "sample_index": sample,
+            "completion": None if score is None else f"It is {score}",
+            "finish_reason": "error" if score is None else "stop",
+            "score": score,
+            "status": "error" if score is None else "scored",
+        }
+        for (run, name), scores in RESULTS.items()
+        for sample, score in enumerate(scores)
+    ]
+    return rows_of(contracts.RESULTS, rows)
 
 
 @cache
