@@ -6,6 +6,7 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
+from curation.core.metrics import mean
 from curation.tables.contracts import JUDGMENTS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def metrics(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
     statuses = judgments.group_by("status").len().sort("status")
     return {
         "judgments": judgments.height,
-        "coverage": float(str((judgments["status"] == "scored").mean() or 0.0)),
+        "coverage": mean(judgments["status"] == "scored") or 0.0,
         "by_generator": {generator.replace(".", "_"): value for generator, value in share.rows()},
         "status": dict(statuses.rows()),
     }

@@ -6,6 +6,7 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
+from curation.core.metrics import mean
 from curation.tables.contracts import PREFERENCES
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def metrics(preferences: pl.DataFrame) -> dict[str, object]:
         by_order.setdefault(order, {})[verdict] = count
     return {
         "preferences": preferences.height,
-        "coverage": float(str((preferences["status"] == "scored").mean() or 0.0)),
+        "coverage": mean(preferences["status"] == "scored") or 0.0,
         "verdict": by_order,
         "status": dict(preferences.group_by("status").len().sort("status").iter_rows()),
     }

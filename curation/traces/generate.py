@@ -6,6 +6,7 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
+from curation.core.metrics import mean
 from curation.tables.contracts import TRACES, content_ids
 
 if TYPE_CHECKING:
@@ -38,11 +39,10 @@ def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
 
 def metrics(traces: pl.DataFrame) -> dict[str, float]:
     """Counts of one generator's traces: all, truncated, failed, and their mean length."""
-    lengths = traces["completion"].str.len_chars().mean()
     return {
         "traces": traces.height,
         "prompts": traces["prompt_id"].n_unique(),
         "truncated": int((traces["finish_reason"] == "length").sum()),
         "failed": int(traces["completion"].null_count()),
-        "mean_chars": float(str(lengths or 0)),
+        "mean_chars": mean(traces["completion"].str.len_chars()) or 0.0,
     }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from curation.core.kinds import kind
+from curation.core.metrics import mean
 from curation.core.stats import clustered_mean
 from curation.models import weights
 from curation.tables.contracts import PAIR_SCORES, empty
@@ -50,11 +51,11 @@ def metrics(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:
     with their intervals, and the share of margins above 0."""
     rows = pairs.select("pair_id", "prompt_id").join(scores, on="pair_id", maintain_order="left")
     means = {name: clustered_mean(rows[name], rows["prompt_id"]) for name in ("implicit_margin", "held_out_loss")}
-    positive = (rows["implicit_margin"] > 0).mean()
+    positive = mean(rows["implicit_margin"] > 0)
     return {
         "pairs": rows.height,
         "scored": rows["chosen_logp"].count(),
         "truncated": int(rows["truncated"].sum() or 0),
-        **{key: value for name, mean in means.items() if mean for key, value in mean.keys(name).items()},
-        **({} if positive is None else {"positive": float(str(positive))}),
+        **{key: value for name, interval in means.items() if interval for key, value in interval.keys(name).items()},
+        **({} if positive is None else {"positive": positive}),
     }
