@@ -8,6 +8,7 @@ import world
 from hypothesis import given
 from hypothesis import strategies as st
 
+import curation.pairs
 from curation.core.errors import CurationError
 from curation.pairs import delta, pair
 from curation.tables import contracts, db, parquet
@@ -220,6 +221,17 @@ def test_golden_deltas(slots: tuple[str, str, int, str, int]) -> None:
         value and round(value, 12) for value in wanted
     ]
     assert found["sampled"]["delta_logic"].to_list() == [sampled]
+
+
+def test_deltas_are_the_rooms_way_in_for_a_notebook() -> None:
+    """With the settings of a params file, as docs/judging.md shows it."""
+    pairs, settings = world.sound().pairs, delta.Params.model_validate(world.settings()["delta"])
+    judgments = world.judgments().filter(judge="rubric")
+    rows = curation.pairs.deltas(settings, pairs, judgments, ["logic", "brevity"])
+    parquet.check(contracts.deltas(["logic", "brevity"]), rows, "deltas")
+    assert rows.equals(world.sound().deltas["rubric"])
+    with pytest.raises(AttributeError, match=r"module 'curation\.pairs' has no attribute 'nothing'"):
+        curation.pairs.nothing  # noqa: B018
 
 
 def test_a_pair_with_an_unscored_side_has_no_delta_and_the_other_sides_score() -> None:

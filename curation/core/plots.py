@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,14 +25,22 @@ NEUTRAL = {
 }
 
 
-def histogram(values: pl.Series) -> tuple[np.ndarray, np.ndarray, float]:
-    """The counts of the known `values`, the ends of their bins, and the mean, for `delta_histograms`."""
+class Histogram(NamedTuple):
+    """41 bins: how many values are in each, their 42 ends, and the mean of the values, 0 without any."""
+
+    counts: np.ndarray
+    ends: np.ndarray
+    mean: float
+
+
+def histogram(values: pl.Series) -> Histogram:
+    """That of `values`, of which nulls do not count, symmetrical about 0."""
     known = values.drop_nulls().to_numpy()
-    counts, ends = np.histogram(known, 41, (-_reach(known), _reach(known)))
-    return counts, ends, float(known.mean()) if len(known) else 0.0
+    counts, ends = np.histogram(known, 41, (-_largest(known), _largest(known)))
+    return Histogram(counts, ends, float(known.mean()) if len(known) else 0.0)
 
 
-def delta_histograms(panels: Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray, float]], where: Path) -> None:
+def delta_histograms(panels: Mapping[tuple[str, str], Histogram], where: Path) -> None:
     """One histogram of deltas per judge and dimension, with zero and the mean marked."""
     figure, axes = _figure(len(panels), columns=3, width=3.6, height=2.6)
     for axis, ((judge, dimension), (counts, ends, mean)) in zip(axes, panels.items(), strict=False):
@@ -59,7 +67,7 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
     models = sorted({*table["chosen_model"], *table["rejected_model"]})
     side = max(2.8, 0.24 * len(models) + 1.6)
     figure, axes = _figure(len(panels), columns=3 if len(models) < 20 else 1, width=side + 0.8, height=side)
-    reaches = {judge: _reach(group["mean"].drop_nulls().to_numpy()) for (judge,), group in table.group_by("judge")}
+    reaches = {judge: _largest(group["mean"].drop_nulls().to_numpy()) for (judge,), group in table.group_by("judge")}
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
         matrix = np.full((len(models), len(models)), np.nan)
         for chosen, rejected, mean in group.select("chosen_model", "rejected_model", "mean").rows():
@@ -79,17 +87,15 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
 
 def reliability(table: pl.DataFrame, where: Path) -> None:
     """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 %
-    interval, suspect ones marked."""
+    interval, suspect ones in red."""
     known = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
     names = known["row"].unique().sort().to_list()
     panels = list(known.sort("measure", "against").group_by("measure", "against", maintain_order=True))
     figure, axes = _figure(len(panels), columns=6, width=2.1, height=0.8 + 0.17 * len(names))
     for number, (axis, ((measure, against), group)) in enumerate(zip(axes, panels, strict=False)):
         for name, suspect, value, low, high in group.select("row", "suspect", "value", "ci_low", "ci_high").rows():
-            place, around = names.index(name), [[value - low], [high - value]]
-            axis.errorbar(
-                [value], [place], xerr=around, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2
-            )
+            y, errors = names.index(name), [[value - low], [high - value]]
+            axis.errorbar([value], [y], xerr=errors, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
         if measure in NEUTRAL:
             axis.axvline(NEUTRAL[str(measure)], color=GREY, linewidth=1, linestyle=":")
         axis.set_yticks(range(len(names)), names if number % 6 == 0 else [], fontsize=7)
@@ -102,7 +108,7 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
 
 
 def calibration(curves: pl.DataFrame, where: Path) -> None:
-    """One panel per judge and dimension: how often the side it finds likelier is right, by how sure it says it is;
+    """One panel per judge and dimension: how often the side it finds likelier is right, by the probability it states;
     on the line it is calibrated."""
     panels = list(
         curves.sort("judge", "dimension", "said_by", "bin").group_by("judge", "dimension", maintain_order=True)
@@ -134,7 +140,7 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
 
 def gains(comparisons: pl.DataFrame, where: Path) -> None:
     """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
-    at 0; the primary contrast marked."""
+    at 0; the primary contrast in red."""
     known = comparisons.drop_nulls("gain").with_columns(
         pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm")
     )
@@ -146,19 +152,19 @@ def gains(comparisons: pl.DataFrame, where: Path) -> None:
     most = max((group.height for _, group in panels), default=1)
     figure, axes = _figure(len(panels), columns=2, width=6.4, height=1.0 + 0.2 * most)
     for axis, ((measure, benchmark, against), group) in zip(axes, panels, strict=False):
-        for place, (arm, gain, low, high, primary) in enumerate(
+        for y, (arm, gain, low, high, primary) in enumerate(
             group.select("arm", "gain", "ci_low", "ci_high", "primary").rows()
         ):
             axis.errorbar(
                 [gain],
-                [place],
+                [y],
                 xerr=[[gain - low], [high - gain]],
                 fmt="o",
                 color=RED if primary else BLUE,
                 markersize=4,
                 capsize=2,
             )
-            axis.text(0.01, place - 0.12, arm, transform=axis.get_yaxis_transform(), fontsize=6, va="bottom")
+            axis.text(0.01, y - 0.12, arm, transform=axis.get_yaxis_transform(), fontsize=6, va="bottom")
         axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_yticks([])
         axis.set_ylim(group.height - 0.5, -0.9)
@@ -178,14 +184,13 @@ def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
     for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
         lines = list(group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True))
         for number, (name, line) in enumerate(lines):
-            beside = line["pairs"] * (
-                1 + 0.01 * (number - (len(lines) - 1) / 2)
-            )  # so that intervals of as many pairs are all seen
-            around = [line["gain"] - line["ci_low"], line["ci_high"] - line["gain"]]
+            # apart by a hundredth, so that intervals of as many pairs are all seen
+            x = line["pairs"] * (1 + 0.01 * (number - (len(lines) - 1) / 2))
+            errors = [line["gain"] - line["ci_low"], line["ci_high"] - line["gain"]]
             axis.errorbar(
-                beside,
+                x,
                 line["gain"],
-                yerr=around,
+                yerr=errors,
                 fmt="o-",
                 markersize=3,
                 linewidth=1,
@@ -205,7 +210,7 @@ def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
     _save(figure, where)
 
 
-def _reach(values: np.ndarray) -> float:
+def _largest(values: np.ndarray) -> float:
     return float(np.abs(values).max()) or 1.0 if len(values) else 1.0
 
 

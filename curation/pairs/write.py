@@ -5,7 +5,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from curation.core import plots
@@ -25,7 +24,7 @@ class Summary(NamedTuple):
     """Of one judge and dimension: its rows of `generator_deltas`, its histogram, its metrics."""
 
     generator_deltas: pl.DataFrame
-    histogram: tuple[np.ndarray, np.ndarray, float]
+    histogram: plots.Histogram
     metrics: dict[str, float | int]
 
 
