@@ -18,6 +18,7 @@ from curation.selection.candidates import Candidates, from_frames
 from curation.selection.rules import Params as Selection
 from curation.selection.select import select
 from curation.tables import contracts
+from curation.traces import generate
 from curation.training.train import equal_updates
 
 PROMPTS, EACH = 60, 4  # traces of a prompt, one by each of four generators
@@ -31,22 +32,32 @@ def population(order: str = "both") -> Candidates:
     fate = {
         (one, two): float(draw.random()) for one in range(PROMPTS * EACH) for two in range(one)
     }  # of two traces, whichever is chosen
-    rows, wide = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    pairs, deltas = list[dict[str, Any]](), list[dict[str, Any]]()
     for prompt in range(PROMPTS):
         for one, two in (
             itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2)
         ):
             chosen, rejected = prompt * EACH + one, prompt * EACH + two
             number, luck = contracts.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
-            rows.append((number, prompt, chosen, rejected, "abcd"[one], "abcd"[two], luck < 0.05))
-            scored = (score[chosen], score[rejected], score[chosen] - score[rejected], 1)
-            wide.append((number, *(scored if luck < 0.9 else (None, None, None, 0)), None, None))
-    written = world.traced([
-        (trace, trace // EACH, "abcd"[trace % EACH], 0, None, None, "x" * int(draw.integers(10, 400)), "stop", None) for trace in range(PROMPTS * EACH)
-    ])  # fmt: skip
-    none = world.frame(contracts.GENERATOR_DELTAS, [])
-    pairs = world.frame(contracts.PAIRS, rows)
-    return from_frames(pairs, {"rubric": world.frame(contracts.deltas(["logic"]), wide)}, none, written, none, none, {})
+            pairs.append({
+                "pair_id": number, "prompt_id": prompt, "chosen_trace_id": chosen, "rejected_trace_id": rejected,
+                "chosen_model": "abcd"[one], "rejected_model": "abcd"[two], "identical": luck < 0.05,
+            })  # fmt: skip
+            scores = {"chosen_logic": score[chosen], "rejected_logic": score[rejected]}
+            scores["delta_logic"] = score[chosen] - score[rejected]
+            deltas.append({"pair_id": number, "n_logic": int(luck < 0.9)} | (scores if luck < 0.9 else {}))
+    traces = [
+        {
+            "trace_id": trace, "prompt_id": trace // EACH, "generator": "abcd"[trace % EACH], "sample_index": 0,
+            "completion": "x" * int(draw.integers(10, 400)), "finish_reason": "stop",
+        }
+        for trace in range(PROMPTS * EACH)
+    ]  # fmt: skip
+    return from_frames(
+        world.rows_of(contracts.PAIRS, pairs),
+        {"rubric": world.rows_of(contracts.deltas(["logic"]), deltas)},
+        traces=generate.add_text_columns(world.rows_of(contracts.TRACES, traces)),
+    )
 
 
 EVERYONE = population()
@@ -144,9 +155,15 @@ def test_reversed_and_shuffled_are_the_same_pairs_with_other_labels() -> None:
 
 STUDY = SimpleNamespace(
     selections={"top": selection()},
-    generator_pairs={"any": SimpleNamespace(where="true"), "a_over_b": SimpleNamespace(where="chosen_model = 'a' and rejected_model = 'b'")},
+    generator_pairs={
+        "any": SimpleNamespace(where="true"),
+        "a_over_b": SimpleNamespace(where="chosen_model = 'a' and rejected_model = 'b'"),
+    },
     controls={
-        "itself": control(pairs="own"), "reversed": control(pairs="own", labels="reversed"), "random": control(), "all": control(pairs="all"),
+        "itself": control(pairs="own"),
+        "reversed": control(pairs="own", labels="reversed"),
+        "random": control(),
+        "all": control(pairs="all"),
     },
     dimensions={"rubric": ["logic"]},
 )  # fmt: skip
@@ -191,7 +208,8 @@ def test_all_pairs_learn_in_as_many_updates_as_the_selection() -> None:
 
 def test_the_grid_is_every_combination() -> None:
     axes: dict[str, list[Any]] = {
-        "methods": ["dpo", "kto"], "selections": ["top", "low"], "generator_pairs": ["any"], "budgets": ["own", 10], "controls": ["itself"], "seeds": [0, 1],
+        "methods": ["dpo", "kto"], "selections": ["top", "low"], "generator_pairs": ["any"], "budgets": ["own", 10],
+        "controls": ["itself"], "seeds": [0, 1],
     }  # fmt: skip
     grid = Grid.model_validate(axes)
     assert len(grid.arms()) == 8 and len({run.name for run in grid.runs()}) == 16

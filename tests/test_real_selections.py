@@ -23,7 +23,6 @@ from curation.tables import contracts, parquet
 
 FAMILIES = 21  # in zeroeval_gsm
 BUDGET = {"excerpt": 210, "full": 9600}
-NONE = world.frame(contracts.GENERATOR_DELTAS, [])
 HOW = delta.Params(**world.DELTA | {"score": "sampled"})
 
 
@@ -38,20 +37,21 @@ def answers(size: str) -> tuple[pl.DataFrame, pl.DataFrame, Candidates]:
     written, own = traces(size, "zeroeval_gsm"), published(size, "zeroeval_gsm", "traces")
     right = pl.DataFrame({"trace_id": written["trace_id"], "score": own["is_correct"].cast(pl.Float64)})
     judged = right.select(
-        "trace_id", pl.lit("answer").alias("judge"), pl.lit("correct").alias("dimension"), pl.lit(0, pl.Int32).alias("repeat"), "score",
-        pl.lit(None, pl.Float64).alias("expected_score"), pl.lit("scored").alias("status"), pl.lit(None, pl.String).alias("rationale"),
+        "trace_id", "score", judge=pl.lit("answer"), dimension=pl.lit("correct"), repeat=pl.lit(0, pl.Int32),
+        expected_score=pl.lit(None, pl.Float64), status=pl.lit("scored"),
     )  # fmt: skip
     started = time.perf_counter()
     pairs = pair.pair(world.pairing(), written)
     paired = time.perf_counter()
     wide = delta.deltas(HOW, pairs, judged, ["correct"])
     print(
-        f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s, deltas in {time.perf_counter() - paired:.1f} s"
+        f"\nzeroeval_gsm: {written.height} traces, {pairs.height} pairs in {paired - started:.1f} s,"
+        f" deltas in {time.perf_counter() - paired:.1f} s"
     )
     return (
         written.join(right, on="trace_id"),
         pairs,
-        from_frames(pairs, {"answer": wide}, NONE, written, NONE, NONE, {}),
+        from_frames(pairs, {"answer": wide}, traces=written),
     )
 
 
@@ -79,7 +79,9 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
     most, as many for each family."""
     written, pairs, view = answers(size)
     wanted = settings(
-        require={"right_over_wrong": "answer.delta_correct = 1"}, budget={"pairs": BUDGET[size]}, limits=world.LIMITS | {"per_prompt": 40},
+        require={"right_over_wrong": "answer.delta_correct = 1"},
+        budget={"pairs": BUDGET[size]},
+        limits=world.LIMITS | {"per_prompt": 40},
         strata={"by": "chosen.family", "shares": "equal"},
     )  # fmt: skip
     started = time.perf_counter()
@@ -156,12 +158,14 @@ def tutors() -> tuple[pl.DataFrame, list[str], Candidates]:
     return (
         pairs,
         names,
-        from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, NONE, written, NONE, NONE, {}),
+        from_frames(pairs, {"people": delta.deltas(HOW, pairs, judged, names)}, traces=written),
     )
 
 
-DIMENSIONS = ["actionability", "coherence", "humanlikeness", "mistake_identification", "mistake_location", "providing_guidance", "revealing_of_the_answer",
-              "tutor_tone"]  # fmt: skip
+DIMENSIONS = [
+    "actionability", "coherence", "humanlikeness", "mistake_identification", "mistake_location", "providing_guidance",
+    "revealing_of_the_answer", "tutor_tone",
+]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -174,9 +178,8 @@ def test_a_selection_by_each_of_eight_human_dimensions(dimension: str) -> None:
         dimension, settings(value=f"people.delta_{dimension}", keep={"kind": "top"}, budget={"pairs": 500}), view
     ).verdicts
     found = counted(rows)
-    print(
-        f"\nmrbench {dimension}: {found}, margins of the kept {rows.filter('kept')['margin'].min():g} to {rows.filter('kept')['margin'].max():g}"
-    )
+    margins = rows.filter("kept")["margin"]
+    print(f"\nmrbench {dimension}: {found}, margins of the kept {margins.min():g} to {margins.max():g}")
     scores = {
         row[0]: row[1]
         for row in judgments("full", "mrbench").filter(dimension=dimension).select("trace_id", "score").rows()

@@ -21,6 +21,7 @@ from curation.selection.rules import Params
 from curation.selection.select import select
 from curation.selection.subset import curriculum_positions, kept_rows, subset_metrics, unpaired
 from curation.tables import contracts, db, parquet
+from curation.traces import generate
 
 # pair, prompt, chosen > rejected, delta on logic (- unscored), identical
 CANDIDATES = """
@@ -44,39 +45,73 @@ CHARACTERS = {1: 40, 2: 30, 3: 20, 4: 10}
 RATED = {"rubric": ["logic"]}
 
 
+def pair_row(number: int, prompt: int, chosen: int, rejected: int, identical: bool = False) -> dict[str, Any]:
+    """One row of `pairs`, of the generators of MODELS."""
+    return {
+        "pair_id": number,
+        "prompt_id": prompt,
+        "chosen_trace_id": chosen,
+        "rejected_trace_id": rejected,
+        "chosen_model": MODELS[chosen % 10],
+        "rejected_model": MODELS[rejected % 10],
+        "identical": identical,
+    }
+
+
+def delta_row(number: int, delta: float | None) -> dict[str, Any]:
+    """One row of `deltas`, of a chosen trace with a score of 4."""
+    if delta is None:
+        return {"pair_id": number, "n_logic": 0}
+    return {
+        "pair_id": number,
+        "chosen_logic": 4.0,
+        "rejected_logic": 4.0 - delta,
+        "delta_logic": delta,
+        "n_logic": 1,
+    }
+
+
+def trace_row(trace: int, prompt: int) -> dict[str, Any]:
+    """One row of `traces`, but for the columns that are made of its text."""
+    return {
+        "trace_id": trace,
+        "prompt_id": prompt,
+        "generator": MODELS[trace % 10],
+        "sample_index": 0,
+        "completion": "x" * CHARACTERS[trace % 10],
+        "finish_reason": "stop",
+    }
+
+
 def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates:
     """The candidates of a listing, the generator deltas of MEANS, traces as long as CHARACTERS says and of a fifth
     as many tokens."""
-    pairs, wide, traces = [], [], {}
+    pairs, deltas, traces = [], [], {}
     for line in text.strip().splitlines():
-        number, prompt, ends, margin, *identical = line.split()
+        number, prompt, ends, delta, *identical = line.split()
         chosen, rejected = (int(end) for end in ends.split(">"))
-        pairs.append(
-            (int(number), int(prompt), chosen, rejected, MODELS[chosen % 10], MODELS[rejected % 10], bool(identical))
-        )
-        wide.append(
-            (int(number), None, None, None, 0, None, None)
-            if margin == "-"
-            else (int(number), 4.0, 4.0 - float(margin), float(margin), 1, None, None)
-        )
-        traces |= {
-            one: (one, int(prompt), MODELS[one % 10], 0, None, None, "x" * CHARACTERS[one % 10], "stop", None)
-            for one in (chosen, rejected)
-        }
-    means = [(*models, "rubric", "logic", mean, None, None, 9, 9) for models, mean in MEANS.items()]
-    written = world.traced(list(traces.values()))
-    prompts = [
-        (one, "odd" if one % 2 else "even", "t", "train", [{"role": "user", "content": "?"}], None, None, None)
-        for one in {p for _, p, *_ in pairs}
+        pairs.append(pair_row(int(number), int(prompt), chosen, rejected, bool(identical)))
+        deltas.append(delta_row(int(number), None if delta == "-" else float(delta)))
+        traces |= {trace: trace_row(trace, int(prompt)) for trace in (chosen, rejected)}
+    means = [
+        {"chosen_model": chosen, "rejected_model": rejected, "judge": "rubric", "dimension": "logic", "mean": mean}
+        for (chosen, rejected), mean in MEANS.items()
     ]
-    frames = [
-        world.frame(contracts.PAIRS, pairs), world.frame(contracts.deltas(["logic"]), wide), world.frame(contracts.GENERATOR_DELTAS, means), written,
-        written.select("trace_id", (pl.col("characters") // 5).alias("tokens")), world.frame(contracts.PROMPTS, prompts),
-    ]  # fmt: skip
+    prompts = [
+        {"prompt_id": prompt, "source": "odd" if prompt % 2 else "even"} for prompt in {p["prompt_id"] for p in pairs}
+    ]
+    written = generate.add_text_columns(world.rows_of(contracts.TRACES, list(traces.values())))
+    tables = {
+        "pairs": world.rows_of(contracts.PAIRS, pairs),
+        "rubric": world.rows_of(contracts.deltas(["logic"]), deltas),
+        "generator_deltas": world.rows_of(contracts.GENERATOR_DELTAS, means),
+        "traces": written,
+        "tokens": written.select("trace_id", (pl.col("characters") // 5).alias("tokens")),
+        "prompts": world.rows_of(contracts.PROMPTS, prompts),
+    }
     if shuffle is not None:
-        frames = [frame.sample(fraction=1.0, shuffle=True, seed=shuffle) for frame in frames]
-    one, judged, *rest = frames
-    return from_frames(one, {"rubric": judged}, *rest, {})
+        tables = {name: rows.sample(fraction=1.0, shuffle=True, seed=shuffle) for name, rows in tables.items()}
+    return from_frames(deltas={"rubric": tables.pop("rubric")}, **tables)
 
 
 def verdicts(text: str = CANDIDATES, shuffle: int | None = None, **changes: Any) -> pl.DataFrame:
@@ -238,8 +273,8 @@ def test_generator_deltas_rank_by_the_two_generators() -> None:
 
 
 @pytest.mark.parametrize(("value", "ratings"), [
-    ("rubric.generator_delta_logic", (4.0, 1.0)), ("rubric.delta_logic", (4.0, 1.0)), ('"rubric".chosen_logic', (4.0, 1.0)),
-    ("2 * rubric.delta_logic", (None, None)), (None, (None, None)),
+    ("rubric.generator_delta_logic", (4.0, 1.0)), ("rubric.delta_logic", (4.0, 1.0)),
+    ('"rubric".chosen_logic', (4.0, 1.0)), ("2 * rubric.delta_logic", (None, None)), (None, (None, None)),
 ])  # fmt: skip
 def test_ratings_are_those_of_the_one_dimension_a_value_is_of(
     value: str | None, ratings: tuple[float | None, float | None]
@@ -316,10 +351,18 @@ def test_all_ties_keep_no_pair() -> None:
     }
 
 
+def test_an_expression_of_a_table_that_was_not_given_names_the_table() -> None:
+    pairs = from_frames(world.rows_of(contracts.PAIRS, [pair_row(1, 1, 11, 12)]))
+    assert pairs.values({"value": "chosen_model || rejected_model"})["value"].to_list() == ["ab"]
+    with pytest.raises(CurationError, match=r"^from_frames: 'characters' is a column of traces; give it, traces=…$"):
+        pairs.values({"value": "chosen.characters"})
+
+
 def test_an_expression_that_fails_on_a_value_is_named() -> None:
     with pytest.raises(
         CurationError,
-        match=r"^params\.yaml: selections\.s\.value: 'chosen\.generator::int': Conversion Error: Could not convert string 'a' to INT32",
+        match=r"^params\.yaml: selections\.s\.value: 'chosen\.generator::int': "
+        r"Conversion Error: Could not convert string 'a' to INT32",
     ):
         verdicts(value="chosen.generator::int")
 
@@ -375,17 +418,12 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
     for row in rows:
         number, _, chosen, rejected, value, identical, _ = row
         near = abs(CHARACTERS[chosen % 10] - CHARACTERS[rejected % 10]) <= 10
-        barred = (
-            "identical"
-            if identical
-            else "unscored"
-            if value is None and how.value
-            else "near"
-            if how.require and not near
-            else None
-        )
-        if barred:
-            found[number] = barred
+        if identical:
+            found[number] = "identical"
+        elif value is None and how.value:
+            found[number] = "unscored"
+        elif how.require and not near:
+            found[number] = "near"
         else:
             left.append(row)
     if how.keep.kind == "band":
@@ -503,8 +541,10 @@ SHARES = st.none() | st.builds(
 )
 
 
-@given(st.lists(LINES, max_size=24, unique_by=lambda line: line[:3]), KEEPS, BUDGETS, st.none() | st.integers(1, 3), SHARES, st.booleans(),
-       st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3))  # fmt: skip
+@given(
+    st.lists(LINES, max_size=24, unique_by=lambda line: line[:3]), KEEPS, BUDGETS, st.none() | st.integers(1, 3),
+    SHARES, st.booleans(), st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3),
+)  # fmt: skip
 @settings(max_examples=3 * settings().max_examples)
 def test_every_rule_is_what_the_reference_says(
     lines: Any, keep: Any, budget: Any, most: Any, share: Any, near: bool, shares: Any, seed: int
@@ -532,22 +572,14 @@ def test_every_rule_is_what_the_reference_says(
 
 def many(prompts: range) -> Candidates:
     """Ten pairs of each prompt, of uniform deltas that depend on the prompt alone."""
-    rows = [
-        (one * 100 + i, one, one * 100 + 2 * i, one * 100 + 2 * i + 1, "a", "b", False)
-        for one in prompts
+    pairs = [
+        pair_row(prompt * 100 + i, prompt, 1000 * prompt + 20 * i + 1, 1000 * prompt + 20 * i + 2)
+        for prompt in prompts
         for i in range(10)
     ]
-    wide = [(row[0], 4.0, 4.0 - value, value, 1, None, None) for row in rows for value in [draw(row[0], 99) / 2**64]]
-    none = world.frame(contracts.GENERATOR_DELTAS, [])
-    return from_frames(
-        world.frame(contracts.PAIRS, rows),
-        {"rubric": world.frame(contracts.deltas(["logic"]), wide)},
-        none,
-        none,
-        none,
-        none,
-        {},
-    )
+    deltas = [delta_row(row["pair_id"], draw(row["pair_id"], 99) / 2**64) for row in pairs]
+    wide = world.rows_of(contracts.deltas(["logic"]), deltas)
+    return from_frames(world.rows_of(contracts.PAIRS, pairs), {"rubric": wide})
 
 
 @pytest.mark.parametrize("keep", [{"kind": "quantiles", "low": 0.4, "high": 0.6}, {"kind": "top"}, {"kind": "random"}])
@@ -600,16 +632,20 @@ def test_a_subset_is_what_a_trainer_reads() -> None:
     parquet.check(contracts.UNPAIRED, made.unpaired["nothing"], "unpaired")
 
 
-def rows_of(*ends: tuple[int, int]) -> pl.DataFrame:
+def subset_of(*ends: tuple[int, int]) -> pl.DataFrame:
     """A subset of pairs of traces whose texts are their ids."""
-    return world.frame(contracts.SUBSETS, [
-        (number, 1, chosen, rejected, message("user", "?"), message("assistant", str(chosen)), message("assistant", str(rejected)), 1.0, None, None, None)
+    return world.rows_of(contracts.SUBSETS, [
+        {
+            "pair_id": number, "prompt_id": 1, "chosen_trace_id": chosen, "rejected_trace_id": rejected,
+            "prompt": message("user", "?"), "chosen": message("assistant", str(chosen)),
+            "rejected": message("assistant", str(rejected)), "margin": 1.0,
+        }
         for number, (chosen, rejected) in enumerate(ends)
     ])  # fmt: skip
 
 
 def test_an_unpaired_trace_comes_once_with_its_label() -> None:
-    rows = unpaired(rows_of((11, 12), (11, 13)))
+    rows = unpaired(subset_of((11, 12), (11, 13)))
     parquet.check(contracts.UNPAIRED, rows, "unpaired")
     assert rows.sort("trace_id").select("trace_id", "prompt", "completion", "label").rows() == [
         (11, message("user", "?"), message("assistant", "11"), True),
@@ -620,17 +656,19 @@ def test_an_unpaired_trace_comes_once_with_its_label() -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_trace_on_both_sides_is_in_no_unpaired_row(order: int) -> None:
-    rows = unpaired(rows_of(*[(11, 12), (12, 13), (14, 12)][::order]))
+    rows = unpaired(subset_of(*[(11, 12), (12, 13), (14, 12)][::order]))
     assert sorted(rows.select("trace_id", "label").rows()) == [(11, True), (13, False), (14, True)]
-    assert unpaired(rows_of((11, 12), (12, 11))).is_empty()
+    assert unpaired(subset_of((11, 12), (12, 11))).is_empty()
 
 
 def test_counts_say_what_became_of_the_candidates() -> None:
     found = verdicts(require={"clear": "rubric.delta_logic >= 0.5"}, limits=per_prompt(2), budget={"pairs": 4})
-    rows = rows_of((11, 12), (12, 13)).with_columns(margin=pl.Series([1.0, 2.0]))
+    rows = subset_of((11, 12), (12, 13)).with_columns(margin=pl.Series([1.0, 2.0]))
     assert subset_metrics(found, rows, unpaired(rows)) == {
         "candidates": 13, "kept": 2, "prompts": 1, "unpaired": 2, "mean_margin": 1.5,
-        "reason": {"clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "identical": 2, "unscored": 1},
+        "reason": {
+            "clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "identical": 2, "unscored": 1,
+        },
     }  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The shelf: every entry on a few pairs whose numbers are worked out by hand from its paper's formula.
 tests/test_shelf_printed.py has the rest."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,32 +8,31 @@ import polars as pl
 import pytest
 
 from curation.selection import shelf
-from curation.selection.expressions import evaluate
+from curation.selection.candidates import Candidates, ColumnReaders
+from curation.selection.expressions import Name
 from curation.selection.rules import Params
 from curation.selection.select import select
 from curation.selection.subset import curriculum_positions
 
 
-class Listed:
-    """The candidates of a listing, its first line the columns that an entry's expressions name, as `select` asks for
-    them."""
+class Listed(Candidates):
+    """The candidates of a listing, whose first line names the columns of an entry's expressions. Deltas are worked out
+    from the scores of both sides."""
 
     def __init__(self, listing: str) -> None:
         head, *rows = (line.split() for line in listing.strip().splitlines())
         listed = pl.DataFrame({name: [value(row[i]) for row in rows] for i, name in enumerate(head)}, strict=False)
-        sides = [name for name in head if ".chosen_" in name and name.replace(".chosen_", ".rejected_") in head]
-        self.rows = listed.rename({"pair": "pair_id", "prompt": "prompt_id"}).with_columns(
-            (10 * pl.col("pair_id") + 1).alias("chosen_trace_id"), (10 * pl.col("pair_id") + 2).alias("rejected_trace_id"), pl.lit(False).alias("identical"),
-            *((pl.col(one) - pl.col(one.replace(".chosen_", ".rejected_"))).alias(one.replace(".chosen_", ".delta_")) for one in sides),
-        )  # fmt: skip
+        deltas = [
+            (pl.col(name) - pl.col(other)).alias(name.replace(".chosen_", ".delta_"))
+            for name in head
+            if ".chosen_" in name and (other := name.replace(".chosen_", ".rejected_")) in head
+        ]
+        self.listed = listed.rename({"pair": "pair_id", "prompt": "prompt_id"}).with_columns(*deltas, identical=False)
+        read = self.listed.select
+        super().__init__(ColumnReaders(read, {}, read, read, read, read, {}), has_reversed_pairs=False)
 
-    has_reversed_pairs = False
-
-    def column(self, name: str) -> pl.Series:
-        return self.rows[name]
-
-    def values(self, expressions: Mapping[str, str], _place: str = "") -> pl.DataFrame:
-        return evaluate(expressions, self.rows) if expressions else pl.DataFrame()
+    def _named(self, name: Name) -> pl.Series:
+        return self.listed[".".join(name)]
 
 
 def value(text: str) -> Any:
@@ -228,7 +226,7 @@ def verdicts(name: str, **changes: Any) -> pl.DataFrame:
     example = EXAMPLES[name]
     return select(
         name, Params.model_validate(shelf.selection(name, example.given) | changes), Listed(example.listing)
-    ).verdicts  # type: ignore[arg-type]
+    ).verdicts
 
 
 @pytest.mark.parametrize("name", shelf.entries())
@@ -247,7 +245,7 @@ def test_no_entry_is_without_an_example() -> None:
 
 def test_selective_dpo_goes_from_easy_to_hard() -> None:
     how = Params.model_validate(shelf.selection("selective_dpo", EXAMPLES["selective_dpo"].given))
-    assert curriculum_positions(how, Listed(EXAMPLES["selective_dpo"].listing), np.array([1, 3])).to_list() == [1, 0]  # type: ignore[arg-type]
+    assert curriculum_positions(how, Listed(EXAMPLES["selective_dpo"].listing), np.array([1, 3])).to_list() == [1, 0]
 
 
 def test_ultrafeedback_rejects_any_of_the_others() -> None:
@@ -256,5 +254,5 @@ def test_ultrafeedback_rejects_any_of_the_others() -> None:
     drawn = [
         select("u", how.model_copy(update={"seed": seed}), Listed(listing)).verdicts.filter("kept")["pair_id"].to_list()
         for seed in range(20)
-    ]  # type: ignore[arg-type]
+    ]
     assert {tuple(kept) for kept in drawn} == {(1, 4), (4, 7)}

@@ -14,7 +14,10 @@ from curation.selection.rules import Params
 
 ROOT = Path(__file__).parents[1]
 PARAMS, RECIPE, DOCS = ROOT / "params.yaml", ROOT / "recipes/shelf.yaml", ROOT / "docs/shelf.md"
-SCORER = "implicit: {kind: implicit, folds: 2, rounds: 3, seed: 0, train_pairs: null, batch_size: 8, training: {<<: *training, loss: sigmoid}}"
+SCORER = (
+    "implicit: {kind: implicit, folds: 2, rounds: 3, seed: 0, train_pairs: null, batch_size: 8,"
+    " training: {<<: *training, loss: sigmoid}}"
+)
 SCORED = {name for name, entry in shelf.entries().items() if "scorer" in entry.placeholders}
 
 
@@ -47,7 +50,8 @@ def test_a_judges_name_with_a_hyphen_is_quoted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "given", "said"), [
-    ("sample_delta", {"dimension": "step_coherense"}, "value: 'rubric.delta_step_coherense' is not a column; did you mean 'rubric.delta_step_coherence'?"),
+    ("sample_delta", {"dimension": "step_coherense"},
+     "value: 'rubric.delta_step_coherense' is not a column; did you mean 'rubric.delta_step_coherence'?"),
     ("sample_delta", {"share": "2"}, "budget: share 2 is not above 0 and up to 1"),
     ("chosen_quality", {"pairs": "many"}, "budget.pairs: 'many' is not a number"),
 ])  # fmt: skip
@@ -72,8 +76,13 @@ def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert printed(
         monkeypatch, capsys, "sample_delta", "--judge", "panel", "--dimension=quality", "--share", "0.1"
     ) == (
-        "  # Decomposing the Delta (2604.08723): delta_d = score_d(chosen) - score_d(rejected) on one dimension d; the top k\n"
-        "  sample_delta:\n    <<: *selection\n    value: panel.delta_quality\n    keep: {kind: top}\n    budget: {share: 0.1}\n"
+        "  # Decomposing the Delta (2604.08723): delta_d = score_d(chosen) - score_d(rejected) on one dimension d;"
+        " the top k\n"
+        "  sample_delta:\n"
+        "    <<: *selection\n"
+        "    value: panel.delta_quality\n"
+        "    keep: {kind: top}\n"
+        "    budget: {share: 0.1}\n"
     )
     every = printed(monkeypatch, capsys, "--all")
     assert every == "".join(shelf.to_yaml(name, {}) + "\n" for name in shelf.entries())
@@ -119,7 +128,8 @@ def test_the_recipe_is_the_default_study_with_the_shelf() -> None:
     study, recipe = (YAML(typ="safe", pure=True).load(file) for file in (PARAMS, RECIPE))
     free = {name: shelf.selection(name, {}) for name in shelf.entries() if name not in SCORED}
     assert recipe == study | {
-        "selections": study["selections"] | free, "grid": study["grid"] | {"selections": []}, "compare": {"primary": None},
+        "selections": study["selections"] | free, "grid": study["grid"] | {"selections": []},
+        "compare": {"primary": None},
     }  # fmt: skip
     lines = {line.strip("# ") for line in RECIPE.read_text().splitlines()}
     assert [

@@ -20,8 +20,11 @@ SOUND = world.sound()
 
 def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
     world.write(SOUND, tmp_path)
-    written = {file: pl.read_parquet(tmp_path / "data" / file) for file in ("pairs.parquet", "deltas/rubric.parquet", "generator_deltas.parquet",
-               "selections/clear.parquet", "subsets/clear.parquet", f"subsets/{world.BESIDE}.parquet", "unpaired/clear.parquet")}  # fmt: skip
+    files = (
+        "pairs.parquet", "deltas/rubric.parquet", "generator_deltas.parquet", "selections/clear.parquet",
+        "subsets/clear.parquet", f"subsets/{world.BESIDE}.parquet", "unpaired/clear.parquet",
+    )  # fmt: skip
+    written = {file: pl.read_parquet(tmp_path / "data" / file) for file in files}
     for file in written:
         (tmp_path / "data" / file).unlink()
     for stage in (["pair"], ["delta"], ["select", "clear"], ["arm", world.BESIDE]):
