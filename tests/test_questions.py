@@ -114,7 +114,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
     ],
 }
-ANSWERS["order_flips"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
+ANSWERS["position_bias"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
         ("answer", "correct", "large", "medium", 0.3333, -1.1009, 1.7676, 3, 3, 0.3333, 0.6667, 0.0),
@@ -135,10 +135,14 @@ SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
 def test_every_question_is_answered_below_and_says_what_it_asks() -> None:
     assert db.questions().keys() == ANSWERS.keys() | SOME_ANSWERS.keys()
     for name, text in db.questions().items():
-        first, second, third = text.splitlines()[:3]
-        assert (
-            first.startswith("-- ") and first.endswith("?") and second.startswith("-- ") and not third.startswith("--")
-        ), name
+        first, *rest = [line for line in text.splitlines() if line.startswith("--")]
+        assert text.startswith(f"{first}\n") and first.endswith("?") and rest, name
+
+
+def test_no_line_of_sql_is_longer_than_one_of_python() -> None:
+    lines = {file: file.read_text().splitlines() for file in db.SQL.rglob("*.sql")}
+    assert len(lines) > 40
+    assert [(file.name, line) for file, text in lines.items() for line in text if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -87,10 +87,18 @@ def _together(first: str, *others: str) -> pl.Expr:
     return pl.all_horizontal(pl.col(first).is_null() == pl.col(other).is_null() for other in others)
 
 
+def _interval(value: str) -> dict[str, pl.Expr]:
+    """The rule that `value` lies within its interval, as far as there is one."""
+    inside = (pl.col("ci_low") <= pl.col(value)) & (pl.col(value) <= pl.col("ci_high"))
+    return {f"ci_low <= {value} <= ci_high": inside.fill_null(True)}
+
+
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
-    _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES, answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
-    {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS), "prompt has messages": pl.col("prompt").list.len() > 0},
+    _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
+            answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
+    {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS),
+     "prompt has messages": pl.col("prompt").list.len() > 0},
 )  # fmt: skip
 DECONTAMINATION = Table(
     "decontamination", "train prompt that the sources gave", ("prompt_id",),
@@ -100,25 +108,28 @@ DECONTAMINATION = Table(
      "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
      "overlap is from 0 to 1, and null only when kept": pl.col("overlap").is_between(0, 1).fill_null(pl.col("kept"))},
 )  # fmt: skip
+FAILED = pl.col("finish_reason") == "error"
 TRACES = Table(
     "traces", "completion", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
             completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,)),
-    {"completion is null exactly when finish_reason is error": pl.col("completion").is_null() == (pl.col("finish_reason") == "error"),
+    {"completion is null exactly when finish_reason is error": pl.col("completion").is_null() == FAILED,
      "text_id and characters are null exactly when finish_reason is error":
-        (pl.col("text_id").is_null() == (pl.col("finish_reason") == "error")) & (pl.col("characters").is_null() == (pl.col("finish_reason") == "error")),
+        (pl.col("text_id").is_null() == FAILED) & (pl.col("characters").is_null() == FAILED),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
 DERIVED = ("trace_id", "text_id", "characters")  # the columns of `traces` that `generate` makes of the others
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
-    _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT, score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
+    _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT,
+            score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
     {**SCORED, "expected_score is finite": pl.col("expected_score").is_finite().fill_null(True),
      "expected_score only beside a score": pl.col("expected_score").is_null() | pl.col("score").is_not_null()},
 )  # fmt: skip
 PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),
-    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, chosen_model=TEXT, rejected_model=TEXT, identical=YES),
+    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
+            chosen_model=TEXT, rejected_model=TEXT, identical=YES),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
 TOKENS = Table(
@@ -128,33 +139,42 @@ TOKENS = Table(
 )  # fmt: skip
 PREFERENCES = Table(
     "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
-    _schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT, verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
-    {"verdict is null exactly when status is not scored": pl.col("verdict").is_null() == (pl.col("status") != "scored"),
+    _schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT,
+            verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
+    {"verdict is null exactly when status is not scored":
+        pl.col("verdict").is_null() == (pl.col("status") != "scored"),
      f"verdict is one of {', '.join(VERDICTS)}": pl.col("verdict").is_in(VERDICTS).fill_null(True),
      f"order is one of {', '.join(ORDERS)}, {UNKNOWN}": pl.col("order").is_in((*ORDERS, UNKNOWN)),
      f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
      "strength and p_tie together, and only beside a verdict":
-        (pl.col("strength").is_null() == pl.col("p_tie").is_null()) & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
+        _together("strength", "p_tie") & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
      "|strength| + p_tie is at most 1": ((pl.col("strength").abs() + pl.col("p_tie")) <= 1 + 1e-8).fill_null(True)},
 )  # fmt: skip
 PAIR_SCORES = Table(
     "pair_scores", "pair", ("pair_id",),
-    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,), truncated=(YES,),
-            policy_chosen_logp=(REAL,), policy_rejected_logp=(REAL,), implicit_margin=(REAL,), held_out_loss=(REAL,), n_rounds=INT),
-    {"both sides are scored or neither": _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated"),
+    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,),
+            truncated=(YES,), policy_chosen_logp=(REAL,), policy_rejected_logp=(REAL,),
+            implicit_margin=(REAL,), held_out_loss=(REAL,), n_rounds=INT),
+    {"both sides are scored or neither":
+        _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated"),
      "a log-probability is finite and at most 0":
         pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) <= 0)).fill_null(True) for name in LOGPS),
      "tokens are not negative": pl.min_horizontal("chosen_tokens", "rejected_tokens").fill_null(0) >= 0,
-     "a policy's values together": _together("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss"),
-     "a policy's values only beside the reference's": pl.col("policy_chosen_logp").is_null() | pl.col("chosen_logp").is_not_null(),
-     "implicit_margin is null exactly when n_rounds is 0": pl.col("implicit_margin").is_null() == (pl.col("n_rounds") == 0),
-     "held_out_loss is finite and not negative": (pl.col("held_out_loss").is_finite() & (pl.col("held_out_loss") >= 0)).fill_null(True)},
+     "a policy's values together":
+        _together("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss"),
+     "a policy's values only beside the reference's":
+        pl.col("policy_chosen_logp").is_null() | pl.col("chosen_logp").is_not_null(),
+     "implicit_margin is null exactly when n_rounds is 0":
+        pl.col("implicit_margin").is_null() == (pl.col("n_rounds") == 0),
+     "held_out_loss is finite and not negative":
+        (pl.col("held_out_loss").is_finite() & (pl.col("held_out_loss") >= 0)).fill_null(True)},
 )  # fmt: skip
 GENERATOR_DELTAS = Table(
-    "generator_deltas", "ordered generator pair, judge and dimension", ("chosen_model", "rejected_model", "judge", "dimension"),
-    _schema(chosen_model=TEXT, rejected_model=TEXT, judge=TEXT, dimension=TEXT, mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
-    {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0),
-     "ci_low <= mean <= ci_high": ((pl.col("ci_low") <= pl.col("mean")) & (pl.col("mean") <= pl.col("ci_high"))).fill_null(True)},
+    "generator_deltas", "ordered generator pair, judge and dimension",
+    ("chosen_model", "rejected_model", "judge", "dimension"),
+    _schema(chosen_model=TEXT, rejected_model=TEXT, judge=TEXT, dimension=TEXT,
+            mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
+    {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0), **_interval("mean")},
 )  # fmt: skip
 PROBABILITIES = Table(
     "probabilities", "pair, judge and dimension", ("judge", "dimension", "pair_id"),
@@ -163,15 +183,19 @@ PROBABILITIES = Table(
      "probability is from 0 to 1": pl.col("probability").is_between(0, 1).fill_null(True)},
 )  # fmt: skip
 CALIBRATION = Table(
-    "calibration", "judge, dimension, whose probability it is, and bin of confidence", ("judge", "dimension", "said_by", "bin"),
-    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL, confidence=REAL, accuracy=REAL, ci_low=REAL, ci_high=REAL, n=ID, prompts=ID),
+    "calibration", "judge, dimension, whose probability it is, and bin of confidence",
+    ("judge", "dimension", "said_by", "bin"),
+    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL,
+            confidence=REAL, accuracy=REAL, ci_low=REAL, ci_high=REAL, n=ID, prompts=ID),
     {"said_by is one of judge, calibration": pl.col("said_by").is_in(("judge", "calibration"))},
 )  # fmt: skip
 RELIABILITY = Table(
-    "reliability", "judge, dimension, measure and what it is measured against", ("judge", "dimension", "measure", "against"),
-    _schema(judge=TEXT, dimension=TEXT, measure=TEXT, against=TEXT, value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES),
+    "reliability", "judge, dimension, measure and what it is measured against",
+    ("judge", "dimension", "measure", "against"),
+    _schema(judge=TEXT, dimension=TEXT, measure=TEXT, against=TEXT,
+            value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES),
     {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
-     "ci_low <= value <= ci_high": ((pl.col("ci_low") <= pl.col("value")) & (pl.col("value") <= pl.col("ci_high"))).fill_null(True)},
+     **_interval("value")},
 )  # fmt: skip
 SELECTIONS = Table(
     "selections", "candidate pair and selection", ("selection", "pair_id"),
@@ -180,7 +204,8 @@ SELECTIONS = Table(
 )  # fmt: skip
 SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
-    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID, prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
+    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
+            prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
             margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
     {"chosen is not rejected": pl.col("chosen") != pl.col("rejected")},
 )  # fmt: skip
@@ -190,23 +215,25 @@ UNPAIRED = Table(
 )  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
-    _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT, completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
+    _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
+            completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
     SCORED,
 )  # fmt: skip
 COMPARISONS = Table(
     "comparisons", "arm, what it is against, benchmark and measure",
     ("method", "selection", "generator_pairs", "budget", "control", "against", "benchmark", "measure"),
-    _schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT, against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,),
-            value=REAL, value_low=REAL, value_high=REAL, gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
+    _schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT,
+            against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,), value=REAL, value_low=REAL, value_high=REAL,
+            gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
             primary=YES),
-    {"ci_low <= gain <= ci_high": ((pl.col("ci_low") <= pl.col("gain")) & (pl.col("gain") <= pl.col("ci_high"))).fill_null(True),
+    {**_interval("gain"),
      "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
      "p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)},
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, DECONTAMINATION, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS,
-    SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
+    PROMPTS, DECONTAMINATION, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
+    PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 
@@ -215,13 +242,12 @@ def deltas(dimensions: Iterable[str]) -> Table:
     """The table of one judge's deltas: a row per pair, six columns per dimension."""
     columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
     rules = {}
-    for d in dimensions:
-        columns |= {f"chosen_{d}": (REAL,), f"rejected_{d}": (REAL,), f"delta_{d}": (REAL,), f"n_{d}": INT, f"sd_{d}": (REAL,),
-                    f"within_noise_{d}": (YES,)}  # fmt: skip
-        rules[f"within_noise_{d} is null where delta_{d} is"] = (
-            pl.col(f"delta_{d}").is_not_null() | pl.col(f"within_noise_{d}").is_null()
-        )
-        rules[f"delta_{d} is null exactly when n_{d} is 0"] = pl.col(f"delta_{d}").is_null() == (pl.col(f"n_{d}") == 0)
+    for name in dimensions:
+        columns |= {f"{side}_{name}": (REAL,) for side in ("chosen", "rejected", "delta")}
+        columns |= {f"n_{name}": INT, f"sd_{name}": (REAL,), f"within_noise_{name}": (YES,)}
+        delta, noise = pl.col(f"delta_{name}"), pl.col(f"within_noise_{name}")
+        rules[f"within_noise_{name} is null where delta_{name} is"] = delta.is_not_null() | noise.is_null()
+        rules[f"delta_{name} is null exactly when n_{name} is 0"] = delta.is_null() == (pl.col(f"n_{name}") == 0)
     return Table("deltas", "pair", ("pair_id",), _schema(**columns), rules)
 
 

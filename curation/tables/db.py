@@ -119,8 +119,9 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
         if file.exists():
             parquet.refuse_renamed("deltas", file)
             selects += [
-                f"select pair_id, '{name}' as judge, '{d}' as dimension, chosen_{d} as chosen, rejected_{d} as rejected, "
-                f"delta_{d} as delta, n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
+                f"select pair_id, '{name}' as judge, '{d}' as dimension, "
+                f"chosen_{d} as chosen, rejected_{d} as rejected, delta_{d} as delta, "
+                f"n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
                 f"from read_parquet({_quoted(file)})"
                 for d in dimensions
             ]
@@ -128,8 +129,11 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
         connection.execute(f"create view deltas as {' union all '.join(selects)}")
 
 
-ARMS = {"arm": pl.String, "selection": pl.String, "generator_pairs": pl.String, "budget": pl.String, "control": pl.String, "seed": pl.Int64,
-        "treatment": pl.Boolean, "drawn_from": pl.String}  # fmt: skip
+ARMS = dict.fromkeys(("arm", "selection", "generator_pairs", "budget", "control"), pl.String) | {
+    "seed": pl.Int64,
+    "treatment": pl.Boolean,
+    "drawn_from": pl.String,
+}
 RUNS = (
     {"run": pl.String, "method": pl.String, "kind": pl.String}
     | ARMS
@@ -147,9 +151,9 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
     }
     runs = []
     for name, (method, arm) in study.runs.items():
-        how = study.methods[method]
-        weights = (getattr(how, f"{side}_weight", None) for side in ("desirable", "undesirable"))
-        runs.append((name, method, how.kind, *arms[arm.name], *weights))
+        settings = study.methods[method]
+        weights = (getattr(settings, f"{side}_weight", None) for side in ("desirable", "undesirable"))
+        runs.append((name, method, settings.kind, *arms[arm.name], *weights))
     scales = [
         (judge, dimension, *ends)
         for judge, body in study.judges.items()
@@ -164,20 +168,24 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     scorer, are a column that holds a row."""
     if not {"pairs", "traces", "prompts"} <= set(views(connection)):
         return
-    written = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
-    written = written if "tokens" in views(connection) else "select * exclude (completion) from traces"
-    beside = [(side, f"({written})", "trace_id", f"{side}_trace_id") for side in ("chosen", "rejected")]
-    beside.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
+    traces = "select * exclude (completion) from traces"
+    if "tokens" in views(connection):
+        traces = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
+    joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in ("chosen", "rejected")]
+    joined.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         files = {name: contracts.path(table, name, data) for name in names}
-        beside += [
+        joined += [
             (name, f"read_parquet({_quoted(file)})", "pair_id", "pair_id")
             for name, file in files.items()
             if file.exists()
         ]
-    columns = ", ".join(f'row{number}.whole as "{name}"' for number, (name, *_) in enumerate(beside))
-    joins = [f"left join (select own.{theirs} as id, own as whole from {rows} as own) as row{number} on row{number}.id = p.{ours}"
-             for number, (_, rows, theirs, ours) in enumerate(beside)]  # fmt: skip
+    columns = ", ".join(f'row{number}.whole as "{name}"' for number, (name, *_) in enumerate(joined))
+    joins = [
+        f"left join (select own.{theirs} as id, own as whole from {rows} as own) as row{number} "
+        f"on row{number}.id = p.{ours}"
+        for number, (_, rows, theirs, ours) in enumerate(joined)
+    ]
     connection.execute(f"create view candidates as select p.*, {columns} from pairs as p {' '.join(joins)}")
 
 
@@ -191,12 +199,12 @@ def answer(
     """The rows of each statement that has any, in order, with their `$name` parameters set. Raises CurationError
     with DuckDB's own message if one is wrong."""
     try:
-        found = []
+        answers = []
         for statement in connection.extract_statements(question):
             relation = connection.sql(statement.query, params=dict(params) if params else None)
             if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
-                found.append(relation.pl())
-        return found
+                answers.append(relation.pl())
+        return answers
     except duckdb.Error as error:
         raise CurationError(f"sql: {_said(connection, str(error))}") from None
 

@@ -5,7 +5,7 @@ groups. A table appears whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ from curation.core.messages import first_names
 from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
 
 ROW_GROUP = 131_072
-ROWS_NAMED = 5
+MOST_NAMED = 5  # rows or files in a message
 
 
 def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
@@ -27,44 +27,48 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
 
     Raises Errors, one line per broken rule, naming its first rows.
     """
-    wanted = table.schema.names if columns is None else list(columns)
-    missing = [name for name in wanted if name not in frame.columns]
-    extra = [name for name in frame.columns if name not in wanted]
+    names = table.schema.names if columns is None else list(columns)
+    missing = [name for name in names if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in names]
     if missing or extra:
         raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
                      + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
     lines = []
-    for name in wanted:
+    for name in names:
         if not table.schema.field(name).nullable and frame[name].null_count():
             lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
     if not lines:
-        rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(wanted)}
+        rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(names)}
         sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
         for rule, holds in rules.items():
             if not sound[rule].item():
                 lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
-        _refuse_renamed_values(table, frame, where)
+        _refuse_renamed_values(frame, where)
         raise Errors(lines)
-    return set(table.key) <= set(wanted) and check_key(table, frame, where)
+    return set(table.key) <= set(names) and check_key(table, frame, where)
 
 
 def refuse_renamed(table: str, where: Path) -> None:
-    """Nothing. Raises CurationError if a column of the file `where` has its name of version 0.1."""
-    for name in pq.read_schema(where).names if table in renamed.COLUMNS else ():
-        if new := renamed.new_column(table, name):
-            raise CurationError(
-                f"{where}: written by version 0.1: column {name} is now {new}; run `dvc repro` to make it again"
-            )
+    """Nothing. Raises CurationError if a column of the file `where` has its name of version 0.1. A damaged file is
+    told of by what reads its rows."""
+    if table not in renamed.COLUMNS:
+        return
+    with suppress(pa.ArrowInvalid):
+        for name in pq.read_schema(where).names:
+            if new := renamed.new_column(table, name):
+                raise _of_version_0_1(where, f"column {name} is now {new}")
 
 
-def _refuse_renamed_values(table: Table, frame: pl.DataFrame, where: Path | str) -> None:
+def _of_version_0_1(where: Path | str, what: str) -> CurationError:
+    return CurationError(f"{where}: written by version 0.1: {what}; run `dvc repro` to make it again")
+
+
+def _refuse_renamed_values(frame: pl.DataFrame, where: Path | str) -> None:
     for name, values in renamed.VALUES.items():
         for old, new in values.items() if name in frame.columns else ():
             if frame[name].eq(old).any():
-                raise CurationError(
-                    f"{where}: written by version 0.1: {name} {old} is now {new}; run `dvc repro` to make it again"
-                )
+                raise _of_version_0_1(where, f"{name} {old} is now {new}")
 
 
 def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
@@ -90,8 +94,8 @@ def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> l
     if rows.is_empty():
         return []
     key = [name for name in table.key if name in rows.columns]
-    named = ["/".join(str(value) for value in row) for row in rows.select(key).head(ROWS_NAMED).rows()]
-    more = ", …" if rows.height > ROWS_NAMED else ""
+    named = ["/".join(str(value) for value in row) for row in rows.select(key).head(MOST_NAMED).rows()]
+    more = ", …" if rows.height > MOST_NAMED else ""
     return [f"{where}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
 
 
@@ -161,16 +165,11 @@ class Rows:
 def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
     """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
     rounded = pl.col(pl.Float64).round(DECIMALS)
-    positive = (
-        pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()
-    )  # -0.0 is other bytes; Polars leaves out a `+ 0.0`
+    # -0.0 has other bytes, and Polars leaves out a `+ 0.0`.
+    positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()
     try:
-        arrow = (
-            part.select(table.schema.names)
-            .with_columns(positive)
-            .rechunk()
-            .to_arrow(compat_level=pl.CompatLevel.oldest())
-        )
+        frame = part.select(table.schema.names).with_columns(positive).rechunk()
+        arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         return arrow.cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
@@ -181,19 +180,19 @@ def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.
     read breaks the contract."""
     if not where.exists():
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
-    wanted = None if columns is None else [name for name in table.schema.names if name in set(columns)]
+    asked = None if columns is None else [name for name in table.schema.names if name in set(columns)]
     try:
         refuse_renamed(table.name, where)
-        found = {column.name: column.type for column in pq.read_schema(where)}
-        if wrong := [c for c in table.schema if c.name in (wanted or found) and found.get(c.name, c.type) != c.type]:
-            raise Errors([f"{where}: column {c.name}: {found[c.name]}, not {c.type}" for c in wrong])
-        there = [name for name in found if wanted is None or name in wanted]
-        frame = (
-            pl.read_parquet(where, columns=there, glob=False).select(there).rechunk()
-        )  # Polars reads text several times as fast as pyarrow
+        types = {column.name: column.type for column in pq.read_schema(where)}
+        fields = [column for column in table.schema if column.name in types and column.name in (asked or types)]
+        if wrong := [column for column in fields if types[column.name] != column.type]:
+            raise Errors([f"{where}: column {c.name}: {types[c.name]}, not {c.type}" for c in wrong])
+        present = [name for name in types if asked is None or name in asked]
+        # Polars reads text several times as fast as pyarrow.
+        frame = pl.read_parquet(where, columns=present, glob=False).select(present).rechunk()
     except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
         raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    check(table, frame, where, wanted)
+    check(table, frame, where, asked)
     return frame
 
 
@@ -218,24 +217,24 @@ def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]
     if absent := [file for file in files if not file.exists()]:
         raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
     try:
-        found = (
-            pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns).collect()
-        )
+        rows = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns)
+        frame = rows.collect()
     except pl.exceptions.PolarsError as error:
         raise CurationError(
-            f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: {str(error).splitlines()[0]}"
+            f"{files[0].parent}: {table.name} cannot be read, delete it and `dvc repro` makes it again: "
+            f"{str(error).splitlines()[0]}"
         ) from None
-    check(table, found, files[0].parent, columns)
-    return found
+    check(table, frame, files[0].parent, columns)
+    return frame
 
 
 def refuse_orphans(table: Table, declared: Iterable[str], data: Path = DATA) -> None:
     """Nothing. Raises CurationError if the table has a part that `declared` does not name: a deleted judge's file is
     no judgment."""
     folder = data / table.name
-    orphan = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
-    if orphan:
-        names = first_names((f"'{file.stem}'" for file in orphan), ROWS_NAMED)
+    orphans = sorted(file for file in folder.glob("*.parquet") if file.stem not in set(declared))
+    if orphans:
+        names = first_names((f"'{file.stem}'" for file in orphans), MOST_NAMED)
         raise CurationError(
             f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete"
         )

@@ -1,6 +1,7 @@
--- The scored verdicts of one pairwise judge, each on two traces whichever is called chosen. Grain: pair, order and repeat.
--- Parameter: expected (use the verdict's probabilities where there are some). low and high are the smaller and the larger trace id; low_better,
--- high_better and tie add up to 1; value is what the verdict says for chosen, from -1 to 1. The same two texts in the same order are the same call.
+-- The scored verdicts of one pairwise judge, each about two traces, whichever is called chosen. Grain: pair, order,
+-- repeat. Parameter expected: use the verdict's probabilities where there are some. low and high are the smaller and
+-- the larger trace id; low_better, high_better and tie sum to 1; value is the verdict for chosen, from -1 to 1. The
+-- same two texts in the same order are the same call.
 with
 weighed as (
     select

@@ -1,6 +1,6 @@
 -- tables: results
 -- warning
--- A run answers different prompts differently: one text for nine in ten of them is what damaged weights say.
+-- A run gives different answers to different prompts. One text for nine in ten of them is a sign of damaged weights.
 with
 texts as (
     select run, benchmark, completion, count(*) as answers, count(distinct prompt_id) as prompts
@@ -8,7 +8,9 @@ texts as (
     where finish_reason <> 'error'
     group by run, benchmark, completion
 )
-select run, benchmark, sum(answers)::bigint as answers, round(max(answers) / sum(answers), 4) as alike, left(arg_max(completion, answers), 40) as answer
+select
+    run, benchmark, sum(answers)::bigint as answers, round(max(answers) / sum(answers), 4) as alike,
+    left(arg_max(completion, answers), 40) as answer
 from texts
 group by run, benchmark
 having max(answers) >= 0.9 * sum(answers) and max(prompts) > 1

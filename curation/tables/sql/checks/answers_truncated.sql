@@ -1,6 +1,7 @@
 -- tables: results
 -- warning
--- A run's answers end by themselves: nine in ten that do not are a limit too low, or a student that lost its end of turn.
+-- A run's answers end by themselves. Nine in ten that do not are a sign of a limit that is too low, or of a student
+-- that has lost its end of turn.
 select run, benchmark, count(*) as answers, round(avg((finish_reason = 'length')::int), 4) as truncated
 from results
 where finish_reason <> 'error'

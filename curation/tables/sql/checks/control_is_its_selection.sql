@@ -1,6 +1,6 @@
 -- tables: arms, subsets
 -- warning
--- A control of other pairs has some: a selection of nearly all that there are has none to stand beside.
+-- A control that draws other pairs has some. A selection of nearly all pairs leaves none to draw.
 with
 sides as (
     select c.arm, c.drawn_from, t.arm as of_arm

@@ -1,6 +1,6 @@
 -- tables: arms, subsets
 -- warning
--- An arm has as many pairs as the selection that it is a control of, unless it takes all.
+-- A control has as many pairs as its selection, unless it takes all.
 with
 sizes as (select selection as arm, count(*) as pairs from subsets group by selection),
 counted as (select a.*, coalesce(s.pairs, 0) as pairs from arms as a left join sizes as s using (arm))

@@ -1,5 +1,5 @@
 -- tables: pairs
--- Two traces stand against each other once in either order.
+-- Two traces are at most one pair in either order.
 select chosen_trace_id, rejected_trace_id, count(*) as times
 from pairs
 group by all

@@ -1,5 +1,6 @@
 -- tables: selections, subsets
--- A selection's subset holds exactly the pairs it keeps, with their margins; the arms of the grid have subsets of their own.
+-- A selection's subset has exactly the pairs that it keeps, with their margins. The arms of the grid have subsets of
+-- their own.
 with
 kept as (select selection, pair_id, margin from selections where kept),
 own as (select * from subsets where selection in (select distinct selection from selections))

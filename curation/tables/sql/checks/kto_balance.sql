@@ -1,9 +1,11 @@
 -- tables: runs, unpaired
 -- warning
--- Where KTO learns, desirable and undesirable examples weigh alike but for a factor of $kto (arXiv 2402.01306, section 4.2, has it from 1 to 1.5).
+-- Where KTO learns, desirable and undesirable examples have the same weight within a factor of $kto. It is 1 to 1.5 in
+-- arXiv 2402.01306, section 4.2.
 with
 labelled as (
-    select selection as arm, count(*) filter (where label) as desirable, count(*) filter (where not label) as undesirable
+    select
+        selection as arm, count(*) filter (where label) as desirable, count(*) filter (where not label) as undesirable
     from unpaired
     group by selection
 ),

@@ -1,6 +1,7 @@
 -- tables: subsets, traces
 -- warning
--- Chosen traces of a subset are no more than $length times as long as rejected ones, nor those as these (geometric mean).
+-- The chosen traces of a subset are at most $length times as long as the rejected ones, and the rejected at most
+-- $length times as long as the chosen (geometric means).
 select s.selection, round(exp(avg(ln(c.characters / r.characters))), 3) as times_as_long, count(*) as pairs
 from subsets as s
 join traces as c on c.trace_id = s.chosen_trace_id

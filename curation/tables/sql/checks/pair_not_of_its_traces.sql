@@ -1,5 +1,5 @@
 -- tables: pairs, traces
--- Both traces of a pair are completions of its prompt, written by the models it names.
+-- Both traces of a pair are completions of its prompt, written by the generators that it names.
 with
 sides as (
     select pair_id, 'chosen' as side, prompt_id, chosen_trace_id as trace_id, chosen_model as model from pairs

@@ -2,9 +2,9 @@
 -- Every pair has one row per judge and dimension in deltas, and every row of deltas is of a pair.
 with
 rated as (select distinct judge, dimension from deltas),
-wanted as (select pair_id, judge, dimension from pairs cross join rated)
+due as (select pair_id, judge, dimension from pairs cross join rated)
 select pair_id, judge, dimension, 'no delta' as fault
-from wanted anti join deltas using (pair_id, judge, dimension)
+from due anti join deltas using (pair_id, judge, dimension)
 union all
 select pair_id, judge, dimension, 'no such pair' as fault
 from deltas anti join pairs using (pair_id)

@@ -1,10 +1,10 @@
 -- tables: pairs, selections
--- Every candidate pair has a verdict in every selection, and every verdict is on a candidate pair.
+-- Every candidate pair has a verdict in every selection, and every verdict is about a candidate pair.
 with
 named as (select distinct selection from selections),
-wanted as (select selection, pair_id from named cross join pairs)
+due as (select selection, pair_id from named cross join pairs)
 select selection, pair_id, 'no verdict' as fault
-from wanted anti join selections using (selection, pair_id)
+from due anti join selections using (selection, pair_id)
 union all
 select selection, pair_id, 'no such pair' as fault
 from selections anti join pairs using (pair_id)

@@ -1,5 +1,5 @@
 -- tables: preferences, pairs
--- A verdict is on a candidate pair of unequal texts.
+-- Every verdict is about a candidate pair whose texts are not identical.
 select v.judge, v.pair_id, v."order", v.repeat
 from preferences as v
 left join pairs as p on p.pair_id = v.pair_id

@@ -2,7 +2,9 @@
 -- No prompt text is in two splits.
 with
 texts as (
-    select prompt_id, split, array_to_string(list_transform(prompt, lambda message: trim(message.content)), chr(10)) as text
+    select
+        prompt_id, split,
+        array_to_string(list_transform(prompt, lambda message: trim(message.content)), chr(10)) as text
     from prompts
 )
 select text, list(prompt_id order by prompt_id) as prompt_ids, list(distinct split order by split) as splits

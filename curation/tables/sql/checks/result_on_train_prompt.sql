@@ -1,5 +1,5 @@
 -- tables: prompts, results
--- Every result is on a prompt outside the train split, and its benchmark and split are that prompt's source and split.
+-- Every result is of a prompt outside the train split. Its benchmark and split are that prompt's source and split.
 select r.run, r.benchmark, r.prompt_id, r.sample_index, p.split
 from results as r
 left join prompts as p using (prompt_id)

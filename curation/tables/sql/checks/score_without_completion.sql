@@ -1,5 +1,5 @@
 -- tables: judgments, traces
--- A trace without a completion is scored by no judge.
+-- No judge scores a trace without a completion.
 select j.trace_id, j.judge, j.dimension, j.repeat, j.score
 from judgments as j
 join traces as t using (trace_id)

@@ -1,5 +1,6 @@
 -- tables: prompts, subsets, traces
--- A subset's prompt is its prompt's messages, and chosen and rejected are one assistant message each, the traces' own completions.
+-- A subset's prompt is its prompt's messages. Chosen and rejected are one assistant message each, the traces'
+-- completions.
 select s.selection, s.pair_id
 from subsets as s
 left join prompts as p using (prompt_id)

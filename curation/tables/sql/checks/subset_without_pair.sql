@@ -1,5 +1,5 @@
 -- tables: pairs, subsets
--- Every row of a subset is a candidate pair of its prompt, as it is or, in a control, the other way round.
+-- Every row of a subset is a candidate pair of its prompt: as it is or, in a control, with its sides swapped.
 select s.selection, s.pair_id, s.chosen_trace_id, s.rejected_trace_id
 from subsets as s
 left join pairs as p using (pair_id)

@@ -4,10 +4,10 @@ with
 hashed as (
     select
         trace_id, prompt_id, generator, sample_index,
-        (concat('0x', left(md5(concat_ws(chr(31), prompt_id, generator, sample_index)), 16))::ubigint >> 1)::bigint as slot_id
+        md5(concat_ws(chr(31), prompt_id, generator, sample_index)) as hash
     from traces
 )
 select trace_id, prompt_id, generator, sample_index
 from hashed
-where trace_id <> slot_id
+where trace_id <> (concat('0x', left(hash, 16))::ubigint >> 1)::bigint
 order by trace_id

@@ -1,5 +1,5 @@
 -- tables: subsets, unpaired
--- The unpaired traces are those on one side only of their subset, labelled true where that side is chosen.
+-- The unpaired traces are those that stand on one side only of their subset. Their label is true where that is chosen.
 with
 sides as (
     select selection, chosen_trace_id as trace_id, true as label from subsets

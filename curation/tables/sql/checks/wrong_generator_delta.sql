@@ -1,5 +1,5 @@
 -- tables: deltas, generator_deltas, pairs
--- A generator delta is the mean delta of its pairs, and counts those that have one.
+-- A generator delta is the mean delta of its pairs, and its n counts those that have one.
 with
 means as (
     select p.chosen_model, p.rejected_model, d.judge, d.dimension, avg(d.delta) as mean, count(d.delta) as n

@@ -1,5 +1,6 @@
--- What do the candidate pairs look like by whether chosen and rejected are right, and what do the other judges say of each cell?
--- share is of the pairs with a verdict on both sides. A judge that follows the answers has mean_delta, chosen - rejected over n pairs, above 0 in right / wrong and below 0 in wrong / right.
+-- How do the candidate pairs divide by which side is right, and how does each other judge rate them?
+-- share is of the pairs with a verdict on both sides. For a judge that follows the answers, mean_delta (chosen -
+-- rejected, over n pairs) is above 0 in right / wrong and below 0 in wrong / right.
 with
 cells as (
     select
@@ -10,7 +11,9 @@ cells as (
     where dimension = 'correct' and delta is not null
 ),
 sizes as (
-    select answer_judge, chosen, rejected, count(*) as pairs, count(*) / sum(count(*)) over (partition by answer_judge) as share
+    select
+        answer_judge, chosen, rejected, count(*) as pairs,
+        count(*) / sum(count(*)) over (partition by answer_judge) as share
     from cells
     group by answer_judge, chosen, rejected
 ),
@@ -21,7 +24,9 @@ means as (
     where d.judge <> c.answer_judge
     group by all
 )
-select answer_judge, chosen, rejected, s.pairs, round(s.share, 4) as share, m.judge, m.dimension, round(m.mean_delta, 4) as mean_delta, m.n
+select
+    answer_judge, chosen, rejected, s.pairs, round(s.share, 4) as share,
+    m.judge, m.dimension, round(m.mean_delta, 4) as mean_delta, m.n
 from sizes as s
 left join means as m using (answer_judge, chosen, rejected)
 order by answer_judge, chosen, rejected, m.judge, m.dimension

@@ -1,5 +1,6 @@
--- How much of what each judge was asked did it score, and what became of the rest?
--- One row per status; the shares of one judge, dimension and generator sum to 1. A scored share that differs between generators biases every delta between them.
+-- What share of the traces did each judge score, and what became of the others?
+-- One row per status; the shares of one judge, dimension and generator sum to 1. A share of scored that differs
+-- between generators biases every delta between them.
 with
 counts as (
     select j.judge, j.dimension, t.generator, j.status, count(*) as judgments

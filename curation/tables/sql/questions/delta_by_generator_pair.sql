@@ -1,10 +1,13 @@
--- How much better are one generator's traces than another's, as each judge scores each dimension?
--- mean is the generator-level delta, chosen - rejected, in the judge's scale, interval by prompt; higher, equal and lower are the shares of its n pairs with a delta above, at and below 0.
+-- How much better are one generator's traces than another's, by each judge and dimension?
+-- mean is the generator-level delta, chosen - rejected, in the judge's scale; its interval is clustered by prompt.
+-- higher, equal and lower are the shares of its n pairs with a delta above, at and below 0.
 with
 signs as (
     select
         p.chosen_model, p.rejected_model, d.judge, d.dimension,
-        avg((d.delta > 0)::integer) as higher, avg((d.delta = 0)::integer) as equal, avg((d.delta < 0)::integer) as lower
+        avg((d.delta > 0)::integer) as higher,
+        avg((d.delta = 0)::integer) as equal,
+        avg((d.delta < 0)::integer) as lower
     from pairs as p
     join deltas as d using (pair_id)
     group by all

@@ -1,5 +1,6 @@
 -- How much does each selection gain from how many pairs?
--- The data-efficiency curve: lines of one selection differ in budget only. Without a budget axis in the grid each has one point.
+-- The data-efficiency curve: the rows of one selection differ in budget. Without several budgets in the grid it is a
+-- point.
 select
     measure, benchmark, method, selection, generator_pairs as "generators", control, pairs,
     round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, seeds

@@ -1,8 +1,12 @@
 -- By how much does each arm beat the baseline on each benchmark?
--- A gain whose interval ci_low to ci_high holds 0 is not told from none. avg@k is accuracy, pass@k the chance that one of k samples is right; n prompts, `seeds` trainings; p_holm is p corrected for all of these.
+-- A gain whose interval, ci_low to ci_high, includes 0 is not distinguishable from none. avg@k is accuracy, pass@k the
+-- chance that one of k samples is right; n counts prompts, seeds trainings; p_holm corrects p for all of these rows.
 select
     measure, benchmark, method, selection, generator_pairs as "generators", budget, control, pairs,
-    round(value, 4) as value, round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, n, seeds, round(p, 4) as p, round(p_holm, 4) as p_holm
+    round(value, 4) as value, round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high,
+    n, seeds, round(p, 4) as p, round(p_holm, 4) as p_holm
 from comparisons
 where against in ('', 'baseline')
-order by measure not like 'avg@%', measure, benchmark, coalesce(comparisons.gain, 0) desc, method, selection, generator_pairs, budget, control
+order by
+    measure not like 'avg@%', measure, benchmark, coalesce(comparisons.gain, 0) desc,
+    method, selection, generator_pairs, budget, control

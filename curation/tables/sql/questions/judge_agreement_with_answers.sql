@@ -1,5 +1,7 @@
 -- How well does each judge's score tell right traces from wrong ones?
--- auroc is the chance that a right trace is scored above a wrong one, equal scores half: 1 perfect, 0.5 chance; null where all are right or all wrong, a guess where n_right or n_wrong is small.
+-- auroc is the chance that a right trace has a higher score than a wrong one, equal scores counting half: 1 is
+-- perfect, 0.5 is chance. It is null where all are right or all are wrong, and a guess where n_right or n_wrong is
+-- small.
 with
 ratings as (
     select trace_id, judge, dimension, round(avg(coalesce(expected_score, score)), 9) as rating

@@ -1,5 +1,6 @@
 -- How often is each generator right?
--- Generators whose intervals low to high overlap may be equally good: 95 % Wilson, with prompts as its n, as traces of one prompt are not independent. n is traces with a score.
+-- Generators whose intervals, low to high, overlap may be equally good. The intervals are Wilson's at 95 %, with
+-- prompts as their n, since traces of one prompt are not independent; n counts the traces with a score.
 with
 graded as (
     select j.judge, t.generator, t.scale_b, t.prompt_id, j.score
@@ -8,7 +9,9 @@ graded as (
     where j.dimension = 'correct' and j.status = 'scored'
 ),
 accuracies as (
-    select judge, generator, min(scale_b) as scale_b, avg(score) as accuracy, count(*) as n, count(distinct prompt_id) as prompts, 1.959964 as z
+    select
+        judge, generator, min(scale_b) as scale_b, avg(score) as accuracy,
+        count(*) as n, count(distinct prompt_id) as prompts, 1.959964 as z
     from graded
     group by judge, generator
 ),
@@ -20,6 +23,7 @@ intervals as (
     from accuracies
 )
 select
-    judge, generator, scale_b, round(accuracy, 4) as accuracy, round(middle - half, 4) as low, round(middle + half, 4) as high, n, prompts
+    judge, generator, scale_b, round(accuracy, 4) as accuracy,
+    round(middle - half, 4) as low, round(middle + half, 4) as high, n, prompts
 from intervals
 order by judge, round(intervals.accuracy, 9) desc, generator

@@ -1,5 +1,6 @@
 -- Does a judge prefer the longer trace?
--- correlation, of delta and log of chosen's over rejected's characters, is near 0 without length bias, above 0 where longer is judged better, null where either does not vary. Ties do not count.
+-- correlation is that of the delta and the log of the ratio of chosen's to rejected's characters: near 0 without
+-- length bias, above 0 where the longer is judged better, null where either is constant. Identical texts do not count.
 with
 lengths as (
     select trace_id, length(completion) as characters
@@ -21,7 +22,9 @@ scored as (
 )
 select
     judge, dimension,
-    case when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 4) end as correlation,
+    case
+        when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 4)
+    end as correlation,
     round(avg(log_ratio), 4) as mean_log_ratio,
     count(*) as pairs
 from scored

@@ -1,5 +1,6 @@
 -- How many pairs do each two selections share?
--- jaccard is shared over the pairs either keeps: 1 the same subset twice, 0 nothing in common, null where neither keeps any. Runs on selections that overlap much cannot differ much.
+-- jaccard is shared over the pairs that either keeps: 1 for the same subset, 0 for nothing in common, null where
+-- neither keeps any. Runs on selections that overlap much cannot differ much.
 with
 sizes as (
     select selection, count(*) filter (where kept) as pairs

@@ -1,5 +1,7 @@
--- Why does each selection keep or not keep its candidates?
--- One row per reason, kept first, shares of a selection sum to 1; min_margin and max_margin are the margins that got this reason. Much unscored points at the judge, much tie at alike generators.
+-- Why does each selection keep or drop its candidates?
+-- One row per reason, kept first; the shares of a selection sum to 1, and min_margin and max_margin are those of the
+-- pairs with that reason. Many unscored pairs point at the judge, many identical ones at generators that are much
+-- alike.
 with
 reasons as (
     select selection, reason, count(*) as pairs, min(margin) as min_margin, max(margin) as max_margin

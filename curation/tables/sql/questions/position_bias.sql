@@ -1,0 +1,31 @@
+-- How often does a pairwise judge change its verdict when the two traces change places?
+-- position_inconsistency is the share of the pairs and repeats with a verdict in both orders that get two different
+-- ones. first_position_rate is the share of verdicts, ties left out, for the trace shown first: 0.5 is fair.
+with
+in_both_orders as (
+    select pair_id, judge, repeat, count(distinct verdict) > 1 as flipped
+    from preferences
+    where verdict is not null and "order" <> 'unknown'
+    group by pair_id, judge, repeat
+    having count(distinct "order") = 2
+),
+flips as (
+    select judge, avg(flipped::integer) as position_inconsistency, count(*) as pairs
+    from in_both_orders
+    group by judge
+),
+wins as (
+    select
+        judge, count(*) as verdicts, avg((verdict = 'tie')::integer) as ties,
+        avg(((verdict = 'chosen') = ("order" = 'chosen_first'))::integer) filter (verdict <> 'tie')
+            as first_position_rate
+    from preferences
+    where verdict is not null and "order" <> 'unknown'
+    group by judge
+)
+select
+    judge, round(position_inconsistency, 4) as position_inconsistency, pairs,
+    round(first_position_rate, 4) as first_position_rate, round(ties, 4) as ties, verdicts
+from flips
+join wins using (judge)
+order by judge
