@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.arms import arm, arm_metrics, restrict
+from curation.experiment.arms import arm, arm_metrics, restrict, shortfall_messages
 from curation.experiment.controls import Params, control_rows
 from curation.experiment.grid import Arm
 from curation.experiment.grid import Params as Grid
@@ -18,6 +19,7 @@ from curation.selection.candidates import Candidates, from_frames
 from curation.selection.rules import Params as Selection
 from curation.selection.select import select
 from curation.tables import contracts
+from curation.tables.ids import content_id
 from curation.traces import generate
 from curation.training.train import equal_updates
 
@@ -38,7 +40,7 @@ def population(order: str = "both") -> Candidates:
             itertools.permutations(range(EACH), 2) if order == "both" else itertools.combinations(range(EACH), 2)
         ):
             chosen, rejected = prompt * EACH + one, prompt * EACH + two
-            number, luck = contracts.content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
+            number, luck = content_id(prompt, one, two), fate[max(chosen, rejected), min(chosen, rejected)]
             pairs.append({
                 "pair_id": number, "prompt_id": prompt, "chosen_trace_id": chosen, "rejected_trace_id": rejected,
                 "chosen_model": "abcd"[one], "rejected_model": "abcd"[two], "identical": luck < 0.05,
@@ -154,7 +156,11 @@ def test_reversed_and_shuffled_are_the_same_pairs_with_other_labels() -> None:
 
 
 STUDY = SimpleNamespace(
-    selections={"top": selection()},
+    selections={
+        "top": selection(),
+        "worse_way_round": selection(require={"worse": "rubric.delta_logic < 0"}),
+        "nearest": selection(keep={"kind": "nearest", "target": "avg(rubric.delta_logic) over ()"}),
+    },
     generator_pairs={
         "any": SimpleNamespace(where="true"),
         "a_over_b": SimpleNamespace(where="chosen_model = 'a' and rejected_model = 'b'"),
@@ -163,6 +169,7 @@ STUDY = SimpleNamespace(
         "itself": control(pairs="own"),
         "reversed": control(pairs="own", labels="reversed"),
         "random": control(),
+        "matched": control(match=["rubric.delta_logic"]),
         "all": control(pairs="all"),
     },
     dimensions={"rubric": ["logic"]},
@@ -191,6 +198,36 @@ def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round
     assert (plain["margin"] + turned["margin"]).abs().max() == 0 and plain["chosen_rating"].to_list() == turned[
         "rejected_rating"
     ].to_list()
+
+
+def test_a_control_that_has_too_few_pairs_is_said_to() -> None:
+    """The control is drawn from the way round that the selection ranks higher, in which no delta is negative."""
+    cell = Arm("worse_way_round", "any", "own", "matched", 0)
+    assert shortfall_messages(arm(cell, STUDY, EVERYONE), cell.control) == [
+        "control matched has 0 pairs, its selection 40: not enough pairs match;"
+        " match fewer values, or raise limits.per_prompt"
+    ]
+    assert shortfall_messages(arm(cell._replace(control="random"), STUDY, EVERYONE), "random") == []
+    few = shortfall_messages(arm(cell._replace(control="random", budget="9999"), STUDY, EVERYONE), "random")
+    assert len(few) == 1 and few[0].startswith("keeps ") and " of the 9999 pairs of its budget: " in few[0]
+
+
+class Counted(Candidates):
+    """Candidates that count how often each expression is evaluated."""
+
+    evaluated: Counter[str]
+
+    def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
+        self.evaluated.update(expressions.values())
+        return super().values(expressions, place)
+
+
+@pytest.mark.parametrize("name", ["itself", "reversed", "random", "all"])
+def test_an_arm_evaluates_each_expression_once(name: str) -> None:
+    pairs = Counted(EVERYONE.readers)
+    pairs.evaluated = Counter()
+    arm(Arm("nearest", "any", "own", name, 0), STUDY, pairs)
+    assert pairs.evaluated == {"rubric.delta_logic": 1, "avg(rubric.delta_logic) over ()": 1, "true": 1}
 
 
 def test_all_pairs_learn_in_as_many_updates_as_the_selection() -> None:
