@@ -17,7 +17,7 @@ from curation.core.stats import clustered_mean
 from curation.judging.judge import judge
 from curation.judging.judges import process
 from curation.tables import contracts
-from curation.tables.contracts import content_ids
+from curation.tables.ids import content_ids
 
 INSTRUCTIONS = """You check a solution step by step. For each step say whether it follows from the problem and the steps before it: valid, neutral
 (neither right nor wrong, such as a restatement), or invalid (a mistake). Reply with JSON only."""

@@ -14,7 +14,7 @@ from scipy import stats
 from server import Answer, Request, good
 
 from curation.tables import contracts
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 from curation.traces import generate
 
 PROMPTS, SAMPLES = 120, 2  # traces of each of two generators

@@ -18,7 +18,7 @@ from server import Answer, Request, good
 from world import own
 
 from curation.core.errors import run
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 ROOT = Path(__file__).parents[1]
 SCORES = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "very good"}

@@ -23,7 +23,7 @@ from served import ROOT
 
 from curation.prompts.decontaminate import Params, choose_bands, decontaminate
 from curation.tables import contracts, parquet
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 EXACT: dict[str, Any] = {"exact": True, "ngram": None, "near_duplicates": None}
 NGRAM = EXACT | {"exact": False, "ngram": {"size": 3, "share": 0.5}}

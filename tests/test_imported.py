@@ -15,7 +15,7 @@ from curation.prompts.collect import collect, read_sources
 from curation.prompts.decontaminate import Params as Screen
 from curation.prompts.sources import table
 from curation.tables import contracts, parquet
-from curation.tables.contracts import content_id, content_ids
+from curation.tables.ids import content_id, content_ids
 from curation.traces.generate import generate
 from curation.traces.generators import imported
 

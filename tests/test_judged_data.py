@@ -20,7 +20,7 @@ from curation.judging.judges import process
 from curation.pairs import delta, pair, pairwise
 from curation.reliability import reliability
 from curation.tables import contracts, parquet
-from curation.tables.contracts import content_ids
+from curation.tables.ids import content_ids
 from curation.traces import generate
 
 sizes = pytest.mark.parametrize("size", SIZES)

@@ -17,7 +17,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.tables import contracts, db, parquet
 from curation.tables.checks import check
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 SOUND = world.sound()
 

@@ -18,7 +18,7 @@ from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables import contracts, parquet
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 from curation.training.score_pairs import metrics, score_pairs
 from curation.training.scorers import implicit
 

@@ -12,7 +12,7 @@ import curation.pairs
 from curation.core.errors import CurationError
 from curation.pairs import delta, pair
 from curation.tables import contracts, db, parquet
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 GENERATORS = ["a", "b", "c", "d"]
 SCALES = {"a": 7.0, "b": None, "c": 0.5, "d": 7.0}

@@ -25,7 +25,7 @@ from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
 from curation.selection import candidates, rules, select, subset
 from curation.tables import contracts, parquet
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 from curation.traces import generate
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from bench.tables.cases import JUDGES, LADDER, PAIRS_EACH, SAMPLES, SELECTIONS, budget
 from curation.tables import contracts, parquet
+from curation.tables.ids import content_ids
 from curation.traces.generate import add_text_columns
 
 WORDS, LONG = 20_000, 5_000_000  # distinct words, and how many the text has of which all others are stretches
@@ -73,7 +74,7 @@ def _prompts(text: str, source: np.random.Generator, count: int) -> pl.DataFrame
         for number, start in enumerate(source.integers(0, len(text) - 200, count).tolist())
     ]
     message = pl.concat_list(pl.struct(role=pl.lit("user"), content="text"))
-    ids = contracts.content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
+    ids = content_ids(pl.DataFrame({"source": "synthetic", "text": words})).alias("prompt_id")
     return pl.DataFrame({"text": words}).select(
         ids,
         source=pl.lit("synthetic"),
@@ -102,7 +103,7 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
         }, schema_overrides={"family": pl.String})  # fmt: skip
         yield add_text_columns(
             rows.with_columns(
-                contracts.content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
+                content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
             )
         )
 

@@ -15,7 +15,7 @@ from curation.selection import candidates
 from curation.selection.ranking import Ranker, draws
 from curation.selection.rules import GENERATOR_PAIRS, IDENTICAL, UNSCORED
 from curation.selection.select import Selection
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 COIN = 1 << 40  # so that a pair's coin is not its draw
 

@@ -12,7 +12,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.endpoint import Endpoint
 from curation.calls.wire import json_in, log_probability, utf8
 from curation.core.params import Positive, Strict
-from curation.tables.contracts import content_id
+from curation.tables.ids import content_id
 
 LONGEST_NUMBER = 20  # characters
 LEAST_MASS = 0.5  # of probability on valid scores; below it an expected score would rest on scraps

@@ -10,7 +10,8 @@ from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.study import Study
 from curation.pairs.sides import SIDES
-from curation.tables.contracts import PAIRS, content_ids
+from curation.tables.contracts import PAIRS
+from curation.tables.ids import content_ids
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
 TRACE_COLUMNS = ("trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id")  # what pairs are made of

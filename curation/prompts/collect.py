@@ -8,7 +8,8 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
-from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, content_id, empty
+from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
+from curation.tables.ids import content_id
 
 if TYPE_CHECKING:
     from curation.prompts.sources._kind import Source

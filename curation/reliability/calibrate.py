@@ -12,7 +12,8 @@ from curation.core.params import Share, Strict
 from curation.core.progress import progress
 from curation.core.references import RATING, Refers
 from curation.reliability.truth import label_pairs
-from curation.tables.contracts import PROBABILITIES, content_ids, empty
+from curation.tables.contracts import PROBABILITIES, empty
+from curation.tables.ids import content_ids
 
 MIN_LABELLED_PAIRS = 20  # to fit on
 

@@ -1,14 +1,8 @@
-"""Every table, declared once: its grain, key, schema and row rules.
+"""Every table, declared once: its grain, key, schema and row rules."""
 
-Ids are the first 63 bits of an MD5 of content, so that Python and SQL (`md5`) agree on them.
-"""
-
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -24,33 +18,6 @@ STATUSES = ("scored", "unparsable", "refused", "truncated", "error", "no_referen
 DECIMALS = 9
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-
-
-def content_id(*parts: object) -> int:
-    """A 63-bit id of the parts' content: MD5 of them joined by U+001F, its upper 64 bits without the last one."""
-    digest = hashlib.md5("\x1f".join(str(part) for part in parts).encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-@cache
-def _duckdb() -> Any:
-    """One database for all calls of `content_ids`: to open one takes longer than the ids of ten thousand rows."""
-    import duckdb
-
-    return duckdb.connect()
-
-
-def content_ids(parts: pl.DataFrame) -> pl.Series:
-    """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in
-    DuckDB."""
-    names = [f"part_{number}" for number in range(parts.width)]
-    with _duckdb().cursor() as connection:
-        connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
-        digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
-        ids: pl.Series = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()[
-            "id"
-        ]
-    return ids
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
 from curation.core.metrics import mean
-from curation.tables.contracts import TRACES, content_ids
+from curation.tables.contracts import TRACES
+from curation.tables.ids import content_ids
 
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from curation.calls.call import Call, Reply
 from curation.core.params import Natural, Positive, Share, Strict
-from curation.tables.contracts import TRACES, content_id, empty
+from curation.tables.contracts import TRACES, empty
+from curation.tables.ids import content_id
 
 
 class GenerationSampling(Strict):

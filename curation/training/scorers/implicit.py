@@ -19,7 +19,8 @@ from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
-from curation.tables.contracts import PAIR_SCORES, content_ids
+from curation.tables.contracts import PAIR_SCORES
+from curation.tables.ids import content_ids
 from curation.training.trainers import dpo
 
 

@@ -13,7 +13,7 @@ from curation.core.errors import CurationError
 from curation.core.progress import progress
 from curation.models import weights
 from curation.models.chat_template import tokens
-from curation.tables.contracts import content_ids
+from curation.tables.ids import content_ids
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
     TrainerParams,

@@ -1,0 +1,33 @@
+"""Ids of rows: the first 63 bits of an MD5 of content, so that Python and SQL (`md5`) agree on them."""
+
+import hashlib
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+
+def content_id(*parts: object) -> int:
+    """A 63-bit id of the parts' content: MD5 of them joined by U+001F, its upper 64 bits without the last one."""
+    digest = hashlib.md5("\x1f".join(str(part) for part in parts).encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def content_ids(parts: pl.DataFrame) -> pl.Series:
+    """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in
+    DuckDB."""
+    names = [f"part_{number}" for number in range(parts.width)]
+    digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
+    with _duckdb().cursor() as connection:
+        connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
+        rows = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()
+    ids: pl.Series = rows["id"]
+    return ids
+
+
+@cache
+def _duckdb() -> Any:
+    """One database for all calls of `content_ids`: to open one takes longer than the ids of ten thousand rows."""
+    import duckdb
+
+    return duckdb.connect()
