@@ -9,7 +9,7 @@ import pytest
 
 from curation.selection import shelf
 from curation.selection.candidates import Candidates, ColumnReaders
-from curation.selection.expressions import Name
+from curation.selection.expressions import ColumnName
 from curation.selection.rules import Params
 from curation.selection.select import select
 from curation.selection.subset import curriculum_positions
@@ -31,7 +31,7 @@ class Listed(Candidates):
         read = self.listed.select
         super().__init__(ColumnReaders(read, {}, read, read, read, read, {}), has_reversed_pairs=False)
 
-    def _named(self, name: Name) -> pl.Series:
+    def _named(self, name: ColumnName) -> pl.Series:
         return self.listed[".".join(name)]
 
 

@@ -1,4 +1,4 @@
-"""Which generators may stand against each other in an arm of the grid: the generator-level delta as an axis."""
+"""Which generators wrote the pairs of an arm of the grid: the generator-level delta as an axis."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from curation.selection import candidates
 
 
 class Params(Strict):
-    """One of `generator_pairs` in params.yaml: the pairs of which the expression `where` is true, say `chosen_model
-    = 'large'`."""
+    """One of `generator_pairs` in params.yaml: the pairs for which the expression `where` is true, such as
+    `chosen_model = 'large'`."""
 
     where: str
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expression."""
-        if said := candidates.mistake(self.where, study, "boolean"):
-            yield f"where: {said}"
+        if message := candidates.mistake(self.where, study, "boolean"):
+            yield f"where: {message}"

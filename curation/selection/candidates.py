@@ -13,7 +13,7 @@ from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.pairs.sides import SIDES
-from curation.selection.expressions import Name, ResultType, evaluate, fault, parse
+from curation.selection.expressions import ColumnName, ResultType, evaluate, fault, parse
 from curation.tables import contracts, parquet
 
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
@@ -39,9 +39,9 @@ class ColumnReaders(NamedTuple):
 
 
 @lru_cache(maxsize=1)  # every expression of a params file asks
-def schema(study: Study) -> dict[Name, pl.DataType]:
+def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     """Every name that an expression of a study can use, and its type."""
-    types: dict[Name, pl.DataType] = {
+    types: dict[ColumnName, pl.DataType] = {
         (name,): kind for name, kind in contracts.empty(contracts.PAIRS).schema.items() if name in PAIR
     }
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
@@ -129,7 +129,7 @@ class Candidates:
                 raise CurationError(f"params.yaml: {place}{_failing(computed, rows)}") from None
         return pl.DataFrame([values[name].alias(name) for name in expressions])
 
-    def _named(self, name: Name) -> pl.Series:
+    def _named(self, name: ColumnName) -> pl.Series:
         """The column of an expression's name."""
         if len(name) == 1:
             return self.column(name[0])

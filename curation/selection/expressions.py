@@ -16,7 +16,7 @@ from curation.tables.contracts import DECIMALS
 NOT_PER_ROW = "is one value for all rows; write `over ()` after its aggregate"
 REFUSED_NODES = {"SUBQUERY": "a subquery", "STAR": "'*'", "PARAMETER": "a parameter"}
 ROW_NUMBER = "row of candidates"  # no expression can name it: it is in no schema
-Name: TypeAlias = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
+ColumnName: TypeAlias = tuple[str, ...]  # ("identical",) or ("rubric", "delta_logic")
 ResultType: TypeAlias = Literal["number", "boolean", "name", "any"]  # of an expression; a name has no fraction
 
 
@@ -24,10 +24,10 @@ class Parsed(NamedTuple):
     """What an expression says: the columns it names, in their order; whether it is one column and no more; whether it
     has a window, so looks at other rows too; and the texts that it compares a column with."""
 
-    columns: tuple[Name, ...]
+    columns: tuple[ColumnName, ...]
     is_column: bool
     has_window: bool
-    compared_texts: tuple[tuple[Name, str], ...]
+    compared_texts: tuple[tuple[ColumnName, str], ...]
 
 
 @cache
@@ -53,7 +53,7 @@ def parse(expression: str) -> Parsed:
     return Parsed(tuple(dict.fromkeys(columns)), is_column, has_window, tuple(_compared_texts(nodes)))
 
 
-def _compared_texts(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[Name, str]]:
+def _compared_texts(nodes: Iterable[dict[str, Any]]) -> Iterable[tuple[ColumnName, str]]:
     """The texts that a column is compared with by `=`, `<>`, `in` or `not in`."""
     for node in nodes:
         if node.get("type") in ("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_IN", "COMPARE_NOT_IN"):
@@ -82,7 +82,7 @@ def _nodes(tree: Any) -> Iterable[dict[str, Any]]:
         yield from _nodes(part)
 
 
-def fault(expression: str, schema: Mapping[Name, pl.DataType], result_type: ResultType) -> str | None:
+def fault(expression: str, schema: Mapping[ColumnName, pl.DataType], result_type: ResultType) -> str | None:
     """What is wrong with `expression` over rows of these columns, or None if it gives a `result_type` for each."""
     try:
         parsed = parse(expression)
@@ -112,7 +112,7 @@ def fault(expression: str, schema: Mapping[Name, pl.DataType], result_type: Resu
     return None
 
 
-def _missing_quotes(expression: str, schema: Mapping[Name, pl.DataType]) -> str | None:
+def _missing_quotes(expression: str, schema: Mapping[ColumnName, pl.DataType]) -> str | None:
     """The message about a name with a hyphen, which SQL reads as a subtraction; None where there is none."""
     hyphenated = (
         head
@@ -122,7 +122,7 @@ def _missing_quotes(expression: str, schema: Mapping[Name, pl.DataType]) -> str 
     return next((f"{expression!r}: a name with '-' stands in quotes, \"{head}\".…" for head in hyphenated), None)
 
 
-def _unknown_column(name: Name, schema: Mapping[Name, pl.DataType]) -> str:
+def _unknown_column(name: ColumnName, schema: Mapping[ColumnName, pl.DataType]) -> str:
     """The message about a column that there is not: the nearest of those that begin alike, else how all begin."""
     text, heads = ".".join(name), list(dict.fromkeys(column[0] for column in schema))
     if name[0] in heads and len(name) > 1:

@@ -62,8 +62,9 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     expression fails on a value.
     """
     places = ("value", "require", "keep", "strata")
-    expressions = {at: one.text for at, one in settings.expressions.items() if at.partition(".")[0] in places}
-    values = pairs.values(expressions, f"selections.{name}.")
+    expressions = settings.expressions.items()
+    texts = {place: expression.text for place, expression in expressions if place.partition(".")[0] in places}
+    values = pairs.values(texts, f"selections.{name}.")
     ids = pairs.column("pair_id")
     margin = to_floats(values["value"]) if settings.value is not None else np.full(len(ids), np.nan)
     target = to_floats(values["keep.target"]) if "keep.target" in values.columns else None
@@ -75,8 +76,7 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     verdict, undecided = np.full(len(ids), UNDECIDED, np.uint8), np.arange(len(ids))
     for rejections in FILTERS:
         for reason, rejected in rejections(ranked, undecided):
-            first = rejected[verdict[rejected] == UNDECIDED]
-            verdict[first] = reasons.index(reason)
+            verdict[rejected[verdict[rejected] == UNDECIDED]] = reasons.index(reason)
         undecided = undecided[verdict[undecided] == UNDECIDED]
     verdict[undecided] = reasons.index(KEPT)
 
@@ -164,7 +164,7 @@ def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
             in_reach = best if kept.sum() == best.sum() else np.ones(len(stratum), bool)
             yield GENERATOR_SHARE, stratum[in_reach & ~kept]
         if ranked.settings.has_token_budget:
-            kept[kept] = _affordable(ranked, stratum[kept])
+            kept[np.flatnonzero(kept)] = _affordable(ranked, stratum[kept])
         yield OVER_BUDGET, stratum[~kept]
 
 
@@ -192,7 +192,7 @@ def _within_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.nd
     generator = dense_rank(ranked.pairs.column(f"{limit.side}_model")[rows])
     caps, given = cap_groups(np.bincount(generator), room, limit.at_most)
     within = ranked.ranker.first_of_each(caps[generator], generator, rows)
-    within[within] = ranked.ranker.first(given, rows[within])
+    within[np.flatnonzero(within)] = ranked.ranker.first(given, rows[within])
     return within
 
 
