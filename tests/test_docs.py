@@ -108,11 +108,11 @@ def test_the_readme_is_a_screen_or_two_with_its_commands_first() -> None:
     assert "No effect is distinguishable from zero at this size." in text
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/results.md"], ids=short)
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/results.md", ROOT / "docs/judging.md"], ids=short)
 def test_every_query_of_a_page_runs_and_gives_the_columns_that_it_shows(page: Path, tmp_path: Path) -> None:
     write(sound(), tmp_path)
     block = "\n".join(line for fenced, line in lines(page) if fenced)
-    queries = re.findall(r'^(?:\$ )?curation sql (?:--md )?"([^"]*)"(?:\n(\|.*))?', block, re.MULTILINE)
+    queries = re.findall(r'^(?:\$ )?curation sql (?:--(?:md|csv) )?"([^"]*)"(?:\n(\|.*))?', block, re.MULTILINE)
     assert queries
     for query, head in queries:
         done = ran(tmp_path, "curation", "sql", "--md", query)
