@@ -20,14 +20,16 @@ def main() -> None:
         for name, by_dimension in write_deltas(study):
             summaries[name] = by_dimension
             shown.advance(note=name)
-    rated = {(name, dimension): one for name, body in summaries.items() for dimension, one in body.items()}
+    rated = {(name, dimension): summary for name, body in summaries.items() for dimension, summary in body.items()}
     none = contracts.empty(contracts.GENERATOR_DELTAS)
     means = pl.concat([none, *(summary.generator_deltas for summary in rated.values())])
     parquet.write(contracts.GENERATOR_DELTAS, means, contracts.path("generator_deltas"))
     histograms = {key: summary.histogram for key, summary in rated.items()}
     plots.delta_histograms(histograms, contracts.DATA / "plots/deltas.png")
     plots.generator_heat_map(means, contracts.DATA / "plots/generator_deltas.png")
-    metrics = {name: {dimension: one.metrics for dimension, one in body.items()} for name, body in summaries.items()}
+    metrics = {
+        name: {dimension: summary.metrics for dimension, summary in body.items()} for name, body in summaries.items()
+    }
     write_metrics(contracts.DATA / "metrics/delta.json", metrics)
 
 

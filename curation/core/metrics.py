@@ -27,8 +27,8 @@ class Interval(NamedTuple):
 
 def mean(values: "pl.Series") -> float | None:
     """The mean of the numbers or truth values that are not null; None without any."""
-    found = values.mean()  # of a type that could be a date too
-    return float(found) if isinstance(found, (int, float)) else None
+    value = values.mean()  # by its type a date too, as far as mypy knows
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def write_metrics(where: Path, values: Mapping[str, object]) -> None:

@@ -88,9 +88,9 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
 def reliability(table: pl.DataFrame, where: Path) -> None:
     """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 %
     interval, suspect ones in red."""
-    known = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
-    names = known["row"].unique().sort().to_list()
-    panels = list(known.sort("measure", "against").group_by("measure", "against", maintain_order=True))
+    rows = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
+    names = rows["row"].unique().sort().to_list()
+    panels = list(rows.sort("measure", "against").group_by("measure", "against", maintain_order=True))
     figure, axes = _figure(len(panels), columns=6, width=2.1, height=0.8 + 0.17 * len(names))
     for number, (axis, ((measure, against), group)) in enumerate(zip(axes, panels, strict=False)):
         for name, suspect, value, low, high in group.select("row", "suspect", "value", "ci_low", "ci_high").rows():
@@ -141,11 +141,11 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
 def gains(comparisons: pl.DataFrame, where: Path) -> None:
     """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
     at 0; the primary contrast in red."""
-    known = comparisons.drop_nulls("gain").with_columns(
+    rows = comparisons.drop_nulls("gain").with_columns(
         pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm")
     )
     panels = list(
-        known.sort("measure", "benchmark", "against", "arm").group_by(
+        rows.sort("measure", "benchmark", "against", "arm").group_by(
             "measure", "benchmark", "against", maintain_order=True
         )
     )
@@ -176,10 +176,10 @@ def gains(comparisons: pl.DataFrame, where: Path) -> None:
 def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
     """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt
     from, a line for what differs in budget only, with 95 % intervals."""
-    known = comparisons.filter(pl.col("against") == "baseline").sort(
+    rows = comparisons.filter(pl.col("against") == "baseline").sort(
         "measure", "benchmark", "method", "selection", "generator_pairs", "control", "pairs"
     )
-    panels = list(known.group_by("measure", "benchmark", maintain_order=True))
+    panels = list(rows.group_by("measure", "benchmark", maintain_order=True))
     figure, axes = _figure(len(panels), columns=2, width=5.6, height=3.2)
     for axis, ((measure, benchmark), group) in zip(axes, panels, strict=False):
         lines = list(group.group_by("method", "selection", "generator_pairs", "control", maintain_order=True))

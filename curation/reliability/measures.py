@@ -120,19 +120,19 @@ def measure_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, agai
 
 def measure_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterator[Measurement]:
     """Deltas of zero, length, and right answers."""
-    known = wide.filter(pl.col(delta).is_not_null())
-    yield measure_share("zero_delta_rate", "", known, pl.col(delta).abs() < EQUAL)
-    long = known.drop_nulls("log_ratio")
-    sums, n = _sum_moments_with_length(long, delta), long.height
+    scored = wide.filter(pl.col(delta).is_not_null())
+    yield measure_share("zero_delta_rate", "", scored, pl.col(delta).abs() < EQUAL)
+    with_lengths = scored.drop_nulls("log_ratio")
+    sums, n = _sum_moments_with_length(with_lengths, delta), with_lengths.height
     yield Measurement("length_correlation", "length", agreement.jackknife(agreement.correlation, sums, -1, 1), n)
     yield Measurement("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), n)
     if truth is not None:
-        equally_right = long.filter("equally_right")
+        equally_right = with_lengths.filter("equally_right")
         sums, n = _sum_moments_with_length(equally_right, delta), equally_right.height
         correlation = agreement.jackknife(agreement.correlation, sums, -1, 1)
         yield Measurement("length_correlation_equally_right", truth, correlation, n)
         yield Measurement("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), n)
-        yield from _measure_accuracy(known.drop_nulls("chosen_right"), delta, truth)
+        yield from _measure_accuracy(scored.drop_nulls("chosen_right"), delta, truth)
 
 
 def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterator[Measurement]:
