@@ -11,8 +11,9 @@ from curation.prompts.collect import collect, metrics, summarize_reasons
 from curation.tables import contracts, parquet
 
 SEE = (
-    "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, o.prompt[-1].content as its_text "
-    "from decontamination as s join prompts as o on o.prompt_id = s.against where not s.kept"
+    "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, "
+    "o.prompt[-1].content as its_text from decontamination as s join prompts as o on o.prompt_id = s.against "
+    "where not s.kept"
 )
 
 
@@ -21,14 +22,15 @@ def main() -> None:
     prompts, verdicts = collect(study.sources, study.decontaminate)
     parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts"))
     parquet.write(contracts.DECONTAMINATION, verdicts, contracts.path("decontamination"))
-    found = metrics(verdicts)
-    if dropped := verdicts.height - found["kept"]:
+    reasons = metrics(verdicts)
+    if dropped := verdicts.height - reasons["kept"]:
         print(
-            f'collect: {dropped} of {verdicts.height} train prompts dropped: {summarize_reasons(verdicts)}; curation sql "{SEE}"',
+            f"collect: {dropped} of {verdicts.height} train prompts dropped: {summarize_reasons(verdicts)}; "
+            f'curation sql "{SEE}"',
             file=sys.stderr,
         )
-    given = prompts.group_by("source").agg(pl.len()).sort("source")
-    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": dict(given.rows()), "decontamination": found})
+    counts = dict(prompts.group_by("source").agg(pl.len()).sort("source").rows())
+    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": counts, "decontamination": reasons})
 
 
 if __name__ == "__main__":

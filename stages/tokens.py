@@ -10,11 +10,10 @@ from curation.traces.tokens import count_tokens
 def main() -> None:
     study = read()
     traces = parquet.read_parts(contracts.TRACES, study.generators, ["trace_id", "completion"])
-    counted = count_tokens(study.tokens, study.student, traces)
-    parquet.write(contracts.TOKENS, counted, contracts.path("tokens"))
-    write_metrics(
-        contracts.DATA / "metrics/tokens.json", {"traces": counted.height, "tokens": int(counted["tokens"].sum())}
-    )
+    tokens = count_tokens(study.tokens, study.student, traces)
+    parquet.write(contracts.TOKENS, tokens, contracts.path("tokens"))
+    counts = {"traces": tokens.height, "tokens": int(tokens["tokens"].sum())}
+    write_metrics(contracts.DATA / "metrics/tokens.json", counts)
 
 
 if __name__ == "__main__":

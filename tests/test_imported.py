@@ -263,7 +263,7 @@ def test_unmatched_rows_are_dropped_where_the_settings_say_so(
     path = save(tmp_path / "traces.jsonl", changed(1, q="What is 1?"))
     traces = generate("theirs", generator(path, unmatched="drop"), prompts, ledger)
     assert traces["completion"].to_list() == ["It is 5", "It is 24", ""]
-    assert capsys.readouterr().err == f"theirs: 1 of 4 rows of {path} have a prompt that is no train prompt; dropped\n"
+    assert capsys.readouterr().err == f"theirs: {path}: 1 of 4 rows have a prompt that is no train prompt; dropped\n"
 
 
 def test_traces_of_held_out_prompts_match_nothing(tmp_path: Path, ledger: Ledger) -> None:

@@ -39,7 +39,7 @@ def encode(tokenizer: Any, pairs: pl.DataFrame, texts: pl.DataFrame, max_length:
         whole = tokens(tokenizer, [*prompt, *completion])
         start = common_prefix_length(tokens(tokenizer, prompt, generation_prompt=True), whole)
         rows.append((trace_id, whole[:max_length], len(whole) > max_length, start))
-    columns = [("trace_id", pl.Int64), ("ids", pl.List(pl.Int32)), ("truncated", pl.Boolean), ("start", pl.Int32)]
+    columns: Any = {"trace_id": pl.Int64, "ids": pl.List(pl.Int32), "truncated": pl.Boolean, "start": pl.Int32}
     traces = pl.DataFrame(rows, schema=columns, orient="row")
     ends = traces.select("trace_id", "start", "truncated", pl.col("ids").list.len().cast(pl.Int32).alias("end"))
     for side in SIDES:

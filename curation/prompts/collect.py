@@ -1,4 +1,4 @@
-"""The prompts of a study, from all its sources, and which of them it does without."""
+"""The prompts of a study, from all its sources, decontaminated and deduplicated."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from curation.prompts.sources._kind import Source
 
 SHOWN = 60  # characters of a prompt in a message
-SAID = pl.col("prompt").list.last().struct.field("content").alias("text")
+LAST_TEXT = pl.col("prompt").list.last().struct.field("content").alias("text")
 
 
 def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
-    """The prompts that the sources give. Sources are read in their order; one that makes its prompts makes none that
-    is there."""
+    """The prompts of all sources, in the order of the sources. A source that makes its prompts makes none whose text an
+    earlier source has."""
     existing_texts: set[str] = set()
     parts = [empty(PROMPTS)]
     for name, settings in sources.items():
@@ -37,48 +37,53 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
 
 
 def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `prompts`, which lack the train prompts that `settings` drop, and of `decontamination`, which has a
-    verdict on each train prompt.
+    """The rows of `prompts`, without the train prompts that `settings` drops, and of `decontamination`, a verdict on
+    each train prompt.
 
-    Raises CurationError if there are train prompts and all are dropped, or if two that are not have one text.
+    Raises CurationError if there are train prompts and all are dropped, or if two of the others have the same text.
     """
-    given = read_sources(sources)
-    verdicts = decontaminate(settings, given, {name: source.instruction for name, source in sources.items()})
+    prompts = read_sources(sources)
+    verdicts = decontaminate(settings, prompts, {name: source.instruction for name, source in sources.items()})
     dropped = verdicts.filter(~pl.col("kept"))
     if dropped.height and dropped.height == verdicts.height:
-        first, other = (
-            given.filter(prompt_id=one).select("source", SAID).row(0)
-            for one in dropped.select("prompt_id", "against").row(0)
+        first, similar = (
+            prompts.filter(prompt_id=prompt_id).select("source", LAST_TEXT).row(0)
+            for prompt_id in dropped.select("prompt_id", "against").row(0)
         )
-        raise CurationError(f"decontaminate drops all {dropped.height} train prompts: {summarize_reasons(verdicts)}; the first, {_shown(*first)}, is like {_shown(*other)}; "
-                            "give other train prompts, or change params.yaml: decontaminate")  # fmt: skip
-    left = given.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
-    _refuse_twice(left)
-    return left, verdicts
+        raise CurationError(
+            f"decontaminate drops all {dropped.height} train prompts: {summarize_reasons(verdicts)}; the first, "
+            f"{_shown(*first)}, is like {_shown(*similar)}; give other train prompts, or change params.yaml: "
+            "decontaminate"
+        )
+    kept = prompts.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
+    _refuse_duplicates(kept)
+    return kept, verdicts
 
 
-def _refuse_twice(prompts: pl.DataFrame) -> None:
-    """Raises CurationError if a text is there twice: it would be learnt from and asked in an examination, or learnt
-    from twice."""
-    twice = prompts.select("source", "split", SAID).filter(pl.col("text").is_duplicated())
-    if twice.height:
-        (source, split), (other, again) = (
-            twice.filter(pl.col("text") == twice["text"][0]).select("source", "split").head(2).rows()
-        )
-        rule = {2: "near_duplicates", 1: "exact"}.get([split, again].count("train"))
-        way = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
-        raise CurationError(f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, twice['text'][0])}, in {other} too; "
-                            f"remove them from one{way}")  # fmt: skip
+def _refuse_duplicates(prompts: pl.DataFrame) -> None:
+    """Raises CurationError if two prompts have the same text: the student would be trained and tested on it, or trained
+    on it twice."""
+    twice = prompts.select("source", "split", LAST_TEXT).filter(pl.col("text").is_duplicated())
+    if twice.is_empty():
+        return
+    text = twice["text"][0]
+    (source, split), (other, other_split) = twice.filter(text=text).select("source", "split").head(2).rows()
+    rule = {2: "near_duplicates", 1: "exact"}.get([split, other_split].count("train"))
+    way_out = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
+    raise CurationError(
+        f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, text)}, in {other} too; "
+        f"remove them from one{way_out}"
+    )
 
 
 def metrics(verdicts: pl.DataFrame) -> dict[str, int]:
-    """How many train prompts each reason has, in the order of the rules."""
-    found = dict(verdicts.group_by("reason").len().rows())
-    return {reason: found.get(reason, 0) for reason in DECONTAMINATION_REASONS}
+    """The number of train prompts with each reason, in the order of the rules."""
+    counts = dict(verdicts.group_by("reason").len().rows())
+    return {reason: counts.get(reason, 0) for reason in DECONTAMINATION_REASONS}
 
 
 def summarize_reasons(verdicts: pl.DataFrame) -> str:
-    """What became of the dropped ones, `3 exact, 1 ngram`."""
+    """The number of dropped prompts by reason, as text: `3 exact, 1 ngram`."""
     return ", ".join(f"{count} {reason}" for reason, count in metrics(verdicts).items() if count and reason != "kept")
 
 

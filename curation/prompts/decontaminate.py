@@ -1,4 +1,5 @@
-"""Which train prompts a study does without: those that a benchmark holds too, and those that say what another one says.
+"""Decontamination and deduplication: train prompts that a benchmark holds too are dropped, and those that nearly repeat
+another train prompt.
 
 Questions are compared as tokens, without the instruction that their source appends: words and numbers in lower case,
 and the signs that make another question of them (`2 - 3`, `2 + 3`, `(2 + 3) * 4`, `1.5`, `5!`). Other punctuation and
@@ -25,11 +26,11 @@ PIECE = r"""(?x)
   | (?:[\p{L}\p{M}\p{N}]|\.\p{Nd})+             # a word or a number, with the point before its decimals
   | [\p{Sm}()\[\]{}⌈⌉⌊⌋*/%^°-]                  # an operator, a relation, a bracket
 """
-MISSED = 0.001  # the chance that a pair at the threshold is not looked at
+MISSED = 0.001  # the probability that a pair at the threshold is not compared
 
 
 class Ngram(Strict):
-    """A train prompt is dropped if more than `share` of its tokens lie in runs of `size` tokens that one benchmark
+    """A train prompt is dropped if more than `share` of its tokens lie in n-grams of `size` tokens that one benchmark
     prompt has too."""
 
     size: Positive
@@ -37,10 +38,10 @@ class Ngram(Strict):
 
 
 class NearDuplicates(Strict):
-    """A train prompt is dropped if its runs of `shingle` tokens have a Jaccard similarity of `threshold` or more with
-    those of one that is kept.
+    """A train prompt is dropped if its n-grams of `shingle` tokens have a Jaccard similarity of `threshold` or more
+    with those of a prompt that is kept.
 
-    `permutations` is the length of the MinHash that finds what to compare, `seed` draws it.
+    `permutations` is the length of the MinHash that finds the prompts to compare; `seed` draws it.
     """
 
     shingle: Positive
@@ -50,8 +51,8 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """Section `decontaminate`. `exact` drops train prompts whose tokens are those of a benchmark prompt; a rule that
-    is null or false is not applied."""
+    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens are those of a benchmark prompt. A rule
+    that is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
@@ -59,7 +60,7 @@ class Params(Strict):
 
 
 class Verdict(NamedTuple):
-    """What `decontamination` says of a prompt; `overlap` may be known of a prompt that is kept."""
+    """The verdict of `decontamination` on a prompt; a kept prompt may have an `overlap` too."""
 
     reason: str
     against: int | None
@@ -72,19 +73,17 @@ Questions = dict[int, str]  # prompt_id: tokens with a space between, in the ord
 
 def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> pl.DataFrame:
     """The rows of `decontamination`, one per train prompt, in the order of prompt_id: the first rule that drops it, and
-    the prompt it is too like.
+    the prompt that it is too similar to.
 
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
-    asked = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question")).sort(
-        "prompt_id"
-    )
-    train, held_out = (asked.filter((pl.col("split") == "train") == wanted) for wanted in (True, False))
+    rows = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question"))
+    train, held_out = (rows.sort("prompt_id").filter((pl.col("split") == "train") == own) for own in (True, False))
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
 
     def left() -> Questions:
-        return {one: text for one, text in questions.items() if verdicts[one].reason == KEPT.reason}
+        return {prompt_id: text for prompt_id, text in questions.items() if verdicts[prompt_id].reason == KEPT.reason}
 
     if settings.exact:
         verdicts |= _exact(questions, benchmarks)
@@ -92,11 +91,11 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
         verdicts |= _ngram(settings.ngram, left(), benchmarks)
     if settings.near_duplicates:
         verdicts |= _near_duplicates(settings.near_duplicates, left())
-    rows = [
-        (one, source, prompt, verdicts[one].reason == KEPT.reason, *verdicts[one])
-        for one, source, prompt in train.drop("split", "question").rows()
+    table = [
+        (prompt_id, source, prompt, verdicts[prompt_id].reason == KEPT.reason, *verdicts[prompt_id])
+        for prompt_id, source, prompt in train.drop("split", "question").rows()
     ]
-    return pl.DataFrame(rows, schema=empty(DECONTAMINATION).schema, orient="row")
+    return pl.DataFrame(table, schema=empty(DECONTAMINATION).schema, orient="row")
 
 
 def question(instructions: Mapping[str, str | None]) -> pl.Expr:
@@ -109,35 +108,33 @@ def question(instructions: Mapping[str, str | None]) -> pl.Expr:
 
 
 def ngrams(text: str, size: int) -> Iterable[tuple[str, ...]]:
-    """Every `size` tokens of a question that stand together, in order; none where it has fewer."""
+    """The n-grams of `size` tokens of a question, in order; none where it has fewer tokens."""
     tokens = text.split()
     return zip(*(tokens[start:] for start in range(size)), strict=False)
 
 
 def shingles(text: str, size: int) -> np.ndarray:
-    """64 bits for each distinct run of a question, in order and the same in every process; all of it is one run
-    where it has fewer than `size` tokens."""
-    said = {" ".join(run) for run in ngrams(text, size)} or {text}
-    return np.sort(
-        np.array(
-            [int.from_bytes(hashlib.blake2b(one.encode(), digest_size=8).digest()) for one in said], dtype=np.uint64
-        )
-    )
+    """A hash of 64 bits for each distinct n-gram of a question, sorted, the same in every process; the hash of the
+    whole text where it has fewer than `size` tokens."""
+    distinct = {" ".join(ngram) for ngram in ngrams(text, size)} or {text}
+    hashes = [int.from_bytes(hashlib.blake2b(ngram.encode(), digest_size=8).digest()) for ngram in distinct]
+    return np.sort(np.array(hashes, dtype=np.uint64))
 
 
 def jaccard_similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
-    """The Jaccard similarity of a set with each of some others, as `shingles` gives them; there is at least one."""
+    """The Jaccard similarity of a set with each of the others, one or more, all as `shingles` gives them."""
     sizes = np.array([len(other) for other in others])
     members = np.concatenate(others)
     common = own[np.searchsorted(own, members).clip(max=len(own) - 1)] == members
     shared = np.add.reduceat(common, np.cumsum(sizes) - sizes, dtype=np.int64)
-    found: np.ndarray = shared / (len(own) + sizes - shared)
-    return found
+    jaccard: np.ndarray = shared / (len(own) + sizes - shared)
+    return jaccard
 
 
 def _exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
-    holder = {text: one for one, text in reversed(benchmarks.items()) if text}
-    return {one: Verdict("exact", holder[text], 1.0) for one, text in train.items() if text in holder}
+    """A verdict on every train prompt whose tokens are those of a benchmark prompt."""
+    holders = {text: prompt_id for prompt_id, text in reversed(benchmarks.items()) if text}  # of equals the first
+    return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in train.items() if text in holders}
 
 
 def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
@@ -145,38 +142,36 @@ def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int
     covers, of equals the first."""
     size, ids, verdicts = settings.size, list(benchmarks), {}
     holders = _holders(size, benchmarks)
-    covered, end = np.zeros(
-        (2, len(ids)), dtype=np.int64
-    )  # for each benchmark prompt: how many tokens it covers so far, and where they end
+    # for each benchmark prompt: how many tokens it covers so far, and where the last of them ends
+    covered, end = np.zeros((2, len(ids)), dtype=np.int64)
     with progress("decontaminate ngram", len(train), "prompts") as shown:
-        for one, text in train.items():
+        for prompt_id, text in train.items():
             shown.advance()
-            found = list(map(holders.get, ngrams(text, size)))
-            for start, numbers in enumerate(found):
+            holding = list(map(holders.get, ngrams(text, size)))
+            for start, numbers in enumerate(holding):
                 if numbers is not None:
                     covered[numbers] += start + size - np.maximum(end[numbers], start)
                     end[numbers] = start + size
-            if found:
+            if holding:
                 best = int(covered.argmax())
-                share = int(covered[best]) / (len(found) + size - 1)
-                verdicts[one] = (
-                    Verdict("ngram", ids[best], share) if share > settings.share else KEPT._replace(overlap=share)
-                )
+                share = int(covered[best]) / (len(holding) + size - 1)
+                dropped = share > settings.share
+                verdicts[prompt_id] = Verdict("ngram", ids[best], share) if dropped else KEPT._replace(overlap=share)
                 covered[:] = end[:] = 0
     return verdicts
 
 
 def _holders(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarray]:
-    """Of each run of `size` tokens in the benchmarks, the numbers of the prompts that hold it, in order."""
-    found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    """For each n-gram of `size` tokens in the benchmarks, the numbers of the prompts that hold it, in order."""
+    holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, text in enumerate(benchmarks.values()):
-        for run in set(ngrams(text, size)):
-            found[run].append(number)
-    return {run: np.array(numbers) for run, numbers in found.items()}
+        for ngram in set(ngrams(text, size)):
+            holders[ngram].append(number)
+    return {ngram: np.array(numbers) for ngram, numbers in holders.items()}
 
 
 def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that is too like one before it which is kept: the most like of those, of
+    """A verdict on every train prompt that is too similar to a kept one before it, with the most similar of those, of
     equals the first."""
     from datasketch import MinHash, MinHashLSH
 
@@ -185,26 +180,30 @@ def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Ve
     kept: dict[int, np.ndarray] = {}
     verdicts = {}
     with progress("decontaminate near_duplicates", len(train), "prompts") as shown:
-        for one, text in train.items():
+        for prompt_id, text in train.items():
             shown.advance()
             if not text:
                 continue
             own, sketch = shingles(text, settings.shingle), blank.copy()
             sketch.update_batch(own)
-            if near := sorted(index.query(sketch)):
-                overlaps = jaccard_similarities(own, [kept[other] for other in near])
+            if candidates := sorted(index.query(sketch)):
+                overlaps = jaccard_similarities(own, [kept[candidate] for candidate in candidates])
                 best = int(overlaps.argmax())
                 if overlaps[best] >= settings.threshold:
-                    verdicts[one] = Verdict("near_duplicate", near[best], float(overlaps[best]))
+                    verdicts[prompt_id] = Verdict("near_duplicate", candidates[best], float(overlaps[best]))
                     continue
-            index.insert(one, sketch)
-            kept[one] = own
+            index.insert(prompt_id, sketch)
+            kept[prompt_id] = own
     return verdicts
 
 
 def choose_bands(threshold: float, permutations: int) -> tuple[int, int]:
-    """How many bands of a MinHash are looked up and how long they are: as long as a pair at `threshold` still shares
-    one but for a chance of MISSED."""
-    lengths = range(permutations // 2, 1, -1)
-    length = next((one for one in lengths if (1 - threshold**one) ** (permutations // one) <= MISSED), 1)
-    return permutations // length, length
+    """The number of bands of a MinHash and their length: the longest with which a pair at `threshold` shares no band
+    with a probability of MISSED or less.
+
+    A band of `length` hashes is shared with probability threshold ** length.
+    """
+    for length in range(permutations // 2, 1, -1):
+        if (1 - threshold**length) ** (permutations // length) <= MISSED:
+            return permutations // length, length
+    return permutations, 1

@@ -13,7 +13,7 @@ from curation.tables.ids import content_ids
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator
 
-SPACE = " \t\n\r"
+WHITE_SPACE = " \t\n\r"
 
 
 def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -25,21 +25,22 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `traces`, given all columns but these two: text_id, equal for completions that differ in white space
-    around them only, and characters.
+    """Rows of `traces`, from all columns but these two: text_id, equal for completions that differ only in white space
+    at their ends, and characters.
 
-    So that what compares or measures texts later need not read them.
+    With them, later stages compare and measure texts without reading them.
     """
-    written = rows["completion"].is_not_null()
-    ids = content_ids(rows.select(pl.col("completion").str.strip_chars(SPACE).fill_null("")))
+    has_text = rows["completion"].is_not_null()
+    ids = content_ids(rows.select(pl.col("completion").str.strip_chars(WHITE_SPACE).fill_null("")))
     return rows.with_columns(
-        pl.when(written).then(ids).alias("text_id"),
+        pl.when(has_text).then(ids).alias("text_id"),
         pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters"),
     ).select(TRACES.schema.names)
 
 
 def metrics(traces: pl.DataFrame) -> dict[str, float]:
-    """Counts of one generator's traces: all, truncated, failed, and their mean length."""
+    """The number of one generator's traces, of their prompts, of those truncated and failed, and the mean length in
+    characters."""
     return {
         "traces": traces.height,
         "prompts": traces["prompt_id"].n_unique(),

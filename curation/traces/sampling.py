@@ -14,7 +14,7 @@ from curation.tables.ids import content_id
 
 
 class GenerationSampling(Strict):
-    """How a model is sampled. `top_k` 0 means no cut."""
+    """How a model is sampled. `top_k` 0 means all tokens."""
 
     samples: Positive
     temperature: Annotated[float, Field(ge=0)]
@@ -24,10 +24,12 @@ class GenerationSampling(Strict):
     seed: int
 
 
-def make_calls(prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: GenerationSampling) -> list[Call]:
-    """`samples` calls per row of prompts, in the rows' order; `system`, unless null, opens each.
+def make_calls(
+    prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: GenerationSampling
+) -> list[Call]:
+    """`samples` calls per row of prompts, in the rows' order, each opened by the message `system` unless that is None.
 
-    A call's seed is a hash of seed, messages and sample index, so it depends on no alias.
+    A call's seed is a hash of seed, messages and sample index, so that no name in params.yaml changes it.
     """
     settings = sampling.model_dump(exclude={"samples", "seed"})
     opening = [{"role": "system", "content": system}] if system else []
@@ -41,8 +43,8 @@ def make_calls(prompts: pl.DataFrame, model: str, revision: str, system: str | N
 
 
 def make_rows(prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply]) -> pl.DataFrame:
-    """One row per call of `make_calls`: prompt_id, sample_index, completion (null after an error), finish_reason,
-    n_tokens."""
+    """One row per call of `make_calls`, in the same order: prompt_id, sample_index, completion (null after an error),
+    finish_reason, n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [
         (prompt_id, index, None, "error", None)

@@ -1,4 +1,4 @@
-"""How long each completion is for the student."""
+"""The length of each completion in the student's tokens."""
 
 import polars as pl
 
@@ -7,30 +7,28 @@ from curation.core.progress import progress
 from curation.models import weights
 from curation.tables.contracts import TOKENS
 
-TEXTS_PER_BATCH = 1000  # texts
+TEXTS_PER_BATCH = 1000
 
 
 class Params(Strict):
-    """`tokens` in params.yaml: whether completions are counted with the student's tokenizer, for budgets in tokens
-    and expressions of `chosen.tokens`."""
+    """`tokens` in params.yaml: whether completions are counted with the student's tokenizer, which budgets in tokens
+    and expressions of `chosen.tokens` need."""
 
     count: bool
 
 
 def count_tokens(settings: Params, student: weights.Params, traces: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `tokens`: each completion's number of tokens, those that open or end a text not among them; null
-    where it is not counted."""
-    counted: list[int | None] = [None] * traces.height
+    """The rows of `tokens`: each completion's number of tokens, without those that open or end a text; null where
+    nothing is counted or there is no completion."""
+    counts: list[int | None] = [None] * traces.height
     if settings.count:
         tokenizer = weights.tokenizer(student.model, student.revision)
         with progress("tokens", traces.height, "texts") as shown:
             for start in range(0, traces.height, TEXTS_PER_BATCH):
                 texts = traces["completion"][start : start + TEXTS_PER_BATCH]
-                lengths = [
-                    len(ids) for ids in tokenizer([text or "" for text in texts], add_special_tokens=False)["input_ids"]
-                ]
-                counted[start : start + len(texts)] = [
-                    None if text is None else length for text, length in zip(texts, lengths, strict=True)
+                encoded = tokenizer([text or "" for text in texts], add_special_tokens=False)["input_ids"]
+                counts[start : start + len(texts)] = [
+                    None if text is None else len(ids) for text, ids in zip(texts, encoded, strict=True)
                 ]
                 shown.advance(len(texts))
-    return traces.select("trace_id", pl.Series("tokens", counted, dtype=pl.Int32)).select(TOKENS.schema.names)
+    return traces.select("trace_id", pl.Series("tokens", counts, dtype=pl.Int32)).select(TOKENS.schema.names)

@@ -17,7 +17,7 @@ from curation.core.params import Plain, Positive, Strict
 from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
 
-DRAWN_PER_KEPT = 40
+DRAWN_PER_KEPT = 40  # prompts that reasoning-gym is asked for to get one that no other prompt equals
 
 
 class Task(Strict):
@@ -37,17 +37,17 @@ class Params(Strict):
     tasks: dict[str, Task]
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """Each task that reasoning-gym does not know as it is written. Where it is not installed, nothing: only
-        `collect` needs it."""
+        """Each task that reasoning-gym does not know, and each unknown key of a config. Nothing where reasoning-gym is
+        not installed: only `collect` needs it."""
         if _sources():
-            yield from (f"tasks.{line}" for task, wanted in self.tasks.items() if (line := unknown(task, wanted)))
+            yield from (f"tasks.{line}" for task, settings in self.tasks.items() if (line := unknown(task, settings)))
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     """`size` prompts of each task, no two alike and none whose text is in `existing_texts`.
 
     Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few
-    distinct prompts, or a scorer that rejects its own answer.
+    distinct prompts, or has a scorer that rejects the task's own answer.
     """
     if not _sources():
         raise CurationError(
@@ -55,24 +55,17 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
         )
     rows = []
     seen = set(existing_texts)
-    for task, wanted in settings.tasks.items():
+    for task, task_settings in settings.tasks.items():
         fresh: list[tuple[str, str, str, str, str]] = []
-        for entry in _entries(task, wanted, settings.seed):
+        for entry in _entries(task, task_settings, settings.seed):
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
-            if text not in seen and len(fresh) < wanted.size:
+            if text not in seen and len(fresh) < task_settings.size:
                 seen.add(text)
-                fresh.append(
-                    (
-                        task,
-                        text,
-                        entry["answer"],
-                        f"reasoning_gym:{task}",
-                        json.dumps(entry, sort_keys=True, default=str),
-                    )
-                )
-        if len(fresh) < wanted.size:
+                body = json.dumps(entry, sort_keys=True, default=str)
+                fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", body))
+        if len(fresh) < task_settings.size:
             raise CurationError(
-                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {wanted.size} wanted; "
+                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {task_settings.size} wanted; "
                 "widen its config or lower its size"
             )
         _check_scorer(task, fresh[0])
@@ -81,8 +74,8 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
 
 
 def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
-    """A few tasks' scorers do not accept the task's own answer, or not once it was JSON: they would call every trace
-    wrong."""
+    """Raises CurationError if the task's scorer rejects the task's own answer. A few do, or do once the entry was JSON:
+    they would call every trace wrong."""
     import reasoning_gym
 
     _, _, answer, _, entry = row
@@ -98,43 +91,43 @@ def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
         )
 
 
-def _entries(task: str, wanted: Task, seed: int) -> Any:
+def _entries(task: str, settings: Task, seed: int) -> Any:
     import reasoning_gym
 
-    if line := unknown(task, wanted):
+    if line := unknown(task, settings):
         raise CurationError(f"reasoning_gym {line}")
     try:
-        return reasoning_gym.create_dataset(task, size=wanted.size * DRAWN_PER_KEPT, seed=seed, **wanted.config)
+        return reasoning_gym.create_dataset(task, size=settings.size * DRAWN_PER_KEPT, seed=seed, **settings.config)
     except (ValueError, TypeError, AssertionError) as error:
         raise CurationError(f"reasoning_gym {task}: {error}") from None
 
 
-def unknown(task: str, wanted: Task) -> str | None:
-    """What reasoning-gym does not know, the task or a key of its config, with the nearest it does; None if it knows
-    all."""
+def unknown(task: str, settings: Task) -> str | None:
+    """What reasoning-gym does not know, the task or a key of its config, with the nearest name that it knows; None if
+    it knows all."""
     declared = _declared(task)
-    if declared is not None and declared >= wanted.config.keys():
+    if declared is not None and declared >= settings.config.keys():
         return None
     from reasoning_gym.factory import DATASETS
 
     if task not in DATASETS:
         return f"{task}: no such task{did_you_mean(task, DATASETS)}"
-    known = [field.name for field in dataclasses.fields(DATASETS[task][1])]
-    wrong = [key for key in wanted.config if key not in known]
-    return f"{task}.config.{wrong[0]}: unknown key{did_you_mean(wrong[0], known)}" if wrong else None
+    keys = [field.name for field in dataclasses.fields(DATASETS[task][1])]
+    wrong = [key for key in settings.config if key not in keys]
+    return f"{task}.config.{wrong[0]}: unknown key{did_you_mean(wrong[0], keys)}" if wrong else None
 
 
 @cache
 def _sources() -> dict[str, Path]:
     """The files of reasoning-gym by their stems, most of which are tasks; none where it is not installed."""
-    found = importlib.util.find_spec("reasoning_gym")
-    return {file.stem: file for file in Path(found.origin).parent.rglob("*.py")} if found and found.origin else {}
+    spec = importlib.util.find_spec("reasoning_gym")
+    return {file.stem: file for file in Path(spec.origin).parent.rglob("*.py")} if spec and spec.origin else {}
 
 
 @cache
 def _declared(task: str) -> frozenset[str] | None:
-    """The keys of a task's config as its source declares them, or None where that is not plain to see: to import the
-    library takes a second of CPU."""
+    """The keys of a task's config as its source declares them, or None where the source does not show them plainly.
+    (Importing the library takes a second of CPU.)"""
     if task not in _sources():
         return None
     body = ast.parse(_sources()[task].read_bytes()).body

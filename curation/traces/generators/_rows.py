@@ -1,4 +1,4 @@
-"""What every generator's settings say of it, and the rows of `traces` it gives."""
+"""What every generator's settings hold, and the traces of one that asks a model."""
 
 import polars as pl
 
@@ -11,17 +11,17 @@ from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 
 class GeneratorParams(Strict):
-    """`family` and `scale_b` (billions of parameters) place a generator on the ladder; null where unknown."""
+    """Settings of every generator: `family` and `scale_b` (billions of parameters), null where unknown."""
 
     family: str | None
     scale_b: float | None
 
 
 class ModelGeneratorParams(GeneratorParams):
-    """A generator that asks a model. `model` and `revision` name the weights, and both are part of every call's key.
+    """Settings of a generator that asks a model. `model` and `revision` name the weights; both are in every call's key.
 
-    Where the weights are local, `model` is as `curation.models.weights` reads it and `revision` its hash; else a served
-    model's name, and a file hash or hub commit.
+    Of local weights, `model` is as `curation.models.weights` reads it, and `revision` is their hash. Of a served model,
+    `model` is the server's name for it, and `revision` a file's hash or a hub commit.
     """
 
     model: str
@@ -35,16 +35,13 @@ class ModelGeneratorParams(GeneratorParams):
         return Weights(self.model, self.revision)
 
 
-def sample_traces(settings: ModelGeneratorParams, engine: Engine, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per prompt and sample, all columns of `traces` but the derived; `engine` is asked for what the ledger
+def sample_traces(
+    settings: ModelGeneratorParams, engine: Engine, name: str, prompts: pl.DataFrame, ledger: Ledger
+) -> pl.DataFrame:
+    """One row per prompt and sample, all columns of `traces` but the derived ones. `engine` answers what the ledger
     does not have."""
-    calls = make_calls(
-        prompts,
-        settings.model,
-        identity(settings.revision, getattr(settings, "dtype", None)),
-        settings.system,
-        settings.sampling,
-    )
+    revision = identity(settings.revision, getattr(settings, "dtype", None))
+    calls = make_calls(prompts, settings.model, revision, settings.system, settings.sampling)
     replies = ledger.fulfil(calls, engine, "generate", name)
     return (
         make_rows(prompts, settings.sampling, replies)
