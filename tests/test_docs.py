@@ -121,7 +121,8 @@ def test_every_query_of_a_page_runs_and_gives_the_columns_that_it_shows(page: Pa
 
 
 def test_the_questions_and_checks_of_the_pages_are_those_there_are() -> None:
-    asked = {name for page in PAGES for name in re.findall(r"-q (\w+)", page.read_text())} - {"NAME", "list"}
+    pages = [page for page in PAGES if page.name != "CHANGELOG.md"]
+    asked = {name for page in pages for name in re.findall(r"-q (\w+)", page.read_text())} - {"NAME", "list"}
     assert asked <= set(db.questions())
     listed = rows(ROOT / "docs/sql.md", "question")
     asks = {name: text.splitlines()[0].removeprefix("--").strip() for name, text in db.questions().items()}
