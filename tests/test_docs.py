@@ -86,6 +86,12 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_name_is_in_the_file_that_it_is_said_to_be_in(page: Path) -> None:
+    named = re.findall(r"`([A-Za-z_]+)`,? (?:in|of)\s+`((?:curation|stages|tests|bench)/[\w/]+\.py)`", prose(page))
+    assert [pair for pair in named if not re.search(rf"\b{pair[0]}\b", (ROOT / pair[1]).read_text())] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
 def test_no_line_is_too_wide_to_read(page: Path) -> None:
     code = [line for fenced, line in lines(page) if fenced and len(line) > MOST_WIDE]
     text = [line for fenced, line in lines(page) if not fenced and len(line) > MOST_LONG and not line.startswith("|")]
