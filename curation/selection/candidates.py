@@ -69,9 +69,7 @@ def _unknown_text(expression: str, study: Study) -> str | None:
     one, any generator may be there."""
     imports = any(generator.kind == "imported" for generator in study.generators.values())
     generators = [] if imports else list(study.generators)
-    texts = {
-        "chosen_model": generators, "rejected_model": generators, "generator": generators, "source": list(study.sources)
-    }  # fmt: skip
+    texts = dict.fromkeys(("chosen_model", "rejected_model", "generator"), generators) | {"source": list(study.sources)}
     for column, text in parse(expression).compared_texts:
         possible = texts.get(column[-1], [])
         if possible and text not in possible:
@@ -174,13 +172,10 @@ class Candidates:
     def _of_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
         """The mean or the standard deviation of the scores of a prompt's traces. Each trace that is in a pair counts
         once."""
-        prompt, scores = self.column("prompt_id"), self.delta_columns(judge, [f"{side}_{dimension}" for side in SIDES])
-        traces = pl.concat(
-            pl.DataFrame([
-                prompt, self.column(f"{side}_trace_id").alias("trace_id"), scores[f"{side}_{dimension}"].alias("score")
-            ])
-            for side in SIDES
-        )  # fmt: skip
+        prompt, ids = self.column("prompt_id"), [self.column(f"{side}_trace_id").alias("trace_id") for side in SIDES]
+        scores = self.delta_columns(judge, [f"{side}_{dimension}" for side in SIDES])
+        sides = zip(ids, scores.get_columns(), strict=True)
+        traces = pl.concat(pl.DataFrame([prompt, trace_id, score.alias("score")]) for trace_id, score in sides)
         rated = traces.drop_nulls("score").unique("trace_id", keep="first").sort("prompt_id", "trace_id")
         score = pl.col("score").mean() if kind == "prompt_mean" else pl.col("score").std()
         by_prompt = rated.group_by("prompt_id", maintain_order=True).agg(score.round(contracts.DECIMALS))
