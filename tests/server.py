@@ -125,7 +125,8 @@ class ChatServer:
     Keeps the requests."""
 
     def __init__(self, script: Script) -> None:
-        self.script, self.requests, self.closing, self.lock = script, list[Request](), threading.Event(), threading.Lock()
+        self.script, self.requests = script, list[Request]()
+        self.closing, self.lock = threading.Event(), threading.Lock()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -164,10 +164,14 @@ def test_retries_end(serve: Serve) -> None:
     assert len(server.requests) == 3
 
 
-PASSES = {"429": failing(429), "429 alone": failing(429, retry_after=None), "500": failing(500), "503": failing(503), "dropped": DROPPED, "broken": BROKEN,
-          "cut": cut(), "no choices": NO_CHOICES, "stalled": STALLED}  # fmt: skip
-STANDS = {"400": failing(400), "422": failing(422), "no completion": shaped({"choices": "abc"}), "length": good("x", "length"),
-          "refusal": good(None, refusal="No.")}  # fmt: skip
+PASSES = {
+    "429": failing(429), "429 alone": failing(429, retry_after=None), "500": failing(500), "503": failing(503),
+    "dropped": DROPPED, "broken": BROKEN, "cut": cut(), "no choices": NO_CHOICES, "stalled": STALLED,
+}  # fmt: skip
+STANDS = {
+    "400": failing(400), "422": failing(422), "no completion": shaped({"choices": "abc"}),
+    "length": good("x", "length"), "refusal": good(None, refusal="No."),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", PASSES)
@@ -209,7 +213,9 @@ def test_failure_upon_failure_ends_the_run(serve: Serve) -> None:
 
 
 def test_a_prompt_that_is_refused_first_worsens_no_other_mode(serve: Serve) -> None:
-    server = serve(lambda request: failing(400, "too long") if request.last_message.startswith("p0") else good('{"steps": 3}'))
+    server = serve(
+        lambda request: failing(400, "too long") if request.last_message.startswith("p0") else good('{"steps": 3}')
+    )
     heard = replies(server.endpoint(), [call("p0"), call("p1")], Ratings)
     assert (heard["p0"].error, heard["p1"].mode) == ("HTTP 400: too long", "json_schema")
     assert len(server.requests) == 4

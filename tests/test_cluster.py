@@ -151,9 +151,9 @@ def test_local_weights_answer_there_as_here(
     try:
         there = [
             reply.text
-            for reply in open_ledger("there", distribute=lambda ask: RayEngine(Ray(**over(cluster, batch=5)), ask)).fulfil(
-                asked, engine, "g", "g"
-            )
+            for reply in open_ledger(
+                "there", distribute=lambda ask: RayEngine(Ray(**over(cluster, batch=5)), ask)
+            ).fulfil(asked, engine, "g", "g")
         ]
     finally:
         import ray
@@ -167,7 +167,9 @@ def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray import cloudpickle
 
     monkeypatch.setenv("PLANTED", "sk-planted-key")
-    assert b"sk-planted-key" not in cloudpickle.dumps(HttpEngine(endpoint("http://127.0.0.1:9/v1", api_key_env="PLANTED")))
+    assert b"sk-planted-key" not in cloudpickle.dumps(
+        HttpEngine(endpoint("http://127.0.0.1:9/v1", api_key_env="PLANTED"))
+    )
 
 
 def test_no_cluster_is_said() -> None:

@@ -97,7 +97,9 @@ def test_collect_writes_what_is_left_and_says_what_is_not(tmp_path: Path) -> Non
         }
     ]
     assert json.loads((folder / "data/metrics/collect.json").read_text()) == {
-        "prompts": {"held": 1, "train": 1}, "decontamination": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0}}  # fmt: skip
+        "prompts": {"held": 1, "train": 1},
+        "decontamination": {"kept": 1, "exact": 1, "ngram": 0, "near_duplicate": 0},
+    }
     assert [
         row[0]["content"]
         for row in parquet.read(contracts.PROMPTS, folder / "data/prompts.parquet").filter(split="train")["prompt"]
@@ -126,7 +128,8 @@ def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypa
     with pytest.raises(CurationError) as error:
         collect(whole.sources, whole.decontaminate)
     assert str(error.value) == (
-        r"decontaminate drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, is like 'What is 2+3\nBe brief.' of held; "
+        r"decontaminate drops all 1 train prompts: 1 exact; the first, 'What is 2 + 3?\nBe brief.' of train, "
+        r"is like 'What is 2+3\nBe brief.' of held; "
         "give other train prompts, or change params.yaml: decontaminate"
     )
 

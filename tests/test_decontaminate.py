@@ -43,7 +43,8 @@ def prompts(train: list[str], held: list[str]) -> pl.DataFrame:
         for text in texts
     ]
     return world.frame(contracts.PROMPTS, [
-        (content_id(source, text), source, "", split, [{"role": "user", "content": text}], None, None, None) for source, split, text in rows
+        (content_id(source, text), source, "", split, [{"role": "user", "content": text}], None, None, None)
+        for source, split, text in rows
     ])  # fmt: skip
 
 
@@ -71,9 +72,11 @@ SAME = [
 ]
 OTHER = [  # all but the first are the same words and digits
     ("What is 2 + 3?", "What is 2 + 4?"), ("What is 2 - 3?", "What is 2 + 3?"), ("What is -3 + 5?", "What is 3 + 5?"),
-    ("What is (2 + 3) * 4?", "What is 2 + (3 * 4)?"), ("What is 1.5 + 2?", "What is 15 + 2?"), ("What is .5 + 2?", "What is 5 + 2?"),
-    ("Is x < 3?", "Is x > 3?"), ("Is a != b?", "Is a = b?"), ("What is 5!?", "What is 5?"), ("What is 7!! + 1?", "What is 7! + 1?"), ("Find n!.", "Find n."),
-    ("What is 2²?", "What is 22?"), ("What is 3½?", "What is 31/2?"), ("What is 5% of 8?", "What is 5 of 8?"), ("Find |x| of -2.", "Find x of -2."),
+    ("What is (2 + 3) * 4?", "What is 2 + (3 * 4)?"), ("What is 1.5 + 2?", "What is 15 + 2?"),
+    ("What is .5 + 2?", "What is 5 + 2?"), ("Is x < 3?", "Is x > 3?"), ("Is a != b?", "Is a = b?"),
+    ("What is 5!?", "What is 5?"), ("What is 7!! + 1?", "What is 7! + 1?"), ("Find n!.", "Find n."),
+    ("What is 2²?", "What is 22?"), ("What is 3½?", "What is 31/2?"), ("What is 5% of 8?", "What is 5 of 8?"),
+    ("Find |x| of -2.", "Find x of -2."),
     ("Find f'(2).", "Find f(2)."), ("What is √4?", "What is 4?"), ("कि क्या है?", "की क्या है?"), ("🙂", "🎉"),
 ]  # fmt: skip
 
@@ -136,10 +139,8 @@ def test_of_near_duplicates_the_smallest_id_is_kept_and_a_dropped_one_drops_noth
     """Each of a chain is near the next only (a Jaccard similarity of 0.5, over that it is 0.2): of three in the
     order of their ids the second goes."""
     words = list("abcdefghijkl")
-    chain = next(
-        texts for start in range(100)
-        for texts in [[" ".join(f"{word}{start}" for word in words[at:at + 7]) for at in (0, 2, 4)]] if ordered(*texts) == texts
-    )  # fmt: skip
+    chains = ([" ".join(f"{word}{start}" for word in words[at : at + 7]) for at in (0, 2, 4)] for start in range(100))
+    chain = next(texts for texts in chains if ordered(*texts) == texts)
     assert verdicts(NEAR, chain, []) == [
         (chain[0], "kept", None, None),
         (chain[1], "near_duplicate", chain[0], 0.5),
@@ -239,9 +240,13 @@ def test_the_order_of_rows_changes_nothing(train: list[str], held: list[str], dr
 
 
 SEEDED = """
-import json, sys; import polars as pl; from curation.tables import parquet; from curation.prompts import decontaminate; from curation.tables import contracts; from pathlib import Path
+import json, sys
+from pathlib import Path
+from curation.prompts.decontaminate import Params, decontaminate
+from curation.tables import contracts, parquet
 body, file, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
-parquet.write(contracts.DECONTAMINATION, decontaminate.decontaminate(decontaminate.Params.model_validate(body), parquet.read(contracts.PROMPTS, file), {}), out)
+verdicts = decontaminate(Params.model_validate(body), parquet.read(contracts.PROMPTS, file), {})
+parquet.write(contracts.DECONTAMINATION, verdicts, out)
 """
 
 

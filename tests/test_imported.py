@@ -154,25 +154,43 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
     with pytest.raises(CurationError) as error:
         generate("theirs", generator(path), prompts, ledger)
     assert str(error.value) == (
-        f"{path}: 4 of 4 rows have a prompt that is no train prompt, the first is row 0; check the sources' prompt column and instruction"
+        f"{path}: 4 of 4 rows have a prompt that is no train prompt, the first is row 0; "
+        "check the sources' prompt column and instruction"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "rows", "said"),
     [
-        ("t.parquet", changed(0, text=None), "column 'text' (columns.completion) is null in 1 row(s), the first is row 0"),
+        (
+            "t.parquet",
+            changed(0, text=None),
+            "column 'text' (columns.completion) is null in 1 row(s), the first is row 0",
+        ),
         ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row(s), the first is row 2"),
         ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row(s), the first is row 1"),
         ("t.parquet", [row | {"text": 5} for row in ROWS], "column 'text' (columns.completion) holds Int64, not text"),
         ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is '5', not text"),
         ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is \"['a']\", not text"),
-        ("t.parquet", [row | {"n": "0"} for row in ROWS], "column 'n' (columns.sample_index) holds String, not whole numbers"),
+        (
+            "t.parquet",
+            [row | {"n": "0"} for row in ROWS],
+            "column 'n' (columns.sample_index) holds String, not whole numbers",
+        ),
         ("t.jsonl", changed(3, n=1.5), "line 4: column 'n' (columns.sample_index) is '1.5', not whole numbers"),
         ("t.jsonl", changed(2, b="7B"), "line 3: column 'b' (columns.scale_b) is '7B', not numbers"),
-        ("t.parquet", changed(3, n=0), "rows 2 and 3 are both sample 0 of 'big' for one prompt; number the samples, or set columns.sample_index: null"),
-        ("t.parquet", changed(1, q="What is 1?"), "1 of 4 rows have a prompt that is no train prompt, the first is row 1; "
-                      "check the sources' prompt column and instruction, or set unmatched: drop, as rows of prompts that decontaminate drops need"),
+        (
+            "t.parquet",
+            changed(3, n=0),
+            "rows 2 and 3 are both sample 0 of 'big' for one prompt; number the samples, or set "
+            "columns.sample_index: null",
+        ),
+        (
+            "t.parquet",
+            changed(1, q="What is 1?"),
+            "1 of 4 rows have a prompt that is no train prompt, the first is row 1; check the sources' prompt column "
+            "and instruction, or set unmatched: drop, as rows of prompts that decontaminate drops need",
+        ),
         ("t.jsonl", [], "cannot be read as jsonl: Empty JSON file"),
         ("t.txt", ROWS, "not a .parquet or .jsonl file"),
     ],

@@ -58,7 +58,8 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
 
     distinct = 2 * PROMPTS * SAMPLES
     print(
-        f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.requests)} times, so {len(server.requests) - distinct} bought twice"
+        f"\n{kills} kills, {distinct} distinct calls, {CONCURRENCY} at once: asked {len(server.requests)} times, "
+        f"so {len(server.requests) - distinct} bought twice"
     )
     assert distinct <= len(server.requests) <= distinct + KILLS * CONCURRENCY
     study = read(killed / "params.yaml")

@@ -66,7 +66,9 @@ def buy(url: str, folder: str) -> list[str | None]:
         Params(path=f"{folder}/ledger.sqlite", recorded=f"{folder}/recorded", offline=False, max_failed=1.0)
     ) as ledger:
         to = endpoint(url, timeout_s=60.0)
-        return [reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], HttpEngine(to), "generate", "g")]
+        return [
+            reply.text for reply in ledger.fulfil([call(prompt) for prompt in PROMPTS], HttpEngine(to), "generate", "g")
+        ]
 
 
 def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> None:
@@ -243,9 +245,12 @@ def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(
         named = ", ".join(f"{call(prompt).key[:16]}… of judge j" for prompt in "abc")
         assert ledger.export_file(tmp_path / file) == 8
     path = ".curation/ledger.sqlite"
-    warning = f"warning: {path}: 4 replies hold `[key]` ({named} and 1 more): an earlier version may have cut the API key's text out of them, "
+    warning = (
+        f"warning: {path}: 4 replies hold `[key]` ({named} and 1 more): "
+        "an earlier version may have cut the API key's text out of them, "
+    )
     verified = ran(tmp_path, "curation", "ledger", "verify")
-    assert (verified.returncode, verified.stdout) == (0, f"{path}: 8 rows, each what its key says\n")
+    assert (verified.returncode, verified.stdout) == (0, f"{path}: 8 rows, all with the hash of their content\n")
     assert (
         verified.stderr.startswith(warning)
         and "`curation ledger prune --redacted` deletes them" in verified.stderr
@@ -256,10 +261,14 @@ def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(
         f"{path}: 1 rows deleted, none of which could answer a call\n",
     )
     wrong = ran(tmp_path, "curation", "ledger", "verify", "--redacted")
-    assert (wrong.returncode, wrong.stderr) == (1, "error: ledger verify: --redacted goes with prune alone\n")
+    assert (wrong.returncode, wrong.stderr) == (1, "error: ledger verify: takes no --redacted, which goes with prune\n")
     pruned = ran(tmp_path, "curation", "ledger", "prune", "--redacted")
     assert pruned[:2] == (0, f"{path}: 4 replies that held `[key]` deleted; the next run buys them again\n")
-    assert ran(tmp_path, "curation", "ledger", "verify") == (0, f"{path}: 3 rows, each what its key says\n", "")
+    assert ran(tmp_path, "curation", "ledger", "verify") == (
+        0,
+        f"{path}: 3 rows, all with the hash of their content\n",
+        "",
+    )
     imported = ran(tmp_path, "curation", "ledger", "import", file)
     assert imported.stdout == f"{file}: 8 new rows read\n" and imported.stderr.startswith(warning)
 

@@ -84,8 +84,13 @@ PLANTED: dict[str, tuple[Callable[[Any], None], str]] = {
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("place", PLANTED)
 def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
-    place: str, name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
-) -> None:  # fmt: skip
+    place: str,
+    name: str,
+    student: weights.Params,  # noqa: F811
+    paired: pl.DataFrame,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plant, words = PLANTED[place]
     load = weights.load
 
@@ -104,7 +109,9 @@ def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
 
 
 def test_a_learning_rate_that_is_too_high_is_stopped_too(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+    student: weights.Params,  # noqa: F811
+    paired: pl.DataFrame,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     """Nothing planted: the weights overflow by themselves."""
     wild = settings("dpo", lora=None, learning_rate=1e30, max_grad_norm=1e30, max_steps=4)
@@ -116,7 +123,10 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(
 
 
 def test_an_example_that_ktos_loss_leaves_out_is_seen(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    student: weights.Params,  # noqa: F811
+    paired: pl.DataFrame,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The mean of its losses is `nanmean`, and nothing of one row that is NaN shows in loss or rewards; forward
     only, it does not in the gradient either."""
@@ -137,7 +147,8 @@ def test_an_example_that_ktos_loss_leaves_out_is_seen(
     monkeypatch.setattr(weights, "load", planted)
     with pytest.raises(
         CurationError,
-        match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan.*so it is not the learning rate",
+        match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan"
+        ".*so it is not the learning rate",
     ):
         train("kto", method("kto"), 0, student, paired, unpaired(paired), tmp_path / "kto")
 
@@ -161,7 +172,9 @@ def spoilt(folder: Path, value: float = math.nan) -> weights.Params:
 
 
 def test_a_run_whose_weights_are_not_finite_is_not_evaluated(
-    student: weights.Params, open_ledger: OpenLedger, tmp_path: Path
+    student: weights.Params,  # noqa: F811
+    open_ledger: OpenLedger,
+    tmp_path: Path,
 ) -> None:
     """It may lie there from an earlier version, or come from another trainer. Nothing is asked of it."""
     spoilt(tmp_path / "run")

@@ -69,9 +69,12 @@ def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> N
         (trace - 10, dimension): (score, status)
         for trace, dimension, score, status in rows.select("trace_id", "dimension", "score", "status").rows()
     }
-    wanted = [((1, "scored"), (2, "scored")), ((0, "scored"), (3, "scored")), ((-1, "scored"), (1, "scored")), ((-1, "scored"), (0, "scored")),
-              ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2, ((None, "truncated"),) * 2]  # fmt: skip
-    assert [(found[number, "worst_step"], found[number, "first_bad_step"]) for number in range(len(texts))] == wanted
+    expected = [
+        ((1, "scored"), (2, "scored")), ((0, "scored"), (3, "scored")), ((-1, "scored"), (1, "scored")),
+        ((-1, "scored"), (0, "scored")), ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2,
+        ((None, "truncated"),) * 2,
+    ]  # fmt: skip
+    assert [(found[number, "worst_step"], found[number, "first_bad_step"]) for number in range(len(texts))] == expected
     assert len(server.requests) == 5
     assert rows.filter(trace_id=12)["rationale"].unique().to_list() == ["valid, invalid, valid, invalid"]
     assert rows.filter(trace_id=17)["rationale"].unique().to_list() == ["6 steps, more than max_steps: 5"]

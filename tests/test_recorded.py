@@ -64,6 +64,7 @@ def test_an_edited_rubric_is_missing_by_name(offline: Ledger) -> None:
     edited = study.judges["rubric"].model_copy(update={"instructions": "Rate it."})
     with pytest.raises(
         CurationError,
-        match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls have no reply \(the first is key [0-9a-f]{16}…, prompt 'Problem:",
+        match=r"^judge rubric: ledger\.offline is true and 1\d\d of 1\d\d calls have no reply "
+        r"\(the first is key [0-9a-f]{16}…, prompt 'Problem:",
     ):
         judge("rubric", edited, traces, prompts, offline)

@@ -95,8 +95,9 @@ def bodies(said: str) -> dict[str, bytes]:
     """An error that says `said`, in each of the ways in which a server says it."""
     whole = json.dumps({"error": {"message": said}})
     return {
-        "JSON": whole.encode(), "its detail": json.dumps({"detail": [{"input": said}]}).encode(), "JSON cut off": whole[:-3].encode(),
-        "JSON in JSON cut off": json.dumps(whole)[:-4].encode(), "HTML": f"<p>{said}</p>".encode(), "UTF-16": whole.encode("utf-16"),
+        "JSON": whole.encode(), "its detail": json.dumps({"detail": [{"input": said}]}).encode(),
+        "JSON cut off": whole[:-3].encode(), "JSON in JSON cut off": json.dumps(whole)[:-4].encode(),
+        "HTML": f"<p>{said}</p>".encode(), "UTF-16": whole.encode("utf-16"),
         "UTF-16 cut off": whole[:-3].encode("utf-16-le"),
     }  # fmt: skip
 
@@ -218,7 +219,9 @@ def test_a_good_reply_is_kept_byte_for_byte(
     monkeypatch.setenv("PLANTED", key)
     text = f"The set is EMPTY, x, 3. 2x+3 {key} {key.upper()} {json.dumps(key)} {key}"
     tokens = [(key, {key: -1.125, f" {key}": -2.5}), ("x", {})]
-    server = serve(lambda request: good(None, refusal=text) if request.last_message == "refuse" else good(text, logprobs=tokens))
+    server = serve(
+        lambda request: good(None, refusal=text) if request.last_message == "refuse" else good(text, logprobs=tokens)
+    )
     asked = [call("p"), call("refuse")]
     plain, refused = ledger.fulfil(asked, HttpEngine(server.endpoint(api_key_env="PLANTED")), "generate", "g")
     expected = Reply(text, "stop", 7, 3, [[key, {key: -1.125, f" {key}": -2.5}], ["x", {}]], None, "fake fake-1")
@@ -269,7 +272,10 @@ def test_a_key_that_no_request_can_carry_is_named_and_not_shown(
     server = serve([good("x")])
     with pytest.raises(CurationError) as caught:
         replies(server.endpoint(api_key_env="PLANTED"), [call()])
-    said = "the environment variable PLANTED (api_key_env) holds white space or a character beyond ASCII, which no key has; export the key alone"
+    said = (
+        "the environment variable PLANTED (api_key_env) holds white space or a character beyond ASCII, "
+        "which no key has; export the key alone"
+    )
     assert str(caught.value) == f"{server.url}: {said}"
     assert server.requests == []
 
@@ -348,8 +354,11 @@ def test_a_large_hostile_error_is_read_in_one_pass(key: str) -> None:
     characters. The first would never end here, the second take minutes; nothing is timed."""
     size = 120_000
     first, most = key[0], key[:-1] or "y"
-    runs = {"\\": "\\", "\\u00": "\\", "%25": "%", "&amp;": "&", "&#x0": "&", "\\u" + "0" * 500: "\\", first + "\\" * 500: first, most: most,
-            "".join(f"{char}\\\\\\\\" for char in most): most, "".join(f"&#{ord(char)};" for char in most): most, " ": " "}  # fmt: skip
+    runs = {
+        "\\": "\\", "\\u00": "\\", "%25": "%", "&amp;": "&", "&#x0": "&", "\\u" + "0" * 500: "\\",
+        first + "\\" * 500: first, most: most, "".join(f"{char}\\\\\\\\" for char in most): most,
+        "".join(f"&#{ord(char)};" for char in most): most, " ": " ",
+    }  # fmt: skip
     for run in runs:
         said = run * (size // len(run))
         assert redact(f"{said} {WHOLE['U'](key)} end", key).endswith("[key] end")

@@ -149,7 +149,8 @@ def test_too_many_failures_stop_a_stage(tmp_path: Path, share: float, stops: boo
         if stops:
             with pytest.raises(
                 CurationError,
-                match=r"judge j: 1 of 4 calls failed, the first with HTTP 400: no: more than ledger.max_failed: 0.2; run again",
+                match=r"judge j: 1 of 4 calls failed, the first with HTTP 400: no: "
+                r"more than ledger.max_failed: 0.2; run again",
             ):
                 ledger.fulfil(calls, ask, "judge", "j")
         else:

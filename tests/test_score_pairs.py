@@ -110,8 +110,10 @@ def by_trl(
         {"prompt": messages("user", q), "chosen": messages("assistant", c), "rejected": messages("assistant", r)}
         for q, c, r in texts
     ]
-    config = DPOConfig(output_dir=str(folder), precompute_ref_log_probs=True, per_device_train_batch_size=4, max_length=max_length, report_to="none",
-                       use_cpu=True, bf16=False, gradient_checkpointing=False)  # fmt: skip
+    config = DPOConfig(
+        output_dir=str(folder), precompute_ref_log_probs=True, per_device_train_batch_size=4, max_length=max_length,
+        report_to="none", use_cpu=True, bf16=False, gradient_checkpointing=False,
+    )  # fmt: skip
     trainer = DPOTrainer(model=network, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
     return list(
         zip(trainer.train_dataset["ref_chosen_logps"], trainer.train_dataset["ref_rejected_logps"], strict=True)

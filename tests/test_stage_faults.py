@@ -37,7 +37,9 @@ QUICK = ("429", "dropped", "cut JSON", "wrong schema", "refusal", "length")  # o
 def test_one_poisoned_prompt_costs_one_row(serve: Serve, tmp_path: Path, fault: str) -> None:
     answer, status, attempts = FAULTS[fault]
     server = serve(
-        lambda request: answer if "response_format" in request.body and POISON in request.last_message else answering(request)
+        lambda request: (
+            answer if "response_format" in request.body and POISON in request.last_message else answering(request)
+        )
     )
     # A busy machine may answer late. One call at a time: a 400 heard before any good reply is asked again in another
     # mode.
@@ -71,8 +73,8 @@ def test_a_server_that_fails_too_often_stops_the_stage(serve: Serve, tmp_path: P
     done = ran(tmp_path, "stages.generate", "writer")
     assert done.returncode == 1
     assert done.stderr.endswith(
-        "error: generate writer: 2 of 8 calls failed, the first with HTTP 500: out of memory: more than ledger.max_failed: 0.05; "
-        "run again to try these again, or raise it\n"
+        "error: generate writer: 2 of 8 calls failed, the first with HTTP 500: out of memory: "
+        "more than ledger.max_failed: 0.05; run again to try these again, or raise it\n"
     )
     assert not (tmp_path / "data/traces").exists()
     ill[0] = False

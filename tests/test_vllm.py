@@ -38,7 +38,8 @@ for number, line in enumerate(sys.stdin):
     call = json.loads(line)
     if number == LAST:
         sys.exit("RuntimeError: out of memory")
-    said = {"text": call["messages"][-1]["content"] + "!", "finish_reason": "stop", "completion_tokens": call["sampling"]["max_tokens"]}
+    text, count = call["messages"][-1]["content"] + "!", call["sampling"]["max_tokens"]
+    said = {"text": text, "finish_reason": "stop", "completion_tokens": count}
     print(json.dumps({"key": call["key"], "engine": how["dtype"], **said}), flush=True)
 """
 

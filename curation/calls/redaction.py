@@ -51,11 +51,11 @@ def _without_parts(text: str, parts: frozenset[str]) -> str:
     for at in range(len(run) - SHORT + 1):
         if run[at : at + SHORT] in parts:
             covered[at : at + SHORT] = b"x" * SHORT
-    left, end = [], 0
+    pieces, end = [], 0
     for hit in re.finditer(b"x+", covered):
-        left += [text[end : places[hit.start()]], PLACEHOLDER]
+        pieces += [text[end : places[hit.start()]], PLACEHOLDER]
         end = places[hit.end() - 1] + 1
-    return "".join(left) + text[end:]
+    return "".join(pieces) + text[end:]
 
 
 @lru_cache(maxsize=8)

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
         if action == "stat":
             print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
         elif action == "verify":
-            print(f"{where}: {ledger.verify()} rows, each what its key says")
+            print(f"{where}: {ledger.verify()} rows, all with the hash of their content")
         elif action == "prune" and given.redacted:
             count = ledger.drop_redacted()
             print(f"{where}: {count} replies that held `[key]` deleted; the next run buys them again")
