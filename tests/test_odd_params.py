@@ -18,24 +18,39 @@ from curation.core.errors import CurationError, Errors
 from curation.core.messages import MOST_SAID
 from curation.core.params import read
 
-WRITTEN = {
-    "a date in month 99": (b"x: 1\npair: 2020-99-99", "line 2: not YAML: '2020-99-99' is no timestamp; put it in quotes if it is text"),
+BOMB = b"a0: &a0 [x]\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (number, number, b", ".join([b"*a%d" % (number - 1)] * 9)) for number in range(1, 12)
+)
+TOO_MANY = "not YAML: aliases stand for more than 1,000,000 values, or one for itself; write them out"
+BODIES: dict[str, tuple[bytes, str]] = {
+    "a date in month 99": (
+        b"x: 1\npair: 2020-99-99",
+        "line 2: not YAML: '2020-99-99' is no timestamp; put it in quotes if it is text",
+    ),
     "no whole number": (b"pair: !!int foo", "line 1: not YAML: 'foo' is no int; put it in quotes if it is text"),
     "no number": (b"pair: !!float ''", "line 1: not YAML: '' is no float; put it in quotes if it is text"),
     "too large": (b"pair: 0x" + b"f" * 251, f"line 1: not YAML: '0x{'f' * 95}...{'f' * 98}' is too large a number"),
     "deep": (b"[" * 500, "not YAML: nested too deep; write it flatter"),
     "deep mappings": (b"{a: " * 3000, "not YAML: nested too deep; write it flatter"),
     "no text": (b"x: 1\ny: \xff", "line 2: not YAML: invalid start byte; save it as UTF-8"),
-    "another encoding": ("x: \u00e9\n\n".encode("latin1"), "line 1: not YAML: invalid continuation byte; save it as UTF-8"),
-    "a NUL": ("x: \u00e9\n".encode() + b"y: \0", "line 2: not YAML: special characters are not allowed; save it as UTF-8"),
-    "half a character": (b'x: "\\ud800"', "line 1: not YAML: '\\ud800' has half a character, which no file can hold; write \\U and eight digits"),
-    "itself": (b"pair: &a [*a]", "not YAML: aliases stand for more than 1,000,000 values, or one for itself; write them out"),
-    "a bomb": (b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [%s]\n" % (one, one, b", ".join([b"*a%d" % (one - 1)] * 9)) for one in range(1, 12)),
-               "not YAML: aliases stand for more than 1,000,000 values, or one for itself; write them out"),
-}  # fmt: skip
+    "another encoding": (
+        "x: \u00e9\n\n".encode("latin1"),
+        "line 1: not YAML: invalid continuation byte; save it as UTF-8",
+    ),
+    "a NUL": (
+        "x: \u00e9\n".encode() + b"y: \0",
+        "line 2: not YAML: special characters are not allowed; save it as UTF-8",
+    ),
+    "half a character": (
+        b'x: "\\ud800"',
+        "line 1: not YAML: '\\ud800' has half a character, which no file can hold; write \\U and eight digits",
+    ),
+    "itself": (b"pair: &a [*a]", TOO_MANY),
+    "a bomb": (BOMB, TOO_MANY),
+}
 
 
-@pytest.mark.parametrize(("body", "line"), WRITTEN.values(), ids=WRITTEN.keys())
+@pytest.mark.parametrize(("body", "line"), BODIES.values(), ids=BODIES.keys())
 def test_what_is_no_yaml_is_one_line_that_says_where(tmp_path: Path, body: bytes, line: str) -> None:
     """Kind: a parser's own error, or one of Python's below it, that leaves as a traceback or as several lines."""
     file = tmp_path / "params.yaml"
@@ -48,7 +63,8 @@ def test_what_is_no_yaml_is_one_line_that_says_where(tmp_path: Path, body: bytes
 def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     file.write_bytes(
-        b'x-a: &a [x, x, x, x, x, x, x, x, x]\nx-b: &b [*a, *a, *a, *a, *a]\nx-c: &c [*b, *b, *b, *b, *b]\npair: *c\n"a\\nb": 1\n'
+        b"x-a: &a [x, x, x, x, x, x, x, x, x]\nx-b: &b [*a, *a, *a, *a, *a]\nx-c: &c [*b, *b, *b, *b, *b]\n"
+        b'pair: *c\n"a\\nb": 1\n'
     )
     with pytest.raises(Errors) as caught:
         read(file)
@@ -63,9 +79,9 @@ def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: P
 
 def test_an_expression_too_deep_to_look_at_and_a_line_too_long(tmp_path: Path) -> None:
     """Kind: a text of the user's own, sound in its sort, that is larger than what reads it."""
-    (line,) = broken(tmp_path, lambda p: p["selections"]["all"].update(value="1" + "+1" * 1000))
+    (line,) = broken(tmp_path, {"selections.all.value": "1" + "+1" * 1000})
     assert line.startswith("selections.all.value: '1+1+1+1") and "…" in line and len(line) < MOST_SAID
-    assert broken(tmp_path, lambda p: p["selections"]["all"].update(value="1" + "+1" * 400))[0].endswith(
+    assert broken(tmp_path, {"selections.all.value": "1" + "+1" * 400})[0].endswith(
         "+1+1' is nested too deep; write it flatter, as with `in` or a case of several arms"
     )
 
@@ -78,8 +94,8 @@ def test_a_file_name_that_the_system_refuses(tmp_path: Path) -> None:
 
 
 ODD: list[Any] = [
-    None, 5, -1, 1.5, nan, inf, -inf, "", "x", "a\nb", "(" * 400, "'", "\0", [], [[1]], [None], {}, {1: 2}, {"kind": [1]}, {"a\nb": {"c": nan}}, True,
-    date(2020, 1, 1), b"\xff", 10**300, "y" * 100_000,
+    None, 5, -1, 1.5, nan, inf, -inf, "", "x", "a\nb", "(" * 400, "'", "\0", [], [[1]], [None], {}, {1: 2},
+    {"kind": [1]}, {"a\nb": {"c": nan}}, True, date(2020, 1, 1), b"\xff", 10**300, "y" * 100_000,
 ]  # fmt: skip
 FAST = 200  # of the combinations
 

@@ -29,8 +29,10 @@ from curation.prompts.sources import reasoning_gym
 ROOT = Path(__file__).parents[1]
 SOUND = ROOT / "params.yaml"
 STUDIES = [SOUND, *sorted((ROOT / "recipes").glob("*.yaml"))]
-HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "vllm", "ray", "scipy", "sklearn", "matplotlib", "pandas", "sympy", "instructor",
-         "openai", "aiohttp", "datasketch", "reasoning_gym", "math_verify", "tqdm")  # fmt: skip
+HEAVY = (
+    "torch", "transformers", "trl", "peft", "datasets", "accelerate", "vllm", "ray", "scipy", "sklearn", "matplotlib",
+    "pandas", "sympy", "instructor", "openai", "aiohttp", "datasketch", "reasoning_gym", "math_verify", "tqdm",
+)  # fmt: skip
 TABLES = ("polars", "pyarrow", "numpy", "duckdb")
 
 
@@ -73,7 +75,8 @@ def test_no_module_and_no_check_imports_what_is_heavy() -> None:
         f"for name in {ours}:\n importlib.import_module(name)\n"
         f"print('import', *({{*{HEAVY}}} & sys.modules.keys()))\n"
         f"for file in sys.argv[1:]:\n read(Path(file))\nprint('check', *({{*{HEAVY}}} & sys.modules.keys()))\n"
-        f"for file in sys.argv[1:]:\n study = read(Path(file))\n for section in ALL_SECTIONS:\n  getattr(study, section)\n"
+        "for file in sys.argv[1:]:\n study = read(Path(file))\n"
+        " for section in ALL_SECTIONS:\n  getattr(study, section)\n"
         f"print('remembered', *({{*{HEAVY}}} & sys.modules.keys()))"
     )
     assert printed(code, *map(str, STUDIES)) == ["import", "check", "remembered"]
@@ -81,12 +84,10 @@ def test_no_module_and_no_check_imports_what_is_heavy() -> None:
 
 def test_a_remembered_check_loads_no_tables_either() -> None:
     read(SOUND)
-    code = f"import sys\nfrom curation.__main__ import entry\nentry()\nprint(*({{*{HEAVY + TABLES}}} & sys.modules.keys()))"
-    said, loaded = printed(code, "params", str(SOUND))
-    assert (
-        said
-        == f"{SOUND}: sound; 3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
-    )
+    code = "import sys\nfrom curation.__main__ import entry\nentry()\n"
+    said, loaded = printed(f"{code}print(*({{*{HEAVY + TABLES}}} & sys.modules.keys()))", "params", str(SOUND))
+    counts = "3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
+    assert said == f"{SOUND}: sound; {counts}"
     assert loaded == ""
 
 
@@ -232,7 +233,8 @@ def test_what_the_sources_say_comes_with_all_else(folder: Path) -> None:
         read()
     assert caught.value.lines == [
         "params.yaml: grid.methods: 'dpo' is there twice",
-        "params.yaml: sources.number_theory_and_letters.tasks.gcd.config.min_valu: unknown key; did you mean 'min_value'?",
+        "params.yaml: sources.number_theory_and_letters.tasks.gcd.config.min_valu: unknown key; did you mean "
+        "'min_value'?",
     ]
 
 
@@ -282,7 +284,8 @@ def test_the_newest_are_remembered() -> None:
 @pytest.mark.slow
 def test_processes_at_once_do_no_harm(folder: Path) -> None:
     code = (
-        "import sys\nfrom curation import checked\nfor number in range(300):\n checked.remember(f'{sys.argv[1]}{number:063}')\n"
+        "import sys\nfrom curation.core import checked\n"
+        "for number in range(300):\n checked.remember(f'{sys.argv[1]}{number:063}')\n"
         " assert all(len(one) == 64 for one in checked._marks())"
     )
     several = [

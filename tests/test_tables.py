@@ -253,10 +253,12 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(name: str, tmp_path: Path
 
 
 WRITE_MANY = """
-import sys; import numpy as np; import polars as pl; from pathlib import Path; from curation import parquet, tables
+import sys; import numpy as np; import polars as pl; from pathlib import Path
+from curation.tables import contracts, parquet
 draw = np.random.default_rng(5); n = 150_000
 texts = pl.Series(["identical", "kept", "over_budget"]).gather(draw.integers(0, 3, n))
-rows = pl.DataFrame({"selection": "s", "pair_id": np.arange(n) * 7919, "kept": texts == "kept", "reason": texts, "margin": draw.normal(size=n)})
+ids, margin = np.arange(n) * 7919, draw.normal(size=n)
+rows = pl.DataFrame({"selection": "s", "pair_id": ids, "kept": texts == "kept", "reason": texts, "margin": margin})
 parquet.write(contracts.SELECTIONS, rows.sample(fraction=1.0, shuffle=True, seed=int(sys.argv[2])), Path(sys.argv[1]))
 """
 

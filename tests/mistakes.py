@@ -1,0 +1,245 @@
+"""Mistakes in params.yaml: what is changed in the project's own, by where it stands, and the lines that tell of it."""
+
+from copy import copy
+from datetime import date
+from functools import reduce
+from math import inf, nan
+from typing import Any, NamedTuple
+
+from world import own
+
+GONE = object()  # the value of what is taken out
+
+
+class CopyOf(NamedTuple):
+    """The value of what is put in again under another name."""
+
+    place: str
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    """The project's own params with each place of `changes` holding another value, and no other place, be it another
+    alias of the same thing."""
+    raw = own()
+    for place, value in changes.items():
+        *outer, last = keys(place)
+        holder: Any = raw
+        for key in outer:
+            holder[key] = copy(holder[key])
+            holder = holder[key]
+        if value is GONE:
+            del holder[last]
+        else:
+            same = isinstance(value, CopyOf)
+            holder[last] = reduce(lambda part, key: part[key], keys(value.place), raw) if same else value
+    return raw
+
+
+def keys(place: str) -> list[Any]:
+    """The keys of `delta.panels.panel.members.0`."""
+    return [int(key) if key.isdecimal() else key for key in place.split(".")]
+
+
+SCORER: dict[str, Any] = {
+    "kind": "implicit",
+    "folds": 1,
+    "rounds": 1,
+    "seed": 0,
+    "train_pairs": None,
+    "batch_size": 1,
+    "training": {**own()["x-training"], "loss": "hinge"},
+}
+LISTS = ("chosen", "rejected", "ladder")
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"selections.top_step_coherence.keep.kind": "up"},
+     ["selections.top_step_coherence.keep.kind: 'up' is not one of top, bottom, random, band, quantiles, nearest"]),
+    ({"selections.top_step_coherence.keep.kind": "quantiles", "selections.top_step_coherence.keep.low": 0.5,
+      "selections.top_step_coherence.keep.high": 0.5},
+     ["selections.top_step_coherence.keep: low 0.5 is not below high 0.5"]),
+    ({"selections.top_step_coherence.value": "rubric.delta_step_coherense",
+      "selections.top_step_coherence.require": {"a": "rubric.delta_logic >"}},
+     ["selections.top_step_coherence.value: 'rubric.delta_step_coherense' is not a column; did you mean "
+      "'rubric.delta_step_coherence'?",
+      "selections.top_step_coherence.require.a: 'rubric.delta_logic >' is not an SQL expression: syntax error at "
+      "or near \")\""]),
+    ({"selections.all.value": "random()"},
+     ["selections.all.value: 'random()' calls random(), which gives another value another time; draws are made "
+      "by `seed`"]),
+    ({"selections.all.value": "(select 1)"},
+     ["selections.all.value: '(select 1)' has a subquery; write one expression of a pair's own columns"]),
+    ({"selections.all.value": "avg(chosen.characters)"},
+     ["selections.all.value: 'avg(chosen.characters)' is one value for all rows; write `over ()` after its aggregate"]),
+    ({"selections.all.require": {"long": "chosen.characters"}},
+     ["selections.all.require.long: 'chosen.characters' is not true or false"]),
+    ({"selections.all.order": {"by": "prompt.source", "first": "lowest"}},
+     ["selections.all.order.by: 'prompt.source' is not a number"]),
+    ({"selections.all.require": {"identical": "identical"}},
+     ["selections.all: require.identical: that is a reason already; give it another name"]),
+    ({"selections.all.require": {"Long one": "identical"}},
+     ["selections.all.require.Long one: 'Long one' is not a column name: lower-case letters, digits and '_'"]),
+    ({"selections.all.budget": {"pairs": 2, "share": 0.5}},
+     ["selections.all.budget: give one of pairs, share and tokens"]),
+    ({"selections.all.budget": {"share": 1.5}}, ["selections.all.budget: share 1.5 is not above 0 and up to 1"]),
+    ({"selections.all.budget": {"pairs": -1}}, ["selections.all.budget: pairs -1 is not a whole number from 0"]),
+    ({"selections.all.budget": {"pears": 1}},
+     ["selections.all.budget.pears: 'pears' is not one of 'pairs', 'share' or 'tokens'; did you mean 'pairs'?"]),
+    ({"selections.all.strata": {"by": "identical", "shares": "equal"}},
+     ["selections.all: strata divide a budget of pairs or a share; give one"]),
+    ({"selections.top_step_coherence.value": None},
+     ["selections.top_step_coherence: keep top ranks by a value; give one"]),
+    ({"selections.all.budget": {"tokens": 100}, "tokens.count": False},
+     ["selections.all.budget.tokens: tokens are not counted; set tokens.count: true"]),
+    ({"pair.chosen": ["qwen-1500"]}, ["pair.chosen: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
+    ({"generators.qwen-500m.endpoint.base_url": "127.0.0.1:8005"},
+     ["generators.qwen-500m.endpoint.base_url: '127.0.0.1:8005' is no address; write it as http://HOST:PORT/v1"]),
+    ({"student.device": "gpu"}, ["student.device: 'gpu' is no device; one of cpu, cuda, cuda:N, mps, xpu"]),
+    ({"ledger.max_failed": 2.0, "budget.max_usd": -1},
+     ["ledger.max_failed: 2.0 is more than 1",
+      "budget.max_usd: -1 is less than 0"]),
+    ({"judges.rubric.repeats": 0}, ["judges.rubric.repeats: 0 is less than 1"]),
+    ({"selections.top_step_coherence.vlaue": "identical"},
+     ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
+    ({"selections.all.seed": GONE}, ["selections.all.seed: missing; add it"]),
+    ({"pair.ladder": ["qwen-1500"]}, ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
+    ({"methods.dpo.loss": "hinge"}, ["methods.dpo.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
+    ({"judges.rubric.kind": "rubrik"},
+     ["judges.rubric.kind: 'rubrik' is not one of answer, imported, process, rubric; did you mean 'rubric'?"]),
+    ({"judges.rubric.kind": GONE}, ["judges.rubric.kind: missing; one of answer, imported, process, rubric"]),
+    ({"selektions": {}}, ["selektions: unknown section; did you mean 'selections'?"]),
+    ({"pair": GONE}, ["pair: missing; add this section"]),
+    ({"compare.primary.control": "randum"},
+     ["compare.primary.control: 'randum' is not in the grid, which has itself, random"]),
+    ({"compare.primary.method": "sft"}, ["compare.primary.method: 'sft' is not in the grid, which has dpo, kto"]),
+    ({"compare.primary.budget": 10, "compare.primary.control": "itself", "compare.primary.benchmark": "arithmetic"},
+     ["compare.primary.budget: 10 is not in the grid, which has own",
+      "compare.primary.control: 'itself' is the selection itself; name what it is compared with",
+      "compare.primary.benchmark: 'arithmetic' is no source to evaluate on; did you mean 'arithmetic_held_out'?"]),
+    ({"pair.ladder": ["qwen-500m", "qwen-500m"]}, ["pair.ladder: 'qwen-500m' is there twice"]),
+    ({"pair.ladder": []}, ["pair.ladder: [] has no two rungs, so there would be no pair"]),
+    ({"grid.seeds": [0, 0]}, ["grid.seeds: '0' is there twice"]),
+    ({"methods.kto.bf16": True},
+     ["grid.methods: bf16 is false in dpo, true in kto; runs are compared, so give them one"]),
+    ({"grid.budgets": ["half"]}, ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
+    ({"grid.selections": ["topp"]},
+     ["grid.selections: 'topp' is not in selections; known: all, top_step_coherence, "
+      "bottom_step_coherence, top_generator_delta"]),
+    ({"controls.reversed.match": ["chosen_model"]},
+     ["controls.reversed.match: pairs are 'own', not drawn, so nothing is matched; leave it empty, or draw them"]),
+    ({"controls.length_matched.match": ["chosen.words"]},
+     ["controls.length_matched.match.0: 'chosen.words' is not a column; did you mean 'chosen.tokens'?"]),
+    ({"generator_pairs.widest.where": "chosen_model"},
+     ["generator_pairs.widest.where: 'chosen_model' is not true or false"]),
+    ({"selections.all.require": ["identical"]}, ["selections.all.require: ['identical'] is not a mapping"]),
+    ({"selections.all.keep.kind": "band", "selections.all.keep.low": 2.0, "selections.all.keep.high": 1.0},
+     ["selections.all.keep: low 2 is above high 1"]),
+    ({"selections.all.value": "chosen.tokens > rejected.tokens"},
+     ["selections.all.value: 'chosen.tokens > rejected.tokens' is true or false, not a number; end it with ::int"]),
+    ({"selections.all.value": "chosen.tokens - avg(chosen.tokens)"},
+     ["selections.all.value: 'chosen.tokens - avg(chosen.tokens)' is one value for all rows; write `over ()` "
+      "after its aggregate"]),
+    ({"selections.all.budget": {"pairs": 8}, "selections.all.strata": {"by": "log2(chosen.tokens)",
+      "shares": "equal"}},
+     ["selections.all.strata.by: 'log2(chosen.tokens)' gives fractions, and each would be a stratum; end it with "
+      "::int"]),
+    ({"selections.all.require": {"strong": "chosen_model in ('qwen-500m', 'qwen-1500')"}},
+     ["selections.all.require.strong: \"chosen_model in ('qwen-500m', 'qwen-1500')\": chosen_model is never "
+      "'qwen-1500'; did you mean 'qwen-1500m'?"]),
+    ({"selections.all.value": "rubric.delta_facts"},
+     ["selections.all.value: 'rubric.delta_facts' is not a column; did you mean 'rubric.delta_factuality'?"]),
+    ({"selections.all.value": "margins.implicit"},
+     ["selections.all.value: 'margins.implicit' is not a column; known: pair_id, prompt_id, chosen_trace_id, "
+      "rejected_trace_id, chosen_model, rejected_model, identical, chosen.…, rejected.…, prompt.…, answer.…, "
+      "rubric.…, rubric-500m.…, pairwise.…, panel.…"]),
+    ({"judges.step-wise": CopyOf("judges.answer"), "selections.all.value": "step-wise.delta_correct"},
+     ["selections.all.value: 'step-wise.delta_correct': a name with '-' stands in quotes, \"step-wise\".…"]),
+    ({"selections.all.value": "rubric-500m.delta_factuality"},
+     ["selections.all.value: 'rubric-500m.delta_factuality': a name with '-' stands in quotes, \"rubric-500m\".…"]),
+    ({"grid.controls": ["random"]},
+     ["compare.primary: the grid has controls only; add the selection itself (pairs: own, labels: as_is) to "
+      "grid.controls"]),
+    ({"selections.top_step_coherence-any-own-itself-0": CopyOf("selections.all")},
+     ["grid.selections: 'top_step_coherence-any-own-itself-0' is an arm and a selection; rename the selection"]),
+    ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
+    ({"judges.answer.patterns": ["(a"]},
+     ["judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),
+    ({"judges.answer.pass_at": 1.5}, ["judges.answer.pass_at: 1.5 is more than 1"]),
+    ({"methods.dpo.beta": 0.0}, ["methods.dpo.beta: 0.0 is not greater than 0"]),
+    ({"methods.dpo.max_length": "long"}, ["methods.dpo.max_length: 'long' is not a whole number"]),
+    ({"methods.dpo.lora.rnk": 8}, ["methods.dpo.lora.rnk: unknown key; did you mean 'rank'?"]),
+    ({"decontaminate.exact": 1}, ["decontaminate.exact: 1 is not true or false"]),
+    ({"decontaminate.ngram": GONE}, ["decontaminate.ngram: missing; add it"]),
+    ({"decontaminate.ngram": {"size": 0, "share": 1.0, "shar": 0.5}},
+     ["decontaminate.ngram.size: 0 is less than 1",
+      "decontaminate.ngram.share: 1.0 is not less than 1",
+      "decontaminate.ngram.shar: unknown key; did you mean 'share'?"]),
+    ({"decontaminate.near_duplicates": {"shingle": 5.5, "permutations": 1, "threshold": 0.0, "seed": -1}},
+     ["decontaminate.near_duplicates.shingle: 5.5 is not a whole number",
+      "decontaminate.near_duplicates.permutations: 1 is less than 2",
+      "decontaminate.near_duplicates.threshold: 0.0 is not greater than 0",
+      "decontaminate.near_duplicates.seed: -1 is less than 0"]),
+    ({"generators.Qwen 2": {"kind": "openai"}},
+     ["generators.Qwen 2: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
+    ({"generators.qwen-500m.endpoint.timeout": 3},
+     ["generators.qwen-500m.endpoint.timeout: unknown key; did you mean 'timeout_s'?"]),
+    ({"pairwise_judges.pairwise.kind": "verdikt"},
+     ["pairwise_judges.pairwise.kind: 'verdikt' is not one of imported, verdict; did you mean 'verdict'?"]),
+    ({"scorers": {"own": {"kind": "implicitt"}}},
+     ["scorers.own.kind: 'implicitt' is not one of implicit, reference; did you mean 'implicit'?"]),
+    ({"scorers": {"own": SCORER}},
+     ["scorers.own.folds: 1 is less than 2",
+      "scorers.own.training.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
+    ({"delta.panels.panel.members.0.judge": "rubrik"},
+     ["delta.panels.panel.members.0.judge: 'rubrik' is not in judges or pairwise_judges; did you mean 'rubric'?"]),
+    ({"delta.panels.panel.members.3.dimension": "quality"},
+     ["delta.panels.panel.members.3.dimension: 'quality' is not rated by pairwise; known: preference"]),
+    ({"delta.panels.panel.rule": "median_z", "delta.panels.panel.members.1.weight": 2.0,
+      "delta.panels.panel.members.2.weight": 3.0, "delta.panels.panel.members.3.weight": 4.0},
+     ["delta.panels.panel: median_z does not weigh; give all members one weight"]),
+    ({"delta.panels.panel.dimension": "a-b"},
+     ["delta.panels.panel.dimension: 'a-b' is not a column name: lower-case letters, digits and '_'"]),
+    ({"delta.panels.panel.members.1": CopyOf("delta.panels.panel.members.0")},
+     ["delta.panels.panel: rubric factuality is a member twice; give it a weight instead"]),
+    ({"delta.panels.panel.rule": GONE}, ["delta.panels.panel.rule: missing; add it"]),
+    ({"delta.panels.My panel": CopyOf("delta.panels.panel")},
+     ["delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]*$'"]),
+    ({"delta.prior": 0.0}, ["delta.prior: 0.0 is not greater than 0"]),
+    ({"pairwise_judges.answer": CopyOf("pairwise_judges.pairwise")},
+     ["pairwise_judges.answer: judges has that name too; expressions go by name"]),
+    ({"reliability.truth": "anwser"},
+     ["reliability.truth: 'anwser' is not in judges or pairwise_judges or delta.panels; did you mean 'answer'?"]),
+    ({"reliability.families.rubrik": "qwen"}, ["reliability.families.rubrik: rates nothing; did you mean 'rubric'?"]),
+    ({"pair.chosen": 5}, ["pair.chosen: 5 is not a list"]),
+    ({"pair.rejected": 5}, ["pair.rejected: 5 is not a list"]),
+    ({"pair.ladder": 5}, ["pair.ladder: 5 is not a list"]),
+    ({"reliability.families": None}, ["reliability.families: None is not a mapping"]),
+    ({"judges.rubric.dimensions": [[1]]}, ["judges.rubric.dimensions: [[1]] is not a mapping"]),
+    ({"judges.1": 2}, ["judges.1: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
+    ({"decontaminate.1": 2}, ["decontaminate.1: a key must be text; put it in quotes"]),
+    ({"compare.primary.budget": 1.5}, ["compare.primary.budget: 1.5 is not a whole number"]),
+    ({"selections.all.budget": {"pairs": inf}}, ["selections.all.budget.pairs: inf is not a finite number"]),
+    ({"selections.all.value": "1", "selections.all.keep.kind": "nearest", "selections.all.keep.target": nan},
+     ["selections.all.keep.target: nan is not a finite number"]),
+    ({"selections.all.value": "1); select (2"},
+     ["selections.all.value: '1); select (2' is more than one statement; write one expression"]),
+    ({"sources.arithmetic.tasks.products.config.min_terms": [{"a": -inf}]},
+     ["sources.arithmetic.tasks.products.config.min_terms: -inf is not a finite number"]),
+    ({"sources.arithmetic.tasks.products.config.min_terms": date(2020, 1, 1)},
+     ["sources.arithmetic.tasks.products.config.min_terms: 2020-01-01 is neither text nor a number; put it in "
+      "quotes if it is text"]),
+    ({"generators.qwen-500m.scale_b": nan}, ["generators.qwen-500m.scale_b: nan is not a finite number"]),
+    ({"generators.qwen-500m.sampling.temperature": inf},
+     ["generators.qwen-500m.sampling.temperature: inf is not a finite number"]),
+    ({"methods.dpo.epochs": inf, "methods.dpo.max_grad_norm": -inf, "methods.dpo.beta": nan},
+     ["methods.dpo.epochs: inf is not a finite number",
+      "methods.dpo.max_grad_norm: -inf is not a finite number",
+      "methods.dpo.beta: nan is not a finite number"]),
+    ({"budget.max_usd": nan}, ["budget.max_usd: nan is not a finite number"]),
+    ({"delta.noise": nan, "delta.prior": inf},
+     ["delta.noise: nan is not a finite number",
+      "delta.prior: inf is not a finite number"]),
+    ({"delta.panels.panel.members.0.weight": nan},
+     ["delta.panels.panel.members.0.weight: nan is not a finite number"]),
+    ({"pair.order": "y" * 9999},
+     [f"pair.order: '{'y' * 97}...{'y' * 98}' is not one of 'ladder', 'scale' or 'both'"]),
+    ({"calibrate.method": "beta"}, ["calibrate.method: 'beta' is not one of 'isotonic' or 'platt'"]),
+]  # fmt: skip
