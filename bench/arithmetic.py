@@ -17,11 +17,11 @@ def gflops(dtype: str) -> float:
     """Of products of square matrices, on one thread."""
     import torch
 
-    one, other = (torch.randn(SIZE, SIZE).to(getattr(torch, dtype)) for _ in range(2))
-    one @ other
+    left, right = (torch.randn(SIZE, SIZE).to(getattr(torch, dtype)) for _ in range(2))
+    left @ right
     began, count = time.perf_counter(), 0
     while (took := time.perf_counter() - began) < SECONDS:
-        one @ other
+        left @ right
         count += 1
     return 2 * SIZE**3 * count / took / 1e9
 
@@ -37,9 +37,8 @@ def main() -> None:
         for name in ("ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY")
         if name in os.environ
     ]
-    print(
-        f"{os.cpu_count()} cores, flags {' '.join(flag for flag in TELLING if flag in flags) or 'not known'}{', held to ' + ' '.join(limits) if limits else ''}"
-    )
+    named = " ".join(flag for flag in TELLING if flag in flags) or "not known"
+    print(f"{os.cpu_count()} cores, flags {named}{', held to ' + ' '.join(limits) if limits else ''}")
     for dtype in ("float32", "bfloat16"):
         print(f"{dtype:9} {gflops(dtype):7.1f} GFLOP/s a core")
 

@@ -18,21 +18,17 @@ from curation.calls.ledger import Ledger, Params
 SYSTEM = {"role": "system", "content": RUBRIC}
 
 
-def calls(count: int) -> list[Call]:
-    return [
-        Call(
-            "m", "r", [SYSTEM, {"role": "user", "content": f"Solution {n}"}], {"temperature": 0.0, "max_tokens": 64}, 0
-        )
-        for n in range(count)
-    ]
+def make_calls(count: int) -> list[Call]:
+    sampling = {"temperature": 0.0, "max_tokens": 64}
+    return [Call("m", "r", [SYSTEM, {"role": "user", "content": f"Solution {n}"}], sampling, 0) for n in range(count)]
 
 
-def answer(missing: Iterator[Call], heard: OnReply) -> None:
+def answer(missing: Iterator[Call], on_reply: OnReply) -> None:
     for call in missing:
-        heard(call, Reply('{"steps": 4, "sums": 5}', "stop", 200, 20, engine="bench"))
+        on_reply(call, Reply('{"steps": 4, "sums": 5}', "stop", 200, 20, engine="bench"))
 
 
-def refuse(missing: Iterator[Call], heard: OnReply) -> None:
+def refuse(missing: Iterator[Call], on_reply: OnReply) -> None:
     assert next(missing, None) is None, "a kept call was asked again"
 
 
@@ -46,20 +42,19 @@ def main() -> None:
             for share in (10, 4, 2, 1):
                 before = ledger.spending().calls
                 started = time.perf_counter()
-                ledger.fulfil(calls(count // share), answer, "judge", "bench")
-                made = count // share - before
+                kept = count // share
+                ledger.fulfil(make_calls(kept), answer, "judge", "bench")
+                rate = (kept - before) / (time.perf_counter() - started)
                 ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                print(
-                    f"{count // share:12} {made / (time.perf_counter() - started):12.0f} {file.stat().st_size / (count // share):13.0f}"
-                )
-            asked = calls(count)
-            _ = [call.key for call in asked]
+                print(f"{kept:12} {rate:12.0f} {file.stat().st_size / kept:13.0f}")
+            calls = make_calls(count)
+            _ = [call.key for call in calls]
             started = time.perf_counter()
-            found = sum(ledger.find(call) is not None for call in asked)
-            print(f"look-ups: {found / (time.perf_counter() - started):.0f} a second")
+            hits = sum(ledger.find(call) is not None for call in calls)
+            print(f"look-ups: {hits / (time.perf_counter() - started):.0f} a second")
         started = time.perf_counter()
         with Ledger(settings) as ledger:
-            ledger.fulfil(calls(count), refuse, "judge", "bench")
+            ledger.fulfil(make_calls(count), refuse, "judge", "bench")
         print(f"a re-run of {count} kept calls: {time.perf_counter() - started:.1f} s")
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 

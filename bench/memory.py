@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.engine import AT_ONCE, LATENCY, Ratings, calls
+from bench.engine import LATENCY, Ratings, bench_endpoint, make_calls
 from bench.server import running
 from curation.calls.call import Call, OnReply
 from curation.calls.chat import HttpEngine
-from curation.calls.endpoint import Endpoint
 from curation.calls.ledger import Ledger, Params
 
 STEPS = 5
@@ -29,41 +28,29 @@ def megabytes() -> float:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    asked = calls(count)
-    print(
-        f"{count} calls in memory: {megabytes():.0f} MB\n{'answered':>10} {'MB':>8} {'bytes a call':>13} {'calls/s':>9}"
-    )
+    calls = make_calls(count)
+    print(f"{count} calls in memory: {megabytes():.0f} MB")
+    print(f"{'answered':>10} {'MB':>8} {'bytes a call':>13} {'calls/s':>9}")
     with running(LATENCY) as url, tempfile.TemporaryDirectory() as folder:
-        endpoint = Endpoint(
-            base_url=url,
-            engine="bench",
-            api_key_env=None,
-            concurrency=AT_ONCE,
-            timeout_s=30.0,
-            max_retries=2,
-            validation_retries=0,
-        )
         file, started = Path(folder, "l.sqlite"), time.perf_counter()
 
-        def watched(missing: Iterator[Call]) -> Iterator[Call]:
+        def show(answered: int) -> None:
+            rate, size = answered / (time.perf_counter() - started), file.stat().st_size / answered
+            print(f"{answered:10} {megabytes():8.0f} {size:13.0f} {rate:9.0f}", flush=True)
+
+        def watch(missing: Iterator[Call]) -> Iterator[Call]:
             for number, call in enumerate(missing):
                 if number and number % (count // STEPS) == 0:
-                    size = file.stat().st_size / number
-                    print(
-                        f"{number:10} {megabytes():8.0f} {size:13.0f} {number / (time.perf_counter() - started):9.0f}",
-                        flush=True,
-                    )
+                    show(number)
                 yield call
 
-        def ask(missing: Iterator[Call], heard: OnReply) -> None:
-            HttpEngine(endpoint, Ratings)(watched(missing), heard)
+        def engine(missing: Iterator[Call], on_reply: OnReply) -> None:
+            HttpEngine(bench_endpoint(url), Ratings)(watch(missing), on_reply)
 
         with Ledger(Params(path=str(file), recorded=folder, offline=False, max_failed=0.0)) as ledger:
-            answered = sum(reply.error is None for reply in ledger.fulfil(asked, ask, "judge", "bench"))
+            answered = sum(reply.error is None for reply in ledger.fulfil(calls, engine, "judge", "bench"))
             ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        print(
-            f"{answered:10} {megabytes():8.0f} {file.stat().st_size / answered:13.0f} {answered / (time.perf_counter() - started):9.0f}"
-        )
+        show(answered)
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6:.0f} MB")
 
 

@@ -19,7 +19,8 @@ from curation.judging.judges import process
 from curation.tables import contracts
 from curation.tables.ids import content_ids
 
-INSTRUCTIONS = """You check a solution step by step. For each step say whether it follows from the problem and the steps before it: valid, neutral
+INSTRUCTIONS = """You check a solution step by step. For each step say whether it follows from the problem and the \
+steps before it: valid, neutral
 (neither right nor wrong, such as a restatement), or invalid (a mistake). Reply with JSON only."""
 
 
@@ -34,14 +35,15 @@ def settings(url: str, model: str) -> process.Params:
         "validation_retries": 0,
     }
     return process.Params.model_validate({
-        "kind": "process", "model": model, "revision": "local", "endpoint": endpoint, "repeats": 1, "reference": False, "rationale": False,
-        "sampling": {"temperature": 0.0, "max_tokens": 512, "seed": 0, "top_logprobs": 0}, "instructions": INSTRUCTIONS, "separator": r"\n+", "max_steps": 40,
+        "kind": "process", "model": model, "revision": "local", "endpoint": endpoint, "repeats": 1,
+        "sampling": {"temperature": 0.0, "max_tokens": 512, "seed": 0, "top_logprobs": 0},
+        "reference": False, "rationale": False, "instructions": INSTRUCTIONS, "separator": r"\n+", "max_steps": 40,
     })  # fmt: skip
 
 
 def study(file: str, each: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Traces and prompts of the first `each` short enough traces of every task by a hash, and the truth: task, first
-    bad step, whether one is bad."""
+    """Traces and prompts of every task's first `each` short traces, by a hash, and the truth: task, first bad step,
+    whether there is one."""
     own = pl.read_parquet(file).with_columns(
         content_ids(pl.read_parquet(file).select("trace_id")).alias("id"),
         pl.col("source").str.split("/").list.last().alias("task"),
@@ -61,11 +63,15 @@ def study(file: str, each: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
         pl.coalesce("mistake", "steps").alias("bad"),
         pl.col("mistake").is_not_null().alias("wrong"),
     )
-    traces = pl.DataFrame({"trace_id": own["id"], "prompt_id": own["id"], "generator": "palm-2-l-unicorn", "sample_index": 0, "family": "palm-2",
-                           "scale_b": None, "completion": own["trace"], "finish_reason": "stop", "n_tokens": None},
-                          schema=contracts.empty(contracts.TRACES).schema)  # fmt: skip
-    rows = [(trace, "bbm", task, "train", [{"role": "user", "content": problem}], None, None, None) for trace, task, problem in
-            own.select("id", "task", "problem").rows()]  # fmt: skip
+    columns = {
+        "trace_id": own["id"], "prompt_id": own["id"], "generator": "palm-2-l-unicorn", "sample_index": 0,
+        "family": "palm-2", "scale_b": None, "completion": own["trace"], "finish_reason": "stop", "n_tokens": None,
+    }  # fmt: skip
+    traces = pl.DataFrame(columns, schema=contracts.empty(contracts.TRACES).schema)
+    rows = [
+        (trace, "bbm", task, "train", [{"role": "user", "content": problem}], None, None, None)
+        for trace, task, problem in own.select("id", "task", "problem").rows()
+    ]
     return traces, pl.DataFrame(rows, schema=contracts.empty(contracts.PROMPTS).schema, orient="row"), truth
 
 
@@ -77,15 +83,15 @@ def main() -> None:
         Params(path=".curation/bench.sqlite", recorded=".curation/none", offline=False, max_failed=1.0)
     ) as ledger:
         rows = judge("steps", settings(url, model), traces, prompts, ledger)
-    found = (
+    judged = (
         rows.pivot("dimension", index=["trace_id", "status"], values="score")
         .join(truth, on="trace_id")
         .sort("trace_id")
     )
-    scored = found.filter(status="scored")
-    print(f"{scored.height} of {found.height} traces scored")
+    scored = judged.filter(status="scored")
+    print(f"{scored.height} of {judged.height} traces scored")
     exact, flagged = pl.col("first_bad_step") == pl.col("bad"), pl.col("worst_step") < 0
-    for what, rows_, holds in (
+    for what, subset, holds in (
         ("first bad step, or none, found exactly", scored, exact),
         ("the same of traces with a mistake", scored.filter("wrong"), exact),
         ("traces with a mistake that are called bad", scored.filter("wrong"), flagged),
@@ -93,12 +99,9 @@ def main() -> None:
         ("if it always said the first step", scored, pl.col("bad") == 0),
         ("if it always said none", scored, ~pl.col("wrong")),
     ):
-        share = clustered_mean(rows_.select(holds.cast(pl.Float64).alias("x"))["x"], rows_["trace_id"])
-        print(
-            f"{what}: "
-            + (f"{share.mean:.3f} [{share.low:.3f}, {share.high:.3f}]" if share else "-")
-            + f", n = {rows_.height}"
-        )
+        share = clustered_mean(subset.select(holds.cast(pl.Float64).alias("x"))["x"], subset["trace_id"])
+        interval = f"{share.mean:.3f} [{share.low:.3f}, {share.high:.3f}]" if share else "-"
+        print(f"{what}: {interval}, n = {subset.height}")
     print(scored.group_by("task").agg(exact.mean().round(3).alias("exact"), pl.len()).sort("task").rows())
 
 

@@ -17,37 +17,36 @@ BATCH = 32
 LIMIT = 64
 
 
-def calls(count: int) -> list[Call]:
+def make_calls(count: int) -> list[Call]:
     """Prompts of one to forty sums, in no order of length."""
     sampling = {"temperature": 0.7, "top_p": 1.0, "top_k": 50, "max_tokens": LIMIT}
-    made = []
+    calls = []
     for n in range(count):
         sums = "\n".join(f"{n + i} + {3 * i} = ?" for i in range(1 + n * 17 % 40))
-        made.append(
-            Call("m", "r", [{"role": "user", "content": f"Work these out:\n{sums}"}], sampling | {"seed": n}, 0)
-        )
-    return made
+        messages = [{"role": "user", "content": f"Work these out:\n{sums}"}]
+        calls.append(Call("m", "r", messages, sampling | {"seed": n}, 0))
+    return calls
 
 
-def ours(network: Any, tokenizer: Any, asked: list[Call]) -> int:
+def ours(network: Any, tokenizer: Any, calls: list[Call]) -> int:
     tokens = 0
 
-    def heard(call: Call, reply: Any) -> None:
+    def count_tokens(call: Call, reply: Any) -> None:
         nonlocal tokens
         tokens += reply.completion_tokens
 
-    sample(network, tokenizer, asked, BATCH, heard)
+    sample(network, tokenizer, calls, BATCH, count_tokens)
     return tokens
 
 
-def by_hand(network: Any, tokenizer: Any, asked: list[Call]) -> int:
+def by_hand(network: Any, tokenizer: Any, calls: list[Call]) -> int:
     import torch
 
     tokens = 0
-    for start in range(0, len(asked), BATCH):
+    for start in range(0, len(calls), BATCH):
         texts = [
             tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False)
-            for call in asked[start : start + BATCH]
+            for call in calls[start : start + BATCH]
         ]
         encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         torch.manual_seed(start)
@@ -66,19 +65,19 @@ def by_hand(network: Any, tokenizer: Any, asked: list[Call]) -> int:
 
 
 def main() -> None:
-    asked = calls(int(sys.argv[1]) if len(sys.argv) > 1 else 128)
+    calls = make_calls(int(sys.argv[1]) if len(sys.argv) > 1 else 128)
     student = read().student
     model = weights.load(student.model, student.revision, student.dtype)
-    ours(*model, asked[:BATCH])
-    in_order = sorted(asked, key=lambda call: len(call.messages[0]["content"]))
+    ours(*model, calls[:BATCH])
+    by_length = sorted(calls, key=lambda call: len(call.messages[0]["content"]))
     rates = {}
-    for name, loop, given in (
-        ("generator", ours, asked),
-        ("by hand, as given", by_hand, asked),
-        ("by hand, by length", by_hand, in_order),
+    for name, loop, ordered in (
+        ("generator", ours, calls),
+        ("by hand, as given", by_hand, calls),
+        ("by hand, by length", by_hand, by_length),
     ):
         started = time.perf_counter()
-        rates[name] = loop(*model, given) / (time.perf_counter() - started)
+        rates[name] = loop(*model, ordered) / (time.perf_counter() - started)
         print(f"{name:20} {rates[name]:6.0f} tokens/s   generator / this: {rates['generator'] / rates[name]:.2f}")
 
 

@@ -20,13 +20,15 @@ SAMPLING = {"temperature": 0.7, "top_p": 1.0, "top_k": 50, "max_tokens": LIMIT}
 BARE = """
 import json, sys, time
 def main():
-    how, rounds = json.loads(sys.stdin.readline())
+    arguments, rounds = json.loads(sys.stdin.readline())
     import vllm
-    engine = vllm.LLM(**how)
-    for asked in rounds:
+    engine = vllm.LLM(**arguments)
+    for calls in rounds:
         started = time.perf_counter()
-        done = engine.chat([messages for messages, _ in asked], [vllm.SamplingParams(**sampling) for _, sampling in asked], use_tqdm=False)
-        print("RATE", sum(len(one.outputs[0].token_ids) for one in done) / (time.perf_counter() - started), flush=True)
+        sampling = [vllm.SamplingParams(**settings) for _, settings in calls]
+        outputs = engine.chat([messages for messages, _ in calls], sampling, use_tqdm=False)
+        tokens = sum(len(output.outputs[0].token_ids) for output in outputs)
+        print("RATE", tokens / (time.perf_counter() - started), flush=True)
 if __name__ == "__main__":
     main()
 """
@@ -36,8 +38,11 @@ def rounds(count: int) -> list[list[Call]]:
     """One call to warm up, then so many at a time."""
     numbers = [range(1), *(range(1000 * n, 1000 * n + count) for n in range(1, ROUNDS + 1))]
     return [
-        [Call("m", "r", [{"role": "user", "content": f"What is {n} + 3?"}], SAMPLING | {"seed": n}, 0) for n in one]
-        for one in numbers
+        [
+            Call("m", "r", [{"role": "user", "content": f"What is {n} + 3?"}], SAMPLING | {"seed": n}, 0)
+            for n in of_round
+        ]
+        for of_round in numbers
     ]
 
 
@@ -54,13 +59,13 @@ def ours(python: str, which: weights.Weights, count: int) -> list[float]:
     )
     engine, rates, tokens = vllm.VllmEngine(settings, which), [], 0
 
-    def heard(call: Call, reply: Reply) -> None:
+    def count_tokens(call: Call, reply: Reply) -> None:
         nonlocal tokens
         tokens += reply.completion_tokens or 0
 
-    for asked in rounds(count):
+    for calls in rounds(count):
         tokens, started = 0, time.perf_counter()
-        engine(iter(asked), heard)
+        engine(iter(calls), count_tokens)
         rates.append(tokens / (time.perf_counter() - started))
     assert engine.process.stdin
     engine.process.stdin.close()
@@ -69,7 +74,7 @@ def ours(python: str, which: weights.Weights, count: int) -> list[float]:
 
 
 def bare(python: str, source: str, count: int) -> list[float]:
-    how = {
+    arguments = {
         "model": source,
         "dtype": "bfloat16",
         "max_model_len": 1024,
@@ -77,8 +82,9 @@ def bare(python: str, source: str, count: int) -> list[float]:
         "gpu_memory_utilization": 0.3,
         "enable_chunked_prefill": False,
     }
-    given = json.dumps([how, [[(call.messages, call.sampling) for call in asked] for asked in rounds(count)]]) + "\n"
-    done = subprocess.run([python, "-c", BARE], input=given, capture_output=True, text=True, check=True)
+    calls = [[(call.messages, call.sampling) for call in of_round] for of_round in rounds(count)]
+    body = json.dumps([arguments, calls]) + "\n"
+    done = subprocess.run([python, "-c", BARE], input=body, capture_output=True, text=True, check=True)
     return [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("RATE")][1:]
 
 
@@ -88,13 +94,11 @@ def main() -> None:
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 256
     student = read().student
     source, _ = weights.resolve(student.model, student.revision)
-    mine = ours(sys.argv[1], weights.Weights(student.model, student.revision), count)
-    plain = bare(sys.argv[1], str(source), count)
+    mine = statistics.median(ours(sys.argv[1], weights.Weights(student.model, student.revision), count))
+    plain = statistics.median(bare(sys.argv[1], str(source), count))
     print(f"{count} calls at once, at most {LIMIT} tokens each; median of {ROUNDS}")
-    print(f"engine of kind vllm {statistics.median(mine):6.0f} tokens/s")
-    print(
-        f"bare LLM.chat       {statistics.median(plain):6.0f} tokens/s   engine / this: {statistics.median(mine) / statistics.median(plain):.2f}"
-    )
+    print(f"engine of kind vllm {mine:6.0f} tokens/s")
+    print(f"bare LLM.chat       {plain:6.0f} tokens/s   engine / this: {mine / plain:.2f}")
 
 
 if __name__ == "__main__":

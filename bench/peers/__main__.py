@@ -76,9 +76,15 @@ def main() -> None:
         jobs[name] = [python, str(FOLDER / f"{name}_job.py")]
     print(f"{ROWS} answers and {ROWS} judgments of them, {1000 * LATENCY:.0f} ms a call, 64 at once.")
     print(f"Calls bought beyond the {2 * ROWS} distinct ones after a kill, and by each re-run:")
-    print(
-        f"{'':16}{'calls/s':>9}{'start, s':>10}{'kill at half':>14}{'same again':>12}{'one more row':>14}{'rubric line':>13}"
-    )
+    columns = {
+        "calls/s": 9,
+        "start, s": 10,
+        "kill at half": 14,
+        "same again": 12,
+        "one more row": 14,
+        "rubric line": 13,
+    }
+    print(" " * 16 + "".join(f"{name:>{width}}" for name, width in columns.items()))
     for name, command in jobs.items():
         with running(LATENCY) as url, tempfile.TemporaryDirectory() as cache, tempfile.TemporaryDirectory() as other:
             started = time.perf_counter()

@@ -35,8 +35,10 @@ class Judge(curator.LLM):
 
 
 def main(url: str, rows: str, rubric: str, cache: str) -> None:
-    how = {"base_url": url, "max_concurrent_requests": 64, "max_requests_per_minute": 100_000, "max_tokens_per_minute": 1_000_000_000,
-           "request_timeout": 60, "max_retries": 3}  # fmt: skip
+    how = {
+        "base_url": url, "max_concurrent_requests": 64, "max_requests_per_minute": 100_000,
+        "max_tokens_per_minute": 1_000_000_000, "request_timeout": 60, "max_retries": 3,
+    }  # fmt: skip
     sampling = {"temperature": 0.0, "max_tokens": 64}
     problems = Dataset.from_list([{"problem": f"Problem {n}"} for n in range(int(rows))])
     answers = Writer(

@@ -18,8 +18,8 @@ def main(url: str, rows: str, rubric: str, cache: str) -> None:
         load = LoadDataFromDicts(data=[{"instruction": f"Problem {n}"} for n in range(int(rows))], batch_size=64)
         write = TextGeneration(name="write", llm=model("writer"), input_batch_size=64)
         judge = TextGeneration(
-            name="judge", llm=model("judge"), system_prompt=rubric, template="{{ instruction }}\n{{ generation }}", columns=["instruction", "generation"],
-            output_mappings={"generation": "judgment"}, input_batch_size=64,
+            name="judge", llm=model("judge"), system_prompt=rubric, template="{{ instruction }}\n{{ generation }}",
+            columns=["instruction", "generation"], output_mappings={"generation": "judgment"}, input_batch_size=64,
         )  # fmt: skip
         load >> write >> judge
     if len(pipeline.run(use_cache=True)["default"]["train"]) != int(rows):

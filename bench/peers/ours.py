@@ -21,11 +21,9 @@ def main(url: str, rows: str, rubric: str, cache: str) -> None:
     sampling = {"temperature": 0.0, "max_tokens": 64}
     problems = [f"Problem {n}" for n in range(int(rows))]
     with Ledger(Params(path=f"{cache}/ledger.sqlite", recorded=cache, offline=False, max_failed=0.0)) as ledger:
-        asked = [Call("writer", "r", [{"role": "user", "content": problem}], sampling, 0) for problem in problems]
-        answers = [
-            f"{problem}\n{reply.text}"
-            for problem, reply in zip(problems, ledger.fulfil(asked, HttpEngine(endpoint), "generate", "writer"), strict=True)
-        ]
+        written = [Call("writer", "r", [{"role": "user", "content": problem}], sampling, 0) for problem in problems]
+        replies = ledger.fulfil(written, HttpEngine(endpoint), "generate", "writer")
+        answers = [f"{problem}\n{reply.text}" for problem, reply in zip(problems, replies, strict=True)]
         system = {"role": "system", "content": rubric}
         judged = [Call("judge", "r", [system, {"role": "user", "content": answer}], sampling, 0) for answer in answers]
         assert len(list(ledger.fulfil(judged, HttpEngine(endpoint), "judge", "rubric"))) == len(problems)
