@@ -63,7 +63,7 @@ def pytest_collection_finish() -> None:
 def parsed_once() -> Iterator[None]:
     """The YAML of a params file is parsed once, which takes longer than all else that a command does with it; each
     reader gets a copy."""
-    parse = params._parsed
+    parse = params._parse
 
     def parsed(path: Path, body: bytes) -> dict[str, Any]:
         if body not in flow.KNOWN:
@@ -71,7 +71,7 @@ def parsed_once() -> Iterator[None]:
         return deepcopy(flow.KNOWN[body])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(params, "_parsed", parsed)
+        patch.setattr(params, "_parse", parsed)
         yield
 
 

@@ -15,7 +15,7 @@ from world import own
 
 from curation.core import params
 from curation.core.errors import CurationError, Errors
-from curation.core.messages import MOST_SAID
+from curation.core.messages import LONGEST_LINE
 from curation.core.params import read
 
 BOMB = b"a0: &a0 [x]\n" + b"".join(
@@ -80,7 +80,7 @@ def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: P
 def test_an_expression_too_deep_to_look_at_and_a_line_too_long(tmp_path: Path) -> None:
     """Kind: a text of the user's own, sound in its sort, that is larger than what reads it."""
     (line,) = broken(tmp_path, {"selections.all.value": "1" + "+1" * 1000})
-    assert line.startswith("selections.all.value: '1+1+1+1") and "…" in line and len(line) < MOST_SAID
+    assert line.startswith("selections.all.value: '1+1+1+1") and "…" in line and len(line) < LONGEST_LINE
     assert broken(tmp_path, {"selections.all.value": "1" + "+1" * 400})[0].endswith(
         "+1+1' is nested too deep; write it flatter, as with `in` or a case of several arms"
     )
@@ -132,7 +132,7 @@ def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> Non
             refused += 1
             assert str(error).splitlines() == error.lines, (at, number)
             assert all(
-                line.startswith("P: ") and line.isprintable() and len(line) <= MOST_SAID for line in error.lines
+                line.startswith("P: ") and line.isprintable() and len(line) <= LONGEST_LINE for line in error.lines
             ), (at, number)
         except Exception as error:
             raise AssertionError(f"{'.'.join(map(str, at))}: {str(ODD[number])[:40]!r}") from error

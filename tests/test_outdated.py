@@ -17,7 +17,7 @@ from curation.core import renamed
 from curation.core.errors import CurationError, Outdated, run
 from curation.core.outdated import refuse_outdated
 from curation.core.params import ALL_SECTIONS, read
-from curation.core.parsed import parsed
+from curation.core.parsed import parse_yaml
 from curation.tables import contracts, db, parquet
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ SAME = [
 
 def refused(text: str) -> str:
     """The whole of `text` with what is printed pasted, or `text` if nothing is refused."""
-    raw = parsed(text.encode(), CurationError)
+    raw = parse_yaml(text.encode(), CurationError)
     try:
         refuse_outdated(Path("p.yaml"), text.encode(), raw)
     except Outdated as error:

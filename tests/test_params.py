@@ -14,7 +14,7 @@ from curation.core import params
 from curation.core.errors import CurationError, Errors
 from curation.core.kinds import KIND_FOLDERS
 from curation.core.params import read
-from curation.core.parsed import parsed
+from curation.core.parsed import parse_yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,7 +49,7 @@ def test_a_file_that_tests_write_holds_what_they_say_it_holds(tmp_path: Path) ->
     }
     flow.write(odd, tmp_path / "params.yaml")
     body = (tmp_path / "params.yaml").read_bytes()
-    assert repr(parsed(body, CurationError)) == repr(flow.KNOWN[body]) == repr(odd)
+    assert repr(parse_yaml(body, CurationError)) == repr(flow.KNOWN[body]) == repr(odd)
 
 
 def test_the_projects_own_params_are_sound() -> None:

@@ -162,12 +162,12 @@ def test_an_edit_of_our_source_forgets(
     source = folder / "copy"
     shutil.copytree(checked.SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(checked, "SOURCE", source)
-    before = checked.mark(b"")
+    before = checked.fingerprint(b"")
     (source / "__pycache__").mkdir()
     (source / "__pycache__/rules.pyc").touch()
-    assert checked.mark(b"") == before
+    assert checked.fingerprint(b"") == before
     change(source)
-    assert checked.mark(b"") != before
+    assert checked.fingerprint(b"") != before
 
 
 def test_another_file_package_or_python_forgets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,10 +275,10 @@ def test_a_damaged_memory_or_one_that_cannot_be_written_is_none(
 
 
 def test_the_newest_are_remembered() -> None:
-    marks = [checked.mark(str(number).encode()) for number in range(checked.MOST + 5)]
+    marks = [checked.fingerprint(str(number).encode()) for number in range(checked.MOST + 5)]
     for one in marks:
         checked.remember(one)
-    assert [checked.passed(one) for one in marks] == [False] * 5 + [True] * checked.MOST
+    assert [checked.has_passed(one) for one in marks] == [False] * 5 + [True] * checked.MOST
 
 
 @pytest.mark.slow
@@ -286,7 +286,7 @@ def test_processes_at_once_do_no_harm(folder: Path) -> None:
     code = (
         "import sys\nfrom curation.core import checked\n"
         "for number in range(300):\n checked.remember(f'{sys.argv[1]}{number:063}')\n"
-        " assert all(len(one) == 64 for one in checked._marks())"
+        " assert all(len(one) == 64 for one in checked._fingerprints())"
     )
     several = [
         subprocess.Popen(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curation.calls.call import Call, Reply
-from curation.core.errors import existing
+from curation.core.errors import require_existing
 from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
@@ -45,7 +45,7 @@ def durations(study: Study) -> list[Duration]:
     Raises CurationError if the subsets are not there yet.
     """
     runs, data, changed = study.runs, study.path.parent / contracts.DATA, _changed(study.path.parent)
-    held_out = parquet.read(contracts.PROMPTS, existing(contracts.path("prompts", data=data), WAY)).filter(
+    held_out = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY)).filter(
         pl.col("split") != "train"
     )
     untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
@@ -129,7 +129,7 @@ def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path
     table, columns = (
         (contracts.UNPAIRED, ("completion",)) if settings.kind == "kto" else (contracts.SUBSETS, ("chosen", "rejected"))
     )
-    rows = parquet.read(table, existing(contracts.path(table.name, arm.name, data), WAY))
+    rows = parquet.read(table, require_existing(contracts.path(table.name, arm.name, data), WAY))
     columns = columns[:1] if settings.kind == "sft" else columns
     few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
     lengths = [len(chat_template.tokens(tokenizer, messages)) for messages in few] or [0]

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1]
 READ = (".py", ".sql", ".yaml")  # of our source, what a check may depend on
 
 
-def mark(body: bytes) -> str:
+def fingerprint(body: bytes) -> str:
     """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another
     file puts that in here."""
     ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
@@ -28,33 +28,35 @@ def mark(body: bytes) -> str:
         *(part for file in ours for part in (str(file).encode(), file.read_bytes())),
         body,
     ]
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in parts:
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
 
 def _installed() -> list[str]:
     """The names of all packages' folders of metadata, which hold their versions."""
-    found: set[str] = set()
+    names: set[str] = set()
     for folder in sys.path:
         with suppress(OSError):
-            found |= {entry.name for entry in Path(folder).iterdir() if entry.suffix == ".dist-info"}
-    return sorted(found)
+            names |= {entry.name for entry in Path(folder).iterdir() if entry.suffix == ".dist-info"}
+    return sorted(names)
 
 
-def passed(marked: str) -> bool:
-    """Whether a check of that has passed before."""
-    return marked in _marks()
+def has_passed(fingerprint: str) -> bool:
+    """Whether a check with that fingerprint has passed before."""
+    return fingerprint in _fingerprints()
 
 
-def remember(marked: str) -> None:
-    """`passed` says so of that, for as long as it is among the newest MOST; nothing where MEMORY cannot be written."""
+def remember(fingerprint: str) -> None:
+    """A check with that fingerprint has passed, for as long as it is among the newest MOST; nothing where MEMORY cannot
+    be written."""
+    newest = [*_fingerprints(), fingerprint][-MOST:]
     with suppress(CurationError):
-        write_whole(MEMORY, "".join(f"{one}\n" for one in [*_marks(), marked][-MOST:]).encode())
+        write_whole(MEMORY, "".join(f"{line}\n" for line in newest).encode())
 
 
-def _marks() -> list[str]:
+def _fingerprints() -> list[str]:
     try:
         ours = MEMORY.is_file() and MEMORY.stat().st_size <= MOST_BYTES  # a pipe would be waited for
         return MEMORY.read_text(errors="replace").split() if ours else []

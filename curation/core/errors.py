@@ -76,7 +76,7 @@ def partial_of(where: Path) -> Path:
     return where.with_name(f"{where.name}.{os.urandom(4).hex()}.partial")
 
 
-def existing(path: Path, way_out: str) -> Path:
+def require_existing(path: Path, way_out: str) -> Path:
     """`path` itself. Raises CurationError with `way_out` if there is no such file or folder."""
     if not path.exists():
         raise CurationError(f"{path}: does not exist; {way_out}")

@@ -4,17 +4,25 @@ import datetime
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 MOST_NAMED = 20
-SORTS = {"dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
-         "list_type": "a list", "string_type": "text", "int_type": "a whole number",
-         "float_type": "a number", "bool_type": "true or false", "finite_number": "a finite number"}  # fmt: skip
-MOST_SHOWN, MOST_SAID = 200, 1000  # characters of a value, and of a line
+EXPECTED = {  # in words, by pydantic's name for a value that is something else
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+}
+MOST_SHOWN, LONGEST_LINE = 200, 1000  # characters of a value, and of a line
 
 
 class _Short(reprlib.Repr):
@@ -31,7 +39,7 @@ class _Short(reprlib.Repr):
     repr_datetime = repr_date
 
 
-def shown(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A value as a message shows it, of at most MOST_SHOWN characters: one that YAML's aliases make stand for a
     million others too."""
     text = _Short().repr(value)
@@ -41,20 +49,18 @@ def shown(value: Any) -> str:
 def one_line(text: str) -> str:
     """`text` on one line that a terminal can print: what is not printable is escaped, and the middle of one that is
     too long is cut."""
-    text = text if len(text) <= MOST_SAID else f"{text[: MOST_SAID // 2]}…{text[-MOST_SAID // 2 + 1 :]}"
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    text = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE // 2]}…{text[-LONGEST_LINE // 2 + 1 :]}"
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
     """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several
     sorts."""
-    said: dict[tuple[tuple[str, ...], bool], str] = {}
+    lines: dict[tuple[tuple[str, ...], bool], str] = {}
     for problem in problems:
-        of_key = problem["loc"][-1:] == ("[key]",)
-        said.setdefault(
-            (tuple(_walk(model, problem["loc"])[0]), of_key), format_validation_error(model, problem, where)
-        )
-    return list(said.values())
+        place, of_key = tuple(_walk(model, problem["loc"])[0]), problem["loc"][-1:] == ("[key]",)
+        lines.setdefault((place, of_key), format_validation_error(model, problem, where))
+    return list(lines.values())
 
 
 def format_validation_error(model: type[BaseModel], problem: Any, where: str) -> str:
@@ -68,28 +74,28 @@ def format_validation_error(model: type[BaseModel], problem: Any, where: str) ->
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
-            return f"{place}: {shown(value)} is less than {context['ge']:g}"
+            return f"{place}: {show_value(value)} is less than {context['ge']:g}"
         case "greater_than":
-            return f"{place}: {shown(value)} is not greater than {context['gt']:g}"
+            return f"{place}: {show_value(value)} is not greater than {context['gt']:g}"
         case "less_than":
-            return f"{place}: {shown(value)} is not less than {context['lt']:g}"
+            return f"{place}: {show_value(value)} is not less than {context['lt']:g}"
         case "less_than_equal":
-            return f"{place}: {shown(value)} is more than {context['le']:g}"
+            return f"{place}: {show_value(value)} is more than {context['le']:g}"
         case "literal_error":
             nearest = did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]), ())
-            return f"{place}: {shown(value)} is not one of {context['expected']}{nearest}"
+            return f"{place}: {show_value(value)} is not one of {context['expected']}{nearest}"
         case "union_tag_invalid":
             return f"{place}.kind: {context['tag']!r} is not one of {context['expected_tags'].replace(chr(39), '')}"
         case "union_tag_not_found":
             return f"{place}.kind: missing; add it"
         case "invalid_key":
             return f"{place}: a key must be text; put it in quotes"
-        case kind if kind in SORTS:
-            return f"{place}: {shown(value)} is not {SORTS[kind]}"
+        case kind if kind in EXPECTED:
+            return f"{place}: {show_value(value)} is not {EXPECTED[kind]}"
         case "value_error":
             return f"{place}: {context['error']}"
         case _:
-            return f"{place}: {shown(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            return f"{place}: {show_value(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
 def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
@@ -114,17 +120,18 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     return place, model
 
 
-def first_names(names: Any, most: int) -> str:
+def first_names(names: Iterable[Any], most: int) -> str:
     """The first `most` of the names, and how many more there are."""
     listed = list(names)
     return ", ".join(map(str, listed[:most])) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
-def did_you_mean(word: Any, known: Any, listed: Any = None) -> str:
-    """What to say after an unknown word: the nearest known one, else a few of them, or of what is to be `listed` in
+def did_you_mean(word: Any, known: Iterable[Any], listed: Sequence[str] | None = None) -> str:
+    """What to say after an unknown word: the nearest known one, else a few of them, or of those to be `listed` in
     their place."""
-    known = [str(one) for one in known]
-    match = difflib.get_close_matches(str(word), known, n=1)
-    listed = known if listed is None else listed
+    names = [str(name) for name in known]
+    if nearest := difflib.get_close_matches(str(word), names, n=1):
+        return f"; did you mean '{nearest[0]}'?"
+    listed = names if listed is None else listed
     few = [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
-    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(few)}" if few else ""
+    return f"; known: {', '.join(few)}" if few else ""

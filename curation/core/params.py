@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from curation.core import checked
 from curation.core.errors import Errors
 from curation.core.kinds import KIND_FOLDERS, kind, kinds
-from curation.core.messages import did_you_mean, format_validation_errors, one_line, shown
+from curation.core.messages import did_you_mean, format_validation_errors, one_line, show_value
 from curation.core.outdated import refuse_outdated
-from curation.core.parsed import content, parsed
+from curation.core.parsed import parse_yaml, read_bytes
 from curation.core.references import Parts, dangling, entries
 from curation.core.study import Entries, Study
 
@@ -90,7 +90,7 @@ def plain(value: Any) -> Any:
     match value:
         case dict():
             if odd := [key for key in value if not isinstance(key, str)]:
-                raise ValueError(f"{shown(odd[0])} is no text, which a key must be; put it in quotes")
+                raise ValueError(f"{show_value(odd[0])} is no text, which a key must be; put it in quotes")
             return {key: plain(inner) for key, inner in value.items()}
         case list():
             return [plain(inner) for inner in value]
@@ -99,7 +99,7 @@ def plain(value: Any) -> Any:
         case None | str() | int() | float():
             return value
         case _:
-            raise ValueError(f"{shown(value)} is neither text nor a number; put it in quotes if it is text")
+            raise ValueError(f"{show_value(value)} is neither text nor a number; put it in quotes if it is text")
 
 
 Plain = Annotated[Any, AfterValidator(plain)]  # what another library is passed as it is
@@ -111,18 +111,18 @@ def read(path: Path = Path("params.yaml")) -> Study:
 
     A file that has passed is not checked again before it, our source, Python or an installed package changes.
     """
-    body = content(path)
-    raw, mark = _parsed(path, body), checked.mark(body)
+    body = read_bytes(path)
+    raw, fingerprint = _parse(path, body), checked.fingerprint(body)
     study = _study(path, raw)
-    if not checked.passed(mark):
+    if not checked.has_passed(fingerprint):
         refuse_outdated(path, body, raw)
         _check(study, raw)
-        checked.remember(mark)
+        checked.remember(fingerprint)
     return study
 
 
-def _parsed(path: Path, body: bytes) -> dict[str, Any]:
-    return parsed(body, lambda said: _errors([f"{path}:{said}"]))
+def _parse(path: Path, body: bytes) -> dict[str, Any]:
+    return parse_yaml(body, lambda what: _errors([f"{path}:{what}"]))
 
 
 def _study(path: Path, raw: dict[str, Any]) -> Study:
@@ -172,7 +172,7 @@ def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
         return _typed(_params_of(SECTIONS[name]), raw, where, lines)
     if isinstance(raw, dict):
         return _entries(name, raw, where, lines)
-    lines.append(f"{where}: {shown(raw)} is not a mapping of names")
+    lines.append(f"{where}: {show_value(raw)} is not a mapping of names")
     return {}
 
 
@@ -189,7 +189,7 @@ def _entries(section: str, raw: dict[Any, Any], where: str, lines: list[str]) ->
             lines.append(f"{place}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
             nearest = did_you_mean(body["kind"], kinds(section), ())
-            lines.append(f"{place}.kind: {shown(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
+            lines.append(f"{place}.kind: {show_value(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
         else:
             typed[name] = _typed(kind(section, body["kind"]).Params, body, place, lines)
     return Entries(f"{where}.", typed)

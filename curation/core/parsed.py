@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from curation.core.errors import CurationError
-from curation.core.messages import one_line, shown
+from curation.core.messages import one_line, show_value
 
 MOST_VALUES = 1_000_000  # that aliases may stand for
 MOST_BITS = 1000  # of a whole number: Python writes none of more than 4,300 digits, so no message could show it
@@ -35,7 +35,7 @@ class _Constructor(SafeConstructor):
     def construct_yaml_int(self, node: Node) -> int:
         number = int(super().construct_yaml_int(node))
         if number.bit_length() > MOST_BITS:
-            raise ConstructorError(None, None, f"{shown(node.value)} is too large a number", node.start_mark)
+            raise ConstructorError(None, None, f"{show_value(node.value)} is too large a number", node.start_mark)
         return number
 
     def construct_yaml_str(self, node: Node) -> str:
@@ -44,7 +44,7 @@ class _Constructor(SafeConstructor):
             raise ConstructorError(
                 None,
                 None,
-                f"{shown(text)} has half a character, which no file can hold; write \\U and eight digits",
+                f"{show_value(text)} has half a character, which no file can hold; write \\U and eight digits",
                 node.start_mark,
             )
         return text
@@ -57,7 +57,7 @@ class _Constructor(SafeConstructor):
         except (
             Exception
         ):  # a date in month 99, `!!int foo`: ValueError, KeyError, IndexError, whatever the tag's own parser raises
-            held = shown(node.value) if isinstance(node, ScalarNode) else "this"
+            held = show_value(node.value) if isinstance(node, ScalarNode) else "this"
             tag = str(node.tag).removeprefix("tag:yaml.org,2002:")
             raise ConstructorError(
                 None, None, f"{held} is no {tag}; put it in quotes if it is text", node.start_mark
@@ -83,7 +83,7 @@ def _size(node: Node, sizes: dict[int, float]) -> float:
     return sizes[id(node)]
 
 
-def content(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The bytes of a params file. Raises CurationError if there is none or it cannot be read."""
     try:
         if path.is_file():
@@ -95,7 +95,7 @@ def content(path: Path) -> bytes:
     )
 
 
-def parsed(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any]:
+def parse_yaml(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any]:
     """What `text` holds, safely constructed. Raises what `refuse` makes of ` line N: not YAML: why` if that is not a
     mapping."""
     yaml = YAML(typ="safe", pure=True)

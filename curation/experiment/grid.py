@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import PlainValidator
 
-from curation.core.messages import shown
+from curation.core.messages import show_value
 from curation.core.params import Strict
 from curation.core.references import Refers
 from curation.core.study import Study
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 def _budget(value: Any) -> int | str:
     if value != OWN and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise ValueError(f"{shown(value)} is neither a number of pairs nor {OWN!r}")
+        raise ValueError(f"{show_value(value)} is neither a number of pairs nor {OWN!r}")
     return OWN if value == OWN else int(value)
 
 

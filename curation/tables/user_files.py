@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from curation.core.errors import CurationError, existing
+from curation.core.errors import CurationError, require_existing
 
 LONGEST_LINE = 2**26  # bytes
 MOST_SHOWN = 40  # characters of a value in a message
@@ -58,7 +58,7 @@ def read_columns(
     Raises CurationError naming the file, and the column, row or line, where it is not Parquet or JSONL, has no rows,
     lacks a column, or holds another type than in `types` or a null that it does not allow.
     """
-    file = existing(Path(path), "put it there, or correct the path in params.yaml")
+    file = require_existing(Path(path), "put it there, or correct the path in params.yaml")
     mapped = {
         ours: MappedColumn(f"{under}{ours}", theirs, types[ours])
         for ours, theirs in columns.items()
