@@ -16,7 +16,7 @@ COMMANDS = {
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
-    "orphans": "files of names that params.yaml declares no more: list them, or delete them",
+    "orphans": "files of names that params.yaml no longer declares: list them, or delete them",
     "verify": "rebuild the pure tables elsewhere and compare the bytes",
 }
 

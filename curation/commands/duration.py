@@ -25,7 +25,7 @@ from curation.traces.sampling import make_calls
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
 BACKWARD = 2.0  # of all layers, in forward passes
-WAY = "run `dvc repro audit` first"
+WAY_OUT = "run `dvc repro audit` first"
 
 
 class Duration(NamedTuple):
@@ -45,9 +45,8 @@ def durations(study: Study) -> list[Duration]:
     Raises CurationError if the subsets are not there yet.
     """
     runs, data, changed = study.runs, study.path.parent / contracts.DATA, _changed(study.path.parent)
-    held_out = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY)).filter(
-        pl.col("split") != "train"
-    )
+    prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
+    held_out = prompts.filter(pl.col("split") != "train")
     untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
     stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
     unanswered = [
@@ -106,8 +105,9 @@ def _changed(folder: Path) -> set[str]:
     """The stages whose dependencies, settings or outcomes DVC finds changed; none where `folder` is not DVC's."""
     if not (folder / ".dvc").is_dir():
         return set()
-    said = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], cwd=folder, capture_output=True, text=True)
-    return set(json.loads(said.stdout)) if said.returncode == 0 else set()
+    status = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(status, cwd=folder, capture_output=True, text=True)
+    return set(json.loads(done.stdout)) if done.returncode == 0 else set()
 
 
 def _seconds_a_token(network: Any) -> float:
@@ -126,22 +126,16 @@ def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path
     """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO
     reads another completion beside each."""
     settings = study.methods[method]
-    table, columns = (
-        (contracts.UNPAIRED, ("completion",)) if settings.kind == "kto" else (contracts.SUBSETS, ("chosen", "rejected"))
-    )
-    rows = parquet.read(table, require_existing(contracts.path(table.name, arm.name, data), WAY))
-    columns = columns[:1] if settings.kind == "sft" else columns
+    columns = {"kto": ["completion"], "sft": ["chosen"]}.get(settings.kind, ["chosen", "rejected"])
+    table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
+    rows = parquet.read(table, require_existing(contracts.path(table.name, arm.name, data), WAY_OUT))
     few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
     lengths = [len(chat_template.tokens(tokenizer, messages)) for messages in few] or [0]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)
-    layers = (
-        1.0 if settings.lora is None or settings.lora.layers is None else 0.3
-    )  # the last few end the backward pass sooner
-    share: float = (
-        1.0
-        if settings.max_steps is None
-        else min(1.0, settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1))
-    )
+    few_layers = settings.lora is not None and settings.lora.layers is not None  # which end the backward pass sooner
+    layers, share = 0.3 if few_layers else 1.0, 1.0
+    if settings.max_steps is not None:
+        share = min(1.0, settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1))
     return float(tokens * share * settings.epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
 
 
@@ -157,7 +151,7 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
         Call(one.model, one.revision, one.messages, {**one.sampling, "max_tokens": timed}, one.sample_index)
         for one in islice(calls, 2 * batch_size)
     ]
-    heard: list[Reply] = []
+    replies: list[Reply] = []
     began = time.perf_counter()
-    sample(network, tokenizer, few, batch_size, lambda call, reply: heard.append(reply))
+    sample(network, tokenizer, few, batch_size, lambda call, reply: replies.append(reply))
     return (time.perf_counter() - began) * math.ceil(len(calls) / len(few)) * limit / timed

@@ -22,7 +22,7 @@ MEASURED = {
 
 def main(arguments: list[str]) -> None:
     """List the orphans, or delete them."""
-    parser = Parser(prog="curation orphans", description="Files of names that params.yaml declares no more.")
+    parser = Parser(prog="curation orphans", description="Files of names that params.yaml no longer declares.")
     parser.add_argument("--delete", action="store_true", help="delete them; DVC's cache keeps what it has of them")
     deleting = parser.parse_args(arguments).delete
     files = orphans(read())

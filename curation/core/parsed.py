@@ -24,12 +24,8 @@ class _Constructor(SafeConstructor):
 
     def construct_document(self, node: Node) -> Any:
         if _size(node, {}) > MOST_VALUES:
-            raise ConstructorError(
-                None,
-                None,
-                f"aliases stand for more than {MOST_VALUES:,} values, or one for itself; write them out",
-                None,
-            )
+            what = f"aliases stand for more than {MOST_VALUES:,} values, or one for itself; write them out"
+            raise ConstructorError(None, None, what, None)
         return super().construct_document(node)
 
     def construct_yaml_int(self, node: Node) -> int:
@@ -40,13 +36,9 @@ class _Constructor(SafeConstructor):
 
     def construct_yaml_str(self, node: Node) -> str:
         text = str(super().construct_yaml_str(node))
-        if any("\ud800" <= one <= "\udfff" for one in text):
-            raise ConstructorError(
-                None,
-                None,
-                f"{show_value(text)} has half a character, which no file can hold; write \\U and eight digits",
-                node.start_mark,
-            )
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            what = f"{show_value(text)} has half a character, which no file can hold; write \\U and eight digits"
+            raise ConstructorError(None, None, what, node.start_mark)
         return text
 
     def construct_non_recursive_object(self, node: Node, tag: str | None = None) -> Any:
@@ -54,14 +46,10 @@ class _Constructor(SafeConstructor):
             return super().construct_non_recursive_object(node, tag)
         except (MarkedYAMLError, RecursionError):
             raise
-        except (
-            Exception
-        ):  # a date in month 99, `!!int foo`: ValueError, KeyError, IndexError, whatever the tag's own parser raises
-            held = show_value(node.value) if isinstance(node, ScalarNode) else "this"
-            tag = str(node.tag).removeprefix("tag:yaml.org,2002:")
-            raise ConstructorError(
-                None, None, f"{held} is no {tag}; put it in quotes if it is text", node.start_mark
-            ) from None
+        except Exception:  # whatever a tag's own parser raises: a date in month 99, `!!int foo`
+            value = show_value(node.value) if isinstance(node, ScalarNode) else "this"
+            what = f"{value} is no {str(node.tag).removeprefix('tag:yaml.org,2002:')}; put it in quotes if it is text"
+            raise ConstructorError(None, None, what, node.start_mark) from None
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
@@ -72,13 +60,9 @@ def _size(node: Node, sizes: dict[int, float]) -> float:
     """How many values a node stands for once its aliases are followed."""
     if id(node) not in sizes:
         sizes[id(node)] = float("inf")  # which one that holds itself will find
-        parts = (
-            [part for pair in node.value for part in pair]
-            if isinstance(node, MappingNode)
-            else node.value
-            if isinstance(node, SequenceNode)
-            else []
-        )
+        parts = node.value if isinstance(node, SequenceNode) else []
+        if isinstance(node, MappingNode):
+            parts = [part for pair in node.value for part in pair]
         sizes[id(node)] = 1 + sum(_size(part, sizes) for part in parts)
     return sizes[id(node)]
 
@@ -121,12 +105,9 @@ def parse_yaml(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str,
 def _before(text: bytes, error: ReaderError) -> int:
     """How many lines stand before the character that cannot be read. Its position is in bytes where bytes are no
     text, else in characters."""
-    before = (
-        text[: error.position]
-        if isinstance(error.character, bytes)
-        else text.decode(errors="replace")[: error.position].encode()
-    )
-    return before.count(b"\n")
+    if isinstance(error.character, bytes):
+        return text[: error.position].count(b"\n")
+    return text.decode(errors="replace")[: error.position].count("\n")
 
 
 def _line(before: int) -> str:
