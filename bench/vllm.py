@@ -46,7 +46,7 @@ def rounds(count: int) -> list[list[Call]]:
     ]
 
 
-def ours(python: str, which: weights.Weights, count: int) -> list[float]:
+def ours(python: str, model: weights.Weights, count: int) -> list[float]:
     settings = vllm.Params(
         kind="vllm",
         python=python,
@@ -57,7 +57,7 @@ def ours(python: str, which: weights.Weights, count: int) -> list[float]:
         eager=True,
         concurrency=count,
     )
-    engine, rates, tokens = vllm.VllmEngine(settings, which), [], 0
+    engine, rates, tokens = vllm.VllmEngine(settings, model), [], 0
 
     def count_tokens(call: Call, reply: Reply) -> None:
         nonlocal tokens

@@ -284,12 +284,12 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
 
     train("run", settings("dpo"), 0, student, paired, unpaired(paired), tmp_path / "run")
     monkeypatch.chdir(tmp_path)
-    which = weights.Weights(student.model, student.revision, tmp_path / "run")
-    folder = weights.merge_adapter(which)
-    assert weights.merge_adapter(which) == folder and [file.suffix for file in folder.glob("*.bin")] == []
+    model = weights.Weights(student.model, student.revision, tmp_path / "run")
+    folder = weights.merge_adapter(model)
+    assert weights.merge_adapter(model) == folder and [file.suffix for file in folder.glob("*.bin")] == []
     merged, tokenizer = weights.load(str(folder), weights.fingerprint(folder), "bfloat16")
-    adapted, _ = weights.load(*which[:2], "bfloat16", which.adapter)
-    plain, _ = weights.load(*which[:2], "bfloat16")
+    adapted, _ = weights.load(*model[:2], "bfloat16", model.adapter)
+    plain, _ = weights.load(*model[:2], "bfloat16")
     ids = tokenizer("1 + 1?", return_tensors="pt").input_ids
     with torch.inference_mode():
         assert torch.equal(merged(ids).logits, adapted(ids).logits)

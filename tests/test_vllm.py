@@ -66,8 +66,8 @@ def speaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int],
     return speaks
 
 
-def engine(which: weights.Weights, python: str | None, **changes: Any) -> Any:
-    return vllm.Params.model_validate(ENGINE | {"python": python} | changes).engine(which)
+def engine(model: weights.Weights, python: str | None, **changes: Any) -> Any:
+    return vllm.Params.model_validate(ENGINE | {"python": python} | changes).engine(model)
 
 
 def calls(count: int) -> list[Call]:

@@ -60,7 +60,7 @@ class HttpEngine:
         import aiohttp
 
         headers = {"Authorization": f"Bearer {self.key or 'none'}"}
-        pool = connection.connections()
+        pool = connection.connector()
         deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
         loop = asyncio.get_running_loop()
         async with aiohttp.ClientSession(

@@ -16,7 +16,7 @@ def proxy(url: str) -> str | None:
     return None if urllib.request.proxy_bypass(parts.netloc) else urllib.request.getproxies().get(parts.scheme)
 
 
-def connections() -> Any:
+def connector() -> Any:
     """aiohttp's pool, but a connection with unread data is closed and not used again: a reply that a server sent twice
     would answer the next call."""
     import aiohttp

@@ -11,6 +11,6 @@ class EngineParams(Protocol):
 
     @property
     def kind(self) -> str: ...
-    def engine(self, which: Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to the model `which`, that a server knows as `served_as`."""
+    def engine(self, model: Weights, served_as: str | None = None) -> Engine:
+        """What answers calls to `model`, which a server knows as `served_as`."""
         ...

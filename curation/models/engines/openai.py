@@ -15,6 +15,6 @@ class Params(Strict):
     kind: Literal["openai"]
     endpoint: Endpoint
 
-    def engine(self, which: Weights, served_as: str | None = None) -> Engine:
+    def engine(self, model: Weights, served_as: str | None = None) -> Engine:
         """What answers calls to the model that the server knows as `served_as`, or by its own name."""
         return HttpEngine(self.endpoint, model=served_as)

@@ -22,16 +22,16 @@ class Params(Strict):
     device: weights.Device
     batch_size: Positive
 
-    def engine(self, which: weights.Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to the model `which`, which is loaded at the first."""
-        return TransformersEngine(self, which)
+    def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
+        """What answers calls to `model`, which is loaded at the first."""
+        return TransformersEngine(self, model)
 
 
 class TransformersEngine:
     """Loads the model once, however often it is called."""
 
-    def __init__(self, settings: Params, which: weights.Weights) -> None:
-        self.settings, self.which = settings, which
+    def __init__(self, settings: Params, model: weights.Weights) -> None:
+        self.settings, self.model = settings, model
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         sample(*self.loaded, calls, self.settings.batch_size, on_reply)
@@ -39,8 +39,8 @@ class TransformersEngine:
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
         """The network and its tokenizer."""
-        model, revision, adapter = self.which
-        return weights.load(model, revision, self.settings.dtype, adapter, self.settings.device)
+        name, revision, adapter = self.model
+        return weights.load(name, revision, self.settings.dtype, adapter, self.settings.device)
 
 
 def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, on_reply: OnReply) -> None:

@@ -38,16 +38,16 @@ class Params(Strict):
     eager: bool
     concurrency: Positive
 
-    def engine(self, which: weights.Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to the model `which`; an adapter is merged in. The process starts with the first call."""
-        return VllmEngine(self, which)
+    def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
+        """What answers calls to `model`; an adapter is merged in. The process starts with the first call."""
+        return VllmEngine(self, model)
 
 
 class VllmEngine:
     """Starts one process, however often it is called. The process ends with this one, because its input does."""
 
-    def __init__(self, settings: Params, which: weights.Weights) -> None:
-        self.settings, self.which = settings, which
+    def __init__(self, settings: Params, model: weights.Weights) -> None:
+        self.settings, self.model = settings, model
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         waiting: dict[str, Call] = {}
@@ -82,15 +82,15 @@ class VllmEngine:
     @cached_property
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
-        settings, (model, revision, adapter) = self.settings, self.which
-        source, pinned = (weights.merge_adapter(self.which), {}) if adapter else weights.resolve(model, revision)
+        settings, (name, revision, adapter) = self.settings, self.model
+        source, pinned = (weights.merge_adapter(self.model), {}) if adapter else weights.resolve(name, revision)
         arguments = {
             "model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype,
             "max_model_len": settings.max_model_len, "enforce_eager": settings.eager,
             "tensor_parallel_size": settings.tensor_parallel, "gpu_memory_utilization": settings.gpu_memory,
         }  # fmt: skip
         python = settings.python or sys.executable
-        print(f"starting vllm with {model}", file=sys.stderr, flush=True)
+        print(f"starting vllm with {name}", file=sys.stderr, flush=True)
         try:
             started = subprocess.Popen(
                 [python, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
