@@ -84,10 +84,10 @@ def knowing(form: str | None, text: str) -> Script:
     alone."""
 
     def answer(request: Request) -> Answer:
-        wanted = (request.body.get("response_format") or {}).get("type")
-        if wanted not in (form, None):
-            return failing(400, f"unknown response_format {wanted}")
-        return good(f"```json\n{text}\n```" if wanted is None else text)
+        requested = (request.body.get("response_format") or {}).get("type")
+        if requested not in (form, None):
+            return failing(400, f"unknown response_format {requested}")
+        return good(f"```json\n{text}\n```" if requested is None else text)
 
     return answer
 

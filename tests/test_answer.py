@@ -73,11 +73,11 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(
-    ("found", "reference", "equal"), [*((*case, True) for case in EQUAL), *((*case, False) for case in DIFFERENT)]
+    ("answer", "reference", "equal"), [*((*case, True) for case in EQUAL), *((*case, False) for case in DIFFERENT)]
 )
-def test_math_compares_values(found: str, reference: str, equal: bool) -> None:
-    assert grade(settings("A:(.*)"), f"A:{found}", reference, "math", None) == Grade(
-        float(equal), "scored", f"answered {found.strip()}"
+def test_math_compares_values(answer: str, reference: str, equal: bool) -> None:
+    assert grade(settings("A:(.*)"), f"A:{answer}", reference, "math", None) == Grade(
+        float(equal), "scored", f"answered {answer.strip()}"
     )
 
 
@@ -120,9 +120,9 @@ def task(name: str, seed: int = 1, **config: Any) -> tuple[str, str, str]:
 )
 def test_reasoning_gym_accepts_its_own_answer_and_no_other(name: str) -> None:
     answer, verifier, entry = task(name)
-    asked = settings("A: (.+)")
-    assert grade(asked, f"so\nA: {answer}", answer, verifier, entry) == (1.0, "scored", f"answered {answer}")
-    assert grade(asked, "A: 987654321", answer, verifier, entry).score == 0.0
+    judge_settings = settings("A: (.+)")
+    assert grade(judge_settings, f"so\nA: {answer}", answer, verifier, entry) == (1.0, "scored", f"answered {answer}")
+    assert grade(judge_settings, "A: 987654321", answer, verifier, entry).score == 0.0
 
 
 def test_a_part_of_a_score_is_right_from_pass_at_on() -> None:
@@ -177,9 +177,9 @@ def test_the_rows_keep_the_tables_contract(ledger: Ledger) -> None:
 def test_real_traces_are_graded_as_upstream_graded_them(name: str, pattern: str, size: str) -> None:
     rows = published(size, name, "traces").filter(pl.col("is_correct").is_not_null())
     sample = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
-    asked = settings(pattern)
+    judge_settings = settings(pattern)
     agreed = [
-        (grade(asked, trace, reference, "math", None).score == 1.0) == right
+        (grade(judge_settings, trace, reference, "math", None).score == 1.0) == right
         for trace, reference, right in sample.select("trace", "reference_answer", "is_correct").iter_rows()
     ]
     share = sum(agreed) / len(agreed)

@@ -141,19 +141,19 @@ def test_local_weights_answer_there_as_here(
     settings = transformers.Params(kind="transformers", dtype="float32", device="cpu", batch_size=4)
     engine = settings.engine(weights.Weights(str(tiny), weights.fingerprint(tiny)))
     sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 20}
-    asked = [
+    calls = [
         Call("tiny", "0", [{"role": "user", "content": f"What is {n} + 1?"}], {**sampling, "seed": n}, 0)
         for n in range(20)
     ]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    here = [reply.text for reply in open_ledger("here").fulfil(asked, engine, "generate", "g")]
+    here = [reply.text for reply in open_ledger("here").fulfil(calls, engine, "generate", "g")]
     try:
         there = [
             reply.text
             for reply in open_ledger(
                 "there", distribute=lambda ask: RayEngine(Ray(**over(cluster, batch=5)), ask)
-            ).fulfil(asked, engine, "g", "g")
+            ).fulfil(calls, engine, "g", "g")
         ]
     finally:
         import ray

@@ -53,12 +53,12 @@ def verdicts(
 ) -> list[tuple[Any, ...]]:
     """Text, reason, text it is like, and overlap of each of `train`, in its order."""
     all_ = prompts(train, held)
-    found = decontaminate(Params.model_validate(body), all_, instructions or {})
-    parquet.check(contracts.DECONTAMINATION, found, "decontamination")
+    actual = decontaminate(Params.model_validate(body), all_, instructions or {})
+    parquet.check(contracts.DECONTAMINATION, actual, "decontamination")
     text = dict(all_.select("prompt_id", pl.col("prompt").list.last().struct.field("content")).rows())
     said = {
         text[one]: (text[one], reason, text.get(against), overlap)
-        for one, _, _, _, reason, against, overlap in found.rows()
+        for one, _, _, _, reason, against, overlap in actual.rows()
     }
     return [said[one] for one in train]
 
@@ -113,14 +113,14 @@ def test_the_instruction_of_a_source_is_no_part_of_its_question() -> None:
 
 def test_ngrams_are_counted_in_one_benchmark_prompt() -> None:
     held = ["1 a b c 2", "x y z d e f", "A b, c d.", "a b"]
-    wanted = [
+    expected = [
         ("a b c d e f", "ngram", "A b, c d.", 4 / 6),
         ("a b c x y z", "kept", None, 0.5),  # all of it lies in two of them
         ("a b c p q r s", "kept", None, 3 / 7),
         ("p q r", "kept", None, 0.0),
         ("a b", "kept", None, None),
     ]
-    assert verdicts(NGRAM, [text for text, *_ in wanted], held) == wanted
+    assert verdicts(NGRAM, [text for text, *_ in expected], held) == expected
     assert verdicts(NGRAM, ["a b c"], []) == [("a b c", "kept", None, None)]
 
 
@@ -209,16 +209,16 @@ def test_the_ngram_rule_is_that_of_the_slow_reference(
     for text, reason, against, overlap in verdicts(
         EXACT | {"exact": False, "ngram": {"size": size, "share": share}}, train, held
     ):
-        wanted = slow_ngram(text, held, size)
-        assert overlap == wanted and (reason == "ngram") == (wanted is not None and wanted > share)
-        assert against is None or slow_ngram(text, [against], size) == wanted
+        expected = slow_ngram(text, held, size)
+        assert overlap == expected and (reason == "ngram") == (expected is not None and expected > share)
+        assert against is None or slow_ngram(text, [against], size) == expected
 
 
 @given(TEXTS, st.integers(1, 3))
 def test_near_duplicates_are_those_of_the_slow_reference(train: list[str], shingle: int) -> None:
-    found = verdicts(NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"shingle": shingle}}, train, [])
+    actual = verdicts(NEAR | {"near_duplicates": NEAR["near_duplicates"] | {"shingle": shingle}}, train, [])
     assert {
-        text: (overlap, against) for text, reason, against, overlap in found if reason == "near_duplicate"
+        text: (overlap, against) for text, reason, against, overlap in actual if reason == "near_duplicate"
     } == slow_near(train, shingle, 0.5)
 
 
@@ -303,7 +303,7 @@ def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
     made = held_out(problems, 40)
     written = {text: tokens(text) for text in [*problems, *made.values()]}
     assert len(set(map(written.get, problems))) == len(problems)
-    wanted: dict[str, tuple[Any, ...]] = {}
+    expected: dict[str, tuple[Any, ...]] = {}
     for text in problems:
         held = {one: written[one] for one in made.values()}
         equal = [one for one, said in held.items() if said == written[text]]
@@ -314,26 +314,26 @@ def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
         }
         most = max(shared.values(), default=0.0)
         if equal:
-            wanted[text] = ("exact", set(equal), 1.0)
+            expected[text] = ("exact", set(equal), 1.0)
         elif most > 0.5:
-            wanted[text] = ("ngram", {one for one, share in shared.items() if share == most}, most)
-    left = {written[text]: text for text in problems if text not in wanted}
+            expected[text] = ("ngram", {one for one, share in shared.items() if share == most}, most)
+    left = {written[text]: text for text in problems if text not in expected}
     near = slow_near(list(left), 3, 0.6, key=lambda said: content_id("train", left[said]))
-    wanted |= {left[said]: ("near_duplicate", {left[other]}, alike) for said, (alike, other) in near.items()}
-    found = {
+    expected |= {left[said]: ("near_duplicate", {left[other]}, alike) for said, (alike, other) in near.items()}
+    actual = {
         text: (reason, like, overlap)
         for text, reason, like, overlap in verdicts(body, problems, list(made.values()))
         if reason != "kept"
     }
-    print(f"\ndropped: {Counter(reason for reason, _, _ in found.values())}")
-    assert {text: (reason, overlap) for text, (reason, _, overlap) in found.items()} == {
-        text: (reason, at) for text, (reason, _, at) in wanted.items()
+    print(f"\ndropped: {Counter(reason for reason, _, _ in actual.values())}")
+    assert {text: (reason, overlap) for text, (reason, _, overlap) in actual.items()} == {
+        text: (reason, at) for text, (reason, _, at) in expected.items()
     }
-    assert all(like in wanted[text][1] for text, (_, like, _) in found.items())
-    assert {text: reason for text, (reason, _, _) in found.items() if text in made} == {
+    assert all(like in expected[text][1] for text, (_, like, _) in actual.items())
+    assert {text: reason for text, (reason, _, _) in actual.items() if text in made} == {
         text: "ngram" if WAYS["introduced"](text) == made[text] else "exact" for text in made
     }
-    assert {reason for reason, _, _ in found.values()} == {"exact", "ngram", "near_duplicate"} and len(found) > len(
+    assert {reason for reason, _, _ in actual.values()} == {"exact", "ngram", "near_duplicate"} and len(actual) > len(
         made
     )
 
@@ -350,12 +350,12 @@ def test_real_problems_against_a_benchmark_that_holds_150_of_them() -> None:
     """
     rows = published("full", "problems", "problems").filter(pl.col("source") != "humaneval")
     origin, made = dict(rows.select("problem", "source").rows()), held_out(rows["problem"].to_list(), 150)
-    found = verdicts(ALL, rows["problem"].to_list(), list(made.values()))
-    assert {text: (reason, like) for text, reason, like, _ in found if text in made} == {
+    actual = verdicts(ALL, rows["problem"].to_list(), list(made.values()))
+    assert {text: (reason, like) for text, reason, like, _ in actual if text in made} == {
         text: ("ngram" if WAYS["introduced"](text) == one else "exact", one) for text, one in made.items()
     }
     others = Counter(
-        (reason, origin[text].split("/")[0]) for text, reason, _, _ in found if text not in made and reason != "kept"
+        (reason, origin[text].split("/")[0]) for text, reason, _, _ in actual if text not in made and reason != "kept"
     )
     print(f"\ndropped beside them: {sorted(others.items())}")
     assert others == {

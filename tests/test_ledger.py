@@ -37,23 +37,23 @@ def echo(prompt: str) -> Reply:
     return Reply(f"re {prompt}", "stop", 1, 2, engine="e")
 
 
-def replying(asked: list[str], reply: Callable[[str], Reply] = echo) -> Engine:
-    """An `ask` that keeps the prompts it was given in `asked`."""
+def replying(sent: list[str], reply: Callable[[str], Reply] = echo) -> Engine:
+    """An engine that keeps the prompts it was given in `sent`."""
 
     def answer(calls: Iterator[Call], heard: OnReply) -> None:
         for one in calls:
-            asked.append(one.messages[-1]["content"])
-            heard(one, reply(asked[-1]))
+            sent.append(one.messages[-1]["content"])
+            heard(one, reply(sent[-1]))
 
     return answer
 
 
 def fulfil(ledger: Ledger, *prompts: str, reply: Callable[[str], Reply] = echo) -> tuple[list[str | None], list[str]]:
-    """What came back for the prompts, and which of them were asked."""
-    asked: list[str] = []
+    """What came back for the prompts, and which of them were sent."""
+    sent: list[str] = []
     return [
-        one.text for one in ledger.fulfil([call(prompt) for prompt in prompts], replying(asked, reply), "generate", "g")
-    ], asked
+        one.text for one in ledger.fulfil([call(prompt) for prompt in prompts], replying(sent, reply), "generate", "g")
+    ], sent
 
 
 def rows(ledger: Ledger) -> list[Any]:
@@ -75,8 +75,8 @@ def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> N
     first = {prompt: Reply(f"first {prompt}", "stop") for prompt in PROMPTS[:3]}
     with pytest.raises(KeyError, match="p3"):
         fulfil(ledger, *PROMPTS, reply=first.__getitem__)
-    texts, asked = fulfil(ledger, *PROMPTS)
-    assert asked == ["p3", "p4", "p5"]
+    texts, sent = fulfil(ledger, *PROMPTS)
+    assert sent == ["p3", "p4", "p5"]
     assert texts == ["first p0", "first p1", "first p2", "re p3", "re p4", "re p5"]
 
 
@@ -164,13 +164,13 @@ def test_offline_names_the_first_missing_call_and_asks_nothing(open_ledger: Open
     fulfil(open_ledger(), "a")
     ledger = open_ledger(offline=True)
     assert fulfil(ledger, "a") == (["re a"], [])
-    asked: list[str] = []
+    sent: list[str] = []
     with pytest.raises(CurationError) as caught:
-        ledger.fulfil([call("a"), call("b"), call("c")], replying(asked), "judge", "strict")
+        ledger.fulfil([call("a"), call("b"), call("c")], replying(sent), "judge", "strict")
     said = str(caught.value)
     assert said.startswith("judge strict: ledger.offline is true and 2 of 3 calls have no reply ")
     assert f"(the first is key {call('b').key[:16]}…, prompt 'b'); import a ledger" in said
-    assert asked == []
+    assert sent == []
 
 
 def test_an_export_fills_an_empty_ledger(open_ledger: OpenLedger, tmp_path: Path) -> None:

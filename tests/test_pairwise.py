@@ -64,11 +64,11 @@ def test_every_pair_is_asked_about_in_both_orders_but_ties(serve: Serve, ledger:
         (one, order) for one in sorted(unequal["pair_id"]) for order in contracts.ORDERS
     ]
     texts = dict(TRACES.select("trace_id", "completion").rows())
-    wanted = sorted(
+    expected = sorted(
         sorted([[texts[c], texts[r]], [texts[r], texts[c]]])
         for c, r in unequal.select("chosen_trace_id", "rejected_trace_id").rows()
     )
-    assert sorted(shown(request) for request in server.requests) == sorted(order for both in wanted for order in both)
+    assert sorted(shown(request) for request in server.requests) == sorted(order for both in expected for order in both)
     assert (
         rows.group_by("pair_id").agg(pl.col("verdict").n_unique())["verdict"].to_list() == [1] * unequal.height
     )  # the longer one, wherever it stands
@@ -115,8 +115,8 @@ def test_what_is_no_verdict_has_its_status_and_nothing_imputed(serve: Serve, led
     answer, said, status = VERDICTS[case]
     rows = preferred(settings(endpoint=serve(lambda _: answer).endpoint().model_dump()), ledger)
     swapped = {"chosen": "rejected", "rejected": "chosen"}.get(str(said), said)
-    wanted = {("chosen_first", said, None, status), ("rejected_first", swapped, None, status)}
-    assert set(rows.select("order", "verdict", "strength", "status").rows()) == wanted
+    expected = {("chosen_first", said, None, status), ("rejected_first", swapped, None, status)}
+    assert set(rows.select("order", "verdict", "strength", "status").rows()) == expected
 
 
 def test_without_ties_neither_is_no_verdict(serve: Serve, ledger: Ledger) -> None:
@@ -131,8 +131,8 @@ def test_strength_is_what_the_probabilities_say_in_either_order() -> None:
         '{"better": 1}', "stop", logprobs=[*tokens, ["1", {"1": log(0.5), "2": log(0.2), "0": log(0.1), "x": log(0.2)}]]
     )
     for order, verdict_, sign in (("chosen_first", "chosen", 1), ("rejected_first", "rejected", -1)):
-        found = verdict.parse(settings(), reply, order)
-        assert (found.verdict, found.strength, found.p_tie) == (
+        preference = verdict.parse(settings(), reply, order)
+        assert (preference.verdict, preference.strength, preference.p_tie) == (
             verdict_,
             pytest.approx(sign * 0.3 / 0.8),
             pytest.approx(0.1 / 0.8),
@@ -141,7 +141,7 @@ def test_strength_is_what_the_probabilities_say_in_either_order() -> None:
 
 def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_ledger: OpenLedger) -> None:
     """Constrained decoding, plain JSON, a schema in words alone, and log-probabilities."""
-    found = [
+    tables = [
         preferred(
             settings(endpoint=serve(knowing(form, '{"better": 1}')).endpoint().model_dump()),
             open_ledger(f"knows {form}"),
@@ -152,9 +152,9 @@ def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_l
     sampling = ASKING["sampling"] | {"top_logprobs": 3}
     server = serve(lambda _: good('{"better": 1}', logprobs=spelled))
     weighed = preferred(settings(endpoint=server.endpoint().model_dump(), sampling=sampling), open_ledger("weighed"))
-    assert all(rows.equals(found[0]) for rows in found[1:])
-    assert weighed.schema == found[0].schema and weighed["strength"].null_count() == 0
-    assert weighed.drop("strength", "p_tie").equals(found[0].drop("strength", "p_tie"))
+    assert all(rows.equals(tables[0]) for rows in tables[1:])
+    assert weighed.schema == tables[0].schema and weighed["strength"].null_count() == 0
+    assert weighed.drop("strength", "p_tie").equals(tables[0].drop("strength", "p_tie"))
 
 
 def test_a_trace_that_imitates_the_other_stays_inside_its_marks() -> None:

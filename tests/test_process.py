@@ -65,7 +65,7 @@ def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> N
         "a. b. c. d. e. f.",
     )
     rows = judged(settings(endpoint=server.endpoint(concurrency=2).model_dump()), ledger, *texts)
-    found = {
+    scores = {
         (trace - 10, dimension): (score, status)
         for trace, dimension, score, status in rows.select("trace_id", "dimension", "score", "status").rows()
     }
@@ -74,7 +74,9 @@ def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> N
         ((-1, "scored"), (0, "scored")), ((-1, "scored"), (1, "scored")), *[((None, "error"),) * 2] * 2,
         ((None, "truncated"),) * 2,
     ]  # fmt: skip
-    assert [(found[number, "worst_step"], found[number, "first_bad_step"]) for number in range(len(texts))] == expected
+    assert [
+        (scores[number, "worst_step"], scores[number, "first_bad_step"]) for number in range(len(texts))
+    ] == expected
     assert len(server.requests) == 5
     assert rows.filter(trace_id=12)["rationale"].unique().to_list() == ["valid, invalid, valid, invalid"]
     assert rows.filter(trace_id=17)["rationale"].unique().to_list() == ["6 steps, more than max_steps: 5"]
@@ -107,11 +109,11 @@ def test_the_table_has_one_shape_however_the_server_answers(serve: Serve, open_l
         )
         return good(json.dumps({f"step_{number}": rating for number, rating in enumerate(steps, 1)}))
 
-    found = [
+    tables = [
         judged(settings(endpoint=serve(script).endpoint().model_dump()), open_ledger(script.__name__), *texts)
         for script in (by_word, plain)
     ]
-    assert found[0].equals(found[1])
+    assert tables[0].equals(tables[1])
 
 
 def test_a_step_that_imitates_the_mark_stays_inside() -> None:

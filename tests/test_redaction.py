@@ -222,11 +222,11 @@ def test_a_good_reply_is_kept_byte_for_byte(
     server = serve(
         lambda request: good(None, refusal=text) if request.last_message == "refuse" else good(text, logprobs=tokens)
     )
-    asked = [call("p"), call("refuse")]
-    plain, refused = ledger.fulfil(asked, HttpEngine(server.endpoint(api_key_env="PLANTED")), "generate", "g")
+    calls = [call("p"), call("refuse")]
+    plain, refused = ledger.fulfil(calls, HttpEngine(server.endpoint(api_key_env="PLANTED")), "generate", "g")
     expected = Reply(text, "stop", 7, 3, [[key, {key: -1.125, f" {key}": -2.5}], ["x", {}]], None, "fake fake-1")
-    assert plain == expected == ledger.find(asked[0])
-    assert refused == Reply(text, "refusal", 7, 3, None, None, "fake fake-1") == ledger.find(asked[1])
+    assert plain == expected == ledger.find(calls[0])
+    assert refused == Reply(text, "refusal", 7, 3, None, None, "fake fake-1") == ledger.find(calls[1])
     assert [one.authorization for one in server.requests] == [f"Bearer {key}"] * 2 and ledger.redacted() == []
 
 
@@ -327,10 +327,10 @@ MIXES = st.lists(st.sampled_from(list(FORMS)), min_size=1, max_size=12)
 def test_no_mix_of_encodings_hides_a_key(key: str, forms: list[str], before: str, after: str) -> None:
     """For any key and any encoding of each of its characters, between any signs that could be taken for a part of
     them."""
-    wanted = read_again(key)
-    assume(len(wanted) >= SHORT and "key" not in wanted and wanted not in read_again(f"{before}[key]{after}"))
+    secret = read_again(key)
+    assume(len(secret) >= SHORT and "key" not in secret and secret not in read_again(f"{before}[key]{after}"))
     sent = "".join(FORMS[forms[at % len(forms)]](char) for at, char in enumerate(key))
-    assert wanted not in read_again(redact(before + sent + after, key))
+    assert secret not in read_again(redact(before + sent + after, key))
     words = redact(f"No key {sent} here", key).replace("\\", "")
     assert words == "No key [key] here"
 
@@ -338,8 +338,8 @@ def test_no_mix_of_encodings_hides_a_key(key: str, forms: list[str], before: str
 @settings(max_examples=2 * settings().max_examples)
 @given(key=KEYS, said=st.text(st.one_of(VISIBLE, st.sampled_from(MARKS)), max_size=200))
 def test_nothing_but_the_key_is_taken_out(key: str, said: str) -> None:
-    wanted, left = read_again(key), "".join(read_again(said).split())
-    assume(len(wanted) >= SHORT and not any(wanted[at : at + 4] in left for at in range(len(wanted) - 3)))
+    secret, left = read_again(key), "".join(read_again(said).split())
+    assume(len(secret) >= SHORT and not any(secret[at : at + 4] in left for at in range(len(secret) - 3)))
     assert redact(said, key) == said
 
 

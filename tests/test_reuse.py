@@ -45,8 +45,8 @@ def test_a_reply_serves_another_limit_if_it_ended_within_it(
 ) -> None:
     ledger.append(call(100), kept, "generate", "g")
     assert call(limit).key == call(100).key
-    found = ledger.find(call(limit))
-    assert (found is not None and found.text == kept.text) if serves else found is None
+    reply = ledger.find(call(limit))
+    assert (reply is not None and reply.text == kept.text) if serves else reply is None
 
 
 def test_no_other_setting_is_left_out_of_a_key() -> None:

@@ -138,8 +138,8 @@ def test_each_dimension_may_have_a_call_of_its_own(
     """The same table, five calls a trace, and each of them knows of one dimension only."""
 
     def answer(request: Request) -> Answer:
-        wanted = request.body["response_format"]["json_schema"]["schema"]["properties"]
-        return good(json.dumps({name: FIVE[name] for name in wanted}))
+        properties = request.body["response_format"]["json_schema"]["schema"]["properties"]
+        return good(json.dumps({name: FIVE[name] for name in properties}))
 
     server = serve(answer)
     settings = rubric_settings(endpoint=server.endpoint().model_dump())
@@ -231,7 +231,7 @@ def test_the_table_is_the_same_however_the_server_takes_a_schema(
     serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings
 ) -> None:
     """Constrained decoding, plain JSON, and the schema in words alone."""
-    found = [
+    tables = [
         judged(
             rubric_settings(endpoint=serve(knowing(form, ratings())).endpoint().model_dump()),
             open_ledger(f"knows {form}"),
@@ -241,8 +241,8 @@ def test_the_table_is_the_same_however_the_server_takes_a_schema(
         )
         for form in ("json_schema", "json_object", None)
     ]
-    assert found[0].filter(trace_id=10)["score"].to_list() == list(FIVE.values())
-    assert found[1].equals(found[0]) and found[2].equals(found[0])
+    assert tables[0].filter(trace_id=10)["score"].to_list() == list(FIVE.values())
+    assert tables[1].equals(tables[0]) and tables[2].equals(tables[0])
 
 
 def user_message(call: Call) -> str:

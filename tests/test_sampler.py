@@ -45,20 +45,20 @@ def calls(temperature: float, samples: int = 4, **changes: Any) -> list[Call]:
     ]
 
 
-def replies(model: tuple[Any, Any], asked: list[Call], batch_size: int) -> dict[str, Reply]:
+def replies(model: tuple[Any, Any], requests: list[Call], batch_size: int) -> dict[str, Reply]:
     heard: dict[str, Reply] = {}
-    sample(*model, asked, batch_size, lambda call, reply: heard.update({call.key: reply}))
+    sample(*model, requests, batch_size, lambda call, reply: heard.update({call.key: reply}))
     return heard
 
 
 def test_what_shares_a_batch_changes_no_reply(model: tuple[Any, Any]) -> None:
     """Rows end at different times and leave their batch; none of the others may notice."""
-    asked = calls(temperature=1.0)
-    alone = replies(model, asked, 1)
-    assert len(alone) == len(asked)
+    requests = calls(temperature=1.0)
+    alone = replies(model, requests, 1)
+    assert len(alone) == len(requests)
     assert {reply.finish_reason for reply in alone.values()} == {"stop", "length"}
-    assert replies(model, asked, 4) == replies(model, asked, 20) == alone
-    assert len({reply.text for reply in alone.values()}) == len(asked)
+    assert replies(model, requests, 4) == replies(model, requests, 20) == alone
+    assert len({reply.text for reply in alone.values()}) == len(requests)
 
 
 def test_samples_of_one_prompt_read_it_once(model: tuple[Any, Any]) -> None:
@@ -77,9 +77,9 @@ def test_samples_of_one_prompt_read_it_once(model: tuple[Any, Any]) -> None:
 
 def test_greedy_is_what_generate_gives(model: tuple[Any, Any]) -> None:
     network, tokenizer = model
-    asked = calls(temperature=0.0, samples=1, max_tokens=24)
-    heard = replies(model, asked, 5)
-    for call in asked:
+    requests = calls(temperature=0.0, samples=1, max_tokens=24)
+    heard = replies(model, requests, 5)
+    for call in requests:
         text = tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False)
         encoded = tokenizer(text, return_tensors="pt", add_special_tokens=False)
         whole = network.generate(**encoded, do_sample=False, max_new_tokens=24, pad_token_id=tokenizer.pad_token_id)
@@ -105,11 +105,11 @@ def test_a_draw_follows_the_distribution_that_generate_samples_from(
         warped = warper(torch.zeros(1, 1), warped)
     expected = warped.double().softmax(dim=1)[0].numpy()
 
-    asked = [
+    requests = [
         Call("m", "0", [], {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}, 0)
         for seed in range(rows)
     ]
-    left = Draw(asked)(None, logits.repeat(rows, 1))
+    left = Draw(requests)(None, logits.repeat(rows, 1))
     assert (left == 0).sum(dim=1).tolist() == [1] * rows
     counts = np.bincount(left.argmax(dim=1).numpy(), minlength=12)
     possible = expected > 0
@@ -125,8 +125,8 @@ def test_batches_are_answered_side_by_side_and_leave_nothing_behind(model: tuple
     passes: list[int] = []
     hook = model[0].get_input_embeddings().register_forward_hook(lambda *_: passes.append(1))
 
-    asked, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
-    alone = replies(model, asked, 1)
+    requests, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
+    alone = replies(model, requests, 1)
     for stop in (KeyboardInterrupt, ValueError):
         heard: dict[str, Reply] = {}
 
@@ -137,7 +137,7 @@ def test_batches_are_answered_side_by_side_and_leave_nothing_behind(model: tuple
                 raise stop
 
         with pytest.raises(stop):
-            sample(*model, asked, 2, listen)
+            sample(*model, requests, 2, listen)
         assert (torch.get_num_threads(), threading.active_count()) == (cores, running)
         assert heard == {key: alone[key] for key in heard} and len(heard) == 3
         assert len(passes) <= 4 * 3  # a thread may be two passes ahead of what is heard, and ends with the one it is in
@@ -147,8 +147,8 @@ def test_batches_are_answered_side_by_side_and_leave_nothing_behind(model: tuple
 def test_an_error_in_one_batch_ends_all(model: tuple[Any, Any]) -> None:
     import torch
 
-    asked, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
-    asked[7].sampling["top_p"] = "high"
+    requests, cores, running = calls(temperature=1.0), torch.get_num_threads(), threading.active_count()
+    requests[7].sampling["top_p"] = "high"
     with pytest.raises(TypeError):
-        replies(model, asked, 1)
+        replies(model, requests, 1)
     assert (torch.get_num_threads(), threading.active_count()) == (cores, running)

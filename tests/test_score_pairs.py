@@ -86,7 +86,7 @@ def reference(**changes: Any) -> Any:
     )
 
 
-def asked(texts: list[tuple[str, str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def pairs_of(texts: list[tuple[str, str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs of `texts` and their traces as a scorer gets them."""
     pairs, traces, prompts = study(texts)
     told = traces.join(prompts, on="prompt_id").select(
@@ -123,13 +123,13 @@ def by_trl(
 def ours(
     network: Any, tokenizer: Any, texts: list[tuple[str, str, str]], max_length: int = 256, batch_size: int = 3
 ) -> list[tuple[float, float]]:
-    pairs, told = asked(texts)
-    found = pairs.select("pair_id").join(
+    pairs, told = pairs_of(texts)
+    logps = pairs.select("pair_id").join(
         log_probs(network, encode(tokenizer, pairs, told, max_length), batch_size, "test"),
         on="pair_id",
         maintain_order="left",
     )
-    return found.select("chosen_logp", "rejected_logp").rows()
+    return logps.select("chosen_logp", "rejected_logp").rows()
 
 
 TEXTS = [
@@ -149,9 +149,9 @@ def test_log_probabilities_are_trls(template: str, max_length: int, student: wei
     prompt at different tokens."""
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     tokenizer.chat_template = template
-    found = ours(network, tokenizer, TEXTS, max_length)
-    assert len(found) == len(TEXTS) - (max_length == 60)
-    for mine, trls in zip(found, by_trl(network, tokenizer, TEXTS, max_length, tmp_path), strict=True):
+    logps = ours(network, tokenizer, TEXTS, max_length)
+    assert len(logps) == len(TEXTS) - (max_length == 60)
+    for mine, trls in zip(logps, by_trl(network, tokenizer, TEXTS, max_length, tmp_path), strict=True):
         assert mine == pytest.approx(trls, abs=1e-4)
 
 
@@ -177,7 +177,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
 
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     tokenizer.padding_side = padding_side
-    wanted = []
+    expected = []
     for question, *sides in SUMS:
         opened = f"<|user|>{question}</s><|assistant|>"
         for side in sides:
@@ -185,11 +185,11 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
             start = len(tokenizer(opened, add_special_tokens=False).input_ids)
             with torch.inference_mode():
                 likely = network(ids).logits.log_softmax(-1)[0, :-1].gather(1, ids[0, 1:, None])
-            wanted.append(likely[start - 1 :].sum().item())
+            expected.append(likely[start - 1 :].sum().item())
     for batch_size in (1, 5, 12):
         assert [
             logp for both in ours(network, tokenizer, SUMS, batch_size=batch_size) for logp in both
-        ] == pytest.approx(wanted, abs=1e-4)
+        ] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.slow

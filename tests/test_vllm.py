@@ -76,10 +76,10 @@ def calls(count: int) -> list[Call]:
 
 
 def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:
-    asked, heard, ahead = iter(calls(10)), list[tuple[str, Reply]](), list[int]()
+    pending, heard, ahead = iter(calls(10)), list[tuple[str, Reply]](), list[int]()
 
     def counted() -> Any:
-        for number, call in enumerate(asked, 1):
+        for number, call in enumerate(pending, 1):
             ahead.append(number - len(heard))
             yield call
 
