@@ -18,6 +18,7 @@ from world import sound, write
 
 import curation
 from curation.__main__ import main
+from curation.selection import shelf
 from curation.tables import db
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,11 @@ def test_the_readme_is_a_screen_or_two_with_its_commands_first() -> None:
     assert [line.split("#")[0].strip() for line in first_block.strip().splitlines()] == ["make repro", "make test"]
     assert len(re.findall(r"^\* \*\*", text.split("## ")[0], re.MULTILINE)) == 5
     assert "No effect is distinguishable from zero at this size." in text
+
+
+def test_the_readme_counts_the_published_rules() -> None:
+    published = [name for name, entry in shelf.entries().items() if entry.paper != "ours"]
+    assert f"[{len(published)} published selection rules]" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs/results.md", ROOT / "docs/judging.md"], ids=short)
