@@ -111,12 +111,13 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
         inner: Any = field.annotation if field else None
         if field and field.discriminator:
             tag = next(parts, None)
-            inner = next((one for one in get_args(inner) if tag in get_args(one.model_fields["kind"].annotation)), None)
+            kinds = get_args(inner)
+            inner = next((kind for kind in kinds if tag in get_args(kind.model_fields["kind"].annotation)), None)
         elif isinstance(inner, UnionType) and len(set(get_args(inner)) - {type(None)}) > 1:
             next(parts, None)  # which of its sorts the value was tried as
-        for one in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
-            if isinstance(one, type) and issubclass(one, BaseModel):
-                model = one
+        for kind in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
     return place, model
 
 

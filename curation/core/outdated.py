@@ -24,27 +24,27 @@ class Replacement(NamedTuple):
     new: str
 
 
-def refuse_outdated(path: Path, held: bytes, raw: dict[str, Any]) -> None:
+def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     """Nothing, if the file has no name of version 0.1. Raises Outdated with every line that has one, rewritten.
 
-    `raw` is what `held`, the file's bytes, was read as.
+    `raw` is what `body`, the file's bytes, was read as.
     """
     rules = _rules(raw)
     if not _has_old_name(raw, rules):
         return
-    text = held.decode("utf-8-sig")
+    text = body.decode("utf-8-sig")
     root = YAML(typ="safe", pure=True).compose(text)
     lines, by_line = text.splitlines(), dict[int, list[Replacement]]()
-    for one in sorted(set(_replacements(root, rules, lines)), reverse=True):  # the last of a line first
-        by_line.setdefault(one.line, []).append(one)
-    told = []
+    for replacement in sorted(set(_replacements(root, rules, lines)), reverse=True):  # the last of a line first
+        by_line.setdefault(replacement.line, []).append(replacement)
+    rewritten = []
     for number, replacements in sorted(by_line.items()):
         line = lines[number]
-        for one in replacements:
-            line = line[: one.start] + one.new + line[one.end :]
-        changes = dict.fromkeys(f"{one.old} is now {one.new}" for one in reversed(replacements))
-        told.append((f"{path}: line {number + 1}: {', '.join(changes)}; write:", line))
-    raise Outdated(told)
+        for _, start, end, _, new in replacements:
+            line = line[:start] + new + line[end:]
+        changes = dict.fromkeys(f"{old} is now {new}" for *_, old, new in reversed(replacements))
+        rewritten.append((f"{path}: line {number + 1}: {', '.join(changes)}; write:", line))
+    raise Outdated(rewritten)
 
 
 def _rules(raw: dict[str, Any]) -> list[tuple[re.Pattern[str], str, str]]:

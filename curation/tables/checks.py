@@ -14,7 +14,7 @@ from curation.core.progress import progress
 from curation.tables.db import answer, checks, connect, views
 
 ROWS_SHOWN = 3
-AFTER = {"results", "comparisons"}  # the tables that are made after training
+AFTER = {"results", "comparisons"}  # tables that are made after training
 
 Ratio = Annotated[float, Field(ge=1)]
 
@@ -52,20 +52,20 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
     with connect(study) as connection:
         present = set(views(connection))
         possible = {
-            name: one
-            for name, one in ((name, _headed(text)) for name, text in checks().items())
-            if one.tables <= present and after in (None, bool(one.tables & AFTER))
+            name: parsed
+            for name, parsed in ((name, _parse(text)) for name, text in checks().items())
+            if parsed.tables <= present and after in (None, bool(parsed.tables & AFTER))
         }
         with progress("check" if after else "audit", len(possible), "checks") as shown:
-            for name, one in possible.items():
-                values = {key: value for key, value in thresholds.items() if f"${key}" in one.text}
-                (rows,) = answer(connection, one.text, values)
+            for name, (_, blocking, text) in possible.items():
+                values = {key: value for key, value in thresholds.items() if f"${key}" in text}
+                (rows,) = answer(connection, text, values)
                 counts[name] = rows.height
                 shown.advance(note=name)
                 if rows.is_empty():
                     continue
                 line = f"check {name}: {rows.height} row(s), such as {_listed(rows.head(ROWS_SHOWN))}"
-                if one.blocking:
+                if blocking:
                     lines.append(line)
                 else:
                     print(f"warning: {line}", file=sys.stderr)
@@ -78,7 +78,7 @@ def _listed(rows: pl.DataFrame) -> str:
     return "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows.to_dicts())
 
 
-def _headed(text: str) -> Check:
+def _parse(text: str) -> Check:
     """A check by its head: `-- tables: a, b`, and `-- warning` after it if it does not stop anything."""
     first, second = text.splitlines()[:2]
     return Check(frozenset(re.findall(r"\w+", first.removeprefix("-- tables:"))), second != "-- warning", text)

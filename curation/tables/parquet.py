@@ -180,19 +180,19 @@ def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.
     read breaks the contract."""
     if not where.exists():
         raise CurationError(f"{where}: no such table; `dvc repro` makes it")
-    asked = None if columns is None else [name for name in table.schema.names if name in set(columns)]
+    names = None if columns is None else [name for name in table.schema.names if name in set(columns)]
     try:
         refuse_renamed(table.name, where)
         types = {column.name: column.type for column in pq.read_schema(where)}
-        fields = [column for column in table.schema if column.name in types and column.name in (asked or types)]
+        fields = [column for column in table.schema if column.name in types and column.name in (names or types)]
         if wrong := [column for column in fields if types[column.name] != column.type]:
             raise Errors([f"{where}: column {c.name}: {types[c.name]}, not {c.type}" for c in wrong])
-        present = [name for name in types if asked is None or name in asked]
+        present = [name for name in types if names is None or name in names]
         # Polars reads text several times as fast as pyarrow.
         frame = pl.read_parquet(where, columns=present, glob=False).select(present).rechunk()
     except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
         raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    check(table, frame, where, asked)
+    check(table, frame, where, names)
     return frame
 
 
