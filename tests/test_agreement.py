@@ -1,4 +1,4 @@
-"""Figures of agreement against scikit-learn, krippendorff, scipy and statsmodels on random data, and their intervals
+"""Measures of agreement against scikit-learn, krippendorff, scipy and statsmodels on random data, and their intervals
 against the truth."""
 
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def test_a_jackknifed_mean_is_the_clustered_one(seed: int) -> None:
     assert found.high - found.mean == pytest.approx(robust * stats.t.ppf(0.975, 39), abs=1e-9)
 
 
-def test_too_little_is_no_figure() -> None:
+def test_too_little_is_not_measured() -> None:
     one = np.zeros(4)
     assert (
         agreement.jackknife(agreement.correlation, agreement.sum_moments(np.arange(4.0), np.arange(4.0), one)) is None

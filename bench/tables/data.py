@@ -102,9 +102,7 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
             "finish_reason": "stop", "n_tokens": (size // 4).astype(np.int32),
         }, schema_overrides={"family": pl.String})  # fmt: skip
         yield add_text_columns(
-            rows.with_columns(
-                content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
-            )
+            rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
         )
 
 

@@ -21,7 +21,7 @@ from bench.tables.steps import enter, run
 Batch = dict[str, list[Any]]
 TRACES = [f"data/traces/{name}.parquet" for name in LADDER]
 ENDS = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")
-EACH = 160 * len(LADDER) * SAMPLES  # rows of a batch: whole prompts
+ROWS_PER_BATCH = 160 * len(LADDER) * SAMPLES  # whole prompts
 
 
 def table(files: list[str], columns: Iterable[str] | None = None) -> Dataset:
@@ -32,14 +32,14 @@ def write(rows: Dataset, file: str) -> None:
     rows.sort("pair_id").to_parquet(f"datasets/{file}.parquet")
 
 
-def mapped(rows: Dataset, change: Callable[[Batch], Batch], **types: str) -> Dataset:
+def map_batches(rows: Dataset, change: Callable[[Batch], Batch], **types: str) -> Dataset:
     """What `change` makes of each batch: columns of these types, and no others."""
     features = Features({name: Value(kind) for name, kind in types.items()})
     return rows.map(
         change,
         batched=True,
-        batch_size=EACH,
-        writer_batch_size=EACH,
+        batch_size=ROWS_PER_BATCH,
+        writer_batch_size=ROWS_PER_BATCH,
         remove_columns=rows.column_names,
         features=features,
     )
@@ -49,34 +49,34 @@ def pair() -> None:
     """The pairs of each two traces of a prompt, the one higher on the ladder chosen."""
     ladder, each = list(LADDER), len(LADDER) * SAMPLES
 
-    def paired(batch: Batch) -> Batch:
+    def cross(batch: Batch) -> Batch:
         traces = list(zip(*(batch[name] for name in ("trace_id", "generator", "text_id")), strict=True))
-        found = defaultdict(list)
+        columns = defaultdict(list)
         for start in range(0, len(traces), each):
-            for chosen, one, text in traces[start : start + each]:
-                for rejected, other, said in traces[start : start + each]:
-                    if ladder.index(one) < ladder.index(other):
+            for chosen, chosen_model, chosen_text in traces[start : start + each]:
+                for rejected, rejected_model, rejected_text in traces[start : start + each]:
+                    if ladder.index(chosen_model) < ladder.index(rejected_model):
                         digest = md5(f"{chosen}\x1f{rejected}".encode(), usedforsecurity=False).digest()
                         row = (
                             int.from_bytes(digest[:8], "big") >> 1,
                             batch["prompt_id"][start],
                             chosen,
                             rejected,
-                            one,
-                            other,
-                            text == said,
+                            chosen_model,
+                            rejected_model,
+                            chosen_text == rejected_text,
                         )
                         for name, value in zip(
                             (*ENDS, "chosen_model", "rejected_model", "identical"), row, strict=True
                         ):
-                            found[name].append(value)
-        return found
+                            columns[name].append(value)
+        return columns
 
     traces = table(TRACES, ["trace_id", "prompt_id", "generator", "text_id"]).sort("prompt_id")
     write(
-        mapped(
+        map_batches(
             traces,
-            paired,
+            cross,
             **dict.fromkeys(ENDS, "int64"),
             chosen_model="string",
             rejected_model="string",
@@ -88,51 +88,52 @@ def pair() -> None:
 
 def delta(judge: str) -> None:
     """The wide deltas of a judge."""
-    given = defaultdict(list)
+    scores = defaultdict(list)
     for batch in table(
         [f"data/judgments/{judge}.parquet"], ["trace_id", "dimension", "score", "expected_score", "status"]
-    ).iter(EACH):
+    ).iter(ROWS_PER_BATCH):
         for trace, name, score, expected, status in zip(*batch.values(), strict=True):
             if status == "scored":
-                given[trace, name].append(score if expected is None else expected)
+                scores[trace, name].append(score if expected is None else expected)
     rated = {
         key: (
             mean(values) if len(values) > 1 else values[0],
             len(values),
             variance(values) if len(values) > 1 else None,
         )
-        for key, values in given.items()
+        for key, values in scores.items()
     }
     types = {"chosen": "float64", "rejected": "float64", "delta": "float64", "n": "int32", "sd": "float64"}
 
-    def wide(batch: Batch) -> Batch:
-        found = defaultdict(list, pair_id=batch["pair_id"])
+    def subtract(batch: Batch) -> Batch:
+        columns = defaultdict(list, pair_id=batch["pair_id"])
         for name in JUDGES[judge]:
             for chosen, rejected in zip(batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True):
-                (one, n, spread), (other, m, widened) = (
+                (high, n, variance_high), (low, m, variance_low) = (
                     rated.get((trace, name), (None, 0, None)) for trace in (chosen, rejected)
                 )
-                both = sqrt(spread + widened) if spread is not None and widened is not None else None
-                row = (one, other, one - other if n and m else None, min(n, m), both)
+                repeated = variance_high is not None and variance_low is not None
+                sd = sqrt(variance_high + variance_low) if repeated else None
+                row = (high, low, high - low if n and m else None, min(n, m), sd)
                 for kind, value in zip(types, row, strict=True):
-                    found[f"{kind}_{name}"].append(value)
-        return found
+                    columns[f"{kind}_{name}"].append(value)
+        return columns
 
-    columns = {f"{kind}_{name}": dtype for name in JUDGES[judge] for kind, dtype in types.items()}
-    write(mapped(table(["datasets/pairs.parquet"], ENDS), wide, pair_id="int64", **columns), f"deltas/{judge}")
+    schema = {f"{kind}_{name}": dtype for name in JUDGES[judge] for kind, dtype in types.items()}
+    write(map_batches(table(["datasets/pairs.parquet"], ENDS), subtract, pair_id="int64", **schema), f"deltas/{judge}")
 
 
 def candidates(name: str) -> Dataset:
-    """The pairs with their margin, and `barred`, which has the reason against a pair and is null for the others."""
+    """The pairs with their margin, and `rejection`, which has the reason against a pair and is null for the others."""
     value = str(SELECTIONS[name].get("value"))
     wide = [
-        table([f"datasets/deltas/{judge}.parquet"], [f"delta_{one}" for one in DIMENSIONS])
+        table([f"datasets/deltas/{judge}.parquet"], [f"delta_{dimension}" for dimension in DIMENSIONS])
         for judge in ("a", "b")
         if f"{judge}." in value
     ]
     named = [
-        one.rename_columns({column: f"{number}_{column}" for column in one.column_names})
-        for number, one in enumerate(wide)
+        deltas.rename_columns({column: f"{number}_{column}" for column in deltas.column_names})
+        for number, deltas in enumerate(wide)
     ]
     lengths = table(TRACES, ["trace_id", "characters"]) if name == "near_length" else {"trace_id": [], "characters": []}
     characters = dict(zip(lengths["trace_id"], lengths["characters"], strict=True))
@@ -142,41 +143,46 @@ def candidates(name: str) -> Dataset:
         "middle_half": ["0_delta_d2"],
         "consensus": ["0_delta_d0", "1_delta_d0"],
     }.get(name, ["0_delta_d0"])
-    column = [f"0_delta_{one}" for one in DIMENSIONS] if name == "top_mean" else column
+    column = [f"0_delta_{dimension}" for dimension in DIMENSIONS] if name == "top_mean" else column
 
     def margin(*values: float | None) -> float | None:
-        known = [one for one in values if one is not None]
+        known = [value for value in values if value is not None]
         if name == "consensus":
             return min(known, default=None)
         return sum(known) / len(values) if values and len(known) == len(values) else None
 
-    def barred(batch: Batch) -> Batch:
-        margins = [margin(*values) for values in zip(*(batch[one] for one in column), strict=True)] or [None] * len(
+    def reject(batch: Batch) -> Batch:
+        margins = [margin(*values) for values in zip(*(batch[each] for each in column), strict=True)] or [None] * len(
             batch["pair_id"]
         )
         reasons = []
-        for identical, one, chosen, rejected in zip(
+        for identical, value, chosen, rejected in zip(
             batch["identical"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True
         ):
-            if identical or (one is None and name != "random"):
+            if identical or (value is None and name != "random"):
                 reasons.append("identical" if identical else "unscored")
-            elif name == "band" and not BAND[0] <= one <= BAND[1]:
+            elif name == "band" and not BAND[0] <= value <= BAND[1]:
                 reasons.append("outside_band")
             elif name == "near_length" and abs(characters[chosen] - characters[rejected]) > NEAR:
                 reasons.append("near_length")
             else:
                 reasons.append(None)
-        strata = [f"{one} {other}" for one, other in zip(batch["chosen_model"], batch["rejected_model"], strict=True)]
+        strata = [
+            f"{chosen} {rejected}"
+            for chosen, rejected in zip(batch["chosen_model"], batch["rejected_model"], strict=True)
+        ]
         return {
             "pair_id": batch["pair_id"],
             "prompt_id": batch["prompt_id"],
             "stratum": strata,
             "margin": margins,
-            "barred": reasons,
+            "rejection": reasons,
         }
 
     rows = concatenate_datasets([table(["datasets/pairs.parquet"]), *named], axis=1)
-    return mapped(rows, barred, pair_id="int64", prompt_id="int64", stratum="string", margin="float64", barred="string")
+    return map_batches(
+        rows, reject, pair_id="int64", prompt_id="int64", stratum="string", margin="float64", rejection="string"
+    )
 
 
 def kept(name: str, ranked: Dataset, pairs: int) -> tuple[Dataset, str, Dataset]:
@@ -186,10 +192,10 @@ def kept(name: str, ranked: Dataset, pairs: int) -> tuple[Dataset, str, Dataset]
     ranked = ranked.shuffle(seed=0) if name in DRAWN else ranked.sort("margin", reverse=name != "bottom")
     if name in ("per_prompt", "strata"):
         most, seen, first = quotas(pairs) if name == "strata" else Counter(), Counter(), []
-        for place, group in enumerate(ranked["stratum" if name == "strata" else "prompt_id"]):
+        for row, group in enumerate(ranked["stratum" if name == "strata" else "prompt_id"]):
             seen[group] += 1
             if seen[group] <= most.get(group, 1):
-                first.append(place)
+                first.append(row)
         ranked = ranked.select(first)
     why = {"middle_half": "outside_band", "per_prompt": "per_prompt"}.get(name, "")
     return ranked.select(range(budget(pairs))), why, ranked
@@ -199,21 +205,34 @@ def select(name: str, pairs: int) -> None:
     """A selection's verdict on every pair."""
     rows = candidates(name)
     best, why, eligible = kept(
-        name, rows.filter(lambda batch: [one is None for one in batch["barred"]], batched=True, batch_size=EACH), pairs
+        name,
+        rows.filter(
+            lambda batch: [reason is None for reason in batch["rejection"]], batched=True, batch_size=ROWS_PER_BATCH
+        ),
+        pairs,
     )
-    taken, may = set(best["pair_id"]), set(eligible["pair_id"]) if why else set()
+    kept_ids, eligible_ids = set(best["pair_id"]), set(eligible["pair_id"]) if why else set()
 
-    def judged(batch: Batch) -> Batch:
-        reasons = [barred or ("kept" if one in taken else why if why and one not in may else "over_budget")
-                   for one, barred in zip(batch["pair_id"], batch["barred"], strict=True)]  # fmt: skip
+    def reason(pair_id: int) -> str:
+        if pair_id in kept_ids:
+            return "kept"
+        return why if why and pair_id not in eligible_ids else "over_budget"
+
+    def decide(batch: Batch) -> Batch:
+        reasons = [
+            rejection or reason(pair_id)
+            for pair_id, rejection in zip(batch["pair_id"], batch["rejection"], strict=True)
+        ]
         return {
             "pair_id": batch["pair_id"],
-            "kept": [one == "kept" for one in reasons],
+            "kept": [each == "kept" for each in reasons],
             "reason": reasons,
             "margin": batch["margin"],
         }
 
-    write(mapped(rows, judged, pair_id="int64", kept="bool", reason="string", margin="float64"), f"selections/{name}")
+    write(
+        map_batches(rows, decide, pair_id="int64", kept="bool", reason="string", margin="float64"), f"selections/{name}"
+    )
 
 
 def subset(name: str) -> None:
@@ -221,31 +240,38 @@ def subset(name: str) -> None:
     verdicts = table([f"datasets/selections/{name}.parquet"], ["pair_id", "kept", "margin"])
     margins = {
         row["pair_id"]: row["margin"]
-        for row in verdicts.filter(lambda batch: batch["kept"], batched=True, batch_size=EACH)
+        for row in verdicts.filter(lambda batch: batch["kept"], batched=True, batch_size=ROWS_PER_BATCH)
     }
 
-    def wanted(rows: Dataset, column: str, ids: set[int]) -> Dataset:
-        return rows.filter(lambda batch: [one in ids for one in batch[column]], batched=True, batch_size=EACH)
+    def filter_by_id(rows: Dataset, column: str, ids: set[int]) -> Dataset:
+        return rows.filter(
+            lambda batch: [row_id in ids for row_id in batch[column]], batched=True, batch_size=ROWS_PER_BATCH
+        )
 
-    rows = wanted(table(["datasets/pairs.parquet"], ENDS), "pair_id", set(margins))
-    traces = wanted(
+    rows = filter_by_id(table(["datasets/pairs.parquet"], ENDS), "pair_id", set(margins))
+    traces = filter_by_id(
         table(TRACES, ["trace_id", "completion"]), "trace_id", {*rows["chosen_trace_id"], *rows["rejected_trace_id"]}
     )
-    prompts = wanted(table(["data/prompts.parquet"], ["prompt_id", "prompt"]), "prompt_id", set(rows["prompt_id"]))
-    texts, asked = (
-        {row[key]: row[column] for row in found}
-        for found, key, column in ((traces, "trace_id", "completion"), (prompts, "prompt_id", "prompt"))
+    prompts = filter_by_id(
+        table(["data/prompts.parquet"], ["prompt_id", "prompt"]), "prompt_id", set(rows["prompt_id"])
+    )
+    texts, prompt_texts = (
+        {row[key]: row[column] for row in rows_of}
+        for rows_of, key, column in ((traces, "trace_id", "completion"), (prompts, "prompt_id", "prompt"))
     )
 
-    def written(batch: Batch) -> Batch:
-        sides = {side: [texts[one] for one in batch[f"{side}_trace_id"]] for side in ("chosen", "rejected")}
+    def add_texts(batch: Batch) -> Batch:
+        sides = {side: [texts[trace_id] for trace_id in batch[f"{side}_trace_id"]] for side in ("chosen", "rejected")}
         return {
-            "prompt": [asked[one] for one in batch["prompt_id"]],
+            "prompt": [prompt_texts[prompt_id] for prompt_id in batch["prompt_id"]],
             **sides,
-            "margin": [margins[one] for one in batch["pair_id"]],
+            "margin": [margins[pair_id] for pair_id in batch["pair_id"]],
         }
 
-    write(rows.map(written, batched=True, batch_size=EACH, writer_batch_size=EACH), f"subsets/{name}")
+    write(
+        rows.map(add_texts, batched=True, batch_size=ROWS_PER_BATCH, writer_batch_size=ROWS_PER_BATCH),
+        f"subsets/{name}",
+    )
 
 
 def main(folder: str, pairs: str) -> None:

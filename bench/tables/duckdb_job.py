@@ -25,12 +25,12 @@ PAIRS = f"""
 VERDICTS = """
     with c as (
         select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin,
-            case when identical then 'identical' {barred} end as barred
+            case when identical then 'identical' {rejection} end as rejection
         from 'duckdb/pairs.parquet' {joins}),
     {kept},
     v as (
         select pair_id, margin,
-            case when barred is not null then barred when pair_id in (select pair_id from kept) then 'kept'
+            case when rejection is not null then rejection when pair_id in (select pair_id from kept) then 'kept'
                 {late} else 'over_budget' end as reason
         from c)
     select pair_id, reason = 'kept' as kept, reason, margin from v order by pair_id"""
@@ -47,17 +47,19 @@ SUBSET = """
 A, B = "'duckdb/deltas/a.parquet'", "'duckdb/deltas/b.parquet'"
 LENGTHS = "(select trace_id, characters from 'data/traces/*.parquet')"
 UNSCORED = "when margin is null then 'unscored'"
-BEST = "kept as (select pair_id from c where barred is null order by margin {direction}, hash(pair_id) limit {{count}})"
-DRAWN = "kept as (select pair_id from c where barred is null order by hash(pair_id) limit {count})"
+BEST = (
+    "kept as (select pair_id from c where rejection is null order by margin {direction}, hash(pair_id) limit {{count}})"
+)
+DRAWN = "kept as (select pair_id from c where rejection is null order by hash(pair_id) limit {count})"
 
 
 class Case(NamedTuple):
-    """One selection: a pair's margin, what it is read from beside `pairs`, what bars a pair, which of the others are
+    """One selection: a pair's margin, what it is read from beside `pairs`, what rejects a pair, which of the others are
     kept, why one of those may not be."""
 
     margin: str = "delta_d0"
     joins: str = f"join {A} using (pair_id)"
-    barred: str = UNSCORED
+    rejection: str = UNSCORED
     kept: str = BEST.format(direction="desc")
     late: str = ""
 
@@ -76,9 +78,10 @@ CASES = {
         "delta_d2",
         late="when margin <= (select low from q) or margin > (select high from q) then 'outside_band'",
         kept="""q as (
-            select quantile_disc(margin, 0.25) as low, quantile_disc(margin, 0.75) as high from c where barred is null),
+            select quantile_disc(margin, 0.25) as low, quantile_disc(margin, 0.75) as high
+            from c where rejection is null),
         kept as (
-            select pair_id from c, q where barred is null and margin > low and margin <= high
+            select pair_id from c, q where rejection is null and margin > low and margin <= high
             order by hash(pair_id) limit {count})""",
     ),
     "top_mean": Case(f"({' + '.join(f'delta_{name}' for name in DIMENSIONS)}) / 5"),
@@ -86,18 +89,18 @@ CASES = {
     "per_prompt": Case(
         late="when pair_id not in (select pair_id from first) then 'per_prompt'",
         kept="""first as (
-            select max(margin) as margin, arg_max(pair_id, margin) as pair_id from c where barred is null
+            select max(margin) as margin, arg_max(pair_id, margin) as pair_id from c where rejection is null
             group by prompt_id),
         kept as (select pair_id from first order by margin desc, hash(pair_id) limit {count})""",
     ),
     "strata": Case(
         kept="""kept as (
             select unnest(arg_max(pair_id, margin, {most})[:any_value(quota)]) as pair_id
-            from c join (values {quotas}) as quotas (stratum, quota) using (stratum) where barred is null
+            from c join (values {quotas}) as quotas (stratum, quota) using (stratum) where rejection is null
             group by stratum)""",
     ),
     "near_length": Case(
-        barred=f"{UNSCORED} when abs(c.characters - r.characters) > {NEAR} then 'near_length'",
+        rejection=f"{UNSCORED} when abs(c.characters - r.characters) > {NEAR} then 'near_length'",
         joins=f"""join {A} using (pair_id)
         join {LENGTHS} c on c.trace_id = chosen_trace_id
         join {LENGTHS} r on r.trace_id = rejected_trace_id""",

@@ -25,8 +25,8 @@ def pair() -> None:
     rows = traces.merge(traces, on="prompt_id", suffixes=("", "_r"))
     rows = rows[rows["rung"] < rows["rung_r"]]
     digests = [
-        md5(f"{one}\x1f{other}".encode(), usedforsecurity=False).digest()
-        for one, other in zip(rows["trace_id"], rows["trace_id_r"], strict=True)
+        md5(f"{chosen}\x1f{rejected}".encode(), usedforsecurity=False).digest()
+        for chosen, rejected in zip(rows["trace_id"], rows["trace_id_r"], strict=True)
     ]
     write(pd.DataFrame({
         "pair_id": [int.from_bytes(digest[:8], "big") >> 1 for digest in digests], "prompt_id": rows["prompt_id"],
@@ -51,39 +51,41 @@ def delta(judge: str) -> None:
     pairs = pd.read_parquet("pandas/pairs.parquet", columns=ENDS)
     for side, suffix in (("chosen", ""), ("rejected", "_r")):
         pairs = pairs.merge(wide.add_suffix(suffix), left_on=f"{side}_trace_id", right_index=True, how="left")
-    found = {"pair_id": pairs["pair_id"]}
+    columns = {"pair_id": pairs["pair_id"]}
     for name in JUDGES[judge]:
-        found |= {
+        columns |= {
             f"chosen_{name}": pairs[f"mean_{name}"], f"rejected_{name}": pairs[f"mean_{name}_r"],
             f"delta_{name}": pairs[f"mean_{name}"] - pairs[f"mean_{name}_r"],
             f"n_{name}": pairs[[f"count_{name}", f"count_{name}_r"]].fillna(0).min(axis=1).astype("int32"),
             f"sd_{name}": np.sqrt(pairs[f"var_{name}"] + pairs[f"var_{name}_r"]),
         }  # fmt: skip
-    write(pd.DataFrame(found), f"deltas/{judge}")
+    write(pd.DataFrame(columns), f"deltas/{judge}")
 
 
 def candidates(name: str) -> pd.DataFrame:
-    """The pairs with their margin, and `barred`, which has the reason against a pair and is null for the others."""
+    """The pairs with their margin, and `rejection`, which has the reason against a pair and is null for the others."""
     rows = pd.read_parquet("pandas/pairs.parquet")
     for judge in ("a", "b"):
         if f"{judge}." in str(SELECTIONS[name].get("value")):
             wide = pd.read_parquet(
-                f"pandas/deltas/{judge}.parquet", columns=["pair_id", *(f"delta_{one}" for one in DIMENSIONS)]
+                f"pandas/deltas/{judge}.parquet",
+                columns=["pair_id", *(f"delta_{dimension}" for dimension in DIMENSIONS)],
             )
             rows = rows.merge(
-                wide.rename(columns={f"delta_{one}": f"{judge}.{one}" for one in DIMENSIONS}), on="pair_id"
+                wide.rename(columns={f"delta_{dimension}": f"{judge}.{dimension}" for dimension in DIMENSIONS}),
+                on="pair_id",
             )
     if name == "random":
         rows["margin"] = np.nan
     elif name == "top_mean":
-        rows["margin"] = sum((rows[f"a.{one}"] for one in DIMENSIONS[1:]), rows["a.d0"]) / 5
+        rows["margin"] = sum((rows[f"a.{dimension}"] for dimension in DIMENSIONS[1:]), rows["a.d0"]) / 5
     elif name == "consensus":
         rows["margin"] = rows[["a.d0", "b.d0"]].min(axis=1)
     else:
         rows["margin"] = rows[{"band": "b.d1", "middle_half": "a.d2"}.get(name, "a.d0")]
-    bars = {"identical": rows["identical"]} | ({} if name == "random" else {"unscored": rows["margin"].isna()})
+    rejections = {"identical": rows["identical"]} | ({} if name == "random" else {"unscored": rows["margin"].isna()})
     if name == "band":
-        bars["outside_band"] = ~rows["margin"].between(*BAND)
+        rejections["outside_band"] = ~rows["margin"].between(*BAND)
     if name == "near_length":
         lengths = pd.read_parquet("data/traces", columns=["trace_id", "characters"])
         for side in ("chosen", "rejected"):
@@ -91,8 +93,8 @@ def candidates(name: str) -> pd.DataFrame:
                 lengths.rename(columns={"trace_id": f"{side}_trace_id", "characters": f"{side}_characters"}),
                 on=f"{side}_trace_id",
             )
-        bars["near_length"] = (rows["chosen_characters"] - rows["rejected_characters"]).abs() > NEAR
-    return rows.assign(barred=np.select(list(bars.values()), list(bars), None))
+        rejections["near_length"] = (rows["chosen_characters"] - rows["rejected_characters"]).abs() > NEAR
+    return rows.assign(rejection=np.select(list(rejections.values()), list(rejections), None))
 
 
 def kept(name: str, ranked: pd.DataFrame, pairs: int) -> tuple[pd.DataFrame, str, pd.DataFrame]:
@@ -107,20 +109,20 @@ def kept(name: str, ranked: pd.DataFrame, pairs: int) -> tuple[pd.DataFrame, str
     if name == "per_prompt":
         ranked = ranked.groupby("prompt_id").head(1)
     if name == "strata":
-        place = ranked.groupby(["chosen_model", "rejected_model"]).cumcount()
-        return ranked[place < (ranked["chosen_model"] + " " + ranked["rejected_model"]).map(quotas(pairs))], "", ranked
+        rank = ranked.groupby(["chosen_model", "rejected_model"]).cumcount()
+        return ranked[rank < (ranked["chosen_model"] + " " + ranked["rejected_model"]).map(quotas(pairs))], "", ranked
     return ranked.head(budget(pairs)), {"middle_half": "outside_band", "per_prompt": "per_prompt"}.get(name, ""), ranked
 
 
 def select(name: str, pairs: int) -> None:
     """A selection's verdict on every pair."""
     rows = candidates(name)
-    best, why, eligible = kept(name, rows[rows["barred"].isna()], pairs)
-    taken = rows["pair_id"].isin(best["pair_id"])
+    best, why, eligible = kept(name, rows[rows["rejection"].isna()], pairs)
+    is_kept = rows["pair_id"].isin(best["pair_id"])
     late = ~rows["pair_id"].isin(eligible["pair_id"]) if why else np.zeros(len(rows), bool)
-    reason = np.select([rows["barred"].notna(), taken, late], [rows["barred"], "kept", why], "over_budget")
+    reason = np.select([rows["rejection"].notna(), is_kept, late], [rows["rejection"], "kept", why], "over_budget")
     write(
-        pd.DataFrame({"pair_id": rows["pair_id"], "kept": taken, "reason": reason, "margin": rows["margin"]}),
+        pd.DataFrame({"pair_id": rows["pair_id"], "kept": is_kept, "reason": reason, "margin": rows["margin"]}),
         f"selections/{name}",
     )
 

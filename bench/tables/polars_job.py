@@ -31,18 +31,17 @@ def pair() -> None:
         rejected_model="generator_r",
         identical=pl.col("text_id") == pl.col("text_id_r"),
     ).collect(engine="streaming")
-    joined.with_columns(pair_id=ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
+    joined.with_columns(pair_id=pair_ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
 
 
-def ids(pairs: pl.DataFrame) -> pl.Series:
+def pair_ids(pairs: pl.DataFrame) -> pl.Series:
     """The first 63 bits of the MD5 of both traces' ids."""
     with duckdb.connect() as connection:
         connection.register("pairs", pairs.select("chosen_trace_id", "rejected_trace_id").to_arrow())
         digest = "left(md5(concat(chosen_trace_id, chr(31), rejected_trace_id)), 16)"
-        found: pl.Series = connection.sql(
-            f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from pairs"
-        ).pl()["id"]
-    return found
+        query = f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from pairs"
+        ids: pl.Series = connection.sql(query).pl()["id"]
+    return ids
 
 
 def delta(judge: str) -> None:
@@ -75,12 +74,12 @@ def delta(judge: str) -> None:
 
 
 class Case(NamedTuple):
-    """One selection: a pair's margin, the judges whose deltas it takes, what else bars a pair and under which
+    """One selection: a pair's margin, the judges whose deltas it takes, what else rejects a pair and under which
     reason, and which of the others are kept."""
 
     margin: pl.Expr = pl.col("a.delta_d0")
     judges: str = "a"
-    barred: tuple[str, pl.Expr] | None = None
+    rejection: tuple[str, pl.Expr] | None = None
     kept: Callable[[pl.DataFrame, int], "Kept"] = lambda rows, pairs: Kept(rows.top_k(budget(pairs), by="margin"))
 
 
@@ -127,7 +126,7 @@ CASES = {
     "consensus": Case(pl.min_horizontal("a.delta_d0", "b.delta_d0"), "ab"),
     "per_prompt": Case(kept=one_a_prompt),
     "strata": Case(kept=by_stratum),
-    "near_length": Case(barred=("near_length", (pl.col("characters") - pl.col("characters_r")).abs() > NEAR)),
+    "near_length": Case(rejection=("near_length", (pl.col("characters") - pl.col("characters_r")).abs() > NEAR)),
 }
 NEEDED = {
     "per_prompt": ["prompt_id"],
@@ -150,26 +149,26 @@ def select(name: str, pairs: int) -> None:
         rows = rows.join(
             lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r"
         )
-    barred = pl.when("identical").then(pl.lit("identical"))
+    rejection = pl.when("identical").then(pl.lit("identical"))
     if name != "random":
-        barred = barred.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
-    if case.barred:
-        barred = barred.when(case.barred[1]).then(pl.lit(case.barred[0]))
-    known = (
+        rejection = rejection.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
+    if case.rejection:
+        rejection = rejection.when(case.rejection[1]).then(pl.lit(case.rejection[0]))
+    pairs_by_margin = (
         rows.with_columns(margin=case.margin)
-        .select("pair_id", "margin", *NEEDED.get(name, []), barred=barred)
+        .select("pair_id", "margin", *NEEDED.get(name, []), rejection=rejection)
         .collect(engine="streaming")
     )
-    kept = case.kept(known.filter(pl.col("barred").is_null()), pairs)
+    kept = case.kept(pairs_by_margin.filter(pl.col("rejection").is_null()), pairs)
     reason = (
-        pl.when(pl.col("barred").is_not_null())
-        .then("barred")
+        pl.when(pl.col("rejection").is_not_null())
+        .then("rejection")
         .when(pl.col("pair_id").is_in(kept.rows["pair_id"].implode()))
         .then(pl.lit("kept"))
     )
     if kept.late:
         reason = reason.when(kept.late[1]).then(pl.lit(kept.late[0]))
-    verdicts = known.lazy().select("pair_id", reason=reason.otherwise(pl.lit("over_budget")), margin="margin")
+    verdicts = pairs_by_margin.lazy().select("pair_id", reason=reason.otherwise(pl.lit("over_budget")), margin="margin")
     verdicts.select("pair_id", (pl.col("reason") == "kept").alias("kept"), "reason", "margin").sink_parquet(
         f"polars/selections/{name}.parquet", engine="streaming", **OUT
     )
