@@ -282,7 +282,7 @@ def test_a_recorded_reply_that_was_dropped_is_bought_and_not_read_again(
     assert fulfil(open_ledger(), "a", "b") == (["The set is [key], x, 3.", "re b"], [])
     assert open_ledger().drop_redacted() == 1
     assert fulfil(open_ledger(), "a", "b") == (["re a", "re b"], ["a"])
-    assert open_ledger().redacted() == []
+    assert open_ledger().find_redacted() == []
 
 
 def edited(name: str, value: Any) -> Callable[[Path], None]:

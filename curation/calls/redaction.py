@@ -87,7 +87,7 @@ def _characters(key: str) -> list[str]:
     """What matches `key`, a part for each character or run of backslashes. Further backslashes before a character
     count for nothing, so that no depth of escaping hides it."""
     first, *others = re.findall(r"\\+|[^\\]", key)
-    any_case, backslash = len(key) >= SHORT, _encoded("\\")
+    any_case, backslash = len(key) >= SHORT, _encodings("\\")
     begin = (
         rf"(?:\\|{backslash}){{{len(first)},{2 * len(first)}}}"
         if first[0] == "\\"
@@ -101,12 +101,12 @@ def _characters(key: str) -> list[str]:
 
 
 def _character(char: str, any_case: bool) -> str:
-    encoded = _encoded(*((char.lower(), char.upper()) if any_case else char))
+    encoded = _encodings(*((char.lower(), char.upper()) if any_case else char))
     # encoded first: `&` is also where `&amp;` begins
     return f"(?:{encoded}|{'(?i:' if any_case else '(?:'}{re.escape(char)}))"
 
 
-def _encoded(*chars: str) -> str:
+def _encodings(*chars: str) -> str:
     """What matches one of the characters in every form but its own."""
     codes = {ord(char) for char in chars if len(char) == 1}
     hexadecimal = f"0*(?:{'|'.join(f'{code:x}' for code in codes)})"
@@ -135,4 +135,4 @@ def _signs(whole: str, shared: bool) -> list[str]:
 def _sign(char: str) -> str:
     """A character of base64, in its alphabet for URLs too."""
     other = {"+": "-", "/": "_"}.get(char)
-    return f"(?:[{char}{other}]|{_encoded(char)})" if other else char
+    return f"(?:[{char}{other}]|{_encodings(char)})" if other else char

@@ -199,7 +199,7 @@ class Store:
         self.db.execute("VACUUM")
         return gone
 
-    def redacted(self) -> list[tuple[str, str, str]]:
+    def find_redacted(self) -> list[tuple[str, str, str]]:
         """Key, stage and name of the good replies that hold `[key]`, the oldest first."""
         return self.db.execute(
             f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id"

@@ -76,7 +76,7 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
 
 
 def _warn_of_redacted(ledger: Ledger, where: str) -> None:
-    if redacted := ledger.redacted():
+    if redacted := ledger.find_redacted():
         named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in redacted), MOST_REPLIES_NAMED)
         print(
             f"warning: {where}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "

@@ -188,13 +188,13 @@ def merge_adapter(weights: Weights) -> Path:
     """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
     assert weights.adapter is not None
     name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()
-    return _cached(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
+    return _cache(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
 
 
 def _dequantise(gguf: Path) -> Path:
     """The folder of `gguf` as bfloat16 safetensors, made at the first call."""
 
-    def unpacked() -> tuple[Any, Any]:
+    def unpack() -> tuple[Any, Any]:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -205,10 +205,10 @@ def _dequantise(gguf: Path) -> Path:
         )
         return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
-    return _cached(fingerprint(gguf).removeprefix("sha256:"), unpacked)
+    return _cache(fingerprint(gguf).removeprefix("sha256:"), unpack)
 
 
-def _cached(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
+def _cache(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
     """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` returns; made if it is not
     there."""
     folder = CACHE / name[:16]

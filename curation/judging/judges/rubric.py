@@ -20,7 +20,7 @@ class Dimension(Strict):
     scores: dict[int, str]
 
 
-def _named(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
+def _check_dimensions(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
     for name, dimension in dimensions.items():
         column(name)
         if name == "rationale":
@@ -39,7 +39,7 @@ class Params(prompting.ModelJudgeParams):
 
     kind: Literal["rubric"]
     calls: Literal["together", "each"]
-    dimensions: Annotated[dict[str, Dimension], AfterValidator(_named)]
+    dimensions: Annotated[dict[str, Dimension], AfterValidator(_check_dimensions)]
 
     @property
     def dimension_names(self) -> list[str]:

@@ -71,7 +71,7 @@ class VllmEngine:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
-            raise self._ended()
+            raise self._end_error()
         return dict(json.loads(line))
 
     @cached_property
@@ -105,7 +105,7 @@ class VllmEngine:
         self._receive()
         return started
 
-    def _ended(self) -> CurationError:
+    def _end_error(self) -> CurationError:
         """The engine's end as an error, with the last error that vllm printed."""
         code = self.process.wait()
         self.log.seek(0)

@@ -105,7 +105,7 @@ def _entries(task: str, settings: Task, seed: int) -> Any:
 def unknown(task: str, settings: Task) -> str | None:
     """What reasoning-gym does not know, the task or a key of its config, with the nearest name that it knows; None if
     it knows all."""
-    declared = _declared(task)
+    declared = _declared_keys(task)
     if declared is not None and declared >= settings.config.keys():
         return None
     from reasoning_gym.factory import DATASETS
@@ -125,7 +125,7 @@ def _sources() -> dict[str, Path]:
 
 
 @cache
-def _declared(task: str) -> frozenset[str] | None:
+def _declared_keys(task: str) -> frozenset[str] | None:
     """The keys of a task's config as its source declares them, or None where the source does not show them plainly.
     (Importing the library takes a second of CPU.)"""
     if task not in _sources():
