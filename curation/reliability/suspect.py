@@ -8,8 +8,8 @@ LOWEST_COVERAGE, HIGHEST_ZERO_DELTA_RATE = 0.95, 0.5
 LOWEST_REPEAT_ALPHA = 0.667  # Krippendorff's own lowest limit
 HIGHEST_POSITION_INCONSISTENCY = 0.35  # GPT-4's own on MT-Bench (arXiv 2306.05685)
 CHANCE = 0.5
-# 2.81 / 1.96: so many half-widths of a 95 % interval from the null is a two-sided p < 0.005. A judge is looked at in so
-# many ways that p < 0.05 would find one in twenty of a judge without a fault.
+# 2.81 / 1.96: so many half-widths of a 95 % interval from the null is a two-sided p < 0.005. A judge is measured in
+# many ways, and p < 0.05 would make one measure in twenty suspect without a fault.
 FAR = 1.43
 
 
