@@ -120,9 +120,9 @@ def _answer(where: str, line: str, calls: StageCalls, engine: str, secret: str) 
         )
     call = calls.distinct.get(key) if isinstance(key, str) else None
     if call is None:
-        shown = wire.redact_line(str(key), secret)[:16]
+        custom_id = wire.redact_line(str(key), secret)[:16]
         raise CurationError(
-            f"{where}: custom_id {shown}… is no call of {calls.stage} {calls.name} under this params.yaml; "
+            f"{where}: custom_id {custom_id}… is no call of {calls.stage} {calls.name} under this params.yaml; "
             "nothing was kept"
         )
     if not isinstance(response, dict):

@@ -76,7 +76,7 @@ def _of_families(sections: dict[str, Any], raw: dict[str, Any]) -> Iterator[str]
     raters = [name for section in RATING for name in entries(raw, section)]
     for name in _texts(list(entries(sections, "reliability.families"))):
         if name not in raters:
-            yield f"reliability.families.{name}: rates nothing{did_you_mean(name, raters)}"
+            yield f"reliability.families.{name}: no judge has that name{did_you_mean(name, raters)}"
 
 
 def _of_expressions(raw: dict[str, Any]) -> Iterator[str]:
@@ -84,11 +84,11 @@ def _of_expressions(raw: dict[str, Any]) -> Iterator[str]:
     for section in NAMED_IN_EXPRESSIONS:
         for name in entries(raw, section):
             if name in RESERVED:
-                yield f"{section}.{name}: expressions mean another thing by that; rename it"
+                yield f"{section}.{name}: expressions reserve that name; rename it"
     for first, second in itertools.combinations(NAMED_IN_EXPRESSIONS, 2):
         for name in entries(raw, second):
             if name in entries(raw, first):
-                yield f"{second}.{name}: {first} has that name too; expressions go by name"
+                yield f"{second}.{name}: {first} has an entry of that name; expressions go by name, so rename one"
 
 
 def _texts(values: Any) -> list[str]:
