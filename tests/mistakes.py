@@ -159,6 +159,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
       "grid.controls"]),
     ({"selections.top_step_coherence-any-own-itself-0": CopyOf("selections.all")},
      ["grid.selections: 'top_step_coherence-any-own-itself-0' is an arm and a selection; rename the selection"]),
+    ({"evaluate.judge": "rubric"}, ["evaluate.judge: 'rubric' is of kind rubric; name a judge of kind answer"]),
     ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
     ({"judges.answer.patterns": ["(a"]},
      ["judges.answer.patterns.0: '(a' is not a regular expression: missing ), unterminated subpattern at position 0"]),

@@ -1,19 +1,25 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 from pydantic import Field
 
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.references import Refers
-from curation.judging.judges.answer import grade
+from curation.core.study import Study
+from curation.judging.judges import answer
 from curation.models import weights
 from curation.models.engines import openai, transformers, vllm
 from curation.tables.contracts import RESULTS
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
+
+if TYPE_CHECKING:
+    from curation.judging.judges._kind import Judge
 
 
 class Params(Strict):
@@ -29,20 +35,28 @@ class Params(Strict):
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str, Refers("judges")]
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A judge that grades no answers, which would show only once a run is trained."""
+        if not isinstance(study.judges[self.judge], answer.Params):
+            yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
+
 
 def evaluate(
     settings: Params,
     name: str,
     student: weights.Params,
     model: Path | None,
-    judge: Any,
+    judge: "Judge",
     prompts: pl.DataFrame,
     ledger: Ledger,
 ) -> pl.DataFrame:
     """The rows of `results` of run `name`, whose trained weights lie in `model`; None is the student's own.
 
-    The calls' keys hold the hash of the weights and the dtype. Raises CurationError if weights are not finite.
+    The calls' keys hold the hash of the weights and the dtype. Raises CurationError if weights are not finite, or if
+    `judge` is not of kind answer.
     """
+    if not isinstance(judge, answer.Params):
+        raise CurationError(f"evaluate.judge: a judge of kind {judge.kind} grades no answers; name one of kind answer")
     held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
     revision, loaded = _weights(name, student, model)
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
@@ -51,7 +65,7 @@ def evaluate(
     engine = settings.engine.engine(loaded, served_as=name)
     answers = make_rows(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
-    grades = [grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
+    grades = [answer.grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
     return rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),
