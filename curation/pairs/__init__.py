@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["deltas"]
 
 
-def __getattr__(name: str) -> Any:
-    """`deltas`, imported when it is asked for: a stage that needs another module of this room loads that alone."""
-    if name == "deltas":
-        from curation.pairs.delta import deltas
+if not TYPE_CHECKING:  # mypy would take it to mean that the room has every name
 
-        return deltas
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """`deltas`, imported when it is asked for: a stage that needs another module of this room loads that alone."""
+        if name == "deltas":
+            from curation.pairs.delta import deltas
+
+            return deltas
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
