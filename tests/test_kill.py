@@ -88,3 +88,22 @@ def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_pat
     assert not (tmp_path / "data/traces/writer.parquet").exists()
     assert ran(tmp_path, "stages.generate", "writer").returncode == 0
     assert len(server.requests) == 100
+
+
+def test_a_second_ctrl_c_drops_what_is_under_way(serve: Serve, tmp_path: Path) -> None:
+    """Had it waited, each call that the server holds would be kept as one that got no reply in time."""
+    held = Held()
+    served_params(tmp_path, serve(held).url, 50)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    child = started(tmp_path, "stages.generate", "writer")
+    assert held.begun.wait(30) and child.stderr
+    child.send_signal(signal.SIGINT)
+    assert child.stderr.readline().startswith("waiting for ")
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 130 and not held.go.is_set()
+    held.go.set()
+    study = read(tmp_path / "params.yaml")
+    with Ledger(
+        study.ledger.model_copy(update={"path": str(tmp_path / study.ledger.path), "recorded": "none"})
+    ) as ledger:
+        assert [(line["attempts"], line["failed"]) for line in ledger.stat()] == [(10, 0)]
