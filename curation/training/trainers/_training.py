@@ -151,7 +151,8 @@ def _total_steps(trainer: Any) -> int:
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
     per_epoch = math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
-    return math.ceil(per_epoch * float(trainer.args.num_train_epochs))
+    epochs: float = trainer.args.num_train_epochs
+    return math.ceil(per_epoch * epochs)
 
 
 def _save(trainer: Any, out: Path, student: weights.Params) -> None:
