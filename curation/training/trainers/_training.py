@@ -151,8 +151,8 @@ def _total_steps(trainer: Any) -> int:
     if trainer.args.max_steps > 0:
         return int(trainer.args.max_steps)
     per_epoch = math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps)
-    epochs: float = trainer.args.num_train_epochs
-    return math.ceil(per_epoch * epochs)
+    steps: float = per_epoch * trainer.args.num_train_epochs
+    return math.ceil(steps)
 
 
 def _save(trainer: Any, out: Path, student: weights.Params) -> None:
