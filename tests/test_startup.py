@@ -2,7 +2,8 @@
 not made again.
 
 Kinds of fault: an import at the head of a module that only one function needs; a memory that says sound of what nobody
-checked, or that stops a command; a short-cut that says another thing than the long way.
+checked, or that stops a command; a short-cut that says another thing than the long way; a module
+shadowed by a name that its package exports.
 """
 
 import dataclasses
@@ -89,6 +90,23 @@ def test_a_remembered_check_loads_no_tables_either() -> None:
     counts = "3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
     assert said == f"{SOUND}: sound; {counts}"
     assert loaded == ""
+
+
+def test_an_entry_of_the_shelf_is_printed_without_tables() -> None:
+    code = "import sys\nfrom curation.__main__ import entry\nentry()\n"
+    *lines, loaded = printed(f"{code}print(*({{*{HEAVY + TABLES}}} & sys.modules.keys()))", "shelf", "sample_delta")
+    assert lines[1] == "  sample_delta:"
+    assert loaded == ""
+
+
+def test_no_package_exports_a_name_that_is_one_of_its_modules() -> None:
+    """Else `import package.name` gives what is exported, and the module is out of reach by its path."""
+    for package in (curation, stages):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            __import__(found.name)
+            parent, _, name = found.name.rpartition(".")
+            assert getattr(sys.modules[parent], name) is sys.modules[found.name]
+            assert name not in getattr(sys.modules[parent], "__all__", [])
 
 
 @pytest.mark.slow

@@ -23,7 +23,8 @@ from curation.experiment import arms, compare, controls, generator_pairs, grid
 from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
-from curation.selection import candidates, rules, select, subset
+from curation.selection import candidates, rules, subset
+from curation.selection.select import select
 from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 from curation.traces import generate

@@ -1,7 +1,5 @@
 """`curation shelf`: published selections, listed or as lines of params.yaml."""
 
-import polars as pl
-
 from curation.commands.terminal import Parser, print_rows
 from curation.core.errors import CurationError
 from curation.selection import shelf
@@ -26,6 +24,8 @@ def main(arguments: list[str]) -> None:
     elif given.all:
         print("\n".join(shelf.to_yaml(name, {}) for name in shelf.entries()))
     else:
+        import polars as pl  # one entry is printed without it, in half the time
+
         print_rows(pl.DataFrame(shelf.table()), "md" if given.md else None)
 
 
