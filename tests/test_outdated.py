@@ -15,6 +15,7 @@ import world
 from curation.__main__ import main
 from curation.core import renamed
 from curation.core.errors import CurationError, Outdated, run
+from curation.core.outdated import EXPRESSIONS as PLACES
 from curation.core.outdated import refuse_outdated
 from curation.core.params import ALL_SECTIONS, read
 from curation.core.parsed import parse_yaml
@@ -68,6 +69,33 @@ EXPRESSIONS = {  # as they stand in a file of version 0.1: what takes the line's
     ),
     "  a: {strata: {by: tie, shares: equal}}": "  a: {strata: {by: identical, shares: equal}}",
     "  a: {require: {x: 'tie'}} # tie": "  a: {require: {x: 'identical'}} # tie",
+    "  a: {value: '(tie)::int -- tie'}": "  a: {value: '(identical)::int -- tie'}",
+    "  a: {value: '/* tie */ tie::int'}": "  a: {value: '/* tie */ identical::int'}",
+    "  a: {require: {x: prompt.task <> 'a tie' and not tie}}": (
+        "  a: {require: {x: prompt.task <> 'a tie' and not identical}}"
+    ),
+    "  a: {require: {x: 'prompt.task <> ''a tie'' and not tie'}}": (
+        "  a: {require: {x: 'prompt.task <> ''a tie'' and not identical'}}"
+    ),
+    '  a: {value: \'rubric."spread_x" - "spread_x".delta_y\'}': (
+        '  a: {value: \'rubric."sd_x" - "spread_x".delta_y\'}'
+    ),
+    '  a: {value: "rubric.\\"spread_x\\""}': '  a: {value: "rubric.\\"sd_x\\""}',
+    "  a: {value: rubric . spread_x}": "  a: {value: rubric . sd_x}",
+    "  a: {value: rubric /* its */ . spread_x}": "  a: {value: rubric /* its */ . sd_x}",
+    '  a: {value: "\\ttie\\n  + 1"}': '  a: {value: "\\tidentical\\n  + 1"}',
+    "  a: {value: &tie tie}": "  a: {value: &tie identical}",
+    "  a: {value: !!str tie}": "  a: {value: !!str identical}",
+    "  a:\n    value: |  # tie\n      1 +\n      tie\n    # tie": (
+        "  a:\n    value: |  # tie\n      1 +\n      identical\n    # tie"
+    ),
+    "  a: {keep: {kind: nearest, target: tie}, order: {by: tie, first: lowest}}": (
+        "  a: {keep: {kind: nearest, target: identical}, order: {by: identical, first: lowest}}"
+    ),
+    "  a: {require: {identical: 'true'}}": "  a: {require: {identical_required: 'true'}}",
+    "  a: {require: {identical: not tie, identical_required: tie}}": (
+        "  a: {require: {identical_required_required: not identical, identical_required: identical}}"
+    ),
 }
 SAME = [
     "  a: {value: prompt.tie}",
@@ -76,6 +104,16 @@ SAME = [
     "  a: {value: rubric.cut}",
     "  tie: {value: necktie.delta_x}",
     "  a: {require: {tie: 'true'}}",
+    "  a: {require: {x: \"prompt.task <> 'black tie event'\"}}",
+    "  a: {require: {x: \"prompt.task = 'x.spread_y'\"}}",
+    "  a: {require: {x: \"prompt.task = 'it''s a -tie- b'\"}}",
+    "  a: {require: {x: 'prompt.\"a -tie- b\" = 1'}}",
+    "  a: {value: '\"tie\".delta_x'}",
+    "  a: {value: 1 -- tie}",
+    "  a: {value: '1 /* rubric.spread_y */'}",
+    "  a: {value: tie(1)}",
+    "  a: {value: no expression tie}",
+    "  a: {keep: {kind: tie}}",
 ]
 
 
@@ -93,6 +131,30 @@ def refused(text: str) -> str:
 def test_a_column_is_renamed_where_an_expression_names_it(old: str, new: str) -> None:
     head = "scorers: {reference: {kind: reference}, ref-2: {kind: reference}}\nselections:\n"
     assert refused(f"{head}{old}\n") == f"{head}{new}\n"
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    old = 'x: "😀 \u2028"\r\nselections: {a: {value: tie}}\r\n'
+    assert refused(old) == old.replace("tie}}\r", "identical}}")
+
+
+def test_all_places_of_expressions_are_looked_at() -> None:
+    """The kind of fault: an expression that a selection comes to have and a file of version 0.1 is not searched for."""
+    keep, strata = {"kind": "nearest", "target": "tie"}, {"by": "tie", "shares": "equal"}
+    curriculum, budget = {"by": "tie", "first": "lowest"}, {"pairs": 1}
+    changes = {"value": "tie", "require": {"x": "tie"}, "keep": keep, "strata": strata, "order": curriculum}
+    places = {place.replace(".x", ".*") for place in world.selection("all", budget=budget, **changes).expressions}
+    assert places == {place.removeprefix("selections.*.") for place in PLACES if place.startswith("selections")}
+
+
+def test_a_reserved_name_has_another_to_take() -> None:
+    text = b"selections: {a: {require: {identical: 'true'}}}\n"
+    with pytest.raises(Outdated) as refusal:
+        refuse_outdated(Path("p.yaml"), text, parse_yaml(text, CurationError))
+    assert refusal.value.report().splitlines()[0] == (
+        "error: p.yaml: line 1: require.identical: that is a reason already, so take another name, such as "
+        "identical_required; write:"
+    )
 
 
 def test_a_name_is_found_wherever_yaml_may_put_it() -> None:

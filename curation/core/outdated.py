@@ -1,7 +1,8 @@
 """A params file of version 0.1: what it calls by an old name, and the lines to write instead."""
 
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,17 +12,34 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from curation.core import renamed
 from curation.core.errors import Outdated
 
-WITH_EXPRESSIONS = ("selections", "controls", "generator_pairs")
+EXPRESSIONS = (  # where SQL expressions stand; `*` is any name or number
+    "selections.*.value",
+    "selections.*.require.*",
+    "selections.*.keep.target",
+    "selections.*.strata.by",
+    "selections.*.order.by",
+    "controls.*.match.*",
+    "generator_pairs.*.where",
+)
+PARSER = "curation.selection.expressions"  # imported by name, since the core is below it
+PLACEHOLDER = "name_of_0_1_"  # in no column's name
+
+_COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, new in renamed.COLUMNS[table].items()}
+_OLD_COLUMN = re.compile(
+    "|".join(rf"(?<!\w){old}" + (r"(?=\w)" if old.endswith("_") else r"(?!\w)") for old in _COLUMNS)
+)
+_OLD_NAMES = [*_COLUMNS, *renamed.SECTIONS, *(old for keys in renamed.KEYS.values() for old in keys)]
+_ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in double quotes
+_HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
 
 
 class Replacement(NamedTuple):
-    """Old text on one line of the file, from column `start` up to `end`, both from 0, and the new text."""
+    """Text of the file from `start` up to `end` and the new text, and what is said of it."""
 
-    line: int
     start: int
     end: int
-    old: str
     new: str
+    message: str
 
 
 def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
@@ -29,69 +47,131 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
 
     `raw` is what `body`, the file's bytes, was read as.
     """
-    rules = _rules(raw)
-    if not _has_old_name(raw, rules):
-        return
     text = body.decode("utf-8-sig")
-    root = YAML(typ="safe", pure=True).compose(text)
-    lines, by_line = text.splitlines(), dict[int, list[Replacement]]()
-    for replacement in sorted(set(_replacements(root, rules, lines)), reverse=True):  # the last of a line first
-        by_line.setdefault(replacement.line, []).append(replacement)
-    rewritten = []
-    for number, replacements in sorted(by_line.items()):
-        line = lines[number]
-        for _, start, end, _, new in replacements:
-            line = line[:start] + new + line[end:]
-        changes = dict.fromkeys(f"{old} is now {new}" for *_, old, new in reversed(replacements))
-        rewritten.append((f"{path}: line {number + 1}: {', '.join(changes)}; write:", line))
-    raise Outdated(rewritten)
+    if not (any(name in text for name in _OLD_NAMES) or _requires_a_reason(raw)):  # quicker than to compose it
+        return
+    root, scorers = YAML(typ="safe", pure=True).compose(text), raw.get("scorers")
+    is_old = _column_test(scorers if isinstance(scorers, dict) else {})
+    replacements = {*_of_keys(root), *_of_requirements(root)}
+    for place in EXPRESSIONS:
+        for node in _at(root, place.split(".")):
+            replacements.update(_of_expression(node, text, is_old))
+    if replacements:
+        raise Outdated(_rewrite(path, text, sorted(replacements)))
 
 
-def _rules(raw: dict[str, Any]) -> list[tuple[re.Pattern[str], str, str]]:
-    """For names in expressions: what matches one, its old name and its new one. A match's first group stays as it
-    is."""
-    scorers = raw.get("scorers")
-    named = "|".join(re.escape(str(name)) for name in scorers) if isinstance(scorers, dict) and scorers else "(?!)"
-    rules = [(rf"(?<![\w.'])()({old})(?![\w.'(])", old, new) for old, new in renamed.COLUMNS["pairs"].items()]
-    rules += [(rf'([\w"]\.)({old})(?=\w)', old, new) for old, new in renamed.COLUMNS["deltas"].items()]
-    rules += [
-        (rf'((?<![\w.-])(?:{named})\\?"?\.)({old})\b', old, new) for old, new in renamed.COLUMNS["pair_scores"].items()
-    ]
-    return [(re.compile(pattern), old, new) for pattern, old, new in rules]
+def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tuple[str, str]]:
+    """For each line that changes: what is said of it, and the line as it is to be."""
+    rewritten, start = list[tuple[str, str]](), 0
+    for number, line in enumerate(text.split("\n"), 1):
+        on_line = [one for one in replacements if start <= one.start <= start + len(line)]
+        new = line
+        for one in reversed(on_line):
+            new = new[: one.start - start] + one.new + new[one.end - start :]
+        if on_line:
+            messages = ", ".join(dict.fromkeys(one.message for one in on_line))
+            rewritten.append((f"{path}: line {number}: {messages}; write:", new.rstrip("\r")))
+        start += len(line) + 1
+    return rewritten
 
 
-def _has_old_name(raw: dict[str, Any], rules: list[tuple[re.Pattern[str], str, str]]) -> bool:
-    """Whether there is anything to rewrite, which is quicker to see in what was read than in the text."""
-    return (
-        any(section in raw for section in renamed.SECTIONS)
-        or any(
-            isinstance(raw.get(name), dict) and raw[name].keys() & keys.keys() for name, keys in renamed.KEYS.items()
-        )
-        or any(
-            pattern.search(text)
-            for section in WITH_EXPRESSIONS
-            for text in _texts(raw.get(section))
-            for pattern, *_ in rules
-        )
-    )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(part)
-
-
-def _replacements(root: Node, rules: list[tuple[re.Pattern[str], str, str]], lines: list[str]) -> Iterator[Replacement]:
+def _of_keys(root: Node) -> Iterator[Replacement]:
     for key, value in _entries(root):
         if key.value in renamed.SECTIONS:
             yield _of_key(key, renamed.SECTIONS[key.value])
         for inner, _ in _entries(value) if key.value in renamed.KEYS else ():
             if inner.value in renamed.KEYS[key.value]:
                 yield _of_key(inner, renamed.KEYS[key.value][inner.value])
-        for scalar in _scalars(value) if key.value in WITH_EXPRESSIONS else ():
-            yield from _of_expression(scalar, rules, lines)
+
+
+def _of_key(key: Node, new: str) -> Replacement:
+    return Replacement(key.start_mark.index, key.end_mark.index, new, f"{key.value} is now {new}")
+
+
+def _requires_a_reason(raw: dict[str, Any]) -> bool:
+    selections = raw.get("selections")
+    bodies = selections.values() if isinstance(selections, dict) else ()
+    required = [body["require"] for body in bodies if isinstance(body, dict) and isinstance(body.get("require"), dict)]
+    return any(reason in names for reason in renamed.REASONS.values() for names in required)
+
+
+def _of_requirements(root: Node) -> Iterator[Replacement]:
+    """Requirements whose name is a reason of every selection since version 0.1: each has another name to write."""
+    for required in _at(root, ["selections", "*", "require"]):
+        names = {key.value for key, _ in _entries(required)}
+        for key, _ in _entries(required):
+            if key.value in renamed.REASONS.values():
+                new = next(name for name in _other_names(key.value) if name not in names)
+                message = f"require.{key.value}: that is a reason already, so take another name, such as {new}"
+                yield Replacement(key.start_mark.index, key.end_mark.index, new, message)
+
+
+def _other_names(name: str) -> Iterator[str]:
+    while True:
+        name += "_required"
+        yield name
+
+
+def _column_test(scorers: dict[Any, Any]) -> Callable[[tuple[str, ...]], bool]:
+    """Whether a column, as in ("rubric", "spread_logic"), is one of version 0.1 that has another name now."""
+
+    def is_old(column: tuple[str, ...]) -> bool:
+        if len(column) == 1:
+            return renamed.new_column("pairs", column[0]) is not None
+        tables = ("deltas", "pair_scores") if column[0] in scorers else ("deltas",)
+        return len(column) == 2 and any(renamed.new_column(table, column[1]) for table in tables)
+
+    return is_old
+
+
+def _of_expression(node: Node, text: str, is_old: Callable[[tuple[str, ...]], bool]) -> Iterator[Replacement]:
+    """The old columns of one expression. A word of its text is looked for in the file by its number among equal
+    ones, as no form of YAML adds, drops or moves a word; where an escape stands for a part of it, it is left."""
+    if not isinstance(node, ScalarNode):
+        return
+    words, start = list(_OLD_COLUMN.finditer(node.value)), node.start_mark.index
+    in_file = list(_OLD_COLUMN.finditer(_blank(text[start : node.end_mark.index], node.style)))
+    if len(words) != len(in_file):
+        return
+    for word, there in zip(words, in_file, strict=True):
+        if any(map(is_old, _columns_at(node.value, word))):
+            old, new = word[0], _COLUMNS[word[0]]
+            yield Replacement(start + there.start(), start + there.end(), new, f"{old} is now {new}")
+
+
+def _columns_at(expression: str, word: re.Match[str]) -> Iterator[tuple[str, ...]]:
+    """The columns whose own name `word` is a part of: those that another word in its place would rename. A text, a
+    comment and the name of a judge are none."""
+    try:
+        parsed = importlib.import_module(PARSER).parse(
+            expression[: word.start()] + PLACEHOLDER + expression[word.end() :]
+        )
+    except (ValueError, RecursionError):  # no expression: what that is called now is not the question
+        return
+    for *head, name in parsed.columns:
+        if PLACEHOLDER in name:
+            yield (*head, name.replace(PLACEHOLDER, word[0]))
+
+
+def _blank(raw: str, style: str | None) -> str:
+    """A YAML value as it stands in the file, with blanks where it is not text: anchor, tag, the head of a block,
+    escapes."""
+    head = _HEAD.match(raw)
+    blank = raw if head is None else " " * head.end() + raw[head.end() :]
+    return _ESCAPE.sub(lambda escape: " " * len(escape[0]), blank) if style == '"' else blank
+
+
+def _at(node: Node, place: list[str]) -> Iterator[Node]:
+    """The nodes at `place`, where `*` is any name or number."""
+    if not place:
+        yield node
+    elif isinstance(node, SequenceNode):
+        for part in node.value if place[0] == "*" else ():
+            yield from _at(part, place[1:])
+    else:
+        for key, value in _entries(node):
+            if place[0] in ("*", key.value):
+                yield from _at(value, place[1:])
 
 
 def _entries(node: Node) -> Iterator[tuple[Node, Node]]:
@@ -102,29 +182,3 @@ def _entries(node: Node) -> Iterator[tuple[Node, Node]]:
                 yield from _entries(merged)
         else:
             yield key, value
-
-
-def _scalars(node: Node) -> Iterator[ScalarNode]:
-    if isinstance(node, ScalarNode):
-        yield node
-    parts = node.value if isinstance(node, SequenceNode) else [value for _, value in _entries(node)]
-    for part in parts:
-        yield from _scalars(part)
-
-
-def _of_key(key: Node, new: str) -> Replacement:
-    return Replacement(key.start_mark.line, key.start_mark.column, key.end_mark.column, key.value, new)
-
-
-def _of_expression(
-    scalar: ScalarNode, rules: list[tuple[re.Pattern[str], str, str]], lines: list[str]
-) -> Iterator[Replacement]:
-    """The old names of one expression, which may go over several lines."""
-    first, last = scalar.start_mark, scalar.end_mark
-    quote = scalar.style in ("'", '"')  # YAML's own quotes are no part of the expression
-    for number in range(first.line, min(last.line + 1, len(lines))):
-        start = first.column + quote if number == first.line else 0
-        end = last.column - quote if number == last.line else len(lines[number])
-        for pattern, old, new in rules:
-            for match in pattern.finditer(lines[number][start:end]):
-                yield Replacement(number, start + match.start(2), start + match.end(2), old, new)

@@ -15,6 +15,7 @@ COLUMNS = {  # by table; a name that ends in `_` is the beginning of several
     "unpaired": {"place": "curriculum_position"},
 }
 VALUES = {"status": {"cut": "truncated"}}  # by column
+REASONS = {"tie": "identical"}  # of selections
 COMMANDS = {"strays": "orphans"}
 
 
