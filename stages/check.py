@@ -8,7 +8,7 @@ from curation.tables.checks import check
 
 
 def main() -> None:
-    write_metrics(contracts.DATA / "metrics/check.json", check(after=True))
+    write_metrics(contracts.DATA / "metrics/check.json", check("after_training"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The checks on a sound world and on worlds that one thing is wrong with."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -14,7 +15,7 @@ from world import World, prompt_id, trace_id
 
 from curation.core.errors import Errors
 from curation.tables import db
-from curation.tables.checks import check
+from curation.tables.checks import check, read_checks
 from curation.tables.ids import content_id
 
 SOUND = world.sound()
@@ -181,8 +182,35 @@ CASES = [
 
 
 def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
-    assert check(None, world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
+    assert check("all", world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
     assert db.checks().keys() == BROKEN.keys() | WARNED.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("select 1 as x", "'select 1 as x' is not its head; begin with `-- tables: a, b`, the tables that it reads"),
+        ("", "'' is not its head; begin with `-- tables: a, b`, the tables that it reads"),
+        ("-- tables: trace, pairs\nselect 1", "-- tables: 'trace' is no table; did you mean 'traces'?"),
+        ("-- tables: traces pairs\nselect 1", "-- tables: 'traces pairs' is no table; "),
+        ("-- tables:\nselect 1", "-- tables: '' is no table; known: "),
+    ],
+)
+def test_a_check_that_would_be_left_out_without_a_word_is_refused(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind of fault: a check that never runs, since it waits for a table that there never is."""
+    params = world.write(SOUND, tmp_path)
+    monkeypatch.setattr("curation.tables.checks.checks", lambda: {"mine": text})
+    for when in ("before_training", "after_training", "all"):
+        with pytest.raises(Errors, match=rf"^\S+sql/checks/mine\.sql: {re.escape(message)}"):
+            check(when, params)
+
+
+def test_every_shipped_check_has_a_head_and_the_views_are_all_there_are(tmp_path: Path) -> None:
+    assert read_checks().keys() == db.checks().keys()
+    with db.connect(world.write(SOUND, tmp_path)) as connection:
+        assert set(db.views(connection)) == set(db.VIEWS)
 
 
 def alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +224,7 @@ def test_a_check_finds_the_broken_world(
 ) -> None:
     alone(name, monkeypatch)
     with pytest.raises(Errors, match=rf"(?m)^check {name}: \d+ row\(s\), such as "):
-        check(None, world.write(BROKEN[name][number](SOUND), tmp_path))
+        check("all", world.write(BROKEN[name][number](SOUND), tmp_path))
 
 
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
@@ -233,7 +261,7 @@ def test_a_warning_is_said_and_stops_nothing(
         raw["methods"]["dpo"] = world.own()["methods"]["kto"] | {"desirable_weight": 3.0}
     if raw != world.settings():
         flow.write(raw, params)
-    check(None, params)
+    check("all", params)
     assert f"warning: check {name}: " in capsys.readouterr().err
 
 
@@ -244,7 +272,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
     for name in ("selections", "subsets", "unpaired", "results"):
         for part in (tmp_path / "data" / name).iterdir():
             part.unlink()
-    assert set(check(None, params)) == {
+    assert set(check("all", params)) == {
         "judgment_without_trace",
         "score_off_its_scale",
         "score_without_completion",
@@ -257,7 +285,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
 
 def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
-    before, after = check(False, params), check(True, params)
+    before, after = check("before_training", params), check("after_training", params)
     assert (
         set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_truncated"}
         and before.keys() | after.keys() == db.checks().keys()

@@ -1,20 +1,23 @@
 """Every check of `curation/tables/sql/checks` over the tables: each returns no rows on sound ones."""
 
-import re
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import polars as pl
 from pydantic import Field
 
 from curation.core.errors import Errors
+from curation.core.messages import did_you_mean, show_value
 from curation.core.params import Share, Strict, read
 from curation.core.progress import progress
-from curation.tables.db import answer, checks, connect, views
+from curation.tables.db import SQL, VIEWS, answer, checks, connect, views
 
 ROWS_SHOWN = 3
-AFTER = {"results", "comparisons"}  # tables that are made after training
+HEAD = "-- tables:"
+AFTER_TRAINING = {"results", "comparisons"}  # the tables that are made then
+
+When: TypeAlias = Literal["before_training", "after_training"]
 
 Ratio = Annotated[float, Field(ge=1)]
 
@@ -40,23 +43,24 @@ class Check(NamedTuple):
     blocking: bool
     text: str
 
+    @property
+    def when(self) -> When:
+        """Whether it looks at trained runs."""
+        return "after_training" if self.tables & AFTER_TRAINING else "before_training"
 
-def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, int]:
-    """The number of rows that each check returned: of those that look at trained runs, of those that do not, or of all
-    (None).
 
-    Warnings go to stderr. Raises Errors naming each blocking check that returned rows, and its first ones.
+def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> dict[str, int]:
+    """The number of rows that each check returned, of those whose tables are there.
+
+    Warnings go to stderr. Raises Errors naming each blocking check that returned rows, and its first ones, or each
+    check whose head is wrong.
     """
-    study = read(params)
+    study, parsed = read(params), read_checks()
     thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
     with connect(study) as connection:
         present = set(views(connection))
-        possible = {
-            name: parsed
-            for name, parsed in ((name, _parse(text)) for name, text in checks().items())
-            if parsed.tables <= present and after in (None, bool(parsed.tables & AFTER))
-        }
-        with progress("check" if after else "audit", len(possible), "checks") as shown:
+        possible = {name: one for name, one in parsed.items() if one.tables <= present and when in ("all", one.when)}
+        with progress("check" if when == "after_training" else "audit", len(possible), "checks") as shown:
             for name, (_, blocking, text) in possible.items():
                 values = {key: value for key, value in thresholds.items() if f"${key}" in text}
                 (rows,) = answer(connection, text, values)
@@ -64,7 +68,7 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
                 shown.advance(note=name)
                 if rows.is_empty():
                     continue
-                line = f"check {name}: {rows.height} row(s), such as {_listed(rows.head(ROWS_SHOWN))}"
+                line = f"check {name}: {rows.height} row(s), such as {_format_rows(rows.head(ROWS_SHOWN))}"
                 if blocking:
                     lines.append(line)
                 else:
@@ -74,11 +78,30 @@ def check(after: bool | None, params: Path = Path("params.yaml")) -> dict[str, i
     return counts
 
 
-def _listed(rows: pl.DataFrame) -> str:
+def _format_rows(rows: pl.DataFrame) -> str:
     return "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows.to_dicts())
+
+
+def read_checks() -> dict[str, Check]:
+    """Every check by its name. Raises Errors with a line about each file whose head does not say which tables it
+    reads, since a check of a table that there never is would be left out without a word."""
+    parsed, lines = dict[str, Check](), []
+    for name, text in checks().items():
+        try:
+            parsed[name] = _parse(text)
+        except ValueError as error:
+            lines.append(f"{SQL / 'checks' / name}.sql: {error}")
+    if lines:
+        raise Errors(lines)
+    return parsed
 
 
 def _parse(text: str) -> Check:
     """A check by its head: `-- tables: a, b`, and `-- warning` after it if it does not stop anything."""
-    first, second = text.splitlines()[:2]
-    return Check(frozenset(re.findall(r"\w+", first.removeprefix("-- tables:"))), second != "-- warning", text)
+    first, second, *_ = [*text.splitlines(), "", ""]
+    if not first.startswith(HEAD):
+        raise ValueError(f"{show_value(first)} is not its head; begin with `{HEAD} a, b`, the tables that it reads")
+    tables = [name.strip() for name in first.removeprefix(HEAD).split(",")]
+    if wrong := [name for name in tables if name not in VIEWS]:
+        raise ValueError(f"{HEAD} {show_value(wrong[0])} is no table{did_you_mean(wrong[0], VIEWS)}")
+    return Check(frozenset(tables), second != "-- warning", text)

@@ -31,6 +31,8 @@ PART_COLUMNS = {  # of views of tables whose parts do not say which they are: th
     "unpaired": "selection",
 }
 
+VIEWS = (*contracts.TABLES, "deltas", "arms", "runs", "scales", "candidates")  # all that `connect` may make
+
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
     """The rows of `curation/tables/sql/<name>.sql` over `frames`, which it sees as tables, with its `$name`
@@ -100,7 +102,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], p
         return
     for file in files:
         parquet.refuse_renamed(name, file)
-    listed = ", ".join(_quoted(file) for file in files)
+    listed = ", ".join(_quote(file) for file in files)
     if part_column is None:
         body = f"select * from read_parquet([{listed}])"
     else:
@@ -122,7 +124,7 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
                 f"select pair_id, '{name}' as judge, '{d}' as dimension, "
                 f"chosen_{d} as chosen, rejected_{d} as rejected, delta_{d} as delta, "
                 f"n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
-                f"from read_parquet({_quoted(file)})"
+                f"from read_parquet({_quote(file)})"
                 for d in dimensions
             ]
     if selects:
@@ -176,7 +178,7 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         files = {name: contracts.path(table, name, data) for name in names}
         joined += [
-            (name, f"read_parquet({_quoted(file)})", "pair_id", "pair_id")
+            (name, f"read_parquet({_quote(file)})", "pair_id", "pair_id")
             for name, file in files.items()
             if file.exists()
         ]
@@ -189,7 +191,7 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     connection.execute(f"create view candidates as select p.*, {columns} from pairs as p {' '.join(joins)}")
 
 
-def _quoted(file: Path) -> str:
+def _quote(file: Path) -> str:
     return "'" + str(file).replace("'", "''") + "'"
 
 
@@ -206,10 +208,10 @@ def answer(
                 answers.append(relation.pl())
         return answers
     except duckdb.Error as error:
-        raise CurationError(f"sql: {_said(connection, str(error))}") from None
+        raise CurationError(f"sql: {_format_error(connection, str(error))}") from None
 
 
-def _said(connection: duckdb.DuckDBPyConnection, error: str) -> str:
+def _format_error(connection: duckdb.DuckDBPyConnection, error: str) -> str:
     """DuckDB's message on one line; for a table that is not there, those that are."""
     unknown = re.search(r"Table with name (\S+) does not exist", error)
     if unknown is None:
