@@ -5,7 +5,7 @@ import sys
 
 import curation
 from curation.commands.terminal import Parser
-from curation.core.errors import CurationError, run
+from curation.core.errors import run
 from curation.core.messages import did_you_mean
 from curation.core.renamed import COMMANDS as RENAMED
 
@@ -27,17 +27,21 @@ def entry() -> None:
 
 
 def main() -> None:
-    """Run the command that the arguments name. Raises CurationError if there is none of that name."""
+    """Run the command that the arguments name. Exits 2, as argparse does, if there is none of that name."""
     listed = "\n".join(f"  {name:10}{text}" for name, text in COMMANDS.items())
     parser = Parser(prog="curation", description=curation.__doc__, epilog=f"commands:\n{listed}")
     parser.add_argument("--version", action="version", version=f"curation {curation.__version__}")
     parser.add_argument("command", help="one of those below; `curation COMMAND --help` says more of it")
     first = sys.argv[1:2]
+    if first and first[0].startswith("-") and first[0] not in ("-h", "--help", "--version"):
+        parser.error(f"{first[0]}: no such option")
     name = parser.parse_args(first).command
+    if name == "help":
+        return parser.print_help()
     if name in RENAMED:
-        raise CurationError(f"curation {name}: is now {RENAMED[name]}")
+        parser.error(f"{name}: is now {RENAMED[name]}")
     if name not in COMMANDS:
-        raise CurationError(f"curation {name}: no such command{did_you_mean(name, COMMANDS)}")
+        parser.error(f"{name}: no such command{did_you_mean(name, COMMANDS)}")
     importlib.import_module(f"curation.commands.{name}").main(sys.argv[2:])
 
 

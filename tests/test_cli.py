@@ -142,9 +142,20 @@ def test_an_argument_that_would_be_ignored_is_refused(folder: Path, typed: str, 
 
 
 def test_a_command_that_is_none_has_the_nearest_one(folder: Path) -> None:
-    assert curation(folder, "orphan") == (1, "", "error: curation orphan: no such command; did you mean 'orphans'?\n")
-    assert curation(folder, "strays") == (1, "", "error: curation strays: is now orphans\n")
+    for typed, said in {
+        "orphan": "orphan: no such command; did you mean 'orphans'?",
+        "strays": "strays: is now orphans",
+        "--foo": "--foo: no such option",
+    }.items():
+        done = curation(folder, typed)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines()[-1] == f"curation: error: {said}"
     assert curation(folder).returncode == 2
+
+
+def test_help_is_a_command_too(folder: Path) -> None:
+    assert curation(folder, "help") == curation(folder, "--help")
+    assert curation(folder, "help").returncode == 0
 
 
 def test_the_version_is_that_of_the_package(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The documented questions on a world whose answers were worked out by hand, and on tables that are not there."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import world
 from world import World
 
+from curation.commands.terminal import DECIMALS_SHOWN
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.tables import contracts, db, parquet
@@ -45,83 +47,83 @@ TREATED, CONTROL, NOBODY = (
 )
 ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     "gains": [
-        ("avg@2", "held_sums", *TREATED, 3, 0.75, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 1.0),
+        ("avg@2", "held_sums", *TREATED, 3, 0.75, 0.5, -5.853, 6.853, 2, 1, 0.5, 1.0),
         ("avg@2", "held_sums", *NOBODY, 0.25, None, None, None, None, None, None, None),
-        ("avg@2", "held_sums", *CONTROL, 3, 0.25, 0.0, -6.3531, 6.3531, 2, 1, 1.0, 1.0),
-        ("pass@2", "held_sums", *TREATED, 3, 1.0, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 1.0),
+        ("avg@2", "held_sums", *CONTROL, 3, 0.25, 0.0, -6.353, 6.353, 2, 1, 1.0, 1.0),
+        ("pass@2", "held_sums", *TREATED, 3, 1.0, 0.5, -5.853, 6.853, 2, 1, 0.5, 1.0),
         ("pass@2", "held_sums", *NOBODY, 0.5, None, None, None, None, None, None, None),
-        ("pass@2", "held_sums", *CONTROL, 3, 0.5, 0.0, -12.7062, 12.7062, 2, 1, 1.0, 1.0),
+        ("pass@2", "held_sums", *CONTROL, 3, 0.5, 0.0, -12.706, 12.706, 2, 1, 1.0, 1.0),
     ],
     "contrasts": [
         (True, "avg@2", "held_sums", *CONTROL, 0.5, 0.5, 0.5, 2, 1, None, None),
-        (False, "pass@2", "held_sums", *CONTROL, 0.5, -5.8531, 6.8531, 2, 1, 0.5, 0.5),
+        (False, "pass@2", "held_sums", *CONTROL, 0.5, -5.853, 6.853, 2, 1, 0.5, 0.5),
     ],
     "efficiency": [
-        ("avg@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.8531, 6.8531, 1),
-        ("avg@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -6.3531, 6.3531, 1),
-        ("pass@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.8531, 6.8531, 1),
-        ("pass@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -12.7062, 12.7062, 1),
+        ("avg@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.853, 6.853, 1),
+        ("avg@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -6.353, 6.353, 1),
+        ("pass@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.853, 6.853, 1),
+        ("pass@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -12.706, 12.706, 1),
     ],
     "ladder": [  # Wilson's interval of 2 right in 3 is 0.21 to 0.94
-        ("answer", "large", 7.0, 0.6667, 0.2077, 0.9385, 3, 3),
-        ("answer", "small", 0.1, 0.6667, 0.1594, 0.9547, 3, 2),
-        ("answer", "medium", 1.5, 0.3333, 0.0615, 0.7923, 3, 3),
+        ("answer", "large", 7.0, 0.667, 0.208, 0.939, 3, 3),
+        ("answer", "small", 0.1, 0.667, 0.159, 0.955, 3, 2),
+        ("answer", "medium", 1.5, 0.333, 0.061, 0.792, 3, 3),
     ],
     "judged_better_but_wrong": [  # logic misleads in times large/medium, minus large/small and minus medium/small
         ("answer", "rubric", "logic", 0.5, 0.0, 0.5, 6),
         ("answer", "rubric", "brevity", 0.0, 0.25, 0.75, 4),
     ],
     "correctness_cells": [
-        ("answer", "right", "right", 1, 0.1111, "rubric", "brevity", 1.0, 1),
-        ("answer", "right", "right", 1, 0.1111, "rubric", "logic", 1.0, 1),
-        ("answer", "right", "wrong", 4, 0.4444, "rubric", "brevity", 2.25, 4),
-        ("answer", "right", "wrong", 4, 0.4444, "rubric", "logic", 1.05, 4),
-        ("answer", "wrong", "right", 3, 0.3333, "rubric", "brevity", -4.0, 1),
-        ("answer", "wrong", "right", 3, 0.3333, "rubric", "logic", 0.5, 3),
-        ("answer", "wrong", "wrong", 1, 0.1111, "rubric", "brevity", 0.0, 1),
-        ("answer", "wrong", "wrong", 1, 0.1111, "rubric", "logic", 0.0, 1),
+        ("answer", "right", "right", 1, 0.111, "rubric", "brevity", 1.0, 1),
+        ("answer", "right", "right", 1, 0.111, "rubric", "logic", 1.0, 1),
+        ("answer", "right", "wrong", 4, 0.444, "rubric", "brevity", 2.25, 4),
+        ("answer", "right", "wrong", 4, 0.444, "rubric", "logic", 1.05, 4),
+        ("answer", "wrong", "right", 3, 0.333, "rubric", "brevity", -4.0, 1),
+        ("answer", "wrong", "right", 3, 0.333, "rubric", "logic", 0.5, 3),
+        ("answer", "wrong", "wrong", 1, 0.111, "rubric", "brevity", 0.0, 1),
+        ("answer", "wrong", "wrong", 1, 0.111, "rubric", "logic", 0.0, 1),
     ],
     "judge_agreement_with_answers": [  # logic: 11.5 of 20 right-wrong pairs, brevity: 10 of 16
         ("answer", "rubric", "brevity", 0.625, 4, 4),
         ("answer", "rubric", "logic", 0.575, 5, 4),
     ],
     "why_not_kept": [
-        ("all", "kept", 7, 0.7778, None, None),
-        ("all", "identical", 1, 0.1111, None, None),
-        ("all", "reversed", 1, 0.1111, None, None),
-        ("capable", "kept", 4, 0.4444, 0.0, 0.3333),
-        ("capable", "over_budget", 3, 0.3333, 0.0, 0.0),
-        ("capable", "identical", 1, 0.1111, 0.3333, 0.3333),
-        ("capable", "reversed", 1, 0.1111, 0.0, 0.0),
-        ("clear", "kept", 3, 0.3333, 1.0, 2.5),
-        ("clear", "clear", 2, 0.2222, -0.5, -0.3),
-        ("clear", "per_prompt", 2, 0.2222, 0.5, 1.0),
-        ("clear", "identical", 1, 0.1111, 0.0, 0.0),
-        ("clear", "over_budget", 1, 0.1111, 1.0, 1.0),
-        ("nothing", "over_budget", 7, 0.7778, None, None),
-        ("nothing", "identical", 1, 0.1111, None, None),
-        ("nothing", "reversed", 1, 0.1111, None, None),
-        ("wordy", "kept", 5, 0.5556, -4.0, 3.0),
-        ("wordy", "unscored", 2, 0.2222, None, None),
-        ("wordy", "identical", 1, 0.1111, 0.0, 0.0),
-        ("wordy", "reversed", 1, 0.1111, 4.0, 4.0),
+        ("all", "kept", 7, 0.778, None, None),
+        ("all", "identical", 1, 0.111, None, None),
+        ("all", "reversed", 1, 0.111, None, None),
+        ("capable", "kept", 4, 0.444, 0.0, 0.333),
+        ("capable", "over_budget", 3, 0.333, 0.0, 0.0),
+        ("capable", "identical", 1, 0.111, 0.333, 0.333),
+        ("capable", "reversed", 1, 0.111, 0.0, 0.0),
+        ("clear", "kept", 3, 0.333, 1.0, 2.5),
+        ("clear", "clear", 2, 0.222, -0.5, -0.3),
+        ("clear", "per_prompt", 2, 0.222, 0.5, 1.0),
+        ("clear", "identical", 1, 0.111, 0.0, 0.0),
+        ("clear", "over_budget", 1, 0.111, 1.0, 1.0),
+        ("nothing", "over_budget", 7, 0.778, None, None),
+        ("nothing", "identical", 1, 0.111, None, None),
+        ("nothing", "reversed", 1, 0.111, None, None),
+        ("wordy", "kept", 5, 0.556, -4.0, 3.0),
+        ("wordy", "unscored", 2, 0.222, None, None),
+        ("wordy", "identical", 1, 0.111, 0.0, 0.0),
+        ("wordy", "reversed", 1, 0.111, 4.0, 4.0),
     ],
 }
 ANSWERS["position_bias"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
-        ("answer", "correct", "large", "medium", 0.3333, -1.1009, 1.7676, 3, 3, 0.3333, 0.6667, 0.0),
+        ("answer", "correct", "large", "medium", 0.333, -1.101, 1.768, 3, 3, 0.333, 0.667, 0.0),
         ("rubric", "brevity", "medium", "small", 2.0, None, None, 1, 1, 1.0, 0.0, 0.0),
-        ("rubric", "logic", "large", "small", 1.75, -7.7797, 11.2797, 2, 2, 1.0, 0.0, 0.0),
+        ("rubric", "logic", "large", "small", 1.75, -7.78, 11.28, 2, 2, 1.0, 0.0, 0.0),
     ],
     "coverage": [
         ("answer", "correct", "small", "scored", 3, 0.75),
         ("answer", "correct", "small", "error", 1, 0.25),
-        ("rubric", "logic", "medium", "scored", 5, 0.8333),
-        ("rubric", "logic", "medium", "unparsable", 1, 0.1667),
+        ("rubric", "logic", "medium", "scored", 5, 0.833),
+        ("rubric", "logic", "medium", "unparsable", 1, 0.167),
     ],
-    "selection_overlap": [("all", "clear", 7, 3, 3, 0.4286), ("clear", "nothing", 3, 0, 0, 0.0)],
-    "length_against_delta": [("rubric", "brevity", -0.9683, -0.3269, 6), ("rubric", "logic", -0.3699, 0.1559, 8)],
+    "selection_overlap": [("all", "clear", 7, 3, 3, 0.429), ("clear", "nothing", 3, 0, 0, 0.0)],
+    "length_against_delta": [("rubric", "brevity", -0.968, -0.327, 6), ("rubric", "logic", -0.37, 0.156, 8)],
 }
 
 
@@ -143,6 +145,14 @@ def test_answers(name: str, found: dict[str, pl.DataFrame]) -> None:
     assert found[name].rows() == ANSWERS[name]
 
 
+def test_numbers_are_rounded_once() -> None:
+    """To as many decimals as are shown; 9 are a table's own, and 0 stands for null. The kind of fault: 0.97449 that a
+    question rounds to 0.9745, and the terminal to 0.975."""
+    decimals = [(name, digits) for name, text in db.questions().items() for digits in re.findall(r", (\d)\)", text)]
+    assert len(decimals) > 40
+    assert [(name, digits) for name, digits in decimals if digits not in ("0", f"{DECIMALS_SHOWN}", "9")] == []
+
+
 @pytest.mark.parametrize("name", SOME_ANSWERS)
 def test_some_rows_of_longer_answers(name: str, found: dict[str, pl.DataFrame]) -> None:
     assert [row for row in found[name].rows() if row in SOME_ANSWERS[name]] == SOME_ANSWERS[name]
@@ -156,7 +166,7 @@ def test_length_correlation_is_that_of_polars(found: dict[str, pl.DataFrame]) ->
     )
     wanted = rows.select(pl.corr("delta_logic", (pl.col("length") / pl.col("length_r")).log())).item()
     assert found["length_against_delta"].filter(dimension="logic")["correlation"].item() == pytest.approx(
-        wanted, abs=1e-4
+        wanted, abs=1e-3
     )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # `curation params` prints no rows, and does not wait for it
     import polars as pl
 
+DECIMALS_SHOWN = 3
+
 
 class Parser(argparse.ArgumentParser):
     """Takes options by their whole names alone, since `orphans --del` deleted; keeps the lines of its texts."""
@@ -41,6 +43,6 @@ def print_rows(rows: "pl.DataFrame", form: str | None = None) -> None:
             tbl_cols=40,
             tbl_width_chars=200,
             fmt_str_lengths=80,
-            float_precision=3,
+            float_precision=DECIMALS_SHOWN,
         ):
             print(rows)

@@ -3,8 +3,8 @@
 -- before and is not corrected; p_holm corrects every other one for all contrasts of its measure.
 select
     c.primary, measure, benchmark, method, selection, generator_pairs as "generators", budget, against as control,
-    round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, n, seeds,
-    round(p, 4) as p, round(p_holm, 4) as p_holm
+    round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high, n, seeds,
+    round(p, 3) as p, round(p_holm, 3) as p_holm
 from comparisons as c
 where against not in ('', 'baseline')
 order by

@@ -25,8 +25,8 @@ means as (
     group by all
 )
 select
-    answer_judge, chosen, rejected, s.pairs, round(s.share, 4) as share,
-    m.judge, m.dimension, round(m.mean_delta, 4) as mean_delta, m.n
+    answer_judge, chosen, rejected, s.pairs, round(s.share, 3) as share,
+    m.judge, m.dimension, round(m.mean_delta, 3) as mean_delta, m.n
 from sizes as s
 left join means as m using (answer_judge, chosen, rejected)
 order by answer_judge, chosen, rejected, m.judge, m.dimension

@@ -10,6 +10,6 @@ counts as (
 )
 select
     judge, dimension, generator, status, judgments,
-    round(judgments / sum(judgments) over (partition by judge, dimension, generator), 4) as share
+    round(judgments / sum(judgments) over (partition by judge, dimension, generator), 3) as share
 from counts
 order by judge, dimension, generator, status <> 'scored', judgments desc, status

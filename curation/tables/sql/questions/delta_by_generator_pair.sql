@@ -14,8 +14,8 @@ signs as (
 )
 select
     judge, dimension, chosen_model, rejected_model,
-    round(g.mean, 4) as mean, round(g.ci_low, 4) as ci_low, round(g.ci_high, 4) as ci_high, g.n, g.prompts,
-    round(s.higher, 4) as higher, round(s.equal, 4) as equal, round(s.lower, 4) as lower
+    round(g.mean, 3) as mean, round(g.ci_low, 3) as ci_low, round(g.ci_high, 3) as ci_high, g.n, g.prompts,
+    round(s.higher, 3) as higher, round(s.equal, 3) as equal, round(s.lower, 3) as lower
 from generator_deltas as g
 left join signs as s using (chosen_model, rejected_model, judge, dimension)
 order by judge, dimension, g.mean desc nulls last, chosen_model, rejected_model

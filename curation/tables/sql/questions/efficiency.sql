@@ -3,7 +3,7 @@
 -- point.
 select
     measure, benchmark, method, selection, generator_pairs as "generators", control, pairs,
-    round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high, seeds
+    round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high, seeds
 from comparisons
 where against = 'baseline'
 order by measure not like 'avg@%', measure, benchmark, method, selection, generator_pairs, control, pairs

@@ -3,8 +3,8 @@
 -- chance that one of k samples is right; n counts prompts, seeds trainings; p_holm corrects p for all of these rows.
 select
     measure, benchmark, method, selection, generator_pairs as "generators", budget, control, pairs,
-    round(value, 4) as value, round(gain, 4) as gain, round(ci_low, 4) as ci_low, round(ci_high, 4) as ci_high,
-    n, seeds, round(p, 4) as p, round(p_holm, 4) as p_holm
+    round(value, 3) as value, round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high,
+    n, seeds, round(p, 3) as p, round(p_holm, 3) as p_holm
 from comparisons
 where against in ('', 'baseline')
 order by

@@ -38,7 +38,7 @@ sums as (
 )
 select
     answer_judge, judge, dimension,
-    round((rank_sum - n_right * (n_right + 1) / 2) / nullif(n_right * n_wrong, 0), 4) as auroc,
+    round((rank_sum - n_right * (n_right + 1) / 2) / nullif(n_right * n_wrong, 0), 3) as auroc,
     n_right, n_wrong
 from sums
 order by answer_judge, auroc desc nulls last, judge, dimension

@@ -26,9 +26,9 @@ advantages as (
 )
 select
     answer_judge, judge, dimension,
-    round(avg((right_over_wrong < 0)::integer), 4) as wrong_better,
-    round(avg((right_over_wrong = 0)::integer), 4) as equal,
-    round(avg((right_over_wrong > 0)::integer), 4) as right_better,
+    round(avg((right_over_wrong < 0)::integer), 3) as wrong_better,
+    round(avg((right_over_wrong = 0)::integer), 3) as equal,
+    round(avg((right_over_wrong > 0)::integer), 3) as right_better,
     count(*) as pairs
 from advantages
 group by answer_judge, judge, dimension

@@ -23,7 +23,7 @@ intervals as (
     from accuracies
 )
 select
-    judge, generator, scale_b, round(accuracy, 4) as accuracy,
-    round(middle - half, 4) as low, round(middle + half, 4) as high, n, prompts
+    judge, generator, scale_b, round(accuracy, 3) as accuracy,
+    round(middle - half, 3) as low, round(middle + half, 3) as high, n, prompts
 from intervals
 order by judge, round(intervals.accuracy, 9) desc, generator

@@ -23,9 +23,9 @@ scored as (
 select
     judge, dimension,
     case
-        when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 4)
+        when min(delta) < max(delta) and min(log_ratio) < max(log_ratio) then round(corr(delta, log_ratio), 3)
     end as correlation,
-    round(avg(log_ratio), 4) as mean_log_ratio,
+    round(avg(log_ratio), 3) as mean_log_ratio,
     count(*) as pairs
 from scored
 group by judge, dimension

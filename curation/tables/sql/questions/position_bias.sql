@@ -16,7 +16,7 @@ flips as (
 ),
 wins as (
     select
-        judge, count(*) as verdicts, avg((verdict = 'tie')::integer) as ties,
+        judge, count(*) as verdicts, avg((verdict = 'tie')::integer) as verdict_tie_rate,
         avg(((verdict = 'chosen') = ("order" = 'chosen_first'))::integer) filter (verdict <> 'tie')
             as first_position_rate
     from preferences
@@ -24,8 +24,8 @@ wins as (
     group by judge
 )
 select
-    judge, round(position_inconsistency, 4) as position_inconsistency, pairs,
-    round(first_position_rate, 4) as first_position_rate, round(ties, 4) as ties, verdicts
+    judge, round(position_inconsistency, 3) as position_inconsistency, pairs,
+    round(first_position_rate, 3) as first_position_rate, round(verdict_tie_rate, 3) as verdict_tie_rate, verdicts
 from flips
 join wins using (judge)
 order by judge

@@ -16,7 +16,7 @@ shared as (
 )
 select
     a.selection, b.selection as other, a.pairs, b.pairs as other_pairs, coalesce(s.shared, 0) as shared,
-    round(coalesce(s.shared, 0) / nullif(a.pairs + b.pairs - coalesce(s.shared, 0), 0), 4) as jaccard
+    round(coalesce(s.shared, 0) / nullif(a.pairs + b.pairs - coalesce(s.shared, 0), 0), 3) as jaccard
 from sizes as a
 join sizes as b on a.selection < b.selection
 left join shared as s on s.selection = a.selection and s.other = b.selection

@@ -9,7 +9,7 @@ reasons as (
     group by selection, reason
 )
 select
-    selection, reason, pairs, round(pairs / sum(pairs) over (partition by selection), 4) as share,
-    round(min_margin, 4) as min_margin, round(max_margin, 4) as max_margin
+    selection, reason, pairs, round(pairs / sum(pairs) over (partition by selection), 3) as share,
+    round(min_margin, 3) as min_margin, round(max_margin, 3) as max_margin
 from reasons
 order by selection, reason <> 'kept', pairs desc, reason
