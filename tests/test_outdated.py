@@ -13,6 +13,7 @@ import pytest
 import world
 
 from curation.__main__ import main
+from curation.commands import verify
 from curation.core import renamed
 from curation.core.errors import CurationError, Outdated, run
 from curation.core.outdated import EXPRESSIONS as PLACES
@@ -246,3 +247,17 @@ def test_a_table_of_another_name_is_an_orphan_and_a_question_is_told(tmp_path: P
         pytest.raises(CurationError, match=r"^sql: the table screened is now decontamination$"),
     ):
         db.answer(connection, "select * from screened")
+
+
+def test_verify_tells_of_an_old_table_before_it_rebuilds_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(world.sound(), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(verify, "_rebuild", lambda *_: pytest.fail("it rebuilds"))
+    file = Path("data/pairs.parquet")
+    old_names(pl.read_parquet(file), "pairs").write_parquet(file)
+    with pytest.raises(
+        CurationError, match=r"^data/pairs\.parquet: written by version 0\.1: column tie is now identical"
+    ):
+        verify.verify()

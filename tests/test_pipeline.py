@@ -39,9 +39,11 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     columns = {"prompt": "problem", "answer": "gold", "task": None}
     params["sources"] = {
-        "sums": {"kind": "table", "path": "data/import/traces.jsonl", "split": "train", "columns": columns, "verifier": "math", "instruction": None},
+        "sums": {"kind": "table", "path": "data/import/traces.jsonl", "split": "train", "columns": columns,
+                 "verifier": "math", "instruction": None},
         "products": {"kind": "reasoning_gym", "split": "in_domain", "seed": 1, "instruction": None,
-                     "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}}}},
+                     "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1,
+                                                                  "max_digits": 1}}}},
     }  # fmt: skip
     mapped = {
         "prompt": "problem",
@@ -166,9 +168,10 @@ def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
 
 def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
     rows = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                          "select chosen_model, rejected_model, count(*) as n, count(*) filter (where identical) as ties, sum(delta) as gap "
+                          "select chosen_model, rejected_model, count(*) as n, "
+                          "count(*) filter (where identical) as identical, sum(delta) as gap "
                           "from pairs join deltas using (pair_id) group by all order by all"))  # fmt: skip
-    found = {(row["chosen_model"], row["rejected_model"]): (row["n"], row["ties"], row["gap"]) for row in rows}
+    found = {(row["chosen_model"], row["rejected_model"]): (row["n"], row["identical"], row["gap"]) for row in rows}
     assert found[("strong", "copy")] == (8, 8, 0)
     assert found[("strong", "weak")] == (8, 0, 6)
     assert found[("weak", "strong")] == (8, 0, -6)
@@ -213,12 +216,14 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
         params["compare"]["primary"] = None
 
     assert changed(study, one_run_for_another, "orphans", "--delete") == [
-        "arm@few-any-own-itself-0", "audit", "check", "compare", "evaluate@dpo-few-any-own-itself-0", "train@dpo-few-any-own-itself-0",
+        "arm@few-any-own-itself-0", "audit", "check", "compare", "evaluate@dpo-few-any-own-itself-0",
+        "train@dpo-few-any-own-itself-0",
     ]  # fmt: skip
     strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
     assert ran == [
-        "arm@few-any-own-itself-0", "arm@right-any-own-itself-0", "audit", "calibrate", "delta", "judge@strict", "reliability", "select@few", "select@right",
+        "arm@few-any-own-itself-0", "arm@right-any-own-itself-0", "audit", "calibrate", "delta", "judge@strict",
+        "reliability", "select@few", "select@right",
     ]  # fmt: skip
 
 
@@ -264,8 +269,9 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
 
     assert {"prefer@people", "delta", "reliability", "select@by_people"} <= set(changed(study, change))
     found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                           "select judge, chosen_model, count(delta) as n, min(delta) as low from deltas join pairs using (pair_id) "
-                           "where judge in ('people', 'both') and chosen_model = 'strong' group by all order by all"))  # fmt: skip
+                           "select judge, chosen_model, count(delta) as n, min(delta) as low "
+                           "from deltas join pairs using (pair_id) where judge in ('people', 'both') "
+                           "and chosen_model = 'strong' group by all order by all"))  # fmt: skip
     assert [(row["judge"], row["n"]) for row in found] == [("both", 8), ("people", 8)] and all(
         row["low"] > 0 for row in found
     )
@@ -278,7 +284,8 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
 
 def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
     found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                           "select scorer, identical, count(*) as n, count(implicit_margin) as margins, max(n_rounds) as rounds, "
+                           "select scorer, identical, count(*) as n, count(implicit_margin) as margins, "
+                           "max(n_rounds) as rounds, "
                            "avg(held_out_loss) between 0.6 and 0.8 as undecided "
                            "from pair_scores join pairs using (pair_id) group by all order by all"))  # fmt: skip
     assert found == [
@@ -311,8 +318,8 @@ def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     )
     assert not orphan.exists()
     assert (
-        done.stderr
-        == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: curation orphans --delete\n"
+        done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: "
+        "curation orphans --delete\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "stages.select", "rihgt"],

@@ -105,7 +105,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "part is one of fit, held_out": {"part": "test"},
         "probability is from 0 to 1": {"probability": 1.1},
     },
-    "calibration": {"said_by is one of judge, calibration": {"said_by": "nobody"}},
+    "calibration": {"estimator is one of judge, calibration": {"estimator": "nobody"}},
     "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "identical"}},
     "subsets": {
         "chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}
@@ -325,3 +325,16 @@ def test_ids_made_by_the_column_are_those_made_one_by_one() -> None:
         text="text" + pl.col("number").cast(pl.String)
     )
     assert content_ids(rows).to_list() == [content_id(*row) for row in rows.rows()]
+
+
+def test_what_the_system_refuses_to_write_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    """The kind of fault: a traceback of the system's, here for a folder where the table's file or folder belongs."""
+    rows = contracts.empty(contracts.TOKENS)
+    for name, folder in {"tokens.parquet": "tokens.parquet", "file/tokens.parquet": None}.items():
+        if folder is None:
+            (tmp_path / "file").touch()
+        else:
+            (tmp_path / folder).mkdir()
+        with pytest.raises(CurationError, match=f"{name}: cannot be written: "):
+            write(contracts.TOKENS, rows, tmp_path / name)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "tokens.parquet"]

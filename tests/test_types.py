@@ -17,6 +17,7 @@ from curation.core.kinds import KIND_FOLDERS, kinds
 from curation.core.params import ALL_SECTIONS, COLLECTIONS, SECTIONS, read
 from curation.core.study import Study
 
+pytestmark = pytest.mark.slow  # mypy reads all of ours first
 ROOT = Path(__file__).parents[1]
 READ = "from curation.core.kinds import kind\nfrom curation.core.params import read\nstudy = read()\n"
 PROTOCOLS = {

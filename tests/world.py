@@ -101,14 +101,15 @@ RESULTS = {  # run, prompt: score of sample 0 and 1 (None failed)
 DELTA: dict[str, Any] = {"score": "expected", "noise": 1.0, "prior": 1.0, "panels": {}}
 LIMITS = {"per_prompt": None, "generator_share": None}
 PLAIN: dict[str, Any] = {
-    "value": None, "require": {}, "keep": {"kind": "random"}, "budget": None, "strata": None, "limits": LIMITS, "order": None, "seed": 0,
+    "value": None, "require": {}, "keep": {"kind": "random"}, "budget": None, "strata": None, "limits": LIMITS,
+    "order": None, "seed": 0,
 }  # fmt: skip
 SELECTIONS: dict[str, dict[str, Any]] = {
     "nothing": PLAIN | {"budget": {"pairs": 0}},
     "all": PLAIN,
     "clear": PLAIN | {
-        "value": "rubric.delta_logic", "require": {"clear": "rubric.delta_logic >= 0.5"}, "keep": {"kind": "top"}, "budget": {"pairs": 3},
-        "limits": LIMITS | {"per_prompt": 2},
+        "value": "rubric.delta_logic", "require": {"clear": "rubric.delta_logic >= 0.5"}, "keep": {"kind": "top"},
+        "budget": {"pairs": 3}, "limits": LIMITS | {"per_prompt": 2},
     },
     "wordy": PLAIN | {"value": "rubric.delta_brevity", "keep": {"kind": "bottom"}},
     "capable": PLAIN | {"value": "answer.generator_delta_correct", "keep": {"kind": "top"}, "budget": {"pairs": 4}},
@@ -420,14 +421,20 @@ def world(judged: pl.DataFrame) -> World:
     declared = SimpleNamespace(
         selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
         controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
-        generator_pairs={name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()},
+        generator_pairs={
+            name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()
+        },
     )  # fmt: skip
     subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), decontamination(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
+        prompts(), decontamination(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide,
+        means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
-        subsets, {name: subset.unpaired(rows) for name, rows in subsets.items()},
-        answered, compare.compare(compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
+        subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
+        answered,
+        compare.compare(
+            compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
+        ),
     )  # fmt: skip
 
 

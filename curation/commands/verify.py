@@ -13,7 +13,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
-from curation.tables.parquet import refuse_orphans
+from curation.tables.parquet import refuse_orphans, refuse_renamed
 
 RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
 PURE = (
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
 
 def verify() -> list[str]:
     """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not
-    declare, Errors naming each that differs or is missing on one side."""
+    declare or that version 0.1 wrote, Errors naming each that differs or is missing on one side."""
     study = read()
     subsets = [*study.selections, *study.arms]
     for table, declared in (
@@ -49,6 +49,8 @@ def verify() -> list[str]:
         (UNPAIRED, subsets),
     ):
         refuse_orphans(table, declared)
+    for file in _pure_files(DATA):
+        refuse_renamed(file.relative_to(DATA).parts[0].removesuffix(".parquet"), file)
     stages = [
         ["pair"],
         ["delta"],
@@ -92,11 +94,14 @@ def _rebuild(stage: list[str], folder: Path) -> None:
         raise CurationError(f"stage {' '.join(stage)} fails when rebuilt: {said}")
 
 
-def _digests(data: Path) -> dict[str, str]:
-    files = [
+def _pure_files(data: Path) -> list[Path]:
+    return [
         file
         for name in PURE
         for file in ([data / name] if name.endswith(".parquet") else sorted((data / name).glob("*.parquet")))
         if file.exists()
     ]
-    return {str(file.relative_to(data)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _digests(data: Path) -> dict[str, str]:
+    return {str(file.relative_to(data)): hashlib.sha256(file.read_bytes()).hexdigest() for file in _pure_files(data)}

@@ -52,7 +52,8 @@ def run(main: Callable[[], None]) -> None:
 def name_argument(section: str) -> str:
     """The one argument of a stage, a name in `section` of params.yaml. Raises CurationError if it is not given."""
     if len(sys.argv) != 2:
-        raise CurationError(f"name one entry of params.yaml: {section}, as in `{Path(sys.argv[0]).stem} NAME`")
+        place = f"the grid's {section}" if section in ("arms", "runs") else f"params.yaml: {section}"
+        raise CurationError(f"name one entry of {place}, as in `{Path(sys.argv[0]).stem} NAME`")
     return sys.argv[1]
 
 

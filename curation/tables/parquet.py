@@ -110,16 +110,25 @@ def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
 
 @contextmanager
 def writing(table: Table, where: Path) -> Iterator["Rows"]:
-    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was."""
-    where.parent.mkdir(parents=True, exist_ok=True)
+    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was.
+    Raises CurationError if it cannot be written."""
     rows = Rows(table, where)
     try:
         yield rows
         rows.close()
-        rows.partial.replace(where)
+        with _refusals(where):
+            rows.partial.replace(where)
     finally:
-        rows.close()
-        rows.partial.unlink(missing_ok=True)
+        rows.abandon()
+
+
+@contextmanager
+def _refusals(where: Path) -> Iterator[None]:
+    """The system's refusal to write, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise CurationError(f"{where}: cannot be written: {error.strerror or error}") from None
 
 
 class Rows:
@@ -151,15 +160,24 @@ class Rows:
         packed = {
             name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns
         }
-        return pq.ParquetWriter(
-            self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True
-        )
+        with _refusals(self.where):
+            self.where.parent.mkdir(parents=True, exist_ok=True)
+            return pq.ParquetWriter(
+                self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True
+            )
 
     def close(self) -> None:
         """End the file, which has the table's schema even if nothing was appended."""
         if self.file is None:
             self.file = self._open(empty(self.table))
         self.file.close()
+
+    def abandon(self) -> None:
+        """Leave nothing behind of what is not in its place."""
+        if self.file is not None:
+            self.file.close()
+        with suppress(OSError):
+            self.partial.unlink(missing_ok=True)
 
 
 def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
