@@ -8,7 +8,7 @@ from curation.core.params import read
 from curation.core.progress import progress
 from curation.experiment.arms import arm, arm_metrics, shortfall_messages
 from curation.selection.candidates import from_files
-from curation.selection.subset import add_messages, from_tables, unpaired
+from curation.selection.subset import add_messages, from_tables, unpair
 from curation.tables import contracts, parquet
 
 
@@ -19,7 +19,7 @@ def main() -> None:
         pairs = arm(cell, study, from_files(study))
         subset = add_messages(pairs.rows, from_tables(study.generators))
         shown.advance(note=f"{subset.height} pairs")
-        traces = unpaired(subset)
+        traces = unpair(subset)
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         parquet.write(contracts.UNPAIRED, traces, contracts.path("unpaired", name))
         shown.advance(note=f"{subset.height} pairs")

@@ -9,7 +9,7 @@ from curation.core.params import read
 from curation.core.progress import progress
 from curation.selection.candidates import from_files
 from curation.selection.select import select, shortfall_message
-from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpaired
+from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpair
 from curation.tables import contracts, parquet
 
 
@@ -23,7 +23,7 @@ def main() -> None:
         # millions of verdicts take as long to write as the texts of the kept pairs take to find
         writes = [writer.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
         subset = add_messages(kept_rows(selection, study.dimensions), from_tables(study.generators))
-        traces = unpaired(subset)
+        traces = unpair(subset)
         writes.append(writer.submit(parquet.write, contracts.UNPAIRED, traces, contracts.path("unpaired", name)))
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         shown.advance(note=f"{subset.height} kept")

@@ -21,7 +21,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
-from curation.selection.subset import unpaired
+from curation.selection.subset import unpair
 from curation.training.train import train
 from curation.training.trainers import _training
 
@@ -104,7 +104,7 @@ def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
     (out / "before").write_text("an older run")
     monkeypatch.setattr(weights, "load", planted)
     with pytest.raises(CurationError, match=words.format(kind=name)):
-        train(name, method(name), 0, student, paired, unpaired(paired), out)
+        train(name, method(name), 0, student, paired, unpair(paired), out)
     assert [file.name for file in tmp_path.iterdir()] == [name] and [file.name for file in out.iterdir()] == ["before"]
 
 
@@ -118,7 +118,7 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(
     with pytest.raises(
         CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"
     ):
-        train("wild", wild, 0, student, paired, unpaired(paired), tmp_path / "wild")
+        train("wild", wild, 0, student, paired, unpair(paired), tmp_path / "wild")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,7 +150,7 @@ def test_an_example_that_ktos_loss_leaves_out_is_seen(
         match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan"
         ".*so it is not the learning rate",
     ):
-        train("kto", method("kto"), 0, student, paired, unpaired(paired), tmp_path / "kto")
+        train("kto", method("kto"), 0, student, paired, unpair(paired), tmp_path / "kto")
 
 
 def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:

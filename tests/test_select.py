@@ -19,7 +19,7 @@ from curation.selection import ranking
 from curation.selection.candidates import Candidates, from_frames
 from curation.selection.rules import Params
 from curation.selection.select import select
-from curation.selection.subset import curriculum_positions, kept_rows, subset_metrics, unpaired
+from curation.selection.subset import curriculum_positions, kept_rows, subset_metrics, unpair
 from curation.tables import contracts, db, parquet
 from curation.traces import generate
 
@@ -645,7 +645,7 @@ def subset_of(*ends: tuple[int, int]) -> pl.DataFrame:
 
 
 def test_an_unpaired_trace_comes_once_with_its_label() -> None:
-    rows = unpaired(subset_of((11, 12), (11, 13)))
+    rows = unpair(subset_of((11, 12), (11, 13)))
     parquet.check(contracts.UNPAIRED, rows, "unpaired")
     assert rows.sort("trace_id").select("trace_id", "prompt", "completion", "label").rows() == [
         (11, message("user", "?"), message("assistant", "11"), True),
@@ -656,15 +656,15 @@ def test_an_unpaired_trace_comes_once_with_its_label() -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_trace_on_both_sides_is_in_no_unpaired_row(order: int) -> None:
-    rows = unpaired(subset_of(*[(11, 12), (12, 13), (14, 12)][::order]))
+    rows = unpair(subset_of(*[(11, 12), (12, 13), (14, 12)][::order]))
     assert sorted(rows.select("trace_id", "label").rows()) == [(11, True), (13, False), (14, True)]
-    assert unpaired(subset_of((11, 12), (12, 11))).is_empty()
+    assert unpair(subset_of((11, 12), (12, 11))).is_empty()
 
 
 def test_counts_say_what_became_of_the_candidates() -> None:
     found = verdicts(require={"clear": "rubric.delta_logic >= 0.5"}, limits=per_prompt(2), budget={"pairs": 4})
     rows = subset_of((11, 12), (12, 13)).with_columns(margin=pl.Series([1.0, 2.0]))
-    assert subset_metrics(found, rows, unpaired(rows)) == {
+    assert subset_metrics(found, rows, unpair(rows)) == {
         "candidates": 13, "kept": 2, "prompts": 1, "unpaired": 2, "mean_margin": 1.5,
         "reason": {
             "clear": 2, "kept": 4, "over_budget": 2, "per_prompt": 1, "reversed": 1, "identical": 2, "unscored": 1,

@@ -16,7 +16,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.judging.judges.answer import Params as Answer
 from curation.models import weights
-from curation.selection.subset import unpaired
+from curation.selection.subset import unpair
 from curation.tables import contracts, parquet
 from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import evaluate
@@ -81,7 +81,7 @@ def test_an_adapter_lists_its_modules_in_order(student: weights.Params, paired: 
         0,
         student,
         paired,
-        unpaired(paired),
+        unpair(paired),
         tmp_path / "run",
     )
     assert json.loads((tmp_path / "run/adapter_config.json").read_text())["target_modules"] == sorted(modules)
@@ -101,7 +101,7 @@ def test_each_kind_trains_and_saves_safetensors_only(
     case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    figures = train("run", CASES[case], 0, student, paired, unpaired(paired), out)
+    figures = train("run", CASES[case], 0, student, paired, unpair(paired), out)
     files = {file.name for file in out.iterdir()}
     assert (figures["steps"], figures["arithmetic_bits"]) == (2, 32)
     assert (
@@ -121,7 +121,7 @@ def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.Da
     }
     sft = kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
     doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
-    assert train("sft", sft, 0, student, doubled, unpaired(paired), tmp_path / "run")["examples"] == 6
+    assert train("sft", sft, 0, student, doubled, unpair(paired), tmp_path / "run")["examples"] == 6
 
 
 def test_training_moves_the_weights_the_same_way_twice(
@@ -134,7 +134,7 @@ def test_training_moves_the_weights_the_same_way_twice(
             0,
             student,
             paired.sample(fraction=1, shuffle=True),
-            unpaired(paired),
+            unpair(paired),
             tmp_path / name,
         )
     one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
@@ -161,7 +161,7 @@ def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
                 seed,
                 student,
                 rows,
-                unpaired(rows),
+                unpair(rows),
                 tmp_path / f"{name}{seed}",
             )
             prints[name, seed] = weights.fingerprint(tmp_path / f"{name}{seed}")
@@ -175,12 +175,12 @@ def test_nothing_to_train_on_is_said_and_leaves_nothing(
     with pytest.raises(
         CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"
     ):
-        train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpaired(paired.head(0)), tmp_path / "dpo")
+        train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpair(paired.head(0)), tmp_path / "dpo")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    figures = train("cut", settings("dpo", max_length=30), 0, student, paired, unpaired(paired), tmp_path / "run")
+    figures = train("cut", settings("dpo", max_length=30), 0, student, paired, unpair(paired), tmp_path / "run")
     assert (figures["examples"], figures["dropped"], figures["sides_truncated"]) == (6, 0, 6)
 
 
@@ -190,13 +190,13 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
     same = paired.with_columns(
         pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected")
     )
-    figures = train("some", settings("dpo"), 0, student, same, unpaired(paired), tmp_path / "run")
+    figures = train("some", settings("dpo"), 0, student, same, unpair(paired), tmp_path / "run")
     assert (figures["examples"], figures["dropped"]) == (4, 2)
     with pytest.raises(
         CurationError,
         match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once truncated; raise it",
     ):
-        train("cut", settings("dpo", max_length=5), 0, student, paired, unpaired(paired), tmp_path / "cut")
+        train("cut", settings("dpo", max_length=5), 0, student, paired, unpair(paired), tmp_path / "cut")
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])
@@ -207,7 +207,7 @@ def test_a_table_loads_in_trl_as_it_is(
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
-    table, rows = (contracts.SUBSETS, paired) if name == "subsets" else (contracts.UNPAIRED, unpaired(paired))
+    table, rows = (contracts.SUBSETS, paired) if name == "subsets" else (contracts.UNPAIRED, unpair(paired))
     parquet.write(table, rows, tmp_path / "rows.parquet")
     dataset = load_dataset(
         "parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path / "cache")
@@ -248,7 +248,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 def test_a_trained_student_is_evaluated_once(
     case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path
 ) -> None:
-    train("run", CASES[case], 0, student, paired, unpaired(paired), tmp_path / "run")
+    train("run", CASES[case], 0, student, paired, unpair(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     parquet.check(contracts.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
@@ -263,7 +263,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     serve: Serve, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     """The same calls over HTTP: what one engine sampled, another does not ask again."""
-    train("run", CASES["sigmoid"], 0, student, paired, unpaired(paired), tmp_path / "run")
+    train("run", CASES["sigmoid"], 0, student, paired, unpair(paired), tmp_path / "run")
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
@@ -283,7 +283,7 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
 ) -> None:
     import torch
 
-    train("run", settings("dpo"), 0, student, paired, unpaired(paired), tmp_path / "run")
+    train("run", settings("dpo"), 0, student, paired, unpair(paired), tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     model = weights.Weights(student.model, student.revision, tmp_path / "run")
     folder = weights.merge_adapter(model)

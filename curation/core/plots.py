@@ -111,13 +111,13 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
     """One panel per judge and dimension: how often the side it finds likelier is right, by the probability it states;
     on the line it is calibrated."""
     panels = list(
-        curves.sort("judge", "dimension", "said_by", "bin").group_by("judge", "dimension", maintain_order=True)
+        curves.sort("judge", "dimension", "estimator", "bin").group_by("judge", "dimension", maintain_order=True)
     )
     figure, axes = _figure(len(panels), columns=4, width=2.9, height=2.7)
     for axis, ((judge, dimension), group) in zip(axes, panels, strict=False):
         axis.plot([0.5, 1], [0.5, 1], color=GREY, linewidth=1, linestyle=":")
-        for (said_by,), rows in group.group_by("said_by", maintain_order=True):
-            colour = RED if said_by == "judge" else BLUE
+        for (estimator,), rows in group.group_by("estimator", maintain_order=True):
+            colour = RED if estimator == "judge" else BLUE
             axis.vlines(rows["confidence"], rows["ci_low"], rows["ci_high"], color=colour, linewidth=1)
             axis.plot(
                 rows["confidence"],
@@ -126,7 +126,7 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
                 color=colour,
                 markersize=3,
                 linewidth=1,
-                label=f"{said_by} ({rows['n'].sum()} pairs)",
+                label=f"{estimator} ({rows['n'].sum()} pairs)",
             )
         axis.set_title(f"{judge}: {dimension}", fontsize=8)
         axis.set_xlabel("confidence", fontsize=7)

@@ -3,7 +3,7 @@ by prompt."""
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import polars as pl
@@ -154,8 +154,8 @@ def crossed_mean(values: np.ndarray) -> Crossed | None:
 
 
 def _mean_squares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean squares of prompts, seeds and residual of seeds x prompts values, and their degrees of freedom; with
-    one seed the last two are 0, with 1."""
+    """The mean squares of prompts, seeds and residual of seeds x prompts values, and their degrees of freedom. With
+    one seed, the mean squares of seeds and residual are 0, each with one degree of freedom."""
     seeds, prompts = values.shape
     mean = float(values.mean())
     by_prompt, by_seed = values.mean(axis=0) - mean, values.mean(axis=1) - mean
@@ -188,6 +188,10 @@ def pass_at_k(right: int, samples: int, k: int) -> float:
     return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
 
 
+@overload
+def wilson(share: float, n: float) -> tuple[float, float]: ...
+@overload
+def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]: ...
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
     """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at
     1 too; numbers or columns."""

@@ -9,11 +9,11 @@ import polars as pl
 from curation.core.study import Study
 from curation.experiment import grid
 from curation.experiment.controls import control_rows
-from curation.pairs.sides import SIDES
 from curation.selection.candidates import Candidates
 from curation.selection.rules import GENERATOR_PAIRS, Params
 from curation.selection.select import select, shortfall_message
 from curation.selection.subset import kept_rows, mean_margin, subset_rows
+from curation.tables.contracts import SIDES
 
 
 class ArmRows(NamedTuple):

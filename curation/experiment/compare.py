@@ -116,7 +116,7 @@ def compare(settings: Params, runs: DeclaredRuns, results: pl.DataFrame, pairs_o
         schema={name: kind for name, kind in empty(COMPARISONS).schema.items() if name not in ("p_holm", "primary")},
         orient="row",
     )
-    return _corrected(settings.primary, table)
+    return _correct_p(settings.primary, table)
 
 
 class Contrast(NamedTuple):
@@ -170,7 +170,7 @@ def _row(contrast: Contrast, benchmark: str, measure: str, pairs_of_run: dict[st
     )  # fmt: skip
 
 
-def _corrected(primary: Primary | None, table: pl.DataFrame) -> pl.DataFrame:
+def _correct_p(primary: Primary | None, table: pl.DataFrame) -> pl.DataFrame:
     """The table with p_holm and primary."""
     is_primary = pl.lit(False)
     if primary is not None:

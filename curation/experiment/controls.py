@@ -13,7 +13,7 @@ from curation.core.study import Study
 from curation.experiment.matching import draw_matched
 from curation.selection import candidates
 from curation.selection.ranking import Ranker, draws
-from curation.selection.rules import GENERATOR_PAIRS, IDENTICAL, UNSCORED
+from curation.selection.rules import NEVER_RANKED
 from curation.selection.select import Selection
 from curation.tables.ids import content_id
 
@@ -67,7 +67,7 @@ def control_rows(control: Params, seed: int, selection: Selection) -> tuple[np.n
 
 def _pool(selection: Selection) -> np.ndarray:
     """The rows that a selection could rank; of a pair and its reverse the one that ranks higher."""
-    never_ranked = selection.verdicts["reason"].is_in([IDENTICAL, UNSCORED, GENERATOR_PAIRS])
+    never_ranked = selection.verdicts["reason"].is_in(NEVER_RANKED)
     pool = np.flatnonzero(~never_ranked.to_numpy())
     pairs = selection.pairs
     if not pairs.has_reversed_pairs:

@@ -8,8 +8,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.progress import progress
 from curation.models.chat_template import tokens
-
-SIDES = ("chosen", "rejected")
+from curation.tables.contracts import SIDES
 
 
 class Encoded(NamedTuple):

@@ -12,9 +12,9 @@ from curation.core.params import NAME, Strict
 from curation.core.stats import Clusters, only_interval
 from curation.pairs.noise import flag_within_noise, pool_noise
 from curation.pairs.panel import Panel
-from curation.pairs.sides import SIDES, join_sides
+from curation.pairs.sides import join_sides
 from curation.tables import contracts
-from curation.tables.contracts import GENERATOR_DELTAS
+from curation.tables.contracts import GENERATOR_DELTAS, SIDES
 from curation.tables.parquet import ROW_GROUP
 
 

@@ -9,8 +9,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.study import Study
-from curation.pairs.sides import SIDES
-from curation.tables.contracts import PAIRS
+from curation.tables.contracts import PAIRS, SIDES
 from curation.tables.ids import content_ids
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from curation.core.params import Column, Strict
 from curation.core.references import Refers
 from curation.pairs.noise import add_within_noise
-from curation.pairs.sides import SIDES
+from curation.tables.contracts import SIDES
 
 
 class Member(Strict):

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-SIDES = ("chosen", "rejected")
+from curation.tables.contracts import SIDES
 
 
 def join_sides(pairs: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:

@@ -13,8 +13,8 @@ from curation.core.study import Study
 from curation.pairs.delta import TraceRows, delta_parts, generator_deltas, metrics, number_traces
 from curation.pairs.pairwise import pairwise_deltas
 from curation.pairs.panel import Panel, panel_deltas
-from curation.pairs.sides import SIDES
 from curation.tables import contracts, parquet
+from curation.tables.contracts import SIDES
 
 JUDGES_AT_ONCE = 2  # each takes memory for its judgments
 RATINGS = ("trace_id", "dimension", "repeat", "score", "expected_score", "status")  # what deltas are made of

@@ -67,11 +67,11 @@ def reliability(
                     measures.measure_noise(wide, dimension, variances(wide, dimension), _noise_source(tables, judge)),
                     measures.measure_deltas(wide, delta, truth),
                     () if family is None else measures.measure_self_preference(wide, delta, family, truth),
-                    *(measures.measure_confidence(p, PREFIX[said_by], str(truth)) for said_by, p in stated.items()),
+                    *(measures.measure_confidence(p, PREFIX[estimator], str(truth)) for estimator, p in stated.items()),
                     _measure_agreements(tables, means, judge, dimension),
                 )
                 rows += [_row(judge, dimension, measurement) for measurement in measurements]
-                curves += [_curve(judge, dimension, said_by, p) for said_by, p in stated.items()]
+                curves += [_curve(judge, dimension, estimator, p) for estimator, p in stated.items()]
                 shown.advance(note=f"{judge} {dimension}")
     return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row"), pl.concat(curves)
 
@@ -175,7 +175,7 @@ def _stated_probabilities(
     yield "calibration", label.join(rows.select("pair_id", "probability"), on="pair_id", maintain_order="left")
 
 
-def _curve(judge: str, dimension: str, said_by: str, stated: pl.DataFrame) -> pl.DataFrame:
+def _curve(judge: str, dimension: str, estimator: str, stated: pl.DataFrame) -> pl.DataFrame:
     """The rows of `calibration` for one judge's probabilities; the interval is Wilson's, for as many observations as
     prompts."""
     bins = (
@@ -189,7 +189,7 @@ def _curve(judge: str, dimension: str, said_by: str, stated: pl.DataFrame) -> pl
         )
     )
     low, high = wilson(pl.col("accuracy"), pl.col("prompts"))
-    names = {"judge": judge, "dimension": dimension, "said_by": said_by}
+    names = {"judge": judge, "dimension": dimension, "estimator": estimator}
     constants = {column: pl.lit(name) for column, name in names.items()}
     return bins.with_columns(low.alias("ci_low"), high.alias("ci_high"), **constants).select(CALIBRATION.schema.names)
 

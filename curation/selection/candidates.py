@@ -12,9 +12,9 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
-from curation.pairs.sides import SIDES
 from curation.selection.expressions import ColumnName, ResultType, evaluate, fault, parse
 from curation.tables import contracts, parquet
+from curation.tables.contracts import SIDES
 
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
@@ -116,18 +116,18 @@ class Candidates:
         """The values of the named expressions, a row for each pair. Raises CurationError naming the expression that
         fails on a value, after its `place` in params.yaml."""
         columns = {name: parse(text).columns[0] for name, text in expressions.items() if parse(text).is_column}
-        values = {name: self._named(column) for name, column in columns.items()}
+        values = {name: self._column_of(column) for name, column in columns.items()}
         if computed := {name: text for name, text in expressions.items() if name not in columns}:
             needed = dict.fromkeys(column for text in computed.values() for column in parse(text).columns)
             height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
-            rows = pl.DataFrame(height | {".".join(column): self._named(column) for column in needed})
+            rows = pl.DataFrame(height | {".".join(column): self._column_of(column) for column in needed})
             try:
                 values |= evaluate(computed, rows).to_dict()
             except duckdb.Error:
-                raise CurationError(f"params.yaml: {place}{_failing(computed, rows)}") from None
+                raise CurationError(f"params.yaml: {place}{_say_failure(computed, rows)}") from None
         return pl.DataFrame([values[name].alias(name) for name in expressions])
 
-    def _named(self, name: ColumnName) -> pl.Series:
+    def _column_of(self, name: ColumnName) -> pl.Series:
         """The column of an expression's name."""
         if len(name) == 1:
             return self.column(name[0])
@@ -135,7 +135,7 @@ class Candidates:
         if head in SIDES:
             return self._of_trace(head, column)
         if head == "prompt":
-            return self._joined(["prompt_id"], self.readers.prompts(["prompt_id", column]), column)
+            return self._join(["prompt_id"], self.readers.prompts(["prompt_id", column]), column)
         if head in self.readers.scores:
             return self._by_pair(self.readers.scores[head], f"pair_scores/{head}.parquet", [column]).to_series()
         for kind in OF_PROMPT:
@@ -159,7 +159,7 @@ class Candidates:
         self._aligned.add(file)
         return rows.select(columns)
 
-    def _joined(self, keys: Sequence[str], table: pl.DataFrame, column: str) -> pl.Series:
+    def _join(self, keys: Sequence[str], table: pl.DataFrame, column: str) -> pl.Series:
         """A column of a table that has a row for each value of some columns of `pairs`; null where it has none."""
         rows = pl.DataFrame([self.column(key) for key in keys])
         return rows.join(table, on=keys, how="left", maintain_order="left")[column]
@@ -167,7 +167,7 @@ class Candidates:
     def _of_trace(self, side: str, column: str) -> pl.Series:
         read = self.readers.tokens if column == "tokens" else self.readers.traces
         key = f"{side}_trace_id"
-        return self._joined([key], read(["trace_id", column]).rename({"trace_id": key}), column)
+        return self._join([key], read(["trace_id", column]).rename({"trace_id": key}), column)
 
     def _of_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
         """The mean or the standard deviation of the scores of a prompt's traces. Each trace that is in a pair counts
@@ -179,15 +179,15 @@ class Candidates:
         rated = traces.drop_nulls("score").unique("trace_id", keep="first").sort("prompt_id", "trace_id")
         score = pl.col("score").mean() if kind == "prompt_mean" else pl.col("score").std()
         by_prompt = rated.group_by("prompt_id", maintain_order=True).agg(score.round(contracts.DECIMALS))
-        return self._joined(["prompt_id"], by_prompt, "score")
+        return self._join(["prompt_id"], by_prompt, "score")
 
     def _of_generators(self, judge: str, dimension: str) -> pl.Series:
         models = ["chosen_model", "rejected_model"]
         means = self.readers.generator_deltas([*models, "judge", "dimension", "mean"])
-        return self._joined(models, means.filter(judge=judge, dimension=dimension), "mean")
+        return self._join(models, means.filter(judge=judge, dimension=dimension), "mean")
 
 
-def _failing(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
+def _say_failure(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
     """The first of the expressions that fails on a value, and what DuckDB says of it."""
     for name, text in expressions.items():
         try:

@@ -16,7 +16,9 @@ IDENTICAL, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET
 )  # fmt: skip
 PAIR_TOKENS = "chosen.tokens + rejected.tokens"  # what a pair takes of a budget of tokens
 GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement on the two generators of a pair
-REASONS = (IDENTICAL, UNSCORED, GENERATOR_PAIRS, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
+NEVER_RANKED = (IDENTICAL, UNSCORED, GENERATOR_PAIRS)
+# in the order in which they apply; a selection's own requirements come where GENERATOR_PAIRS stands
+REASONS = (*NEVER_RANKED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
 
 
 class Expression(NamedTuple):
@@ -46,7 +48,7 @@ class Band(Strict):
     high: float | None
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def _check_bounds(self) -> Self:
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         return self
@@ -61,7 +63,7 @@ class Quantiles(Strict):
     high: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def _check_bounds(self) -> Self:
         if self.low >= self.high:
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
         return self
@@ -137,14 +139,20 @@ class Params(Strict):
     seed: int
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_parts(self) -> Self:
         if self.value is None and self.keep.kind != "random":
             raise ValueError(f"keep {self.keep.kind} ranks by a value; give one")
         if self.strata is not None and (self.budget is None or "tokens" in self.budget):
             raise ValueError("strata divide a budget of pairs or a share; give one")
-        if reasons := [name for name in self.require if name in REASONS]:
-            raise ValueError(f"require.{reasons[0]}: that is a reason already; give it another name")
+        if reserved := [name for name in self.require if name in REASONS]:
+            raise ValueError(f"require.{reserved[0]}: that is a reason already; give it another name")
         return self
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every reason that a verdict may have, in the order in which they apply."""
+        required = REASONS.index(GENERATOR_PAIRS)
+        return [*REASONS[:required], *self.require, *REASONS[required + 1 :]]
 
     @property
     def has_token_budget(self) -> bool:

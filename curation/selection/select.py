@@ -1,7 +1,7 @@
-"""Selections: a verdict with one reason on every candidate pair. Each filter below says its reason in place, and they
-come in the order of the reasons."""
+"""Selections: a verdict with one reason on every candidate pair. Each filter below says its reason in place; REASONS of
+curation.selection.rules is their order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from curation.selection.candidates import Candidates
 from curation.selection.expressions import to_floats
 from curation.selection.ranking import Ranker, allocate, cap_groups
 from curation.selection.rules import (
+    GENERATOR_PAIRS,
     GENERATOR_SHARE,
     IDENTICAL,
     KEPT,
@@ -19,6 +20,7 @@ from curation.selection.rules import (
     OVER_BUDGET,
     PAIR_TOKENS,
     PER_PROMPT,
+    REASONS,
     REVERSED,
     UNSCORED,
     Band,
@@ -71,11 +73,10 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, margin, target))
     ranked = _Ranked(settings, pairs, values, margin, target, ranker)
 
-    limits = (OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET)
-    reasons = [IDENTICAL, UNSCORED, *settings.require, *limits, KEPT]
+    reasons = settings.reasons
     verdict, undecided = np.full(len(ids), UNDECIDED, np.uint8), np.arange(len(ids))
-    for rejections in FILTERS:
-        for reason, rejected in rejections(ranked, undecided):
+    for first_reason in filter(FILTERS.get, REASONS):
+        for reason, rejected in FILTERS[first_reason](ranked, undecided):
             verdict[rejected[verdict[rejected] == UNDECIDED]] = reasons.index(reason)
         undecided = undecided[verdict[undecided] == UNDECIDED]
     verdict[undecided] = reasons.index(KEPT)
@@ -96,6 +97,9 @@ class _Ranked(NamedTuple):
     margin: np.ndarray
     target: np.ndarray | None
     ranker: Ranker
+
+
+Filter: TypeAlias = Callable[[_Ranked, np.ndarray], Rejections]
 
 
 def _key(settings: Params, margin: np.ndarray, target: np.ndarray | None) -> np.ndarray | None:
@@ -156,7 +160,10 @@ def _per_prompt(ranked: _Ranked, rows: np.ndarray) -> Rejections:
 
 
 def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """generator_share: the budget has room for the pair, but its generator has its share. over_budget: it has none."""
+    """generator_share: the budget has room for the pair, but its generator has its share. over_budget: it has none.
+
+    Both come of one division of the budget among the same rows, so one filter says both.
+    """
     for stratum, room in _strata(ranked, rows):
         kept = ranked.ranker.first(room, stratum)
         if (limit := ranked.settings.limits.generator_share) is not None:
@@ -168,7 +175,16 @@ def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
         yield OVER_BUDGET, stratum[~kept]
 
 
-FILTERS = (_identical, _unscored, _requirement, _outside_band, _reversed, _per_prompt, _budget)
+# by the reason that each says, or says first; where they stand here decides nothing
+FILTERS: dict[str, Filter] = {
+    IDENTICAL: _identical,
+    UNSCORED: _unscored,
+    GENERATOR_PAIRS: _requirement,
+    OUTSIDE: _outside_band,
+    REVERSED: _reversed,
+    PER_PROMPT: _per_prompt,
+    GENERATOR_SHARE: _budget,
+}
 
 
 def _strata(ranked: _Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:

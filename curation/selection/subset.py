@@ -7,14 +7,14 @@ import numpy as np
 import polars as pl
 
 from curation.core.metrics import mean
-from curation.pairs.sides import SIDES, join_sides
+from curation.pairs.sides import join_sides
 from curation.selection.candidates import Candidates, rated_dimension
 from curation.selection.expressions import to_floats
 from curation.selection.ranking import Ranker
 from curation.selection.rules import Params
 from curation.selection.select import Selection
 from curation.tables import contracts, parquet
-from curation.tables.contracts import SUBSETS, UNPAIRED
+from curation.tables.contracts import SIDES, SUBSETS, UNPAIRED
 
 RowPicker: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
 
@@ -88,7 +88,7 @@ def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     return rows.rename({f"{side}_messages": side for side in SIDES}).select(SUBSETS.schema.names)
 
 
-def unpaired(subset: pl.DataFrame) -> pl.DataFrame:
+def unpair(subset: pl.DataFrame) -> pl.DataFrame:
     """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them. A trace that is on both
     sides is left out.
 

@@ -13,6 +13,7 @@ PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
 UNKNOWN = "unknown"  # the order of a verdict that came with none
+SIDES = ("chosen", "rejected")  # of a pair
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
 STATUSES = ("scored", "unparsable", "refused", "truncated", "error", "no_reference")
 DECIMALS = 9
@@ -151,10 +152,10 @@ PROBABILITIES = Table(
 )  # fmt: skip
 CALIBRATION = Table(
     "calibration", "judge, dimension, whose probability it is, and bin of confidence",
-    ("judge", "dimension", "said_by", "bin"),
-    _schema(judge=TEXT, dimension=TEXT, said_by=TEXT, bin=REAL,
+    ("judge", "dimension", "estimator", "bin"),
+    _schema(judge=TEXT, dimension=TEXT, estimator=TEXT, bin=REAL,
             confidence=REAL, accuracy=REAL, ci_low=REAL, ci_high=REAL, n=ID, prompts=ID),
-    {"said_by is one of judge, calibration": pl.col("said_by").is_in(("judge", "calibration"))},
+    {"estimator is one of judge, calibration": pl.col("estimator").is_in(("judge", "calibration"))},
 )  # fmt: skip
 RELIABILITY = Table(
     "reliability", "judge, dimension, measure and what it is measured against",

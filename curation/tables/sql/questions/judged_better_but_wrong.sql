@@ -1,6 +1,6 @@
 -- How often does a judge score the wrong one of two traces above the right one?
--- wrong_better is 0 for a judge that never prefers a wrong answer; for a coin it is 0.5, and equal 0. Two traces count
--- once, where exactly one is right and the judge scored both.
+-- wrong_better is 0 for a judge that never prefers a wrong answer; for a coin it is 0.5, and zero_delta 0. Two traces
+-- count once, where exactly one is right and the judge scored both.
 with
 once as (
     select pair_id
@@ -27,7 +27,7 @@ advantages as (
 select
     answer_judge, judge, dimension,
     round(avg((right_over_wrong < 0)::integer), 3) as wrong_better,
-    round(avg((right_over_wrong = 0)::integer), 3) as equal,
+    round(avg((right_over_wrong = 0)::integer), 3) as zero_delta,
     round(avg((right_over_wrong > 0)::integer), 3) as right_better,
     count(*) as pairs
 from advantages
