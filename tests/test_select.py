@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from curation.core.errors import CurationError
 from curation.selection import ranking
 from curation.selection.candidates import Candidates, from_frames
-from curation.selection.rules import Params
-from curation.selection.select import select
+from curation.selection.rules import KEPT, OVER_BUDGET, REASONS, Params
+from curation.selection.select import FILTERS, select
 from curation.selection.subset import curriculum_positions, kept_rows, subset_metrics, unpair
 from curation.tables import contracts, db, parquet
 from curation.traces import generate
@@ -699,3 +699,8 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
     assert rows.equals(
         view.values({f"c{number}": text for number, text in enumerate(texts)}).with_columns(pl.col(pl.Float64).round(9))
     )
+
+
+def test_every_reason_is_said_by_a_filter() -> None:
+    """The kind of fault: a reason that is listed and never given, or a filter that never runs."""
+    assert [*filter(FILTERS.get, REASONS), OVER_BUDGET, KEPT] == list(REASONS) and FILTERS.keys() <= set(REASONS)

@@ -13,7 +13,8 @@ from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
-from curation.tables.parquet import refuse_orphans, refuse_renamed
+from curation.tables.outdated import refuse_renamed
+from curation.tables.parquet import refuse_orphans
 
 RECORDED = ("prompts.parquet", "traces", "tokens.parquet", "judgments", "preferences", "pair_scores", "results")
 PURE = (

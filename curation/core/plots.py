@@ -1,5 +1,6 @@
 """Plots as PNG, the same bytes for the same tables, so that `dvc plots show` and `diff` need no network."""
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+TITLE_WIDTH = 24  # characters of a panel's title that fit beside its neighbour's
 INK, BLUE, GREY, RED = "#222222", "#3b6ea5", "#9aa4ad", "#b5432f"
 NEUTRAL = {
     "first_position_rate": 0.5,
@@ -101,7 +103,8 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
         axis.set_yticks(range(len(names)), names if number % 6 == 0 else [], fontsize=7)
         axis.grid(axis="y", color="#eeeeee", linewidth=0.6)
         axis.set_ylim(len(names) - 0.5, -0.5)
-        axis.set_title(f"{measure}\n{f'against {against}' if against else ''}", fontsize=7)
+        title = textwrap.fill(str(measure).replace("_", " "), TITLE_WIDTH)
+        axis.set_title(f"{title}\n{f'against {against}' if against else ''}", fontsize=7)
         axis.tick_params(axis="x", labelsize=6)
         axis.locator_params(axis="x", nbins=4)
     _save(figure, where)

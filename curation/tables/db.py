@@ -12,7 +12,8 @@ from curation.core import renamed
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
-from curation.tables import contracts, parquet
+from curation.tables import contracts
+from curation.tables.outdated import refuse_renamed
 
 SQL = Path(__file__).parent / "sql"
 PARTS = {
@@ -101,7 +102,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], p
     if not files:
         return
     for file in files:
-        parquet.refuse_renamed(name, file)
+        refuse_renamed(name, file)
     listed = ", ".join(_quote(file) for file in files)
     if part_column is None:
         body = f"select * from read_parquet([{listed}])"
@@ -119,7 +120,7 @@ def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path
     for name, dimensions in study.dimensions.items():
         file = contracts.path("deltas", name, data)
         if file.exists():
-            parquet.refuse_renamed("deltas", file)
+            refuse_renamed("deltas", file)
             selects += [
                 f"select pair_id, '{name}' as judge, '{d}' as dimension, "
                 f"chosen_{d} as chosen, rejected_{d} as rejected, delta_{d} as delta, "

@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core import renamed
 from curation.core.errors import CurationError, Errors, partial_of
 from curation.core.messages import first_names
 from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
+from curation.tables.outdated import refuse_renamed, refuse_renamed_values
 
 ROW_GROUP = 131_072
 MOST_NAMED = 5  # rows or files in a message
@@ -44,31 +44,9 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
             if not sound[rule].item():
                 lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
-        _refuse_renamed_values(frame, where)
+        refuse_renamed_values(frame, where)
         raise Errors(lines)
     return set(table.key) <= set(names) and check_key(table, frame, where)
-
-
-def refuse_renamed(table: str, where: Path) -> None:
-    """Nothing. Raises CurationError if a column of the file `where` has its name of version 0.1. A damaged file is
-    told of by what reads its rows."""
-    if table not in renamed.COLUMNS:
-        return
-    with suppress(pa.ArrowInvalid):
-        for name in pq.read_schema(where).names:
-            if new := renamed.new_column(table, name):
-                raise _of_version_0_1(where, f"column {name} is now {new}")
-
-
-def _of_version_0_1(where: Path | str, what: str) -> CurationError:
-    return CurationError(f"{where}: written by version 0.1: {what}; run `dvc repro` to make it again")
-
-
-def _refuse_renamed_values(frame: pl.DataFrame, where: Path | str) -> None:
-    for name, values in renamed.VALUES.items():
-        for old, new in values.items() if name in frame.columns else ():
-            if frame[name].eq(old).any():
-                raise _of_version_0_1(where, f"{name} {old} is now {new}")
 
 
 def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
