@@ -256,7 +256,7 @@ NEAR = {"shingle": 2, "permutations": 128, "threshold": 1.0, "seed": 0}
     ("split", "rule", "drops"),
     [("in_domain", "exact", {"exact": True}), ("train", "near_duplicates", {"near_duplicates": NEAR})],
 )
-def test_a_prompt_of_two_sources_is_screened_or_refused(
+def test_a_prompt_of_two_sources_is_decontaminated_or_refused(
     tmp_path: Path, split: str, rule: str, drops: dict[str, Any]
 ) -> None:
     path, other = (

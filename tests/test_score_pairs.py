@@ -145,7 +145,7 @@ TEXTS = [
 @pytest.mark.parametrize("template", [TEMPLATE, SPACED], ids=["plain", "spaced"])
 @pytest.mark.parametrize("max_length", [256, 60])
 def test_log_probabilities_are_trls(template: str, max_length: int, student: weights.Params, tmp_path: Path) -> None:
-    """Also where sides are cut, where a prompt fills max_length, and where the sides of a pair part from the opened
+    """Also where sides are truncated, a prompt fills max_length, or the sides of a pair part from the opened
     prompt at different tokens."""
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     tokenizer.chat_template = template
@@ -199,18 +199,18 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     parquet.check(contracts.PAIR_SCORES, rows, "pair_scores")
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
-    cut, tie, full = (told[one] for one in pairs["pair_id"])
-    assert (cut["chosen_tokens"], cut["rejected_tokens"], cut["truncated"]) == (
+    truncated, identical, full = (told[one] for one in pairs["pair_id"])
+    assert (truncated["chosen_tokens"], truncated["rejected_tokens"], truncated["truncated"]) == (
         28 - opened,
         28 - opened,
         True,
     ) and opened == 24
     assert {
-        tie["chosen_logp"],
-        tie["truncated"],
+        identical["chosen_logp"],
+        identical["truncated"],
         full["rejected_logp"],
         full["chosen_tokens"],
-        cut["implicit_margin"],
+        truncated["implicit_margin"],
     } == {None}
     assert set(rows["n_rounds"]) == {0}
     assert metrics(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
@@ -324,10 +324,10 @@ def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: wei
     plain = [(f"Is it {i}?", f"Yes, {i}.", f"No, {i}.") for i in range(16)]
     pairs, traces, prompts = study(plain)
     rows = score_pairs("held_out", settings, student, pairs, traces, prompts)
-    figures = metrics(pairs, rows)
+    measured = metrics(pairs, rows)
     shuffled = study([(q, c, r) if number % 2 else (q, r, c) for number, (q, c, r) in enumerate(plain)])
     mixed = metrics(shuffled[0], score_pairs("held_out", settings, student, *shuffled))
-    assert figures["positive"] == 1.0 and figures["held_out_loss_ci_high"] < math.log(2) - 0.1
+    assert measured["positive"] == 1.0 and measured["held_out_loss_ci_high"] < math.log(2) - 0.1
     assert mixed["held_out_loss"] > math.log(2) - 0.02
 
 

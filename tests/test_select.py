@@ -466,8 +466,8 @@ def reference(how: Params, rows: list[Row]) -> dict[int, str]:
         groups[row[6] if how.strata else ""].append(row)
     sizes = {name: len(groups[name]) for name in sorted(groups)}
     for name, room in shared(sizes, total, how.strata.shares if how.strata else "equal").items():
-        taken = capped(groups[name], room, how)
-        found |= taken
+        chosen_rows = capped(groups[name], room, how)
+        found |= chosen_rows
     return found
 
 
@@ -502,10 +502,10 @@ def capped(ranked: list[Row], room: int, how: Params) -> dict[int, str]:
             or limit is None
         ]
         if len(within) >= count:
-            taken = within[:count]
+            chosen_rows = within[:count]
             reach = room if count == min(room, len(ranked)) else len(ranked)
             return {
-                row[0]: "kept" if row in taken else "generator_share" if place < reach else "over_budget"
+                row[0]: "kept" if row in chosen_rows else "generator_share" if place < reach else "over_budget"
                 for place, row in enumerate(ranked)
             }
     raise AssertionError

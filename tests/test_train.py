@@ -101,9 +101,9 @@ def test_each_kind_trains_and_saves_safetensors_only(
     case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    figures = train("run", CASES[case], 0, student, paired, unpair(paired), out)
+    metrics = train("run", CASES[case], 0, student, paired, unpair(paired), out)
     files = {file.name for file in out.iterdir()}
-    assert (figures["steps"], figures["arithmetic_bits"]) == (2, 32)
+    assert (metrics["steps"], metrics["arithmetic_bits"]) == (2, 32)
     assert (
         "model.safetensors" in files
         if case == "dpo full"
@@ -180,8 +180,8 @@ def test_nothing_to_train_on_is_said_and_leaves_nothing(
 
 
 def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
-    figures = train("cut", settings("dpo", max_length=30), 0, student, paired, unpair(paired), tmp_path / "run")
-    assert (figures["examples"], figures["dropped"], figures["sides_truncated"]) == (6, 0, 6)
+    metrics = train("truncated", settings("dpo", max_length=30), 0, student, paired, unpair(paired), tmp_path / "run")
+    assert (metrics["examples"], metrics["dropped"], metrics["sides_truncated"]) == (6, 0, 6)
 
 
 def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
@@ -190,13 +190,13 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
     same = paired.with_columns(
         pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected")
     )
-    figures = train("some", settings("dpo"), 0, student, same, unpair(paired), tmp_path / "run")
-    assert (figures["examples"], figures["dropped"]) == (4, 2)
+    metrics = train("some", settings("dpo"), 0, student, same, unpair(paired), tmp_path / "run")
+    assert (metrics["examples"], metrics["dropped"]) == (4, 2)
     with pytest.raises(
         CurationError,
         match="max_length 5: no prompt leaves room for an answer, or all pairs are equal once truncated; raise it",
     ):
-        train("cut", settings("dpo", max_length=5), 0, student, paired, unpair(paired), tmp_path / "cut")
+        train("truncated", settings("dpo", max_length=5), 0, student, paired, unpair(paired), tmp_path / "truncated")
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])

@@ -36,19 +36,19 @@ class Job:
                 [*self.command, self.url, str(rows), rubric, self.cache], stdout=log, stderr=log, start_new_session=True
             )
 
-    def made(self) -> int:
+    def calls_made(self) -> int:
         with urllib.request.urlopen(f"{self.url}/count") as reply:  # noqa: S310 (it is ours)
             return int(json.load(reply))
 
     def bought(self, rows: int = ROWS, rubric: str = RUBRIC) -> str:
         """Calls that a whole run makes."""
-        before, child = self.made(), self.start(rows, rubric)
+        before, child = self.calls_made(), self.start(rows, rubric)
         try:
             code = ENDS.get(status := child.wait(LIMIT), f"exit {status}")
         except subprocess.TimeoutExpired:
             code = "hangs"
             end(child)
-        return str(self.made() - before) + (f", {code}" if code else "")
+        return str(self.calls_made() - before) + (f", {code}" if code else "")
 
 
 def end(child: "subprocess.Popen[bytes]") -> None:
@@ -61,13 +61,13 @@ def end(child: "subprocess.Popen[bytes]") -> None:
 def killed_at_half(job: Job) -> str:
     """Calls beyond the distinct ones that a run killed at half of them, and one after it, make together."""
 
-    before, child = job.made(), job.start()
-    while job.made() - before < ROWS and child.poll() is None:  # half of answers and judgments
+    before, child = job.calls_made(), job.start()
+    while job.calls_made() - before < ROWS and child.poll() is None:  # half of answers and judgments
         time.sleep(0.02)
     end(child)
     time.sleep(2 * LATENCY)  # what is in flight arrives
     _, *failed = job.bought().split(", ")
-    return failed[0] if failed else str(job.made() - before - 2 * ROWS)
+    return failed[0] if failed else str(job.calls_made() - before - 2 * ROWS)
 
 
 def main() -> None:
@@ -90,11 +90,11 @@ def main() -> None:
             started = time.perf_counter()
             job = Job(command, url, cache)
             child = job.start()
-            while not job.made() and child.poll() is None:
+            while not job.calls_made() and child.poll() is None:
                 time.sleep(0.02)
             first = time.perf_counter()
             child.wait(LIMIT)
-            rate = job.made() / (time.perf_counter() - first)
+            rate = job.calls_made() / (time.perf_counter() - first)
             again, row, line = job.bought(), job.bought(ROWS + 1), job.bought(ROWS, RUBRIC.replace("bad", "poor"))
             killed = killed_at_half(Job(command, url, other))
         print(f"{name:16}{rate:9.0f}{first - started:10.1f}{killed:>14}{again:>12}{row:>14}{line:>13}", flush=True)
