@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 from served import ran
 
@@ -80,7 +79,9 @@ def test_the_picture_is_what_the_page_says_makes_it(study: Path) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/results.md").read_text(), re.DOTALL)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], cwd=study, env=environment, check=True)
-    made, shown = (plt.imread(folder / "docs/img/judges.png") for folder in (study, ROOT))
+    from matplotlib import image
+
+    made, shown = (image.imread(folder / "docs/img/judges.png") for folder in (study, ROOT))
     assert made.shape == shown.shape and abs(made - shown).mean() < 0.005  # a font may be drawn a little otherwise
 
 
