@@ -24,7 +24,7 @@ MOST_REPLIES_NAMED = 3
 
 def main(arguments: list[str]) -> None:
     """Do what the first argument says. Raises CurationError if another argument does not go with it."""
-    given = _parsed(arguments)
+    given = _parse_arguments(arguments)
     study = read()
     where, action = study.ledger.path, given.action
     with Ledger(study.ledger, study.budget) as ledger:
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
             _warn_of_redacted(ledger, where)
 
 
-def _parsed(arguments: list[str]) -> Namespace:
+def _parse_arguments(arguments: list[str]) -> Namespace:
     parser = Parser(prog="curation ledger", description="Count, export, import, verify or prune the model calls.")
     parser.add_argument("action", choices=TAKES)
     parser.add_argument("file", nargs="?", type=Path, help="export, import: the Parquet file to write or to read")

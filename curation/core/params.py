@@ -18,7 +18,7 @@ from curation.core.kinds import KIND_FOLDERS, kind, kinds
 from curation.core.messages import did_you_mean, format_validation_errors, one_line, show_value
 from curation.core.outdated import refuse_outdated
 from curation.core.parsed import parse_yaml, read_bytes
-from curation.core.references import Parts, dangling, entries
+from curation.core.references import Parts, entries, find_dangling
 from curation.core.study import Entries, Study
 
 SECTIONS = {
@@ -151,7 +151,7 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
     parts = _parts(sections)
-    lines += dangling(path, sections, raw, parts)
+    lines += find_dangling(path, sections, raw, parts)
     if lines:
         raise _errors(lines)
     vars(study).update(sections)
@@ -169,7 +169,7 @@ def _errors(lines: list[str]) -> Errors:
 def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
     """A section, typed: what is wrong with it is added to `lines`."""
     if name in SECTIONS:
-        return _typed(_params_of(SECTIONS[name]), raw, where, lines)
+        return _validate(_params_of(SECTIONS[name]), raw, where, lines)
     if isinstance(raw, dict):
         return _entries(name, raw, where, lines)
     lines.append(f"{where}: {show_value(raw)} is not a mapping of names")
@@ -184,14 +184,14 @@ def _entries(section: str, raw: dict[Any, Any], where: str, lines: list[str]) ->
         if not isinstance(name, str) or not NAME.fullmatch(name):
             lines.append(f"{place}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
         elif section in COLLECTIONS:
-            typed[name] = _typed(_params_of(COLLECTIONS[section]), body, place, lines)
+            typed[name] = _validate(_params_of(COLLECTIONS[section]), body, place, lines)
         elif not isinstance(body, dict) or "kind" not in body:
             lines.append(f"{place}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
             nearest = did_you_mean(body["kind"], kinds(section), ())
             lines.append(f"{place}.kind: {show_value(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
         else:
-            typed[name] = _typed(kind(section, body["kind"]).Params, body, place, lines)
+            typed[name] = _validate(kind(section, body["kind"]).Params, body, place, lines)
     return Entries(f"{where}.", typed)
 
 
@@ -200,7 +200,7 @@ def _params_of(module: str) -> type[Strict]:
     return model
 
 
-def _typed(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
+def _validate(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
     """`raw` as a `model`. Where it is not sound, what is, so that its names are checked too."""
     try:
         return model.model_validate(raw)

@@ -21,7 +21,7 @@ class Refers:
         self.sections = sections
 
 
-def dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], parts: Parts) -> list[str]:
+def find_dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], parts: Parts) -> list[str]:
     """A line about each name that points at nothing, each dimension that its judge does not rate, and each name that
     two things have.
 

@@ -36,13 +36,13 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
     lines = []
     for name in names:
         if not table.schema.field(name).nullable and frame[name].null_count():
-            lines += _broken(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
+            lines += _find_violations(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
     if not lines:
         rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(names)}
         sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
         for rule, holds in rules.items():
             if not sound[rule].item():
-                lines += _broken(table, frame.filter(holds.not_()), f"not so: {rule}", where)
+                lines += _find_violations(table, frame.filter(holds.not_()), f"not so: {rule}", where)
     if lines:
         refuse_renamed_values(frame, where)
         raise Errors(lines)
@@ -55,7 +55,7 @@ def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
     ordered = in_order(table, frame)
     if not ordered and frame.select(table.key).is_duplicated().any():
         twice = frame.filter(pl.struct(table.key).is_duplicated())
-        raise Errors(_broken(table, twice, f"not one row per {table.grain}", where))
+        raise Errors(_find_violations(table, twice, f"not one row per {table.grain}", where))
     return ordered
 
 
@@ -68,7 +68,7 @@ def in_order(table: Table, frame: pl.DataFrame) -> bool:
     return bool(frame.select(above.slice(1).all()).item())
 
 
-def _broken(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
+def _find_violations(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
     if rows.is_empty():
         return []
     key = [name for name in table.key if name in rows.columns]
