@@ -30,10 +30,10 @@ SERVES = [
     (reply("whole"), 40, True),
     (reply("whole"), 39, False),
     (reply("whole"), None, True),
-    (reply("cut", "length", 100), 100, True),
-    (reply("cut", "length", 100), 200, False),
-    (reply("cut", "length", 100), 50, False),
-    (reply("cut", "length", 100), None, False),
+    (reply("truncated", "length", 100), 100, True),
+    (reply("truncated", "length", 100), 200, False),
+    (reply("truncated", "length", 100), 50, False),
+    (reply("truncated", "length", 100), None, False),
     (reply("uncounted", "stop", None), 50, True),
     (Reply(None, "error", error="HTTP 500"), 100, False),
 ]
@@ -111,7 +111,7 @@ def test_verify_names_a_row_that_was_changed(open_ledger: OpenLedger) -> None:
 def test_prune_deletes_what_can_answer_no_call(ledger: Ledger) -> None:
     for limit, one in (
         (100, Reply(None, "error", error="broke")),
-        (100, reply("cut", "length", 100)),
+        (100, reply("truncated", "length", 100)),
         (200, reply("whole")),
         (200, reply("again")),
     ):
@@ -121,8 +121,8 @@ def test_prune_deletes_what_can_answer_no_call(ledger: Ledger) -> None:
     assert ledger.prune() == 2
     assert [ledger.find(call(limit)) for limit in (100, 150, 200)] == before
     assert [row[0] for row in ledger.db.execute("SELECT coalesce(text, error) FROM calls ORDER BY 1")] == [
-        "cut",
         "never answered",
+        "truncated",
         "whole",
     ]
     assert ledger.prune() == 0

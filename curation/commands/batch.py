@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> None:
         print(f"{given.file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(*stage).items()))
 
 
-def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
-    """`where` holds a line per call of the stage that the ledger has no reply to, whole. Returns how many.
+def write_batch(study: Study, stage: str, name: str, file: Path) -> int:
+    """`file` holds a line per call of the stage that the ledger has no reply to, whole. Returns how many.
 
     Raises CurationError if there is none, the stage calls no model, or it judges traces that are not written yet.
     """
@@ -52,11 +52,11 @@ def write_batch(study: Study, stage: str, name: str, where: Path) -> int:
             f"batch write: {stage} {name}: the ledger has all {len(calls.distinct)} calls; there is nothing to write"
         )
     lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in calls.missing]
-    write_whole(where, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+    write_whole(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return len(lines)
 
 
-def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, int]:
+def read_batch(study: Study, stage: str, name: str, file: Path) -> dict[str, int]:
     """The replies of a result file are in the ledger: how many were `good`, `failed`, or `known` because it was read
     before.
 
@@ -66,7 +66,7 @@ def read_batch(study: Study, stage: str, name: str, where: Path) -> dict[str, in
     endpoint = getattr(calls.settings, "endpoint", None)
     engine = f"{endpoint.engine if endpoint else calls.settings.kind} batch"
     secret = endpoint.api_key() if endpoint else ""
-    answers = [_answer(f"{where}: line {number}", line, calls, engine, secret) for number, line in _lines(where)]
+    answers = [_answer(f"{file}: line {number}", line, calls, engine, secret) for number, line in _lines(file)]
     counts = {"good": 0, "failed": 0, "known": 0}
     with Ledger(study.ledger, study.budget) as ledger, ledger.transaction():
         for call, reply in answers:
@@ -96,33 +96,33 @@ def _body(call: Call) -> dict[str, Any]:
     return wire.request_body(call, None, "json_schema") | ({"response_format": form} if form else {})
 
 
-def _lines(where: Path) -> list[tuple[int, str]]:
+def _lines(file: Path) -> list[tuple[int, str]]:
     try:
-        text = where.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise CurationError(f"{where}: cannot be read: {error.strerror}") from None
+        raise CurationError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise CurationError(f"{where}: not UTF-8 text; nothing was kept") from None
+        raise CurationError(f"{file}: not UTF-8 text; nothing was kept") from None
     if not text.strip():
-        raise CurationError(f"{where}: has no lines")
+        raise CurationError(f"{file}: has no lines")
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def _answer(where: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
+def _answer(place: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
     try:
         result = json.loads(line)
         key, response, error = result["custom_id"], result.get("response"), result.get("error")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-        raise CurationError(f"{where}: not a line of a batch result; nothing was kept") from None
+        raise CurationError(f"{place}: not a line of a batch result; nothing was kept") from None
     if not isinstance(response, dict) and error is None:
         raise CurationError(
-            f"{where}: neither a response nor an error, so not a line of a batch result; nothing was kept"
+            f"{place}: neither a response nor an error, so not a line of a batch result; nothing was kept"
         )
     call = calls.distinct.get(key) if isinstance(key, str) else None
     if call is None:
         custom_id = wire.redact_line(str(key), secret)[:16]
         raise CurationError(
-            f"{where}: custom_id {custom_id}… is no call of {calls.stage} {calls.name} under this params.yaml; "
+            f"{place}: custom_id {custom_id}… is no call of {calls.stage} {calls.name} under this params.yaml; "
             "nothing was kept"
         )
     if not isinstance(response, dict):
@@ -130,7 +130,7 @@ def _answer(where: str, line: str, calls: StageCalls, engine: str, secret: str) 
     status = response.get("status_code")
     if not isinstance(status, int) or not 100 <= status <= 599:
         raise CurationError(
-            f"{where}: status_code {wire.redact_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
+            f"{place}: status_code {wire.redact_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
         )
     reply = wire.read_response(status, json.dumps(response.get("body")).encode(), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

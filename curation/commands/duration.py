@@ -44,7 +44,7 @@ def durations(study: Study) -> list[Duration]:
 
     Raises CurationError if the subsets are not there yet.
     """
-    runs, data, changed = study.runs, study.path.parent / contracts.DATA, _changed(study.path.parent)
+    runs, data, changed = study.runs, study.path.parent / contracts.DATA, _find_changed_stages(study.path.parent)
     prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
     held_out = prompts.filter(pl.col("split") != "train")
     untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
@@ -57,12 +57,12 @@ def durations(study: Study) -> list[Duration]:
     training, answering, engine = 0.0, None, study.evaluate.engine
 
     @cache
-    def loaded(dtype: str, device: str) -> tuple[Any, Any]:
+    def load_student(dtype: str, device: str) -> tuple[Any, Any]:
         return weights.load(study.student.model, study.student.revision, dtype, device=device)
 
     with progress("time the student's work", 2, "batches") as shown:
         if untrained:
-            network, tokenizer = loaded(study.student.dtype, study.student.device)
+            network, tokenizer = load_student(study.student.dtype, study.student.device)
             tokens = sum(
                 _tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained)
             )
@@ -72,7 +72,7 @@ def durations(study: Study) -> list[Duration]:
             calls = make_calls(
                 held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling
             )
-            network, tokenizer = loaded(engine.dtype, engine.device)
+            network, tokenizer = load_student(engine.dtype, engine.device)
             answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
         shown.advance()
     return [
@@ -101,7 +101,7 @@ def print_durations(study: Study, as_json: bool) -> None:
     )
 
 
-def _changed(folder: Path) -> set[str]:
+def _find_changed_stages(folder: Path) -> set[str]:
     """The stages whose dependencies, settings or outcomes DVC finds changed; none where `folder` is not DVC's."""
     if not (folder / ".dvc").is_dir():
         return set()

@@ -26,24 +26,24 @@ def main(arguments: list[str]) -> None:
     """Do what the first argument says. Raises CurationError if another argument does not go with it."""
     given = _parse_arguments(arguments)
     study = read()
-    where, action = study.ledger.path, given.action
+    path, action = study.ledger.path, given.action
     with Ledger(study.ledger, study.budget) as ledger:
         if action == "stat":
             print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
         elif action == "verify":
-            print(f"{where}: {ledger.verify()} rows, all with the hash of their content")
+            print(f"{path}: {ledger.verify()} rows, all with the hash of their content")
         elif action == "prune" and given.redacted:
             count = ledger.drop_redacted()
-            print(f"{where}: {count} replies that held `[key]` deleted; the next run buys them again")
+            print(f"{path}: {count} replies that held `[key]` deleted; the next run buys them again")
         elif action == "prune":
-            print(f"{where}: {ledger.prune()} rows deleted, none of which could answer a call")
+            print(f"{path}: {ledger.prune()} rows deleted, none of which could answer a call")
         elif action == "export":
             _require_calls(ledger, given.stage, given.name)
             print(f"{given.file}: {ledger.export_file(given.file, given.stage, given.name)} calls")
         else:
             print(f"{given.file}: {ledger.import_file(given.file)} new rows read")
         if action in ("verify", "import"):
-            _warn_of_redacted(ledger, where)
+            _warn_of_redacted(ledger, path)
 
 
 def _parse_arguments(arguments: list[str]) -> Namespace:
@@ -75,11 +75,11 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
         raise CurationError(f"ledger export: no such calls; there are {listed}")
 
 
-def _warn_of_redacted(ledger: Ledger, where: str) -> None:
+def _warn_of_redacted(ledger: Ledger, path: str) -> None:
     if redacted := ledger.find_redacted():
         named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in redacted), MOST_REPLIES_NAMED)
         print(
-            f"warning: {where}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "
+            f"warning: {path}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "
             "API key's text out of them, or it is the model's own; `curation ledger prune --redacted` deletes them, "
             "and the next run buys them again",
             file=sys.stderr,

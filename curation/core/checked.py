@@ -24,7 +24,7 @@ def fingerprint(body: bytes) -> str:
     ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
     parts = [
         sys.version.encode(),
-        "\n".join(_installed()).encode(),
+        "\n".join(_list_packages()).encode(),
         *(part for file in ours for part in (str(file).encode(), file.read_bytes())),
         body,
     ]
@@ -34,7 +34,7 @@ def fingerprint(body: bytes) -> str:
     return digest.hexdigest()
 
 
-def _installed() -> list[str]:
+def _list_packages() -> list[str]:
     """The names of all packages' folders of metadata, which hold their versions."""
     names: set[str] = set()
     for folder in sys.path:

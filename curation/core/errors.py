@@ -57,24 +57,24 @@ def name_argument(section: str) -> str:
     return sys.argv[1]
 
 
-def write_whole(where: Path, body: bytes) -> None:
-    """`where` holds `body`, or after an error what it held before. Raises CurationError if it cannot be written."""
-    partial = partial_of(where)
+def write_whole(file: Path, body: bytes) -> None:
+    """`file` holds `body`, or after an error what it held before. Raises CurationError if it cannot be written."""
+    partial = partial_of(file)
     try:
-        where.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(body)
-        partial.replace(where)
+        partial.replace(file)
     except OSError as error:
-        raise CurationError(f"{where}: cannot be written: {error.strerror}") from None
+        raise CurationError(f"{file}: cannot be written: {error.strerror}") from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
-def partial_of(where: Path) -> Path:
-    """A new name beside `where` to write to before it is whole: two processes that write one file at once do not
+def partial_of(file: Path) -> Path:
+    """A new name beside `file` to write to before it is whole: two processes that write one file at once do not
     share it."""
-    return where.with_name(f"{where.name}.{os.urandom(4).hex()}.partial")
+    return file.with_name(f"{file.name}.{os.urandom(4).hex()}.partial")
 
 
 def require_existing(path: Path, way_out: str) -> Path:

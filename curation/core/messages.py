@@ -53,20 +53,20 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], where: str) -> list[str]:
-    """A line about each of pydantic's `problems` with what `where` holds; one where a value is none of several
+def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], prefix: str) -> list[str]:
+    """A line about each of pydantic's `problems` with what stands at `prefix`; one where a value is none of several
     sorts."""
     lines: dict[tuple[tuple[str, ...], bool], str] = {}
     for problem in problems:
         place, of_key = tuple(_walk(model, problem["loc"])[0]), problem["loc"][-1:] == ("[key]",)
-        lines.setdefault((place, of_key), format_validation_error(model, problem, where))
+        lines.setdefault((place, of_key), format_validation_error(model, problem, prefix))
     return list(lines.values())
 
 
-def format_validation_error(model: type[BaseModel], problem: Any, where: str) -> str:
-    """One line about one of pydantic's `problem`s with what `where` holds, which should be a `model`."""
+def format_validation_error(model: type[BaseModel], problem: Any, prefix: str) -> str:
+    """One line about one of pydantic's `problem`s with what stands at `prefix`, which should be a `model`."""
     loc, holder = _walk(model, problem["loc"])
-    place = ".".join([where, *loc])
+    place = ".".join([prefix, *loc])
     value, context = problem["input"], problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":

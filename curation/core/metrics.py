@@ -31,25 +31,25 @@ def mean(values: "pl.Series") -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def write_metrics(where: Path, values: Mapping[str, object]) -> None:
-    """`where` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC
+def write_metrics(file: Path, values: Mapping[str, object]) -> None:
+    """`file` holds `values` as JSON, keys sorted, floats to 6 places. Raises CurationError on a value or key DVC
     would drop."""
-    write_whole(where, (json.dumps(_clean(values, where.as_posix()), indent=1, sort_keys=True) + "\n").encode())
+    write_whole(file, (json.dumps(_clean(values, file.as_posix()), indent=1, sort_keys=True) + "\n").encode())
 
 
-def _clean(values: Mapping[str, object], where: str) -> dict[str, object]:
+def _clean(values: Mapping[str, object], place: str) -> dict[str, object]:
     cleaned: dict[str, object] = {}
     for key, value in values.items():
         if "." in key:
-            raise CurationError(f"{where}: {key}: a metric's key has no dot")
+            raise CurationError(f"{place}: {key}: a metric's key has no dot")
         if isinstance(value, Mapping):
-            cleaned[key] = _clean(value, f"{where}: {key}")
+            cleaned[key] = _clean(value, f"{place}: {key}")
         elif isinstance(value, float):
             if not math.isfinite(value):
-                raise CurationError(f"{where}: {key}: {value} is not finite; leave the key out")
+                raise CurationError(f"{place}: {key}: {value} is not finite; leave the key out")
             cleaned[key] = round(value, 6)
         elif isinstance(value, int):
             cleaned[key] = value
         else:
-            raise CurationError(f"{where}: {key}: {value!r} is not a number")
+            raise CurationError(f"{place}: {key}: {value!r} is not a number")
     return cleaned

@@ -64,12 +64,12 @@ def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tup
     """For each line that changes: what is said of it, and the line as it is to be."""
     rewritten, start = list[tuple[str, str]](), 0
     for number, line in enumerate(text.split("\n"), 1):
-        on_line = [one for one in replacements if start <= one.start <= start + len(line)]
+        on_line = [replacement for replacement in replacements if start <= replacement.start <= start + len(line)]
         new = line
-        for one in reversed(on_line):
-            new = new[: one.start - start] + one.new + new[one.end - start :]
+        for replacement in reversed(on_line):
+            new = new[: replacement.start - start] + replacement.new + new[replacement.end - start :]
         if on_line:
-            messages = ", ".join(dict.fromkeys(one.message for one in on_line))
+            messages = ", ".join(dict.fromkeys(replacement.message for replacement in on_line))
             rewritten.append((f"{path}: line {number}: {messages}; write:", new.rstrip("\r")))
         start += len(line) + 1
     return rewritten

@@ -42,7 +42,7 @@ def histogram(values: pl.Series) -> Histogram:
     return Histogram(counts, ends, float(known.mean()) if len(known) else 0.0)
 
 
-def delta_histograms(panels: Mapping[tuple[str, str], Histogram], where: Path) -> None:
+def delta_histograms(panels: Mapping[tuple[str, str], Histogram], file: Path) -> None:
     """One histogram of deltas per judge and dimension, with zero and the mean marked."""
     figure, axes = _figure(len(panels), columns=3, width=3.6, height=2.6)
     for axis, ((judge, dimension), (counts, ends, mean)) in zip(axes, panels.items(), strict=False):
@@ -56,10 +56,10 @@ def delta_histograms(panels: Mapping[tuple[str, str], Histogram], where: Path) -
         axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
         axis.set_xlabel("delta = chosen - rejected", fontsize=7)
         axis.set_ylabel("pairs", fontsize=7)
-    _save(figure, where)
+    _save(figure, file)
 
 
-def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
+def generator_heat_map(table: pl.DataFrame, file: Path) -> None:
     """One matrix per judge and dimension: rows wrote the chosen trace, columns the rejected one, colour is the mean
     delta."""
     panels = [
@@ -84,10 +84,10 @@ def generator_heat_map(table: pl.DataFrame, where: Path) -> None:
         if len(models) <= 8:
             _write_cells(axis, matrix, reach)
         figure.colorbar(image, ax=axis, shrink=0.7).ax.tick_params(labelsize=6)
-    _save(figure, where)
+    _save(figure, file)
 
 
-def reliability(table: pl.DataFrame, where: Path) -> None:
+def reliability(table: pl.DataFrame, file: Path) -> None:
     """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 %
     interval, suspect ones in red."""
     rows = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
@@ -107,10 +107,10 @@ def reliability(table: pl.DataFrame, where: Path) -> None:
         axis.set_title(f"{title}\n{f'against {against}' if against else ''}", fontsize=7)
         axis.tick_params(axis="x", labelsize=6)
         axis.locator_params(axis="x", nbins=4)
-    _save(figure, where)
+    _save(figure, file)
 
 
-def calibration(curves: pl.DataFrame, where: Path) -> None:
+def calibration(curves: pl.DataFrame, file: Path) -> None:
     """One panel per judge and dimension: how often the side it finds likelier is right, by the probability it states;
     on the line it is calibrated."""
     panels = list(
@@ -138,10 +138,10 @@ def calibration(curves: pl.DataFrame, where: Path) -> None:
         axis.set_ylim(-0.05, 1.05)
         axis.tick_params(labelsize=6)
         axis.legend(fontsize=6, loc="lower right")
-    _save(figure, where)
+    _save(figure, file)
 
 
-def gains(comparisons: pl.DataFrame, where: Path) -> None:
+def gains(comparisons: pl.DataFrame, file: Path) -> None:
     """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
     at 0; the primary contrast in red."""
     rows = comparisons.drop_nulls("gain").with_columns(
@@ -173,10 +173,10 @@ def gains(comparisons: pl.DataFrame, where: Path) -> None:
         axis.set_ylim(group.height - 0.5, -0.9)
         axis.set_title(f"{benchmark}: {measure} over {against}", fontsize=8)
         axis.tick_params(axis="x", labelsize=7)
-    _save(figure, where)
+    _save(figure, file)
 
 
-def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
+def efficiency(comparisons: pl.DataFrame, file: Path) -> None:
     """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt
     from, a line for what differs in budget only, with 95 % intervals."""
     rows = comparisons.filter(pl.col("against") == "baseline").sort(
@@ -210,7 +210,7 @@ def efficiency(comparisons: pl.DataFrame, where: Path) -> None:
         axis.tick_params(labelsize=7)
     if panels:
         axes[0].legend(fontsize=5)
-    _save(figure, where)
+    _save(figure, file)
 
 
 def _largest(values: np.ndarray) -> float:
@@ -243,6 +243,6 @@ def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any
     return figure, axes
 
 
-def _save(figure: Any, where: Path) -> None:
-    where.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(where, dpi=110, metadata={"Software": None})
+def _save(figure: Any, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=110, metadata={"Software": None})
