@@ -64,12 +64,12 @@ def verifiers() -> list[str]:
 
 
 @cache
-def verifier_kind(name: str) -> Verifier:
+def verifier_kind(name: str) -> Verifier[Any]:
     """The module of one verifier. Raises CurationError if there is none of that name."""
     if name not in verifiers():
         known = ", ".join(verifiers())
         raise CurationError(f"verifier: {name!r} is not one of {known}{did_you_mean(name, verifiers(), ())}")
-    return cast("Verifier", importlib.import_module(f"curation.{VERIFIER_FOLDER.replace('/', '.')}.{name}"))
+    return cast("Verifier[Any]", importlib.import_module(f"curation.{VERIFIER_FOLDER.replace('/', '.')}.{name}"))
 
 
 def _modules(folder: str) -> list[str]:

@@ -3,9 +3,28 @@
 import re
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from typing import Literal
+
+from curation.core.params import Strict
+from curation.judging.answers._kind import Verdict
 
 FRACTION = r"\s*(-?\d{1,99})\s*/\s*(\d{0,99}[1-9]\d{0,99})\s*"
 DOLLAR = r"\\?\$"
+
+
+class Params(Strict):
+    """A verifier of kind math. It has no settings."""
+
+    kind: Literal["math"]
+
+
+PLAIN = Params(kind="math")
+
+
+def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
+    """Whether the two are mathematically equal."""
+    right = score(answer, reference, task, entry)
+    return Verdict(right, answer, reference, "the two are equal" if right else "the two are not equal")
 
 
 def score(answer: str, reference: str, task: str, entry: str | None) -> float:

@@ -2,9 +2,29 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from curation.judging.answers._kind import Unreadable
+from curation.core.params import Strict
+from curation.judging.answers._kind import Unreadable, Verdict
+
+
+class Params(Strict):
+    """A verifier of kind reasoning_gym. It has no settings."""
+
+    kind: Literal["reasoning_gym"]
+
+
+PLAIN = Params(kind="reasoning_gym")
+
+
+def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
+    """What the scorer of `task` gives `answer`; unscored where the scorer fails. Raises ValueError if there is no such
+    task."""
+    try:
+        given = score(answer, reference, task, entry)
+    except Unreadable as error:
+        return Verdict(None, answer, reference, f"the scorer of {task} cannot read the answer ({error})")
+    return Verdict(given, answer, reference, f"the scorer of {task} gives it {given:g}")
 
 
 def score(answer: str, reference: str, task: str, entry: str | None) -> float:
