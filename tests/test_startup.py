@@ -338,24 +338,27 @@ def test_a_tasks_keys_are_those_of_the_library() -> None:
     keys: dict[str, Any] = {
         name: {field.name for field in dataclasses.fields(config)} for name, (_, config) in DATASETS.items()
     }
-    plain = {name: found for name in keys if (found := reasoning_gym._declared_keys(name)) is not None}
+    plain = {name: found for name in keys if (found := reasoning_gym._read_declared_keys(name)) is not None}
     assert plain == {name: keys[name] for name in plain}
     assert len(plain) > 90
-    assert reasoning_gym._declared_keys("utils") is None and reasoning_gym._declared_keys("../games/sudoku") is None
+    assert (
+        reasoning_gym._read_declared_keys("utils") is None
+        and reasoning_gym._read_declared_keys("../games/sudoku") is None
+    )
     hidden = next(name for name in keys if name not in plain)
     task = reasoning_gym.Task(size=1, config={"nosuch": 1})
-    assert reasoning_gym.unknown(hidden, reasoning_gym.Task(size=1, config={})) is None
-    assert str(reasoning_gym.unknown(hidden, task)).startswith(f"{hidden}.config.nosuch: unknown key")
+    assert reasoning_gym.unknown_name(hidden, reasoning_gym.Task(size=1, config={})) is None
+    assert str(reasoning_gym.unknown_name(hidden, task)).startswith(f"{hidden}.config.nosuch: unknown key")
 
 
 def test_without_reasoning_gym_only_collect_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
     try:
-        for cache in (reasoning_gym._sources, reasoning_gym._declared_keys):
+        for cache in (reasoning_gym._list_sources, reasoning_gym._read_declared_keys):
             cache.cache_clear()
         source = read(SOUND).sources["arithmetic"]
         with pytest.raises(CurationError, match=r"reasoning-gym is not installed; `pip install -e \"\.\[tasks\]\"`"):
             reasoning_gym.prompts(source, set())
     finally:
-        for cache in (reasoning_gym._sources, reasoning_gym._declared_keys):
+        for cache in (reasoning_gym._list_sources, reasoning_gym._read_declared_keys):
             cache.cache_clear()

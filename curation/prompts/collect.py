@@ -52,7 +52,7 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataF
         )
         raise CurationError(
             f"decontaminate drops all {dropped.height} train prompts: {summarize_reasons(verdicts)}; the first, "
-            f"{_shown(*first)}, is like {_shown(*similar)}; give other train prompts, or change params.yaml: "
+            f"{_quote(*first)}, is like {_quote(*similar)}; give other train prompts, or change params.yaml: "
             "decontaminate"
         )
     kept = prompts.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
@@ -71,7 +71,7 @@ def _refuse_duplicates(prompts: pl.DataFrame) -> None:
     rule = {2: "near_duplicates", 1: "exact"}.get([split, other_split].count("train"))
     way_out = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
     raise CurationError(
-        f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_shown(source, text)}, in {other} too; "
+        f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_quote(source, text)}, in {other} too; "
         f"remove them from one{way_out}"
     )
 
@@ -87,5 +87,5 @@ def summarize_reasons(verdicts: pl.DataFrame) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in metrics(verdicts).items() if count and reason != "kept")
 
 
-def _shown(source: str, text: str) -> str:
+def _quote(source: str, text: str) -> str:
     return f"{text[:SHOWN]!r} of {source}"

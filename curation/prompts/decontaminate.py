@@ -82,15 +82,15 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
 
-    def left() -> Questions:
+    def list_kept() -> Questions:
         return {prompt_id: text for prompt_id, text in questions.items() if verdicts[prompt_id].reason == KEPT.reason}
 
     if settings.exact:
-        verdicts |= _exact(questions, benchmarks)
+        verdicts |= _find_exact(questions, benchmarks)
     if settings.ngram and benchmarks:
-        verdicts |= _ngram(settings.ngram, left(), benchmarks)
+        verdicts |= _find_ngram(settings.ngram, list_kept(), benchmarks)
     if settings.near_duplicates:
-        verdicts |= _near_duplicates(settings.near_duplicates, left())
+        verdicts |= _find_near_duplicates(settings.near_duplicates, list_kept())
     table = [
         (prompt_id, source, prompt, verdicts[prompt_id].reason == KEPT.reason, *verdicts[prompt_id])
         for prompt_id, source, prompt in train.drop("split", "question").rows()
@@ -131,17 +131,17 @@ def jaccard_similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarra
     return jaccard
 
 
-def _exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
+def _find_exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
     """A verdict on every train prompt whose tokens are those of a benchmark prompt."""
     holders = {text: prompt_id for prompt_id, text in reversed(benchmarks.items()) if text}  # of equals the first
     return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in train.items() if text in holders}
 
 
-def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
+def _find_ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
     """A verdict on every train prompt that has `size` tokens, with the highest share that one benchmark prompt
     covers, of equals the first."""
     size, ids, verdicts = settings.size, list(benchmarks), {}
-    holders = _holders(size, benchmarks)
+    holders = _index_ngrams(size, benchmarks)
     # for each benchmark prompt: how many tokens it covers so far, and where the last of them ends
     covered, end = np.zeros((2, len(ids)), dtype=np.int64)
     with progress("decontaminate ngram", len(train), "prompts") as shown:
@@ -161,7 +161,7 @@ def _ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int
     return verdicts
 
 
-def _holders(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarray]:
+def _index_ngrams(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarray]:
     """For each n-gram of `size` tokens in the benchmarks, the numbers of the prompts that hold it, in order."""
     holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, text in enumerate(benchmarks.values()):
@@ -170,7 +170,7 @@ def _holders(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.ndarr
     return {ngram: np.array(numbers) for ngram, numbers in holders.items()}
 
 
-def _near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Verdict]:
+def _find_near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Verdict]:
     """A verdict on every train prompt that is too similar to a kept one before it, with the most similar of those, of
     equals the first."""
     from datasketch import MinHash, MinHashLSH

@@ -61,7 +61,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
             else:
                 why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
                 rows.append((trace_id, repeat, None, None, "truncated" if steps else "error", why))
-    replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, _shape), "judge", name)
+    replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, _read_shape), "judge", name)
     rows += [
         (trace_id, repeat, *parse(reply, count))
         for (trace_id, repeat, count), reply in zip(slots, replies, strict=True)
@@ -111,7 +111,7 @@ def reply_model(count: int, rationale: bool) -> type[BaseModel]:
     return create_model("Steps", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _shape(call: Call) -> type[BaseModel]:
+def _read_shape(call: Call) -> type[BaseModel]:
     names = (call.schema or {})["properties"]
     return reply_model(sum(name.startswith("step_") for name in names), "rationale" in names)
 

@@ -81,7 +81,7 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
             slots.append((trace_id, repeat))
             calls.append(call_for(prompt[-1]["content"], answer, completion, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
-    rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _rows(settings, slot, reply)]
+    rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
     rows += [
         (trace_id, dimension, repeat, None, None, "error", None)
         for trace_id in cases.filter(pl.col("completion").is_null())["trace_id"]
@@ -105,10 +105,8 @@ def make_caller(settings: Params) -> Callable[[str, str | None, str, int], Call]
 
     The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
     """
-    schema, form_call = (
-        reply_model(settings).model_json_schema(),
-        prompting.make_caller(settings, rubric_text(settings)),
-    )
+    schema = reply_model(settings).model_json_schema()
+    form_call = prompting.make_caller(settings, rubric_text(settings))
 
     def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
         solution = f"Solution to rate ({prompting.DATA_NOTICE}):\n{prompting.fence(completion)}"
@@ -135,7 +133,7 @@ def reply_model(settings: Params) -> type[BaseModel]:
     return create_model("Ratings", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tuple[Any, ...]]:
+def _make_rows(settings: Params, slot: tuple[int, int], reply: Reply) -> Iterable[tuple[Any, ...]]:
     ratings, rationale = parse(settings, reply)
     trace_id, repeat = slot
     return [(trace_id, name, repeat, *rating, rationale) for name, rating in ratings.items()]

@@ -39,8 +39,10 @@ class Params(Strict):
     def mistakes(self, study: Study) -> Iterator[str]:
         """Each task that reasoning-gym does not know, and each unknown key of a config. Nothing where reasoning-gym is
         not installed: only `collect` needs it."""
-        if _sources():
-            yield from (f"tasks.{line}" for task, settings in self.tasks.items() if (line := unknown(task, settings)))
+        if _list_sources():
+            yield from (
+                f"tasks.{line}" for task, settings in self.tasks.items() if (line := unknown_name(task, settings))
+            )
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
@@ -49,7 +51,7 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few
     distinct prompts, or has a scorer that rejects the task's own answer.
     """
-    if not _sources():
+    if not _list_sources():
         raise CurationError(
             'a source of kind reasoning_gym: reasoning-gym is not installed; `pip install -e ".[tasks]"`'
         )
@@ -57,7 +59,7 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     seen = set(existing_texts)
     for task, task_settings in settings.tasks.items():
         fresh: list[tuple[str, str, str, str, str]] = []
-        for entry in _entries(task, task_settings, settings.seed):
+        for entry in _create_entries(task, task_settings, settings.seed):
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
             if text not in seen and len(fresh) < task_settings.size:
                 seen.add(text)
@@ -91,10 +93,10 @@ def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
         )
 
 
-def _entries(task: str, settings: Task, seed: int) -> Any:
+def _create_entries(task: str, settings: Task, seed: int) -> Any:
     import reasoning_gym
 
-    if line := unknown(task, settings):
+    if line := unknown_name(task, settings):
         raise CurationError(f"reasoning_gym {line}")
     try:
         return reasoning_gym.create_dataset(task, size=settings.size * DRAWN_PER_KEPT, seed=seed, **settings.config)
@@ -102,10 +104,10 @@ def _entries(task: str, settings: Task, seed: int) -> Any:
         raise CurationError(f"reasoning_gym {task}: {error}") from None
 
 
-def unknown(task: str, settings: Task) -> str | None:
+def unknown_name(task: str, settings: Task) -> str | None:
     """What reasoning-gym does not know, the task or a key of its config, with the nearest name that it knows; None if
     it knows all."""
-    declared = _declared_keys(task)
+    declared = _read_declared_keys(task)
     if declared is not None and declared >= settings.config.keys():
         return None
     from reasoning_gym.factory import DATASETS
@@ -118,19 +120,19 @@ def unknown(task: str, settings: Task) -> str | None:
 
 
 @cache
-def _sources() -> dict[str, Path]:
+def _list_sources() -> dict[str, Path]:
     """The files of reasoning-gym by their stems, most of which are tasks; none where it is not installed."""
     spec = importlib.util.find_spec("reasoning_gym")
     return {file.stem: file for file in Path(spec.origin).parent.rglob("*.py")} if spec and spec.origin else {}
 
 
 @cache
-def _declared_keys(task: str) -> frozenset[str] | None:
+def _read_declared_keys(task: str) -> frozenset[str] | None:
     """The keys of a task's config as its source declares them, or None where the source does not show them plainly.
     (Importing the library takes a second of CPU.)"""
-    if task not in _sources():
+    if task not in _list_sources():
         return None
-    body = ast.parse(_sources()[task].read_bytes()).body
+    body = ast.parse(_list_sources()[task].read_bytes()).body
     texts = {ast.unparse(node.targets[0]): node.value for node in body if isinstance(node, ast.Assign)}
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     for node in body:

@@ -27,7 +27,7 @@ class Columns(Strict):
     task: str | None
 
 
-def _verifier(name: str) -> str:
+def _check_verifier(name: str) -> str:
     usable = [kind for kind in verifiers() if kind not in kinds("sources")]  # a source's own needs its own entries
     if name not in usable:
         raise ValueError(f"{name!r} is not one of {', '.join(map(repr, usable))}{did_you_mean(name, usable, ())}")
@@ -42,7 +42,7 @@ class Params(Strict):
     path: str
     split: Literal["train", "in_domain", "out_of_domain"]
     columns: Columns
-    verifier: Annotated[str, AfterValidator(_verifier)] | None
+    verifier: Annotated[str, AfterValidator(_check_verifier)] | None
     instruction: str | None
 
 
