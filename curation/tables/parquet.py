@@ -21,7 +21,7 @@ ROW_GROUP = 131_072
 MOST_NAMED = 5  # rows or files in a message
 
 
-def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterable[str] | None = None) -> bool:
+def check(table: Table, frame: pl.DataFrame, origin: Path | str, columns: Iterable[str] | None = None) -> bool:
     """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about
     `columns`.
 
@@ -31,31 +31,31 @@ def check(table: Table, frame: pl.DataFrame, where: Path | str, columns: Iterabl
     missing = [name for name in names if name not in frame.columns]
     extra = [name for name in frame.columns if name not in names]
     if missing or extra:
-        raise Errors([f"{where}: column {n}: missing from {table.name}" for n in missing]
-                     + [f"{where}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
+        raise Errors([f"{origin}: column {n}: missing from {table.name}" for n in missing]
+                     + [f"{origin}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
     lines = []
     for name in names:
         if not table.schema.field(name).nullable and frame[name].null_count():
-            lines += _find_violations(table, frame.filter(pl.col(name).is_null()), f"{name} is null", where)
+            lines += _find_violations(table, frame.filter(pl.col(name).is_null()), f"{name} is null", origin)
     if not lines:
         rules = {rule: holds for rule, holds in table.rules.items() if set(holds.meta.root_names()) <= set(names)}
         sound = frame.select(holds.all().alias(rule) for rule, holds in rules.items())
         for rule, holds in rules.items():
             if not sound[rule].item():
-                lines += _find_violations(table, frame.filter(holds.not_()), f"not so: {rule}", where)
+                lines += _find_violations(table, frame.filter(holds.not_()), f"not so: {rule}", origin)
     if lines:
-        refuse_renamed_values(frame, where)
+        refuse_renamed_values(frame, origin)
         raise Errors(lines)
-    return set(table.key) <= set(names) and check_key(table, frame, where)
+    return set(table.key) <= set(names) and check_key(table, frame, origin)
 
 
-def check_key(table: Table, frame: pl.DataFrame, where: Path | str) -> bool:
+def check_key(table: Table, frame: pl.DataFrame, origin: Path | str) -> bool:
     """Whether the rows are in the order of their key, if it is unique. Raises Errors naming the first rows that
     share theirs."""
     ordered = in_order(table, frame)
     if not ordered and frame.select(table.key).is_duplicated().any():
         twice = frame.filter(pl.struct(table.key).is_duplicated())
-        raise Errors(_find_violations(table, twice, f"not one row per {table.grain}", where))
+        raise Errors(_find_violations(table, twice, f"not one row per {table.grain}", origin))
     return ordered
 
 
@@ -68,67 +68,67 @@ def in_order(table: Table, frame: pl.DataFrame) -> bool:
     return bool(frame.select(above.slice(1).all()).item())
 
 
-def _find_violations(table: Table, rows: pl.DataFrame, what: str, where: Path | str) -> list[str]:
+def _find_violations(table: Table, rows: pl.DataFrame, what: str, origin: Path | str) -> list[str]:
     if rows.is_empty():
         return []
     key = [name for name in table.key if name in rows.columns]
     named = ["/".join(str(value) for value in row) for row in rows.select(key).head(MOST_NAMED).rows()]
     more = ", …" if rows.height > MOST_NAMED else ""
-    return [f"{where}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
+    return [f"{origin}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
 
 
-def write(table: Table, frame: pl.DataFrame, where: Path) -> None:
-    """`where` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `where` as it was if they
+def write(table: Table, frame: pl.DataFrame, file: Path) -> None:
+    """`file` holds the rows of `frame`, in canonical bytes. Raises Errors and leaves `file` as it was if they
     break the contract."""
-    frame = frame if check(table, frame, where) else frame.sort(table.key)
-    with writing(table, where) as rows:
+    frame = frame if check(table, frame, file) else frame.sort(table.key)
+    with writing(table, file) as rows:
         for part in frame.iter_slices(ROW_GROUP):
             rows.append(part, checked=True)
 
 
 @contextmanager
-def writing(table: Table, where: Path) -> Iterator["Rows"]:
-    """What appends to `where`, for tables that are made in parts: it appears when all are there, or stays as it was.
+def writing(table: Table, file: Path) -> Iterator["Rows"]:
+    """What appends to `file`, for tables that are made in parts: it appears when all are there, or stays as it was.
     Raises CurationError if it cannot be written."""
-    rows = Rows(table, where)
+    rows = Rows(table, file)
     try:
         yield rows
         rows.close()
-        with _refusals(where):
-            rows.partial.replace(where)
+        with _refusals(file):
+            rows.partial.replace(file)
     finally:
         rows.abandon()
 
 
 @contextmanager
-def _refusals(where: Path) -> Iterator[None]:
+def _refusals(file: Path) -> Iterator[None]:
     """The system's refusal to write, as a sentence."""
     try:
         yield
     except OSError as error:
-        raise CurationError(f"{where}: cannot be written: {error.strerror or error}") from None
+        raise CurationError(f"{file}: cannot be written: {error.strerror or error}") from None
 
 
 class Rows:
     """The rows of a table on their way to its file, a row group for each `append`."""
 
-    def __init__(self, table: Table, where: Path) -> None:
-        self.table, self.where, self.partial = table, where, partial_of(where)
-        self.file: pq.ParquetWriter | None = None
+    def __init__(self, table: Table, file: Path) -> None:
+        self.table, self.file, self.partial = table, file, partial_of(file)
+        self.writer: pq.ParquetWriter | None = None
         self.last: pl.DataFrame | None = None
 
     def append(self, part: pl.DataFrame, checked: bool = False) -> None:
         """One more row group. Raises Errors if a row breaks the contract or its key is not above the last one's."""
         if not checked:
-            ordered = check(self.table, part, self.where)
+            ordered = check(self.table, part, self.file)
             ends = part.head(1) if self.last is None else pl.concat([self.last, part.select(self.table.key).head(1)])
             if not ordered or not in_order(self.table, ends):
-                raise CurationError(f"{self.where}: its parts do not come in the order of {', '.join(self.table.key)}")
+                raise CurationError(f"{self.file}: its parts do not come in the order of {', '.join(self.table.key)}")
             self.last = part.select(self.table.key).tail(1)
-        arrow = canonical(self.table, part, self.where)
-        if self.file is None:
-            self.file = self._open(part)
-        self.file.write_table(arrow)
+        arrow = canonical(self.table, part, self.file)
+        if self.writer is None:
+            self.writer = self._open(part)
+        self.writer.write_table(arrow)
 
     def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
         """Numbers that hardly repeat, hashes and means, get smaller neither by a dictionary nor by compression,
@@ -138,27 +138,27 @@ class Rows:
         packed = {
             name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns
         }
-        with _refusals(self.where):
-            self.where.parent.mkdir(parents=True, exist_ok=True)
+        with _refusals(self.file):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
             return pq.ParquetWriter(
                 self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True
             )
 
     def close(self) -> None:
         """End the file, which has the table's schema even if nothing was appended."""
-        if self.file is None:
-            self.file = self._open(empty(self.table))
-        self.file.close()
+        if self.writer is None:
+            self.writer = self._open(empty(self.table))
+        self.writer.close()
 
     def abandon(self) -> None:
         """Leave nothing behind of what is not in its place."""
-        if self.file is not None:
-            self.file.close()
+        if self.writer is not None:
+            self.writer.close()
         with suppress(OSError):
             self.partial.unlink(missing_ok=True)
 
 
-def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
+def canonical(table: Table, part: pl.DataFrame, origin: Path) -> pa.Table:
     """`part` in the table's own Arrow schema, its floats rounded. Raises CurationError if it does not fit."""
     rounded = pl.col(pl.Float64).round(DECIMALS)
     # -0.0 has other bytes, and Polars leaves out a `+ 0.0`.
@@ -168,27 +168,27 @@ def canonical(table: Table, part: pl.DataFrame, where: Path) -> pa.Table:
         arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         return arrow.cast(table.schema).combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
-        raise CurationError(f"{where}: does not fit {table.name}: {error}") from None
+        raise CurationError(f"{origin}: does not fit {table.name}: {error}") from None
 
 
-def read(table: Table, where: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
-    """The rows of `where`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was
+def read(table: Table, file: Path, columns: Iterable[str] | None = None) -> pl.DataFrame:
+    """The rows of `file`, or only `columns` of them. Raises CurationError if it is absent, not Parquet, or what was
     read breaks the contract."""
-    if not where.exists():
-        raise CurationError(f"{where}: no such table; `dvc repro` makes it")
+    if not file.exists():
+        raise CurationError(f"{file}: no such table; `dvc repro` makes it")
     names = None if columns is None else [name for name in table.schema.names if name in set(columns)]
     try:
-        refuse_renamed(table.name, where)
-        types = {column.name: column.type for column in pq.read_schema(where)}
+        refuse_renamed(table.name, file)
+        types = {column.name: column.type for column in pq.read_schema(file)}
         fields = [column for column in table.schema if column.name in types and column.name in (names or types)]
         if wrong := [column for column in fields if types[column.name] != column.type]:
-            raise Errors([f"{where}: column {c.name}: {types[c.name]}, not {c.type}" for c in wrong])
+            raise Errors([f"{file}: column {c.name}: {types[c.name]}, not {c.type}" for c in wrong])
         present = [name for name in types if names is None or name in names]
         # Polars reads text several times as fast as pyarrow.
-        frame = pl.read_parquet(where, columns=present, glob=False).select(present).rechunk()
+        frame = pl.read_parquet(file, columns=present, glob=False).select(present).rechunk()
     except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
-        raise CurationError(f"{where}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    check(table, frame, where, names)
+        raise CurationError(f"{file}: not a Parquet file: {str(error).splitlines()[0]}") from None
+    check(table, frame, file, names)
     return frame
 
 
