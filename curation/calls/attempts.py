@@ -55,31 +55,31 @@ def is_intact(row: Row) -> bool:
         return False
 
 
-def write_rows(rows: Sequence[Row], where: Path) -> None:
-    """`where` holds `rows`, whole, as Parquet."""
+def write_rows(rows: Sequence[Row], file: Path) -> None:
+    """`file` holds `rows`, whole, as Parquet."""
     table = pa.table(
         [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS
     )
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd", compression_level=19)
-    write_whole(where, body.getvalue())
+    write_whole(file, body.getvalue())
 
 
-def read_rows(where: Path) -> list[Row]:
+def read_rows(file: Path) -> list[Row]:
     """The rows that `write_rows` wrote. Raises CurationError if the file is no export of a ledger, or a row was
     modified."""
     try:
-        table = pq.read_table(where)
+        table = pq.read_table(file)
         if table.schema.names != COLUMNS.names:
-            raise CurationError(f"{where}: columns {table.schema.names} are not a ledger's; nothing was imported")
+            raise CurationError(f"{file}: columns {table.schema.names} are not a ledger's; nothing was imported")
         rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CurationError(
-            f"{where}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported"
+            f"{file}: not a whole Parquet file: {' '.join(str(error).split())}; nothing was imported"
         ) from None
     for number, row in enumerate(rows):
         if not is_intact(row):
             raise CurationError(
-                f"{where}: row {number} ({str(row[0])[:16]}…): hash mismatch: row was modified; nothing was imported"
+                f"{file}: row {number} ({str(row[0])[:16]}…): hash mismatch: row was modified; nothing was imported"
             )
     return rows

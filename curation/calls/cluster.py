@@ -64,16 +64,16 @@ def _connect(settings: Params) -> None:
         raise CurationError(
             'execution.engine: ray is not installed; `pip install -e ".[ray]"`, or set execution.engine: local'
         ) from None
-    where = f"execution.ray.address: {settings.address}"
+    place = f"execution.ray.address: {settings.address}"
     host, _, port = settings.address.rpartition(":")
     try:
         if port.isdecimal():  # Ray itself would try for minutes
             socket.create_connection((host.rpartition("/")[2], int(port)), timeout=10).close()
         ray.init(address=settings.address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
     except OSError:
-        raise CurationError(f"{where}: no cluster answers; start one with `ray start --head`") from None
+        raise CurationError(f"{place}: no cluster answers; start one with `ray start --head`") from None
     except (RuntimeError, ValueError) as error:
-        raise CurationError(f"{where}: {' '.join(str(error).split())[:300]}") from None
+        raise CurationError(f"{place}: {' '.join(str(error).split())[:300]}") from None
 
 
 class _Run:

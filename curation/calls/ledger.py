@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from curation.calls import budget as money
 from curation.calls.attempts import row_of
+from curation.calls.budget import UNLIMITED, Spending
+from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.store import Store
 from curation.core.errors import CurationError
@@ -38,7 +39,7 @@ class Ledger(Store):
     calls elsewhere."""
 
     def __init__(
-        self, settings: Params, budget: money.Params = money.UNLIMITED, distribute: Callable[[Engine], Engine] = locally
+        self, settings: Params, budget: Budget = UNLIMITED, distribute: Callable[[Engine], Engine] = locally
     ) -> None:
         self.settings, self.budget, self.distribute = settings, budget, distribute
         super().__init__(Path(settings.path))
@@ -110,13 +111,13 @@ class Ledger(Store):
         (before,) = self.db.execute("SELECT count(*) FROM calls WHERE key = ?", (call.key,)).fetchone()
         self._insert([row_of(call, reply, before + 1, stage, name)], bought=1)
 
-    def spending(self) -> money.Spending:
+    def spending(self) -> Spending:
         """What the calls that were bought into this file cost, at today's prices."""
         rows = self.db.execute(
             "SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls WHERE bought GROUP BY model"
         ).fetchall()
         usd = sum(self.budget.usd(model, prompt or 0, completion or 0) for model, _, prompt, completion in rows)
-        return money.Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
+        return Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
 
     def stat(self) -> list[dict[str, Any]]:
         """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars (0

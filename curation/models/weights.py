@@ -101,9 +101,9 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     # cuDNN's backward pass with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
     torch.backends.cuda.enable_cudnn_sdp(False)
     warn_if_slow(dtype, device)
-    where, pinned = resolve(model, revision)
+    source, pinned = resolve(model, revision)
     with _loading(model):
-        network = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), **pinned)
+        network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
     if adapter is not None:
         from peft import PeftModel
 
@@ -121,9 +121,9 @@ def tokenizer(model: str, revision: str) -> Any:
     configure_process()
     from transformers import AutoTokenizer
 
-    where, pinned = resolve(model, revision)
+    source, pinned = resolve(model, revision)
     with _loading(model):
-        return AutoTokenizer.from_pretrained(where, padding_side="left", **pinned)
+        return AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
 
 
 def resolve(model: str, revision: str) -> tuple[str | Path, dict[str, str]]:

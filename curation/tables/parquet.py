@@ -74,7 +74,9 @@ def _find_violations(table: Table, rows: pl.DataFrame, what: str, origin: Path |
     key = [name for name in table.key if name in rows.columns]
     named = ["/".join(str(value) for value in row) for row in rows.select(key).head(MOST_NAMED).rows()]
     more = ", …" if rows.height > MOST_NAMED else ""
-    return [f"{origin}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")]
+    return [
+        f"{origin}: {what}: {rows.height} row(s)" + (f", {'/'.join(key)} = {', '.join(named)}{more}" if key else "")
+    ]
 
 
 def write(table: Table, frame: pl.DataFrame, file: Path) -> None:

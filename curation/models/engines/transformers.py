@@ -10,6 +10,7 @@ from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.core.errors import CurationError
 from curation.core.params import Positive, Strict
 from curation.models import weights
+from curation.models.chat_template import render
 
 MOST_THREADS = 4  # more of them wait for Python's lock
 
@@ -51,18 +52,16 @@ def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int,
     for many cores to share.
     """
 
-    def render(call: Call) -> str:
-        return str(tokenizer.apply_chat_template(call.messages, add_generation_prompt=True, tokenize=False))
-
     def answers(batch: list[Call], stopped: Event) -> Iterator[tuple[Call, Reply]]:
-        encoded = tokenizer(
-            [render(call) for call in batch], return_tensors="pt", padding=True, add_special_tokens=False
-        ).to(network.device)
+        prompts = [prompt_of[call.key] for call in batch]
+        encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
         for row, new in _generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
             yield batch[row], _reply(tokenizer, lengths[row], new)
 
-    ordered = sorted(calls, key=lambda call: (len(render(call)), render(call), call.sample_index))
+    waiting = list(calls)
+    prompt_of = {call.key: render(tokenizer, call.messages) for call in waiting}
+    ordered = sorted(waiting, key=lambda call: (len(prompt_of[call.key]), prompt_of[call.key], call.sample_index))
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
         on_reply(call, reply)
 
