@@ -67,7 +67,9 @@ def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
     assert [(one.to_come, one.seconds) for one in duration.durations(read(study))] == [(0, 0.0), (0, None)]
     assert loaded == []
-    monkeypatch.setattr(duration, "_changed", lambda folder: {f"train@{world.TUNED}", f"evaluate@{world.TURNED}"})
+    monkeypatch.setattr(
+        duration, "_find_changed_stages", lambda folder: {f"train@{world.TUNED}", f"evaluate@{world.TURNED}"}
+    )
     assert [one.to_come for one in duration.durations(read(study))] == [1, 2]
 
 
@@ -88,7 +90,7 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )  # 8 of 24 are timed
     assert duration._seconds_of_replies(network, tokenizer, calls[:8], 4) == how.max_tokens / duration.TOKENS_TIMED
     assert duration._seconds_of_replies(network, tokenizer, [], 4) == 0
-    monkeypatch.setattr(duration, "_tokens_read", lambda *what: 8 * 128 * 50.0)
+    monkeypatch.setattr(duration, "_count_tokens_read", lambda *what: 8 * 128 * 50.0)
     assert duration.durations(read(study))[0].seconds == 2 * (duration.START + 50)
 
 
@@ -99,7 +101,7 @@ def test_what_is_read_follows_the_method(study: Path) -> None:
 
     def tokens(edit: Any) -> float:
         change(study, edit)
-        return duration._tokens_read(read(study), "dpo", world.CELLS[world.ARM], tokenizer, study.parent / "data")
+        return duration._count_tokens_read(read(study), "dpo", world.CELLS[world.ARM], tokenizer, study.parent / "data")
 
     rows = world.sound().subsets[world.ARM]
     said = sum(

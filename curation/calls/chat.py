@@ -76,13 +76,13 @@ class HttpEngine:
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` beside the rest; an error in it ends the run."""
 
-        async def guarded() -> None:
+        async def stop_on_error() -> None:
             try:
                 await work
             except BaseException as error:
                 self.stop(error)
 
-        task = asyncio.create_task(guarded())
+        task = asyncio.create_task(stop_on_error())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         task.add_done_callback(lambda _: work.close())  # or Python warns of one that was cancelled before it began
@@ -187,13 +187,13 @@ class HttpEngine:
 
     def _give_up(self, call: Call, outcome: wire.Outcome, reply: Reply) -> None:
         self.on_reply(call, reply)
-        where = f"{self.endpoint.base_url}: {self.model or call.model}"
+        server = f"{self.endpoint.base_url}: {self.model or call.model}"
         if outcome.status in wire.REFUSED:
-            self.stop(CurationError(f"{where}: {reply.error}; check model and api_key_env"))
+            self.stop(CurationError(f"{server}: {reply.error}; check model and api_key_env"))
         self.failures += outcome.retryable or not self.replied
         if self.failures >= MOST_FAILURES:
             why = f"{MOST_FAILURES} calls in a row failed, the last with {reply.error}; run again to go on"
-            self.stop(CurationError(f"{where}: {why}"))
+            self.stop(CurationError(f"{server}: {why}"))
 
 
 def _schema_error(schema: type[BaseModel] | None, reply: Reply) -> ValidationError | None:

@@ -22,8 +22,8 @@ def connector() -> Any:
     import aiohttp
 
     class CloseUnread(aiohttp.TCPConnector):  # type: ignore[misc]
-        async def _get(self, *where: Any) -> Any:
-            while (kept := await super()._get(*where)) is not None and kept.protocol.should_close:
+        async def _get(self, *request: Any) -> Any:
+            while (kept := await super()._get(*request)) is not None and kept.protocol.should_close:
                 kept.close()
             return kept
 

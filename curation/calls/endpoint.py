@@ -10,7 +10,7 @@ from curation.core.errors import CurationError
 from curation.core.params import Natural, Positive, Strict
 
 
-def _address(url: str) -> str:
+def _check_address(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"{url!r} is no address; write it as http://HOST:PORT/v1")
     return url
@@ -25,7 +25,7 @@ class Endpoint(Strict):
     is sent back to the model `validation_retries` times, with what is wrong with it.
     """
 
-    base_url: Annotated[str, AfterValidator(_address)]
+    base_url: Annotated[str, AfterValidator(_check_address)]
     engine: str
     api_key_env: str | None
     concurrency: Positive
@@ -40,11 +40,11 @@ class Endpoint(Strict):
     def require_api_key(self) -> str:
         """The API key, "" where the server wants none. Raises CurationError if it is missing, or holds a character that
         no HTTP header can carry."""
-        key, where = self.api_key(), f"{self.base_url}: the environment variable {self.api_key_env} (api_key_env)"
+        key, name = self.api_key(), f"{self.base_url}: the environment variable {self.api_key_env} (api_key_env)"
         if self.api_key_env is not None and not key:
-            raise CurationError(f"{where} is not set; export it")
+            raise CurationError(f"{name} is not set; export it")
         if not re.fullmatch("[!-~]*", key):  # aiohttp would end in a traceback that shows the key, or send other bytes
             raise CurationError(
-                f"{where} holds white space or a character beyond ASCII, which no key has; export the key alone"
+                f"{name} holds white space or a character beyond ASCII, which no key has; export the key alone"
             )
         return key

@@ -77,6 +77,7 @@ class Ledger(Store):
         """Keep replies to `missing`, and put those that are errors into `failed`. Returns the cap of the budget that
         ended it, or None."""
         spending, tokens = self.spending(), 0
+        before = spending.calls
 
         def affordable() -> Iterator[Call]:
             for call in missing:
@@ -96,13 +97,16 @@ class Ledger(Store):
                     failed[call.key] = reply
 
         with progress(f"{stage} {name}", len(missing), "calls") as shown:
-            self.distribute(engine)(affordable(), on_reply)
+            try:
+                self.distribute(engine)(affordable(), on_reply)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"the ledger has what was bought: {spending.calls - before} attempts") from None
         return spending.reached_cap()
 
-    def _refuse_failures(self, failed: list[str | None], of: int, where: str) -> None:
+    def _refuse_failures(self, failed: list[str | None], of: int, stage: str) -> None:
         if len(failed) > self.settings.max_failed * of:
             raise CurationError(
-                f"{where}: {len(failed)} of {of} calls failed, the first with {failed[0]}: more than "
+                f"{stage}: {len(failed)} of {of} calls failed, the first with {failed[0]}: more than "
                 f"ledger.max_failed: {self.settings.max_failed:g}; run again to try these again, or raise it"
             )
 

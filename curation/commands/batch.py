@@ -66,7 +66,7 @@ def read_batch(study: Study, stage: str, name: str, file: Path) -> dict[str, int
     endpoint = getattr(calls.settings, "endpoint", None)
     engine = f"{endpoint.engine if endpoint else calls.settings.kind} batch"
     secret = endpoint.api_key() if endpoint else ""
-    answers = [_answer(f"{file}: line {number}", line, calls, engine, secret) for number, line in _lines(file)]
+    answers = [_read_line(f"{file}: line {number}", line, calls, engine, secret) for number, line in _lines(file)]
     counts = {"good": 0, "failed": 0, "known": 0}
     with Ledger(study.ledger, study.budget) as ledger, ledger.transaction():
         for call, reply in answers:
@@ -108,7 +108,7 @@ def _lines(file: Path) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def _answer(place: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
+def _read_line(place: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
     try:
         result = json.loads(line)
         key, response, error = result["custom_id"], result.get("response"), result.get("error")

@@ -64,7 +64,8 @@ def durations(study: Study) -> list[Duration]:
         if untrained:
             network, tokenizer = load_student(study.student.dtype, study.student.device)
             tokens = sum(
-                _tokens_read(study, method, arm, tokenizer, data) for method, arm in (runs[name] for name in untrained)
+                _count_tokens_read(study, method, arm, tokenizer, data)
+                for method, arm in (runs[name] for name in untrained)
             )
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
@@ -83,11 +84,11 @@ def durations(study: Study) -> list[Duration]:
 
 def print_durations(study: Study, as_json: bool) -> None:
     """Print `durations`, a line or an object each."""
-    found = durations(study)
+    stages = durations(study)
     if as_json:
-        print(json.dumps([duration._asdict() for duration in found], indent=1))
+        print(json.dumps([duration._asdict() for duration in stages], indent=1))
         return
-    for stage, runs, to_come, seconds in found:
+    for stage, runs, to_come, seconds in stages:
         if not to_come:
             took = "nothing to wait for"
         elif seconds is None:
@@ -122,7 +123,7 @@ def _seconds_a_token(network: Any) -> float:
     return (time.perf_counter() - began) / int(ids.numel())
 
 
-def _tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path) -> float:
+def _count_tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path) -> float:
     """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO
     reads another completion beside each."""
     settings = study.methods[method]
@@ -148,8 +149,8 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
     limit = calls[0].max_tokens or TOKENS_TIMED
     timed = min(TOKENS_TIMED, limit)
     few = [
-        Call(one.model, one.revision, one.messages, {**one.sampling, "max_tokens": timed}, one.sample_index)
-        for one in islice(calls, 2 * batch_size)
+        Call(call.model, call.revision, call.messages, {**call.sampling, "max_tokens": timed}, call.sample_index)
+        for call in islice(calls, 2 * batch_size)
     ]
     replies: list[Reply] = []
     began = time.perf_counter()

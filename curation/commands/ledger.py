@@ -69,9 +69,9 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
     """Nothing. Raises CurationError if the ledger has no call of that stage and name."""
     if stage is None and name is None:
         return
-    bought = sorted({(row["stage"], row["name"]) for row in ledger.stat()})
-    if not any(stage in (None, of_stage) and name in (None, of_name) for of_stage, of_name in bought):
-        listed = ", ".join(" ".join(both) for both in bought) or "none"
+    pairs = sorted({(row["stage"], row["name"]) for row in ledger.stat()})
+    if not any(stage in (None, of_stage) and name in (None, of_name) for of_stage, of_name in pairs):
+        listed = ", ".join(" ".join(both) for both in pairs) or "none"
         raise CurationError(f"ledger export: no such calls; there are {listed}")
 
 

@@ -1,7 +1,7 @@
 """The calls of every stage that asks a model, and which of them the ledger has no reply to; asks nothing."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -17,6 +17,18 @@ from curation.tables.contracts import PAIRS, empty
 from curation.traces.generate import generate
 
 
+@runtime_checkable
+class AsksModel(Protocol):
+    """The settings of a generator or a judge that asks a model."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+
+
 class StageCalls(NamedTuple):
     """The calls of one stage: all distinct ones by key, and those the ledger has no reply to.
 
@@ -25,7 +37,7 @@ class StageCalls(NamedTuple):
 
     stage: str
     name: str
-    settings: Any
+    settings: AsksModel
     distinct: dict[str, Call]
     missing: list[Call]
     at_most: bool
@@ -52,9 +64,9 @@ def stage_calls(study: Study) -> list[StageCalls]:
     stages, count = list[StageCalls](), len(study.generators) + len(study.judges) + len(study.pairwise_judges)
     with _DryLedger(study.ledger, study.budget) as ledger, progress("plan", count, "stages") as shown:
 
-        def note(stage: str, name: str, settings: Any, unwritten: bool) -> None:
+        def note(stage: str, name: str, settings: object, unwritten: bool) -> None:
             """Keep what the stage asked, if it asks a model at all."""
-            if hasattr(settings, "model"):
+            if isinstance(settings, AsksModel):
                 at_most = unwritten and bool(ledger.lacking)
                 stages.append(StageCalls(stage, name, settings, ledger.distinct, ledger.lacking, at_most))
             ledger.forget()
@@ -68,12 +80,12 @@ def stage_calls(study: Study) -> list[StageCalls]:
             note("generate", name, generator, False)
         traces, unwritten = pl.concat(parts), any(stage.missing for stage in stages)
         for name, rater in study.judges.items():
-            if hasattr(rater, "model"):
+            if isinstance(rater, AsksModel):
                 judge(name, rater, traces, prompts, ledger)
             note("judge", name, rater, unwritten)
         pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
         for name, comparer in study.pairwise_judges.items():
-            if hasattr(comparer, "model"):
+            if isinstance(comparer, AsksModel):
                 prefer(name, comparer, pairs, traces, prompts, ledger)
             note("prefer", name, comparer, unwritten)
     return stages

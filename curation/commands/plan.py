@@ -12,7 +12,7 @@ from curation.calls.budget import Spending
 from curation.calls.call import Call
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
-from curation.commands.outstanding import StageCalls, stage_calls
+from curation.commands.outstanding import AsksModel, StageCalls, stage_calls
 from curation.commands.terminal import Parser, print_rows
 from curation.core.metrics import Interval
 from curation.core.params import read
@@ -93,6 +93,7 @@ def plan(study: Study) -> list[Stage]:
 
 
 def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
+    """The row of one stage: its calls counted, and what the outstanding ones would take."""
     model, missing = calls.settings.model, calls.missing
     history = ledger.history(calls.stage, calls.name, model) or ledger.history(calls.stage, None, model)
     prompt, how = _prompt_tokens(calls.settings, missing, history)
@@ -120,7 +121,9 @@ def _ends(interval: Interval) -> tuple[float, float, float]:
     return interval.low, interval.mean, interval.high
 
 
-def _prompt_tokens(settings: Any, missing: list[Call], history: list[tuple[str, int, int]]) -> tuple[Interval, str]:
+def _prompt_tokens(
+    settings: AsksModel, missing: list[Call], history: list[tuple[str, int, int]]
+) -> tuple[Interval, str]:
     """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per
     character so far."""
     if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:

@@ -36,7 +36,8 @@ class Outdated(CurationError):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command. A `CurationError` prints its lines on stderr and exits 1, an interrupt exits 130; no traceback."""
+    """Run a command. A `CurationError` prints its lines on stderr and exits 1, an interrupt says what was kept
+    and exits 130; no traceback."""
     try:
         main()
     except CurationError as error:
@@ -44,8 +45,8 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except KeyboardInterrupt:
-        print("interrupted; what was bought is in the ledger", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(130)
 
 
