@@ -9,7 +9,7 @@ import pytest
 import world
 from world import World
 
-from curation.commands.terminal import DECIMALS_SHOWN
+from curation.commands.terminal import DECIMALS_SHOWN, print_rows
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.tables import contracts, db, parquet
@@ -151,6 +151,15 @@ def test_numbers_are_rounded_once() -> None:
     decimals = [(name, digits) for name, text in db.questions().items() for digits in re.findall(r", (\d)\)", text)]
     assert len(decimals) > 40
     assert [(name, digits) for name, digits in decimals if digits not in ("0", f"{DECIMALS_SHOWN}", "9")] == []
+
+
+def test_a_small_p_is_not_shown_as_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """The kind of fault: a p of 0.0003 that a question rounds, or the terminal shows, as 0."""
+    print_rows(pl.DataFrame({"p": [0.0003, 0.04951, 0.5, 1.0, None], "p_holm": [3e-12, 0.1, 0.25, 1.0, None]}), "md")
+    shown = [[value.strip() for value in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()[2:]]
+    expected = [["0.0003", "3e-12"], ["0.050", "0.100"], ["0.500", "0.250"], ["1.000", "1.000"], ["null", "null"]]
+    assert shown == expected
+    assert [name for name, text in db.questions().items() if re.search(r"round\(p(_holm)?,", text)] == []
 
 
 @pytest.mark.parametrize("name", SOME_ANSWERS)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # `curation params` prints no rows, and does not wait for it
     import polars as pl
 
 DECIMALS_SHOWN = 3
+P_VALUES = ("p", "p_holm")  # columns whose digits matter however small the number
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,6 +36,7 @@ def print_rows(rows: "pl.DataFrame", form: str | None = None) -> None:
         writer.writerow(rows.columns)
         writer.writerows(rows.rows())
     else:
+        rows = rows.with_columns(_show_p_values(rows[name]) for name in P_VALUES if name in rows.columns)
         with pl.Config(
             tbl_formatting="MARKDOWN" if form == "md" else "UTF8_FULL_CONDENSED",
             tbl_hide_column_data_types=True,
@@ -46,3 +48,9 @@ def print_rows(rows: "pl.DataFrame", form: str | None = None) -> None:
             float_precision=DECIMALS_SHOWN,
         ):
             print(rows)
+
+
+def _show_p_values(values: "pl.Series") -> "pl.Series":
+    """Numbers from 0 to 1 as text that never rounds one to 0: 0.0003 is 0.0003."""
+    shown = [None if p is None else f"{p:.{DECIMALS_SHOWN}f}" if p >= 0.01 else f"{p:.2g}" for p in values.to_list()]
+    return type(values)(values.name, shown)

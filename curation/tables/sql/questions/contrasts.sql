@@ -4,7 +4,7 @@
 select
     c.primary, measure, benchmark, method, selection, generator_pairs as "generators", budget, against as control,
     round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high, n, seeds,
-    round(p, 3) as p, round(p_holm, 3) as p_holm
+    p, p_holm
 from comparisons as c
 where against not in ('', 'baseline')
 order by

@@ -4,7 +4,7 @@
 select
     measure, benchmark, method, selection, generator_pairs as "generators", budget, control, pairs,
     round(value, 3) as value, round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high,
-    n, seeds, round(p, 3) as p, round(p_holm, 3) as p_holm
+    n, seeds, p, p_holm
 from comparisons
 where against in ('', 'baseline')
 order by
