@@ -76,8 +76,8 @@ def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert printed(
         monkeypatch, capsys, "sample_delta", "--judge", "panel", "--dimension=quality", "--share", "0.1"
     ) == (
-        "  # Decomposing the Delta (2604.08723): delta_d = score_d(chosen) - score_d(rejected) on one dimension d;"
-        " the top k\n"
+        "  # Decomposing the Delta (2604.08723): delta_d = score_d(chosen) - score_d(rejected) on one\n"
+        "  # dimension d; the top k\n"
         "  sample_delta:\n"
         "    <<: *selection\n"
         "    value: panel.delta_quality\n"
@@ -86,7 +86,7 @@ def test_the_command_lists_and_prints(monkeypatch: pytest.MonkeyPatch, capsys: p
     )
     every = printed(monkeypatch, capsys, "--all")
     assert every == "".join(shelf.to_yaml(name, {}) + "\n" for name in shelf.entries())
-    assert max(map(len, every.splitlines())) <= 160
+    assert max(map(len, every.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(("words", "said"), [

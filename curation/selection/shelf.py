@@ -21,7 +21,7 @@ FILE = Path(__file__).with_suffix(".yaml")
 DEFAULTS = "x-selection"  # in FILE as in params.yaml: the settings of a selection that changes none
 ALIASES = ("judge", "scorer")  # placeholders that stand before a dot in SQL
 REPEATED = re.compile(r"\{(.+?)( \S+ |, )\.\.\.\}")
-WIDTH = 150
+WIDTH = 100  # of what is printed
 Value: TypeAlias = str | int | float | list[str]
 
 
@@ -86,13 +86,9 @@ def to_yaml(name: str, given: Mapping[str, str]) -> str:
     as `selection` does."""
     body = {key: value for key, value in selection(name, given).items() if value != _file()[DEFAULTS][key]}
     entry = entries()[name]
-    comment = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH)
-    lines = [
-        f"{name}:",
-        "  <<: *selection",
-        *("  " + line for key, value in body.items() for line in _lines(key, value)),
-    ]
-    return "\n".join("  " + line for line in [*(f"# {line}" for line in comment), *lines])
+    comment = wrap(f"{entry.title} ({entry.paper}): {entry.formula}", WIDTH - len("  # "))
+    settings = [line for key, value in body.items() for line in _lines(key, value, indent=4)]
+    return "\n".join([*(f"  # {line}" for line in comment), f"  {name}:", "    <<: *selection", *settings])
 
 
 def _convert(text: str, default: Value) -> Value:
@@ -132,14 +128,16 @@ def _repeat(repeated: re.Match[str], lists: Mapping[str, list[str]]) -> str:
     return separator.join(Template(term).safe_substitute({name: value}) for value in values)
 
 
-def _lines(key: str, value: Any) -> list[str]:
+def _lines(key: str, value: Any, indent: int) -> list[str]:
     """`key: value` in YAML on one line, on more where it is too long for that."""
-    line = f"{key}: {_yaml(value)}"
+    margin = " " * indent
+    line = f"{margin}{key}: {_yaml(value)}"
     if len(line) <= WIDTH:
         return [line]
     if isinstance(value, dict):
-        return [f"{key}:", *("  " + line for name, inner in value.items() for line in _lines(name, inner))]
-    return [f"{key}: >-", *("  " + line for line in wrap(value, WIDTH, break_long_words=False, break_on_hyphens=False))]
+        return [f"{margin}{key}:", *(part for name, inner in value.items() for part in _lines(name, inner, indent + 2))]
+    parts = wrap(value, WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False)
+    return [f"{margin}{key}: >-", *(f"{margin}  {part}" for part in parts)]
 
 
 def _yaml(value: Any) -> str:
