@@ -14,16 +14,16 @@ from curation.tables import contracts, parquet
 
 def main() -> None:
     study, name = read(), name_argument("arms")
-    cell = study.arms[name]
+    coordinates = study.arms[name]
     with progress(f"arm {name}", 2, "steps") as shown:
-        pairs = arm(cell, study, from_files(study))
+        pairs = arm(coordinates, study, from_files(study))
         subset = add_messages(pairs.rows, from_tables(study.generators))
         shown.advance(note=f"{subset.height} pairs")
         traces = unpair(subset)
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         parquet.write(contracts.UNPAIRED, traces, contracts.path("unpaired", name))
         shown.advance(note=f"{subset.height} pairs")
-    for message in shortfall_messages(pairs, cell.control):
+    for message in shortfall_messages(pairs, coordinates.control):
         print(f"arm {name}: {message}", file=sys.stderr)
     write_metrics(contracts.DATA / f"metrics/arm/{name}.json", arm_metrics(subset, traces, pairs.selection_rows))
 

@@ -31,7 +31,7 @@ class Listed(Candidates):
         read = self.listed.select
         super().__init__(ColumnReaders(read, {}, read, read, read, read, {}), has_reversed_pairs=False)
 
-    def _column_of(self, name: ColumnName) -> pl.Series:
+    def _read_column(self, name: ColumnName) -> pl.Series:
         return self.listed[".".join(name)]
 
 

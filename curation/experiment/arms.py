@@ -25,12 +25,12 @@ class ArmRows(NamedTuple):
     shortfall: str | None
 
 
-def arm(cell: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
+def arm(coordinates: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
     """The pairs of the arm. Raises CurationError if an expression fails on a value."""
-    where = study.generator_pairs[cell.generator_pairs].where
-    settings = restrict(study.selections[cell.selection], where, cell.budget)
-    selection = select(cell.selection, settings, pairs)
-    rows, swapped = control_rows(study.controls[cell.control], cell.seed, selection)
+    condition = study.generator_pairs[coordinates.generator_pairs].where
+    settings = restrict(study.selections[coordinates.selection], condition, coordinates.budget)
+    selection = select(coordinates.selection, settings, pairs)
+    rows, swapped = control_rows(study.controls[coordinates.control], coordinates.seed, selection)
     return ArmRows(
         subset_rows(selection, rows, swapped, study.dimensions),
         kept_rows(selection, study.dimensions),
@@ -38,10 +38,10 @@ def arm(cell: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
     )
 
 
-def restrict(settings: Params, where: str, budget: str) -> Params:
-    """The settings with the requirement that `where` is true, and with `budget` pairs unless that is the selection's
-    own."""
-    changes: dict[str, Any] = {"require": {GENERATOR_PAIRS: where, **settings.require}}
+def restrict(settings: Params, condition: str, budget: str) -> Params:
+    """The settings with the requirement that `condition` is true, and with `budget` pairs unless that is the
+    selection's own."""
+    changes: dict[str, Any] = {"require": {GENERATOR_PAIRS: condition, **settings.require}}
     if budget != grid.OWN:
         changes["budget"] = {"pairs": float(budget)}
     return settings.model_copy(update=changes)
@@ -49,11 +49,11 @@ def restrict(settings: Params, where: str, budget: str) -> Params:
 
 def shortfall_messages(arm: ArmRows, control: str) -> list[str]:
     """The warnings about an arm: its selection keeps too few pairs, or the control has fewer than it."""
-    pairs, wanted = arm.rows.height, arm.selection_rows.height
+    pairs, of_selection = arm.rows.height, arm.selection_rows.height
     messages = [arm.shortfall] if arm.shortfall else []
-    if pairs < wanted:
+    if pairs < of_selection:
         why = "not enough pairs match; match fewer values, or raise limits.per_prompt"
-        messages.append(f"control {control} has {pairs} pairs, its selection {wanted}: {why}")
+        messages.append(f"control {control} has {pairs} pairs, its selection {of_selection}: {why}")
     return messages
 
 

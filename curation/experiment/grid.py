@@ -81,8 +81,10 @@ class Params(Strict):
         """All arms, in the order of the axes."""
         budgets = [str(budget) for budget in self.budgets]
         return [
-            Arm(*cell)
-            for cell in itertools.product(self.selections, self.generator_pairs, budgets, self.controls, self.seeds)
+            Arm(*combination)
+            for combination in itertools.product(
+                self.selections, self.generator_pairs, budgets, self.controls, self.seeds
+            )
         ]
 
     def runs(self) -> list[Run]:

@@ -7,7 +7,7 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
 from curation.core.metrics import mean
-from curation.tables.contracts import PREFERENCES
+from curation.tables.contracts import PREFERENCES, SIDES
 
 if TYPE_CHECKING:
     from curation.judging.pairwise_judges._kind import PairwiseJudge
@@ -30,7 +30,7 @@ def prefer(
         "prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer"
     )
     unequal = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         texts = traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side))
         unequal = unequal.join(texts, on=f"{side}_trace_id", maintain_order="left")
     rows = kind("pairwise_judges", settings.kind).prefer(settings, name, unequal, ledger)

@@ -4,20 +4,13 @@ In a notebook, with tables as Polars frames: `deltas(read().delta, pairs, judgme
 that of curation.core.params.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from curation.core.exports import export
 
 if TYPE_CHECKING:
     from curation.pairs.delta import deltas
+else:  # mypy would take it to mean that the room has every name
+    __getattr__ = export(__name__, {"deltas": "curation.pairs.delta"})
 
 __all__ = ["deltas"]
-
-
-if not TYPE_CHECKING:  # mypy would take it to mean that the room has every name
-
-    def __getattr__(name: str) -> Any:
-        """`deltas`, imported when it is asked for: a stage that needs another module of this room loads that alone."""
-        if name == "deltas":
-            from curation.pairs.delta import deltas
-
-            return deltas
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
+from curation.tables.contracts import JUDGED
+
 
 def variances(wide: pl.DataFrame, dimension: str) -> np.ndarray:
     """The variance that repeats give the delta of each pair that has more than one: the square of their standard
@@ -34,5 +36,5 @@ def add_within_noise(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dime
     for dimension in dimensions:
         noise = pool_noise(variances(unequal, dimension))
         wide = wide.with_columns(flag_within_noise(dimension, noise, times))
-        columns += [f"{column}_{dimension}" for column in ("chosen", "rejected", "delta", "n", "sd", "within_noise")]
+        columns += [f"{column}_{dimension}" for column in JUDGED]
     return wide.select(columns)

@@ -11,7 +11,7 @@ import polars as pl
 from curation.core.metrics import Interval
 from curation.core.stats import clustered_mean, wilson
 from curation.reliability import agreement
-from curation.tables.contracts import UNKNOWN
+from curation.tables.contracts import SIDES, UNKNOWN
 
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
 BIN_WIDTH = 0.1  # of confidence, from 0.5 to 1
@@ -151,7 +151,7 @@ def _sum_moments_with_length(rows: pl.DataFrame, delta: str) -> np.ndarray:
 def measure_self_preference(wide: pl.DataFrame, delta: str, family: str, truth: str | None) -> Iterator[Measurement]:
     """How much more a judge gives its own family: its mean delta, own less other, over pairs with one trace of it,
     equally right where that is known."""
-    chosen, rejected = (pl.col(f"{side}_family") == family for side in ("chosen", "rejected"))
+    chosen, rejected = (pl.col(f"{side}_family") == family for side in SIDES)
     mixed = wide.drop_nulls([delta, "chosen_family", "rejected_family"]).filter(chosen != rejected)
     mixed = mixed if truth is None else mixed.filter("equally_right")
     own_less_other = pl.when(chosen).then(pl.col(delta)).otherwise(-pl.col(delta))

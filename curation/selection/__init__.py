@@ -4,20 +4,13 @@ In a notebook: `select(name, settings, from_frames(pairs, deltas))`, where `sele
 curation.selection.select.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from curation.core.exports import export
 
 if TYPE_CHECKING:
     from curation.selection.candidates import from_frames
+else:  # mypy would take it to mean that the room has every name
+    __getattr__ = export(__name__, {"from_frames": "curation.selection.candidates"})
 
 __all__ = ["from_frames"]
-
-
-if not TYPE_CHECKING:  # mypy would take it to mean that the room has every name
-
-    def __getattr__(name: str) -> Any:
-        """`from_frames`, imported when it is asked for: what needs another module of this room loads that alone."""
-        if name == "from_frames":
-            from curation.selection.candidates import from_frames
-
-            return from_frames
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,13 +14,12 @@ from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.selection.expressions import ColumnName, ResultType, evaluate, fault, parse
 from curation.tables import contracts, parquet
-from curation.tables.contracts import SIDES
+from curation.tables.contracts import JUDGED, SIDES
 
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
 TRACE = ("generator", "sample_index", "family", "scale_b", "finish_reason", "n_tokens", "characters")
 PROMPT = ("source", "task")
-JUDGED = ("chosen", "rejected", "delta", "n", "sd", "within_noise")
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
 
@@ -116,40 +115,40 @@ class Candidates:
         """The values of the named expressions, a row for each pair. Raises CurationError naming the expression that
         fails on a value, after its `place` in params.yaml."""
         columns = {name: parse(text).columns[0] for name, text in expressions.items() if parse(text).is_column}
-        values = {name: self._column_of(column) for name, column in columns.items()}
+        values = {name: self._read_column(column) for name, column in columns.items()}
         if computed := {name: text for name, text in expressions.items() if name not in columns}:
             needed = dict.fromkeys(column for text in computed.values() for column in parse(text).columns)
             height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
-            rows = pl.DataFrame(height | {".".join(column): self._column_of(column) for column in needed})
+            rows = pl.DataFrame(height | {".".join(column): self._read_column(column) for column in needed})
             try:
                 values |= evaluate(computed, rows).to_dict()
             except duckdb.Error:
                 raise CurationError(f"params.yaml: {place}{_say_failure(computed, rows)}") from None
         return pl.DataFrame([values[name].alias(name) for name in expressions])
 
-    def _column_of(self, name: ColumnName) -> pl.Series:
+    def _read_column(self, name: ColumnName) -> pl.Series:
         """The column of an expression's name."""
         if len(name) == 1:
             return self.column(name[0])
         head, column = name
         if head in SIDES:
-            return self._of_trace(head, column)
+            return self._read_of_trace(head, column)
         if head == "prompt":
             return self._join(["prompt_id"], self.readers.prompts(["prompt_id", column]), column)
         if head in self.readers.scores:
-            return self._by_pair(self.readers.scores[head], f"pair_scores/{head}.parquet", [column]).to_series()
+            return self._read_by_pair(self.readers.scores[head], f"pair_scores/{head}.parquet", [column]).to_series()
         for kind in OF_PROMPT:
             if column.startswith(f"{kind}_"):
-                return self._of_prompt(head, column.removeprefix(f"{kind}_"), kind)
+                return self._aggregate_prompt(head, column.removeprefix(f"{kind}_"), kind)
         if column.startswith(f"{OF_GENERATORS}_"):
-            return self._of_generators(head, column.removeprefix(f"{OF_GENERATORS}_"))
+            return self._read_generator_delta(head, column.removeprefix(f"{OF_GENERATORS}_"))
         return self.delta_columns(head, [column]).to_series()
 
     def delta_columns(self, judge: str, columns: Sequence[str]) -> pl.DataFrame:
         """Columns of one judge's deltas. Raises CurationError if they are of other pairs than these."""
-        return self._by_pair(self.readers.deltas[judge], f"deltas/{judge}.parquet", columns)
+        return self._read_by_pair(self.readers.deltas[judge], f"deltas/{judge}.parquet", columns)
 
-    def _by_pair(self, read: ColumnReader, file: str, columns: Sequence[str]) -> pl.DataFrame:
+    def _read_by_pair(self, read: ColumnReader, file: str, columns: Sequence[str]) -> pl.DataFrame:
         """Columns of a table that has a row for each pair, in the same order."""
         if file in self._aligned:
             return read(columns)
@@ -164,12 +163,12 @@ class Candidates:
         rows = pl.DataFrame([self.column(key) for key in keys])
         return rows.join(table, on=keys, how="left", maintain_order="left")[column]
 
-    def _of_trace(self, side: str, column: str) -> pl.Series:
+    def _read_of_trace(self, side: str, column: str) -> pl.Series:
         read = self.readers.tokens if column == "tokens" else self.readers.traces
         key = f"{side}_trace_id"
         return self._join([key], read(["trace_id", column]).rename({"trace_id": key}), column)
 
-    def _of_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
+    def _aggregate_prompt(self, judge: str, dimension: str, kind: str) -> pl.Series:
         """The mean or the standard deviation of the scores of a prompt's traces. Each trace that is in a pair counts
         once."""
         prompt, ids = self.column("prompt_id"), [self.column(f"{side}_trace_id").alias("trace_id") for side in SIDES]
@@ -181,7 +180,7 @@ class Candidates:
         by_prompt = rated.group_by("prompt_id", maintain_order=True).agg(score.round(contracts.DECIMALS))
         return self._join(["prompt_id"], by_prompt, "score")
 
-    def _of_generators(self, judge: str, dimension: str) -> pl.Series:
+    def _read_generator_delta(self, judge: str, dimension: str) -> pl.Series:
         models = ["chosen_model", "rejected_model"]
         means = self.readers.generator_deltas([*models, "judge", "dimension", "mean"])
         return self._join(models, means.filter(judge=judge, dimension=dimension), "mean")

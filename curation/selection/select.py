@@ -114,12 +114,12 @@ def _key(settings: Params, margin: np.ndarray, target: np.ndarray | None) -> np.
     return None
 
 
-def _identical(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _drop_identical(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """The two texts are equal."""
     yield IDENTICAL, rows[ranked.pairs.column("identical").to_numpy()[rows]]
 
 
-def _unscored(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _drop_unscored(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """The pair has no value, or no target that it could be near to."""
     if ranked.settings.value is not None:
         yield UNSCORED, rows[np.isnan(ranked.margin[rows])]
@@ -127,14 +127,14 @@ def _unscored(ranked: _Ranked, rows: np.ndarray) -> Rejections:
         yield UNSCORED, rows[np.isnan(ranked.target[rows])]
 
 
-def _requirement(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _drop_unmet(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """A requirement is false or unknown; its name is the reason."""
     for name in ranked.settings.require:
         met = ranked.values[f"require.{name}"].fill_null(False).to_numpy()
         yield name, rows[~met[rows]]
 
 
-def _outside_band(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _drop_outside_band(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """The value is not within the band, or not between the quantiles of the rows."""
     keep, margin = ranked.settings.keep, ranked.margin
     if isinstance(keep, Band):
@@ -146,20 +146,20 @@ def _outside_band(ranked: _Ranked, rows: np.ndarray) -> Rejections:
         yield OUTSIDE, rows[by_value.first(below, rows) | ~by_value.first(up_to, rows)]
 
 
-def _reversed(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _drop_reversed(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """The pair of the same traces the other way round ranks higher."""
     if ranked.pairs.has_reversed_pairs:
         yield REVERSED, rows[ranked.ranker.outranked_by_reverse(*ranked.pairs.trace_ids(), rows)]
 
 
-def _per_prompt(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _limit_per_prompt(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """The prompt has as many pairs that rank higher as it may have."""
     if (limit := ranked.settings.limits.per_prompt) is not None:
         prompt = ranked.pairs.column("prompt_id").to_numpy()[rows]
         yield PER_PROMPT, rows[~ranked.ranker.first_of_each(limit, prompt, rows)]
 
 
-def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
+def _divide_budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     """generator_share: the budget has room for the pair, but its generator has its share. over_budget: it has none.
 
     Both come of one division of the budget among the same rows, so one filter says both.
@@ -167,23 +167,23 @@ def _budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
     for stratum, room in _strata(ranked, rows):
         kept = ranked.ranker.first(room, stratum)
         if (limit := ranked.settings.limits.generator_share) is not None:
-            best, kept = kept, _within_share(ranked, limit, room, stratum)
+            best, kept = kept, _limit_share(ranked, limit, room, stratum)
             in_reach = best if kept.sum() == best.sum() else np.ones(len(stratum), bool)
             yield GENERATOR_SHARE, stratum[in_reach & ~kept]
         if ranked.settings.has_token_budget:
-            kept[np.flatnonzero(kept)] = _affordable(ranked, stratum[kept])
+            kept[np.flatnonzero(kept)] = _limit_tokens(ranked, stratum[kept])
         yield OVER_BUDGET, stratum[~kept]
 
 
 # by the reason that each says, or says first; where they stand here decides nothing
 FILTERS: dict[str, Filter] = {
-    IDENTICAL: _identical,
-    UNSCORED: _unscored,
-    GENERATOR_PAIRS: _requirement,
-    OUTSIDE: _outside_band,
-    REVERSED: _reversed,
-    PER_PROMPT: _per_prompt,
-    GENERATOR_SHARE: _budget,
+    IDENTICAL: _drop_identical,
+    UNSCORED: _drop_unscored,
+    GENERATOR_PAIRS: _drop_unmet,
+    OUTSIDE: _drop_outside_band,
+    REVERSED: _drop_reversed,
+    PER_PROMPT: _limit_per_prompt,
+    GENERATOR_SHARE: _divide_budget,
 }
 
 
@@ -202,7 +202,7 @@ def _strata(ranked: _Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int
         yield rows[stratum == number], int(room)
 
 
-def _within_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.ndarray) -> np.ndarray:
+def _limit_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.ndarray) -> np.ndarray:
     """A mask of the rows that come first, as many up to `room` as there can be without any generator having more than
     its share of them."""
     generator = dense_rank(ranked.pairs.column(f"{limit.side}_model")[rows])
@@ -212,7 +212,7 @@ def _within_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.nd
     return within
 
 
-def _affordable(ranked: _Ranked, rows: np.ndarray) -> np.ndarray:
+def _limit_tokens(ranked: _Ranked, rows: np.ndarray) -> np.ndarray:
     """A mask of the rows that come first, up to the one that would exceed the budget of tokens."""
     assert ranked.settings.budget is not None
     tokens = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"].fill_null(0).to_numpy()

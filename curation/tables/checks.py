@@ -59,7 +59,11 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
     with connect(study) as connection:
         present = set(views(connection))
-        possible = {name: one for name, one in parsed.items() if one.tables <= present and when in ("all", one.when)}
+        possible = {
+            name: parsed_check
+            for name, parsed_check in parsed.items()
+            if parsed_check.tables <= present and when in ("all", parsed_check.when)
+        }
         with progress("check" if when == "after_training" else "audit", len(possible), "checks") as shown:
             for name, (_, blocking, text) in possible.items():
                 values = {key: value for key, value in thresholds.items() if f"${key}" in text}

@@ -14,6 +14,7 @@ VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
 UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
+JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
 STATUSES = ("scored", "unparsable", "refused", "truncated", "error", "no_reference")
 DECIMALS = 9
@@ -211,7 +212,7 @@ def deltas(dimensions: Iterable[str]) -> Table:
     columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
     rules = {}
     for name in dimensions:
-        columns |= {f"{side}_{name}": (REAL,) for side in ("chosen", "rejected", "delta")}
+        columns |= {f"{side}_{name}": (REAL,) for side in (*SIDES, "delta")}
         columns |= {f"n_{name}": INT, f"sd_{name}": (REAL,), f"within_noise_{name}": (YES,)}
         delta, noise = pl.col(f"delta_{name}"), pl.col(f"within_noise_{name}")
         rules[f"within_noise_{name} is null where delta_{name} is"] = delta.is_not_null() | noise.is_null()

@@ -13,6 +13,7 @@ from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
 from curation.tables import contracts
+from curation.tables.contracts import SIDES
 from curation.tables.outdated import refuse_renamed
 
 SQL = Path(__file__).parent / "sql"
@@ -174,7 +175,7 @@ def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: 
     traces = "select * exclude (completion) from traces"
     if "tokens" in views(connection):
         traces = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
-    joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in ("chosen", "rejected")]
+    joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in SIDES]
     joined.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         files = {name: contracts.path(table, name, data) for name in names}
