@@ -5,6 +5,9 @@ it means something else; an old table that is read as if it were new, or that fa
 """
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -48,7 +51,7 @@ def test_pasting_what_is_printed_makes_an_old_file_pass(
         run(main)
     file.write_text(pasted(old.read_text(), str(left.value.code)))
     run(main)
-    assert capsys.readouterr().out.startswith("params.yaml: sound; ")
+    assert capsys.readouterr().out.startswith("params.yaml: valid; ")
     now = ROOT / ("params.yaml" if old.stem == "params" else f"recipes/{old.name}")
     again, shipped = read(file), read(now)
     assert [name for name in ALL_SECTIONS if getattr(again, name) != getattr(shipped, name)] == []
@@ -261,3 +264,20 @@ def test_verify_tells_of_an_old_table_before_it_rebuilds_anything(
         CurationError, match=r"^data/pairs\.parquet: written by version 0\.1: column tie is now identical"
     ):
         verify.verify()
+
+
+@pytest.mark.slow
+def test_dvc_refuses_an_old_file_before_it_removes_a_table(tmp_path: Path) -> None:
+    """DVC removes what a stage makes before it looks whether params.yaml has the sections that the stage depends on."""
+    for name in ("stages", "curation"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    (tmp_path / "data/import").mkdir(parents=True)
+    table = tmp_path / "data/prompts.parquet"
+    table.write_bytes(b"of version 0.1")
+    shutil.copy(ROOT / "tests/data/version_0_1/params.yaml", tmp_path)
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "-q", "--no-scm"], cwd=tmp_path, check=True)
+    done = subprocess.run([*dvc, "repro", "collect"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Could not find 'decontaminate.exact'" in done.stderr
+    assert table.read_bytes() == b"of version 0.1"
