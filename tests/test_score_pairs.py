@@ -255,11 +255,9 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(
     read: dict[str, list[str]] = {}
     train, likely = implicit.dpo.train, implicit.log_probs
 
-    def training(
-        settings: Any, seed: int, by: Any, paired: pl.DataFrame, unpaired: pl.DataFrame, label: str, out: Path
-    ) -> Any:
-        seen[label] = [prompt[0]["content"] for prompt in paired["prompt"].to_list()]
-        return train(settings, seed, by, paired, unpaired, label, out)
+    def training(settings: Any, job: Any) -> Any:
+        seen[job.label] = [prompt[0]["content"] for prompt in job.paired["prompt"].to_list()]
+        return train(settings, job)
 
     def reading(network: Any, encoded: Any, batch_size: int, label: str) -> pl.DataFrame:
         read[label] = [told[one] for one in encoded.pairs.select("pair_id").join(pairs, on="pair_id")["prompt_id"]]

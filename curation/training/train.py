@@ -10,6 +10,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import weights
+from curation.training.trainers._training import Job
 
 if TYPE_CHECKING:
     from curation.training.trainers._kind import Method
@@ -43,7 +44,7 @@ def train(
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        metrics = kind("methods", settings.kind).train(settings, seed, student, paired, unpaired, name, partial)
+        metrics = kind("methods", settings.kind).train(settings, Job(seed, student, paired, unpaired, name, partial))
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:

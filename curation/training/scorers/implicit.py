@@ -22,6 +22,7 @@ from curation.models.logprobs import encode, log_probs
 from curation.tables.contracts import PAIR_SCORES
 from curation.tables.ids import content_ids
 from curation.training.trainers import dpo
+from curation.training.trainers._training import Job
 
 
 class Params(Strict):
@@ -112,7 +113,7 @@ def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.Dat
     """The student trained on `paired`, inside the block; after it the weights are gone."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "policy"
-        dpo.train(settings.training, seed, student, paired, paired.clear(), label, out)
+        dpo.train(settings.training, Job(seed, student, paired, paired.clear(), label, out))
         gc.collect()  # the trainer holds its network in a cycle, and the next one wants the room
         if settings.training.lora is None:
             yield weights.load(str(out), weights.fingerprint(out), student.dtype, device=student.device)[0]

@@ -1,13 +1,10 @@
 """What a method of training is to the rest of the study."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-import polars as pl
-
-from curation.models import weights
 from curation.training.trainers._settings import Lora
+from curation.training.trainers._training import Job
 
 
 class Method(Protocol):
@@ -39,16 +36,6 @@ class MethodKind(Protocol[Settings]):
     @property
     def Params(self) -> type[Settings]: ...
 
-    def train(
-        self,
-        settings: Settings,
-        seed: int,
-        student: weights.Params,
-        paired: pl.DataFrame,
-        unpaired: pl.DataFrame,
-        label: str,
-        out: Path,
-    ) -> dict[str, float]:
-        """`out` holds the trained weights; returns the metrics of training. `paired` and `unpaired` are the rows of
-        `subsets` and `unpaired` of the run's arm."""
+    def train(self, settings: Settings, job: Job) -> dict[str, float]:
+        """`job.out` holds the trained weights; returns the metrics of training."""
         ...

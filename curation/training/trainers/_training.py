@@ -5,7 +5,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -30,30 +30,40 @@ WATCHED = {
 }
 
 
+class Job(NamedTuple):
+    """One training: whom, on what, called what, saved where. `paired` and `unpaired` are rows of the tables `subsets`
+    and `unpaired`; a method learns from one of them."""
+
+    seed: int
+    student: weights.Params
+    paired: pl.DataFrame
+    unpaired: pl.DataFrame
+    label: str
+    out: Path
+
+
 def train_student(
     settings: TrainerParams,
-    seed: int,
-    student: weights.Params,
+    job: Job,
     rows: pl.DataFrame,
     sides: tuple[str, ...],
-    label: str,
-    out: Path,
     build: Callable[[dict[str, Any], dict[str, Any]], Any],
     extra: tuple[str, ...] = (),
 ) -> dict[str, float]:
-    """`out` holds the student trained on the rows' `prompt`, `sides` and `extra`, as `fit` saves it. Returns the
+    """`job.out` holds the student trained on the rows' `prompt`, `sides` and `extra`, as `fit` saves it. Returns the
     metrics of training, and how many rows were read, truncated and dropped.
 
     `build` gives a TRL trainer, from the arguments of its configuration and its own.
     """
+    student = job.student
     network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
     rows, counts = drop_untrainable(tokenizer, rows, sides, settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
-        config = trainer_arguments(settings, seed, student.device, Path(scratch), rows)
-        dataset = make_dataset(rows, ("prompt", *sides, *extra), seed)
+        config = trainer_arguments(settings, job.seed, student.device, Path(scratch), rows)
+        dataset = make_dataset(rows, ("prompt", *sides, *extra), job.seed)
         lora = lora_config(settings, network)
         parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
-        metrics = fit(build(config, parts), label, out, student)
+        metrics = fit(build(config, parts), job.label, job.out, student)
     return {**counts, **metrics}
 
 
@@ -184,13 +194,13 @@ def _stop_where_not_finite(trainer: Any, label: str) -> list[str]:
     shapes: list[str] = []
     step = trainer.training_step
 
-    def watched(model: Any, inputs: Any, *more: Any) -> Any:
+    def train_and_require_finite(model: Any, inputs: Any, *more: Any) -> Any:
         shapes.append(" x ".join(str(size) for size in inputs["input_ids"].shape))
         loss = step(model, inputs, *more)
         _require_finite("loss", float(loss), label, trainer.state.global_step + 1, shapes[-1:])
         return loss
 
-    trainer.training_step = watched
+    trainer.training_step = train_and_require_finite
     return shapes
 
 

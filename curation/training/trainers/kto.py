@@ -1,14 +1,11 @@
 """Kahneman-Tversky optimisation (arXiv 2402.01306) through TRL, on single labelled completions."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import polars as pl
 from pydantic import Field
 
-from curation.models import weights
 from curation.training.trainers._settings import ReferenceTrainerParams
-from curation.training.trainers._training import build_with_reference, train_student
+from curation.training.trainers._training import Job, build_with_reference, train_student
 
 
 class Params(ReferenceTrainerParams):
@@ -19,16 +16,8 @@ class Params(ReferenceTrainerParams):
     undesirable_weight: Annotated[float, Field(gt=0)]
 
 
-def train(
-    settings: Params,
-    seed: int,
-    student: weights.Params,
-    paired: pl.DataFrame,
-    unpaired: pl.DataFrame,
-    label: str,
-    out: Path,
-) -> dict[str, float]:
-    """`out` holds the weights trained on `unpaired`. Returns the metrics of `train_student`."""
+def train(settings: Params, job: Job) -> dict[str, float]:
+    """`job.out` holds the weights trained on `job.unpaired`. Returns the metrics of `train_student`."""
 
     def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
         from trl import KTOConfig, KTOTrainer
@@ -39,6 +28,6 @@ def train(
             "undesirable_weight": settings.undesirable_weight,
             "precompute_ref_log_probs": settings.precompute,
         }
-        return build_with_reference(KTOTrainer, label, settings, parts, KTOConfig(**config, **own))
+        return build_with_reference(KTOTrainer, job.label, settings, parts, KTOConfig(**config, **own))
 
-    return train_student(settings, seed, student, unpaired, ("completion",), label, out, build, extra=("label",))
+    return train_student(settings, job, job.unpaired, ("completion",), build, extra=("label",))

@@ -1,13 +1,9 @@
 """Supervised fine-tuning on the chosen side alone: the control that says what the rejected side adds."""
 
-from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
-from curation.models import weights
 from curation.training.trainers._settings import TrainerParams
-from curation.training.trainers._training import train_student
+from curation.training.trainers._training import Job, train_student
 
 
 class Params(TrainerParams):
@@ -16,19 +12,11 @@ class Params(TrainerParams):
     kind: Literal["sft"]
 
 
-def train(
-    settings: Params,
-    seed: int,
-    student: weights.Params,
-    paired: pl.DataFrame,
-    unpaired: pl.DataFrame,
-    label: str,
-    out: Path,
-) -> dict[str, float]:
-    """`out` holds the weights trained on the chosen traces of `paired`, each read once however many pairs it is in.
-    Returns the metrics of `train_student`."""
+def train(settings: Params, job: Job) -> dict[str, float]:
+    """`job.out` holds the weights trained on the chosen traces of `job.paired`, each read once however many pairs it is
+    in. Returns the metrics of `train_student`."""
     chosen = (
-        paired.sort("curriculum_position", maintain_order=True)
+        job.paired.sort("curriculum_position", maintain_order=True)
         .unique("chosen_trace_id", keep="first", maintain_order=True)
         .rename({"chosen": "completion"})
     )
@@ -38,4 +26,4 @@ def train(
 
         return SFTTrainer(args=SFTConfig(**config, completion_only_loss=True), **parts)
 
-    return train_student(settings, seed, student, chosen, ("completion",), label, out, build)
+    return train_student(settings, job, chosen, ("completion",), build)
