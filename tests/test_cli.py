@@ -197,7 +197,7 @@ def test_no_option_is_taken_by_its_beginning(folder: Path, typed: str) -> None:
 
 
 def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
-    assert curation(folder, "params").stdout.startswith("params.yaml: sound; ")
+    assert curation(folder, "params").stdout.startswith("params.yaml: valid; ")
     missing = curation(folder, "params", "nosuch.yaml")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr.startswith("error: nosuch.yaml: is no file")

@@ -15,4 +15,4 @@ def main(arguments: list[str]) -> None:
     file = parser.parse_args(arguments).file
     study = read(file)
     counts = ", ".join(f"{len(study.names(section))} {section.replace('_', ' ')}" for section in COUNTED)
-    print(f"{file}: sound; {counts}")
+    print(f"{file}: valid; {counts}")

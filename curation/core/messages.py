@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-MOST_NAMED = 20
+MOST_KNOWN_NAMED = 20
 EXPECTED = {  # in words, by pydantic's name for a value that is something else
     "dict_type": "a mapping",
     "model_type": "a mapping",
@@ -121,18 +121,18 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
     return place, model
 
 
-def first_names(names: Iterable[Any], most: int) -> str:
+def first_names(names: Iterable[object], most: int) -> str:
     """The first `most` of the names, and how many more there are."""
     listed = list(names)
     return ", ".join(map(str, listed[:most])) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
-def did_you_mean(word: Any, known: Iterable[Any], listed: Sequence[str] | None = None) -> str:
+def did_you_mean(word: object, known: Iterable[object], listed: Sequence[str] | None = None) -> str:
     """What to say after an unknown word: the nearest known one, else a few of them, or of those to be `listed` in
     their place."""
     names = [str(name) for name in known]
     if nearest := difflib.get_close_matches(str(word), names, n=1):
         return f"; did you mean '{nearest[0]}'?"
     listed = names if listed is None else listed
-    few = [*listed[:MOST_NAMED], *(["…"] if len(listed) > MOST_NAMED else [])]
+    few = [*listed[:MOST_KNOWN_NAMED], *(["…"] if len(listed) > MOST_KNOWN_NAMED else [])]
     return f"; known: {', '.join(few)}" if few else ""

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel
+
 from curation.core.messages import did_you_mean
 
 RATING = ("judges", "pairwise_judges", "delta.panels")  # the sections whose entries have deltas
 NAMED_IN_EXPRESSIONS = (*RATING, "scorers")
 RESERVED = ("chosen", "rejected", "prompt", "identical")  # what expressions call parts of the pair itself
 
-Parts: TypeAlias = list[tuple[str, Any]]  # what of a file has fields of its own, by where it stands
+Parts: TypeAlias = list[tuple[str, BaseModel]]  # what of a file has fields of its own, by where it stands
 
 
 class Refers:

@@ -113,5 +113,5 @@ class Study:
         }
 
     def names(self, section: str) -> list[str]:
-        """The names in `section`, which is not typed for that."""
+        """The names of the entries in `section`. Does not type the section, and so imports nothing for it."""
         return list(self._raw[section] if section in self._raw else getattr(self, section))
