@@ -96,7 +96,7 @@ FAULTS = {
     "choices text": (shaped({"choices": "abc"}), "the body is not a chat completion"),
     "content list": (
         shaped({"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]}),
-        "the body is not a chat completion",
+        "the reply is empty",
     ),
 }
 
@@ -123,7 +123,7 @@ KEPT = {
     "empty": (good(""), "", "stop"),
     "length": (good('{"steps":', "length"), '{"steps":', "length"),
     "whole at the limit": (good('{"steps": 2}', "length"), '{"steps": 2}', "length"),
-    "content filter": (good(None, "content_filter"), "", "content_filter"),
+    "content filter": (good(None, "content_filter"), None, "content_filter"),
     "refusal": (good(None, refusal="I will not."), "I will not.", "refusal"),
     "brackets": (good("[" * 4000), "[" * 4000, "stop"),
     "half a pair": (Answer(good("x").body.replace(b'"x"', rb'"a\ud83d"')), "a?", "stop"),
@@ -138,7 +138,7 @@ def test_what_a_model_says_is_kept_as_it_is(
     answer, text, finish_reason = KEPT[case]
     to = serve([answer]).endpoint()
     [reply] = ledger.fulfil([call()], HttpEngine(to, schema), "judge", "j")
-    assert (reply.text, reply.finish_reason, reply.error) == (text, finish_reason, None)
+    assert (reply.completion, reply.finish_reason, reply.error) == (text, finish_reason, None)
     assert (reply.prompt_tokens, reply.completion_tokens, reply.engine) == (7, 3, "fake fake-1")
     assert ledger.find(call()) == reply
 

@@ -9,13 +9,13 @@ import pytest
 from conftest import OpenLedger, RubricSettings, Serve
 from server import Answer, good, shaped
 from test_chat import call, one_reply
-from test_rubric import FIVE, judged, ratings, spelled
+from test_rubric import FIVE, judged, ratings, spelling, split
 
 from curation.calls.call import Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
-from curation.judging import prompting
+from curation.judging.probabilities import score_probabilities
 
 HALF = "\ud83d"  # of a surrogate pair: `\\ud83d` in JSON
 
@@ -74,7 +74,8 @@ def test_a_count_that_is_none_is_null(serve: Serve, ledger: Ledger, count: Any) 
     where it broke the sums."""
     usage = {"prompt_tokens": count, "completion_tokens": 3}
     [reply] = ledger.fulfil([call()], HttpEngine(serve([completion(usage=usage)]).endpoint()), "generate", "g")
-    assert reply == Reply("fine", "stop", None, 3, None, None, "fake") == ledger.find(call())
+    note = None if count is None else "unusable prompt_tokens dropped"
+    assert reply == Reply("fine", "stop", None, 3, None, None, "fake", note=note) == ledger.find(call())
     assert [
         type(one) for one in ledger.db.execute("SELECT prompt_tokens, completion_tokens FROM calls").fetchone()
     ] == [type(None), int]
@@ -100,7 +101,7 @@ def test_the_largest_counts_can_be_summed(serve: Serve, ledger: Ledger) -> None:
     assert ledger.stat()[0]["prompt_tokens"] == 3 * (2**31 - 1) and ledger.spending().calls == 6
 
 
-LOGPROBS = [float("inf"), float("-inf"), float("nan"), 800, 0.5, 10**400, -(10**400), None, "-1", True, {}]
+LOGPROBS: list[Any] = [float("inf"), float("-inf"), float("nan"), 800, 0.5, 10**400, -(10**400), None, "-1", True, {}]
 
 
 @pytest.mark.parametrize("value", LOGPROBS, ids=lambda value: repr(value)[:8])
@@ -110,12 +111,9 @@ def test_an_alternative_without_a_log_probability_is_left_out(
     """The kind of fault: a number that is none, and makes another that is none after all calls were paid. From a
     server, and from an old ledger."""
     tops = {"5": -0.25, "1": value}
-    positions = [
-        (token, tops if token == "5" else alternatives)
-        for name in FIVE
-        for token, alternatives in spelled(name, "5", _5=1.0)
-    ]
-    server = serve([good(ratings(**dict.fromkeys(FIVE, 5)), logprobs=positions)])
+    text = ratings(**dict.fromkeys(FIVE, 5))
+    positions = split(text, tops)
+    server = serve([good(text, logprobs=positions)])
     ledger, sampling = open_ledger(), {"temperature": 0.0, "max_tokens": 64, "seed": 0, "top_logprobs": 5}
     rows = judged(rubric_settings(endpoint=server.endpoint().model_dump(), sampling=sampling), ledger, "5")
     assert rows["expected_score"].to_list() == [5.0] * 5
@@ -123,9 +121,8 @@ def test_an_alternative_without_a_log_probability_is_left_out(
     assert json.loads(kept, parse_constant=pytest.fail) == [
         [token, {"5": -0.25} if token == "5" else tops] for token, tops in positions
     ]
-    assert prompting.score_probabilities([*spelled("facts", "5")[:-1], ["5", tops]], {"facts": range(1, 6)}) == {
-        "facts": {5: 1.0}
-    }
+    old = spelling(split('{"facts": 5}', tops))
+    assert score_probabilities(old, {"facts": range(1, 6)}) == {"facts": {5: 1.0}}
 
 
 def test_a_rounding_error_above_certainty_is_certainty(serve: Serve) -> None:
@@ -136,6 +133,5 @@ def test_a_rounding_error_above_certainty_is_certainty(serve: Serve) -> None:
 
 def test_a_token_of_thousands_of_digits_is_no_score() -> None:
     """The same kind: `int` refuses it."""
-    assert prompting.score_probabilities(
-        [*spelled("facts", "5")[:-1], ["5", {"5": -0.1, "1" * 5000: -3.0, "５": -4.0}]], {"facts": range(1, 6)}
-    ) == {"facts": {5: 1.0}}
+    reply = spelling(split('{"facts": 5}', {"5": -0.1, "1" * 5000: -3.0, "５": -4.0}))
+    assert score_probabilities(reply, {"facts": range(1, 6)}) == {"facts": {5: 1.0}}

@@ -226,7 +226,7 @@ def test_a_good_reply_is_kept_byte_for_byte(
     plain, refused = ledger.fulfil(calls, HttpEngine(server.endpoint(api_key_env="PLANTED")), "generate", "g")
     expected = Reply(text, "stop", 7, 3, [[key, {key: -1.125, f" {key}": -2.5}], ["x", {}]], None, "fake fake-1")
     assert plain == expected == ledger.find(calls[0])
-    assert refused == Reply(text, "refusal", 7, 3, None, None, "fake fake-1") == ledger.find(calls[1])
+    assert refused == Reply(None, "refusal", 7, 3, None, None, "fake fake-1", refusal=text) == ledger.find(calls[1])
     assert [one.authorization for one in server.requests] == [f"Bearer {key}"] * 2 and ledger.find_redacted() == []
 
 

@@ -165,10 +165,20 @@ def test_a_trace_without_a_completion_costs_no_call(
 
 
 def spelled(name: str, token: str, *rest: str, **tops: float) -> list[Any]:
-    """Tokens of one rating, `tops` being the probabilities of the alternatives to `token`."""
-    plain = [[piece, {piece: 0.0}] for piece in ('{"', name, '":', " ")]
+    """Tokens of a reply of one rating, `tops` being the probabilities of the alternatives to `token`."""
     alternatives = {top.removeprefix("_"): log(share) for top, share in tops.items()}
-    return [*plain, [token, alternatives], *([piece, {piece: 0.0}] for piece in rest)]
+    plain = [[piece, {piece: 0.0}] for piece in ('{"', name, '":', " ", token, *rest, "}")]
+    return [[piece, alternatives] if number == 4 else [piece, own] for number, (piece, own) in enumerate(plain)]
+
+
+def split(text: str, tops: dict[str, Any]) -> list[Any]:
+    """Tokens of `text`, `tops` being the log-probabilities of the alternatives to each of its numbers."""
+    return [(piece, tops if piece.isdecimal() else {piece: 0.0}) for piece in re.findall(r"\w+|\W", text)]
+
+
+def spelling(logprobs: list[Any], **changes: Any) -> Reply:
+    """The reply that these tokens spell, but for the changes."""
+    return Reply("".join(token for token, _ in logprobs), "stop", logprobs=logprobs, **changes)
 
 
 EXPECTED: dict[str, tuple[list[Any], float | None]] = {
@@ -178,7 +188,7 @@ EXPECTED: dict[str, tuple[list[Any], float | None]] = {
     "with a space or without": (spelled("facts", "5", **{"5": 0.5, " 5": 0.25, "1": 0.25}), 4.0),
     "just half": (spelled("facts", "3", _3=0.5, x=0.5), 3.0),
     "under half": (spelled("facts", "3", _3=0.4999, x=0.5), None),
-    "no number": (spelled("facts", "high", high=0.9, _5=0.1), None),
+    "no number": (spelled("facts", '"high"', high=0.9, _5=0.1), None),
     "no alternatives": (spelled("facts", "5"), None),
     "digits that are no numbers": (spelled("facts", "5", **{"5": 0.75, "²": 0.1, "①": 0.1}), 5.0),
     "another dimension": (spelled("mood", "5", _5=1.0), None),
@@ -190,14 +200,15 @@ EXPECTED: dict[str, tuple[list[Any], float | None]] = {
 @pytest.mark.parametrize("case", EXPECTED)
 def test_an_expected_score_is_the_weighted_mean_of_valid_scores(rubric_settings: RubricSettings, case: str) -> None:
     logprobs, value = EXPECTED[case]
-    assert rubric.expected_scores(rubric_settings(), logprobs) == (
+    assert rubric.expected_scores(rubric_settings(), spelling(logprobs)) == (
         {} if value is None else {"facts": pytest.approx(value)}
     )
 
 
 def test_a_rationale_that_quotes_a_rating_is_not_one(rubric_settings: RubricSettings) -> None:
     quoted = [[piece, {"1": 0.0}] for piece in ('{"rationale', '": "', 'I say \\"facts', '\\":', " ", "1", '", "')]
-    assert rubric.expected_scores(rubric_settings(), [*quoted, *spelled("facts", "5", _5=1.0)[1:]]) == {"facts": 5.0}
+    reply = spelling([*quoted, *spelled("facts", "5", _5=1.0)[1:]])
+    assert rubric.expected_scores(rubric_settings(), reply) == {"facts": 5.0}
 
 
 def test_an_invalid_score_has_no_expected_score(rubric_settings: RubricSettings) -> None:
@@ -209,7 +220,7 @@ def test_an_invalid_score_has_no_expected_score(rubric_settings: RubricSettings)
 def test_the_table_is_the_same_with_log_probabilities(
     serve: Serve, open_ledger: OpenLedger, rubric_settings: RubricSettings
 ) -> None:
-    positions = [(token, tops) for name in FIVE for token, tops in spelled(name, str(FIVE[name]), _5=0.5, _1=0.5)]
+    positions = split(ratings(), {"5": log(0.5), "1": log(0.5)})
     server = serve(lambda request: good(ratings(), logprobs=positions if "logprobs" in request.body else None))
     sampling = RUBRIC["sampling"]
     plain, weighed = (

@@ -52,8 +52,8 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         },
     },
     "traces": {
-        "completion is null exactly when finish_reason is error": {"completion": None, "finish_reason": "stop"},
-        "text_id and characters are null exactly when finish_reason is error": {"text_id": None},
+        "completion is null where finish_reason is error": {"finish_reason": "error"},
+        "text_id and characters are null exactly when completion is": {"text_id": None},
         "sample_index is not negative": {"sample_index": -1},
     },
     "judgments": {

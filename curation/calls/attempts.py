@@ -12,33 +12,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.calls.call import Call, Reply, key_of
+from curation.calls.foreign import utf8
 from curation.core.errors import CurationError, write_whole
 
 Row: TypeAlias = tuple[Any, ...]
 
+# The columns of the third layout. A row without them has the id it had in the second, so an id holds for good.
+ADDED = ("reasoning", "reasoning_field", "refusal", "tool_calls", "note")
 COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("id", "key")]
     + [(name, pa.int64()) for name in ("max_tokens", "attempt")]
     + [(name, pa.string()) for name in ("stage", "name", "model", "request", "text", "finish_reason")]
     + [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens")]
     + [(name, pa.string()) for name in ("logprobs", "error", "mode", "engine", "created_at")]
+    + [(name, pa.string()) for name in ADDED]
 )
 
 
 def row_of(call: Call, reply: Reply, attempt: int, stage: str, name: str) -> Row:
     """The row of an attempt made now: COLUMNS, of which the first is a hash of the others."""
-    logprobs = json.dumps(reply.logprobs, ensure_ascii=False, separators=(",", ":")) if reply.logprobs else None
+    logprobs = utf8(json.dumps(reply.logprobs, ensure_ascii=False, separators=(",", ":"))) if reply.logprobs else None
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     body = (
         call.key, call.max_tokens, attempt, stage, name, call.model, call.request, reply.text, reply.finish_reason,
         reply.prompt_tokens, reply.completion_tokens, logprobs, reply.error, reply.mode, reply.engine, now,
+        *(getattr(reply, name) for name in ADDED),
     )  # fmt: skip
     return (id_of(body), *body)
 
 
 def id_of(body: Row) -> str:
-    """SHA-256, hexadecimal, of a row without its id."""
-    return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()
+    """SHA-256, hexadecimal, of a row without its id: of its columns in the second layout, and of the later ones that
+    are not null, by name."""
+    old, new = body[: -len(ADDED)], dict(zip(ADDED, body[-len(ADDED) :], strict=True))
+    given = {name: value for name, value in new.items() if value is not None}
+    return hashlib.sha256(json.dumps([*old, *([given] if given else [])], ensure_ascii=False).encode()).hexdigest()
 
 
 def is_intact(row: Row) -> bool:
@@ -70,6 +78,9 @@ def read_rows(file: Path) -> list[Row]:
     modified."""
     try:
         table = pq.read_table(file)
+        if table.schema.names == COLUMNS.names[: -len(ADDED)]:  # the second layout
+            for name in ADDED:
+                table = table.append_column(name, pa.nulls(len(table), pa.string()))
         if table.schema.names != COLUMNS.names:
             raise CurationError(f"{file}: columns {table.schema.names} are not a ledger's; nothing was imported")
         rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]

@@ -8,6 +8,8 @@ from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
+from curation.calls.foreign import read_count, read_text, utf8
+
 
 @dataclass(frozen=True)
 class Call:
@@ -64,12 +66,31 @@ def _digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(body).encode()).hexdigest()
 
 
+# Why a reply ended, as servers spell it: by itself, at a limit, to call a tool, by a filter, or in an error.
+ENDINGS = {
+    "stop": ("", "stop", "eos", "eos_token", "end_turn", "end_of_turn", "stop_sequence", "complete", "completed"),
+    "length": ("length", "max_tokens", "max_output_tokens", "max_length", "model_length", "token_limit"),
+    "tool_calls": ("tool_calls", "tool_call", "tool_use", "function_call"),
+    "content_filter": ("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "sensitive"),
+    "error": (
+        "error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource",
+    ),
+}  # fmt: skip
+WORD_OF = {spelling: word for word, spellings in ENDINGS.items() for spelling in spellings}
+WITHOUT_TEXT = {"length", "content_filter", "tool_calls", "refusal"}  # what may end a reply that says nothing
+
+
 @dataclass(frozen=True)
 class Reply:
-    """One attempt: the raw text, or the error, or both where the text does not fit the schema.
+    """One attempt: what came, as it was sent, or the error, or both where the text does not fit the schema.
 
-    `logprobs` is a list of [token, {token: logprob}] by position, in nats; `mode` says how structured output was asked
-    for; `last` is false where another attempt follows.
+    `text` is the content, null where there was none; `reasoning` came in the server's `reasoning_field`; `tool_calls`
+    are JSON. `logprobs` is a list of [token, {token: logprob}] by position, in nats; `mode` says how structured output
+    was asked for; `note` what was dropped; `last` is false where another attempt follows.
+
+    Whatever a reply is made from, from whichever engine, file or ledger: a table can hold it. What is optional and
+    unusable is dropped, with a note. What is needed and unusable makes an error: a text that is none, a
+    `finish_reason` that says so, nothing at all.
     """
 
     text: str | None
@@ -81,6 +102,76 @@ class Reply:
     engine: str = ""
     mode: str = ""
     last: bool = True
+    reasoning: str | None = None
+    reasoning_field: str | None = None
+    refusal: str | None = None
+    tool_calls: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        sent, notes = dict(vars(self)), [self.note] if isinstance(self.note, str) else []
+        for name, read in READERS.items():
+            if (value := sent[name]) is not None and (kept := read(value)) is not value:
+                self._set(name, kept)
+                if kept is None:
+                    notes.append(f"unusable {name} dropped")
+        reason = "unknown" if self.finish_reason is None and sent["finish_reason"] is not None else self.finish_reason
+        self._set("finish_reason", WORD_OF.get((reason or "").lower(), reason))
+        self._set("engine", self.engine or "")
+        self._set("mode", self.mode or "")
+        self._set("note", "; ".join(notes) or None)
+        if self.error is None and (fault := self._find_fault(sent["text"])):
+            self._set("error", fault)
+            self._set("finish_reason", "error")
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _find_fault(self, sent: Any) -> str | None:
+        """Why this is no reply, or None where it is one. `sent` is what came as its text."""
+        if self.finish_reason == "error":
+            return "the server ended the reply with an error"
+        if sent is not None and self.text is None:
+            return f"the content is of type {type(sent).__name__}, so no text"
+        if self.text is not None or self.finish_reason in WITHOUT_TEXT:
+            return None
+        said = any((value or "").strip() for value in (self.reasoning, self.refusal, self.tool_calls))
+        return None if said else "the reply is empty"
+
+    @property
+    def completion(self) -> str | None:
+        """What the model answered: its refusal, or its content. None where the attempt failed, a tool was called, or
+        nothing was said before a limit, before a filter, or after the reasoning."""
+        if self.error is not None or self.tool_calls is not None:
+            return None
+        said = self.refusal or self.text
+        spoke = self.finish_reason == "stop" and not (self.reasoning or "").strip()
+        return said if spoke or (said and not said.isspace()) else None
+
+    @property
+    def ending(self) -> str:
+        """Why the answer ended: `unfinished` where the reasoning ended by itself and no answer came, else the
+        finish_reason."""
+        thought_only = self.finish_reason == "stop" and self.error is None and self.completion is None
+        return "unfinished" if thought_only else self.finish_reason
+
+
+def _read_positions(logprobs: Any) -> list[Any] | None:
+    """`logprobs` if they have the form of a reply's; their values are looked at where they are used."""
+    sound = isinstance(logprobs, list) and all(
+        isinstance(at, list | tuple) and len(at) == 2 and isinstance(at[0], str) and isinstance(at[1], dict)
+        for at in logprobs
+    )
+    return logprobs if sound else None
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("text", "finish_reason", "engine", "mode"), read_text),
+    **dict.fromkeys(("reasoning", "reasoning_field", "refusal", "tool_calls", "note"), read_text),
+    "error": lambda error: utf8(str(error)),
+    **dict.fromkeys(("prompt_tokens", "completion_tokens"), read_count),
+    "logprobs": _read_positions,
+}
 
 
 OnReply: TypeAlias = Callable[[Call, Reply], None]

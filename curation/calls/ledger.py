@@ -13,10 +13,12 @@ from curation.calls.attempts import row_of
 from curation.calls.budget import UNLIMITED, Spending
 from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
-from curation.calls.store import Store
+from curation.calls.store import Store, counted
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.progress import progress
+
+TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
 
 
 class Params(Strict):
@@ -117,9 +119,7 @@ class Ledger(Store):
 
     def spending(self) -> Spending:
         """What the calls that were bought into this file cost, at today's prices."""
-        rows = self.db.execute(
-            "SELECT model, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls WHERE bought GROUP BY model"
-        ).fetchall()
+        rows = self.db.execute(f"SELECT model, count(*), {TOKENS} FROM calls WHERE bought GROUP BY model").fetchall()
         usd = sum(self.budget.usd(model, prompt or 0, completion or 0) for model, _, prompt, completion in rows)
         return Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
 
@@ -128,7 +128,7 @@ class Ledger(Store):
         for a model without a price)."""
         rows = self.db.execute(
             "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN error IS NULL THEN key END), count(error), "
-            "sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            f"{TOKENS} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ).fetchall()
         names = (
             "stage",

@@ -1,15 +1,17 @@
 """The OpenAI chat protocol: a call as a request body, a response as a reply, and which failures may pass."""
 
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 
 from curation.calls.call import Call, Reply
+from curation.calls.foreign import read_json, utf8
+from curation.calls.message import Unreadable, read_choice
 from curation.calls.redaction import SHORT, redact
+from curation.calls.structured import json_in
 
 Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
 # constrained decoding first, the schema as mere words last
@@ -19,8 +21,6 @@ OVERLOADED = (429, 503, 529)
 UNKNOWN_FORM = (400, 415, 422, 501)  # the request may be in a form that the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
 LONGEST = 300  # characters of a server's error
-MOST_TOKENS = 2**31  # no reply has more, and SQLite's sum of many still fits
-ROUNDING = 1e-3  # a server's arithmetic may end so far above certainty
 
 
 class Outcome(NamedTuple):
@@ -73,15 +73,6 @@ def find_schema_error(schema: type[BaseModel], text: str, mode: str) -> Validati
     return None
 
 
-def json_in(text: str, mode: str) -> str:
-    """The part of a reply that should be JSON: all of it, or the code block alone where the mode asked for one."""
-    if mode != "prompt":
-        return text
-    from instructor.v2.core.json import extract_json_from_codeblock
-
-    return str(extract_json_from_codeblock(text))
-
-
 def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: ValidationError) -> list[dict[str, Any]]:
     """The messages, and after them the model's reply and what is wrong with it, as instructor words it."""
     from openai.types.chat import ChatCompletion
@@ -97,23 +88,54 @@ def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: Validati
 def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
     """What a response says: a model's words as they are, a server's error without the API key."""
     try:
-        body = json.loads(payload)
-    except (ValueError, RecursionError):
-        body = None
+        body = read_json(payload)
+    except ValueError as error:
+        if status == 200:
+            said = "the body nests too deeply" if "deeply" in str(error) else "the body is not JSON"
+            return Outcome(error_reply(said, engine), retryable=True)
+        body = payload.decode(json.detect_encoding(payload), errors="replace")
+    return read_body(status, body, engine, key)
+
+
+def read_body(status: int, body: Any, engine: str, key: str = "") -> Outcome:
+    """What a response with this JSON body says."""
     if status != 200:
-        error = f"HTTP {status}: {_error_message(body, payload, key)}"
+        error = f"HTTP {status}: {_error_message(body, key)}"
         return Outcome(error_reply(error, engine), status in RETRYABLE, status)
-    if body is None:
-        return Outcome(error_reply("the body is not JSON", engine), retryable=True)
-    try:
-        return _completion(body, engine, key)
-    except (AttributeError, TypeError, LookupError):
+    choices, notes = body.get("choices") if isinstance(body, Mapping) else None, list[str]()
+    if isinstance(body, Mapping) and body.get("error"):
+        return _server_error(body, engine, key)
+    if choices and not isinstance(choices, list):
         return Outcome(error_reply("the body is not a chat completion", engine))
+    if not choices or choices[0] is None:
+        said = isinstance(body, Mapping) and not choices and _own_words(body)
+        return _server_error(body, engine, key) if said else _no_reply("the reply has no choice", engine)
+    if len(choices) > 1:
+        notes.append(f"{len(choices)} choices came, the first is kept")
+    choice = choices[0]
+    if isinstance(choice, Mapping) and choice.get("error"):
+        return _server_error(choice, engine, key)
+    if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
+        return _no_reply("the reply has no message", engine)
+    reply = _read_choice(choice, body, engine, key if len(key) >= SHORT else "", notes)
+    return Outcome(reply, retryable=reply.error is not None)
 
 
 def error_reply(error: str, engine: str) -> Reply:
     """A reply that is an error."""
     return Reply(None, "error", error=error, engine=engine)
+
+
+def _no_reply(error: str, engine: str) -> Outcome:
+    return Outcome(error_reply(error, engine), retryable=True)
+
+
+def _server_error(body: Mapping[str, Any], engine: str, key: str) -> Outcome:
+    """A good status whose body is an error: the server's own words, and its own status where that is an overload."""
+    inner = body.get("error")
+    code = inner.get("code") if isinstance(inner, Mapping) else None
+    status = code if type(code) is int and code in OVERLOADED else 200
+    return _no_reply(f"HTTP 200: {_error_message(body, key)}", engine)._replace(status=status)
 
 
 def redact_line(text: str, key: str) -> str:
@@ -123,60 +145,36 @@ def redact_line(text: str, key: str) -> str:
     return redact(" ".join(printable.split()), key)[:LONGEST]
 
 
-def _error_message(body: Any, payload: bytes, key: str) -> str:
-    """The server's own words: OpenAI's `error.message`, others' `message` or `detail`, else the start of the body."""
-    inner = body.get("error", body) if isinstance(body, Mapping) else body
-    message = (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
-    return redact_line(str(message or payload.decode(json.detect_encoding(payload), errors="replace")), key)
+def _error_message(body: Any, key: str) -> str:
+    """The server's own words, else the start of the body."""
+    return redact_line(str(_own_words(body) or (body if isinstance(body, str) else json.dumps(body))), key)
 
 
-def _completion(body: Any, engine: str, key: str) -> Outcome:
-    choices = body.get("choices") if isinstance(body, Mapping) else None
-    choice = choices[0] if choices else None
-    if choice is None or choice["message"] is None:
-        return Outcome(error_reply("the reply has no choice", engine), retryable=True)
-    message = choice["message"]
-    content, refusal, ended = message.get("content"), message.get("refusal"), choice.get("finish_reason")
-    if not all(isinstance(text, str | None) for text in (content, refusal, ended)):
-        raise TypeError(content)
-    secret = key if len(key) >= SHORT else ""  # a dummy like `stop` or `1` would spoil the protocol's own words
-    return Outcome(Reply(
-        text=utf8(refusal or content or ""),
-        finish_reason="refusal" if refusal else redact_line(ended or "stop", secret),
-        prompt_tokens=_tokens(body, "prompt_tokens"),
-        completion_tokens=_tokens(body, "completion_tokens"),
-        logprobs=_logprobs(choice),
-        engine=f"{engine} {redact_line(str(body.get('system_fingerprint') or ''), secret)}".strip(),
-    ))  # fmt: skip
+def _own_words(body: Any) -> Any:
+    """OpenAI's `error.message`, others' `message` or `detail`, or an `error` that is a text."""
+    inner = body.get("error") or body if isinstance(body, Mapping) else body
+    return (inner.get("message") or inner.get("detail")) if isinstance(inner, Mapping) else inner
 
 
-def _tokens(body: Mapping[str, Any], name: str) -> int | None:
-    """A count of the server's usage; None where it gives none, or no whole number of a sane size."""
-    usage = body.get("usage")
-    count = usage.get(name) if isinstance(usage, Mapping) else None
-    return count if type(count) is int and 0 <= count < MOST_TOKENS else None  # type, because True is an int
-
-
-def log_probability(value: Any) -> float | None:
-    """`value` if it is the logarithm of a probability above 0, or a rounding error above that of 1; else None."""
-    sound = type(value) in (int, float) and -sys.float_info.max <= value <= ROUNDING
-    return min(float(value), 0.0) if sound else None
-
-
-def _logprobs(choice: Mapping[str, Any]) -> list[Any] | None:
-    """[token, {alternative: logprob}] per position, the form the ledger keeps, without what is no log-probability."""
-    content = (choice.get("logprobs") or {}).get("content")
-    if not content:
-        return None
-    return [[utf8(at["token"]), dict(_alternatives(at.get("top_logprobs") or []))] for at in content]
-
-
-def _alternatives(tops: list[Any]) -> Iterator[tuple[str, float]]:
-    for top in tops:
-        if (value := log_probability(top["logprob"])) is not None:
-            yield utf8(top["token"]), round(value, 6)
-
-
-def utf8(text: str) -> str:
-    """`text` with '?' for half a surrogate pair, which JSON can hold and no file can."""
-    return text.encode(errors="replace").decode()
+def _read_choice(
+    choice: Mapping[str, Any], body: Mapping[str, Any], engine: str, secret: str, notes: list[str]
+) -> Reply:
+    """The reply that a choice is. `secret` is taken out of the server's own words in it; it is "" where the key is a
+    dummy like `stop` or `1`, which would spoil them."""
+    try:
+        fields = read_choice(choice, notes)
+    except Unreadable as error:
+        return error_reply(str(error), engine)
+    usage, ending, fingerprint = body.get("usage"), fields.pop("finish_reason"), body.get("system_fingerprint")
+    if not isinstance(fingerprint, str | None):
+        notes.append("unusable system_fingerprint dropped")
+        fingerprint = None
+    counts = usage if isinstance(usage, Mapping) else {}
+    return Reply(
+        **fields,
+        finish_reason=redact_line(ending, secret) if isinstance(ending, str) else ending,
+        prompt_tokens=counts.get("prompt_tokens"),
+        completion_tokens=counts.get("completion_tokens"),
+        engine=f"{engine} {redact_line(fingerprint or '', secret)}".strip(),
+        note="; ".join(notes) or None,
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from curation.calls import wire
 from curation.calls.call import Call, Reply
+from curation.calls.foreign import read_json
 from curation.calls.ledger import Ledger
 from curation.commands.outstanding import StageCalls, stage_calls
 from curation.commands.terminal import Parser
@@ -110,9 +111,9 @@ def _lines(file: Path) -> list[tuple[int, str]]:
 
 def _read_line(place: str, line: str, calls: StageCalls, engine: str, secret: str) -> tuple[Call, Reply]:
     try:
-        result = json.loads(line)
+        result = read_json(line)
         key, response, error = result["custom_id"], result.get("response"), result.get("error")
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise CurationError(f"{place}: not a line of a batch result; nothing was kept") from None
     if not isinstance(response, dict) and error is None:
         raise CurationError(
@@ -132,5 +133,5 @@ def _read_line(place: str, line: str, calls: StageCalls, engine: str, secret: st
         raise CurationError(
             f"{place}: status_code {wire.redact_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
         )
-    reply = wire.read_response(status, json.dumps(response.get("body")).encode(), engine, secret).reply
+    reply = wire.read_body(status, response.get("body"), engine, secret).reply
     return call, replace(reply, mode="json_schema" if call.schema else "")

@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> None:
             print(f"{given.file}: {ledger.import_file(given.file)} new rows read")
         if action in ("verify", "import"):
             _warn_of_redacted(ledger, path)
+        if action == "verify":
+            _refuse_unusable(ledger, path)
 
 
 def _parse_arguments(arguments: list[str]) -> Namespace:
@@ -83,4 +85,16 @@ def _warn_of_redacted(ledger: Ledger, path: str) -> None:
             "API key's text out of them, or it is the model's own; `curation ledger prune --redacted` deletes them, "
             "and the next run buys them again",
             file=sys.stderr,
+        )
+
+
+def _refuse_unusable(ledger: Ledger, path: str) -> None:
+    """Nothing. Raises CurationError if the ledger holds, as replies, what is none."""
+    if unusable := ledger.find_unusable():
+        named = first_names(
+            (f"{key[:16]}… of {stage} {name}: {fault}" for key, stage, name, fault in unusable), MOST_REPLIES_NAMED
+        )
+        raise CurationError(
+            f"{path}: {len(unusable)} rows that an earlier version kept as replies are none ({named}); no run reads "
+            "them, and the next one buys their calls again; `curation ledger prune` deletes them"
         )

@@ -82,9 +82,9 @@ TRACES = Table(
     "traces", "completion", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
             completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,)),
-    {"completion is null exactly when finish_reason is error": pl.col("completion").is_null() == FAILED,
-     "text_id and characters are null exactly when finish_reason is error":
-        (pl.col("text_id").is_null() == FAILED) & (pl.col("characters").is_null() == FAILED),
+    {"completion is null where finish_reason is error": pl.col("completion").is_null() | ~FAILED,
+     "text_id and characters are null exactly when completion is":
+        _together("completion", "text_id", "characters"),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
 DERIVED = ("trace_id", "text_id", "characters")  # the columns of `traces` that `generate` makes of the others

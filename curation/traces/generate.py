@@ -39,12 +39,14 @@ def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def metrics(traces: pl.DataFrame) -> dict[str, float]:
-    """The number of one generator's traces, of their prompts, of those truncated and failed, and the mean length in
-    characters."""
+    """The number of one generator's traces, of their prompts, of those truncated, failed, and without a completion for
+    another reason, and the mean length in characters."""
+    failed = int((traces["finish_reason"] == "error").sum())
     return {
         "traces": traces.height,
         "prompts": traces["prompt_id"].n_unique(),
         "truncated": int((traces["finish_reason"] == "length").sum()),
-        "failed": int(traces["completion"].null_count()),
+        "failed": failed,
+        "unanswered": int(traces["completion"].null_count()) - failed,
         "mean_chars": mean(traces["completion"].str.len_chars()) or 0.0,
     }

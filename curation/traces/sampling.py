@@ -43,13 +43,13 @@ def make_calls(
 
 
 def make_rows(prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply]) -> pl.DataFrame:
-    """One row per call of `make_calls`, in the same order: prompt_id, sample_index, completion (null after an error),
-    finish_reason, n_tokens."""
+    """One row per call of `make_calls`, in the same order: prompt_id, sample_index, completion (null after an error and
+    where the model came to no answer), finish_reason, n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [
         (prompt_id, index, None, "error", None)
         if reply.error is not None
-        else (prompt_id, index, reply.text, reply.finish_reason, reply.completion_tokens)
+        else (prompt_id, index, reply.completion, reply.ending, reply.completion_tokens)
         for (prompt_id, index), reply in zip(slots, replies, strict=True)
     ]
     columns = ("prompt_id", "sample_index", "completion", "finish_reason", "n_tokens")

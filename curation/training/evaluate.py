@@ -65,7 +65,9 @@ def evaluate(
     engine = settings.engine.engine(loaded, served_as=name)
     answers = make_rows(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
-    grades = [answer.grade(judge, *case) for case in rows.select("completion", "answer", "verifier", "entry").rows()]
+    # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
+    said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))
+    grades = [answer.grade(judge, *case) for case in rows.select(said, "answer", "verifier", "entry").rows()]
     return rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),

@@ -55,7 +55,7 @@ class VllmEngine:
             self._send(call, waiting)
         while waiting:
             reply = self._receive()
-            on_reply(waiting.pop(reply.pop("key")), Reply(**reply))
+            on_reply(waiting.pop(reply["key"]), _read_reply(reply))
             if (another := next(calls, None)) is not None:
                 self._send(another, waiting)
 
@@ -119,3 +119,14 @@ class VllmEngine:
             )
         write_whole(LOG, text)
         return CurationError(f"kind vllm: the engine ended with {code}: {why[:300]}; all that it said is in {LOG}")
+
+
+def _read_reply(sent: dict[str, Any]) -> Reply:
+    return Reply(
+        text=sent.get("text"),
+        finish_reason=sent["finish_reason"],
+        prompt_tokens=sent.get("prompt_tokens"),
+        completion_tokens=sent.get("completion_tokens"),
+        error=sent.get("error"),
+        engine=sent["engine"],
+    )
