@@ -21,13 +21,17 @@ def judge(name: str, settings: "Judge", traces: pl.DataFrame, prompts: pl.DataFr
 
 
 def metrics(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
-    """The number of judgments, the share that is scored, in all and by generator, and the number of each status."""
+    """The number of judgments, the share that is scored, in all and by generator, the share of the scored that have an
+    expected score, and the number of each status.
+
+    Where a judge asks for log-probabilities, those that do not spell its reply, or are none, make that share less."""
     rows = judgments.join(traces.select("trace_id", "generator"), on="trace_id")
     share = rows.group_by("generator").agg((pl.col("status") == "scored").mean().alias("share")).sort("generator")
     statuses = judgments.group_by("status").len().sort("status")
     return {
         "judgments": judgments.height,
         "coverage": mean(judgments["status"] == "scored") or 0.0,
+        "with_expected_score": mean(judgments.drop_nulls("score")["expected_score"].is_not_null()) or 0.0,
         "by_generator": {generator.replace(".", "_"): value for generator, value in share.rows()},
         "status": dict(statuses.rows()),
     }

@@ -38,8 +38,8 @@ def prefer(
 
 
 def metrics(preferences: pl.DataFrame) -> dict[str, object]:
-    """The number of verdicts, the share that is scored, the number of each verdict by the order shown, and of each
-    status."""
+    """The number of verdicts, the share that is scored, the share of the scored that have a strength, the number of
+    each verdict by the order shown, and of each status."""
     by_order: dict[str, dict[str, int]] = {}
     for order, verdict, count in (
         preferences.drop_nulls("verdict").group_by("order", "verdict").len().sort("order", "verdict").iter_rows()
@@ -48,6 +48,7 @@ def metrics(preferences: pl.DataFrame) -> dict[str, object]:
     return {
         "preferences": preferences.height,
         "coverage": mean(preferences["status"] == "scored") or 0.0,
+        "with_strength": mean(preferences.drop_nulls("verdict")["strength"].is_not_null()) or 0.0,
         "verdict": by_order,
         "status": dict(preferences.group_by("status").len().sort("status").iter_rows()),
     }

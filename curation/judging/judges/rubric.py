@@ -11,6 +11,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict, column
 from curation.judging import prompting
+from curation.judging.probabilities import score_probabilities
 
 
 class Dimension(Strict):
@@ -145,7 +146,7 @@ def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None
     body, status = prompting.parse_reply(reply)
     if body is None:
         return dict.fromkeys(settings.dimensions, Rating(None, None, status)), None
-    expected, ratings = expected_scores(settings, reply.logprobs or []), {}
+    expected, ratings = expected_scores(settings, reply), {}
     for name, dimension in settings.dimensions.items():
         score = prompting.valid_number(body, name, dimension.scores)
         ratings[name] = (
@@ -154,9 +155,7 @@ def parse(settings: Params, reply: Reply) -> tuple[dict[str, Rating], str | None
     return ratings, prompting.read_rationale(body)
 
 
-def expected_scores(settings: Params, logprobs: list[Any]) -> dict[str, float]:
+def expected_scores(settings: Params, reply: Reply) -> dict[str, float]:
     """Per dimension the probability-weighted mean of its scores, where the reply gives their probabilities."""
-    likely = prompting.score_probabilities(
-        logprobs, {name: dimension.scores for name, dimension in settings.dimensions.items()}
-    )
+    likely = score_probabilities(reply, {name: dimension.scores for name, dimension in settings.dimensions.items()})
     return {name: sum(score * share for score, share in shares.items()) for name, shares in likely.items()}

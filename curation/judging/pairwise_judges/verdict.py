@@ -10,6 +10,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.judging import prompting
+from curation.judging.probabilities import score_probabilities
 from curation.tables.contracts import ORDERS, PREFERENCE
 
 FIRST, SECOND, NEITHER = 1, 2, 0  # digits, which are one token to every tokenizer
@@ -111,7 +112,7 @@ def parse(settings: Params, reply: Reply, order: str) -> Preference:
         return Preference(None, None, None, "unparsable", prompting.read_rationale(body))
     chosen, rejected = (FIRST, SECOND) if order == "chosen_first" else (SECOND, FIRST)
     verdict = {chosen: "chosen", rejected: "rejected", NEITHER: "tie"}[better]
-    by_name = prompting.score_probabilities(reply.logprobs or [], {"better": _valid_numbers(settings)})
+    by_name = score_probabilities(reply, {"better": _valid_numbers(settings)})
     probability = by_name.get("better")
     strength = None if probability is None else probability.get(chosen, 0.0) - probability.get(rejected, 0.0)
     p_tie = None if probability is None else probability.get(NEITHER, 0.0)
