@@ -16,6 +16,8 @@ from curation.calls.pace import Pace
 from curation.core.errors import CurationError
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, doubled for each one after it
+LONGEST_PAUSE = 600.0  # seconds that a server may ask to be left alone; a run that is asked for more ends
+QUIET = 60.0  # seconds without a reply, after which a line says why, and again after each as many
 MOST_FAILURES = 25  # so many calls in a row that fail in all their attempts end the run
 
 
@@ -41,6 +43,7 @@ class HttpEngine:
         self.pace = Pace(endpoint.concurrency)
         self.mode = 0  # of wire.MODES, the first in which a reply came
         self.reached = self.replied = False
+        self.heard, self.last_error = 0.0, ""  # when a reply came, in the loop's seconds; what came since that is none
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         """Send every call and give `on_reply` each attempt as it ends, errors included: a prompt that the server cannot
@@ -64,12 +67,18 @@ class HttpEngine:
         deadline = aiohttp.ClientTimeout(total=self.endpoint.timeout_s)
         loop = asyncio.get_running_loop()
         async with aiohttp.ClientSession(
-            connector=pool, timeout=deadline, headers=headers, proxy=connection.proxy(self.url)
+            connector=pool,
+            timeout=deadline,
+            headers=headers,
+            proxy=connection.proxy(self.url),
+            auto_decompress=False,  # it has no limit
         ) as self.session:
             with draining(lambda again: loop.call_soon_threadsafe(self._interrupt, again)):
+                reports = asyncio.create_task(self._report_silence())
                 self._start_task(self._start_calls(calls))
                 while self.tasks:
                     await asyncio.wait(self.tasks)
+                reports.cancel()
         if self.fatal:
             raise self.fatal
 
@@ -100,6 +109,25 @@ class HttpEngine:
             print(line, file=sys.stderr, flush=True)
         self.stop(KeyboardInterrupt(), drop=again)
 
+    async def _report_silence(self) -> None:
+        """Say why no reply comes, each QUIET seconds without one."""
+        clock = asyncio.get_running_loop().time
+        self.heard = began = clock()
+        while True:
+            due = max(self.heard, began) + QUIET
+            if (left := due - clock()) > 0:
+                await asyncio.sleep(left)
+                continue
+            began = clock()
+            print(f"{self.endpoint.base_url}: {self._why_silent(began)}", file=sys.stderr, flush=True)
+
+    def _why_silent(self, now: float) -> str:
+        minutes = f"no reply for {(now - self.heard) / 60:.3g} min"
+        last = f"; the last answer was {self.last_error}" if self.last_error else ""
+        if self.pace.not_before > now:
+            return f"{minutes}: the server asks to be left alone for {self.pace.not_before - now:.0f} s more{last}"
+        return f"{minutes}, {len(self.sending)} calls under way{last}"
+
     async def _start_calls(self, calls: Iterator[Call]) -> None:
         """Start a task for each call while there is room."""
         while True:
@@ -117,7 +145,9 @@ class HttpEngine:
             mode = wire.MODES[at]
             outcome, pause = await self._send(call, self._request_body(call, schema, mode, messages), entered)
             reply = replace(outcome.reply, mode=mode if schema else "")
+            self.last_error = reply.error or ""
             if reply.error is None:
+                self.heard = asyncio.get_running_loop().time()
                 self.mode = self.mode if self.replied else at
                 self.failures, self.replied = 0, True
                 if not repairs or not (error := _schema_error(schema, reply)):
@@ -150,13 +180,21 @@ class HttpEngine:
         pause = 0.0
         self.sending.add(asyncio.current_task())
         try:
-            async with self.session.post(self.url, json=body) as response:
-                payload = await response.read()
-                pause = connection.retry_after(response.headers.get("Retry-After"))
-            outcome = wire.read_response(response.status, payload, self.endpoint.engine, self.key)
-            self.reached = True
+            response = await connection.post(self.session, self.url, body)
+            self.reached, self.url = True, response.url
+            outcome = wire.read_response(response.status, response.body, self.endpoint.engine, self.key)
+            if outcome.retryable:
+                pause = self._pause(connection.retry_after(response.headers))
+        except CurationError as error:  # a redirect, whose text the server chose
+            raise CurationError(wire.redact_line(str(error), self.key)) from None
+        except connection.BadBody as error:
+            outcome = self._no_response(str(error), retryable=False)
         except TimeoutError:
             outcome = self._no_response(f"no reply within {self.endpoint.timeout_s:g} s")
+        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
+            if not self.reached:
+                raise CurationError(self._proxy_message(error)) from None
+            outcome = self._no_response("the proxy does not answer")
         except aiohttp.ClientConnectorError:
             if not self.reached:
                 raise CurationError(
@@ -172,8 +210,27 @@ class HttpEngine:
         self.pace.leave(entered, overloaded, pause if overloaded else 0.0)
         return outcome, pause
 
-    def _no_response(self, error: str) -> wire.Outcome:
-        return wire.Outcome(wire.error_reply(error, self.endpoint.engine), retryable=True, status=0)
+    def _pause(self, seconds: float) -> float:
+        """`seconds`, which the server asks to be left alone for; the run ends where that is too long."""
+        if seconds > LONGEST_PAUSE:
+            self.stop(
+                CurationError(
+                    f"{self.endpoint.base_url}: the server asks to be left alone for {min(seconds, 1e9):.0f} s "
+                    f"(Retry-After), and a run waits for {LONGEST_PAUSE:.0f} s at most; run again after that"
+                )
+            )
+        return min(seconds, LONGEST_PAUSE)
+
+    def _no_response(self, error: str, retryable: bool = True) -> wire.Outcome:
+        return wire.Outcome(wire.error_reply(error, self.endpoint.engine), retryable, status=0)
+
+    def _proxy_message(self, error: Any) -> str:
+        how = f"refuses with HTTP {error.status}" if hasattr(error, "status") else "does not answer"
+        name = f"{self.url.split(':')[0]}_proxy"
+        return (
+            f"{self.endpoint.base_url}: the proxy that the environment names ({name}) {how}; mend {name}, or set "
+            "no_proxy to the server's name"
+        )
 
     def _may_try_next_mode(self, outcome: wire.Outcome, at: int) -> bool:
         """Whether the server may have refused the form of the request and not the call: no reply came in any mode yet,

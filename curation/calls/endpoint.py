@@ -2,6 +2,7 @@
 
 import os
 import re
+import urllib.parse
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -11,8 +12,22 @@ from curation.core.params import Natural, Positive, Strict
 
 
 def _check_address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is no address; write it as http://HOST:PORT/v1")
+    """`url` itself. Raises ValueError if it is no address that calls can go to, or holds more than that."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        sound = (
+            parts.scheme in ("http", "https") and re.fullmatch(r"[\w.:%-]+", parts.hostname or "") and parts.port != 0
+        )
+    except ValueError:  # a port or a bracketed host that is none
+        sound = False
+    if not sound or re.search(r"[\x00-\x20\\]", url):
+        raise ValueError(f"{url[:80]!r} is no address; write it as http://HOST:PORT/v1")
+    if parts.username is not None:  # they would stand in messages
+        raise ValueError("an address holds no user and password; name the API key's variable in api_key_env")
+    if parts.query or parts.fragment or url[-1] in "?#":
+        raise ValueError(f"{url[:80]!r} goes on after the path; end it before `?` or `#`")
+    if parts.path.rstrip("/").endswith("/chat/completions"):
+        raise ValueError(f"{url[:80]!r} has the route already; leave out /chat/completions")
     return url
 
 
