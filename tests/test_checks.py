@@ -232,6 +232,9 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "answers_truncated": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
     "too_many_identical": lambda w: columns(w, "pairs", identical=True),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
+    "prompt_twice": lambda w: replace(
+        w, prompts=pl.concat([w.prompts, w.prompts.filter(TEXT).with_columns(pl.lit(7, pl.Int64).alias("prompt_id"))])
+    ),
     "length_imbalance": lambda w: traces(w, characters=pl.lit(100_000, pl.Int32)),
     "kto_balance": lambda w: w,
     "selection_without_control": lambda w: w,

@@ -15,6 +15,7 @@ from curation.core.study import Study
 from curation.tables import contracts
 from curation.tables.contracts import SIDES
 from curation.tables.outdated import refuse_renamed
+from curation.tables.texts import NORMAL_TEXT
 
 SQL = Path(__file__).parent / "sql"
 PARTS = {
@@ -49,7 +50,7 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
     `deltas`, all judges long, and what params declares: `arms`, `runs` and `scales`; and `candidates`, what
-    expressions of selections name.
+    expressions of selections name. `normal_text` of two texts that are the same is equal.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on
     bad params.
@@ -58,6 +59,7 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
     data = study.path.parent / contracts.DATA
     connection = duckdb.connect()
     try:
+        connection.execute(f"create macro normal_text(text) as {NORMAL_TEXT}")
         for name in contracts.TABLES:
             files = (
                 [contracts.path(name, part, data) for part in parts(study, name)]

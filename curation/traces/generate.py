@@ -9,11 +9,10 @@ from curation.core.kinds import kind
 from curation.core.metrics import mean
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
+from curation.tables.texts import text_ids
 
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator
-
-WHITE_SPACE = " \t\n\r"
 
 
 def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -25,15 +24,13 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `traces`, from all columns but these two: text_id, equal for completions that differ only in white space
-    at their ends, and characters.
+    """Rows of `traces`, from all columns but these two: text_id, equal for completions that are the same but for
+    Unicode's normal form, line ends and the blanks around them, and characters.
 
     With them, later stages compare and measure texts without reading them.
     """
-    has_text = rows["completion"].is_not_null()
-    ids = content_ids(rows.select(pl.col("completion").str.strip_chars(WHITE_SPACE).fill_null("")))
     return rows.with_columns(
-        pl.when(has_text).then(ids).alias("text_id"),
+        text_ids(rows["completion"]).alias("text_id"),
         pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters"),
     ).select(TRACES.schema.names)
 

@@ -4,7 +4,7 @@ with
 texts as (
     select
         prompt_id, split,
-        array_to_string(list_transform(prompt, lambda message: trim(message.content)), chr(10)) as text
+        array_to_string(list_transform(prompt, lambda message: normal_text(message.content)), chr(10)) as text
     from prompts
 )
 select text, list(prompt_id order by prompt_id) as prompt_ids, list(distinct split order by split) as splits

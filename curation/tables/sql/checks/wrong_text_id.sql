@@ -1,9 +1,9 @@
 -- tables: traces
--- Completions have the same text_id exactly when they are equal but for white space around them. characters is the
--- length of a completion.
+-- Completions have the same text_id exactly when they are the same but for Unicode's normal form, line ends and the
+-- blanks around them. characters is the length of a completion.
 with
 hashed as (
-    select *, md5(trim(completion, concat(' ', chr(9), chr(10), chr(13)))) as hash
+    select *, md5(normal_text(completion)) as hash
     from traces
     where completion is not null
 )

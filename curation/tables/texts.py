@@ -1,0 +1,28 @@
+"""When two texts are the same: in Unicode's normal form NFC, whatever ends their lines and whatever blanks stand
+around them."""
+
+import polars as pl
+
+from curation.tables.ids import content_ids
+
+BLANKS = (
+    *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
+    0x2060, 0x3000, 0xFEFF,
+)  # fmt: skip
+_LINE_ENDS = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
+# `normal_text(text)` in DuckDB
+NORMAL_TEXT = (
+    f"trim(regexp_replace(nfc_normalize(text), '{_LINE_ENDS}', chr(10), 'g'),"
+    f" concat({', '.join(f'chr({code})' for code in BLANKS)}))"
+)
+
+
+def text_ids(texts: pl.Series) -> pl.Series:
+    """`content_id` of each text's normal form, null for null: equal for texts that are the same."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.register("texts", texts.alias("text").to_frame().to_arrow())
+        normal = connection.sql(f"select coalesce({NORMAL_TEXT}, '') as text from texts").pl()
+    ids = pl.DataFrame({"known": texts.is_not_null(), "id": content_ids(normal)})
+    return ids.select(pl.when("known").then("id")).to_series()
