@@ -107,6 +107,10 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: pairs(w, identical=True),
         lambda w: columns(w, "pairs", identical=False),
     ],
+    "wrong_same_texts": [
+        lambda w: columns(w, "pairs", same_texts_as=pl.col("pair_id")),
+        lambda w: columns(w, "traces", text_id=pl.when(pl.col("text_id").is_not_null()).then(1)),
+    ],
     "preference_without_pair": [
         lambda w: replace(w, pairs=w.pairs.clear()),
         lambda w: columns(w, "pairs", identical=True),

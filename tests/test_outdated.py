@@ -31,11 +31,13 @@ VERSION_0_1 = sorted((ROOT / "tests/data/version_0_1").glob("*.yaml"))
 
 def pasted(text: str, told: str) -> str:
     """`text` with the lines that were printed in the place of those they are for."""
-    lines, printed = text.split("\n"), told.split("\n")
-    for what, line in zip(printed[::2], printed[1::2], strict=True):
-        where = re.fullmatch(r"error: [^:]+: line (\d+): .*; write:", what)
-        assert where is not None
-        lines[int(where[1]) - 1] = line
+    lines = text.split("\n")
+    said = re.findall(
+        r"^error: [^:\n]+: line (\d+): [^\n]*; write:\n((?:(?!error: )[^\n]*(?:\n|$))+)", told, re.MULTILINE
+    )
+    assert len(said) == told.count("; write:\n")
+    for number, new in said:
+        lines[int(number) - 1] = new.removesuffix("\n")
     return "\n".join(lines)
 
 
@@ -161,6 +163,15 @@ def test_a_reserved_name_has_another_to_take() -> None:
     )
 
 
+@pytest.mark.parametrize(("old", "new"), [
+    ("pair:\n    ties: mark # t\n    order: both", "pair:\n    empty: drop\n    identical: mark # t\n    order: both"),
+    ("pair: {order: both, ties: mark}", "pair: {empty: drop, order: both, identical: mark}"),
+    ("pair: {ties: mark, empty: keep}", "pair: {identical: mark, empty: keep}"),
+])  # fmt: skip
+def test_a_key_that_is_new_is_among_the_lines_to_paste(old: str, new: str) -> None:
+    assert refused(old) == new
+
+
 def test_a_name_is_found_wherever_yaml_may_put_it() -> None:
     old = (
         "\ufeffx-pair: &pair {order: both, ties: drop}\n"
@@ -174,7 +185,7 @@ def test_a_name_is_found_wherever_yaml_may_put_it() -> None:
     )
     new = (
         "\ufeffx-pair: &pair {order: both, identical: drop}\n"
-        "pair:\n  <<: [*pair]\n"
+        "pair:\n  empty: drop\n  <<: [*pair]\n"
         "pairwise_judges: {p: {ties: true}}\n"
         "decontaminate:\n  exact: true\n"
         "x-selection: &one\n  value: |\n    case when identical\n      then 1 else r.sd_a end\n"

@@ -49,3 +49,38 @@ def test_a_pair_of_texts_that_are_the_same_is_identical(text: str, other: str, s
     assert (traces["text_id"][0] == traces["text_id"][1]) == same
     made = pair.pair(world.pairing(order="ladder", ladder=["a", "b"]), traces)
     assert made["identical"].to_list() in ([same], [])
+
+
+def traces_of(texts: list[tuple[int, str, str]]) -> pl.DataFrame:
+    """Traces of (prompt, generator, text), numbered from 0."""
+    rows = [
+        {"trace_id": number, "prompt_id": prompt, "generator": generator, "sample_index": number, "completion": text,
+         "finish_reason": "stop", "scale_b": float(ord(generator))}
+        for number, (prompt, generator, text) in enumerate(texts)
+    ]  # fmt: skip
+    return generate.add_text_columns(world.rows_of(contracts.TRACES, rows))
+
+
+@pytest.mark.parametrize(("empty", "sides"), [("drop", {0, 1}), ("keep", {0, 1, 2, 3})])
+def test_an_empty_trace_is_a_side_only_if_asked_for(empty: str, sides: set[int]) -> None:
+    """The kind of fault: absence taken for content: no answer is better or worse than one."""
+    traces = traces_of([(1, "a", "yes"), (1, "b", "no"), (1, "a", " \u3000\r\n"), (1, "b", "")])
+    made = pair.pair(world.pairing(empty=empty), traces)
+    assert {*made["chosen_trace_id"], *made["rejected_trace_id"]} == sides
+    assert pair.count_empty(traces) == 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 2), st.sampled_from("abc"), st.sampled_from(["x", " x", "y", "z"])), max_size=9)
+)
+def test_pairs_of_the_same_two_texts_name_the_first_of_them(texts: list[tuple[int, str, str]]) -> None:
+    """Against a search through all of them; the kind of fault: one preference that counts as several."""
+    made = pair.pair(world.pairing(within_generator=True), traces_of(texts))
+    of_texts: dict[tuple[int, str, str], list[tuple[int, int, int]]] = {}
+    for number, chosen, rejected in made.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows():
+        said = (texts[chosen][0], texts[chosen][2].strip(), texts[rejected][2].strip())
+        of_texts.setdefault(said, []).append((chosen, rejected, number))
+    expected = {
+        number: min(pairs)[2] if len(pairs) > 1 else None for pairs in of_texts.values() for _, _, number in pairs
+    }
+    assert dict(made.select("pair_id", "same_texts_as").rows()) == expected

@@ -170,8 +170,9 @@ def pair_id(chosen: tuple[str, str, int], rejected: tuple[str, str, int]) -> int
 
 
 def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    """Rows given in the order of the table's columns."""
-    return pl.DataFrame(rows, schema=contracts.empty(table).schema, orient="row")
+    """Rows given in the order of the table's columns; those that they leave out at the end are null."""
+    schema = contracts.empty(table).schema
+    return pl.DataFrame([(*row, *[None] * (len(schema) - len(row))) for row in rows], schema=schema, orient="row")
 
 
 def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -390,6 +391,7 @@ def pairing(**changes: Any) -> pair.Params:
         "within_generator": False,
         "samples": "all",
         "identical": "mark",
+        "empty": "drop",
     }
     return pair.Params.model_validate(every | changes)
 

@@ -57,6 +57,7 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
         for node in _at(root, place.split(".")):
             replacements.update(_of_expression(node, text, is_old))
     if replacements:
+        replacements.update(_of_new_keys(root))
         raise Outdated(_rewrite(path, text, sorted(replacements)))
 
 
@@ -86,6 +87,19 @@ def _of_keys(root: Node) -> Iterator[Replacement]:
 
 def _of_key(key: Node, new: str) -> Replacement:
     return Replacement(key.start_mark.index, key.end_mark.index, new, f"{key.value} is now {new}")
+
+
+def _of_new_keys(root: Node) -> Iterator[Replacement]:
+    """The keys that a section lacks, before its first one."""
+    for section, added in renamed.ADDED.items():
+        for node in _at(root, [section]):
+            names = {key.value for key, _ in _entries(node)}
+            for name, value in added.items() if names else ():
+                first = node.value[0][0].start_mark
+                if name not in names:
+                    gap = ", " if node.flow_style else "\n" + " " * first.column
+                    text = f"{name}: {value}{gap}"
+                    yield Replacement(first.index, first.index, text, f"{section}.{name} is new")
 
 
 def _requires_a_reason(raw: dict[str, Any]) -> bool:

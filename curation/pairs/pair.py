@@ -11,6 +11,7 @@ from curation.core.params import Strict
 from curation.core.study import Study
 from curation.tables.contracts import PAIRS, SIDES
 from curation.tables.ids import content_ids
+from curation.tables.texts import EMPTY
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
 TRACE_COLUMNS = ("trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id")  # what pairs are made of
@@ -23,7 +24,8 @@ class Params(Strict):
     with more parameters, `both` makes a pair of each order. `chosen` and `rejected` name the generators that may write
     that side (null: all). `within_generator` adds the pairs of one generator's own samples, in both orders. `samples`
     pairs sample i with sample i only (`matched`) or with all. A pair of equal texts is identical: `identical` keeps
-    such pairs as rows that no selection keeps, or leaves them out.
+    such pairs as rows that no selection keeps, or leaves them out. A trace of nothing but blanks is in no pair
+    (`empty: drop`), or is one like any other (`keep`).
     """
 
     order: Literal["ladder", "scale", "both"]
@@ -33,6 +35,7 @@ class Params(Strict):
     within_generator: bool
     samples: Literal["matched", "all"]
     identical: Literal["mark", "drop"]
+    empty: Literal["drop", "keep"]
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A ladder that names a generator twice, or less than two."""
@@ -43,12 +46,13 @@ class Params(Strict):
 
 
 def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `pairs`, by pair_id; traces without a completion are in none.
+    """The rows of `pairs`, by pair_id; traces without a completion are in none, and empty ones only if `empty` says so.
 
     Raises CurationError if the settings name a generator that wrote nothing.
     """
     _refuse_unknown_generators(settings, traces["generator"].unique().to_list())
-    rows = traces.select(TRACE_COLUMNS).drop_nulls("text_id").sort("prompt_id", "trace_id")
+    has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | (pl.col("text_id") != EMPTY))
+    rows = traces.select(TRACE_COLUMNS).filter(has_text).sort("prompt_id", "trace_id")
     blocks = list(_candidates(settings, rows))
     ends = {
         side: pl.Series(np.concatenate([block[number] for block in blocks]) if blocks else [], dtype=pl.UInt32)
@@ -66,8 +70,27 @@ def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
         "chosen_model": chosen["generator"],
         "rejected_model": rejected["generator"],
         "identical": chosen["text_id"] == rejected["text_id"],
+        "same_texts_as": _find_first_of_same_texts(rows, ids, *(row.to_numpy() for row in ends.values())).gather(order),
     }
     return pl.DataFrame(columns, schema_overrides={"pair_id": pl.Int64}).select(PAIRS.schema.names)
+
+
+def _find_first_of_same_texts(
+    rows: pl.DataFrame, ids: pl.Series, chosen: np.ndarray, rejected: np.ndarray
+) -> pl.Series:
+    """Of each pair the id of the first one of the same two texts, by the ids of their traces; null where no other pair
+    has them. `chosen` and `rejected` are row numbers of `rows`, in their order."""
+    text = rows.select(pl.struct("prompt_id", "text_id").rank("dense")).to_series().to_numpy().astype(np.int64)
+    shared = np.bincount(text)[text] > 1
+    among = np.flatnonzero(shared[chosen] | shared[rejected])
+    both = text[chosen[among]] * (int(text.max(initial=0)) + 1) + text[rejected[among]]
+    order = np.argsort(both, kind="stable")
+    begins = np.diff(both[order], prepend=-1) != 0
+    size = np.diff(np.flatnonzero(begins), append=len(order))
+    several = np.repeat(size, size) > 1
+    first = np.repeat(order[begins], size)
+    same = pl.repeat(None, len(ids), dtype=pl.Int64, eager=True)
+    return same.scatter(among[order[several]], ids.gather(among[first[several]]))
 
 
 def _refuse_unknown_generators(settings: Params, generators: list[str]) -> None:
@@ -141,5 +164,17 @@ def _encode(values: pl.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def metrics(pairs: pl.DataFrame) -> dict[str, int]:
-    """How many pairs, prompts with a pair, and identical pairs there are."""
-    return {"pairs": pairs.height, "prompts": pairs["prompt_id"].n_unique(), "identical": int(pairs["identical"].sum())}
+    """How many pairs, prompts with a pair, and identical pairs there are, and pairs whose two texts are those of
+    another one before."""
+    same = pairs["same_texts_as"]
+    return {
+        "pairs": pairs.height,
+        "prompts": pairs["prompt_id"].n_unique(),
+        "identical": int(pairs["identical"].sum()),
+        "repeated": int((same != pairs["pair_id"]).sum()),
+    }
+
+
+def count_empty(traces: pl.DataFrame) -> int:
+    """How many traces are nothing but blanks."""
+    return int((traces["text_id"] == EMPTY).sum())

@@ -98,7 +98,7 @@ JUDGMENTS = Table(
 PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
-            chosen_model=TEXT, rejected_model=TEXT, identical=YES),
+            chosen_model=TEXT, rejected_model=TEXT, identical=YES, same_texts_as=(ID,)),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
 TOKENS = Table(

@@ -3,12 +3,13 @@ around them."""
 
 import polars as pl
 
-from curation.tables.ids import content_ids
+from curation.tables.ids import content_id, content_ids
 
 BLANKS = (
     *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
     0x2060, 0x3000, 0xFEFF,
 )  # fmt: skip
+EMPTY = content_id("")  # the id of a text of nothing but blanks
 _LINE_ENDS = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
 # `normal_text(text)` in DuckDB
 NORMAL_TEXT = (
