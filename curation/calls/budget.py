@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from curation.core.params import Natural, Strict
+from curation.core.params import Strict
+from curation.core.ranges import Natural
 
-Dollars = Annotated[float, Field(ge=0)]
+Dollars = Annotated[float, Field(ge=0, le=1e9, description="more than anyone has spent")]
 
 
 class Price(Strict):

@@ -18,9 +18,10 @@ from curation.calls.call import Call, Engine, OnReply
 from curation.calls.interrupt import draining
 from curation.calls.worker import Worker
 from curation.core.errors import CurationError
-from curation.core.params import Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import BatchSize, Word
 
-Number = Annotated[float, Field(ge=0)]
+Number = Annotated[float, Field(ge=0, le=10_000, description="of one machine")]
 POLL = 0.25  # seconds between looks at Ctrl-C
 PATIENCE = 15.0  # seconds without a worker, after which a line says what is waited for
 DEATHS = 3  # so many for each worker, with no reply between them, end the run
@@ -33,11 +34,11 @@ class Params(Strict):
     A worker is handed `batch` calls at a time; choose several times what its engine has under way at once.
     """
 
-    address: str
-    workers: Positive
+    address: Word
+    workers: Annotated[int, Field(ge=1, le=10_000, description="each is a process")]
     cpus: Number
     gpus: Number
-    batch: Positive
+    batch: BatchSize
 
 
 class RayEngine:

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from curation.core.errors import CurationError
-from curation.core.params import Natural, Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import Concurrency, Tries
 
 
 def _check_address(url: str) -> str:
@@ -31,6 +32,14 @@ def _check_address(url: str) -> str:
     return url
 
 
+def _check_variable(name: str) -> str:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError(
+            "not the name of an environment variable; export the key in one, or write null where none is wanted"
+        )
+    return name
+
+
 class Endpoint(Strict):
     """A server of the OpenAI chat protocol, its engine and version. None of this is part of a call's key.
 
@@ -42,11 +51,11 @@ class Endpoint(Strict):
 
     base_url: Annotated[str, AfterValidator(_check_address)]
     engine: str
-    api_key_env: str | None
-    concurrency: Positive
-    timeout_s: Annotated[float, Field(gt=0)]
-    max_retries: Natural
-    validation_retries: Natural
+    api_key_env: Annotated[str, AfterValidator(_check_variable)] | None
+    concurrency: Concurrency
+    timeout_s: Annotated[float, Field(ge=0.1, le=86_400, description="seconds, up to a day")]
+    max_retries: Tries
+    validation_retries: Tries
 
     def api_key(self) -> str:
         """The API key in the environment, "" where there is none."""

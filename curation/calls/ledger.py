@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from curation.calls.attempts import row_of
 from curation.calls.budget import UNLIMITED, Spending
@@ -17,6 +17,14 @@ from curation.calls.store import Store, counted
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.progress import progress
+from curation.core.ranges import FilePath
+
+
+def _check_file(path: str) -> str:
+    if path == ":memory:" or path.startswith("file:"):  # SQLite's own words, which keep nothing or go elsewhere
+        raise ValueError(f"{path!r} is no file, which alone keeps what was paid for; name one")
+    return path
+
 
 TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
 
@@ -25,10 +33,10 @@ class Params(Strict):
     """`ledger` in params.yaml. A stage stops, and makes no table, if more than the share `max_failed` of its calls
     ended in an error."""
 
-    path: str
-    recorded: str
+    path: Annotated[FilePath, AfterValidator(_check_file)]
+    recorded: FilePath
     offline: bool
-    max_failed: Annotated[float, Field(ge=0, le=1)]
+    max_failed: Annotated[float, Field(ge=0, le=1, description="a share of a stage's calls")]
 
 
 def locally(engine: Engine) -> Engine:

@@ -6,7 +6,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -74,13 +74,15 @@ def format_validation_error(model: type[BaseModel], problem: Any, prefix: str) -
         case "missing":
             return f"{place}: missing; add it"
         case "greater_than_equal":
-            return f"{place}: {show_value(value)} is less than {context['ge']:g}"
+            return f"{place}: {show_value(value)} is less than {_bound(context['ge'])}"
         case "greater_than":
-            return f"{place}: {show_value(value)} is not greater than {context['gt']:g}"
+            return f"{place}: {show_value(value)} is not greater than {_bound(context['gt'])}"
         case "less_than":
-            return f"{place}: {show_value(value)} is not less than {context['lt']:g}"
+            return f"{place}: {show_value(value)} is not less than {_bound(context['lt'])}"
         case "less_than_equal":
-            return f"{place}: {show_value(value)} is more than {context['le']:g}"
+            return f"{place}: {show_value(value)} is more than {_bound(context['le'])}"
+        case "too_short":
+            return f"{place}: {context['actual_length']} are fewer than {context['min_length']}; add to them"
         case "literal_error":
             nearest = did_you_mean(value, re.findall(r"'([^']*)'", context["expected"]), ())
             return f"{place}: {show_value(value)} is not one of {context['expected']}{nearest}"
@@ -93,9 +95,13 @@ def format_validation_error(model: type[BaseModel], problem: Any, prefix: str) -
         case kind if kind in EXPECTED:
             return f"{place}: {show_value(value)} is not {EXPECTED[kind]}"
         case "value_error":
-            return f"{place}: {context['error']}"
+            return f"{place}: {str(context['error']).replace(repr(value), show_value(value))}"
         case _:
             return f"{place}: {show_value(value)}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _bound(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str], type[BaseModel]]:
@@ -113,7 +119,7 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
             tag = next(parts, None)
             kinds = get_args(inner)
             inner = next((kind for kind in kinds if tag in get_args(kind.model_fields["kind"].annotation)), None)
-        elif isinstance(inner, UnionType) and len(set(get_args(inner)) - {type(None)}) > 1:
+        elif get_origin(inner) in (Union, UnionType) and len(set(get_args(inner)) - {type(None)}) > 1:
             next(parts, None)  # which of its sorts the value was tried as
         for kind in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
             if isinstance(kind, type) and issubclass(kind, BaseModel):

@@ -9,6 +9,7 @@ import polars as pl
 from curation.core.messages import did_you_mean
 from curation.core.metrics import Interval
 from curation.core.params import BASELINE, Strict
+from curation.core.ranges import Positive
 from curation.core.stats import Crossed, crossed_mean, holm, pass_at_k
 from curation.core.study import Study
 from curation.tables.contracts import COMPARISONS, empty
@@ -25,7 +26,7 @@ class Primary(Strict):
     method: str
     selection: str
     generator_pairs: str
-    budget: int | str
+    budget: Positive | str
     control: str
     benchmark: str
 

@@ -3,12 +3,13 @@ run."""
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import PlainValidator
 
 from curation.core.messages import show_value
 from curation.core.params import Strict
+from curation.core.ranges import Seed
 from curation.core.references import Refers
 from curation.core.study import Study
 
@@ -43,9 +44,14 @@ class Run(NamedTuple):
 
 
 def _budget(value: Any) -> int | str:
-    if value != OWN and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+    if value != OWN and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError(f"{show_value(value)} is neither a number of pairs nor {OWN!r}")
+    if value != OWN and not 1 <= value < 2**31:
+        raise ValueError(f"{show_value(value)} is no number of pairs to learn from; give one from 1 to {2**31 - 1}")
     return OWN if value == OWN else int(value)
+
+
+Budget: TypeAlias = Annotated[int | str, PlainValidator(_budget)]
 
 
 class Params(Strict):
@@ -55,9 +61,9 @@ class Params(Strict):
     methods: Annotated[list[str], Refers("methods")]
     selections: Annotated[list[str], Refers("selections")]
     generator_pairs: Annotated[list[str], Refers("generator_pairs")]
-    budgets: list[Annotated[int | str, PlainValidator(_budget)]]
+    budgets: list[Budget]
     controls: Annotated[list[str], Refers("controls")]
-    seeds: list[int]
+    seeds: list[Seed]
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """An axis that names something twice, two runs of one name, and methods that would be compared though they

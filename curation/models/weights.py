@@ -22,6 +22,7 @@ from pydantic import AfterValidator
 
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.ranges import FilePath, Word
 
 CACHE = Path(".curation/weights")
 CPU = Path("/proc/cpuinfo")
@@ -41,8 +42,8 @@ class Params(Strict):
     """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub
     revision."""
 
-    model: str
-    revision: str
+    model: FilePath
+    revision: Word
     dtype: Literal["float32", "bfloat16"]
     device: Device
 

@@ -27,8 +27,8 @@ class Params(Strict):
     """
 
     score: Literal["expected", "sampled"]
-    noise: Annotated[float, Field(ge=0)]
-    prior: Annotated[float, Field(gt=0)]
+    noise: Annotated[float, Field(ge=0, le=1e6, description="times a judge's own noise")]
+    prior: Annotated[float, Field(ge=1e-3, le=1000, description="a standard deviation of log strengths")]
     panels: dict[Annotated[str, Field(pattern=rf"^{NAME.pattern}$")], Panel]
 
     @property

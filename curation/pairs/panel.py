@@ -7,6 +7,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from curation.core.params import Column, Strict
+from curation.core.ranges import Factor
 from curation.core.references import Refers
 from curation.pairs.noise import add_within_noise
 from curation.tables.contracts import SIDES
@@ -17,7 +18,7 @@ class Member(Strict):
 
     judge: Annotated[str, Refers("judges", "pairwise_judges")]
     dimension: str
-    weight: Annotated[float, Field(gt=0)]
+    weight: Factor
 
 
 class Panel(Strict):

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from curation.core.params import Positive, Share, Strict
+from curation.core.params import Strict
 from curation.core.progress import progress
+from curation.core.ranges import Few, Seed, Share
 from curation.tables.contracts import DECONTAMINATION, empty
 
 SIGNS = {"−": "-", "–": "-", "‐": "-", "×": "*", "÷": "/", "⁄": "/", "!=": "≠", "<=": "≤", ">=": "≥"}
@@ -33,8 +34,8 @@ class Ngram(Strict):
     """A train prompt is dropped if more than `share` of its tokens lie in n-grams of `size` tokens that one benchmark
     prompt has too."""
 
-    size: Positive
-    share: Annotated[float, Field(ge=0, lt=1)]
+    size: Few
+    share: Annotated[float, Field(ge=0, lt=1, description="more than all is none")]
 
 
 class NearDuplicates(Strict):
@@ -44,10 +45,10 @@ class NearDuplicates(Strict):
     `permutations` is the length of the MinHash that finds the prompts to compare; `seed` draws it.
     """
 
-    shingle: Positive
-    permutations: Annotated[int, Field(ge=2)]
+    shingle: Few
+    permutations: Annotated[int, Field(ge=2, le=4096, description="so many hashes of every prompt are in memory")]
     threshold: Share
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    seed: Seed
 
 
 class Params(Strict):

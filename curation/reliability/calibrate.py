@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import numpy as np
 import polars as pl
 
-from curation.core.params import Share, Strict
+from curation.core.params import Strict
 from curation.core.progress import progress
+from curation.core.ranges import HashedSeed, Share
 from curation.core.references import RATING, Refers
 from curation.reliability.truth import label_pairs
 from curation.tables.contracts import PROBABILITIES, empty
@@ -28,7 +29,7 @@ class Params(Strict):
     truth: Annotated[str | None, Refers(*RATING)]
     method: Literal["isotonic", "platt"]
     fit_share: Share
-    seed: int
+    seed: HashedSeed
 
 
 def calibrate(

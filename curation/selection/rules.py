@@ -6,7 +6,8 @@ from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from curation.core.params import Column, Positive, Share, Strict
+from curation.core.params import Column, Strict
+from curation.core.ranges import Filled, HashedSeed, Positive, Share
 from curation.core.study import Study
 from curation.selection import candidates
 from curation.selection.expressions import ResultType
@@ -19,6 +20,10 @@ GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement on the two gener
 NEVER_RANKED = (IDENTICAL, UNSCORED, GENERATOR_PAIRS)
 # in the order in which they apply; a selection's own requirements come where GENERATOR_PAIRS stands
 REASONS = (*NEVER_RANKED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
+
+Value: TypeAlias = Annotated[float, Field(ge=-1e300, le=1e300, description="differences of values stay finite")]
+Quantile: TypeAlias = Annotated[float, Field(ge=0, le=1, description="a share of the candidates")]
+Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12, description="a whole number, or a share up to 1")]
 
 
 class Expression(NamedTuple):
@@ -44,8 +49,8 @@ class Band(Strict):
     """The pairs whose value is from `low` to `high` (null: no limit), in the order of their draws."""
 
     kind: Literal["band"]
-    low: float | None
-    high: float | None
+    low: Value | None
+    high: Value | None
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
@@ -59,8 +64,8 @@ class Quantiles(Strict):
     in the order of their draws."""
 
     kind: Literal["quantiles"]
-    low: Annotated[float, Field(ge=0, le=1)]
-    high: Annotated[float, Field(ge=0, le=1)]
+    low: Quantile
+    high: Quantile
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Self:
@@ -73,7 +78,7 @@ class Nearest(Strict):
     """The pairs whose value is nearest to `target`, a number or an expression."""
 
     kind: Literal["nearest"]
-    target: float | str
+    target: Value | Filled
 
 
 Keep: TypeAlias = Annotated[End | Random | Band | Quantiles | Nearest, Field(discriminator="kind")]
@@ -132,11 +137,11 @@ class Params(Strict):
     value: str | None
     require: dict[Column, str]
     keep: Keep
-    budget: Annotated[dict[Literal["pairs", "share", "tokens"], float], AfterValidator(_check_budget)] | None
+    budget: Annotated[dict[Literal["pairs", "share", "tokens"], Amount], AfterValidator(_check_budget)] | None
     strata: Strata | None
     limits: Limits
     order: Curriculum | None
-    seed: int
+    seed: HashedSeed
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from curation.core.errors import Errors
 from curation.core.messages import did_you_mean, show_value
-from curation.core.params import Share, Strict, read
+from curation.core.params import Strict, read
 from curation.core.progress import progress
+from curation.core.ranges import Share
 from curation.tables.db import SQL, VIEWS, answer, checks, connect, views
 
 ROWS_SHOWN = 3
@@ -19,7 +20,7 @@ AFTER_TRAINING = {"results", "comparisons"}  # the tables that are made then
 
 When: TypeAlias = Literal["before_training", "after_training"]
 
-Ratio = Annotated[float, Field(ge=1)]
+Ratio = Annotated[float, Field(ge=1, le=1e6, description="1 warns of any difference")]
 
 
 class Params(Strict):

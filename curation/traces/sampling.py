@@ -8,7 +8,8 @@ import polars as pl
 from pydantic import Field
 
 from curation.calls.call import Call, Reply
-from curation.core.params import Natural, Positive, Share, Strict
+from curation.core.params import Strict
+from curation.core.ranges import HashedSeed, Length, Share, Temperature
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_id
 
@@ -16,12 +17,12 @@ from curation.tables.ids import content_id
 class GenerationSampling(Strict):
     """How a model is sampled. `top_k` 0 means all tokens."""
 
-    samples: Positive
-    temperature: Annotated[float, Field(ge=0)]
+    samples: Annotated[int, Field(ge=1, le=100_000, description="each is a call for every prompt")]
+    temperature: Temperature
     top_p: Share
-    top_k: Natural
-    max_tokens: Positive
-    seed: int
+    top_k: Annotated[int, Field(ge=0, le=10_000_000, description="no vocabulary holds more")]
+    max_tokens: Length
+    seed: HashedSeed
 
 
 def make_calls(

@@ -10,8 +10,9 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import verifier_kind
-from curation.core.params import Share, Strict, regular_expression
+from curation.core.params import Strict, regular_expression
 from curation.core.progress import progress
+from curation.core.ranges import Share
 from curation.judging.answers._kind import Unreadable
 
 DIMENSION = "correct"

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from curation.calls.ledger import Ledger
 from curation.core.params import Column, Strict
+from curation.core.ranges import FilePath
 from curation.tables.user_files import ID, REAL, ColumnType, read_columns, refuse_unmatched
 
 
@@ -15,7 +16,7 @@ class Params(Strict):
     one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces."""
 
     kind: Literal["imported"]
-    path: str
+    path: FilePath
     trace_id: str
     dimensions: Annotated[dict[Column, str], Field(min_length=1)]
     unmatched: Literal["error", "drop"]

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, create_model
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
-from curation.core.params import Positive, regular_expression
+from curation.core.params import regular_expression
+from curation.core.ranges import Few
 from curation.judging import prompting
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
@@ -27,7 +28,7 @@ class Params(prompting.ModelJudgeParams):
 
     kind: Literal["process"]
     separator: Annotated[str, regular_expression(groups=0, way_out="write (?:…)")]
-    max_steps: Positive
+    max_steps: Few
 
     @property
     def dimension_names(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
@@ -13,15 +13,19 @@ from curation.core.params import Strict, column
 from curation.judging import prompting
 from curation.judging.probabilities import score_probabilities
 
+Score = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="a reply names it in digits")]
+
 
 class Dimension(Strict):
     """What one dimension rates, and what each score means."""
 
     description: str
-    scores: dict[int, str]
+    scores: dict[Score, str]
 
 
 def _check_dimensions(dimensions: dict[str, Dimension]) -> dict[str, Dimension]:
+    if not dimensions:
+        raise ValueError("rates nothing; add a dimension")
     for name, dimension in dimensions.items():
         column(name)
         if name == "rationale":

@@ -7,6 +7,7 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.ranges import FilePath
 from curation.tables.contracts import ORDERS, PREFERENCE, UNKNOWN, VERDICTS
 from curation.tables.user_files import ID, TEXT, ColumnType, read_columns, refuse_unmatched
 
@@ -17,7 +18,7 @@ class Params(Strict):
     says what becomes of rows of unknown pairs."""
 
     kind: Literal["imported"]
-    path: str
+    path: FilePath
     pair_id: str
     verdict: str
     order: str | None

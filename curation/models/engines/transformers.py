@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.core.errors import CurationError
-from curation.core.params import Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.chat_template import render
 
@@ -21,7 +22,7 @@ class Params(Strict):
     kind: Literal["transformers"]
     dtype: Literal["float32", "bfloat16"]
     device: weights.Device
-    batch_size: Positive
+    batch_size: BatchSize
 
     def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to `model`, which is loaded at the first."""

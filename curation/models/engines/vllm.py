@@ -16,7 +16,8 @@ from pydantic import Field
 
 from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.core.errors import CurationError, write_whole
-from curation.core.params import Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import Concurrency, FilePath, Length, Share
 from curation.models import weights
 
 SERVER = Path(__file__).with_name("_vllm_process.py")
@@ -30,13 +31,13 @@ class Params(Strict):
     """
 
     kind: Literal["vllm"]
-    python: str | None
+    python: FilePath | None
     dtype: Literal["float32", "bfloat16", "auto"]
-    max_model_len: Positive
-    tensor_parallel: Positive
-    gpu_memory: Annotated[float, Field(gt=0, le=1)]
+    max_model_len: Length
+    tensor_parallel: Annotated[int, Field(ge=1, le=1024, description="GPUs")]
+    gpu_memory: Share
     eager: bool
-    concurrency: Positive
+    concurrency: Concurrency
 
     def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to `model`; an adapter is merged in. The process starts with the first call."""

@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
+from pydantic import Field
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
-from curation.core.params import Plain, Positive, Strict
+from curation.core.params import Plain, Strict
+from curation.core.ranges import Seed
 from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
 
@@ -23,7 +25,7 @@ DRAWN_PER_KEPT = 40  # prompts that reasoning-gym is asked for to get one that n
 class Task(Strict):
     """One reasoning-gym data set; `config` is passed to it as it is."""
 
-    size: Positive
+    size: Annotated[int, Field(ge=1, le=1_000_000, description="40 times as many are drawn")]
     config: dict[str, Plain]
 
 
@@ -32,7 +34,7 @@ class Params(Strict):
 
     kind: Literal["reasoning_gym"]
     split: Literal["train", "in_domain", "out_of_domain"]
-    seed: int
+    seed: Seed
     instruction: str | None
     tasks: dict[str, Task]
 

@@ -9,6 +9,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kinds, verifiers
 from curation.core.messages import did_you_mean
 from curation.core.params import Strict
+from curation.core.ranges import FilePath
 from curation.prompts.sources._rows import prompt_frame
 from curation.tables.user_files import TEXT, ColumnType, read_columns
 
@@ -39,7 +40,7 @@ class Params(Strict):
     `instruction` ends every prompt, unless null."""
 
     kind: Literal["table"]
-    path: str
+    path: FilePath
     split: Literal["train", "in_domain", "out_of_domain"]
     columns: Columns
     verifier: Annotated[str, AfterValidator(_check_verifier)] | None

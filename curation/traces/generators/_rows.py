@@ -1,20 +1,26 @@
 """What every generator's settings hold, and the traces of one that asks a model."""
 
+from typing import Annotated
+
 import polars as pl
+from pydantic import Field
 
 from curation.calls.call import Engine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict
+from curation.core.ranges import FilePath, Word
 from curation.models.weights import Weights, identity
 from curation.tables.contracts import DERIVED, TRACES
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
+
+Scale = Annotated[float, Field(ge=1e-6, le=1e6, description="billions of parameters, from a thousand of them")]
 
 
 class GeneratorParams(Strict):
     """Settings of every generator: `family` and `scale_b` (billions of parameters), null where unknown."""
 
     family: str | None
-    scale_b: float | None
+    scale_b: Scale | None
 
 
 class ModelGeneratorParams(GeneratorParams):
@@ -24,8 +30,8 @@ class ModelGeneratorParams(GeneratorParams):
     `model` is the server's name for it, and `revision` a file's hash or a hub commit.
     """
 
-    model: str
-    revision: str
+    model: FilePath
+    revision: Word
     system: str | None
     sampling: GenerationSampling
 

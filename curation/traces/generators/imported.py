@@ -8,6 +8,7 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.ranges import FilePath
 from curation.tables.contracts import DERIVED, TRACES
 from curation.tables.user_files import REAL, TEXT, WHOLE, ColumnType, read_columns
 from curation.traces.generators._rows import GeneratorParams
@@ -39,7 +40,7 @@ class Params(GeneratorParams):
     """A generator of kind imported. `unmatched` says what becomes of rows whose prompt is no train prompt."""
 
     kind: Literal["imported"]
-    path: str
+    path: FilePath
     columns: Columns
     unmatched: Literal["drop", "error"]
 

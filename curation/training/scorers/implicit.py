@@ -16,7 +16,8 @@ import polars as pl
 from pydantic import Field
 
 from curation.core.errors import CurationError
-from curation.core.params import Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import BatchSize, Few, Positive, Seed
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables.contracts import PAIR_SCORES
@@ -33,11 +34,11 @@ class Params(Strict):
     """
 
     kind: Literal["implicit"]
-    folds: Annotated[int, Field(ge=2)]
-    rounds: Positive
-    seed: int
+    folds: Annotated[int, Field(ge=2, le=1000, description="each trains a model")]
+    rounds: Few
+    seed: Seed
     train_pairs: Positive | None
-    batch_size: Positive
+    batch_size: BatchSize
     training: dpo.Training
 
     @property

@@ -4,7 +4,8 @@ from typing import Literal
 
 import polars as pl
 
-from curation.core.params import Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import BatchSize, Length
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables.contracts import PAIR_SCORES
@@ -15,8 +16,8 @@ class Params(Strict):
     `batch_size` traces are read at a time."""
 
     kind: Literal["reference"]
-    max_length: Positive
-    batch_size: Positive
+    max_length: Length
+    batch_size: BatchSize
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -6,33 +6,34 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import Field
 
-from curation.core.params import Natural, Positive, Strict
+from curation.core.params import Strict
+from curation.core.ranges import EXACT, BatchSize, Factor, Length, Natural, Positive, Word
 
 
 class Lora(Strict):
     """Low-rank adapters on the named `modules` of the last `layers` layers (null: all). With fewer layers the backward
     pass ends sooner."""
 
-    rank: Positive
-    alpha: Positive
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    modules: list[str]
+    rank: Annotated[int, Field(ge=1, le=65_536, description="no layer is wider")]
+    alpha: Annotated[int, Field(ge=1, le=1_000_000, description=EXACT)]
+    dropout: Annotated[float, Field(ge=0, lt=1, description="1 would leave nothing")]
+    modules: Annotated[list[Word], Field(min_length=1)]
     layers: Positive | None
 
 
 class TrainerParams(Strict):
     """Settings of every method. A side of more than `max_length` tokens is truncated at its end, and counted."""
 
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(ge=1e-10, le=1, description="a step moves a weight by about as much")]
     schedule: Literal["constant", "linear", "cosine"]
     warmup_steps: Natural
-    epochs: Annotated[float, Field(gt=0)]
+    epochs: Annotated[float, Field(ge=1e-6, le=10_000, description="at least one step is made")]
     max_steps: Positive | None
-    batch_size: Positive
-    accumulation: Positive
-    max_length: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    max_grad_norm: Annotated[float, Field(gt=0)]
+    batch_size: BatchSize
+    accumulation: BatchSize
+    max_length: Length
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="1 takes a weight away at a rate of 1")]
+    max_grad_norm: Factor
     bf16: bool
     checkpointing: bool
     lora: Lora | None
@@ -42,7 +43,7 @@ class ReferenceTrainerParams(TrainerParams):
     """Settings of a method with a reference model. `beta` says how near to it the student stays; with `precompute` its
     log-probabilities are taken once, before training."""
 
-    beta: Annotated[float, Field(gt=0)]
+    beta: Annotated[float, Field(ge=1e-6, le=1000, description=EXACT)]
     precompute: bool
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from curation.core.ranges import Factor
 from curation.training.trainers._settings import ReferenceTrainerParams
 from curation.training.trainers._training import Job, build_with_reference, train_student
 
@@ -12,8 +13,9 @@ class Params(ReferenceTrainerParams):
     """A method of kind kto, with the weights of its desirable and undesirable examples."""
 
     kind: Literal["kto"]
-    desirable_weight: Annotated[float, Field(gt=0)]
-    undesirable_weight: Annotated[float, Field(gt=0)]
+    desirable_weight: Factor
+    undesirable_weight: Factor
+    batch_size: Annotated[int, Field(ge=2, le=65_536, description="KTO compares the examples of a batch")]
 
 
 def train(settings: Params, job: Job) -> dict[str, float]:
