@@ -1,57 +1,63 @@
-"""Mathematical equality: numbers exactly, anything else as math-verify compares it."""
+"""Answers of mathematics, in LaTeX or plain: each side is read whole, then values of one structure are compared."""
 
-import re
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Literal
 
 from curation.core.params import Strict
 from curation.judging.answers._kind import Verdict
-
-FRACTION = r"\s*(-?\d{1,99})\s*/\s*(\d{0,99}[1-9]\d{0,99})\s*"
-DOLLAR = r"\\?\$"
+from curation.judging.answers.reading.answer import read
+from curation.judging.answers.reading.comparison import Comparison
+from curation.judging.answers.reading.values import LimitError, UnreadableError, Value, describe
 
 
 class Params(Strict):
-    """A verifier of kind math. It has no settings."""
+    """A verifier of kind math. `order` says whether a list without brackets, `2, 3`, must keep the reference's order
+    (`kept`) or not (`free`); lists in round or square brackets always must, sets never."""
 
     kind: Literal["math"]
+    order: Literal["free", "kept"]
 
 
-PLAIN = Params(kind="math")
+PLAIN = Params(kind="math", order="free")
 
 
 def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
-    """Whether the two are mathematically equal."""
-    right = score(answer, reference, task, entry)
-    return Verdict(right, answer, reference, "the two are equal" if right else "the two are not equal")
+    """Whether the two are the same answer: 1, 0, or None where a side is a formula that cannot be read, or larger
+    than the limits."""
+    if answer.split() == reference.split() and answer.split():
+        return Verdict(1.0, _said(answer), _said(reference), "the two are the same text")
+    try:
+        right = read(reference)
+    except (UnreadableError, LimitError) as error:
+        return Verdict(None, _said(answer), reference, f"the reference cannot be read: {error}")
+    try:
+        left = read(answer)
+    except (UnreadableError, LimitError) as error:
+        return Verdict(None, answer, describe(right), f"the answer cannot be read: {error}")
+    try:
+        same = Comparison(settings.order == "kept").equal(right, left)
+    except (LimitError, RecursionError) as error:
+        return Verdict(None, describe(left), describe(right), f"the two cannot be compared: {error}")
+    return Verdict(float(same), describe(left), describe(right), _why(left, right, same))
+
+
+def _said(text: str) -> str:
+    try:
+        return describe(read(text))
+    except (UnreadableError, LimitError):
+        return text
+
+
+def _why(left: Value, right: Value, same: bool) -> str:
+    if same:
+        return "the two are equal"
+    kinds = [type(value).__name__.lower() for value in (left, right)]
+    return "the two differ" if kinds[0] == kinds[1] else f"the answer is a {kinds[0]}, the reference a {kinds[1]}"
 
 
 def score(answer: str, reference: str, task: str, entry: str | None) -> float:
-    """1.0 if the two are equal, else 0.0: compared exactly where both are plain numbers or fractions, else by
-    math-verify.
+    from curation.judging.answers._kind import Unreadable
 
-    math-verify is given both as LaTeX, then as prose: without dollars `\\frac{1}{2}`, a letter or an interval is
-    nothing to it, with dollars `18 apples` is nothing. What it cannot evaluate in 5 s, its own limit, is not equal: a
-    model may answer 10**10**10.
-    """
-    left, right = _number(answer), _number(reference)
-    if left is not None and right is not None:
-        return float(left == right)
-    from math_verify import parse, verify
-
-    return float(any(verify(parse(form(reference)), parse(form(answer))) for form in (_latex, str)))
-
-
-def _latex(text: str) -> str:
-    return f"${re.sub(DOLLAR, '', text)}$"
-
-
-def _number(text: str) -> Decimal | Fraction | None:
-    if fraction := re.fullmatch(FRACTION, text):
-        return Fraction(int(fraction[1]), int(fraction[2]))
-    try:
-        number = Decimal(re.sub(r"[$£€,%\s]", "", text).rstrip("."))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else Decimal("NaN")  # which is equal to nothing
+    given = verify(PLAIN, answer, reference, task, entry)
+    if given.score is None:
+        raise Unreadable(given.why)
+    return given.score

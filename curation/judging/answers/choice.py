@@ -1,0 +1,68 @@
+"""The letter of an option, alone or with the option's text."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from curation.core.params import Strict
+from curation.judging.answers._kind import Verdict
+from curation.judging.answers.reading.forms import FONT
+from curation.judging.answers.reading.notation import LONGEST, clean
+from curation.judging.answers.reading.quantities import normal
+
+LETTER = r"(?:(?i:options?|choices?|letter)\s+)?(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|([A-Za-z]))"
+ALONE = re.compile(rf"{LETTER}\s*[.:)]?")
+WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za-z])\s+[-–—]\s+)(\S.*)", re.DOTALL)
+SEVERAL = re.compile(r"\s*(?:,|;|&|\band\b)\s*(?:and\b\s*)?")
+
+
+def _letters(text: str) -> str:
+    if not text.isascii() or not text.isalpha() or text != text.upper() or len(set(text)) < len(text):
+        raise ValueError(f"{text!r} is no row of different capital letters")
+    return text
+
+
+class Params(Strict):
+    """A verifier of kind choice. `letters` are those of the options, e.g. ABCD."""
+
+    kind: Literal["choice"]
+    letters: Annotated[str, AfterValidator(_letters)]
+
+
+PLAIN = Params(kind="choice", letters="ABCDEFGHIJ")
+
+
+def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
+    """Whether the two name the same options: 1, 0, or None where the reference has no letter, or the answer neither a
+    letter nor the reference's text."""
+    (wanted, text), (given, said) = _read(reference, settings.letters), _read(answer, settings.letters)
+    shown = _show(given, said), _show(wanted, text)
+    if not wanted:
+        return Verdict(None, *shown, f"the reference names no option of {settings.letters}")
+    if given:
+        same = given == wanted
+        return Verdict(float(same), *shown, "the letters are the same" if same else "the letters differ")
+    if text and said == text:
+        return Verdict(1.0, *shown, "the answer is the option's text")
+    return Verdict(None, *shown, f"the answer names no option of {settings.letters}")
+
+
+def _read(text: str, letters: str) -> tuple[frozenset[str], str]:
+    """The letters that `text` names, and the text behind one letter, or all of it if it names none."""
+    cleaned = FONT.sub(r"\1", clean(text[:LONGEST])).strip()
+    parts = [ALONE.fullmatch(part) for part in SEVERAL.split(cleaned)]
+    if all(parts):
+        named = frozenset(_first(part.groups()).upper() for part in parts if part)
+        return (named, "") if named <= set(letters) else (frozenset(), normal(cleaned))
+    if (match := WITH_TEXT.fullmatch(cleaned)) and (letter := _first(match.groups()[:-1]).upper()) in letters:
+        return frozenset({letter}), normal(match.groups()[-1])
+    return frozenset(), normal(cleaned)
+
+
+def _first(groups: tuple[str | None, ...]) -> str:
+    return next(group for group in groups if group)
+
+
+def _show(letters: frozenset[str], text: str) -> str:
+    return f"{', '.join(sorted(letters)) or 'no letter'}{f' ({text[:60]})' if text else ''}"

@@ -1,0 +1,52 @@
+"""Texts compared letter by letter, after the changes that the settings declare and no other."""
+
+import re
+import string
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from curation.core.params import Strict
+from curation.judging.answers._kind import Verdict
+
+PUNCTUATION = str.maketrans("", "", string.punctuation)
+CHANGES: dict[str, Callable[[str], str]] = {
+    "unicode": lambda text: unicodedata.normalize("NFC", text),
+    "case": str.casefold,
+    "quotes": lambda text: re.sub(r"\A\s*(['\"`])(.*)\1\s*\Z", r"\2", text, flags=re.DOTALL),
+    "punctuation": lambda text: text.translate(PUNCTUATION),
+    "articles": lambda text: re.sub(r"\b(?:a|an|the)\b", " ", text, flags=re.IGNORECASE),
+    "blanks": lambda text: " ".join(text.split()),
+}
+
+
+class Params(Strict):
+    """A verifier of kind exact. `ignore` names the differences that do not count: `unicode` (composed or not), `case`,
+    `quotes` (one pair around all), `punctuation` (of ASCII), `articles` (a, an, the), `blanks` (how many, which, and
+    those outside)."""
+
+    kind: Literal["exact"]
+    ignore: Annotated[
+        list[Literal["unicode", "case", "quotes", "punctuation", "articles", "blanks"]],
+        Field(json_schema_extra={"uniqueItems": True}),
+    ]
+
+
+PLAIN = Params(kind="exact", ignore=[])
+
+
+def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
+    """Whether the two are the same text: 1 or 0."""
+    left, right = (_change(text, settings.ignore) for text in (answer, reference))
+    same = left == right
+    return Verdict(float(same), left, right, "the texts are the same" if same else "the texts differ")
+
+
+def _change(text: str, ignored: Sequence[str]) -> str:
+    """`text` without the differences that do not count, always in the same order."""
+    for name, change in CHANGES.items():
+        if name in ignored:
+            text = change(text)
+    return text

@@ -1,0 +1,101 @@
+"""Numbers within a stated tolerance, with or without their units."""
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from curation.core.params import Strict
+from curation.judging.answers._kind import Verdict
+from curation.judging.answers.reading.answer import read
+from curation.judging.answers.reading.evaluate import HIGH, UndefinedError, compute
+from curation.judging.answers.reading.exact import exact, names
+from curation.judging.answers.reading.units import factor
+from curation.judging.answers.reading.values import (
+    Formula,
+    LimitError,
+    Quantity,
+    Relation,
+    UnreadableError,
+    Value,
+    describe,
+)
+
+PLACES = 100  # decimal places to which an irrational number is computed
+
+
+class Params(Strict):
+    """A verifier of kind number.
+
+    An answer is right if it is no further from the reference than `tolerance`, times the reference's size where
+    `relative` is true. `units: same` asks for the reference's unit, or one that can be converted into it; `ignored`
+    compares the numbers alone.
+    """
+
+    kind: Literal["number"]
+    tolerance: Annotated[float, Field(ge=0)]
+    relative: bool
+    units: Literal["same", "ignored"]
+
+
+PLAIN = None  # a tolerance has to be stated
+
+
+def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
+    """Whether the two numbers are near enough: 1, 0, or None where the reference is no number, or a side is a formula
+    that cannot be read. An answer that is words, or several numbers, is wrong."""
+    sides: list[Value] = []
+    for name, text in (("reference", reference), ("answer", answer)):
+        try:
+            sides.append(read(text))
+        except (UnreadableError, LimitError) as error:
+            return Verdict(None, answer, reference, f"the {name} cannot be read: {error}")
+    right, left = sides
+    said = describe(left), describe(right)
+    try:
+        wanted, given = _number(right), _number(left)
+    except LimitError as error:
+        return Verdict(None, *said, f"the two cannot be compared: {error}")
+    if wanted is None:
+        return Verdict(None, *said, "the reference is no number")
+    if given is None:
+        return Verdict(0.0, *said, "the answer is no number")
+    (size, unit), (answered, answered_unit) = wanted, given
+    if settings.units == "same":
+        ratio = factor(answered_unit, unit)
+        if ratio is None:
+            return Verdict(0.0, *said, f"the units differ: {answered_unit or 'none'} and {unit or 'none'}")
+        answered *= ratio
+    allowed = Fraction(str(settings.tolerance)) * (abs(size) if settings.relative else 1)
+    near = abs(answered - size) <= allowed
+    return Verdict(float(near), *said, f"the two are {'within' if near else 'further apart than'} the tolerance")
+
+
+def _number(value: Value) -> tuple[Fraction, str] | None:
+    """A number and its unit; None if `value` is something else. Raises LimitError."""
+    if isinstance(value, Relation) and value.label and value.signs in (("=",), ("≈",)):
+        value = value.sides[1]
+    amount, unit = (value.amount, value.unit) if isinstance(value, Quantity) else (value, "")
+    size = _size(amount) if isinstance(amount, Formula) else None
+    return None if size is None else (size, unit)
+
+
+def _size(formula: Formula) -> Fraction | None:
+    """The value of a formula, to PLACES decimal places where it is irrational; None if it has no real one."""
+    if (value := exact(formula)) is not None:
+        return value
+    if names(formula):
+        return None
+    try:
+        computed = compute(formula, {}, HIGH)
+    except UndefinedError:
+        return None
+    import mpmath
+
+    if mpmath.im(computed) != 0:
+        return None
+    with mpmath.workdps(HIGH):
+        if abs(computed) > mpmath.mpf(10) ** PLACES:
+            raise LimitError(f"a number above 10^{PLACES} that is not exact")
+        rounded = int(mpmath.nint(mpmath.re(computed) * 10**PLACES))
+    return Fraction(rounded, 10**PLACES)

@@ -1,0 +1,218 @@
+"""An answer's text as a value. The whole text is read, or none of it.
+
+First the forms that have a notation of their own (dates, times, ratios, options, numbers in a base), then lists,
+relations, sets and formulas, and at last words.
+"""
+
+from functools import lru_cache
+
+from curation.judging.answers.reading.forms import in_base_value, special_form
+from curation.judging.answers.reading.notation import LONGEST, clean
+from curation.judging.answers.reading.operands import GREEK
+from curation.judging.answers.reading.quantities import braced_text, quantity, spelt, unit_words, words_only
+from curation.judging.answers.reading.stream import Stream
+from curation.judging.answers.reading.tokens import Token, tokens
+from curation.judging.answers.reading.values import (
+    Colon,
+    Items,
+    LimitError,
+    Matrix,
+    Name,
+    Relation,
+    Union,
+    UnreadableError,
+    Value,
+)
+
+RELATIONS = {
+    "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", r"\le": "≤", r"\ge": "≥", r"\ne": "≠",
+    "!=": "≠", r"\in": "∈", r"\approx": "≈", r"\equiv": "≡", r"\rightarrow": "→", r"\subset": "⊂", r"\perp": "⊥",
+    r"\parallel": "∥",
+}  # fmt: skip
+SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
+SEPARATORS = (",", ";", r"\and", r"\or")
+CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
+MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
+
+
+@lru_cache(maxsize=1024)
+def read(text: str) -> Value:
+    """What `text` says. Raises UnreadableError or LimitError."""
+    if len(text) > LONGEST:
+        raise LimitError(f"more than {LONGEST} characters")
+    cleaned = clean(text)
+    if not cleaned:
+        raise UnreadableError("nothing")
+    if (value := special_form(cleaned)) is not None:
+        return value
+    try:
+        return _tree(cleaned)
+    except UnreadableError:
+        if (words := words_only(cleaned)) is not None:
+            return words
+        raise
+    except RecursionError:
+        raise LimitError("too deeply nested") from None
+
+
+def try_reading(text: str) -> Value | None:
+    """What `text` says; None if it cannot be read."""
+    try:
+        return read(text)
+    except (UnreadableError, LimitError):
+        return None
+
+
+def _tree(cleaned: str) -> Value:
+    stream = Stream(tokens(cleaned))
+    value = _items(stream, "")
+    if stream.peek() is not None:
+        raise UnreadableError(f"{stream.take().text!r}")
+    return value
+
+
+def _items(stream: Stream, closing: str) -> Value:
+    """One value, or several with separators between them, up to `closing` or to the end."""
+    found = [_relation(stream)]
+    while stream.accept(*SEPARATORS):
+        stream.accept(r"\and", r"\or")  # `2, 3, and 4`
+        found.append(_relation(stream))
+    return found[0] if len(found) == 1 and not closing else Items("", tuple(found), "")
+
+
+def _relation(stream: Stream) -> Value:
+    start = stream.place
+    sides, signs = [_set(stream)], []
+    while sign := stream.accept(*RELATIONS):
+        signs.append(RELATIONS[sign])
+        sides.append(_set(stream))
+    if not signs:
+        return sides[0]
+    end = next(place for place in range(start, len(stream.tokens)) if _sign_at(stream, place) in RELATIONS)
+    return Relation(tuple(sides), tuple(signs), _label(stream.tokens[start:end]))
+
+
+def _sign_at(stream: Stream, place: int) -> str:
+    return stream.sign(place - stream.place)
+
+
+def _label(left: list[Token]) -> str | None:
+    """The left side of a relation if it only names something: words, a name, `f(x)` or `(x, y)`; else None."""
+    text = "".join(token.text for token in left)
+    first = left[0]
+    if first.kind not in ("name", "word") and not (first.kind == "command" and first.text in GREEK) and text[0] != "(":
+        return None
+    names = [token for token in left if token.kind == "name"]
+    others = [token.text for token in left if token.kind not in ("name", "word")]
+    is_call = first.kind == "name" and others[:1] == ["("] and others[-1:] == [")"] and len(left) > 3
+    is_tuple = text[0] == "(" and set(others) == {"(", ",", ")"}
+    is_single = all(sign in "_{}'" or sign.isdigit() or sign in GREEK for sign in others) and (
+        len(names) <= 1 or "_" in others or len(names) < len(left) - len(others)
+    )
+    return text if is_call or is_tuple or is_single else None
+
+
+def _set(stream: Stream) -> Value:
+    """Values joined by one sign for sets, or one alone."""
+    parts, operation = [_value(stream)], ""
+    while sign := stream.accept(*SET_SIGNS):
+        if operation and SET_SIGNS[sign] != operation:
+            raise UnreadableError("several signs for sets")
+        operation = SET_SIGNS[sign]
+        parts.append(_value(stream))
+    return Union(operation, tuple(parts)) if operation else parts[0]
+
+
+def _value(stream: Stream) -> Value:
+    """A bracketed list, a matrix, words, or a formula with its unit."""
+    if (brackets := _bracketed(stream)) is not None:
+        return brackets
+    if stream.sign() == r"\begin":
+        return _matrix(stream)
+    if stream.accept(r"\emptyset"):
+        return Items(r"\{", (), r"\}")
+    if stream.accept(r"\mathbb"):
+        return Name(f"set {braced_text(stream)}")
+    token = stream.peek()
+    if token and token.kind == "word":
+        return spelt(" ".join(unit_words(stream)))
+    sign = stream.sign() if stream.sign() == "-" else ""
+    if (token := stream.peek(len(sign))) and token.kind == "based":
+        stream.place += 1 + len(sign)
+        return in_base_value(-token.value if sign else token.value, int(token.text))
+    return _ratio(stream) if stream.sign(1) == ":" else quantity(stream)
+
+
+def _ratio(stream: Stream) -> Value:
+    parts = [stream.take()]
+    while stream.accept(":"):
+        parts.append(stream.take())
+    if not all(part.text.isdigit() for part in parts):
+        raise UnreadableError("a ratio of other than whole numbers")
+    return Colon(tuple(int(part.value) for part in parts), ":".join(part.text for part in parts), "")
+
+
+def _bracketed(stream: Stream) -> Items | None:
+    """A list in brackets; None, with nothing taken, if what follows is a formula that starts with a bracket."""
+    start, depth, opening = stream.place, stream.depth, stream.sign()
+    if opening not in CLOSINGS:
+        return None
+    stream.take()
+    if closing := stream.accept(*CLOSINGS[opening]):
+        return Items(opening, (), closing)
+    stream.depth += 1
+    if stream.depth > 20:
+        raise LimitError("more than 20 lists within lists")
+    try:
+        inside = _items(stream, "any")
+    except UnreadableError:
+        inside = None
+    stream.depth, stream.bars = depth, 0
+    closing = stream.accept(*CLOSINGS[opening])
+    is_list = isinstance(inside, Items) and (len(inside.items) > 1 or opening not in ("(",))
+    if not closing or not is_list or not _ends_value(stream):
+        if opening in (r"\{", r"\langle"):
+            raise UnreadableError("a list whose items cannot be read")
+        stream.place = start
+        return None
+    assert isinstance(inside, Items)
+    return Items(opening, inside.items, closing)
+
+
+def _ends_value(stream: Stream) -> bool:
+    sign = stream.sign()
+    return stream.peek() is None or sign in (
+        *SEPARATORS,
+        *RELATIONS,
+        *SET_SIGNS,
+        ")",
+        "]",
+        r"\}",
+        r"\rangle",
+        "&",
+        "\\\\",
+        r"\end",
+    )
+
+
+def _matrix(stream: Stream) -> Value:
+    stream.take()
+    kind = braced_text(stream)
+    if kind not in MATRICES:
+        raise UnreadableError(f"an environment {kind!r}")
+    if kind == "array":
+        braced_text(stream)
+    rows: list[tuple[Value, ...]] = []
+    row: list[Value] = []
+    while stream.sign() != r"\end":
+        row.append(_relation(stream))
+        if stream.accept("\\\\"):
+            rows.append(tuple(row))
+            row = []
+        elif not stream.accept("&") and stream.sign() != r"\end":
+            raise UnreadableError("a matrix whose cells cannot be read")
+    stream.take()
+    if braced_text(stream) != kind:
+        raise UnreadableError("a matrix that ends as another")
+    rows += [tuple(row)] if row else []
+    return Matrix(tuple(rows))

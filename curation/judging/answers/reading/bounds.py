@@ -1,0 +1,52 @@
+"""Relations turned one way, and the sets that bounds on one variable describe."""
+
+from curation.judging.answers.reading.exact import CONSTANTS, names
+from curation.judging.answers.reading.plain import FORMULA, INFINITY
+from curation.judging.answers.reading.values import Apply, Formula, Items, Name, Relation, Union, Value
+
+FLIPPED = {">": "<", "≥": "≤"}
+
+
+def forward(relation: Relation) -> "tuple[tuple[Value, ...], tuple[str, ...]]":
+    """Sides and signs with > and ≥ turned round, where all of them point one way."""
+    if relation.signs and all(sign in FLIPPED for sign in relation.signs):
+        return relation.sides[::-1], tuple(FLIPPED[sign] for sign in reversed(relation.signs))
+    return relation.sides, relation.signs
+
+
+def difference(sides: "tuple[Value, ...]") -> Formula:
+    left, right = sides
+    assert isinstance(left, FORMULA) and isinstance(right, FORMULA)
+    return Apply("+", (left, Apply("neg", (right,))))
+
+
+def variable(relation: Relation) -> frozenset[str]:
+    return frozenset().union(*(names(side) for side in relation.sides if isinstance(side, FORMULA))) - {"∞"}
+
+
+def interval(relation: Relation) -> Value | None:
+    """The set that bounds on one variable describe, `1 < x <= 3` as (1, 3]; None if the relation is no such thing."""
+    sides, signs = forward(relation)
+    if relation.signs == ("∈",) and isinstance(sides[0], Name):
+        return sides[1]
+    if len(sides) == 2 and signs == ("≠",) and isinstance(sides[0], Name):
+        low, high = Apply("neg", (INFINITY,)), INFINITY
+        return Union("∪", (Items("(", (low, sides[1]), ")"), Items("(", (sides[1], high), ")")))
+    if not signs or not set(signs) <= {"<", "≤"}:
+        return None
+    brackets = {"<": "()", "≤": "[]"}
+    if len(sides) == 3 and _is_variable(sides[1]):
+        return Items(brackets[signs[0]][0], (sides[0], sides[2]), brackets[signs[1]][1])
+    if len(sides) == 2 and _is_variable(sides[0]) and not _has_variable(sides[1]):
+        return Items("(", (Apply("neg", (INFINITY,)), sides[1]), brackets[signs[0]][1])
+    if len(sides) == 2 and _is_variable(sides[1]) and not _has_variable(sides[0]):
+        return Items(brackets[signs[0]][0], (sides[0], INFINITY), ")")
+    return None
+
+
+def _is_variable(value: Value) -> bool:
+    return isinstance(value, Name) and value.name not in CONSTANTS and value != INFINITY
+
+
+def _has_variable(value: Value) -> bool:
+    return not isinstance(value, FORMULA) or bool(names(value) - {"∞"})

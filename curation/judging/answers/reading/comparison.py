@@ -1,0 +1,265 @@
+"""Whether two values are the same answer. Values of different structure are not, but for the few pairs named here.
+
+Nothing is asked twice: the first comparison that fits two structures decides.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from curation.judging.answers.reading.bounds import difference, forward, interval, variable
+from curation.judging.answers.reading.equality import equal_formulas, proportional
+from curation.judging.answers.reading.exact import names
+from curation.judging.answers.reading.plain import FORMULA, plain
+from curation.judging.answers.reading.units import are_words, describe_alike, factor
+from curation.judging.answers.reading.values import (
+    Apply,
+    Based,
+    Choice,
+    Colon,
+    Date,
+    Formula,
+    Items,
+    LimitError,
+    Matrix,
+    Name,
+    Number,
+    Quantity,
+    Relation,
+    Text,
+    Union,
+    Value,
+)
+
+MOST_ITEMS = 200
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How values are compared. `ordered`: whether a list without brackets is the same only in the same order."""
+
+    ordered: bool
+
+    def equal(self, one: Value, other: Value) -> bool:
+        """Whether the two are the same answer. Raises LimitError."""
+        if one == other:
+            return True
+        one, other = plain(one), plain(other)
+        if isinstance(one, Relation) or isinstance(other, Relation):
+            return self._relations(one, other)
+        match one, other:
+            case Choice(), _:
+                return self._choices(one, other)
+            case _, Choice():
+                return self._choices(other, one)
+            case Items(), Items():
+                return self._items(one, other)
+            case Matrix(rows), Matrix(other_rows):
+                return self._rows(rows, other_rows)
+            case (Matrix(rows), Items(left, items, _)) | (Items(left, items, _), Matrix(rows)):
+                return (
+                    left != r"\{"
+                    and 1 in (len(rows), len(rows[0]))
+                    and self._in_order([cell for row in rows for cell in row], items)
+                )
+            case Union(operation, parts), Union(other_operation, other_parts):
+                matched = self._in_order if operation == "\\" else self._in_any_order
+                return operation == other_operation and matched(parts, other_parts)
+            case (Items("", items, _), Union("∪", parts)) | (Union("∪", parts), Items("", items, _)):
+                return all(isinstance(item, Relation) for item in items) and self._in_any_order(items, parts)
+            case Quantity(), Quantity():
+                return self._quantities(one, other)
+            case (Quantity() as quantity, formula) | (formula, Quantity() as quantity) if isinstance(formula, FORMULA):
+                return _bare(quantity, formula)
+            case Based(value, base), Based(other_value, other_base):
+                return (value, base) == (other_value, other_base)
+            case Colon(), Colon():
+                return _colons(one, other)
+            case (Colon(parts, written, half), formula) | (formula, Colon(parts, written, half)) if isinstance(
+                formula, FORMULA
+            ):
+                is_ratio = len(parts) == 2 and not _is_time(parts, written, half) and parts[1] != 0
+                return is_ratio and equal_formulas(Number(Fraction(*parts)), formula)
+            case Date(year, month, day), Date(other_year, other_month, other_day):
+                return (month, day) == (other_month, other_day) and (year == other_year or 0 in (year, other_year))
+            case Text(text), Text(other_text):
+                return text == other_text
+            case (Text(text), formula) | (formula, Text(text)) if isinstance(formula, FORMULA):
+                return _words(text, formula)
+            case _ if isinstance(one, FORMULA) and isinstance(other, FORMULA):
+                return equal_formulas(one, other)
+        return False
+
+    def _items(self, one: Items, other: Items) -> bool:
+        if r"\{" in (one.left, other.left):
+            if one.left == other.left:
+                return self._in_any_order(self._distinct(one.items), self._distinct(other.items))
+            return "" in (one.left, other.left) and self._in_any_order(one.items, other.items)
+        if one.left == other.left == "":
+            return (self._in_order if self.ordered else self._in_any_order)(one.items, other.items)
+        if "" in (one.left, other.left):
+            bracketed = one if one.left else other
+            return bracketed.left + bracketed.right in ("()", "[]", r"\langle\rangle") and self._in_order(
+                one.items, other.items
+            )
+        brackets = {one.left + one.right, other.left + other.right}
+        if len(brackets) > 1 and (len(one.items) == 2 or not brackets <= {"()", "[]", r"\langle\rangle"}):
+            return False
+        return self._in_order(one.items, other.items)
+
+    def _in_order(self, items: "tuple[Value, ...] | list[Value]", others: "tuple[Value, ...] | list[Value]") -> bool:
+        return len(items) == len(others) and all(map(self.equal, items, others))
+
+    def _in_any_order(
+        self, items: "tuple[Value, ...] | list[Value]", others: "tuple[Value, ...] | list[Value]"
+    ) -> bool:
+        if len(items) != len(others):
+            return False
+        left = list(others)
+        if len(left) > MOST_ITEMS:
+            raise LimitError(f"more than {MOST_ITEMS} items")
+        for item in items:
+            place = next((place for place, candidate in enumerate(left) if self.equal(item, candidate)), None)
+            if place is None:
+                return False
+            del left[place]
+        return True
+
+    def _distinct(self, items: "tuple[Value, ...]") -> "list[Value]":
+        distinct: list[Value] = []
+        for item in items[: MOST_ITEMS + 1]:
+            if not any(self.equal(item, kept) for kept in distinct):
+                distinct.append(item)
+        return distinct
+
+    def _rows(self, rows: "tuple[tuple[Value, ...], ...]", others: "tuple[tuple[Value, ...], ...]") -> bool:
+        return len(rows) == len(others) and all(map(self._in_order, rows, others))
+
+    def _choices(self, one: Choice, other: Value) -> bool:
+        match other:
+            case Choice(letter, _) | Name(letter):
+                return one.letter == letter
+            case Text(text) if len(text) == 1:
+                return one.letter.lower() == text
+        from curation.judging.answers.reading.answer import try_reading
+
+        said = try_reading(one.text) if one.text else None
+        return said is not None and not isinstance(said, Choice) and self.equal(said, other)
+
+    def _quantities(self, one: Quantity, other: Quantity) -> bool:
+        ratio = factor(one.unit, other.unit)
+        if ratio is not None:
+            return equal_formulas(_times(one.amount, ratio), other.amount)
+        alike = are_words(one.unit) and are_words(other.unit) and describe_alike(one.unit, other.unit)
+        return alike and equal_formulas(one.amount, other.amount)
+
+    def _relations(self, one: Value, other: Value) -> bool:
+        """Relations of the same sign, sides swapped or not; an assignment against its value; bounds against a set."""
+        if isinstance(one, Relation) and isinstance(other, Relation):
+            return self._same_relation(one, other)
+        relation, value = (one, other) if isinstance(one, Relation) else (other, one)
+        assert isinstance(relation, Relation)
+        if relation.signs[-1] in "=∈" and relation.label and len(relation.sides) == 2:
+            return self.equal(relation.sides[1], value)
+        if (bounds := interval(relation)) is not None:
+            return self.equal(bounds, value)
+        if set(relation.signs) <= {"=", "≈"} and not (isinstance(relation.sides[0], Name) and relation.label is None):
+            return self._chain(relation, value)
+        return False
+
+    def _chain(self, relation: Relation, value: Value) -> bool:
+        """A calculation such as 2 + 3 = 5, or √2 ≈ 1.41: its last value, or any that stands before an ≈."""
+        sides = relation.sides[1:] if relation.label else relation.sides
+        exactly = [
+            index
+            for index, sign in enumerate(relation.signs[-(len(sides) - 1) :] if len(sides) > 1 else ())
+            if sign == "="
+        ]
+        if any(not self.equal(sides[index], sides[index + 1]) for index in exactly):
+            return False
+        return any(self.equal(side, value) for side in ((sides[0], sides[-1]) if "≈" in relation.signs else sides[-1:]))
+
+    def _same_relation(self, one: Relation, other: Relation) -> bool:
+        sides, signs = forward(one)
+        other_sides, other_signs = forward(other)
+        if signs == other_signs and self._in_order(sides, other_sides):
+            return True
+        if (
+            one.label
+            and other.label
+            and one.signs == other.signs == ("=",)
+            and one.label.casefold() == other.label.casefold()
+        ):
+            return self.equal(one.sides[1], other.sides[1])
+        if (
+            signs == other_signs
+            and len(sides) == 2
+            and all(isinstance(side, FORMULA) for side in (*sides, *other_sides))
+        ):
+            symmetric = signs[0] in ("=", "≠", "≈", "≡")
+            if signs[0] not in ("=", "≠", "<", "≤"):
+                return symmetric and self._in_order(sides[::-1], other_sides)
+            return proportional(difference(sides), difference(other_sides), positive=not symmetric)
+        if (
+            signs == other_signs
+            and set(signs) <= {"=", "∥", "⊥", "≡", "≈"}
+            and self._in_order(sides[::-1], other_sides)
+        ):
+            return True
+        bounds, other_bounds = interval(one), interval(other)
+        return (
+            bounds is not None
+            and other_bounds is not None
+            and variable(one) == variable(other)
+            and self.equal(bounds, other_bounds)
+        )
+
+
+def _times(formula: Formula, ratio: Fraction) -> Formula:
+    return formula if ratio == 1 else Apply("*", (Number(ratio), formula))
+
+
+def _bare(quantity: Quantity, formula: Formula) -> bool:
+    """A number with a unit against one without: the same number; of a percentage also its hundredth, of degrees also
+    the angle."""
+    if equal_formulas(quantity.amount, formula):
+        return True
+    if quantity.unit == "%":
+        return equal_formulas(_times(quantity.amount, Fraction(1, 100)), formula)
+    return quantity.unit == "°" and not names(formula) and equal_formulas(Apply("degrees", (quantity.amount,)), formula)
+
+
+def _is_time(parts: tuple[int, ...], written: str, half: str) -> bool:
+    """Whether whole numbers with colons may be a time of day."""
+    return bool(half) or (
+        parts[0] < 25
+        and all(part < 60 for part in parts[1:])
+        and all(len(part) == 2 for part in written.split(":")[1:])
+    )
+
+
+def _colons(one: Colon, other: Colon) -> bool:
+    if one.parts == other.parts:
+        return one.half == other.half or "" in (one.half, other.half)
+    if len(one.parts) != len(other.parts) or (
+        _is_time(one.parts, one.written, one.half) and _is_time(other.parts, other.written, other.half)
+    ):
+        return False
+    pairs = zip(one.parts, other.parts, strict=True)
+    return (
+        any(one.parts)
+        and any(other.parts)
+        and all(a * other.parts[0] == b * one.parts[0] for a, b in pairs)
+        and one.parts[0] != 0
+    )
+
+
+def _words(text: str, formula: Formula) -> bool:
+    """Words against a formula: letters side by side, as a product."""
+    letters = [Name(letter) for letter in text]
+    if len(letters) == 1:
+        return isinstance(formula, Name) and formula.name.casefold() == text
+    return len(letters) in (2, 3) and text.isalpha() and text.isascii() and formula == _side_by_side(letters)
+
+
+def _side_by_side(letters: list[Name]) -> Formula:
+    return Apply("*", tuple(letters))

@@ -1,0 +1,129 @@
+"""The many ways to write the same signs, brought to one: Unicode, markdown, LaTeX spacing and fonts, digit groups.
+
+Nothing here joins or drops what has a meaning of its own: a blank between digits stays one unless both sides of it are
+groups of three.
+"""
+
+import re
+
+LONGEST = 20_000  # characters of a text that is read
+DOLLAR = "\ue000"  # one that is money and no mark of a formula
+SIGNS = {
+    **dict.fromkeys("−–—‒﹣－", "-"), **dict.fromkeys("×∗⋅·•✕", "*"), **dict.fromkeys("÷∕⁄", "/"), "＋": "+", "＝": "=",
+    **dict.fromkeys("\u00a0\u2009\u202f\u2002\u2003\u2007\u3000", " "),
+    **dict.fromkeys("\u200b\u200c\u200d\ufeff\u2060\ue000", ""),
+    "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt ", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ",
+    "±": r"\pm ", "∓": r"\mp ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ",
+    "≈": r"\approx ", "ℝ": r"\mathbb{R}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "“": '"', "”": '"',
+    "‘": "'", "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
+    "⌉": r"\rceil ",
+    "（": "(", "）": ")", "，": ",", "：": ":", "％": "%", "．": ".", "。": ".", "…": "...", "＄": "$",
+    **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
+    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+    "⅕": r"\frac{1}{5}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}", "⅞": r"\frac{7}{8}",
+}  # fmt: skip
+RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
+ALL_SIGNS = str.maketrans(SIGNS)
+SPELLINGS = {
+    "leq": "le", "geq": "ge", "leqslant": "le", "geqslant": "ge", "neq": "ne", "lt": "<", "gt": ">", "colon": ":",
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom", "div": "/", "cdot": "*",
+    "times": "*", "ast": "*", "bullet": "*", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]",
+    "lvert": "|",
+    "rvert": "|", "vert": "|", "mid": "|", "varnothing": "emptyset", "infin": "infty", "degree": r"^\circ ",
+    "land": "wedge",
+    "dots": "...", "ldots": "...", "cdots": "...", "to": "rightarrow", "approxeq": "approx", "sim": "approx",
+    "bmod": "mod", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "lparen": "(", "rparen": ")",
+    "backslash": "setminus",
+    "varphi": "phi", "varepsilon": "epsilon", "thinspace": " ", "text": "text", "bigcup": "cup", "bigcap": "cap",
+    "mathbb": "mathbb",
+}  # fmt: skip
+FONTS = (
+    "text|textbf|textit|textrm|texttt|textsf|textup|textnormal|mathrm|mathbf|mathit|mathsf|mathtt|mathcal|mbox|hbox|"
+    "operatorname|boldsymbol|bm|emph|underline|boxed|fbox"
+)
+DROPPED = re.compile(
+    r"\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut)(?![a-zA-Z])\.?"
+)
+BLANKS = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|hspace\*?\{[^{}]*\}|enspace\b|space\b)|~")
+GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:(?:\{,\}|,\s?\\!)\s?\d{3})+(?!\d)")
+SPACED = re.compile(
+    r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?:(?:\\[,;: !]|~| )\d{3})+(?![\d/])(?! ?/)(?! \d)(?!\s*\\[dt]?frac)"
+)
+WRAPPERS = (
+    (r"$$", r"$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("***", "***"), ("**", "**"), ("__", "__"), ("*", "*"),
+    ("```", "```"), ("`", "`"), ('"', '"'),
+)  # fmt: skip
+LEAD = re.compile(r"(?i)(?:so |thus |therefore |hence )?,?\s*(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*")
+
+
+def clean(text: str) -> str:
+    """`text` in one notation, without what only wraps it and without the full stop at its end."""
+    text = _raise(text).translate(ALL_SIGNS).replace(r"\$", DOLLAR).replace(r"\textdollar", DOLLAR)
+    before = None
+    while text != before:
+        before = text
+        text = _unwrap(re.sub(r"(?:(?<!\.)\.|\\[,;:! ]|[,;:\s])$|^\s+", "", text))
+    text = re.sub(r"(?<![\w\\])\$(?=\S)([^$]*\S)\$(?![\d])", r"\1", text)
+    text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
+    text = DROPPED.sub("", text)
+    text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    text = SPACED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ","))
+    text = re.sub(r"\\([a-zA-Z]+)", _respell, text)
+    return text.strip()
+
+
+def unfont(text: str) -> str | None:
+    """What `text` says if all of it stands in one font command, e.g. `\\text{Tuesday}`; else None."""
+    if (match := re.match(rf"\\(?:{FONTS})\s*\{{", text)) and closing(text, match.end() - 1) == len(text) - 1:
+        return text[match.end() : -1]
+    return None
+
+
+def closing(text: str, start: int) -> int:
+    """The place of the brace that closes the one at `start`; -1 if none does."""
+    depth = 0
+    for place in range(start, len(text)):
+        if text[place] in "{}" and (place == 0 or text[place - 1] != "\\"):
+            depth += 1 if text[place] == "{" else -1
+            if depth == 0:
+                return place
+    return -1
+
+
+def _unwrap(text: str) -> str:
+    """`text` without the outermost wrapper, if all of it stands in one."""
+    if (inner := unfont(text)) is not None:
+        return inner
+    for left, right in WRAPPERS:
+        inner = text[len(left) : len(text) - len(right)]
+        if (
+            len(text) > len(left) + len(right)
+            and text.startswith(left)
+            and text.endswith(right)
+            and _is_whole(inner, left)
+        ):
+            return inner
+    if text.startswith("{") and closing(text, 0) == len(text) - 1:
+        return text[1:-1]
+    if match := LEAD.match(text):
+        return text[match.end() :]
+    return text
+
+
+def _is_whole(inner: str, left: str) -> bool:
+    """Whether no wrapper of the same sort ends inside, as in `*a* and *b*`."""
+    return left not in inner
+
+
+def _raise(text: str) -> str:
+    """Raised digits as exponents."""
+    return re.sub(f"[{''.join(RAISED)}]+", lambda match: f"^{{{''.join(RAISED[sign] for sign in match[0])}}}", text)
+
+
+def _respell(match: re.Match[str]) -> str:
+    name = match[1]
+    if name not in SPELLINGS:
+        return match[0]
+    spelt = SPELLINGS[name]
+    return f"\\{spelt}" if spelt.isalpha() and len(spelt) > 1 else f" {spelt} " if spelt in "<>*/" else spelt

@@ -1,0 +1,74 @@
+"""Numbers as they are written: groups of three, repeating decimals, exponents, bases. All are exact."""
+
+import re
+from fractions import Fraction
+
+from curation.judging.answers.reading.values import (
+    LimitError,
+)
+
+MOST_DIGITS = 20_000  # of a number
+MOST_BASED = 4_000  # of a number in another base
+NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.^]))?|\d+\.(?!\.)")
+COMMAS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d|\.\d)")
+UNDERSCORES = re.compile(r"[1-9]\d{0,2}(?:_\d{3})+(?![\d_])")
+BASED = re.compile(r"(\d[\dA-Z]*)(?:\.([\dA-Z]+))?_(?:\{(\d{1,2})\}|(\d{1,2})(?!\d))")
+REPEATING = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(\d+)\}|(\d))|\((\d+)\))")
+DOTTED = re.compile(r"(\d*)\.(\d*?)(\d{1,6}?)\3{2,}\s?(?:\.\.\.)")
+
+
+Found = list[tuple[str, str, Fraction]]
+
+
+def number_at(text: str, place: int, depth: int) -> tuple[Found, int] | None:
+    if match := BASED.match(text, place):
+        base = match[3] or match[4]
+        value = in_base(match[1], match[2] or "", int(base))
+        return [("word", match[0], Fraction(0)) if value is None else ("based", base, value)], match.end()
+    for pattern in (REPEATING, DOTTED):
+        if match := pattern.match(text, place):
+            whole, start, again = match[1], match[2], next(group for group in match.groups()[2:] if group)
+            return [("number", "", _repeating(whole, start, again))], match.end()
+    patterns = [UNDERSCORES, NUMBER] if depth else [COMMAS, UNDERSCORES, NUMBER]
+    for pattern in patterns:
+        if match := pattern.match(text, place):
+            digits = re.sub(r"[,_]", "", match[0])
+            return [("number", digits, parse_number(digits))], match.end()
+    return None
+
+
+def parse_number(digits: str) -> Fraction:
+    """A decimal number as a fraction. Raises LimitError if it is too long."""
+    mantissa, _, exponent = digits.lower().partition("e")
+    whole, _, part = mantissa.partition(".")
+    if len(mantissa) > MOST_DIGITS or len(exponent.lstrip("+-0")) > 5 or abs(int(exponent or 0)) > MOST_DIGITS:
+        raise LimitError(f"a number of more than {MOST_DIGITS} digits")
+    value = Fraction(whole_number(whole + part), 10 ** len(part))
+    power = int(exponent or 0)
+    return Fraction(value * 10**power if power >= 0 else value / 10**-power)
+
+
+def whole_number(digits: str) -> int:
+    """`int(digits)` of any length: Python itself refuses more than 4,300 digits."""
+    value = 0
+    for start in range(0, len(digits), 4000):
+        part = digits[start : start + 4000]
+        value = value * 10 ** len(part) + int(part)
+    return value
+
+
+def in_base(whole: str, part: str, base: int) -> Fraction | None:
+    """The value of digits in a base; None if they are none, or there is no such base."""
+    if not 2 <= base <= 36 or len(whole + part) > MOST_BASED:
+        return None
+    try:
+        return Fraction(int(whole + part, base), base ** len(part))
+    except ValueError:
+        return None
+
+
+def _repeating(whole: str, start: str, again: str) -> Fraction:
+    once: Fraction = Fraction(
+        whole_number(start + again) - whole_number(start), 10 ** len(start) * (10 ** len(again) - 1)
+    )
+    return Fraction(whole_number(whole) + once)

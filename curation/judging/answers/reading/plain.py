@@ -1,0 +1,101 @@
+"""Values without what makes no difference: ± written out, one name for several values, a list of one item."""
+
+from itertools import product
+
+from curation.judging.answers.reading.values import (
+    Apply,
+    Formula,
+    Items,
+    LimitError,
+    Name,
+    Number,
+    Quantity,
+    Relation,
+    Value,
+)
+
+FORMULA = (Number, Name, Apply)
+INFINITY = Name("∞")
+REALS = Name("set R")
+
+
+def plain(value: Value) -> Value:
+    """A value without what makes no difference: a list of one item, ± written out, one name for several values."""
+    if isinstance(value, Items) and len(value.items) == 1 and value.left in ("[", r"\{", ""):
+        return plain(value.items[0])
+    if isinstance(value, Quantity) and (both := signs_written_out(value.amount)):
+        return Items("", tuple(Quantity(amount, value.unit) for amount in both), "")
+    if isinstance(value, FORMULA) and (both := signs_written_out(value)):
+        return Items("", both, "")
+    if isinstance(value, Items) and value.left in ("", r"\{"):
+        return _without_label(Items(value.left, tuple(_spread(value.items)), value.right))
+    if isinstance(value, Relation) and value.label and value.signs == ("=",):
+        right = plain(value.sides[1])
+        return Relation((value.sides[0], right), value.signs, value.label)
+    if value == REALS:
+        return Items("(", (Apply("neg", (INFINITY,)), INFINITY), ")")
+    return value
+
+
+def _spread(items: "tuple[Value, ...]") -> "list[Value]":
+    """Items, those with ± as two."""
+    spread: list[Value] = []
+    for item in items:
+        both = signs_written_out(item) if isinstance(item, FORMULA) else ()
+        spread += both or [item]
+    return spread
+
+
+def _without_label(items: Items) -> Value:
+    """`x = 2, x = 3` and `x = 2, 3` as x = (2, 3); `x = 1, y = 2` as the list 1, 2 in that order."""
+    first = items.items[0] if items.items else None
+    if not (isinstance(first, Relation) and first.label and first.signs == ("=",)):
+        return items
+    labels = [item.label if isinstance(item, Relation) and item.signs == ("=",) else None for item in items.items]
+    values = tuple(
+        item.sides[1] if isinstance(item, Relation) and label else item
+        for item, label in zip(items.items, labels, strict=True)
+    )
+    if all(label in (first.label, None) for label in labels) and not any(
+        isinstance(value, Relation) for value in values
+    ):
+        flat = tuple(inner for value in values for inner in _flat(value))
+        return Relation((first.sides[0], Items("", flat, "")), ("=",), first.label)
+    return items
+
+
+def _flat(value: Value) -> "tuple[Value, ...]":
+    only = plain(value)
+    return only.items if isinstance(only, Items) and only.left == "" else (only,)
+
+
+def signs_written_out(formula: Formula) -> "tuple[Formula, ...]":
+    """The formulas that one with ± stands for; () if it has none. With ∓ in it, all upper signs belong together."""
+    count, opposed = _count(formula, "±"), _count(formula, "∓")
+    if not count + opposed:
+        return ()
+    if count + opposed > 4:
+        raise LimitError("more than 4 signs ±")
+    if opposed:
+        choices = [(True,) * count, (False,) * count]
+        return tuple(
+            _signed(formula, iter(choice), iter([not choice[0] if choice else upper] * opposed))
+            for upper, choice in zip((False, True), choices, strict=True)
+        )
+    return tuple(_signed(formula, iter(choice), iter(())) for choice in product((True, False), repeat=count))
+
+
+def _count(formula: Formula, sign: str) -> int:
+    if not isinstance(formula, Apply):
+        return 0
+    return (formula.operation == sign) + sum(_count(argument, sign) for argument in formula.arguments)
+
+
+def _signed(formula: Formula, upper: "object", lower: "object") -> Formula:
+    if not isinstance(formula, Apply):
+        return formula
+    if formula.operation in "±∓":
+        is_plus = next(upper if formula.operation == "±" else lower)  # type: ignore[call-overload]
+        left, right = (_signed(argument, upper, lower) for argument in formula.arguments)
+        return Apply("+", (left, right if is_plus else Apply("neg", (right,))))
+    return Apply(formula.operation, tuple(_signed(argument, upper, lower) for argument in formula.arguments))

@@ -1,0 +1,76 @@
+"""Units and words behind a number: which are the same, and which can be converted."""
+
+import re
+from fractions import Fraction
+
+SAME = {
+    "percent": "%", "per cent": "%", "percentage points": "%", "pct": "%",
+    "dollar": "$", "usd": "$", "us dollar": "$", "euro": "€", "eur": "€", "pound sterling": "£", "gbp": "£",
+    "degree": "°", "deg": "°", "cent": "cent", "c.": "cent",
+    "centimeter": "cm", "centimetre": "cm", "meter": "m", "metre": "m", "kilometer": "km", "kilometre": "km",
+    "millimeter": "mm", "millimetre": "mm", "inch": "in", "inche": "in", "foot": "ft", "feet": "ft", "yard": "yd",
+    "mile": "mi",
+    "gram": "g", "gramme": "g", "kilogram": "kg", "kilo": "kg", "milligram": "mg", "ounce": "oz", "lb": "pound",
+    "tonne": "ton",
+    "second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "L": "l", "mL": "ml", "liter": "l",
+    "litre": "l", "milliliter": "ml", "millilitre": "ml",
+    "mile per hour": "mi/h", "mph": "mi/h", "kph": "km/h", "kmh": "km/h", "radian": "rad",
+}  # fmt: skip
+SIZES = {
+    "mm": ("length", Fraction(1, 1000)), "cm": ("length", Fraction(1, 100)), "m": ("length", Fraction(1)),
+    "km": ("length", Fraction(1000)),
+    "in": ("inches", Fraction(1)), "ft": ("inches", Fraction(12)), "yd": ("inches", Fraction(36)), "mi": ("inches",
+    Fraction(63360)),
+    "mg": ("mass", Fraction(1, 1000)), "g": ("mass", Fraction(1)), "kg": ("mass", Fraction(1000)),
+    "s": ("time", Fraction(1)), "min": ("time", Fraction(60)), "h": ("time", Fraction(3600)), "day": ("time",
+    Fraction(86400)),
+    "ml": ("volume", Fraction(1, 1000)), "l": ("volume", Fraction(1)),
+    "$": ("dollars", Fraction(1)), "cent": ("dollars", Fraction(1, 100)),
+}  # fmt: skip
+POWERS = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3}
+
+
+def canonical_unit(words: str) -> str:
+    """A unit in one spelling: singular, abbreviated, its exponent behind it; words that are no unit in lower case."""
+    words = re.sub(r"\s+", " ", words.replace("\\", " ")).strip(" .,;:!")
+    lower = words if len(words) == 1 else words.lower()
+    lower = re.sub(r"\s*/\s*", "/", lower).replace("{", "").replace("}", "")
+    lower = re.sub(r"\s*\^\s*", "^", lower)
+    power = ""
+    first, _, rest = lower.partition(" ")
+    if rest and first in POWERS:
+        lower, power = rest, f"^{POWERS[first]}"
+    elif match := re.fullmatch(r"(.+?)(?:\^(\d)| (squared|cubed))", lower):
+        lower, power = match[1], f"^{match[2] or (2 if match[3] == 'squared' else 3)}"
+    per = re.split(r"/| per (?!cent)", lower)
+    return "/".join(_singular(part.strip()) for part in per) + power
+
+
+def _singular(word: str) -> str:
+    one = word[:-1] if len(word) > 2 and word.endswith("s") and not word.endswith("ss") else word
+    return SAME.get(word, SAME.get(one, one))
+
+
+def factor(unit: str, other: str) -> Fraction | None:
+    """How many of `other` make one `unit`; None if neither is measured in the other."""
+    if unit == other:
+        return Fraction(1)
+    (name, _, power), (other_name, _, other_power) = unit.partition("^"), other.partition("^")
+    size, other_size = SIZES.get(name), SIZES.get(other_name)
+    if not size or not other_size or size[0] != other_size[0] or power != other_power:
+        return None
+    ratio: Fraction = (size[1] / other_size[1]) ** int(power or 1)
+    return ratio
+
+
+def are_words(unit: str) -> bool:
+    """Whether `unit` is a description, such as `different ways`, and no measure."""
+    return all(
+        part.partition("^")[0] not in SIZES and part not in ("%", "°", "€", "£", "¥", "₹", "rad")
+        for part in unit.split("/")
+    )
+
+
+def describe_alike(unit: str, other: str) -> bool:
+    """Whether two descriptions have a word in common: `ways` and `different ways`."""
+    return bool({_singular(word) for word in unit.split()} & {_singular(word) for word in other.split()})
