@@ -39,8 +39,8 @@ def old_row(prompt: str, **changes: Any) -> tuple[Any, ...]:
     made = call(prompt)
     body = {
         "key": made.key, "max_tokens": made.max_tokens, "attempt": 1, "stage": "generate", "name": "g",
-        "model": made.model, "request": made.request, "text": f"old {prompt}", "finish_reason": "stop", "prompt_tokens": 1,
-        "completion_tokens": 2, "logprobs": None, "error": None, "mode": "", "engine": "e",
+        "model": made.model, "request": made.request, "text": f"old {prompt}", "finish_reason": "stop",
+        "prompt_tokens": 1, "completion_tokens": 2, "logprobs": None, "error": None, "mode": "", "engine": "e",
         "created_at": "2026-11-01T00:00:00.000000+00:00",
     } | changes  # fmt: skip
     return (id_of((*body.values(), *(None for _ in ADDED))), *body.values())
