@@ -109,23 +109,22 @@ class Reply:
     note: str | None = None
 
     def __post_init__(self) -> None:
-        sent, notes = dict(vars(self)), [self.note] if isinstance(self.note, str) else []
-        for name, read in READERS.items():
-            if (value := sent[name]) is not None and (kept := read(value)) is not value:
-                self._set(name, kept)
-                if kept is None:
-                    notes.append(f"unusable {name} dropped")
-        reason = "unknown" if self.finish_reason is None and sent["finish_reason"] is not None else self.finish_reason
-        self._set("finish_reason", WORD_OF.get((reason or "").lower(), reason))
-        self._set("engine", self.engine or "")
-        self._set("mode", self.mode or "")
-        self._set("note", "; ".join(notes) or None)
-        if self.error is None and (fault := self._find_fault(sent["text"])):
-            self._set("error", fault)
-            self._set("finish_reason", "error")
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
+        sent, kept, dropped = self.__dict__, dict[str, Any](), list[str]()
+        for name, read in READERS:
+            value = sent[name]
+            if value is not None and (usable := read(value)) is not value:
+                kept[name] = usable
+                if usable is None:
+                    dropped.append(f"unusable {name} dropped")
+        reason = kept.get("finish_reason", sent["finish_reason"])
+        reason = "unknown" if reason is None and sent["finish_reason"] is not None else reason or ""
+        kept["finish_reason"] = WORD_OF.get(reason if reason in WORD_OF else reason.lower(), reason)
+        if dropped:
+            kept["note"] = "; ".join([*filter(None, [kept.get("note", sent["note"])]), *dropped])
+        sent_text = sent["text"]
+        sent.update(kept)  # the fields of a frozen object
+        if sent["error"] is None and (fault := self._find_fault(sent_text)):
+            sent.update(error=fault, finish_reason="error")
 
     def _find_fault(self, sent: Any) -> str | None:
         """Why this is no reply, or None where it is one. `sent` is what came as its text."""
@@ -165,13 +164,16 @@ def _read_positions(logprobs: Any) -> list[Any] | None:
     return logprobs if sound else None
 
 
-READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("text", "finish_reason", "engine", "mode"), read_text),
-    **dict.fromkeys(("reasoning", "reasoning_field", "refusal", "tool_calls", "note"), read_text),
-    "error": lambda error: utf8(str(error)),
-    **dict.fromkeys(("prompt_tokens", "completion_tokens"), read_count),
-    "logprobs": _read_positions,
-}
+READERS: list[tuple[str, Callable[[Any], Any]]] = [
+    *(
+        (name, read_text)
+        for name in ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls")
+    ),
+    *((name, lambda text: read_text(text) or "") for name in ("engine", "mode")),
+    *((name, read_count) for name in ("prompt_tokens", "completion_tokens")),
+    ("error", lambda error: utf8(str(error))),
+    ("logprobs", _read_positions),
+]
 
 
 OnReply: TypeAlias = Callable[[Call, Reply], None]

@@ -125,8 +125,11 @@ class Store:
             f"SELECT max_tokens, {REPLY} FROM calls WHERE key = ? AND error IS NULL ORDER BY created_at, id",
             (call.key,),
         ).fetchall()
-        replies = ((limit, _reply_of(values)) for limit, *values in rows)
-        return next((reply for limit, reply in replies if _serves(call, limit, reply)), None)
+        for limit, *values in rows:
+            reply = _reply_of(values)
+            if _serves(call, limit, reply):
+                return reply
+        return None
 
     def _insert(self, rows: Iterable[tuple[Any, ...]], bought: int) -> None:
         self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
@@ -239,11 +242,11 @@ class Store:
 
 def _reply_of(values: Sequence[Any]) -> Reply:
     """The reply of a row's FIELDS."""
-    fields = dict(zip(FIELDS, values, strict=True))
-    if fields["logprobs"]:
+    text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode, *added = values
+    if logprobs:
         with suppress(ValueError):
-            fields["logprobs"] = json.loads(fields["logprobs"])
-    return Reply(**fields)
+            logprobs = json.loads(logprobs)
+    return Reply(text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode, True, *added)
 
 
 def _is_reply(*values: Any) -> bool:

@@ -125,9 +125,9 @@ class VllmEngine:
 def _read_reply(sent: dict[str, Any]) -> Reply:
     return Reply(
         text=sent.get("text"),
-        finish_reason=sent["finish_reason"],
+        finish_reason=sent.get("finish_reason", "unknown"),
         prompt_tokens=sent.get("prompt_tokens"),
         completion_tokens=sent.get("completion_tokens"),
         error=sent.get("error"),
-        engine=sent["engine"],
+        engine=sent.get("engine") or "vllm",
     )
