@@ -69,10 +69,16 @@ def study(file: str, each: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
     }  # fmt: skip
     traces = pl.DataFrame(columns, schema=contracts.empty(contracts.TRACES).schema)
     rows = [
-        (trace, "bbm", task, "train", [{"role": "user", "content": problem}], None, None, None)
+        {
+            "prompt_id": trace,
+            "source": "bbm",
+            "task": task,
+            "split": "train",
+            "prompt": [{"role": "user", "content": problem}],
+        }
         for trace, task, problem in own.select("id", "task", "problem").rows()
     ]
-    return traces, pl.DataFrame(rows, schema=contracts.empty(contracts.PROMPTS).schema, orient="row"), truth
+    return traces, pl.DataFrame(rows, schema=contracts.empty(contracts.PROMPTS).schema), truth
 
 
 def main() -> None:

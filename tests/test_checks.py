@@ -233,6 +233,8 @@ def test_a_check_finds_the_broken_world(
 
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
     "answers_all_alike": lambda w: replace(w, results=w.results.with_columns(completion=pl.lit("!!!!"))),
+    "answers_not_found": lambda w: replace(w, judgments=w.judgments.with_columns(status=pl.lit("no_answer"))),
+    "answers_not_found_in_results": lambda w: replace(w, results=w.results.with_columns(status=pl.lit("no_answer"))),
     "answers_truncated": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
     "too_many_identical": lambda w: columns(w, "pairs", identical=True),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
@@ -280,6 +282,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         for part in (tmp_path / "data" / name).iterdir():
             part.unlink()
     assert set(check("all", params)) == {
+        "answers_not_found",
         "judgment_without_trace",
         "score_off_its_scale",
         "score_without_completion",
@@ -294,6 +297,7 @@ def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     before, after = check("before_training", params), check("after_training", params)
     assert (
-        set(after) == {"result_on_train_prompt", "answers_all_alike", "answers_truncated"}
+        set(after)
+        == {"result_on_train_prompt", "answers_all_alike", "answers_not_found_in_results", "answers_truncated"}
         and before.keys() | after.keys() == db.checks().keys()
     )

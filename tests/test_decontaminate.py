@@ -42,10 +42,19 @@ def prompts(train: list[str], held: list[str]) -> pl.DataFrame:
         for source, split, texts in (("train", "train", train), ("held", "in_domain", held))
         for text in texts
     ]
-    return world.frame(contracts.PROMPTS, [
-        (content_id(source, text), source, "", split, [{"role": "user", "content": text}], None, None, None)
-        for source, split, text in rows
-    ])  # fmt: skip
+    return world.rows_of(
+        contracts.PROMPTS,
+        [
+            {
+                "prompt_id": content_id(source, text),
+                "source": source,
+                "task": "",
+                "split": split,
+                "prompt": [{"role": "user", "content": text}],
+            }
+            for source, split, text in rows
+        ],
+    )
 
 
 def verdicts(

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from world import own
 
 from curation.core.errors import CurationError
-from curation.core.kinds import KIND_FOLDERS, VERIFIER_FOLDER, kinds, verifiers
+from curation.core.kinds import EXTRACTION_FOLDER, KIND_FOLDERS, VERIFIER_FOLDER, extractions, kinds, verifiers
 from curation.core.params import read
 
 ROOT = Path(__file__).parents[1]
@@ -48,13 +48,16 @@ def for_types_only(node: ast.AST) -> bool:
 
 @cache
 def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
-    """What `file` names: our files that it imports, verifiers included, sections whose kinds it loads, queries. Read
-    once for all stages."""
+    """What `file` names: our files that it imports, verifiers and extractions included, sections whose kinds it loads,
+    queries. Read once for all stages."""
     nodes = [node for part in ast.parse(file.read_text()).body if not for_types_only(part) for node in ast.walk(part)]
     sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
     files = [found for node in nodes for found in module_files(node)]
-    if any(isinstance(node, ast.Call) and ast.unparse(node.func) == "verifier_kind" for node in nodes):
+    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    if "parse_verifier" in called:
         files += [ROOT / "curation" / VERIFIER_FOLDER / f"{name}.py" for name in verifiers()]
+    if "extraction_kind" in called:
+        files += [ROOT / "curation" / EXTRACTION_FOLDER / f"{name}.py" for name in extractions()]
     return files, sections, queries
 
 

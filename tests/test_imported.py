@@ -6,9 +6,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.inner_kinds import parse_verifier
 from curation.judging.judge import judge
 from curation.judging.judges import imported as people
 from curation.prompts.collect import collect, read_sources
@@ -243,9 +245,43 @@ def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.parquet", changed(3, gold="25"))
     with pytest.raises(CurationError) as error:
         read_sources({"mine": source(path)})
-    assert (
-        str(error.value) == f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one"
+    assert str(error.value) == (
+        f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one, or accept both: "
+        "give them as a list in one row"
     )
+
+
+def test_a_text_with_a_separator_holds_several_answers(tmp_path: Path) -> None:
+    rows = [
+        {"q": "Who?", "gold": "Bell| A. G. Bell|Bell|"},
+        {"q": "When?", "gold": "1876"},
+        {"q": "Why?", "gold": None},
+    ]
+    several = {"prompt": "q", "answer": {"column": "gold", "separator": "|"}, "task": None}
+    prompts = read_sources({"mine": source(save(tmp_path / "prompts.jsonl", rows), columns=several)})
+    parquet.check(contracts.PROMPTS, prompts, "prompts")
+    assert prompts.select("answer", "answers").rows() == [
+        ("Bell", ["Bell", "A. G. Bell"]),
+        ("1876", None),
+        (None, None),
+    ]
+
+
+def test_a_verifiers_settings_are_in_the_table(tmp_path: Path) -> None:
+    path = save(tmp_path / "prompts.parquet", ROWS)
+    by_name, by_mapping = (
+        read_sources({"mine": source(path, verifier=verifier)})["verifier"].unique().to_list()
+        for verifier in ("math", {"kind": "math", "order": "free"})
+    )
+    assert by_name == by_mapping == ["math"]
+    near = {"kind": "number", "tolerance": 0.01, "relative": False, "units": "ignored"}
+    (verifier,) = read_sources({"mine": source(path, verifier=near)})["verifier"].unique()
+    assert verifier == 'number:{"relative": false, "tolerance": 0.01, "units": "ignored"}'
+    assert parse_verifier(verifier).settings.model_dump() == near
+    with pytest.raises(ValidationError, match="'number' has settings to be stated; write"):
+        source(path, verifier="number")
+    with pytest.raises(ValidationError, match="'reasoning_gym' is the verifier of a source of that kind"):
+        source(path, verifier="reasoning_gym")
 
 
 SCREEN = {"exact": False, "ngram": None, "near_duplicates": None}

@@ -219,7 +219,12 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
         "arm@few-any-own-itself-0", "audit", "check", "compare", "evaluate@dpo-few-any-own-itself-0",
         "train@dpo-few-any-own-itself-0",
     ]  # fmt: skip
-    strict = {"kind": "answer", "patterns": ["sum is (.+)[.]"], "missing_answer": "unscored", "pass_at": 0.99}
+    strict = {
+        "kind": "answer",
+        "extract": [{"kind": "regex", "pattern": "sum is (.+)[.]", "match": "last"}],
+        "missing_answer": "unscored",
+        "pass_at": 0.99,
+    }
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
     assert ran == [
         "arm@few-any-own-itself-0", "arm@right-any-own-itself-0", "audit", "calibrate", "delta", "judge@strict",

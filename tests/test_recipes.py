@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from curation.core.kinds import KIND_FOLDERS
 from curation.core.params import COLLECTIONS, SECTIONS, read
 from curation.core.study import Study
-from curation.judging.judges.answer import final_answer, grade
+from curation.judging.judges.answer import Question, find_answers, grade
 
 ROOT = Path(__file__).parents[1]
 RECIPES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
@@ -52,7 +52,7 @@ def test_there_are_recipes() -> None:
     ],
 )
 def test_the_imported_recipe_finds_the_answer(completion: str, answer: str | None, gsm8k: Study) -> None:
-    assert final_answer(gsm8k.judges["answer"], completion) == answer
+    assert find_answers(gsm8k.judges["answer"].extract, [completion]) == [answer]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -62,9 +62,11 @@ def test_the_imported_recipe_grades_real_traces_as_upstream_did(
 ) -> None:
     rows = published(size, name, "traces").select("trace", "reference_answer", "is_correct")
     rows = rows.gather_every(rows.height // SAMPLE).head(SAMPLE)
-    agreed = [
-        (grade(gsm8k.judges["answer"], trace, reference, "math", None).score == 1.0) == right
-        for trace, reference, right in rows.iter_rows()
+    questions = [
+        Question(trace, [reference], "math", None)
+        for trace, reference in rows.select("trace", "reference_answer").iter_rows()
     ]
+    grades = grade(gsm8k.judges["answer"], questions)
+    agreed = [(graded.score == 1.0) == right for graded, right in zip(grades, rows["is_correct"], strict=True)]
     assert sum(agreed) / len(agreed) >= least
     assert 0.2 < sum(rows["is_correct"]) / SAMPLE < 0.95

@@ -16,7 +16,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
 from curation.judging.judge import judge
 from curation.judging.judges import rubric
-from curation.tables.contracts import JUDGMENTS, PROMPTS, empty
+from curation.tables.contracts import JUDGMENTS, PROMPTS
 from curation.tables.parquet import check
 
 FIVE = {"facts": 5, "plan": 4, "steps": 3, "sums": 2, "noise": 1}
@@ -24,8 +24,8 @@ PROBLEM = "What is 2 + 3?"
 
 
 def prompts(answer: str | None = "5") -> pl.DataFrame:
-    row = (1, "sums", "add", "train", [{"role": "user", "content": PROBLEM}], answer, "math", None)
-    return pl.DataFrame([row], schema=empty(PROMPTS).schema, orient="row")
+    row = {"prompt_id": 1, "source": "sums", "task": "add", "split": "train", "answer": answer, "verifier": "math"}
+    return world.rows_of(PROMPTS, [{**row, "prompt": [{"role": "user", "content": PROBLEM}]}])
 
 
 def traces(*completions: str | None) -> pl.DataFrame:

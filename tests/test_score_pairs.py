@@ -44,7 +44,9 @@ def study(texts: list[tuple[str, str, str]]) -> Study:
     pairs: list[Any] = []
     for number, (question, *sides) in enumerate(texts):
         prompt = content_id("sums", question)
-        prompts[prompt] = (prompt, "sums", "sums", "train", [{"role": "user", "content": question}], None, None, None)
+        messages = [{"role": "user", "content": question}]
+        shared = {"source": "sums", "task": "sums", "split": "train"}
+        prompts[prompt] = {"prompt_id": prompt, "prompt": messages, **shared}
         ids = [content_id(prompt, model, number) for model in ("large", "small")]
         traces += [
             (one, prompt, model, number, None, None, text, "stop", None)
@@ -54,7 +56,7 @@ def study(texts: list[tuple[str, str, str]]) -> Study:
     return (
         world.frame(contracts.PAIRS, pairs),
         world.traced(traces),
-        world.frame(contracts.PROMPTS, list(prompts.values())),
+        world.rows_of(contracts.PROMPTS, list(prompts.values())),
     )
 
 

@@ -34,6 +34,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "prompts": {
         "split is one of train, in_domain, out_of_domain": {"split": "test"},
         "prompt has messages": {"prompt": []},
+        "answers are several, the first of them answer, or null": {"answer": "5", "answers": ["6", "5"]},
     },
     "decontamination": {
         "reason is kept exactly when kept": {"kept": True, "reason": "exact", "against": None},
@@ -57,9 +58,13 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "sample_index is not negative": {"sample_index": -1},
     },
     "judgments": {
-        "score is null exactly when status is not scored": {"score": None, "expected_score": None, "status": "scored"},
+        "score is null exactly when status is not scored; when it is no_answer, either": {
+            "score": None,
+            "expected_score": None,
+            "status": "scored",
+        },
         "score is finite": {"score": float("inf"), "status": "scored"},
-        "status is one of scored, unparsable, refused, truncated, error, no_reference": {
+        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
             "score": None,
             "expected_score": None,
             "status": "lost",
@@ -81,7 +86,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
         "verdict is one of chosen, rejected, tie": {"verdict": "first"},
         "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
-        "status is one of scored, unparsable, refused, truncated, error, no_reference": {
+        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
             "verdict": None,
             "strength": None,
             "p_tie": None,
@@ -112,9 +117,15 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     },
     "unpaired": {},
     "results": {
-        "score is null exactly when status is not scored": {"score": 0.0, "status": "error"},
+        "score is null exactly when status is not scored; when it is no_answer, either": {
+            "score": 0.0,
+            "status": "error",
+        },
         "score is finite": {"score": float("nan"), "status": "scored"},
-        "status is one of scored, unparsable, refused, truncated, error, no_reference": {"score": None, "status": ""},
+        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
+            "score": None,
+            "status": "",
+        },
     },
     "comparisons": {
         "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from conftest import OpenLedger, Serve
 from ruamel.yaml import YAML
 from server import good
@@ -236,10 +237,11 @@ HERE = {"kind": "transformers", "dtype": "bfloat16", "device": "cpu", "batch_siz
 def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: Path, ledger: Ledger) -> pl.DataFrame:
     """Results of three samples for one held-out prompt."""
     prompt = [{"role": "user", "content": "1 + 1?"}]
-    prompts = pl.DataFrame(
-        [(7, "sums", "", "in_domain", prompt, "2", "math", None), (8, "sums", "", "train", prompt, "2", "math", None)],
-        schema=contracts.empty(contracts.PROMPTS).schema, orient="row",
-    )  # fmt: skip
+    shared = {"source": "sums", "task": "", "prompt": prompt, "answer": "2", "verifier": "math"}
+    prompts = world.rows_of(
+        contracts.PROMPTS,
+        [{"prompt_id": 7, "split": "in_domain", **shared}, {"prompt_id": 8, "split": "train", **shared}],
+    )
     how = Evaluate.model_validate({"system": None, "sampling": SAMPLING, "engine": engine, "judge": "answer"})
     return evaluate(how, run, student, model, Answer.model_validate(PARAMS["judges"]["answer"]), prompts, ledger)
 

@@ -82,6 +82,7 @@ def _prompts(text: str, source: np.random.Generator, count: int) -> pl.DataFrame
         split=pl.lit("train"),
         prompt=message,
         answer=pl.lit("42"),
+        answers=pl.lit(None, pl.List(pl.String)),
         verifier=pl.lit(None, pl.String),
         entry=pl.lit(None, pl.String),
     )

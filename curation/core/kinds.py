@@ -1,7 +1,8 @@
 """The kinds of a section are the files of its folder: add a file, and params.yaml may name it.
 
-What a kind must offer is the Protocol in its folder's `_kind.py`; tests/test_types.py holds every kind to it. Verifiers
-of answers are found the same way, though no section of params.yaml is theirs.
+What a kind must offer is the Protocol in its folder's `_kind.py`; tests/test_types.py holds every kind to it.
+Extractions and verifiers of answers are found the same way, though no section of params.yaml is theirs: they are named
+within a judge and a source (curation/core/inner_kinds.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from curation.core.messages import did_you_mean
 
 if TYPE_CHECKING:
     from curation.judging.answers._kind import Verifier
+    from curation.judging.extractions._kind import Extraction
     from curation.judging.judges._kind import JudgeKind
     from curation.judging.pairwise_judges._kind import PairwiseJudgeKind
     from curation.prompts.sources._kind import SourceKind
@@ -32,6 +34,7 @@ KIND_FOLDERS = {
     "methods": "training/trainers",
 }
 VERIFIER_FOLDER = "judging/answers"  # a file for each verifier that prompts may name
+EXTRACTION_FOLDER = "judging/extractions"  # a file for each way to find an answer that a judge may name
 
 
 @overload
@@ -70,6 +73,17 @@ def verifier_kind(name: str) -> Verifier[Any]:
         known = ", ".join(verifiers())
         raise CurationError(f"verifier: {name!r} is not one of {known}{did_you_mean(name, verifiers(), ())}")
     return cast("Verifier[Any]", importlib.import_module(f"curation.{VERIFIER_FOLDER.replace('/', '.')}.{name}"))
+
+
+def extractions() -> list[str]:
+    """The extractions of answers, sorted."""
+    return _modules(EXTRACTION_FOLDER)
+
+
+def extraction_kind(name: str) -> Extraction[Any]:
+    """The module of one extraction; `name` must be one of `extractions`."""
+    module = importlib.import_module(f"curation.{EXTRACTION_FOLDER.replace('/', '.')}.{name}")
+    return cast("Extraction[Any]", module)
 
 
 def _modules(folder: str) -> list[str]:

@@ -53,13 +53,27 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
+class InnerMistakes(ValueError):
+    """What is wrong with a value that has settings of its own: a line for each mistake, which begins with its place
+    within the value."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("; ".join(line.removeprefix(".") for line in lines))
+        self.lines = lines
+
+
 def format_validation_errors(model: type[BaseModel], problems: Iterable[Any], prefix: str) -> list[str]:
     """A line about each of pydantic's `problems` with what stands at `prefix`; one where a value is none of several
     sorts."""
     lines: dict[tuple[tuple[str, ...], bool], str] = {}
     for problem in problems:
         place, of_key = tuple(_walk(model, problem["loc"])[0]), problem["loc"][-1:] == ("[key]",)
-        lines.setdefault((place, of_key), format_validation_error(model, problem, prefix))
+        inner = problem.get("ctx", {}).get("error")
+        if isinstance(inner, InnerMistakes):
+            start = ".".join([prefix, *place])
+            lines |= {((*place, line), of_key): f"{start}{line}" for line in inner.lines}
+        else:
+            lines.setdefault((place, of_key), format_validation_error(model, problem, prefix))
     return list(lines.values())
 
 

@@ -1,6 +1,7 @@
 """A params file of version 0.1: what it calls by an old name, and the lines to write instead."""
 
 import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ _COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, ne
 _OLD_COLUMN = re.compile(
     "|".join(rf"(?<!\w){old}" + (r"(?=\w)" if old.endswith("_") else r"(?!\w)") for old in _COLUMNS)
 )
-_OLD_NAMES = [*_COLUMNS, *renamed.SECTIONS, *(old for keys in renamed.KEYS.values() for old in keys)]
+_OLD_NAMES = [renamed.PATTERNS, *_COLUMNS, *renamed.SECTIONS, *(old for keys in renamed.KEYS.values() for old in keys)]
 _ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in double quotes
 _HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
 
@@ -52,7 +53,7 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
         return
     root, scorers = YAML(typ="safe", pure=True).compose(text), raw.get("scorers")
     is_old = _column_test(scorers if isinstance(scorers, dict) else {})
-    replacements = {*_of_keys(root), *_of_requirements(root)}
+    replacements = {*_of_keys(root), *_of_requirements(root), *_of_patterns(root, text)}
     for place in EXPRESSIONS:
         for node in _at(root, place.split(".")):
             replacements.update(_of_expression(node, text, is_old))
@@ -100,6 +101,22 @@ def _of_new_keys(root: Node) -> Iterator[Replacement]:
                     gap = ", " if node.flow_style else "\n" + " " * first.column
                     text = f"{name}: {value}{gap}"
                     yield Replacement(first.index, first.index, text, f"{section}.{name} is new")
+
+
+def _of_patterns(root: Node, text: str) -> Iterator[Replacement]:
+    """The patterns of answer judges: each becomes an extraction of kind regex, which finds what it found."""
+    for judge in _at(root, ["judges", "*"]):
+        keys = {key.value: (key, value) for key, value in _entries(judge)}
+        if renamed.PATTERNS not in keys or "kind" not in keys or keys["kind"][1].value != "answer":
+            continue
+        key, patterns = keys[renamed.PATTERNS]
+        yield _of_key(key, renamed.EXTRACT)
+        for pattern in _at(patterns, ["*"]):
+            if isinstance(pattern, ScalarNode) and pattern.start_mark.line == pattern.end_mark.line:
+                start, end = pattern.start_mark.index, pattern.end_mark.index
+                quoted = text[start:end] if pattern.style in ("'", '"') else json.dumps(pattern.value)
+                new = f"{{kind: regex, pattern: {quoted}, match: last}}"
+                yield Replacement(start, end, new, "a pattern is now one of the kinds in docs/answers.md")
 
 
 def _requires_a_reason(raw: dict[str, Any]) -> bool:

@@ -17,6 +17,7 @@ COLUMNS = {  # by table; a name that ends in `_` is the beginning of several
 }
 VALUES = {"status": {"cut": "truncated"}}  # by column
 REASONS = {"tie": "identical"}  # of selections
+PATTERNS, EXTRACT = "patterns", "extract"  # of a judge of kind answer, where their entries changed too
 COMMANDS = {"strays": "orphans"}
 
 

@@ -77,7 +77,7 @@ def declared_runs(study: Study) -> DeclaredRuns:
 def per_prompt(results: pl.DataFrame) -> pl.DataFrame:
     """run, benchmark, prompt_id, measure, value: avg@k (the mean over the k samples) and pass@k of each prompt.
     Samples without a score do not count."""
-    scored = results.filter(pl.col("status") == "scored")
+    scored = results.filter(pl.col("score").is_not_null())
     grouped = scored.group_by("run", "benchmark", "prompt_id").agg(
         pl.col("score").sum().alias("right"), pl.len().alias("samples")
     )

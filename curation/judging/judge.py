@@ -24,7 +24,9 @@ def metrics(judgments: pl.DataFrame, traces: pl.DataFrame) -> dict[str, object]:
     """The number of judgments, the share that is scored, in all and by generator, the share of the scored that have an
     expected score, and the number of each status.
 
-    Where a judge asks for log-probabilities, those that do not spell its reply, or are none, make that share less."""
+    Where a judge asks for log-probabilities, those that do not spell its reply, or are none, make that share less.
+    A trace without an answer is not among the scored, whatever it counts as.
+    """
     rows = judgments.join(traces.select("trace_id", "generator"), on="trace_id")
     share = rows.group_by("generator").agg((pl.col("status") == "scored").mean().alias("share")).sort("generator")
     statuses = judgments.group_by("status").len().sort("status")

@@ -101,7 +101,7 @@ def _rate_traces(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, 
     """One dimension's ratings by trace row: the mean of the scored repeats (null without any), how many, and
     their variance (null below two), if any."""
     value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
-    scored = judgments.filter((pl.col("dimension") == dimension) & (pl.col("status") == "scored")).select(
+    scored = judgments.filter((pl.col("dimension") == dimension) & pl.col("score").is_not_null()).select(
         "trace_id", "repeat", value.alias("value")
     )
     repeats = traces.join(scored, on="trace_id").sort("row", "repeat")

@@ -57,7 +57,7 @@ def measure_ratings(ratings: pl.DataFrame) -> Iterator[Measurement]:
     """Coverage, how well the repeats of a trace agree, and how the last differ from the first. `ratings` has trace_id,
     prompt_id, repeat, score, status."""
     yield _measure_coverage(ratings)
-    yield from measure_repeats(ratings.filter(pl.col("status") == "scored"), "trace_id")
+    yield from measure_repeats(ratings.filter(pl.col("score").is_not_null()), "trace_id")
 
 
 def _measure_coverage(rows: pl.DataFrame) -> Measurement:

@@ -140,7 +140,7 @@ def _mean_scores(
     for judge, rated in tables.dimensions.items():
         for dimension in (name for name in rated if names.count(name) > 1):
             if judge in tables.judgments:
-                scored = _ratings(tables, judge, dimension, traces).filter(pl.col("status") == "scored")
+                scored = _ratings(tables, judge, dimension, traces).filter(pl.col("score").is_not_null())
                 means[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
             elif judge in tables.preferences:
                 verdicts = _verdicts(tables, judge, compared).drop_nulls("value")

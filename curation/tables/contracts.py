@@ -16,7 +16,7 @@ UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
 JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
-STATUSES = ("scored", "unparsable", "refused", "truncated", "error", "no_reference")
+STATUSES = ("scored", "no_answer", "unparsable", "refused", "truncated", "error", "no_reference")
 DECIMALS = 9
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -41,9 +41,12 @@ def _schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
 
 
 ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
+TEXTS = pa.list_(TEXT)
 
 SCORED = {
-    "score is null exactly when status is not scored": pl.col("score").is_null() == (pl.col("status") != "scored"),
+    "score is null exactly when status is not scored; when it is no_answer, either": (
+        (pl.col("score").is_null() == (pl.col("status") != "scored")) | (pl.col("status") == "no_answer")
+    ),
     "score is finite": pl.col("score").is_finite().fill_null(True),
     f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
 }
@@ -65,8 +68,11 @@ def _interval(value: str) -> dict[str, pl.Expr]:
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
-            answer=(TEXT,), verifier=(TEXT,), entry=(TEXT,)),
-    {f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS),
+            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,)),
+    {"answers are several, the first of them answer, or null":
+        (pl.col("answers").list.len().ge(2) & pl.col("answers").list.first().eq(pl.col("answer"))).fill_null(
+            pl.col("answers").is_null()),
+     f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS),
      "prompt has messages": pl.col("prompt").list.len() > 0},
 )  # fmt: skip
 DECONTAMINATION = Table(

@@ -67,7 +67,7 @@ def evaluate(
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))
-    grades = [answer.grade(judge, *case) for case in rows.select(said, "answer", "verifier", "entry").rows()]
+    grades = answer.grade(judge, answer.read_questions(rows.with_columns(said)), f"evaluate {name}")
     return rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),

@@ -5,10 +5,6 @@ from typing import NamedTuple, Protocol, TypeVar
 from curation.core.params import Strict
 
 
-class Unreadable(Exception):
-    """A verifier cannot read an answer. The message names the error that it met."""
-
-
 class Verdict(NamedTuple):
     """What a verifier says of one answer and one reference.
 
@@ -45,8 +41,4 @@ class Verifier(Protocol[Settings]):
         `task` is the prompt's, "" where there is none; `entry` is the prompt's, as JSON. The same arguments give the
         same verdict on any machine, however busy. Raises nothing for what the texts say.
         """
-        ...
-
-    def score(self, answer: str, reference: str, task: str, entry: str | None) -> float:
-        """The score of `verify` with the plain settings. Raises Unreadable where there is none."""
         ...

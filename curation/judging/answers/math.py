@@ -52,12 +52,3 @@ def _why(left: Value, right: Value, same: bool) -> str:
         return "the two are equal"
     kinds = [type(value).__name__.lower() for value in (left, right)]
     return "the two differ" if kinds[0] == kinds[1] else f"the answer is a {kinds[0]}, the reference a {kinds[1]}"
-
-
-def score(answer: str, reference: str, task: str, entry: str | None) -> float:
-    from curation.judging.answers._kind import Unreadable
-
-    given = verify(PLAIN, answer, reference, task, entry)
-    if given.score is None:
-        raise Unreadable(given.why)
-    return given.score

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Literal
 
 from curation.core.params import Strict
-from curation.judging.answers._kind import Unreadable, Verdict
+from curation.judging.answers._kind import Verdict
 
 
 class Params(Strict):
@@ -18,23 +18,15 @@ PLAIN = Params(kind="reasoning_gym")
 
 
 def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
-    """What the scorer of `task` gives `answer`; unscored where the scorer fails. Raises ValueError if there is no such
-    task."""
-    try:
-        given = score(answer, reference, task, entry)
-    except Unreadable as error:
-        return Verdict(None, answer, reference, f"the scorer of {task} cannot read the answer ({error})")
-    return Verdict(given, answer, reference, f"the scorer of {task} gives it {given:g}")
-
-
-def score(answer: str, reference: str, task: str, entry: str | None) -> float:
-    """What the scorer of `task` gives `answer`, from 0 to 1. Raises Unreadable where the scorer fails, ValueError if
+    """What the scorer of `task` gives `answer`, from 0 to 1; unscored where the scorer fails. Raises ValueError if
     there is no such task."""
     scorer = _scorer(task)
     try:
-        return float(scorer(answer, json.loads(entry or "{}")))
+        given = float(scorer(answer, json.loads(entry or "{}")))
     except Exception as error:  # some scorers raise whatever they meet on what they cannot read
-        raise Unreadable(type(error).__name__) from None
+        why = f"the scorer of {task} cannot read the answer ({type(error).__name__})"
+        return Verdict(None, answer, reference, why)
+    return Verdict(given, answer, reference, f"the scorer of {task} gives it {given:g}")
 
 
 @cache

@@ -1,32 +1,36 @@
 """A judge that verifies the final answer of a trace. It calls no model.
 
-The prompt's `verifier` says how answers are compared: one of the files in curation/judging/answers.
+Its `extract` says where the answer stands, each a file of curation/judging/extractions; the prompt's `verifier` says
+how answers are compared, a file of curation/judging/answers.
 """
 
-import re
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
+from pydantic import AfterValidator, Field
 
 from curation.calls.ledger import Ledger
-from curation.core.kinds import verifier_kind
-from curation.core.params import Strict, regular_expression
-from curation.core.progress import progress
+from curation.core.inner_kinds import read_extraction
+from curation.core.kinds import extraction_kind
+from curation.core.params import Strict
 from curation.core.ranges import Share
-from curation.judging.answers._kind import Unreadable
+from curation.judging.answers._kind import Verdict
+from curation.judging.verification import Case, verify_all
 
 DIMENSION = "correct"
+MOST_SHOWN = 200  # characters of an answer in a rationale
 
 
 class Params(Strict):
     """A judge of kind answer.
 
-    The final answer is the last match of the first of `patterns` that matches. `missing_answer` says what a trace
-    without one is. A verifier's score of `pass_at` or more counts as correct.
+    The final answer is that of the first of `extract` that finds one. `missing_answer` says what a trace without one
+    is. A verifier's score of `pass_at` or more counts as correct; of several reference answers one is enough.
     """
 
     kind: Literal["answer"]
-    patterns: list[Annotated[str, regular_expression(groups=1, way_out="put the answer in one group")]]
+    extract: Annotated[list[Annotated[Any, AfterValidator(read_extraction)]], Field(min_length=1)]
     missing_answer: Literal["wrong", "unscored"]
     pass_at: Share
 
@@ -42,62 +46,111 @@ class Params(Strict):
 
 
 class Grade(NamedTuple):
-    """1.0 or 0.0 with status scored, or no score and a status that says why; the rationale is what was compared."""
+    """1.0 or 0.0, or no score, and a status that says why; the rationale is what was compared, and how it was read."""
 
     score: float | None
     status: str
     rationale: str
 
 
+class Question(NamedTuple):
+    """A completion, and what it is graded by: the accepted answers, none where there is no reference, the verifier as
+    the column of `prompts` has it, and the prompt's entry."""
+
+    completion: str | None
+    references: Sequence[str]
+    verifier: str | None
+    entry: str | None
+
+
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per trace: trace_id, dimension, repeat, score, expected_score (null), status, rationale."""
-    rows = []
-    references = prompts.select("prompt_id", "answer", "verifier", "entry")
-    cases = traces.join(references, on="prompt_id", maintain_order="left")
-    with progress(f"judge {name}", cases.height, "traces") as shown:
-        for trace_id, *case in cases.select("trace_id", "completion", "answer", "verifier", "entry").iter_rows():
-            rows.append((trace_id, DIMENSION, 0, *grade(settings, *case)))
-            shown.advance()
-    columns = {
-        "trace_id": pl.Int64,
-        "dimension": pl.String,
-        "repeat": pl.Int32,
-        "score": pl.Float64,
-        "status": pl.String,
-        "rationale": pl.String,
-    }
-    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        pl.lit(None, pl.Float64).alias("expected_score")
-    )
+    rows = traces.select("trace_id", "prompt_id", "completion").join(prompts, on="prompt_id", maintain_order="left")
+    grades = grade(settings, read_questions(rows), f"judge {name}")
+    return pl.DataFrame(
+        [(trace_id, DIMENSION, 0, *graded) for trace_id, graded in zip(rows["trace_id"], grades, strict=True)],
+        schema={
+            "trace_id": pl.Int64,
+            "dimension": pl.String,
+            "repeat": pl.Int32,
+            "score": pl.Float64,
+            "status": pl.String,
+            "rationale": pl.String,
+        },
+        orient="row",
+    ).with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
-def grade(
-    settings: Params, completion: str | None, reference: str | None, verifier: str | None, entry: str | None
-) -> Grade:
-    """Whether the completion's final answer is `reference`, as `verifier` compares them.
+def read_questions(rows: pl.DataFrame) -> list[Question]:
+    """A question for each row, which has a completion and the columns of `prompts`."""
+    return [
+        Question(completion, answers or ([] if answer is None else [answer]), verifier, entry)
+        for completion, answer, answers, verifier, entry in rows.select(
+            "completion", "answer", "answers", "verifier", "entry"
+        ).iter_rows()
+    ]
 
-    Raises CurationError if there is no such verifier.
-    """
-    if completion is None:
+
+def grade(settings: Params, questions: Sequence[Question], label: str = "grade") -> list[Grade]:
+    """The grade of each question's completion. Raises CurationError if there is no such verifier."""
+    answers = find_answers(settings.extract, [question.completion for question in questions])
+    cases = [_list_cases(question, answer) for question, answer in zip(questions, answers, strict=True)]
+    verdicts = verify_all((case for of_question in cases for case in of_question), label)
+    return [
+        _grade(settings, question, answer, [verdicts[case] for case in of_question])
+        for question, answer, of_question in zip(questions, answers, cases, strict=True)
+    ]
+
+
+def find_answers(extract: Sequence[Any], completions: Sequence[str | None]) -> list[str | None]:
+    """The final answer of each completion, by the first extraction that finds one; None where none does."""
+    answers: dict[str, str] = {}
+    left = list(dict.fromkeys(text for text in completions if text is not None))
+    for settings in extract:
+        found = extraction_kind(settings.kind).extract(settings, left)
+        answers |= {text: answer for text, answer in zip(left, found, strict=True) if answer is not None}
+        left = [text for text in left if text not in answers]
+    return [None if text is None else answers.get(text) for text in completions]
+
+
+def _list_cases(question: Question, answer: str | None) -> list[Case]:
+    if answer is None or question.verifier is None:
+        return []
+    return [Case(answer, reference, question.verifier, question.entry) for reference in question.references]
+
+
+def _grade(settings: Params, question: Question, answer: str | None, verdicts: Sequence[Verdict]) -> Grade:
+    """The grade of one completion, from a verdict on each of its references."""
+    if question.completion is None:
         return Grade(None, "error", "no completion")
-    if reference is None or verifier is None:
+    if question.verifier is None or not question.references:
         return Grade(None, "no_reference", "no reference answer")
-    answer = final_answer(settings, completion)
-    if answer is None and settings.missing_answer == "wrong":
-        return Grade(0.0, "scored", "no answer found")
     if answer is None:
-        return Grade(None, "unparsable", "no answer found")
-    kind, _, task = verifier.partition(":")
-    try:
-        score = verifier_kind(kind).score(answer, reference, task, entry)
-    except Unreadable as error:
-        return Grade(None, "unparsable", f"answered {answer}, which the scorer cannot read ({error})")
-    return Grade(float(score >= settings.pass_at), "scored", f"answered {answer}")
+        return Grade(0.0 if settings.missing_answer == "wrong" else None, "no_answer", "no answer found")
+    verdict = choose_verdict(verdicts, settings.pass_at)
+    rationale = explain(answer, question.references[verdicts.index(verdict)], verdict)
+    if verdict.score is None:
+        return Grade(None, "unparsable", rationale)
+    return Grade(float(verdict.score >= settings.pass_at), "scored", rationale)
 
 
-def final_answer(settings: Params, completion: str) -> str | None:
-    """The last match of the first pattern that matches; None if none does or it is empty."""
-    for pattern in settings.patterns:
-        if matches := re.findall(pattern, completion):
-            return str(matches[-1]).strip() or None
-    return None
+def choose_verdict(verdicts: Sequence[Verdict], pass_at: float) -> Verdict:
+    """Of an answer's verdicts on several references the one that counts: the first that calls it right, else the first
+    that has no score, since that reference may be the one, else the first."""
+    right = (verdict for verdict in verdicts if verdict.score is not None and verdict.score >= pass_at)
+    unscored = (verdict for verdict in verdicts if verdict.score is None)
+    return next(right, None) or next(unscored, None) or verdicts[0]
+
+
+def explain(answer: str, reference: str, verdict: Verdict) -> str:
+    """What was answered and what is the reference, each with how it was read where that is something else, and why the
+    verdict is what it is."""
+    return f"answered {_show(answer, verdict.answer)}; reference {_show(reference, verdict.reference)}; {verdict.why}"
+
+
+def _show(text: str, read: str) -> str:
+    return _shorten(text) + (f" (read as {_shorten(read)})" if read != text else "")
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"

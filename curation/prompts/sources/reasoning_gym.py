@@ -60,13 +60,13 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     rows = []
     seen = set(existing_texts)
     for task, task_settings in settings.tasks.items():
-        fresh: list[tuple[str, str, str, str, str]] = []
+        fresh: list[tuple[str, str, list[str], str, str]] = []
         for entry in _create_entries(task, task_settings, settings.seed):
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
             if text not in seen and len(fresh) < task_settings.size:
                 seen.add(text)
                 body = json.dumps(entry, sort_keys=True, default=str)
-                fresh.append((task, text, entry["answer"], f"reasoning_gym:{task}", body))
+                fresh.append((task, text, [entry["answer"]], f"reasoning_gym:{task}", body))
         if len(fresh) < task_settings.size:
             raise CurationError(
                 f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {task_settings.size} wanted; "
@@ -77,12 +77,12 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     return prompt_frame(rows)
 
 
-def _check_scorer(task: str, row: tuple[str, str, str, str, str]) -> None:
+def _check_scorer(task: str, row: tuple[str, str, list[str], str, str]) -> None:
     """Raises CurationError if the task's scorer rejects the task's own answer. A few do, or do once the entry was JSON:
     they would call every trace wrong."""
     import reasoning_gym
 
-    _, _, answer, _, entry = row
+    _, _, (answer,), _, entry = row
     try:
         score = reasoning_gym.get_score_answer_fn(task)(answer, json.loads(entry))
     except Exception as error:  # whatever it raises, it cannot verify

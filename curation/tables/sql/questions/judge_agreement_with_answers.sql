@@ -6,7 +6,7 @@ with
 ratings as (
     select trace_id, judge, dimension, round(avg(coalesce(expected_score, score)), 9) as rating
     from judgments
-    where status = 'scored'
+    where score is not null
     group by trace_id, judge, dimension
 ),
 answers as (

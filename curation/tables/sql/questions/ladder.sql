@@ -6,7 +6,7 @@ graded as (
     select j.judge, t.generator, t.scale_b, t.prompt_id, j.score
     from judgments as j
     join traces as t using (trace_id)
-    where j.dimension = 'correct' and j.status = 'scored'
+    where j.dimension = 'correct' and j.score is not null
 ),
 accuracies as (
     select
