@@ -48,7 +48,7 @@ def test_a_reply_is_what_its_case_says(name: str) -> None:
     else:
         assert reply.error is None
         assert want.pop("tools", False) == (reply.tool_calls is not None)
-        assert {field: getattr(reply, field) for field in want} == want
+    assert {field: getattr(reply, field) for field in want} == want
 
 
 def study(folder: Path, url: str) -> list[str]:

@@ -4,6 +4,7 @@ Against the real vllm where CURATION_VLLM names an interpreter that has it; else
 pipe.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -110,6 +111,38 @@ def test_what_came_before_a_death_is_heard_and_the_death_is_told(
         str(caught.value)
         == "kind vllm: the engine ended with 1: RuntimeError: out of memory; all that it said is in .curation/vllm.log"
     )
+
+
+ODD = {
+    "good": ({"text": "x", "finish_reason": "stop"}, ("x", "stop", None)),
+    "a number": ({"text": 5, "finish_reason": "stop"}, (None, "error", "the content is of type int, so no text")),
+    "nothing": ({"text": None, "finish_reason": "stop"}, (None, "error", "the reply is empty")),
+    "aborted": ({"text": "x", "finish_reason": "abort"}, ("x", "error", "the server ended the reply with an error")),
+    "a count": ({"text": "x", "finish_reason": "stop", "completion_tokens": "9"}, ("x", "stop", None)),
+    "half a pair": ({"text": "a\ud83d", "finish_reason": "length"}, ("a?", "length", None)),
+    "another field": ({"text": "x", "finish_reason": "stop", "more": 1}, ("x", "stop", None)),
+}
+
+
+def test_what_the_far_end_says_is_checked_as_a_servers_reply_is(
+    tiny: weights.Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind of fault: a value of another process, believed. Each of ODD in turn, then a line that is no reply."""
+    monkeypatch.chdir(tmp_path)
+    far_end = "\n".join([
+        "import json, sys", "sys.stdin.readline()", 'print("{}", flush=True)',
+        f"for said in json.loads({json.dumps(json.dumps([said for said, _ in ODD.values()]))}):",
+        '    print(json.dumps({"key": json.loads(sys.stdin.readline())["key"], "engine": "e"} | said), flush=True)',
+        'print("Loading weights", flush=True)', "sys.stdin.read()",
+    ])  # fmt: skip
+    (tmp_path / "far.py").write_text(far_end)
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path}/far.py"\n')
+    (tmp_path / "python").chmod(0o755)
+    heard, run = list[Reply](), engine(tiny, str(tmp_path / "python"), concurrency=1)
+    with pytest.raises(CurationError, match=r"kind vllm: the engine wrote 'Loading weights.*, which answers no call"):
+        run(iter(calls(len(ODD) + 1)), lambda call, reply: heard.append(reply))
+    assert [(reply.text, reply.finish_reason, reply.error) for reply in heard] == [want for _, want in ODD.values()]
+    assert {reply.completion_tokens for reply in heard} == {None}
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="this environment has vllm")

@@ -90,7 +90,7 @@ def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Ou
     try:
         body = read_json(payload)
     except ValueError as error:
-        if status == 200:
+        if 200 <= status < 300:
             said = "the body nests too deeply" if "deeply" in str(error) else "the body is not JSON"
             return Outcome(error_reply(said, engine), retryable=True)
         body = payload.decode(json.detect_encoding(payload), errors="replace")
@@ -99,7 +99,7 @@ def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Ou
 
 def read_body(status: int, body: Any, engine: str, key: str = "") -> Outcome:
     """What a response with this JSON body says."""
-    if status != 200:
+    if not 200 <= status < 300:
         error = f"HTTP {status}: {_error_message(body, key)}"
         return Outcome(error_reply(error, engine), status in RETRYABLE, status)
     choices, notes = body.get("choices") if isinstance(body, Mapping) else None, list[str]()
@@ -163,8 +163,8 @@ def _read_choice(
     dummy like `stop` or `1`, which would spoil them."""
     try:
         fields = read_choice(choice, notes)
-    except Unreadable as error:
-        return error_reply(str(error), engine)
+    except Unreadable as error:  # its tokens were paid for
+        fields = {"text": None, "finish_reason": "error", "error": str(error)}
     usage, ending, fingerprint = body.get("usage"), fields.pop("finish_reason"), body.get("system_fingerprint")
     if not isinstance(fingerprint, str | None):
         notes.append("unusable system_fingerprint dropped")

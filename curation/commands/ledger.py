@@ -44,8 +44,7 @@ def main(arguments: list[str]) -> None:
             print(f"{given.file}: {ledger.import_file(given.file)} new rows read")
         if action in ("verify", "import"):
             _warn_of_redacted(ledger, path)
-        if action == "verify":
-            _refuse_unusable(ledger, path)
+            _tell_of_unusable(ledger, path, refuse=action == "verify")
 
 
 def _parse_arguments(arguments: list[str]) -> Namespace:
@@ -88,13 +87,18 @@ def _warn_of_redacted(ledger: Ledger, path: str) -> None:
         )
 
 
-def _refuse_unusable(ledger: Ledger, path: str) -> None:
-    """Nothing. Raises CurationError if the ledger holds, as replies, what is none."""
-    if unusable := ledger.find_unusable():
-        named = first_names(
-            (f"{key[:16]}… of {stage} {name}: {fault}" for key, stage, name, fault in unusable), MOST_REPLIES_NAMED
-        )
-        raise CurationError(
-            f"{path}: {len(unusable)} rows that an earlier version kept as replies are none ({named}); no run reads "
-            "them, and the next one buys their calls again; `curation ledger prune` deletes them"
-        )
+def _tell_of_unusable(ledger: Ledger, path: str, refuse: bool) -> None:
+    """Name what the ledger holds as replies and is none: a warning, or with `refuse` a CurationError."""
+    unusable = ledger.find_unusable()
+    if not unusable:
+        return
+    named = first_names(
+        (f"{key[:16]}… of {stage} {name}: {fault}" for key, stage, name, fault in unusable), MOST_REPLIES_NAMED
+    )
+    line = (
+        f"{path}: {len(unusable)} rows that an earlier version kept as replies are none ({named}); no run "
+        "reads them, and the next one buys their calls again; `curation ledger prune` deletes them"
+    )
+    if refuse:
+        raise CurationError(line)
+    print(f"warning: {line}", file=sys.stderr)

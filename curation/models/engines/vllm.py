@@ -15,6 +15,7 @@ from typing import IO, Annotated, Any, Literal
 from pydantic import Field
 
 from curation.calls.call import Call, Engine, OnReply, Reply
+from curation.calls.foreign import read_json, utf8
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import Strict
 from curation.core.ranges import Concurrency, FilePath, Length, Share
@@ -55,8 +56,11 @@ class VllmEngine:
         for call in islice(calls, self.settings.concurrency):
             self._send(call, waiting)
         while waiting:
-            reply = self._receive()
-            on_reply(waiting.pop(reply["key"]), _read_reply(reply))
+            sent = self._receive()
+            key = str(sent.get("key"))
+            if key not in waiting:
+                raise self._misspoke(sent)
+            on_reply(waiting.pop(key), _read_reply(sent))
             if (another := next(calls, None)) is not None:
                 self._send(another, waiting)
 
@@ -73,7 +77,21 @@ class VllmEngine:
         line = self.process.stdout.readline()
         if not line:
             raise self._end_error()
-        return dict(json.loads(line))
+        try:
+            sent = read_json(line)
+        except ValueError:
+            sent = None
+        if not isinstance(sent, dict):
+            raise self._misspoke(line)
+        return sent
+
+    def _misspoke(self, sent: object) -> CurationError:
+        """The error that what the process wrote on its standard output is no reply."""
+        self.process.kill()
+        return CurationError(
+            f"kind vllm: the engine wrote {utf8(str(sent))[:80]!r}, which answers no call; its python must keep "
+            "standard output for replies"
+        )
 
     @cached_property
     def log(self) -> IO[bytes]:
