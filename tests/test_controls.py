@@ -217,9 +217,9 @@ class Counted(Candidates):
 
     evaluated: Counter[str]
 
-    def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
+    def values(self, expressions: Mapping[str, str], place: str = "", rows: np.ndarray | None = None) -> pl.DataFrame:
         self.evaluated.update(expressions.values())
-        return super().values(expressions, place)
+        return super().values(expressions, place, rows)
 
 
 @pytest.mark.parametrize("name", ["itself", "reversed", "random", "all"])

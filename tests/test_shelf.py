@@ -27,7 +27,9 @@ class Listed(Candidates):
             for name in head
             if ".chosen_" in name and (other := name.replace(".chosen_", ".rejected_")) in head
         ]
-        self.listed = listed.rename({"pair": "pair_id", "prompt": "prompt_id"}).with_columns(*deltas, identical=False)
+        self.listed = listed.rename({"pair": "pair_id", "prompt": "prompt_id"}).with_columns(
+            *deltas, identical=False, same_texts_as=pl.lit(None, pl.Int64)
+        )
         read = self.listed.select
         super().__init__(ColumnReaders(read, {}, read, read, read, read, {}), has_reversed_pairs=False)
 
@@ -245,7 +247,8 @@ def test_no_entry_is_without_an_example() -> None:
 
 def test_selective_dpo_goes_from_easy_to_hard() -> None:
     how = Params.model_validate(shelf.selection("selective_dpo", EXAMPLES["selective_dpo"].given))
-    assert curriculum_positions(how, Listed(EXAMPLES["selective_dpo"].listing), np.array([1, 3])).to_list() == [1, 0]
+    made = select("s", how, Listed(EXAMPLES["selective_dpo"].listing))
+    assert curriculum_positions(made, np.array([1, 3])).to_list() == [1, 0]
 
 
 def test_ultrafeedback_rejects_any_of_the_others() -> None:

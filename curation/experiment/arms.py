@@ -30,7 +30,8 @@ def arm(coordinates: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
     condition = study.generator_pairs[coordinates.generator_pairs].where
     settings = restrict(study.selections[coordinates.selection], condition, coordinates.budget)
     selection = select(coordinates.selection, settings, pairs)
-    rows, swapped = control_rows(study.controls[coordinates.control], coordinates.seed, selection)
+    control = study.controls[coordinates.control]
+    rows, swapped = control_rows(control, coordinates.seed, selection)
     return ArmRows(
         subset_rows(selection, rows, swapped, study.dimensions),
         kept_rows(selection, study.dimensions),

@@ -14,7 +14,7 @@ from curation.experiment.matching import draw_matched
 from curation.selection import candidates
 from curation.selection.ranking import Ranker, draws
 from curation.selection.rules import NEVER_RANKED
-from curation.selection.select import Selection
+from curation.selection.select import Selection, find_unscored
 from curation.tables.ids import content_id
 
 COIN = 1 << 40  # so that a pair's coin is not its draw
@@ -66,10 +66,12 @@ def control_rows(control: Params, seed: int, selection: Selection) -> tuple[np.n
 
 
 def _pool(selection: Selection) -> np.ndarray:
-    """The rows that a selection could rank; of a pair and its reverse the one that ranks higher."""
-    never_ranked = selection.verdicts["reason"].is_in(NEVER_RANKED)
-    pool = np.flatnonzero(~never_ranked.to_numpy())
+    """The rows that a selection could rank, or could if it required nothing; of pairs of the same two texts one, and of
+    a pair and its reverse the one that ranks higher."""
+    never_ranked = selection.verdicts["reason"].is_in(NEVER_RANKED).to_numpy(writable=True)
+    never_ranked[find_unscored(selection.settings, selection.worth, np.arange(len(never_ranked)))] = True
     pairs = selection.pairs
+    pool = pairs.without_repeats(np.flatnonzero(~never_ranked))
     if not pairs.has_reversed_pairs:
         return pool
     return np.asarray(pool[~selection.ranker.outranked_by_reverse(*pairs.trace_ids(), pool)])

@@ -100,6 +100,7 @@ class Candidates:
         self.readers, self.has_reversed_pairs = readers, has_reversed_pairs
         self._columns: dict[str, pl.Series] = {}  # of `pairs`
         self._aligned: set[str] = set()  # the files whose pair ids were compared with those of `pairs`
+        self._repeated: tuple[np.ndarray, np.ndarray] | None = None
 
     def column(self, name: str) -> pl.Series:
         """One column of `pairs`."""
@@ -111,20 +112,57 @@ class Candidates:
         """The ids of the chosen and of the rejected traces."""
         return self.column("chosen_trace_id").to_numpy(), self.column("rejected_trace_id").to_numpy()
 
-    def values(self, expressions: Mapping[str, str], place: str = "") -> pl.DataFrame:
-        """The values of the named expressions, a row for each pair. Raises CurationError naming the expression that
-        fails on a value, after its `place` in params.yaml."""
+    def without_repeats(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` without those whose two texts are those of another of them: of such the one stays whose traces have
+        the smallest ids. What is not among `rows` takes no pair's place."""
+        if self._repeated is None:
+            first = self.readers.pairs(["same_texts_as"]).to_series()
+            self._repeated = np.flatnonzero(first.is_not_null().to_numpy()), first.drop_nulls().to_numpy()
+        several, texts = self._repeated
+        if not len(several):
+            return rows
+        there = np.isin(several, rows, assume_unique=True)
+        among, texts = several[there], texts[there]
+        chosen, rejected = self.trace_ids()
+        order = np.lexsort((rejected[among], chosen[among], texts))
+        repeats = np.diff(texts[order], prepend=-1) == 0
+        return rows[~np.isin(rows, among[order[repeats]], assume_unique=True)]
+
+    def values(self, expressions: Mapping[str, str], place: str = "", rows: np.ndarray | None = None) -> pl.DataFrame:
+        """The values of the named expressions, a row for each pair, or for those of `rows`, which are then all that
+        an expression and its windows see. Raises CurationError naming the expression that fails on a value, after its
+        `place` in params.yaml."""
         columns = {name: parse(text).columns[0] for name, text in expressions.items() if parse(text).is_column}
-        values = {name: self._read_column(column) for name, column in columns.items()}
+        values = {name: self._pick(column, rows) for name, column in columns.items()}
         if computed := {name: text for name, text in expressions.items() if name not in columns}:
-            needed = dict.fromkeys(column for text in computed.values() for column in parse(text).columns)
-            height = {"pair_id": self.column("pair_id")}  # so that an expression of constants has rows too
-            rows = pl.DataFrame(height | {".".join(column): self._read_column(column) for column in needed})
+            candidates = self._pick_all(computed, rows)
             try:
-                values |= evaluate(computed, rows).to_dict()
+                values |= evaluate(computed, candidates).to_dict()
             except duckdb.Error:
-                raise CurationError(f"params.yaml: {place}{_say_failure(computed, rows)}") from None
+                raise CurationError(f"params.yaml: {place}{_say_failure(computed, candidates)}") from None
         return pl.DataFrame([values[name].alias(name) for name in expressions])
+
+    def values_if_any(self, expression: str, rows: np.ndarray) -> pl.Series:
+        """The value of the expression for each of `rows`, null where it fails on one; where it has a window, for all
+        if it fails on any."""
+        parsed = parse(expression)
+        if parsed.is_column:
+            return self._pick(parsed.columns[0], rows)
+        text = expression if parsed.has_window else f"try({expression}\n)"
+        try:
+            return evaluate({"value": text}, self._pick_all({"value": expression}, rows))["value"]
+        except duckdb.Error:
+            return pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
+
+    def _pick_all(self, expressions: Mapping[str, str], rows: np.ndarray | None) -> pl.DataFrame:
+        """The columns that the expressions name."""
+        needed = dict.fromkeys(column for text in expressions.values() for column in parse(text).columns)
+        height = ("pair_id",)  # so that an expression of constants has rows too
+        return pl.DataFrame({".".join(column): self._pick(column, rows) for column in {height: None} | needed})
+
+    def _pick(self, column: ColumnName, rows: np.ndarray | None) -> pl.Series:
+        values = self._read_column(column)
+        return values if rows is None or len(rows) == len(values) else values[rows]
 
     def _read_column(self, name: ColumnName) -> pl.Series:
         """The column of an expression's name."""

@@ -12,12 +12,13 @@ from curation.core.study import Study
 from curation.selection import candidates
 from curation.selection.expressions import ResultType
 
-IDENTICAL, UNSCORED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
-    "identical", "unscored", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget", "kept",
+IDENTICAL, UNSCORED, REPEATED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
+    "identical", "unscored", "repeated", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget",
+    "kept",
 )  # fmt: skip
 PAIR_TOKENS = "chosen.tokens + rejected.tokens"  # what a pair takes of a budget of tokens
 GENERATOR_PAIRS = "generator_pairs"  # an arm's own requirement on the two generators of a pair
-NEVER_RANKED = (IDENTICAL, UNSCORED, GENERATOR_PAIRS)
+NEVER_RANKED = (IDENTICAL, GENERATOR_PAIRS, UNSCORED, REPEATED)
 # in the order in which they apply; a selection's own requirements come where GENERATOR_PAIRS stands
 REASONS = (*NEVER_RANKED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT)
 

@@ -1,53 +1,57 @@
-"""Selections: a verdict with one reason on every candidate pair. Each filter below says its reason in place; REASONS of
-curation.selection.rules is their order."""
+"""Selections: a verdict with one reason on every candidate pair."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from curation.core.errors import CurationError
 from curation.core.stats import dense_rank
 from curation.selection.candidates import Candidates
-from curation.selection.expressions import to_floats
-from curation.selection.ranking import Ranker, allocate, cap_groups
+from curation.selection.expressions import parse, to_floats
+from curation.selection.filters import FILTERS, Ranked, divide_budget
+from curation.selection.ranking import Ranker
 from curation.selection.rules import (
     GENERATOR_PAIRS,
     GENERATOR_SHARE,
     IDENTICAL,
     KEPT,
-    OUTSIDE,
     OVER_BUDGET,
-    PAIR_TOKENS,
-    PER_PROMPT,
-    REASONS,
-    REVERSED,
+    REPEATED,
     UNSCORED,
-    Band,
     End,
-    GeneratorShare,
     Nearest,
     Params,
-    Quantiles,
 )
 from curation.tables.contracts import DECIMALS
 
 UNDECIDED = 255  # in place of a reason's number
-Rejections: TypeAlias = Iterator[tuple[str, np.ndarray]]  # a reason, and the row numbers that it rejects
+
+
+class Worth(NamedTuple):
+    """What expressions say of each candidate, nan where they say nothing: `margin`, its value; `target`, what it is to
+    be near to, None where that is no expression; `position`, its place in the curriculum, None where there is none.
+    """
+
+    margin: np.ndarray
+    target: np.ndarray | None
+    position: np.ndarray | None
 
 
 class Selection(NamedTuple):
     """What `select` returns. Its tables and arrays have a row for each candidate, in the order of pair_id.
 
-    `verdicts` are the rows of `selections`. `margin` is each candidate's value, nan where it has none. `ranker` says
-    which candidate comes before which.
+    `verdicts` are the rows of `selections`. `worth.margin` is each candidate's value, nan where it has none. `ranker`
+    says which candidate comes before which. `notes` say of which candidates an expression says nothing.
     """
 
     settings: Params
     pairs: Candidates
     verdicts: pl.DataFrame
-    margin: np.ndarray
+    worth: Worth
     ranker: Ranker
+    notes: list[str]
 
     @property
     def kept(self) -> np.ndarray:
@@ -55,171 +59,168 @@ class Selection(NamedTuple):
         return np.flatnonzero(self.verdicts["kept"].to_numpy())
 
 
+class _Verdicts:
+    """The number of each candidate's reason, and `left`, the rows that have none yet."""
+
+    def __init__(self, reasons: list[str], count: int) -> None:
+        self.reasons, self.numbers = reasons, np.full(count, UNDECIDED, np.uint8)
+        self.left = np.arange(count)
+
+    def give(self, reason: str, rows: np.ndarray) -> None:
+        """The rows, all of which are left, have this reason."""
+        if len(rows):
+            self.numbers[rows] = self.reasons.index(reason)
+            self.left = self.left[self.numbers[self.left] == UNDECIDED]
+
+
 def select(name: str, settings: Params, pairs: Candidates) -> Selection:
-    """The verdicts of the selection `name`. The first reason that applies stands: identical (equal texts), unscored
-    (no value, or no target), the name of a requirement that is not met, outside_band, reversed (its reverse ranks
-    higher), per_prompt, generator_share (the budget has room for it), over_budget, kept.
+    """The verdicts of the selection `name`. The first reason that applies stands: identical (the same text twice), the
+    name of a requirement that is not met, unscored (no value, or no target), repeated (another pair of the same two
+    texts), outside_band, reversed (its reverse ranks higher), per_prompt, generator_share (the budget has room for
+    it), over_budget, kept.
 
-    The rows are the same whatever the order of the tables and the number of threads. Raises CurationError if an
-    expression fails on a value.
+    An expression sees the candidates that are left when its turn comes. The rows are the same whatever the order of
+    the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
-    places = ("value", "require", "keep", "strata")
-    expressions = settings.expressions.items()
-    texts = {place: expression.text for place, expression in expressions if place.partition(".")[0] in places}
-    values = pairs.values(texts, f"selections.{name}.")
-    ids = pairs.column("pair_id")
-    margin = to_floats(values["value"]) if settings.value is not None else np.full(len(ids), np.nan)
-    target = to_floats(values["keep.target"]) if "keep.target" in values.columns else None
-    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, margin, target))
-    ranked = _Ranked(settings, pairs, values, margin, target, ranker)
+    place, ids = f"selections.{name}.", pairs.column("pair_id")
+    verdicts, notes = _Verdicts(settings.reasons, len(ids)), list[str]()
+    verdicts.give(IDENTICAL, np.flatnonzero(pairs.column("identical").to_numpy()))
+    for requirement, rejected in _reject_unmet(settings, pairs, place, verdicts):
+        verdicts.give(requirement, rejected)
 
-    reasons = settings.reasons
-    verdict, undecided = np.full(len(ids), UNDECIDED, np.uint8), np.arange(len(ids))
-    for first_reason in filter(FILTERS.get, REASONS):
-        for reason, rejected in FILTERS[first_reason](ranked, undecided):
-            verdict[rejected[verdict[rejected] == UNDECIDED]] = reasons.index(reason)
-        undecided = undecided[verdict[undecided] == UNDECIDED]
-    verdict[undecided] = reasons.index(KEPT)
+    worth = _evaluate(settings, pairs, place, verdicts.left, notes)
+    verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
+    unique = pairs.without_repeats(verdicts.left)
+    if len(unique) < len(verdicts.left):
+        verdicts.give(REPEATED, np.setdiff1d(verdicts.left, unique, assume_unique=True))
+        if any(parse(text).has_window for text in _worth_texts(settings).values()):
+            worth = _evaluate(settings, pairs, place, verdicts.left, [])  # no window sees a pair twice
+            verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
 
-    rows = pl.DataFrame({"pair_id": ids, "margin": pl.Series(margin, nan_to_null=True)}).select(
-        pl.lit(name).alias("selection"), "pair_id", pl.Series("kept", verdict == reasons.index(KEPT)),
-        pl.Series("reason", verdict).cat.to(pl.Enum(reasons)), "margin",
-    )  # fmt: skip
-    return Selection(settings, pairs, rows, margin, ranker)
-
-
-class _Ranked(NamedTuple):
-    """What the filters look at: `values` has a column for each expression, named by its place."""
-
-    settings: Params
-    pairs: Candidates
-    values: pl.DataFrame
-    margin: np.ndarray
-    target: np.ndarray | None
-    ranker: Ranker
+    worth = _fill(settings, pairs, worth, verdicts)
+    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, worth))
+    stratum = _number_strata(settings, pairs, place, verdicts.left, notes)
+    ranked = Ranked(settings, pairs, worth.margin, stratum, ranker)
+    for reason, reject in FILTERS.items():
+        verdicts.give(reason, verdicts.left[reject(ranked, verdicts.left)])
+    try:
+        division = divide_budget(ranked, verdicts.left)
+    except CurationError as error:
+        raise CurationError(f"params.yaml: {place}{error}") from None
+    verdicts.give(GENERATOR_SHARE, division.over_share)
+    verdicts.give(OVER_BUDGET, division.over_budget)
+    if worth.position is not None and (last := int(np.isnan(worth.position[verdicts.left]).sum())):
+        notes.append(f"order.by is no finite number for {last} of the pairs that it keeps: they come last")
+    verdicts.give(KEPT, verdicts.left)
+    return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, notes)
 
 
-Filter: TypeAlias = Callable[[_Ranked, np.ndarray], Rejections]
+def _rows(name: str, ids: pl.Series, verdicts: _Verdicts, margin: np.ndarray) -> pl.DataFrame:
+    """The rows of `selections`."""
+    kept = pl.Series("kept", verdicts.numbers == verdicts.reasons.index(KEPT))
+    reason = pl.Series("reason", verdicts.numbers).cat.to(pl.Enum(verdicts.reasons))
+    rows = pl.DataFrame({"pair_id": ids, "margin": pl.Series(margin, nan_to_null=True)})
+    return rows.select(pl.lit(name).alias("selection"), "pair_id", kept, reason, "margin")
 
 
-def _key(settings: Params, margin: np.ndarray, target: np.ndarray | None) -> np.ndarray | None:
+def _reject_unmet(
+    settings: Params, pairs: Candidates, place: str, verdicts: _Verdicts
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Each requirement's name, and the rows for which it is false or unknown. One without a window sees those only that
+    are left, so that it cannot fail on any other; one with a window sees all candidates."""
+    for name, text in settings.require.items():
+        rows = verdicts.left
+        seen = None if parse(text).has_window else rows
+        met = pairs.values({f"require.{name}": text}, place, seen).to_series().fill_null(False).to_numpy()
+        yield name, rows[~(met[rows] if len(met) > len(rows) else met)]
+
+
+def _worth_texts(settings: Params) -> dict[str, str]:
+    """The expressions of `Worth`, by their places."""
+    places = ("value", "keep.target", "order.by")
+    return {place: settings.expressions[place].text for place in places if place in settings.expressions}
+
+
+def _evaluate(settings: Params, pairs: Candidates, place: str, rows: np.ndarray, notes: list[str]) -> Worth:
+    """What the expressions say of the rows, which are all that they see. A note is added about values that are not
+    finite."""
+    values = pairs.values(_worth_texts(settings), place, rows)
+    for column in values:
+        not_finite = int((~column.cast(pl.Float64).is_finite()).sum())
+        if not_finite and column.name != "order.by":
+            notes.append(f"{column.name} is NaN or infinite for {not_finite} of {len(rows)} candidates: unscored")
+    return _worth(settings, values, rows, len(pairs.column("pair_id")))
+
+
+def _worth(settings: Params, values: pl.DataFrame, rows: np.ndarray, count: int) -> Worth:
+    """What `values`, a row for each of `rows`, say of `count` candidates."""
+
+    def spread(name: str) -> np.ndarray | None:
+        whole = np.full(count, np.nan)
+        if name not in values.columns:
+            return whole if name == "value" else None
+        whole[rows] = to_floats(values[name])
+        return whole
+
+    margin, target, position = (spread(name) for name in ("value", "keep.target", "order.by"))
+    assert margin is not None
+    if position is not None and settings.order is not None and settings.order.first == "highest":
+        position = -position
+    return Worth(margin, target, position)
+
+
+def find_unscored(settings: Params, worth: Worth, rows: np.ndarray) -> np.ndarray:
+    """The rows that have no value, or no target that they could be near to."""
+    unknown = np.zeros(len(rows), bool)
+    if settings.value is not None:
+        unknown |= np.isnan(worth.margin[rows])
+    if worth.target is not None:
+        unknown |= np.isnan(worth.target[rows])
+    return rows[unknown]
+
+
+def _key(settings: Params, worth: Worth) -> np.ndarray | None:
     """What the selection ranks by, the lowest first; None where only draws decide."""
     match settings.keep:
         case Nearest(target=number):
-            return np.round(np.abs(margin - (number if target is None else target)), DECIMALS)
+            return np.round(np.abs(worth.margin - (number if worth.target is None else worth.target)), DECIMALS)
         case End(kind="top"):
-            return -margin
+            return -worth.margin
         case End():
-            return margin
+            return worth.margin
     return None
 
 
-def _drop_identical(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """The two texts are equal."""
-    yield IDENTICAL, rows[ranked.pairs.column("identical").to_numpy()[rows]]
+def _number_strata(settings: Params, pairs: Candidates, place: str, rows: np.ndarray, notes: list[str]) -> np.ndarray:
+    """The number of each row's stratum, in the order of their names. Rows without a name are a stratum of their own,
+    the first, and a note says so."""
+    stratum = np.zeros(len(pairs.column("pair_id")) if settings.strata else 0, np.int64)
+    if settings.strata is not None:
+        names = pairs.values({"strata.by": settings.strata.by}, place, rows).to_series().cast(pl.String)
+        if unknown := names.null_count():
+            notes.append(f"strata.by is null for {unknown} of {len(rows)} candidates: a stratum of their own")
+        stratum[rows] = dense_rank(("=" + names).fill_null(""))
+    return stratum
 
 
-def _drop_unscored(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """The pair has no value, or no target that it could be near to."""
-    if ranked.settings.value is not None:
-        yield UNSCORED, rows[np.isnan(ranked.margin[rows])]
-    if ranked.target is not None:
-        yield UNSCORED, rows[np.isnan(ranked.target[rows])]
+def _fill(settings: Params, pairs: Candidates, worth: Worth, verdicts: _Verdicts) -> Worth:
+    """`worth`, and what the expressions say of the pairs that are identical or that a requirement rejects, where they
+    do not fail: controls are drawn from the latter. Those that generator_pairs rejects stay without."""
+    reasons = [IDENTICAL, *(name for name in settings.require if name != GENERATOR_PAIRS)]
+    rejected = np.isin(verdicts.numbers, [verdicts.reasons.index(name) for name in reasons])
+    if not rejected.any():
+        return worth
+    values = {}
+    for place, text in _worth_texts(settings).items():
+        seen = rejected | (verdicts.numbers == UNDECIDED) if parse(text).has_window else rejected
+        values[place] = pairs.values_if_any(text, np.flatnonzero(seen)).filter(pl.Series(rejected[seen]))
+    others = _worth(settings, pl.DataFrame(values), np.flatnonzero(rejected), len(rejected))
 
+    def fill(own: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+        return None if own is None or other is None else np.where(rejected, other, own)
 
-def _drop_unmet(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """A requirement is false or unknown; its name is the reason."""
-    for name in ranked.settings.require:
-        met = ranked.values[f"require.{name}"].fill_null(False).to_numpy()
-        yield name, rows[~met[rows]]
-
-
-def _drop_outside_band(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """The value is not within the band, or not between the quantiles of the rows."""
-    keep, margin = ranked.settings.keep, ranked.margin
-    if isinstance(keep, Band):
-        low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
-        yield OUTSIDE, rows[(margin[rows] < low) | (margin[rows] > high)]
-    if isinstance(keep, Quantiles):
-        by_value = Ranker(ranked.ranker.ids, ranked.settings.seed, margin)
-        below, up_to = (int(np.floor(share * len(rows) + 1e-9)) for share in (keep.low, keep.high))
-        yield OUTSIDE, rows[by_value.first(below, rows) | ~by_value.first(up_to, rows)]
-
-
-def _drop_reversed(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """The pair of the same traces the other way round ranks higher."""
-    if ranked.pairs.has_reversed_pairs:
-        yield REVERSED, rows[ranked.ranker.outranked_by_reverse(*ranked.pairs.trace_ids(), rows)]
-
-
-def _limit_per_prompt(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """The prompt has as many pairs that rank higher as it may have."""
-    if (limit := ranked.settings.limits.per_prompt) is not None:
-        prompt = ranked.pairs.column("prompt_id").to_numpy()[rows]
-        yield PER_PROMPT, rows[~ranked.ranker.first_of_each(limit, prompt, rows)]
-
-
-def _divide_budget(ranked: _Ranked, rows: np.ndarray) -> Rejections:
-    """generator_share: the budget has room for the pair, but its generator has its share. over_budget: it has none.
-
-    Both come of one division of the budget among the same rows, so one filter says both.
-    """
-    for stratum, room in _strata(ranked, rows):
-        kept = ranked.ranker.first(room, stratum)
-        if (limit := ranked.settings.limits.generator_share) is not None:
-            best, kept = kept, _limit_share(ranked, limit, room, stratum)
-            in_reach = best if kept.sum() == best.sum() else np.ones(len(stratum), bool)
-            yield GENERATOR_SHARE, stratum[in_reach & ~kept]
-        if ranked.settings.has_token_budget:
-            kept[np.flatnonzero(kept)] = _limit_tokens(ranked, stratum[kept])
-        yield OVER_BUDGET, stratum[~kept]
-
-
-# by the reason that each says, or says first; where they stand here decides nothing
-FILTERS: dict[str, Filter] = {
-    IDENTICAL: _drop_identical,
-    UNSCORED: _drop_unscored,
-    GENERATOR_PAIRS: _drop_unmet,
-    OUTSIDE: _drop_outside_band,
-    REVERSED: _drop_reversed,
-    PER_PROMPT: _limit_per_prompt,
-    GENERATOR_SHARE: _divide_budget,
-}
-
-
-def _strata(ranked: _Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """The rows of each stratum, in the order of its value as text, and how many of them the budget has room for."""
-    budget, strata = ranked.settings.budget, ranked.settings.strata
-    total = len(rows)
-    if budget is not None and not ranked.settings.has_token_budget:
-        ((unit, amount),) = budget.items()
-        total = int(amount) if unit == "pairs" else int(np.floor(amount * len(rows) + 1e-9))
-    if strata is None:
-        yield rows, total
-        return
-    stratum = dense_rank(ranked.values["strata.by"][rows].cast(pl.String).fill_null(""))
-    for number, room in enumerate(allocate(np.bincount(stratum), total, strata.shares)):
-        yield rows[stratum == number], int(room)
-
-
-def _limit_share(ranked: _Ranked, limit: GeneratorShare, room: int, rows: np.ndarray) -> np.ndarray:
-    """A mask of the rows that come first, as many up to `room` as there can be without any generator having more than
-    its share of them."""
-    generator = dense_rank(ranked.pairs.column(f"{limit.side}_model")[rows])
-    caps, given = cap_groups(np.bincount(generator), room, limit.at_most)
-    within = ranked.ranker.first_of_each(caps[generator], generator, rows)
-    within[np.flatnonzero(within)] = ranked.ranker.first(given, rows[within])
-    return within
-
-
-def _limit_tokens(ranked: _Ranked, rows: np.ndarray) -> np.ndarray:
-    """A mask of the rows that come first, up to the one that would exceed the budget of tokens."""
-    assert ranked.settings.budget is not None
-    tokens = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"].fill_null(0).to_numpy()
-    order = ranked.ranker.argsort(rows)
-    affordable = np.zeros(len(rows), bool)
-    affordable[order] = np.cumsum(tokens[rows[order]]) <= ranked.settings.budget["tokens"]
-    return affordable
+    margin = np.where(rejected, others.margin, worth.margin)
+    return Worth(margin, *map(fill, worth[1:], others[1:]))
 
 
 def shortfall_message(selection: Selection) -> str | None:

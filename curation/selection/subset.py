@@ -9,9 +9,7 @@ import polars as pl
 from curation.core.metrics import mean
 from curation.pairs.sides import join_sides
 from curation.selection.candidates import Candidates, rated_dimension
-from curation.selection.expressions import to_floats
 from curation.selection.ranking import Ranker
-from curation.selection.rules import Params
 from curation.selection.select import Selection
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES, SUBSETS, UNPAIRED
@@ -36,9 +34,9 @@ def subset_rows(
     rated = rated_dimension(value, dimensions)
     subset = pl.DataFrame([
         *(pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")),
-        pl.Series("margin", selection.margin[rows], nan_to_null=True),
+        pl.Series("margin", selection.worth.margin[rows], nan_to_null=True),
         *(_ratings(pairs, rated, side, rows).alias(f"{side}_rating") for side in SIDES),
-        curriculum_positions(selection.settings, pairs, rows),
+        curriculum_positions(selection, rows),
         pl.Series("swapped", swapped),
     ])  # fmt: skip
     swaps = [
@@ -56,15 +54,15 @@ def _ratings(pairs: Candidates, rated: tuple[str, str] | None, side: str, rows: 
     return pairs.delta_columns(judge, [f"{side}_{dimension}"]).to_series()[rows]
 
 
-def curriculum_positions(settings: Params, pairs: Candidates, rows: np.ndarray) -> pl.Series:
+def curriculum_positions(selection: Selection, rows: np.ndarray) -> pl.Series:
     """The position of each of the rows in the curriculum, from 0; null where the selection has none. Rows without a
     value come last."""
-    if settings.order is None:
+    by = selection.worth.position
+    if by is None:
         return pl.Series("curriculum_position", [None], dtype=pl.Int32).new_from_index(0, len(rows))
-    value = to_floats(pairs.values({"order.by": settings.order.by})["order.by"])
-    key = value if settings.order.first == "lowest" else -value
     position = np.empty(len(rows), np.int32)
-    position[Ranker(pairs.column("pair_id").to_numpy(), settings.seed, key).argsort(rows)] = np.arange(len(rows))
+    ranker = Ranker(selection.ranker.ids, selection.settings.seed, by)
+    position[ranker.argsort(rows)] = np.arange(len(rows))
     return pl.Series("curriculum_position", position)
 
 
