@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -344,14 +346,28 @@ def test_a_file_that_cannot_be_trusted_changes_nothing(open_ledger: OpenLedger, 
     assert list(ledger.db.iterdump()) == before
 
 
-@pytest.mark.parametrize("where", ["notes.txt", "notes.txt/ledger.sqlite", "folder"])
-def test_a_path_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("notes.txt", "is no ledger, and stays as it is; set ledger.path to another file"),
+        ("other.sqlite", "is no ledger, and stays as it is; set ledger.path to another file"),
+        ("later.sqlite", "a ledger of layout 99, written by a later version of this program, which reads up to 3; "
+         "update it, or set ledger.path to another file"),
+        ("pipe", "is no ledger, and stays as it is; set ledger.path to another file"),
+        ("folder", "is a folder; set ledger.path to a file in it"),
+        ("notes.txt/ledger.sqlite", "its folder cannot be made (File exists); set ledger.path to another file"),
+    ],
+)  # fmt: skip
+def test_a_path_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path, path: str, said: str) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("my notes, longer than the header of any database\n" * 40)
     (tmp_path / "folder").mkdir()
-    before = notes.read_bytes()
+    os.mkfifo(tmp_path / "pipe")
+    for name, sql in {"other": "CREATE TABLE cards (id)", "later": "PRAGMA user_version=99"}.items():
+        with closing(sqlite3.connect(tmp_path / f"{name}.sqlite")) as db:
+            db.execute(sql)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
     with pytest.raises(CurationError) as caught:
-        Ledger(Params(path=str(tmp_path / where), recorded=str(tmp_path / "recorded"), offline=False, max_failed=1.0))
-    assert str(caught.value).startswith(f"{tmp_path / where}: not a call ledger (")
-    assert str(caught.value).endswith("); move it away, or set ledger.path to another file")
-    assert notes.read_bytes() == before
+        Ledger(Params(path=str(tmp_path / path), recorded=str(tmp_path / "recorded"), offline=False, max_failed=1.0))
+    assert str(caught.value) == f"{tmp_path / path}: {said}"
+    assert {file.name: body for file, body in before.items() if file.read_bytes() != body} == {}

@@ -133,7 +133,7 @@ def test_a_ledger_of_an_older_layout_is_refused(tmp_path: Path) -> None:
     with Ledger(Params(path=str(where), recorded="none", offline=False, max_failed=0.0)) as ledger:
         ledger.db.execute("PRAGMA user_version=1")
     with pytest.raises(
-        CurationError, match=r"a ledger of layout 1, not 3; move it away, or set ledger.path to another file"
+        CurationError, match=r"a ledger of layout 1, which this version does not read; set ledger.path to another file"
     ):
         Ledger(Params(path=str(where), recorded="none", offline=False, max_failed=0.0))
 

@@ -4,9 +4,8 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,13 +28,22 @@ COLUMNS = pa.schema(
 )
 
 
-def row_of(call: Call, reply: Reply, attempt: int, stage: str, name: str) -> Row:
-    """The row of an attempt made now: COLUMNS, of which the first is a hash of the others."""
+class Attempt(NamedTuple):
+    """One attempt that is to be kept, and when it came."""
+
+    call: Call
+    reply: Reply
+    stage: str
+    name: str
+    at: str
+
+
+def row_of(call: Call, reply: Reply, attempt: int, stage: str, name: str, at: str) -> Row:
+    """The row of an attempt made at the time `at`: COLUMNS, of which the first is a hash of the others."""
     logprobs = utf8(json.dumps(reply.logprobs, ensure_ascii=False, separators=(",", ":"))) if reply.logprobs else None
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
     body = (
         call.key, call.max_tokens, attempt, stage, name, call.model, call.request, reply.text, reply.finish_reason,
-        reply.prompt_tokens, reply.completion_tokens, logprobs, reply.error, reply.mode, reply.engine, now,
+        reply.prompt_tokens, reply.completion_tokens, logprobs, reply.error, reply.mode, reply.engine, at,
         *(getattr(reply, name) for name in ADDED),
     )  # fmt: skip
     return (id_of(body), *body)

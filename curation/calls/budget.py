@@ -39,19 +39,24 @@ UNLIMITED = Params(max_usd=None, max_calls=None, prices={})
 class Spending:
     """What was spent so far, in calls and dollars, and whether one more call may start."""
 
-    def __init__(self, budget: Params, calls: int, usd: float) -> None:
-        self.budget, self.calls, self.usd, self.in_flight = budget, calls, usd, 0
+    def __init__(self, budget: Params) -> None:
+        self.budget, self.in_flight = budget, 0
+        self.forget()
 
-    def reached_cap(self) -> str | None:
-        """The cap that forbids another call, as text; None while there is room. Calls in flight count as made."""
-        if self.budget.max_calls is not None and self.calls + self.in_flight >= self.budget.max_calls:
+    def forget(self) -> None:
+        """Nothing is counted yet. `counted` is the ledger's last row that is."""
+        self.calls, self.usd, self.counted = 0, 0.0, 0
+
+    def reached_cap(self, unkept: int = 0) -> str | None:
+        """The cap that forbids another call, as text; None while there is room. Calls in flight count as made, and so
+        do `unkept` ones, which no ledger holds yet."""
+        if self.budget.max_calls is not None and self.calls + self.in_flight + unkept >= self.budget.max_calls:
             return f"budget.max_calls: {self.budget.max_calls} is reached"
         if self.budget.max_usd is not None and self.usd >= self.budget.max_usd:
             return f"budget.max_usd: {self.budget.max_usd:g} is reached ({self.usd:.4f} spent)"
         return None
 
-    def count(self, model: str, prompt_tokens: int, completion_tokens: int, last: bool) -> None:
-        """Count one attempt; the call stays in flight unless it was the last."""
-        self.calls += 1
+    def count(self, model: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count so many attempts of one model, and all their tokens."""
+        self.calls += calls
         self.usd += self.budget.usd(model, prompt_tokens, completion_tokens)
-        self.in_flight -= last

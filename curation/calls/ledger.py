@@ -3,30 +3,36 @@
 Rows hold no address and no credential.
 """
 
+import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
+from secrets import randbelow
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from curation.calls.attempts import row_of
+from curation.calls.attempts import Attempt
 from curation.calls.budget import UNLIMITED, Spending
 from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
-from curation.calls.store import Store, counted
+from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
+from curation.calls.store import Store, counted, insert_attempt
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.ranges import FilePath
+
+FARTHEST = 10_000  # calls that are skipped at once
+TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
 
 
 def _check_file(path: str) -> str:
     if path == ":memory:" or path.startswith("file:"):  # SQLite's own words, which keep nothing or go elsewhere
         raise ValueError(f"{path!r} is no file, which alone keeps what was paid for; name one")
     return path
-
-
-TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
 
 
 class Params(Strict):
@@ -53,8 +59,25 @@ class Ledger(Store):
     ) -> None:
         self.settings, self.budget, self.distribute = settings, budget, distribute
         super().__init__(Path(settings.path))
-        for file in sorted(Path(settings.recorded).glob("*.parquet")):
+        try:
+            self._read_files()
+        except sqlite3.Error as error:
+            self._read_copy(error)
+            self._read_files()
+
+    def _read_files(self) -> None:
+        """Import the shipped replies, and those that an earlier run bought and could not write here."""
+        for file in sorted(Path(self.settings.recorded).glob("*.parquet")):
             self.import_file(file)
+        for file in sorted(self.file.parent.glob(f"{escape(self.file.name)}.{UNKEPT}.*.parquet")):
+            try:
+                self.import_file(file, bought=True)
+            except CurationError:
+                if file.exists():
+                    raise
+                continue  # another process was faster
+            if not self.unwritable:
+                file.unlink(missing_ok=True)
 
     def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
         """A reply to each call, in order, read lazily. Before that, `engine` answers each distinct call that no kept
@@ -70,6 +93,7 @@ class Ledger(Store):
                 "import a ledger that has them, or set ledger.offline: false"
             )
         if missing:
+            self.require_writable()
             cap = self._buy(missing, failed, engine, stage, name)
             if unanswered := [call for call in self.missing(missing) if call.key not in failed]:
                 way_out = f"{cap}; raise it, then `dvc repro` goes on" if cap else "run again to go on"
@@ -86,21 +110,29 @@ class Ledger(Store):
     def _buy(self, missing: list[Call], failed: dict[str, Reply], engine: Engine, stage: str, name: str) -> str | None:
         """Keep replies to `missing`, and put those that are errors into `failed`. Returns the cap of the budget that
         ended it, or None."""
-        spending, tokens = self.spending(), 0
-        before = spending.calls
+        spending, waiting, keeping = self.spending(), deque(missing), Keeping(self.file, self.db, insert_attempt)
+        attempts = tokens = 0
 
-        def affordable() -> Iterator[Call]:
-            for call in missing:
-                if spending.reached_cap():
+        def unanswered() -> Iterator[Call]:
+            """The calls that may be sent, each looked up just before it is: another process may have bought it."""
+            while waiting and not keeping.error:
+                self.count_bought(spending)
+                if spending.reached_cap(len(keeping.held)):
                     return
-                spending.in_flight += 1
-                yield call
+                call = waiting.popleft()
+                if self.find(call) is None:
+                    spending.in_flight += 1
+                    yield call
+                else:
+                    shown.advance()
+                    jump_ahead(waiting)
 
         def on_reply(call: Call, reply: Reply) -> None:
-            nonlocal tokens
-            self.append(call, reply, stage, name)
-            spending.count(call.model, reply.prompt_tokens or 0, reply.completion_tokens or 0, reply.last)
-            tokens += reply.completion_tokens or 0
+            nonlocal attempts, tokens
+            if keeping.keep(call, reply, stage, name):
+                jump_ahead(waiting)
+            spending.in_flight -= reply.last
+            attempts, tokens = attempts + 1, tokens + (reply.completion_tokens or 0)
             if reply.last:
                 shown.advance(note=f"{tokens} tokens" + (f", ${spending.usd:.4f} in all" if self.budget.prices else ""))
                 if reply.error is not None:
@@ -108,9 +140,13 @@ class Ledger(Store):
 
         with progress(f"{stage} {name}", len(missing), "calls") as shown:
             try:
-                self.distribute(engine)(affordable(), on_reply)
+                with self.waiting_at_most(AT_ONCE):
+                    self.distribute(engine)(unanswered(), on_reply)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(f"the ledger has what was bought: {spending.calls - before} attempts") from None
+                raise KeyboardInterrupt(f"the ledger has what was bought: {attempts} attempts") from None
+            finally:
+                keeping.end()
+        self.count_bought(spending)
         return spending.reached_cap()
 
     def _refuse_failures(self, failed: list[str | None], of: int, stage: str) -> None:
@@ -122,14 +158,28 @@ class Ledger(Store):
 
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
-        (before,) = self.db.execute("SELECT count(*) FROM calls WHERE key = ?", (call.key,)).fetchone()
-        self._insert([row_of(call, reply, before + 1, stage, name)], bought=1)
+        self.require_writable()
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        insert_attempt(self.db, Attempt(call, reply, stage, name, now))
 
     def spending(self) -> Spending:
         """What the calls that were bought into this file cost, at today's prices."""
-        rows = self.db.execute(f"SELECT model, count(*), {TOKENS} FROM calls WHERE bought GROUP BY model").fetchall()
-        usd = sum(self.budget.usd(model, prompt or 0, completion or 0) for model, _, prompt, completion in rows)
-        return Spending(self.budget, sum(count for _, count, _, _ in rows), usd)
+        spending = Spending(self.budget)
+        self.count_bought(spending)
+        return spending
+
+    def count_bought(self, spending: Spending) -> None:
+        """Add to `spending` what came into the file since it was last counted, from whichever process."""
+        (newest,) = self.db.execute("SELECT coalesce(max(rowid), 0) FROM calls").fetchone()
+        if newest < spending.counted:  # rows were pruned, which may have moved the others
+            spending.forget()
+        rows = self.db.execute(
+            f"SELECT model, count(*), {TOKENS} FROM calls WHERE rowid > ? AND rowid <= ? AND bought GROUP BY model",
+            (spending.counted, newest),
+        )
+        for model, calls, prompt_tokens, completion_tokens in rows:
+            spending.count(model, calls, prompt_tokens or 0, completion_tokens or 0)
+        spending.counted = newest
 
     def stat(self) -> list[dict[str, Any]]:
         """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars (0
@@ -151,6 +201,12 @@ class Ledger(Store):
         )
         prices = [self.budget.usd(row[2], row[6] or 0, row[7] or 0) for row in rows]
         return [dict(zip(names, (*row, usd), strict=True)) for row, usd in zip(rows, prices, strict=True)]
+
+
+def jump_ahead(waiting: deque[Call]) -> None:
+    """Go on at another place, chosen by lot: another process asks for what is next, and would go on side by side with
+    this one."""
+    waiting.rotate(-randbelow(min(len(waiting), FARTHEST) + 1))
 
 
 def _describe_missing(missing: list[Call], calls: list[Call]) -> str:

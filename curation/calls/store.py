@@ -7,22 +7,30 @@ The oldest reply that serves a call answers it, so ledgers merged in any order a
 import hashlib
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
 
-from curation.calls.attempts import ADDED, COLUMNS, is_intact, read_rows, write_rows
+from curation.calls.attempts import ADDED, COLUMNS, Attempt, Row, is_intact, read_rows, row_of, write_rows
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import MOST_TOKENS
+from curation.calls.opening import (
+    LOCKED,
+    UNWRITABLE,
+    VERSION,
+    connect,
+    connect_to_copy,
+    explain,
+    require_ledger,
+    trouble_of,
+)
 from curation.calls.redaction import PLACEHOLDER
 from curation.core.errors import CurationError
 
-VERSION = 3  # of the file's layout
-LOCKED = 60.0  # seconds to wait for another process
 NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 FIELDS = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "logprobs", "error", "engine", "mode", *ADDED)
@@ -44,59 +52,47 @@ def counted(name: str) -> str:
 
 class Store:
     """An open ledger file. Use as a context manager, or close it. Raises CurationError if the file is not a ledger
-    of this layout."""
+    of this layout.
 
-    def __init__(self, where: Path) -> None:
-        self.where = where
+    Where the file cannot be written now, a copy of it is read: `unwritable` says why, else it is None.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.unwritable: CurationError | None = None
         try:
-            where.parent.mkdir(parents=True, exist_ok=True)
-            self.db = sqlite3.connect(where, timeout=LOCKED, isolation_level=None)
-            self._use_wal()
-            self.db.execute("PRAGMA synchronous=NORMAL")
-            self.db.create_function("is_reply", len(FIELDS), _is_reply, deterministic=True)
-            self._lay_out(where)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise CurationError(
-                f"{where}: not a call ledger ({error}); move it away, or set ledger.path to another file"
-            ) from None
+            self._use(connect(file))
+        except (sqlite3.Error, OSError) as error:
+            self._read_copy(error)
 
-    def _use_wal(self) -> None:
-        """Switch to write-ahead logging. SQLite's own timeout does not cover another process that opens a new file at
-        the same time."""
-        last = time.monotonic() + LOCKED
-        while True:
-            try:
-                self.db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > last:
-                    raise
-                time.sleep(0.02)
-
-    def _lay_out(self, where: Path) -> None:
-        if self._layout() == VERSION:
-            return
-        try:
+    def _use(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        db.create_function("is_reply", len(FIELDS), _is_reply, deterministic=True)
+        if require_ledger(self.file, db) != VERSION:
             with self.transaction():  # or two processes would each find the other's half
-                self._bring_to_layout(self._layout(), where)
-        except sqlite3.OperationalError as error:
-            if "readonly" not in str(error):
-                raise
-            raise CurationError(
-                f"{where}: a ledger of layout {self._layout()} that cannot be written, so not be brought to layout "
-                f"{VERSION}; make it writable, or set ledger.path to a copy"
-            ) from None
+                self._bring_to_layout(require_ledger(self.file, db))
 
-    def _bring_to_layout(self, layout: int, where: Path) -> None:
+    def _read_copy(self, error: Exception) -> None:
+        """Go on with a copy of the file, or end where `error` does not come of writing."""
+        self.unwritable = explain(self.file, error)
+        if trouble_of(error) not in UNWRITABLE:
+            raise self.unwritable from None
+        try:
+            self._use(connect_to_copy(self.file))
+        except (sqlite3.Error, OSError) as unread:
+            raise explain(self.file, unread) from None
+
+    def require_writable(self) -> None:
+        """Nothing. Raises CurationError if the file cannot be written, so that what is bought would be lost."""
+        if self.unwritable:
+            raise self.unwritable
+
+    def _bring_to_layout(self, layout: int) -> None:
         if layout == VERSION:
             return
-        if layout == 2:
+        if layout:
             for name in ADDED:
                 self.db.execute(f"ALTER TABLE calls ADD COLUMN {name} TEXT")
-        elif self.db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise CurationError(
-                f"{where}: a ledger of layout {layout}, not {VERSION}; move it away, or set ledger.path to another file"
-            )
         types = ", ".join(
             f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id"
         )
@@ -105,14 +101,13 @@ class Store:
         self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
         self.db.execute(f"PRAGMA user_version={VERSION}")
 
-    def _layout(self) -> int:
-        return int(self.db.execute("PRAGMA user_version").fetchone()[0])
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise explain(self.file, error) from None
 
     def close(self) -> None:
         """Close the file; it cannot be used afterwards."""
@@ -131,8 +126,14 @@ class Store:
                 return reply
         return None
 
-    def _insert(self, rows: Iterable[tuple[Any, ...]], bought: int) -> None:
-        self.db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {bought})", rows)
+    @contextmanager
+    def waiting_at_most(self, milliseconds: int) -> Iterator[None]:
+        """Inside the block no statement waits longer than that for another process."""
+        self.db.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            self.db.execute(f"PRAGMA busy_timeout = {round(LOCKED * 1000)}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -140,10 +141,11 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # SQLite has rolled it back by itself where the disk is full
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def has(self, call: Call, reply: Reply) -> bool:
         """Whether this very reply to `call` is kept, whenever it came."""
@@ -161,31 +163,31 @@ class Store:
             (stage, model, name, name, most),
         ).fetchall()
 
-    def export_file(self, where: Path, stage: str | None = None, name: str | None = None) -> int:
-        """Write the rows of one stage and name (all where None) to `where`, Parquet, sorted by id. Returns how many."""
+    def export_file(self, file: Path, stage: str | None = None, name: str | None = None) -> int:
+        """Write the rows of one stage and name (all where None) to `file`, Parquet, sorted by id. Returns how many."""
         rows = self.db.execute(
             f"SELECT {NAMES} FROM calls WHERE (? IS NULL OR stage = ?) AND (? IS NULL OR name = ?) ORDER BY id",
             (stage, stage, name, name),
         ).fetchall()
-        write_rows(rows, where)
+        write_rows(rows, file)
         return len(rows)
 
-    def import_file(self, where: Path) -> int:
+    def import_file(self, file: Path, bought: bool = False) -> int:
         """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported
-        before.
+        before. They count as bought here only where `bought`.
 
         Raises CurationError, and changes nothing, if it is no export of a ledger or a row was modified.
         """
         try:
-            digest = hashlib.sha256(where.read_bytes()).hexdigest()
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError as error:
-            raise CurationError(f"{where}: cannot be read: {error.strerror}") from None
+            raise CurationError(f"{file}: cannot be read: {error.strerror}") from None
         if self.db.execute("SELECT 1 FROM imports WHERE sha256 = ?", (digest,)).fetchone():
             return 0
-        rows = read_rows(where)
+        rows = read_rows(file)
         with self.transaction():
-            self._insert(rows, bought=0)
-            self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, where.name))
+            _insert(self.db, rows, bought)
+            self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, file.name))
         return len(rows)
 
     def verify(self) -> int:
@@ -193,12 +195,14 @@ class Store:
         that was modified."""
         (state,) = self.db.execute("PRAGMA integrity_check").fetchone()
         if state != "ok":
-            raise CurationError(f"{self.where}: damaged: {state}; export what can be read, and move it away")
+            raise CurationError(
+                f"{self.file}: damaged: {state}; export what can be read, and import that into a new ledger"
+            )
         count = 0
         for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
             if not is_intact(row):
                 raise CurationError(
-                    f"{self.where}: row {row[0][:16]}…: hash mismatch: row was modified; delete it, and run "
+                    f"{self.file}: row {row[0][:16]}…: hash mismatch: row was modified; delete it, and run "
                     "again to buy it"
                 )
             count += 1
@@ -238,6 +242,24 @@ class Store:
         gone = self.db.execute(f"DELETE FROM calls WHERE {REDACTED}").rowcount
         self.db.execute("VACUUM")
         return gone
+
+
+def _insert(db: sqlite3.Connection, rows: Iterable[Row], bought: bool) -> None:
+    db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {int(bought)})", rows)
+
+
+def insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> bool:
+    """Keep an attempt that was bought, as the newest of its call, though a clock were set back. Returns whether a good
+    reply to the call is there already."""
+    call, reply, stage, name, at = attempt
+    before, newest, good = db.execute(
+        "SELECT count(*), max(created_at), count(*) - count(error) FROM calls WHERE key = ?", (call.key,)
+    ).fetchone()
+    if newest is not None and newest >= at:
+        with suppress(ValueError, OverflowError):  # an imported row may hold any text
+            at = (datetime.fromisoformat(newest) + timedelta(microseconds=1)).isoformat(timespec="microseconds")
+    _insert(db, [row_of(call, reply, before + 1, stage, name, at)], bought=True)
+    return bool(good)
 
 
 def _reply_of(values: Sequence[Any]) -> Reply:

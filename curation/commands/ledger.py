@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> None:
     study = read()
     path, action = study.ledger.path, given.action
     with Ledger(study.ledger, study.budget) as ledger:
+        if action in ("import", "prune"):
+            ledger.require_writable()
         if action == "stat":
             print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
         elif action == "verify":
