@@ -185,7 +185,7 @@ def compared(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataF
     ids = content_ids(ends)
     pairs = ends.with_columns(
         ids.alias("pair_id"), pl.col("chosen_trace_id").replace_strict(prompt).alias("prompt_id"),
-        identical=False, chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
+        identical=False, same_texts_as=pl.lit(None, pl.Int64), chosen_model=pl.lit("a"), rejected_model=pl.lit("b"),
     ).unique("pair_id", maintain_order=True).select(contracts.PAIRS.schema.names)  # fmt: skip
     verdict = pl.col("score").replace_strict(
         {1.0: "chosen", 0.0: "rejected", 0.5: "tie"}, default=None, return_dtype=pl.String

@@ -92,10 +92,16 @@ def test_right_over_wrong_with_equal_strata_of_the_chosen_models_family(size: st
     by_problem = written.group_by("prompt_id").agg(
         pl.col("score").sum().alias("right"), (1 - pl.col("score")).sum().alias("wrong")
     )
-    cells = (by_problem["right"] * by_problem["wrong"]).to_numpy()
+    right, texts = pl.col("score") == 1, pl.col("text_id")
+    distinct = written.group_by("prompt_id").agg(
+        texts.filter(right).n_unique().alias("right"), texts.filter(~right).n_unique().alias("wrong")
+    )
+    of_traces = int((by_problem["right"] * by_problem["wrong"]).sum())
+    cells = (distinct["right"] * distinct["wrong"]).to_numpy()
     within = int(np.minimum(cells, 40).sum())
     assert found["identical"] == int(pairs["identical"].sum())
-    assert found["right_over_wrong"] == pairs.height - int(cells.sum()) - found["identical"]
+    assert found["right_over_wrong"] == pairs.height - of_traces - found["identical"]
+    assert found["repeated"] == of_traces - int(cells.sum())  # the same answer by two models
     assert found["per_prompt"] == int(cells.sum()) - within and found["over_budget"] == within - found["kept"]
     kept = (
         rows.filter("kept")
