@@ -7,8 +7,9 @@ from pydantic import AfterValidator
 
 from curation.core.params import Strict
 from curation.judging.answers._kind import Verdict
+from curation.judging.answers.reading.answer import LONGEST
 from curation.judging.answers.reading.forms import FONT
-from curation.judging.answers.reading.notation import LONGEST, clean
+from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.quantities import normal
 
 LETTER = r"(?:(?i:options?|choices?|letter)\s+)?(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|([A-Za-z]))"

@@ -6,7 +6,7 @@ from curation.core.params import Strict
 from curation.judging.answers._kind import Verdict
 from curation.judging.answers.reading.answer import read
 from curation.judging.answers.reading.comparison import Comparison
-from curation.judging.answers.reading.values import LimitError, UnreadableError, Value, describe
+from curation.judging.answers.reading.values import STRUCTURES, LimitError, UnreadableError, Value, describe
 
 
 class Params(Strict):
@@ -50,5 +50,5 @@ def _said(text: str) -> str:
 def _why(left: Value, right: Value, same: bool) -> str:
     if same:
         return "the two are equal"
-    kinds = [type(value).__name__.lower() for value in (left, right)]
-    return "the two differ" if kinds[0] == kinds[1] else f"the answer is a {kinds[0]}, the reference a {kinds[1]}"
+    kinds = STRUCTURES[type(left)], STRUCTURES[type(right)]
+    return "the two differ" if kinds[0] == kinds[1] else f"the answer is {kinds[0]}, the reference {kinds[1]}"

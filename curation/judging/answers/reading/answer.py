@@ -4,10 +4,12 @@ First the forms that have a notation of their own (dates, times, ratios, options
 relations, sets and formulas, and at last words.
 """
 
+import re
 from functools import lru_cache
 
 from curation.judging.answers.reading.forms import in_base_value, special_form
-from curation.judging.answers.reading.notation import LONGEST, clean
+from curation.judging.answers.reading.notation import clean
+from curation.judging.answers.reading.numbers import parse_number
 from curation.judging.answers.reading.operands import GREEK
 from curation.judging.answers.reading.quantities import braced_text, quantity, spelt, unit_words, words_only
 from curation.judging.answers.reading.stream import Stream
@@ -18,20 +20,25 @@ from curation.judging.answers.reading.values import (
     LimitError,
     Matrix,
     Name,
+    Number,
     Relation,
     Union,
     UnreadableError,
     Value,
 )
 
+LONGEST = 3_000  # characters of a text that is read; a plain number may have more digits
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", r"\le": "≤", r"\ge": "≥", r"\ne": "≠",
     "!=": "≠", r"\in": "∈", r"\approx": "≈", r"\equiv": "≡", r"\rightarrow": "→", r"\subset": "⊂", r"\perp": "⊥",
     r"\parallel": "∥",
 }  # fmt: skip
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
+NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
+LABELS = (NAME, rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)", rf"\({NAME}(?:,{NAME})+\)", r"[A-Z]{2,4}", r"\\angle[A-Z]+")
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
+ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
 MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
 
 
@@ -39,6 +46,8 @@ MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
 def read(text: str) -> Value:
     """What `text` says. Raises UnreadableError or LimitError."""
     if len(text) > LONGEST:
+        if re.fullmatch(r"\s*-?\d+(?:\.\d+)?\s*", text):
+            return Number(parse_number(text.strip().lstrip("-")) * (-1 if "-" in text else 1))
         raise LimitError(f"more than {LONGEST} characters")
     cleaned = clean(text)
     if not cleaned:
@@ -98,18 +107,11 @@ def _sign_at(stream: Stream, place: int) -> str:
 
 def _label(left: list[Token]) -> str | None:
     """The left side of a relation if it only names something: words, a name, `f(x)` or `(x, y)`; else None."""
-    text = "".join(token.text for token in left)
-    first = left[0]
-    if first.kind not in ("name", "word") and not (first.kind == "command" and first.text in GREEK) and text[0] != "(":
-        return None
-    names = [token for token in left if token.kind == "name"]
-    others = [token.text for token in left if token.kind not in ("name", "word")]
-    is_call = first.kind == "name" and others[:1] == ["("] and others[-1:] == [")"] and len(left) > 3
-    is_tuple = text[0] == "(" and set(others) == {"(", ",", ")"}
-    is_single = all(sign in "_{}'" or sign.isdigit() or sign in GREEK for sign in others) and (
-        len(names) <= 1 or "_" in others or len(names) < len(left) - len(others)
-    )
-    return text if is_call or is_tuple or is_single else None
+    text = "".join(f"\\{token.text}" if token.kind == "command" else token.text for token in left)
+    has_word = any(token.kind == "word" for token in left)
+    if has_word and all(token.kind in ("word", "name") or token.text in "-'/," for token in left):
+        return text
+    return text if any(re.fullmatch(pattern, text) for pattern in LABELS) else None
 
 
 def _set(stream: Stream) -> Value:
@@ -152,7 +154,20 @@ def _ratio(stream: Stream) -> Value:
     return Colon(tuple(int(part.value) for part in parts), ":".join(part.text for part in parts), "")
 
 
-def _bracketed(stream: Stream) -> Items | None:
+def _set_builder(stream: Stream) -> Value | None:
+    """The condition of `{x | x > 3}`, taken with its closing bracket; None if it is no such set."""
+    name, bar = stream.peek(), 1
+    if stream.sign(1) == r"\in" and stream.sign(2) == r"\mathbb":
+        bar = 6
+    if not (name and name.kind == "name" and stream.sign(bar) in ("|", ":")):
+        return None
+    stream.place += bar + 1
+    condition = _items(stream, "")
+    stream.expect(r"\}")
+    return condition
+
+
+def _bracketed(stream: Stream) -> Value | None:
     """A list in brackets; None, with nothing taken, if what follows is a formula that starts with a bracket."""
     start, depth, opening = stream.place, stream.depth, stream.sign()
     if opening not in CLOSINGS:
@@ -160,6 +175,8 @@ def _bracketed(stream: Stream) -> Items | None:
     stream.take()
     if closing := stream.accept(*CLOSINGS[opening]):
         return Items(opening, (), closing)
+    if opening == r"\{" and (conditions := _set_builder(stream)) is not None:
+        return conditions
     stream.depth += 1
     if stream.depth > 20:
         raise LimitError("more than 20 lists within lists")
@@ -176,23 +193,11 @@ def _bracketed(stream: Stream) -> Items | None:
         stream.place = start
         return None
     assert isinstance(inside, Items)
-    return Items(opening, inside.items, closing)
+    return Items("(", inside.items, ")") if opening == r"\langle" else Items(opening, inside.items, closing)
 
 
 def _ends_value(stream: Stream) -> bool:
-    sign = stream.sign()
-    return stream.peek() is None or sign in (
-        *SEPARATORS,
-        *RELATIONS,
-        *SET_SIGNS,
-        ")",
-        "]",
-        r"\}",
-        r"\rangle",
-        "&",
-        "\\\\",
-        r"\end",
-    )
+    return stream.peek() is None or stream.sign() in ENDS
 
 
 def _matrix(stream: Stream) -> Value:

@@ -35,16 +35,16 @@ def interval(relation: Relation) -> Value | None:
     if not signs or not set(signs) <= {"<", "≤"}:
         return None
     brackets = {"<": "()", "≤": "[]"}
-    if len(sides) == 3 and _is_variable(sides[1]):
+    if len(sides) == 3 and is_variable(sides[1]):
         return Items(brackets[signs[0]][0], (sides[0], sides[2]), brackets[signs[1]][1])
-    if len(sides) == 2 and _is_variable(sides[0]) and not _has_variable(sides[1]):
+    if len(sides) == 2 and is_variable(sides[0]) and not _has_variable(sides[1]):
         return Items("(", (Apply("neg", (INFINITY,)), sides[1]), brackets[signs[0]][1])
-    if len(sides) == 2 and _is_variable(sides[1]) and not _has_variable(sides[0]):
+    if len(sides) == 2 and is_variable(sides[1]) and not _has_variable(sides[0]):
         return Items(brackets[signs[0]][0], (sides[0], INFINITY), ")")
     return None
 
 
-def _is_variable(value: Value) -> bool:
+def is_variable(value: Value) -> bool:
     return isinstance(value, Name) and value.name not in CONSTANTS and value != INFINITY
 
 

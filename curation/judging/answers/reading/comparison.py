@@ -6,7 +6,7 @@ Nothing is asked twice: the first comparison that fits two structures decides.
 from dataclasses import dataclass
 from fractions import Fraction
 
-from curation.judging.answers.reading.bounds import difference, forward, interval, variable
+from curation.judging.answers.reading.bounds import difference, forward, interval, is_variable, variable
 from curation.judging.answers.reading.equality import equal_formulas, proportional
 from curation.judging.answers.reading.exact import names
 from curation.judging.answers.reading.plain import FORMULA, plain
@@ -98,11 +98,9 @@ class Comparison:
             return (self._in_order if self.ordered else self._in_any_order)(one.items, other.items)
         if "" in (one.left, other.left):
             bracketed = one if one.left else other
-            return bracketed.left + bracketed.right in ("()", "[]", r"\langle\rangle") and self._in_order(
-                one.items, other.items
-            )
+            return bracketed.left + bracketed.right in ("()", "[]") and self._in_order(one.items, other.items)
         brackets = {one.left + one.right, other.left + other.right}
-        if len(brackets) > 1 and (len(one.items) == 2 or not brackets <= {"()", "[]", r"\langle\rangle"}):
+        if len(brackets) > 1 and (len(one.items) == 2 or not brackets <= {"()", "[]"}):
             return False
         return self._in_order(one.items, other.items)
 
@@ -162,6 +160,8 @@ class Comparison:
             return self.equal(relation.sides[1], value)
         if (bounds := interval(relation)) is not None:
             return self.equal(bounds, value)
+        if relation.signs == ("=",) and is_variable(relation.sides[1]):
+            return self.equal(relation.sides[0], value)
         if set(relation.signs) <= {"=", "≈"} and not (isinstance(relation.sides[0], Name) and relation.label is None):
             return self._chain(relation, value)
         return False
@@ -169,12 +169,9 @@ class Comparison:
     def _chain(self, relation: Relation, value: Value) -> bool:
         """A calculation such as 2 + 3 = 5, or √2 ≈ 1.41: its last value, or any that stands before an ≈."""
         sides = relation.sides[1:] if relation.label else relation.sides
-        exactly = [
-            index
-            for index, sign in enumerate(relation.signs[-(len(sides) - 1) :] if len(sides) > 1 else ())
-            if sign == "="
-        ]
-        if any(not self.equal(sides[index], sides[index + 1]) for index in exactly):
+        signs = relation.signs[1:] if relation.label else relation.signs
+        steps = zip(signs, sides[:-1], sides[1:], strict=True)
+        if any(sign == "=" and not self.equal(left, right) for sign, left, right in steps):
             return False
         return any(self.equal(side, value) for side in ((sides[0], sides[-1]) if "≈" in relation.signs else sides[-1:]))
 
@@ -183,18 +180,10 @@ class Comparison:
         other_sides, other_signs = forward(other)
         if signs == other_signs and self._in_order(sides, other_sides):
             return True
-        if (
-            one.label
-            and other.label
-            and one.signs == other.signs == ("=",)
-            and one.label.casefold() == other.label.casefold()
-        ):
-            return self.equal(one.sides[1], other.sides[1])
-        if (
-            signs == other_signs
-            and len(sides) == 2
-            and all(isinstance(side, FORMULA) for side in (*sides, *other_sides))
-        ):
+        if one.label and one.label == other.label and signs == other_signs == ("=",):
+            return self.equal(sides[1], other_sides[1])
+        are_formulas = all(isinstance(side, FORMULA) for side in (*sides, *other_sides))
+        if are_formulas and signs == other_signs and len(sides) == 2:
             symmetric = signs[0] in ("=", "≠", "≈", "≡")
             if signs[0] not in ("=", "≠", "<", "≤"):
                 return symmetric and self._in_order(sides[::-1], other_sides)

@@ -6,7 +6,7 @@ groups of three.
 
 import re
 
-LONGEST = 20_000  # characters of a text that is read
+MOST_WRAPPERS = 40  # one in the other
 DOLLAR = "\ue000"  # one that is money and no mark of a formula
 SIGNS = {
     **dict.fromkeys("−–—‒﹣－", "-"), **dict.fromkeys("×∗⋅·•✕", "*"), **dict.fromkeys("÷∕⁄", "/"), "＋": "+", "＝": "=",
@@ -53,24 +53,33 @@ WRAPPERS = (
     (r"$$", r"$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("***", "***"), ("**", "**"), ("__", "__"), ("*", "*"),
     ("```", "```"), ("`", "`"), ('"', '"'),
 )  # fmt: skip
-LEAD = re.compile(r"(?i)(?:so |thus |therefore |hence )?,?\s*(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*")
+LEAD = re.compile(
+    r"(?i)(?:(?:so|thus|therefore|hence),?\s+)?(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
+    r"(?:approximately|approx\.?|about|roughly|around)\s+(?=[\d\\$])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
+)
 
 
 def clean(text: str) -> str:
     """`text` in one notation, without what only wraps it and without the full stop at its end."""
     text = _raise(text).translate(ALL_SIGNS).replace(r"\$", DOLLAR).replace(r"\textdollar", DOLLAR)
-    before = None
-    while text != before:
-        before = text
-        text = _unwrap(re.sub(r"(?:(?<!\.)\.|\\[,;:! ]|[,;:\s])$|^\s+", "", text))
+    text = DROPPED.sub("", text)
+    for _ in range(MOST_WRAPPERS):
+        before, text = text, _unwrap(_trim(text))
+        if text == before:
+            break
     text = re.sub(r"(?<![\w\\])\$(?=\S)([^$]*\S)\$(?![\d])", r"\1", text)
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
-    text = DROPPED.sub("", text)
     text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = SPACED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ","))
     text = re.sub(r"\\([a-zA-Z]+)", _respell, text)
     return text.strip()
+
+
+def _trim(text: str) -> str:
+    """`text` without blanks around it and without the punctuation at its end; three full stops stay."""
+    text = re.sub(r"\\[,;:! ]$", "", text.strip()).rstrip(" \t\r\n,;:")
+    return text[:-1] if text.endswith(".") and not text.endswith("..") else text
 
 
 def unfont(text: str) -> str | None:

@@ -9,68 +9,69 @@ from curation.judging.answers.reading.tokens import CURRENCY
 from curation.judging.answers.reading.units import canonical_unit
 from curation.judging.answers.reading.values import (
     Apply,
+    Formula,
+    Name,
     Number,
     Quantity,
     Text,
+    UnreadableError,
     Value,
 )
 
-SMALL_NUMBERS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false"}
+SMALL_NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+MULTIPLES = {
+    "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+}  # fmt: skip
+CALCULATIONS = {
+    "squared", "cubed", "factorial", "plus", "minus", "times", "over", "divided", "choose", "mod", "modulo", "is",
+    "not", "isn't", "half", "halves", "thirds", "fourths", "fifths",
+}  # fmt: skip
+ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false", "dne": "does not exist"}
 
 
 def quantity(stream: Stream) -> Value:
     """A formula with a currency before it, or a unit or words behind it."""
     sign = stream.accept("-", "+") if stream.sign(1) in CURRENCY else ""
-    currency = stream.accept(*CURRENCY)
+    currency = CURRENCY.get(stream.accept(*CURRENCY), "")
     amount = formula(stream)
     if sign == "-":
         amount = Number(-amount.value) if isinstance(amount, Number) else Apply("neg", (amount,))
+    if (token := stream.peek()) and token.text in MULTIPLES:
+        stream.take()
+        amount = Apply("*", (amount, Number(Fraction(MULTIPLES[token.text]))))
     unit = _unit(stream)
-    if isinstance(amount, Apply) and amount.operation == "degrees":
-        amount, unit = amount.arguments[0], f"°{unit}"
-    elif (
-        isinstance(amount, Apply)
-        and amount.operation == "neg"
-        and isinstance(amount.arguments[0], Apply)
-        and amount.arguments[0].operation == "degrees"
-    ):
-        amount, unit = Apply("neg", amount.arguments[0].arguments), f"°{unit}"
-    if currency:
-        return Quantity(amount, CURRENCY[currency])
+    amount, degrees = _degrees(amount)
+    unit = currency or degrees + unit
     return Quantity(amount, unit) if unit else amount
 
 
+def _degrees(amount: Formula) -> tuple[Formula, str]:
+    """A formula without the degree sign behind it, and that sign with its scale, as in 30°C; "" if it has none."""
+    match amount:
+        case Apply("degrees", (inner,)):
+            return inner, "°"
+        case Apply("neg", (Apply() as inner,)) if _degrees(inner)[1]:
+            return Apply("neg", (_degrees(inner)[0],)), _degrees(inner)[1]
+        case Apply("*", (Apply("degrees", (inner,)), Name("C" | "F" as scale))):
+            return inner, f"°{scale}"
+    return amount, ""
+
+
 def _unit(stream: Stream) -> str:
-    """What stands behind a formula: a percent sign, a currency, or words with their exponents; "" if nothing does."""
+    """What stands behind a formula: a percent sign, a currency, or words with their exponents; "" if nothing does.
+    Raises UnreadableError where the words go on calculating."""
     if stream.accept("%", r"\%"):
         unit_words(stream)  # `25% of them`
         return "%"
     if sign := stream.accept(*CURRENCY):
         return CURRENCY[sign]
-    return canonical_unit(" ".join(unit_words(stream)))
+    words = unit_words(stream)
+    if words and words[0].lower() in CALCULATIONS:
+        raise UnreadableError(f"{words[0]!r} behind a number")
+    return canonical_unit(" ".join(words))
 
 
 def unit_words(stream: Stream) -> list[str]:

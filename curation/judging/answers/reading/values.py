@@ -126,6 +126,13 @@ class Text:
 Value = Formula | Quantity | Based | Items | Union | Relation | Matrix | Colon | Date | Choice | Text
 
 
+STRUCTURES = {
+    Number: "a number", Name: "a formula", Apply: "a formula", Quantity: "a number with a unit",
+    Based: "a number in a base", Items: "a list", Union: "a set made of sets", Relation: "a relation",
+    Matrix: "a matrix", Colon: "a ratio or a time", Date: "a date", Choice: "an option", Text: "words",
+}  # fmt: skip
+
+
 def describe(value: Value) -> str:
     """How `value` was read, in words and plain signs."""
     match value:
@@ -138,7 +145,7 @@ def describe(value: Value) -> str:
         case Items("", items, _):
             return f"list of {'; '.join(map(describe, items))}"
         case Items(left, items, right):
-            return f"{left}{'; '.join(map(describe, items))}{right}"
+            return f"{left[-1]}{'; '.join(map(describe, items))}{right[-1]}"
         case Union(operation, parts):
             return f" {operation} ".join(map(describe, parts))
         case Relation(sides, signs, _):
