@@ -9,6 +9,7 @@ from typing import Any, Literal
 from curation.core.params import Strict
 from curation.judging.extractions._kind import Match, Take, pick, take
 
+OBJECT = re.compile(r'\{(?=\s*["}])')  # where one may begin
 COMMANDS = {"\b": "\\b", "\f": "\\f"}  # what JSON made of `\boxed` and `\frac`: nobody writes a backspace
 LOST = re.compile(r"\t(?=ext|imes|heta|frac|an\b)|\r(?=ight|ho\b)|\n(?=eq\b|abla\b)")
 NO_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)', re.DOTALL)
@@ -47,21 +48,23 @@ def _find_values(field: str, text: str) -> Iterator[str]:
 def find_objects(text: str) -> Iterator[dict[str, Any]]:
     """The JSON objects in a text that are in no other, in order."""
     decoder = json.JSONDecoder(strict=False, parse_int=Number, parse_float=Number, parse_constant=Number)
-    place = text.find("{")
     repaired = False
-    while place >= 0:
+    start = OBJECT.search(text)
+    while start:
+        place = start.start()
         try:
             value, end = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             if error.msg.startswith("Invalid \\") and not repaired:
                 text, repaired = text[:place] + NO_ESCAPE.sub(_double, text[place:]), True
+                start = OBJECT.search(text, place)
                 continue
             end = place + 1
-        except RecursionError:
-            end = place + 1
+        except RecursionError:  # nested a thousand deep: so is what follows, and each try would cost as much
+            return
         else:
             yield value
-        place = text.find("{", end)
+        start = OBJECT.search(text, end)
 
 
 def _double(escape: re.Match[str]) -> str:

@@ -54,4 +54,4 @@ def extract(settings: Params, texts: Sequence[str]) -> list[str | None]:
     with duckdb.connect() as connection:
         connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
         rows = connection.execute("select regexp_extract_all(text, ?, 1) from texts", [settings.pattern]).fetchall()
-    return [pick(groups, settings.match) for (groups,) in rows]
+    return [pick(filter(None, groups), settings.match) for (groups,) in rows]
