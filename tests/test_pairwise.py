@@ -278,7 +278,7 @@ def test_verdicts_of_people_are_read_by_pair(
     assert rows.select("pair_id", "order", "repeat", "verdict", "status").rows() == [
         (one, "unknown", 0, "chosen", "scored"),
         (one, "unknown", 1, "tie", "scored"),
-        (other, "unknown", 0, None, "no_reference"),
+        (other, "unknown", 0, None, "missing"),
     ]
     assert capsys.readouterr().err == f"{file}: 1 of 4 rows are of no pair of unequal texts; dropped\n"
     with pytest.raises(
@@ -293,7 +293,7 @@ def test_verdicts_of_people_are_read_by_pair(
     file.write_text('{"id": "7x", "says": "chosen"}\n')
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: column 'id' \(pairwise_judges\.gold\.pair_id\) holds '7x', not a whole number",
+        match=r"gold\.jsonl: line 1: column 'id' \(pairwise_judges\.gold\.pair_id\) is '7x', not a whole number",
     ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text('{"id": 7, "says": "chosen"}\n')
@@ -304,6 +304,7 @@ def test_verdicts_of_people_are_read_by_pair(
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text(json.dumps({"id": one, "says": "chosen"}) + "\n" + json.dumps({"id": one, "says": "A"}) + "\n")
     with pytest.raises(
-        CurationError, match=r"gold\.jsonl: column 'says' holds 'A' in row 1, not chosen, rejected, tie"
+        CurationError,
+        match=r"gold\.jsonl: column 'says' holds 'A' in 1 row\(s\), the first is row 1, not chosen, rejected, tie;",
     ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)

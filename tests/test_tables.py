@@ -30,6 +30,7 @@ ROWS: dict[str, pl.DataFrame] = {
     "deltas": SOUND.deltas["rubric"].select(RUBRIC.schema.names),
 }
 
+STATUS_RULE = f"status is one of {', '.join(contracts.STATUSES)}"
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
     "prompts": {
         "split is one of train, in_domain, out_of_domain": {"split": "test"},
@@ -64,7 +65,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
             "status": "scored",
         },
         "score is finite": {"score": float("inf"), "status": "scored"},
-        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
+        STATUS_RULE: {
             "score": None,
             "expected_score": None,
             "status": "lost",
@@ -86,7 +87,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},
         "verdict is one of chosen, rejected, tie": {"verdict": "first"},
         "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
-        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
+        STATUS_RULE: {
             "verdict": None,
             "strength": None,
             "p_tie": None,
@@ -122,7 +123,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
             "status": "error",
         },
         "score is finite": {"score": float("nan"), "status": "scored"},
-        "status is one of scored, no_answer, unparsable, refused, truncated, error, no_reference": {
+        STATUS_RULE: {
             "score": None,
             "status": "",
         },

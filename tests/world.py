@@ -184,7 +184,7 @@ def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of `traces` given up to n_tokens."""
-    return generate.add_text_columns(frame(contracts.TRACES, [(*row, None, None) for row in rows]))
+    return generate.add_text_columns(frame(contracts.TRACES, rows))
 
 
 def tokens(written: pl.DataFrame) -> pl.DataFrame:

@@ -28,6 +28,8 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
         texts = [messages[-1]["content"] for messages in part["prompt"]]
         existing_texts.update(texts)
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
+        if "external_id" not in part.columns:
+            part = part.with_columns(pl.lit(None, pl.String).alias("external_id"))
         parts.append(
             part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
                 PROMPTS.schema.names

@@ -16,7 +16,7 @@ UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
 JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
-STATUSES = ("scored", "no_answer", "unparsable", "refused", "truncated", "error", "no_reference")
+STATUSES = ("scored", "no_answer", "unparsable", "refused", "truncated", "error", "no_reference", "missing")
 DECIMALS = 9
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -68,7 +68,7 @@ def _interval(value: str) -> dict[str, pl.Expr]:
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
-            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,)),
+            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,), external_id=(TEXT,)),
     {"answers are several, the first of them answer, or null":
         (pl.col("answers").list.len().ge(2) & pl.col("answers").list.first().eq(pl.col("answer"))).fill_null(
             pl.col("answers").is_null()),
@@ -87,13 +87,14 @@ FAILED = pl.col("finish_reason") == "error"
 TRACES = Table(
     "traces", "completion", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
-            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,)),
+            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,),
+            external_id=(TEXT,)),
     {"completion is null where finish_reason is error": pl.col("completion").is_null() | ~FAILED,
      "text_id and characters are null exactly when completion is":
         _together("completion", "text_id", "characters"),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
-DERIVED = ("trace_id", "text_id", "characters")  # the columns of `traces` that `generate` makes of the others
+DERIVED = ("trace_id", "external_id", "text_id", "characters")  # what `generate` adds to what a model's generator gives
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
     _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT,

@@ -1,6 +1,9 @@
-"""A user's own Parquet or JSONL file, read with a mapping of columns. Rows are counted from 0, lines from 1."""
+"""A user's own file, read with a mapping of columns. Rows are counted from 0, lines from 1.
 
-import json
+What forms it may have is in `user_rows`, what its values may be in `user_values`.
+"""
+
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,33 +12,15 @@ from typing import NamedTuple
 import polars as pl
 import pyarrow as pa
 
-from curation.core.errors import CurationError, require_existing
+from curation.core.errors import CurationError
+from curation.core.messages import first_names, one_line
+from curation.tables.contracts import DATA
+from curation.tables.texts import text_ids
+from curation.tables.user_rows import Fault, UserRows, read_rows
+from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
 
-LONGEST_LINE = 2**26  # bytes
-MOST_SHOWN = 40  # characters of a value in a message
-
-
-class ValueType(NamedTuple):
-    """What a column may hold, in words, in Arrow, in Polars and in Python."""
-
-    words: str
-    arrow: pa.DataType
-    polars: pl.DataType
-    python: tuple[type, ...]
-
-
-TEXT = ValueType("text", pa.string(), pl.String(), (str,))
-WHOLE = ValueType("whole numbers", pa.int64(), pl.Int64(), (int,))
-# Whole numbers, or text of digits: what holds numbers as doubles rounds 63-bit ids.
-ID = ValueType("ids", pa.int64(), pl.Int64(), (int, str))
-REAL = ValueType("numbers", pa.float64(), pl.Float64(), (int, float))
-
-
-class ColumnType(NamedTuple):
-    """What one of our columns may hold, and whether it may be null."""
-
-    values: ValueType
-    nullable: bool = False
+WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders
+MOST_NAMED, MOST_SHOWN = 20, 40  # columns in a message, and characters of a name or a text
 
 
 class MappedColumn(NamedTuple):
@@ -52,25 +37,111 @@ class MappedColumn(NamedTuple):
 def read_columns(
     path: str, columns: Mapping[str, str | None], types: Mapping[str, ColumnType], under: str = "columns."
 ) -> pl.DataFrame:
-    """The columns of `path` under our names, those mapped to null left out, as strings, Int64 or Float64. `under` is
-    where params name them.
+    """The columns of `path` under our names, those mapped to null left out, as the types' Polars types; NaN is null.
+    `under` is where params name them.
 
-    Raises CurationError naming the file, and the column, row or line, where it is not Parquet or JSONL, has no rows,
-    lacks a column, or holds another type than in `types` or a null that it does not allow.
+    Raises CurationError naming the file, and the column, row or line, where it cannot be read, has no rows, lacks a
+    column, or holds another type than in `types` or a null that it does not allow.
     """
-    file = require_existing(Path(path), "put it there, or correct the path in params.yaml")
+    file = require_file(path)
     mapped = {
         ours: MappedColumn(f"{under}{ours}", theirs, types[ours])
         for ours, theirs in columns.items()
         if theirs is not None
     }
-    frame, names = _read(file, list(mapped.values()))
-    for column in mapped.values():
-        if column.name not in names:
-            raise CurationError(f"{file}: no {column}; it has {', '.join(names)}")
+    try:
+        rows = read_rows(file, {column.name for column in mapped.values()})
+        frame = pl.DataFrame([_convert(rows, column).alias(ours) for ours, column in mapped.items()])
+    except Fault as fault:
+        raise CurationError(one_line(f"{path}: {fault}")) from None
+    except OSError as error:
+        raise CurationError(one_line(f"{path}: cannot be read: {error.strerror or error}")) from None
     if frame.is_empty():
-        raise CurationError(f"{file}: has no rows")
-    return pl.DataFrame([_checked(file, frame[column.name], column).alias(ours) for ours, column in mapped.items()])
+        raise CurationError(f"{path}: has no rows")
+    return frame
+
+
+def _convert(rows: UserRows, column: MappedColumn) -> pl.Series:
+    """The column's values as its type. Raises Fault if they are of another, or null where they may not be."""
+    values = rows.columns.get(column.name)
+    if values is None:
+        if not rows.names:
+            raise Fault("has no rows")
+        raise Fault(f"no {column}; it has {first_names(map(_shorten, rows.names), MOST_NAMED)}")
+    try:
+        if isinstance(values, pa.ChunkedArray):
+            series = convert_arrow(values, column.type)
+        else:
+            series = convert_values(values, column.type)
+    except UnconvertibleError as error:
+        raise Fault(f"{rows.place(error.row)}: {column} {error}") from None
+    except ValueError as error:
+        raise Fault(f"{column} {error}") from None
+    if series.null_count() and not column.type.nullable:
+        raise Fault(f"{column} is null in {series.null_count()} row(s), the first is row {series.is_null().arg_max()}")
+    return series
+
+
+def require_file(path: str) -> Path:
+    """The file at `path`. Raises CurationError if there is none, or DVC would not see it change."""
+    fault = find_path_fault(path)
+    if fault is None and not Path(path).exists():
+        fault = "does not exist; put it there, or correct the path in params.yaml"
+    if fault:
+        raise CurationError(one_line(f"{path}: {fault}"))
+    return Path(path)
+
+
+def find_path_fault(path: str) -> str | None:
+    """What is wrong with what lies at `path`, in words: a folder, a link to nothing, a link to a folder on the way to a
+    file that DVC should watch. None if nothing is, or nothing lies there."""
+    try:
+        return _find_link_to_folder(path) or _find_no_file(Path(path))
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        return f"cannot be looked at: {error.strerror}; correct the path"
+
+
+def _find_link_to_folder(path: str) -> str | None:
+    inner = Path(os.path.relpath(path or "."))
+    folders = [folder for folder in inner.parents if WATCHED in folder.parents and folder.is_symlink()]
+    if not folders:
+        return None
+    return (
+        f"lies behind {folders[-1]}, a link to a folder, which DVC does not follow: it would not see the file change; "
+        "link the file itself, or copy it"
+    )
+
+
+def _find_no_file(file: Path) -> str | None:
+    if file.is_dir():
+        return f"is {'a link to ' if file.is_symlink() else ''}a folder; name one file in it"
+    if file.is_symlink() and not file.exists():
+        return f"is a link to {file.readlink()}, which does not exist; put the file there, or correct the link"
+    if file.exists() and not file.is_file():
+        return "is neither a file nor a link to one"
+    return None
+
+
+def refuse_other_text(path: str, column: str, rows: pl.DataFrame) -> None:
+    """Nothing, if the file's texts are those that our tables have. Raises CurationError, naming the first that is not.
+
+    `rows` has row and id of the file's rows, the file's text (null: nothing to compare), and ours, in this order. Texts
+    are the same as `text_ids` has it.
+    """
+    *_, text, ours = rows.columns
+    other = rows.filter(rows[text].is_not_null() & text_ids(rows[text]).ne_missing(text_ids(rows[ours])))
+    if other.height:
+        number, of, theirs, our = other.row(0)
+        raise CurationError(
+            one_line(
+                f"{path}: row {number}: column {column!r} has another text than {of}: {_shorten(theirs)!r}, not "
+                f"{_shorten(our or '')!r}, as have {other.height} rows; take ids and texts from `curation sql` at once"
+            )
+        )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def refuse_unmatched(path: str, column: str, ids: pl.Series, ours: pl.Series, unmatched: str, what: str) -> None:
@@ -83,104 +154,9 @@ def refuse_unmatched(path: str, column: str, ids: pl.Series, ours: pl.Series, un
     if unmatched == "error" or len(lost) == len(ids):
         way_out = "" if len(lost) == len(ids) else ", or set unmatched: drop"
         raise CurationError(
-            f"{count}, the first has {column} {lost[0]}; take ids from `curation sql --csv` and keep them text: "
-            f"what reads them as doubles rounds them{way_out}"
+            one_line(
+                f"{count}, the first has {column} {lost[0]}; take ids from `curation sql --csv` and keep them text: "
+                f"what reads them as doubles rounds them{way_out}"
+            )
         )
     print(f"{count}; dropped", file=sys.stderr)
-
-
-def _read(file: Path, columns: list[MappedColumn]) -> tuple[pl.DataFrame, list[str]]:
-    """Those of the columns that the file has, and the names of all that it has."""
-    try:
-        if file.suffix == ".parquet":
-            return _parquet(file, columns)
-        if file.suffix in (".jsonl", ".ndjson"):
-            return _jsonl(file, columns)
-    except (pl.exceptions.PolarsError, pa.ArrowInvalid, OSError) as error:
-        raise CurationError(f"{file}: cannot be read as {file.suffix[1:]}: {str(error).splitlines()[0]}") from None
-    raise CurationError(f"{file}: not a .parquet or .jsonl file")
-
-
-def _parquet(file: Path, columns: list[MappedColumn]) -> tuple[pl.DataFrame, list[str]]:
-    scan = pl.scan_parquet(file, glob=False)
-    names = scan.collect_schema().names()
-    return scan.select(list({column.name: None for column in columns if column.name in names})).collect(), names
-
-
-def _jsonl(file: Path, columns: list[MappedColumn]) -> tuple[pl.DataFrame, list[str]]:
-    """The names are those of the first line, and of every column that any line has."""
-    from pyarrow import json as arrow_json
-
-    schema = pa.schema({column.name: _arrow_type(file, column) for column in columns})
-    reading = arrow_json.ReadOptions(block_size=LONGEST_LINE)
-    parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    try:
-        table = arrow_json.read_json(file, reading, parsing)
-        table.validate(full=True)  # it reads bytes that are not UTF-8 as they are
-    except pa.ArrowInvalid:
-        if fault := _first_fault(file, columns):
-            raise CurationError(f"{file}: {fault}") from None
-        raise
-    with file.open(encoding="utf-8") as lines:
-        names = list(json.loads(next(line for line in lines if line.strip())))
-    frame = pl.DataFrame(pl.from_arrow(table))
-    later = [name for name in frame.columns if name not in names and frame[name].null_count() < frame.height]
-    return frame, [*names, *later]
-
-
-def _arrow_type(file: Path, column: MappedColumn) -> pa.DataType:
-    """The type to read a column as: ids are text where the first line has them so."""
-    if column.type.values is not ID:
-        return column.type.values.arrow
-    with file.open(encoding="utf-8", errors="replace") as lines:
-        first = next((line for line in lines if line.strip()), "{}")
-    try:
-        row = json.loads(first)
-    except ValueError:
-        row = None
-    return pa.string() if isinstance(row, dict) and isinstance(row.get(column.name), str) else pa.int64()
-
-
-def _first_fault(file: Path, columns: list[MappedColumn]) -> str | None:
-    """The first line that is not a JSON object or holds another type than it may, and what is wrong with it."""
-    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
-        try:
-            row = json.loads(line) if line.strip() else {}
-        except json.JSONDecodeError as error:
-            return f"line {number}: not JSON: {error.msg} at character {error.colno}"
-        except UnicodeDecodeError:
-            return f"line {number}: not UTF-8"
-        if not isinstance(row, dict):
-            return f"line {number}: {str(row)[:MOST_SHOWN]!r} is not a JSON object"
-        for column in columns:
-            value, values = row.get(column.name), column.type.values
-            if value is not None and (isinstance(value, bool) or not isinstance(value, values.python)):
-                return f"line {number}: {column} is {str(value)[:MOST_SHOWN]!r}, not {values.words}"
-    return None
-
-
-def _checked(file: Path, values: pl.Series, column: MappedColumn) -> pl.Series:
-    """`values` as the column's type. Raises CurationError if they are of another, or null where they may not be."""
-    expected, (dtype, textual) = column.type.values, _dtype(values)
-    if expected is ID and textual:
-        digits = values.cast(pl.String)
-        if len(wrong := digits.filter(~digits.str.contains(r"^-?\d{1,18}$|^-?\d{19}$"))):
-            raise CurationError(f"{file}: {column} holds {str(wrong[0])[:MOST_SHOWN]!r}, not a whole number")
-        values = digits.cast(pl.Int64)
-        dtype, textual = _dtype(values)
-    fits = {TEXT: textual, WHOLE: dtype.is_integer(), ID: dtype.is_integer(), REAL: dtype.is_numeric()}[expected]
-    if dtype != pl.Null and not fits:
-        raise CurationError(f"{file}: {column} holds {dtype}, not {expected.words}")
-    cast = values.cast(expected.polars)
-    if expected is REAL:
-        cast = cast.fill_nan(None)
-    if cast.null_count() and not column.type.nullable:
-        raise CurationError(
-            f"{file}: {column} is null in {cast.null_count()} row(s), the first is row {cast.is_null().arg_max()}"
-        )
-    return cast
-
-
-def _dtype(values: pl.Series) -> tuple[pl.DataType, bool]:
-    """The type of the values, and whether they are text."""
-    return values.dtype, values.dtype in (pl.String, pl.Categorical, pl.Enum)

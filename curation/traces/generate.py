@@ -19,16 +19,20 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
     """The rows of `traces` that generator `name` wrote for the train prompts."""
     train = prompts.filter(pl.col("split") == "train")
     rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
-    ids = content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id")
-    return add_text_columns(rows.with_columns(ids))
+    if "trace_id" not in rows.columns:
+        rows = rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
+    return add_text_columns(rows)
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `traces`, from all columns but these two: text_id, equal for completions that are the same but for
-    Unicode's normal form, line ends and the blanks around them, and characters.
+    Unicode's normal form, line ends and the blanks around them, and characters. Without external_id no row has an id
+    of the user's own.
 
     With them, later stages compare and measure texts without reading them.
     """
+    if "external_id" not in rows.columns:
+        rows = rows.with_columns(pl.lit(None, pl.String).alias("external_id"))
     return rows.with_columns(
         text_ids(rows["completion"]).alias("text_id"),
         pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters"),

@@ -1,57 +1,129 @@
-"""Ratings that exist already, of people or of another judge: a user's Parquet or JSONL file, by trace_id."""
+"""Ratings that exist already, of people or of another judge: a user's file, by the traces' ids or the user's own."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import polars as pl
 from pydantic import Field
 
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
+from curation.core.messages import show_value
 from curation.core.params import Column, Strict
 from curation.core.ranges import FilePath
-from curation.tables.user_files import ID, REAL, ColumnType, read_columns, refuse_unmatched
+from curation.core.study import Study
+from curation.tables.user_files import find_path_fault, read_columns, refuse_other_text, refuse_unmatched
+from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
+
+Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
+Scale = Annotated[list[Score], Field(min_length=2, max_length=2)]
 
 
 class Params(Strict):
     """A judge of kind imported. `trace_id` and `dimensions` (our name: the file's) name columns of `path`. Two rows of
-    one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces."""
+    one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces.
+
+    What may be left out: `completion`, a column with the text that was rated, which is held against the trace's; and
+    `scale`, the lowest and highest score by dimension.
+    """
 
     kind: Literal["imported"]
     path: FilePath
     trace_id: str
     dimensions: Annotated[dict[Column, str], Field(min_length=1)]
     unmatched: Literal["error", "drop"]
+    completion: str | None = None
+    scale: dict[Column, Scale] | None = None
 
     @property
     def dimension_names(self) -> list[str]:
         """The dimensions it has, in params' order."""
         return list(self.dimensions)
 
+    @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest score of each dimension that says them."""
+        return {name: (low, high) for name, (low, high) in (self.scale or {}).items()}
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change; a scale of no dimension, or without a width."""
+        if fault := find_path_fault(self.path):
+            yield f"path: {self.path} {fault}"
+        for name, (low, high) in self.scales.items():
+            if name not in self.dimensions:
+                yield f"scale.{name}: is none of its dimensions; known: {', '.join(self.dimensions)}"
+            if low >= high:
+                yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
+
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and row of the file, whose order gives the repeats. A trace that is not in the file,
-    or has a null there, is `no_reference`.
+    """One row per trace, dimension and row of the file, whose order gives the repeats. A trace that is not in the file
+    is `no_reference`, a null in it `missing`.
 
-    Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others.
+    Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
+    whose text is not its trace's, and on a score that is off its scale.
     """
+    dimensions = {f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()}
+    columns = {"trace_id": settings.trace_id, "completion": settings.completion, **dimensions}
     types = {
-        "trace_id": ColumnType(ID),
-        **{f"dimensions.{ours}": ColumnType(REAL, nullable=True) for ours in settings.dimensions},
+        "trace_id": ColumnType(KEY),
+        "completion": ColumnType(TEXT, nullable=True),
+        **dict.fromkeys(dimensions, ColumnType(REAL, nullable=True)),
     }
-    columns = {
-        "trace_id": settings.trace_id,
-        **{f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()},
-    }
-    given = read_columns(settings.path, columns, types, under=f"judges.{name}.")
-    refuse_unmatched(
-        settings.path, settings.trace_id, given["trace_id"], traces["trace_id"], settings.unmatched, "trace"
-    )
-    given = given.rename(lambda column: column.removeprefix("dimensions."))
+    given = read_columns(settings.path, columns, types, under=f"judges.{name}.").with_row_index("row")
+    given = given.rename({"trace_id": "key", "completion": "text"}, strict=False)
+    _refuse_off_scale(settings, given)
+    ids = _find_traces(settings, given, traces)
+    refuse_unmatched(settings.path, settings.trace_id, given["key"], ids["key"], settings.unmatched, "trace")
+    given = given.join(ids, on="key", maintain_order="left")
+    if settings.completion:
+        texts = given.join(traces.select("trace_id", "completion"), on="trace_id", maintain_order="left")
+        refuse_other_text(settings.path, settings.completion, texts.select("row", "key", "text", "completion"))
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
     rows = rows.with_columns(pl.int_range(pl.len()).over("trace_id").cast(pl.Int32).alias("repeat"))
     long = rows.unpivot(
-        list(settings.dimensions), index=["trace_id", "repeat"], variable_name="dimension", value_name="score"
+        list(dimensions), index=["trace_id", "repeat", "row"], variable_name="dimension", value_name="score"
     )
-    status = pl.when(pl.col("score").is_null()).then(pl.lit("no_reference")).otherwise(pl.lit("scored")).alias("status")
-    return long.with_columns(
-        status, pl.lit(None, pl.Float64).alias("expected_score"), pl.lit(None, pl.String).alias("rationale")
+    status = (
+        pl.when(pl.col("row").is_null()).then(pl.lit("no_reference"))
+        .when(pl.col("score").is_null()).then(pl.lit("missing"))
+        .otherwise(pl.lit("scored"))
+    )  # fmt: skip
+    return long.select(
+        "trace_id",
+        pl.col("dimension").str.strip_prefix("dimensions."),
+        "repeat",
+        "score",
+        pl.lit(None, pl.Float64).alias("expected_score"),
+        status.alias("status"),
+        pl.lit(None, pl.String).alias("rationale"),
     )
+
+
+def _refuse_off_scale(settings: Params, given: pl.DataFrame) -> None:
+    """Raises CurationError if a score is off the scale of its dimension."""
+    for name, (low, high) in settings.scales.items():
+        score = pl.col(f"dimensions.{name}")
+        if (off := given.filter(~score.is_between(low, high))).height:
+            row, value = off.select("row", score).row(0)
+            raise CurationError(
+                f"{settings.path}: row {row}: column {settings.dimensions[name]!r} is {value:g}, off the scale of "
+                f"{name} from {low:g} to {high:g}, as are {off.height} rows; correct them, or the judge's scale"
+            )
+
+
+def _find_traces(settings: Params, given: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
+    """The trace_id of each id that a trace has, ours or the user's own, as text: key, trace_id. Raises CurationError if
+    one that the file has is of two traces."""
+    own = traces.select(pl.col("external_id").alias("key"), "trace_id").drop_nulls()
+    ours = traces.select(pl.col("trace_id").cast(pl.String).alias("key"), "trace_id")
+    ids = pl.concat([own, ours]).unique(maintain_order=True)
+    twice = ids.filter(pl.col("key").is_duplicated())
+    if (rows := given.filter(pl.col("key").is_in(twice["key"].implode()))).height:
+        row, key = rows.select("row", "key").row(0)
+        raise CurationError(
+            f"{settings.path}: row {row}: {settings.trace_id} {show_value(key)} is the id of "
+            f"{twice.filter(key=key).height} traces; give each trace an id of its own, or take trace_id from "
+            "`curation sql --csv`"
+        )
+    return ids

@@ -1,21 +1,35 @@
-"""Verdicts that exist already, of people or of another judge: a user's Parquet or JSONL file, by pair_id."""
+"""Verdicts that exist already, of people or of another judge: a user's file, by pair_id."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.messages import first_names, one_line
 from curation.core.params import Strict
 from curation.core.ranges import FilePath
-from curation.tables.contracts import ORDERS, PREFERENCE, UNKNOWN, VERDICTS
-from curation.tables.user_files import ID, TEXT, ColumnType, read_columns, refuse_unmatched
+from curation.core.study import Study
+from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
+from curation.tables.user_files import find_path_fault, read_columns, refuse_other_text, refuse_unmatched
+from curation.tables.user_values import ID, TEXT, ColumnType
+
+COLUMN_TYPES = {
+    "pair_id": ColumnType(ID),
+    "verdict": ColumnType(TEXT, nullable=True),
+    "order": ColumnType(TEXT),
+    "chosen": ColumnType(TEXT, nullable=True),
+    "rejected": ColumnType(TEXT, nullable=True),
+}
+MOST_WORDS = 5  # in a message
 
 
 class Params(Strict):
     """A pairwise judge of kind imported. `pair_id` and `verdict` (chosen, rejected or tie) name columns of `path`, as
     does `order` (chosen_first or rejected_first: which side was shown first), null where that is unknown. `unmatched`
-    says what becomes of rows of unknown pairs."""
+    says what becomes of rows of unknown pairs. `chosen` and `rejected`, columns with the texts that were compared, may
+    be left out; they are held against the pair's."""
 
     kind: Literal["imported"]
     path: FilePath
@@ -23,41 +37,59 @@ class Params(Strict):
     verdict: str
     order: str | None
     unmatched: Literal["error", "drop"]
+    chosen: str | None = None
+    rejected: str | None = None
 
     @property
     def dimension_names(self) -> list[str]:
         """The one dimension its verdicts come to."""
         return [PREFERENCE]
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change."""
+        if fault := find_path_fault(self.path):
+            yield f"path: {self.path} {fault}"
+
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are numbered as
-    repeats. A null verdict is `no_reference`.
+    repeats, in the file's order. A null verdict is `missing`.
 
-    Raises CurationError if a verdict or an order is not valid, and on rows of unknown pairs, if those are not to be
-    dropped or there are no others.
+    Raises CurationError if a verdict or an order is not valid, on a row whose texts are not its pair's, and on rows of
+    unknown pairs, if those are not to be dropped or there are no others.
     """
-    columns = {"pair_id": settings.pair_id, "verdict": settings.verdict, "order": settings.order}
-    types = {"pair_id": ColumnType(ID), "verdict": ColumnType(TEXT, nullable=True), "order": ColumnType(TEXT)}
-    given = read_columns(settings.path, columns, types, under=f"pairwise_judges.{name}.")
+    columns = {ours: getattr(settings, ours) for ours in COLUMN_TYPES}
+    given = read_columns(settings.path, columns, COLUMN_TYPES, under=f"pairwise_judges.{name}.").with_row_index("row")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
-    for column, valid in (("verdict", VERDICTS), ("order", (*ORDERS, UNKNOWN))):
-        wrong = given.with_row_index("row").filter(~pl.col(column).is_in(valid))
-        if wrong.height:
-            raise CurationError(
-                f"{settings.path}: column {columns[column]!r} holds {wrong[column][0]!r} in row {wrong['row'][0]}, "
-                f"not {', '.join(valid)}"
-            )
+    _refuse_unknown_words(settings.path, settings.verdict, given.select("row", "verdict"), VERDICTS)
+    _refuse_unknown_words(settings.path, settings.order or "", given.select("row", "order"), (*ORDERS, UNKNOWN))
     refuse_unmatched(
         settings.path, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
     )
-    rows = pairs.select("pair_id").join(given, on="pair_id", maintain_order="left_right")
-    status = (
-        pl.when(pl.col("verdict").is_null()).then(pl.lit("no_reference")).otherwise(pl.lit("scored")).alias("status")
-    )
+    rows = pairs.select("pair_id", *SIDES).join(given, on="pair_id", maintain_order="left_right", suffix="_given")
+    for side in SIDES:
+        if column := getattr(settings, side):
+            refuse_other_text(settings.path, column, rows.select("row", "pair_id", f"{side}_given", side).sort("row"))
+    status = pl.when(pl.col("verdict").is_null()).then(pl.lit("missing")).otherwise(pl.lit("scored")).alias("status")
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
-    return rows.with_columns(
+    return rows.select(
+        "pair_id",
+        "order",
         pl.int_range(pl.len()).over("pair_id", "order").cast(pl.Int32).alias("repeat"),
+        "verdict",
         status,
         *(pl.lit(None, dtype).alias(column) for column, dtype in absent.items()),
     )
+
+
+def _refuse_unknown_words(path: str, column: str, given: pl.DataFrame, valid: tuple[str, ...]) -> None:
+    """Raises CurationError if a value of the second column of `given`, beside its row, is neither null nor valid."""
+    row, values = given.columns
+    if (wrong := given.filter(~pl.col(values).is_in(valid))).height:
+        words = first_names((repr(word) for word in wrong[values].unique(maintain_order=True)), MOST_WORDS)
+        raise CurationError(
+            one_line(
+                f"{path}: column {column!r} holds {words} in {wrong.height} row(s), the first is row {wrong[row][0]}, "
+                f"not {', '.join(valid)}; write these words in their place"
+            )
+        )

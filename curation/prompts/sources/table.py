@@ -1,5 +1,7 @@
-"""Prompts from a user's own Parquet or JSONL file."""
+"""Prompts from a user's own file."""
 
+import sys
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -8,15 +10,19 @@ from pydantic import AfterValidator, Field
 from curation.core.errors import CurationError
 from curation.core.inner_kinds import read_verifier, write_verifier
 from curation.core.kinds import kinds
+from curation.core.messages import show_value
 from curation.core.params import Strict
 from curation.core.ranges import FilePath
+from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
-from curation.tables.user_files import TEXT, ColumnType, read_columns
+from curation.tables.user_files import find_path_fault, read_columns
+from curation.tables.user_values import KEY, TEXT, TEXTS, ColumnType
 
 COLUMN_TYPES = {
     "prompt": ColumnType(TEXT),
-    "answer": ColumnType(TEXT, nullable=True),
+    "answer": ColumnType(TEXTS, nullable=True),
     "task": ColumnType(TEXT, nullable=True),
+    "prompt_id": ColumnType(KEY),
 }
 
 
@@ -29,11 +35,13 @@ class SeveralAnswers(Strict):
 
 class Columns(Strict):
     """The file's names for our columns; null where it has none. Where `answer` holds a list, each of its texts is an
-    accepted answer."""
+    accepted answer. `prompt_id`, ids of the file's own, may be left out: rows of one id are one prompt, whatever their
+    texts, and its id is kept as external_id."""
 
     prompt: str
     answer: str | SeveralAnswers | None
     task: str | None
+    prompt_id: str | None = None
 
 
 def _check_verifier(raw: Any) -> Any:
@@ -56,28 +64,44 @@ class Params(Strict):
     verifier: Annotated[Any, AfterValidator(_check_verifier)]
     instruction: str | None
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change."""
+        if fault := find_path_fault(self.path):
+            yield f"path: {self.path} {fault}"
+
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
-    """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`.
+    """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`. A prompt
+    has the least of its tasks, so that the order of the rows changes none.
 
-    Raises CurationError if a prompt has two answers in two rows.
+    Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    columns = {
-        **settings.columns.model_dump(),
-        "answer": answer.column if isinstance(answer, SeveralAnswers) else answer,
-    }
-    frame = read_columns(settings.path, columns, COLUMN_TYPES).with_row_index("row")
-    missing = [pl.lit(None, pl.String).alias(name) for name in ("answer", "task") if name not in frame.columns]
+    columns, types = settings.columns.model_dump(), COLUMN_TYPES
+    if isinstance(answer, SeveralAnswers):
+        columns, types = columns | {"answer": answer.column}, types | {"answer": ColumnType(TEXT, nullable=True)}
+    frame = read_columns(settings.path, columns, types).with_row_index("row")
+    frame = frame.rename({"prompt_id": "external_id"}, strict=False)
+    optional = ("answer", "task", "external_id")
+    missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))
-    _refuse_two_answers(settings, frame)
+    if settings.columns.prompt_id:
+        frame = _unite_texts(settings, frame)
+        _refuse_two(settings, frame, "external_id", "ids", "keep one")
+    way_out = "keep one, or accept both: give them as a list in one row"
+    _refuse_two(settings, frame, "answer", "answers", way_out)
     ending = f"\n{settings.instruction}" if settings.instruction else ""
-    distinct = frame.unique("prompt", keep="first", maintain_order=True).with_columns(pl.col("prompt") + ending)
+    distinct = (
+        frame.with_columns(pl.col("task").min().over("prompt"))
+        .unique("prompt", keep="first", maintain_order=True)
+        .with_columns(pl.col("prompt") + ending)
+    )
     verifier = None if settings.verifier is None else write_verifier(settings.verifier)
-    return prompt_frame(
+    rows = prompt_frame(
         (task or "", text, answers or [], verifier, None)
         for text, answers, task in distinct.select("prompt", "answers", "task").rows()
     )
+    return rows.with_columns(distinct["external_id"])
 
 
 def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
@@ -89,15 +113,36 @@ def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
     return parts.list.eval(pl.element().filter(pl.element() != "")).list.unique(maintain_order=True).alias("answers")
 
 
-def _refuse_two_answers(settings: Params, frame: pl.DataFrame) -> None:
-    """Raises CurationError if a prompt has two answers in two rows."""
-    answers = frame.unique(["prompt", "answer"], keep="first").sort("row")
-    twice = answers.filter(pl.col("answer").len().over("prompt") > 1)
+def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows, those of one id with one text: that of most of them, or the first in order of those that are as
+    frequent. How many ids have several is said on stderr."""
+    texts = frame.group_by("external_id", "prompt").len().sort("len", "prompt", descending=[True, False])
+    of_ids = texts.unique("external_id", keep="first", maintain_order=True)
+    if several := texts.height - of_ids.height:
+        ids = texts.filter(pl.col("external_id").is_duplicated())["external_id"].n_unique()
+        print(
+            f"{settings.path}: {ids} prompt_ids have more than one text, {several} texts in all gave way to a more "
+            "frequent one",
+            file=sys.stderr,
+        )
+    return frame.drop("prompt").join(
+        of_ids.select("external_id", "prompt"), on="external_id", how="left", maintain_order="left"
+    )
+
+
+def _refuse_two(settings: Params, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
+    """Raises CurationError if a prompt has two values of `column`."""
+    values = frame.unique(["prompt", column], keep="first").sort("row")
+    twice = values.filter(pl.col(column).len().over("prompt") > 1)
     if twice.is_empty():
         return
     first_prompt = twice.filter(pl.col("prompt") == twice["prompt"][0])
-    (row, answer), (other_row, other_answer) = first_prompt.head(2).select("row", "answer").rows()
+    (row, value), (other_row, other_value) = first_prompt.head(2).select("row", column).rows()
     raise CurationError(
-        f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two answers, the first {answer!r} at row {row} "
-        f"and {other_answer!r} at row {other_row}; keep one, or accept both: give them as a list in one row"
+        f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
+        f"row {row} and {_shown(other_value)} at row {other_row}; {way_out}"
     )
+
+
+def _shown(value: Any) -> str:
+    return show_value(value[0] if isinstance(value, list) and len(value) == 1 else value)

@@ -1,39 +1,60 @@
-"""Traces that already exist: a user's Parquet or JSONL file, of one generator or of many."""
+"""Traces that already exist: a user's file, of one generator or of many. A row is known by what it says, wherever in
+the file it stands."""
 
 import sys
+from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
+from pydantic import model_validator
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.messages import show_value
 from curation.core.params import Strict
 from curation.core.ranges import FilePath
-from curation.tables.contracts import DERIVED, TRACES
-from curation.tables.user_files import REAL, TEXT, WHOLE, ColumnType, read_columns
+from curation.core.study import Study
+from curation.tables.contracts import TRACES
+from curation.tables.ids import content_ids
+from curation.tables.user_files import find_path_fault, read_columns
+from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
 from curation.traces.generators._rows import GeneratorParams
 
 COLUMN_TYPES = {
     "prompt": ColumnType(TEXT),
     "completion": ColumnType(TEXT),
     "generator": ColumnType(TEXT),
-    "sample_index": ColumnType(WHOLE),
+    "sample_index": ColumnType(INDEX),
     "family": ColumnType(TEXT, nullable=True),
     "scale_b": ColumnType(REAL, nullable=True),
     "finish_reason": ColumnType(TEXT),
+    "prompt_id": ColumnType(KEY),
+    "trace_id": ColumnType(KEY, nullable=True),
 }
 
 
 class Columns(Strict):
-    """The file's names for our columns; null where it has none. Without `generator` every row is this generator's."""
+    """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
 
-    prompt: str
+    `prompt_id` and `trace_id` are ids of the file's own, and may be left out: rows with a `prompt_id` are of the prompt
+    whose source has that id, whatever their texts; `trace_id` is kept as external_id.
+    """
+
+    prompt: str | None
     completion: str
     generator: str | None
     sample_index: str | None
     family: str | None
     scale_b: str | None
     finish_reason: str | None
+    prompt_id: str | None = None
+    trace_id: str | None = None
+
+    @model_validator(mode="after")
+    def _names_prompts(self) -> "Columns":
+        if self.prompt is None and self.prompt_id is None:
+            raise ValueError("neither prompt nor prompt_id names a column; give one")
+        return self
 
 
 class Params(GeneratorParams):
@@ -44,14 +65,25 @@ class Params(GeneratorParams):
     columns: Columns
     unmatched: Literal["drop", "error"]
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change."""
+        if fault := find_path_fault(self.path):
+            yield f"path: {self.path} {fault}"
+
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The file's rows, matched to prompts by the text of the last message. Calls no model.
+    """The file's rows, matched to prompts by the file's own ids or by the text of the last message. Calls no model.
 
-    Where the file numbers no samples, the rows of one prompt and generator are numbered in the file's order. Raises
-    CurationError if no row matches, if one does not and `unmatched` is error, or if two rows are the same sample.
+    A trace_id is made of prompt, generator, completion and sample_index; where the file numbers no samples, equal
+    completions are numbered, and sample_index is the rank of the trace_id among those of its prompt and generator. So
+    the order of the rows changes nothing, and no row changes another's trace_id.
+
+    Raises CurationError if no row matches, if one does not and `unmatched` is error, if two rows are the same sample,
+    or if two have one id of their own.
     """
-    frame = read_columns(settings.path, settings.columns.model_dump(), COLUMN_TYPES).with_row_index("row")
+    types = COLUMN_TYPES | {"prompt": ColumnType(TEXT, nullable=settings.columns.prompt_id is not None)}
+    frame = read_columns(settings.path, settings.columns.model_dump(), types).with_row_index("row")
+    frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
     rows = _match(settings, name, frame, prompts)
     defaults = {
         "generator": pl.lit(name),
@@ -59,40 +91,95 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
         "scale_b": pl.lit(settings.scale_b, pl.Float64),
         "finish_reason": pl.lit("stop"),
         "n_tokens": pl.lit(None, pl.Int32),
+        "external_id": pl.lit(None, pl.String),
     }
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
-    slot = ["prompt_id", "generator", "sample_index"]
-    if "sample_index" not in rows.columns:
-        rows = rows.with_columns(pl.int_range(pl.len()).over(slot[:2]).alias("sample_index"))
-    _refuse_same_sample(settings, rows, slot)
-    return rows.cast({"sample_index": pl.Int32}).select(
-        column for column in TRACES.schema.names if column not in DERIVED
-    )
+    _refuse_same_id(settings, rows)
+    if "sample_index" in rows.columns:
+        _refuse_same_sample(settings, rows)
+        rows = _with_ids(rows, "sample_index")
+    else:
+        text = ["prompt_id", "generator", "completion"]
+        rows = rows.sort(*text, "external_id", "family", "scale_b", "finish_reason")
+        rows = _with_ids(rows.with_columns(pl.int_range(pl.len()).over(text).alias("repeat")), "repeat")
+        rank = pl.col("trace_id").rank("ordinal").over(text[:2]) - 1
+        rows = rows.with_columns(rank.cast(pl.Int32).alias("sample_index"))
+    return rows.select(column for column in TRACES.schema.names if column in rows.columns)
+
+
+def _with_ids(rows: pl.DataFrame, number: str) -> pl.DataFrame:
+    """The rows with a trace_id of what they say and `number`, which tells those apart that say the same."""
+    return rows.with_columns(content_ids(rows.select("prompt_id", "generator", "completion", number)).alias("trace_id"))
 
 
 def _match(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     """The rows whose prompt is among `prompts`, with its prompt_id. Raises as `traces` does."""
-    texts = prompts.select("prompt_id", pl.col("prompt").list.last().struct.field("content").alias("prompt"))
-    matched = frame.join(texts, on="prompt", how="left", maintain_order="left")
+    by_id = "external_prompt_id" in frame.columns
+    known = prompts.select(
+        "prompt_id",
+        pl.col("prompt").list.last().struct.field("content").alias("text"),
+        pl.col("external_id").alias("external_prompt_id"),
+    )
+    if by_id:
+        _refuse_ambiguous(settings, frame, prompts)
+        matched = frame.join(known, on="external_prompt_id", how="left", maintain_order="left")
+    else:
+        matched = frame.join(
+            known, left_on="prompt", right_on="text", how="left", maintain_order="left", nulls_equal=False
+        )
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
-    problem = f"{len(lost)} of {matched.height} rows have a prompt that is no train prompt"
+    of_what = "a prompt_id that no train prompt has" if by_id else "a prompt that is no train prompt"
+    problem = f"{len(lost)} of {matched.height} rows have {of_what}"
     if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
+        check = "columns.prompt_id of the sources" if by_id else "the sources' prompt column and instruction"
         drop = ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
         raise CurationError(
-            f"{settings.path}: {problem}, the first is row {lost[0]}; check the sources' prompt column and instruction"
+            f"{settings.path}: {problem}, the first is row {lost[0]}; check {check}"
             f"{drop if len(lost) < matched.height else ''}"
         )
     if len(lost):
         print(f"{name}: {settings.path}: {problem}; dropped", file=sys.stderr)
-    return matched.filter(pl.col("prompt_id").is_not_null())
+    matched = matched.filter(pl.col("prompt_id").is_not_null())
+    if by_id and "prompt" in frame.columns:
+        other = matched.filter(pl.col("prompt") != pl.col("text")).height
+        if other:
+            print(
+                f"{name}: {settings.path}: {other} rows have another text than the prompt of their id", file=sys.stderr
+            )
+    return matched
 
 
-def _refuse_same_sample(settings: Params, rows: pl.DataFrame, slot: list[str]) -> None:
+def _refuse_ambiguous(settings: Params, frame: pl.DataFrame, prompts: pl.DataFrame) -> None:
+    """Raises CurationError if a row's own prompt_id is that of two prompts."""
+    twice = prompts.filter(pl.col("external_id").is_duplicated() & pl.col("external_id").is_not_null())
+    rows = frame.filter(pl.col("external_prompt_id").is_in(twice["external_id"].implode()))
+    if rows.height:
+        given = rows["external_prompt_id"][0]
+        sources = twice.filter(external_id=given)["source"].unique().sort()
+        raise CurationError(
+            f"{settings.path}: row {rows['row'][0]}: prompt_id {show_value(given)} is of prompts in "
+            f"{' and '.join(sources)}; give each prompt an id of its own, or set columns.prompt_id: null"
+        )
+
+
+def _refuse_same_id(settings: Params, rows: pl.DataFrame) -> None:
+    """Raises CurationError if two rows have one id of their own."""
+    twice = rows.filter(pl.col("external_id").is_not_null() & pl.col("external_id").is_duplicated())
+    if twice.height:
+        first, other = twice.filter(external_id=twice["external_id"][0])["row"].sort().head(2)
+        raise CurationError(
+            f"{settings.path}: rows {first} and {other} both have {settings.columns.trace_id!r} "
+            f"{show_value(twice['external_id'][0])}; give each row an id of its own, or set columns.trace_id: null"
+        )
+
+
+def _refuse_same_sample(settings: Params, rows: pl.DataFrame) -> None:
     """Raises CurationError if two rows are the same sample."""
+    slot = ["prompt_id", "generator", "sample_index"]
     if not rows.select(slot).is_duplicated().any():
         return
     first = rows.filter(pl.struct(slot).is_duplicated()).sort(*slot, "row").head(2)
     raise CurationError(
         f"{settings.path}: rows {first['row'][0]} and {first['row'][1]} are both sample {first['sample_index'][0]} of "
-        f"{first['generator'][0]!r} for one prompt; number the samples, or set columns.sample_index: null"
+        f"{show_value(first['generator'][0])} for one prompt; number the samples, or set columns.sample_index: null"
     )

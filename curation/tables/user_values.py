@@ -1,0 +1,144 @@
+"""What a column of a user's file may hold, and each of its values as one of ours."""
+
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+from curation.core.messages import show_value
+
+MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}(\.0+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
+
+
+class ValueType(NamedTuple):
+    """What a column may hold: in words, as Polars keeps it, and what makes a value that is not null one of ours, or
+    raises ValueError with why it is none."""
+
+    words: str
+    polars: pl.DataType
+    convert: Callable[[Any], Any]
+
+
+class ColumnType(NamedTuple):
+    """What one of our columns may hold, and whether it may be null."""
+
+    values: ValueType
+    nullable: bool = False
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(part, dict) and "role" in part for part in value):
+        raise ValueError("a list of messages, which is not read yet: map a column of text")
+    if not isinstance(value, str):
+        raise ValueError(f"not {TEXT.words}")
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("text with half a character (a lone surrogate), which no table can hold")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    """A text, or a list of them, each once."""
+    return list(dict.fromkeys(map(_text, value if isinstance(value, list) else [value])))
+
+
+def _whole(value: Any, least: int, most: int, words: str = "a whole number") -> int:
+    """A whole number, however it is written: 3, 3.0, "3"."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, float) and abs(value) > MOST_EXACT:
+        raise ValueError("a double above 2**53, which may be another number than was written: keep ids as text")
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(f"not {words}")
+    if (isinstance(value, float) and not math.isfinite(value)) or value != int(value):
+        raise ValueError(f"not {words}")
+    if not least <= value <= most:
+        raise ValueError(f"not from {least} to {most}")
+    return int(value)
+
+
+def _key(value: Any) -> str:
+    """An id as text: whole numbers and text name the same row."""
+    return _text(value) if isinstance(value, str) else str(_whole(value, -(2**127), 2**128, KEY.words))
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(f"not {REAL.words}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+TEXT = ValueType("text", pl.String(), _text)
+TEXTS = ValueType("text or a list of texts", pl.List(pl.String()), _texts)
+REAL = ValueType("a number", pl.Float64(), _real)
+INDEX = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=2**31 - 1))  # of a sample
+ID = ValueType("a whole number", pl.Int64(), partial(_whole, least=-(2**63), most=2**63 - 1))  # one of our own
+KEY = ValueType("an id: text or a whole number", pl.String(), _key)  # of ours or the user's own
+
+
+def convert_values(values: list[Any], type: ColumnType) -> pl.Series:
+    """`values` as the column's type, null and NaN alike as null. Raises UnconvertibleError at the first that is of
+    another."""
+    made = list[Any]()
+    for row, value in enumerate(values):
+        if value is None or value != value:
+            made.append(None)
+            continue
+        try:
+            made.append(type.values.convert(value))
+        except ValueError as error:
+            raise UnconvertibleError(row, f"is {show_value(value)}, {error}") from None
+    return pl.Series(made, dtype=type.values.polars)
+
+
+def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
+    """As `convert_values`, of a column whose type its file declares; raises ValueError if that never fits."""
+    dtype = values.type
+    if pa.types.is_dictionary(dtype):
+        dtype = dtype.value_type
+        values = values.cast(dtype)
+    if type.values in (TEXT, KEY) and _is_text(dtype):
+        return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
+    if type.values is REAL and pa.types.is_floating(dtype):
+        reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
+        if not reals.is_infinite().any():
+            return reals
+    if not _may_fit(dtype, type.values):
+        listed = pa.types.is_list(dtype) and pa.types.is_struct(dtype.value_type)
+        messages = ": a list of messages is not read yet, map a column of text" if listed else ""
+        raise ValueError(f"holds {dtype}, not {type.values.words}{messages}")
+    return convert_values(values.to_pylist(), type)
+
+
+def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
+    """Whether some values of an Arrow type may be of ours."""
+    if values is TEXTS and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+        return _is_text(dtype.value_type)
+    numeric = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
+    return pa.types.is_null(dtype) or _is_text(dtype) or (numeric and values not in (TEXT, TEXTS))
+
+
+def _is_text(dtype: pa.DataType) -> bool:
+    return pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
+
+
+class UnconvertibleError(ValueError):
+    """The value in `row`, counted from 0, is not of its column's type."""
+
+    def __init__(self, row: int, why: str) -> None:
+        super().__init__(why)
+        self.row = row
