@@ -3,13 +3,14 @@ r"""The first or the last number of a text, as a reader would name it.
 Separators of thousands go (`1,234`, `1 234`, `1{,}234`), as do signs of money; a minus is written `-`. A minus after an
 operand is a difference: `5-2=3` ends in 3. An operation that nobody carried out is not its last operand: `10-8`,
 `2^{10}`, `3,14` or `12:30` is taken whole and as it stands, for a verifier to evaluate or to refuse. Digits of a name
-(`x2`, `H2O`), an index or an exponent of a letter are no number.
+(`x2`, `H2O`), an index or an exponent of a letter are no number, and the label in `part 2` is one only where there is
+no other.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 GROUP = r"(?:,|\{,\}|,?\\[!,]\s?|['’_]|[ \u00a0\u2009\u202f])"  # between groups of three digits, all alike
 WHOLE = rf"(?:(?<![\d.])\d{{1,3}}(?P<group>{GROUP})\d{{3}}(?:(?P=group)\d{{3}})*(?!\d)|\d+)"
@@ -26,29 +27,36 @@ JOIN = re.compile(  # what between two numbers makes one expression of them
 MONEY = r"(?:(?:\\?\$|[€£¥₹])\s?)?"
 SIGN = re.compile(rf"(?:(?<![\w)\]}}!%°]){MONEY}(?P<touching>[-−–])|[=≈(\[{{:]\s{{1,3}}(?P<apart>[-−–])\s?){MONEY}$")
 OF_A_NAME = re.compile(r"(?:^|[^\\a-zA-Z])[^\W\d_]+$|[_^]\{?$")  # what before digits says that they are no number
+LABELLED = re.compile(r"(?i)\b(?:part|step|question|problem|example|equation|section|figure|table)s?\s+[(#]?$")
 CODE = re.compile(r"(?<![^\W\d_])(?:[A-Z]{3}|Rs)$")  # of money
 SEEN = 40  # characters before a number that say what it is
 PAIRS = {")": "(", "}": "{"}
 
 
+Role: TypeAlias = Literal["number", "label", "name"]
+
+
 class Number(NamedTuple):
-    """Where a number or an expression of numbers stands in its line, and how it is written; `named` if it is part of a
-    name."""
+    """Where a number or an expression of numbers stands in its line, how it is written, and what it is there."""
 
     start: int
     end: int
     text: str
-    named: bool
+    role: Role
 
 
 def find_number(text: str, match: Literal["first", "last"]) -> str | None:
     """The first or the last number of a text; None if it has none."""
     lines = text.splitlines()
+    label = None
     for line in lines if match == "first" else reversed(lines):
-        numbers = [number.text for number in find_numbers(line) if not number.named]
-        if numbers:
-            return numbers[0 if match == "first" else -1]
-    return None
+        numbers = list(find_numbers(line))
+        for number in numbers if match == "first" else reversed(numbers):
+            if number.role == "number":
+                return number.text
+            if number.role == "label":
+                label = label or number.text
+    return label
 
 
 def find_numbers(line: str) -> Iterator[Number]:
@@ -70,12 +78,16 @@ def _read(line: str, atom: re.Match[str]) -> Number:
     """One number, with the sign before it."""
     shown = max(0, atom.start() - SEEN)
     before = line[shown : atom.start()]
-    named = bool(OF_A_NAME.search(before)) and not CODE.search(before)
+    role: Role = "number"
+    if OF_A_NAME.search(before) and not CODE.search(before):
+        role = "name"
+    elif LABELLED.search(before):
+        role = "label"
     sign = SIGN.search(before)
     if sign is None:
-        return Number(atom.start(), atom.end(), _write(atom), named)
+        return Number(atom.start(), atom.end(), _write(atom), role)
     start = shown + max(sign.start("touching"), sign.start("apart"))
-    return Number(start, atom.end(), f"-{_write(atom)}", named)
+    return Number(start, atom.end(), f"-{_write(atom)}", role)
 
 
 def _write(atom: re.Match[str]) -> str:
@@ -98,4 +110,4 @@ def _join(line: str, first: Number, end: int) -> Number:
             end, missing = end + 1, missing - 1
         while missing < 0 and start > 0 and line[start - 1] == opening:
             start, missing = start - 1, missing + 1
-    return Number(start, end, line[start:end], first.named)
+    return Number(start, end, line[start:end], "name" if first.role == "name" else "number")
