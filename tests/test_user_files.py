@@ -337,3 +337,18 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(count: int) -> None:
     outcomes = files.run(count, 1)
     assert sum(outcomes.values()) == count
     assert {outcome.rpartition(": ")[2] for outcome in outcomes} == {"read", "refused"}
+
+
+@pytest.mark.parametrize("name", ["f.jsonl", "f.parquet"])
+def test_a_text_or_a_list_of_texts_is_a_list_each_once(name: str, tmp_path: Path) -> None:
+    from curation.tables.user_values import TEXTS
+
+    rows: list[dict[str, Any]] = [{"a": ["5", "five", "5"]}, {"a": []}, {"a": None}]
+    (tmp_path / name).write_bytes(
+        parquet(pa.Table.from_pylist(rows)) if name == "f.parquet" else "\n".join(map(json.dumps, rows)).encode()
+    )
+    column = {"a": ColumnType(TEXTS, nullable=True)}
+    assert read_columns(str(tmp_path / name), {"a": "a"}, column)["a"].to_list() == [["5", "five"], [], None]
+    (tmp_path / "g.jsonl").write_text('{"a": "5"}\n{"a": ["6", 7]}\n')
+    with pytest.raises(CurationError, match=r"line 2: column 'a' \(columns\.a\) is \['6', 7\], not text"):
+        read_columns(str(tmp_path / "g.jsonl"), {"a": "a"}, column)

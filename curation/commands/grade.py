@@ -96,13 +96,15 @@ def _grade(file: Path, completion: str, gold: str, extract: list[Any], verifier:
     was read, and why."""
     from curation.judging.judges.answer import choose_verdict, find_answers
     from curation.judging.verification import Case, verify_all
-    from curation.tables.user_files import TEXT, ColumnType, read_columns
+    from curation.tables.user_files import read_columns
+    from curation.tables.user_values import TEXT, TEXTS, ColumnType
 
     require_existing(file, "name a file that is there")
     columns = {"completion": completion, "gold": gold}
-    table = read_columns(str(file), columns, dict.fromkeys(columns, ColumnType(TEXT, nullable=True)), under="--")
+    types = {"completion": ColumnType(TEXT, nullable=True), "gold": ColumnType(TEXTS, nullable=True)}
+    table = read_columns(str(file), columns, types, under="--")
     answers = find_answers(extract, table["completion"].to_list())
-    golds = [[] if gold is None else [gold] for gold in table["gold"]]
+    golds = [of_row or [] for of_row in table["gold"].to_list()]
     cases = [
         [Case(answer, gold, verifier, None) for gold in golds_of_row] if answer is not None else []
         for answer, golds_of_row in zip(answers, golds, strict=True)
