@@ -75,11 +75,12 @@ def test_a_draft_is_no_rating_to_any_reader(rubric_settings: RubricSettings, cas
         (Reply(None, "stop", reasoning=FOUR, reasoning_field="reasoning"), "unparsable"),
         (Reply("", "stop", reasoning=FOUR, reasoning_field="reasoning"), "unparsable"),
         (Reply(None, "tool_calls", tool_calls=f"[{FOUR}]"), "unparsable"),
+        (Reply(FOUR, "stop", tool_calls=f"[{FOUR}]"), "unparsable"),
         (Reply(FOUR, "refusal", refusal="No."), "refused"),
         (Reply(FOUR, "content_filter"), "refused"),
         (Reply(FOUR, "error"), "error"),
     ],
-    ids=["cut reasoning", "reasoning alone", "empty", "a tool", "refused", "filtered", "failed"],
+    ids=["cut reasoning", "reasoning alone", "empty", "a tool", "words and a tool", "refused", "filtered", "failed"],
 )
 def test_no_rating_is_read_from_another_field(rubric_settings: RubricSettings, reply: Reply, status: str) -> None:
     ratings, _ = rubric.parse(rubric_settings(dimensions=SCALE), reply)

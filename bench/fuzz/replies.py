@@ -171,6 +171,7 @@ def judge(number: int, reply: Reply, judged: list[tuple[Any, ...]], body: bytes)
         (steps.worst, '"step_2"\\s*:\\s*"(in)?(valid|neutral)"'),
     ):
         assert given is None or re.search(pattern, reply.text or ""), body
+    assert score is None or reply.completion is not None, body
     assert expected is None or (score is not None and 1 <= expected <= 5), body
     assert preference.strength is None or abs(preference.strength) <= 1, body
     if reply.error is not None:

@@ -143,7 +143,7 @@ class Reply:
         nothing was said before a limit, before a filter, or after the reasoning."""
         if self.error is not None or self.tool_calls is not None:
             return None
-        said = self.refusal or self.text
+        said = self.refusal if (self.refusal or "").strip() else self.text
         spoke = self.finish_reason == "stop" and not (self.reasoning or "").strip()
         return said if spoke or (said and not said.isspace()) else None
 

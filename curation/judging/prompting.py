@@ -74,7 +74,7 @@ def parse_reply(reply: Reply) -> tuple[dict[str, Any] | None, str]:
         return None, "error"
     if reply.finish_reason in ("refusal", "content_filter"):
         return None, "refused"
-    body = read_object(json_in(reply.text or "", reply.mode))
+    body = read_object(json_in(reply.completion or "", reply.mode))
     if body is None:
         return None, "truncated" if reply.finish_reason == "length" else "unparsable"
     return body, "scored"
