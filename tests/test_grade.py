@@ -71,6 +71,13 @@ def test_settings_are_given_as_a_mapping_and_rows_are_chosen_by_verdict(folder: 
     assert done.stderr.splitlines()[-1] == "other.parquet: 2 rows: 1 right, 1 wrong"
 
 
+def test_a_list_of_golds_is_right_by_any_of_them(folder: Path) -> None:
+    lines = [{"completion": "\\boxed{4}", "gold": ["four", "4"]}, {"completion": "\\boxed{5}", "gold": ["four", "4"]}]
+    (folder / "lists.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = grade(folder, "lists.jsonl", "--extract", "boxed", "--verifier", "exact", "--json")
+    assert [(row["verdict"], row["gold"]) for row in json.loads(done.stdout)] == [("right", "4"), ("wrong", "four")]
+
+
 SOUND = ("lines.jsonl", "--extract", "boxed", "--verifier", "math")
 MISTAKES = {  # what is typed in the place of SOUND: what is said of it
     ("absent.jsonl", *SOUND[1:]): "absent.jsonl: does not exist; name a file that is there",

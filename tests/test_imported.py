@@ -264,6 +264,29 @@ def test_a_text_with_a_separator_holds_several_answers(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_list_holds_several_answers(form: str, tmp_path: Path) -> None:
+    rows = [{"q": "Who?", "gold": ["Bell", "A. G. Bell", "Bell"]}, {"q": "When?", "gold": ["1876"]}]
+    rows += [{"q": "Why?", "gold": None}, {"q": "Where?", "gold": []}]
+    prompts = read_sources({"mine": source(save(tmp_path / f"prompts.{form}", rows))})
+    parquet.check(contracts.PROMPTS, prompts, "prompts")
+    assert prompts.select("answer", "answers").rows() == [
+        ("Bell", ["Bell", "A. G. Bell"]),
+        ("1876", None),
+        (None, None),
+        (None, None),
+    ]
+    path = save(tmp_path / f"twice.{form}", [rows[0], {"q": "Who?", "gold": ["Bell"]}])
+    with pytest.raises(CurationError, match=r"two answers, the first .* at row 0 and 'Bell' at row 1; keep one, or"):
+        read_sources({"mine": source(path)})
+
+
+def test_texts_and_lists_may_stand_in_one_column(tmp_path: Path) -> None:
+    rows = [{"q": "Who?", "gold": "Bell"}, {"q": "When?", "gold": ["1876", "March 1876"]}]
+    prompts = read_sources({"mine": source(save(tmp_path / "prompts.jsonl", rows))})
+    assert prompts["answers"].to_list() == [None, ["1876", "March 1876"]]
+
+
 def test_a_verifiers_settings_are_in_the_table(tmp_path: Path) -> None:
     path = save(tmp_path / "prompts.parquet", ROWS)
     by_name, by_mapping = (

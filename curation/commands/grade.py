@@ -100,11 +100,10 @@ def _grade(file: Path, completion: str, gold: str, extract: list[Any], verifier:
     from curation.tables.user_values import TEXT, TEXTS, ColumnType
 
     require_existing(file, "name a file that is there")
-    columns = {"completion": completion, "gold": gold}
     types = {"completion": ColumnType(TEXT, nullable=True), "gold": ColumnType(TEXTS, nullable=True)}
-    table = read_columns(str(file), columns, types, under="--")
+    table = read_columns(str(file), {"completion": completion, "gold": gold}, types, under="--")
     answers = find_answers(extract, table["completion"].to_list())
-    golds = [of_row or [] for of_row in table["gold"].to_list()]
+    golds = [list(dict.fromkeys(texts or ())) for texts in table["gold"].to_list()]
     cases = [
         [Case(answer, gold, verifier, None) for gold in golds_of_row] if answer is not None else []
         for answer, golds_of_row in zip(answers, golds, strict=True)

@@ -108,7 +108,7 @@ def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
     """`answers`: the accepted answers of a row, each once."""
     answer = pl.col("answer")
     if not isinstance(column, SeveralAnswers):
-        return pl.concat_list(answer).list.drop_nulls().alias("answers")
+        return pl.concat_list(answer).list.drop_nulls().list.unique(maintain_order=True).alias("answers")
     parts = answer.str.split(column.separator).list.eval(pl.element().str.strip_chars())
     return parts.list.eval(pl.element().filter(pl.element() != "")).list.unique(maintain_order=True).alias("answers")
 
