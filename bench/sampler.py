@@ -67,7 +67,7 @@ def by_hand(network: Any, tokenizer: Any, calls: list[Call]) -> int:
 def main() -> None:
     calls = make_calls(int(sys.argv[1]) if len(sys.argv) > 1 else 128)
     student = read().student
-    model = weights.load(student.model, student.revision, student.dtype)
+    model = weights.load(student.model, student.pinned, student.dtype)
     ours(*model, calls[:BATCH])
     by_length = sorted(calls, key=lambda call: len(call.messages[0]["content"]))
     rates = {}

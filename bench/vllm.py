@@ -93,8 +93,8 @@ def main() -> None:
         sys.exit("name an interpreter that has vllm: python -m bench.vllm PYTHON [CALLS]")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 256
     student = read().student
-    source, _ = weights.resolve(student.model, student.revision)
-    mine = statistics.median(ours(sys.argv[1], weights.Weights(student.model, student.revision), count))
+    source, _ = weights.resolve(student.model, student.pinned)
+    mine = statistics.median(ours(sys.argv[1], weights.Weights(student.model, student.pinned), count))
     plain = statistics.median(bare(sys.argv[1], str(source), count))
     print(f"{count} calls at once, at most {LIMIT} tokens each; median of {ROUNDS}")
     print(f"engine of kind vllm {mine:6.0f} tokens/s")

@@ -11,7 +11,7 @@ def main() -> None:
     study, name = read(), name_argument("runs")
     model = None if name == BASELINE else contracts.DATA / "models" / study.runs[name].name
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
-    judge = study.judges[study.evaluate.judge]
+    judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         results = evaluate(study.evaluate, name, study.student, model, judge, prompts, ledger)
     parquet.write(contracts.RESULTS, results, contracts.path("results", name))

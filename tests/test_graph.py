@@ -17,7 +17,12 @@ from curation.core.params import read
 ROOT = Path(__file__).parents[1]
 COMPUTING = ("plots", "stats")  # what in core/ decides what a stage computes
 KERNEL = {file for file in (ROOT / "curation/core").glob("*.py") if file.stem not in COMPUTING} | {
-    ROOT / f"curation/tables/{name}.py" for name in ("contracts", "ids", "outdated", "parquet")
+    ROOT / f"curation/{room}/{name}.py"
+    for room, names in {
+        "tables": ("contracts", "ids", "outdated", "parquet"),
+        "models": ("devices", "faults", "local"),
+    }.items()
+    for name in names
 }
 STAGES = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]
 

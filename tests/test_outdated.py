@@ -48,7 +48,7 @@ def test_pasting_what_is_printed_makes_an_old_file_pass(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["curation", "params"])
+    monkeypatch.setattr("sys.argv", ["curation", "params", "--file-only"])
     file = tmp_path / "params.yaml"
     file.write_text(old.read_text())
     with pytest.raises(SystemExit) as left:

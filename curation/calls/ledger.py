@@ -21,9 +21,11 @@ from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.store import Store, counted, insert_attempt
 from curation.core.errors import CurationError
+from curation.core.needs import find_folder_fault
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.ranges import FilePath
+from curation.core.study import Study
 
 FARTHEST = 10_000  # calls that are skipped at once
 TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
@@ -43,6 +45,13 @@ class Params(Strict):
     recorded: FilePath
     offline: bool
     max_failed: Annotated[float, Field(ge=0, le=1, description="a share of a stage's calls")]
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """A file or a folder that cannot be what it is to be."""
+        if fault := find_folder_fault(self.path):
+            yield f"path: {self.path}: {fault}"
+        if Path(self.recorded).exists() and not Path(self.recorded).is_dir():
+            yield f"recorded: {self.recorded}: is no folder; name the folder that holds Parquet files of calls"
 
 
 def locally(engine: Engine) -> Engine:

@@ -58,7 +58,7 @@ def durations(study: Study) -> list[Duration]:
 
     @cache
     def load_student(dtype: str, device: str) -> tuple[Any, Any]:
-        return weights.load(study.student.model, study.student.revision, dtype, device=device)
+        return weights.load(study.student.model, study.student.pinned, dtype, device=device)
 
     with progress("time the student's work", 2, "batches") as shown:
         if untrained:
@@ -71,7 +71,7 @@ def durations(study: Study) -> list[Duration]:
         shown.advance()
         if engine.kind == "transformers" and unanswered:
             calls = make_calls(
-                held_out, study.student.model, study.student.revision, study.evaluate.system, study.evaluate.sampling
+                held_out, study.student.model, study.student.pinned, study.evaluate.system, study.evaluate.sampling
             )
             network, tokenizer = load_student(engine.dtype, engine.device)
             answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))

@@ -1,18 +1,30 @@
-"""`curation params`: check a params file whole."""
+"""`curation params`: check a params file whole, and that this machine has what it needs."""
 
+import sys
 from pathlib import Path
 
 from curation.commands.terminal import Parser
+from curation.core.errors import Errors
+from curation.core.needs import look_around
 from curation.core.params import read
 
 COUNTED = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
+ABOUT = "Check a params file whole, and that this machine has what it needs."
 
 
 def main(arguments: list[str]) -> None:
-    """Say what the file declares. Raises CurationError with every mistake in it."""
-    parser = Parser(prog="curation params", description="Check a params file whole.")
+    """Say what the file declares. Raises CurationError with every mistake in it, or with all that the machine lacks."""
+    parser = Parser(prog="curation params", description=ABOUT)
     parser.add_argument("file", nargs="?", type=Path, default=Path("params.yaml"), help="params.yaml unless named")
-    file = parser.parse_args(arguments).file
-    study = read(file)
+    parser.add_argument(
+        "--file-only", action="store_true", help="do not look for files, columns, weights, devices and packages"
+    )
+    given = parser.parse_args(arguments)
+    study = read(given.file)
+    if not given.file_only:
+        unmet, warnings = look_around(study)
+        print("".join(f"warning: {line}\n" for line in warnings), end="", file=sys.stderr)
+        if unmet:
+            raise Errors(unmet)
     counts = ", ".join(f"{len(study.names(section))} {section.replace('_', ' ')}" for section in COUNTED)
-    print(f"{file}: valid; {counts}")
+    print(f"{given.file}: valid; {counts}")

@@ -7,6 +7,7 @@ checked.
 
 import hashlib
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,25 +23,25 @@ def fingerprint(body: bytes) -> str:
     """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another
     file puts that in here."""
     ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
-    parts = [
-        sys.version.encode(),
-        "\n".join(_list_packages()).encode(),
-        *(part for file in ours for part in (str(file).encode(), file.read_bytes())),
-        body,
-    ]
+    source = [part for file in ours for part in (str(file).encode(), file.read_bytes())]
+    return hash_parts([list_packages(), *source, body])
+
+
+def hash_parts(parts: Iterable[bytes]) -> str:
+    """One hash of all parts, each with its length."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 
 
-def _list_packages() -> list[str]:
-    """The names of all packages' folders of metadata, which hold their versions."""
+def list_packages() -> bytes:
+    """Python's version, and the names of all packages' folders of metadata, which hold their versions."""
     names: set[str] = set()
     for folder in sys.path:
         with suppress(OSError):
             names |= {entry.name for entry in Path(folder).iterdir() if entry.suffix == ".dist-info"}
-    return sorted(names)
+    return "\n".join([sys.version, *sorted(names)]).encode()
 
 
 def has_passed(fingerprint: str) -> bool:

@@ -145,7 +145,7 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     lines += [f"{path}: {name}: missing; add this section" for name in ALL_SECTIONS if name not in raw]
     order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
-    parts = _parts(sections)
+    parts = list_parts(sections)
     lines += find_dangling(path, sections, raw, parts)
     if lines:
         raise _errors(lines)
@@ -207,7 +207,7 @@ def _validate(model: type[Strict], raw: Any, where: str, lines: list[str]) -> An
         return model.model_construct(**{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields})
 
 
-def _parts(sections: dict[str, Any]) -> Parts:
+def list_parts(sections: dict[str, Any]) -> Parts:
     """Whatever has fields of its own: sections, entries of sections, members of panels."""
     parts = [(name, sections.get(name)) for name in SECTIONS]
     for section in (*KIND_FOLDERS, *COLLECTIONS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -105,6 +105,11 @@ class Study:
         return Entries(f"{self.path}: grid: ", {run.name: run for run in self.grid.runs()})
 
     @property
+    def benchmarks(self) -> list[str]:
+        """The names of the sources to evaluate on: those outside the train split."""
+        return [name for name, source in self.sources.items() if source.split != "train"]
+
+    @property
     def dimensions(self) -> dict[str, list[str]]:
         """What each judge, pairwise judge and panel rates."""
         return {
@@ -112,6 +117,17 @@ class Study:
             for name, body in (self.judges | self.pairwise_judges | self.delta.panels).items()
         }
 
+    def texts(self) -> Iterator[str]:
+        """Every text that the file holds but for its keys. Types no section."""
+        yield from _list_texts(self._raw)
+
     def names(self, section: str) -> list[str]:
         """The names of the entries in `section`. Does not type the section, and so imports nothing for it."""
         return list(self._raw[section] if section in self._raw else getattr(self, section))
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _list_texts(inner)

@@ -52,9 +52,8 @@ class Params(Strict):
         if not any(study.controls[name].treatment for name in grid.controls):
             itself = "the selection itself (pairs: own, labels: as_is)"
             yield f"primary: the grid has controls only; add {itself} to grid.controls"
-        benchmarks = [name for name, source in study.sources.items() if source.split != "train"]
-        if primary.benchmark not in benchmarks:
-            hint = did_you_mean(primary.benchmark, benchmarks)
+        if primary.benchmark not in study.benchmarks:
+            hint = did_you_mean(primary.benchmark, study.benchmarks)
             yield f"primary.benchmark: {primary.benchmark!r} is no source to evaluate on{hint}"
 
 

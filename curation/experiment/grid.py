@@ -75,6 +75,9 @@ class Params(Strict):
         if len(set(bf16.values())) > 1:
             by_method = ", ".join(f"{str(on).lower()} in {name}" for name, on in bf16.items())
             yield f"methods: bf16 is {by_method}; runs are compared, so give them one"
+        for selection, _, pairs in self._list_sizes(study):
+            if pairs == 0:
+                yield f"selections: {selection!r} keeps no pair, so its arms have nothing to train on; raise its budget"
         names = [run.name for run in self.runs()]
         yield from (
             f"selections: {name!r} is an arm and a selection; rename the selection"
@@ -82,6 +85,24 @@ class Params(Strict):
         )
         if not twice and len(set(names)) < len(names):
             yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
+
+    def warnings(self, study: Study) -> Iterator[str]:
+        """Arms that have fewer examples than a method reads at once."""
+        for selection, budget, pairs in self._list_sizes(study):
+            for name in self.methods:
+                method = study.methods[name]
+                if pairs and method.batch_size > pairs * (2 if method.kind == "kto" else 1):
+                    yield (
+                        f"methods: {name!r} reads {method.batch_size} examples at once, more than {pairs:g} pairs of "
+                        f"{selection!r} (budget {budget}) are; lower its batch_size, or raise the budget"
+                    )
+
+    def _list_sizes(self, study: Study) -> Iterator[tuple[str, int | str, float | None]]:
+        """Each selection and budget, and how many pairs their arms have at most; None where params.yaml does not
+        say."""
+        for selection, budget in itertools.product(self.selections, self.budgets):
+            own = study.selections[selection].budget or {} if selection in study.selections else {}
+            yield selection, budget, own.get("pairs") if isinstance(budget, str) else budget
 
     def arms(self) -> list[Arm]:
         """All arms, in the order of the axes."""

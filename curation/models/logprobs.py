@@ -8,6 +8,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.progress import progress
 from curation.models.chat_template import tokens
+from curation.models.faults import one_sentence
 from curation.tables.contracts import SIDES
 
 
@@ -65,7 +66,8 @@ def log_probs(network: Any, encoded: Encoded, batch_size: int, label: str) -> pl
     longest_first = starts.join(encoded.traces, on="trace_id").sort(
         pl.col("ids").list.len(), "trace_id", "start", descending=True
     )
-    sums = pl.Series("logp", _sums(network, longest_first, batch_size, label), dtype=pl.Float64)
+    with one_sentence(label):
+        sums = pl.Series("logp", _sums(network, longest_first, batch_size, label), dtype=pl.Float64)
     logps = longest_first.select("trace_id", "start", sums)
     rows = encoded.pairs
     for side in SIDES:

@@ -13,7 +13,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -23,7 +22,10 @@ from pydantic import AfterValidator
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
+from curation.core.study import Study
+from curation.models.faults import first_line, loading
 
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
 CPU = Path("/proc/cpuinfo")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
@@ -40,12 +42,44 @@ Device = Annotated[str, AfterValidator(_device)]
 
 class Params(Strict):
     """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub
-    revision."""
+    revision; null where nothing loads the student."""
 
     model: FilePath
-    revision: Word
+    revision: Word | None
     dtype: Literal["float32", "bfloat16"]
     device: Device
+
+    @property
+    def pinned(self) -> str:
+        """The revision. Raises CurationError if it is null."""
+        if self.revision is None:
+            raise CurationError("student.revision: null, but the student is loaded; write the revision of its weights")
+        return self.revision
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A revision that is null though something loads the student."""
+        if self.revision is None and (user := _student_user(study)):
+            yield f"revision: null, but {user} the student; write `sha256:…` of its weights, or a revision on the hub"
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """What of the student is not there, if anything loads it."""
+        from curation.models.devices import find_unmet_torch
+        from curation.models.local import find_model_faults
+
+        if _student_user(study):
+            yield from find_model_faults(self.model, self.revision)
+            yield from find_unmet_torch(self.device, self.dtype)
+
+
+def _student_user(study: Study) -> str | None:
+    """What loads the student, in words; None if nothing does."""
+    if study.grid.runs():
+        return "the grid's runs train"
+    if study.scorers:
+        return "scorers ask"
+    if study.tokens.count:
+        return "tokens are counted by"
+    return "benchmarks are answered by" if study.benchmarks else None
 
 
 class Weights(NamedTuple):
@@ -60,11 +94,11 @@ def locate(model: str) -> Path | None:
     """Where local weights lie, or None for a hub id. Raises CurationError if the package or the path does not exist."""
     if model.startswith("package:"):
         package, _, file = model.removeprefix("package:").partition("/")
-        spec = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
         if spec is None or not spec.submodule_search_locations:
             raise CurationError(f"{model}: no package {package} is installed; run `make setup`")
         path = Path(next(iter(spec.submodule_search_locations)), file)
-    elif model.startswith((".", "/", "~")) or Path(model).exists():
+    elif model.startswith((".", "/", "~")) or Path(model).exists() or not HUB_ID.fullmatch(model):
         path = Path(model).expanduser()
     else:
         return None
@@ -103,7 +137,7 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     torch.backends.cuda.enable_cudnn_sdp(False)
     warn_if_slow(dtype, device)
     source, pinned = resolve(model, revision)
-    with _loading(model):
+    with loading(model):
         network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
     if adapter is not None:
         from peft import PeftModel
@@ -113,7 +147,7 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
         return network.to(device), tokenizer(model, revision)
     except (AssertionError, RuntimeError) as error:  # torch has no such device, or there is no room on it
         raise CurationError(
-            f"device: {device}: {str(error).splitlines()[0][:200]}; set another device, or install a torch that has it"
+            f"device: {device}: {first_line(error)[:200]}; set another device, or install a torch that has it"
         ) from None
 
 
@@ -123,7 +157,7 @@ def tokenizer(model: str, revision: str) -> Any:
     from transformers import AutoTokenizer
 
     source, pinned = resolve(model, revision)
-    with _loading(model):
+    with loading(model):
         return AutoTokenizer.from_pretrained(source, padding_side="left", **pinned)
 
 
@@ -159,30 +193,6 @@ def warn_if_slow(dtype: str, device: str) -> None:
             file=sys.stderr,
             flush=True,
         )
-
-
-def require_finite(folder: Path, what: str) -> None:
-    """Raises CurationError if the safetensors in `folder`, the weights of `what`, hold a value that is not finite."""
-    import torch
-    from safetensors import safe_open
-
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
-                tensor = tensors.get_tensor(name)
-                if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                    raise CurationError(
-                        f"{what}: {file.name}: {name} holds values that are not finite, so it can answer nothing; "
-                        "train it again, with a lower learning_rate or in float32"
-                    )
-
-
-@contextmanager
-def _loading(model: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise CurationError(f"{model}: transformers cannot load it: {str(error).splitlines()[0]}") from None
 
 
 def merge_adapter(weights: Weights) -> Path:

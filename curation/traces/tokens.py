@@ -22,7 +22,7 @@ def count_tokens(settings: Params, student: weights.Params, traces: pl.DataFrame
     nothing is counted or there is no completion."""
     counts: list[int | None] = [None] * traces.height
     if settings.count:
-        tokenizer = weights.tokenizer(student.model, student.revision)
+        tokenizer = weights.tokenizer(student.model, student.pinned)
         with progress("tokens", traces.height, "texts") as shown:
             for start in range(0, traces.height, TEXTS_PER_BATCH):
                 texts = traces["completion"][start : start + TEXTS_PER_BATCH]

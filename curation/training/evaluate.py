@@ -15,7 +15,9 @@ from curation.core.study import Study
 from curation.judging.judges import answer
 from curation.models import weights
 from curation.models.engines import openai, transformers, vllm
-from curation.tables.contracts import RESULTS
+from curation.models.faults import require_finite
+from curation.models.local import find_too_long
+from curation.tables.contracts import RESULTS, empty
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 if TYPE_CHECKING:
@@ -33,12 +35,25 @@ class Params(Strict):
     system: str | None
     sampling: GenerationSampling
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
-    judge: Annotated[str, Refers("judges")]
+    judge: Annotated[str | None, Refers("judges")]
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """A judge that grades no answers, which would show only once a run is trained."""
-        if not isinstance(study.judges[self.judge], answer.Params):
+        """A judge that grades no answers, which would show only once a run is trained; none, though there are
+        benchmarks or runs; replies that leave no room for a prompt."""
+        if self.judge is None and (study.benchmarks or study.grid.runs()):
+            what = f"{study.benchmarks[0]} is a benchmark" if study.benchmarks else "the grid has runs"
+            yield f"judge: null, but {what}; name a judge of kind answer"
+        elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
             yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
+        if isinstance(self.engine, vllm.Params):
+            yield from (f"sampling.max_tokens: {line}" for line in self.engine.find_too_long(self.sampling.max_tokens))
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """What of the engine is not there, if a benchmark is to be answered."""
+        if study.benchmarks:
+            yield from (f"engine.{line}" for line in self.engine.find_unmet())
+            if not isinstance(self.engine, openai.Params):
+                yield from find_too_long("sampling.max_tokens", self.sampling.max_tokens, study.student.model)
 
 
 def evaluate(
@@ -46,18 +61,21 @@ def evaluate(
     name: str,
     student: weights.Params,
     model: Path | None,
-    judge: "Judge",
+    judge: "Judge | None",
     prompts: pl.DataFrame,
     ledger: Ledger,
 ) -> pl.DataFrame:
     """The rows of `results` of run `name`, whose trained weights lie in `model`; None is the student's own.
 
     The calls' keys hold the hash of the weights and the dtype. Raises CurationError if weights are not finite, or if
-    `judge` is not of kind answer.
+    `judge` is not of kind answer. Without a judge there is nothing to evaluate on, and there are no rows.
     """
-    if not isinstance(judge, answer.Params):
-        raise CurationError(f"evaluate.judge: a judge of kind {judge.kind} grades no answers; name one of kind answer")
     held_out = prompts.filter(pl.col("split") != "train").sort("prompt_id")
+    if judge is None and held_out.is_empty():
+        return empty(RESULTS)
+    if not isinstance(judge, answer.Params):
+        kind = judge.kind if judge else None
+        raise CurationError(f"evaluate.judge: a judge of kind {kind} grades no answers; name one of kind answer")
     revision, loaded = _weights(name, student, model)
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     calls = make_calls(held_out, student.model, identity, settings.system, settings.sampling)
@@ -80,10 +98,10 @@ def _weights(name: str, student: weights.Params, model: Path | None) -> tuple[st
     """The revision that stands for the weights of run `name`, and what an engine is to load: the student, the student
     with the adapter in `model`, or the whole model there."""
     if model is None:
-        return student.revision, weights.Weights(student.model, student.revision)
-    weights.require_finite(model, f"run {name}")
+        return student.pinned, weights.Weights(student.model, student.pinned)
+    require_finite(model, f"run {name}")
     trained = weights.fingerprint(model)
-    revision = f"{student.revision}+{trained}"
+    revision = f"{student.pinned}+{trained}"
     if (model / "config.json").exists():
         return revision, weights.Weights(str(model.resolve()), trained)
-    return revision, weights.Weights(student.model, student.revision, model)
+    return revision, weights.Weights(student.model, student.pinned, model)

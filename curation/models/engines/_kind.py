@@ -1,5 +1,6 @@
 """What an engine is to the rest of the study."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from curation.calls.call import Engine
@@ -11,6 +12,10 @@ class EngineParams(Protocol):
 
     @property
     def kind(self) -> str: ...
+    def find_unmet(self) -> Iterator[str]:
+        """A line about each thing but the model that the engine needs and this machine does not have."""
+        ...
+
     def engine(self, model: Weights, served_as: str | None = None) -> Engine:
         """What answers calls to `model`, which a server knows as `served_as`."""
         ...

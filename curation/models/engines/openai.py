@@ -1,10 +1,12 @@
 """Calls answered by any server that speaks the OpenAI chat protocol."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from curation.calls.call import Engine
 from curation.calls.chat import HttpEngine
 from curation.calls.endpoint import Endpoint
+from curation.core.needs import find_uninstalled
 from curation.core.params import Strict
 from curation.models.weights import Weights
 
@@ -14,6 +16,10 @@ class Params(Strict):
 
     kind: Literal["openai"]
     endpoint: Endpoint
+
+    def find_unmet(self) -> Iterator[str]:
+        """The packages that are not there."""
+        yield from (f"endpoint: {line}" for line in find_uninstalled("aiohttp"))
 
     def engine(self, model: Weights, served_as: str | None = None) -> Engine:
         """What answers calls to the model that the server knows as `served_as`, or by its own name."""

@@ -12,6 +12,8 @@ from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.chat_template import render
+from curation.models.devices import find_unmet_torch
+from curation.models.faults import one_sentence
 
 MOST_THREADS = 4  # more of them wait for Python's lock
 
@@ -23,6 +25,10 @@ class Params(Strict):
     dtype: Literal["float32", "bfloat16"]
     device: weights.Device
     batch_size: BatchSize
+
+    def find_unmet(self) -> Iterator[str]:
+        """The device or a package, where it is not there."""
+        yield from find_unmet_torch(self.device, self.dtype)
 
     def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to `model`, which is loaded at the first."""
@@ -36,7 +42,9 @@ class TransformersEngine:
         self.settings, self.model = settings, model
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
-        sample(*self.loaded, calls, self.settings.batch_size, on_reply)
+        network, tokenizer = self.loaded
+        with one_sentence(self.model.model):
+            sample(network, tokenizer, calls, self.settings.batch_size, on_reply)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:

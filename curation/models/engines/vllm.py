@@ -22,6 +22,7 @@ from curation.core.ranges import Concurrency, FilePath, Length, Share
 from curation.models import weights
 
 SERVER = Path(__file__).with_name("_vllm_process.py")
+HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
 LOG = Path(".curation/vllm.log")
 
 
@@ -39,6 +40,22 @@ class Params(Strict):
     gpu_memory: Share
     eager: bool
     concurrency: Concurrency
+
+    def find_too_long(self, max_tokens: int) -> Iterator[str]:
+        """What to say of replies that leave no room for a prompt."""
+        if max_tokens >= self.max_model_len:
+            yield f"{max_tokens} leaves no room for a prompt in max_model_len: {self.max_model_len}; lower it"
+
+    def find_unmet(self) -> Iterator[str]:
+        """An interpreter that has vllm, where there is none."""
+        python = self.python or sys.executable
+        try:
+            code = subprocess.run([python, "-c", HAS_VLLM], capture_output=True, check=False, timeout=60).returncode
+        except (OSError, subprocess.SubprocessError) as error:
+            yield f"python: {python}: cannot be run ({type(error).__name__}); name an interpreter that has vllm"
+            return
+        if code:
+            yield f"python: {python} has no vllm; name one that has it, or serve the model and use kind openai"
 
     def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
         """What answers calls to `model`; an adapter is merged in. The process starts with the first call."""

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
+from curation.core.needs import find_uninstalled
 from curation.core.params import Plain, Strict
 from curation.core.ranges import Seed
 from curation.core.study import Study
@@ -45,6 +46,10 @@ class Params(Strict):
             yield from (
                 f"tasks.{line}" for task, settings in self.tasks.items() if (line := unknown_name(task, settings))
             )
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The library, where it is not installed."""
+        yield from (f"kind: {line}" for line in find_uninstalled("reasoning_gym"))
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:

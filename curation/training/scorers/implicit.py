@@ -18,6 +18,7 @@ from pydantic import Field
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize, Few, Positive, Seed
+from curation.core.study import Study
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.tables.contracts import PAIR_SCORES
@@ -41,6 +42,16 @@ class Params(Strict):
     batch_size: BatchSize
     training: dpo.Training
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """Seeds of later rounds that no library takes, and what is wrong with the training."""
+        if self.seed + self.rounds > 2**32:
+            yield f"seed: {self.seed} leaves no seed for {self.rounds} rounds, each of which takes the next; lower it"
+        yield from (f"training.{line}" for line in self.training.mistakes(study))
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """What the training lacks."""
+        yield from (f"training.{line}" for line in self.training.unmet(study))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """What it says of a pair."""
@@ -58,7 +69,7 @@ def score(
     """
     _warn_of_reverses(pairs, name)
     splits = [assign_folds(settings, pairs, number, name) for number in range(settings.rounds)]
-    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
     encoded = encode(tokenizer, pairs, texts, settings.training.max_length)
     reference = log_probs(network, encoded, settings.batch_size, f"reference {name}")
     del network
@@ -121,7 +132,7 @@ def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.Dat
             return
         from peft import PeftModel
 
-        network, _ = weights.load(student.model, student.revision, student.dtype, device=student.device)
+        network, _ = weights.load(student.model, student.pinned, student.dtype, device=student.device)
         yield PeftModel.from_pretrained(network, out)  # not merged: in bfloat16 that doubles the error of the margins
 
 

@@ -1,13 +1,18 @@
 """What every method may set, and what TRL and peft are told of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import Field
 
+from curation.core.messages import did_you_mean
+from curation.core.needs import find_uninstalled
 from curation.core.params import Strict
 from curation.core.ranges import EXACT, BatchSize, Factor, Length, Natural, Positive, Word
+from curation.core.study import Study
+from curation.models.local import find_too_long, module_names
 
 
 class Lora(Strict):
@@ -37,6 +42,26 @@ class TrainerParams(Strict):
     bf16: bool
     checkpointing: bool
     lora: Lora | None
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A learning rate that would never be reached."""
+        if self.max_steps is not None and self.warmup_steps > self.max_steps:
+            yield f"warmup_steps: {self.warmup_steps} are more than max_steps: {self.max_steps}; lower it"
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """What of the packages and of the student is not there."""
+        yield from (f"kind: {line}" for line in find_uninstalled("trl", *(["peft"] if self.lora else [])))
+        yield from find_too_long("max_length", self.max_length, study.student.model)
+        modules = module_names(study.student.model)
+        for name in self.lora.modules if self.lora and modules else ():
+            if name not in modules and name != "all-linear":
+                yield f"lora.modules: {name!r} is no module of {study.student.model}{did_you_mean(name, modules)}"
+        kind, _, number = study.student.device.partition(":")
+        if kind == "cuda" and number not in ("", "0"):
+            yield (
+                f"kind: trains on the first GPU, not on student.device: {kind}:{number}; set device: cuda and export "
+                f"CUDA_VISIBLE_DEVICES={number}"
+            )
 
 
 class ReferenceTrainerParams(TrainerParams):

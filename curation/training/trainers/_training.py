@@ -13,6 +13,7 @@ from curation.core.errors import CurationError
 from curation.core.progress import progress
 from curation.models import weights
 from curation.models.chat_template import tokens
+from curation.models.faults import one_sentence, require_finite
 from curation.tables.ids import content_ids
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
@@ -56,14 +57,15 @@ def train_student(
     `build` gives a TRL trainer, from the arguments of its configuration and its own.
     """
     student = job.student
-    network, tokenizer = weights.load(student.model, student.revision, student.dtype, device=student.device)
+    network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
     rows, counts = drop_untrainable(tokenizer, rows, sides, settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         config = trainer_arguments(settings, job.seed, student.device, Path(scratch), rows)
         dataset = make_dataset(rows, ("prompt", *sides, *extra), job.seed)
         lora = lora_config(settings, network)
         parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
-        metrics = fit(build(config, parts), job.label, job.out, student)
+        with one_sentence(f"run {job.label}"):
+            metrics = fit(build(config, parts), job.label, job.out, student)
     return {**counts, **metrics}
 
 
@@ -152,7 +154,7 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
     with progress(f"train {label}", _total_steps(trainer), "steps") as shown:
         trainer.train()
     _save(trainer, out, student)
-    weights.require_finite(out, f"run {label}")
+    require_finite(out, f"run {label}")
     bits = 16 if trainer.args.bf16 or student.dtype == "bfloat16" else 32
     return {**_final_metrics(steps), "arithmetic_bits": bits}
 
@@ -179,7 +181,7 @@ def _save(trainer: Any, out: Path, student: weights.Params) -> None:
 
 def write_run_file(out: Path, student: weights.Params) -> None:
     """`out` holds run.json, which names the student and its revision."""
-    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.revision}, indent=1) + "\n")
+    (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.pinned}, indent=1) + "\n")
 
 
 def _sort_json(text: str) -> str:

@@ -1,0 +1,95 @@
+"""What lies in a local model's folder, looked at without loading it: whole headers are read, no weights."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from curation.core.errors import CurationError
+from curation.models import weights
+
+MOST_HASHED = 2**30  # bytes; larger weights are hashed when they are loaded
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+TEMPLATES = ("chat_template.jinja", "chat_template.json")
+
+
+def find_too_long(setting: str, tokens: int, model: str) -> Iterator[str]:
+    """What to say of a limit in tokens that a local model cannot reach."""
+    context = context_length(model)
+    if context is not None and tokens > context:
+        yield f"{setting}: {tokens} is more than the {context} tokens that {model} reads; lower it"
+
+
+def find_model_faults(model: str, revision: str | None) -> Iterator[str]:
+    """What is wrong with local weights, by the key that says so: not there, not of that hash, without a tokenizer or a
+    chat template. Nothing is said of a model on the hub."""
+    try:
+        path = weights.locate(model)
+    except CurationError as error:
+        yield f"model: {error}"
+        return
+    if path is None:
+        return
+    if _size(path) <= MOST_HASHED and revision != (actual := weights.fingerprint(path)):
+        yield f"revision: {revision!r} is not the hash of {model}, which is {actual}; correct the one that is wrong"
+    if path.is_dir():
+        yield from (f"model: {model}: {line}" for line in _folder_faults(path))
+
+
+def _folder_faults(folder: Path) -> Iterator[str]:
+    if not (folder / "config.json").is_file():
+        yield "has no config.json, so it is no model that transformers can load; name its folder"
+    elif not any(folder.glob("*.safetensors")):
+        yield "has no *.safetensors, so it has no weights; name the folder that has them"
+    elif not any((folder / name).is_file() for name in TOKENIZERS):
+        yield "has no tokenizer (tokenizer.json); save one with the model"
+    elif not any((folder / name).is_file() for name in TEMPLATES) and not _json(folder / "tokenizer_config.json").get(
+        "chat_template"
+    ):
+        yield "its tokenizer has no chat template (chat_template.jinja); save one with it"
+
+
+def context_length(model: str) -> int | None:
+    """How many tokens a local model reads at most; None where no config.json says so."""
+    folder = _folder(model)
+    length = _json(folder / "config.json").get("max_position_embeddings") if folder else None
+    return length if isinstance(length, int) else None
+
+
+def module_names(model: str) -> frozenset[str]:
+    """The last names of a local model's modules, such as q_proj; empty where no safetensors say so."""
+    folder = _folder(model)
+    names = [name for file in sorted(folder.glob("*.safetensors")) for name in _header(file)] if folder else []
+    return frozenset(name.split(".")[-2] for name in names if name.count(".") > 1)
+
+
+def _folder(model: str) -> Path | None:
+    try:
+        path = weights.locate(model)
+    except CurationError:
+        return None
+    return path if path is not None and path.is_dir() else None
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """The header of a safetensors file: its length in eight bytes, then JSON."""
+    with file.open("rb") as body:
+        length = int.from_bytes(body.read(8), "little")
+        return _loads(body.read(length)) if length <= file.stat().st_size else {}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return _loads(file.read_bytes()) if file.is_file() else {}
+
+
+def _loads(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
