@@ -15,8 +15,8 @@ from world import own
 
 from curation.core import params
 from curation.core.errors import CurationError, Errors
-from curation.core.messages import LONGEST_LINE
 from curation.core.params import read
+from curation.core.text import LONGEST_LINE
 
 BOMB = b"a0: &a0 [x]\n" + b"".join(
     b"a%d: &a%d [%s]\n" % (number, number, b", ".join([b"*a%d" % (number - 1)] * 9)) for number in range(1, 12)
@@ -80,7 +80,7 @@ def test_a_small_bomb_and_a_key_of_two_lines_are_one_short_line_each(tmp_path: P
 def test_an_expression_too_deep_to_look_at_and_a_line_too_long(tmp_path: Path) -> None:
     """Kind: a text of the user's own, sound in its sort, that is larger than what reads it."""
     (line,) = broken(tmp_path, {"selections.all.value": "1" + "+1" * 1000})
-    assert line.startswith("selections.all.value: '1+1+1+1") and "…" in line and len(line) < LONGEST_LINE
+    assert line.startswith("selections.all.value: '1+1+1+1") and "..." in line and len(line) < 400
     assert broken(tmp_path, {"selections.all.value": "1" + "+1" * 400})[0].endswith(
         "+1+1' is nested too deep; write it flatter, as with `in` or a case of several arms"
     )

@@ -25,7 +25,7 @@ from curation.core.outdated import refuse_outdated
 from curation.core.params import ALL_SECTIONS, read
 from curation.core.parsed import parse_yaml
 from curation.core.study import Study
-from curation.tables import contracts, db, parquet
+from curation.tables import ask, contracts, db, parquet
 
 ROOT = Path(__file__).parents[1]
 VERSION_0_1 = sorted((ROOT / "tests/data/version_0_1").glob("*.yaml"))
@@ -102,6 +102,10 @@ EXPRESSIONS = {  # as they stand in a file of version 0.1: what takes the line's
     "  a: {value: rubric . spread_x}": "  a: {value: rubric . sd_x}",
     "  a: {value: rubric /* its */ . spread_x}": "  a: {value: rubric /* its */ . sd_x}",
     '  a: {value: "\\ttie\\n  + 1"}': '  a: {value: "\\tidentical\\n  + 1"}',
+    '  a: {value: "t\\x69e"}': '  a: {value: "identical"}',
+    '  a: {require: {x: "not \\u0074ie or rubric.spread_x > 0"}}': (
+        '  a: {require: {x: "not identical or rubric.sd_x > 0"}}'
+    ),
     "  a: {value: &tie tie}": "  a: {value: &tie identical}",
     "  a: {value: !!str tie}": "  a: {value: !!str identical}",
     "  a:\n    value: |  # tie\n      1 +\n      tie\n    # tie": (
@@ -272,7 +276,7 @@ def test_a_table_of_another_name_is_an_orphan_and_a_question_is_told(tmp_path: P
         db.connect(tmp_path / "params.yaml") as connection,
         pytest.raises(CurationError, match=r"^sql: the table screened is now decontamination$"),
     ):
-        db.answer(connection, "select * from screened")
+        ask.answer(connection, "select * from screened")
 
 
 def test_verify_tells_of_an_old_table_before_it_rebuilds_anything(

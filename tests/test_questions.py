@@ -9,10 +9,10 @@ import pytest
 import world
 from world import World
 
-from curation.commands.terminal import DECIMALS_SHOWN, print_rows
+from curation.commands.rows import DECIMALS_SHOWN, print_rows
 from curation.core.errors import CurationError
 from curation.core.params import read
-from curation.tables import contracts, db, parquet
+from curation.tables import ask, contracts, db, parquet
 
 SOUND = world.sound()
 
@@ -28,7 +28,7 @@ def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
     """The answer of every question over a world that is written into `folder`, without the pairwise judge where it
     is one among others."""
     with db.connect(world.write(world_, folder)) as connection:
-        found = {name: rows for name, text in db.questions().items() for rows in db.answer(connection, text)}
+        found = {name: rows for name, text in db.questions().items() for rows in ask.answer(connection, text)}
     return {
         name: rows.filter(pl.col("judge") != "versus") if "dimension" in rows.columns else rows
         for name, rows in found.items()
@@ -209,7 +209,7 @@ def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) ->
             "create view deltas as from written union all "
             "select pair_id, 'second', 'correct', * exclude (pair_id) from second"
         )
-        (cells,) = db.answer(connection, db.questions()["correctness_cells"])
+        (cells,) = ask.answer(connection, db.questions()["correctness_cells"])
     assert cells is not None
     cells = cells.filter(pl.col("judge") != "versus")
     assert set(cells.select("answer_judge", "judge").rows()) == {

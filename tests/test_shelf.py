@@ -9,10 +9,10 @@ import pytest
 
 from curation.selection import shelf
 from curation.selection.candidates import Candidates, ColumnReaders
-from curation.selection.expressions import ColumnName
 from curation.selection.rules import Params
 from curation.selection.select import select
 from curation.selection.subset import curriculum_positions
+from curation.selection.syntax import ColumnName
 
 
 class Listed(Candidates):

@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from curation.commands.terminal import Parser, print_rows
+from curation.commands.rows import print_rows
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, require_existing
 from curation.core.inner_kinds import read_extraction, read_verifier, write_verifier
 from curation.core.kinds import extraction_kind, extractions, verifier_kind, verifiers

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from curation.calls.ledger import Ledger
-from curation.commands.terminal import Parser, print_rows
+from curation.commands.rows import print_rows
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
 from curation.core.params import read

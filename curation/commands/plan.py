@@ -13,7 +13,8 @@ from curation.calls.call import Call
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
 from curation.commands.outstanding import AsksModel, StageCalls, stage_calls
-from curation.commands.terminal import Parser, print_rows
+from curation.commands.rows import print_rows
+from curation.commands.terminal import Parser
 from curation.core.metrics import Interval
 from curation.core.params import read
 from curation.core.study import Study

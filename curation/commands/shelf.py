@@ -1,6 +1,7 @@
 """`curation shelf`: published selections, listed or as lines of params.yaml."""
 
-from curation.commands.terminal import Parser, print_rows
+from curation.commands.rows import print_rows
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.selection import shelf
 

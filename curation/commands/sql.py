@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from curation.commands.terminal import Parser, print_rows
+from curation.commands.rows import print_rows
+from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names
 from curation.core.params import read
-from curation.tables import db
+from curation.tables import ask, db
 
 FORMS = {"json": "a list of objects", "csv": "CSV", "md": "a Markdown table"}
 MOST_FILES_NAMED = 3
@@ -24,11 +25,17 @@ def main(arguments: list[str]) -> None:
     form = parser.add_mutually_exclusive_group()
     for name, text in FORMS.items():
         form.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=f"print {text}")
+    safe = "SQL opens no file, no network and no extension, and has 2 GB and two threads; for that of strangers"
+    parser.add_argument("--safe", action="store_true", help=safe)
     given = parser.parse_args(arguments)
     if given.question and given.sql:
         raise CurationError("sql: both a statement and --question; give one")
     study = read()
-    with db.connect(study) as connection:
+    with db.connect(study, given.safe) as connection:
+        if not given.safe:
+            connection.execute(
+                "set python_enable_replacements = false"
+            )  # or a table's name might be ours of a variable
         if absent := db.absent_parts(study):
             named = first_names(absent, MOST_FILES_NAMED)
             print(f"note: not built yet, so not among the rows: {named}", file=sys.stderr)
@@ -36,7 +43,7 @@ def main(arguments: list[str]) -> None:
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")
         elif given.question or given.sql:
-            for rows in db.answer(connection, given.sql or _question(given.question)):
+            for rows in ask.answer(connection, given.sql or _question(given.question)):
                 print_rows(rows, given.form)
         else:
             _shell(connection, given.form)
@@ -54,10 +61,10 @@ def _shell(connection: DuckDBPyConnection, form: str | None) -> None:
     print(f"views: {', '.join(db.views(connection))}\nend a statement with ';', leave with Ctrl-D", file=sys.stderr)
     for statement in _statements():
         try:
-            for rows in db.answer(connection, statement):
+            for rows in ask.answer(connection, statement):
                 print_rows(rows, form)
         except CurationError as error:
-            print(error, file=sys.stderr)
+            print(error.report(), file=sys.stderr)
 
 
 def _statements() -> Iterable[str]:

@@ -4,15 +4,22 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
+
+from curation.core.output import abandon_output, neutral_streams
+from curation.core.text import neutralize, one_line
+
+MOST_LINES = 100  # of a message
 
 
 class CurationError(Exception):
     """A mistake or a missing thing that its message names, with the value and the way out."""
 
     def report(self) -> str:
-        """What a command prints of it."""
-        return "\n".join(f"error: {line}" for line in str(self).splitlines())
+        """What a command prints of it: lines that a terminal can show, and no more of them than a user can read."""
+        lines = [f"error: {one_line(line)}" for line in str(self).splitlines()]
+        return "\n".join([*lines[:MOST_LINES], *_more(len(lines))])
 
 
 class Errors(CurationError):
@@ -32,22 +39,38 @@ class Outdated(CurationError):
         self.lines = lines
 
     def report(self) -> str:
-        return "\n".join(f"error: {what}\n{line}" for what, line in self.lines)
+        lines = [f"error: {one_line(what)}\n{neutralize(line)}" for what, line in self.lines]
+        return "\n".join([*lines[:MOST_LINES], *_more(len(lines))])
+
+
+def _more(count: int) -> list[str]:
+    return [f"error: and {count - MOST_LINES:,} more like these"] if count > MOST_LINES else []
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command. A `CurationError` prints its lines on stderr and exits 1, an interrupt says what was kept
-    and exits 130; no traceback."""
-    try:
-        main()
-    except CurationError as error:
-        sys.exit(error.report())
-    except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except KeyboardInterrupt as interrupt:
-        print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
-        sys.exit(130)
+    """Run a command. A `CurationError` prints its lines on stderr and exits 1, as does what the system refuses; an
+    interrupt exits 130; no traceback. Whatever is printed is neutralized."""
+    with neutral_streams():
+        try:
+            try:
+                main()
+            finally:
+                sys.stdout.flush()
+        except CurationError as error:
+            sys.exit(error.report())
+        except BrokenPipeError:  # `… | head` has read enough
+            abandon_output()
+            sys.exit(141)
+        except KeyboardInterrupt:
+            print("interrupted; what was bought is in the ledger", file=sys.stderr)
+            sys.exit(130)
+        except OSError as error:
+            if error.filename is None and error.errno == ENOSPC:
+                abandon_output()
+            what = error.filename or "what this command reads or writes"
+            sys.exit(f"error: {one_line(str(what))}: {error.strerror or error}")
+        except MemoryError:
+            sys.exit("error: out of memory; ask for less at once, or use a machine with more")
 
 
 def name_argument(section: str) -> str:

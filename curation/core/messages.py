@@ -10,6 +10,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from curation.core.text import MOST_SHOWN
+
 MOST_KNOWN_NAMED = 20
 EXPECTED = {  # in words, by pydantic's name for a value that is something else
     "dict_type": "a mapping",
@@ -22,7 +24,6 @@ EXPECTED = {  # in words, by pydantic's name for a value that is something else
     "bool_type": "true or false",
     "finite_number": "a finite number",
 }
-MOST_SHOWN, LONGEST_LINE = 200, 1000  # characters of a value, and of a line
 
 
 class _Short(reprlib.Repr):
@@ -44,13 +45,6 @@ def show_value(value: Any) -> str:
     million others too."""
     text = _Short().repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
-
-
-def one_line(text: str) -> str:
-    """`text` on one line that a terminal can print: what is not printable is escaped, and the middle of one that is
-    too long is cut."""
-    text = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE // 2]}…{text[-LONGEST_LINE // 2 + 1 :]}"
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 class InnerMistakes(ValueError):

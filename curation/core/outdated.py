@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from curation.core import renamed
 from curation.core.errors import Outdated
+from curation.core.parsed import compose
 
 EXPRESSIONS = (  # where SQL expressions stand; `*` is any name or number
     "selections.*.value",
@@ -22,7 +22,7 @@ EXPRESSIONS = (  # where SQL expressions stand; `*` is any name or number
     "controls.*.match.*",
     "generator_pairs.*.where",
 )
-PARSER = "curation.selection.expressions"  # imported by name, since the core is below it
+PARSER = "curation.selection.syntax"  # imported by name, since the core is below it
 PLACEHOLDER = "name_of_0_1_"  # in no column's name
 
 _COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, new in renamed.COLUMNS[table].items()}
@@ -49,9 +49,10 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     `raw` is what `body`, the file's bytes, was read as.
     """
     text = body.decode("utf-8-sig")
-    if not (any(name in text for name in _OLD_NAMES) or _requires_a_reason(raw)):  # quicker than to compose it
+    may_have = any(name in text for name in _OLD_NAMES) or "\\" in text or _requires_a_reason(raw)
+    if not may_have:  # which is quicker to see than to compose it
         return
-    root, scorers = YAML(typ="safe", pure=True).compose(text), raw.get("scorers")
+    root, scorers = compose(text), raw.get("scorers")
     is_old = _column_test(scorers if isinstance(scorers, dict) else {})
     replacements = {*_of_keys(root), *_of_requirements(root), *_of_patterns(root, text)}
     for place in EXPRESSIONS:
@@ -68,7 +69,7 @@ def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tup
     for number, line in enumerate(text.split("\n"), 1):
         on_line = [replacement for replacement in replacements if start <= replacement.start <= start + len(line)]
         new = line
-        for replacement in reversed(on_line):
+        for replacement in {one.start: one for one in reversed(on_line)}.values():
             new = new[: replacement.start - start] + replacement.new + new[replacement.end - start :]
         if on_line:
             messages = ", ".join(dict.fromkeys(replacement.message for replacement in on_line))
@@ -87,7 +88,7 @@ def _of_keys(root: Node) -> Iterator[Replacement]:
 
 
 def _of_key(key: Node, new: str) -> Replacement:
-    return Replacement(key.start_mark.index, key.end_mark.index, new, f"{key.value} is now {new}")
+    return _of_word(key.start_mark.index, key.end_mark.index, key.value, new)
 
 
 def _of_new_keys(root: Node) -> Iterator[Replacement]:
@@ -157,17 +158,27 @@ def _column_test(scorers: dict[Any, Any]) -> Callable[[tuple[str, ...]], bool]:
 
 def _of_expression(node: Node, text: str, is_old: Callable[[tuple[str, ...]], bool]) -> Iterator[Replacement]:
     """The old columns of one expression. A word of its text is looked for in the file by its number among equal
-    ones, as no form of YAML adds, drops or moves a word; where an escape stands for a part of it, it is left."""
+    ones, as no form of YAML adds, drops or moves a word; where an escape stands for a part of it, and the text is on
+    one line, all of it is written anew."""
     if not isinstance(node, ScalarNode):
         return
-    words, start = list(_OLD_COLUMN.finditer(node.value)), node.start_mark.index
-    in_file = list(_OLD_COLUMN.finditer(_blank(text[start : node.end_mark.index], node.style)))
-    if len(words) != len(in_file):
-        return
-    for word, there in zip(words, in_file, strict=True):
-        if any(map(is_old, _columns_at(node.value, word))):
-            old, new = word[0], _COLUMNS[word[0]]
-            yield Replacement(start + there.start(), start + there.end(), new, f"{old} is now {new}")
+    words, start, end = list(_OLD_COLUMN.finditer(node.value)), node.start_mark.index, node.end_mark.index
+    old = [word for word in words if any(map(is_old, _columns_at(node.value, word)))]
+    in_file = list(_OLD_COLUMN.finditer(_blank(text[start:end], node.style)))
+    if len(words) == len(in_file):
+        for word, there in zip(words, in_file, strict=True):
+            if word in old:
+                yield _of_word(start + there.start(), start + there.end(), word[0], _COLUMNS[word[0]])
+    elif "\n" not in text[start:end]:
+        new = node.value
+        for word in reversed(old):
+            new = new[: word.start()] + _COLUMNS[word[0]] + new[word.end() :]
+        for name in dict.fromkeys(word[0] for word in old):
+            yield Replacement(start, end, json.dumps(new), f"{name} is now {_COLUMNS[name]}")
+
+
+def _of_word(start: int, end: int, old: str, new: str) -> Replacement:
+    return Replacement(start, end, new, f"{old} is now {new}")
 
 
 def _columns_at(expression: str, word: re.Match[str]) -> Iterator[tuple[str, ...]]:

@@ -15,11 +15,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from curation.core import checked
 from curation.core.errors import Errors
 from curation.core.kinds import KIND_FOLDERS, kind, kinds
-from curation.core.messages import did_you_mean, format_validation_errors, one_line, show_value
+from curation.core.messages import did_you_mean, format_validation_errors, show_value
 from curation.core.outdated import refuse_outdated
 from curation.core.parsed import parse_yaml, read_bytes
 from curation.core.references import Parts, entries, find_dangling
 from curation.core.study import Entries, Study
+from curation.core.text import one_line
 
 SECTIONS = {
     "ledger": "curation.calls.ledger",

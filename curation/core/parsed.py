@@ -1,6 +1,7 @@
 """A YAML file, read: whatever its bytes are, a plain mapping that is no larger than it looks, or one line that says
 where and why not."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,22 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from curation.core.errors import CurationError
-from curation.core.messages import one_line, show_value
+from curation.core.messages import show_value
+from curation.core.text import one_line, shorten
 
+MOST_BYTES = 200_000  # of a file: YAML is read at some 30 KB a second where it is all brackets
 MOST_VALUES = 1_000_000  # that aliases may stand for
 MOST_BITS = 1000  # of a whole number: Python writes none of more than 4,300 digits, so no message could show it
+WAYS_OUT = {  # by what the library says begins with
+    "found duplicate key": "keep one of them",
+    "found character '\\t'": "indent with spaces",
+    "found undefined alias": "write it out, or define it before as &NAME",
+    "but found another document": "keep one document in the file",
+    "found unhashable key": "a key must be text; put it in quotes",
+    "could not determine a constructor for the tag 'tag:yaml.org,2002:value'": "put '=' in quotes",
+    "could not determine a constructor for the tag 'tag:yaml.org,2002:merge'": "put '<<' in quotes",
+    "could not determine a constructor": "leave the tag out; values are text, numbers, true, false, null",
+}
 
 
 class _Constructor(SafeConstructor):
@@ -68,10 +81,15 @@ def _size(node: Node, sizes: dict[int, float]) -> float:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a params file. Raises CurationError if there is none or it cannot be read."""
+    """The bytes of a params file. Raises CurationError if there is none or it cannot be read or is too large."""
     try:
         if path.is_file():
-            return path.read_bytes()
+            with path.open("rb") as file:
+                body = file.read(MOST_BYTES + 1)
+            if len(body) <= MOST_BYTES:
+                return body
+            what = f"has more than the {MOST_BYTES:,} bytes of a params file; keep data in files that it names"
+            raise CurationError(one_line(f"{path}: {what}"))
     except OSError as error:
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror}; name a file that can")) from None
     raise CurationError(
@@ -82,24 +100,36 @@ def read_bytes(path: Path) -> bytes:
 def parse_yaml(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str, Any]:
     """What `text` holds, safely constructed. Raises what `refuse` makes of ` line N: not YAML: why` if that is not a
     mapping."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
+    if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise refuse(" line 1: not YAML: it is UTF-16; save it as UTF-8")
     try:
-        raw = yaml.load(text)
+        raw = _yaml().load(text)
     except ReaderError as error:
         raise refuse(f"{_line(_before(text, error))} not YAML: {error.reason}; save it as UTF-8") from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise refuse(
-            f"{_line(mark.line) if mark else ''} not YAML: {error.problem or error.context or error}"
-        ) from None
+        mark, problem = error.problem_mark, str(error.problem or error.context or error)
+        way_out = next((f"; {way}" for start, way in WAYS_OUT.items() if problem.startswith(start)), "")
+        raise refuse(f"{_line(mark.line) if mark else ''} not YAML: {shorten(problem, 300)}{way_out}") from None
     except RecursionError:
         raise refuse(" not YAML: nested too deep; write it flatter") from None
     except Exception as error:  # the library's parser has faults of its own, and the file is what sets them off
-        raise refuse(f" not YAML: {error or type(error).__name__}") from None
+        raise refuse(f" not YAML: {shorten(str(error)) or type(error).__name__}") from None
     if not isinstance(raw, dict):
-        raise refuse(" not a mapping of sections")
+        raise refuse(" not a mapping of sections; copy one of recipes/*.yaml to start from")
     return raw
+
+
+def compose(text: str) -> Node:
+    """The nodes of a file that `parse_yaml` has read."""
+    root: Node = _yaml().compose(text)
+    return root
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    yaml.composer.warn_double_anchors = False  # YAML allows to define one anew
+    return yaml
 
 
 def _before(text: bytes, error: ReaderError) -> int:

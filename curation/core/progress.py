@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from curation.core.text import one_line
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -18,14 +20,15 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=total, desc=label, unit=unit, file=sys.stderr, leave=False, disable=False)
+            stream = getattr(sys.stderr, "stream", sys.stderr)  # where the bar may move the cursor
+            self.bar = tqdm(total=total, desc=one_line(label), unit=unit, file=stream, leave=False, disable=False)
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count `count` more items as done; `note` (tokens, dollars) ends the line."""
         self.done, self.note = self.done + count, note
         if self.bar is not None:
             self.bar.update(count)
-            self.bar.set_postfix_str(note)
+            self.bar.set_postfix_str(one_line(note))
         elif time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES and self.done < self.total:
             self.shown = time.monotonic()
             self._line()

@@ -12,7 +12,8 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
-from curation.selection.expressions import ColumnName, ResultType, evaluate, fault, parse
+from curation.selection.expressions import ResultType, evaluate, fault
+from curation.selection.syntax import ColumnName, parse
 from curation.tables import contracts, parquet
 from curation.tables.contracts import JUDGED, SIDES
 

@@ -12,7 +12,8 @@ from curation.core.messages import did_you_mean, show_value
 from curation.core.params import Strict, read
 from curation.core.progress import progress
 from curation.core.ranges import Share
-from curation.tables.db import SQL, VIEWS, answer, checks, connect, views
+from curation.tables.ask import answer
+from curation.tables.db import SQL, VIEWS, checks, connect, views
 
 ROWS_SHOWN = 3
 HEAD = "-- tables:"

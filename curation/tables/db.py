@@ -1,6 +1,5 @@
 """DuckDB over the tables: a view per table for questions, and the queries of `curation/tables/sql` for stages."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from curation.core import renamed
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
@@ -34,6 +32,16 @@ PART_COLUMNS = {  # of views of tables whose parts do not say which they are: th
     "unpaired": "selection",
 }
 
+SAFE = {  # settings, the last of which keeps all others as they are
+    "memory_limit": "'2GB'",
+    "threads": "2",
+    "temp_directory": "''",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 VIEWS = (*contracts.TABLES, "deltas", "arms", "runs", "scales", "candidates")  # all that `connect` may make
 
 
@@ -47,17 +55,19 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
         return rows
 
 
-def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnection:
+def connect(params: str | Path | Study = "params.yaml", safe: bool = False) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
     `deltas`, all judges long, and what params declares: `arms`, `runs` and `scales`; and `candidates`, what
     expressions of selections name. `normal_text` of two texts that are the same is equal.
 
-    Views are made from the names that params declares, so a deleted judge's file is not read. Raises CurationError on
-    bad params.
+    Views are made from the names that params declares, so a deleted judge's file is not read. `safe`: its SQL
+    opens no file, no network and no extension, and changes no setting; it has the tables from pyarrow. Raises
+    CurationError on bad params.
     """
     study = params if isinstance(params, Study) else read(Path(params))
     data = study.path.parent / contracts.DATA
     connection = duckdb.connect()
+    source = _Files(connection, safe)
     try:
         connection.execute(f"create macro normal_text(text) as {NORMAL_TEXT}")
         for name in contracts.TABLES:
@@ -66,11 +76,13 @@ def connect(params: str | Path | Study = "params.yaml") -> duckdb.DuckDBPyConnec
                 if name in PARTS
                 else [contracts.path(name, data=data)]
             )
-            _view(connection, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
-        _deltas_view(connection, study, data)
+            _view(source, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
+        _deltas_view(source, study, data)
         _declared_views(connection, study)
-        _candidates_view(connection, study, data)
-    except duckdb.Error as error:
+        _candidates_view(source, study, data)
+        for setting, value in SAFE.items() if safe else ():
+            connection.execute(f"set {setting} = {value}")
+    except (duckdb.Error, ValueError, OSError) as error:
         raise CurationError(
             f"a table is damaged, delete it and `dvc repro` makes it again: {' '.join(str(error).split())}"
         ) from None
@@ -100,39 +112,50 @@ def parts(study: Study, table: str) -> list[str]:
     ]
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], part_column: str | None) -> None:
-    """A view of the files' rows, with the name of each row's part as `part_column` unless that is None."""
-    if not files:
+class _Files:
+    """Parquet files as SQL names them: read by DuckDB itself, or by pyarrow where DuckDB may open none."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, safe: bool) -> None:
+        self.connection, self.safe = connection, safe
+
+    def rows_of(self, file: Path) -> str:
+        """What stands after `from`."""
+        if not self.safe:
+            return f"read_parquet({_quote(file)})"
+        from pyarrow import dataset
+
+        self.connection.register(str(file), dataset.dataset(file, format="parquet"))
+        return '"' + str(file).replace('"', '""') + '"'
+
+
+def _view(files: _Files, name: str, parts: list[Path], part_column: str | None) -> None:
+    """A view of the rows of `parts`, with the name of each row's part as `part_column` unless that is None."""
+    if not parts:
         return
-    for file in files:
+    for file in parts:
         refuse_renamed(name, file)
-    listed = ", ".join(_quote(file) for file in files)
-    if part_column is None:
-        body = f"select * from read_parquet([{listed}])"
-    else:
-        body = (
-            f"select parse_filename(filename, true) as {part_column}, * exclude (filename) "
-            f"from read_parquet([{listed}], filename = true)"
-        )
-    connection.execute(f"create view {name} as {body}")
+    columns = {file: "*" if part_column is None else f"{_quote(file.stem)} as {part_column}, *" for file in parts}
+    selects = [f"select {columns[file]} from {files.rows_of(file)}" for file in parts]
+    files.connection.execute(f"create view {name} as {' union all by name '.join(selects)}")
 
 
-def _deltas_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
+def _deltas_view(files: _Files, study: Study, data: Path) -> None:
     """`deltas`, a row per pair, judge and dimension, over the wide file of each judge."""
     selects = []
     for name, dimensions in study.dimensions.items():
         file = contracts.path("deltas", name, data)
         if file.exists():
             refuse_renamed("deltas", file)
+            rows = files.rows_of(file)
             selects += [
                 f"select pair_id, '{name}' as judge, '{d}' as dimension, "
                 f"chosen_{d} as chosen, rejected_{d} as rejected, delta_{d} as delta, "
                 f"n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
-                f"from read_parquet({_quote(file)})"
+                f"from {rows}"
                 for d in dimensions
             ]
     if selects:
-        connection.execute(f"create view deltas as {' union all '.join(selects)}")
+        files.connection.execute(f"create view deltas as {' union all '.join(selects)}")
 
 
 ARMS = dict.fromkeys(("arm", "selection", "generator_pairs", "budget", "control"), pl.String) | {
@@ -169,69 +192,39 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
         connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
 
 
-def _candidates_view(connection: duckdb.DuckDBPyConnection, study: Study, data: Path) -> None:
+def _candidates_view(files: _Files, study: Study, data: Path) -> None:
     """`candidates`, pairs with what expressions name beside them: chosen, rejected, prompt, and each judge and
     scorer, are a column that holds a row."""
-    if not {"pairs", "traces", "prompts"} <= set(views(connection)):
+    if not {"pairs", "traces", "prompts"} <= set(views(files.connection)):
         return
     traces = "select * exclude (completion) from traces"
-    if "tokens" in views(connection):
+    if "tokens" in views(files.connection):
         traces = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
     joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in SIDES]
     joined.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
-        files = {name: contracts.path(table, name, data) for name in names}
-        joined += [
-            (name, f"read_parquet({_quote(file)})", "pair_id", "pair_id")
-            for name, file in files.items()
-            if file.exists()
-        ]
+        paths = {name: contracts.path(table, name, data) for name in names}
+        joined += [(name, files.rows_of(file), "pair_id", "pair_id") for name, file in paths.items() if file.exists()]
     columns = ", ".join(f'row{number}.whole as "{name}"' for number, (name, *_) in enumerate(joined))
     joins = [
         f"left join (select own.{theirs} as id, own as whole from {rows} as own) as row{number} "
         f"on row{number}.id = p.{ours}"
         for number, (_, rows, theirs, ours) in enumerate(joined)
     ]
-    connection.execute(f"create view candidates as select p.*, {columns} from pairs as p {' '.join(joins)}")
+    files.connection.execute(f"create view candidates as select p.*, {columns} from pairs as p {' '.join(joins)}")
 
 
-def _quote(file: Path) -> str:
-    return "'" + str(file).replace("'", "''") + "'"
-
-
-def answer(
-    connection: duckdb.DuckDBPyConnection, question: str, params: Mapping[str, Any] | None = None
-) -> list[pl.DataFrame]:
-    """The rows of each statement that has any, in order, with their `$name` parameters set. Raises CurationError
-    with DuckDB's own message if one is wrong."""
-    try:
-        answers = []
-        for statement in connection.extract_statements(question):
-            relation = connection.sql(statement.query, params=dict(params) if params else None)
-            if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
-                answers.append(relation.pl())
-        return answers
-    except duckdb.Error as error:
-        raise CurationError(f"sql: {_format_error(connection, str(error))}") from None
-
-
-def _format_error(connection: duckdb.DuckDBPyConnection, error: str) -> str:
-    """DuckDB's message on one line; for a table that is not there, those that are."""
-    unknown = re.search(r"Table with name (\S+) does not exist", error)
-    if unknown is None:
-        return " ".join(error.split("\n\n")[0].split())
-    if unknown[1] in renamed.TABLES:
-        return f"the table {unknown[1]} is now {renamed.TABLES[unknown[1]]}"
-    if unknown[1] in (*contracts.TABLES, "deltas"):
-        return f"there is no table {unknown[1]} yet; `dvc repro` makes it"
-    return f"there is no table {unknown[1]}; there are {', '.join(views(connection)) or 'none yet'}"
+def _quote(text: Path | str) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The names of the views that `connect` made, in order."""
     return [
         row[0]
-        for row in connection.sql("select view_name from duckdb_views() where not internal order by all").fetchall()
+        for row in connection.sql(
+            "select view_name from duckdb_views() where not internal and view_name not like '%.parquet' order by all"
+        ).fetchall()
     ]
 
 

@@ -1,0 +1,26 @@
+"""Text of a user's, a file's or a model's own, made fit to be shown: short, with nothing that a terminal acts on."""
+
+import re
+
+MOST_SHOWN, LONGEST_LINE = 200, 1000  # characters of a value, and of a line
+UNSEEN = re.compile(  # control, format and surrogate characters but tabs, line ends, joiners and signs that show
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|\r(?!\n)"
+)
+ENDS = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def shorten(text: str, most: int = MOST_SHOWN) -> str:
+    """`text` of at most `most` characters: the middle of a longer one is left out."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1 - most // 2) :]}"
+
+
+def neutralize(text: str) -> str:
+    """`text` with every character escaped, as in `\\x1b`, that a terminal would act on or that shows nothing, but for
+    tabs and line ends: terminals' commands, links, text that runs backwards. Letters and emoji stay."""
+    return UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """`text` on one line that a terminal can print, the middle of one that is too long left out."""
+    return shorten(neutralize(shorten(text, LONGEST_LINE)).translate(ENDS), LONGEST_LINE)
