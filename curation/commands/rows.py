@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # `curation params` prints no rows, and does not wait for it
     import polars as pl
 
 DECIMALS_SHOWN, LETTERS_SHOWN, ROWS_SHOWN = 3, 80, 200  # of a table, or of one in Markdown
+P_VALUES = ("p", "p_holm")  # columns whose digits matter however small the number
 FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")  # what a spreadsheet takes the text after for one
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 MARKDOWN = str.maketrans({letter: f"\\{letter}" for letter in "\\`|*[]~"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -112,7 +113,13 @@ def _cells(rows: "pl.DataFrame") -> list[list[str]]:
     if rows.height > ROWS_SHOWN:
         half = ROWS_SHOWN // 2
         return [*_cells(rows.head(half)), ["…"] * rows.width, *_cells(rows.tail(half))]
-    return [[_cell(value) for value in row] for row in rows.iter_rows()]
+    shows = [_p_value if name in P_VALUES else _cell for name in rows.columns]
+    return [[show(value) for show, value in zip(shows, row, strict=True)] for row in rows.iter_rows()]
+
+
+def _p_value(value: Any) -> str:
+    """One that is never rounded to 0: 0.0003 is 0.0003."""
+    return f"{value:.2g}" if isinstance(value, float) and value < 0.01 else _cell(value)
 
 
 def _cell(value: Any) -> str:
@@ -124,8 +131,7 @@ def _cell(value: Any) -> str:
         case float() if math.isnan(value):
             return "NaN"
         case float():
-            rounded = f"{value:.{DECIMALS_SHOWN}f}"
-            return rounded if value == 0 or 0 < abs(float(rounded)) < 1e15 else f"{value:.6g}"
+            return f"{value:.{DECIMALS_SHOWN}f}" if abs(value) < 1e15 or math.isinf(value) else f"{value:.6g}"
         case list() | dict() | tuple():
             return _text(json.dumps(_plain(value), ensure_ascii=False))
         case _:

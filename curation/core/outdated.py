@@ -69,7 +69,7 @@ def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tup
     for number, line in enumerate(text.split("\n"), 1):
         on_line = [replacement for replacement in replacements if start <= replacement.start <= start + len(line)]
         new = line
-        for replacement in {one.start: one for one in reversed(on_line)}.values():
+        for replacement in {one[:3]: one for one in reversed(on_line)}.values():
             new = new[: replacement.start - start] + replacement.new + new[replacement.end - start :]
         if on_line:
             messages = ", ".join(dict.fromkeys(replacement.message for replacement in on_line))

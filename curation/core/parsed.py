@@ -119,10 +119,9 @@ def parse_yaml(text: bytes, refuse: Callable[[str], CurationError]) -> dict[str,
     return raw
 
 
-def compose(text: str) -> Node:
+def compose(text: str) -> Any:
     """The nodes of a file that `parse_yaml` has read."""
-    root: Node = _yaml().compose(text)
-    return root
+    return _yaml().compose(text)
 
 
 def _yaml() -> YAML:
