@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.core import checked
-from curation.core.messages import one_line
 from curation.core.params import ALL_SECTIONS, list_parts
 from curation.core.parsed import read_bytes
 from curation.core.study import Study
+from curation.core.text import one_line
 
 EXTRAS = {  # by package, what of pyproject.toml brings it
     "aiohttp": "judge",

@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.errors import CurationError
-from curation.core.messages import first_names, one_line
+from curation.core.messages import first_names
+from curation.core.text import one_line
 from curation.tables.contracts import DATA
 from curation.tables.texts import text_ids
 from curation.tables.user_rows import Fault, UserRows, read_rows

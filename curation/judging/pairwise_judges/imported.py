@@ -7,10 +7,11 @@ import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
-from curation.core.messages import first_names, one_line
+from curation.core.messages import first_names
 from curation.core.params import Strict
 from curation.core.ranges import FilePath
 from curation.core.study import Study
+from curation.core.text import one_line
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
 from curation.tables.user_files import find_path_fault, read_columns, refuse_other_text, refuse_unmatched
 from curation.tables.user_values import ID, TEXT, ColumnType
