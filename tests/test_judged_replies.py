@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RubricSettings, Serve
-from server import Answer, Request, shaped
+from conftest import RUBRIC, RubricSettings, Serve
+from server import Answer, Request, good, shaped
 from test_chat import call
 from test_pairwise import settings as verdict_settings
-from test_rubric import said, spelling, split
+from test_rubric import judged, said, spelling, split, traces
 
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.calls.wire import MODES, Mode, read_response
+from curation.judging import judge
 from curation.judging.judges import process, rubric
 from curation.judging.pairwise_judges import verdict
 from curation.judging.probabilities import score_probabilities
@@ -127,6 +128,20 @@ def test_log_probabilities_count_where_they_spell_the_end(rubric_settings: Rubri
     assert rating.status == "scored" and rating.expected_score == (
         None if expected is None else pytest.approx(expected)
     )
+
+
+@pytest.mark.parametrize(("logprobs", "share"), [(split(FOUR, TOPS), 1.0), (split(ONE, TOPS), 0.0)])
+def test_log_probabilities_that_are_not_used_are_counted(
+    serve: Serve, ledger: Ledger, rubric_settings: RubricSettings, logprobs: list[Any], share: float
+) -> None:
+    """In the metrics of the judge's stage."""
+    to, asking = (
+        serve([good(FOUR, logprobs=logprobs)]).endpoint().model_dump(),
+        RUBRIC["sampling"] | {"top_logprobs": 2},
+    )
+    rows = judged(rubric_settings(endpoint=to, dimensions=SCALE, sampling=asking), ledger, "a", "b")
+    counted = judge.metrics(rows, traces("a", "b"))
+    assert (counted["coverage"], counted["with_expected_score"]) == (1.0, share)
 
 
 def test_a_name_within_another_value_lends_no_probability() -> None:

@@ -188,4 +188,9 @@ def test_what_is_optional_and_unusable_in_an_old_row_costs_nothing(
     assert reply is not None and reply.completion == f"old {how} 0" and reply.completion_tokens in (2, None)
     assert fulfil(ledger, f"{how} 1")[1] == []
     assert ledger.stat()[0]["attempts"] == ledger.verify() == ledger.spending().calls == 3
+    if how == "a text":
+        with pytest.raises(CurationError, match="a row of the ledger holds what Parquet cannot"):
+            ledger.export_file(tmp_path / "all.parquet")
+    else:
+        assert ledger.export_file(tmp_path / "all.parquet") == 3
     assert ledger.history("generate", "g", "m") == [] or how in ("logprobs", "no logprobs", "no list")

@@ -14,12 +14,19 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from conftest import Serve
-from served import ran, save, served_params
-from server import Answer, Request, good
+from served import ROOT, ran, save, served_params
+from server import Answer, Request, failing, good
+from world import own
 
+from curation.calls.ledger import Ledger
 from curation.calls.wire import read_response
+from curation.core.params import read
+from curation.judging.judges import answer
+from curation.models.engines import openai
 from curation.tables import contracts, parquet
+from curation.training.evaluate import evaluate
 
 CASES: dict[str, dict[str, Any]] = {
     line["id"]: line for line in map(json.loads, (Path(__file__).parent / "data/replies.jsonl").open())
@@ -77,11 +84,11 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
     a batch file: the same attempts."""
     names, healthy = list(CASES), False
 
-    def answer(request: Request) -> Answer:
+    def respond(request: Request) -> Answer:
         name = names[number_of(request.last_message)]
         return good("fine") if healthy else Answer(body_of(CASES[name]).encode("utf-8", "surrogatepass"))
 
-    server, live, batch = serve(answer), tmp_path / "live", tmp_path / "batch"
+    server, live, batch = serve(respond), tmp_path / "live", tmp_path / "batch"
     for folder in (live, batch):
         study(folder, server.url)
         assert ran(folder, "stages.collect").returncode == 0
@@ -107,8 +114,8 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
                 f'{{"custom_id": "{line["custom_id"]}", "response": {{"status_code": 200, "body": {body}}}}}\n'
             )
     (batch / "in.jsonl").write_text("".join(lines))
-    read = ran(batch, "curation", "batch", "read", "generate", "writer", "in.jsonl")
-    assert read.returncode == 0, read.stderr
+    done = ran(batch, "curation", "batch", "read", "generate", "writer", "in.jsonl")
+    assert done.returncode == 0, done.stderr
     assert attempts(batch) == {number: row for number, row in first.items() if names[number] not in NO_LINE}
 
     healthy, before = True, len(server.requests)
@@ -120,3 +127,31 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
     assert ran(batch, "curation", "ledger", "import", str(live / "all.parquet")).returncode == 0
     assert ran(batch, "curation", "ledger", "verify").returncode == 0
     assert attempts(batch) == attempts(live)
+
+
+def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(serve: Serve, ledger: Ledger) -> None:
+    """What a limit ended in its reasoning has no completion; it is graded as the settings grade a missing answer. A
+    call that failed is no answer of the student's."""
+    params = read(ROOT / "params.yaml")
+    right = answer.Params.model_validate(own()["judges"]["answer"] | {"missing_answer": "wrong"})
+    server = serve(
+        lambda request: {
+            "5": good("\\boxed{5}"), "6": good(None, "length"), "7": failing(400),
+        }[request.last_message]
+    )  # fmt: skip
+    sampling = params.evaluate.sampling.model_copy(update={"samples": 1})
+    engine = openai.Params(kind="openai", endpoint=server.endpoint())
+    settings = params.evaluate.model_copy(update={"engine": engine, "sampling": sampling, "system": None})
+    shared = {"source": "sums", "task": "", "split": "in_domain", "verifier": "math"}
+    prompts = world.rows_of(
+        contracts.PROMPTS,
+        [
+            {"prompt_id": n, "prompt": [{"role": "user", "content": str(n)}], "answer": str(n), **shared}
+            for n in (5, 6, 7)
+        ],
+    )
+    results = evaluate(settings, "baseline", params.student, None, right, prompts, ledger).sort("prompt_id")
+    assert results.select("completion", "finish_reason", "score", "status").rows() == [
+        ("\\boxed{5}", "stop", 1.0, "scored"), (None, "length", 0.0, "no_answer"), (None, "error", None, "error"),
+    ]  # fmt: skip
+    parquet.check(contracts.RESULTS, results, "results")

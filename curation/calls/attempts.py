@@ -67,15 +67,21 @@ def is_intact(row: Row) -> bool:
             fields["max_tokens"],
         )
         return bool(columns_agree and fields["id"] == id_of(row[1:]) and fields["key"] == key_of(fields["request"]))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return False
 
 
 def write_rows(rows: Sequence[Row], file: Path) -> None:
-    """`file` holds `rows`, whole, as Parquet."""
-    table = pa.table(
-        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS], schema=COLUMNS
-    )
+    """`file` holds `rows`, whole, as Parquet. Raises CurationError if an old row holds a count that is no whole
+    number."""
+    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in COLUMNS]
+    try:
+        table = pa.table(columns, schema=COLUMNS)
+    except (pa.ArrowException, OverflowError) as error:
+        raise CurationError(
+            f"{file}: a row of the ledger holds what Parquet cannot ({' '.join(str(error).split())[:80]}); nothing was "
+            "written; delete the row, and run again to buy it"
+        ) from None
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd", compression_level=19)
     write_whole(file, body.getvalue())
