@@ -210,3 +210,51 @@ def test_an_arm_smaller_than_a_batch_is_warned_of_and_an_empty_one_refused(
     ]
     with pytest.raises(Errors, match=r"grid\.selections: 'top_generator_delta' keeps no pair, so its arms"):
         unmet(tmp_path, {"selections.top_generator_delta.budget": {"pairs": 0}})
+
+
+def table(path: str, **columns: Any) -> dict[str, Any]:
+    """A source of kind table."""
+    named = {"prompt": "question", "answer": "gold", "task": None} | columns
+    return {
+        "kind": "table", "path": path, "split": "train", "columns": named, "verifier": None, "instruction": None
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "columns", "message"),
+    [
+        (None, {}, "data/x.jsonl: does not exist; put it there, or correct the path in params.yaml"),
+        ('{"question": "1?", "gold": "1"}', {}, None),
+        ('{"question": "1?", "gold": "1"}', {"answer": "glod"}, "data/x.jsonl: no column 'glod' (columns.answer); it "),
+        ('{"question": null, "gold": "1"}', {}, "data/x.jsonl: column 'question' (columns.prompt) is null in 1 row"),
+        ("", {}, "data/x.jsonl: "),
+    ],
+    ids=["no file", "sound", "no column", "null", "empty"],
+)
+def test_a_users_file_is_read_before_its_stage(
+    body: str | None, columns: dict[str, Any], message: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if body is not None:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data/x.jsonl").write_text(body)
+    lines = unmet(tmp_path, {"sources.own": table("data/x.jsonl", **columns)})
+    assert len(lines) == (message is not None)
+    assert all(line.startswith(f"sources.own.path: {message}") for line in lines)
+
+
+def test_a_large_file_is_looked_at_by_its_footer_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind of fault: a check that takes as long as the stage. The rows are damaged, as only reading shows."""
+    import polars as pl
+
+    from curation.tables import user_files
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(user_files, "MOST_READ", 100)
+    pl.DataFrame({"question": ["1?"] * 500, "gold": ["1"] * 500}).write_parquet("x.parquet")
+    body = bytearray(Path("x.parquet").read_bytes())
+    body[4:20] = bytes(16)
+    Path("x.parquet").write_bytes(body)
+    assert unmet(tmp_path, {"sources.own": table("x.parquet")}) == []
+    (line,) = unmet(tmp_path, {"sources.own": table("x.parquet", task="topic")})
+    assert line == "sources.own.path: x.parquet: no column 'topic' (columns.task); it has question, gold"

@@ -5,12 +5,13 @@ What forms it may have is in `user_rows`, what its values may be in `user_values
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
@@ -21,6 +22,7 @@ from curation.tables.user_rows import Fault, UserRows, read_rows
 from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
 
 WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders
+MOST_READ = 2**25  # bytes that are read to look whether a file can be
 MOST_NAMED, MOST_SHOWN = 20, 40  # columns in a message, and characters of a name or a text
 
 
@@ -60,6 +62,25 @@ def read_columns(
     if frame.is_empty():
         raise CurationError(f"{path}: has no rows")
     return frame
+
+
+def find_read_fault(
+    path: str, columns: Mapping[str, str | None], types: Mapping[str, ColumnType], under: str = "columns."
+) -> Iterator[str]:
+    """What `read_columns` refuses, as `path: …`. Of a file of more than MOST_READ bytes only the columns are looked at,
+    and those only in Parquet, whose footer names them."""
+    file = Path(path)
+    try:
+        if not file.is_file() or file.stat().st_size <= MOST_READ:
+            read_columns(path, columns, types, under)
+        elif file.suffix == ".parquet":
+            names = pq.read_schema(file).names
+            for ours, theirs in columns.items():
+                if theirs is not None and theirs not in names:
+                    column = MappedColumn(f"{under}{ours}", theirs, types[ours])
+                    raise CurationError(f"{path}: no {column}; it has {first_names(map(_shorten, names), MOST_NAMED)}")
+    except (CurationError, pa.ArrowException, OSError) as error:
+        yield one_line(f"path: {error}")
 
 
 def _convert(rows: UserRows, column: MappedColumn) -> pl.Series:

@@ -12,7 +12,13 @@ from curation.core.messages import show_value
 from curation.core.params import Column, Strict
 from curation.core.ranges import FilePath
 from curation.core.study import Study
-from curation.tables.user_files import find_path_fault, read_columns, refuse_other_text, refuse_unmatched
+from curation.tables.user_files import (
+    find_path_fault,
+    find_read_fault,
+    read_columns,
+    refuse_other_text,
+    refuse_unmatched,
+)
 from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
 
 Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
@@ -55,6 +61,18 @@ class Params(Strict):
             if low >= high:
                 yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
 
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The file, where it is not there or does not hold what it should."""
+        yield from find_read_fault(self.path, *_columns(self), under="")
+
+
+def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+    """The file's names for our columns, and what they may hold."""
+    dimensions = {f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()}
+    columns = {"trace_id": settings.trace_id, "completion": settings.completion, **dimensions}
+    types = {"trace_id": ColumnType(KEY), "completion": ColumnType(TEXT, nullable=True)}
+    return columns, types | dict.fromkeys(dimensions, ColumnType(REAL, nullable=True))
+
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per trace, dimension and row of the file, whose order gives the repeats. A trace that is not in the file
@@ -63,14 +81,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
     whose text is not its trace's, and on a score that is off its scale.
     """
-    dimensions = {f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()}
-    columns = {"trace_id": settings.trace_id, "completion": settings.completion, **dimensions}
-    types = {
-        "trace_id": ColumnType(KEY),
-        "completion": ColumnType(TEXT, nullable=True),
-        **dict.fromkeys(dimensions, ColumnType(REAL, nullable=True)),
-    }
-    given = read_columns(settings.path, columns, types, under=f"judges.{name}.").with_row_index("row")
+    given = read_columns(settings.path, *_columns(settings), under=f"judges.{name}.").with_row_index("row")
     given = given.rename({"trace_id": "key", "completion": "text"}, strict=False)
     _refuse_off_scale(settings, given)
     ids = _find_traces(settings, given, traces)
@@ -82,7 +93,10 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
     rows = rows.with_columns(pl.int_range(pl.len()).over("trace_id").cast(pl.Int32).alias("repeat"))
     long = rows.unpivot(
-        list(dimensions), index=["trace_id", "repeat", "row"], variable_name="dimension", value_name="score"
+        [f"dimensions.{ours}" for ours in settings.dimensions],
+        index=["trace_id", "repeat", "row"],
+        variable_name="dimension",
+        value_name="score",
     )
     status = (
         pl.when(pl.col("row").is_null()).then(pl.lit("no_reference"))

@@ -13,7 +13,13 @@ from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.core.text import one_line
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
-from curation.tables.user_files import find_path_fault, read_columns, refuse_other_text, refuse_unmatched
+from curation.tables.user_files import (
+    find_path_fault,
+    find_read_fault,
+    read_columns,
+    refuse_other_text,
+    refuse_unmatched,
+)
 from curation.tables.user_values import ID, TEXT, ColumnType
 
 COLUMN_TYPES = {
@@ -51,6 +57,15 @@ class Params(Strict):
         if fault := find_path_fault(self.path):
             yield f"path: {self.path} {fault}"
 
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The file, where it is not there or does not hold what it should."""
+        yield from find_read_fault(self.path, *_columns(self), under="")
+
+
+def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+    """The file's names for our columns, and what they may hold."""
+    return {ours: getattr(settings, ours) for ours in COLUMN_TYPES}, COLUMN_TYPES
+
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are numbered as
@@ -59,8 +74,7 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     Raises CurationError if a verdict or an order is not valid, on a row whose texts are not its pair's, and on rows of
     unknown pairs, if those are not to be dropped or there are no others.
     """
-    columns = {ours: getattr(settings, ours) for ours in COLUMN_TYPES}
-    given = read_columns(settings.path, columns, COLUMN_TYPES, under=f"pairwise_judges.{name}.").with_row_index("row")
+    given = read_columns(settings.path, *_columns(settings), under=f"pairwise_judges.{name}.").with_row_index("row")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
     _refuse_unknown_words(settings.path, settings.verdict, given.select("row", "verdict"), VERDICTS)
     _refuse_unknown_words(settings.path, settings.order or "", given.select("row", "order"), (*ORDERS, UNKNOWN))

@@ -15,7 +15,7 @@ from curation.core.params import Strict
 from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
-from curation.tables.user_files import find_path_fault, read_columns
+from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
 from curation.tables.user_values import KEY, TEXT, TEXTS, ColumnType
 
 COLUMN_TYPES = {
@@ -69,6 +69,18 @@ class Params(Strict):
         if fault := find_path_fault(self.path):
             yield f"path: {self.path} {fault}"
 
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The file, where it is not there or does not hold what it should."""
+        yield from find_read_fault(self.path, *_columns(self))
+
+
+def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+    """The file's names for our columns, and what they may hold."""
+    answer, columns = settings.columns.answer, settings.columns.model_dump()
+    if isinstance(answer, SeveralAnswers):
+        return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
+    return columns, COLUMN_TYPES
+
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`. A prompt
@@ -77,10 +89,7 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    columns, types = settings.columns.model_dump(), COLUMN_TYPES
-    if isinstance(answer, SeveralAnswers):
-        columns, types = columns | {"answer": answer.column}, types | {"answer": ColumnType(TEXT, nullable=True)}
-    frame = read_columns(settings.path, columns, types).with_row_index("row")
+    frame = read_columns(settings.path, *_columns(settings)).with_row_index("row")
     frame = frame.rename({"prompt_id": "external_id"}, strict=False)
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]

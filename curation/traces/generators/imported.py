@@ -16,7 +16,7 @@ from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
-from curation.tables.user_files import find_path_fault, read_columns
+from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
 from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
 from curation.traces.generators._rows import GeneratorParams
 
@@ -70,6 +70,16 @@ class Params(GeneratorParams):
         if fault := find_path_fault(self.path):
             yield f"path: {self.path} {fault}"
 
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The file, where it is not there or does not hold what it should."""
+        yield from find_read_fault(self.path, *_columns(self))
+
+
+def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+    """The file's names for our columns, and what they may hold."""
+    prompt = ColumnType(TEXT, nullable=settings.columns.prompt_id is not None)
+    return settings.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt}
+
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The file's rows, matched to prompts by the file's own ids or by the text of the last message. Calls no model.
@@ -81,8 +91,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Raises CurationError if no row matches, if one does not and `unmatched` is error, if two rows are the same sample,
     or if two have one id of their own.
     """
-    types = COLUMN_TYPES | {"prompt": ColumnType(TEXT, nullable=settings.columns.prompt_id is not None)}
-    frame = read_columns(settings.path, settings.columns.model_dump(), types).with_row_index("row")
+    frame = read_columns(settings.path, *_columns(settings)).with_row_index("row")
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
     rows = _match(settings, name, frame, prompts)
     defaults = {
