@@ -14,6 +14,7 @@ from curation.calls.ledger import Ledger
 from curation.core.params import regular_expression
 from curation.core.ranges import Few
 from curation.judging import prompting
+from curation.judging.marks import DATA_NOTICE, STEPS, fence, format_message
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
 WORST, FIRST_BAD = "worst_step", "first_bad_step"
@@ -95,9 +96,13 @@ def make_caller(settings: Params) -> Callable[[str, str | None, list[str], int],
     form_call = prompting.make_caller(settings, settings.instructions.strip())
 
     def call_for(problem: str, answer: str | None, steps: list[str], repeat: int) -> Call:
-        numbered = "\n".join(f"Step {number}:\n{step}" for number, step in enumerate(steps, 1))
-        solution = f"Solution to rate step by step ({prompting.DATA_NOTICE}):\n{prompting.fence(numbered)}"
-        user = prompting.format_problem(settings, problem, answer) + solution
+        def layout(seal: str) -> str:
+            notice = f"{DATA_NOTICE}; each step begins with its number and {seal}" if seal else DATA_NOTICE
+            words = f" {seal}" if seal else ""
+            numbered = "\n".join(f"Step {number}{words}:\n{step}" for number, step in enumerate(steps, 1))
+            return f"Solution to rate step by step ({notice}):\n{fence(numbered, seal)}"
+
+        user = format_message(problem, answer if settings.reference else None, steps, layout, STEPS)
         return form_call(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
 
     return call_for

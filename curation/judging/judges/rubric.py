@@ -11,6 +11,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict, column
 from curation.judging import prompting
+from curation.judging.marks import DATA_NOTICE, fence, format_message
 from curation.judging.probabilities import score_probabilities
 
 Score = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="a reply names it in digits")]
@@ -114,8 +115,11 @@ def make_caller(settings: Params) -> Callable[[str, str | None, str, int], Call]
     form_call = prompting.make_caller(settings, rubric_text(settings))
 
     def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
-        solution = f"Solution to rate ({prompting.DATA_NOTICE}):\n{prompting.fence(completion)}"
-        return form_call(prompting.format_problem(settings, problem, answer) + solution, repeat, schema)
+        def layout(seal: str) -> str:
+            return f"Solution to rate ({DATA_NOTICE}):\n{fence(completion, seal)}"
+
+        user = format_message(problem, answer if settings.reference else None, [completion], layout)
+        return form_call(user, repeat, schema)
 
     return call_for
 

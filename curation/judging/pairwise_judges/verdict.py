@@ -10,6 +10,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.judging import prompting
+from curation.judging.marks import DATA_NOTICE, SOLUTIONS, fence, format_message
 from curation.judging.probabilities import score_probabilities
 from curation.tables.contracts import ORDERS, PREFERENCE
 
@@ -72,11 +73,12 @@ def make_caller(settings: Params) -> Callable[[str, str | None, tuple[str, str],
     form_call = prompting.make_caller(settings, instructions(settings))
 
     def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
-        solutions = [
-            f"Solution {number} ({prompting.DATA_NOTICE}):\n{prompting.fence(text)}"
-            for number, text in enumerate(texts, 1)
-        ]
-        return form_call(prompting.format_problem(settings, problem, answer) + "\n\n".join(solutions), repeat, schema)
+        def layout(seal: str) -> str:
+            solutions = enumerate(texts, 1)
+            return "\n\n".join(f"Solution {number} ({DATA_NOTICE}):\n{fence(text, seal)}" for number, text in solutions)
+
+        user = format_message(problem, answer if settings.reference else None, texts, layout, SOLUTIONS)
+        return form_call(user, repeat, schema)
 
     return call_for
 
