@@ -26,6 +26,7 @@ from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models.engines import openai
 from curation.tables import contracts, parquet
+from curation.tables.db import connect
 from curation.training.evaluate import evaluate
 
 CASES: dict[str, dict[str, Any]] = {
@@ -103,6 +104,9 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
     for content, completion, reason in rows.select("content", "completion", "finish_reason").rows():
         want = CASES[names[number_of(content)]]["want"]
         assert completion == want.get("completion") and reason == ("error" if "error" in want else want["ending"])
+
+    check = (ROOT / "curation/tables/sql/checks/wrong_text_id.sql").read_text()
+    assert connect(live / "params.yaml").sql(check).fetchall() == []  # DuckDB reads the texts as they are, NUL too
 
     assert ran(batch, "curation", "batch", "write", "generate", "writer", "out.jsonl").returncode == 0
     lines = []

@@ -67,7 +67,7 @@ def _read_calls(message: Mapping[str, Any], notes: list[str]) -> Iterator[Any]:
         notes.append("unusable tool_calls dropped")
         called = []
     for call in called:
-        if isinstance(call, Mapping):
+        if isinstance(call, Mapping) and call:
             yield call
         else:
             notes.append("unusable tool call dropped")
