@@ -1,9 +1,10 @@
-"""Answers against references, each distinct case verified once, on all cores where there are many."""
+"""Answers against references, each distinct case verified once, on all cores where that takes long."""
 
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from curation.core.inner_kinds import parse_verifier
 from curation.core.progress import progress
 from curation.judging.answers._kind import Verdict
 
-POOLED_FROM = 2000  # distinct cases, below which processes cost more to start than they save
+ALONE_S = 2.0  # what other processes take to start; how long it takes decides where a case is verified, not its verdict
 CHUNK = 64  # cases that a process is handed at once
 
 
@@ -27,31 +28,36 @@ class Case(NamedTuple):
 
 
 def verify_all(cases: Iterable[Case], label: str, processes: int | None = None) -> dict[Case, Verdict]:
-    """The verdict on each distinct case, the same from any number of processes; as many as there are cores, unless
-    that is given.
+    """The verdict on each distinct case, the same from any number of processes: those that are given, else this one,
+    and after ALONE_S as many as there are cores.
 
-    A case on which a process dies has no score. Raises CurationError if there is no such verifier.
+    A case on which another process dies has no score. Raises CurationError if there is no such verifier.
     """
     distinct = list(dict.fromkeys(cases))
     for verifier in {case.verifier for case in distinct}:
         parse_verifier(verifier)
-    if processes is None:
-        processes = len(os.sched_getaffinity(0)) if len(distinct) >= POOLED_FROM else 1
     verdicts: dict[Case, Verdict] = {}
     with progress(label, len(distinct), "distinct answers") as shown:
-        for chunk, of_chunk in _verify_here(distinct) if processes == 1 else _verify_apart(distinct, processes):
+        if processes in (None, 1):
+            started = time.monotonic()
+            for case in distinct:
+                verdicts[case] = _verify(case)
+                shown.advance()
+                if processes is None and time.monotonic() - started > ALONE_S:
+                    break
+        left = distinct[len(verdicts) :]
+        for chunk, of_chunk in _verify_apart(left, processes or len(os.sched_getaffinity(0))) if left else ():
             verdicts.update(zip(chunk, of_chunk, strict=True))
             shown.advance(len(chunk))
-    return verdicts
+    return {case: verdicts[case] for case in distinct}
 
 
-def _verify(chunk: Sequence[Case]) -> list[Verdict]:
-    return [parse_verifier(case.verifier).verify(case.answer, case.reference, case.entry) for case in chunk]
+def _verify(case: Case) -> Verdict:
+    return parse_verifier(case.verifier).verify(case.answer, case.reference, case.entry)
 
 
-def _verify_here(cases: Sequence[Case]) -> Iterator[tuple[Sequence[Case], list[Verdict]]]:
-    for case in cases:
-        yield [case], _verify([case])
+def _verify_chunk(chunk: Sequence[Case]) -> list[Verdict]:
+    return list(map(_verify, chunk))
 
 
 def _verify_apart(cases: Sequence[Case], processes: int) -> Iterator[tuple[Sequence[Case], list[Verdict]]]:
@@ -79,11 +85,13 @@ def _run(chunks: Mapping[int, Sequence[Case]], processes: int) -> Iterator[tuple
     one process. Raises BrokenProcessPool if a process dies."""
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _follow_parent)
     try:
-        futures = {pool.submit(_verify, chunk): number for number, chunk in chunks.items()}
+        futures = {pool.submit(_verify_chunk, chunk): number for number, chunk in chunks.items()}
         for future in futures if processes == 1 else as_completed(futures):
             yield futures[future], future.result()
-    finally:  # after Ctrl-C too: what runs ends within its chunk, what waits is not begun
+    except BaseException:  # Ctrl-C too: what runs ends within its chunk, what waits is not begun
         pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _follow_parent() -> None:
