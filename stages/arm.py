@@ -10,6 +10,7 @@ from curation.experiment.arms import arm, arm_metrics, shortfall_messages
 from curation.selection.candidates import from_files
 from curation.selection.subset import add_messages, from_tables, unpair
 from curation.tables import contracts, parquet
+from curation.tables.checks import examine
 
 
 def main() -> None:
@@ -23,7 +24,9 @@ def main() -> None:
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         parquet.write(contracts.UNPAIRED, traces, contracts.path("unpaired", name))
         shown.advance(note=f"{subset.height} pairs")
-    for message in shortfall_messages(pairs, coordinates.control):
+    # its findings stand in the metrics of audit: runs depend on this stage's own
+    messages = [*shortfall_messages(pairs, coordinates.control), *pairs.notes, *examine(study, name).messages]
+    for message in messages:
         print(f"arm {name}: {message}", file=sys.stderr)
     write_metrics(contracts.DATA / f"metrics/arm/{name}.json", arm_metrics(subset, traces, pairs.selection_rows))
 

@@ -11,6 +11,7 @@ from curation.selection.candidates import from_files
 from curation.selection.select import select, shortfall_message
 from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpair
 from curation.tables import contracts, parquet
+from curation.tables.checks import examine
 
 
 def main() -> None:
@@ -30,9 +31,11 @@ def main() -> None:
         for write in writes:
             write.result()
         shown.advance(note=f"{subset.height} kept")
-    if message := shortfall_message(selection):
+    findings, shortfall = examine(study, name), shortfall_message(selection)
+    for message in [*filter(None, [shortfall]), *selection.notes, *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
-    write_metrics(contracts.DATA / f"metrics/select/{name}.json", subset_metrics(verdicts, subset, traces))
+    metrics = subset_metrics(verdicts, subset, traces) | {"findings": findings.metrics}
+    write_metrics(contracts.DATA / f"metrics/select/{name}.json", metrics)
 
 
 if __name__ == "__main__":

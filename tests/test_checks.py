@@ -11,6 +11,7 @@ import flow
 import polars as pl
 import pytest
 import world
+from test_findings import PLANTED
 from world import World, prompt_id, trace_id
 
 from curation.core.errors import Errors
@@ -185,9 +186,12 @@ CASES = [
 ]
 
 
+SEEN = {"margin_not_above_zero": 1, "ranked_by_suspect": 3, "wrong_chosen": 5}  # what one should see of its subsets
+
+
 def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
-    assert check("all", world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0)
-    assert db.checks().keys() == BROKEN.keys() | WARNED.keys()
+    assert check("all", world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0) | SEEN
+    assert db.checks().keys() == BROKEN.keys() | WARNED.keys() | PLANTED.keys()
 
 
 @pytest.mark.parametrize(
@@ -245,6 +249,8 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "kto_balance": lambda w: w,
     "selection_without_control": lambda w: w,
     "control_is_its_selection": lambda w: w,
+    "control_shares_pairs": lambda w: w,
+    "ranked_by_suspect": lambda w: w,
     "run_without_pairs": lambda w: replace(
         w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}
     ),
@@ -264,6 +270,8 @@ def test_a_warning_is_said_and_stops_nothing(
         raw["grid"]["controls"], raw["compare"]["primary"] = ["itself"], None
     if name == "control_is_its_selection":
         raw["controls"]["reversed"] = {"pairs": "all", "match": [], "labels": "as_is"}
+    if name == "control_shares_pairs":
+        raw["controls"]["reversed"] = {"pairs": "drawn", "match": [], "labels": "as_is"}
     if name == "one_generators_share":
         raw["audit"]["generator"] = 0.5
     if name == "kto_balance":
@@ -284,6 +292,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
     assert set(check("all", params)) == {
         "answers_not_found",
         "judgment_without_trace",
+        "ranked_by_suspect",
         "score_off_its_scale",
         "score_without_completion",
         "selection_without_control",

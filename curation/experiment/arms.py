@@ -18,11 +18,12 @@ from curation.tables.contracts import SIDES
 
 class ArmRows(NamedTuple):
     """An arm's pairs, and those of the selection that it is, or is compared with, as `subset_rows` gives them; and
-    the message that the selection keeps too few, if it does."""
+    the message that the selection keeps too few, if it does, and its notes."""
 
     rows: pl.DataFrame
     selection_rows: pl.DataFrame
     shortfall: str | None
+    notes: list[str]
 
 
 def arm(coordinates: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
@@ -36,6 +37,7 @@ def arm(coordinates: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
         subset_rows(selection, rows, swapped, study.dimensions),
         kept_rows(selection, study.dimensions),
         shortfall_message(selection),
+        selection.notes,
     )
 
 

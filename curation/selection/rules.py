@@ -11,6 +11,7 @@ from curation.core.ranges import Filled, HashedSeed, Positive, Share
 from curation.core.study import Study
 from curation.selection import candidates
 from curation.selection.expressions import ResultType
+from curation.selection.syntax import ColumnName, parse
 
 IDENTICAL, UNSCORED, REPEATED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
     "identical", "unscored", "repeated", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget",
@@ -164,6 +165,12 @@ class Params(Strict):
     def has_token_budget(self) -> bool:
         """Whether the budget is in tokens."""
         return self.budget is not None and "tokens" in self.budget
+
+    @property
+    def ranking_columns(self) -> tuple[ColumnName, ...]:
+        """The columns that what it ranks by names."""
+        texts = [expression.text for place, expression in self.expressions.items() if place in ("value", "keep.target")]
+        return tuple(column for text in texts for column in parse(text).columns)
 
     @property
     def expressions(self) -> dict[str, Expression]:

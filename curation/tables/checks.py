@@ -12,6 +12,7 @@ from curation.core.messages import did_you_mean, show_value
 from curation.core.params import Strict, read
 from curation.core.progress import progress
 from curation.core.ranges import Share
+from curation.core.study import Study
 from curation.tables.ask import answer
 from curation.tables.db import SQL, VIEWS, checks, connect, views
 
@@ -51,6 +52,33 @@ class Check(NamedTuple):
         return "after_training" if self.tables & AFTER_TRAINING else "before_training"
 
 
+class Findings(NamedTuple):
+    """What one should see of a subset: its row of `findings`, but for its name, and a sentence for each check of it
+    that warns."""
+
+    metrics: dict[str, int]
+    messages: list[str]
+
+
+OF_A_SUBSET = {"findings", "subset_rules", "reliability", "ranking_judges"}
+
+
+def examine(study: Study, subset: str) -> Findings:
+    """What the checks find that read nothing but findings, of one subset whose files are there; of the judge that it
+    ranks by, as far as reliability was measured before. An empty subset has no findings."""
+    with connect(study, subset=subset) as connection:
+        present = set(views(connection))
+        (rows,) = answer(connection, "select * exclude (selection) from findings")
+        named = [
+            message
+            for parsed in read_checks().values()
+            if parsed.tables <= OF_A_SUBSET & present
+            for found in answer(connection, parsed.text)
+            for message in found.filter(selection=subset)["finding"]
+        ]
+    return Findings(rows.row(0, named=True) if rows.height else {}, named)
+
+
 def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> dict[str, int]:
     """The number of rows that each check returned, of those whose tables are there.
 
@@ -84,7 +112,18 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     return counts
 
 
+def findings(params: Path = Path("params.yaml")) -> dict[str, dict[str, int]]:
+    """Every subset's row of `findings`, by its name."""
+    with connect(read(params)) as connection:
+        if "findings" not in views(connection):
+            return {}
+        (rows,) = answer(connection, "select * from findings")
+    return {row.pop("selection"): row for row in rows.to_dicts()}
+
+
 def _format_rows(rows: pl.DataFrame) -> str:
+    if "finding" in rows.columns:
+        return "; ".join(f"{subset}: {finding}" for subset, finding in rows.select("selection", "finding").rows())
     return "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows.to_dicts())
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
-from curation.tables import contracts
+from curation.tables import contracts, findings
 from curation.tables.contracts import SIDES
 from curation.tables.outdated import refuse_renamed
 from curation.tables.texts import NORMAL_TEXT
@@ -42,7 +42,9 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
-VIEWS = (*contracts.TABLES, "deltas", "arms", "runs", "scales", "candidates")  # all that `connect` may make
+OF_ONE_SUBSET = ("traces", "pairs", "subsets", "unpaired", "reliability")
+DECLARED = ("arms", "runs", "scales", "subset_rules", "ranking_judges")  # views of what params.yaml declares
+VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "findings")  # all that `connect` may make
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -55,10 +57,13 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
         return rows
 
 
-def connect(params: str | Path | Study = "params.yaml", safe: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    params: str | Path | Study = "params.yaml", safe: bool = False, subset: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
-    `deltas`, all judges long, and what params declares: `arms`, `runs` and `scales`; and `candidates`, what
-    expressions of selections name. `normal_text` of two texts that are the same is equal.
+    `deltas`, all judges long, and what params declares: `arms`, `runs`, `scales`, `subset_rules` and
+    `ranking_judges`; `truth`, which side of a pair is right; `candidates`, what expressions of selections name; and
+    `findings`, what one should see of each subset. `normal_text` of two texts that are the same is equal.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. `safe`: its SQL
     opens no file, no network and no extension, and changes no setting; it has the tables from pyarrow. Raises
@@ -70,16 +75,22 @@ def connect(params: str | Path | Study = "params.yaml", safe: bool = False) -> d
     source = _Files(connection, safe)
     try:
         connection.execute(f"create macro normal_text(text) as {NORMAL_TEXT}")
-        for name in contracts.TABLES:
+        for name in contracts.TABLES if subset is None else OF_ONE_SUBSET:
+            declared = parts(study, name) if name in PARTS else []
+            if subset is not None and name in ("subsets", "unpaired"):
+                declared = [subset]
             files = (
-                [contracts.path(name, part, data) for part in parts(study, name)]
+                [contracts.path(name, part, data) for part in declared]
                 if name in PARTS
                 else [contracts.path(name, data=data)]
             )
             _view(source, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
-        _deltas_view(source, study, data)
+        if subset is None:
+            _deltas_view(source, study, data)
         _declared_views(connection, study)
-        _candidates_view(source, study, data)
+        _findings_view(source, study, data)
+        if subset is None:
+            _candidates_view(source, study, data)
         for setting, value in SAFE.items() if safe else ():
             connection.execute(f"set {setting} = {value}")
     except (duckdb.Error, ValueError, OSError) as error:
@@ -168,12 +179,15 @@ RUNS = (
     | ARMS
     | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
 )
+RULES = dict.fromkeys(("selection", "keep", "pairs", "labels"), pl.String)
+RANKING_JUDGES = dict.fromkeys(("selection", "judge", "dimension"), pl.String)
 SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
 
 
 def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, and `scales`, the
-    ends of the scores that a judge may give."""
+    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, `scales`, the ends of
+    the scores that a judge may give, `subset_rules`, what each subset keeps and how its pairs are labelled, and
+    `ranking_judges`, the judges and dimensions that each selection ranks by."""
     arms = {
         name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs)
         for name, arm in study.arms.items()
@@ -188,8 +202,22 @@ def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None
         for judge, body in study.judges.items()
         for dimension, ends in getattr(body, "scales", {}).items()
     ]
-    for view, rows, schema in (("arms", list(arms.values()), ARMS), ("runs", runs, RUNS), ("scales", scales, SCALES)):
+    declared = (
+        ("arms", list(arms.values()), ARMS),
+        ("runs", runs, RUNS),
+        ("scales", scales, SCALES),
+        ("subset_rules", list(findings.subset_rules(study)), RULES),
+        ("ranking_judges", list(findings.ranking_judges(study)), RANKING_JUDGES),
+    )
+    for view, rows, schema in declared:
         connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
+
+
+def _findings_view(files: _Files, study: Study, data: Path) -> None:
+    """`truth`, and `findings` where there is a subset."""
+    files.connection.execute(f"create view truth as {findings.truth(study, data, files.rows_of)}")
+    if {"subsets", "unpaired", "traces", "pairs"} <= set(views(files.connection)):
+        files.connection.execute(f"create view findings as {(SQL / 'findings.sql').read_text()}")
 
 
 def _candidates_view(files: _Files, study: Study, data: Path) -> None:

@@ -1,0 +1,65 @@
+-- What one should see of a subset before anything learns from it. Grain: subset. `truth` says how right each side of a
+-- pair is, above 0.5 right where it is `graded`; `unpaired` are the subset's examples.
+with
+sides as (
+    select
+        s.selection, s.pair_id, s.prompt_id, s.margin, c.text_id as chosen_text, r.text_id as rejected_text,
+        c.characters as chosen_characters, r.characters as rejected_characters,
+        length(normal_text(s.chosen[1].content)) = 0 as chosen_empty,
+        length(normal_text(s.rejected[1].content)) = 0 as rejected_empty,
+        c.finish_reason = 'length' as chosen_truncated, r.finish_reason = 'length' as rejected_truncated,
+        starts_with(s.chosen[1].content, s.rejected[1].content) as begins_with_rejected,
+        starts_with(s.rejected[1].content, s.chosen[1].content) as begins_with_chosen,
+        t.graded,
+        case when p.chosen_trace_id = s.chosen_trace_id then t.chosen else t.rejected end as chosen_truth,
+        case when p.chosen_trace_id = s.chosen_trace_id then t.rejected else t.chosen end as rejected_truth
+    from subsets as s
+    join traces as c on c.trace_id = s.chosen_trace_id
+    join traces as r on r.trace_id = s.rejected_trace_id
+    left join pairs as p on p.pair_id = s.pair_id
+    left join truth as t on t.pair_id = s.pair_id
+),
+texts as (
+    select selection, prompt_id, chosen_text, rejected_text, count(*) as pairs
+    from sides
+    group by all
+),
+opposed as (
+    select t.selection, sum(t.pairs) as pairs
+    from texts as t
+    join texts as o
+        on o.selection = t.selection and o.prompt_id = t.prompt_id
+        and o.chosen_text = t.rejected_text and o.rejected_text = t.chosen_text
+    group by t.selection
+),
+repeated as (select selection, sum(pairs - 1) as pairs from texts group by selection),
+labels as (
+    select u.selection, u.prompt_id, t.text_id
+    from unpaired as u
+    join traces as t using (trace_id)
+    group by all
+    having count(distinct u.label) = 2
+),
+both_labels as (select selection, count(*) as texts from labels group by selection)
+select
+    s.selection, count(*) as pairs,
+    count(s.margin) as margins, count(*) filter (s.margin <= 0) as not_above_zero,
+    count(*) filter (s.chosen_truth is not null and s.rejected_truth is not null) as truths,
+    count(*) filter (s.graded and s.chosen_truth <= 0.5) as wrong_chosen,
+    count(*) filter (s.rejected_truth > s.chosen_truth) as rejected_better,
+    coalesce(any_value(r.pairs), 0)::bigint as repeated,
+    coalesce(any_value(o.pairs), 0)::bigint as opposed,
+    coalesce(any_value(b.texts), 0)::bigint as both_labels,
+    count(*) filter (s.chosen_empty) as empty_chosen, count(*) filter (s.rejected_empty) as empty_rejected,
+    count(*) filter (s.chosen_truncated) as truncated_chosen,
+    count(*) filter (s.rejected_truncated) as truncated_rejected,
+    count(*) filter (s.begins_with_rejected and s.rejected_truncated or s.begins_with_chosen and s.chosen_truncated)
+        as truncated_beginnings,
+    count(*) filter (s.chosen_characters > s.rejected_characters) as chosen_longer,
+    count(*) filter (s.chosen_characters < s.rejected_characters) as chosen_shorter
+from sides as s
+left join repeated as r on r.selection = s.selection
+left join opposed as o on o.selection = s.selection
+left join both_labels as b on b.selection = s.selection
+group by s.selection
+order by s.selection
