@@ -6,7 +6,7 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
-from curation.experiment.arms import arm, arm_metrics, shortfall_messages
+from curation.experiment.arms import arm, arm_metrics, shared_pairs_message, shortfall_messages
 from curation.selection.candidates import from_files
 from curation.selection.subset import add_messages, from_tables, unpair
 from curation.tables import contracts, parquet
@@ -25,8 +25,9 @@ def main() -> None:
         parquet.write(contracts.UNPAIRED, traces, contracts.path("unpaired", name))
         shown.advance(note=f"{subset.height} pairs")
     # its findings stand in the metrics of audit: runs depend on this stage's own
-    messages = [*shortfall_messages(pairs, coordinates.control), *pairs.notes, *examine(study, name).messages]
-    for message in messages:
+    shared = shared_pairs_message(pairs, coordinates.control, study.controls[coordinates.control])
+    messages = [*shortfall_messages(pairs, coordinates.control), *filter(None, [shared]), *pairs.notes]
+    for message in [*messages, *examine(study, name).messages]:
         print(f"arm {name}: {message}", file=sys.stderr)
     write_metrics(contracts.DATA / f"metrics/arm/{name}.json", arm_metrics(subset, traces, pairs.selection_rows))
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.arms import arm, arm_metrics, restrict, shortfall_messages
+from curation.experiment.arms import arm, arm_metrics, restrict, shared_pairs_message, shortfall_messages
 from curation.experiment.controls import Params, control_rows
 from curation.experiment.grid import Arm
 from curation.experiment.grid import Params as Grid
@@ -210,6 +210,24 @@ def test_a_control_that_has_too_few_pairs_is_said_to() -> None:
     assert shortfall_messages(arm(cell._replace(control="random"), STUDY, EVERYONE), "random") == []
     few = shortfall_messages(arm(cell._replace(control="random", budget="9999"), STUDY, EVERYONE), "random")
     assert len(few) == 1 and few[0].startswith("keeps ") and " of the 9999 pairs of its budget: " in few[0]
+
+
+def test_a_control_says_how_many_pairs_are_its_selections_own() -> None:
+    """The kind of fault: a gain over a control that is half the selection itself."""
+    for budget, name in itertools.product(("own", "300"), ("random", "itself", "all")):
+        made = arm(Arm("top", "any", budget, name, 0), STUDY, EVERYONE)
+        shared = len(set(made.rows["pair_id"]) & set(made.selection_rows["pair_id"]))
+        said = shared_pairs_message(made, name, STUDY.controls[name])
+        pairs = made.rows.height
+        expected = f"{shared} of the {pairs} pairs of control {name} are its selection's own"
+        assert said == (expected if name == "random" and shared else None)
+    assert shared > 100
+
+
+def test_what_cannot_be_drawn_does_not_fail_a_matched_value() -> None:
+    fails = "if(identical, 'x', chosen.generator <> 'a')::boolean::varchar"
+    rows, _, own = beside(control(match=[fails]), view=population())
+    assert len(rows) == len(own) == 40
 
 
 class Counted(Candidates):

@@ -359,6 +359,11 @@ def test_margins_that_differ_beyond_nine_decimals_are_equal() -> None:
     assert kept(noisy, budget={"pairs": 10}) == kept(EQUAL, budget={"pairs": 10})
 
 
+def test_a_margin_of_rounding_noise_is_none() -> None:
+    made = verdicts(value="0.1::double + 0.2::double - 0.3::double + 0 * rubric.delta_logic")
+    assert set(made.drop_nulls()["margin"]) == {0.0}
+
+
 def test_all_ties_keep_no_pair() -> None:
     assert reasons("1 1 11>12 1.0 identical\n2 1 12>11 -1.0 identical", budget={"share": 0.5}) == {
         1: "identical",

@@ -8,6 +8,7 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment import grid
+from curation.experiment.controls import Params as Control
 from curation.experiment.controls import control_rows
 from curation.selection.candidates import Candidates
 from curation.selection.rules import GENERATOR_PAIRS, Params
@@ -48,6 +49,12 @@ def restrict(settings: Params, condition: str, budget: str) -> Params:
     if budget != grid.OWN:
         changes["budget"] = {"pairs": float(budget)}
     return settings.model_copy(update=changes)
+
+
+def shared_pairs_message(arm: ArmRows, name: str, control: Control) -> str | None:
+    """How many pairs of a control that draws others are its selection's own; None where none is."""
+    shared = len(np.intersect1d(arm.rows["pair_id"], arm.selection_rows["pair_id"])) if control.pairs == "drawn" else 0
+    return f"{shared} of the {arm.rows.height} pairs of control {name} are its selection's own" if shared else None
 
 
 def shortfall_messages(arm: ArmRows, control: str) -> list[str]:

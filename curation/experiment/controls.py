@@ -82,10 +82,12 @@ def _draw(control: Params, selection: Selection, ranker: Ranker) -> np.ndarray:
     limit of pairs of one prompt."""
     pairs = selection.pairs
     expressions = {str(number): f"({text})::varchar" for number, text in enumerate(control.match)}
-    matched = pl.repeat("", len(ranker.ids), eager=True)
+    pool = _pool(selection)
+    rows = np.union1d(selection.kept, pool)  # no other can make an expression fail
+    group = np.zeros(len(ranker.ids), np.int64)
     if expressions:
-        values = pairs.values(expressions, "controls: match.")
-        matched = values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series()
+        values = pairs.values(expressions, "controls: match.", rows)
+        group[rows] = dense_rank(values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series())
     limit = selection.settings.limits.per_prompt or len(ranker.ids)
-    group, prompt = dense_rank(matched), dense_rank(pairs.column("prompt_id"))
-    return draw_matched(selection.kept, _pool(selection), group, prompt, limit, ranker)
+    prompt = dense_rank(pairs.column("prompt_id"))
+    return draw_matched(selection.kept, pool, group, prompt, limit, ranker)
