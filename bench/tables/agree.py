@@ -19,7 +19,7 @@ EDGE = 2  # pairs that may fall to either side of a quantile's end, by how it is
 def differences(folder: Path, contender: str) -> Iterator[str]:
     """A line for each thing that the two have differently."""
     ours, theirs = folder / "data", folder / contender
-    columns = ["pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "identical"]
+    columns = ["pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "identical", "same_texts_as"]
     one, other = read_both(ours, theirs, "pairs", columns)
     if not one.equals(other):
         yield "pairs"

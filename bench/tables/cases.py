@@ -26,7 +26,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "strata": TOP | {"strata": {"by": "chosen_model || ' ' || rejected_model", "shares": "equal"}},
     "near_length": TOP | {"require": {"near_length": f"abs(chosen.characters - rejected.characters) <= {NEAR}"}},
 }
-REASONS = ("identical", "unscored", "near_length", "outside_band", "per_prompt", "over_budget", "kept")
+REASONS = ("identical", "near_length", "unscored", "repeated", "outside_band", "per_prompt", "over_budget", "kept")
 DRAWN = ("random", "band", "middle_half")  # those that come in random order, by the hash of each engine
 
 

@@ -27,7 +27,9 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
     YAML().dump(settings(pairs), folder / "params.yaml")
     text = _long(source)
     prompts = _prompts(text, source, -(-pairs // PAIRS_EACH))
-    parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts", data=data))
+    unknown = {name: None for name in contracts.PROMPTS.schema.names if name not in prompts.columns}
+    whole = prompts.with_columns(**unknown).cast(dict(contracts.empty(contracts.PROMPTS).schema))
+    parquet.write(contracts.PROMPTS, whole, contracts.path("prompts", data=data))
     known = []
     for traces in _traces(text, source, prompts["prompt_id"]):
         parquet.write(contracts.TRACES, traces, contracts.path("traces", traces["generator"][0], data))
@@ -102,6 +104,12 @@ def _traces(text: str, source: np.random.Generator, prompts: pl.Series) -> Itera
             "completion": [text[one : one + length] for one, length in zip(start.tolist(), size.tolist(), strict=True)],
             "finish_reason": "stop", "n_tokens": (size // 4).astype(np.int32),
         }, schema_overrides={"family": pl.String})  # fmt: skip
+        unknown = {
+            name: None for name in contracts.TRACES.schema.names if name not in (*rows.columns, *contracts.DERIVED)
+        }
+        rows = rows.with_columns(**unknown).cast(
+            {name: contracts.empty(contracts.TRACES).schema[name] for name in unknown}
+        )
         yield add_text_columns(
             rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
         )

@@ -21,6 +21,7 @@ from bench.tables.steps import enter, run
 Batch = dict[str, list[Any]]
 TRACES = [f"data/traces/{name}.parquet" for name in LADDER]
 ENDS = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")
+SAME = ("same_texts_as", "chosen_trace_id", "rejected_trace_id")
 ROWS_PER_BATCH = 160 * len(LADDER) * SAMPLES  # whole prompts
 
 
@@ -51,7 +52,7 @@ def pair() -> None:
 
     def cross(batch: Batch) -> Batch:
         traces = list(zip(*(batch[name] for name in ("trace_id", "generator", "text_id")), strict=True))
-        columns = defaultdict(list)
+        columns, said = defaultdict(list), defaultdict(list)
         for start in range(0, len(traces), each):
             for chosen, chosen_model, chosen_text in traces[start : start + each]:
                 for rejected, rejected_model, rejected_text in traces[start : start + each]:
@@ -65,11 +66,15 @@ def pair() -> None:
                             chosen_model,
                             rejected_model,
                             chosen_text == rejected_text,
+                            None,
                         )
+                        said[batch["prompt_id"][start], chosen_text, rejected_text].append((chosen, rejected, row[0]))
                         for name, value in zip(
-                            (*ENDS, "chosen_model", "rejected_model", "identical"), row, strict=True
+                            (*ENDS, "chosen_model", "rejected_model", "identical", "same_texts_as"), row, strict=True
                         ):
                             columns[name].append(value)
+        first = {pair[2]: min(pairs)[2] for pairs in said.values() if len(pairs) > 1 for pair in pairs}
+        columns["same_texts_as"] = [first.get(pair_id) for pair_id in columns["pair_id"]]
         return columns
 
     traces = table(TRACES, ["trace_id", "prompt_id", "generator", "text_id"]).sort("prompt_id")
@@ -81,6 +86,7 @@ def pair() -> None:
             chosen_model="string",
             rejected_model="string",
             identical="bool",
+            same_texts_as="int64",
         ),
         "pairs",
     )
@@ -159,12 +165,14 @@ def candidates(name: str) -> Dataset:
         for identical, value, chosen, rejected in zip(
             batch["identical"], margins, batch["chosen_trace_id"], batch["rejected_trace_id"], strict=True
         ):
-            if identical or (value is None and name != "random"):
-                reasons.append("identical" if identical else "unscored")
-            elif name == "band" and not BAND[0] <= value <= BAND[1]:
-                reasons.append("outside_band")
+            if identical:
+                reasons.append("identical")
             elif name == "near_length" and abs(characters[chosen] - characters[rejected]) > NEAR:
                 reasons.append("near_length")
+            elif value is None and name != "random":
+                reasons.append("unscored")
+            elif name == "band" and not BAND[0] <= value <= BAND[1]:
+                reasons.append("outside_band")
             else:
                 reasons.append(None)
         strata = [
@@ -177,12 +185,27 @@ def candidates(name: str) -> Dataset:
             "stratum": strata,
             "margin": margins,
             "rejection": reasons,
+            **{column: batch[column] for column in SAME},
         }
 
     rows = concatenate_datasets([table(["datasets/pairs.parquet"]), *named], axis=1)
-    return map_batches(
-        rows, reject, pair_id="int64", prompt_id="int64", stratum="string", margin="float64", rejection="string"
-    )
+    types = {"pair_id": "int64", "prompt_id": "int64", "stratum": "string", "margin": "float64", "rejection": "string"}
+    rejected = map_batches(rows, reject, **types, **dict.fromkeys(SAME, "int64"))
+    carriers = dict[int, tuple[int, int, int]]()
+    for batch in rejected.select_columns([*SAME, "pair_id", "rejection"]).iter(ROWS_PER_BATCH):
+        for first, *ends, reason in zip(*(batch[name] for name in (*SAME, "pair_id", "rejection")), strict=True):
+            if first is not None and reason in (None, "outside_band"):
+                carriers[first] = min(carriers.get(first, tuple(ends)), tuple(ends))
+
+    def mark_repeated(batch: Batch) -> Batch:
+        may_stand = (None, "outside_band")
+        batch["rejection"] = [
+            "repeated" if first in carriers and carriers[first][2] != pair_id and reason in may_stand else reason
+            for first, pair_id, reason in zip(batch["same_texts_as"], batch["pair_id"], batch["rejection"], strict=True)
+        ]
+        return batch
+
+    return map_batches(rejected, mark_repeated, **types, **dict.fromkeys(SAME, "int64"))
 
 
 def kept(name: str, ranked: Dataset, pairs: int) -> tuple[Dataset, str, Dataset]:

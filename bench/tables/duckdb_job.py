@@ -16,17 +16,33 @@ PARQUET = "(format parquet, compression zstd, compression_level 1)"
 PAIRS = f"""
     with t as (
         select trace_id, prompt_id, generator, text_id, list_position({list(LADDER)}, generator) as rung
-        from 'data/traces/*.parquet')
-    select (concat('0x', left(md5(concat(c.trace_id, chr(31), r.trace_id)), 16))::ubigint >> 1)::bigint as pair_id,
+        from 'data/traces/*.parquet'),
+    p as (
+        select (concat('0x', left(md5(concat(c.trace_id, chr(31), r.trace_id)), 16))::ubigint >> 1)::bigint as pair_id,
         c.prompt_id, c.trace_id as chosen_trace_id, r.trace_id as rejected_trace_id,
-        c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as identical
-    from t c join t r on c.prompt_id = r.prompt_id and c.rung < r.rung
+        c.generator as chosen_model, r.generator as rejected_model, c.text_id = r.text_id as identical,
+        c.text_id as chosen_text, r.text_id as rejected_text
+    from t c join t r on c.prompt_id = r.prompt_id and c.rung < r.rung),
+    same as (
+        select prompt_id, chosen_text, rejected_text,
+            arg_min(pair_id, (chosen_trace_id, rejected_trace_id)) as same_texts_as
+        from p group by all having count(*) > 1)
+    select p.* exclude (chosen_text, rejected_text), same_texts_as
+    from p left join same using (prompt_id, chosen_text, rejected_text)
     order by pair_id"""
 VERDICTS = """
-    with c as (
-        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin,
-            case when identical then 'identical' {rejection} end as rejection
+    with every as (
+        select pair_id, prompt_id, chosen_model || ' ' || rejected_model as stratum, {margin} as margin, same_texts_as,
+            chosen_trace_id, rejected_trace_id, case when identical then 'identical' {rejection} end as rejection
         from 'duckdb/pairs.parquet' {joins}),
+    repeated as (
+        select pair_id from every
+        where same_texts_as is not null and coalesce(rejection, 'outside_band') = 'outside_band'
+        qualify row_number() over (partition by same_texts_as order by chosen_trace_id, rejected_trace_id) > 1),
+    c as (
+        select pair_id, prompt_id, stratum, margin,
+            case when pair_id in (select pair_id from repeated) then 'repeated' else rejection end as rejection
+        from every),
     {kept},
     v as (
         select pair_id, margin,
@@ -100,7 +116,7 @@ CASES = {
             group by stratum)""",
     ),
     "near_length": Case(
-        rejection=f"{UNSCORED} when abs(c.characters - r.characters) > {NEAR} then 'near_length'",
+        rejection=f"when abs(c.characters - r.characters) > {NEAR} then 'near_length' {UNSCORED}",
         joins=f"""join {A} using (pair_id)
         join {LENGTHS} c on c.trace_id = chosen_trace_id
         join {LENGTHS} r on r.trace_id = rejected_trace_id""",

@@ -28,11 +28,16 @@ def pair() -> None:
         md5(f"{chosen}\x1f{rejected}".encode(), usedforsecurity=False).digest()
         for chosen, rejected in zip(rows["trace_id"], rows["trace_id_r"], strict=True)
     ]
-    write(pd.DataFrame({
+    pairs = pd.DataFrame({
         "pair_id": [int.from_bytes(digest[:8], "big") >> 1 for digest in digests], "prompt_id": rows["prompt_id"],
         "chosen_trace_id": rows["trace_id"], "rejected_trace_id": rows["trace_id_r"], "chosen_model": rows["generator"],
         "rejected_model": rows["generator_r"], "identical": rows["text_id"] == rows["text_id_r"],
-    }), "pairs")  # fmt: skip
+        "chosen_text": rows["text_id"], "rejected_text": rows["text_id_r"],
+    })  # fmt: skip
+    texts = ["prompt_id", "chosen_text", "rejected_text"]
+    several = pairs[pairs.duplicated(texts, keep=False)].sort_values(ENDS[1:])
+    same = several.groupby(texts)["pair_id"].transform("first")
+    write(pairs.drop(columns=texts[1:]).assign(same_texts_as=same.astype("Int64")), "pairs")
 
 
 def delta(judge: str) -> None:
@@ -83,9 +88,7 @@ def candidates(name: str) -> pd.DataFrame:
         rows["margin"] = rows[["a.d0", "b.d0"]].min(axis=1)
     else:
         rows["margin"] = rows[{"band": "b.d1", "middle_half": "a.d2"}.get(name, "a.d0")]
-    rejections = {"identical": rows["identical"]} | ({} if name == "random" else {"unscored": rows["margin"].isna()})
-    if name == "band":
-        rejections["outside_band"] = ~rows["margin"].between(*BAND)
+    rejections = {"identical": rows["identical"]}
     if name == "near_length":
         lengths = pd.read_parquet("data/traces", columns=["trace_id", "characters"])
         for side in ("chosen", "rejected"):
@@ -94,7 +97,15 @@ def candidates(name: str) -> pd.DataFrame:
                 on=f"{side}_trace_id",
             )
         rejections["near_length"] = (rows["chosen_characters"] - rows["rejected_characters"]).abs() > NEAR
-    return rows.assign(rejection=np.select(list(rejections.values()), list(rejections), None))
+    if name != "random":
+        rejections["unscored"] = rows["margin"].isna()
+    if name == "band":
+        rejections["outside_band"] = ~rows["margin"].between(*BAND)
+    rows = rows.assign(rejection=np.select(list(rejections.values()), list(rejections), None))
+    several = rows[rows["same_texts_as"].notna() & rows["rejection"].fillna("outside_band").eq("outside_band")]
+    repeated = several.sort_values(ENDS[1:]).duplicated("same_texts_as")
+    rows.loc[repeated.index[repeated], "rejection"] = "repeated"
+    return rows
 
 
 def kept(name: str, ranked: pd.DataFrame, pairs: int) -> tuple[pd.DataFrame, str, pd.DataFrame]:

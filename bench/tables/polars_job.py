@@ -30,8 +30,15 @@ def pair() -> None:
         chosen_model="generator",
         rejected_model="generator_r",
         identical=pl.col("text_id") == pl.col("text_id_r"),
+        chosen_text="text_id",
+        rejected_text="text_id_r",
     ).collect(engine="streaming")
-    joined.with_columns(pair_id=pair_ids(joined)).sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
+    joined = joined.with_columns(pair_id=pair_ids(joined))
+    texts = ["prompt_id", "chosen_text", "rejected_text"]
+    first = pl.col("pair_id").sort_by("chosen_trace_id", "rejected_trace_id").first().alias("same_texts_as")
+    same = joined.lazy().group_by(texts).agg(first, pl.len()).filter(pl.col("len") > 1).drop("len").collect()
+    pairs = joined.join(same, on=texts, how="left").drop("chosen_text", "rejected_text")
+    pairs.sort("pair_id").write_parquet("polars/pairs.parquet", **OUT)
 
 
 def pair_ids(pairs: pl.DataFrame) -> pl.Series:
@@ -135,6 +142,17 @@ NEEDED = {
 }
 
 
+def mark_repeated(rows: pl.DataFrame) -> pl.Series:
+    """`rejection`, which is repeated for all but the first pair of the same two texts."""
+    open_rows = rows.filter(
+        pl.col("same_texts_as").is_not_null() & pl.col("rejection").fill_null("outside_band").eq("outside_band")
+    )
+    ranked = open_rows.sort("same_texts_as", "chosen_trace_id", "rejected_trace_id")
+    repeated = ranked.filter(pl.col("same_texts_as") == pl.col("same_texts_as").shift())["pair_id"]
+    is_repeated = pl.col("pair_id").is_in(repeated.implode())
+    return rows.select(pl.when(is_repeated).then(pl.lit("repeated")).otherwise("rejection")).to_series()
+
+
 def select(name: str, pairs: int) -> None:
     """A selection's verdict on every pair."""
     case = CASES[name]
@@ -150,15 +168,19 @@ def select(name: str, pairs: int) -> None:
             lengths, left_on="rejected_trace_id", right_on="trace_id", how="left", maintain_order="left", suffix="_r"
         )
     rejection = pl.when("identical").then(pl.lit("identical"))
+    if case.rejection and name == "near_length":  # a requirement comes first
+        rejection = rejection.when(case.rejection[1]).then(pl.lit(case.rejection[0]))
     if name != "random":
         rejection = rejection.when(pl.col("margin").is_null()).then(pl.lit("unscored"))
     if case.rejection:
         rejection = rejection.when(case.rejection[1]).then(pl.lit(case.rejection[0]))
-    pairs_by_margin = (
+    same = ["same_texts_as", "chosen_trace_id", "rejected_trace_id"]
+    every = (
         rows.with_columns(margin=case.margin)
-        .select("pair_id", "margin", *NEEDED.get(name, []), rejection=rejection)
+        .select("pair_id", "margin", *same, *NEEDED.get(name, []), rejection=rejection)
         .collect(engine="streaming")
     )
+    pairs_by_margin = every.with_columns(rejection=mark_repeated(every)).drop(same)
     kept = case.kept(pairs_by_margin.filter(pl.col("rejection").is_null()), pairs)
     reason = (
         pl.when(pl.col("rejection").is_not_null())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import polars as pl
+from duckdb import DuckDBPyConnection
 from pydantic import Field
 
 from curation.core.errors import Errors
@@ -68,6 +69,7 @@ def examine(study: Study, subset: str) -> Findings:
     ranks by, as far as reliability was measured before. An empty subset has no findings."""
     with connect(study, subset=subset) as connection:
         present = set(views(connection))
+        _keep_findings(connection)
         (rows,) = answer(connection, "select * exclude (selection) from findings")
         named = [
             message
@@ -89,6 +91,7 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
     with connect(study) as connection:
         present = set(views(connection))
+        _keep_findings(connection)
         possible = {
             name: parsed_check
             for name, parsed_check in parsed.items()
@@ -110,6 +113,12 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     if lines:
         raise Errors(lines)
     return counts
+
+
+def _keep_findings(connection: DuckDBPyConnection) -> None:
+    """The rows of `findings`, worked out once for all checks."""
+    if "findings" in views(connection):
+        connection.execute("create temp table findings as select * from main.findings")
 
 
 def findings(params: Path = Path("params.yaml")) -> dict[str, dict[str, int]]:

@@ -1,12 +1,12 @@
 -- What one should see of a subset before anything learns from it. Grain: subset. `truth` says how right each side of a
 -- pair is, above 0.5 right where it is `graded`; `unpaired` are the subset's examples.
 with
+blank as (select (concat('0x', left(md5(''), 16))::ubigint >> 1)::bigint as text_id),
 sides as (
     select
         s.selection, s.pair_id, s.prompt_id, s.margin, c.text_id as chosen_text, r.text_id as rejected_text,
         c.characters as chosen_characters, r.characters as rejected_characters,
-        length(normal_text(s.chosen[1].content)) = 0 as chosen_empty,
-        length(normal_text(s.rejected[1].content)) = 0 as rejected_empty,
+        c.text_id = b.text_id as chosen_empty, r.text_id = b.text_id as rejected_empty,
         c.finish_reason = 'length' as chosen_truncated, r.finish_reason = 'length' as rejected_truncated,
         starts_with(s.chosen[1].content, s.rejected[1].content) as begins_with_rejected,
         starts_with(s.rejected[1].content, s.chosen[1].content) as begins_with_chosen,
@@ -14,6 +14,7 @@ sides as (
         case when p.chosen_trace_id = s.chosen_trace_id then t.chosen else t.rejected end as chosen_truth,
         case when p.chosen_trace_id = s.chosen_trace_id then t.rejected else t.chosen end as rejected_truth
     from subsets as s
+    cross join blank as b
     join traces as c on c.trace_id = s.chosen_trace_id
     join traces as r on r.trace_id = s.rejected_trace_id
     left join pairs as p on p.pair_id = s.pair_id
