@@ -7,9 +7,11 @@ count; a limit that the load of the machine decides; a text that ends the proces
 
 import ast
 import json
+import os
 import random
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.spellings import perturbed, respelt
 from curation.core.kinds import verifier_kind, verifiers
 from curation.judging.answers import literal, math
 from curation.judging.answers._kind import Verdict
+from curation.judging.verification import Case, verify_all
 
 DATA = Path(__file__).parent / "data/answers"
 CASES = [json.loads(line) for line in (DATA / "cases.jsonl").read_text().splitlines()]
@@ -55,51 +59,6 @@ def test_the_sides_may_change_places(kind: str) -> None:
         swapped = case | {"answer": case["reference"], "reference": case["answer"]}
         if kind != "number" or case["want"] == 1:
             assert judge(swapped).score == case["want"], swapped
-
-
-def perturbed(gold: str) -> Iterator[str]:
-    """The gold with another digit, sign, relation, bracket, order, or with an item more or less: never the same."""
-    for match in re.finditer(r"\d", gold):
-        for step in (1, 4):
-            yield f"{gold[: match.start()]}{(int(match[0]) + step) % 10}{gold[match.end() :]}"
-    for match in re.finditer(r"(?<=[\w}) ])[+-](?=[\s\w\\])", gold):
-        yield f"{gold[: match.start()]}{'-' if match[0] == '+' else '+'}{gold[match.end() :]}"
-    if re.match(r"[-\d.]|\\(d|t)?frac|\\sqrt", gold) and gold not in ("0",) and not re.search("[,:_]", gold):
-        yield gold[1:] if gold.startswith("-") else f"-{gold}"
-    for sign, other in (("<", ">"), (r"\le", r"\ge"), (r"\ge", r"\le"), (r"\cup", r"\cap"), ("+ y^2", "- y^2")):
-        if re.search(rf"{re.escape(sign)}(?![a-z])", gold):
-            yield gold.replace(sign, other, 1)
-    if re.fullmatch(r"(\\left)?\s?[(\[].*,.*[)\]]", gold):
-        yield re.sub(r"[(\[]", lambda match: "[" if match[0] == "(" else "(", gold, count=1)
-        yield re.sub(r",(.*?)(\s?\\right)?([)\]])$", r",\1, 41\2\3", gold)
-    if match := re.fullmatch(r"\(([^,]*),([^,]*)\)", gold):
-        yield f"({match[2]},{match[1]})"
-    if re.fullmatch(r"[^\[\](){}]*, [^\[\](){}]*", gold):
-        yield gold.rpartition(", ")[0]
-        yield f"{gold}, 41"
-    for part in (r"\pi", r"\sqrt", r"\pm", "i", "x", "n", "^2", "!", r"\cdot"):
-        if gold.endswith(part) or (part[0] == "\\" and re.search(rf"{re.escape(part)}(?![a-z])", gold)):
-            yield gold.replace(part, "", 1).strip()
-
-
-def respelt(gold: str) -> Iterator[str]:
-    """The same gold, written in another way."""
-    yield from (f"${gold}$", rf"\({gold}\)", f"**{gold}**", f"{gold}.", f" {gold} ", rf"\boxed{{{gold}}}")
-    yield from (rf"\displaystyle {gold}", f"The answer is ${gold}$.", f"Answer: {gold}", f"`{gold}`")
-    yield re.sub(r"\\[dt]?frac", r"\\cfrac", gold)
-    yield gold.replace("-", "−").replace(r"\pi", "π").replace(r"\infty", "∞")
-    if not re.search(r"\\left|text|begin", gold):
-        yield re.sub(r"([(\[])(.*)([)\]])", r"\\left\1 \2 \\right\3", gold)
-        yield re.sub(r"(?<=[^a-zA-Z\d ,]) | (?=[-+=<>])", "", gold)
-    if re.fullmatch(r"[-\d\\]\S*", gold) and "text" not in gold:
-        yield f"x = {gold}"
-    if match := re.fullmatch(r"(-?)\\frac\{(\d+)\}\{(\d+)\}", gold):
-        top, bottom = int(match[2]), int(match[3])
-        yield from (
-            f"{match[1]}{top}/{bottom}",
-            f"{match[1]}{3 * top}/{3 * bottom}",
-            rf"\frac{{{match[1]}{top}}}{bottom}",
-        )
 
 
 @pytest.mark.parametrize("gold", GOLDS)
@@ -255,3 +214,20 @@ def test_no_verifier_reads_a_clock_or_runs_what_it_reads() -> None:
         }
         assert not named & {"time", "signal", "threading", "multiprocessing", "subprocess"}, file
         assert not called & {"eval", "exec", "compile"}, file
+
+
+@pytest.mark.slow
+def test_the_same_verdicts_beside_a_burner_on_every_core() -> None:
+    """What is compared on an idle machine, and again in two processes while every core is busy with something else."""
+    cases = [
+        Case(case["answer"], case["reference"], "math", None) for case in CASES if case["verifier"]["kind"] == "math"
+    ]
+    calm = verify_all(cases, "calm", processes=1)
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        busy = [verify_all(cases, "busy", processes=2) for _ in range(2)]
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+    assert busy == [calm, calm]

@@ -28,6 +28,7 @@ from curation.judging.answers.reading.values import (
 )
 
 LONGEST = 3_000  # characters of a text that is read; a plain number may have more digits
+PLAIN = re.compile(r"\s*-?[0-9]+(?:\.[0-9]+)?\s*")
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "≤", ">=": "≥", r"\le": "≤", r"\ge": "≥", r"\ne": "≠",
     "!=": "≠", r"\in": "∈", r"\approx": "≈", r"\equiv": "≡", r"\rightarrow": "→", r"\subset": "⊂", r"\perp": "⊥",
@@ -35,7 +36,7 @@ RELATIONS = {
 }  # fmt: skip
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
 NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
-LABELS = (NAME, rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)", rf"\({NAME}(?:,{NAME})+\)", r"[A-Z]{2,4}", r"\\angle[A-Z]+")
+LABELS = (NAME, rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)", rf"\({NAME}(?:,{NAME})+\)", r"[A-Z]{2,4}", r"m?\\angle[A-Z]+")
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
@@ -45,9 +46,9 @@ MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
 @lru_cache(maxsize=1024)
 def read(text: str) -> Value:
     """What `text` says. Raises UnreadableError or LimitError."""
+    if PLAIN.fullmatch(text):
+        return Number(parse_number(text.strip().lstrip("-")) * (-1 if "-" in text else 1))
     if len(text) > LONGEST:
-        if re.fullmatch(r"\s*-?\d+(?:\.\d+)?\s*", text):
-            return Number(parse_number(text.strip().lstrip("-")) * (-1 if "-" in text else 1))
         raise LimitError(f"more than {LONGEST} characters")
     cleaned = clean(text)
     if not cleaned:

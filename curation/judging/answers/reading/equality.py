@@ -10,7 +10,7 @@ from fractions import Fraction
 from hashlib import blake2b
 
 from curation.judging.answers.reading.evaluate import HIGH, LOW, UndefinedError, compute
-from curation.judging.answers.reading.exact import MOST_BITS, exact, is_rational, names, size
+from curation.judging.answers.reading.exact import MOST_BITS, exact, has_imaginary, is_rational, names, size
 from curation.judging.answers.reading.values import Apply, Formula, LimitError, Name, Number
 
 MOST_OPERATIONS = 400
@@ -39,13 +39,10 @@ def vanishes(difference: Formula, *parts: Formula) -> bool:
     seen = 0
     for place in points(variables):
         try:
-            verdict = _is_zero(difference, parts, place, bool(variables))
+            if not _is_zero(difference, parts, place):
+                return False
         except UndefinedError:
             continue
-        if verdict is None:
-            continue
-        if not verdict:
-            return False
         seen += 1
     if not variables:
         return seen > 0
@@ -65,16 +62,11 @@ def _coordinate(name: str, number: int) -> Fraction:
     return -value if number >= POINTS and drawn & 1 << 30 else value
 
 
-def _is_zero(
-    difference: Formula, parts: tuple[Formula, ...], place: dict[str, Fraction], real_only: bool
-) -> bool | None:
-    """Whether the difference is zero at one point; None where a part is not real there, and so of another branch."""
-    low, high = compute(difference, place, LOW), compute(difference, place, HIGH)
-    if real_only and any(value < 0 for value in place.values()):
-        import mpmath
-
-        if any(abs(mpmath.im(compute(part, place, LOW))) > 0 for part in parts):
-            return None
+def _is_zero(difference: Formula, parts: tuple[Formula, ...], place: dict[str, Fraction]) -> bool:
+    """Whether the difference is zero at one point. Raises UndefinedError where it has no value; where a variable is
+    below zero, also where a part of it is not real, and so of another branch."""
+    real = any(value < 0 for value in place.values()) and not any(map(has_imaginary, parts))
+    low, high = compute(difference, place, LOW, real), compute(difference, place, HIGH, real)
     if high == 0:
         return True
     scale = max((abs(compute(part, place, HIGH)) for part in parts), default=abs(high))

@@ -14,13 +14,14 @@ class UndefinedError(Exception):
     """A formula has no value: a division by zero, a logarithm of zero."""
 
 
-def compute(formula: Formula, place: dict[str, Fraction], digits: int) -> Any:
-    """The value of a formula at a point, an mpmath number. Raises UndefinedError where it has none, LimitError."""
+def compute(formula: Formula, place: dict[str, Fraction], digits: int, real: bool = False) -> Any:
+    """The value of a formula at a point, an mpmath number. Raises UndefinedError where it has none (if `real`, also
+    where a part of it is not real), LimitError."""
     import mpmath
 
     with mpmath.workdps(digits):
         try:
-            value = _compute(formula, place, mpmath.mp)
+            value = _compute(formula, place, mpmath.mp, real)
         except (ZeroDivisionError, ValueError, OverflowError, ArithmeticError, mpmath.libmp.ComplexResult) as error:
             raise UndefinedError(str(error)) from None
         if mpmath.isnan(value) or mpmath.isinf(value):
@@ -28,7 +29,7 @@ def compute(formula: Formula, place: dict[str, Fraction], digits: int) -> Any:
         return +value
 
 
-def _compute(formula: Formula, place: dict[str, Fraction], mp: Any) -> Any:
+def _compute(formula: Formula, place: dict[str, Fraction], mp: Any, real: bool) -> Any:
     match formula:
         case Number(value):
             return mp.mpf(value.numerator) / value.denominator
@@ -41,8 +42,11 @@ def _compute(formula: Formula, place: dict[str, Fraction], mp: Any) -> Any:
         case Name(name):
             return mp.mpf(place[name].numerator) / place[name].denominator
         case Apply(operation, arguments):
-            values = [_compute(argument, place, mp) for argument in arguments]
-            return OPERATIONS[operation](mp, *values)
+            values = [_compute(argument, place, mp, real) for argument in arguments]
+            value = OPERATIONS[operation](mp, *values)
+            if real and mp.im(value) != 0:
+                raise ValueError("not real")
+            return value
 
 
 def _reduced(function: str) -> Callable[..., Any]:

@@ -91,6 +91,8 @@ def is_rational(formula: Formula) -> bool:
     match formula:
         case Number():
             return True
+        case Apply("^", (base, exponent)) if (value := exact(exponent)) is not None:
+            return value.denominator == 1 and is_rational(base)
         case Apply("+" | "*" | "/" | "^" | "neg" | "!" | "binomial" | "abs", arguments):
             return all(map(is_rational, arguments))
         case _:
@@ -106,6 +108,11 @@ def names(formula: Formula) -> frozenset[str]:
             return frozenset() if name in CONSTANTS else frozenset({name})
         case Apply(_, arguments):
             return frozenset().union(*map(names, arguments))
+
+
+def has_imaginary(formula: Formula) -> bool:
+    """Whether the imaginary unit stands in a formula."""
+    return formula == Name("i") or (isinstance(formula, Apply) and any(map(has_imaginary, formula.arguments)))
 
 
 def size(formula: Formula) -> int:

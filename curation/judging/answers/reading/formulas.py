@@ -6,7 +6,17 @@ read the text. `a b` is a product and `2 2/3` a mixed number; `1/2x` is `(1/2)x`
 
 from fractions import Fraction
 
-from curation.judging.answers.reading.operands import ACCENTS, CONSTANTS, GREEK, PAIRS, ROUND, group, primary, unmixed
+from curation.judging.answers.reading.operands import (
+    ACCENTS,
+    CONSTANTS,
+    FIGURES,
+    GREEK,
+    PAIRS,
+    ROUND,
+    group,
+    primary,
+    unmixed,
+)
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import FUNCTIONS
 from curation.judging.answers.reading.values import Apply, Formula, LimitError, Number
@@ -50,12 +60,18 @@ def _product(stream: Stream) -> Formula:
     while True:
         if stream.accept("*"):
             factors.append(_factor(stream))
-        elif stream.accept("/"):
+        elif not _is_per(stream) and stream.accept("/"):
             factors = [_nest(stream, "/", _joined(factors), _factor(stream))]
         elif _starts_factor(stream):
             factors.append(_power(stream))
         else:
             return _joined(factors)
+
+
+def _is_per(stream: Stream) -> bool:
+    """Whether a slash and a word follow, as in $5/hour."""
+    after = stream.peek(1)
+    return stream.sign() == "/" and after is not None and after.kind == "word"
 
 
 def _joined(factors: list[Formula]) -> Formula:
@@ -79,7 +95,7 @@ def _starts_factor(stream: Stream) -> bool:
         return True
     if token.kind == "sign":
         return token.text in ("(", "{") or (token.text == "|" and not stream.bars)
-    return token.text in ("frac", "sqrt", "binom", *FUNCTIONS, *GREEK, *CONSTANTS, *ROUND, *ACCENTS)
+    return token.text in ("frac", "sqrt", "binom", *FUNCTIONS, *GREEK, *CONSTANTS, *ROUND, *ACCENTS, *FIGURES)
 
 
 def _factor(stream: Stream) -> Formula:

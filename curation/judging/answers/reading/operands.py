@@ -41,6 +41,7 @@ GREEK = [
 CONSTANTS = {"pi": "π", "infty": "∞"}
 PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|"}
 ROUND = {"lfloor": "rfloor", "lceil": "rceil"}
+FIGURES = {"angle", "triangle", "odot", "square"}
 ACCENTS = {"overline", "vec", "hat", "bar", "tilde", "overrightarrow", "widehat"}
 
 
@@ -142,13 +143,18 @@ def _command(stream: Stream) -> Formula:
     if name == "frac":
         return Apply("/", _fraction_parts(stream))
     if name == "binom":
-        return Apply("binomial", (_argument(stream), _argument(stream)))
+        return Apply("binomial", _fraction_parts(stream))
     if name == "sqrt":
         index: Formula = Number(Fraction(2))
         if stream.accept("["):
             index = _whole(stream)
             stream.expect("]")
         return Apply("root", (_argument(stream), index))
+    if name in FIGURES:
+        corners = []
+        while (corner := stream.peek()) and corner.kind in ("name", "word") and corner.text.isupper():
+            corners.append(stream.take().text)
+        return Name(f"{name} {''.join(corners)}")
     if name in ROUND:
         inner = _whole(stream)
         stream.expect(f"\\{ROUND[name]}")

@@ -84,10 +84,9 @@ def unit_words(stream: Stream) -> list[str]:
             stream.take()
             words[-1] += f"^{_raw_exponent(stream)}"
         elif (
-            words
-            and stream.sign() in ("/", "*", "-", "'")
+            stream.sign() in ("/", "*", "-", "'")
             and (after := stream.peek(1))
-            and after.kind in ("word", "name")
+            and (after.kind == "word" or (words and after.kind == "name"))
         ):
             words.append(stream.take().text)
         else:
