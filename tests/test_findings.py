@@ -61,7 +61,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
         "1 text(s) are both desirable and undesirable, carried by different traces",
     ),
     "empty_side": (
-        lambda: subset(CLEAR.with_columns(chosen=message(" \n"))), "2 chosen and 0 rejected texts of 3 pairs are empty",
+        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), text_id=EMPTY), "2 chosen and 0 rejected texts of 3 pairs are empty",
     ),
     "truncated_side": (
         lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), finish_reason="length"),
