@@ -36,6 +36,7 @@ check: setup
 
 bench: setup
 	python -m bench.arithmetic
+	python -m bench.answers
 	python -m bench.engine
 	python -m bench.ledger
 	python -m bench.sampler

@@ -47,3 +47,46 @@ def respelt(gold: str) -> Iterator[str]:
             f"{match[1]}{3 * top}/{3 * bottom}",
             rf"\frac{{{match[1]}{top}}}{bottom}",
         )
+
+
+LITERALS = (
+    "1", "-7", "0", "3.5", "-0.25", "True", "False", "None", "'a'", "'hello world'", "''", "'10'", "'it is 5'", "[]",
+    "[1]", "[1, 2, 3]", "[3, 1, 2]", "['a', 'b']", "[[1, 2], [3, 4]]", "[True, False]", "[None, 1]", "(1,)", "(1, 2)",
+    "('a', 1)", "((1, 2), 3)", "{'a': 1}", "{'a': 1, 'b': 2}", "{1: 'x', 2: 'y'}", "{'k': [1, 2]}", "{'k': {'m': 5}}",
+    "{1, 2, 3}", "{'x'}", "[{'a': 1}, {'a': 2}]", "[(1, 'a'), (2, 'b')]", "[-1, 0, 1]", "[1.5, 2.5]", "123456789",
+    "'2024-03-01'", "['10', 10]", "b'ab'",
+)  # fmt: skip
+
+
+def respelt_literal(text: str) -> Iterator[str]:
+    """The same Python value, written in another way."""
+    if "'" not in text or " " not in text:
+        yield text.replace(", ", ",").replace(": ", ":")
+    yield from (f" {text}\n", f"```python\n{text}\n```", f"`{text}`", text.replace("'", '"'))
+    yield re.sub(r"^([\[(])(.*[^,])([\])])$", r"\1 \2, \3", text)
+
+
+def changed_literal(text: str) -> Iterator[str]:
+    """Another Python value: another digit, sign, letter or type, an item less or more."""
+    for match in re.finditer(r"\d", text):
+        yield f"{text[: match.start()]}{(int(match[0]) + 1) % 10 or 2}{text[match.end() :]}"
+    for match in re.finditer(r"(?<=')[a-z]", text):
+        yield f"{text[: match.start()]}{match[0].upper()}{text[match.end() :]}"
+    for one, other in (
+        ("True", "False"),
+        ("False", "True"),
+        ("True", "1"),
+        ("None", "0"),
+        ("None", "'None'"),
+        (" ", "  "),
+    ):
+        if one in text and (one != " " or re.fullmatch("'[^']*'", text)):
+            yield text.replace(one, other, 1)
+    if re.fullmatch(r"-?[\d.]+", text):
+        yield from (f"'{text}'", f"[{text}]", *([text[1:]] if text[0] == "-" else [f"-{text}"] if text != "0" else []))
+    if re.fullmatch(r"\[.+\]", text):
+        yield from (f"({text[1:-1]},)", f"[{text}]", f"{text[:-1]}, 41]", text[:-1])
+    if re.fullmatch(r"\(.+\)", text):
+        yield from (f"[{text[1:-1]}]", f"{text[:-1].rstrip(',')}, 41)")
+    if re.fullmatch(r"'\d+'", text):
+        yield text[1:-1]

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.spellings import perturbed, respelt
+from bench.spellings import LITERALS, changed_literal, perturbed, respelt, respelt_literal
 from curation.core.kinds import verifier_kind, verifiers
 from curation.judging.answers import literal, math
 from curation.judging.answers._kind import Verdict
@@ -106,6 +106,15 @@ def test_two_python_values_are_the_same_where_python_writes_them_alike(one: Any,
         assert verdict.score == 1.0
     elif one != other:
         assert verdict.score == 0.0
+
+
+@pytest.mark.parametrize("text", LITERALS)
+def test_a_literal_is_itself_in_every_spelling_and_no_changed_one(text: str) -> None:
+    def score(other: str) -> float | None:
+        return literal.verify(literal.PLAIN, other, text, "", None).score
+
+    assert {other: score(other) for other in respelt_literal(text)} == dict.fromkeys(respelt_literal(text), 1.0)
+    assert {other: score(other) for other in changed_literal(text)} == dict.fromkeys(changed_literal(text), 0.0)
 
 
 CHANGED = [
