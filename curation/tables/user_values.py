@@ -117,6 +117,11 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
         if not reals.is_infinite().any():
             return reals
+    if type.values in (INDEX, ID) and pa.types.is_integer(dtype):
+        wholes = pl.Series(pl.from_arrow(values))
+        cast = wholes.cast(type.values.polars, strict=False)
+        if cast.null_count() == wholes.null_count() and (type.values is ID or (cast.min() or 0) >= 0):
+            return cast
     if not _may_fit(dtype, type.values):
         listed = pa.types.is_list(dtype) and pa.types.is_struct(dtype.value_type)
         messages = ": a list of messages is not read yet, map a column of text" if listed else ""
