@@ -120,7 +120,7 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
     if type.values in (INDEX, ID) and pa.types.is_integer(dtype):
         wholes = pl.Series(pl.from_arrow(values))
         cast = wholes.cast(type.values.polars, strict=False)
-        if cast.null_count() == wholes.null_count() and (type.values is ID or (cast.min() or 0) >= 0):
+        if cast.null_count() == wholes.null_count() and not (type.values is INDEX and (cast < 0).any()):
             return cast
     if not _may_fit(dtype, type.values):
         listed = pa.types.is_list(dtype) and pa.types.is_struct(dtype.value_type)
@@ -138,7 +138,7 @@ def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
 
 
 def _is_text(dtype: pa.DataType) -> bool:
-    return pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
+    return bool(pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype))
 
 
 class UnconvertibleError(ValueError):
