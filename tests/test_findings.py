@@ -18,6 +18,7 @@ from world import World, prompt_id, trace_id
 from curation.core.errors import Errors
 from curation.core.params import read
 from curation.tables.checks import check, examine
+from curation.tables.texts import EMPTY
 
 SOUND = world.sound()
 CLEAR = SOUND.subsets["clear"]  # of `plus`: large over small 0, and medium over it; of `times`, medium over large
@@ -61,7 +62,8 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
         "1 text(s) are both desirable and undesirable, carried by different traces",
     ),
     "empty_side": (
-        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), text_id=EMPTY), "2 chosen and 0 rejected texts of 3 pairs are empty",
+        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), text_id=EMPTY),
+        "2 chosen and 0 rejected texts of 3 pairs are empty",
     ),
     "truncated_side": (
         lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), finish_reason="length"),
