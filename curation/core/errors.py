@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
 
@@ -85,14 +85,25 @@ def write_whole(file: Path, body: bytes) -> None:
     """`file` holds `body`, or after an error what it held before. Raises CurationError if it cannot be written."""
     partial = partial_of(file)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(body)
-        partial.replace(file)
-    except OSError as error:
-        raise CurationError(f"{file}: cannot be written: {error.strerror}") from None
+        with refused_writes(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(body)
+            partial.replace(file)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def refused_writes(file: Path) -> Iterator[None]:
+    """Inside the block the system's refusal to write is a CurationError that names `file`."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":  # of a package not loaded here
+            raise
+        why = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        raise CurationError(f"{file}: cannot be written: {why}") from None
 
 
 def partial_of(file: Path) -> Path:

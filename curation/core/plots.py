@@ -1,5 +1,6 @@
 """Plots as PNG, the same bytes for the same tables, so that `dvc plots show` and `diff` need no network."""
 
+import io
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+
+from curation.core.errors import write_whole
 
 TITLE_WIDTH = 24  # characters of a panel's title that fit beside its neighbour's
 INK, BLUE, GREY, RED = "#222222", "#3b6ea5", "#9aa4ad", "#b5432f"
@@ -244,5 +247,6 @@ def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any
 
 
 def _save(figure: Any, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=110, metadata={"Software": None})
+    body = io.BytesIO()
+    figure.savefig(body, dpi=110, format=file.suffix[1:], metadata={"Software": None})
+    write_whole(file, body.getvalue())

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator
 
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, refused_writes
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
 from curation.core.study import Study
@@ -227,13 +227,18 @@ def _cache(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
         return folder
     network, tokenizer = make()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
-    network.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
     try:
-        partial.rename(folder)
-    except OSError:  # another process was first
-        shutil.rmtree(partial)
+        with refused_writes(folder):
+            partial.mkdir(parents=True)
+            network.save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+            if not folder.exists():  # else another process was first
+                partial.rename(folder)
+    except CurationError:
+        if not folder.exists():
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core.errors import CurationError, Errors, partial_of
+from curation.core.errors import CurationError, Errors, partial_of, refused_writes
 from curation.core.messages import first_names
 from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
 from curation.tables.outdated import refuse_renamed, refuse_renamed_values
@@ -96,19 +96,10 @@ def writing(table: Table, file: Path) -> Iterator["Rows"]:
     try:
         yield rows
         rows.close()
-        with _refusals(file):
+        with refused_writes(file):
             rows.partial.replace(file)
     finally:
         rows.abandon()
-
-
-@contextmanager
-def _refusals(file: Path) -> Iterator[None]:
-    """The system's refusal to write, as a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise CurationError(f"{file}: cannot be written: {error.strerror or error}") from None
 
 
 class Rows:
@@ -130,7 +121,8 @@ class Rows:
         arrow = canonical(self.table, part, self.file)
         if self.writer is None:
             self.writer = self._open(part)
-        self.writer.write_table(arrow)
+        with refused_writes(self.file):
+            self.writer.write_table(arrow)
 
     def _open(self, part: pl.DataFrame) -> pq.ParquetWriter:
         """Numbers that hardly repeat, hashes and means, get smaller neither by a dictionary nor by compression,
@@ -140,7 +132,7 @@ class Rows:
         packed = {
             name: "none" if part.schema[name].is_numeric() and name not in repeated else "zstd" for name in part.columns
         }
-        with _refusals(self.file):
+        with refused_writes(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             return pq.ParquetWriter(
                 self.partial, self.table.schema, compression=packed, use_dictionary=repeated, store_schema=True
@@ -150,12 +142,14 @@ class Rows:
         """End the file, which has the table's schema even if nothing was appended."""
         if self.writer is None:
             self.writer = self._open(empty(self.table))
-        self.writer.close()
+        with refused_writes(self.file):
+            self.writer.close()
 
     def abandon(self) -> None:
         """Leave nothing behind of what is not in its place."""
-        if self.writer is not None:
-            self.writer.close()
+        with suppress(OSError):  # to close it is to write its end
+            if self.writer is not None:
+                self.writer.close()
         with suppress(OSError):
             self.partial.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, refused_writes
 from curation.core.progress import progress
 from curation.models import weights
 from curation.models.chat_template import tokens
@@ -153,7 +153,8 @@ def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[st
     trainer.add_callback(Shown())
     with progress(f"train {label}", _total_steps(trainer), "steps") as shown:
         trainer.train()
-    _save(trainer, out, student)
+    with refused_writes(out.with_name(label)):
+        _save(trainer, out, student)
     require_finite(out, f"run {label}")
     bits = 16 if trainer.args.bf16 or student.dtype == "bfloat16" else 32
     return {**_final_metrics(steps), "arithmetic_bits": bits}
