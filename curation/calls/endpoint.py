@@ -33,7 +33,7 @@ def _check_address(url: str) -> str:
 
 
 def _check_variable(name: str) -> str:
-    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise ValueError(
             "not the name of an environment variable; export the key in one, or write null where none is wanted"
         )

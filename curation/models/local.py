@@ -30,10 +30,10 @@ def find_model_faults(model: str, revision: str | None) -> Iterator[str]:
         return
     if path is None:
         return
-    if _size(path) <= MOST_HASHED and revision != (actual := weights.fingerprint(path)):
+    faults = list(_folder_faults(path)) if path.is_dir() else []
+    yield from (f"model: {model}: {line}" for line in faults)
+    if not faults and _size(path) <= MOST_HASHED and revision != (actual := weights.fingerprint(path)):
         yield f"revision: {revision!r} is not the hash of {model}, which is {actual}; correct the one that is wrong"
-    if path.is_dir():
-        yield from (f"model: {model}: {line}" for line in _folder_faults(path))
 
 
 def _folder_faults(folder: Path) -> Iterator[str]:
