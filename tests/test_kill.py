@@ -2,7 +2,10 @@
 come out the same."""
 
 import signal
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -99,6 +102,10 @@ def test_a_second_ctrl_c_drops_what_is_under_way(serve: Serve, tmp_path: Path) -
     assert held.begun.wait(30) and child.stderr
     child.send_signal(signal.SIGINT)
     assert child.stderr.readline().startswith("waiting for ")
+    with closing(sqlite3.connect(tmp_path / ".curation/ledger.sqlite")) as db:
+        while db.execute("SELECT count(*) FROM calls").fetchone() != (10,):  # the replies that the server gave
+            assert child.poll() is None
+            time.sleep(0.01)
     child.send_signal(signal.SIGINT)
     assert child.wait(60) == 130 and not held.go.is_set()
     held.go.set()

@@ -61,8 +61,8 @@ def run(main: Callable[[], None]) -> None:
         except BrokenPipeError:  # `… | head` has read enough
             abandon_output()
             sys.exit(141)
-        except KeyboardInterrupt:
-            print("interrupted; what was bought is in the ledger", file=sys.stderr)
+        except KeyboardInterrupt as interrupt:
+            print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
             sys.exit(130)
         except OSError as error:
             if error.filename is None and error.errno == ENOSPC:
