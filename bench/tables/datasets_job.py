@@ -199,11 +199,11 @@ def candidates(name: str) -> Dataset:
 
     def mark_repeated(batch: Batch) -> Batch:
         may_stand = (None, "outside_band")
-        batch["rejection"] = [
+        marked = [
             "repeated" if first in carriers and carriers[first][2] != pair_id and reason in may_stand else reason
             for first, pair_id, reason in zip(batch["same_texts_as"], batch["pair_id"], batch["rejection"], strict=True)
         ]
-        return batch
+        return {name: batch[name] for name in (*types, *SAME)} | {"rejection": marked}
 
     return map_batches(rejected, mark_repeated, **types, **dict.fromkeys(SAME, "int64"))
 
