@@ -109,6 +109,15 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], folder: Path) -> None
     assert line.startswith(f"error: {MISTAKES[arguments]}")
 
 
+def test_a_terminal_gets_no_control_sequence_of_a_model(folder: Path) -> None:
+    completion = "\\boxed{\x1b[2J\x1b]0;owned\x07\u202e5}"
+    (folder / "hostile.jsonl").write_text(json.dumps({"completion": completion, "gold": "\x1b[31m5"}) + "\n")
+    for form in ((), ("--json",)):
+        done = grade(folder, "hostile.jsonl", "--extract", "boxed", "--verifier", "math", *form)
+        assert done.returncode == 0, done.stderr
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout + done.stderr)
+
+
 def test_the_example_of_the_docs_is_what_is_printed(tmp_path: Path) -> None:
     page = (ROOT / "docs/answers.md").read_text()
     block = re.search(r"```\n\$ cat lines\.jsonl\n(.*?)\$ curation grade ([^\n]*)\n(.*?)```", page, re.DOTALL)
