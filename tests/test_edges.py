@@ -1,0 +1,401 @@
+"""Every setting of params.yaml at its edges: what the check accepts runs to its end, what it refuses is one sentence.
+
+Each number is put at its two ends and just beyond them, each text is made blank, broken or odd, each switch is thrown;
+then the stage that reads it runs on a small study, with a real two-layer model and a real server. Kinds of fault: a
+value that passes the check and that a library refuses, overflows on or never returns from; a check that falls itself.
+"""
+
+import importlib
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flow
+import pytest
+import world
+from fields import Setting, settings
+from server import Answer, ChatServer, Request, good
+from tiny import save_tiny_llama
+
+from curation.core.errors import CurationError
+from curation.core.needs import look_around
+from curation.core.params import read
+from curation.core.text import LONGEST_LINE
+from curation.models import weights
+
+
+class SmallStudy(NamedTuple):
+    """Its folder, and what its params.yaml holds."""
+
+    folder: Path
+    raw: dict[str, Any]
+
+
+class Reader(NamedTuple):
+    """Where in the small study an entry of a kind stands, and the stages that read it."""
+
+    entries: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...]
+
+
+ENTRY = "the entry"  # whose setting it is
+FIRST = "the first"  # of the arms or runs, whatever they are called
+READERS = {
+    "audit": Reader(("audit",), (("audit",),)),
+    "budget": Reader(("budget",), (("generate", "small"),)),
+    "calibrate": Reader(("calibrate",), (("calibrate",), ("reliability",))),
+    "compare": Reader(("compare",), (("compare",),)),
+    "controls": Reader(("controls.itself", "controls.matched"), (("arm", world.ARM),)),
+    "decontaminate": Reader(("decontaminate",), (("collect",),)),
+    "delta": Reader(("delta",), (("delta",),)),
+    "evaluate": Reader(("evaluate",), (("evaluate", "baseline"),)),
+    "generator_pairs": Reader(("generator_pairs.any",), (("arm", world.ARM),)),
+    "generators.imported": Reader(("generators.medium",), (("generate", "medium"),)),
+    "generators.openai": Reader(("generators.small",), (("generate", "small"),)),
+    "generators.transformers": Reader(("generators.large",), (("generate", "large"),)),
+    "grid": Reader(("grid",), (("arm", FIRST), ("train", FIRST))),
+    "judges.answer": Reader(("judges.answer",), (("judge", "answer"),)),
+    "judges.imported": Reader(("judges.people",), (("judge", "people"),)),
+    "judges.process": Reader(("judges.steps",), (("judge", "steps"),)),
+    "judges.rubric": Reader(("judges.rubric",), (("judge", "rubric"),)),
+    "ledger": Reader(("ledger",), (("generate", "small"),)),
+    "methods.dpo": Reader(("methods.dpo",), (("train", world.TUNED),)),
+    "methods.kto": Reader(("methods.kto",), (("train", f"kto-{world.ARM}"),)),
+    "methods.sft": Reader(("methods.sft",), (("train", f"sft-{world.ARM}"),)),
+    "pair": Reader(("pair",), (("pair",),)),
+    "pairwise_judges.imported": Reader(("pairwise_judges.panel",), (("prefer", "panel"),)),
+    "pairwise_judges.verdict": Reader(("pairwise_judges.versus",), (("prefer", "versus"),)),
+    "reliability": Reader(("reliability",), (("reliability",),)),
+    "scorers.implicit": Reader(("scorers.held_out",), (("score_pairs", "held_out"),)),
+    "scorers.reference": Reader(("scorers.plain",), (("score_pairs", "plain"),)),
+    "selections": Reader(
+        ("selections.clear", "selections.band", "selections.near", "selections.shares"),
+        (("select", ENTRY),),
+    ),
+    "sources.reasoning_gym": Reader(("sources.sums",), (("collect",),)),
+    "sources.table": Reader(("sources.own",), (("collect",),)),
+    "student": Reader(("student",), (("train", world.TUNED),)),
+    "tokens": Reader(("tokens",), (("tokens",),)),
+}
+MADE_ONCE = (("judge", "people"), ("judge", "steps"), ("prefer", "panel"), ("score_pairs", "plain"), ("delta",),
+             ("calibrate",))  # fmt: skip
+NOT_RUN = {  # what no edge is run of, and why
+    "execution": "wants a Ray cluster; tests/test_cluster.py",
+    "generators.vllm": "wants vllm; tests/test_vllm.py",
+    "evaluate.engine.endpoint": "the same class as generators.openai.endpoint",
+    "evaluate.engine.python": "wants vllm",
+    "evaluate.engine.max_model_len": "wants vllm",
+    "evaluate.engine.tensor_parallel": "wants vllm",
+    "evaluate.engine.gpu_memory": "wants vllm",
+    "evaluate.engine.eager": "wants vllm",
+    "evaluate.engine.concurrency": "wants vllm",
+    "sources.table.columns.answer": "a name or a mapping: tests/test_imported.py",
+    "scorers.implicit.training": "the same class as methods.dpo",
+    "scorers.implicit.rounds": "each trains two models; its bounds are in tests/mistakes.py",
+    "scorers.implicit.folds": "each trains a model; its bounds are in tests/mistakes.py",
+}
+ONLY_MORE_WORK = {  # numbers whose upper end takes as long as it says
+    "samples", "repeats", "max_steps", "epochs", "rounds", "folds", "size", "accumulation", "permutations",
+    "concurrency", "batch_size", "rank",
+}  # fmt: skip
+TEXTS = ["", " ", "x\ny", "é✓ x", "y" * 3000, "\0", "~"]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server whose replies fit whatever schema they are asked for."""
+
+    def answer(request: Request) -> Answer:
+        schema = next(_find(request.body.get("response_format") or {}, "properties"), {})
+        body = {name: one.get("enum", [one.get("const", "why")])[0] for name, one in schema.items()}
+        return good(json.dumps(body) if body else "2 + 3 = 5")
+
+    with ChatServer(answer) as server:
+        yield server.url
+
+
+def _find(value: Any, name: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from [value[name]] if name in value else [found for one in value.values() for found in _find(one, name)]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
+    """A folder with the small study: every kind but those of NOT_RUN, and all tables."""
+    folder = tmp_path_factory.mktemp("study")
+    world.write(world.sound(), folder)
+    model = save_tiny_llama(folder / "tiny")
+    own = {"model": "tiny", "revision": weights.fingerprint(model)}
+    raw = {**world.settings(), "decontaminate": {
+        "exact": True, "ngram": {"size": 3, "share": 0.5},
+        "near_duplicates": {"shingle": 3, "permutations": 16, "threshold": 0.9, "seed": 0},
+    }}  # fmt: skip
+    raw["student"] = {**own, "dtype": "float32", "device": "cpu"}
+    sampling = {"samples": 1, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "max_tokens": 2, "seed": 0}
+    endpoint = {
+        "base_url": url, "engine": "test", "api_key_env": None, "concurrency": 2, "timeout_s": 20.0, "max_retries": 0,
+        "validation_retries": 0,
+    }  # fmt: skip
+    here = {"dtype": "float32", "device": "cpu", "batch_size": 2}
+    named = {"family": "family", "system": "Be brief.", "sampling": sampling}
+    columns = {
+        "prompt": "prompt", "completion": "text", "generator": None, "sample_index": None, "family": None,
+        "scale_b": None, "finish_reason": None, "prompt_id": None, "trace_id": None,
+    }  # fmt: skip
+    raw["generators"] = {
+        "large": {"kind": "transformers", "scale_b": 7.0, **named, **own, **here},
+        "medium": {
+            "kind": "imported", "family": None, "scale_b": 1.5, "path": "traces.jsonl", "columns": columns,
+            "unmatched": "drop",
+        },
+        "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
+    }  # fmt: skip
+    train = [text for _, split, text, _ in world.PROMPTS.values() if split == "train"]
+    rated = {"trace_id": world.trace_id("plus", "large"), "good": 1.5, "text": "2 + 3 = 5"}
+    pair = world.pair_id(("plus", "large", 0), ("plus", "medium", 0))
+    verdict = {
+        "pair_id": pair, "verdict": "chosen", "shown": "chosen_first", "c": "2 + 3 = 5", "r": "2 + 3 is 5",
+    }  # fmt: skip
+    for name, rows in {
+        "traces": [{"prompt": text, "text": "It is 5."} for text in train],
+        "people": [rated],
+        "panel": [verdict],
+        "prompts": [{"q": "What is 1 + 1?", "a": "2", "t": "sums", "i": "p1"}],
+    }.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    raw["sources"]["own"] = {
+        "kind": "table", "path": "prompts.jsonl", "split": "train",
+        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i"}, "verifier": "math",
+        "instruction": "Be brief.",
+    }  # fmt: skip
+    for task in (task for source in raw["sources"].values() for task in source.get("tasks", {}).values()):
+        task["size"] = 2
+    asked = {"endpoint": endpoint, "model": "m", "revision": "r"}
+    rubric = raw["judges"]["rubric"] | asked
+    shared = {name: value for name, value in rubric.items() if name not in ("kind", "calls", "dimensions")}
+    raw["judges"] = {
+        "answer": raw["judges"]["answer"], "rubric": rubric,
+        "people": {
+            "kind": "imported", "path": "people.jsonl", "trace_id": "trace_id", "dimensions": {"helpful": "good"},
+            "unmatched": "error", "completion": "text", "scale": {"helpful": [0.0, 5.0]},
+        },
+        "steps": {"kind": "process", **shared, "separator": "\n+", "max_steps": 9},
+    }  # fmt: skip
+    raw["pairwise_judges"] = {
+        "versus": raw["pairwise_judges"]["versus"] | asked,
+        "panel": {"kind": "imported", "path": "panel.jsonl", "pair_id": "pair_id", "verdict": "verdict", 
+                  "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r"},
+    }  # fmt: skip
+    members = [{"judge": "rubric", "dimension": name, "weight": 1.0} for name in world.DIMENSIONS["rubric"]]
+    raw["delta"] = raw["delta"] | {
+        "panels": {"both": {"dimension": "quality", "rule": "mean_z", "members": members}},
+    }
+    raw["budget"] = {"max_usd": 5.0, "max_calls": 5000, "prices": {"m": {"prompt": 1.0, "completion": 1.0}}}
+    raw["reliability"] = {"truth": "answer", "families": {"rubric": "family"}}
+    training = raw["methods"]["dpo"] | {
+        "max_steps": 1, "batch_size": 2, "max_length": 64,
+        "lora": {"rank": 2, "alpha": 4, "dropout": 0.1, "modules": ["q_proj"], "layers": 1},
+    }  # fmt: skip
+    plain = {name: value for name, value in training.items() if name not in ("kind", "loss", "beta", "precompute")}
+    unkind = {name: value for name, value in training.items() if name != "kind"}
+    raw["methods"] = {
+        "dpo": training,
+        "kto": plain | {
+            "kind": "kto", "beta": 0.1, "precompute": False, "desirable_weight": 1.0, "undesirable_weight": 1.0,
+        },
+        "sft": plain | {"kind": "sft"},
+    }  # fmt: skip
+    raw["scorers"] = {
+        "held_out": raw["scorers"]["held_out"] | {"rounds": 1, "train_pairs": 4, "training": unkind},
+        "plain": {"kind": "reference", "max_length": 64, "batch_size": 2},
+    }
+    raw["grid"] = raw["grid"] | {"methods": ["dpo", "kto", "sft"], "budgets": ["own", 2]}
+    raw["controls"] = raw["controls"] | {"matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"}}
+    raw["evaluate"] = raw["evaluate"] | {"engine": {"kind": "transformers", **here}, "sampling": sampling}
+    value = {"value": "rubric.delta_logic"}
+    share = {"per_prompt": 2, "generator_share": {"side": "chosen", "at_most": 1.0}}
+    raw["selections"] = raw["selections"] | {
+        "clear": raw["selections"]["clear"] | {
+            "limits": share, "order": {"by": "rubric.delta_logic", "first": "lowest"},
+        },
+        "band": world.PLAIN | value | {"keep": {"kind": "band", "low": 0.0, "high": 2.0}},
+        "near": world.PLAIN | value | {"keep": {"kind": "nearest", "target": 1.0}},
+        "shares": world.PLAIN | value | {
+            "keep": {"kind": "top"}, "budget": {"share": 0.5}, "strata": {"by": "chosen_model", "shares": "equal"},
+        },
+    }  # fmt: skip
+    flow.write(raw, folder / "params.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in MADE_ONCE:
+            patch.setattr(sys, "argv", list(stage))
+            importlib.import_module(f"stages.{stage[0]}").main()
+        assert look_around(read(folder / "params.yaml")) == ([], [])
+    return SmallStudy(folder, raw)
+
+
+def edges(setting: Setting) -> list[Any]:
+    """What is put in the setting's place."""
+    if setting.type is bool:
+        return [True, False]
+    if setting.type is str:
+        return list(TEXTS)
+    low, high = setting.low, setting.high
+    values: list[Any] = [0, -1, 1, 2**64]
+    if setting.type is float:
+        values += [math.inf, math.nan, 1e-300]
+    for bound, step in ((low, -1), (high, 1)):
+        if bound is not None:
+            values.append(setting.type(bound))
+            values.append(bound + step if setting.type is int else math.nextafter(bound, step * math.inf))
+    if high is not None and setting.place.rpartition(".")[2] in ONLY_MORE_WORK:
+        values = [value for value in values if not (max(4, low or 0) < value <= high)]
+    return values
+
+
+def places(raw: Any, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """The keys of the first value that `names` lead to: `*` is any name, a list is entered at its first part."""
+    if isinstance(raw, list) and raw:
+        yield from ((0, *rest) for rest in places(raw[0], names))
+    elif not names:
+        yield ()
+    elif isinstance(raw, dict):
+        for name in list(raw)[:1] if names[0] == "*" else [names[0]]:
+            if name in raw:
+                yield from ((name, *rest) for rest in places(raw[name], names[1:]))
+
+
+def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
+    if not at:
+        return new
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    changed[at[0]] = put(value[at[0]], at[1:], new)
+    return changed
+
+
+class Case(NamedTuple):
+    reader: str
+    at: tuple[Any, ...]
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.at))}: {str(self.value)[:40]!r}"
+
+
+def cases(raw: dict[str, Any]) -> tuple[list[Case], set[str]]:
+    """Every edge of every setting, and the settings that the small study has not."""
+    found, absent = list[Case](), set[str]()
+    for setting in settings():
+        reader = next((name for name in READERS if f"{setting.place}.".startswith(f"{name}.")), None)
+        if any(f"{setting.place}.".startswith(f"{name}.") for name in NOT_RUN):
+            continue
+        if reader is None:
+            absent.add(setting.place)
+            continue
+        names = setting.place.removeprefix(reader).strip(".").split(".")
+        entries = [[*entry.split("."), *names] for entry in READERS[reader].entries]
+        at = next((at for entry in entries for at in places(raw, [name for name in entry if name])), None)
+        if at is None:
+            absent.add(setting.place)
+        else:
+            found += [Case(reader, at, value) for value in edges(setting)]
+    return found, absent
+
+
+def outcome(case: Case, raw: dict[str, Any], folder: Path) -> str:
+    """`refused`, `ran`, or what a stage said in one sentence, of the study with one value changed. Whatever else
+    happens is raised."""
+    flow.write(put(raw, case.at, case.value), folder / "params.yaml")
+    try:
+        study = read(folder / "params.yaml")
+        lines = look_around(study).unmet
+    except CurationError as error:
+        lines = str(error).splitlines()
+    if lines:
+        assert all(line.startswith(f"{folder / 'params.yaml'}: ") and line.isprintable() for line in lines), lines
+        return "refused"
+    for stage in READERS[case.reader].stages:
+        first = next(iter(study.arms if stage[0] == "arm" else study.runs), "") if FIRST in stage else ""
+        sys.argv = [part.replace(FIRST, first).replace(ENTRY, str(case.at[1])) for part in stage]
+        try:
+            importlib.import_module(f"stages.{stage[0]}").main()
+        except CurationError as error:
+            said = error.report()
+            assert len(said.splitlines()) == 1 and said.isprintable() and len(said) <= LONGEST_LINE + 7, said
+            return f"late: {said}"
+    return "ran"
+
+
+LATE = [  # what only running shows: the end of a place, and words of what is said
+    ("ladder.0", "wrote no trace; generators are"),
+    ("offline", "ledger.offline is true"),
+    ("max_usd", "is reached"),
+    ("max_calls", "is reached"),
+    ("m.prompt", "is reached"),
+    ("m.completion", "is reached"),
+    ("held_out.seed", "has all 3 prompts in one fold"),
+    ("max_length", "no prompt leaves room for an answer"),
+]
+
+
+def run(
+    chosen: Callable[[Case], bool], study: SmallStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, int]:
+    raw = study.raw
+    monkeypatch.setattr(sys, "argv", [])
+    counts = {"refused": 0, "ran": 0, "late": 0}
+    faults = []
+    for number, case in enumerate(filter(chosen, cases(raw)[0])):
+        folder = tmp_path / str(number)
+        shutil.copytree(study.folder, folder)
+        monkeypatch.chdir(folder)
+        try:
+            what = outcome(case, raw, folder)
+        except Exception as error:
+            faults.append(f"{case}: {type(error).__name__}: {str(error)[:200]}")
+        else:
+            late = what not in counts
+            counts["late" if late else what] += 1
+            place = ".".join(map(str, case.at))
+            if late and not any(place.endswith(name) and said in what for name, said in LATE):
+                faults.append(f"{case}: {what[:250]}")
+        shutil.rmtree(folder)
+    assert faults == []
+    return counts
+
+
+@pytest.mark.slow
+def test_every_setting_is_in_the_small_study(study: SmallStudy) -> None:
+    found, absent = cases(study.raw)
+    assert absent == set()
+    assert len(found) > 1000
+
+
+FAST = 10
+
+
+def test_some_edges_run_or_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what no model is needed for, in the world of the other tests."""
+    world.write(world.sound(), tmp_path / "study")
+    small = SmallStudy(tmp_path / "study", world.settings())
+    readers = ("pair", "selections", "controls", "generator_pairs", "audit", "calibrate")
+    drawn = sorted(
+        (case for case in cases(small.raw)[0] if case.reader in readers),
+        key=lambda case: sha256(str(case).encode()).digest(),
+    )[:FAST]
+    counts = run(lambda case: case in drawn, small, tmp_path, monkeypatch)
+    assert counts["refused"] and counts["ran"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_every_edge_runs_or_is_refused(
+    reader: str, study: SmallStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = run(lambda case: case.reader == reader, study, tmp_path, monkeypatch)
+    assert sum(counts.values()) > 0
