@@ -1,7 +1,8 @@
 """Whatever a params file holds, every mistake in it is one line `file: place: value; way out`: odd bytes, odd YAML,
 odd values anywhere."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import date
 from hashlib import sha256
@@ -18,6 +19,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.text import LONGEST_LINE
 
+ROOT = Path(__file__).parents[1]
 BOMB = b"a0: &a0 [x]\n" + b"".join(
     b"a%d: &a%d [%s]\n" % (number, number, b", ".join([b"*a%d" % (number - 1)] * 9)) for number in range(1, 12)
 )
@@ -45,6 +47,49 @@ BODIES: dict[str, tuple[bytes, str]] = {
         b'x: "\\ud800"',
         "line 1: not YAML: '\\ud800' has half a character, which no file can hold; write \\U and eight digits",
     ),
+    "UTF-16": ("\ufeffx: 1".encode("utf-16-le"), "line 1: not YAML: it is UTF-16; save it as UTF-8"),
+    "UTF-16 without a mark": (
+        "x: 1".encode("utf-16-le"),
+        "line 1: not YAML: special characters are not allowed; save it as UTF-8",
+    ),
+    "a tab": (
+        b"x: 1\n\ty: 1",
+        "line 2: not YAML: found character '\\t' that cannot start any token; indent with spaces",
+    ),
+    "a key twice": (
+        b"x: 1\nx: 2",
+        'line 2: not YAML: found duplicate key "x" with value "2" (original value: "1"); keep one of them',
+    ),
+    "two documents": (
+        b"x: 1\n---\nx: 1",
+        "line 2: not YAML: but found another document; keep one document in the file",
+    ),
+    "an unknown alias": (
+        b"x: *" + b"y" * 100_000,
+        f"line 1: not YAML: found undefined alias '{'y' * 127}…{'y' * 148}'; "
+        "write it out, or define it before as &NAME",
+    ),
+    "a tag": (
+        b"x: !!python/object/apply:os.system [id]",
+        "line 1: not YAML: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system'; "
+        "leave the tag out; values are text, numbers, true, false, null",
+    ),
+    "a mapping as a key": (
+        b"x: {{a: 1}: 1}",
+        "line 1: not YAML: found unhashable key; a key must be text; put it in quotes",
+    ),
+    "an equals sign": (
+        b"x: =",
+        "line 1: not YAML: could not determine a constructor for the tag 'tag:yaml.org,2002:value'; put '=' in quotes",
+    ),
+    "a merge of itself": (b"x: &a {<<: *a}", TOO_MANY),
+    "a merge of no mapping": (
+        b"x: {<<: 1}",
+        "line 1: not YAML: expected a mapping or list of mappings for merging, but found scalar",
+    ),
+    "nothing": (b"", "not a mapping of sections; copy one of recipes/*.yaml to start from"),
+    "a list": (b"- a", "not a mapping of sections; copy one of recipes/*.yaml to start from"),
     "itself": (b"pair: &a [*a]", TOO_MANY),
     "a bomb": (BOMB, TOO_MANY),
 }
@@ -84,6 +129,39 @@ def test_an_expression_too_deep_to_look_at_and_a_line_too_long(tmp_path: Path) -
     assert broken(tmp_path, {"selections.all.value": "1" + "+1" * 400})[0].endswith(
         "+1+1' is nested too deep; write it flatter, as with `in` or a case of several arms"
     )
+
+
+def test_a_file_that_is_too_large_or_is_none(tmp_path: Path) -> None:
+    """Kind: what takes minutes to read, or never ends."""
+    large, link = tmp_path / "large.yaml", tmp_path / "link.yaml"
+    large.write_bytes(b"x: [" + b"a, " * 4_000_000 + b"]")
+    link.symlink_to(tmp_path / "nowhere")
+    what = "has more than the 200,000 bytes of a params file; keep data in files that it names"
+    for file, said in {
+        large: what,
+        link: "is no file; ",
+        tmp_path: "is no file; ",
+        Path("/dev/zero"): "is no file",
+    }.items():
+        with pytest.raises(CurationError) as caught:
+            read(file)
+        assert str(caught.value).startswith(f"{file}: {said}")
+
+
+@pytest.mark.parametrize("change", [lambda body: b"\xef\xbb\xbf" + body, lambda body: body.replace(b"\n", b"\r\n")])
+def test_a_mark_of_utf_8_and_other_line_ends_are_sound(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(change((ROOT / "params.yaml").read_bytes()))
+    read(file)
+
+
+def test_an_anchor_may_be_defined_anew(tmp_path: Path) -> None:
+    """Kind: a warning of the library's, over nine lines."""
+    file = tmp_path / "params.yaml"
+    file.write_bytes((ROOT / "params.yaml").read_bytes() + b"x-a: &again {a: 1}\nx-b: &again {a: 2}\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(file)
 
 
 def test_a_file_name_that_the_system_refuses(tmp_path: Path) -> None:

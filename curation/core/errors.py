@@ -67,8 +67,9 @@ def run(main: Callable[[], None]) -> None:
         except OSError as error:
             if error.filename is None and error.errno == ENOSPC:
                 abandon_output()
-            what = error.filename or "what this command reads or writes"
-            sys.exit(f"error: {one_line(str(what))}: {error.strerror or error}")
+            nameless = "standard output" if error.errno == ENOSPC else "the system"
+            what = one_line(str(error.filename or nameless))
+            sys.exit(f"error: {what}: {one_line(error.strerror or str(error))}")
         except MemoryError:
             sys.exit("error: out of memory; ask for less at once, or use a machine with more")
 

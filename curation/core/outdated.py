@@ -217,10 +217,10 @@ def _at(node: Node, place: list[str]) -> Iterator[Node]:
 
 
 def _entries(node: Node) -> Iterator[tuple[Node, Node]]:
-    """The keys and values of a mapping, and of those that it takes up with `<<`."""
+    """The keys that are text, and their values, of a mapping and of those that it takes up with `<<`."""
     for key, value in node.value if isinstance(node, MappingNode) else ():
         if key.value == "<<":
             for merged in value.value if isinstance(value, SequenceNode) else [value]:
                 yield from _entries(merged)
-        else:
+        elif isinstance(key, ScalarNode):
             yield key, value

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from curation.core import renamed
 from curation.core.errors import CurationError
 from curation.tables import contracts, db
 
+SECONDS_BETWEEN_LOOKS = 0.2  # at whether a question was answered or Ctrl-C was pressed
 QUOTE = '"'
 PLAIN_TYPES = {
     "boolean", "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint",
@@ -30,7 +32,7 @@ def answer(
         for statement in connection.extract_statements(question):
             relation = connection.sql(statement.query, params=dict(params) if params else None)
             if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
-                answers.append(_to_frame(relation))
+                answers.append(_to_frame(connection, relation))
         return answers
     except duckdb.Error as error:
         raise CurationError(f"sql: {_format_error(connection, str(error))}") from None
@@ -38,7 +40,7 @@ def answer(
         raise CurationError("sql: the statement is not UTF-8 text") from None
 
 
-def _to_frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+def _to_frame(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     """The rows of a relation: each column has a name of its own, and is text unless it is of a type that Polars has."""
     names: list[str] = []
     for name in relation.columns:
@@ -47,7 +49,15 @@ def _to_frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
         f'{f"#{place}" if _is_plain(dtype) else f"cast(#{place} as varchar)"} as "{name.replace(QUOTE, 2 * QUOTE)}"'
         for place, (name, dtype) in enumerate(zip(names, relation.types, strict=True), 1)
     ]
-    rows: pl.DataFrame = relation.project(", ".join(columns)).pl()
+    with ThreadPoolExecutor(1) as pool:  # DuckDB itself is deaf to Ctrl-C, and so is a wait without an end
+        fetched = pool.submit(relation.project(", ".join(columns)).pl)
+        try:
+            while not fetched.done():
+                wait([fetched], timeout=SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+    rows: pl.DataFrame = fetched.result()
     return rows
 
 
