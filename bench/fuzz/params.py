@@ -51,12 +51,15 @@ def run(count: int, seed: int) -> Counter[str]:
     draw, outcomes = random.Random(seed), Counter[str]()  # noqa: S311
     texts = {file: file.read_text() for file in FILES}
     trees = {file: YAML(typ="safe").load(text) for file, text in texts.items()}
-    signal.signal(signal.SIGVTALRM, _give_up)
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for _ in range(count):
-            file = draw.choice(FILES)
-            body = _of_tree(trees[file], draw) if draw.random() < 0.5 else _of_text(texts[file], draw)
-            outcomes[_outcome(body)] += 1
+    before = signal.signal(signal.SIGVTALRM, _give_up)
+    try:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            for _ in range(count):
+                file = draw.choice(FILES)
+                body = _of_tree(trees[file], draw) if draw.random() < 0.5 else _of_text(texts[file], draw)
+                outcomes[_outcome(body)] += 1
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
     return outcomes
 
 

@@ -31,6 +31,7 @@ _OLD_COLUMN = re.compile(
 )
 _OLD_NAMES = [renamed.PATTERNS, *_COLUMNS, *renamed.SECTIONS, *(old for keys in renamed.KEYS.values() for old in keys)]
 _ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in double quotes
+_HIDDEN = re.compile(r"\\[xuU][0-9a-fA-F]")  # an escape that may stand for a letter
 _HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
 
 
@@ -49,7 +50,7 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     `raw` is what `body`, the file's bytes, was read as.
     """
     text = body.decode("utf-8-sig")
-    may_have = any(name in text for name in _OLD_NAMES) or "\\" in text or _requires_a_reason(raw)
+    may_have = any(name in text for name in _OLD_NAMES) or _HIDDEN.search(text) or _requires_a_reason(raw)
     if not may_have:  # which is quicker to see than to compose it
         return
     root, scorers = compose(text), raw.get("scorers")
