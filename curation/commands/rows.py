@@ -42,7 +42,8 @@ def print_rows(rows: "pl.DataFrame", form: str | None = None) -> None:
 def _print_json(rows: "pl.DataFrame") -> None:
     """A list of objects. What a terminal would act on is escaped as JSON escapes it, so that no reader of JSON sees
     a difference; NaN and infinity are null."""
-    text = json.dumps(_plain(rows.to_dicts()), indent=1, ensure_ascii=False, allow_nan=False)
+    ascii_alone = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(_plain(rows.to_dicts()), indent=1, ensure_ascii=ascii_alone, allow_nan=False)
     print(UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text))
 
 

@@ -1,5 +1,6 @@
 """SQL of a user's own over the tables, answered."""
 
+import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -27,17 +28,26 @@ def answer(
     """The rows of each statement that has any, in order, with their `$name` parameters set. What Polars has no type
     for, such as a date or an interval, is text. Raises CurationError with DuckDB's own message if one is wrong."""
     try:
-        question.encode()
         answers = list[pl.DataFrame]()
-        for statement in connection.extract_statements(question):
+        for statement in connection.extract_statements(_decode(question)):
             relation = connection.sql(statement.query, params=dict(params) if params else None)
             if relation is not None and statement.expected_result_type == [duckdb.ExpectedResultType.QUERY_RESULT]:
                 answers.append(_to_frame(connection, relation))
         return answers
     except duckdb.Error as error:
         raise CurationError(f"sql: {_format_error(connection, str(error))}") from None
+
+
+def _decode(question: str) -> str:
+    """`question` as it was typed, where the locale is not the terminal's and Python took its bytes for no text."""
+    try:
+        question.encode()
+        return question
     except UnicodeEncodeError:
-        raise CurationError("sql: the statement is not UTF-8 text") from None
+        try:
+            return os.fsencode(question).decode()
+        except UnicodeError:
+            raise CurationError("sql: the statement is not UTF-8 text") from None
 
 
 def _to_frame(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
