@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.core.kinds import KIND_FOLDERS, kinds
+from curation.core.kinds import EXTRACTION_FOLDER, KIND_FOLDERS, VERIFIER_FOLDER, extractions, kinds, verifiers
 from curation.core.params import ALL_SECTIONS, COLLECTIONS, SECTIONS, read
 from curation.core.study import Study
 
@@ -83,7 +83,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     files = {
         "revealed": READ + "".join(f"reveal_type({text})\n" for text in REVEALED),
         "refused": READ + "".join(f"{text}\n" for text in REFUSED),
-        "held": "".join(map(held_to_its_protocol, KIND_FOLDERS)) + "".join(map(held_engine, ENGINES)),
+        "held": "".join(map(held_to_its_protocol, KIND_FOLDERS))
+        + "".join(map(held_engine, ENGINES))
+        + held_inner(EXTRACTION_FOLDER, "Extraction", extractions())
+        + held_inner(VERIFIER_FOLDER, "Verifier", verifiers()),
         **{name: JUDGE.replace(old, new) if old else JUDGE for name, (old, new) in FAULTS.items()},
     }
     files["judges"] = "from curation.judging.judges._kind import JudgeKind\n" + "".join(
@@ -115,6 +118,15 @@ def held_to_its_protocol(section: str) -> str:
     return f"from {folder}._kind import {protocol}Kind\n" + "".join(
         f"import {folder}.{one}\n_{section}_{one}: {protocol}Kind[{folder}.{one}.Params] = {folder}.{one}\n"
         for one in kinds(section)
+    )
+
+
+def held_inner(folder: str, protocol: str, names: list[str]) -> str:
+    """An assignment of each kind's module, of those that stand within another's settings, to their Protocol."""
+    package = "curation." + folder.replace("/", ".")
+    return f"from {package}._kind import {protocol}\n" + "".join(
+        f"import {package}.{name}\n_{protocol}_{name}: {protocol}[{package}.{name}.Params] = {package}.{name}\n"
+        for name in names
     )
 
 
