@@ -24,7 +24,7 @@ from curation.judging.prefer import prefer
 from curation.pairs.pair import pair
 from curation.prompts.collect import read_sources
 from curation.reliability.measures import measure_ratings
-from curation.tables import contracts, parquet
+from curation.tables import contracts, db, parquet
 from curation.traces.generate import generate
 
 BARE = {"sample_index": None, "scale_b": None}
@@ -62,6 +62,15 @@ def test_the_order_of_rows_changes_no_byte_of_traces(columns: dict[str, str], tm
     assert first["trace_id"].is_unique().all()
     for _, rows in first.group_by("prompt_id", "generator"):
         assert sorted(rows["sample_index"]) == list(range(rows.height))
+
+
+@pytest.mark.parametrize("columns", [{}, {"trace_id": "own"}, {"sample_index": "n"}])
+def test_the_audit_knows_the_ids_of_imported_traces(columns: dict[str, str], tmp_path: Path, ledger: Ledger) -> None:
+    rows = [row | {"n": 7 * number} for number, row in enumerate(MANY)]
+    made = written(tmp_path / "t.jsonl", rows, ledger, **columns)
+    assert db.query("checks/trace_id_not_of_slot", {"traces": made}).is_empty()
+    other = made.with_columns(pl.col("completion") + ".")
+    assert db.query("checks/trace_id_not_of_slot", {"traces": other}).height == len(MANY)
 
 
 def test_a_row_more_or_less_changes_no_other_rows_id(tmp_path: Path, ledger: Ledger) -> None:

@@ -1,13 +1,30 @@
 -- tables: traces
--- A trace's id is the hash of its prompt, generator and sample index.
+-- A trace's id is the hash of its prompt, generator and sample index. An imported trace's is the hash of its completion
+-- too; where the file numbered no samples, they are numbered among those that say the same.
 with
 hashed as (
     select
-        trace_id, prompt_id, generator, sample_index,
-        md5(concat_ws(chr(31), prompt_id, generator, sample_index)) as hash
+        *, md5(concat_ws(chr(31), prompt_id, generator, sample_index)) as of_slot,
+        md5(concat_ws(chr(31), prompt_id, generator, completion, sample_index)) as of_content
     from traces
+),
+numbered as (
+    select prompt_id, generator, completion, unnest(range(count(*))) as number
+    from traces
+    where completion is not null
+    group by prompt_id, generator, completion
+),
+repeats as (
+    select
+        prompt_id, generator, completion,
+        (concat('0x', left(md5(concat_ws(chr(31), prompt_id, generator, completion, number)), 16))::ubigint >> 1)::bigint
+            as trace_id
+    from numbered
 )
 select trace_id, prompt_id, generator, sample_index
 from hashed
-where trace_id <> (concat('0x', left(hash, 16))::ubigint >> 1)::bigint
+anti join repeats using (trace_id, prompt_id, generator, completion)
+where
+    trace_id <> (concat('0x', left(of_slot, 16))::ubigint >> 1)::bigint
+    and trace_id <> (concat('0x', left(of_content, 16))::ubigint >> 1)::bigint
 order by trace_id
