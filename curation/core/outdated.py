@@ -100,7 +100,7 @@ def _of_new_keys(root: Node) -> Iterator[Replacement]:
             for name, value in added.items() if names else ():
                 first = node.value[0][0].start_mark
                 if name not in names:
-                    gap = ", " if node.flow_style else "\n" + " " * first.column
+                    gap = ", " if isinstance(node, MappingNode) and node.flow_style else "\n" + " " * first.column
                     text = f"{name}: {value}{gap}"
                     yield Replacement(first.index, first.index, text, f"{section}.{name} is new")
 
