@@ -1,6 +1,7 @@
 """`ask` against a server that misbehaves: each fault is the right reply, and no fault becomes another's."""
 
 import socket
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -88,12 +89,19 @@ FAULTS = {
     "html": (Answer(b"<html>\n<p>Bad\ngateway</p>", 502), "HTTP 502: <html> <p>Bad gateway</p>"),
     "dropped": (DROPPED, "the connection broke before the reply was whole"),
     "broken": (BROKEN, "the connection broke before the reply was whole"),
-    "cut": (cut(), "the body is not JSON"),
+    "cut": (cut(), f"the body is not JSON: {cut().body.decode().strip()}"),
+    "event stream": (Answer(b'data: {"choices": []}\n\n'), 'the body is not JSON: data: {"choices": []}'),
+    "queued": (
+        shaped({"status": "queued", "wait": "1 h"}),
+        'the reply has no choice: {"status": "queued", "wait": "1 h"}',
+    ),
+    "errors": (shaped({"errors": [{"code": 7003}]}), 'the reply has no choice: {"errors": [{"code": 7003}]}'),
+    "delta": (shaped({"choices": [{"delta": {}}]}), 'the reply has no message: {"choices": [{"delta": {}}]}'),
     "empty": (Answer(b""), "the body is not JSON"),
-    "no choices": (NO_CHOICES, "the reply has no choice"),
-    "null choice": (shaped({"choices": [None]}), "the reply has no choice"),
-    "a list": (shaped([]), "the reply has no choice"),
-    "choices text": (shaped({"choices": "abc"}), "the body is not a chat completion"),
+    "no choices": (NO_CHOICES, f"the reply has no choice: {NO_CHOICES.body.decode()}"),
+    "null choice": (shaped({"choices": [None]}), 'the reply has no choice: {"choices": [null]}'),
+    "a list": (shaped([]), "the reply has no choice: []"),
+    "choices text": (shaped({"choices": "abc"}), 'the body is not a chat completion: {"choices": "abc"}'),
     "content list": (
         shaped({"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]}),
         "the reply is empty",
@@ -257,6 +265,23 @@ def test_the_best_mode_the_server_knows_is_found_once(serve: Serve, knows: str |
     assert len(server.requests) == 4 + ("json_schema", "json_object", "prompt").index(mode)
     assert all(find_schema_error(Ratings, reply.text or "", reply.mode) is None for reply in heard.values())
     assert mode == "json_schema" or "steps" in str(server.requests[-1].body["messages"])
+
+
+def test_a_call_whose_mode_is_refused_after_a_better_one_was_found_takes_that(serve: Serve) -> None:
+    """Calls are under way in the first mode while the server's own is found: none of them is lost."""
+    answered = threading.Event()
+
+    def script(request: Request) -> Answer:
+        answer = knowing(None, '{"steps": 3}')(request)
+        if "response_format" not in request.body:
+            answered.set()
+        elif request.last_message.startswith("late"):
+            assert answered.wait(30)
+            time.sleep(0.05)  # until the engine has read the answer that has just been sent
+        return answer
+
+    heard = replies(serve(script).endpoint(concurrency=4), [call(p) for p in ("late1", "early", "late2")], Ratings)
+    assert {(reply.error, reply.mode) for reply in heard.values()} == {(None, "prompt")}
 
 
 @SHAPES

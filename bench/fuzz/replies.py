@@ -175,7 +175,7 @@ def judge(number: int, reply: Reply, judged: list[tuple[Any, ...]], body: bytes)
     assert expected is None or (score is not None and 1 <= expected <= 5), body
     assert preference.strength is None or abs(preference.strength) <= 1, body
     if reply.error is not None:
-        return "failed: " + re.sub(r"type \w+", "type …", reply.error if "HTTP" not in reply.error else "HTTP 200: …")
+        return "failed: " + re.sub(r"type \w+", "type …", reply.error.split(": ")[0])
     ending = (
         reply.ending if reply.ending in ("stop", "length", "tool_calls", "refusal", "unfinished") else "another ending"
     )

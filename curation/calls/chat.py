@@ -156,8 +156,8 @@ class HttpEngine:
                 misfit = f"not of the schema: {error.error_count()} error(s)"
                 self.on_reply(call, replace(reply, error=misfit, last=False))
                 messages = wire.reask(messages, mode, reply.text or "", error)
-            elif schema and self._may_try_next_mode(outcome, at):
-                at += 1
+            elif schema and (following := self._following_mode(outcome, at)) is not None:
+                at = following
                 self.on_reply(call, replace(reply, last=False))
             elif outcome.retryable and retries and not self.fatal:
                 retries -= 1
@@ -232,10 +232,11 @@ class HttpEngine:
             "no_proxy to the server's name"
         )
 
-    def _may_try_next_mode(self, outcome: wire.Outcome, at: int) -> bool:
-        """Whether the server may have refused the form of the request and not the call: no reply came in any mode yet,
-        and there is a next one."""
-        return not self.replied and outcome.status in wire.UNKNOWN_FORM and at + 1 < len(wire.MODES)
+    def _following_mode(self, outcome: wire.Outcome, at: int) -> int | None:
+        """The mode to try after `at` where the server may have refused the form of the request and not the call: the
+        one in which a reply came to another call meanwhile, or the next where none came yet. None if there is none."""
+        following = self.mode if self.replied else at + 1
+        return following if outcome.status in wire.UNKNOWN_FORM and at < following < len(wire.MODES) else None
 
     def _wait(self, call: Call, retry: int, pause: float) -> float:
         """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long

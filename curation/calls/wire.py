@@ -90,10 +90,11 @@ def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Ou
     try:
         body = read_json(payload)
     except ValueError as error:
+        text = payload.decode(json.detect_encoding(payload), errors="replace")
         if 200 <= status < 300:
             said = "the body nests too deeply" if "deeply" in str(error) else "the body is not JSON"
-            return Outcome(error_reply(said, engine), retryable=True)
-        body = payload.decode(json.detect_encoding(payload), errors="replace")
+            return _no_completion(said, text, engine, key)
+        body = text
     return read_body(status, body, engine, key)
 
 
@@ -106,17 +107,19 @@ def read_body(status: int, body: Any, engine: str, key: str = "") -> Outcome:
     if isinstance(body, Mapping) and body.get("error"):
         return _server_error(body, engine, key)
     if choices and not isinstance(choices, list):
-        return Outcome(error_reply("the body is not a chat completion", engine))
+        return _no_completion("the body is not a chat completion", body, engine, key)._replace(retryable=False)
     if not choices or choices[0] is None:
         said = isinstance(body, Mapping) and not choices and _own_words(body)
-        return _server_error(body, engine, key) if said else _no_reply("the reply has no choice", engine)
+        return (
+            _server_error(body, engine, key) if said else _no_completion("the reply has no choice", body, engine, key)
+        )
     if len(choices) > 1:
         notes.append(f"{len(choices)} choices came, the first is kept")
     choice = choices[0]
     if isinstance(choice, Mapping) and choice.get("error"):
         return _server_error(choice, engine, key)
     if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
-        return _no_reply("the reply has no message", engine)
+        return _no_completion("the reply has no message", body, engine, key)
     reply = _read_choice(choice, body, engine, key if len(key) >= SHORT else "", notes)
     return Outcome(reply, retryable=reply.error is not None)
 
@@ -126,8 +129,14 @@ def error_reply(error: str, engine: str) -> Reply:
     return Reply(None, "error", error=error, engine=engine)
 
 
+def _no_completion(why: str, body: Any, engine: str, key: str) -> Outcome:
+    """A good status whose body is no completion, with the start of the body: it may say what the server has to say in
+    words that no protocol has."""
+    return _no_reply(f"{why}: {redact_line(body if isinstance(body, str) else json.dumps(body), key)}", engine)
+
+
 def _no_reply(error: str, engine: str) -> Outcome:
-    return Outcome(error_reply(error, engine), retryable=True)
+    return Outcome(error_reply(error.removesuffix(": "), engine), retryable=True)
 
 
 def _server_error(body: Mapping[str, Any], engine: str, key: str) -> Outcome:
