@@ -248,7 +248,7 @@ def test_a_write_that_stops_half_way_leaves_the_old_file(tmp_path: Path, monkeyp
         raise OSError("no space left on device")
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(CurationError, match=r"traces\.parquet: cannot be written: no space left on device"):
         write(contracts.TRACES, ROWS["traces"], where)
     assert (where.read_bytes(), list(tmp_path.iterdir())) == (before, [where])
 
