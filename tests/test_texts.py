@@ -35,7 +35,8 @@ def test_the_id_of_a_text_is_that_of_its_normal_form(texts: list[str | None]) ->
     ("caf\u00e9", "cafe\u0301", True), ("\u212b", "\u00c5", True), ("a\r\nb", "a\nb", True), ("a\rb", "a\nb", True),
     ("a\u2028b", "a\nb", True), ("\u3000a\u00a0", "a", True), ("\ufeffa", "a", True), ("\n\na\n", "a", True),
     ("", " \r\n\u200b", True), ("A", "a", False), ("a  b", "a b", False), ("x\u00b2", "x2", False),
-    ("a\n\nb", "a\nb", False), ("\u2013", "-", False), ("\u00e9\0a", "\u00e9\0b", False), ("\u00e9\0a", "e\u0301\0a", True),
+    ("a\n\nb", "a\nb", False), ("\u2013", "-", False),
+    ("\u00e9\0a", "\u00e9\0b", False), ("\u00e9\0a", "e\u0301\0a", True),
 ])  # fmt: skip
 def test_a_pair_of_texts_that_are_the_same_is_identical(text: str, other: str, same: bool) -> None:
     """The kind of fault: two texts that no reader could tell apart, learnt from as a preference; and its reverse, two
