@@ -120,6 +120,19 @@ def test_what_no_column_holds_comes_from_the_settings_and_from_what_the_rows_say
         assert rows["sample_index"].to_list() == [0, 1]
 
 
+def test_why_a_completion_ended_is_said_in_our_words(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    """The kind of fault: a text that was cut off counts as ended, because its server has another word for it."""
+    said = {"MAX_TOKENS": "length", "max_tokens": "length", "end_turn": "stop", "": "stop"}
+    rows = [row | {"end": end} for row, end in zip(ROWS, said, strict=True)]
+    read = generator(save(tmp_path / "traces.jsonl", rows), columns={"finish_reason": "end"})
+    made = dict(generate("theirs", read, prompts, ledger).select("completion", "finish_reason").rows())
+    assert [made[row["text"]] for row in rows] == list(said.values())
+    failed = generator(save(tmp_path / "traces.jsonl", [*rows[:3], rows[3] | {"end": "abort"}]),
+                       columns={"finish_reason": "end"})  # fmt: skip
+    with pytest.raises(CurationError, match=r"row 3: 'end' is 'abort', so the reply failed, as of 1 row\(s\)"):
+        generate("theirs", failed, prompts, ledger)
+
+
 def test_both_forms_of_a_file_give_the_same_bytes(tmp_path: Path, ledger: Ledger) -> None:
     written = []
     for name in ("one.parquet", "two.jsonl"):

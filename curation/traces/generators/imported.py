@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 from pydantic import model_validator
 
+from curation.calls.call import WORD_OF
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
@@ -86,10 +87,11 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
 
     A trace_id is made of prompt, generator, completion and sample_index; where the file numbers no samples, equal
     completions are numbered, and sample_index is the rank of the trace_id among those of its prompt and generator. So
-    the order of the rows changes nothing, and no row changes another's trace_id.
+    the order of the rows changes nothing, and no row changes another's trace_id. A finish_reason is our word for what
+    the file says, as for what a server says.
 
-    Raises CurationError if no row matches, if one does not and `unmatched` is error, if two rows are the same sample,
-    or if two have one id of their own.
+    Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error, if two
+    rows are the same sample, or if two have one id of their own.
     """
     frame = read_columns(settings.path, *_columns(settings)).with_row_index("row")
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
@@ -103,6 +105,10 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
         "external_id": pl.lit(None, pl.String),
     }
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
+    ending = pl.col("finish_reason")
+    rows = rows.with_columns(ending.str.to_lowercase().replace_strict(WORD_OF, default=ending).alias("ending"))
+    _refuse_failed(settings, rows)
+    rows = rows.with_columns(pl.col("ending").alias("finish_reason"))
     _refuse_same_id(settings, rows)
     if "sample_index" in rows.columns:
         _refuse_same_sample(settings, rows)
@@ -168,6 +174,17 @@ def _refuse_ambiguous(settings: Params, frame: pl.DataFrame, prompts: pl.DataFra
         raise CurationError(
             f"{settings.path}: row {rows['row'][0]}: prompt_id {show_value(given)} is of prompts in "
             f"{' and '.join(sources)}; give each prompt an id of its own, or set columns.prompt_id: null"
+        )
+
+
+def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
+    """Raises CurationError if a row's finish_reason is one of an error: what it holds is no completion."""
+    failed = rows.filter(ending="error").select("row", "finish_reason").sort("row")
+    if failed.height:
+        row, word = failed.row(0)
+        raise CurationError(
+            f"{settings.path}: row {row}: {settings.columns.finish_reason!r} is {show_value(word)}, so the reply failed, "
+            f"as of {failed.height} row(s); leave them out"
         )
 
 
