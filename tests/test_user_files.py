@@ -98,6 +98,7 @@ READ: dict[str, tuple[str, bytes]] = {
     "UTF-8 unescaped": ("f.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()),
     "CSV": ("f.csv", in_csv(",")),
     "CSV with a byte-order mark": ("f.csv", b"\xef\xbb\xbf" + in_csv(",")),
+    "CSV, CR alone": ("f.csv", in_csv(",").replace(b"\r\n", b"\r")),
     "CSV, packed": ("f.csv.gz", gzip.compress(in_csv(","))),
     "TSV": ("f.tsv", in_csv("\t")),
     "Parquet": ("f.parquet", arrow()),
@@ -218,6 +219,7 @@ UNREAD = {
     "semicolons": ("f.csv", b"q;n\na;1\n", "no column 'q' (columns.q); it has q;n"),
     "a header alone": ("f.csv", b"q,n\n", "has no rows"),
     "text in CSV": ("f.csv", b'q,n\n"a\nb",1\nc,two\n', "line 4: column 'n' (columns.n) is 'two', not a number"),
+    "text in CSV, CR alone": ("f.csv", b'q,n\r"a\rb",1\rc,two\r', "line 4: column 'n' (columns.n) is 'two'"),
     "an empty text in CSV": ("f.csv", b"q,n\n,1\n", "column 'q' (columns.q) is null in 1 row(s), the first is row 0"),
 }  # fmt: skip
 

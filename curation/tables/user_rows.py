@@ -222,6 +222,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)  # reads NaN and Infinity too, as Python writes them
 _SPACE = re.compile(r"[ \t\n\r]*")
+_AFTER_CR = re.compile(r"(?<=\r)(?!\n|\Z)")
 
 
 def _parse(first: int, text: str) -> Iterator[tuple[int, Any]]:
@@ -251,7 +252,8 @@ def _parse(first: int, text: str) -> Iterator[tuple[int, Any]]:
 def _read_csv(stream: io.BufferedReader, wanted: set[str], separator: str) -> UserRows:
     """A header and a row each; an empty field is null, all others are text."""
     csv.field_size_limit(MOST_IN_LINE)
-    rows = csv.reader(_raw_lines(stream), delimiter=separator, strict=True)
+    lines_with_ends = (line for raw in _raw_lines(stream) for line in _AFTER_CR.split(raw))
+    rows = csv.reader(lines_with_ends, delimiter=separator, strict=True)
     names: list[str] | None = None
     columns: dict[str, list[Any]] = {}
     lines: list[int] = []

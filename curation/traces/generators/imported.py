@@ -183,8 +183,8 @@ def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
     if failed.height:
         row, word = failed.row(0)
         raise CurationError(
-            f"{settings.path}: row {row}: {settings.columns.finish_reason!r} is {show_value(word)}, so the reply failed, "
-            f"as of {failed.height} row(s); leave them out"
+            f"{settings.path}: row {row}: {settings.columns.finish_reason!r} is {show_value(word)}, so the reply "
+            f"failed, as of {failed.height} row(s); leave them out"
         )
 
 
