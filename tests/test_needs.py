@@ -5,6 +5,7 @@ costs what using the thing would; a study that is refused for what it does not u
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,15 @@ def test_files_and_folders_of_the_ledger(tmp_path: Path, monkeypatch: pytest.Mon
     assert unmet(tmp_path, {"ledger.path": "file/ledger.sqlite"}) == [
         f"ledger.path: file/ledger.sqlite: {tmp_path / 'file'} is no folder; name a file in one"
     ]
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "notes.txt").write_text("Not what a run would keep replies in.")
+    for name, fault in {
+        "file": None,  # empty: a ledger to be
+        "pipe": "is a device or a pipe; name a file",
+        "/dev/null": "is a device or a pipe; name a file",
+        "notes.txt": "is no ledger, and stays as it is; set ledger.path to another file",
+    }.items():
+        assert unmet(tmp_path, {"ledger.path": name}) == ([f"ledger.path: {name}: {fault}"] if fault else [])
 
 
 def test_an_engine_and_an_interpreter_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from curation.calls.budget import UNLIMITED, Spending
 from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
+from curation.calls.opening import find_foreign
 from curation.calls.store import Store, counted, insert_attempt
 from curation.core.errors import CurationError
 from curation.core.needs import find_folder_fault
@@ -37,18 +38,24 @@ def _check_file(path: str) -> str:
     return path
 
 
+def _check_home(path: str) -> str:
+    if path.startswith("~"):
+        raise ValueError(f"{path!r} would be a folder called ~; write your home folder out")
+    return path
+
+
 class Params(Strict):
     """`ledger` in params.yaml. A stage stops, and makes no table, if more than the share `max_failed` of its calls
     ended in an error."""
 
-    path: Annotated[FilePath, AfterValidator(_check_file)]
-    recorded: FilePath
+    path: Annotated[FilePath, AfterValidator(_check_file), AfterValidator(_check_home)]
+    recorded: Annotated[FilePath, AfterValidator(_check_home)]
     offline: bool
     max_failed: Annotated[float, Field(ge=0, le=1, description="a share of a stage's calls")]
 
     def unmet(self, study: Study) -> Iterator[str]:
         """A file or a folder that cannot be what it is to be."""
-        if fault := find_folder_fault(self.path):
+        if fault := find_folder_fault(self.path) or find_foreign(Path(self.path)):
             yield f"path: {self.path}: {fault}"
         if Path(self.recorded).exists() and not Path(self.recorded).is_dir():
             yield f"recorded: {self.recorded}: is no folder; name the folder that holds Parquet files of calls"

@@ -14,6 +14,7 @@ from curation.core.errors import CurationError
 
 VERSION = 3  # of the file's layout; 2 is brought to it
 LOCKED = 60.0  # seconds to wait for another process
+MAGIC = b"SQLite format 3\0"
 
 Trouble: TypeAlias = Literal["full", "limited", "read-only", "locked", "foreign", "damaged", "other"]
 UNWRITABLE: tuple[Trouble, ...] = ("full", "limited", "read-only", "locked")  # what may still be read
@@ -45,6 +46,17 @@ SENTENCES: dict[Trouble, str] = {
     "foreign": "is no ledger, and stays as it is; set ledger.path to another file",
     "damaged": "is damaged; put a copy of it there, or set ledger.path to a new file and import an export",
 }
+
+
+def find_foreign(file: Path) -> str | None:
+    """What to say of a file that is there and is not SQLite's; None of any other."""
+    try:
+        with file.open("rb") as opened:
+            return None if opened.read(len(MAGIC)) in (b"", MAGIC) else SENTENCES["foreign"]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def connect(file: Path) -> sqlite3.Connection:

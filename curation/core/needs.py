@@ -99,7 +99,7 @@ def find_uninstalled(*packages: str) -> Iterator[str]:
 def find_folder_fault(path: str) -> str | None:
     """Why no file can be written at `path`; None if one can, or is there."""
     file = Path(path)
-    if file.is_dir():
-        return "is a folder; name a file"
+    if file.exists() and not file.is_file():
+        return "is a folder; name a file" if file.is_dir() else "is a device or a pipe; name a file"
     above = next((folder for folder in file.absolute().parents if folder.exists()), None)
     return f"{above} is no folder; name a file in one" if above is not None and not above.is_dir() else None

@@ -45,7 +45,7 @@ COLLECTIONS = {
 }
 ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
 BASELINE = "baseline"  # the run of the student as it is
-NAME = re.compile(r"[a-z][a-z0-9_-]*")
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,99}")  # files are called so
 
 
 class Strict(BaseModel):
@@ -178,7 +178,11 @@ def _entries(section: str, raw: dict[Any, Any], where: str, lines: list[str]) ->
     for name, body in raw.items():
         place = f"{where}.{name}"
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            lines.append(f"{place}: a name is lower-case letters, digits, '-' and '_', and starts with a letter")
+            way_out = (
+                f"shorten it from {len(name)} to 100 characters" if isinstance(name, str) and len(name) > 100 else ""
+            )
+            rule = "a name is lower-case letters, digits, '-' and '_', and starts with a letter"
+            lines.append(f"{place}: {way_out or rule}")
         elif section in COLLECTIONS:
             typed[name] = _validate(_params_of(COLLECTIONS[section]), body, place, lines)
         elif not isinstance(body, dict) or "kind" not in body:

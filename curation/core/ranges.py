@@ -54,6 +54,8 @@ def _check_word(text: str) -> str:
 def _check_path(text: str) -> str:
     if len(text.encode()) > 4096 or any(len(part.encode()) > 255 for part in Path(text).parts):
         raise ValueError("too long for the name of a file; shorten it")
+    if "://" in text:
+        raise ValueError(f"{text!r} is an address and no path; download what it holds, and name that")
     return text
 
 

@@ -14,6 +14,7 @@ from curation.core.references import Refers
 from curation.core.study import Study
 
 OWN = "own"  # a selection's own budget
+MOST_CHARACTERS = 200  # of a run's name, which files and folders are called by
 
 
 class Arm(NamedTuple):
@@ -83,6 +84,8 @@ class Params(Strict):
             f"selections: {name!r} is an arm and a selection; rename the selection"
             for name in sorted(set(study.arms) & set(study.selections))
         )
+        if names and len(longest := max(names, key=len)) > MOST_CHARACTERS:
+            yield f"selections: {longest[:40]!r}… is a run with too long a name for a file; shorten its parts' names"
         if not twice and len(set(names)) < len(names):
             yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
 
