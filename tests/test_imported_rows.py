@@ -219,6 +219,31 @@ def test_the_order_of_rows_changes_no_task(tmp_path: Path) -> None:
         assert prompts["task"].to_list() == ["numbers"]
 
 
+def test_the_order_of_rows_numbers_no_repeat(tmp_path: Path, ledger: Ledger) -> None:
+    """Neither do the scores: were the lowest of two the first, people would seem to drift."""
+    rows = [MANY[0] | {"text": str(number), "own": f"{number}"} for number in range(60)]
+    traces = written(tmp_path / "t.jsonl", rows, ledger, trace_id="own")
+    gold = [{"id": row["own"], "x": x} for row in rows for x in (1, 3)]
+    pairs = pair(world.pairing(order="both", ladder=[], within_generator=True, samples="all"), traces)
+    pairs = pairs.with_columns(pl.lit("").alias(side) for side in contracts.SIDES)
+    said = [{"id": id, "says": verdict} for id in pairs["pair_id"][:60] for verdict in ("chosen", "tie")]
+    settings = verdicts.Params(kind="imported", path=save(tmp_path / "v.jsonl", said), pair_id="id", verdict="says",
+                               order=None, unmatched="error")  # fmt: skip
+    gold_settings = rated(tmp_path / "gold.jsonl", gold)
+
+    def repeats() -> list[pl.DataFrame]:
+        scores = ratings.judge(gold_settings, "gold", traces, traces, ledger)
+        return [scores.sort(pl.all()), verdicts.prefer(settings, "people", pairs, ledger).sort(pl.all())]
+
+    before = repeats()
+    save(tmp_path / "gold.jsonl", random.Random(0).sample(gold, len(gold)))
+    save(tmp_path / "v.jsonl", random.Random(0).sample(said, len(said)))
+    after = repeats()
+    for number, least in enumerate((pl.col("score") == 1, pl.col("verdict") == "tie")):
+        assert after[number].equals(before[number])
+        assert 15 < before[number].filter(pl.col("repeat") == 0, least).height < 45
+
+
 def test_a_null_rating_is_missing_and_counts_in_coverage(tmp_path: Path, ledger: Ledger) -> None:
     traces = written(tmp_path / "t.jsonl", MANY, ledger, trace_id="own")
     gold = [

@@ -17,6 +17,7 @@ from curation.core.errors import CurationError
 from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.tables.contracts import DATA
+from curation.tables.ids import content_ids
 from curation.tables.texts import text_ids
 from curation.tables.user_rows import Fault, UserRows, read_rows
 from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
@@ -160,6 +161,15 @@ def refuse_other_text(path: str, column: str, rows: pl.DataFrame) -> None:
                 f"{_shorten(our or '')!r}, as have {other.height} rows; take ids and texts from `curation sql` at once"
             )
         )
+
+
+def number_repeats(rows: pl.DataFrame, same: list[str], said: list[str]) -> pl.DataFrame:
+    """`rows` with `repeat`, which numbers those of the `same` from 0 in an order drawn from what they say: that of the
+    file changes nothing, and the lowest score is as often first as last, or it would look like drift."""
+    text = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in said], separator="\x1f")
+    drawn = rows.with_columns(content_ids(rows.select(*same, text.alias("said"))).alias("drawn"))
+    repeat = pl.col("drawn").rank("ordinal").over(same) - 1
+    return drawn.with_columns(repeat.cast(pl.Int32).alias("repeat")).drop("drawn")
 
 
 def _shorten(text: str) -> str:

@@ -15,6 +15,7 @@ from curation.core.study import Study
 from curation.tables.user_files import (
     find_path_fault,
     find_read_fault,
+    number_repeats,
     read_columns,
     refuse_other_text,
     refuse_unmatched,
@@ -75,8 +76,8 @@ def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnT
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and row of the file, whose order gives the repeats. A trace that is not in the file
-    is `no_reference`, a null in it `missing`.
+    """One row per trace, dimension and row of the file; the rows of a trace are its repeats. A trace that is not in the
+    file is `no_reference`, a null in it `missing`.
 
     Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
     whose text is not its trace's, and on a score that is off its scale.
@@ -91,9 +92,10 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
         texts = given.join(traces.select("trace_id", "completion"), on="trace_id", maintain_order="left")
         refuse_other_text(settings.path, settings.completion, texts.select("row", "key", "text", "completion"))
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
-    rows = rows.with_columns(pl.int_range(pl.len()).over("trace_id").cast(pl.Int32).alias("repeat"))
+    dimensions = [f"dimensions.{ours}" for ours in settings.dimensions]
+    rows = number_repeats(rows, ["trace_id"], dimensions)
     long = rows.unpivot(
-        [f"dimensions.{ours}" for ours in settings.dimensions],
+        dimensions,
         index=["trace_id", "repeat", "row"],
         variable_name="dimension",
         value_name="score",

@@ -16,6 +16,7 @@ from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDIC
 from curation.tables.user_files import (
     find_path_fault,
     find_read_fault,
+    number_repeats,
     read_columns,
     refuse_other_text,
     refuse_unmatched,
@@ -68,8 +69,8 @@ def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnT
 
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are numbered as
-    repeats, in the file's order. A null verdict is `missing`.
+    """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are its
+    repeats. A null verdict is `missing`.
 
     Raises CurationError if a verdict or an order is not valid, on a row whose texts are not its pair's, and on rows of
     unknown pairs, if those are not to be dropped or there are no others.
@@ -87,10 +88,10 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
             refuse_other_text(settings.path, column, rows.select("row", "pair_id", f"{side}_given", side).sort("row"))
     status = pl.when(pl.col("verdict").is_null()).then(pl.lit("missing")).otherwise(pl.lit("scored")).alias("status")
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
-    return rows.select(
+    return number_repeats(rows, ["pair_id", "order"], ["verdict"]).select(
         "pair_id",
         "order",
-        pl.int_range(pl.len()).over("pair_id", "order").cast(pl.Int32).alias("repeat"),
+        "repeat",
         "verdict",
         status,
         *(pl.lit(None, dtype).alias(column) for column, dtype in absent.items()),
