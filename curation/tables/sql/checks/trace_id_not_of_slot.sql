@@ -17,13 +17,16 @@ numbered as (
 repeats as (
     select
         prompt_id, generator, completion,
-        (concat('0x', left(md5(concat_ws(chr(31), prompt_id, generator, completion, number)), 16))::ubigint >> 1)::bigint
-            as trace_id
+        left(md5(concat_ws(chr(31), prompt_id, generator, completion, number)), 16) as of_repeat
     from numbered
+),
+repeat_ids as (
+    select * exclude (of_repeat), (concat('0x', of_repeat)::ubigint >> 1)::bigint as trace_id
+    from repeats
 )
 select trace_id, prompt_id, generator, sample_index
 from hashed
-anti join repeats using (trace_id, prompt_id, generator, completion)
+anti join repeat_ids using (trace_id, prompt_id, generator, completion)
 where
     trace_id <> (concat('0x', left(of_slot, 16))::ubigint >> 1)::bigint
     and trace_id <> (concat('0x', left(of_content, 16))::ubigint >> 1)::bigint
