@@ -22,8 +22,16 @@ from curation.selection.subset import unpair
 from curation.tables import contracts
 from curation.training.train import train
 
-torch = pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not torch.cuda.is_available(), reason="wants CUDA")]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def torch() -> Any:
+    """torch, on a machine with CUDA; not loaded to collect the tests."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("wants CUDA")
+    return torch
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +59,7 @@ def student(model: Path, dtype: str) -> weights.Params:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_the_check_accepts_the_gpu_and_refuses_one_that_is_not_there(dtype: str) -> None:
+def test_the_check_accepts_the_gpu_and_refuses_one_that_is_not_there(dtype: str, torch: Any) -> None:
     assert find_device_fault("cuda", dtype) is None
     assert find_device_fault("cuda:0", dtype) is None
     last = torch.cuda.device_count()
@@ -87,7 +95,7 @@ def test_replies_are_the_same_twice(dtype: str, model: Path) -> None:
     assert len(texts[0]) == 7 and texts[0] == texts[1]
 
 
-def test_no_room_is_one_sentence() -> None:
+def test_no_room_is_one_sentence(torch: Any) -> None:
     """As training, scoring and sampling all meet it: a real allocation that no GPU has room for."""
     said = r"^run dpo-x: the device has too little memory: .*; lower batch_size"
     with pytest.raises(CurationError, match=said), one_sentence("run dpo-x"):
@@ -95,7 +103,7 @@ def test_no_room_is_one_sentence() -> None:
 
 
 def test_a_run_without_room_is_one_sentence_and_leaves_nothing(
-    model: Path, paired: pl.DataFrame, tmp_path: Path
+    model: Path, paired: pl.DataFrame, tmp_path: Path, torch: Any
 ) -> None:
     """The memory is taken before the run, all but a little."""
     free, _ = torch.cuda.mem_get_info()
