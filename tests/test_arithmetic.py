@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.models import weights
+from curation.models import devices, weights
 
 AVX2 = "flags\t\t: fpu sse4_2 fma avx avx2 bmi2\n"
 
@@ -32,10 +32,10 @@ def test_a_cpu_without_units_is_known_by_its_flags(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(weights, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(devices, "CPU", tmp_path / "cpuinfo")
     if flags is not None:
-        weights.CPU.write_text(f"processor\t: 0\n{flags}")
-    weights.warn_if_slow(dtype, device)
+        devices.CPU.write_text(f"processor\t: 0\n{flags}")
+    devices.warn_if_slow(dtype, device)
     assert ("set dtype: float32" in capsys.readouterr().err) == warned
 
 

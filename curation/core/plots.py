@@ -223,15 +223,8 @@ def _largest(values: np.ndarray) -> float:
 def _write_cells(axis: Any, matrix: np.ndarray, reach: float) -> None:
     for (row, column), value in np.ndenumerate(matrix):
         if np.isfinite(value):
-            axis.text(
-                column,
-                row,
-                f"{value:+.2f}",
-                ha="center",
-                va="center",
-                fontsize=6,
-                color="white" if abs(value) > 0.6 * reach else INK,
-            )
+            color = "white" if abs(value) > 0.6 * reach else INK
+            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=6, color=color)
 
 
 def _figure(panels: int, columns: int, width: float, height: float) -> tuple[Any, list[Any]]:

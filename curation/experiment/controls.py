@@ -11,7 +11,7 @@ from curation.core.params import Strict
 from curation.core.stats import dense_rank
 from curation.core.study import Study
 from curation.experiment.matching import draw_matched
-from curation.selection import candidates
+from curation.selection import column_names
 from curation.selection.ranking import Ranker, draws
 from curation.selection.rules import NEVER_RANKED
 from curation.selection.select import Selection, find_unscored
@@ -43,7 +43,7 @@ class Params(Strict):
         if self.match and self.pairs != "drawn":
             yield f"match: pairs are {self.pairs!r}, not drawn, so nothing is matched; leave it empty, or draw them"
         for number, text in enumerate(self.match):
-            if message := candidates.mistake(text, study, "any"):
+            if message := column_names.mistake(text, study, "any"):
                 yield f"match.{number}: {message}"
 
 

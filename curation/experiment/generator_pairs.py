@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from curation.core.params import Strict
 from curation.core.study import Study
-from curation.selection import candidates
+from curation.selection import column_names
 
 
 class Params(Strict):
@@ -15,5 +15,5 @@ class Params(Strict):
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expression."""
-        if message := candidates.mistake(self.where, study, "boolean"):
+        if message := column_names.mistake(self.where, study, "boolean"):
             yield f"where: {message}"

@@ -1,8 +1,25 @@
-"""Whether torch can use a device."""
+"""Whether torch can use a device, and whether it is quick there."""
 
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from curation.core.needs import find_uninstalled
+
+CPU = Path("/proc/cpuinfo")
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", name):
+        raise ValueError(f"{name!r} is no device; one of cpu, cuda, cuda:N, mps, xpu")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device)]
 
 
 def find_unmet_torch(device: str, dtype: str) -> Iterator[str]:
@@ -30,3 +47,16 @@ def find_device_fault(device: str, dtype: str) -> str | None:
     if dtype == "bfloat16" and kind == "cuda" and not torch.cuda.is_bf16_supported():
         return "this GPU has no bfloat16; set dtype: float32"
     return None
+
+
+def warn_if_slow(dtype: str, device: str) -> None:
+    """Warn on stderr of bfloat16 on a CPU that has no units for it. The CPU's flags decide, never a timing."""
+    if dtype != "bfloat16" or device != "cpu" or not CPU.is_file():
+        return
+    if not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
+        print(
+            "warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, "
+            "without AVX-512 some 40 times; set dtype: float32",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -15,29 +15,18 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import AfterValidator
+from typing import Any, Literal, NamedTuple
 
 from curation.core.errors import CurationError, refused_writes
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
 from curation.core.study import Study
+from curation.models.devices import Device, warn_if_slow
 from curation.models.faults import first_line, loading
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
-CPU = Path("/proc/cpuinfo")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
-
-
-def _device(name: str) -> str:
-    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", name):
-        raise ValueError(f"{name!r} is no device; one of cpu, cuda, cuda:N, mps, xpu")
-    return name
-
-
-Device = Annotated[str, AfterValidator(_device)]
 
 
 class Params(Strict):
@@ -180,19 +169,6 @@ def identity(revision: str, dtype: str | None) -> str:
     """What stands for a model in the key of a call: its revision, and its dtype unless that is bfloat16, as most
     servers', or not known."""
     return revision if dtype in (None, "auto", "bfloat16") else f"{revision}@{dtype}"
-
-
-def warn_if_slow(dtype: str, device: str) -> None:
-    """Warn on stderr of bfloat16 on a CPU that has no units for it. The CPU's flags decide, never a timing."""
-    if dtype != "bfloat16" or device != "cpu" or not CPU.is_file():
-        return
-    if not {"avx512_bf16", "amx_bf16", "bf16"} & set(CPU.read_text().split()):
-        print(
-            "warning: dtype: bfloat16 on a CPU without bfloat16 units: float32 is several times as fast here, "
-            "without AVX-512 some 40 times; set dtype: float32",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 def merge_adapter(weights: Weights) -> Path:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from curation.core.params import Column, Strict
 from curation.core.ranges import Filled, HashedSeed, Positive, Share
 from curation.core.study import Study
-from curation.selection import candidates
+from curation.selection import column_names
 from curation.selection.expressions import ResultType
 from curation.selection.syntax import ColumnName, parse
 
@@ -190,5 +190,5 @@ class Params(Strict):
         if self.has_token_budget and not study.tokens.count:
             yield "budget.tokens: tokens are not counted; set tokens.count: true"
         for place, expression in self.expressions.items():
-            if message := candidates.mistake(expression.text, study, expression.result_type):
+            if message := column_names.mistake(expression.text, study, expression.result_type):
                 yield f"{place}: {message}"

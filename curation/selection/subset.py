@@ -8,7 +8,8 @@ import polars as pl
 
 from curation.core.metrics import mean
 from curation.pairs.sides import join_sides
-from curation.selection.candidates import Candidates, rated_dimension
+from curation.selection.candidates import Candidates
+from curation.selection.column_names import rated_dimension
 from curation.selection.ranking import Ranker
 from curation.selection.select import Selection
 from curation.tables import contracts, parquet

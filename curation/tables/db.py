@@ -12,6 +12,7 @@ from curation.core.params import BASELINE, read
 from curation.core.study import Study
 from curation.tables import contracts, findings
 from curation.tables.contracts import SIDES
+from curation.tables.declared import DECLARED, register_declared
 from curation.tables.outdated import refuse_renamed
 from curation.tables.texts import NORMAL_TEXT
 
@@ -43,7 +44,6 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "lock_configuration": "true",
 }
 OF_ONE_SUBSET = ("traces", "pairs", "subsets", "unpaired", "reliability")
-DECLARED = ("arms", "runs", "scales", "subset_rules", "ranking_judges")  # views of what params.yaml declares
 VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "findings")  # all that `connect` may make
 
 
@@ -87,7 +87,7 @@ def connect(
             _view(source, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
         if subset is None:
             _deltas_view(source, study, data)
-        _declared_views(connection, study)
+        register_declared(connection, study)
         _findings_view(source, study, data)
         if subset is None:
             _candidates_view(source, study, data)
@@ -167,50 +167,6 @@ def _deltas_view(files: _Files, study: Study, data: Path) -> None:
             ]
     if selects:
         files.connection.execute(f"create view deltas as {' union all '.join(selects)}")
-
-
-ARMS = dict.fromkeys(("arm", "selection", "generator_pairs", "budget", "control"), pl.String) | {
-    "seed": pl.Int64,
-    "treatment": pl.Boolean,
-    "drawn_from": pl.String,
-}
-RUNS = (
-    {"run": pl.String, "method": pl.String, "kind": pl.String}
-    | ARMS
-    | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
-)
-RULES = dict.fromkeys(("selection", "keep", "pairs", "labels"), pl.String)
-RANKING_JUDGES = dict.fromkeys(("selection", "judge", "dimension"), pl.String)
-SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
-
-
-def _declared_views(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, `scales`, the ends of
-    the scores that a judge may give, `subset_rules`, what each subset keeps and how its pairs are labelled, and
-    `ranking_judges`, the judges and dimensions that each selection ranks by."""
-    arms = {
-        name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs)
-        for name, arm in study.arms.items()
-    }
-    runs = []
-    for name, (method, arm) in study.runs.items():
-        settings = study.methods[method]
-        weights = (getattr(settings, f"{side}_weight", None) for side in ("desirable", "undesirable"))
-        runs.append((name, method, settings.kind, *arms[arm.name], *weights))
-    scales = [
-        (judge, dimension, *ends)
-        for judge, body in study.judges.items()
-        for dimension, ends in getattr(body, "scales", {}).items()
-    ]
-    declared = (
-        ("arms", list(arms.values()), ARMS),
-        ("runs", runs, RUNS),
-        ("scales", scales, SCALES),
-        ("subset_rules", list(findings.subset_rules(study)), RULES),
-        ("ranking_judges", list(findings.ranking_judges(study)), RANKING_JUDGES),
-    )
-    for view, rows, schema in declared:
-        connection.register(view, pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
 
 
 def _findings_view(files: _Files, study: Study, data: Path) -> None:

@@ -12,7 +12,7 @@ from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.chat_template import render
-from curation.models.devices import find_unmet_torch
+from curation.models.devices import Device, find_unmet_torch
 from curation.models.faults import one_sentence
 
 MOST_THREADS = 4  # more of them wait for Python's lock
@@ -23,7 +23,7 @@ class Params(Strict):
 
     kind: Literal["transformers"]
     dtype: Literal["float32", "bfloat16"]
-    device: weights.Device
+    device: Device
     batch_size: BatchSize
 
     def find_unmet(self) -> Iterator[str]:

@@ -1,0 +1,71 @@
+"""The names that expressions may use for what is known of a candidate, and their types."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import polars as pl
+
+from curation.core.messages import did_you_mean
+from curation.core.study import Study
+from curation.selection.expressions import ResultType, fault
+from curation.selection.syntax import ColumnName, parse
+from curation.tables import contracts
+from curation.tables.contracts import JUDGED, SIDES
+
+PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
+TRACE = ("generator", "sample_index", "family", "scale_b", "finish_reason", "n_tokens", "characters")
+PROMPT = ("source", "task")
+OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
+OF_GENERATORS = "generator_delta"
+
+
+@lru_cache(maxsize=1)  # every expression of a params file asks
+def schema(study: Study) -> dict[ColumnName, pl.DataType]:
+    """Every name that an expression of a study can use, and its type."""
+    types: dict[ColumnName, pl.DataType] = {
+        (name,): kind for name, kind in contracts.empty(contracts.PAIRS).schema.items() if name in PAIR
+    }
+    traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
+    types |= {(side, name): traces[name] for side in SIDES for name in TRACE}
+    types |= {(side, "tokens"): pl.Int32() for side in SIDES if study.tokens.count}
+    types |= {("prompt", name): prompts[name] for name in PROMPT}
+    scores = contracts.empty(contracts.PAIR_SCORES).schema
+    for scorer, settings in study.scorers.items():
+        types |= {(scorer, name): scores[name] for name in settings.columns}
+    for judge, names in study.dimensions.items():
+        wide = contracts.empty(contracts.deltas(names)).schema
+        types |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in JUDGED}
+        types |= {(judge, f"{kind}_{name}"): pl.Float64() for name in names for kind in (*OF_PROMPT, OF_GENERATORS)}
+    return types
+
+
+def mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
+    """What is wrong with an expression over a study's candidates, or None: what `fault` says, or a generator or source
+    that the study does not have."""
+    return fault(expression, schema(study), result_type) or _unknown_text(expression, study)
+
+
+def _unknown_text(expression: str, study: Study) -> str | None:
+    """The message about a text that a column never has. Imported files name their own generators, so in a study with
+    one, any generator may be there."""
+    imports = any(generator.kind == "imported" for generator in study.generators.values())
+    generators = [] if imports else list(study.generators)
+    texts = dict.fromkeys(("chosen_model", "rejected_model", "generator"), generators) | {"source": list(study.sources)}
+    for column, text in parse(expression).compared_texts:
+        possible = texts.get(column[-1], [])
+        if possible and text not in possible:
+            return f"{expression!r}: {'.'.join(column)} is never {text!r}{did_you_mean(text, possible)}"
+    return None
+
+
+def rated_dimension(value: str | None, dimensions: Mapping[str, Iterable[str]]) -> tuple[str, str] | None:
+    """The judge and the dimension that `value` names a delta or one side's score of, if it is one column and no
+    more."""
+    names = parse(value).columns if value is not None else ()
+    if len(names) != 1 or value not in (".".join(names[0]), f'"{names[0][0]}".{names[0][-1]}'):
+        return None
+    for judge, rated in dimensions.items():
+        for name in rated:
+            if names[0] in [(judge, f"{kind}_{name}") for kind in (*SIDES, "delta", OF_GENERATORS)]:
+                return judge, name
+    return None
