@@ -21,14 +21,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.spellings import LITERALS, changed_literal, perturbed, respelt, respelt_literal
+from curation.core.inner_kinds import read_extraction
 from curation.core.kinds import verifier_kind, verifiers
 from curation.judging.answers import literal, math
 from curation.judging.answers._kind import Verdict
+from curation.judging.judges.answer import find_answers
 from curation.judging.verification import Case, verify_all
 
 DATA = Path(__file__).parent / "data/answers"
 CASES = [json.loads(line) for line in (DATA / "cases.jsonl").read_text().splitlines()]
+HELD_OUT = [json.loads(line) for line in (DATA / "held_out.jsonl").read_text().splitlines()]
 GOLDS = (DATA / "golds.txt").read_text().splitlines()
+FEW_GOLDS = [pytest.param(gold, marks=[pytest.mark.slow] if place % 6 else []) for place, gold in enumerate(GOLDS)]
 
 
 def judge(case: dict[str, Any]) -> Verdict:
@@ -48,6 +52,23 @@ def test_cases_have_the_stated_verdicts(kind: str) -> None:
     assert given == [(case["answer"], case["reference"], case["want"]) for case in cases]
 
 
+@pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.slow)])
+def test_cases_written_before_the_code_was_read_have_the_verdicts_they_want(one_in: int) -> None:
+    """Other instances of every kind, from the completion on: where the answer stands, and whether it is right."""
+    cases = HELD_OUT[::one_in]
+    found = [find_answers([read_extraction(case["extract"])], [case["completion"]])[0] for case in cases]
+    given = [
+        judge({"verifier": case["verifier"], "answer": answer, "reference": case["gold"]}).score
+        for case, answer in zip(cases, found, strict=True)
+    ]
+    wrong = [
+        (case["id"], answer, case["gold"], score)
+        for case, answer, score in zip(cases, found, given, strict=True)
+        if score != case["want"]
+    ]
+    assert wrong == []
+
+
 def test_every_verifier_has_cases_but_that_which_asks_a_library() -> None:
     assert {case["verifier"]["kind"] for case in CASES} == set(verifiers()) - {"reasoning_gym"}
 
@@ -61,7 +82,7 @@ def test_the_sides_may_change_places(kind: str) -> None:
             assert judge(swapped).score == case["want"], swapped
 
 
-@pytest.mark.parametrize("gold", GOLDS)
+@pytest.mark.parametrize("gold", FEW_GOLDS)
 def test_a_gold_is_no_other_and_is_itself_in_every_spelling(gold: str) -> None:
     assert compare(gold, gold).score == 1.0
     assert {text: compare(text, gold).score for text in respelt(gold)} == dict.fromkeys(respelt(gold), 1.0)
@@ -71,6 +92,7 @@ def test_a_gold_is_no_other_and_is_itself_in_every_spelling(gold: str) -> None:
     assert sum(compare(text, gold).score is None for text in others) <= len(others) / 3
 
 
+@pytest.mark.slow
 def test_no_gold_is_another() -> None:
     pairs = list(combinations(GOLDS, 2))[::9]
     assert [pair for pair in pairs if compare(*pair).score] == []
@@ -140,10 +162,11 @@ HUGE = [
     r"\begin{pmatrix}" * 50, "x<" * 300 + "1", "((1+x)^99)^99-((1+x)^99)^99", "2^{2^{2^{2^{2^{2}}}}}", "999999!",
     "\x00", "\ud800", "1\u0660", "²" * 900, "𝟙𝟚", "٣", "½" * 600, "gcd(" * 100 + "1" + ")" * 100,
 ]  # fmt: skip
+FEW_HUGE = [pytest.param(text, marks=[pytest.mark.slow] if place % 5 else []) for place, text in enumerate(HUGE)]
 
 
-@pytest.mark.parametrize("name", ["math", "number", "choice", "exact", "literal"])
-@pytest.mark.parametrize("text", HUGE, ids=range(len(HUGE)))
+@pytest.mark.parametrize("name", ["math", pytest.param("number", marks=pytest.mark.slow), "choice", "exact", "literal"])
+@pytest.mark.parametrize("text", FEW_HUGE, ids=range(len(HUGE)))
 def test_no_text_is_too_long_too_deep_or_too_large(name: str, text: str) -> None:
     """Nothing is raised, and a text is never other than itself."""
     module = verifier_kind(name)
@@ -202,6 +225,7 @@ def test_verdicts_say_how_each_side_was_read() -> None:
     assert compare("5 +", "5") == Verdict(None, "5 +", "5", "the answer cannot be read: it ends too early")
 
 
+@pytest.mark.slow
 def test_the_same_bytes_on_every_call() -> None:
     """Whatever was compared before: nothing that is remembered decides."""
     pairs = [(case["answer"], case["reference"]) for case in CASES if case["verifier"]["kind"] == "math"]

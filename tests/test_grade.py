@@ -97,6 +97,9 @@ MISTAKES = {  # what is typed in the place of SOUND: what is said of it
         "--verifier",
         "math",
     ): "grade --extract {kind: boxed:  line 1: not YAML",
+    ("lines.jsonl", "--extract", "boxed", "--verifier", "reasoning_gym"): (
+        "grade --verifier reasoning_gym: reasoning_gym asks the library about a prompt of its own"
+    ),
     ("lines.jsonl", "--extract", "boxed", "--verifier", "maths"): "grade --verifier maths: 'maths' is not one of ",
 }
 

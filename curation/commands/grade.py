@@ -77,6 +77,11 @@ def _read_extraction(text: str) -> Any:
 def _read_verifier(text: str) -> str:
     """A verifier as the column of `prompts` has it."""
     raw = _read_kind(text, "--verifier")
+    if "reasoning_gym" in (raw, raw.get("kind") if isinstance(raw, dict) else raw.partition(":")[0]):
+        raise CurationError(
+            f"grade --verifier {text}: reasoning_gym asks the library about a prompt of its own, which no row "
+            "of a file has; name another verifier"
+        )
     if isinstance(raw, dict) and raw.get("kind") in verifiers() and (plain := verifier_kind(raw["kind"]).PLAIN):
         raw = plain.model_dump() | raw
     try:

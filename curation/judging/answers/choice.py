@@ -12,10 +12,15 @@ from curation.judging.answers.reading.forms import FONT
 from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.quantities import normal
 
-LETTER = r"(?:(?i:options?|choices?|letter)\s+)?(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|([A-Za-z]))"
+NAMED = r"(?:(?i:options?|choices?|letter|answer|it is|it's|i (?:choose|pick))\s+)?"
+LETTER = NAMED + r"(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|<([A-Za-z])>|([A-Za-z]))"
 ALONE = re.compile(rf"{LETTER}\s*[.:)]?")
 WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za-z])\s+[-–—]\s+)(\S.*)", re.DOTALL)
-SEVERAL = re.compile(r"\s*(?:,|;|&|\band\b)\s*(?:and\b\s*)?")
+SEVERAL = re.compile(r"\s*(?:,|;|&|/|\band\b|\bor\b)\s*(?:(?:and|or)\b\s*)?")
+BOTH = re.compile(r"(?i)\A(?:both|either)\s+")
+RULED_OUT = re.compile(
+    r"(?i)(?:\A|,?\s+(?:and\s+|but\s+)?)not\s+(?:option\s+)?\(?[A-Za-z]\)?\s*\Z|\Anone of (?:the above|these|them)\Z"
+)
 
 
 def _letters(text: str) -> str:
@@ -35,27 +40,32 @@ PLAIN = Params(kind="choice", letters="ABCDEFGHIJ")
 
 
 def verify(settings: Params, answer: str, reference: str, task: str, entry: str | None) -> Verdict:
-    """Whether the two name the same options: 1, 0, or None where the reference has no letter, or the answer neither a
-    letter nor the reference's text."""
+    """Whether the two name the same options: 1, 0, or None where the reference has no letter of `letters`, or the
+    answer neither names or rules out an option nor has the reference's text."""
     (wanted, text), (given, said) = _read(reference, settings.letters), _read(answer, settings.letters)
     shown = _show(given, said), _show(wanted, text)
-    if not wanted:
+    if not wanted or not wanted <= set(settings.letters):
         return Verdict(None, *shown, f"the reference names no option of {settings.letters}")
     if given:
         same = given == wanted
         return Verdict(float(same), *shown, "the letters are the same" if same else "the letters differ")
     if text and said == text:
         return Verdict(1.0, *shown, "the answer is the option's text")
+    if RULED_OUT.search(said):
+        return Verdict(0.0, *shown, "the answer rules options out and names none")
     return Verdict(None, *shown, f"the answer names no option of {settings.letters}")
 
 
 def _read(text: str, letters: str) -> tuple[frozenset[str], str]:
     """The letters that `text` names, and the text behind one letter, or all of it if it names none."""
-    cleaned = FONT.sub(r"\1", clean(text[:LONGEST])).strip()
-    parts = [ALONE.fullmatch(part) for part in SEVERAL.split(cleaned)]
+    plain = text[:LONGEST] if r"\(" in text else text[:LONGEST].replace(r"\)", ")")
+    cleaned = FONT.sub(r"\1", clean(plain.replace("**", ""))).strip()
+    cleaned = RULED_OUT.sub("", cleaned) or cleaned
+    parts = [ALONE.fullmatch(part) for part in SEVERAL.split(BOTH.sub("", cleaned))]
     if all(parts):
-        named = frozenset(_first(part.groups()).upper() for part in parts if part)
-        return (named, "") if named <= set(letters) else (frozenset(), normal(cleaned))
+        return frozenset(_first(part.groups()).upper() for part in parts if part), ""
+    if set(cleaned) <= set(letters) and list(cleaned) == sorted(set(cleaned)):  # AC
+        return frozenset(cleaned), ""
     if (match := WITH_TEXT.fullmatch(cleaned)) and (letter := _first(match.groups()[:-1]).upper()) in letters:
         return frozenset({letter}), normal(match.groups()[-1])
     return frozenset(), normal(cleaned)

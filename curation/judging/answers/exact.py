@@ -11,12 +11,13 @@ from pydantic import Field
 from curation.core.params import Strict
 from curation.judging.answers._kind import Verdict
 
-PUNCTUATION = str.maketrans("", "", string.punctuation)
+# a sign and a decimal point belong to their number: -5 is not 5, nor 1.5 15
+PUNCTUATION = re.compile(rf"((?<!\w)-(?=\.?\d)|(?<![A-Za-z])\.(?=\d))|[{re.escape(string.punctuation)}]")
 CHANGES: dict[str, Callable[[str], str]] = {
     "unicode": lambda text: unicodedata.normalize("NFC", text),
     "case": str.casefold,
     "quotes": lambda text: re.sub(r"\A\s*(['\"`])(.*)\1\s*\Z", r"\2", text, flags=re.DOTALL),
-    "punctuation": lambda text: text.translate(PUNCTUATION),
+    "punctuation": lambda text: PUNCTUATION.sub(r"\1", text),
     "articles": lambda text: re.sub(r"\b(?:a|an|the)\b", " ", text, flags=re.IGNORECASE),
     "blanks": lambda text: " ".join(text.split()),
 }
@@ -24,8 +25,8 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 class Params(Strict):
     """A verifier of kind exact. `ignore` names the differences that do not count: `unicode` (composed or not), `case`,
-    `quotes` (one pair around all), `punctuation` (of ASCII), `articles` (a, an, the), `blanks` (how many, which, and
-    those outside)."""
+    `quotes` (one pair around all), `punctuation` (of ASCII, but for the sign and the point of a number), `articles`
+    (a, an, the), `blanks` (how many, which, and those outside)."""
 
     kind: Literal["exact"]
     ignore: Annotated[

@@ -1,8 +1,10 @@
 """Relations turned one way, and the sets that bounds on one variable describe."""
 
+from fractions import Fraction
+
 from curation.judging.answers.reading.exact import CONSTANTS, names
 from curation.judging.answers.reading.plain import FORMULA, INFINITY
-from curation.judging.answers.reading.values import Apply, Formula, Items, Name, Relation, Union, Value
+from curation.judging.answers.reading.values import Apply, Formula, Items, Name, Number, Relation, Union, Value
 
 FLIPPED = {">": "<", "≥": "≤"}
 
@@ -35,6 +37,13 @@ def interval(relation: Relation) -> Value | None:
     if not signs or not set(signs) <= {"<", "≤"}:
         return None
     brackets = {"<": "()", "≤": "[]"}
+    if len(sides) == 2 and (middle := _middle(sides[0])) and not _has_variable(sides[1]):
+        low, high = _around(middle, sides[1])
+        return Items(brackets[signs[0]][0], (low, high), brackets[signs[0]][1])
+    if len(sides) == 2 and (middle := _middle(sides[1])) and not _has_variable(sides[0]):
+        low, high = _around(middle, sides[0])
+        below = Items("(", (Apply("neg", (INFINITY,)), low), brackets[signs[0]][1])
+        return Union("∪", (below, Items(brackets[signs[0]][0], (high, INFINITY), ")")))
     if len(sides) == 3 and is_variable(sides[1]):
         return Items(brackets[signs[0]][0], (sides[0], sides[2]), brackets[signs[1]][1])
     if len(sides) == 2 and is_variable(sides[0]) and not _has_variable(sides[1]):
@@ -50,3 +59,18 @@ def is_variable(value: Value) -> bool:
 
 def _has_variable(value: Value) -> bool:
     return not isinstance(value, FORMULA) or bool(names(value) - {"∞"})
+
+
+def _middle(value: Value) -> Formula | None:
+    """Where `|x - 1|` is zero; None if `value` is no distance of a variable from a place."""
+    match value:
+        case Apply("abs", (Name() as name,)) if is_variable(name):
+            return Number(Fraction(0))
+        case Apply("abs", (Apply("+", (Name() as name, place)),)) if is_variable(name) and not names(place):
+            return Apply("neg", (place,))
+    return None
+
+
+def _around(middle: Formula, radius: Value) -> "tuple[Formula, Formula]":
+    assert isinstance(radius, FORMULA)
+    return Apply("+", (middle, Apply("neg", (radius,)))), Apply("+", (middle, radius))

@@ -9,6 +9,7 @@ from fractions import Fraction
 from curation.judging.answers.reading.bounds import difference, forward, interval, is_variable, variable
 from curation.judging.answers.reading.equality import equal_formulas, proportional
 from curation.judging.answers.reading.exact import names
+from curation.judging.answers.reading.forms import equal_colons, is_time
 from curation.judging.answers.reading.plain import FORMULA, plain
 from curation.judging.answers.reading.units import are_words, describe_alike, factor
 from curation.judging.answers.reading.values import (
@@ -73,11 +74,11 @@ class Comparison:
             case Based(value, base), Based(other_value, other_base):
                 return (value, base) == (other_value, other_base)
             case Colon(), Colon():
-                return _colons(one, other)
+                return equal_colons(one, other)
             case (Colon(parts, written, half), formula) | (formula, Colon(parts, written, half)) if isinstance(
                 formula, FORMULA
             ):
-                is_ratio = len(parts) == 2 and not _is_time(parts, written, half) and parts[1] != 0
+                is_ratio = len(parts) == 2 and not is_time(parts, written, half) and parts[1] != 0
                 return is_ratio and equal_formulas(Number(Fraction(*parts)), formula)
             case Date(year, month, day), Date(other_year, other_month, other_day):
                 return (month, day) == (other_month, other_day) and (year == other_year or 0 in (year, other_year))
@@ -156,7 +157,7 @@ class Comparison:
             return self._same_relation(one, other)
         relation, value = (one, other) if isinstance(one, Relation) else (other, one)
         assert isinstance(relation, Relation)
-        if relation.signs[-1] in "=∈" and relation.label and len(relation.sides) == 2:
+        if relation.signs[-1] in "=∈≡" and relation.label and len(relation.sides) == 2:
             return self.equal(relation.sides[1], value)
         if (bounds := interval(relation)) is not None:
             return self.equal(bounds, value)
@@ -215,31 +216,6 @@ def _bare(quantity: Quantity, formula: Formula) -> bool:
     if quantity.unit == "%":
         return equal_formulas(_times(quantity.amount, Fraction(1, 100)), formula)
     return quantity.unit == "°" and not names(formula) and equal_formulas(Apply("degrees", (quantity.amount,)), formula)
-
-
-def _is_time(parts: tuple[int, ...], written: str, half: str) -> bool:
-    """Whether whole numbers with colons may be a time of day."""
-    return bool(half) or (
-        parts[0] < 25
-        and all(part < 60 for part in parts[1:])
-        and all(len(part) == 2 for part in written.split(":")[1:])
-    )
-
-
-def _colons(one: Colon, other: Colon) -> bool:
-    if one.parts == other.parts:
-        return one.half == other.half or "" in (one.half, other.half)
-    if len(one.parts) != len(other.parts) or (
-        _is_time(one.parts, one.written, one.half) and _is_time(other.parts, other.written, other.half)
-    ):
-        return False
-    pairs = zip(one.parts, other.parts, strict=True)
-    return (
-        any(one.parts)
-        and any(other.parts)
-        and all(a * other.parts[0] == b * one.parts[0] for a, b in pairs)
-        and one.parts[0] != 0
-    )
 
 
 def _words(text: str, formula: Formula) -> bool:

@@ -26,8 +26,10 @@ DATES = (
 ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 SLASHED = re.compile(r"\d{1,2}/\d{1,2}/\d{4}")
 COLON = re.compile(r"(\d{1,6}(?:\s?:\s?\d{1,6}){1,3})\s*([ap]\.?\s?m\.?)?", re.IGNORECASE)
+RATIO = re.compile(r"(\d{1,6})\s+to\s+(\d{1,6})")
 HOUR = re.compile(r"(\d{1,2})\s*([ap])\.?\s?m\.?", re.IGNORECASE)
 BASED = re.compile(r"(-?)\(?([0-9A-Za-z]+)(?:\.([0-9A-Za-z]+))?\)?_\{?(\d{1,2}|[a-z]+)\}?")
+BASE_BEHIND = re.compile(r"(-?)([0-9A-Z]+)(?:\.([0-9A-Z]+))?,?\s+\(?\s*(?:in )?base[\s-]+(\d{1,2}|[a-z]+)\s*\)?")
 BASES = dict(
     zip(
         ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen"],
@@ -59,9 +61,11 @@ def special_form(cleaned: str) -> Value | None:
         parts = [part.strip() for part in match[1].split(":")]
         half = f"{match[2][0].lower()}m" if match[2] else ""
         return Colon(tuple(map(int, parts)), ":".join(parts), half)
+    if match := RATIO.fullmatch(plain):
+        return Colon((int(match[1]), int(match[2])), match[0], "")
     if match := HOUR.fullmatch(plain):
         return Colon((int(match[1]), 0), f"{match[1]}:00", f"{match[2].lower()}m")
-    if match := BASED.fullmatch(plain):
+    if match := BASED.fullmatch(plain) or BASE_BEHIND.fullmatch(plain):
         return _based(*match.groups())
     for pattern in OPTIONS:
         if match := re.fullmatch(pattern, plain, re.DOTALL):
@@ -80,3 +84,39 @@ def _based(sign: str, whole: str, part: str | None, written: str) -> Value | Non
 
 def in_base_value(value: Fraction, base: int) -> Value:
     return Number(value) if base == 10 else Based(value, base)
+
+
+def is_time(parts: tuple[int, ...], written: str, half: str) -> bool:
+    """Whether whole numbers with colons may be a time of day."""
+    return bool(half) or (
+        ":" in written
+        and parts[0] < 25
+        and all(part < 60 for part in parts[1:])
+        and all(len(part) == 2 for part in written.split(":")[1:])
+    )
+
+
+def equal_colons(one: Colon, other: Colon) -> bool:
+    """Whether two ratios, or two times of day, are the same."""
+    one, other = _with_half(one, other.half), _with_half(other, one.half)
+    if one.parts == other.parts:
+        return one.half == other.half or "" in (one.half, other.half)
+    if len(one.parts) != len(other.parts) or (
+        is_time(one.parts, one.written, one.half) and is_time(other.parts, other.written, other.half)
+    ):
+        return False
+    pairs = zip(one.parts, other.parts, strict=True)
+    return (
+        any(one.parts)
+        and any(other.parts)
+        and all(a * other.parts[0] == b * one.parts[0] for a, b in pairs)
+        and one.parts[0] != 0
+    )
+
+
+def _with_half(time: Colon, half: str) -> Colon:
+    """A time on a clock of 24 hours, such as 15:45 or 0:30, on one of 12 if the other time is (`half`)."""
+    hour = time.parts[0]
+    if not half or time.half or not (hour == 0 or 12 < hour < 24):
+        return time
+    return Colon((hour - 12 if hour else 12, *time.parts[1:]), time.written, "pm" if hour else "am")

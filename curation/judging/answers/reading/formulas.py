@@ -178,12 +178,11 @@ def _function(stream: Stream) -> Formula:
 
 
 def _several(stream: Stream) -> tuple[Formula, ...]:
-    stream.accept(r"\{")
     opening = stream.take().text
     found = [formula(stream)]
     while stream.accept(","):
         found.append(formula(stream))
-    stream.expect(PAIRS.get(opening, ")"))
+    stream.expect(r"\}" if opening == r"\{" else PAIRS.get(opening, ")"))
     return tuple(found)
 
 

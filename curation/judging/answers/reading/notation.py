@@ -6,6 +6,8 @@ groups of three.
 
 import re
 
+from curation.judging.answers.reading.numbers import in_digits
+
 MOST_WRAPPERS = 40  # one in the other
 DOLLAR = "\ue000"  # one that is money and no mark of a formula
 SIGNS = {
@@ -15,8 +17,10 @@ SIGNS = {
     "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt ", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ",
     "±": r"\pm ", "∓": r"\mp ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ",
     "≈": r"\approx ", "ℝ": r"\mathbb{R}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "“": '"', "”": '"',
-    "‘": "'", "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
+    "‘": "'", "’": "'", "′": "'", "″": '"',
+    "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
     "⌉": r"\rceil ",
+    **dict.fromkeys("✅✓✔", ""),
     "（": "(", "）": ")", "，": ",", "：": ":", "％": "%", "．": ".", "。": ".", "…": "...", "＄": "$",
     **{chr(0xFF10 + digit): str(digit) for digit in range(10)},
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
@@ -42,7 +46,7 @@ FONTS = (
     "operatorname|boldsymbol|bm|emph|underline|boxed|fbox"
 )
 DROPPED = re.compile(
-    r"\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut)(?![a-zA-Z])\.?"
+    r"\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark)(?![a-zA-Z])\.?"
 )
 BLANKS = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|hspace\*?\{[^{}]*\}|enspace\b|space\b)|~")
 GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:(?:\{,\}|,\s?\\!)\s?\d{3})+(?!\d)")
@@ -55,8 +59,27 @@ WRAPPERS = (
 )  # fmt: skip
 LEAD = re.compile(
     r"(?i)(?:(?:so|thus|therefore|hence),?\s+)?(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
-    r"(?:approximately|approx\.?|about|roughly|around)\s+(?=[\d\\$])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
+    r"(?:there (?:are|is|were|will be)|it is|we (?:get|have)|(?:a|the) total of|exactly|approximately|approx\.?|about|"
+    r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|roughly|around|usd)\s+"
+    r"(?=[\d\\$])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
 )
+TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
+REASON = re.compile(r"(?<=\S)(?:[,;]|\s[-–—])?\s+(?:since|because)\s.*", re.DOTALL)
+REMARK = re.compile(
+    r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen)\b)[^()\\]*(?:=|[a-z]{4})[^()\\]*\)\Z"
+)
+NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
+REWRITTEN = (
+    (re.compile(r"\{([^{}\\]+)\\choose([^{}\\]+)\}|\A([^{}\\]+)\\choose([^{}\\]+)\Z"), r"\\binom{\1\3}{\2\4}"),
+    (re.compile(r"\A(?i:minus|negative)\s+(?=[\d\\$])"), "-"),
+    (re.compile(r"\\pmod\s*(?:\{\s*(\w+)\s*\}|(\d))|\(\s*(?:\\b?mod|mod|\\text\{\s*mod\s*\}|\\operatorname\{mod\})\s*(\w+)\s*\)"),
+     lambda match: rf"\text{{mod {match[1] or match[2] or match[3]}}}"),
+    (re.compile(r"(?<=[)\]}])\s*(?:U|\\text\{\s*U\s*\})\s*(?=[(\[]|\\\{)"), r" \\cup "),
+    (re.compile(r"(?<=\d) [xX] (?=\d)|(?<=\d)[xX](?=10\^)"), " * "),
+    (re.compile(r"(?<!\w)(\d+)\s?'\s?(\d+(?:\.\d+)?)\s?(?:\"|'')(?!\w)"), r"\1 feet \2 inches"),
+    (re.compile(r"(?<=\d)(\s?(?:ft|in|yd|mi|lbs?|oz|hrs?|mins?|secs?))\.(?!\w)"), r"\1"),
+    (re.compile(r"\A(\d+)\s?h\s?(\d+)\s?m(?:in)?\Z"), r"\1 hours \2 minutes"),
+)  # fmt: skip
 
 
 def clean(text: str) -> str:
@@ -67,6 +90,9 @@ def clean(text: str) -> str:
         before, text = text, _unwrap(_trim(text))
         if text == before:
             break
+    text = in_digits(_without_remark(text))
+    for pattern, written in REWRITTEN:
+        text = pattern.sub(written, text)
     text = re.sub(r"(?<![\w\\])\$(?=\S)([^$]*\S)\$(?![\d])", r"\1", text)
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
@@ -79,6 +105,8 @@ def clean(text: str) -> str:
 def _trim(text: str) -> str:
     """`text` without blanks around it and without the punctuation at its end; three full stops stay."""
     text = re.sub(r"\\[,;:! ]$", "", text.strip()).rstrip(" \t\r\n,;:")
+    if text.count("**") % 2 and not text.startswith("**"):
+        text = text.removesuffix("**")  # of `**Answer: 7**`
     return text[:-1] if text.endswith(".") and not text.endswith("..") else text
 
 
@@ -115,9 +143,17 @@ def _unwrap(text: str) -> str:
             return inner
     if text.startswith("{") and closing(text, 0) == len(text) - 1:
         return text[1:-1]
-    if match := LEAD.match(text):
-        return text[match.end() :]
+    spoken = TEXT_FIRST.sub(r"\1 ", text, count=1) if text.startswith(r"\text{") else text
+    if (match := LEAD.match(spoken)) and (spoken is text or match.end() >= text.index("}") - len(r"\text{")):
+        return spoken[match.end() :]
     return text
+
+
+def _without_remark(text: str) -> str:
+    """A number without what is said about it: `12 (3 * 4 = 12)`, `12, since 3 * 4 = 12`."""
+    head = REASON.sub("", text)
+    bare = REMARK.sub("", head)
+    return bare if bare != head and NUMBERED.fullmatch(bare) else head
 
 
 def _is_whole(inner: str, left: str) -> bool:

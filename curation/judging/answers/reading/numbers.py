@@ -15,8 +15,13 @@ UNDERSCORES = re.compile(r"[1-9]\d{0,2}(?:_\d{3})+(?![\d_])")
 BASED = re.compile(r"(\d[\dA-Z]*)(?:\.([\dA-Z]+))?_(?:\{(\d{1,2})\}|(\d{1,2})(?!\d))")
 REPEATING = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(\d+)\}|(\d))|\((\d+)\))")
 DOTTED = re.compile(r"(\d*)\.(\d*?)(\d{1,6}?)\3{2,}\s?(?:\.\.\.)")
-
-
+SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+SCALES = {"thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SPELT = dict(zip(SMALL, range(20), strict=True)) | dict(zip(TENS, range(20, 100, 10), strict=True))
 Found = list[tuple[str, str, Fraction]]
 
 
@@ -55,6 +60,39 @@ def whole_number(digits: str) -> int:
         part = digits[start : start + 4000]
         value = value * 10 ** len(part) + int(part)
     return value
+
+
+WORDS = "|".join((*SPELT, "hundred", *SCALES))
+WORDED = re.compile(rf"(?i)(?:(?:minus|negative)[ -])?(?:{WORDS})(?:(?:[ -]| and )(?:{WORDS}))*(?![\w-])")
+
+
+def in_digits(text: str) -> str:
+    """`text` with the number that it begins with in digits: `forty-two eggs` as `42 eggs`, `a hundred` as 100."""
+    text = re.sub(rf"\Aan? (?=(?:hundred|dozen|{'|'.join(SCALES)})\b)", "1 ", text)
+    match = WORDED.match(text)
+    number = spelt_number(match[0].lower()) if match else None
+    return text if match is None or number is None else f"{number}{text[match.end() :]}"
+
+
+def spelt_number(words: str) -> Fraction | None:
+    """The whole number that words spell, `minus forty-two` or `three hundred and five`; None if they spell none."""
+    parts = re.split(r"[ -]", words)
+    sign = -1 if parts[0] in ("minus", "negative") else 1
+    total = below = 0
+    last = ""
+    for word in parts[sign < 0 :]:
+        if word in SPELT and (
+            last == "" or last in ("and", "hundred", *SCALES) or (last in TENS and word in SMALL[1:10])
+        ):
+            below += SPELT[word]
+        elif word == "hundred" and 0 < below < 100:
+            below *= 100
+        elif word in SCALES and 0 < below < 1000:
+            total, below = total + below * SCALES[word], 0
+        elif not (word == "and" and last in ("hundred", *SCALES)):
+            return None
+        last = word
+    return None if last in ("", "and") else Fraction(sign * (total + below))
 
 
 def in_base(whole: str, part: str, base: int) -> Fraction | None:

@@ -1,7 +1,9 @@
 """Values without what makes no difference: ± written out, one name for several values, a list of one item."""
 
-from itertools import product
+from itertools import pairwise, product
 
+from curation.judging.answers.reading.exact import exact
+from curation.judging.answers.reading.units import factor
 from curation.judging.answers.reading.values import (
     Apply,
     Formula,
@@ -11,6 +13,7 @@ from curation.judging.answers.reading.values import (
     Number,
     Quantity,
     Relation,
+    Union,
     Value,
 )
 
@@ -27,14 +30,45 @@ def plain(value: Value) -> Value:
         return Items("", tuple(Quantity(amount, value.unit) for amount in both), "")
     if isinstance(value, FORMULA) and (both := signs_written_out(value)):
         return Items("", both, "")
+    if isinstance(value, Items) and value.left == "" and (once := _said_twice(value.items)):
+        return once
     if isinstance(value, Items) and value.left in ("", r"\{"):
         return _without_label(Items(value.left, tuple(_spread(value.items)), value.right))
     if isinstance(value, Relation) and value.label and value.signs == ("=",):
         right = plain(value.sides[1])
         return Relation((value.sides[0], right), value.signs, value.label)
+    if isinstance(value, Union) and value.operation == "\\" and value.parts[0] == REALS:
+        return _punctured(value)
     if value == REALS:
         return Items("(", (Apply("neg", (INFINITY,)), INFINITY), ")")
     return value
+
+
+def _said_twice(items: "tuple[Value, ...]") -> Value | None:
+    """One quantity that is said in several units, `90 minutes or 1 hour 30 minutes`; None otherwise."""
+    quantities = [item for item in items if isinstance(item, Quantity)]
+    units = {item.unit for item in quantities}
+    if not items or len(quantities) < len(items) or len(units) < len(items):
+        return None
+    ratios = [factor(item.unit, quantities[0].unit) for item in quantities]
+    sizes = [exact(item.amount) for item in quantities]
+    values = {
+        None if ratio is None or size is None else ratio * size for ratio, size in zip(ratios, sizes, strict=True)
+    }
+    return quantities[0] if len(values) == 1 and None not in values else None
+
+
+def _punctured(value: Union) -> Value:
+    """The reals without some numbers, as the intervals between these."""
+    out = value.parts[1]
+    if len(value.parts) > 2 or not isinstance(out, Items) or out.left != r"\{":
+        return value
+    sized = [(exact(item), item) for item in out.items if isinstance(item, FORMULA)]
+    if len(sized) < len(out.items) or len({size for size, _ in sized} - {None}) < len(sized):
+        return value
+    inner = [item for _, item in sorted(sized, key=lambda pair: pair[0] or 0)]
+    ends = [Apply("neg", (INFINITY,)), *inner, INFINITY]
+    return Union("∪", tuple(Items("(", pair, ")") for pair in pairwise(ends)))
 
 
 def _spread(items: "tuple[Value, ...]") -> "list[Value]":

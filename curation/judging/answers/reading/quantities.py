@@ -4,12 +4,14 @@ import re
 from fractions import Fraction
 
 from curation.judging.answers.reading.formulas import formula
+from curation.judging.answers.reading.numbers import spelt_number
 from curation.judging.answers.reading.stream import Stream
-from curation.judging.answers.reading.tokens import CURRENCY
-from curation.judging.answers.reading.units import canonical_unit
+from curation.judging.answers.reading.tokens import CURRENCY, tokens
+from curation.judging.answers.reading.units import canonical_unit, factor
 from curation.judging.answers.reading.values import (
     Apply,
     Formula,
+    Items,
     Name,
     Number,
     Quantity,
@@ -18,22 +20,51 @@ from curation.judging.answers.reading.values import (
     Value,
 )
 
-SMALL_NUMBERS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
-)  # fmt: skip
 MULTIPLES = {
     "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
 }  # fmt: skip
 CALCULATIONS = {
     "squared", "cubed", "factorial", "plus", "minus", "times", "over", "divided", "choose", "mod", "modulo", "is",
-    "not", "isn't", "half", "halves", "thirds", "fourths", "fifths",
+    "not", "isn't", "quarter", "quarters",
 }  # fmt: skip
+PARTS = {
+    "half": 2, "halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "sevenths": 7, "eighths": 8,
+    "ninths": 9, "tenths": 10,
+}  # fmt: skip
+SETS: dict[str, Value] = {
+    **dict.fromkeys(("all real numbers", "all reals", "the real numbers", "real numbers"), Name("set R")),
+    **dict.fromkeys(("empty set", "the empty set"), Items(r"\{", (), r"\}")),
+}
+SENTENCE = re.compile(
+    r"[A-Z][A-Za-z']*(?: [A-Z][a-z']*)*(?: [a-z][a-z'-]*)+ ([$€£]?-?\d[\d,]*(?:\.\d+)?%?(?: [A-Za-z' -]+)?)"
+)
+DENIALS = re.compile(
+    r"(?i)(?:\b(?:not|no|never|none|than|least|most|between|over|under|above|below|or|if|unless|but|without|nearly|almost|to|"
+    r"step|part|question|problem|number|room|base|mod|minus|plus|times|half|dozen|squared|cubed)|n't)\b"
+)
 ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false", "dne": "does not exist"}
 
 
 def quantity(stream: Stream) -> Value:
-    """A formula with a currency before it, or a unit or words behind it."""
+    """A formula with a currency before it or a unit or words behind it; `5 feet 6 inches` is one in feet."""
+    total = _one_quantity(stream)
+    while isinstance(total, Quantity):
+        start = stream.place
+        comma = stream.accept(r"\and", ",") == ","
+        token = stream.peek()
+        part = _one_quantity(stream) if token and token.kind == "number" else None
+        ratio = factor(part.unit, total.unit) if isinstance(part, Quantity) else None
+        is_part = ratio is not None and ratio < 1 and not (comma and set(str(1 / ratio)) <= {"1", "0"})
+        if not isinstance(part, Quantity) or not ratio or not is_part:  # `2 m, 30 cm` are two
+            stream.place = start
+            return total
+        is_negative = isinstance(total.amount, Number) and total.amount.value < 0
+        ratio = -ratio if is_negative else ratio  # `-5 feet 6 inches`
+        total = Quantity(Apply("+", (total.amount, Apply("*", (Number(ratio), part.amount)))), total.unit)
+    return total
+
+
+def _one_quantity(stream: Stream) -> Value:
     sign = stream.accept("-", "+") if stream.sign(1) in CURRENCY else ""
     currency = CURRENCY.get(stream.accept(*CURRENCY), "")
     amount = formula(stream)
@@ -42,9 +73,14 @@ def quantity(stream: Stream) -> Value:
     if (token := stream.peek()) and token.text in MULTIPLES:
         stream.take()
         amount = Apply("*", (amount, Number(Fraction(MULTIPLES[token.text]))))
+    elif token and (token.text in PARTS or (amount == Number(Fraction(1)) and f"{token.text}s" in PARTS)):
+        stream.take()
+        amount = Apply("/", (amount, Number(Fraction(PARTS.get(token.text) or PARTS[f"{token.text}s"]))))
     unit = _unit(stream)
     amount, degrees = _degrees(amount)
     unit = currency or degrees + unit
+    if isinstance(amount, Number) and (modulus := re.fullmatch(r"mod ([1-9]\d*)", unit)):
+        amount = Number(amount.value % int(modulus[1]))
     return Quantity(amount, unit) if unit else amount
 
 
@@ -114,13 +150,29 @@ def words_only(cleaned: str) -> Value | None:
     plain = re.sub(r"\\(?:text|mathrm|textbf|mathbf|textit)\s*\{([^{}]*)\}", r" \1 ", cleaned)
     if re.search(r"\\[a-zA-Z]", plain) or not re.search(r"[^\W\d_]{2,}", plain):
         return None
-    return spelt(plain)
+    return _sentence_number(plain) or spelt(plain)
+
+
+def _sentence_number(plain: str) -> Value | None:
+    """The one number that a sentence gives, with what it counts; None for what is no sentence, or says what is not."""
+    match = SENTENCE.fullmatch(plain.strip())
+    if not match or DENIALS.search(plain):
+        return None
+    stream = Stream(tokens(match[1]))
+    try:
+        value = _one_quantity(stream)
+    except UnreadableError:
+        return None
+    return value if stream.peek() is None else None
 
 
 def spelt(words: str) -> Value:
-    """Words, or the number that they spell."""
+    """Words, or the number or the set that they spell."""
     text = normal(words)
-    return Number(Fraction(SMALL_NUMBERS.index(text))) if text in SMALL_NUMBERS else Text(text)
+    if text in SETS:
+        return SETS[text]
+    number = spelt_number(text)
+    return Text(text) if number is None else Number(number)
 
 
 def normal(text: str) -> str:

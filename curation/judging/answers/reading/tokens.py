@@ -21,45 +21,24 @@ COMMANDS = {
     "union", "arcsin", "arccos", "arctan",
 }  # fmt: skip
 SPELT_OUT = {
-    "infinity": "infty",
-    "inf": "infty",
-    "oo": "infty",
-    "union": "cup",
-    "arcsin": "asin",
-    "arccos": "acos",
+    "infinity": "infty", "inf": "infty", "oo": "infty", "union": "cup", "arcsin": "asin", "arccos": "acos",
     "arctan": "atan",
-}
+}  # fmt: skip
 UNITS = {
     "cm", "mm", "km", "kg", "mg", "ml", "mL", "ft", "in", "lb", "lbs", "oz", "hr", "hrs", "min", "mins", "sec",
     "secs", "mph", "kph", "yd",
     "mi", "Hz", "kW", "kJ", "GB", "MB", "KB", "kB", "am", "pm", "AM", "PM", "USD", "EUR", "GBP", "deg", "rad", "dm",
-    "nm", "cc", "sq",
+    "nm", "cc", "sq", "pct",
 }  # fmt: skip
 SHORT_WORDS = {
-    "is",
-    "of",
-    "to",
-    "by",
-    "an",
-    "no",
-    "if",
-    "as",
-    "at",
-    "on",
-    "it",
-    "so",
-    "we",
-    "he",
-    "be",
-    "do",
-    "per",
-    "why",
-    "day",
+    "is", "of", "to", "by", "an", "no", "if", "as", "at", "on", "it", "so", "we", "he", "be", "do", "per", "why", "day",
     "days",
-}
+}  # fmt: skip
 COMMAND = re.compile(r"\\([a-zA-Z]+)\*?")
 LETTERS = re.compile(r"[^\W\d_]+(?:(?<=[^\W\d_]{2})(?:['-][a-z]+)+|(?:\.[a-z])+(?![a-z]))?")  # x-axis, a.m
 SIGN = re.compile(r"\*\*|<=|>=|!=|==|\\\\|\\[{}%$&#_|;]|[^\sA-Za-z0-9\\]|\\.")
+APPLIED = re.compile(r"\s*[({\[_]")  # behind a function: the min of (2, 3), no 3 min
+UNIT_ENDS = re.compile(r"\s*(?:$|[/^]|(?:and )?\d)")  # behind the unit of one letter: 2 h 15 min
 OPENING, CLOSING = {"(", "[", r"\{", r"\langle"}, {")", "]", r"\}", r"\rangle"}
 CURRENCY = {"$": "$", DOLLAR: "$", "€": "€", "£": "£", "¥": "¥", "₹": "₹"}
 
@@ -120,6 +99,8 @@ def _command(text: str, match: re.Match[str]) -> tuple[Found, int]:
         inner = text[opening.end() : close].strip()
         while (deeper := unfont(inner)) is not None:
             inner = deeper.strip()
+        if inner in UNITS and not APPLIED.match(text, close + 1):
+            return [("word", inner, Fraction(0))], close + 1
         return _lettered(name, inner), close + 1
     return [("command", name, Fraction(0))], end
 
@@ -138,16 +119,18 @@ def _lettered(font: str, inner: str) -> Found:
         return [("number", inner, parse_number(inner))] if inner.isdigit() else [("name", inner, none)]
     if inner.isdigit():
         return [("number", inner, parse_number(inner))]
+    if match := re.fullmatch(r"(.+\S)\s+(and|or)", inner):  # \text{ dollars and } 25
+        return [("word", match[1], none), ("command", match[2], none)]
     return [("word", inner, none)] if inner else []
 
 
 def _letters(run: str, is_latex: bool, attached: bool, after_number: bool, rest: str) -> Found:
     """A run of letters: a function, a word, a unit, or names side by side."""
     none = Fraction(0)
-    if run in COMMANDS:
+    if run in COMMANDS and not (after_number and run in UNITS and not APPLIED.match(rest)):
         return [("command", SPELT_OUT.get(run, run), none)]
     if len(run) == 1:
-        is_unit = not is_latex and after_number and not attached and run in "mgshL" and re.match(r"\s*(?:$|[/^])", rest)
+        is_unit = not is_latex and after_number and not attached and run in "mgshL" and UNIT_ENDS.match(rest)
         return [("word" if is_unit else "name", run, none)]
     if is_word(run, is_latex, attached) or (after_number and run in UNITS):
         return [("word", run, none)]

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 
 SAME = {
-    "percent": "%", "per cent": "%", "percentage points": "%", "pct": "%",
+    "percent": "%", "per cent": "%", "percentage": "%", "percentage points": "%", "pct": "%",
     "dollar": "$", "usd": "$", "us dollar": "$", "euro": "€", "eur": "€", "pound sterling": "£", "gbp": "£",
     "degree": "°", "deg": "°", "cent": "cent", "c.": "cent",
     "centimeter": "cm", "centimetre": "cm", "meter": "m", "metre": "m", "kilometer": "km", "kilometre": "km",
@@ -22,11 +22,18 @@ SIZES = {
     "in": ("inches", Fraction(1)), "ft": ("inches", Fraction(12)), "yd": ("inches", Fraction(36)), "mi": ("inches",
     Fraction(63360)),
     "mg": ("mass", Fraction(1, 1000)), "g": ("mass", Fraction(1)), "kg": ("mass", Fraction(1000)),
+    "oz": ("ounces", Fraction(1)), "pound": ("ounces", Fraction(16)), "week": ("time", Fraction(604800)),
+    "cup": ("cups", Fraction(1)), "pint": ("cups", Fraction(2)), "quart": ("cups", Fraction(4)),
+    "gallon": ("cups", Fraction(16)),
     "s": ("time", Fraction(1)), "min": ("time", Fraction(60)), "h": ("time", Fraction(3600)), "day": ("time",
     Fraction(86400)),
     "ml": ("volume", Fraction(1, 1000)), "l": ("volume", Fraction(1)),
     "$": ("dollars", Fraction(1)), "cent": ("dollars", Fraction(1, 100)),
 }  # fmt: skip
+EMPTY = {
+    "different", "distinct", "possible", "total", "unique", "more", "left", "remaining", "altogether", "each", "such",
+    "of", "the", "in", "all", "exactly",
+}  # fmt: skip  # words that do not change what is counted
 POWERS = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3}
 
 
@@ -72,5 +79,6 @@ def are_words(unit: str) -> bool:
 
 
 def describe_alike(unit: str, other: str) -> bool:
-    """Whether two descriptions have a word in common: `ways` and `different ways`."""
-    return bool({_singular(word) for word in unit.split()} & {_singular(word) for word in other.split()})
+    """Whether one description says no more than the other: `ways` and `different ways`, no red and green apples."""
+    one, two = ({_singular(word) for word in words.split()} - EMPTY for words in (unit, other))
+    return bool(one & two) and (one <= two or two <= one)
