@@ -288,7 +288,7 @@ def test_pandalms_judges_agree_as_its_file_says(size: str) -> None:
 
 
 def steps_of(trace: str) -> list[str]:
-    return process.split_steps(process.Params.model_validate(PROCESS), trace)
+    return process.split_steps(process.Params.model_validate(PROCESS), [trace])[0]
 
 
 PROCESS = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {

@@ -49,7 +49,28 @@ def by_word(request: Request) -> Answer:
     (r"\n\n", " \n\n \n\n", []),
 ])  # fmt: skip
 def test_steps_are_split_by_the_stated_rule(separator: str, text: str, steps: list[str]) -> None:
-    assert process.split_steps(settings(separator=separator), text) == steps
+    assert process.split_steps(settings(separator=separator), [text]) == [steps]
+
+
+@pytest.mark.parametrize("separator", [r"(?:a+)+$", r"(?:a|aa)*b", r"(?:\w+\s?)*;"])
+def test_no_completion_hangs_a_separator(separator: str) -> None:
+    """Kind: a user's pattern over what models wrote. Python's engine would take some 2**50 steps for these."""
+    text = "a" * 50 + "!"
+    assert process.split_steps(settings(separator=separator), [text]) == [[text]]
+
+
+@pytest.mark.parametrize(("separator", "why"), [
+    (r"(?=(?:a+)+$)", "repeats more than one character"),
+    (r"(?<=\.)(?:a|aa)+$", "repeats more than one character"),
+    (r"(?:a)(?=b)(?:(?:c{1,9}d)*)*", "repeats more than one character"),
+    (r"(?P<q>x)(?=y)(?P=q)", "refers back"),
+    (r"(?=", "is not a regular expression"),
+    (r"(a)|b", "has 1 groups"),
+    (r"(a)(?=b)", "has 1 groups"),
+])  # fmt: skip
+def test_a_separator_that_some_text_would_hang_is_refused(separator: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        settings(separator=separator)
 
 
 def test_a_trace_is_as_good_as_its_worst_step(serve: Serve, ledger: Ledger) -> None:

@@ -65,21 +65,6 @@ def column(text: str) -> str:
 Column = Annotated[str, AfterValidator(column)]
 
 
-def regular_expression(groups: int, way_out: str) -> AfterValidator:
-    """What a text passes that is a regular expression with so many groups."""
-
-    def compiles(text: str) -> str:
-        try:
-            count = re.compile(text).groups
-        except re.error as error:
-            raise ValueError(f"{text!r} is not a regular expression: {error}") from None
-        if count != groups:
-            raise ValueError(f"{text!r} has {count} groups, not {groups}; {way_out}")
-        return text
-
-    return AfterValidator(compiles)
-
-
 def plain(value: Any) -> Any:
     """`value`, if it is made of text, finite numbers, true, false, null, lists and mappings by text. Raises
     ValueError otherwise."""

@@ -1,9 +1,4 @@
-r"""What a regular expression of the user's own matches.
-
-It is run by RE2, the engine in DuckDB, whose time grows with the text and no faster: `(a+)+$` hangs Python's own, not
-this. It has no lookaround, no backreference, no possessive quantifier and no `\Z` (write `\z`); `\d`, `\w`, `\s` and
-`\b` know ASCII only, `\pN` and `\pL` all digits and letters.
-"""
+"""What a regular expression of the user's own matches, run by RE2 (`judging.patterns` says what that knows)."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -12,27 +7,17 @@ from pydantic import AfterValidator
 
 from curation.core.params import Strict
 from curation.judging.extractions._kind import Match, pick
+from curation.judging.patterns import count_groups, find_re2_fault
 
 
 def _check_pattern(pattern: str) -> str:
     """`pattern`, if RE2 reads it and it has one group. Raises ValueError otherwise."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        try:
-            connection.execute("select regexp_matches('', ?)", [pattern])
-        except duckdb.Error as error:
-            reason = str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
-            raise ValueError(
-                f"{pattern!r} is no regular expression of RE2: {reason}; it has no lookaround, no backreference, and "
-                "\\z in place of \\Z"
-            ) from None
-        try:  # a pattern that always matches is the only one whose groups DuckDB counts
-            connection.execute("select regexp_extract_all('', ?, 9)", [f"(?:{pattern})|"])
-            groups = "9"
-        except duckdb.InvalidInputException as error:
-            groups = str(error).partition("has ")[2].partition(" ")[0]
-    if groups != "1":
+    if reason := find_re2_fault(pattern):
+        raise ValueError(
+            f"{pattern!r} is no regular expression of RE2: {reason}; it has no lookaround, no backreference, and "
+            "\\z in place of \\Z"
+        )
+    if (groups := count_groups(pattern)) != "1":
         raise ValueError(f"{pattern!r} has {groups} groups, not 1; put the answer in one and write the others (?:…)")
     return pattern
 

@@ -1,20 +1,19 @@
 """A judge that asks a model to rate each step of a trace. The trace is as good as its worst step."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
-from curation.core.params import regular_expression
 from curation.core.ranges import Few
 from curation.judging import prompting
 from curation.judging.marks import DATA_NOTICE, STEPS, fence, format_message
+from curation.judging.patterns import check_separator, split_all
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
 WORST, FIRST_BAD = "worst_step", "first_bad_step"
@@ -23,12 +22,13 @@ WORST, FIRST_BAD = "worst_step", "first_bad_step"
 class Params(prompting.ModelJudgeParams):
     """A judge of kind process.
 
-    The steps of a trace are what stands between the matches of `separator`, blank ones left out. A trace of more than
+    The steps of a trace are what stands between the matches of `separator`, blank ones left out. RE2 runs it; one with
+    lookaround is run by Python, and may repeat single characters and sets of them only. A trace of more than
     `max_steps` is not sent to the model, and has status truncated.
     """
 
     kind: Literal["process"]
-    separator: Annotated[str, regular_expression(groups=0, way_out="write (?:…)")]
+    separator: Annotated[str, AfterValidator(check_separator)]
     max_steps: Few
 
     @property
@@ -54,8 +54,10 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     cases = traces.join(problems, on="prompt_id", maintain_order="left")
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
-    for trace_id, completion, prompt, answer in cases.select("trace_id", "completion", "prompt", "answer").iter_rows():
-        steps = split_steps(settings, completion or "")
+    parted = split_steps(settings, [text or "" for text in cases["completion"]])
+    for (trace_id, prompt, answer), steps in zip(
+        cases.select("trace_id", "prompt", "answer").iter_rows(), parted, strict=True
+    ):
         for repeat in range(settings.repeats):
             if 0 < len(steps) <= settings.max_steps:
                 slots.append((trace_id, repeat, len(steps)))
@@ -86,9 +88,10 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
-def split_steps(settings: Params, completion: str) -> list[str]:
-    """The steps of a completion, in order."""
-    return [step.strip() for step in re.split(settings.separator, completion) if step.strip()]
+def split_steps(settings: Params, completions: Sequence[str]) -> list[list[str]]:
+    """The steps of each completion, in order."""
+    parted = split_all(settings.separator, completions)
+    return [[step.strip() for step in steps if step.strip()] for steps in parted]
 
 
 def make_caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
