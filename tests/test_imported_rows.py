@@ -193,6 +193,18 @@ def test_rows_of_one_prompt_id_are_of_one_prompt_though_its_texts_differ(
             generate("theirs", generator(path, columns=BARE), prompts, ledger)
 
 
+@pytest.mark.parametrize("written_as", ["caf\u00e9?\nWhy?", "cafe\u0301?\r\nWhy?", " caf\u00e9?\rWhy?\n"])
+def test_a_prompt_of_another_system_is_the_same_prompt(written_as: str, tmp_path: Path, ledger: Ledger) -> None:
+    """A Mac's letters, Windows' line ends; and where both are prompts, each row is of its own."""
+    text = "caf\u00e9?\nWhy?"
+    prompts = read_sources({"mine": source(save(tmp_path / "p.jsonl", [ROWS[0] | {"q": text}]))})
+    theirs = generator(save(tmp_path / "t.jsonl", [ROWS[0] | {"q": written_as}]))
+    assert generate("theirs", theirs, prompts, ledger)["prompt_id"].to_list() == prompts["prompt_id"].to_list()
+    both = read_sources({"mine": source(save(tmp_path / "p.jsonl", [ROWS[0] | {"q": q} for q in {text, written_as}]))})
+    (prompt_id,) = generate("theirs", theirs, both, ledger)["prompt_id"]
+    assert both.filter(prompt_id=prompt_id)["prompt"].item()[-1]["content"] == written_as
+
+
 def test_a_prompt_id_that_says_two_things_is_refused(tmp_path: Path, ledger: Ledger) -> None:
     one, other = (save(tmp_path / f"{n}.jsonl", [{"pid": 7, "q": f"Q{n}", "gold": "5"}]) for n in (1, 2))
     prompts = read_sources({n: source(path, columns={"prompt_id": "pid"}) for n, path in (("a", one), ("b", other))})

@@ -17,6 +17,7 @@ from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
+from curation.tables.texts import text_ids
 from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
 from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
 from curation.traces.generators._rows import GeneratorParams
@@ -139,9 +140,7 @@ def _match(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFra
         _refuse_ambiguous(settings, frame, prompts)
         matched = frame.join(known, on="external_prompt_id", how="left", maintain_order="left")
     else:
-        matched = frame.join(
-            known, left_on="prompt", right_on="text", how="left", maintain_order="left", nulls_equal=False
-        )
+        matched = _match_texts(frame, known.select("prompt_id", "text"))
     lost = matched.filter(pl.col("prompt_id").is_null())["row"]
     of_what = "a prompt_id that no train prompt has" if by_id else "a prompt that is no train prompt"
     problem = f"{len(lost)} of {matched.height} rows have {of_what}"
@@ -162,6 +161,18 @@ def _match(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFra
                 f"{name}: {settings.path}: {other} rows have another text than the prompt of their id", file=sys.stderr
             )
     return matched
+
+
+def _match_texts(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the prompt_id of their text: the very same, else the first that `text_ids` takes for the same."""
+    exact = frame.join(known, left_on="prompt", right_on="text", how="left", maintain_order="left", nulls_equal=False)
+    if not exact["prompt_id"].null_count():
+        return exact
+    alike = known.select(pl.col("prompt_id").alias("alike"), text_ids(known["text"]).alias("said"))
+    alike = alike.sort("alike").unique("said", keep="first")
+    rows = exact.with_columns(text_ids(exact["prompt"]).alias("said"))
+    rows = rows.join(alike, on="said", how="left", maintain_order="left")
+    return rows.with_columns(pl.coalesce("prompt_id", "alike").alias("prompt_id")).drop("alike", "said")
 
 
 def _refuse_ambiguous(settings: Params, frame: pl.DataFrame, prompts: pl.DataFrame) -> None:
