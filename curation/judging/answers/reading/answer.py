@@ -34,9 +34,18 @@ RELATIONS = {
     "!=": "≠", r"\in": "∈", r"\approx": "≈", r"\equiv": "≡", r"\rightarrow": "→", r"\subset": "⊂", r"\perp": "⊥",
     r"\parallel": "∥",
 }  # fmt: skip
+BOUNDS = ("<", ">", "<=", ">=", r"\le", r"\ge")  # `> 14` bounds what it does not name
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
 NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
-LABELS = (NAME, rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)", rf"\({NAME}(?:,{NAME})+\)", r"[A-Z]{2,4}", r"m?\\angle[A-Z]+")
+LABELS = (
+    NAME,
+    rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)",
+    rf"\({NAME}(?:,{NAME})+\)",
+    r"[A-Z]{2,4}",
+    r"m?\\angle[A-Z]+",
+    r"\\(?:vec|overrightarrow|hat){\w+}",
+    r"\\frac{d[a-z]}{d[a-z]}",
+)
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
@@ -92,7 +101,7 @@ def _items(stream: Stream, closing: str) -> Value:
 
 def _relation(stream: Stream) -> Value:
     start = stream.place
-    sides, signs = [_set(stream)], []
+    sides, signs = [Name("what is asked") if stream.sign() in BOUNDS else _set(stream)], []
     while sign := stream.accept(*RELATIONS):
         signs.append(RELATIONS[sign])
         sides.append(_set(stream))

@@ -38,12 +38,11 @@ def interval(relation: Relation) -> Value | None:
         return None
     brackets = {"<": "()", "≤": "[]"}
     if len(sides) == 2 and (middle := _middle(sides[0])) and not _has_variable(sides[1]):
-        low, high = _around(middle, sides[1])
-        return Items(brackets[signs[0]][0], (low, high), brackets[signs[0]][1])
+        return Items(brackets[signs[0]][0], _around(middle, sides[1]), brackets[signs[0]][1])
     if len(sides) == 2 and (middle := _middle(sides[1])) and not _has_variable(sides[0]):
-        low, high = _around(middle, sides[0])
-        below = Items("(", (Apply("neg", (INFINITY,)), low), brackets[signs[0]][1])
-        return Union("∪", (below, Items(brackets[signs[0]][0], (high, INFINITY), ")")))
+        start, end = _around(middle, sides[0])
+        below = Items("(", (Apply("neg", (INFINITY,)), start), brackets[signs[0]][1])
+        return Union("∪", (below, Items(brackets[signs[0]][0], (end, INFINITY), ")")))
     if len(sides) == 3 and is_variable(sides[1]):
         return Items(brackets[signs[0]][0], (sides[0], sides[2]), brackets[signs[1]][1])
     if len(sides) == 2 and is_variable(sides[0]) and not _has_variable(sides[1]):

@@ -148,6 +148,9 @@ class Comparison:
         ratio = factor(one.unit, other.unit)
         if ratio is not None:
             return equal_formulas(_times(one.amount, ratio), other.amount)
+        if {one.unit, other.unit} == {"°", "rad"}:
+            degrees, radians = (one, other) if one.unit == "°" else (other, one)
+            return equal_formulas(Apply("degrees", (degrees.amount,)), radians.amount)
         alike = are_words(one.unit) and are_words(other.unit) and describe_alike(one.unit, other.unit)
         return alike and equal_formulas(one.amount, other.amount)
 

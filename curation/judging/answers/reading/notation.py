@@ -55,13 +55,14 @@ SPACED = re.compile(
 )
 WRAPPERS = (
     (r"$$", r"$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("***", "***"), ("**", "**"), ("__", "__"), ("*", "*"),
-    ("```", "```"), ("`", "`"), ('"', '"'),
+    ("```", "```"), ("`", "`"), ('"', '"'), ("'", "'"),
 )  # fmt: skip
 LEAD = re.compile(
-    r"(?i)(?:(?:so|thus|therefore|hence),?\s+)?(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
-    r"(?:there (?:are|is|were|will be)|it is|we (?:get|have)|(?:a|the) total of|exactly|approximately|approx\.?|about|"
-    r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|roughly|around|usd)\s+"
-    r"(?=[\d\\$])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
+    r"(?i)(?:so|thus|therefore|hence),?\s+(?=[\w\\$(-])|"
+    r"(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
+    r"(?:there (?:are|is|were|will be)|it is|it's|we (?:get|have)|(?:a|the) total of|exactly|approximately|approx\.?|"
+    r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|about|roughly|around|usd)\s+"
+    r"(?=[\d\\$])|(?-i:[A-Z][a-z]+(?: [a-z]+){0,3}:\s+)(?=[\d\\$-])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
 )
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
 REASON = re.compile(r"(?<=\S)(?:[,;]|\s[-–—])?\s+(?:since|because)\s.*", re.DOTALL)

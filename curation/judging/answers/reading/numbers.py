@@ -71,7 +71,9 @@ def in_digits(text: str) -> str:
     text = re.sub(rf"\Aan? (?=(?:hundred|dozen|{'|'.join(SCALES)})\b)", "1 ", text)
     match = WORDED.match(text)
     number = spelt_number(match[0].lower()) if match else None
-    return text if match is None or number is None else f"{number}{text[match.end() :]}"
+    if match is None or number is None:
+        return text
+    return f"{number}{text[match.end() :].removeprefix(f' ({number})')}"  # `fourteen (14)`
 
 
 def spelt_number(words: str) -> Fraction | None:
