@@ -19,7 +19,8 @@ WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za
 SEVERAL = re.compile(r"\s*(?:,|;|&|/|\band\b|\bor\b)\s*(?:(?:and|or)\b\s*)?")
 BOTH = re.compile(r"(?i)\A(?:both|either)\s+")
 RULED_OUT = re.compile(
-    r"(?i)(?:\A|,?\s+(?:and\s+|but\s+)?)not\s+(?:option\s+)?\(?[A-Za-z]\)?\s*\Z|\Anone of (?:the above|these|them)\Z"
+    r"(?i)(?:\A(?:it is|it's)?\s*|\s*[,(]?\s*(?:and\s+|but\s+)?)\bnot\s+(?:option\s+)?\(?[A-Za-z]\)*\s*\Z|"
+    r"\Anone of (?:the above|these|them)\Z|\Aneither\b.*\Z"
 )
 
 

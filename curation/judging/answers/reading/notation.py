@@ -62,12 +62,14 @@ LEAD = re.compile(
     r"(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
     r"(?:there (?:are|is|were|will be)|it is|it's|we (?:get|have)|(?:a|the) total of|exactly|approximately|approx\.?|"
     r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|about|roughly|around|usd)\s+"
-    r"(?=[\d\\$])|(?-i:[A-Z][a-z]+(?: [a-z]+){0,3}:\s+)(?=[\d\\$-])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
+    r"(?=[\d\\$])|"
+    r"(?-i:(?!Wrong|Not|No|Incorrect)[A-Z][a-z]+(?: [a-z]+){0,3}:\s+)(?=[\d\\$-])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
 )
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
 REASON = re.compile(r"(?<=\S)(?:[,;]|\s[-–—])?\s+(?:since|because)\s.*", re.DOTALL)
-REMARK = re.compile(
-    r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen)\b)[^()\\]*(?:=|[a-z]{4})[^()\\]*\)\Z"
+REMARK = re.compile(  # behind a number, where it changes nothing
+    r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen|wait|actually|sorry|not?|or|rather)\b)"
+    r"[^()\\]*(?:=|[a-z]{4})[^()\\]*\)\Z"
 )
 NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
 REWRITTEN = (

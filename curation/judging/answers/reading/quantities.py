@@ -39,8 +39,11 @@ SENTENCE = re.compile(
     r"[A-Z][A-Za-z']*(?: [A-Z][a-z']*)*(?: [a-z][a-z'-]*)+ ([$€£]?-?\d[\d,]*(?:\.\d+)?%?(?: [A-Za-z' -]+)?)"
 )
 DENIALS = re.compile(
-    r"(?i)(?:\b(?:not|no|never|none|than|least|most|between|over|under|above|below|or|if|unless|but|without|nearly|almost|to|"
-    r"step|part|question|problem|number|room|base|mod|minus|plus|times|half|dozen|squared|cubed)|n't)\b"
+    r"(?i)(?:\b(?:"
+    r"not|cannot|no|never|none|unable|doubt|lacks?|wrong|incorrect|except|than|least|most|between|over|"
+    r"under|above|below|or|if|unless|but|without|nearly|almost|to|step|part|question|problem|number|room|"
+    r"base|mod|minus|plus|times|half|dozen|squared|cubed"
+    r")|n't)\b"
 )
 ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false", "dne": "does not exist"}
 
