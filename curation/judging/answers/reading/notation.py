@@ -68,7 +68,7 @@ LEAD = re.compile(
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
 REASON = re.compile(r"(?<=\S)(?:[,;]|\s[-–—])?\s+(?:since|because)\s.*", re.DOTALL)
 REMARK = re.compile(  # behind a number, where it changes nothing
-    r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen|wait|actually|sorry|not?|or|rather)\b)"
+    r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen|wait|actually|not?|or|rather)\b)"
     r"[^()\\]*(?:=|[a-z]{4})[^()\\]*\)\Z"
 )
 NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
