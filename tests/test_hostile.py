@@ -11,6 +11,7 @@ from server import Answer, good, shaped
 from test_chat import call, one_reply
 from test_rubric import FIVE, judged, ratings, spelling, split
 
+from curation.calls import upkeep
 from curation.calls.call import Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
@@ -40,7 +41,7 @@ def test_an_error_with_half_a_surrogate_pair_is_kept(serve: Serve, ledger: Ledge
     else:
         list(ledger.fulfil([call()], HttpEngine(server.endpoint()), "generate", "g"))
     assert ledger.db.execute("SELECT error FROM calls").fetchall() == [(f"HTTP {status}: too long: ?",)]
-    assert ledger.export_file(tmp_path / "out.parquet") == ledger.verify() == 1
+    assert ledger.export_file(tmp_path / "out.parquet") == upkeep.verify(ledger) == 1
 
 
 @pytest.mark.parametrize("detail", [HALF, [HALF], {HALF: HALF}], ids=["text", "list", "object"])
@@ -53,7 +54,7 @@ def test_no_other_text_of_a_server_ends_a_run(serve: Serve, ledger: Ledger, tmp_
     said, failed = ledger.fulfil([call("a"), call("b")], HttpEngine(serve(answers).endpoint()), "generate", "g")
     assert (said.text, said.finish_reason) == ("fine", "st?op")
     assert HALF not in said.engine + str(failed.error) and str(failed.error).startswith("HTTP 422: ")
-    assert ledger.export_file(tmp_path / "out.parquet") == ledger.verify() == 2
+    assert ledger.export_file(tmp_path / "out.parquet") == upkeep.verify(ledger) == 2
 
 
 def test_a_rationale_with_half_a_surrogate_pair_is_in_the_table(

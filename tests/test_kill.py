@@ -13,6 +13,7 @@ from conftest import Serve
 from served import Held, answering, draws, ran, rebuilt, served_params, started
 from server import Answer, Request
 
+from curation.calls import upkeep
 from curation.calls.ledger import Ledger
 from curation.core.params import read
 
@@ -69,7 +70,11 @@ def test_twenty_kills_lose_and_rebuy_nothing_but_what_was_in_flight(serve: Serve
     with Ledger(
         study.ledger.model_copy(update={"path": str(killed / study.ledger.path), "recorded": str(killed / "none")})
     ) as ledger:
-        assert ledger.verify() == ledger.db.execute("SELECT count(DISTINCT key) FROM calls").fetchone()[0] == distinct
+        assert (
+            upkeep.verify(ledger)
+            == ledger.db.execute("SELECT count(DISTINCT key) FROM calls").fetchone()[0]
+            == distinct
+        )
 
 
 def test_ctrl_c_keeps_what_is_under_way_and_starts_nothing(serve: Serve, tmp_path: Path) -> None:

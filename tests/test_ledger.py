@@ -19,6 +19,7 @@ from conftest import OpenLedger, Serve
 from served import ran, served_params
 from server import STALLED, Answer, Request, endpoint, good
 
+from curation.calls import upkeep
 from curation.calls.attempts import COLUMNS, id_of
 from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.calls.chat import HttpEngine
@@ -282,9 +283,9 @@ def test_a_recorded_reply_that_was_dropped_is_bought_and_not_read_again(
     fulfil(source, "a", "b", reply=lambda prompt: REDACTED["a"] if prompt == "a" else echo(prompt))
     source.export_file(tmp_path / "recorded" / "calls.parquet")
     assert fulfil(open_ledger(), "a", "b") == (["The set is [key], x, 3.", "re b"], [])
-    assert open_ledger().drop_redacted() == 1
+    assert upkeep.drop_redacted(open_ledger()) == 1
     assert fulfil(open_ledger(), "a", "b") == (["re a", "re b"], ["a"])
-    assert open_ledger().find_redacted() == []
+    assert upkeep.find_redacted(open_ledger()) == []
 
 
 def edited(name: str, value: Any) -> Callable[[Path], None]:

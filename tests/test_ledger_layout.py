@@ -14,6 +14,7 @@ from conftest import OpenLedger
 from served import ROOT, ran, served_params
 from test_ledger import call, echo, edited, fulfil, rows
 
+from curation.calls import upkeep
 from curation.calls.attempts import ADDED, COLUMNS, id_of
 from curation.calls.call import Reply
 from curation.calls.ledger import Ledger, Params
@@ -66,7 +67,7 @@ def test_what_was_sent_is_kept_under_its_field_and_travels(open_ledger: OpenLedg
     first.append(call("b"), CALLED, "generate", "g")
     fulfil(first, "c")
     first.export_file(tmp_path / "all.parquet")
-    assert second.import_file(tmp_path / "all.parquet") == second.verify() == 3
+    assert second.import_file(tmp_path / "all.parquet") == upkeep.verify(second) == 3
     assert [second.find(call(prompt)) for prompt in "abc"] == [SAID, CALLED, echo("c")]
     assert rows(first) == rows(second)
 
@@ -88,7 +89,7 @@ def test_a_file_of_the_second_layout_is_brought_to_the_third_and_keeps_its_ids(
     kept = [old_row("a"), old_row("b", text=None, finish_reason="error", error="HTTP 500: boom")]
     old_file(tmp_path / "ledger.sqlite", kept)
     ledger = open_ledger()
-    assert ledger.verify() == 2 and {row[: len(OLD)] for row in rows(ledger)} == set(kept)
+    assert upkeep.verify(ledger) == 2 and {row[: len(OLD)] for row in rows(ledger)} == set(kept)
     assert fulfil(ledger, "a", "b") == (["old a", "re b"], ["b"])
     ledger.append(call("c"), SAID, "generate", "g")
     assert open_ledger().find(call("c")) == SAID and ledger.spending().calls == 4
@@ -99,7 +100,7 @@ def test_an_old_export_is_read_beside_a_new_one(open_ledger: OpenLedger, tmp_pat
     assert pq.read_schema(recorded).names == OLD
     ledger = open_ledger()
     count = ledger.import_file(recorded)
-    assert count == ledger.verify() > 100
+    assert count == upkeep.verify(ledger) > 100
     ledger.export_file(tmp_path / "new.parquet")
     assert pq.read_schema(tmp_path / "new.parquet").names == COLUMNS.names
     again = open_ledger("again")
@@ -110,9 +111,10 @@ def test_an_old_export_is_read_beside_a_new_one(open_ledger: OpenLedger, tmp_pat
 OPEN = """
 import sys
 from pathlib import Path
+from curation.calls import upkeep
 from curation.calls.store import Store
 with Store(Path(sys.argv[1])) as store:
-    print(store.verify())
+    print(upkeep.verify(store))
 """
 
 
@@ -174,7 +176,7 @@ def test_pruning_keeps_the_reply_that_one_which_is_none_would_hide(open_ledger: 
     old_file(tmp_path / "ledger.sqlite", [old_row("a", finish_reason="error"), old_row("b", finish_reason="error")])
     ledger = open_ledger()
     fulfil(ledger, "a")
-    assert ledger.prune() == 2
+    assert upkeep.prune(ledger) == 2
     assert fulfil(ledger, "a", "b") == (["re a", "re b"], ["b"])
 
 
@@ -187,7 +189,7 @@ def test_what_is_optional_and_unusable_in_an_old_row_costs_nothing(
     reply = ledger.find(call(f"{how} 0"))
     assert reply is not None and reply.completion == f"old {how} 0" and reply.completion_tokens in (2, None)
     assert fulfil(ledger, f"{how} 1")[1] == []
-    assert ledger.stat()[0]["attempts"] == ledger.verify() == ledger.spending().calls == 3
+    assert ledger.stat()[0]["attempts"] == upkeep.verify(ledger) == ledger.spending().calls == 3
     if how == "a text":
         with pytest.raises(CurationError, match="a row of the ledger holds what Parquet cannot"):
             ledger.export_file(tmp_path / "all.parquet")

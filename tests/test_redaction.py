@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from server import Answer, failing, good, shaped
 from test_chat import KEY, Ratings, call, replies
 
+from curation.calls import upkeep
 from curation.calls.call import Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
@@ -227,7 +228,9 @@ def test_a_good_reply_is_kept_byte_for_byte(
     expected = Reply(text, "stop", 7, 3, [[key, {key: -1.125, f" {key}": -2.5}], ["x", {}]], None, "fake fake-1")
     assert plain == expected == ledger.find(calls[0])
     assert refused == Reply(None, "refusal", 7, 3, None, None, "fake fake-1", refusal=text) == ledger.find(calls[1])
-    assert [one.authorization for one in server.requests] == [f"Bearer {key}"] * 2 and ledger.find_redacted() == []
+    assert [one.authorization for one in server.requests] == [f"Bearer {key}"] * 2 and upkeep.find_redacted(
+        ledger
+    ) == []
 
 
 def test_a_reply_of_another_shape_is_kept_and_shown_to_the_model_as_it_is(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import OpenLedger
 
+from curation.calls import upkeep
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger, Params
 from curation.core.errors import CurationError
@@ -92,20 +93,20 @@ def test_two_processes_write_at_once(tmp_path: Path, open_ledger: OpenLedger) ->
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     children = [subprocess.Popen([sys.executable, "-c", WRITER, str(where), name], env=environment) for name in "abcd"]
     assert [child.wait(60) for child in children] == [0] * 4
-    assert open_ledger().verify() == 4 * 300
+    assert upkeep.verify(open_ledger()) == 4 * 300
 
 
 def test_verify_names_a_row_that_was_changed(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     ledger.append(call(), reply("five"), "judge", "j")
-    assert ledger.verify() == 1
+    assert upkeep.verify(ledger) == 1
     (row_id,) = ledger.db.execute("SELECT id FROM calls").fetchone()
     ledger.db.execute("UPDATE calls SET text = 'four'")
     with pytest.raises(
         CurationError,
         match=f"row {row_id[:16]}…: hash mismatch: row was modified; delete it, and run again to buy it",
     ):
-        ledger.verify()
+        upkeep.verify(ledger)
 
 
 def test_prune_deletes_what_can_answer_no_call(ledger: Ledger) -> None:
@@ -118,14 +119,14 @@ def test_prune_deletes_what_can_answer_no_call(ledger: Ledger) -> None:
         ledger.append(call(limit), one, "generate", "g")
     ledger.append(call(prompt="q"), Reply(None, "error", error="never answered"), "generate", "g")
     before = [ledger.find(call(limit)) for limit in (100, 150, 200)]
-    assert ledger.prune() == 2
+    assert upkeep.prune(ledger) == 2
     assert [ledger.find(call(limit)) for limit in (100, 150, 200)] == before
     assert [row[0] for row in ledger.db.execute("SELECT coalesce(text, error) FROM calls ORDER BY 1")] == [
         "never answered",
         "truncated",
         "whole",
     ]
-    assert ledger.prune() == 0
+    assert upkeep.prune(ledger) == 0
 
 
 def test_a_ledger_of_an_older_layout_is_refused(tmp_path: Path) -> None:

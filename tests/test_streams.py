@@ -33,6 +33,7 @@ SHELL = [  # what is typed, the exit code, what is printed
     ("{c} --help | true; exit ${{PIPESTATUS[0]}}", None, "", ""),
     ("{c} sql 'select 1' > /dev/full", 1, "", "error: standard output: No space left on device\n"),
     ("{c} sql 'select 1' >&-", 0, "", ""),
+    ("{c} sql <&- 2> /dev/null", 0, "", ""),
     ("{c} nosuch 2>&-", 2, "", ""),
     ("{ascii} {c} sql --csv \"select 'é日' as x\"", 0, "x\n\\xe9\\u65e5\n", ""),
     ("{ascii} {c} sql --json \"select 'é' as x\"", 0, '[\n {{\n  "x": "\\u00e9"\n }}\n]\n', ""),
@@ -73,5 +74,5 @@ def test_ctrl_c_ends_a_question_and_a_shell(folder: Path, arguments: list[str]) 
     time.sleep(5)  # until it is past its imports, which an interrupt would end otherwise
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
-    assert child.returncode == 130 and err.endswith("interrupted; what was bought is in the ledger\n")
+    assert child.returncode == 130 and err.endswith("interrupted\n")
     assert "Traceback" not in err

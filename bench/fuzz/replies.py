@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from curation.calls import upkeep
 from curation.calls.attempts import Row
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger, Params
@@ -153,8 +154,8 @@ def run(count: int, seed: int) -> "Counter[str]":
         check_tables(Path(folder), replies, judged)
         file = Path(folder) / "all.parquet"
         with Ledger(ledgers[0].settings) as first, Ledger(ledgers[1].settings) as second:
-            assert first.export_file(file) == second.import_file(file) == second.verify() == count
-            assert rows_of(first) == rows_of(second) and not second.find_unusable()
+            assert first.export_file(file) == second.import_file(file) == upkeep.verify(second) == count
+            assert rows_of(first) == rows_of(second) and not upkeep.find_unusable(second)
     return outcomes
 
 

@@ -69,14 +69,19 @@ class Keeping:
                 self.ended.wait(AGAIN)
 
     def _write_oldest(self, db: sqlite3.Connection) -> bool:
-        """Write one attempt; false where none is left, which ends the thread, so it is found out under the lock."""
+        """Write one attempt; false where none is left, which ends the thread, so it is found out under the lock. It is
+        written under the lock too, or what `end` spills meanwhile would be kept twice; another process is waited for
+        before that."""
         with self.lock:
             if not self.held:
                 self.error = self.thread = None
                 return False
-            oldest = self.held[0]
-        self.insert(db, oldest)
+        db.execute("BEGIN IMMEDIATE")
         with self.lock:
+            if self.ended.is_set():
+                return False
+            self.insert(db, self.held[0])
+            db.execute("COMMIT")
             self.held.popleft()
         return True
 

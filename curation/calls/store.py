@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from curation.calls.attempts import ADDED, COLUMNS, Attempt, Row, is_intact, read_rows, row_of, write_rows
+from curation.calls.attempts import ADDED, COLUMNS, Attempt, Row, read_rows, row_of, write_rows
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import MOST_TOKENS
 from curation.calls.opening import (
@@ -28,21 +28,12 @@ from curation.calls.opening import (
     require_ledger,
     trouble_of,
 )
-from curation.calls.redaction import PLACEHOLDER
 from curation.core.errors import CurationError
 
 NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 FIELDS = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "logprobs", "error", "engine", "mode", *ADDED)
 REPLY = ", ".join(FIELDS)
-# Good by its row, and no reply by what it holds, as versions before the third layout kept some.
-UNUSABLE = f"error IS NULL AND NOT is_reply({REPLY})"
-
-# A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
-REDACTED = (
-    f"error IS NULL AND (instr(text, '{PLACEHOLDER}') OR instr(logprobs, '{PLACEHOLDER}') OR "
-    f"instr(finish_reason, '{PLACEHOLDER}'))"
-)
 
 
 def counted(name: str) -> str:
@@ -121,7 +112,7 @@ class Store:
             (call.key,),
         ).fetchall()
         for limit, *values in rows:
-            reply = _reply_of(values)
+            reply = reply_of(values)
             if _serves(call, limit, reply):
                 return reply
         return None
@@ -190,59 +181,6 @@ class Store:
             self.db.execute("INSERT OR IGNORE INTO imports VALUES (?, ?)", (digest, file.name))
         return len(rows)
 
-    def verify(self) -> int:
-        """The number of rows, all of which have the hashes of their content. Raises CurationError naming the first
-        that was modified."""
-        (state,) = self.db.execute("PRAGMA integrity_check").fetchone()
-        if state != "ok":
-            raise CurationError(
-                f"{self.file}: damaged: {state}; export what can be read, and import that into a new ledger"
-            )
-        count = 0
-        for row in self.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
-            if not is_intact(row):
-                raise CurationError(
-                    f"{self.file}: row {row[0][:16]}…: hash mismatch: row was modified; delete it, and run "
-                    "again to buy it"
-                )
-            count += 1
-        return count
-
-    def prune(self) -> int:
-        """Delete the failed attempts of calls that were answered later, the good replies that an older one of the same
-        limit hides, and what an earlier version kept as a reply and is none.
-
-        Returns how many rows went. No reply that a call can get is lost.
-        """
-        with self.transaction():
-            gone = self.db.execute(f"DELETE FROM calls WHERE {UNUSABLE}").rowcount
-            gone += self.db.execute(
-                "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key "
-                "AND other.error IS NULL AND other.max_tokens IS calls.max_tokens "
-                "AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
-            ).rowcount
-        self.db.execute("VACUUM")
-        return gone
-
-    def find_unusable(self) -> list[tuple[str, str, str, str]]:
-        """Key, stage, name and fault of what an earlier version kept as a reply and is none, the oldest first."""
-        rows = self.db.execute(
-            f"SELECT key, stage, name, {REPLY} FROM calls WHERE {UNUSABLE} ORDER BY created_at, id"
-        ).fetchall()
-        return [(key, stage, name, str(_reply_of(values).error)) for key, stage, name, *values in rows]
-
-    def find_redacted(self) -> list[tuple[str, str, str]]:
-        """Key, stage and name of the good replies that hold `[key]`, the oldest first."""
-        return self.db.execute(
-            f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id"
-        ).fetchall()
-
-    def drop_redacted(self) -> int:
-        """Delete the good replies that hold `[key]`, so that the next run buys them again. Returns how many."""
-        gone = self.db.execute(f"DELETE FROM calls WHERE {REDACTED}").rowcount
-        self.db.execute("VACUUM")
-        return gone
-
 
 def _insert(db: sqlite3.Connection, rows: Iterable[Row], bought: bool) -> None:
     db.executemany(f"INSERT OR IGNORE INTO calls ({NAMES}, bought) VALUES ({SLOTS}, {int(bought)})", rows)
@@ -262,8 +200,8 @@ def insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> bool:
     return bool(good)
 
 
-def _reply_of(values: Sequence[Any]) -> Reply:
-    """The reply of a row's FIELDS."""
+def reply_of(values: Sequence[Any]) -> Reply:
+    """The reply that a row's FIELDS hold."""
     text, finish_reason, prompt_tokens, completion_tokens, logprobs, error, engine, mode, *added = values
     if logprobs:
         with suppress(ValueError):
@@ -272,7 +210,7 @@ def _reply_of(values: Sequence[Any]) -> Reply:
 
 
 def _is_reply(*values: Any) -> bool:
-    return _reply_of(values).error is None
+    return reply_of(values).error is None
 
 
 def _serves(call: Call, limit: int | None, reply: Reply) -> bool:

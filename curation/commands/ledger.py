@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curation.calls import upkeep
 from curation.calls.ledger import Ledger
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
@@ -34,12 +35,12 @@ def main(arguments: list[str]) -> None:
         if action == "stat":
             print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
         elif action == "verify":
-            print(f"{path}: {ledger.verify()} rows, all with the hash of their content")
+            print(f"{path}: {upkeep.verify(ledger)} rows, all with the hash of their content")
         elif action == "prune" and given.redacted:
-            count = ledger.drop_redacted()
+            count = upkeep.drop_redacted(ledger)
             print(f"{path}: {count} replies that held `[key]` deleted; the next run buys them again")
         elif action == "prune":
-            print(f"{path}: {ledger.prune()} rows deleted, none of which could answer a call")
+            print(f"{path}: {upkeep.prune(ledger)} rows deleted, none of which could answer a call")
         elif action == "export":
             _require_calls(ledger, given.stage, given.name)
             print(f"{given.file}: {ledger.export_file(given.file, given.stage, given.name)} calls")
@@ -80,7 +81,7 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
 
 
 def _warn_of_redacted(ledger: Ledger, path: str) -> None:
-    if redacted := ledger.find_redacted():
+    if redacted := upkeep.find_redacted(ledger):
         named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in redacted), MOST_REPLIES_NAMED)
         print(
             f"warning: {path}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "
@@ -92,7 +93,7 @@ def _warn_of_redacted(ledger: Ledger, path: str) -> None:
 
 def _tell_of_unusable(ledger: Ledger, path: str, refuse: bool) -> None:
     """Name what the ledger holds as replies and is none: a warning, or with `refuse` a CurationError."""
-    unusable = ledger.find_unusable()
+    unusable = upkeep.find_unusable(ledger)
     if not unusable:
         return
     named = first_names(

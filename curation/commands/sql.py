@@ -72,8 +72,8 @@ def _statements() -> Iterable[str]:
     statement = ""
     while True:
         try:
-            line = input(("... " if statement else "sql> ") if sys.stdin.isatty() else "")
-        except EOFError:
+            line = input(("... " if statement else "sql> ") if sys.stdin and sys.stdin.isatty() else "")
+        except (EOFError, RuntimeError):  # RuntimeError: standard input was closed from the start
             break
         if line.strip().rstrip(";") in LEAVING:
             return

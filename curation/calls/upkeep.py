@@ -1,0 +1,70 @@
+"""Looking after what a ledger holds: whether it is as it was written, and what of it may go."""
+
+from curation.calls.attempts import is_intact
+from curation.calls.redaction import PLACEHOLDER
+from curation.calls.store import NAMES, REPLY, Store, reply_of
+from curation.core.errors import CurationError
+
+# Good by its row, and no reply by what it holds, as versions before the third layout kept some.
+UNUSABLE = f"error IS NULL AND NOT is_reply({REPLY})"
+
+# A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
+REDACTED = (
+    f"error IS NULL AND (instr(text, '{PLACEHOLDER}') OR instr(logprobs, '{PLACEHOLDER}') OR "
+    f"instr(finish_reason, '{PLACEHOLDER}'))"
+)
+
+
+def verify(store: Store) -> int:
+    """The number of rows, all of which have the hashes of their content. Raises CurationError naming the first
+    that was modified."""
+    (state,) = store.db.execute("PRAGMA integrity_check").fetchone()
+    if state != "ok":
+        raise CurationError(
+            f"{store.file}: damaged: {state}; export what can be read, and import that into a new ledger"
+        )
+    count = 0
+    for row in store.db.execute(f"SELECT {NAMES} FROM calls ORDER BY created_at, id"):
+        if not is_intact(row):
+            raise CurationError(
+                f"{store.file}: row {row[0][:16]}…: hash mismatch: row was modified; delete it, and run again to buy it"
+            )
+        count += 1
+    return count
+
+
+def prune(store: Store) -> int:
+    """Delete the failed attempts of calls that were answered later, the good replies that an older one of the same
+    limit hides, and what an earlier version kept as a reply and is none.
+
+    Returns how many rows went. No reply that a call can get is lost.
+    """
+    with store.transaction():
+        gone = store.db.execute(f"DELETE FROM calls WHERE {UNUSABLE}").rowcount
+        gone += store.db.execute(
+            "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key "
+            "AND other.error IS NULL AND other.max_tokens IS calls.max_tokens "
+            "AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
+        ).rowcount
+    store.db.execute("VACUUM")
+    return gone
+
+
+def find_unusable(store: Store) -> list[tuple[str, str, str, str]]:
+    """Key, stage, name and fault of what an earlier version kept as a reply and is none, the oldest first."""
+    rows = store.db.execute(
+        f"SELECT key, stage, name, {REPLY} FROM calls WHERE {UNUSABLE} ORDER BY created_at, id"
+    ).fetchall()
+    return [(key, stage, name, str(reply_of(values).error)) for key, stage, name, *values in rows]
+
+
+def find_redacted(store: Store) -> list[tuple[str, str, str]]:
+    """Key, stage and name of the good replies that hold `[key]`, the oldest first."""
+    return store.db.execute(f"SELECT key, stage, name FROM calls WHERE {REDACTED} ORDER BY created_at, id").fetchall()
+
+
+def drop_redacted(store: Store) -> int:
+    """Delete the good replies that hold `[key]`, so that the next run buys them again. Returns how many."""
+    gone = store.db.execute(f"DELETE FROM calls WHERE {REDACTED}").rowcount
+    store.db.execute("VACUUM")
+    return gone
