@@ -385,6 +385,8 @@ def test_an_expression_that_fails_on_a_value_is_named() -> None:
         r"Conversion Error: Could not convert string 'a' to INT32",
     ):
         verdicts(value="chosen.generator::int")
+    with pytest.raises(CurationError, match=r"Division by zero in expression \(1 // 0\)\.$"):
+        verdicts(value="1 // 0")
 
 
 def test_the_expression_that_fails_is_the_one_that_is_named() -> None:

@@ -11,7 +11,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.selection.column_names import OF_GENERATORS, OF_PROMPT
-from curation.selection.expressions import evaluate
+from curation.selection.expressions import evaluate, why
 from curation.selection.syntax import ColumnName, parse
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES
@@ -173,7 +173,7 @@ def _say_failure(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
         try:
             evaluate({name: text}, rows)
         except duckdb.Error as error:
-            return f"{name}: {text!r}: {str(error).splitlines()[0]}"
+            return f"{name}: {text!r}: {why(error)}"
     return ", ".join(expressions.values())
 
 

@@ -40,7 +40,7 @@ def fault(expression: str, schema: Mapping[ColumnName, pl.DataType], result_type
             given = relation.types[0]
             relation.fetchall()  # so that what fails on every row fails here
     except duckdb.Error as error:
-        return f"{shown}: {str(error).splitlines()[0]}"
+        return f"{shown}: {why(error)}"
     if given.id not in TYPES:
         return f"{shown} is of type {given}; end it with ::int, ::double, ::text or ::bool"
     if result_type == "boolean" and given.id != "boolean":
@@ -123,3 +123,8 @@ def to_floats(values: pl.Series) -> np.ndarray:
     floats += 0.0  # -0.0 becomes 0.0
     floats[np.isinf(floats)] = np.nan
     return floats
+
+
+def why(error: duckdb.Error) -> str:
+    """What DuckDB says of an expression, without the settings that it would have one change."""
+    return str(error).splitlines()[0].partition(" Use TRY(")[0]
