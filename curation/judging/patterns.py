@@ -7,6 +7,7 @@ digits and letters.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -15,6 +16,7 @@ REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
 ONE_CHARACTER = (codes.LITERAL, codes.NOT_LITERAL, codes.IN, codes.ANY, codes.CATEGORY)
 
 
+@cache  # a study has few patterns, and a process judge asks at every trace
 def find_re2_fault(pattern: str) -> str | None:
     """Why RE2 cannot read `pattern`; None if it can."""
     import duckdb
@@ -27,6 +29,7 @@ def find_re2_fault(pattern: str) -> str | None:
     return None
 
 
+@cache
 def count_groups(pattern: str) -> str:
     """The number of groups of a pattern that RE2 can read."""
     import duckdb
