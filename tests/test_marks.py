@@ -151,3 +151,10 @@ def test_marks_follow_from_the_texts_alone() -> None:
 )  # fmt: skip
 def test_what_is_no_mark_of_its_call_changes_nothing(kind: str, text: str) -> None:
     assert "<problem-" not in message(kind, text, "Or 6.", reference="5")
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u2060", "\ufeff", "\u202e"], ids=ascii)
+def test_a_mark_with_what_is_not_seen_in_it_is_a_mark(hidden: str) -> None:
+    assert marks.passes_for_mark([f"x\nPro{hidden}blem:{hidden}\ny"])
+    assert marks.passes_for_mark([f"Reference{hidden} answer: 5"])
+    assert marks.passes_for_mark(["x\u2028Problem:\u2028y"]) and not marks.passes_for_mark([f"No{hidden}thing"])

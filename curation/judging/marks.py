@@ -16,6 +16,8 @@ HEADINGS = (
     r"solution[\s*_]+to[\s*_]+rate",
     r"</?\s*trace-[0-9a-f]{16}",
 )
+UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+LINE_ENDS = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 SOLUTIONS, STEPS = r"solution[\s*_]+\d+[\s*_]*\(", r"step[\s*_]+\d+[\s*_]*:"
 
 
@@ -42,7 +44,12 @@ def format_message(
 def passes_for_mark(texts: Sequence[str], numbered: str = "") -> bool:
     """Whether one of the texts of a message could be taken for another part of it."""
     search = re.compile("|".join(filter(None, [*HEADINGS, numbered])), re.IGNORECASE | re.MULTILINE).search
-    return any(search(unicodedata.normalize("NFKC", text)) for text in texts)
+    return any(search(_as_read(text)) for text in texts)
+
+
+def _as_read(text: str) -> str:
+    """`text` without what is not seen of it, its letters and line ends in their usual forms."""
+    return UNSEEN.sub("", LINE_ENDS.sub("\n", unicodedata.normalize("NFKC", text)))
 
 
 def fence(text: str, seal: str = "") -> str:
