@@ -53,7 +53,7 @@ def test_cases_have_the_stated_verdicts(kind: str) -> None:
 
 
 @pytest.mark.parametrize("one_in", [8, pytest.param(1, marks=pytest.mark.slow)])
-def test_cases_written_before_the_code_was_read_have_the_verdicts_they_want(one_in: int) -> None:
+def test_cases_written_apart_have_the_verdicts_they_want(one_in: int) -> None:
     """Other instances of every kind, from the completion on: where the answer stands, and whether it is right."""
     cases = HELD_OUT[::one_in]
     found = [find_answers([read_extraction(case["extract"])], [case["completion"]])[0] for case in cases]
