@@ -29,7 +29,7 @@ from server import (
     shaped,
 )
 
-from curation.calls import chat
+from curation.calls import pace
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.endpoint import Endpoint
@@ -185,7 +185,7 @@ STANDS = {
 @pytest.mark.parametrize("fault", PASSES)
 def test_every_attempt_is_a_row(serve: Serve, ledger: Ledger, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What may pass is tried twice more, what will not is not, and the ledger has each attempt with its number."""
-    monkeypatch.setattr(chat, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(pace, "FIRST_WAIT", 0.01)
     server = serve([PASSES[fault], PASSES[fault], good("fine")])
     to = server.endpoint(max_retries=2, timeout_s=0.5 if fault == "stalled" else 30.0)
     [reply] = ledger.fulfil([call()], HttpEngine(to), "generate", "g")

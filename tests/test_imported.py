@@ -403,3 +403,16 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
             prompts,
             ledger,
         )
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+@pytest.mark.parametrize(("gold", "answer"), [
+    ([24, 6], ["24", "6"]), ([0.5, -2.0], ["0.5", "-2.0"]), ([True, False], ["True", "False"]),
+])  # fmt: skip
+def test_an_answer_may_be_a_number(form: str, gold: list[Any], answer: list[str], tmp_path: Path) -> None:
+    """Kind: a file of right answers as whoever wrote it had them, which is not always text."""
+    rows = [{"q": f"{number}?", "gold": value} for number, value in enumerate(gold)]
+    prompts = read_sources({"mine": source(save(tmp_path / f"prompts.{form}", rows))})
+    assert prompts["answer"].to_list() == answer
+    several = save(tmp_path / f"several.{form}", [{"q": "Which?", "gold": gold}])
+    assert read_sources({"mine": source(several)})["answers"].to_list() == [answer]

@@ -232,12 +232,12 @@ def test_a_form_that_is_not_read_is_refused_with_the_way_out(fault: str, tmp_pat
 
 
 def test_a_line_of_64_mib_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from curation.tables import user_rows
+    from curation.tables import json_values, user_rows
 
     monkeypatch.setattr(user_rows, "MOST_IN_LINE", 2**20)
     (tmp_path / "f.jsonl").write_bytes(LINES + b'{"q": "' + b"a" * 2**20 + b'"}\n')
     assert refusal(tmp_path / "f.jsonl") == "line 3: longer than 1 MiB"
-    monkeypatch.setattr(user_rows, "MOST_IN_DOCUMENT", 2**10)
+    monkeypatch.setattr(json_values, "MOST_IN_DOCUMENT", 2**10)
     (tmp_path / "f.json").write_bytes(b"[\n" + b"1,\n" * 2**10)
     assert refusal(tmp_path / "f.json").endswith("write one object a line")
 
@@ -342,15 +342,15 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(count: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["f.jsonl", "f.parquet"])
-def test_a_text_or_a_list_of_texts_is_a_list_each_once(name: str, tmp_path: Path) -> None:
-    from curation.tables.user_values import TEXTS
+def test_an_answer_or_a_list_of_them_is_a_list_each_once(name: str, tmp_path: Path) -> None:
+    from curation.tables.user_values import ANSWERS
 
     rows: list[dict[str, Any]] = [{"a": ["5", "five", "5"]}, {"a": []}, {"a": None}]
     (tmp_path / name).write_bytes(
         parquet(pa.Table.from_pylist(rows)) if name == "f.parquet" else "\n".join(map(json.dumps, rows)).encode()
     )
-    column = {"a": ColumnType(TEXTS, nullable=True)}
+    column = {"a": ColumnType(ANSWERS, nullable=True)}
     assert read_columns(str(tmp_path / name), {"a": "a"}, column)["a"].to_list() == [["5", "five"], [], None]
-    (tmp_path / "g.jsonl").write_text('{"a": "5"}\n{"a": ["6", 7]}\n')
-    with pytest.raises(CurationError, match=r"line 2: column 'a' \(columns\.a\) is \['6', 7\], not text"):
+    (tmp_path / "g.jsonl").write_text('{"a": "5"}\n{"a": ["6", {}]}\n')
+    with pytest.raises(CurationError, match=r"line 2: column 'a' \(columns\.a\) is \['6', {}\], not text"):
         read_columns(str(tmp_path / "g.jsonl"), {"a": "a"}, column)

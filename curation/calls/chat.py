@@ -12,10 +12,9 @@ from curation.calls import connection, wire
 from curation.calls.call import Call, OnReply, Reply
 from curation.calls.endpoint import Endpoint
 from curation.calls.interrupt import draining
-from curation.calls.pace import Pace
+from curation.calls.pace import Pace, backoff
 from curation.core.errors import CurationError
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, doubled for each one after it
 LONGEST_PAUSE = 600.0  # seconds that a server may ask to be left alone; a run that is asked for more ends
 QUIET = 60.0  # seconds without a reply, after which a line says why, and again after each as many
 MOST_FAILURES = 25  # so many calls in a row that fail in all their attempts end the run
@@ -162,7 +161,7 @@ class HttpEngine:
             elif outcome.retryable and retries and not self.fatal:
                 retries -= 1
                 self.on_reply(call, replace(reply, last=False))
-                await asyncio.sleep(self._wait(call, self.endpoint.max_retries - retries, pause))
+                await asyncio.sleep(backoff(call.key, self.endpoint.max_retries - retries, pause))
             else:
                 return self._give_up(call, outcome, reply)
             entered = await self.pace.enter()
@@ -193,7 +192,7 @@ class HttpEngine:
             outcome = self._no_response(f"no reply within {self.endpoint.timeout_s:g} s")
         except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
             if not self.reached:
-                raise CurationError(self._proxy_message(error)) from None
+                raise CurationError(connection.proxy_fault(self.endpoint.base_url, error)) from None
             outcome = self._no_response("the proxy does not answer")
         except aiohttp.ClientConnectorError:
             if not self.reached:
@@ -224,24 +223,11 @@ class HttpEngine:
     def _no_response(self, error: str, retryable: bool = True) -> wire.Outcome:
         return wire.Outcome(wire.error_reply(error, self.endpoint.engine), retryable, status=0)
 
-    def _proxy_message(self, error: Any) -> str:
-        how = f"refuses with HTTP {error.status}" if hasattr(error, "status") else "does not answer"
-        name = f"{self.url.split(':')[0]}_proxy"
-        return (
-            f"{self.endpoint.base_url}: the proxy that the environment names ({name}) {how}; mend {name}, or set "
-            "no_proxy to the server's name"
-        )
-
     def _following_mode(self, outcome: wire.Outcome, at: int) -> int | None:
         """The mode to try after `at` where the server may have refused the form of the request and not the call: the
         one in which a reply came to another call meanwhile, or the next where none came yet. None if there is none."""
         following = self.mode if self.replied else at + 1
         return following if outcome.status in wire.UNKNOWN_FORM and at < following < len(wire.MODES) else None
-
-    def _wait(self, call: Call, retry: int, pause: float) -> float:
-        """Seconds before the next attempt: what the server asks for, else doubled each time; then up to half as long
-        again, by the call's key."""
-        return (pause or min(FIRST_WAIT * 2 ** (retry - 1), LONGEST_WAIT)) * (1 + int(call.key[:8], 16) / 2**33)
 
     def _give_up(self, call: Call, outcome: wire.Outcome, reply: Reply) -> None:
         self.on_reply(call, reply)

@@ -153,3 +153,13 @@ def _seconds(date: str) -> float | None:
         return float(email.utils.mktime_tz(parts)) if parts else None
     except (ValueError, OverflowError):
         return None
+
+
+def proxy_fault(base_url: str, error: Any) -> str:
+    """What keeps the proxy of the environment from taking calls to `base_url`, and the way out."""
+    how = f"refuses with HTTP {error.status}" if hasattr(error, "status") else "does not answer"
+    name = f"{base_url.split(':')[0]}_proxy"
+    return (
+        f"{base_url}: the proxy that the environment names ({name}) {how}; mend {name}, or set no_proxy to the "
+        "server's name"
+    )

@@ -6,6 +6,7 @@ from collections import deque
 START = 8
 PAYS = 1.1  # a step up must raise throughput by a tenth to be followed by another
 HOLDS = 1.25  # how much latency may rise before the limit stays where it is
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds before the second attempt, doubled for each one after it
 
 
 class Pace:
@@ -70,3 +71,9 @@ class Pace:
             if latency <= HOLDS * self.latency or self.latency == 0.0:
                 self.limit = min(self.limit + 1, self.most)
             self.latency = self.latency or latency
+
+
+def backoff(key: str, retry: int, pause: float) -> float:
+    """Seconds before attempt `retry` + 1 of the call of `key`: what the server asks for, else doubled each time; then
+    up to half as long again, by the key."""
+    return (pause or min(FIRST_WAIT * 2 ** (retry - 1), LONGEST_WAIT)) * (1 + int(key[:8], 16) / 2**33)

@@ -103,10 +103,10 @@ def _grade(file: Path, completion: str, gold: str, extract: list[Any], verifier:
     from curation.judging.judges.answer import choose_verdict, find_answers
     from curation.judging.verification import Case, verify_all
     from curation.tables.user_files import read_columns
-    from curation.tables.user_values import TEXT, TEXTS, ColumnType
+    from curation.tables.user_values import ANSWERS, TEXT, ColumnType
 
     require_existing(file, "name a file that is there")
-    types = {"completion": ColumnType(TEXT, nullable=True), "gold": ColumnType(TEXTS, nullable=True)}
+    types = {"completion": ColumnType(TEXT, nullable=True), "gold": ColumnType(ANSWERS, nullable=True)}
     table = read_columns(str(file), {"completion": completion, "gold": gold}, types, under="--")
     answers = find_answers(extract, table["completion"].to_list())
     golds = [list(dict.fromkeys(texts or ())) for texts in table["gold"].to_list()]

@@ -18,8 +18,9 @@ from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.tables.contracts import DATA
 from curation.tables.ids import content_ids
+from curation.tables.json_values import Fault
 from curation.tables.texts import text_ids
-from curation.tables.user_rows import Fault, UserRows, read_rows
+from curation.tables.user_rows import UserRows, read_rows
 from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
 
 WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders

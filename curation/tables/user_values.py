@@ -43,9 +43,15 @@ def _text(value: Any) -> str:
     return value
 
 
-def _texts(value: Any) -> list[str]:
-    """A text, or a list of them, each once."""
-    return list(dict.fromkeys(map(_text, value if isinstance(value, list) else [value])))
+def _answers(value: Any) -> list[str]:
+    """A right answer, or a list of them, each once; numbers and truths as Python writes them."""
+    return list(dict.fromkeys(map(_answer, value if isinstance(value, list) else [value])))
+
+
+def _answer(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return str(value) if isinstance(value, bool | int | float | Decimal) else _text(value)
 
 
 def _whole(value: Any, least: int, most: int, words: str = "a whole number") -> int:
@@ -83,7 +89,7 @@ def _real(value: Any) -> float:
 
 
 TEXT = ValueType("text", pl.String(), _text)
-TEXTS = ValueType("text or a list of texts", pl.List(pl.String()), _texts)
+ANSWERS = ValueType("text, a number or a list of these", pl.List(pl.String()), _answers)
 REAL = ValueType("a number", pl.Float64(), _real)
 INDEX = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=2**31 - 1))  # of a sample
 ID = ValueType("a whole number", pl.Int64(), partial(_whole, least=-(2**63), most=2**63 - 1))  # one of our own
@@ -131,10 +137,12 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
 
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
     """Whether some values of an Arrow type may be of ours."""
-    if values is TEXTS and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
-        return _is_text(dtype.value_type)
+    if values is ANSWERS and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+        return not pa.types.is_list(dtype.value_type) and _may_fit(dtype.value_type, values)
+    if values is ANSWERS and pa.types.is_boolean(dtype):
+        return True
     numeric = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
-    return pa.types.is_null(dtype) or _is_text(dtype) or (numeric and values not in (TEXT, TEXTS))
+    return pa.types.is_null(dtype) or _is_text(dtype) or (numeric and values is not TEXT)
 
 
 def _is_text(dtype: pa.DataType) -> bool:

@@ -16,11 +16,11 @@ from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
 from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
-from curation.tables.user_values import KEY, TEXT, TEXTS, ColumnType
+from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
 
 COLUMN_TYPES = {
     "prompt": ColumnType(TEXT),
-    "answer": ColumnType(TEXTS, nullable=True),
+    "answer": ColumnType(ANSWERS, nullable=True),
     "task": ColumnType(TEXT, nullable=True),
     "prompt_id": ColumnType(KEY),
 }
