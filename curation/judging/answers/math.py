@@ -1,11 +1,13 @@
 """Answers of mathematics, in LaTeX or plain: each side is read whole, then values of one structure are compared."""
 
+import re
 from typing import Literal
 
 from curation.core.params import Strict
 from curation.judging.answers._kind import Verdict
 from curation.judging.answers.reading.answer import read
 from curation.judging.answers.reading.comparison import Comparison
+from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.values import STRUCTURES, LimitError, UnreadableError, Value, describe
 
 
@@ -28,6 +30,8 @@ def verify(settings: Params, answer: str, reference: str, task: str, entry: str 
     try:
         right = read(reference)
     except (UnreadableError, LimitError) as error:
+        if isinstance(error, UnreadableError) and _signs(answer) == _signs(reference):
+            return Verdict(1.0, _said(answer), _said(reference), "the two are the same signs")
         return Verdict(None, _said(answer), reference, f"the reference cannot be read: {error}")
     try:
         left = read(answer)
@@ -38,6 +42,12 @@ def verify(settings: Params, answer: str, reference: str, task: str, entry: str 
     except (LimitError, RecursionError) as error:
         return Verdict(None, describe(left), describe(right), f"the two cannot be compared: {error}")
     return Verdict(float(same), describe(left), describe(right), _why(left, right, same))
+
+
+def _signs(text: str) -> str:
+    """A text that is not read, in one notation: without blanks that separate nothing and braces round one sign."""
+    spaced = re.sub(r"\s+", " ", re.sub(r"\{(\w)\}", r"\1 ", clean(text)))
+    return re.sub(r"(?<!\w) | (?!\w)", "", spaced)
 
 
 def _said(text: str) -> str:

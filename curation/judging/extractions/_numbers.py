@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-GROUP = r"(?:,|\{,\}|,?\\[!,]\s?|['’_]|[ \u00a0\u2009\u202f])"  # between groups of three digits, all alike
+GROUP = r"(?:,|\s?\{\s?,\s?\}\s?|,?\\[!,]\s?|['’_]|[ \u00a0\u2009\u202f])"  # between groups of three digits, all alike
 WHOLE = rf"(?:(?<![\d.])\d{{1,3}}(?P<group>{GROUP})\d{{3}}(?:(?P=group)\d{{3}})*(?!\d)|\d+)"
 FRACTION = r"\\[dt]?frac(?:\{-?\d+\}\{\d+\}|\d\d)"
 ATOM = re.compile(

@@ -49,7 +49,7 @@ LABELS = (
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
-MATRICES = {"matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
+MATRICES = {"cases", "matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
 
 
 @lru_cache(maxsize=1024)
@@ -196,6 +196,11 @@ def _bracketed(stream: Stream) -> Value | None:
         inside = None
     stream.depth, stream.bars = depth, 0
     closing = stream.accept(*CLOSINGS[opening])
+    match inside:
+        case Items(_, ((Matrix() | Relation() | Union()) as only,), _) if (
+            opening == "(" and closing == ")" and _ends_value(stream)
+        ):
+            return only
     is_list = isinstance(inside, Items) and (len(inside.items) > 1 or opening not in ("(",))
     if not closing or not is_list or not _ends_value(stream):
         if opening in (r"\{", r"\langle"):
@@ -230,4 +235,8 @@ def _matrix(stream: Stream) -> Value:
     if braced_text(stream) != kind:
         raise UnreadableError("a matrix that ends as another")
     rows += [tuple(row)] if row else []
+    if kind == "cases":
+        if any(len(row) > 1 for row in rows):
+            raise UnreadableError("a function in pieces")
+        return Items("", tuple(row[0] for row in rows), "")
     return Matrix(tuple(rows))

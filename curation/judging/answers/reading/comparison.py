@@ -3,15 +3,17 @@
 Nothing is asked twice: the first comparison that fits two structures decides.
 """
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from curation.judging.answers.reading.bounds import difference, forward, interval, is_variable, variable
 from curation.judging.answers.reading.equality import equal_formulas, proportional
 from curation.judging.answers.reading.exact import names
+from curation.judging.answers.reading.figures import same_corners, same_letters
 from curation.judging.answers.reading.forms import equal_colons, is_time
 from curation.judging.answers.reading.plain import FORMULA, plain
-from curation.judging.answers.reading.units import are_words, describe_alike, factor
+from curation.judging.answers.reading.units import are_words, describe_alike, factor, same_words
 from curation.judging.answers.reading.values import (
     Apply,
     Based,
@@ -32,6 +34,7 @@ from curation.judging.answers.reading.values import (
 )
 
 MOST_ITEMS = 200
+GRAPH = re.compile(r"[a-zA-Z]\(x\)")
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,11 @@ class Comparison:
             case Date(year, month, day), Date(other_year, other_month, other_day):
                 return (month, day) == (other_month, other_day) and (year == other_year or 0 in (year, other_year))
             case Text(text), Text(other_text):
-                return text == other_text
+                return same_words(text, other_text)
             case (Text(text), formula) | (formula, Text(text)) if isinstance(formula, FORMULA):
-                return _words(text, formula)
+                return same_letters(text, formula)
             case _ if isinstance(one, FORMULA) and isinstance(other, FORMULA):
-                return equal_formulas(one, other)
+                return same_corners(one, other) or equal_formulas(one, other)
         return False
 
     def _items(self, one: Items, other: Items) -> bool:
@@ -184,7 +187,7 @@ class Comparison:
         other_sides, other_signs = forward(other)
         if signs == other_signs and self._in_order(sides, other_sides):
             return True
-        if one.label and one.label == other.label and signs == other_signs == ("=",):
+        if one.label and signs == other_signs == ("=",) and _name_the_same(one.label, other.label or ""):
             return self.equal(sides[1], other_sides[1])
         are_formulas = all(isinstance(side, FORMULA) for side in (*sides, *other_sides))
         if are_formulas and signs == other_signs and len(sides) == 2:
@@ -207,6 +210,11 @@ class Comparison:
         )
 
 
+def _name_the_same(label: str, other: str) -> bool:
+    """Whether two left sides are one name; `f(x)` and `y` are, for a function and its graph."""
+    return label == other or ("y" in (label, other) and any(GRAPH.fullmatch(name) for name in (label, other)))
+
+
 def _times(formula: Formula, ratio: Fraction) -> Formula:
     return formula if ratio == 1 else Apply("*", (Number(ratio), formula))
 
@@ -219,15 +227,3 @@ def _bare(quantity: Quantity, formula: Formula) -> bool:
     if quantity.unit == "%":
         return equal_formulas(_times(quantity.amount, Fraction(1, 100)), formula)
     return quantity.unit == "°" and not names(formula) and equal_formulas(Apply("degrees", (quantity.amount,)), formula)
-
-
-def _words(text: str, formula: Formula) -> bool:
-    """Words against a formula: letters side by side, as a product."""
-    letters = [Name(letter) for letter in text]
-    if len(letters) == 1:
-        return isinstance(formula, Name) and formula.name.casefold() == text
-    return len(letters) in (2, 3) and text.isalpha() and text.isascii() and formula == _side_by_side(letters)
-
-
-def _side_by_side(letters: list[Name]) -> Formula:
-    return Apply("*", tuple(letters))

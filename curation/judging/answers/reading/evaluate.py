@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from curation.judging.answers.reading.exact import exact
 from curation.judging.answers.reading.values import Apply, Formula, LimitError, Name, Number
 
 LARGEST = 10**30  # of an argument that is reduced or rounded
@@ -41,12 +42,21 @@ def _compute(formula: Formula, place: dict[str, Fraction], mp: Any, real: bool) 
             return mp.mpc(0, 1)
         case Name(name):
             return mp.mpf(place[name].numerator) / place[name].denominator
+        case Apply("^", (base, exponent)) if power := _odd_root(exponent):
+            root = _root(mp, _compute(base, place, mp, real), mp.mpf(power.denominator))  # a real one, as under a root
+            return _power(mp, root, mp.mpf(power.numerator))
         case Apply(operation, arguments):
             values = [_compute(argument, place, mp, real) for argument in arguments]
             value = OPERATIONS[operation](mp, *values)
             if real and mp.im(value) != 0:
                 raise ValueError("not real")
             return value
+
+
+def _odd_root(exponent: Formula) -> Fraction | None:
+    """An exponent that asks for an odd root, such as 2/3; None for any other."""
+    power = exact(exponent)
+    return power if power is not None and power.denominator > 1 and power.denominator % 2 else None
 
 
 def _reduced(function: str) -> Callable[..., Any]:

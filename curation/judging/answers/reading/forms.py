@@ -37,6 +37,7 @@ BASES = dict(
         strict=True,
     )
 )
+ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false", "dne": "does not exist"}
 FONT = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 OPTIONS = (
     r"(?i:option|choice)\s*\(?([A-Z])\)?",
@@ -44,6 +45,11 @@ OPTIONS = (
     r"\(\s*([A-Z])\s*\)\s*(?P<text>[\w$\\\"'-].*)",
     r"([A-Z])\s*[:.)]\s*(?P<text>\S.*)",
     r"([A-Z])[:.)]",
+    r"([A-Z])\s+-\s+(?P<text>(?:[A-Za-z]+ )+[A-Za-z]{3,}[^+*/=^]*|[A-Za-z]{4,})",
+)
+SAYS = re.compile(
+    r"(?i)(yes|no|true|false)\s*[,.;-]\s+(?!.*\b(?:but|if|unless|except|only|maybe|depends|yes|no|true|false)\b)"
+    r"[a-z][^\d\\=]*"
 )
 
 
@@ -67,6 +73,8 @@ def special_form(cleaned: str) -> Value | None:
         return Colon((int(match[1]), 0), f"{match[1]}:00", f"{match[2].lower()}m")
     if match := BASED.fullmatch(plain) or BASE_BEHIND.fullmatch(plain):
         return _based(*match.groups())
+    if match := SAYS.fullmatch(plain):  # `No, it is not.`
+        return Text(ALIKE.get(match[1].lower(), match[1].lower()))
     for pattern in OPTIONS:
         if match := re.fullmatch(pattern, plain, re.DOTALL):
             return Choice(match[1], match.groupdict().get("text") or "")

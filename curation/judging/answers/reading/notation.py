@@ -17,7 +17,7 @@ SIGNS = {
     "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt ", "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ",
     "±": r"\pm ", "∓": r"\mp ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "°": r"^\circ ",
     "≈": r"\approx ", "ℝ": r"\mathbb{R}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "“": '"', "”": '"',
-    "‘": "'", "’": "'", "′": "'", "″": '"',
+    "‘": "'", "’": "'", "′": "'", "″": '"', "¢": " cents ",
     "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
     "⌉": r"\rceil ",
     **dict.fromkeys("✅✓✔", ""),
@@ -45,13 +45,13 @@ FONTS = (
     "text|textbf|textit|textrm|texttt|textsf|textup|textnormal|mathrm|mathbf|mathit|mathsf|mathtt|mathcal|mbox|hbox|"
     "operatorname|boldsymbol|bm|emph|underline|boxed|fbox"
 )
-DROPPED = re.compile(
-    r"\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark)(?![a-zA-Z])\.?"
+DROPPED = re.compile(  # a colour, a size, the mark of a model for the end of its text
+    r"<\|\w+\|>|</s>|\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark)(?![a-zA-Z])\.?"
 )
 BLANKS = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|hspace\*?\{[^{}]*\}|enspace\b|space\b)|~")
-GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:(?:\{,\}|,\s?\\!)\s?\d{3})+(?!\d)")
+GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:\s?(?:\{\s?,\s?\}|,\s?\\!)\s?\d{3})+(?!\d)")
 SPACED = re.compile(
-    r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?:(?:\\[,;: !]|~| )\d{3})+(?![\d/])(?! ?/)(?! \d)(?!\s*\\[dt]?frac)"
+    r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?:(?:\\[,;: !]|~| )\d{3})+(?![\d/])(?! ?/)(?! \d(?!\d*/\d))(?!\s*\\[dt]?frac)"
 )
 WRAPPERS = (
     (r"$$", r"$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("***", "***"), ("**", "**"), ("__", "__"), ("*", "*"),
@@ -66,14 +66,20 @@ LEAD = re.compile(
     r"(?-i:(?!Wrong|Not|No|Incorrect)[A-Z][a-z]+(?: [a-z]+){0,3}:\s+)(?=[\d\\$-])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
 )
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
-REASON = re.compile(r"(?<=\S)(?:[,;]|\s[-–—])?\s+(?:since|because)\s.*", re.DOTALL)
+REASON = re.compile(
+    r"(?<=\S)(?:(?:[,;]|\s-)?\s+(?:since|because)|"
+    r"(?:[,;]|\s-)\s+(?:this|that|which) is(?! (?:not?\b|wrong|incorrect)))\s.*",
+    re.DOTALL,
+)
 REMARK = re.compile(  # behind a number, where it changes nothing
     r"(?<=[\w%}])\s*\((?!\s*(?:in )?(?:base|mod|hundred|thousand|[mb]illion|dozen|wait|actually|not?|or|rather)\b)"
     r"[^()\\]*(?:=|[a-z]{4})[^()\\]*\)\Z"
 )
+EMPHASIS = re.compile(r"(?<![\w*)}\]])\*\*([^*\s][^*]*)\*\*(?![\w*({\[])")  # `**73** residents`
 NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
 REWRITTEN = (
     (re.compile(r"\{([^{}\\]+)\\choose([^{}\\]+)\}|\A([^{}\\]+)\\choose([^{}\\]+)\Z"), r"\\binom{\1\3}{\2\4}"),
+    (re.compile(r"\Aan? (?!squared|cubed|times|plus|minus|over|equals)(?=[a-z-]{4,}(?: [a-z-]+)*\Z)"), ""),
     (re.compile(r"\A(?i:minus|negative)\s+(?=[\d\\$])"), "-"),
     (re.compile(r"\\pmod\s*(?:\{\s*(\w+)\s*\}|(\d))|\(\s*(?:\\b?mod|mod|\\text\{\s*mod\s*\}|\\operatorname\{mod\})\s*(\w+)\s*\)"),
      lambda match: rf"\text{{mod {match[1] or match[2] or match[3]}}}"),
@@ -96,6 +102,7 @@ def clean(text: str) -> str:
     text = in_digits(_without_remark(text))
     for pattern, written in REWRITTEN:
         text = pattern.sub(written, text)
+    text = EMPHASIS.sub(r"\1", text)
     text = re.sub(r"(?<![\w\\])\$(?=\S)([^$]*\S)\$(?![\d])", r"\1", text)
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
@@ -107,7 +114,7 @@ def clean(text: str) -> str:
 
 def _trim(text: str) -> str:
     """`text` without blanks around it and without the punctuation at its end; three full stops stay."""
-    text = re.sub(r"\\[,;:! ]$", "", text.strip()).rstrip(" \t\r\n,;:")
+    text = re.sub(r"\A:\s+|\\[,;:! ]?$", "", text.strip()).rstrip(" \t\r\n,;:")
     if text.count("**") % 2 and not text.startswith("**"):
         text = text.removesuffix("**")  # of `**Answer: 7**`
     return text[:-1] if text.endswith(".") and not text.endswith("..") else text

@@ -42,7 +42,10 @@ CONSTANTS = {"pi": "π", "infty": "∞"}
 PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|"}
 ROUND = {"lfloor": "rfloor", "lceil": "rceil"}
 FIGURES = {"angle", "triangle", "odot", "square"}
-ACCENTS = {"overline", "vec", "hat", "bar", "tilde", "overrightarrow", "widehat"}
+ACCENTS = {
+    "overline": "overline", "bar": "overline", "vec": "overrightarrow", "overrightarrow": "overrightarrow",
+    "hat": "hat", "widehat": "hat", "tilde": "tilde", "widetilde": "tilde", "overleftrightarrow": "overleftrightarrow",
+}  # fmt: skip
 
 
 def primary(stream: Stream) -> Formula:
@@ -89,8 +92,11 @@ def _number(stream: Stream) -> Formula:
     if not token.text.isdigit():
         return whole
     start = stream.place
-    if (part := _plain_fraction(stream)) and 0 < part < 1:
+    part = _plain_fraction(stream)
+    if part is not None and 0 <= part < 1:
         return Number(token.value + part)
+    if stream.place > start and stream.tokens[start].kind != "command":  # `4 10/3`, `4 4/0`: no number
+        return Name(" ".join(token.text for token in stream.tokens[start - 1 : stream.place]))
     stream.place = start
     return whole
 
@@ -125,7 +131,7 @@ def _subscript(stream: Stream) -> str:
     if not stream.accept("{"):
         token = stream.take()
         if token.kind not in ("number", "name", "word", "command"):
-            raise UnreadableError(f"{token.text!r} as a subscript")
+            raise UnreadableError(f"{token.text!r} as a subscript or under an accent")
         return token.text
     parts = []
     while not stream.accept("}"):
@@ -160,11 +166,7 @@ def _command(stream: Stream) -> Formula:
         stream.expect(f"\\{ROUND[name]}")
         return Apply(name[1:], (inner,))
     if name in ACCENTS:
-        parts: list[str] = []
-        stream.expect("{")
-        while not stream.accept("}"):
-            parts.append(stream.take().text)
-        return Name(f"{name}({''.join(parts)})")
+        return Name(f"{ACCENTS[name]}({_subscript(stream)})")
     raise UnreadableError(f"\\{name}")
 
 

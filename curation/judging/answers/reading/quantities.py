@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 
+from curation.judging.answers.reading.forms import ALIKE
 from curation.judging.answers.reading.formulas import formula
 from curation.judging.answers.reading.numbers import spelt_number
 from curation.judging.answers.reading.stream import Stream
@@ -45,7 +46,11 @@ DENIALS = re.compile(
     r"base|mod|minus|plus|times|half|dozen|squared|cubed"
     r")|n't)\b"
 )
-ALIKE = {"yes": "true", "correct": "true", "no": "false", "incorrect": "false", "dne": "does not exist"}
+OPENING = re.compile(
+    r"(?:(?:the|this) (?:statement|claim|assertion|proposition|answer) is|it is|it's) "
+    r"(?=(?:true|false|correct|incorrect)\Z)|"
+    r"there (?:is|are) (?=no )|(?<=\Ano solution) exists\Z|(?<=\Ano solutions) exist\Z"
+)
 
 
 def quantity(stream: Stream) -> Value:
@@ -182,4 +187,5 @@ def normal(text: str) -> str:
     """Words in lower case, with single blanks, without quotation marks and the punctuation at their end."""
     text = re.sub(r"[\"“”]", "", text).casefold()
     text = re.sub(r"\s+", " ", text).strip(" .,;:!'")
+    text = OPENING.sub("", text)
     return ALIKE.get(text, text)

@@ -78,6 +78,11 @@ def are_words(unit: str) -> bool:
     )
 
 
+def same_words(text: str, other: str) -> bool:
+    """Whether two texts are the same but for singular and plural."""
+    return [_singular(word) for word in text.split()] == [_singular(word) for word in other.split()]
+
+
 def describe_alike(unit: str, other: str) -> bool:
     """Whether one description says no more than the other: `ways` and `different ways`, no red and green apples."""
     one, two = ({_singular(word) for word in words.split()} - EMPTY for words in (unit, other))
