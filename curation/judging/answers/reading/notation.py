@@ -86,6 +86,7 @@ REWRITTEN = (
     (re.compile(r"(?<=[)\]}])\s*(?:U|\\text\{\s*U\s*\})\s*(?=[(\[]|\\\{)"), r" \\cup "),
     (re.compile(r"(?<=\d) [xX] (?=\d)|(?<=\d)[xX](?=10\^)"), " * "),
     (re.compile(r"(?<!\w)(\d+)\s?'\s?(\d+(?:\.\d+)?)\s?(?:\"|'')(?!\w)"), r"\1 feet \2 inches"),
+    (re.compile(r"\A(\d+(?:\.\d+)?)\s?(?:\"|'')\Z"), r"\1 inches"),
     (re.compile(r"(?<=\d)(\s?(?:ft|in|yd|mi|lbs?|oz|hrs?|mins?|secs?))\.(?!\w)"), r"\1"),
     (re.compile(r"\A(\d+)\s?h\s?(\d+)\s?m(?:in)?\Z"), r"\1 hours \2 minutes"),
 )  # fmt: skip
