@@ -119,6 +119,7 @@ def test_of_several_references_one_is_enough() -> None:
     assert grade(by_number, "It is 5", ["4", "6"], "math").score == 0.0
 
 
+@pytest.mark.slow
 def test_an_answer_is_not_wrong_while_one_reference_could_not_be_compared() -> None:
     """What breaks the scorer has no score, though the other reference was compared and is another."""
     answer, verifier, entry = task("prime_factorization")

@@ -40,6 +40,7 @@ def read(folder: Path, stage: str, name: str, rows: list[Any]) -> tuple[int, str
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_study_filled_by_batches_is_the_study_asked_live(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ SPOILED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", SPOILED)
 def test_a_file_that_is_not_this_stages_result_changes_nothing(outstanding: Outstanding, how: str) -> None:
     (folder, server, rows), (line, said) = outstanding, SPOILED[how]
@@ -150,6 +152,7 @@ def test_a_file_that_is_not_this_stages_result_changes_nothing(outstanding: Outs
     assert len(results(folder, server, "generate", "writer")) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [KEY, "200", None, True, 2.5, 0, 10**18, [200]], ids=repr)
 def test_a_status_that_is_none_of_https_changes_nothing(outstanding: Outstanding, status: Any) -> None:
     """The kind of fault: a field that is no text, trusted, and shown in an error."""

@@ -260,6 +260,7 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WARNED)
 def test_a_warning_is_said_and_stops_nothing(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -124,6 +124,7 @@ def test_a_matched_control_has_as_many_of_each_value(match: list[str]) -> None:
     assert values(beside(control())[0], together) != values(own, together)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "match", [["chosen_model", "rejected_model"], [LENGTHS], ["chosen_model", "rejected_model", LENGTHS]]
 )

@@ -103,6 +103,7 @@ def test_the_page_runs_the_stages_on_its_judge(source: Path, study: Path) -> Non
     assert pl.read_parquet(study / "data/selections/brief.parquet").filter("kept")["margin"].max() == 1.0
 
 
+@pytest.mark.slow
 def test_what_the_judges_params_refuse_is_said_like_any_other_mistake(
     source: Path, study: Path, tmp_path: Path
 ) -> None:

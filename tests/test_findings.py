@@ -96,6 +96,7 @@ def test_what_is_planted_in_a_subset_is_said_by_name(name: str, tmp_path: Path) 
         assert (found.metrics["chosen_longer"], found.metrics["chosen_shorter"]) == (6, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wrong_chosen", "texts_opposed"])
 def test_the_audit_says_what_is_planted(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second is a subset that other checks stop at."""
@@ -124,6 +125,7 @@ def test_a_suspect_judge_is_said_once_reliability_is_known(tmp_path: Path) -> No
     assert examine(read(params), "clear").messages == [PLANTED["wrong_chosen"][1]]
 
 
+@pytest.mark.slow
 def test_the_findings_of_every_subset_stand_in_the_metrics_of_audit(tmp_path: Path) -> None:
     world.write(SOUND, tmp_path)
     subprocess.run([sys.executable, "-m", "stages.audit"], cwd=tmp_path, check=True, capture_output=True)

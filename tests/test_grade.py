@@ -104,6 +104,7 @@ MISTAKES = {  # what is typed in the place of SOUND: what is said of it
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", MISTAKES, ids=lambda arguments: " ".join(arguments))
 def test_a_mistake_is_one_line(arguments: tuple[str, ...], folder: Path) -> None:
     done = grade(folder, *arguments)
@@ -112,6 +113,7 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], folder: Path) -> None
     assert line.startswith(f"error: {MISTAKES[arguments]}")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_no_control_sequence_of_a_model(folder: Path) -> None:
     completion = "\\boxed{\x1b[2J\x1b]0;owned\x07\u202e5}"
     (folder / "hostile.jsonl").write_text(json.dumps({"completion": completion, "gold": "\x1b[31m5"}) + "\n")

@@ -153,6 +153,7 @@ def test_a_wait_of_more_than_ten_minutes_ends_the_run(
     assert [(row["attempts"], row["failed"]) for row in ledger.stat()] == [(2, 1)]
 
 
+@pytest.mark.slow
 def test_a_held_run_says_so(serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A silent server, one that refuses for now, and one that names its wait."""
     monkeypatch.setattr(chat, "QUIET", 0.1)

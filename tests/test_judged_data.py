@@ -295,6 +295,7 @@ PROCESS = {name: value for name, value in RUBRIC.items() if name not in ("kind",
     "kind": "process", "separator": r"\n+", "max_steps": 60}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_big_bench_mistakes_steps_are_its_own_and_a_judge_that_knows_finds_the_first_bad_one(
     serve: Serve, ledger: Ledger
 ) -> None:

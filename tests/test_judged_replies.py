@@ -130,6 +130,7 @@ def test_log_probabilities_count_where_they_spell_the_end(rubric_settings: Rubri
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("logprobs", "share"), [(split(FOUR, TOPS), 1.0), (split(ONE, TOPS), 0.0)])
 def test_log_probabilities_that_are_not_used_are_counted(
     serve: Serve, ledger: Ledger, rubric_settings: RubricSettings, logprobs: list[Any], share: float

@@ -136,6 +136,7 @@ def test_a_limit_on_the_size_of_files_is_no_end_of_the_ledger(tmp_path: Path) ->
     assert kept >= 5 and len(asked) == 50 - kept and not list(tmp_path.glob("*.parquet"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log", [False, True], ids=["closed", "killed"])
 def test_a_read_only_ledger_is_planned_counted_exported_and_replayed(serve: Serve, tmp_path: Path, log: bool) -> None:
     """Also where a killed run left its last replies in the write-ahead log, whose index cannot be made."""
@@ -202,6 +203,7 @@ def locked(file: Path) -> Iterator[Callable[[], None]]:
             leave()
 
 
+@pytest.mark.slow
 def test_a_lock_held_by_another_neither_stalls_the_loop_nor_loses_a_reply(serve: Serve, tmp_path: Path) -> None:
     """All calls are answered while the lock is held, which with one append a wait would take far longer; the lock goes
     only after the last reply came, and the ledger then has them all."""

@@ -83,6 +83,7 @@ def test_a_run_that_dies_midway_rebuys_only_what_is_missing(ledger: Ledger) -> N
     assert texts == ["first p0", "first p1", "first p2", "re p3", "re p4", "re p5"]
 
 
+@pytest.mark.slow
 def test_a_killed_process_rebuys_only_what_is_missing(serve: Serve, tmp_path: Path) -> None:
     reached = threading.Event()
 

@@ -194,6 +194,7 @@ def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [pytest.param("some"), pytest.param("all", marks=pytest.mark.slow)])
 def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> None:
     """Kind: a check that takes for granted what another check has not established yet."""

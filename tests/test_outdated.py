@@ -43,6 +43,7 @@ def pasted(text: str, told: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("old", VERSION_0_1, ids=lambda file: file.stem)
 def test_pasting_what_is_printed_makes_an_old_file_pass(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

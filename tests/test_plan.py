@@ -26,6 +26,7 @@ def to_make(folder: Path) -> list[tuple[int, int, int]]:
     return [(stage["calls"], stage["in_ledger"], stage["to_make"]) for stage in planned(folder)["stages"]]
 
 
+@pytest.mark.slow
 def test_a_plan_is_what_is_then_asked(serve: Serve, tmp_path: Path) -> None:
     """From an empty ledger, from half of one, and from a full one; a plan itself asks nothing."""
     server = serve(answering)
@@ -60,6 +61,7 @@ def test_a_call_for_each_dimension_is_planned(serve: Serve, tmp_path: Path) -> N
     assert to_make(tmp_path) == [(4, 4, 0), (8, 8, 0)]
 
 
+@pytest.mark.slow
 def test_what_an_edit_buys(serve: Serve, tmp_path: Path) -> None:
     """A rubric line buys that judge's calls; an alias nothing; a sample itself; a higher max_tokens what was cut, a
     lower one what no longer fits."""

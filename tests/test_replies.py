@@ -80,6 +80,7 @@ def attempts(folder: Path) -> dict[int, tuple[Any, ...]]:
     return {number_of(request): row for request, *row in rows}
 
 
+@pytest.mark.slow
 def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(serve: Serve, tmp_path: Path) -> None:
     """Live: every case is answered, the table is written; a healthy server then gets the failed ones and no other. As
     a batch file: the same attempts."""

@@ -568,6 +568,7 @@ SHARES = st.none() | st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(LINES, max_size=24, unique_by=lambda line: line[:3]), KEEPS, BUDGETS, st.none() | st.integers(1, 3),
     SHARES, st.booleans(), st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3), st.booleans(),

@@ -61,6 +61,7 @@ def pairs_oracle(rows: pl.DataFrame, order: str, ladder: list[str], within: bool
     return rows.sort("pair_id")
 
 
+@pytest.mark.slow
 @given(
     WRITTEN,
     st.sampled_from(["ladder", "scale", "both"]),

@@ -31,6 +31,7 @@ FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its 
 QUICK = ("429", "dropped", "cut JSON", "wrong schema", "refusal", "length")  # one of each sort
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS]
 )

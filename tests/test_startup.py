@@ -83,6 +83,7 @@ def test_no_module_and_no_check_imports_what_is_heavy() -> None:
     assert printed(code, *map(str, STUDIES)) == ["import", "check", "remembered"]
 
 
+@pytest.mark.slow
 def test_a_remembered_check_loads_no_tables_either() -> None:
     code = "import sys\nfrom curation.__main__ import entry\nentry()\n"
     printed(code, "params", str(SOUND))
@@ -277,6 +278,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "mended"),
     [(damage, name not in ("a folder", "no room")) for name, damage in DAMAGED.items()],

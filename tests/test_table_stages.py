@@ -56,6 +56,7 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 identical\n")
 
 
+@pytest.mark.slow
 def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     done = ran(tmp_path, "stages.audit")

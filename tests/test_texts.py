@@ -71,6 +71,7 @@ def test_an_empty_trace_is_a_side_only_if_asked_for(empty: str, sides: set[int])
     assert pair.count_empty(traces) == 2
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(1, 2), st.sampled_from("abc"), st.sampled_from(["x", " x", "y", "z"])), max_size=9)
 )

@@ -333,6 +333,7 @@ def test_what_is_no_file_is_named_and_a_link_to_a_file_is_followed(imports: Path
         assert refusal(path) == said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [72, pytest.param(2000, marks=pytest.mark.slow)])
 def test_damaged_files_are_read_or_refused_in_a_sentence(count: int) -> None:
     """What is asserted of each stands in `bench/fuzz/files.py`."""
