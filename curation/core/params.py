@@ -136,9 +136,9 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     if lines:
         raise _errors(lines)
     vars(study).update(sections)
-    for where, settings in parts:
+    for place, settings in parts:
         if hasattr(settings, "mistakes"):
-            lines += [f"{path}: {where}.{line}" for line in settings.mistakes(study)]
+            lines += [f"{path}: {place}.{line}" for line in settings.mistakes(study)]
     if lines:
         raise _errors(lines)
 
@@ -147,37 +147,37 @@ def _errors(lines: list[str]) -> Errors:
     return Errors([one_line(line) for line in lines])
 
 
-def _section(name: str, raw: Any, where: str, lines: list[str]) -> Any:
+def _section(name: str, raw: Any, place: str, lines: list[str]) -> Any:
     """A section, typed: what is wrong with it is added to `lines`."""
     if name in SECTIONS:
-        return _validate(_params_of(SECTIONS[name]), raw, where, lines)
+        return _validate(_params_of(SECTIONS[name]), raw, place, lines)
     if isinstance(raw, dict):
-        return _entries(name, raw, where, lines)
-    lines.append(f"{where}: {show_value(raw)} is not a mapping of names")
+        return _entries(name, raw, place, lines)
+    lines.append(f"{place}: {show_value(raw)} is not a mapping of names")
     return {}
 
 
-def _entries(section: str, raw: dict[Any, Any], where: str, lines: list[str]) -> Entries[Any]:
+def _entries(section: str, raw: dict[Any, Any], place: str, lines: list[str]) -> Entries[Any]:
     """The entries of a section by name, each typed."""
     typed: dict[str, Any] = {}
     for name, body in raw.items():
-        place = f"{where}.{name}"
+        entry = f"{place}.{name}"
         if not isinstance(name, str) or not NAME.fullmatch(name):
             way_out = (
                 f"shorten it from {len(name)} to 100 characters" if isinstance(name, str) and len(name) > 100 else ""
             )
             rule = "a name is lower-case letters, digits, '-' and '_', and starts with a letter"
-            lines.append(f"{place}: {way_out or rule}")
+            lines.append(f"{entry}: {way_out or rule}")
         elif section in COLLECTIONS:
-            typed[name] = _validate(_params_of(COLLECTIONS[section]), body, place, lines)
+            typed[name] = _validate(_params_of(COLLECTIONS[section]), body, entry, lines)
         elif not isinstance(body, dict) or "kind" not in body:
-            lines.append(f"{place}.kind: missing; one of {', '.join(kinds(section))}")
+            lines.append(f"{entry}.kind: missing; one of {', '.join(kinds(section))}")
         elif body["kind"] not in kinds(section):
             nearest = did_you_mean(body["kind"], kinds(section), ())
-            lines.append(f"{place}.kind: {show_value(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
+            lines.append(f"{entry}.kind: {show_value(body['kind'])} is not one of {', '.join(kinds(section))}{nearest}")
         else:
-            typed[name] = _validate(kind(section, body["kind"]).Params, body, place, lines)
-    return Entries(f"{where}.", typed)
+            typed[name] = _validate(kind(section, body["kind"]).Params, body, entry, lines)
+    return Entries(f"{place}.", typed)
 
 
 def _params_of(module: str) -> type[Strict]:
@@ -185,12 +185,12 @@ def _params_of(module: str) -> type[Strict]:
     return model
 
 
-def _validate(model: type[Strict], raw: Any, where: str, lines: list[str]) -> Any:
+def _validate(model: type[Strict], raw: Any, place: str, lines: list[str]) -> Any:
     """`raw` as a `model`. Where it is not sound, what is, so that its names are checked too."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines += format_validation_errors(model, error.errors(), where)
+        lines += format_validation_errors(model, error.errors(), place)
         if not isinstance(raw, dict):
             return None
         wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}
@@ -205,4 +205,4 @@ def list_parts(sections: dict[str, Any]) -> Parts:
     for name, panel in entries(sections, "delta.panels").items():
         members = enumerate(getattr(panel, "members", []))
         parts += [(f"delta.panels.{name}.members.{number}", member) for number, member in members]
-    return [(where, settings) for where, settings in parts if settings is not None]
+    return [(place, settings) for place, settings in parts if settings is not None]
