@@ -162,7 +162,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"evaluate.judge": "rubric"}, ["evaluate.judge: 'rubric' is of kind rubric; name a judge of kind answer"]),
     ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
     ({"judges.answer.extract": []},
-     ["judges.answer.extract: []: list should have at least 1 item after validation, not 0"]),
+     ["judges.answer.extract: 0 are fewer than 1; add to them"]),
     ({"judges.answer.extract": ["boxed", {"match": "last"}, {"kind": "boxd", "match": "last"}]},
      ["judges.answer.extract.0: 'boxed' is not a mapping with a kind, one of after, boxed, json_field, last_number, "
       "regex",
@@ -230,7 +230,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["delta.panels.panel: rubric factuality is a member twice; give it a weight instead"]),
     ({"delta.panels.panel.rule": GONE}, ["delta.panels.panel.rule: missing; add it"]),
     ({"delta.panels.My panel": CopyOf("delta.panels.panel")},
-     ["delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]*$'"]),
+     ["delta.panels.My panel: 'My panel': string should match pattern '^[a-z][a-z0-9_-]{0,99}$'"]),
     ({"delta.prior": 0.0}, ["delta.prior: 0.0 is less than 0.001"]),
     ({"pairwise_judges.answer": CopyOf("pairwise_judges.pairwise")},
      ["pairwise_judges.answer: judges has an entry of that name; expressions go by name, so rename one"]),

@@ -114,7 +114,8 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(
     tmp_path: Path,
 ) -> None:
     """Nothing planted: the weights overflow by themselves."""
-    wild = settings("dpo", lora=None, learning_rate=1e30, max_grad_norm=1e30, max_steps=4)
+    too_high = {"learning_rate": 1e30, "max_grad_norm": 1e30}  # params.yaml may not say so
+    wild = settings("dpo", lora=None, max_steps=4).model_copy(update=too_high)
     with pytest.raises(
         CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"
     ):

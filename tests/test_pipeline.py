@@ -186,7 +186,7 @@ def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
             "select reason, count(*) as n from selections where selection = 'right' group by all",
         )
     )
-    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "over_budget": 6, "identical": 16, "clear": 20}
+    assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "repeated": 6, "identical": 16, "clear": 20}
 
 
 def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
@@ -227,8 +227,8 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
     }
     ran = changed(study, lambda p: p["judges"].update(strict=strict))
     assert ran == [
-        "arm@few-any-own-itself-0", "arm@right-any-own-itself-0", "audit", "calibrate", "delta", "judge@strict",
-        "reliability", "select@few", "select@right",
+        "arm@few-any-own-itself-0", "arm@right-any-own-itself-0", "audit", "baseline", "calibrate", "delta",
+        "judge@strict", "reliability", "select@few", "select@right",
     ]  # fmt: skip
 
 

@@ -51,6 +51,7 @@ def run(count: int, seed: int) -> Counter[str]:
     draw, outcomes = random.Random(seed), Counter[str]()  # noqa: S311
     texts = {file: file.read_text() for file in FILES}
     trees = {file: YAML(typ="safe").load(text) for file, text in texts.items()}
+    highest = _peak_mib() + MOST_MIB  # what ran in this process before is not ours
     before = signal.signal(signal.SIGVTALRM, _give_up)
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -58,6 +59,7 @@ def run(count: int, seed: int) -> Counter[str]:
                 file = draw.choice(FILES)
                 body = _of_tree(trees[file], draw) if draw.random() < 0.5 else _of_text(texts[file], draw)
                 outcomes[_outcome(body)] += 1
+                assert _peak_mib() < highest, body
     finally:
         signal.signal(signal.SIGVTALRM, before)
     return outcomes
@@ -89,7 +91,11 @@ def _outcome(body: bytes) -> str:
         raise AssertionError(body) from error
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MOST_MIB * 1024, body
+
+
+def _peak_mib() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _of_text(text: str, draw: random.Random) -> bytes:
