@@ -85,7 +85,8 @@ def test_a_node_that_goes_away_costs_the_calls_under_way_on_it(serve: Serve, tmp
     assert child.wait(60) == 0, said
     lost = next(line for line in said if line.startswith("a worker was lost with "))
     bought = len(server.requests)
-    assert 2 * PROMPTS < bought <= 2 * PROMPTS + CONCURRENCY
+    # those it held, and what it was answered a moment before and had not handed on
+    assert 0 < bought - 2 * PROMPTS <= int(lost.split()[5]) <= BATCH
     cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
     assert rebuilt(lossy) == expected
     assert len(server.requests) - bought == 2 * PROMPTS  # the judge's
