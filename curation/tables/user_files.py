@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
+from curation.core.params import Strict
+from curation.core.ranges import FilePath
+from curation.core.study import Study
 from curation.core.text import one_line
 from curation.tables.contracts import DATA
 from curation.tables.ids import content_ids
@@ -37,6 +40,27 @@ class MappedColumn(NamedTuple):
 
     def __str__(self) -> str:
         return f"column {self.name!r} ({self.place})"
+
+
+class UserFileParams(Strict):
+    """Settings of what is read from a user's file, at `path`. `COLUMNS_UNDER` is where they name its columns."""
+
+    COLUMNS_UNDER: ClassVar[str] = "columns."
+
+    path: FilePath
+
+    def map_columns(self) -> tuple[Mapping[str, str | None], Mapping[str, ColumnType]]:
+        """The file's names for our columns, null where it has none, and what they may hold."""
+        raise NotImplementedError
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change."""
+        if fault := find_path_fault(self.path):
+            yield f"path: {self.path} {fault}"
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """The file, where it is not there or does not hold what it should."""
+        yield from find_read_fault(self.path, *self.map_columns(), self.COLUMNS_UNDER)
 
 
 def read_columns(

@@ -9,12 +9,10 @@ from pydantic import Field
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
-from curation.core.params import Column, Strict
-from curation.core.ranges import FilePath
+from curation.core.params import Column
 from curation.core.study import Study
 from curation.tables.user_files import (
-    find_path_fault,
-    find_read_fault,
+    UserFileParams,
     number_repeats,
     read_columns,
     refuse_other_text,
@@ -26,7 +24,7 @@ Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept wit
 Scale = Annotated[list[Score], Field(min_length=2, max_length=2)]
 
 
-class Params(Strict):
+class Params(UserFileParams):
     """A judge of kind imported. `trace_id` and `dimensions` (our name: the file's) name columns of `path`. Two rows of
     one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces.
 
@@ -34,8 +32,9 @@ class Params(Strict):
     `scale`, the lowest and highest score by dimension.
     """
 
+    COLUMNS_UNDER = ""
+
     kind: Literal["imported"]
-    path: FilePath
     trace_id: str
     dimensions: Annotated[dict[Column, str], Field(min_length=1)]
     unmatched: Literal["error", "drop"]
@@ -54,25 +53,19 @@ class Params(Strict):
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A path that is no file, or that DVC would not see change; a scale of no dimension, or without a width."""
-        if fault := find_path_fault(self.path):
-            yield f"path: {self.path} {fault}"
+        yield from super().mistakes(study)
         for name, (low, high) in self.scales.items():
             if name not in self.dimensions:
                 yield f"scale.{name}: is none of its dimensions; known: {', '.join(self.dimensions)}"
             if low >= high:
                 yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
 
-    def unmet(self, study: Study) -> Iterator[str]:
-        """The file, where it is not there or does not hold what it should."""
-        yield from find_read_fault(self.path, *_columns(self), under="")
-
-
-def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
-    """The file's names for our columns, and what they may hold."""
-    dimensions = {f"dimensions.{ours}": theirs for ours, theirs in settings.dimensions.items()}
-    columns = {"trace_id": settings.trace_id, "completion": settings.completion, **dimensions}
-    types = {"trace_id": ColumnType(KEY), "completion": ColumnType(TEXT, nullable=True)}
-    return columns, types | dict.fromkeys(dimensions, ColumnType(REAL, nullable=True))
+    def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+        """The file's names for our columns, and what they may hold."""
+        dimensions = {f"dimensions.{ours}": theirs for ours, theirs in self.dimensions.items()}
+        columns = {"trace_id": self.trace_id, "completion": self.completion, **dimensions}
+        types = {"trace_id": ColumnType(KEY), "completion": ColumnType(TEXT, nullable=True)}
+        return columns, types | dict.fromkeys(dimensions, ColumnType(REAL, nullable=True))
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -82,7 +75,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
     whose text is not its trace's, and on a score that is off its scale.
     """
-    given = read_columns(settings.path, *_columns(settings), under=f"judges.{name}.").with_row_index("row")
+    given = read_columns(settings.path, *settings.map_columns(), under=f"judges.{name}.").with_row_index("row")
     given = given.rename({"trace_id": "key", "completion": "text"}, strict=False)
     _refuse_off_scale(settings, given)
     ids = _find_traces(settings, given, traces)

@@ -1,6 +1,5 @@
 """Verdicts that exist already, of people or of another judge: a user's file, by pair_id."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
@@ -8,14 +7,10 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
-from curation.core.params import Strict
-from curation.core.ranges import FilePath
-from curation.core.study import Study
 from curation.core.text import one_line
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
 from curation.tables.user_files import (
-    find_path_fault,
-    find_read_fault,
+    UserFileParams,
     number_repeats,
     read_columns,
     refuse_other_text,
@@ -33,14 +28,15 @@ COLUMN_TYPES = {
 MOST_WORDS = 5  # in a message
 
 
-class Params(Strict):
+class Params(UserFileParams):
     """A pairwise judge of kind imported. `pair_id` and `verdict` (chosen, rejected or tie) name columns of `path`, as
     does `order` (chosen_first or rejected_first: which side was shown first), null where that is unknown. `unmatched`
     says what becomes of rows of unknown pairs. `chosen` and `rejected`, columns with the texts that were compared, may
     be left out; they are held against the pair's."""
 
+    COLUMNS_UNDER = ""
+
     kind: Literal["imported"]
-    path: FilePath
     pair_id: str
     verdict: str
     order: str | None
@@ -53,19 +49,9 @@ class Params(Strict):
         """The one dimension its verdicts come to."""
         return [PREFERENCE]
 
-    def mistakes(self, study: Study) -> Iterator[str]:
-        """A path that is no file, or that DVC would not see change."""
-        if fault := find_path_fault(self.path):
-            yield f"path: {self.path} {fault}"
-
-    def unmet(self, study: Study) -> Iterator[str]:
-        """The file, where it is not there or does not hold what it should."""
-        yield from find_read_fault(self.path, *_columns(self), under="")
-
-
-def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
-    """The file's names for our columns, and what they may hold."""
-    return {ours: getattr(settings, ours) for ours in COLUMN_TYPES}, COLUMN_TYPES
+    def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+        """The file's names for our columns, and what they may hold."""
+        return {ours: getattr(self, ours) for ours in COLUMN_TYPES}, COLUMN_TYPES
 
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -75,7 +61,7 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     Raises CurationError if a verdict or an order is not valid, on a row whose texts are not its pair's, and on rows of
     unknown pairs, if those are not to be dropped or there are no others.
     """
-    given = read_columns(settings.path, *_columns(settings), under=f"pairwise_judges.{name}.").with_row_index("row")
+    given = read_columns(settings.path, *settings.map_columns(), under=f"pairwise_judges.{name}.").with_row_index("row")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
     _refuse_unknown_words(settings.path, settings.verdict, given.select("row", "verdict"), VERDICTS)
     _refuse_unknown_words(settings.path, settings.order or "", given.select("row", "order"), (*ORDERS, UNKNOWN))

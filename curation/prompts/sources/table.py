@@ -1,7 +1,6 @@
 """Prompts from a user's own file."""
 
 import sys
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -12,10 +11,8 @@ from curation.core.inner_kinds import read_verifier, write_verifier
 from curation.core.kinds import kinds
 from curation.core.messages import show_value
 from curation.core.params import Strict
-from curation.core.ranges import FilePath
-from curation.core.study import Study
 from curation.prompts.sources._rows import prompt_frame
-from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
+from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
 
 COLUMN_TYPES = {
@@ -53,33 +50,22 @@ def _check_verifier(raw: Any) -> Any:
     return settings
 
 
-class Params(Strict):
+class Params(UserFileParams):
     """A source of kind table. `verifier` is a file of curation/judging/answers, by its name or a mapping with its
     settings, or null: answers are not checked. `instruction` ends every prompt, unless null."""
 
     kind: Literal["table"]
-    path: FilePath
     split: Literal["train", "in_domain", "out_of_domain"]
     columns: Columns
     verifier: Annotated[Any, AfterValidator(_check_verifier)]
     instruction: str | None
 
-    def mistakes(self, study: Study) -> Iterator[str]:
-        """A path that is no file, or that DVC would not see change."""
-        if fault := find_path_fault(self.path):
-            yield f"path: {self.path} {fault}"
-
-    def unmet(self, study: Study) -> Iterator[str]:
-        """The file, where it is not there or does not hold what it should."""
-        yield from find_read_fault(self.path, *_columns(self))
-
-
-def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
-    """The file's names for our columns, and what they may hold."""
-    answer, columns = settings.columns.answer, settings.columns.model_dump()
-    if isinstance(answer, SeveralAnswers):
-        return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
-    return columns, COLUMN_TYPES
+    def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+        """The file's names for our columns, and what they may hold."""
+        answer, columns = self.columns.answer, self.columns.model_dump()
+        if isinstance(answer, SeveralAnswers):
+            return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
+        return columns, COLUMN_TYPES
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
@@ -89,7 +75,7 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    frame = read_columns(settings.path, *_columns(settings)).with_row_index("row")
+    frame = read_columns(settings.path, *settings.map_columns()).with_row_index("row")
     frame = frame.rename({"prompt_id": "external_id"}, strict=False)
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]

@@ -2,7 +2,6 @@
 the file it stands."""
 
 import sys
-from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
@@ -13,12 +12,10 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Strict
-from curation.core.ranges import FilePath
-from curation.core.study import Study
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
 from curation.tables.texts import text_ids
-from curation.tables.user_files import find_path_fault, find_read_fault, read_columns
+from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
 from curation.traces.generators._rows import GeneratorParams
 
@@ -59,28 +56,17 @@ class Columns(Strict):
         return self
 
 
-class Params(GeneratorParams):
+class Params(GeneratorParams, UserFileParams):
     """A generator of kind imported. `unmatched` says what becomes of rows whose prompt is no train prompt."""
 
     kind: Literal["imported"]
-    path: FilePath
     columns: Columns
     unmatched: Literal["drop", "error"]
 
-    def mistakes(self, study: Study) -> Iterator[str]:
-        """A path that is no file, or that DVC would not see change."""
-        if fault := find_path_fault(self.path):
-            yield f"path: {self.path} {fault}"
-
-    def unmet(self, study: Study) -> Iterator[str]:
-        """The file, where it is not there or does not hold what it should."""
-        yield from find_read_fault(self.path, *_columns(self))
-
-
-def _columns(settings: Params) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
-    """The file's names for our columns, and what they may hold."""
-    prompt = ColumnType(TEXT, nullable=settings.columns.prompt_id is not None)
-    return settings.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt}
+    def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+        """The file's names for our columns, and what they may hold."""
+        prompt = ColumnType(TEXT, nullable=self.columns.prompt_id is not None)
+        return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt}
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -94,7 +80,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error, if two
     rows are the same sample, or if two have one id of their own.
     """
-    frame = read_columns(settings.path, *_columns(settings)).with_row_index("row")
+    frame = read_columns(settings.path, *settings.map_columns()).with_row_index("row")
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
     rows = _match(settings, name, frame, prompts)
     defaults = {
