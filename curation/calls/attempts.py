@@ -4,8 +4,9 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +37,11 @@ class Attempt(NamedTuple):
     stage: str
     name: str
     at: str
+
+    @classmethod
+    def now(cls, call: Call, reply: Reply, stage: str, name: str) -> Self:
+        """An attempt that came just now."""
+        return cls(call, reply, stage, name, datetime.now(UTC).isoformat(timespec="microseconds"))
 
 
 def row_of(call: Call, reply: Reply, attempt: int, stage: str, name: str, at: str) -> Row:

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,7 +39,7 @@ class Keeping:
 
     def keep(self, call: Call, reply: Reply, stage: str, name: str) -> bool:
         """Keep an attempt. Returns whether a good reply to the call was there already, as far as one can tell."""
-        attempt = Attempt(call, reply, stage, name, datetime.now(UTC).isoformat(timespec="microseconds"))
+        attempt = Attempt.now(call, reply, stage, name)
         with self.lock:
             if self.held:
                 self.held.append(attempt)

@@ -6,7 +6,6 @@ Rows hold no address and no credential.
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 from secrets import randbelow
@@ -175,8 +174,7 @@ class Ledger(Store):
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
         self.require_writable()
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        insert_attempt(self.db, Attempt(call, reply, stage, name, now))
+        insert_attempt(self.db, Attempt.now(call, reply, stage, name))
 
     def spending(self) -> Spending:
         """What the calls that were bought into this file cost, at today's prices."""
