@@ -20,8 +20,9 @@ from published import SIZES, published
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.text import MOST_SHOWN
 from curation.judging.judge import judge, metrics
-from curation.judging.judges.answer import MOST_SHOWN, Grade, Params, Question, find_answers
+from curation.judging.judges.answer import Grade, Params, Question, find_answers
 from curation.judging.judges.answer import grade as grade_all
 from curation.tables.contracts import JUDGMENTS, PROMPTS
 from curation.tables.parquet import check

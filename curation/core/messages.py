@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from curation.core.text import MOST_SHOWN
+from curation.core.text import MOST_SHOWN, clip
 
 MOST_KNOWN_NAMED = 20
 EXPECTED = {  # in words, by pydantic's name for a value that is something else
@@ -43,8 +43,7 @@ class _Short(reprlib.Repr):
 def show_value(value: Any) -> str:
     """A value as a message shows it, of at most MOST_SHOWN characters: one that YAML's aliases make stand for a
     million others too."""
-    text = _Short().repr(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    return clip(_Short().repr(value))
 
 
 class InnerMistakes(ValueError):

@@ -15,6 +15,11 @@ def shorten(text: str, most: int = MOST_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1 - most // 2) :]}"
 
 
+def clip(text: str, most: int = MOST_SHOWN) -> str:
+    """The first characters of `text`, at most `most` with the sign that the rest is left out."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def neutralize(text: str) -> str:
     """`text` with every character escaped, as in `\\x1b`, that a terminal would act on or that shows nothing, but for
     tabs and line ends: terminals' commands, links, text that runs backwards. Letters and emoji stay."""

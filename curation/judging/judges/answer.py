@@ -15,11 +15,11 @@ from curation.core.inner_kinds import read_extraction
 from curation.core.kinds import extraction_kind
 from curation.core.params import Strict
 from curation.core.ranges import Share
+from curation.core.text import clip
 from curation.judging.answers._kind import Verdict
 from curation.judging.verification import Case, verify_all
 
 DIMENSION = "correct"
-MOST_SHOWN = 200  # characters of an answer in a rationale
 
 
 class Params(Strict):
@@ -149,8 +149,4 @@ def explain(answer: str, reference: str, verdict: Verdict) -> str:
 
 
 def _show(text: str, read: str) -> str:
-    return _shorten(text) + (f" (read as {_shorten(read)})" if read != text else "")
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    return clip(text) + (f" (read as {clip(read)})" if read != text else "")
