@@ -90,10 +90,20 @@ def split_all(pattern: str, texts: Sequence[str]) -> list[list[str]]:
     """What stands between the matches of a checked `pattern` in each text."""
     if find_re2_fault(pattern):
         return [re.split(pattern, text) for text in texts]
+    return _run("string_split_regex(text, ?)", pattern, texts)
+
+
+def find_all(pattern: str, texts: Sequence[str]) -> list[list[str]]:
+    """What the one group of `pattern`, which RE2 reads, holds in each of its matches in each text."""
+    return _run("regexp_extract_all(text, ?, 1)", pattern, texts)
+
+
+def _run(function: str, pattern: str, texts: Sequence[str]) -> list[list[str]]:
+    """What a function of DuckDB gives for the pattern and each text, all in one statement."""
     import duckdb
     import pyarrow as pa
 
     with duckdb.connect() as connection:
         connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
-        rows = connection.execute("select string_split_regex(text, ?) from texts", [pattern]).fetchall()
+        rows = connection.execute(f"select {function} from texts", [pattern]).fetchall()
     return [parts for (parts,) in rows]

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from curation.core.params import Strict
 from curation.judging.extractions._kind import Match, pick
-from curation.judging.patterns import count_groups, find_re2_fault
+from curation.judging.patterns import count_groups, find_all, find_re2_fault
 
 
 def _check_pattern(pattern: str) -> str:
@@ -33,10 +33,4 @@ class Params(Strict):
 
 def extract(settings: Params, texts: Sequence[str]) -> list[str | None]:
     """What the group holds in each text; None where nothing matches, or only blanks."""
-    import duckdb
-    import pyarrow as pa
-
-    with duckdb.connect() as connection:
-        connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
-        rows = connection.execute("select regexp_extract_all(text, ?, 1) from texts", [settings.pattern]).fetchall()
-    return [pick(filter(None, groups), settings.match) for (groups,) in rows]
+    return [pick(filter(None, groups), settings.match) for groups in find_all(settings.pattern, texts)]
