@@ -53,7 +53,7 @@ def kind(section: Literal["methods"], name: str) -> MethodKind[Any]: ...
 def kind(section: str, name: str) -> Any: ...
 def kind(section: str, name: str) -> Any:
     """The module of one kind, e.g. kind("judges", "rubric"); `name` must be one of `kinds`."""
-    return importlib.import_module(f"curation.{KIND_FOLDERS[section].replace('/', '.')}.{name}")
+    return _load(KIND_FOLDERS[section], name)
 
 
 def kinds(section: str) -> list[str]:
@@ -72,7 +72,7 @@ def verifier_kind(name: str) -> Verifier[Any]:
     if name not in verifiers():
         known = ", ".join(verifiers())
         raise CurationError(f"verifier: {name!r} is not one of {known}{did_you_mean(name, verifiers(), ())}")
-    return cast("Verifier[Any]", importlib.import_module(f"curation.{VERIFIER_FOLDER.replace('/', '.')}.{name}"))
+    return cast("Verifier[Any]", _load(VERIFIER_FOLDER, name))
 
 
 def extractions() -> list[str]:
@@ -82,8 +82,12 @@ def extractions() -> list[str]:
 
 def extraction_kind(name: str) -> Extraction[Any]:
     """The module of one extraction; `name` must be one of `extractions`."""
-    module = importlib.import_module(f"curation.{EXTRACTION_FOLDER.replace('/', '.')}.{name}")
-    return cast("Extraction[Any]", module)
+    return cast("Extraction[Any]", _load(EXTRACTION_FOLDER, name))
+
+
+def _load(folder: str, name: str) -> Any:
+    """The module of that name in a folder of `curation`."""
+    return importlib.import_module(f"curation.{folder.replace('/', '.')}.{name}")
 
 
 def _modules(folder: str) -> list[str]:

@@ -50,7 +50,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,99}")  # files are called so
 
 class Strict(BaseModel):
     """Unknown keys forbidden, frozen, no coercion, numbers finite; DVC cannot see a Python default, so subclasses
-    give none."""
+    give none but null, which is what a key that is left out says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
