@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import polars as pl
 from duckdb import DuckDBPyConnection
@@ -87,29 +87,45 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     Warnings go to stderr. Raises Errors naming each blocking check that returned rows, and its first ones, or each
     check whose head is wrong.
     """
-    study, parsed = read(params), read_checks()
-    thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
+    study = read(params)
     with connect(study) as connection:
-        present = set(views(connection))
         _keep_findings(connection)
-        possible = {
-            name: parsed_check
-            for name, parsed_check in parsed.items()
-            if parsed_check.tables <= present and when in ("all", parsed_check.when)
-        }
-        with progress("check" if when == "after_training" else "audit", len(possible), "checks") as shown:
-            for name, (_, blocking, text) in possible.items():
-                values = {key: value for key, value in thresholds.items() if f"${key}" in text}
-                (rows,) = answer(connection, text, values)
-                counts[name] = rows.height
-                shown.advance(note=name)
-                if rows.is_empty():
-                    continue
-                line = f"check {name}: {rows.height} row(s), such as {_format_rows(rows.head(ROWS_SHOWN))}"
-                if blocking:
-                    lines.append(line)
-                else:
-                    print(f"warning: {line}", file=sys.stderr)
+        return _run_checks(connection, study, when)
+
+
+def audit(params: Path = Path("params.yaml")) -> dict[str, Any]:
+    """What `check` returns before training, and under `findings` every subset's row of them, by its name. Raises as
+    `check` does."""
+    study = read(params)
+    with connect(study) as connection:
+        _keep_findings(connection)
+        counts = _run_checks(connection, study, "before_training")
+        found = answer(connection, "select * from findings") if "findings" in views(connection) else []
+    return {**counts, "findings": {row.pop("selection"): row for rows in found for row in rows.to_dicts()}}
+
+
+def _run_checks(connection: DuckDBPyConnection, study: Study, when: When | Literal["all"]) -> dict[str, int]:
+    """What `check` returns, from the tables that are open."""
+    thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
+    present = set(views(connection))
+    possible = {
+        name: parsed
+        for name, parsed in read_checks().items()
+        if parsed.tables <= present and when in ("all", parsed.when)
+    }
+    with progress("check" if when == "after_training" else "audit", len(possible), "checks") as shown:
+        for name, (_, blocking, text) in possible.items():
+            values = {key: value for key, value in thresholds.items() if f"${key}" in text}
+            (rows,) = answer(connection, text, values)
+            counts[name] = rows.height
+            shown.advance(note=name)
+            if rows.is_empty():
+                continue
+            line = f"check {name}: {rows.height} row(s), such as {_format_rows(rows.head(ROWS_SHOWN))}"
+            if blocking:
+                lines.append(line)
+            else:
+                print(f"warning: {line}", file=sys.stderr)
     if lines:
         raise Errors(lines)
     return counts
@@ -119,15 +135,6 @@ def _keep_findings(connection: DuckDBPyConnection) -> None:
     """The rows of `findings`, worked out once for all checks."""
     if "findings" in views(connection):
         connection.execute("create temp table findings as select * from main.findings")
-
-
-def findings(params: Path = Path("params.yaml")) -> dict[str, dict[str, int]]:
-    """Every subset's row of `findings`, by its name."""
-    with connect(read(params)) as connection:
-        if "findings" not in views(connection):
-            return {}
-        (rows,) = answer(connection, "select * from findings")
-    return {row.pop("selection"): row for row in rows.to_dicts()}
 
 
 def _format_rows(rows: pl.DataFrame) -> str:
