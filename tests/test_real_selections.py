@@ -147,12 +147,10 @@ def test_the_same_model_on_three_hosts_is_a_generator_delta_of_almost_nothing(si
     kept = rows.filter("kept").height
     all_of_them = pairs.filter(pl.col("chosen_model").is_in(hosts) & pl.col("rejected_model").is_in(hosts)).height
     print(f"one 405B model on three hosts: {kept} of {all_of_them // 2} pairs differ in correctness")
-    of_hosts = (
-        written.filter(pl.col("generator").is_in(hosts)).group_by("prompt_id").agg(pl.col("score").sum())["score"]
-    )
-    assert kept == sum(2 for right in of_hosts if right in (1, 2)) and (
-        size == "excerpt" or kept / (all_of_them / 2) < 0.04
-    )
+    right, texts = pl.col("score") == 1, pl.col("text_id")
+    of_hosts = written.filter(pl.col("generator").is_in(hosts)).group_by("prompt_id")
+    cells = of_hosts.agg(texts.filter(right).n_unique() * texts.filter(~right).n_unique())["text_id"]
+    assert kept == int(cells.sum()) and (size == "excerpt" or kept / (all_of_them / 2) < 0.04)
 
 
 @cache
