@@ -84,7 +84,8 @@ def rated(world: World, change: Callable[[pl.DataFrame], pl.DataFrame]) -> World
 ON_HELD_A = pl.col("prompt_id") == prompt_id("held_a")
 DROPPED = {"kept": False, "reason": pl.lit("exact"), "against": pl.lit(prompt_id("held_a")), "overlap": 1.0}
 FAILED = {"completion": pl.lit(None, pl.String), "finish_reason": pl.lit("error")}
-NO_TEXT = {"text_id": pl.lit(None, pl.Int64), "characters": pl.lit(None, pl.Int32)}
+LENGTHS = ("characters", "completion_characters")
+NO_TEXT = {"text_id": pl.lit(None, pl.Int64)} | {name: pl.lit(None, pl.Int32) for name in LENGTHS}
 BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     "prompt_in_two_splits": [
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),

@@ -96,7 +96,7 @@ def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
 def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
     """Results of one benchmark: (run, prompt): scores, null for a failed sample."""
     return world.frame(contracts.RESULTS, [
-        (run, "sums", "in_domain", prompt, sample, "text", "stop", score, "error" if score is None else "scored")
+        (run, "sums", "in_domain", prompt, sample, None, "text", "stop", score, "error" if score is None else "scored")
         for (run, prompt), scores in rows.items() for sample, score in enumerate(scores)
     ])  # fmt: skip
 

@@ -54,8 +54,13 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         },
     },
     "traces": {
-        "completion is null where finish_reason is error": {"finish_reason": "error"},
-        "text_id and characters are null exactly when completion is": {"text_id": None},
+        "reasoning and completion are null where finish_reason is error": {"finish_reason": "error"},
+        "text_id and the characters of both and of the completion are null exactly when completion is": {
+            "text_id": None
+        },
+        "reasoning_characters is null exactly when reasoning is": {"reasoning_characters": 5},
+        "status is one of complete, truncated, unfinished, refused, no_text, failed": {"status": "fine"},
+        "an unfinished trace has no completion": {"status": "unfinished"},
         "sample_index is not negative": {"sample_index": -1},
     },
     "judgments": {

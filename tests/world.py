@@ -183,8 +183,20 @@ def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    """Rows of `traces` given up to n_tokens."""
-    return generate.add_text_columns(frame(contracts.TRACES, rows))
+    """Rows of `traces` given up to n_tokens, without reasoning."""
+    names = (
+        "trace_id",
+        "prompt_id",
+        "generator",
+        "sample_index",
+        "family",
+        "scale_b",
+        "completion",
+        "finish_reason",
+        "n_tokens",
+    )
+    named = [dict(zip(names, row, strict=False)) for row in rows]
+    return generate.add_text_columns(rows_of(contracts.TRACES, named))
 
 
 def tokens(written: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from curation.prompts.sources._kind import Source
 
 SHOWN = 60  # characters of a prompt in a message
+OPTIONAL = ("external_id", "messages", "tools")  # what a source need not give
 LAST_TEXT = pl.col("prompt").list.last().struct.field("content").alias("text")
 
 
@@ -28,10 +29,9 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
         texts = [messages[-1]["content"] for messages in part["prompt"]]
         existing_texts.update(texts)
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
-        if "external_id" not in part.columns:
-            part = part.with_columns(pl.lit(None, pl.String).alias("external_id"))
+        absent = [pl.lit(None, pl.String).alias(column) for column in OPTIONAL if column not in part.columns]
         parts.append(
-            part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
+            part.with_columns(ids, *absent, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
                 PROMPTS.schema.names
             )
         )

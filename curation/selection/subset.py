@@ -76,15 +76,15 @@ class Texts(NamedTuple):
 
 def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     """The rows of `subsets`: those of `subset_rows` with prompt, chosen and rejected as message lists, as TRL reads
-    them."""
+    them, and beside them the reasoning of either side, and the prompt's whole messages and tools where it has more."""
     trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
     message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
-    messages = texts.traces(trace_ids, ["trace_id", "completion"]).select(
-        "trace_id", pl.concat_list(message).alias("messages")
+    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion"]).select(
+        "trace_id", "reasoning", pl.concat_list(message).alias("completion")
     )
-    prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt"])
-    rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), messages)
-    return rows.rename({f"{side}_messages": side for side in SIDES}).select(SUBSETS.schema.names)
+    prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
+    rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), sides)
+    return rows.rename({f"{side}_completion": side for side in SIDES}).select(SUBSETS.schema.names)
 
 
 def unpair(subset: pl.DataFrame) -> pl.DataFrame:
@@ -93,9 +93,15 @@ def unpair(subset: pl.DataFrame) -> pl.DataFrame:
 
     They come in the order of the first pair that each is in, by its curriculum_position where there is one.
     """
-    columns = ("prompt_id", "prompt", "curriculum_position")
+    columns = ("prompt_id", "prompt", "messages", "tools", "curriculum_position")
     sides = [
-        subset.select(*columns, label=pl.lit(side == "chosen"), trace_id=f"{side}_trace_id", completion=side)
+        subset.select(
+            *columns,
+            label=pl.lit(side == "chosen"),
+            trace_id=f"{side}_trace_id",
+            completion=side,
+            reasoning=f"{side}_reasoning",
+        )
         for side in SIDES
     ]
     on_both_sides = sides[0].select("trace_id").join(sides[1].select("trace_id"), on="trace_id", how="semi")

@@ -68,7 +68,8 @@ def _interval(value: str) -> dict[str, pl.Expr]:
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
     _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
-            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,), external_id=(TEXT,)),
+            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,), external_id=(TEXT,),
+            messages=(TEXT,), tools=(TEXT,)),
     {"answers are several, the first of them answer, or null":
         (pl.col("answers").list.len().ge(2) & pl.col("answers").list.first().eq(pl.col("answer"))).fill_null(
             pl.col("answers").is_null()),
@@ -84,17 +85,24 @@ DECONTAMINATION = Table(
      "overlap is from 0 to 1, and null only when kept": pl.col("overlap").is_between(0, 1).fill_null(pl.col("kept"))},
 )  # fmt: skip
 FAILED = pl.col("finish_reason") == "error"
+TRACE_STATUSES = ("complete", "truncated", "unfinished", "refused", "no_text", "failed")
 TRACES = Table(
-    "traces", "completion", ("trace_id",),
+    "traces", "sample of a generator", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
-            completion=(TEXT,), finish_reason=TEXT, n_tokens=(INT,), text_id=(ID,), characters=(INT,),
-            external_id=(TEXT,)),
-    {"completion is null where finish_reason is error": pl.col("completion").is_null() | ~FAILED,
-     "text_id and characters are null exactly when completion is":
-        _together("completion", "text_id", "characters"),
+            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, status=TEXT, n_tokens=(INT,), text_id=(ID,),
+            characters=(INT,), reasoning_characters=(INT,), completion_characters=(INT,), external_id=(TEXT,)),
+    {"reasoning and completion are null where finish_reason is error":
+        (pl.col("reasoning").is_null() & pl.col("completion").is_null()) | ~FAILED,
+     "text_id and the characters of both and of the completion are null exactly when completion is":
+        _together("completion", "text_id", "characters", "completion_characters"),
+     "reasoning_characters is null exactly when reasoning is": _together("reasoning", "reasoning_characters"),
+     f"status is one of {', '.join(TRACE_STATUSES)}": pl.col("status").is_in(TRACE_STATUSES),
+     "an unfinished trace has no completion": pl.col("completion").is_null() | (pl.col("status") != "unfinished"),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
-DERIVED = ("trace_id", "external_id", "text_id", "characters")  # what `generate` adds to what a model's generator gives
+DERIVED = (  # what `generate` adds to what a model's generator gives
+    "trace_id", "external_id", "status", "text_id", "characters", "reasoning_characters", "completion_characters",
+)  # fmt: skip
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
     _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT,
@@ -182,17 +190,21 @@ SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
             prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
+            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), messages=(TEXT,), tools=(TEXT,),
             margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
-    {"chosen is not rejected": pl.col("chosen") != pl.col("rejected")},
+    {"chosen is not rejected":
+        (pl.col("chosen") != pl.col("rejected"))
+        | (pl.col("chosen_reasoning").fill_null("") != pl.col("rejected_reasoning").fill_null(""))},
 )  # fmt: skip
 UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
-    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES, label=YES, curriculum_position=(INT,)),
+    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
+            reasoning=(TEXT,), messages=(TEXT,), tools=(TEXT,), label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
     _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
-            completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
+            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
     SCORED,
 )  # fmt: skip
 COMPARISONS = Table(

@@ -25,6 +25,16 @@ NORMAL_TEXT = (
 )
 
 
+def trace_text_ids(reasoning: pl.Series, completion: pl.Series) -> pl.Series:
+    """An id of both texts of each trace, equal for traces whose texts are the same; null where there is no completion.
+    A reasoning of nothing but blanks counts as none, and then the id is that of the completion alone."""
+    ids = text_ids(completion)
+    thought = text_ids(reasoning)
+    both = pl.DataFrame({"completion": ids, "reasoning": thought}).with_row_index()
+    both = both.filter(pl.col("completion").is_not_null() & (pl.col("reasoning") != EMPTY))
+    return ids.scatter(both["index"], content_ids(both.select("reasoning", "completion")))
+
+
 def text_ids(texts: pl.Series) -> pl.Series:
     """`content_id` of each text's normal form, null for null: equal for texts that are the same."""
     import duckdb

@@ -9,10 +9,21 @@ from curation.core.kinds import kind
 from curation.core.metrics import mean
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
-from curation.tables.texts import text_ids
+from curation.tables.texts import trace_text_ids
 
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator
+
+
+# the status of a trace, by why its reply ended
+STATUS = (
+    pl.when(pl.col("finish_reason") == "error").then(pl.lit("failed"))
+    .when(pl.col("finish_reason") == "length").then(pl.lit("truncated"))
+    .when(pl.col("finish_reason") == "unfinished").then(pl.lit("unfinished"))
+    .when(pl.col("finish_reason").is_in(["refusal", "content_filter"])).then(pl.lit("refused"))
+    .when(pl.col("completion").is_null()).then(pl.lit("no_text"))
+    .otherwise(pl.lit("complete"))
+)  # fmt: skip
 
 
 def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -25,17 +36,22 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `traces`, from all columns but these two: text_id, equal for completions that are the same but for
-    Unicode's normal form, line ends and the blanks around them, and characters. Without external_id no row has an id
-    of the user's own.
+    """Rows of `traces`, from all columns but these: status, how the reply ended in our words; text_id, equal for traces
+    whose reasoning and completion are the same but for Unicode's normal form, line ends and the blanks around them; the
+    characters of either text and of both. Without reasoning no row has one; without external_id no row has an id of the
+    user's own.
 
     With them, later stages compare and measure texts without reading them.
     """
-    if "external_id" not in rows.columns:
-        rows = rows.with_columns(pl.lit(None, pl.String).alias("external_id"))
+    optional = [pl.lit(None, pl.String).alias(n) for n in ("reasoning", "external_id") if n not in rows.columns]
+    rows = rows.with_columns(optional)
+    reasoning, completion = (pl.col(name).str.len_chars() for name in ("reasoning", "completion"))
     return rows.with_columns(
-        text_ids(rows["completion"]).alias("text_id"),
-        pl.col("completion").str.len_chars().cast(pl.Int32).alias("characters"),
+        STATUS.alias("status"),
+        trace_text_ids(rows["reasoning"], rows["completion"]).alias("text_id"),
+        (reasoning.fill_null(0) + completion).cast(pl.Int32).alias("characters"),
+        reasoning.cast(pl.Int32).alias("reasoning_characters"),
+        completion.cast(pl.Int32).alias("completion_characters"),
     ).select(TRACES.schema.names)
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from curation.calls.call import Call, Reply
 from curation.core.params import Strict
 from curation.core.ranges import HashedSeed, Length, Share, Temperature
+from curation.models.reasoning import split
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_id
 
@@ -44,15 +45,13 @@ def make_calls(
 
 
 def make_rows(prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply]) -> pl.DataFrame:
-    """One row per call of `make_calls`, in the same order: prompt_id, sample_index, completion (null after an error and
-    where the model came to no answer), finish_reason, n_tokens."""
+    """One row per call of `make_calls`, in the same order: prompt_id, sample_index, reasoning and completion (null
+    after an error and where the model came to no such text), finish_reason, n_tokens."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [
-        (prompt_id, index, None, "error", None)
-        if reply.error is not None
-        else (prompt_id, index, reply.completion, reply.ending, reply.completion_tokens)
+        (prompt_id, index, *split(reply), None if reply.error else reply.completion_tokens)
         for (prompt_id, index), reply in zip(slots, replies, strict=True)
     ]
-    columns = ("prompt_id", "sample_index", "completion", "finish_reason", "n_tokens")
+    columns = ("prompt_id", "sample_index", "reasoning", "completion", "finish_reason", "n_tokens")
     schema = empty(TRACES).schema
     return pl.DataFrame(rows, schema={name: schema[name] for name in columns}, orient="row")

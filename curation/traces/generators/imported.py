@@ -90,6 +90,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
         "finish_reason": pl.lit("stop"),
         "n_tokens": pl.lit(None, pl.Int32),
         "external_id": pl.lit(None, pl.String),
+        "reasoning": pl.lit(None, pl.String),
     }
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
     ending = pl.col("finish_reason")

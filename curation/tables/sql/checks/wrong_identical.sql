@@ -1,9 +1,9 @@
 -- tables: pairs, traces
--- A pair is identical exactly when its two texts are the same but for Unicode's normal form, line ends and the blanks
--- around them.
+-- A pair is identical exactly when its traces say the same, in reasoning and completion, but for Unicode's normal form,
+-- line ends and the blanks around them.
 with
 normal as (
-    select trace_id, normal_text(completion) as text
+    select trace_id, normal_text(coalesce(reasoning, '')) || chr(31) || normal_text(completion) as text
     from traces
     where completion is not null
 )
