@@ -80,7 +80,7 @@ READERS = {
     "sources.reasoning_gym": Reader(("sources.sums",), (("collect",),)),
     "sources.table": Reader(("sources.own",), (("collect",),)),
     "student": Reader(("student",), (("train", world.TUNED),)),
-    "tokens": Reader(("tokens",), (("tokens",),)),
+    "renderings": Reader(("renderings",), (("renderings",),)),
 }
 MADE_ONCE = (("judge", "people"), ("judge", "steps"), ("prefer", "panel"), ("score_pairs", "plain"), ("delta",),
              ("calibrate",))  # fmt: skip

@@ -183,7 +183,7 @@ def test_the_command_lists_what_lacks_and_checks_the_file_alone_if_told(
 
 
 UNUSED = {
-    "evaluate.judge": None, "student.revision": None, "tokens.count": False, "compare.primary": None,
+    "evaluate.judge": None, "student.revision": None, "renderings.count": False, "compare.primary": None,
     "sources.arithmetic_held_out.split": "train", "sources.number_theory_and_letters.split": "train",
     **{f"grid.{axis}": [] for axis in ("methods", "selections", "generator_pairs", "budgets", "controls", "seeds")},
 }  # fmt: skip
@@ -196,7 +196,7 @@ def test_a_judge_and_a_revision_may_be_null_where_nothing_uses_them(
     assert unmet(tmp_path, UNUSED) == []
     used: dict[str, tuple[dict[str, Any], str]] = {
         "judge": ({"sources.arithmetic_held_out.split": "in_domain"}, "evaluate.judge: null, but arithmetic_held_out"),
-        "revision": ({"tokens.count": True}, "student.revision: null, but tokens are counted by the student"),
+        "revision": ({"renderings.count": True}, "student.revision: null, but traces are rendered for the student"),
     }
     for change, line in used.values():
         with pytest.raises(Errors) as caught:

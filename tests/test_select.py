@@ -121,7 +121,7 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
         "rubric": world.rows_of(contracts.deltas(["logic"]), deltas),
         "generator_deltas": world.rows_of(contracts.GENERATOR_DELTAS, means),
         "traces": written,
-        "tokens": written.select("trace_id", (pl.col("characters") // 5).alias("tokens")),
+        "renderings": written.select("trace_id", (pl.col("characters") // 5).alias("tokens")),
         "prompts": world.rows_of(contracts.PROMPTS, prompts),
     }
     if shuffle is not None:
@@ -710,7 +710,7 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
         made.deltas,
         made.generator_deltas,
         made.traces,
-        made.tokens,
+        made.renderings,
         made.prompts,
         {"held_out": made.pair_scores},
     )
@@ -831,8 +831,8 @@ def test_a_value_that_is_no_number_is_said(name: str) -> None:
 
 def test_a_budget_of_tokens_does_not_take_a_pair_without_a_count() -> None:
     made = candidates()
-    counted = made.readers.tokens(["trace_id", "tokens"]).filter(pl.col("trace_id") != 11)
-    made.readers = made.readers._replace(tokens=counted.select)
+    counted = made.readers.renderings(["trace_id", "tokens"]).filter(pl.col("trace_id") != 11)
+    made.readers = made.readers._replace(renderings=counted.select)
     how = Params.model_validate(world.PLAIN | {"budget": {"tokens": 500}})
     with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.budget\.tokens: 2 pair\(s\) have a side"):
         select("s", how, made)

@@ -54,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "data/recorded", folder / "data/recorded")
     for stage in (
         "collect", "generate smollm2-135m", "generate qwen-500m", "generate qwen-1500m", "judge answer", "judge rubric",
-        "judge rubric-500m", "tokens", "pair", "prefer pairwise", "delta", "calibrate", "reliability",
+        "judge rubric-500m", "renderings", "pair", "prefer pairwise", "delta", "calibrate", "reliability",
         "select top_step_coherence",
     ):  # fmt: skip
         done = ran(folder, *f"stages.{stage}".split())

@@ -78,7 +78,17 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "expected_score is finite": {"score": 3.0, "expected_score": float("nan"), "status": "scored"},
         "expected_score only beside a score": {"score": None, "expected_score": 2.5, "status": "unparsable"},
     },
-    "tokens": {"tokens is not negative": {"tokens": -1}},
+    "renderings": {
+        "tokens is not negative": {"tokens": -1, "completion_tokens": -1},
+        "reasoning_tokens is not negative": {"tokens": 2, "completion_tokens": 3, "reasoning_tokens": -1},
+        "completion_tokens is not negative": {"tokens": 2, "completion_tokens": -1, "reasoning_tokens": 3},
+        "prompt_tokens is not negative": {"prompt_tokens": -1},
+        "target_tokens is not negative": {"target_tokens": -1},
+        "tokens is null exactly when completion_tokens is, and else both texts'": {"tokens": 99},
+        "what is rendered is there together": {"ends_in_eos": None},
+        "a text is kept or not only where it was rendered": dict.fromkeys(contracts.RENDERED),
+        "fault only where nothing was rendered": {"fault": "roles must alternate"},
+    },
     "pairs": {"chosen is not rejected": {"chosen_trace_id": 7, "rejected_trace_id": 7}},
     "generator_deltas": {
         "mean is null exactly when n is 0": {"mean": None, "ci_low": None, "ci_high": None, "n": 3},
@@ -346,12 +356,12 @@ def test_ids_made_by_the_column_are_those_made_one_by_one() -> None:
 
 def test_what_the_system_refuses_to_write_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """The kind of fault: a traceback of the system's, here for a folder where the table's file or folder belongs."""
-    rows = contracts.empty(contracts.TOKENS)
-    for name, folder in {"tokens.parquet": "tokens.parquet", "file/tokens.parquet": None}.items():
+    rows = contracts.empty(contracts.RENDERINGS)
+    for name, folder in {"renderings.parquet": "renderings.parquet", "file/renderings.parquet": None}.items():
         if folder is None:
             (tmp_path / "file").touch()
         else:
             (tmp_path / folder).mkdir()
         with pytest.raises(CurationError, match=f"{name}: cannot be written: "):
-            write(contracts.TOKENS, rows, tmp_path / name)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "tokens.parquet"]
+            write(contracts.RENDERINGS, rows, tmp_path / name)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "renderings.parquet"]

@@ -137,7 +137,7 @@ class World:
     decontamination: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
-    tokens: pl.DataFrame
+    renderings: pl.DataFrame
     pairs: pl.DataFrame
     preferences: pl.DataFrame
     pair_scores: pl.DataFrame
@@ -199,9 +199,18 @@ def traced(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return generate.add_text_columns(rows_of(contracts.TRACES, named))
 
 
-def tokens(written: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `tokens` for a student whose tokens are words."""
-    return written.select("trace_id", pl.col("completion").str.split(" ").list.len().cast(pl.Int32).alias("tokens"))
+def renderings(written: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `renderings` for a student whose tokens are words, and whose prompts are ten of them."""
+    counted = written.filter(pl.col("completion").is_not_null()).select(
+        "trace_id", pl.col("completion").str.split(" ").list.len().cast(pl.Int32).alias("tokens"), rendered_id="text_id"
+    )
+    whole = counted.with_columns(
+        pl.lit(10, pl.Int32).alias("prompt_tokens"), pl.col("tokens").alias("completion_tokens"),
+        (pl.col("tokens") + 1).alias("target_tokens"), pl.lit(True).alias("completion_kept"),
+        pl.lit(False).alias("empty_block"), pl.lit(True).alias("ends_in_eos"), pl.lit(True).alias("prompt_is_prefix"),
+    )  # fmt: skip
+    rows = pl.concat([contracts.empty(contracts.RENDERINGS), whole], how="diagonal")
+    return written.select("trace_id").join(rows, on="trace_id", how="left", maintain_order="left").select(rows.columns)
 
 
 def prompt_row(source: str, split: str, text: str, answer: str) -> dict[str, Any]:
@@ -343,7 +352,7 @@ def settings() -> dict[str, Any]:
     return {
         **{
             name: raw[name]
-            for name in ("student", "tokens", "ledger", "budget", "execution", "decontaminate", "calibrate")
+            for name in ("student", "renderings", "ledger", "budget", "execution", "decontaminate", "calibrate")
         },
         "audit": {"identical": 0.2, "generator": 0.99, "length": 9.0, "kto": 1.5},
         "sources": {name: {**source, "split": split} for name, split, *_ in PROMPTS.values()},
@@ -427,7 +436,7 @@ def world(judged: pl.DataFrame) -> World:
     seen = reliability.JudgeTables(per_judge, {"versus": preferred}, wide, probabilities, RATED)
     measured, curves = reliability.reliability(reliability.Params(**body["reliability"]), seen, pairs, written)
     view = candidates.from_frames(
-        pairs, wide, means, written, tokens(written), prompts(), {"held_out": pair_scores(pairs)}
+        pairs, wide, means, written, renderings(written), prompts(), {"held_out": pair_scores(pairs)}
     )
     selections = {name: select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts())
@@ -441,7 +450,7 @@ def world(judged: pl.DataFrame) -> World:
     )  # fmt: skip
     subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), decontamination(), written, judged, tokens(written), pairs, preferred, pair_scores(pairs), wide,
+        prompts(), decontamination(), written, judged, renderings(written), pairs, preferred, pair_scores(pairs), wide,
         means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
@@ -484,7 +493,7 @@ def put(world: World, data: Path, there: World | None) -> None:
     for name in (
         "prompts",
         "decontamination",
-        "tokens",
+        "renderings",
         "pairs",
         "generator_deltas",
         "probabilities",

@@ -39,7 +39,9 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
             )
         )
     rows = pl.concat(known).sort("trace_id")
-    parquet.write(contracts.TOKENS, rows.select("trace_id", tokens="n_tokens"), contracts.path("tokens", data=data))
+    counted = rows.select("trace_id", completion_tokens="n_tokens", tokens="n_tokens")
+    whole = pl.concat([contracts.empty(contracts.RENDERINGS), counted], how="diagonal")
+    parquet.write(contracts.RENDERINGS, whole, contracts.path("renderings", data=data))
     for judge, dimensions in JUDGES.items():
         with parquet.writing(contracts.JUDGMENTS, contracts.path("judgments", judge, data)) as file:
             for part in _judgments(source, rows, judge, dimensions):

@@ -29,7 +29,7 @@ _COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, ne
 _OLD_COLUMN = re.compile(
     "|".join(rf"(?<!\w){old}" + (r"(?=\w)" if old.endswith("_") else r"(?!\w)") for old in _COLUMNS)
 )
-_OLD_NAMES = [renamed.PATTERNS, *_COLUMNS, *renamed.SECTIONS, *(old for keys in renamed.KEYS.values() for old in keys)]
+_OLD_NAMES = [renamed.PATTERNS, *_COLUMNS, *(old for keys in renamed.KEYS.values() for old in keys)]
 _ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in double quotes
 _HIDDEN = re.compile(r"\\[xuU][0-9a-fA-F]")  # an escape that may stand for a letter
 _HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
@@ -50,8 +50,8 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     `raw` is what `body`, the file's bytes, was read as.
     """
     text = body.decode("utf-8-sig")
-    may_have = any(name in text for name in _OLD_NAMES) or _HIDDEN.search(text) or _requires_a_reason(raw)
-    if not may_have:  # which is quicker to see than to compose it
+    is_named = any(name in text for name in _OLD_NAMES) or not raw.keys().isdisjoint(renamed.SECTIONS)
+    if not (is_named or _HIDDEN.search(text) or _requires_a_reason(raw)):  # which is quicker to see than to compose it
         return
     root, scorers = compose(text), raw.get("scorers")
     is_old = _column_test(scorers if isinstance(scorers, dict) else {})

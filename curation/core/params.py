@@ -32,7 +32,7 @@ SECTIONS = {
     "calibrate": "curation.reliability.calibrate",
     "reliability": "curation.reliability.reliability",
     "student": "curation.models.weights",
-    "tokens": "curation.traces.tokens",
+    "renderings": "curation.traces.renderings",
     "evaluate": "curation.training.evaluate",
     "grid": "curation.experiment.grid",
     "audit": "curation.tables.checks",

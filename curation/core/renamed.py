@@ -4,10 +4,10 @@ write or the command to run.
 Names that SQL expressions of params.yaml use are those of columns: `tie`, `rubric.spread_logic`, `reference.cut`.
 """
 
-SECTIONS = {"screen": "decontaminate"}
+SECTIONS = {"screen": "decontaminate", "tokens": "renderings"}
 KEYS = {"pair": {"ties": "identical"}, "audit": {"ties": "identical"}}  # by section
 ADDED = {"pair": {"empty": "drop"}}  # keys that a section of version 0.1 lacks, with the values that change least
-TABLES = {"screened": "decontamination"}
+TABLES = {"screened": "decontamination", "tokens": "renderings"}
 COLUMNS = {  # by table; a name that ends in `_` is the beginning of several
     "pairs": {"tie": "identical"},
     "deltas": {"spread_": "sd_"},

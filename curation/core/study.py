@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.reliability.reliability
     import curation.selection.rules
     import curation.tables.checks
-    import curation.traces.tokens
+    import curation.traces.renderings
     import curation.training.evaluate
     from curation.judging.judges._kind import Judge
     from curation.judging.pairwise_judges._kind import PairwiseJudge
@@ -69,7 +69,7 @@ class Study:
     controls: dict[str, curation.experiment.controls.Params]
     generator_pairs: dict[str, curation.experiment.generator_pairs.Params]
     student: curation.models.weights.Params
-    tokens: curation.traces.tokens.Params
+    renderings: curation.traces.renderings.Params
     scorers: dict[str, Scorer]
     methods: dict[str, Method]
     grid: curation.experiment.grid.Params

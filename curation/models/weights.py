@@ -66,8 +66,8 @@ def _student_user(study: Study) -> str | None:
         return "the grid's runs train"
     if study.scorers:
         return "scorers ask"
-    if study.tokens.count:
-        return "tokens are counted by"
+    if study.renderings.count:
+        return "traces are rendered for"
     return "benchmarks are answered by" if study.benchmarks else None
 
 

@@ -27,7 +27,7 @@ class ColumnReaders(NamedTuple):
     deltas: Mapping[str, ColumnReader]
     generator_deltas: ColumnReader
     traces: ColumnReader
-    tokens: ColumnReader
+    renderings: ColumnReader
     prompts: ColumnReader
     scores: Mapping[str, ColumnReader]
 
@@ -145,7 +145,7 @@ class Candidates:
         return rows.join(table, on=keys, how="left", maintain_order="left")[column]
 
     def _read_of_trace(self, side: str, column: str) -> pl.Series:
-        read = self.readers.tokens if column == "tokens" else self.readers.traces
+        read = self.readers.renderings if column == "tokens" else self.readers.traces
         key = f"{side}_trace_id"
         return self._join([key], read(["trace_id", column]).rename({"trace_id": key}), column)
 
@@ -188,7 +188,7 @@ def from_files(study: Study) -> Candidates:
         deltas={judge: reader(contracts.deltas(names), judge) for judge, names in study.dimensions.items()},
         generator_deltas=reader(contracts.GENERATOR_DELTAS),
         traces=lambda columns: parquet.read_parts(contracts.TRACES, study.generators, columns),
-        tokens=reader(contracts.TOKENS),
+        renderings=reader(contracts.RENDERINGS),
         prompts=reader(contracts.PROMPTS),
         scores={scorer: reader(contracts.PAIR_SCORES, scorer) for scorer in study.scorers},
     )
@@ -200,7 +200,7 @@ def from_frames(
     deltas: Mapping[str, pl.DataFrame] | None = None,
     generator_deltas: pl.DataFrame | None = None,
     traces: pl.DataFrame | None = None,
-    tokens: pl.DataFrame | None = None,
+    renderings: pl.DataFrame | None = None,
     prompts: pl.DataFrame | None = None,
     scores: Mapping[str, pl.DataFrame] | None = None,
 ) -> Candidates:
@@ -223,7 +223,7 @@ def from_frames(
         deltas={judge: reader("deltas", rows.sort("pair_id")) for judge, rows in (deltas or {}).items()},
         generator_deltas=reader("generator_deltas", generator_deltas),
         traces=reader("traces", traces),
-        tokens=reader("tokens", tokens),
+        renderings=reader("renderings", renderings),
         prompts=reader("prompts", prompts),
         scores={scorer: reader("scores", rows.sort("pair_id")) for scorer, rows in (scores or {}).items()},
     ))  # fmt: skip

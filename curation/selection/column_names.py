@@ -27,7 +27,7 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     }
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
     types |= {(side, name): traces[name] for side in SIDES for name in TRACE}
-    types |= {(side, "tokens"): pl.Int32() for side in SIDES if study.tokens.count}
+    types |= {(side, "tokens"): pl.Int32() for side in SIDES if study.renderings.count}
     types |= {("prompt", name): prompts[name] for name in PROMPT}
     scores = contracts.empty(contracts.PAIR_SCORES).schema
     for scorer, settings in study.scorers.items():

@@ -116,7 +116,7 @@ def _limit_tokens(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
     assert ranked.settings.budget is not None
     counts = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"][rows]
     if unknown := counts.null_count():
-        raise CurationError(f"budget.tokens: {unknown} pair(s) have a side without a count; run `dvc repro tokens`")
+        raise CurationError(f"budget.tokens: {unknown} pair(s) have a side without a count; run `dvc repro renderings`")
     order, tokens = ranked.ranker.argsort(rows), counts.to_numpy()
     affordable = np.zeros(len(rows), bool)
     affordable[order] = np.cumsum(tokens[order]) <= ranked.settings.budget["tokens"]

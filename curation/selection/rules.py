@@ -187,8 +187,8 @@ class Params(Strict):
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions, given the study's columns: `value: …`."""
-        if self.has_token_budget and not study.tokens.count:
-            yield "budget.tokens: tokens are not counted; set tokens.count: true"
+        if self.has_token_budget and not study.renderings.count:
+            yield "budget.tokens: tokens are not counted; set renderings.count: true"
         for place, expression in self.expressions.items():
             if message := column_names.mistake(expression.text, study, expression.result_type):
                 yield f"{place}: {message}"

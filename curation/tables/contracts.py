@@ -116,10 +116,22 @@ PAIRS = Table(
             chosen_model=TEXT, rejected_model=TEXT, identical=YES, same_texts_as=(ID,)),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
-TOKENS = Table(
-    "tokens", "completion", ("trace_id",),
-    _schema(trace_id=ID, tokens=(INT,)),
-    {"tokens is not negative": (pl.col("tokens") >= 0).fill_null(True)},
+RENDERED = ("prompt_tokens", "target_tokens", "empty_block", "ends_in_eos", "prompt_is_prefix", "rendered_id")
+COUNTED = ("reasoning_tokens", "completion_tokens")  # of each text alone
+RENDERINGS = Table(
+    "renderings", "trace", ("trace_id",),
+    _schema(trace_id=ID, prompt_tokens=(INT,), reasoning_tokens=(INT,), completion_tokens=(INT,), tokens=(INT,),
+            target_tokens=(INT,), reasoning_kept=(YES,), completion_kept=(YES,), empty_block=(YES,),
+            ends_in_eos=(YES,), prompt_is_prefix=(YES,), rendered_id=(ID,), fault=(TEXT,)),
+    {**{f"{name} is not negative": (pl.col(name) >= 0).fill_null(True)
+        for name in (*COUNTED, "tokens", "prompt_tokens", "target_tokens")},
+     "tokens is null exactly when completion_tokens is, and else both texts'":
+        pl.col("tokens").eq_missing(pl.col("completion_tokens") + pl.col("reasoning_tokens").fill_null(0)),
+     "what is rendered is there together": _together(*RENDERED),
+     "a text is kept or not only where it was rendered":
+        pl.col("target_tokens").is_not_null()
+        | (pl.col("reasoning_kept").is_null() & pl.col("completion_kept").is_null()),
+     "fault only where nothing was rendered": pl.col("fault").is_null() | pl.col("target_tokens").is_null()},
 )  # fmt: skip
 PREFERENCES = Table(
     "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
@@ -220,7 +232,7 @@ COMPARISONS = Table(
 )  # fmt: skip
 
 _ALL = (
-    PROMPTS, DECONTAMINATION, TRACES, TOKENS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
+    PROMPTS, DECONTAMINATION, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
     PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}

@@ -182,8 +182,9 @@ def _candidates_view(files: _Files, study: Study, data: Path) -> None:
     if not {"pairs", "traces", "prompts"} <= set(views(files.connection)):
         return
     traces = "select * exclude (completion) from traces"
-    if "tokens" in views(files.connection):
-        traces = "select traces.* exclude (completion), tokens.tokens from traces left join tokens using (trace_id)"
+    if "renderings" in views(files.connection):
+        counted = "select trace_id, tokens from renderings"
+        traces = f"select traces.* exclude (completion), tokens from traces left join ({counted}) using (trace_id)"
     joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in SIDES]
     joined.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
