@@ -13,13 +13,16 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator
 
 from curation.core.errors import CurationError, refused_writes
-from curation.core.params import Strict
-from curation.core.ranges import FilePath, Word
+from curation.core.params import Plain, Strict
+from curation.core.ranges import FilePath, Filled, Word
 from curation.core.study import Study
 from curation.models.devices import Device, warn_if_slow
 from curation.models.faults import first_line, loading
@@ -27,16 +30,48 @@ from curation.models.faults import first_line, loading
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
+NOT_FOR_TEMPLATES = {  # what the caller of a template says itself
+    "messages", "conversation", "tools", "documents", "chat_template", "add_generation_prompt", "tokenize", "padding",
+    "continue_final_message", "truncation", "max_length", "return_tensors", "return_dict", "tokenizer_kwargs",
+    "return_assistant_tokens_mask", "strftime_now",
+}  # fmt: skip
+
+
+def _refuse_own(settings: dict[str, Any]) -> dict[str, Any]:
+    """Raises ValueError at a setting that is not for templates."""
+    for name in sorted(settings.keys() & NOT_FOR_TEMPLATES):
+        raise ValueError(f"{name!r} is nothing that a template is told here; take it out")
+    return settings
+
+
+def _check_day(text: str) -> str:
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no day; write it as in '2026-01-31'")
 
 
 class Params(Strict):
     """`student` in params.yaml: the model that runs train. `revision` is `sha256:…` of local weights, or a hub
-    revision; null where nothing loads the student."""
+    revision; null where nothing loads the student.
+
+    The rest says how prompts and traces are written for it, in training, scoring and evaluation alike: how the
+    `reasoning` of a trace reaches it, a `chat_template` in place of its tokenizer's, the message `system` before
+    prompts that have none, what else the template is told (`template_kwargs`), and what day it is (`template_date`).
+    """
 
     model: FilePath
     revision: Word | None
     dtype: Literal["float32", "bfloat16"]
     device: Device
+    reasoning: Literal["reasoning_content", "thinking", "inline", "text", "drop"] | None = None
+    chat_template: FilePath | None = None
+    chat_template_revision: Word | None = None
+    system: Filled | None = None
+    template_kwargs: Annotated[dict[Word, Plain], AfterValidator(_refuse_own)] | None = None
+    template_date: Annotated[str, AfterValidator(_check_day)] | None = None
 
     @property
     def pinned(self) -> str:
@@ -45,10 +80,24 @@ class Params(Strict):
             raise CurationError("student.revision: null, but the student is loaded; write the revision of its weights")
         return self.revision
 
+    @property
+    def day(self) -> date | None:
+        """`template_date` as a date."""
+        return None if self.template_date is None else date.fromisoformat(self.template_date)
+
+    def read_template(self) -> str | None:
+        """The text of `chat_template`; None where the tokenizer's own is meant. Raises CurationError if the file cannot
+        be read, or does not hash to `chat_template_revision`."""
+        for line in self._template_faults():
+            raise CurationError(f"student.{line}")
+        return None if self.chat_template is None else Path(self.chat_template).read_text("utf-8")
+
     def mistakes(self, study: Study) -> Iterator[str]:
-        """A revision that is null though something loads the student."""
+        """A revision that is null though something loads the student, or though there is a file that it is of."""
         if self.revision is None and (user := _student_user(study)):
             yield f"revision: null, but {user} the student; write `sha256:…` of its weights, or a revision on the hub"
+        if self.chat_template is None and self.chat_template_revision is not None:
+            yield "chat_template_revision: there is no chat_template that it is of; name one, or take it out"
 
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the student is not there, if anything loads it."""
@@ -58,6 +107,26 @@ class Params(Strict):
         if _student_user(study):
             yield from find_model_faults(self.model, self.revision)
             yield from find_unmet_torch(self.device, self.dtype)
+            yield from self._template_faults()
+
+    def _template_faults(self) -> Iterator[str]:
+        """What is wrong with the file of `chat_template`. DVC sees its hash, and not the file, in what a run depends
+        on."""
+        if self.chat_template is None:
+            return
+        file = Path(self.chat_template)
+        try:
+            file.read_text("utf-8")
+        except OSError as error:
+            yield f"chat_template: {file}: cannot be read: {error.strerror}; name a file of Jinja"
+        except UnicodeDecodeError:
+            yield f"chat_template: {file}: is not UTF-8; save it as UTF-8"
+        else:
+            if self.chat_template_revision != (actual := fingerprint(file)):
+                yield (
+                    f"chat_template_revision: {self.chat_template_revision or 'null'} is not the hash of {file}; "
+                    f"write {actual}"
+                )
 
 
 def _student_user(study: Study) -> str | None:
