@@ -170,8 +170,7 @@ NOT_JSON = {
     "a number for text": (LINES + b'{"q": 24}\n', "line 3: column 'q' (columns.q) is 24, not text"),
     "messages": (
         b'{"q": [{"role": "user", "content": "Why?"}]}',
-        "line 1: column 'q' (columns.q) is [{'content': 'Why?', 'role': 'user'}], a list of messages, which is not "
-        "read yet: map a column of text",
+        "line 1: column 'q' (columns.q) is [{'content': 'Why?', 'role': 'user'}], a list of messages, not text",
     ),
 }  # fmt: skip
 
@@ -210,8 +209,7 @@ UNREAD = {
     "messages": (
         "f.parquet",
         parquet(pa.table({"q": [[{"role": "user", "content": "Why?"}]]})),
-        "column 'q' (columns.q) holds list<element: struct<role: string, content: string>>, not text: a list of "
-        "messages is not read yet, map a column of text",
+        "column 'q' (columns.q) holds list<element: struct<role: string, content: string>>, not text",
     ),
     "bytes for text": ("f.parquet", arrow().replace("é".encode(), b"\xff\xff"), "cannot be read as parquet: "),
     "a row too long": ("f.csv", b"q,n\na,1\nb,2,3\n", "line 3: has 3 fields, the header has 2"),

@@ -10,6 +10,7 @@ from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
 from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
 from curation.tables.ids import content_id
+from curation.tables.messages import identities
 
 if TYPE_CHECKING:
     from curation.prompts.sources._kind import Source
@@ -26,12 +27,14 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
     parts = [empty(PROMPTS)]
     for name, settings in sources.items():
         part = kind("sources", settings.kind).prompts(settings, existing_texts)
-        texts = [messages[-1]["content"] for messages in part["prompt"]]
+        part = part.with_columns(
+            pl.lit(None, pl.String).alias(column) for column in OPTIONAL if column not in part.columns
+        )
+        texts = identities(part)
         existing_texts.update(texts)
         ids = pl.Series("prompt_id", [content_id(name, text) for text in texts], dtype=pl.Int64)
-        absent = [pl.lit(None, pl.String).alias(column) for column in OPTIONAL if column not in part.columns]
         parts.append(
-            part.with_columns(ids, *absent, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
+            part.with_columns(ids, pl.lit(name).alias("source"), pl.lit(settings.split).alias("split")).select(
                 PROMPTS.schema.names
             )
         )
@@ -63,18 +66,18 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataF
 
 
 def _refuse_duplicates(prompts: pl.DataFrame) -> None:
-    """Raises CurationError if two prompts have the same text: the student would be trained and tested on it, or trained
-    on it twice."""
-    twice = prompts.select("source", "split", LAST_TEXT).filter(pl.col("text").is_duplicated())
+    """Raises CurationError if two prompts are the same in all turns and tools: the student would be trained and tested
+    on one, or trained on it twice."""
+    twice = prompts.select("source", "split", LAST_TEXT, identities(prompts)).filter(pl.col("identity").is_duplicated())
     if twice.is_empty():
         return
-    text = twice["text"][0]
-    (source, split), (other, other_split) = twice.filter(text=text).select("source", "split").head(2).rows()
+    same = twice.filter(identity=twice["identity"][0])
+    (source, split, text), (other, other_split, _) = same.select("source", "split", "text").head(2).rows()
     rule = {2: "near_duplicates", 1: "exact"}.get([split, other_split].count("train"))
     way_out = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
+    count, first = twice["identity"].n_unique(), _quote(source, text)
     raise CurationError(
-        f"{twice['text'].n_unique()} prompt(s) are in two sources, the first, {_quote(source, text)}, in {other} too; "
-        f"remove them from one{way_out}"
+        f"{count} prompt(s) are in two sources, the first, {first}, in {other} too; remove them from one{way_out}"
     )
 
 

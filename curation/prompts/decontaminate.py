@@ -4,9 +4,14 @@ another train prompt.
 Questions are compared as tokens, without the instruction that their source appends: words and numbers in lower case,
 and the signs that make another question of them (`2 - 3`, `2 + 3`, `(2 + 3) * 4`, `1.5`, `5!`). Other punctuation and
 white space count for nothing.
+
+The question of a conversation is all its turns, the user's, the assistant's and the tools', with what was called.
+System messages and tools are none of it: under another of these a benchmark's question is still that question, and a
+long one that prompts share makes them no more alike. But near-duplicates are only prompts that have the same of both.
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Annotated, NamedTuple
@@ -19,6 +24,7 @@ from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.ranges import Few, Seed, Share
 from curation.tables.contracts import DECONTAMINATION, empty
+from curation.tables.messages import Message, full_messages, list_calls
 
 SIGNS = {"−": "-", "–": "-", "‐": "-", "×": "*", "÷": "/", "⁄": "/", "!=": "≠", "<=": "≤", ">=": "≥"}
 PIECE = r"""(?x)
@@ -78,7 +84,8 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
 
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
-    rows = prompts.select("prompt_id", "source", "split", "prompt", question(instructions).alias("question"))
+    rows = prompts.select("prompt_id", "source", "split", "prompt").with_columns(list_texts(prompts, instructions))
+    rows = rows.with_columns(tokens("question"), tokens("frame"))
     train, held_out = (rows.sort("prompt_id").filter((pl.col("split") == "train") == own) for own in (True, False))
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
@@ -91,20 +98,42 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
     if settings.ngram and benchmarks:
         verdicts |= _find_ngram(settings.ngram, list_kept(), benchmarks)
     if settings.near_duplicates:
-        verdicts |= _find_near_duplicates(settings.near_duplicates, list_kept())
+        frames = dict(train.select("prompt_id", "frame").rows())
+        verdicts |= _find_near_duplicates(settings.near_duplicates, list_kept(), frames)
     table = [
         (prompt_id, source, prompt, verdicts[prompt_id].reason == KEPT.reason, *verdicts[prompt_id])
-        for prompt_id, source, prompt in train.drop("split", "question").rows()
+        for prompt_id, source, prompt in train.select("prompt_id", "source", "prompt").rows()
     ]
     return pl.DataFrame(table, schema=empty(DECONTAMINATION).schema, orient="row")
 
 
-def question(instructions: Mapping[str, str | None]) -> pl.Expr:
-    """A prompt's tokens with a space between: without its source's instruction, in Unicode's NFKC, in lower case."""
-    endings = {source: f"\n{instruction}" for source, instruction in instructions.items() if instruction}
-    text = pl.col("prompt").list.eval(pl.element().struct.field("content")).list.join("\n")
-    bare = text.str.strip_suffix(pl.col("source").replace_strict(endings, default="", return_dtype=pl.String))
-    apart = bare.str.replace_all(r"(\p{No})", " $1")  # NFKC makes 22 of 2², and 31/2 of 3½
+def list_texts(prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> list[pl.Series]:
+    """The `question` of each prompt, its turns without its source's instruction, and its `frame`, its system messages
+    and tools. Where there are no turns, the system messages are the question."""
+    questions, frames = [], []
+    for source, prompt, messages, tools in prompts.select("source", "prompt", "messages", "tools").iter_rows():
+        turns = full_messages(prompt, messages)
+        asked = [message for message in turns if message["role"] != "system"]
+        system = [message["content"] for message in turns if message["role"] == "system"]
+        questions.append("\n".join(_list_said(asked, instructions.get(source)) or system))
+        frames.append("\n".join([*system, *filter(None, [tools])]))
+    return [pl.Series("question", questions, pl.String), pl.Series("frame", frames, pl.String)]
+
+
+def _list_said(turns: list[Message], instruction: str | None) -> list[str]:
+    """All that is said in the turns, without the instruction that ends the last of the user's."""
+    last = max((number for number, message in enumerate(turns) if message["role"] == "user"), default=None)
+    said = []
+    for number, message in enumerate(turns):
+        ending = f"\n{instruction}" if instruction and number == last else ""
+        said.append(message["content"].removesuffix(ending))
+        said += [json.dumps(call, ensure_ascii=False, sort_keys=True) for call in list_calls(message)]
+    return said
+
+
+def tokens(column: str) -> pl.Expr:
+    """A text's tokens with a space between, in Unicode's NFKC, in lower case."""
+    apart = pl.col(column).str.replace_all(r"(\p{No})", " $1")  # NFKC makes 22 of 2², and 31/2 of 3½
     return apart.str.normalize("NFKC").str.to_lowercase().str.replace_many(SIGNS).str.extract_all(PIECE).list.join(" ")
 
 
@@ -171,9 +200,9 @@ def _index_ngrams(size: int, benchmarks: Questions) -> dict[tuple[str, ...], np.
     return {ngram: np.array(numbers) for ngram, numbers in holders.items()}
 
 
-def _find_near_duplicates(settings: NearDuplicates, train: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that is too similar to a kept one before it, with the most similar of those, of
-    equals the first."""
+def _find_near_duplicates(settings: NearDuplicates, train: Questions, frames: Questions) -> dict[int, Verdict]:
+    """A verdict on every train prompt that is too similar to a kept one before it that has the same frame, with the
+    most similar of those, of equals the first."""
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(num_perm=settings.permutations, params=choose_bands(settings.threshold, settings.permutations))
@@ -187,7 +216,8 @@ def _find_near_duplicates(settings: NearDuplicates, train: Questions) -> dict[in
                 continue
             own, sketch = shingles(text, settings.shingle), blank.copy()
             sketch.update_batch(own)
-            if candidates := sorted(index.query(sketch)):
+            found = sorted(index.query(sketch))
+            if candidates := [candidate for candidate in found if frames[candidate] == frames[prompt_id]]:
                 overlaps = jaccard_similarities(own, [kept[candidate] for candidate in candidates])
                 best = int(overlaps.argmax())
                 if overlaps[best] >= settings.threshold:

@@ -37,10 +37,15 @@ def trace_text_ids(reasoning: pl.Series, completion: pl.Series) -> pl.Series:
 
 def text_ids(texts: pl.Series) -> pl.Series:
     """`content_id` of each text's normal form, null for null: equal for texts that are the same."""
+    ids = pl.DataFrame({"known": texts.is_not_null(), "id": content_ids(normal_texts(texts).to_frame())})
+    return ids.select(pl.when("known").then("id")).to_series()
+
+
+def normal_texts(texts: pl.Series) -> pl.Series:
+    """Each text's normal form, "" for null: equal for texts that are the same."""
     import duckdb
 
     with duckdb.connect() as connection:
         connection.register("texts", texts.alias("text").to_frame().to_arrow())
-        normal = connection.sql(f"select coalesce({NORMAL_TEXT}, '') as text from texts").pl()
-    ids = pl.DataFrame({"known": texts.is_not_null(), "id": content_ids(normal)})
-    return ids.select(pl.when("known").then("id")).to_series()
+        normal: pl.Series = connection.sql(f"select coalesce({NORMAL_TEXT}, '') as text from texts").pl()["text"]
+    return normal

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -23,8 +23,9 @@ from curation.tables.contracts import DATA
 from curation.tables.ids import content_ids
 from curation.tables.json_values import Fault
 from curation.tables.texts import text_ids
+from curation.tables.user_messages import count_lists
 from curation.tables.user_rows import UserRows, read_rows
-from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
+from curation.tables.user_values import PROMPT, ColumnType, UnconvertibleError, convert_arrow, convert_values
 
 WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders
 MOST_READ = 2**25  # bytes that are read to look whether a file can be
@@ -72,6 +73,19 @@ def read_columns(
     Raises CurationError naming the file, and the column, row or line, where it cannot be read, has no rows, lacks a
     column, or holds another type than in `types` or a null that it does not allow.
     """
+    frame, parsed = _read(path, columns, types, under)
+    for column, count in parsed.items():
+        print(
+            one_line(f"{path}: {column}: {count} texts are the JSON of message lists, and read as these"),
+            file=sys.stderr,
+        )
+    return frame
+
+
+def _read(
+    path: str, columns: Mapping[str, str | None], types: Mapping[str, ColumnType], under: str
+) -> tuple[pl.DataFrame, dict[MappedColumn, int]]:
+    """What `read_columns` gives, and how many texts of each column of prompts are the JSON of message lists."""
     file = require_file(path)
     mapped = {
         ours: MappedColumn(f"{under}{ours}", theirs, types[ours])
@@ -87,7 +101,14 @@ def read_columns(
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror or error}")) from None
     if frame.is_empty():
         raise CurationError(f"{path}: has no rows")
-    return frame
+    parsed = {
+        column: _count_lists(rows.columns[column.name]) for column in mapped.values() if column.type.values is PROMPT
+    }
+    return frame, {column: count for column, count in parsed.items() if count}
+
+
+def _count_lists(values: list[Any] | pa.ChunkedArray) -> int:
+    return count_lists(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values)
 
 
 def find_read_fault(
@@ -98,7 +119,7 @@ def find_read_fault(
     file = Path(path)
     try:
         if not file.is_file() or file.stat().st_size <= MOST_READ:
-            read_columns(path, columns, types, under)
+            _read(path, columns, types, under)
         elif file.suffix == ".parquet":
             names = pq.read_schema(file).names
             for ours, theirs in columns.items():

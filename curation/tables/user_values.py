@@ -11,6 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
+from curation.tables.user_messages import are_messages, read_messages, read_prompt
+from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}(\.0+)?")
@@ -34,8 +36,8 @@ class ColumnType(NamedTuple):
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(part, dict) and "role" in part for part in value):
-        raise ValueError("a list of messages, which is not read yet: map a column of text")
+    if are_messages(value):
+        raise ValueError("a list of messages, not text")
     if not isinstance(value, str):
         raise ValueError(f"not {TEXT.words}")
     if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
@@ -94,6 +96,11 @@ REAL = ValueType("a number", pl.Float64(), _real)
 INDEX = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=2**31 - 1))  # of a sample
 ID = ValueType("a whole number", pl.Int64(), partial(_whole, least=-(2**63), most=2**63 - 1))  # one of our own
 KEY = ValueType("an id: text or a whole number", pl.String(), _key)  # of ours or the user's own
+# as the JSON of one form, which is that of curation/tables/messages.py
+PROMPT = ValueType("text or a list of messages", pl.String(), lambda value: as_json(read_prompt(value)))
+CONVERSATION = ValueType("a list of messages", pl.String(), lambda value: as_json(read_messages(value)))
+TOOLS = ValueType("a list of tools, or its JSON text", pl.String(), read_tools)
+LISTS = (PROMPT, CONVERSATION, TOOLS)
 
 
 def convert_values(values: list[Any], type: ColumnType) -> pl.Series:
@@ -129,20 +136,25 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         if cast.null_count() == wholes.null_count() and not (type.values is INDEX and (cast < 0).any()):
             return cast
     if not _may_fit(dtype, type.values):
-        listed = pa.types.is_list(dtype) and pa.types.is_struct(dtype.value_type)
-        messages = ": a list of messages is not read yet, map a column of text" if listed else ""
-        raise ValueError(f"holds {dtype}, not {type.values.words}{messages}")
-    return convert_values(values.to_pylist(), type)
+        raise ValueError(f"holds {dtype}, not {type.values.words}")
+    listed = values.to_pylist()
+    return convert_values([prune(value) for value in listed] if type.values in LISTS else listed, type)
 
 
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
     """Whether some values of an Arrow type may be of ours."""
-    if values is ANSWERS and (pa.types.is_list(dtype) or pa.types.is_large_list(dtype)):
+    if values in LISTS:
+        return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype)
+    if values is ANSWERS and _is_list(dtype):
         return not pa.types.is_list(dtype.value_type) and _may_fit(dtype.value_type, values)
     if values is ANSWERS and pa.types.is_boolean(dtype):
         return True
     numeric = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
     return pa.types.is_null(dtype) or _is_text(dtype) or (numeric and values is not TEXT)
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return bool(pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype))
 
 
 def _is_text(dtype: pa.DataType) -> bool:

@@ -4,7 +4,7 @@ import sys
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from curation.core.errors import CurationError
 from curation.core.inner_kinds import read_verifier, write_verifier
@@ -12,11 +12,11 @@ from curation.core.kinds import kinds
 from curation.core.messages import show_value
 from curation.core.params import Strict
 from curation.prompts.sources._rows import prompt_frame
+from curation.tables import user_prompts
 from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
 
-COLUMN_TYPES = {
-    "prompt": ColumnType(TEXT),
+COLUMN_TYPES = user_prompts.COLUMN_TYPES | {
     "answer": ColumnType(ANSWERS, nullable=True),
     "task": ColumnType(TEXT, nullable=True),
     "prompt_id": ColumnType(KEY),
@@ -32,13 +32,25 @@ class SeveralAnswers(Strict):
 
 class Columns(Strict):
     """The file's names for our columns; null where it has none. Where `answer` holds a list, each of its texts is an
-    accepted answer. `prompt_id`, ids of the file's own, may be left out: rows of one id are one prompt, whatever their
-    texts, and its id is kept as external_id."""
+    accepted answer. `prompt` holds texts or lists of messages, `messages` conversations, of which a last turn of the
+    assistant's is no part of the prompt: one of the two. `system` and `tools` stand beside either.
 
-    prompt: str
+    `prompt_id`, ids of the file's own: rows of one id are one prompt, whatever their texts, and its id is kept as
+    external_id. It, `messages`, `system` and `tools` may be left out."""
+
+    prompt: str | None
     answer: str | SeveralAnswers | None
     task: str | None
     prompt_id: str | None = None
+    messages: str | None = None
+    system: str | None = None
+    tools: str | None = None
+
+    @model_validator(mode="after")
+    def _names_prompts(self) -> "Columns":
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("one of prompt and messages names a column, the other is null")
+        return self
 
 
 def _check_verifier(raw: Any) -> Any:
@@ -70,13 +82,15 @@ class Params(UserFileParams):
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`. A prompt
-    has the least of its tasks, so that the order of the rows changes none.
+    has the least of its tasks, so that the order of the rows changes none; and of its messages, which may differ in
+    what `identity` leaves out.
 
     Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    frame = read_columns(settings.path, *settings.map_columns()).with_row_index("row")
-    frame = frame.rename({"prompt_id": "external_id"}, strict=False)
+    columns, types = settings.map_columns()
+    frame = read_columns(settings.path, columns, types).with_row_index("row")
+    frame = user_prompts.read_prompts(settings.path, frame, columns).rename({"prompt_id": "external_id"}, strict=False)
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))
@@ -85,18 +99,14 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
         _refuse_two(settings, frame, "external_id", "ids", "keep one")
     way_out = "keep one, or accept both: give them as a list in one row"
     _refuse_two(settings, frame, "answer", "answers", way_out)
-    ending = f"\n{settings.instruction}" if settings.instruction else ""
-    distinct = (
-        frame.with_columns(pl.col("task").min().over("prompt"))
-        .unique("prompt", keep="first", maintain_order=True)
-        .with_columns(pl.col("prompt") + ending)
-    )
+    of_prompt = (pl.col(name).min().over("said") for name in ("task", "turns", "tools"))
+    distinct = frame.with_columns(of_prompt).unique("said", keep="first", maintain_order=True)
     verifier = None if settings.verifier is None else write_verifier(settings.verifier)
     rows = prompt_frame(
-        (task or "", text, answers or [], verifier, None)
-        for text, answers, task in distinct.select("prompt", "answers", "task").rows()
+        (task or "", user_prompts.end_with(turns, settings.instruction), answers or [], verifier, None)
+        for turns, answers, task in distinct.select("turns", "answers", "task").rows()
     )
-    return rows.with_columns(distinct["external_id"])
+    return rows.with_columns(distinct["external_id"], distinct["tools"])
 
 
 def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
@@ -111,7 +121,8 @@ def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
 def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows, those of one id with one text: that of most of them, or the first in order of those that are as
     frequent. How many ids have several is said on stderr."""
-    texts = frame.group_by("external_id", "prompt").len().sort("len", "prompt", descending=[True, False])
+    texts = frame.group_by("external_id", "said").agg(pl.len(), pl.col("turns", "tools").min())
+    texts = texts.sort("len", "said", descending=[True, False])
     of_ids = texts.unique("external_id", keep="first", maintain_order=True)
     if several := texts.height - of_ids.height:
         ids = texts.filter(pl.col("external_id").is_duplicated())["external_id"].n_unique()
@@ -120,21 +131,21 @@ def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
             "frequent one",
             file=sys.stderr,
         )
-    return frame.drop("prompt").join(
-        of_ids.select("external_id", "prompt"), on="external_id", how="left", maintain_order="left"
+    return frame.drop("said", "turns", "tools").join(
+        of_ids.drop("len"), on="external_id", how="left", maintain_order="left"
     )
 
 
 def _refuse_two(settings: Params, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
     """Raises CurationError if a prompt has two values of `column`."""
-    values = frame.unique(["prompt", column], keep="first").sort("row")
-    twice = values.filter(pl.col(column).len().over("prompt") > 1)
+    values = frame.unique(["said", column], keep="first").sort("row")
+    twice = values.filter(pl.col(column).len().over("said") > 1)
     if twice.is_empty():
         return
-    first_prompt = twice.filter(pl.col("prompt") == twice["prompt"][0])
+    first_prompt = twice.filter(pl.col("said") == twice["said"][0])
     (row, value), (other_row, other_value) = first_prompt.head(2).select("row", column).rows()
     raise CurationError(
-        f"{settings.path}: {twice['prompt'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
+        f"{settings.path}: {twice['said'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
         f"row {row} and {_shown(other_value)} at row {other_row}; {way_out}"
     )
 

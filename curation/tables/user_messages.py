@@ -1,0 +1,181 @@
+"""Message lists and tools as users write them, each as the one form of `curation/tables/messages.py`.
+
+Read are OpenAI's messages (role, content) and ShareGPT's (from, value), a text (one user message), and the JSON text of
+a list. Nothing is guessed: what has two readings or none is a ValueError that says which message it is, counted from 1,
+and why.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from curation.core.messages import show_value
+from curation.tables.messages import Message
+from curation.tables.user_tools import as_json, check_json, read_call, read_list
+
+CALLS = "tool_calls"  # of a message that is nothing but calls, in the forms that give these a role of their own
+SPELLINGS = {
+    "system": ("system", "developer"),
+    "user": ("user", "human"),
+    "assistant": ("assistant", "gpt", "model", "bot", "chatbot", "chatgpt"),
+    "tool": ("tool", "observation", "function", "function_response", "tool_response", "tool_result", "ipython"),
+    CALLS: ("function_call", "tool_call", "tool_calls"),
+}
+ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
+REASONING = ("reasoning_content", "reasoning", "thinking")
+THOUGHTS = ("thinking", "reasoning", *REASONING)  # kinds of parts that are no answer
+TEXTS = ("text", "input_text", "output_text")
+
+
+def read_prompt(value: Any) -> list[Message]:
+    """The messages of a text, which is one user message unless it is a list's JSON, or of a list of messages."""
+    if isinstance(value, str):
+        listed = parse_list(value)
+        return [{"role": "user", "content": check_json(value)}] if listed is None else read_messages(listed)
+    if not isinstance(value, list):
+        raise ValueError("not text or a list of messages")
+    return read_messages(value)
+
+
+def parse_list(text: str) -> list[Any] | None:
+    """The list of messages that a text is as JSON; None where it is another text."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return listed if are_messages(listed) else None
+
+
+def count_lists(values: Iterable[Any]) -> int:
+    """How many of a column's values are texts that are the JSON of a message list."""
+    return sum(isinstance(value, str) and parse_list(value) is not None for value in values)
+
+
+def are_messages(value: Any) -> bool:
+    """Whether a value is a list of what have the role of a message."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(message, Mapping) and ("role" in message or "from" in message) for message in value)
+    )
+
+
+def read_messages(value: Any) -> list[Message]:
+    """The messages of a list, or of its JSON text. Calls that stand in messages of their own, one after the other, are
+    one assistant's."""
+    listed = parse_list(value) if isinstance(value, str) else value
+    if not isinstance(listed, list) or not listed:
+        raise ValueError("not a list of messages")
+    messages: list[Message] = []
+    before = None
+    for number, given in enumerate(listed, 1):
+        try:
+            role, message = _read_message(given)
+            check_json(message)
+        except ValueError as error:
+            raise ValueError(f"whose message {number} {error}") from None
+        if role == before == CALLS:
+            messages[-1][CALLS] += message[CALLS]
+        else:
+            messages.append(message)
+        before = role
+    return messages
+
+
+def _read_message(given: Any) -> tuple[str, Message]:
+    """The role as its file has it, CALLS among them, and the message."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"is {show_value(given)}, not a message")
+    left = {key: value for key, value in given.items() if value is not None}
+    name = _take_one(left, "role", "from")
+    role = ROLE_OF.get(name.strip().lower()) if isinstance(name, str) else None
+    if role is None:
+        said = "no role" if name is None else f"the role {show_value(name)}, which is none of {', '.join(ROLE_OF)}"
+        raise ValueError(f"has {said}")
+    content = _take_one(left, "content", "value")
+    calls = _take_one(left, "tool_calls", "function_call")
+    if role == CALLS:
+        message: Message = {"role": "assistant", "content": ""}
+        content, calls = None, content
+    else:
+        message = {"role": role, "content": ""}
+    thoughts = [_read_thought(left.pop(key), key) for key in REASONING if key in left]
+    if content is not None:
+        message["content"], thought = _read_content(content, role)
+        thoughts.append(thought)
+    if (reasoning := _one_thought(thoughts)) is not None:
+        message["reasoning_content"] = reasoning
+    if calls not in (None, []):
+        message[CALLS] = [read_call(call) for call in read_list(calls, "a tool call")]
+    if message["role"] != "assistant" and message.keys() & {"reasoning_content", CALLS}:
+        raise ValueError(f"has reasoning or calls a tool, and its role is {show_value(name)}, not the assistant's")
+    if content is None and message.keys() == {"role", "content"}:
+        raise ValueError("has no content")
+    return role, message | {key: left[key] for key in sorted(left)}
+
+
+def _take_one(given: dict[str, Any], name: str, other: str) -> Any:
+    """The value of the one of two keys that a message has, which is taken out of it."""
+    values = [given.pop(key) for key in (name, other) if key in given]
+    if len(values) == 2 and values[0] != values[1]:
+        raise ValueError(f"has a {name!r} and another {other!r}; keep one of them")
+    return values[0] if values else None
+
+
+def _read_content(content: Any, role: str) -> tuple[str, str | None]:
+    """The text of a content and the reasoning that stands beside it in parts."""
+    if isinstance(content, str):
+        return content, None
+    if isinstance(content, list):
+        parts = [_read_part(part, number) for number, part in enumerate(content, 1)]
+        thoughts = [text for thought, text in parts if thought]
+        return "".join(text for thought, text in parts if not thought), "".join(thoughts) if thoughts else None
+    if role == "tool" and isinstance(content, Mapping):
+        return as_json(content), None
+    raise ValueError(f"has the content {show_value(content)}, which is no text")
+
+
+def _read_part(part: Any, number: int) -> tuple[bool, str]:
+    """Whether a part of a content is reasoning, and its text."""
+    if isinstance(part, str):
+        return False, part
+    kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
+    text = (
+        next((part[key] for key in ("text", kind) if part.get(key) is not None), None)
+        if (isinstance(part, Mapping) and kind in (*TEXTS, *THOUGHTS))
+        else None
+    )
+    if isinstance(text, list):  # the reasoning of some is itself in parts
+        text = "".join(inner for _, inner in (_read_part(each, number) for each in text))
+    if not isinstance(text, str):
+        raise ValueError(
+            f"has a part {number} of type {show_value(kind)}, which is no text; leave such rows out, as models and "
+            "judges are sent text"
+        )
+    return kind in THOUGHTS, text
+
+
+def _read_thought(value: Any, key: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"has {key!r} {show_value(value)}, which is no text")
+    return value
+
+
+def _one_thought(thoughts: list[str | None]) -> str | None:
+    """The reasoning of a message that may give it twice, blank where all are; null where it gives none."""
+    given = [thought for thought in thoughts if thought is not None]
+    if len({thought.strip() for thought in given} - {""}) > 1:
+        raise ValueError("has two different reasonings; keep one of them")
+    return next((thought for thought in given if thought.strip()), "") if given else None
+
+
+def join_system(messages: list[Message], system: str | None) -> list[Message]:
+    """The messages, opened by the text of a column of system prompts. Raises ValueError where they have another one."""
+    if system is None or not system.strip():
+        return messages
+    own = [message["content"] for message in messages if message["role"] == "system"]
+    if own and own != [system]:
+        raise ValueError("and its messages have a system message of their own, which is another; map one of the two")
+    return messages if own else [{"role": "system", "content": system}, *messages]

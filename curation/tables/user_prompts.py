@@ -1,0 +1,97 @@
+"""The prompts of a user's rows, in whatever columns they stand: a text or a message list, a conversation that ends in
+the answer, a column of system prompts, one of tools."""
+
+import json
+from typing import NamedTuple
+
+import polars as pl
+
+from curation.core.errors import CurationError
+from curation.core.text import one_line
+from curation.tables.messages import Message, identity
+from curation.tables.user_messages import join_system
+from curation.tables.user_tools import as_json
+from curation.tables.user_values import CONVERSATION, PROMPT, TEXT, TOOLS, ColumnType
+
+COLUMN_TYPES = {
+    "prompt": ColumnType(PROMPT),
+    "messages": ColumnType(CONVERSATION),
+    "system": ColumnType(TEXT, nullable=True),
+    "tools": ColumnType(TOOLS, nullable=True),
+}
+SCHEMA = dict.fromkeys(("turns", "tools", "said", "answer"), pl.String)
+
+
+class Conversation(NamedTuple):
+    """What a row gives: the JSON of the prompt's messages, the JSON of its tools, the identity of both, and the JSON of
+    the assistant's turn that ends the row's conversation, all null where it has none."""
+
+    turns: str | None
+    tools: str | None
+    said: str | None
+    answer: str | None
+
+
+def read_prompts(path: str, rows: pl.DataFrame, columns: dict[str, str | None]) -> pl.DataFrame:
+    """`rows`, which have `row` and some of prompt, messages, system and tools as `read_columns` gives them, with the
+    columns of Conversation in place of these. `columns` are the file's names for them.
+
+    Raises CurationError, naming the row, where a list is no prompt, or its system message is not that of the column.
+    """
+    given = [name for name in COLUMN_TYPES if name in rows.columns]
+    distinct = rows.unique(given, keep="first", maintain_order=True)
+    made = []
+    for row, *values in distinct.select("row", *given).iter_rows():
+        try:
+            made.append(_read(**dict(zip(given, values, strict=True))))
+        except ValueError as error:
+            name = columns["messages" if "messages" in given else "prompt"]
+            raise CurationError(one_line(f"{path}: row {row}: column {name!r} {error}")) from None
+    read = pl.DataFrame(made, schema=SCHEMA, orient="row")
+    keys = distinct.select(pl.col(name).alias(f"given_{name}") for name in given)
+    joined = rows.rename({name: f"given_{name}" for name in given}).join(
+        pl.concat([keys, read], how="horizontal"), on=keys.columns, how="left", maintain_order="left", nulls_equal=True
+    )
+    return joined.drop(keys.columns)
+
+
+def _read(
+    prompt: str | None = None, messages: str | None = None, system: str | None = None, tools: str | None = None
+) -> Conversation:
+    if prompt is None and messages is None:
+        return Conversation(None, None, None, None)
+    listed: list[Message] = json.loads(messages or prompt or "[]")
+    answer = None
+    if messages is not None and listed[-1]["role"] == "assistant":
+        answer = listed.pop()
+    turns = join_system([_without_blank_reasoning(message) for message in listed], system)
+    _refuse_no_prompt(turns, of_conversation=messages is not None)
+    return Conversation(as_json(turns), tools, identity(turns, tools), None if answer is None else as_json(answer))
+
+
+def _without_blank_reasoning(message: Message) -> Message:
+    blank = not message.get("reasoning_content", "").strip()
+    return {key: value for key, value in message.items() if not (blank and key == "reasoning_content")}
+
+
+def _refuse_no_prompt(turns: list[Message], of_conversation: bool) -> None:
+    """Raises ValueError if a model cannot be asked to answer the turns."""
+    if not turns or all(message["role"] == "system" for message in turns):
+        raise ValueError("has no turn before the last that is not the system's: there is nothing to answer")
+    if turns[-1]["role"] == "assistant":
+        way_out = (
+            "leave such rows out"
+            if of_conversation
+            else ("name the column as columns.messages, whose last turn is the answer, or leave such rows out")
+        )
+        raise ValueError(f"has a prompt that ends in a turn of the assistant's own; {way_out}")
+
+
+def end_with(turns: str, instruction: str | None) -> list[Message]:
+    """The messages of the JSON of turns, the last of the user's ended by a line that says the instruction, if there is
+    one."""
+    messages: list[Message] = json.loads(turns)
+    of_user = [message for message in messages if message["role"] == "user"]
+    if instruction and of_user:
+        of_user[-1]["content"] += f"\n{instruction}"
+    return messages
