@@ -13,14 +13,19 @@ from curation.calls.foreign import read_count, read_text, utf8
 
 @dataclass(frozen=True)
 class Call:
-    """One model call. Its key is a hash of everything in it but `sampling.max_tokens`."""
+    """One model call. Its key is a hash of everything in it but `sampling.max_tokens`.
+
+    `sampling` holds whatever is sent beside the messages, the user's own fields among them; `tools` are the schemas of
+    what the model may call.
+    """
 
     model: str
     revision: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     sampling: dict[str, Any]
     sample_index: int
     schema: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
 
     @property
     def request(self) -> str:
@@ -33,8 +38,9 @@ class Call:
         return _digest(self._body({name: value for name, value in self.sampling.items() if name != "max_tokens"}))
 
     def _body(self, sampling: dict[str, Any]) -> dict[str, Any]:
-        return {"model": self.model, "revision": self.revision, "messages": self.messages, "sampling": sampling,
+        body = {"model": self.model, "revision": self.revision, "messages": self.messages, "sampling": sampling,
                 "sample_index": self.sample_index, "schema": self.schema}  # fmt: skip
+        return body | ({"tools": self.tools} if self.tools else {})  # or calls without would have another key
 
     @property
     def max_tokens(self) -> int | None:
@@ -44,8 +50,9 @@ class Call:
 
     @property
     def last_message(self) -> str:
-        """The text of the last message."""
-        return self.messages[-1]["content"] if self.messages else ""
+        """The text of the last message, or what stands in its place as JSON."""
+        content = self.messages[-1].get("content") if self.messages else None
+        return content if isinstance(content, str) else canonical(content) if content else ""
 
 
 def canonical(body: Any) -> str:

@@ -12,6 +12,7 @@ from curation.calls.foreign import read_json, utf8
 from curation.calls.message import Unreadable, read_choice
 from curation.calls.redaction import SHORT, redact
 from curation.calls.structured import json_in
+from curation.calls.tool_calls import for_server
 
 Mode: TypeAlias = Literal["json_schema", "json_object", "prompt"]
 # constrained decoding first, the schema as mere words last
@@ -39,7 +40,9 @@ def request_body(
     own."""
     # top_k 0, no cut, is an error to some servers
     sampling = {name: value for name, value in call.sampling.items() if name != "top_k" or value}
-    body = {"model": call.model, "messages": list(messages) or call.messages, **sampling}
+    body = {"model": call.model, "messages": [*map(for_server, messages or call.messages)], **sampling}
+    if call.tools:
+        body["tools"] = call.tools
     if schema is None:
         return body
     if mode == "json_schema":  # adds nothing to the messages, so it is worded once

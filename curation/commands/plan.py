@@ -18,7 +18,8 @@ from curation.commands.terminal import Parser
 from curation.core.metrics import Interval
 from curation.core.params import read
 from curation.core.study import Study
-from curation.models import chat_template, weights
+from curation.models import weights
+from curation.models.call_rendering import render_call
 
 SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
@@ -129,7 +130,8 @@ def _prompt_tokens(
     character so far."""
     if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:
         tokenizer = weights.tokenizer(settings.model, settings.revision)
-        total = sum(len(chat_template.tokens(tokenizer, call.messages, generation_prompt=True)) for call in missing)
+        texts = [render_call(tokenizer, call) for call in missing]
+        total = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
         return Interval(total, total, total, len(missing)), "tokenizer"
     characters = float(sum(_characters(call.messages) for call in missing))
     if len(history) >= FEWEST_REPLIES and missing:

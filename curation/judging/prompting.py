@@ -7,6 +7,7 @@ from pydantic import Field
 
 from curation.calls.call import Call, Reply
 from curation.calls.endpoint import Endpoint
+from curation.calls.extra import Extra
 from curation.calls.foreign import utf8
 from curation.calls.structured import json_in, read_object
 from curation.core.needs import find_uninstalled
@@ -18,12 +19,13 @@ from curation.tables.ids import content_id
 
 class JudgeSampling(Strict):
     """How the judge's model is sampled. With `top_logprobs` 0 the server gives no log-probabilities, and no score is an
-    expected one."""
+    expected one. `extra`, which may be left out, holds further fields of each request."""
 
     temperature: Temperature
     max_tokens: Length
     seed: HashedSeed
     top_logprobs: Annotated[int, Field(ge=0, le=20, description="what servers give at most")]
+    extra: Extra | None = None
 
 
 class ModelJudgeParams(Strict):
@@ -47,7 +49,7 @@ class ModelJudgeParams(Strict):
 def make_caller(settings: ModelJudgeParams, system: str) -> Callable[[str, int, dict[str, Any]], Call]:
     """A function from user message, repeat and the reply's schema to the call under the message `system`. Each repeat
     has a seed of its own."""
-    sampling = settings.sampling.model_dump(exclude={"seed", "top_logprobs"})
+    sampling = settings.sampling.model_dump(exclude={"seed", "top_logprobs", "extra"}) | (settings.sampling.extra or {})
     if settings.sampling.top_logprobs:
         sampling |= {"logprobs": True, "top_logprobs": settings.sampling.top_logprobs}
 

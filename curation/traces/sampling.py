@@ -2,21 +2,26 @@
 
 import json
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from curation.calls.call import Call, Reply
+from curation.calls.extra import SAMPLING, Extra, refuse_own
 from curation.core.params import Strict
 from curation.core.ranges import HashedSeed, Length, Share, Temperature
 from curation.models.reasoning import split
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_id
+from curation.tables.messages import full_messages
+
+OWN = dict.fromkeys(("top_p", "top_k"), SAMPLING)
 
 
 class GenerationSampling(Strict):
-    """How a model is sampled. `top_k` 0 means all tokens."""
+    """How a model is sampled. `top_k` 0 means all tokens; `extra`, which may be left out, holds further fields of each
+    request."""
 
     samples: Annotated[int, Field(ge=1, le=100_000, description="each is a call for every prompt")]
     temperature: Temperature
@@ -24,23 +29,29 @@ class GenerationSampling(Strict):
     top_k: Annotated[int, Field(ge=0, le=10_000_000, description="no vocabulary holds more")]
     max_tokens: Length
     seed: HashedSeed
+    extra: Annotated[Extra, AfterValidator(refuse_own(OWN))] | None = None
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """What each request holds of it but the seed, which is a call's own."""
+        return self.model_dump(exclude={"samples", "seed", "extra"}) | (self.extra or {})
 
 
 def make_calls(
     prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: GenerationSampling
 ) -> list[Call]:
-    """`samples` calls per row of prompts, in the rows' order, each opened by the message `system` unless that is None.
+    """`samples` calls per row of prompts, in the rows' order, each opened by the message `system` unless that is None,
+    and with the row's tools.
 
     A call's seed is a hash of seed, messages and sample index, so that no name in params.yaml changes it.
     """
-    settings = sampling.model_dump(exclude={"samples", "seed"})
     opening = [{"role": "system", "content": system}] if system else []
     calls = []
-    for prompt in prompts["prompt"]:
-        messages = [*opening, *prompt]
+    for prompt, whole, given in prompts.select("prompt", "messages", "tools").iter_rows():
+        messages, tools = [*opening, *full_messages(prompt, whole)], json.loads(given) if given else None
         for index in range(sampling.samples):
             seed = content_id(sampling.seed, json.dumps(messages), index) % 2**31
-            calls.append(Call(model, revision, messages, {**settings, "seed": seed}, index))
+            calls.append(Call(model, revision, messages, {**sampling.sent, "seed": seed}, index, tools=tools))
     return calls
 
 

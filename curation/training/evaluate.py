@@ -45,14 +45,14 @@ class Params(Strict):
             yield f"judge: null, but {what}; name a judge of kind answer"
         elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
             yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
-        if isinstance(self.engine, vllm.Params):
-            yield from (f"sampling.max_tokens: {line}" for line in self.engine.find_too_long(self.sampling.max_tokens))
+        found = self.engine.find_mistakes(self.sampling.max_tokens, self.sampling.extra or {})
+        yield from (f"sampling.{line}" for line in found)
 
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the engine is not there, if a benchmark is to be answered."""
         if study.benchmarks:
             yield from (f"engine.{line}" for line in self.engine.find_unmet())
-            if not isinstance(self.engine, openai.Params):
+            if self.engine.runs_here:
                 yield from find_too_long("sampling.max_tokens", self.sampling.max_tokens, study.student.model)
 
 

@@ -1,7 +1,7 @@
 """What an engine is to the rest of the study."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from curation.calls.call import Engine
 from curation.models.weights import Weights
@@ -12,6 +12,15 @@ class EngineParams(Protocol):
 
     @property
     def kind(self) -> str: ...
+    @property
+    def runs_here(self) -> bool:
+        """Whether the model's weights are loaded on this machine."""
+        ...
+
+    def find_mistakes(self, max_tokens: int, extra: Mapping[str, Any]) -> Iterator[str]:
+        """A line about each setting of `sampling` that the engine cannot take, which begins with its name."""
+        ...
+
     def find_unmet(self) -> Iterator[str]:
         """A line about each thing but the model that the engine needs and this machine does not have."""
         ...

@@ -5,6 +5,7 @@ Runs in whatever environment has vllm, so it imports nothing of ours. The first 
 
 import json
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -61,13 +62,25 @@ def take(calls: "SimpleQueue[dict[str, Any] | None]", wait: bool) -> list[dict[s
 def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], out: Any) -> None:
     """Give the engine one call. The reply to a call that it refuses, say one that is too long, is the error."""
     sampling = {**call["sampling"], "top_k": call["sampling"]["top_k"] or -1}
-    prompt = tokenizer.apply_chat_template(call["messages"], add_generation_prompt=True, return_dict=False)
     try:
+        require_read(tokenizer, call["template"])
+        prompt = tokenizer.apply_chat_template(
+            call["messages"], add_generation_prompt=True, return_dict=False, **call["template"]
+        )
         engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others
         message = " ".join(str(error).split())[:300]
         refused = {"key": call["key"], "text": None, "finish_reason": "error", "error": message, "engine": name(vllm)}
         print(json.dumps(refused), file=out, flush=True)
+
+
+def require_read(tokenizer: Any, settings: dict[str, Any]) -> None:
+    """Nothing. Raises ValueError where the chat template does not have the name of a setting, which would do nothing,
+    and say nothing."""
+    template = settings.get("chat_template") or tokenizer.get_chat_template()
+    for name in settings.keys() - {"chat_template"}:
+        if not re.search(rf"\b{re.escape(name)}\b", template):
+            raise ValueError(f"the chat template reads no `{name}`")
 
 
 def reply(vllm: Any, output: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Calls answered by any server that speaks the OpenAI chat protocol."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from curation.calls.call import Engine
 from curation.calls.chat import HttpEngine
@@ -16,6 +16,12 @@ class Params(Strict):
 
     kind: Literal["openai"]
     endpoint: Endpoint
+
+    runs_here: ClassVar[bool] = False
+
+    def find_mistakes(self, max_tokens: int, extra: Mapping[str, Any]) -> Iterator[str]:
+        """Nothing: the server has its own say, in its own words."""
+        return iter(())
 
     def find_unmet(self) -> Iterator[str]:
         """The packages that are not there."""

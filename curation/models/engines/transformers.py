@@ -1,17 +1,19 @@
 """Calls answered here, in transformers: local weights, CPU or GPU, batched."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
+from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
-from curation.models.chat_template import render
+from curation.models.call_rendering import render_call
+from curation.models.chat_template import RenderingFault
 from curation.models.devices import Device, find_unmet_torch
 from curation.models.faults import one_sentence
 
@@ -25,6 +27,12 @@ class Params(Strict):
     dtype: Literal["float32", "bfloat16"]
     device: Device
     batch_size: BatchSize
+
+    runs_here: ClassVar[bool] = True
+
+    def find_mistakes(self, max_tokens: int, extra: Mapping[str, Any]) -> Iterator[str]:
+        """What is sampled here is drawn by temperature, top_p and top_k alone."""
+        yield from find_untaken(extra, TEMPLATE_FIELDS, "transformers")
 
     def find_unmet(self) -> Iterator[str]:
         """The device or a package, where it is not there."""
@@ -68,11 +76,21 @@ def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int,
         for row, new in _generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
             yield batch[row], _reply(tokenizer, lengths[row], new)
 
-    waiting = list(calls)
-    prompt_of = {call.key: render(tokenizer, call.messages) for call in waiting}
+    prompt_of = dict[str, str]()
+    waiting = [call for call in calls if _is_rendered(tokenizer, call, prompt_of, on_reply)]
     ordered = sorted(waiting, key=lambda call: (len(prompt_of[call.key]), prompt_of[call.key], call.sample_index))
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
         on_reply(call, reply)
+
+
+def _is_rendered(tokenizer: Any, call: Call, prompt_of: dict[str, str], on_reply: OnReply) -> bool:
+    """Whether the chat template takes the call; then `prompt_of` has its text, else its reply is the refusal."""
+    try:
+        prompt_of[call.key] = render_call(tokenizer, call)
+    except RenderingFault as fault:
+        on_reply(call, Reply(None, "error", error=str(fault), engine=engine_name("transformers")))
+        return False
+    return True
 
 
 def _side_by_side(

@@ -5,25 +5,32 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from curation.calls.call import Call, Engine, OnReply, Reply
+from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
 from curation.calls.foreign import read_json, utf8
+from curation.calls.tool_calls import for_template
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import Strict
 from curation.core.ranges import Concurrency, FilePath, Length, Share
 from curation.models import weights
+from curation.models.call_rendering import template_settings
 
 SERVER = Path(__file__).with_name("_vllm_process.py")
 HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
 LOG = Path(".curation/vllm.log")
+SAMPLING_PARAMS = (  # of vllm.SamplingParams, what changes no form of a reply
+    "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "min_tokens", "stop", "stop_token_ids",
+    "bad_words", "allowed_token_ids", "ignore_eos", "include_stop_str_in_output",
+)  # fmt: skip
 
 
 class Params(Strict):
@@ -41,10 +48,15 @@ class Params(Strict):
     eager: bool
     concurrency: Concurrency
 
-    def find_too_long(self, max_tokens: int) -> Iterator[str]:
-        """What to say of replies that leave no room for a prompt."""
+    runs_here: ClassVar[bool] = True
+
+    def find_mistakes(self, max_tokens: int, extra: Mapping[str, Any]) -> Iterator[str]:
+        """Replies that leave no room for a prompt, and fields that it does not take."""
         if max_tokens >= self.max_model_len:
-            yield f"{max_tokens} leaves no room for a prompt in max_model_len: {self.max_model_len}; lower it"
+            yield (
+                f"max_tokens: {max_tokens} leaves no room for a prompt in max_model_len: {self.max_model_len}; lower it"
+            )
+        yield from find_untaken(extra, (*TEMPLATE_FIELDS, *SAMPLING_PARAMS), "vllm")
 
     def find_unmet(self) -> Iterator[str]:
         """An interpreter that has vllm, where there is none."""
@@ -83,7 +95,14 @@ class VllmEngine:
 
     def _send(self, call: Call, waiting: dict[str, Call]) -> None:
         waiting[call.key] = call
-        self._write({"key": call.key, "messages": call.messages, "sampling": call.sampling})
+        self._write(
+            {
+                "key": call.key,
+                "messages": [*map(for_template, call.messages)],
+                "sampling": {name: value for name, value in call.sampling.items() if name not in TEMPLATE_FIELDS},
+                "template": template_settings(call),
+            }
+        )
 
     def _write(self, body: dict[str, Any]) -> None:
         with suppress(BrokenPipeError):  # it has ended: its last replies are still to be read, then its end

@@ -1,14 +1,17 @@
 """What every generator's settings hold, and the traces of one that asks a model."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Protocol
 
 import polars as pl
 from pydantic import Field
 
-from curation.calls.call import Engine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
+from curation.core.study import Study
+from curation.models.engines._kind import EngineParams
+from curation.models.local import find_model_faults, find_too_long
 from curation.models.weights import Weights, identity
 from curation.tables.contracts import DERIVED, TRACES
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
@@ -35,20 +38,49 @@ class ModelGeneratorParams(GeneratorParams):
     system: str | None
     sampling: GenerationSampling
 
+    def mistakes(self: "AskedGenerator", study: Study) -> Iterator[str]:
+        """What of the sampling the engine cannot take."""
+        found = self.find_mistakes(self.sampling.max_tokens, self.sampling.extra or {})
+        yield from (f"sampling.{line}" for line in found)
+
+    def unmet(self: "AskedGenerator", study: Study) -> Iterator[str]:
+        """What of the model and of the engine is not there."""
+        if self.runs_here:
+            yield from find_model_faults(self.model, self.revision)
+            yield from find_too_long("sampling.max_tokens", self.sampling.max_tokens, self.model)
+        yield from self.find_unmet()
+
     @property
     def weights(self) -> Weights:
         """What an engine is to load."""
         return Weights(self.model, self.revision)
 
 
-def sample_traces(
-    settings: ModelGeneratorParams, engine: Engine, name: str, prompts: pl.DataFrame, ledger: Ledger
-) -> pl.DataFrame:
-    """One row per prompt and sample, all columns of `traces` but the derived ones. `engine` answers what the ledger
-    does not have."""
+class AskedGenerator(EngineParams, Protocol):
+    """A generator that asks a model: the settings of the generator and of the engine in one."""
+
+    @property
+    def family(self) -> str | None: ...
+    @property
+    def scale_b(self) -> float | None: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def system(self) -> str | None: ...
+    @property
+    def sampling(self) -> GenerationSampling: ...
+    @property
+    def weights(self) -> Weights: ...
+
+
+def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """One row per prompt and sample, all columns of `traces` but the derived ones. The engine answers what the ledger
+    does not have; a model is loaded, and an engine started, only for that."""
     revision = identity(settings.revision, getattr(settings, "dtype", None))
     calls = make_calls(prompts, settings.model, revision, settings.system, settings.sampling)
-    replies = ledger.fulfil(calls, engine, "generate", name)
+    replies = ledger.fulfil(calls, settings.engine(settings.weights), "generate", name)
     return (
         make_rows(prompts, settings.sampling, replies)
         .with_columns(
