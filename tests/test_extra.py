@@ -69,6 +69,13 @@ def test_each_of_them_is_in_the_key_and_the_order_of_names_is_not() -> None:
     assert key_of(asked.request) == asked.key == pickle.loads(pickle.dumps(asked)).key
 
 
+def test_a_prompts_whole_messages_and_its_tools_are_called_with() -> None:
+    row = {"prompt_id": 1, "prompt": ASKED, "messages": json.dumps(USED), "tools": json.dumps(TOOLS)}
+    (asked,) = make_calls(pl.DataFrame([row]), "a-model", "r1", "Add.", GenerationSampling.model_validate(GENERATION))
+    assert asked.messages == [{"role": "system", "content": "Add."}, *USED] and asked.tools == TOOLS
+    assert "null" not in json.dumps(asked.messages)
+
+
 def test_a_server_gets_them_as_they_are(serve: Serve) -> None:
     server = serve([good("5")])
     asked = call(USED, TOOLS, **EXTRA)
