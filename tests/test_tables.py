@@ -59,6 +59,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
             "text_id": None
         },
         "reasoning_characters is null exactly when reasoning is": {"reasoning_characters": 5},
+        "left_out_characters is positive or null": {"left_out_characters": 0},
         "status is one of complete, truncated, unfinished, refused, no_text, failed": {"status": "fine"},
         "an unfinished trace has no completion": {"status": "unfinished"},
         "sample_index is not negative": {"sample_index": -1},

@@ -158,8 +158,8 @@ class Reply:
     def ending(self) -> str:
         """Why the answer ended: `unfinished` where the reasoning ended by itself and no answer came, else the
         finish_reason."""
-        thought_only = self.finish_reason == "stop" and self.error is None and self.completion is None
-        return "unfinished" if thought_only else self.finish_reason
+        ended = self.finish_reason == "stop" or (self.reasoning and self.finish_reason not in WITHOUT_TEXT)
+        return "unfinished" if ended and self.error is None and self.completion is None else self.finish_reason
 
 
 def _read_positions(logprobs: Any) -> list[Any] | None:

@@ -8,8 +8,10 @@ from typing import Any
 
 from curation.calls.foreign import log_probability, read_text, utf8
 
-# the fields and the kinds of parts that hold reasoning, as servers name them; the first that says something counts
+# the fields and the kinds of parts that hold reasoning, as servers name them; the first that says something counts.
+# DETAILS repeat a field in parts, or say at length what it sums up: they count where there is no other
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+REASONING_DETAILS = ("reasoning_details", "thinking_blocks")
 REASONING_PARTS = ("thinking", "reasoning", "reasoning_content", "reasoning_text", "summary_text")
 TEXT_PARTS = ("text", "output_text", "input_text")
 TOOL_PARTS = ("tool_use", "tool_call", "function_call")
@@ -34,6 +36,8 @@ def read_choice(choice: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         text, thoughts["content"], refusal = said["text"], said["reasoning"], refusal or said["refusal"]
         calls += called
     ending = "tool_calls" if calls else choice.get("finish_reason")
+    if all(thought is None for thought in thoughts.values()):
+        thoughts = {name: message.get(name) for name in REASONING_DETAILS}
     return _read_reasoning(thoughts, notes) | {
         "text": text,
         "refusal": refusal,

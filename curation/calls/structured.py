@@ -7,16 +7,9 @@ from itertools import islice
 from typing import Any
 
 from curation.calls.foreign import read_json, whole_number
+from curation.core.delimiters import CLOSING, OPENING
 
-# The tags that open and close thinking, as models write them.
-THOUGHT = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|scratchpad|analysis)"
-OPENS, CLOSES = (
-    re.compile(rf"<{end}{THOUGHT}>|\[{end}think(?:ing)?\]|◁{end}think▷|<\|{word}_{THOUGHT}\|>|{channel}", re.IGNORECASE)
-    for end, word, channel in (
-        ("", "begin_of", r"<\|channel\|>(?:analysis|commentary)"),
-        ("/", "end_of", r"<\|channel\|>final<\|message\|>"),
-    )
-)
+OPENS, CLOSES = (re.compile(pattern, re.IGNORECASE) for pattern in (OPENING, CLOSING))
 MOST_BRACES = 1000  # of a reply in words; each may be where its object begins
 DECODER = json.JSONDecoder(parse_int=whole_number)
 BLANKS = re.compile(r"[ \t\n\r]*")

@@ -90,12 +90,14 @@ TRACES = Table(
     "traces", "sample of a generator", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
             reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, status=TEXT, n_tokens=(INT,), text_id=(ID,),
-            characters=(INT,), reasoning_characters=(INT,), completion_characters=(INT,), external_id=(TEXT,)),
+            characters=(INT,), reasoning_characters=(INT,), completion_characters=(INT,), left_out_characters=(INT,),
+            external_id=(TEXT,)),
     {"reasoning and completion are null where finish_reason is error":
         (pl.col("reasoning").is_null() & pl.col("completion").is_null()) | ~FAILED,
      "text_id and the characters of both and of the completion are null exactly when completion is":
         _together("completion", "text_id", "characters", "completion_characters"),
      "reasoning_characters is null exactly when reasoning is": _together("reasoning", "reasoning_characters"),
+     "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      f"status is one of {', '.join(TRACE_STATUSES)}": pl.col("status").is_in(TRACE_STATUSES),
      "an unfinished trace has no completion": pl.col("completion").is_null() | (pl.col("status") != "unfinished"),
      "sample_index is not negative": pl.col("sample_index") >= 0},

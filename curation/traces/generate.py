@@ -38,13 +38,13 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of `traces`, from all columns but these: status, how the reply ended in our words; text_id, equal for traces
     whose reasoning and completion are the same but for Unicode's normal form, line ends and the blanks around them; the
-    characters of either text and of both. Without reasoning no row has one; without external_id no row has an id of the
-    user's own.
+    characters of either text and of both. Without reasoning no row has one, without left_out_characters nothing was
+    left out, and without external_id no row has an id of the user's own.
 
     With them, later stages compare and measure texts without reading them.
     """
-    optional = [pl.lit(None, pl.String).alias(n) for n in ("reasoning", "external_id") if n not in rows.columns]
-    rows = rows.with_columns(optional)
+    optional = {"reasoning": pl.String, "left_out_characters": pl.Int32, "external_id": pl.String}
+    rows = rows.with_columns(pl.lit(None, kind).alias(n) for n, kind in optional.items() if n not in rows.columns)
     reasoning, completion = (pl.col(name).str.len_chars() for name in ("reasoning", "completion"))
     return rows.with_columns(
         STATUS.alias("status"),

@@ -11,7 +11,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.extra import SAMPLING, Extra, refuse_own
 from curation.core.params import Strict
 from curation.core.ranges import HashedSeed, Length, Share, Temperature
-from curation.models.reasoning import split
+from curation.models.reasoning import Rule, split
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_id
 from curation.tables.messages import full_messages
@@ -55,14 +55,19 @@ def make_calls(
     return calls
 
 
-def make_rows(prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply]) -> pl.DataFrame:
+def make_rows(
+    prompts: pl.DataFrame, sampling: GenerationSampling, replies: Iterable[Reply], rule: Rule | None = None
+) -> pl.DataFrame:
     """One row per call of `make_calls`, in the same order: prompt_id, sample_index, reasoning and completion (null
-    after an error and where the model came to no such text), finish_reason, n_tokens."""
+    after an error and where the model came to no such text), finish_reason, left_out_characters, n_tokens. `rule` says
+    how the model marks its reasoning."""
     slots = [(prompt_id, index) for prompt_id in prompts["prompt_id"] for index in range(sampling.samples)]
     rows = [
-        (prompt_id, index, *split(reply), None if reply.error else reply.completion_tokens)
+        (prompt_id, index, *split(reply, rule), None if reply.error else reply.completion_tokens)
         for (prompt_id, index), reply in zip(slots, replies, strict=True)
     ]
-    columns = ("prompt_id", "sample_index", "reasoning", "completion", "finish_reason", "n_tokens")
+    columns = (
+        "prompt_id", "sample_index", "reasoning", "completion", "finish_reason", "left_out_characters", "n_tokens",
+    )  # fmt: skip
     schema = empty(TRACES).schema
     return pl.DataFrame(rows, schema={name: schema[name] for name in columns}, orient="row")

@@ -17,6 +17,7 @@ from curation.models import weights
 from curation.models.engines import openai, transformers, vllm
 from curation.models.faults import require_finite
 from curation.models.local import find_too_long
+from curation.models.reasoning import Rule
 from curation.tables.contracts import RESULTS, empty
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
@@ -28,6 +29,9 @@ class Params(Strict):
     """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind
     answer.
 
+    `reasoning` says by which delimiters the student's texts mark reasoning, null that none do. The judge grades the
+    answer alone.
+
     Where `engine` is of kind openai, its server serves each run under the run's name, as `vllm serve --lora-modules`
     does.
     """
@@ -36,6 +40,7 @@ class Params(Strict):
     sampling: GenerationSampling
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str | None, Refers("judges")]
+    reasoning: Rule | None = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A judge that grades no answers, which would show only once a run is trained; none, though there are
@@ -80,8 +85,9 @@ def evaluate(
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     calls = make_calls(held_out, student.model, identity, settings.system, settings.sampling)
 
-    engine = settings.engine.engine(loaded, served_as=name)
-    answers = make_rows(held_out, settings.sampling, ledger.fulfil(calls, engine, "evaluate", name))
+    engine = settings.engine.engine(loaded, served_as=name, rule=settings.reasoning)
+    replies = ledger.fulfil(calls, engine, "evaluate", name)
+    answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from curation.calls.call import Engine
+from curation.models.reasoning import Rule
 from curation.models.weights import Weights
 
 
@@ -25,6 +26,7 @@ class EngineParams(Protocol):
         """A line about each thing but the model that the engine needs and this machine does not have."""
         ...
 
-    def engine(self, model: Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to `model`, which a server knows as `served_as`."""
+    def engine(self, model: Weights, served_as: str | None = None, rule: Rule | None = None) -> Engine:
+        """What answers calls to `model`, which a server knows as `served_as`. What marks reasoning by `rule` stays in a
+        text where the engine makes texts of tokens."""
         ...

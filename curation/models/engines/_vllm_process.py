@@ -28,17 +28,20 @@ def main() -> None:
         arguments["enable_chunked_prefill"] = False
     engine = vllm.LLM(**arguments).llm_engine
     tokenizer = engine.get_tokenizer()
-    print(json.dumps({"ready": True}), file=out, flush=True)
+    special, marks = special_tokens(tokenizer), list[str]()
+    print(json.dumps({"ready": True, "special": sorted(set(special.values()))}), file=out, flush=True)
     calls: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
     threading.Thread(target=listen, args=(calls,), daemon=True).start()
     while True:
         for call in take(calls, wait=not engine.has_unfinished_requests()):
             if call is None:
                 return
+            marks = call["marks"]
             add(vllm, engine, tokenizer, call, out)
         for output in engine.step() if engine.has_unfinished_requests() else ():  # none where all were refused
             if output.finished:
-                print(json.dumps(reply(vllm, output)), file=out)
+                text = decode(tokenizer, special, marks, output.outputs[0])
+                print(json.dumps(reply(vllm, output, text)), file=out)
         out.flush()
 
 
@@ -83,11 +86,28 @@ def require_read(tokenizer: Any, settings: dict[str, Any]) -> None:
             raise ValueError(f"the chat template reads no `{name}`")
 
 
-def reply(vllm: Any, output: Any) -> dict[str, Any]:
+def special_tokens(tokenizer: Any) -> dict[int, str]:
+    """The special tokens of a tokenizer, of transformers or of mistral-common, by their ids."""
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)
+    return {int(number): str(token) for number, token in named} | {
+        int(number): str(token.content) for number, token in added.items() if token.special
+    }
+
+
+def decode(tokenizer: Any, special: dict[int, str], marks: list[str], best: Any) -> str:
+    """The text without the special tokens, of which `marks` stay."""
+    if not any(special.get(number) in marks for number in best.token_ids):
+        return str(best.text).strip()
+    kept = [number for number in best.token_ids if number not in special or special[number] in marks]
+    return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
+
+
+def reply(vllm: Any, output: Any, text: str) -> dict[str, Any]:
     """A finished request: its key, and the fields of `curation.calls.call.Reply`."""
     best = output.outputs[0]
     return {
-        "key": output.request_id, "text": best.text.strip(), "finish_reason": best.finish_reason or "stop",
+        "key": output.request_id, "text": text, "finish_reason": best.finish_reason or "stop",
         "prompt_tokens": len(output.prompt_token_ids), "completion_tokens": len(best.token_ids), "engine": name(vllm),
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.endpoint import Endpoint
 from curation.core.needs import find_uninstalled
 from curation.core.params import Strict
+from curation.models.reasoning import Rule
 from curation.models.weights import Weights
 
 
@@ -27,6 +28,7 @@ class Params(Strict):
         """The packages that are not there."""
         yield from (f"endpoint: {line}" for line in find_uninstalled("aiohttp"))
 
-    def engine(self, model: Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to the model that the server knows as `served_as`, or by its own name."""
+    def engine(self, model: Weights, served_as: str | None = None, rule: Rule | None = None) -> Engine:
+        """What answers calls to the model that the server knows as `served_as`, or by its own name. The server decides
+        which marks of reasoning stay in a text."""
         return HttpEngine(self.endpoint, model=served_as)

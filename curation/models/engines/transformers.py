@@ -15,7 +15,9 @@ from curation.models import weights
 from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault
 from curation.models.devices import Device, find_unmet_torch
+from curation.models.engines._decoding import Decoder
 from curation.models.faults import one_sentence
+from curation.models.reasoning import Rule
 
 MOST_THREADS = 4  # more of them wait for Python's lock
 
@@ -38,21 +40,22 @@ class Params(Strict):
         """The device or a package, where it is not there."""
         yield from find_unmet_torch(self.device, self.dtype)
 
-    def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to `model`, which is loaded at the first."""
-        return TransformersEngine(self, model)
+    def engine(self, model: weights.Weights, served_as: str | None = None, rule: Rule | None = None) -> Engine:
+        """What answers calls to `model`, which is loaded at the first. What marks reasoning by `rule` stays in a
+        text."""
+        return TransformersEngine(self, model, rule)
 
 
 class TransformersEngine:
     """Loads the model once, however often it is called."""
 
-    def __init__(self, settings: Params, model: weights.Weights) -> None:
-        self.settings, self.model = settings, model
+    def __init__(self, settings: Params, model: weights.Weights, rule: Rule | None) -> None:
+        self.settings, self.model, self.rule = settings, model, rule
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         network, tokenizer = self.loaded
         with one_sentence(self.model.model):
-            sample(network, tokenizer, calls, self.settings.batch_size, on_reply)
+            sample(network, tokenizer, calls, self.settings.batch_size, on_reply, self.rule)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
@@ -61,7 +64,14 @@ class TransformersEngine:
         return weights.load(name, revision, self.settings.dtype, adapter, self.settings.device)
 
 
-def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int, on_reply: OnReply) -> None:
+def sample(
+    network: Any,
+    tokenizer: Any,
+    calls: Iterable[Call],
+    batch_size: int,
+    on_reply: OnReply,
+    rule: Rule | None = None,
+) -> None:
     """Give `on_reply` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own
     seed, whatever shares its batch.
 
@@ -74,10 +84,11 @@ def sample(network: Any, tokenizer: Any, calls: Iterable[Call], batch_size: int,
         encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
         for row, new in _generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
-            yield batch[row], _reply(tokenizer, lengths[row], new)
+            yield batch[row], _reply(decode, tokenizer.eos_token_id, lengths[row], new)
 
     prompt_of = dict[str, str]()
     waiting = [call for call in calls if _is_rendered(tokenizer, call, prompt_of, on_reply)]
+    decode = Decoder(tokenizer, rule)
     ordered = sorted(waiting, key=lambda call: (len(prompt_of[call.key]), prompt_of[call.key], call.sample_index))
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
         on_reply(call, reply)
@@ -235,10 +246,10 @@ def _without_seed(call: Call) -> dict[str, Any]:
     return {name: value for name, value in call.sampling.items() if name != "seed"}
 
 
-def _reply(tokenizer: Any, prompt_tokens: int, new: list[int]) -> Reply:
-    ended = tokenizer.eos_token_id in new
-    kept = new[: new.index(tokenizer.eos_token_id)] if ended else new
-    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+def _reply(decode: Decoder, eos: int, prompt_tokens: int, new: list[int]) -> Reply:
+    ended = eos in new
+    kept = new[: new.index(eos)] if ended else new
     return Reply(
-        text, "stop" if ended else "length", prompt_tokens, len(kept) + ended, engine=engine_name("transformers")
-    )
+        decode(kept), "stop" if ended else "length", prompt_tokens, len(kept) + ended,
+        engine=engine_name("transformers"),
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from curation.core.params import Strict
 from curation.core.ranges import Concurrency, FilePath, Length, Share
 from curation.models import weights
 from curation.models.call_rendering import template_settings
+from curation.models.reasoning import Rule, marks_among
 
 SERVER = Path(__file__).with_name("_vllm_process.py")
 HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
@@ -69,16 +70,17 @@ class Params(Strict):
         if code:
             yield f"python: {python} has no vllm; name one that has it, or serve the model and use kind openai"
 
-    def engine(self, model: weights.Weights, served_as: str | None = None) -> Engine:
-        """What answers calls to `model`; an adapter is merged in. The process starts with the first call."""
-        return VllmEngine(self, model)
+    def engine(self, model: weights.Weights, served_as: str | None = None, rule: Rule | None = None) -> Engine:
+        """What answers calls to `model`; an adapter is merged in. The process starts with the first call. What marks
+        reasoning by `rule` stays in a text."""
+        return VllmEngine(self, model, rule)
 
 
 class VllmEngine:
     """Starts one process, however often it is called. The process ends with this one, because its input does."""
 
-    def __init__(self, settings: Params, model: weights.Weights) -> None:
-        self.settings, self.model = settings, model
+    def __init__(self, settings: Params, model: weights.Weights, rule: Rule | None) -> None:
+        self.settings, self.model, self.rule = settings, model, rule
 
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         waiting: dict[str, Call] = {}
@@ -101,6 +103,7 @@ class VllmEngine:
                 "messages": [*map(for_template, call.messages)],
                 "sampling": {name: value for name, value in call.sampling.items() if name not in TEMPLATE_FIELDS},
                 "template": template_settings(call),
+                "marks": self.marks,
             }
         )
 
@@ -135,6 +138,14 @@ class VllmEngine:
         return tempfile.TemporaryFile()
 
     @cached_property
+    def marks(self) -> list[str]:
+        """The special tokens that stay in a text."""
+        assert self.process  # it says first which it has
+        special = self.hello.get("special")
+        tokens = [token for token in special if isinstance(token, str)] if isinstance(special, list) else []
+        return sorted(marks_among(tokens, self.rule))
+
+    @cached_property
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
         settings, (name, revision, adapter) = self.settings, self.model
@@ -157,7 +168,7 @@ class VllmEngine:
             ) from None
         self.__dict__["process"] = started
         self._write(arguments)
-        self._receive()
+        self.hello = self._receive()
         return started
 
     def _end_error(self) -> CurationError:

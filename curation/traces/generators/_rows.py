@@ -12,6 +12,7 @@ from curation.core.ranges import FilePath, Word
 from curation.core.study import Study
 from curation.models.engines._kind import EngineParams
 from curation.models.local import find_model_faults, find_too_long
+from curation.models.reasoning import Rule
 from curation.models.weights import Weights, identity
 from curation.tables.contracts import DERIVED, TRACES
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
@@ -20,10 +21,15 @@ Scale = Annotated[float, Field(ge=1e-6, le=1e6, description="billions of paramet
 
 
 class GeneratorParams(Strict):
-    """Settings of every generator: `family` and `scale_b` (billions of parameters), null where unknown."""
+    """Settings of every generator: `family` and `scale_b` (billions of parameters), null where unknown.
+
+    `reasoning` says by which delimiters its texts mark reasoning. Without it only fields and parts of their own count,
+    and delimiters stay in the completion.
+    """
 
     family: str | None
     scale_b: Scale | None
+    reasoning: Rule | None = None
 
 
 class ModelGeneratorParams(GeneratorParams):
@@ -64,6 +70,8 @@ class AskedGenerator(EngineParams, Protocol):
     @property
     def scale_b(self) -> float | None: ...
     @property
+    def reasoning(self) -> Rule | None: ...
+    @property
     def model(self) -> str: ...
     @property
     def revision(self) -> str: ...
@@ -80,9 +88,9 @@ def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, le
     does not have; a model is loaded, and an engine started, only for that."""
     revision = identity(settings.revision, getattr(settings, "dtype", None))
     calls = make_calls(prompts, settings.model, revision, settings.system, settings.sampling)
-    replies = ledger.fulfil(calls, settings.engine(settings.weights), "generate", name)
+    replies = ledger.fulfil(calls, settings.engine(settings.weights, rule=settings.reasoning), "generate", name)
     return (
-        make_rows(prompts, settings.sampling, replies)
+        make_rows(prompts, settings.sampling, replies, settings.reasoning)
         .with_columns(
             pl.lit(name).alias("generator"),
             pl.lit(settings.family, pl.String).alias("family"),
