@@ -7,12 +7,13 @@ from typing import Literal
 import polars as pl
 from pydantic import model_validator
 
-from curation.calls.call import WORD_OF
+from curation.calls.call import WORD_OF, Reply
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Strict
-from curation.tables.contracts import TRACES
+from curation.models.reasoning import split
+from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.texts import text_ids
 from curation.tables.user_files import UserFileParams, read_columns
@@ -29,14 +30,18 @@ COLUMN_TYPES = {
     "finish_reason": ColumnType(TEXT),
     "prompt_id": ColumnType(KEY),
     "trace_id": ColumnType(KEY, nullable=True),
+    "reasoning": ColumnType(TEXT, nullable=True),
 }
+SCHEMA = empty(TRACES).schema
+SAID = ("reasoning", "completion", "finish_reason", "left_out_characters")
 
 
 class Columns(Strict):
     """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
 
     `prompt_id` and `trace_id` are ids of the file's own, and may be left out: rows with a `prompt_id` are of the prompt
-    whose source has that id, whatever their texts; `trace_id` is kept as external_id.
+    whose source has that id, whatever their texts; `trace_id` is kept as external_id. `reasoning` may be left out too;
+    where it is given, a completion may be null.
     """
 
     prompt: str | None
@@ -48,6 +53,7 @@ class Columns(Strict):
     finish_reason: str | None
     prompt_id: str | None = None
     trace_id: str | None = None
+    reasoning: str | None = None
 
     @model_validator(mode="after")
     def _names_prompts(self) -> "Columns":
@@ -66,19 +72,20 @@ class Params(GeneratorParams, UserFileParams):
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         prompt = ColumnType(TEXT, nullable=self.columns.prompt_id is not None)
-        return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt}
+        completion = ColumnType(TEXT, nullable=self.columns.reasoning is not None)
+        return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The file's rows, matched to prompts by the file's own ids or by the text of the last message. Calls no model.
 
-    A trace_id is made of prompt, generator, completion and sample_index; where the file numbers no samples, equal
-    completions are numbered, and sample_index is the rank of the trace_id among those of its prompt and generator. So
+    A trace_id is made of prompt, generator, reasoning, completion and sample_index; where the file numbers no samples,
+    equal texts are numbered, and sample_index is the rank of the trace_id among those of its prompt and generator. So
     the order of the rows changes nothing, and no row changes another's trace_id. A finish_reason is our word for what
-    the file says, as for what a server says.
+    the file says, as for what a server says, and a row's texts are split as a server's reply is.
 
-    Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error, if two
-    rows are the same sample, or if two have one id of their own.
+    Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error or has
+    neither text, if two rows are the same sample, or if two have one id of their own.
     """
     frame = read_columns(settings.path, *settings.map_columns()).with_row_index("row")
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
@@ -91,28 +98,50 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
         "n_tokens": pl.lit(None, pl.Int32),
         "external_id": pl.lit(None, pl.String),
         "reasoning": pl.lit(None, pl.String),
+        "left_out_characters": pl.lit(None, pl.Int32),
     }
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
     ending = pl.col("finish_reason")
     rows = rows.with_columns(ending.str.to_lowercase().replace_strict(WORD_OF, default=ending).alias("ending"))
     _refuse_failed(settings, rows)
-    rows = rows.with_columns(pl.col("ending").alias("finish_reason"))
+    rows = _split(settings, rows.with_columns(pl.col("ending").alias("finish_reason")))
     _refuse_same_id(settings, rows)
     if "sample_index" in rows.columns:
         _refuse_same_sample(settings, rows)
         rows = _with_ids(rows, "sample_index")
     else:
-        text = ["prompt_id", "generator", "completion"]
+        text = ["prompt_id", "generator", "said"]
         rows = rows.sort(*text, "external_id", "family", "scale_b", "finish_reason")
         rows = _with_ids(rows.with_columns(pl.int_range(pl.len()).over(text).alias("repeat")), "repeat")
-        rank = pl.col("trace_id").rank("ordinal").over(text[:2]) - 1
+        rank = pl.col("trace_id").rank("ordinal").over("prompt_id", "generator") - 1
         rows = rows.with_columns(rank.cast(pl.Int32).alias("sample_index"))
     return rows.select(column for column in TRACES.schema.names if column in rows.columns)
 
 
 def _with_ids(rows: pl.DataFrame, number: str) -> pl.DataFrame:
     """The rows with a trace_id of what they say and `number`, which tells those apart that say the same."""
-    return rows.with_columns(content_ids(rows.select("prompt_id", "generator", "completion", number)).alias("trace_id"))
+    return rows.with_columns(content_ids(rows.select("prompt_id", "said", number)).alias("trace_id"))
+
+
+def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with both texts apart, and in `said` who says what, in both together. Raises CurationError if one says
+    nothing."""
+    thought = pl.when(pl.col("reasoning") != "").then("reasoning")
+    silent = rows.filter(thought.str.strip_chars().fill_null("").eq("") & pl.col("completion").is_null())["row"].sort()
+    if len(silent):
+        raise CurationError(
+            f"{settings.path}: row {silent[0]}: neither {settings.columns.completion!r} nor "
+            f"{settings.columns.reasoning!r} has a text, as in {len(silent)} row(s); leave them out"
+        )
+    if settings.reasoning is not None or rows["reasoning"].count():
+        texts = [
+            split(Reply(text, ending, reasoning=thought), settings.reasoning)
+            for thought, text, ending in rows.select("reasoning", "completion", "finish_reason").iter_rows()
+        ]
+        kinds = {name: SCHEMA[name] for name in SAID}
+        rows = rows.with_columns(pl.DataFrame(texts, schema=kinds, orient="row"))
+    said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
+    return rows.with_columns(said.alias("said"))
 
 
 def _match(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
