@@ -241,6 +241,19 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "answers_not_found": lambda w: replace(w, judgments=w.judgments.with_columns(status=pl.lit("no_answer"))),
     "answers_not_found_in_results": lambda w: replace(w, results=w.results.with_columns(status=pl.lit("no_answer"))),
     "answers_truncated": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
+    "unread_delimiters": lambda w: traces(w, completion=pl.lit("a</THINK>b")),
+    "unread_delimiters_in_results": lambda w: columns(
+        w, "results", completion=pl.lit("<|channel|>analysis<|message|>")
+    ),
+    "reasoning_in_part": lambda w: columns(
+        w,
+        "traces",
+        **{
+            name: pl.when(pl.col("sample_index") > 0).then(value)
+            for name, value in (("reasoning", pl.lit("a")), ("reasoning_characters", pl.lit(1, pl.Int32)))
+        },
+    ),
+    "text_left_out": lambda w: traces(w, left_out_characters=pl.lit(3, pl.Int32)),
     "too_many_identical": lambda w: columns(w, "pairs", identical=True),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
     "prompt_twice": lambda w: replace(
@@ -295,10 +308,13 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         "answers_not_found",
         "judgment_without_trace",
         "ranked_by_suspect",
+        "reasoning_in_part",
         "score_off_its_scale",
         "score_without_completion",
         "selection_without_control",
+        "text_left_out",
         "trace_id_not_of_slot",
+        "unread_delimiters",
         "wrong_delta",
         "wrong_text_id",
     }
@@ -309,6 +325,12 @@ def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
     before, after = check("before_training", params), check("after_training", params)
     assert (
         set(after)
-        == {"result_on_train_prompt", "answers_all_alike", "answers_not_found_in_results", "answers_truncated"}
+        == {
+            "result_on_train_prompt",
+            "answers_all_alike",
+            "answers_not_found_in_results",
+            "answers_truncated",
+            "unread_delimiters_in_results",
+        }
         and before.keys() | after.keys() == db.checks().keys()
     )

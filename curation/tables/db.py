@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from curation.core.delimiters import DELIMITER
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
@@ -63,7 +64,8 @@ def connect(
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
     `deltas`, all judges long, and what params declares: `arms`, `runs`, `scales`, `subset_rules` and
     `ranking_judges`; `truth`, which side of a pair is right; `candidates`, what expressions of selections name; and
-    `findings`, what one should see of each subset. `normal_text` of two texts that are the same is equal.
+    `findings`, what one should see of each subset. `normal_text` of two texts that are the same is equal, and
+    `delimiter_in` of a text is its first delimiter of reasoning, '' where it has none.
 
     Views are made from the names that params declares, so a deleted judge's file is not read. `safe`: its SQL
     opens no file, no network and no extension, and changes no setting; it has the tables from pyarrow. Raises
@@ -75,6 +77,7 @@ def connect(
     source = _Files(connection, safe)
     try:
         connection.execute(f"create macro normal_text(text) as {NORMAL_TEXT}")
+        connection.execute(f"create macro delimiter_in(text) as regexp_extract(text, '{DELIMITER}')")
         for name in contracts.TABLES if subset is None else OF_ONE_SUBSET:
             declared = parts(study, name) if name in PARTS else []
             if subset is not None and name in ("subsets", "unpaired"):

@@ -1,5 +1,6 @@
 """The traces of one generator."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,6 +11,7 @@ from curation.core.metrics import mean
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
 from curation.tables.texts import trace_text_ids
+from curation.traces.delimiters import count_unread, find_unread
 
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator
@@ -32,7 +34,12 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
     rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
     if "trace_id" not in rows.columns:
         rows = rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
-    return add_text_columns(rows)
+    traces = add_text_columns(rows)
+    for (generator,), own in traces.group_by("generator", maintain_order=True):
+        whose = name if generator == name else f"{name}: {generator}"
+        for line in find_unread(f"generators.{name}.reasoning", settings.reasoning, own):
+            print(f"warning: generate {whose}: {line}", file=sys.stderr, flush=True)
+    return traces
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
@@ -57,7 +64,8 @@ def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
 
 def metrics(traces: pl.DataFrame) -> dict[str, float]:
     """The number of one generator's traces, of their prompts, of those truncated, failed, and without a completion for
-    another reason, and the mean length in characters."""
+    another reason, of those with reasoning and with a delimiter in their completion, and the mean length of a
+    completion in characters."""
     failed = int((traces["finish_reason"] == "error").sum())
     return {
         "traces": traces.height,
@@ -65,5 +73,7 @@ def metrics(traces: pl.DataFrame) -> dict[str, float]:
         "truncated": int((traces["finish_reason"] == "length").sum()),
         "failed": failed,
         "unanswered": int(traces["completion"].null_count()) - failed,
+        "with_reasoning": int(traces["reasoning"].count()),
+        "unread_delimiters": count_unread(traces),
         "mean_chars": mean(traces["completion"].str.len_chars()) or 0.0,
     }

@@ -1,5 +1,6 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from curation.models.faults import require_finite
 from curation.models.local import find_too_long
 from curation.models.reasoning import Rule
 from curation.tables.contracts import RESULTS, empty
+from curation.traces.delimiters import find_unread
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def evaluate(
     engine = settings.engine.engine(loaded, served_as=name, rule=settings.reasoning)
     replies = ledger.fulfil(calls, engine, "evaluate", name)
     answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
+    for line in find_unread("evaluate.reasoning", settings.reasoning, answers):
+        print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))

@@ -96,11 +96,12 @@ def special_tokens(tokenizer: Any) -> dict[int, str]:
 
 
 def decode(tokenizer: Any, special: dict[int, str], marks: list[str], best: Any) -> str:
-    """The text without the special tokens, of which `marks` stay."""
+    """The text without the special tokens, of which `marks` stay, up to the words that ended it."""
     if not any(special.get(number) in marks for number in best.token_ids):
         return str(best.text).strip()
     kept = [number for number in best.token_ids if number not in special or special[number] in marks]
-    return str(tokenizer.decode(kept, skip_special_tokens=False)).strip()
+    text, end = str(tokenizer.decode(kept, skip_special_tokens=False)), best.stop_reason
+    return (text[: text.rfind(end)] if isinstance(end, str) and end in text else text).strip()
 
 
 def reply(vllm: Any, output: Any, text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 import polars as pl
 
 from curation.calls.ledger import Ledger
+from curation.models.reasoning import Rule
 
 
 class Generator(Protocol):
@@ -16,6 +17,8 @@ class Generator(Protocol):
     def family(self) -> str | None: ...
     @property
     def scale_b(self) -> float | None: ...
+    @property
+    def reasoning(self) -> Rule | None: ...
 
 
 Settings = TypeVar("Settings", bound=Generator)
