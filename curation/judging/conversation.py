@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from curation.tables.messages import full_messages, is_plain, list_calls
+from curation.tables.messages import Message, full_messages, is_plain, list_calls
 
 
 class Part(NamedTuple):
@@ -37,7 +37,7 @@ def read_problem(prompt: Sequence[Mapping[str, Any]], messages: str | None, tool
     return Conversation((*offered, *_list_parts(whole)))
 
 
-def _list_parts(messages: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+def _list_parts(messages: Sequence[Message]) -> Iterator[Part]:
     for number, message in enumerate(messages, 1):
         name = f" {message['name']}" if PLAIN_NAME.fullmatch(str(message.get("name", ""))) else ""
         calls = list_calls(message)

@@ -101,7 +101,7 @@ def _read_message(given: Any) -> tuple[str, Message]:
         content, calls = None, content
     else:
         message = {"role": role, "content": ""}
-    thoughts = [_read_thought(left.pop(key), key) for key in REASONING if key in left]
+    thoughts: list[str | None] = [_read_thought(left.pop(key), key) for key in REASONING if key in left]
     if content is not None:
         message["content"], thought = _read_content(content, role)
         thoughts.append(thought)
