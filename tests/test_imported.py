@@ -167,7 +167,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         generate("theirs", generator(path), prompts, ledger)
     assert str(error.value) == (
         f"{path}: 4 of 4 rows have a prompt that is no train prompt, the first is row 0; "
-        "check the sources' prompt column and instruction"
+        "check the sources' columns and instruction"
     )
 
 
@@ -200,7 +200,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         (
             "t.parquet",
             changed(1, q="What is 1?"),
-            "1 of 4 rows have a prompt that is no train prompt, the first is row 1; check the sources' prompt column "
+            "1 of 4 rows have a prompt that is no train prompt, the first is row 1; check the sources' columns "
             "and instruction, or set unmatched: drop, as rows of prompts that decontaminate drops need",
         ),
         ("t.jsonl", [], "is empty"),

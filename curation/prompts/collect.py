@@ -10,7 +10,7 @@ from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
 from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
 from curation.tables.ids import content_id
-from curation.tables.messages import identities
+from curation.tables.prompt_identity import identities
 
 if TYPE_CHECKING:
     from curation.prompts.sources._kind import Source

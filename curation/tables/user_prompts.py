@@ -8,7 +8,8 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.text import one_line
-from curation.tables.messages import Message, identity
+from curation.tables.messages import Message
+from curation.tables.prompt_identity import identity
 from curation.tables.user_messages import join_system
 from curation.tables.user_tools import as_json
 from curation.tables.user_values import CONVERSATION, PROMPT, TEXT, TOOLS, ColumnType
@@ -39,6 +40,8 @@ def read_prompts(path: str, rows: pl.DataFrame, columns: dict[str, str | None]) 
     Raises CurationError, naming the row, where a list is no prompt, or its system message is not that of the column.
     """
     given = [name for name in COLUMN_TYPES if name in rows.columns]
+    if not given:
+        return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in SCHEMA)
     distinct = rows.unique(given, keep="first", maintain_order=True)
     made = []
     for row, *values in distinct.select("row", *given).iter_rows():

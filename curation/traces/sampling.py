@@ -14,7 +14,7 @@ from curation.core.ranges import HashedSeed, Length, Share, Temperature
 from curation.models.reasoning import Rule, split
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_id
-from curation.tables.messages import full_messages
+from curation.tables.messages import for_model, full_messages, with_system
 
 OWN = dict.fromkeys(("top_p", "top_k"), SAMPLING)
 
@@ -40,15 +40,15 @@ class GenerationSampling(Strict):
 def make_calls(
     prompts: pl.DataFrame, model: str, revision: str, system: str | None, sampling: GenerationSampling
 ) -> list[Call]:
-    """`samples` calls per row of prompts, in the rows' order, each opened by the message `system` unless that is None,
-    and with the row's tools.
+    """`samples` calls per row of prompts, in the rows' order, each opened by the message `system` unless that is None
+    or the prompt has a system message of its own, and with the row's tools.
 
     A call's seed is a hash of seed, messages and sample index, so that no name in params.yaml changes it.
     """
-    opening = [{"role": "system", "content": system}] if system else []
     calls = []
     for prompt, whole, given in prompts.select("prompt", "messages", "tools").iter_rows():
-        messages, tools = [*opening, *full_messages(prompt, whole)], json.loads(given) if given else None
+        messages = with_system(for_model(full_messages(prompt, whole)), system)
+        tools = json.loads(given) if given else None
         for index in range(sampling.samples):
             seed = content_id(sampling.seed, json.dumps(messages), index) % 2**31
             calls.append(Call(model, revision, messages, {**sampling.sent, "seed": seed}, index, tools=tools))

@@ -1,7 +1,7 @@
 """Traces that already exist: a user's file, of one generator or of many. A row is known by what it says, wherever in
 the file it stands."""
 
-import sys
+import json
 from typing import Literal
 
 import polars as pl
@@ -13,15 +13,16 @@ from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Strict
 from curation.models.reasoning import split
+from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
-from curation.tables.texts import text_ids
 from curation.tables.user_files import UserFileParams, read_columns
-from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
+from curation.tables.user_values import INDEX, KEY, PROMPT, REAL, TEXT, ColumnType
+from curation.traces.generators._matching import match
 from curation.traces.generators._rows import GeneratorParams
 
 COLUMN_TYPES = {
-    "prompt": ColumnType(TEXT),
+    **user_prompts.COLUMN_TYPES,
     "completion": ColumnType(TEXT),
     "generator": ColumnType(TEXT),
     "sample_index": ColumnType(INDEX),
@@ -39,13 +40,16 @@ SAID = ("reasoning", "completion", "finish_reason", "left_out_characters")
 class Columns(Strict):
     """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
 
-    `prompt_id` and `trace_id` are ids of the file's own, and may be left out: rows with a `prompt_id` are of the prompt
-    whose source has that id, whatever their texts; `trace_id` is kept as external_id. `reasoning` may be left out too;
-    where it is given, a completion may be null.
+    `prompt` holds texts or lists of messages, beside a `completion`; `messages` conversations, whose last turn is the
+    completion. `system` and `tools` stand beside either. Where `reasoning` is given, a completion may be null.
+
+    `prompt_id` and `trace_id` are ids of the file's own: rows with a `prompt_id` are of the prompt whose source has
+    that id, whatever a lone text says; `trace_id` is kept as external_id. These two, `reasoning`, `messages`, `system`
+    and `tools` may be left out.
     """
 
     prompt: str | None
-    completion: str
+    completion: str | None
     generator: str | None
     sample_index: str | None
     family: str | None
@@ -54,11 +58,20 @@ class Columns(Strict):
     prompt_id: str | None = None
     trace_id: str | None = None
     reasoning: str | None = None
+    messages: str | None = None
+    system: str | None = None
+    tools: str | None = None
 
     @model_validator(mode="after")
     def _names_prompts(self) -> "Columns":
-        if self.prompt is None and self.prompt_id is None:
-            raise ValueError("neither prompt nor prompt_id names a column; give one")
+        if self.prompt is None and self.messages is None and self.prompt_id is None:
+            raise ValueError("neither prompt, messages nor prompt_id names a column; give one")
+        if self.prompt is not None and self.messages is not None:
+            raise ValueError("prompt and messages both name a column; one of them is null")
+        if (self.completion is None) == (self.messages is None):
+            raise ValueError(
+                "one of completion and messages, whose last turn is one, names a column; the other is null"
+            )
         return self
 
 
@@ -71,13 +84,13 @@ class Params(GeneratorParams, UserFileParams):
 
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
-        prompt = ColumnType(TEXT, nullable=self.columns.prompt_id is not None)
+        prompt = ColumnType(PROMPT, nullable=self.columns.prompt_id is not None)
         completion = ColumnType(TEXT, nullable=self.columns.reasoning is not None)
         return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The file's rows, matched to prompts by the file's own ids or by the text of the last message. Calls no model.
+    """The file's rows, matched to prompts by the file's own ids or by all that their prompts say. Calls no model.
 
     A trace_id is made of prompt, generator, reasoning, completion and sample_index; where the file numbers no samples,
     equal texts are numbered, and sample_index is the rank of the trace_id among those of its prompt and generator. So
@@ -87,9 +100,13 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error or has
     neither text, if two rows are the same sample, or if two have one id of their own.
     """
-    frame = read_columns(settings.path, *settings.map_columns()).with_row_index("row")
+    columns, types = settings.map_columns()
+    frame = read_columns(settings.path, columns, types).with_row_index("row")
+    frame = user_prompts.read_prompts(settings.path, frame, columns)
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
-    rows = _match(settings, name, frame, prompts)
+    if settings.columns.messages:
+        frame = _take_answers(settings, frame)
+    rows = match(settings.path, name, settings.unmatched, frame, prompts).drop("said")
     defaults = {
         "generator": pl.lit(name),
         "family": pl.lit(settings.family, pl.String),
@@ -144,64 +161,31 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(said.alias("said"))
 
 
-def _match(settings: Params, name: str, frame: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose prompt is among `prompts`, with its prompt_id. Raises as `traces` does."""
-    by_id = "external_prompt_id" in frame.columns
-    known = prompts.select(
-        "prompt_id",
-        pl.col("prompt").list.last().struct.field("content").alias("text"),
-        pl.col("external_id").alias("external_prompt_id"),
-    )
-    if by_id:
-        _refuse_ambiguous(settings, frame, prompts)
-        matched = frame.join(known, on="external_prompt_id", how="left", maintain_order="left")
-    else:
-        matched = _match_texts(frame, known.select("prompt_id", "text"))
-    lost = matched.filter(pl.col("prompt_id").is_null())["row"]
-    of_what = "a prompt_id that no train prompt has" if by_id else "a prompt that is no train prompt"
-    problem = f"{len(lost)} of {matched.height} rows have {of_what}"
-    if len(lost) == matched.height or (len(lost) and settings.unmatched == "error"):
-        check = "columns.prompt_id of the sources" if by_id else "the sources' prompt column and instruction"
-        drop = ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
-        raise CurationError(
-            f"{settings.path}: {problem}, the first is row {lost[0]}; check {check}"
-            f"{drop if len(lost) < matched.height else ''}"
-        )
-    if len(lost):
-        print(f"{name}: {settings.path}: {problem}; dropped", file=sys.stderr)
-    matched = matched.filter(pl.col("prompt_id").is_not_null())
-    if by_id and "prompt" in frame.columns:
-        other = matched.filter(pl.col("prompt") != pl.col("text")).height
-        if other:
-            print(
-                f"{name}: {settings.path}: {other} rows have another text than the prompt of their id", file=sys.stderr
+def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the completion, and the reasoning where there is one, of the turn that ends their conversation.
+    Raises CurationError where none does, or it is no text."""
+    answers = [None if text is None else json.loads(text) for text in frame["answer"]]
+    for why, rows in {
+        "does not end in a turn of the assistant's, so there is no completion": [a is None for a in answers],
+        "ends in the call of a tool, which is no completion": [bool(a and "tool_calls" in a) for a in answers],
+    }.items():
+        if any(rows):
+            raise CurationError(
+                f"{settings.path}: row {rows.index(True)}: column {settings.columns.messages!r} {why}, as in "
+                f"{sum(rows)} row(s); leave them out"
             )
-    return matched
-
-
-def _match_texts(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the prompt_id of their text: the very same, else the first that `text_ids` takes for the same."""
-    exact = frame.join(known, left_on="prompt", right_on="text", how="left", maintain_order="left", nulls_equal=False)
-    if not exact["prompt_id"].null_count():
-        return exact
-    alike = known.select(pl.col("prompt_id").alias("alike"), text_ids(known["text"]).alias("said"))
-    alike = alike.sort("alike").unique("said", keep="first")
-    rows = exact.with_columns(text_ids(exact["prompt"]).alias("said"))
-    rows = rows.join(alike, on="said", how="left", maintain_order="left")
-    return rows.with_columns(pl.coalesce("prompt_id", "alike").alias("prompt_id")).drop("alike", "said")
-
-
-def _refuse_ambiguous(settings: Params, frame: pl.DataFrame, prompts: pl.DataFrame) -> None:
-    """Raises CurationError if a row's own prompt_id is that of two prompts."""
-    twice = prompts.filter(pl.col("external_id").is_duplicated() & pl.col("external_id").is_not_null())
-    rows = frame.filter(pl.col("external_prompt_id").is_in(twice["external_id"].implode()))
-    if rows.height:
-        given = rows["external_prompt_id"][0]
-        sources = twice.filter(external_id=given)["source"].unique().sort()
-        raise CurationError(
-            f"{settings.path}: row {rows['row'][0]}: prompt_id {show_value(given)} is of prompts in "
-            f"{' and '.join(sources)}; give each prompt an id of its own, or set columns.prompt_id: null"
-        )
+    beside = frame["reasoning"] if "reasoning" in frame.columns else [None] * len(answers)
+    thoughts = [answer.get("reasoning_content") for answer in answers]
+    for row, (own, other) in enumerate(zip(thoughts, beside, strict=True)):
+        if own and other and own.strip() != other.strip():
+            raise CurationError(
+                f"{settings.path}: row {row}: column {settings.columns.reasoning!r} has another reasoning than the "
+                f"last turn of {settings.columns.messages!r}; map one of the two"
+            )
+    return frame.with_columns(
+        pl.Series("completion", [answer["content"] for answer in answers], pl.String),
+        pl.Series("reasoning", [own or other or own for own, other in zip(thoughts, beside, strict=True)], pl.String),
+    )
 
 
 def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
