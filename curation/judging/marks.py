@@ -15,6 +15,8 @@ HEADINGS = (
     r"^[\s#*_>]*problem[\s*_]*:[\s*_]*$",
     r"reference[\s*_]+answer[\s*_]*:",  # also where none is shown, and one may be feigned
     r"solution[\s*_]+to[\s*_]+rate",
+    r"reasoning[\s*_]+before[\s*_]+the[\s*_]+answer[\s*_]*:",  # these two also where one text is shown
+    r"answer[\s*_]+after[\s*_]+the[\s*_]+reasoning[\s*_]*:",
     r"</?\s*trace-[0-9a-f]{16}",
 )
 UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")

@@ -31,7 +31,8 @@ def prefer(
     )
     unequal = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
     for side in SIDES:
-        texts = traces.select(pl.col("trace_id").alias(f"{side}_trace_id"), pl.col("completion").alias(side))
+        names = {"trace_id": f"{side}_trace_id", "completion": side, "reasoning": f"{side}_reasoning"}
+        texts = traces.select(names.keys()).rename(names)
         unequal = unequal.join(texts, on=f"{side}_trace_id", maintain_order="left")
     rows = kind("pairwise_judges", settings.kind).prefer(settings, name, unequal, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(PREFERENCES.schema.names)

@@ -14,6 +14,7 @@ from curation.core.needs import find_uninstalled
 from curation.core.params import Strict
 from curation.core.ranges import Few, Filled, HashedSeed, Length, Temperature, Word
 from curation.core.study import Study
+from curation.judging.shown import Shows
 from curation.tables.ids import content_id
 
 
@@ -30,7 +31,7 @@ class JudgeSampling(Strict):
 
 class ModelJudgeParams(Strict):
     """Settings of a judge that asks a model. `reference` shows it the reference answer where there is one; `rationale`
-    asks for a reason first."""
+    asks for a reason first. `shows` may be left out, and is then both: the reasoning of a trace and its answer."""
 
     model: Word
     revision: Word
@@ -40,6 +41,7 @@ class ModelJudgeParams(Strict):
     reference: bool
     rationale: bool
     instructions: Filled
+    shows: Shows | None = None
 
     def unmet(self, study: Study) -> Iterator[str]:
         """The packages that are not there."""

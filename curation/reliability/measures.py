@@ -14,6 +14,11 @@ from curation.reliability import agreement
 from curation.tables.contracts import SIDES, UNKNOWN
 
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
+LENGTHS = {  # columns of traces, by what a measure of length is called after them: of both texts, and of each
+    "": "characters",
+    "reasoning_": "reasoning_characters",
+    "answer_": "completion_characters",
+}
 BIN_WIDTH = 0.1  # of confidence, from 0.5 to 1
 
 
@@ -122,17 +127,28 @@ def measure_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterato
     """Deltas of zero, length, and right answers."""
     scored = wide.filter(pl.col(delta).is_not_null())
     yield measure_share("zero_delta_rate", "", scored, pl.col(delta).abs() < EQUAL)
-    with_lengths = scored.drop_nulls("log_ratio")
-    sums, n = _sum_moments_with_length(with_lengths, delta), with_lengths.height
-    yield Measurement("length_correlation", "length", agreement.jackknife(agreement.correlation, sums, -1, 1), n)
-    yield Measurement("delta_at_equal_length", "length", agreement.jackknife(agreement.intercept, sums), n)
+    for part in LENGTHS:
+        if f"{part}log_ratio" in scored.columns:
+            yield from _measure_length(scored.drop_nulls(f"{part}log_ratio"), delta, part, truth)
     if truth is not None:
-        equally_right = with_lengths.filter("equally_right")
-        sums, n = _sum_moments_with_length(equally_right, delta), equally_right.height
-        correlation = agreement.jackknife(agreement.correlation, sums, -1, 1)
-        yield Measurement("length_correlation_equally_right", truth, correlation, n)
-        yield Measurement("length_slope_equally_right", truth, agreement.jackknife(agreement.slope, sums), n)
         yield from _measure_accuracy(scored.drop_nulls("chosen_right"), delta, truth)
+
+
+def _measure_length(rows: pl.DataFrame, delta: str, part: str, truth: str | None) -> Iterator[Measurement]:
+    """How the delta goes with the length of both texts, or of one `part`: in all, and where both sides are equally
+    right."""
+    sums = _sum_moments_with_length(rows, delta, part)
+    correlation = agreement.jackknife(agreement.correlation, sums, -1, 1)
+    yield Measurement(f"{part}length_correlation", "length", correlation, rows.height)
+    at_equal_length = agreement.jackknife(agreement.intercept, sums)
+    yield Measurement(f"{part}delta_at_equal_length", "length", at_equal_length, rows.height)
+    if truth is not None:
+        alike = rows.filter("equally_right")
+        sums = _sum_moments_with_length(alike, delta, part)
+        correlation = agreement.jackknife(agreement.correlation, sums, -1, 1)
+        yield Measurement(f"{part}length_correlation_equally_right", truth, correlation, alike.height)
+        slope = agreement.jackknife(agreement.slope, sums)
+        yield Measurement(f"{part}length_slope_equally_right", truth, slope, alike.height)
 
 
 def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterator[Measurement]:
@@ -144,8 +160,8 @@ def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterato
     yield Measurement("auroc", truth, agreement.auroc(values, right, prompt.to_numpy()), labelled.height)
 
 
-def _sum_moments_with_length(rows: pl.DataFrame, delta: str) -> np.ndarray:
-    return agreement.sum_moments(*(rows[name].to_numpy() for name in ("log_ratio", delta, "prompt_id")))
+def _sum_moments_with_length(rows: pl.DataFrame, delta: str, part: str) -> np.ndarray:
+    return agreement.sum_moments(*(rows[name].to_numpy() for name in (f"{part}log_ratio", delta, "prompt_id")))
 
 
 def measure_self_preference(wide: pl.DataFrame, delta: str, family: str, truth: str | None) -> Iterator[Measurement]:

@@ -18,7 +18,7 @@ from curation.reliability import measures
 from curation.reliability.measures import Measurement
 from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
-from curation.tables.contracts import CALIBRATION, PREFERENCE, RELIABILITY, empty
+from curation.tables.contracts import CALIBRATION, PREFERENCE, RELIABILITY, SIDES, empty
 
 PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are
 
@@ -87,23 +87,29 @@ def _label(tables: JudgeTables, truth: str) -> pl.DataFrame:
 
 def _compare_sides(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
     """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths,
-    chosen_right (null unless one side is right and the other not), and equally_right."""
-    columns = traces.select("trace_id", pl.col("completion").str.len_chars().alias("length"), "family")
+    chosen_right (null unless one side is right and the other not), and equally_right. Where some trace has reasoning,
+    reasoning_log_ratio and answer_log_ratio are those of the parts, null where a side has none."""
+    lengths = measures.LENGTHS if traces["reasoning_characters"].sum() else {"": measures.LENGTHS[""]}
+    columns = traces.select("trace_id", "family", *lengths.values())
     unlabelled = pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
     unequal = join_sides(pairs.filter(~pl.col("identical")).sort("pair_id"), columns).join(
         unlabelled if label is None else label, on="pair_id", how="left", maintain_order="left"
     )
-    written = (pl.col("chosen_length") > 0) & (pl.col("rejected_length") > 0)
-    log_ratio = pl.when(written).then((pl.col("chosen_length") / pl.col("rejected_length")).log())
     return unequal.select(
         "pair_id",
         "prompt_id",
         "chosen_family",
         "rejected_family",
-        log_ratio.alias("log_ratio"),
+        *(_log_ratio(length).alias(f"{part}log_ratio") for part, length in lengths.items()),
         pl.when(pl.col("label") != 0).then(pl.col("label") > 0).alias("chosen_right"),
         (pl.col("label") == 0).alias("equally_right"),
     )
+
+
+def _log_ratio(length: str) -> pl.Expr:
+    """How much longer chosen is than rejected; null where a side has no length."""
+    chosen, rejected = (pl.col(f"{side}_{length}") for side in SIDES)
+    return pl.when((chosen > 0) & (rejected > 0)).then((chosen / rejected).log())
 
 
 def _ratings(tables: JudgeTables, judge: str, dimension: str, traces: pl.DataFrame) -> pl.DataFrame:

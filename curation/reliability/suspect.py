@@ -35,6 +35,8 @@ SUSPECT: dict[str, Callable[[Interval], bool]] = {
     "position_inconsistency": lambda interval: interval.mean > HIGHEST_POSITION_INCONSISTENCY,
     "first_position_rate": _far_from(0.5),
     "length_correlation_equally_right": _far_from(0.0),
+    "reasoning_length_correlation_equally_right": _far_from(0.0),
+    "answer_length_correlation_equally_right": _far_from(0.0),
     "self_preference": _far_from(0.0),
     "drift": _far_from(0.0),
     "overconfidence": _far_above_zero,

@@ -9,6 +9,7 @@ BLANKS = (
     *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
     0x2060, 0x3000, 0xFEFF,
 )  # fmt: skip
+_BLANK = "".join(map(chr, BLANKS))
 EMPTY = content_id("")  # the id of a text of nothing but blanks
 _LINE_ENDS = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
 # DuckDB's nfc_normalize ends a text that is not ASCII at its first U+0000
@@ -33,6 +34,11 @@ def trace_text_ids(reasoning: pl.Series, completion: pl.Series) -> pl.Series:
     both = pl.DataFrame({"completion": ids, "reasoning": thought}).with_row_index()
     both = both.filter(pl.col("completion").is_not_null() & (pl.col("reasoning") != EMPTY))
     return ids.scatter(both["index"], content_ids(both.select("reasoning", "completion")))
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text is nothing but blanks."""
+    return not text.strip(_BLANK)
 
 
 def text_ids(texts: pl.Series) -> pl.Series:

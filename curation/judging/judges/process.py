@@ -1,6 +1,6 @@
 """A judge that asks a model to rate each step of a trace. The trace is as good as its worst step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -12,8 +12,9 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.ranges import Few
 from curation.judging import prompting
-from curation.judging.marks import DATA_NOTICE, STEPS, fence, format_message
+from curation.judging.marks import DATA_NOTICE, STEPS, format_message
 from curation.judging.patterns import check_separator, split_all
+from curation.judging.shown import NotShown, Shown, find_shown, lay_out
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
 WORST, FIRST_BAD = "worst_step", "first_bad_step"
@@ -22,9 +23,10 @@ WORST, FIRST_BAD = "worst_step", "first_bad_step"
 class Params(prompting.ModelJudgeParams):
     """A judge of kind process.
 
-    The steps of a trace are what stands between the matches of `separator`, blank ones left out. RE2 runs it; one with
-    lookaround is run by Python, and may repeat single characters and sets of them only. A trace of more than
-    `max_steps` is not sent to the model, and has status truncated.
+    The steps of a trace are what stands between the matches of `separator`, blank ones left out: those of its reasoning
+    first, then those of its answer, as far as the judge `shows` them. RE2 runs it; one with lookaround is run by
+    Python, and may repeat single characters and sets of them only. A trace of more than `max_steps` is not sent to the
+    model, and has status truncated.
     """
 
     kind: Literal["process"]
@@ -38,6 +40,18 @@ class Params(prompting.ModelJudgeParams):
         return [WORST, FIRST_BAD]
 
 
+class Steps(NamedTuple):
+    """The steps of what is shown of a trace, which are numbered from the first of the reasoning to the last of the
+    answer."""
+
+    reasoning: list[str]
+    answer: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return [*self.reasoning, *self.answer]
+
+
 class StepRatings(NamedTuple):
     """What one reply says of a trace."""
 
@@ -49,22 +63,23 @@ class StepRatings(NamedTuple):
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a
-    step is `error`."""
+    step is `error`; one of which there is nothing to show has the status that `find_shown` gives it."""
     problems = prompts.select("prompt_id", "prompt", "answer")
     cases = traces.join(problems, on="prompt_id", maintain_order="left")
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
-    parted = split_steps(settings, [text or "" for text in cases["completion"]])
+    shown = [
+        find_shown(settings.shows, *texts) for texts in cases.select("reasoning", "completion", "status").iter_rows()
+    ]
     for (trace_id, prompt, answer), steps in zip(
-        cases.select("trace_id", "prompt", "answer").iter_rows(), parted, strict=True
+        cases.select("trace_id", "prompt", "answer").iter_rows(), _split_shown(settings, shown), strict=True
     ):
         for repeat in range(settings.repeats):
-            if 0 < len(steps) <= settings.max_steps:
-                slots.append((trace_id, repeat, len(steps)))
-                calls.append(call_for(prompt[-1]["content"], answer, steps, repeat))
+            if isinstance(steps, NotShown):
+                rows.append((trace_id, repeat, None, None, *steps))
             else:
-                why = f"{len(steps)} steps, more than max_steps: {settings.max_steps}" if steps else "no step"
-                rows.append((trace_id, repeat, None, None, "truncated" if steps else "error", why))
+                slots.append((trace_id, repeat, len(steps.all)))
+                calls.append(call_for(prompt[-1]["content"], answer, steps, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, _read_shape), "judge", name)
     rows += [
         (trace_id, repeat, *parse(reply, count))
@@ -88,25 +103,43 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
-def split_steps(settings: Params, completions: Sequence[str]) -> list[list[str]]:
-    """The steps of each completion, in order."""
-    parted = split_all(settings.separator, completions)
+def _split_shown(settings: Params, shown: Sequence[Shown | NotShown]) -> Iterator[Steps | NotShown]:
+    """The steps of each, or the status of what is not sent to the model."""
+    texts = [("", "") if isinstance(each, NotShown) else (each.reasoning or "", each.answer or "") for each in shown]
+    reasoning, answer = (split_steps(settings, part) for part in zip(*texts, strict=True)) if texts else ([], [])
+    for each, *parts in zip(shown, reasoning, answer, strict=True):
+        steps = Steps(*parts)
+        if isinstance(each, NotShown):
+            yield each if each.rationale else NotShown(each.status, "no step")
+        elif 0 < len(steps.all) <= settings.max_steps:
+            yield steps
+        elif steps.all:
+            yield NotShown("truncated", f"{len(steps.all)} steps, more than max_steps: {settings.max_steps}")
+        else:
+            yield NotShown("error", "no step")
+
+
+def split_steps(settings: Params, texts: Sequence[str]) -> list[list[str]]:
+    """The steps of each text, in order."""
+    parted = split_all(settings.separator, texts)
     return [[step.strip() for step in steps if step.strip()] for steps in parted]
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, list[str], int], Call]:
+def make_caller(settings: Params) -> Callable[[str, str | None, Steps, int], Call]:
     """A function from problem, reference answer, steps and repeat to the call that rates the steps."""
     form_call = prompting.make_caller(settings, settings.instructions.strip())
 
-    def call_for(problem: str, answer: str | None, steps: list[str], repeat: int) -> Call:
+    def call_for(problem: str, answer: str | None, steps: Steps, repeat: int) -> Call:
         def layout(seal: str) -> str:
             notice = f"{DATA_NOTICE}; each step begins with its number and {seal}" if seal else DATA_NOTICE
             words = f" {seal}" if seal else ""
-            numbered = "\n".join(f"Step {number}{words}:\n{step}" for number, step in enumerate(steps, 1))
-            return f"Solution to rate step by step ({notice}):\n{fence(numbered, seal)}"
+            numbered = [f"Step {number}{words}:\n{step}" for number, step in enumerate(steps.all, 1)]
+            parts = numbered[: len(steps.reasoning)], numbered[len(steps.reasoning) :]
+            shown = Shown(*("\n".join(part) if part else None for part in parts))
+            return f"Solution to rate step by step ({notice}):\n{lay_out(shown, seal)}"
 
-        user = format_message(problem, answer if settings.reference else None, steps, layout, STEPS)
-        return form_call(user, repeat, reply_model(len(steps), settings.rationale).model_json_schema())
+        user = format_message(problem, answer if settings.reference else None, steps.all, layout, STEPS)
+        return form_call(user, repeat, reply_model(len(steps.all), settings.rationale).model_json_schema())
 
     return call_for
 

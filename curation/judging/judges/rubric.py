@@ -11,8 +11,9 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict, column
 from curation.judging import prompting
-from curation.judging.marks import DATA_NOTICE, fence, format_message
+from curation.judging.marks import DATA_NOTICE, format_message
 from curation.judging.probabilities import score_probabilities
+from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
 
 Score = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="a reply names it in digits")]
 
@@ -67,8 +68,8 @@ class Rating(NamedTuple):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace without a
-    completion is `error`."""
+    """One row per trace, dimension and repeat: score, expected_score, status, rationale. A trace of which there is
+    nothing to show has the status that `find_shown` gives it."""
     if settings.calls == "together":
         return _rate(settings, name, traces, prompts, ledger)
     each = [settings.model_copy(update={"dimensions": {name: rated}}) for name, rated in settings.dimensions.items()]
@@ -81,19 +82,20 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     cases = traces.join(problems, on="prompt_id", maintain_order="left")
     slots: list[tuple[int, int]] = []
     calls: list[Call] = []
+    rows: list[tuple[Any, ...]] = []
     call_for = make_caller(settings)
-    for trace_id, completion, prompt, answer in cases.select("trace_id", "completion", "prompt", "answer").iter_rows():
-        for repeat in range(settings.repeats if completion is not None else 0):
-            slots.append((trace_id, repeat))
-            calls.append(call_for(prompt[-1]["content"], answer, completion, repeat))
+    for trace_id, prompt, answer, *texts in cases.select(
+        "trace_id", "prompt", "answer", "reasoning", "completion", "status"
+    ).iter_rows():
+        shown = find_shown(settings.shows, *texts)
+        for repeat in range(settings.repeats):
+            if isinstance(shown, NotShown):
+                rows += [(trace_id, name, repeat, None, None, *shown) for name in settings.dimensions]
+            else:
+                slots.append((trace_id, repeat))
+                calls.append(call_for(prompt[-1]["content"], answer, shown, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
-    rows = [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
-    rows += [
-        (trace_id, dimension, repeat, None, None, "error", None)
-        for trace_id in cases.filter(pl.col("completion").is_null())["trace_id"]
-        for dimension in settings.dimensions
-        for repeat in range(settings.repeats)
-    ]
+    rows += [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
     columns = {
         "trace_id": pl.Int64,
         "dimension": pl.String,
@@ -106,19 +108,19 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, str, int], Call]:
-    """A function from problem, reference answer, completion and repeat to the call that rates the completion.
+def make_caller(settings: Params) -> Callable[[str, str | None, Shown, int], Call]:
+    """A function from problem, reference answer, what is shown of a trace, and repeat to the call that rates it.
 
     The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
     """
     schema = reply_model(settings).model_json_schema()
     form_call = prompting.make_caller(settings, rubric_text(settings))
 
-    def call_for(problem: str, answer: str | None, completion: str, repeat: int) -> Call:
+    def call_for(problem: str, answer: str | None, shown: Shown, repeat: int) -> Call:
         def layout(seal: str) -> str:
-            return f"Solution to rate ({DATA_NOTICE}):\n{fence(completion, seal)}"
+            return f"Solution to rate ({DATA_NOTICE}):\n{lay_out(shown, seal)}"
 
-        user = format_message(problem, answer if settings.reference else None, [completion], layout)
+        user = format_message(problem, answer if settings.reference else None, list_texts(shown), layout)
         return form_call(user, repeat, schema)
 
     return call_for

@@ -10,9 +10,11 @@ from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.judging import prompting
-from curation.judging.marks import DATA_NOTICE, SOLUTIONS, fence, format_message
+from curation.judging.marks import DATA_NOTICE, SOLUTIONS, format_message
 from curation.judging.probabilities import score_probabilities
-from curation.tables.contracts import ORDERS, PREFERENCE
+from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
+from curation.tables.contracts import ORDERS, PREFERENCE, SIDES
+from curation.tables.texts import EMPTY, text_ids
 
 FIRST, SECOND, NEITHER = 1, 2, 0  # digits, which are one token to every tokenizer
 
@@ -41,18 +43,27 @@ class Preference(NamedTuple):
 
 
 def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Two rows per pair and repeat, one for each order. `pairs` has pair_id, and problem, answer, chosen and rejected
-    as text. The same two texts in the same order are one call, whichever of them is called chosen."""
+    """Two rows per pair and repeat, one for each order, as PairwiseJudgeKind says. The same two texts in the same order
+    are one call, whichever of them is called chosen. A pair that shows the judge the same text twice has no row; one of
+    which a side has nothing to show has the status that `find_shown` gives it."""
     call_for, slots, calls = make_caller(settings), [], []
-    for pair_id, problem, answer, chosen, rejected in pairs.select(
-        "pair_id", "problem", "answer", "chosen", "rejected"
-    ).iter_rows():
-        for order, texts in zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True):
-            for repeat in range(settings.repeats):
-                slots.append((pair_id, order, repeat))
-                calls.append(call_for(problem, answer, texts, repeat))
+    rows: list[tuple[Any, ...]] = []
+    for pair_id, problem, answer, *texts in (
+        pairs.filter(_shows_two_texts(settings, pairs))
+        .select("pair_id", "problem", "answer", "chosen_reasoning", "chosen", "rejected_reasoning", "rejected")
+        .iter_rows()
+    ):
+        chosen, rejected = (find_shown(settings.shows, *side, "complete") for side in (texts[:2], texts[2:]))
+        of_pair = [(pair_id, order, repeat) for order in ORDERS for repeat in range(settings.repeats)]
+        if isinstance(chosen, NotShown) or isinstance(rejected, NotShown):
+            absent = chosen if isinstance(chosen, NotShown) else rejected
+            rows += [(*slot, None, None, None, *absent) for slot in of_pair]
+            continue
+        shown = dict(zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True))
+        slots += of_pair
+        calls += [call_for(problem, answer, shown[order], repeat) for _, order, repeat in of_pair]
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "prefer", name)
-    rows = [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
+    rows += [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
     real = {"strength": pl.Float64, "p_tie": pl.Float64}
     columns = {
         "pair_id": pl.Int64,
@@ -66,18 +77,29 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, tuple[str, str], int], Call]:
-    """A function from problem, reference answer, two completions in the order shown, and repeat to the call that
-    compares the two."""
+def _shows_two_texts(settings: Params, pairs: pl.DataFrame) -> pl.Expr:
+    """Whether the two texts that the judge is shown of each pair differ, where it is shown one text of each side."""
+    if settings.shows in (None, "both"):
+        return pl.lit(True)
+    names = SIDES if settings.shows == "answer" else [f"{side}_reasoning" for side in SIDES]
+    chosen, rejected = (text_ids(pairs[name]) for name in names)
+    return pl.lit(((chosen != rejected) | (chosen == EMPTY)).fill_null(True))
+
+
+def make_caller(settings: Params) -> Callable[[str, str | None, tuple[Shown, Shown], int], Call]:
+    """A function from problem, reference answer, what is shown of two traces in their order, and repeat to the call
+    that compares the two."""
     schema = reply_model(settings).model_json_schema()
     form_call = prompting.make_caller(settings, instructions(settings))
 
-    def call_for(problem: str, answer: str | None, texts: tuple[str, str], repeat: int) -> Call:
+    def call_for(problem: str, answer: str | None, shown: tuple[Shown, Shown], repeat: int) -> Call:
         def layout(seal: str) -> str:
-            solutions = enumerate(texts, 1)
-            return "\n\n".join(f"Solution {number} ({DATA_NOTICE}):\n{fence(text, seal)}" for number, text in solutions)
+            solutions = enumerate(shown, 1)
+            return "\n\n".join(
+                f"Solution {number} ({DATA_NOTICE}):\n{lay_out(solution, seal)}" for number, solution in solutions
+            )
 
-        user = format_message(problem, answer if settings.reference else None, texts, layout, SOLUTIONS)
+        user = format_message(problem, answer if settings.reference else None, list_texts(*shown), layout, SOLUTIONS)
         return form_call(user, repeat, schema)
 
     return call_for

@@ -1,20 +1,23 @@
 -- What one should see of a subset before anything learns from it. Grain: subset. `truth` says how right each side of a
 -- pair is, above 0.5 right where it is `graded`; `unpaired` are the subset's examples.
 with
-blank as (select (concat('0x', left(md5(''), 16))::ubigint >> 1)::bigint as text_id),
 sides as (
     select
         s.selection, s.pair_id, s.prompt_id, s.margin, c.text_id as chosen_text, r.text_id as rejected_text,
-        c.characters as chosen_characters, r.characters as rejected_characters,
-        c.text_id = b.text_id as chosen_empty, r.text_id = b.text_id as rejected_empty,
-        c.finish_reason = 'length' as chosen_truncated, r.finish_reason = 'length' as rejected_truncated,
+        c.characters - r.characters as longer,
+        coalesce(c.reasoning_characters, 0) - coalesce(r.reasoning_characters, 0) as reasoning_longer,
+        c.completion_characters - r.completion_characters as answer_longer,
+        normal_text(s.chosen[1].content) = '' as chosen_empty,
+        normal_text(s.rejected[1].content) = '' as rejected_empty,
+        c.status = 'truncated' as chosen_truncated, r.status = 'truncated' as rejected_truncated,
+        normal_text(coalesce(s.chosen_reasoning, '')) = normal_text(coalesce(s.rejected_reasoning, ''))
+            as reason_alike,
         starts_with(s.chosen[1].content, s.rejected[1].content) as begins_with_rejected,
         starts_with(s.rejected[1].content, s.chosen[1].content) as begins_with_chosen,
         t.graded,
         case when p.chosen_trace_id = s.chosen_trace_id then t.chosen else t.rejected end as chosen_truth,
         case when p.chosen_trace_id = s.chosen_trace_id then t.rejected else t.chosen end as rejected_truth
     from subsets as s
-    cross join blank as b
     join traces as c on c.trace_id = s.chosen_trace_id
     join traces as r on r.trace_id = s.rejected_trace_id
     left join pairs as p on p.pair_id = s.pair_id
@@ -54,10 +57,14 @@ select
     count(*) filter (s.chosen_empty) as empty_chosen, count(*) filter (s.rejected_empty) as empty_rejected,
     count(*) filter (s.chosen_truncated) as truncated_chosen,
     count(*) filter (s.rejected_truncated) as truncated_rejected,
-    count(*) filter (s.begins_with_rejected and s.rejected_truncated or s.begins_with_chosen and s.chosen_truncated)
-        as truncated_beginnings,
-    count(*) filter (s.chosen_characters > s.rejected_characters) as chosen_longer,
-    count(*) filter (s.chosen_characters < s.rejected_characters) as chosen_shorter
+    count(*) filter (
+        s.reason_alike
+        and (s.begins_with_rejected and s.rejected_truncated or s.begins_with_chosen and s.chosen_truncated)
+    ) as truncated_beginnings,
+    count(*) filter (s.longer > 0) as chosen_longer, count(*) filter (s.longer < 0) as chosen_shorter,
+    count(*) filter (s.reasoning_longer > 0) as reasoning_longer,
+    count(*) filter (s.reasoning_longer < 0) as reasoning_shorter,
+    count(*) filter (s.answer_longer > 0) as answer_longer, count(*) filter (s.answer_longer < 0) as answer_shorter
 from sides as s
 left join repeated as r on r.selection = s.selection
 left join opposed as o on o.selection = s.selection

@@ -1,7 +1,7 @@
 -- tables: findings
 -- warning
 -- No trace was cut off at the limit of tokens: it is learnt from as if it ended there. A selection leaves it out by
--- `require: {finished: chosen.finish_reason <> 'length'}`.
+-- `require: {finished: chosen.status <> 'truncated'}`.
 select
     selection,
     format(

@@ -1,0 +1,11 @@
+-- tables: prompts, unpaired, traces
+-- An unpaired example's prompt is its prompt's messages, with its tools. Its completion is one assistant message, its
+-- trace's, beside the trace's reasoning.
+select u.selection, u.trace_id
+from unpaired as u
+left join prompts as p using (prompt_id)
+left join traces as t using (trace_id)
+where u.prompt is distinct from p.prompt or u.messages is distinct from p.messages or u.tools is distinct from p.tools
+    or u.completion is distinct from [{'role': 'assistant', 'content': t.completion}]
+    or u.reasoning is distinct from t.reasoning
+order by u.selection, u.trace_id
