@@ -157,6 +157,19 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: clear(w, prompt=MESSAGE),
         lambda w: clear(w, chosen=MESSAGE),
         lambda w: clear(w, rejected=MESSAGE),
+        *(
+            lambda w, name=name: clear(w, **{name: pl.lit("other")})
+            for name in ("chosen_reasoning", "rejected_reasoning", "messages", "tools")
+        ),
+        lambda w: columns(w, "traces", reasoning=pl.lit("thought")),
+    ],
+    "unpaired_text_not_its_traces": [
+        lambda w: loose(w, lambda rows: where(rows, pl.lit(True), completion=MESSAGE)),
+        *(
+            lambda w, name=name: loose(w, lambda rows: rows.with_columns(pl.lit("other").alias(name)))
+            for name in ("reasoning", "messages", "tools")
+        ),
+        lambda w: loose(w, lambda rows: where(rows, pl.lit(True), prompt=MESSAGE)),
     ],
     "subset_of_held_out_prompt": [
         lambda w: prompts(w, split=pl.lit("in_domain")),
@@ -167,13 +180,22 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: loose(w, lambda rows: rows.head(-1)),
         lambda w: loose(w, lambda rows: where(rows, pl.int_range(pl.len()) == 0, trace_id=pl.lit(7))),
     ],
-    "judge_text_in_subset": [lambda w: columns(w, "judgments", rationale=pl.lit("2 + 3 = 6, I think, or 7"))],
+    "judge_text_in_subset": [
+        lambda w: columns(w, "judgments", rationale=pl.lit("2 + 3 = 6, I think, or 7")),
+        lambda w: clear(
+            columns(w, "judgments", rationale=pl.lit("It thinks in twenty letters")),
+            rejected_reasoning=pl.lit("So. It thinks in twenty letters."),
+        ),
+    ],
     "score_off_its_scale": [
         lambda w: columns(w, "judgments", score=pl.when(status="scored").then(6.0)),
         lambda w: columns(w, "judgments", expected_score=pl.when(status="scored").then(0.5)),
     ],
     "duplicate_pair": [lambda w: replace(w, pairs=pl.concat([w.pairs, w.pairs.with_columns(pl.col("pair_id") + 1)]))],
-    "wrong_text_id": [lambda w: traces(w, text_id=pl.lit(3)), lambda w: traces(w, characters=pl.lit(3, pl.Int32))],
+    "wrong_text_id": [lambda w: traces(w, text_id=pl.lit(3)), lambda w: traces(w, characters=pl.lit(3, pl.Int32)),
+                      lambda w: traces(w, completion_characters=pl.lit(3, pl.Int32)),
+                      lambda w: traces(w, reasoning=pl.lit(" \n")),
+                      lambda w: traces(w, reasoning=pl.lit("thought"), reasoning_characters=pl.lit(7, pl.Int32))],
     "result_on_train_prompt": [
         lambda w: replace(w, results=where(w.results, ON_HELD_A, prompt_id=pl.lit(prompt_id("plus")))),
         lambda w: columns(w, "results", benchmark=pl.lit("letters")),

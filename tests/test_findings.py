@@ -18,11 +18,11 @@ from world import World, prompt_id, trace_id
 from curation.core.errors import Errors
 from curation.core.params import read
 from curation.tables.checks import check, examine
-from curation.tables.texts import EMPTY
 
 SOUND = world.sound()
 CLEAR = SOUND.subsets["clear"]  # of `plus`: large over small 0, and medium over it; of `times`, medium over large
 LARGE, MEDIUM = trace_id("plus", "large"), trace_id("plus", "medium")
+IN_PLUS = pl.col("chosen_trace_id").is_in([LARGE, MEDIUM])
 
 
 def traces(where: pl.Expr, **values: object) -> World:
@@ -62,16 +62,16 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
         "1 text(s) are both desirable and undesirable, carried by different traces",
     ),
     "empty_side": (
-        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), text_id=EMPTY),
+        lambda: subset(CLEAR.with_columns(chosen=pl.when(IN_PLUS).then(message(" \u3000\n")).otherwise("chosen"))),
         "2 chosen and 0 rejected texts of 3 pairs are empty",
     ),
     "truncated_side": (
-        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), finish_reason="length"),
+        lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), status="truncated"),
         "2 of 3 chosen and 0 rejected traces were cut off at the limit of tokens, and are learnt from as if they ended",
     ),
     "truncated_beginning": (
         lambda: replace(
-            traces(pl.col("trace_id") == trace_id("plus", "small"), finish_reason="length"),
+            traces(pl.col("trace_id") == trace_id("plus", "small"), status="truncated"),
             subsets=SOUND.subsets | {"clear": CLEAR.with_columns(chosen=message("2 + 3 = 6, I think, or 7 or 5"))},
         ),
         "2 of 3 pairs have a side that is the beginning of the other, cut off",

@@ -126,7 +126,10 @@ SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
         ("rubric", "logic", "medium", "unparsable", 1, 0.167),
     ],
     "selection_overlap": [("all", "clear", 6, 3, 3, 0.5), ("clear", "nothing", 3, 0, 0, 0.0)],
-    "length_against_delta": [("rubric", "brevity", -0.968, -0.327, 6), ("rubric", "logic", -0.37, 0.156, 8)],
+    "length_against_delta": [
+        ("rubric", "brevity", -0.968, None, -0.968, -0.327, 6),
+        ("rubric", "logic", -0.37, None, -0.37, 0.156, 8),
+    ],
 }
 
 

@@ -4,14 +4,11 @@ that has none of it."""
 from typing import Literal, NamedTuple, TypeAlias
 
 from curation.judging.marks import fence
+from curation.tables.contracts import UNANSWERED
 from curation.tables.texts import is_blank
 
 Shows: TypeAlias = Literal["answer", "reasoning", "both"]
 REASONING, ANSWER = "Reasoning before the answer:", "Answer after the reasoning:"  # marks.HEADINGS has both
-UNANSWERED = {  # by the status of a trace that came to no answer
-    "truncated": "no answer: cut off at the limit of tokens",
-    "unfinished": "no answer: its reasoning does not end",
-}
 
 
 class Shown(NamedTuple):
@@ -29,6 +26,9 @@ class NotShown(NamedTuple):
     rationale: str | None
 
 
+FAILED = NotShown("error", None)
+
+
 def find_shown(shows: Shows | None, reasoning: str | None, completion: str | None, status: str) -> Shown | NotShown:
     """What a judge that `shows` this (None: both) is shown of a trace with these texts and this status. Reasoning of
     nothing but blanks is none.
@@ -37,7 +37,7 @@ def find_shown(shows: Shows | None, reasoning: str | None, completion: str | Non
     ended its reasoning, has no_answer.
     """
     if completion is None:
-        return NotShown("no_answer", UNANSWERED[status]) if status in UNANSWERED else NotShown("error", None)
+        return NotShown("no_answer", f"no answer: the trace is {status}") if status in UNANSWERED else FAILED
     if reasoning is None or is_blank(reasoning):
         return NotShown("missing", "no reasoning") if shows == "reasoning" else Shown(None, completion)
     return Shown(None if shows == "answer" else reasoning, None if shows == "reasoning" else completion)

@@ -14,7 +14,10 @@ from curation.tables.ids import content_ids
 from curation.tables.texts import EMPTY
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
-TRACE_COLUMNS = ("trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id")  # what pairs are made of
+TRACE_COLUMNS = (  # what pairs are made of
+    "trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id", "completion_characters",
+)  # fmt: skip
+IS_EMPTY = (pl.col("text_id") == EMPTY) | (pl.col("completion_characters") == 0)  # also after some reasoning
 
 
 class Params(Strict):
@@ -24,8 +27,8 @@ class Params(Strict):
     with more parameters, `both` makes a pair of each order. `chosen` and `rejected` name the generators that may write
     that side (null: all). `within_generator` adds the pairs of one generator's own samples, in both orders. `samples`
     pairs sample i with sample i only (`matched`) or with all. A pair of equal texts is identical: `identical` keeps
-    such pairs as rows that no selection keeps, or leaves them out. A trace of nothing but blanks is in no pair
-    (`empty: drop`), or is one like any other (`keep`).
+    such pairs as rows that no selection keeps, or leaves them out. A trace that answers nothing but blanks, whatever
+    its reasoning, is in no pair (`empty: drop`), or is one like any other (`keep`).
     """
 
     order: Literal["ladder", "scale", "both"]
@@ -51,7 +54,7 @@ def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
     Raises CurationError if the settings name a generator that wrote nothing.
     """
     _refuse_unknown_generators(settings, traces["generator"].unique().to_list())
-    has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | (pl.col("text_id") != EMPTY))
+    has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | ~IS_EMPTY)
     rows = traces.select(TRACE_COLUMNS).filter(has_text).sort("prompt_id", "trace_id")
     blocks = list(_candidates(settings, rows))
     ends = {
@@ -176,5 +179,5 @@ def metrics(pairs: pl.DataFrame) -> dict[str, int]:
 
 
 def count_empty(traces: pl.DataFrame) -> int:
-    """How many traces are nothing but blanks."""
-    return int((traces["text_id"] == EMPTY).sum())
+    """How many traces answer nothing but blanks."""
+    return int(traces.select(IS_EMPTY.sum()).item())

@@ -10,7 +10,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.study import Study
-from curation.selection.column_names import OF_GENERATORS, OF_PROMPT
+from curation.selection.column_names import OF_GENERATORS, OF_PROMPT, TOKENS
 from curation.selection.expressions import evaluate, why
 from curation.selection.syntax import ColumnName, parse
 from curation.tables import contracts, parquet
@@ -145,7 +145,7 @@ class Candidates:
         return rows.join(table, on=keys, how="left", maintain_order="left")[column]
 
     def _read_of_trace(self, side: str, column: str) -> pl.Series:
-        read = self.readers.renderings if column == "tokens" else self.readers.traces
+        read = self.readers.renderings if column in TOKENS else self.readers.traces
         key = f"{side}_trace_id"
         return self._join([key], read(["trace_id", column]).rename({"trace_id": key}), column)
 

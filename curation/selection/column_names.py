@@ -13,7 +13,11 @@ from curation.tables import contracts
 from curation.tables.contracts import JUDGED, SIDES
 
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
-TRACE = ("generator", "sample_index", "family", "scale_b", "finish_reason", "n_tokens", "characters")
+TRACE = (
+    "generator", "sample_index", "family", "scale_b", "finish_reason", "status", "n_tokens",
+    "characters", "reasoning_characters", "completion_characters",
+)  # fmt: skip
+TOKENS = ("tokens", "reasoning_tokens", "completion_tokens")  # of a trace, under the student's tokenizer
 PROMPT = ("source", "task")
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
@@ -27,7 +31,7 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     }
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
     types |= {(side, name): traces[name] for side in SIDES for name in TRACE}
-    types |= {(side, "tokens"): pl.Int32() for side in SIDES if study.renderings.count}
+    types |= {(side, name): pl.Int32() for side in SIDES for name in TOKENS if study.renderings.count}
     types |= {("prompt", name): prompts[name] for name in PROMPT}
     scores = contracts.empty(contracts.PAIR_SCORES).schema
     for scorer, settings in study.scorers.items():
@@ -41,16 +45,17 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
 
 def mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
     """What is wrong with an expression over a study's candidates, or None: what `fault` says, or a generator or source
-    that the study does not have."""
+    that the study does not have, or a status that no trace has."""
     return fault(expression, schema(study), result_type) or _unknown_text(expression, study)
 
 
 def _unknown_text(expression: str, study: Study) -> str | None:
-    """The message about a text that a column never has. Imported files name their own generators, so in a study with
-    one, any generator may be there."""
+    """The message about a text that a column never has: a generator, a source, or the status of a trace. Imported files
+    name their own generators, so in a study with one, any generator may be there."""
     imports = any(generator.kind == "imported" for generator in study.generators.values())
     generators = [] if imports else list(study.generators)
-    texts = dict.fromkeys(("chosen_model", "rejected_model", "generator"), generators) | {"source": list(study.sources)}
+    texts = dict.fromkeys(("chosen_model", "rejected_model", "generator"), generators)
+    texts |= {"source": list(study.sources), "status": list(contracts.TRACE_STATUSES)}
     for column, text in parse(expression).compared_texts:
         possible = texts.get(column[-1], [])
         if possible and text not in possible:

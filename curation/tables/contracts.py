@@ -86,6 +86,7 @@ DECONTAMINATION = Table(
 )  # fmt: skip
 FAILED = pl.col("finish_reason") == "error"
 TRACE_STATUSES = ("complete", "truncated", "unfinished", "refused", "no_text", "failed")
+UNANSWERED = ("truncated", "unfinished")  # of a trace without a completion: it reasoned, and came to no answer
 TRACES = Table(
     "traces", "sample of a generator", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),

@@ -184,12 +184,12 @@ def _candidates_view(files: _Files, study: Study, data: Path) -> None:
     scorer, are a column that holds a row."""
     if not {"pairs", "traces", "prompts"} <= set(views(files.connection)):
         return
-    traces = "select * exclude (completion) from traces"
+    traces = "select * exclude (reasoning, completion) from traces"
     if "renderings" in views(files.connection):
-        counted = "select trace_id, tokens from renderings"
-        traces = f"select traces.* exclude (completion), tokens from traces left join ({counted}) using (trace_id)"
+        counted = "select trace_id, tokens, reasoning_tokens, completion_tokens from renderings"
+        traces = f"from ({traces}) left join ({counted}) using (trace_id)"
     joined = [(side, f"({traces})", "trace_id", f"{side}_trace_id") for side in SIDES]
-    joined.append(("prompt", "(select * exclude (prompt) from prompts)", "prompt_id", "prompt_id"))
+    joined.append(("prompt", "(select * exclude (prompt, messages) from prompts)", "prompt_id", "prompt_id"))
     for table, names in (("deltas", study.dimensions), ("pair_scores", study.scorers)):
         paths = {name: contracts.path(table, name, data) for name in names}
         joined += [(name, files.rows_of(file), "pair_id", "pair_id") for name, file in paths.items() if file.exists()]

@@ -18,6 +18,7 @@ from curation.core.ranges import Share
 from curation.core.text import clip
 from curation.judging.answers._kind import Verdict
 from curation.judging.verification import Case, verify_all
+from curation.tables.contracts import UNANSWERED
 
 DIMENSION = "correct"
 
@@ -64,8 +65,11 @@ class Question(NamedTuple):
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace: trace_id, dimension, repeat, score, expected_score (null), status, rationale."""
-    rows = traces.select("trace_id", "prompt_id", "completion").join(prompts, on="prompt_id", maintain_order="left")
+    """One row per trace: trace_id, dimension, repeat, score, expected_score (null), status, rationale. A trace that was
+    cut off while it reasoned, or never ended its reasoning, is one without an answer."""
+    without_answer = pl.col("completion").is_null() & pl.col("status").is_in(UNANSWERED)
+    said = pl.when(without_answer).then(pl.lit("")).otherwise("completion").alias("completion")
+    rows = traces.select("trace_id", "prompt_id", said).join(prompts, on="prompt_id", maintain_order="left")
     grades = grade(settings, read_questions(rows), f"judge {name}")
     return pl.DataFrame(
         [(trace_id, DIMENSION, 0, *graded) for trace_id, graded in zip(rows["trace_id"], grades, strict=True)],

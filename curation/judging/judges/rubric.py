@@ -87,13 +87,13 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     for trace_id, prompt, answer, *texts in cases.select(
         "trace_id", "prompt", "answer", "reasoning", "completion", "status"
     ).iter_rows():
-        shown = find_shown(settings.shows, *texts)
-        for repeat in range(settings.repeats):
-            if isinstance(shown, NotShown):
-                rows += [(trace_id, name, repeat, None, None, *shown) for name in settings.dimensions]
-            else:
-                slots.append((trace_id, repeat))
-                calls.append(call_for(prompt[-1]["content"], answer, shown, repeat))
+        shown, repeats = find_shown(settings.shows, *texts), range(settings.repeats)
+        if isinstance(shown, NotShown):
+            rows += [(trace_id, name, repeat, None, None, *shown) for name in settings.dimensions for repeat in repeats]
+            continue
+        for repeat in repeats:
+            slots.append((trace_id, repeat))
+            calls.append(call_for(prompt[-1]["content"], answer, shown, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
     rows += [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
     columns = {

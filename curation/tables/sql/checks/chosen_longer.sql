@@ -1,7 +1,7 @@
 -- tables: findings
 -- warning
 -- The chosen trace, reasoning and answer together, is as often the longer one as the shorter one, within two standard
--- deviations of a coin. What such pairs teach may be length. Where there is reasoning, which part is the longer is said.
+-- deviations of a coin. What such pairs teach may be length. Where there is reasoning, it says which part is longer.
 select
     selection,
     concat(

@@ -6,7 +6,7 @@
 with
 ratios as (
     select
-        s.selection, ln(c.characters / r.characters) as both,
+        s.selection, ln(c.characters / r.characters) as whole,
         ln(nullif(c.reasoning_characters, 0) / nullif(r.reasoning_characters, 0)) as reasoning,
         ln(nullif(c.completion_characters, 0) / nullif(r.completion_characters, 0)) as answer
     from subsets as s
@@ -17,7 +17,9 @@ ratios as (
 select
     selection,
     concat(
-        format('the chosen traces of {} pairs are {} times as long as the rejected', count(*), round(exp(avg(both)), 3)),
+        format(
+            'the chosen traces of {} pairs are {} times as long as the rejected', count(*), round(exp(avg(whole)), 3)
+        ),
         case
             when count(reasoning) > 0
                 then format(
@@ -28,5 +30,5 @@ select
     ) as finding
 from ratios
 group by selection
-having abs(avg(both)) > ln($length)
+having abs(avg(whole)) > ln($length)
 order by selection
