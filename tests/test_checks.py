@@ -161,7 +161,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
             lambda w, name=name: clear(w, **{name: pl.lit("other")})
             for name in ("chosen_reasoning", "rejected_reasoning", "messages", "tools")
         ),
-        lambda w: columns(w, "traces", reasoning=pl.lit("thought")),
+        lambda w: traces(w, reasoning=pl.lit("thought"), reasoning_characters=pl.lit(7, pl.Int32)),
     ],
     "unpaired_text_not_its_traces": [
         lambda w: loose(w, lambda rows: where(rows, pl.lit(True), completion=MESSAGE)),
@@ -194,7 +194,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
     "duplicate_pair": [lambda w: replace(w, pairs=pl.concat([w.pairs, w.pairs.with_columns(pl.col("pair_id") + 1)]))],
     "wrong_text_id": [lambda w: traces(w, text_id=pl.lit(3)), lambda w: traces(w, characters=pl.lit(3, pl.Int32)),
                       lambda w: traces(w, completion_characters=pl.lit(3, pl.Int32)),
-                      lambda w: traces(w, reasoning=pl.lit(" \n")),
+                      lambda w: traces(w, reasoning=pl.lit(" \n"), reasoning_characters=pl.lit(1, pl.Int32)),
                       lambda w: traces(w, reasoning=pl.lit("thought"), reasoning_characters=pl.lit(7, pl.Int32))],
     "result_on_train_prompt": [
         lambda w: replace(w, results=where(w.results, ON_HELD_A, prompt_id=pl.lit(prompt_id("plus")))),
