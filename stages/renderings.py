@@ -1,19 +1,39 @@
-"""Write data/renderings.parquet."""
+"""Write data/renderings.parquet and data/rendered.txt; fail, before a judge is asked, where the student would learn no
+reasoning of a generator that reasons. What else it would not learn is a warning."""
 
-from curation.core.errors import run
+import os
+import sys
+
+from curation.core.errors import Errors, run, write_whole
 from curation.core.metrics import write_metrics
 from curation.core.params import read
+from curation.models import rendering
 from curation.tables import contracts, parquet
-from curation.traces.renderings import renderings
+from curation.traces.losses import find_losses
+from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces, unrendered
+
+# the same after every rendering, so that judges are asked nothing again
+PASSED = b"The student would learn reasoning from every generator that has some, or is to learn none.\n"
 
 
 def main() -> None:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # nothing else runs in this process
     study = read()
-    traces = parquet.read_parts(contracts.TRACES, study.generators, ["trace_id", "completion"])
-    rows = renderings(study.renderings, study.student, traces)
+    traces = parquet.read_parts(contracts.TRACES, study.generators, READ)
+    prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"), READ_OF_PROMPTS)
+    counts, stops = {"traces": traces.height, "tokens": 0}, list[str]()
+    rows = unrendered(traces)
+    if study.renderings.count:
+        renderer = rendering.load(study.student)
+        rows = render_traces(renderer, traces, prompts)
+        losses = find_losses(renderer, traces, prompts, rows)
+        print(losses.report(), end="", file=sys.stderr)
+        counts, stops = counts | {"tokens": int(rows["tokens"].sum())} | losses.totals(), losses.stops
     parquet.write(contracts.RENDERINGS, rows, contracts.path("renderings"))
-    counts = {"traces": rows.height, "tokens": int(rows["tokens"].sum())}
     write_metrics(contracts.DATA / "metrics/renderings.json", counts)
+    if stops:
+        raise Errors([f"{study.path}: {line}" for line in stops])
+    write_whole(contracts.DATA / "rendered.txt", PASSED)
 
 
 if __name__ == "__main__":

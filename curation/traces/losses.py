@@ -1,0 +1,123 @@
+"""What of each generator's traces the student would not learn from, and which setting mends it; said before a judge is
+paid."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, get_args
+
+import polars as pl
+
+from curation.core.text import one_line
+from curation.models.chat_template import RenderingFault
+from curation.models.rendering import Renderer, Row, Way
+from curation.models.targets import Facts, facts
+from curation.traces.renderings import joined, to_render
+
+NATIVE = ("reasoning_content", "thinking")  # keys of a message, which a template writes where it wants them
+COUNTED = ("with_reasoning", "reasoning_lost", "answers_lost", "faults", "no_eos", "not_prefix", "empty_blocks")
+TRIED = 8  # traces that a setting is tried on
+SHOWN = 150  # characters of what a template says
+
+
+class Losses(NamedTuple):
+    """`table`: a row a generator, counts of its traces with a completion. `warnings` are sentences; `stops` those of
+    generators all of whose reasoning would be lost."""
+
+    table: pl.DataFrame
+    warnings: list[str]
+    stops: list[str]
+
+    def totals(self) -> dict[str, int]:
+        """Each count over all generators."""
+        return {name: int(self.table[name].sum()) for name in COUNTED}
+
+    def report(self) -> str:
+        """The table and the warnings, as lines; '' where there is nothing to warn of."""
+        if not self.warnings and not self.stops:
+            return ""
+        with pl.Config(
+            tbl_formatting="UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
+            tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200,
+        ):  # fmt: skip
+            return "\n".join([str(self.table.drop("fault")), *(f"warning: {line}" for line in self.warnings)]) + "\n"
+
+
+def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame, rendered: pl.DataFrame) -> Losses:
+    """What the rows of `renderings` say of each generator, in the order of its first trace. `traces` and `prompts` have
+    the columns that `renderings` reads."""
+    table, warnings, stops = count_losses(traces, rendered), list[str](), list[str]()
+    for row in table.iter_rows(named=True):
+        own = traces.filter(pl.col("generator") == row["generator"])
+        if row["reasoning_lost"] and renderer.student.reasoning != "drop":
+            lost = f"generator {row['generator']}: {_lost_reasoning(renderer, row, own, prompts)}"
+            (stops if row["reasoning_lost"] == row["with_reasoning"] else warnings).append(lost)
+        warnings += [f"generator {row['generator']}: {line}" for line in _other_losses(renderer, row)]
+    return Losses(table, warnings, stops)
+
+
+def count_losses(traces: pl.DataFrame, rendered: pl.DataFrame) -> pl.DataFrame:
+    """Counts by generator of the traces that have a completion: with_reasoning, and of those reasoning_lost;
+    answers_lost; faults, the first of which is `fault`; no_eos of those that ended; not_prefix, and empty_blocks of
+    those without reasoning. A trace that was not rendered lost both texts."""
+    thought, said = ((pl.col(name).str.strip_chars() != "").fill_null(False) for name in ("reasoning", "completion"))
+    rows = traces.filter(pl.col("completion").is_not_null()).join(rendered, on="trace_id", how="left")
+    is_rendered = pl.col("fault").is_null()
+    counts = {
+        "with_reasoning": thought,
+        "reasoning_lost": thought & ~pl.col("reasoning_kept").fill_null(False),
+        "answers_lost": said & ~pl.col("completion_kept").fill_null(False),
+        "faults": ~is_rendered,
+        "no_eos": is_rendered & (pl.col("status") != "truncated") & ~pl.col("ends_in_eos"),
+        "not_prefix": is_rendered & ~pl.col("prompt_is_prefix"),
+        "empty_blocks": is_rendered & pl.col("empty_block"),
+    }
+    sums = [rule.sum().alias(name) for name, rule in counts.items()]
+    return rows.group_by("generator", maintain_order=True).agg(
+        pl.len().alias("traces"), *sums, pl.col("fault").drop_nulls().first()
+    )
+
+
+def _lost_reasoning(renderer: Renderer, row: dict[str, Any], own: pl.DataFrame, prompts: pl.DataFrame) -> str:
+    lost, of, way = row["reasoning_lost"], row["with_reasoning"], renderer.student.reasoning
+    keeping = find_keeping_ways(renderer, own, prompts)
+    if keeping:
+        out = f"under this chat template {' and '.join(keeping)} would keep it: set student.reasoning: {keeping[0]}"
+    else:
+        out = "no setting of student.reasoning keeps it under this chat template: name another, student.chat_template"
+    said = f"{of} of {row['traces']} traces have reasoning" if way is None else f"{lost} of {of} traces lose reasoning"
+    return f"{said} with student.reasoning: {way or 'null'}; {out}, or drop, to learn from the answers alone"
+
+
+def find_keeping_ways(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame) -> list[Way]:
+    """The settings of `student.reasoning` under which the first traces with reasoning and an answer keep both, tried on
+    them: those that the template itself provides for, else the others."""
+    both = pl.all_horizontal(pl.col(name).str.strip_chars() != "" for name in ("reasoning", "completion"))
+    rows = to_render(joined(traces.filter(both).head(TRIED), prompts))
+    keeping = [way for way in get_args(Way) if way != "drop" and rows and all(_keeps(renderer, way, rows))]
+    return [way for way in keeping if way in NATIVE] or keeping
+
+
+def _keeps(renderer: Renderer, way: Way, rows: list[Row]) -> Iterator[bool]:
+    other = Renderer(renderer.tokenizer, renderer.student.model_copy(update={"reasoning": way}), renderer.ends)
+    for row, whole in zip(rows, other.render_all(rows), strict=True):
+        found: Facts | None = None if isinstance(whole, RenderingFault) else facts(other, row, whole)
+        yield found is not None and bool(found.reasoning_kept) and bool(found.completion_kept)
+
+
+def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
+    of = f"of {row['traces']} traces"
+    if row["faults"] and (row["faults"] > row["with_reasoning"] or renderer.student.reasoning is not None):
+        yield f"{row['faults']} {of} cannot be rendered: {one_line(row['fault'])[:SHOWN]}"
+    if lost := row["answers_lost"] - row["faults"]:
+        yield f"{lost} {of} lose their answer under this chat template; name another, student.chat_template"
+    if row["no_eos"]:
+        yield (
+            f"{row['no_eos']} {of} do not end in {renderer.tokenizer.eos_token!r}, so the student would not learn to "
+            "end an answer; name a student.chat_template that ends in it, or set student.reasoning: text, which adds it"
+        )
+    if row["not_prefix"]:
+        yield (
+            f"in {row['not_prefix']} {of} the prompt as the student is asked is no beginning of prompt and answer: it "
+            "would learn in another context than it answers in; student.reasoning: text leaves the prompt as it is"
+        )
+    if row["empty_blocks"]:
+        yield f"{row['empty_blocks']} {of} have no reasoning and get an empty block of it; nothing is lost"
