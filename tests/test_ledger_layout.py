@@ -1,5 +1,6 @@
-"""The ledger's third layout: it keeps what was sent. Files of the second are read as they are, and what an earlier
-version kept as a reply and is none, is asked again."""
+"""The ledger's layouts: the third keeps what was sent, the fourth the server's count of what was thought and what of
+the message has no column. Files of earlier ones are read as they are, and what an earlier version kept as a reply and
+is none, is asked again."""
 
 import sqlite3
 import subprocess
@@ -8,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import OpenLedger
@@ -15,12 +18,13 @@ from served import ROOT, ran, served_params
 from test_ledger import call, echo, edited, fulfil, rows
 
 from curation.calls import upkeep
-from curation.calls.attempts import ADDED, COLUMNS, id_of
+from curation.calls.attempts import ADDED, ADDED_IN, COLUMNS, id_of
 from curation.calls.call import Reply
 from curation.calls.ledger import Ledger, Params
 from curation.core.errors import CurationError
 
 OLD = COLUMNS.names[: -len(ADDED)]
+COLUMNS_OF = {2: OLD, 3: COLUMNS.names[: -len(ADDED_IN[4])]}
 SAID = Reply(
     "A: 5",
     "stop",
@@ -31,6 +35,8 @@ SAID = Reply(
     refusal=None,
     tool_calls=None,
     note="a part dropped",
+    reasoning_tokens=2,
+    rest='{"content": ["2+3", "é"]}',
 )
 CALLED = Reply(None, "tool_calls", tool_calls='[{"name": "é"}]')
 
@@ -47,18 +53,18 @@ def old_row(prompt: str, **changes: Any) -> tuple[Any, ...]:
     return (id_of((*body.values(), *(None for _ in ADDED))), *body.values())
 
 
-def old_file(file: Path, kept: list[tuple[Any, ...]]) -> None:
-    """A ledger of the second layout."""
-    numbers = ("max_tokens", "attempt", "prompt_tokens", "completion_tokens")
-    types = ", ".join(f"{name} {'INTEGER' if name in numbers else 'TEXT'}" for name in OLD if name != "id")
+def old_file(file: Path, kept: list[tuple[Any, ...]], layout: int = 2) -> None:
+    """A ledger of the second layout, or the third."""
+    numbers, names = ("max_tokens", "attempt", "prompt_tokens", "completion_tokens"), COLUMNS_OF[layout]
+    types = ", ".join(f"{name} {'INTEGER' if name in numbers else 'TEXT'}" for name in names if name != "id")
     file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"CREATE TABLE calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
         db.execute("CREATE INDEX calls_by_key ON calls (key, created_at, id)")
         db.execute("CREATE TABLE imports (sha256 TEXT PRIMARY KEY, file TEXT)")
-        db.executemany(f"INSERT INTO calls VALUES ({', '.join('?' * len(OLD))}, 1)", kept)
-        db.execute("PRAGMA user_version=2")
+        db.executemany(f"INSERT INTO calls VALUES ({', '.join('?' * len(names))}, 1)", kept)
+        db.execute(f"PRAGMA user_version={layout}")
 
 
 def test_what_was_sent_is_kept_under_its_field_and_travels(open_ledger: OpenLedger, tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ def test_an_edited_new_column_is_a_mismatch(open_ledger: OpenLedger, tmp_path: P
         ledger = open_ledger(prompt)
         ledger.append(call(prompt), reply, "generate", "g")
         ledger.export_file(tmp_path / f"{prompt}.parquet")
-        edited(name, "edited")(tmp_path / f"{prompt}.parquet")
+        edited(name, 5 if name == "reasoning_tokens" else "edited")(tmp_path / f"{prompt}.parquet")
         with pytest.raises(CurationError, match="hash mismatch: row was modified"):
             open_ledger("target").import_file(tmp_path / f"{prompt}.parquet")
 
@@ -93,6 +99,26 @@ def test_a_file_of_the_second_layout_is_brought_to_the_third_and_keeps_its_ids(
     assert fulfil(ledger, "a", "b") == (["old a", "re b"], ["b"])
     ledger.append(call("c"), SAID, "generate", "g")
     assert open_ledger().find(call("c")) == SAID and ledger.spending().calls == 4
+
+
+def test_a_file_of_the_third_layout_is_brought_to_the_fourth_and_keeps_its_ids(
+    open_ledger: OpenLedger, tmp_path: Path
+) -> None:
+    """Its exports too. The kind: a layout that came and went while users had it."""
+    thought = ("2+3", "reasoning", None, None, None)
+    plain, body = old_row("a"), old_row("b")[1:]
+    given = (id_of((*body, *thought, None, None)), *body, *thought)
+    old_file(tmp_path / "ledger.sqlite", [(*plain, *(None for _ in thought)), given], 3)
+    ledger = open_ledger()
+    assert upkeep.verify(ledger) == 2 and {row[0] for row in rows(ledger)} == {plain[0], given[0]}
+    found = ledger.find(call("b"))
+    assert found is not None and (found.reasoning, found.rest) == ("2+3", None)
+    ledger.append(call("c"), SAID, "generate", "g")
+    ledger.export_file(tmp_path / "new.parquet")
+    third = pq.read_table(tmp_path / "new.parquet").slice(0, 3).select(COLUMNS_OF[3])
+    pq.write_table(third.filter(pc.is_in(third["id"], pa.array([plain[0], given[0]]))), tmp_path / "third.parquet")
+    again = open_ledger("again")
+    assert again.import_file(tmp_path / "third.parquet") == upkeep.verify(again) == 2 and again.find(call("b")) == found
 
 
 def test_an_old_export_is_read_beside_a_new_one(open_ledger: OpenLedger, tmp_path: Path) -> None:

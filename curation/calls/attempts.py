@@ -17,16 +17,24 @@ from curation.core.errors import CurationError, write_whole
 
 Row: TypeAlias = tuple[Any, ...]
 
-# The columns of the third layout. A row without them has the id it had in the second, so an id holds for good.
-ADDED = ("reasoning", "reasoning_field", "refusal", "tool_calls", "note")
+# The columns that a layout added to those of the second. A row without them has the id that it had, so an id holds for
+# good.
+ADDED_IN = {
+    2: (),
+    3: (("reasoning", pa.string()), ("reasoning_field", pa.string()), ("refusal", pa.string()),
+        ("tool_calls", pa.string()), ("note", pa.string())),
+    4: (("reasoning_tokens", pa.int64()), ("rest", pa.string())),
+}  # fmt: skip
+ADDED = tuple(name for columns in ADDED_IN.values() for name, _ in columns)
 COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("id", "key")]
     + [(name, pa.int64()) for name in ("max_tokens", "attempt")]
     + [(name, pa.string()) for name in ("stage", "name", "model", "request", "text", "finish_reason")]
     + [(name, pa.int64()) for name in ("prompt_tokens", "completion_tokens")]
     + [(name, pa.string()) for name in ("logprobs", "error", "mode", "engine", "created_at")]
-    + [(name, pa.string()) for name in ADDED]
+    + [column for columns in ADDED_IN.values() for column in columns]
 )
+EARLIER = [COLUMNS.names[: -sum(len(ADDED_IN[later]) for later in ADDED_IN if later > layout)] for layout in (2, 3)]
 
 
 class Attempt(NamedTuple):
@@ -98,9 +106,9 @@ def read_rows(file: Path) -> list[Row]:
     modified."""
     try:
         table = pq.read_table(file)
-        if table.schema.names == COLUMNS.names[: -len(ADDED)]:  # the second layout
-            for name in ADDED:
-                table = table.append_column(name, pa.nulls(len(table), pa.string()))
+        if table.schema.names in EARLIER:
+            for field in list(COLUMNS)[len(table.schema) :]:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
         if table.schema.names != COLUMNS.names:
             raise CurationError(f"{file}: columns {table.schema.names} are not a ledger's; nothing was imported")
         rows = [tuple(row.values()) for row in table.cast(COLUMNS).to_pylist()]

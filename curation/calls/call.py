@@ -93,7 +93,9 @@ class Reply:
 
     `text` is the content, null where there was none; `reasoning` came in the server's `reasoning_field`; `tool_calls`
     are JSON. `logprobs` is a list of [token, {token: logprob}] by position, in nats; `mode` says how structured output
-    was asked for; `note` what was dropped; `last` is false where another attempt follows.
+    was asked for; `note` what was dropped; `last` is false where another attempt follows. `reasoning_tokens` are the
+    server's own count of those of the `completion_tokens` that it thought in; `rest` is what no other field holds of
+    the message, as JSON.
 
     Whatever a reply is made from, from whichever engine, file or ledger: a table can hold it. What is optional and
     unusable is dropped, with a note. What is needed and unusable makes an error: a text that is none, a
@@ -114,6 +116,8 @@ class Reply:
     refusal: str | None = None
     tool_calls: str | None = None
     note: str | None = None
+    reasoning_tokens: int | None = None
+    rest: str | None = None
 
     def __post_init__(self) -> None:
         sent, kept, dropped = self.__dict__, dict[str, Any](), list[str]()
@@ -174,10 +178,10 @@ def _read_positions(logprobs: Any) -> list[Any] | None:
 READERS: list[tuple[str, Callable[[Any], Any]]] = [
     *(
         (name, read_text)
-        for name in ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls")
+        for name in ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls", "rest")
     ),
     *((name, lambda text: read_text(text) or "") for name in ("engine", "mode")),
-    *((name, read_count) for name in ("prompt_tokens", "completion_tokens")),
+    *((name, read_count) for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens")),
     ("error", lambda error: utf8(str(error))),
     ("logprobs", _read_positions),
 ]

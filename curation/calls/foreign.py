@@ -33,14 +33,15 @@ def log_probability(value: Any) -> float | None:
 def read_json(sent: bytes | str) -> Any:
     """`sent` as JSON. A number of more than MOST_DIGITS digits is infinity, and bytes that are no text are U+FFFD:
     either may stand where nothing depends on it. Raises ValueError where it is no JSON, or nests too deeply."""
-    text = sent if isinstance(sent, str) else _decode(sent)
+    text = sent if isinstance(sent, str) else decode(sent)
     try:
         return json.loads(text, parse_int=whole_number)
     except RecursionError:
         raise ValueError("nests too deeply") from None
 
 
-def _decode(payload: bytes) -> str:
+def decode(payload: bytes) -> str:
+    """The text that `payload` is, in the encoding that JSON would have; U+FFFD for bytes that are none."""
     encoding = json.detect_encoding(payload)
     try:
         return payload.decode(encoding, "surrogatepass")

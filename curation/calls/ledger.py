@@ -4,6 +4,7 @@ Rows hold no address and no credential.
 """
 
 import sqlite3
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from glob import escape
@@ -19,7 +20,8 @@ from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
-from curation.calls.store import Store, counted, insert_attempt
+from curation.calls.store import IS_REPLY, Store, counted, insert_attempt
+from curation.calls.upkeep import WITHOUT_REASONING, find_without_reasoning
 from curation.core.errors import CurationError
 from curation.core.needs import find_folder_fault
 from curation.core.params import Strict
@@ -171,6 +173,19 @@ class Ledger(Store):
                 f"ledger.max_failed: {self.settings.max_failed:g}; run again to try these again, or raise it"
             )
 
+    def tell_of_lost_reasoning(self, calls: list[Call], stage: str, name: str) -> None:
+        """Say on standard error how many of the calls, all of one model, have a reply whose reasoning an earlier
+        version did not keep."""
+        models = {call.model for call in calls}
+        lost = {call.key for call in calls}.intersection(*(find_without_reasoning(self, model) for model in models))
+        if lost:
+            print(
+                f"{stage} {name}: {len(lost)} of {len({call.key for call in calls})} replies were kept without their "
+                f"reasoning, by a version that dropped it; `curation ledger prune --without-reasoning {min(models)}` "
+                "deletes them, and the next run buys them again",
+                file=sys.stderr,
+            )
+
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
         self.require_writable()
@@ -196,11 +211,11 @@ class Ledger(Store):
         spending.counted = newest
 
     def stat(self) -> list[dict[str, Any]]:
-        """Per stage, name and model: attempts, distinct calls answered, attempts that failed, tokens, and dollars (0
-        for a model without a price)."""
+        """Per stage, name and model: attempts, distinct calls answered, attempts that failed or are none, replies kept
+        without their reasoning, tokens, and dollars (0 for a model without a price)."""
         rows = self.db.execute(
-            "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN error IS NULL THEN key END), count(error), "
-            f"{TOKENS} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            f"SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN {IS_REPLY} THEN key END), "
+            f"sum(NOT {IS_REPLY}), sum({WITHOUT_REASONING}), {TOKENS} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ).fetchall()
         names = (
             "stage",
@@ -209,11 +224,12 @@ class Ledger(Store):
             "attempts",
             "answered",
             "failed",
+            "without_reasoning",
             "prompt_tokens",
             "completion_tokens",
             "usd",
         )
-        prices = [self.budget.usd(row[2], row[6] or 0, row[7] or 0) for row in rows]
+        prices = [self.budget.usd(row[2], row[7] or 0, row[8] or 0) for row in rows]
         return [dict(zip(names, (*row, usd), strict=True)) for row, usd in zip(rows, prices, strict=True)]
 
 

@@ -16,6 +16,7 @@ REASONING_PARTS = ("thinking", "reasoning", "reasoning_content", "reasoning_text
 TEXT_PARTS = ("text", "output_text", "input_text")
 TOOL_PARTS = ("tool_use", "tool_call", "function_call")
 DEEPEST = 8  # parts within parts
+MOST_REST = 2**20  # characters of what is kept besides; an image has more
 
 
 class Unreadable(ValueError):
@@ -44,6 +45,7 @@ def read_choice(choice: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         "tool_calls": json.dumps(calls, ensure_ascii=False) if calls else None,
         "finish_reason": "refusal" if isinstance(refusal, str) and refusal.strip() else ending,
         "logprobs": _read_logprobs(choice.get("logprobs"), notes),
+        "rest": _read_rest(message, notes),
     }
 
 
@@ -60,6 +62,22 @@ def _read_reasoning(thoughts: Mapping[str, Any], notes: list[str]) -> dict[str, 
         raise Unreadable(f"{' and '.join(name for name in given if given[name].strip())} hold different reasoning")
     field = next((name for name, thought in given.items() if thought.strip() or not distinct), None)
     return {} if field is None else {"reasoning": given[field], "reasoning_field": field}
+
+
+def _read_rest(message: Mapping[str, Any], notes: list[str]) -> str | None:
+    """What of the message stands in no other field as it was sent, as JSON: the parts of a content in parts, whose
+    order another rule may want, the details of the reasoning, and whatever a server adds."""
+    plain = ("content", "refusal", *REASONING_FIELDS)  # kept where they are texts
+    rest = {
+        name: value
+        for name, value in message.items()
+        if value and name not in ("role", "tool_calls", "function_call") and not (name in plain and type(value) is str)
+    }
+    text = json.dumps(rest, ensure_ascii=False) if rest else None
+    if text is not None and len(text) > MOST_REST:
+        notes.append(f"{', '.join(utf8(name)[:40] for name in rest)} too long to keep besides")
+        return None
+    return text
 
 
 def _read_calls(message: Mapping[str, Any], notes: list[str]) -> Iterator[Any]:

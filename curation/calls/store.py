@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from curation.calls.attempts import ADDED, COLUMNS, Attempt, Row, read_rows, row_of, write_rows
+from curation.calls.attempts import ADDED, ADDED_IN, COLUMNS, Attempt, Row, read_rows, row_of, write_rows
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import MOST_TOKENS
 from curation.calls.opening import (
@@ -34,6 +34,8 @@ NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 FIELDS = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "logprobs", "error", "engine", "mode", *ADDED)
 REPLY = ", ".join(FIELDS)
+DECIDING = ("text", "finish_reason", "error", "reasoning", "refusal", "tool_calls")  # whether a row is a reply
+IS_REPLY = f"(error IS NULL AND is_reply({', '.join(DECIDING)}))"
 
 
 def counted(name: str) -> str:
@@ -58,7 +60,7 @@ class Store:
 
     def _use(self, db: sqlite3.Connection) -> None:
         self.db = db
-        db.create_function("is_reply", len(FIELDS), _is_reply, deterministic=True)
+        db.create_function("is_reply", len(DECIDING), _is_reply, deterministic=True)
         if require_ledger(self.file, db) != VERSION:
             with self.transaction():  # or two processes would each find the other's half
                 self._bring_to_layout(require_ledger(self.file, db))
@@ -81,12 +83,10 @@ class Store:
     def _bring_to_layout(self, layout: int) -> None:
         if layout == VERSION:
             return
-        if layout:
-            for name in ADDED:
-                self.db.execute(f"ALTER TABLE calls ADD COLUMN {name} TEXT")
-        types = ", ".join(
-            f"{f.name} {'INTEGER' if f.type == pa.int64() else 'TEXT'}" for f in COLUMNS if f.name != "id"
-        )
+        for later in ADDED_IN if layout else ():
+            for name, kind in ADDED_IN[later] if later > layout else ():
+                self.db.execute(f"ALTER TABLE calls ADD COLUMN {name} {_sqlite_type(kind)}")
+        types = ", ".join(f"{f.name} {_sqlite_type(f.type)}" for f in COLUMNS if f.name != "id")
         self.db.execute(f"CREATE TABLE IF NOT EXISTS calls (id TEXT PRIMARY KEY, {types}, bought INTEGER NOT NULL)")
         self.db.execute("CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key, created_at, id)")
         self.db.execute("CREATE TABLE IF NOT EXISTS imports (sha256 TEXT PRIMARY KEY, file TEXT)")
@@ -210,7 +210,11 @@ def reply_of(values: Sequence[Any]) -> Reply:
 
 
 def _is_reply(*values: Any) -> bool:
-    return reply_of(values).error is None
+    return Reply(**dict(zip(DECIDING, values, strict=True))).error is None
+
+
+def _sqlite_type(kind: pa.DataType) -> str:
+    return "INTEGER" if kind == pa.int64() else "TEXT"
 
 
 def _serves(call: Call, limit: int | None, reply: Reply) -> bool:

@@ -2,11 +2,21 @@
 
 from curation.calls.attempts import is_intact
 from curation.calls.redaction import PLACEHOLDER
-from curation.calls.store import NAMES, REPLY, Store, reply_of
+from curation.calls.store import IS_REPLY, NAMES, REPLY, Store, counted, reply_of
 from curation.core.errors import CurationError
 
 # Good by its row, and no reply by what it holds, as versions before the third layout kept some.
-UNUSABLE = f"error IS NULL AND NOT is_reply({REPLY})"
+UNUSABLE = f"error IS NULL AND NOT {IS_REPLY}"
+
+# A good reply with more tokens than its text can have: each is a byte of it or more, but for a few that open and end
+# it. So something was said that is not kept, as versions before the third layout kept no reasoning. A server that shows
+# none and counts it apart has lost nothing here.
+SPARE_TOKENS = 32
+WITHOUT_REASONING = (
+    f"{IS_REPLY} AND reasoning IS NULL AND reasoning_tokens IS NULL AND rest IS NULL AND refusal IS NULL "
+    "AND tool_calls IS NULL AND logprobs IS NULL "
+    f"AND {counted('completion_tokens')} > coalesce(length(CAST(text AS BLOB)), 0) + {SPARE_TOKENS}"
+)
 
 # A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
 REDACTED = (
@@ -66,5 +76,20 @@ def find_redacted(store: Store) -> list[tuple[str, str, str]]:
 def drop_redacted(store: Store) -> int:
     """Delete the good replies that hold `[key]`, so that the next run buys them again. Returns how many."""
     gone = store.db.execute(f"DELETE FROM calls WHERE {REDACTED}").rowcount
+    store.db.execute("VACUUM")
+    return gone
+
+
+def find_without_reasoning(store: Store, model: str) -> list[str]:
+    """The keys of the calls whose good reply by `model` was kept without its reasoning, as far as its tokens prove it,
+    the oldest first."""
+    found = f"SELECT key FROM calls WHERE model = ? AND {WITHOUT_REASONING} ORDER BY created_at, id"
+    return [key for (key,) in store.db.execute(found, (model,))]
+
+
+def drop_without_reasoning(store: Store, model: str) -> int:
+    """Delete the good replies by `model` that were kept without their reasoning, so that the next run buys them again.
+    Returns how many."""
+    gone = store.db.execute(f"DELETE FROM calls WHERE model = ? AND {WITHOUT_REASONING}", (model,)).rowcount
     store.db.execute("VACUUM")
     return gone

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ValidationError
 
 from curation.calls.call import Call, Reply
-from curation.calls.foreign import read_json, utf8
+from curation.calls.foreign import decode, read_count, read_json, utf8
 from curation.calls.message import Unreadable, read_choice
 from curation.calls.redaction import SHORT, redact
 from curation.calls.structured import json_in
@@ -93,7 +93,7 @@ def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Ou
     try:
         body = read_json(payload)
     except ValueError as error:
-        text = payload.decode(json.detect_encoding(payload), errors="replace")
+        text = decode(payload)
         if 200 <= status < 300:
             said = "the body nests too deeply" if "deeply" in str(error) else "the body is not JSON"
             return _no_completion(said, text, engine, key)
@@ -181,12 +181,28 @@ def _read_choice(
     if not isinstance(fingerprint, str | None):
         notes.append("unusable system_fingerprint dropped")
         fingerprint = None
-    counts = usage if isinstance(usage, Mapping) else {}
+    prompt_tokens, completion_tokens, reasoning_tokens = _read_usage(usage if isinstance(usage, Mapping) else {})
     return Reply(
         **fields,
         finish_reason=redact_line(ending, secret) if isinstance(ending, str) else ending,
-        prompt_tokens=counts.get("prompt_tokens"),
-        completion_tokens=counts.get("completion_tokens"),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        reasoning_tokens=reasoning_tokens,
         engine=f"{engine} {redact_line(fingerprint or '', secret)}".strip(),
         note="; ".join(notes) or None,
     )
+
+
+def _read_usage(usage: Mapping[str, Any]) -> tuple[Any, Any, int | None]:
+    """The tokens of the prompt, of all that was said, and of what was thought among that; None where the server does
+    not say. Most servers count the thoughts among the completion's tokens. Where the sum shows that one does not, they
+    are added: they are paid for."""
+    prompt, completion, details = (
+        usage.get(name) for name in ("prompt_tokens", "completion_tokens", "completion_tokens_details")
+    )
+    apart = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+    thought = read_count(apart if apart is not None else usage.get("reasoning_tokens"))
+    counts = [read_count(value) for value in (prompt, completion, thought)]
+    if thought and None not in counts and read_count(usage.get("total_tokens")) == sum(filter(None, counts)):
+        completion += thought
+    return prompt, completion, thought

@@ -11,7 +11,7 @@ from curation.calls.ledger import Ledger
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
-from curation.core.messages import first_names
+from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.params import read
 
 TAKES = {  # what each action takes beside its name
@@ -19,7 +19,7 @@ TAKES = {  # what each action takes beside its name
     "export": ("file", "stage", "name"),
     "import": ("file",),
     "verify": (),
-    "prune": ("redacted",),
+    "prune": ("redacted", "without_reasoning"),
 }
 MOST_REPLIES_NAMED = 3
 
@@ -39,6 +39,10 @@ def main(arguments: list[str]) -> None:
         elif action == "prune" and given.redacted:
             count = upkeep.drop_redacted(ledger)
             print(f"{path}: {count} replies that held `[key]` deleted; the next run buys them again")
+        elif action == "prune" and given.without_reasoning:
+            _require_model(ledger, given.without_reasoning)
+            count = upkeep.drop_without_reasoning(ledger, given.without_reasoning)
+            print(f"{path}: {count} replies kept without their reasoning deleted; the next run buys them again")
         elif action == "prune":
             print(f"{path}: {upkeep.prune(ledger)} rows deleted, none of which could answer a call")
         elif action == "export":
@@ -59,10 +63,14 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     parser.add_argument("--name", help="export: the calls of this generator, judge or run only")
     redacted = "prune: the good replies that hold `[key]`, which may stand for text that is gone"
     parser.add_argument("--redacted", action="store_true", help=redacted)
+    without = "prune: the good replies by this model whose reasoning an earlier version dropped"
+    parser.add_argument("--without-reasoning", metavar="MODEL", help=without)
     given = parser.parse_args(arguments)
-    for option in ("file", "stage", "name", "redacted"):
+    if given.redacted and given.without_reasoning:
+        raise CurationError("ledger prune: --redacted and --without-reasoning are two prunings; do one, then the other")
+    for option in ("file", "stage", "name", "redacted", "without_reasoning"):
         if getattr(given, option) and option not in TAKES[given.action]:
-            said = "file" if option == "file" else f"--{option}"
+            said = "file" if option == "file" else f"--{option.replace('_', '-')}"
             takers = " or ".join(action for action, options in TAKES.items() if option in options)
             raise CurationError(f"ledger {given.action}: takes no {said}, which goes with {takers}")
     if "file" in TAKES[given.action] and given.file is None:
@@ -78,6 +86,13 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
     if not any(stage in (None, of_stage) and name in (None, of_name) for of_stage, of_name in pairs):
         listed = ", ".join(" ".join(both) for both in pairs) or "none"
         raise CurationError(f"ledger export: no such calls; there are {listed}")
+
+
+def _require_model(ledger: Ledger, model: str) -> None:
+    """Nothing. Raises CurationError if the ledger has no call of that model."""
+    models = sorted({row["model"] for row in ledger.stat()})
+    if model not in models:
+        raise CurationError(f"ledger prune: no call of the model {show_value(model)}{did_you_mean(model, models)}")
 
 
 def _warn_of_redacted(ledger: Ledger, path: str) -> None:

@@ -89,6 +89,7 @@ def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, le
     revision = identity(settings.revision, getattr(settings, "dtype", None))
     calls = make_calls(prompts, settings.model, revision, settings.system, settings.sampling)
     replies = ledger.fulfil(calls, settings.engine(settings.weights, rule=settings.reasoning), "generate", name)
+    ledger.tell_of_lost_reasoning(calls, "generate", name)
     return (
         make_rows(prompts, settings.sampling, replies, settings.reasoning)
         .with_columns(
