@@ -21,6 +21,7 @@ from published import SIZES, published
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.text import MOST_SHOWN
+from curation.judging.answers import reasoning_gym as asked
 from curation.judging.judge import judge, metrics
 from curation.judging.judges.answer import Grade, Params, Question, find_answers
 from curation.judging.judges.answer import grade as grade_all
@@ -143,6 +144,15 @@ def test_reasoning_gym_accepts_its_own_answer_and_no_other(name: str) -> None:
     right = grade(settings(AFTER_A), f"so\nA: {answer}", answer, verifier, entry)
     assert right[:2] == (1.0, "scored") and right.rationale.startswith(f"answered {answer}; reference {answer}; ")
     assert grade(settings(AFTER_A), "A: 987654321", answer, verifier, entry).score == 0.0
+
+
+@pytest.mark.parametrize("written", ["{}.", "${}$", "**{}**", " {}\n"])
+@pytest.mark.parametrize("name", ["letter_counting", "prime_factorization", "spell_backward"])
+def test_what_only_wraps_an_answer_costs_it_nothing(name: str, written: str) -> None:
+    """Scorers of the library compare texts, or read numbers, and fail on a full stop."""
+    answer, _, entry = task(name)
+    verdict = asked.verify(asked.PLAIN, written.format(answer), answer, name, entry)
+    assert verdict.score == 1.0
 
 
 def test_a_part_of_a_score_is_right_from_pass_at_on() -> None:

@@ -161,7 +161,7 @@ def test_what_stands_after_a_marker(given_settings: tuple[str, str, str, str], t
 FIELDS = {  # a text: its last answer, and its first
     '{"reasoning": "80,000 then", "answer": "70,000"}': ("70,000", "70,000"),
     'Sure:\n```json\n{"answer": 5.10}\n```\nThat is 5.': ("5.10", "5.10"),
-    '{"answer": "…"} is the form. {"answer": 6}': ("6", "…"),
+    '{"answer": "…"} is the form. {"answer": 6}': ("6", "6"),
     '{"steps": [{"answer": 1}], "answer": 2}': ("2", "2"),
     '{"result": {"answer": [1, "a", true, null]}}': ('[1, "a", true, null]',) * 2,
     '{"answer": null}, {"answer": false}': ("false", "false"),

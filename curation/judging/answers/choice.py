@@ -1,4 +1,8 @@
-"""The letter of an option, alone or with the option's text."""
+"""The letter of an option, alone, with the option's text, or in a sentence that names it.
+
+What a sentence says is read by its form: what leads up to a letter, the letter, what is said of it. A letter is never
+picked out of a text, so that neither the article in `a car` nor the pronoun in `I think` is an option.
+"""
 
 import re
 from typing import Annotated, Literal
@@ -12,15 +16,33 @@ from curation.judging.answers.reading.forms import FONT
 from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.quantities import normal
 
-NAMED = r"(?:(?i:options?|choices?|letter|answer|it is|it's|i (?:choose|pick))\s+)?"
-LETTER = NAMED + r"(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|<([A-Za-z])>|([A-Za-z]))"
+LEADS = re.compile(  # what leads up to a letter, one after the other
+    r"(?i)\A(?:(?:so|thus|therefore|hence|then|and|but|leaving|which leaves|we (?:get|have)|that (?:is|leaves))[,:]?|"
+    r"(?:the|my)(?=(?: [a-z]+){0,2} (?:answer|option|choice|letter|statement|one)s?\b)|"
+    r"(?:correct|right|best|final|only|most likely)|(?:answer|option|choice|letter|statement|one)s?[:=]?|"
+    r"is|are|was|it is|it's|(?:it )?(?:must|should|would|will|has to) be|both|either|"
+    r"I(?:'d|'ll| would| will)? (?:think|believe|choose|pick|select|say|go with)(?: that)?)\s+"
+)
+LETTER = r"(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|<([A-Za-z])>|([A-Za-z]))"
 ALONE = re.compile(rf"{LETTER}\s*[.:)]?")
 WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za-z])\s+[-–—]\s+)(\S.*)", re.DOTALL)
 SEVERAL = re.compile(r"\s*(?:,|;|&|/|\band\b|\bor\b)\s*(?:(?:and|or)\b\s*)?")
-BOTH = re.compile(r"(?i)\A(?:both|either)\s+")
-RULED_OUT = re.compile(
-    r"(?i)(?:\A(?:it is|it's)?\s*|\s*[,(]?\s*(?:and\s+|but\s+)?)\bnot\s+(?:option\s+)?\(?[A-Za-z]\)*\s*\Z|"
-    r"\Anone of (?:the above|these|them)\Z|\Aneither\b.*\Z"
+SAID_OF_IT = re.compile(  # behind a letter, where it changes nothing
+    r"(?i)\s*(?:[\s,]because\b.*|\s(?:is|are) (?:the )?(?:(?:correct|right|true|best)(?: (?:answer|option|choice|one))?"
+    r"|(?:answer|option|choice))|\sonly|\s\([^()]*\)|\s\[[^\[\]]*\])\Z",
+    re.DOTALL,
+)
+CLAUSES = re.compile(r"[,;.]\s+|(?<!thing)\s+(?=(?:so|but|leaving|hence|therefore|thus)\s)")
+ONE = r"(?:(?:the )?(?:options?|choices?|answers?) )?\(?[A-Za-z]\)?(?!\w)"
+NO_OTHER = r"(?:(?!\b(?-i:[A-Z])\b).)*"
+DENIED = re.compile(
+    rf"(?i)(?:(?:it is|it's|is|are|and|but|definitely|certainly)\s+)*(?:not\s+{ONE}{NO_OTHER}|neither\b.*|"
+    r"none of (?:the above|these|them)|(?:any|every)thing (?:but|except)\b.*|"
+    rf"(?:we )?(?:can )?(?:rul(?:e|es|ing) out|eliminat(?:e|es|ing)|exclud(?:e|es|ing)) {ONE}{NO_OTHER}|"
+    rf"{ONE}(?:(?:,| and| or) {ONE})* (?:is|are|was|were|can|must|does|do)"
+    rf"(?:n't| not\b| (?:wrong|incorrect|false|out|impossible|eliminated)\b){NO_OTHER}|"
+    r"(?:I |we )?(?:do not|don't|cannot|can't) (?:know|tell|say|decide).*)",
+    re.DOTALL,
 )
 
 
@@ -52,7 +74,7 @@ def verify(settings: Params, answer: str, reference: str, task: str, entry: str 
         return Verdict(float(same), *shown, "the letters are the same" if same else "the letters differ")
     if text and said == text:
         return Verdict(1.0, *shown, "the answer is the option's text")
-    if RULED_OUT.search(said):
+    if all(map(_denies, CLAUSES.split(said))):
         return Verdict(0.0, *shown, "the answer rules options out and names none")
     return Verdict(None, *shown, f"the answer names no option of {settings.letters}")
 
@@ -61,15 +83,33 @@ def _read(text: str, letters: str) -> tuple[frozenset[str], str]:
     """The letters that `text` names, and the text behind one letter, or all of it if it names none."""
     plain = text[:LONGEST] if r"\(" in text else text[:LONGEST].replace(r"\)", ")")
     cleaned = FONT.sub(r"\1", clean(plain.replace("**", ""))).strip()
-    cleaned = RULED_OUT.sub("", cleaned) or cleaned
-    parts = [ALONE.fullmatch(part) for part in SEVERAL.split(BOTH.sub("", cleaned))]
-    if all(parts):
-        return frozenset(_first(part.groups()).upper() for part in parts if part), ""
-    if set(cleaned) <= set(letters) and list(cleaned) == sorted(set(cleaned)):  # AC
-        return frozenset(cleaned), ""
-    if (match := WITH_TEXT.fullmatch(cleaned)) and (letter := _first(match.groups()[:-1]).upper()) in letters:
-        return frozenset({letter}), normal(match.groups()[-1])
+    if (found := _named(cleaned, letters)) is not None:
+        return found
+    kept = [clause for clause in CLAUSES.split(cleaned) if clause and not _denies(clause)]
+    if kept and len(kept) < len(CLAUSES.split(cleaned)) and (found := _named(kept[-1], letters)) is not None:
+        return found  # `not B, the answer is D`
     return frozenset(), normal(cleaned)
+
+
+def _denies(clause: str) -> bool:
+    return DENIED.fullmatch(clause.strip()) is not None
+
+
+def _named(text: str, letters: str) -> tuple[frozenset[str], str] | None:
+    """The letters that a text is made of, without what leads up to them and what is said of them, or the one letter
+    and the text behind it; None if it is no such text."""
+    while (match := LEADS.match(text)) and match.end() < len(text):
+        text = text[match.end() :]
+    bare = SAID_OF_IT.sub("", text)
+    for row in dict.fromkeys((text, bare)):
+        parts = [ALONE.fullmatch(part) for part in SEVERAL.split(row)]
+        if all(parts):
+            return frozenset(_first(part.groups()).upper() for part in parts if part), ""
+    if bare and set(bare) <= set(letters) and len(set(bare)) == len(bare):  # AC
+        return frozenset(bare), ""
+    if (match := WITH_TEXT.fullmatch(text)) and (letter := _first(match.groups()[:-1]).upper()) in letters:
+        return frozenset({letter}), normal(match.groups()[-1])
+    return None
 
 
 def _first(groups: tuple[str | None, ...]) -> str:

@@ -13,6 +13,7 @@ LONGEST = 200_000  # characters
 DEEPEST = 100  # brackets within brackets
 LONG_NUMBER = re.compile(r"(?<![\w.])[1-9]\d{4000,}(?![\w.])")  # longer ones Python does not read in decimal
 STRING = re.compile(r"'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
+STOPPED = re.compile(r"[\])}'\"]\.\Z")  # the full stop of a sentence that ends in a value
 FENCE = re.compile(r"\A\s*(?:```(?:python|py|json)?\s*\n(.*?)\n?\s*```|`([^`]*)`)\s*\Z", re.DOTALL)
 
 
@@ -56,12 +57,13 @@ def _read(text: str) -> tuple[Any, str]:
     text = text.strip()
     if len(text) > LONGEST or _depth(text) > DEEPEST:
         raise Deep(f"more than {LONGEST} characters, or {DEEPEST} brackets within brackets")
-    for reader, name in ((_parse_python, "Python"), (_parse_json, "JSON")):
-        try:
-            value = reader(text)
-        except (ValueError, SyntaxError, TypeError):
-            continue
-        return value, f"{type(value).__name__} {_shorten(text)}{' (JSON)' if name == 'JSON' else ''}"
+    for written in (text, text[:-1]) if STOPPED.search(text) else (text,):
+        for reader, name in ((_parse_python, ""), (_parse_json, " (JSON)")):
+            try:
+                value = reader(written)
+            except (ValueError, SyntaxError, TypeError):
+                continue
+            return value, f"{type(value).__name__} {_shorten(written)}{name}"
     return text, f"str {_shorten(text)} (no quotation marks)"
 
 

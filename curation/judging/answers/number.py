@@ -1,5 +1,6 @@
 """Numbers within a stated tolerance, with or without their units."""
 
+import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -22,14 +23,17 @@ from curation.judging.answers.reading.values import (
 )
 
 PLACES = 100  # decimal places to which an irrational number is computed
+POINTS = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+|\d+),(\d+)(?![\d.,])")  # 1.234,56: points group, a comma divides
+MONEY = re.compile(r"[$€£]|\b(?:EUR|USD|GBP)\b")
+OWED = re.compile(r"\(\s*(\\?[$€£]\s?[\d.,]+)\s*\)")
 
 
 class Params(Strict):
     """A verifier of kind number.
 
     An answer is right if it is no further from the reference than `tolerance`, times the reference's size where
-    `relative` is true. `units: same` asks for the reference's unit, or one that can be converted into it; `ignored`
-    compares the numbers alone.
+    `relative` is true. `units: same` asks for the reference's unit, or one that can be converted into it (45% is
+    0.45); `ignored` compares the numbers alone.
     """
 
     kind: Literal["number"]
@@ -38,6 +42,7 @@ class Params(Strict):
     units: Literal["same", "ignored"]
 
 
+PERCENT = {("%", ""): Fraction(1, 100), ("", "%"): Fraction(100)}
 PLAIN = None  # a tolerance has to be stated
 
 
@@ -47,7 +52,7 @@ def verify(settings: Params, answer: str, reference: str, task: str, entry: str 
     sides: list[Value] = []
     for name, text in (("reference", reference), ("answer", answer)):
         try:
-            sides.append(read(text))
+            sides.append(read(_one_number(text)))
         except (UnreadableError, LimitError) as error:
             return Verdict(None, answer, reference, f"the {name} cannot be read: {error}")
     right, left = sides
@@ -62,13 +67,23 @@ def verify(settings: Params, answer: str, reference: str, task: str, entry: str 
         return Verdict(0.0, *said, "the answer is no number")
     (size, unit), (answered, answered_unit) = wanted, given
     if settings.units == "same":
-        ratio = factor(answered_unit, unit)
+        ratio = PERCENT.get((answered_unit, unit)) or factor(answered_unit, unit)
         if ratio is None:
             return Verdict(0.0, *said, f"the units differ: {answered_unit or 'none'} and {unit or 'none'}")
         answered *= ratio
     allowed = Fraction(str(settings.tolerance)) * (abs(size) if settings.relative else 1)
     near = abs(answered - size) <= allowed
     return Verdict(float(near), *said, f"the two are {'within' if near else 'further apart than'} the tolerance")
+
+
+def _one_number(text: str) -> str:
+    """`text`, of which one number is expected: `1.234,56` and a price such as `12,50 €` with a decimal point, and
+    `($500)`, as books write what is owed, with a minus."""
+    text = OWED.sub(r"-\1", text)
+    match = POINTS.search(text)
+    if match and ("." in match[1] or (len(match[2]) == 2 and MONEY.search(text))):
+        return text.replace(match[0], f"{match[1].replace('.', '')}.{match[2]}", 1)
+    return text
 
 
 def _number(value: Value) -> tuple[Fraction, str] | None:

@@ -27,9 +27,14 @@ class Extraction(Protocol[Settings]):
 
 
 def pick(candidates: Iterable[str], match: Match) -> str | None:
-    """The first or the last of the candidates that is not blank, without the blanks around it; None if all are."""
-    answers = [answer for candidate in candidates if (answer := candidate.strip())]
+    """The first or the last of the candidates that says something, without the blanks around it; None if none does."""
+    answers = [answer for candidate in candidates if says_something(answer := candidate.strip())]
     return answers[0 if match == "first" else -1] if answers else None
+
+
+def says_something(answer: str) -> bool:
+    """Whether a text is more than blanks and the marks that end or divide sentences."""
+    return bool(answer.strip(" \t\r\n,.;:…"))
 
 
 def take(answer: str | None, part: Take) -> str | None:

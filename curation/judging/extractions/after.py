@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from curation.core.params import Strict
-from curation.judging.extractions._kind import Match, Take, strip_emphasis, take
+from curation.judging.extractions._kind import Match, Take, says_something, strip_emphasis, take
 
 EMPHASIS = ("**", "__", "*", "_")
 
@@ -36,7 +36,8 @@ def _find_answer(settings: Params, text: str) -> str | None:
         end = place + len(settings.marker)
         stop = text.find("\n", end) if settings.until == "line" else -1
         rest = text[end : None if stop < 0 else stop]
-        if answer := strip_emphasis(_close_emphasis(text[max(0, place - 2) : place], rest)):
+        answer = strip_emphasis(_close_emphasis(text[max(0, place - 2) : place], rest))
+        if says_something(answer):
             return answer
     return None
 

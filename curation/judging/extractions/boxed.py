@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from curation.core.params import Strict
-from curation.judging.extractions._kind import Match
+from curation.judging.extractions._kind import Match, says_something
 
 BOX = r"\\+(?:boxed|fbox|framebox)(?![a-zA-Z])|(?<![a-zA-Z\\])boxed(?=\{)"  # the latter where a backslash was lost
 TOKEN = re.compile(rf"(?P<box>{BOX})|\\.|[{{}}]", re.DOTALL)
@@ -31,7 +31,7 @@ def extract(settings: Params, texts: Sequence[str]) -> list[str | None]:
 
 
 def _find_answer(text: str, match: Match) -> str | None:
-    boxes = [content for content in find_boxes(text) if content != ""]
+    boxes = [content for content in find_boxes(text) if content is None or says_something(content)]
     if match == "last":
         return boxes[-1] if boxes else None
     return next((content for content in boxes if content is not None), None)

@@ -7,10 +7,13 @@ relations, sets and formulas, and at last words.
 import re
 from functools import lru_cache
 
+from curation.judging.answers.reading.bounds import between
 from curation.judging.answers.reading.forms import in_base_value, special_form
+from curation.judging.answers.reading.matrices import matrix
 from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.numbers import parse_number
 from curation.judging.answers.reading.operands import GREEK
+from curation.judging.answers.reading.plain import REALS
 from curation.judging.answers.reading.quantities import braced_text, quantity, spelt, unit_words, words_only
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import Token, tokens
@@ -36,6 +39,10 @@ RELATIONS = {
 }  # fmt: skip
 BOUNDS = ("<", ">", "<=", ">=", r"\le", r"\ge")  # `> 14` bounds what it does not name
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
+ALL_BUT = re.compile(
+    r"(?i)(?:\\text\{)?\s*all (?:the )?(?:real (?:numbers|values)|reals)(?: (?:of )?x)?,? "
+    r"(?:except|but|other than|excluding)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.*)"
+)
 NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
 LABELS = (
     NAME,
@@ -49,7 +56,6 @@ LABELS = (
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
-MATRICES = {"cases", "matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array"}
 
 
 @lru_cache(maxsize=1024)
@@ -64,6 +70,11 @@ def read(text: str) -> Value:
         raise UnreadableError("nothing")
     if (value := special_form(cleaned)) is not None:
         return value
+    if match := ALL_BUT.fullmatch(cleaned):
+        out = read(match[1])
+        if not (isinstance(out, Items) and out.left):
+            out = Items(r"\{", out.items if isinstance(out, Items) else (out,), r"\}")
+        return Union("\\", (REALS, out))
     try:
         return _tree(cleaned)
     except UnreadableError:
@@ -92,10 +103,12 @@ def _tree(cleaned: str) -> Value:
 
 def _items(stream: Stream, closing: str) -> Value:
     """One value, or several with separators between them, up to `closing` or to the end."""
-    found = [_relation(stream)]
-    while stream.accept(*SEPARATORS):
-        stream.accept(r"\and", r"\or")  # `2, 3, and 4`
+    found, signs = [_relation(stream)], set[str]()
+    while sign := stream.accept(*SEPARATORS):
+        signs |= {sign, stream.accept(r"\and", r"\or")}  # `2, 3, and 4`
         found.append(_relation(stream))
+    if r"\or" not in signs and (joined := between(found)) is not None:
+        return Items("", (joined,), "") if closing else joined
     return found[0] if len(found) == 1 and not closing else Items("", tuple(found), "")
 
 
@@ -121,6 +134,10 @@ def _label(left: list[Token]) -> str | None:
     has_word = any(token.kind == "word" for token in left)
     if has_word and all(token.kind in ("word", "name") or token.text in "-'/," for token in left):
         return text
+    if len({token.text for token in left if token.kind == "name"}) > 1 and all(
+        token.kind == "name" or token.text in ("+", "-", "*") for token in left
+    ):
+        return text  # `m + n`: what was asked for
     return text if any(re.fullmatch(pattern, text) for pattern in LABELS) else None
 
 
@@ -140,7 +157,7 @@ def _value(stream: Stream) -> Value:
     if (brackets := _bracketed(stream)) is not None:
         return brackets
     if stream.sign() == r"\begin":
-        return _matrix(stream)
+        return matrix(stream, _relation)
     if stream.accept(r"\emptyset"):
         return Items(r"\{", (), r"\}")
     if stream.accept(r"\mathbb"):
@@ -213,30 +230,3 @@ def _bracketed(stream: Stream) -> Value | None:
 
 def _ends_value(stream: Stream) -> bool:
     return stream.peek() is None or stream.sign() in ENDS
-
-
-def _matrix(stream: Stream) -> Value:
-    stream.take()
-    kind = braced_text(stream)
-    if kind not in MATRICES:
-        raise UnreadableError(f"an environment {kind!r}")
-    if kind == "array":
-        braced_text(stream)
-    rows: list[tuple[Value, ...]] = []
-    row: list[Value] = []
-    while stream.sign() != r"\end":
-        row.append(_relation(stream))
-        if stream.accept("\\\\"):
-            rows.append(tuple(row))
-            row = []
-        elif not stream.accept("&") and stream.sign() != r"\end":
-            raise UnreadableError("a matrix whose cells cannot be read")
-    stream.take()
-    if braced_text(stream) != kind:
-        raise UnreadableError("a matrix that ends as another")
-    rows += [tuple(row)] if row else []
-    if kind == "cases":
-        if any(len(row) > 1 for row in rows):
-            raise UnreadableError("a function in pieces")
-        return Items("", tuple(row[0] for row in rows), "")
-    return Matrix(tuple(rows))

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from curation.judging.answers.reading.exact import CONSTANTS, names
+from curation.judging.answers.reading.exact import CONSTANTS, exact, names
 from curation.judging.answers.reading.plain import FORMULA, INFINITY
 from curation.judging.answers.reading.values import Apply, Formula, Items, Name, Number, Relation, Union, Value
 
@@ -50,6 +50,26 @@ def interval(relation: Relation) -> Value | None:
     if len(sides) == 2 and is_variable(sides[1]) and not _has_variable(sides[0]):
         return Items(brackets[signs[0]][0], (sides[0], INFINITY), ")")
     return None
+
+
+def between(relations: "list[Value]") -> Relation | None:
+    """Two bounds on one variable with something between them, `x > 1` and `x <= 3`, as `1 < x <= 3`; else None."""
+    if len(relations) != 2 or not all(isinstance(one, Relation) and len(one.signs) == 1 for one in relations):
+        return None
+    lower = upper = None
+    for sides, signs in (forward(one) for one in relations if isinstance(one, Relation)):
+        if signs[0] not in ("<", "≤"):
+            return None
+        if is_variable(sides[1]):
+            lower = (sides[0], signs[0], sides[1])
+        elif is_variable(sides[0]):
+            upper = (sides[1], signs[0], sides[0])
+    if lower is None or upper is None or lower[2] != upper[2]:
+        return None
+    ends = [exact(end[0]) if isinstance(end[0], FORMULA) else None for end in (lower, upper)]
+    if ends[0] is None or ends[1] is None or ends[0] >= ends[1]:
+        return None
+    return Relation((lower[0], lower[2], upper[0]), (lower[1], upper[1]), None)
 
 
 def is_variable(value: Value) -> bool:

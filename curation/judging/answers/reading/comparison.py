@@ -7,15 +7,15 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from curation.judging.answers.reading.amounts import equal_bare, equal_quantities
 from curation.judging.answers.reading.bounds import difference, forward, interval, is_variable, variable
 from curation.judging.answers.reading.equality import equal_formulas, proportional
-from curation.judging.answers.reading.exact import names
 from curation.judging.answers.reading.figures import same_corners, same_letters
 from curation.judging.answers.reading.forms import equal_colons, is_time
+from curation.judging.answers.reading.matrices import coordinates, rows_of
 from curation.judging.answers.reading.plain import FORMULA, plain
-from curation.judging.answers.reading.units import are_words, describe_alike, factor, same_words
+from curation.judging.answers.reading.units import same_words
 from curation.judging.answers.reading.values import (
-    Apply,
     Based,
     Choice,
     Colon,
@@ -26,6 +26,7 @@ from curation.judging.answers.reading.values import (
     Matrix,
     Name,
     Number,
+    Pieces,
     Quantity,
     Relation,
     Text,
@@ -57,23 +58,23 @@ class Comparison:
                 return self._choices(other, one)
             case Items(), Items():
                 return self._items(one, other)
-            case Matrix(rows), Matrix(other_rows):
-                return self._rows(rows, other_rows)
-            case (Matrix(rows), Items(left, items, _)) | (Items(left, items, _), Matrix(rows)):
-                return (
-                    left != r"\{"
-                    and 1 in (len(rows), len(rows[0]))
-                    and self._in_order([cell for row in rows for cell in row], items)
-                )
+            case (Matrix(rows), (Matrix() | Items()) as other) | (Items() as other, Matrix(rows)):
+                return self._matrices(rows, other)
+            case ((Matrix() | Items()) as row, formula) | (formula, (Matrix() | Items()) as row) if isinstance(
+                formula, FORMULA
+            ):
+                return self._vector(row, formula)
+            case Pieces(pieces), Pieces(other_pieces):
+                return self._pieces(pieces, other_pieces)
             case Union(operation, parts), Union(other_operation, other_parts):
                 matched = self._in_order if operation == "\\" else self._in_any_order
                 return operation == other_operation and matched(parts, other_parts)
             case (Items("", items, _), Union("∪", parts)) | (Union("∪", parts), Items("", items, _)):
                 return all(isinstance(item, Relation) for item in items) and self._in_any_order(items, parts)
             case Quantity(), Quantity():
-                return self._quantities(one, other)
+                return equal_quantities(one, other)
             case (Quantity() as quantity, formula) | (formula, Quantity() as quantity) if isinstance(formula, FORMULA):
-                return _bare(quantity, formula)
+                return equal_bare(quantity, formula)
             case Based(value, base), Based(other_value, other_base):
                 return (value, base) == (other_value, other_base)
             case Colon(), Colon():
@@ -133,8 +134,30 @@ class Comparison:
                 distinct.append(item)
         return distinct
 
-    def _rows(self, rows: "tuple[tuple[Value, ...], ...]", others: "tuple[tuple[Value, ...], ...]") -> bool:
-        return len(rows) == len(others) and all(map(self._in_order, rows, others))
+    def _matrices(self, rows: "tuple[tuple[Value, ...], ...]", other: Matrix | Items) -> bool:
+        if others := rows_of(other):
+            return len(rows) == len(others) and all(map(self._in_order, rows, others))
+        if isinstance(other, Matrix) or other.left == r"\{" or 1 not in (len(rows), len(rows[0])):
+            return False
+        return self._in_order([cell for row in rows for cell in row], other.items)
+
+    def _vector(self, row: Matrix | Items, formula: Formula) -> bool:
+        """A row or a column against a sum along i, j and k."""
+        rows = row.rows if isinstance(row, Matrix) else (row.items,) if row.left in ("(", "[") else ()
+        cells = [cell for part in rows for cell in part] if 1 in (len(rows), len(rows[0]) if rows else 0) else []
+        along = coordinates(formula, len(cells))
+        return along is not None and self._in_order(cells, along)
+
+    def _pieces(self, pieces: "tuple[tuple[Value, Value], ...]", others: "tuple[tuple[Value, Value], ...]") -> bool:
+        """Functions in pieces, in any order. Raises LimitError where they are divided otherwise."""
+        left = list(others)
+        for value, condition in pieces:
+            place = next((place for place, (_, other) in enumerate(left) if self.equal(condition, other)), None)
+            if place is None or len(pieces) != len(others):
+                raise LimitError("two functions in pieces that are divided otherwise")
+            if not self.equal(value, left.pop(place)[0]):
+                return False
+        return True
 
     def _choices(self, one: Choice, other: Value) -> bool:
         match other:
@@ -146,16 +169,6 @@ class Comparison:
 
         said = try_reading(one.text) if one.text else None
         return said is not None and not isinstance(said, Choice) and self.equal(said, other)
-
-    def _quantities(self, one: Quantity, other: Quantity) -> bool:
-        ratio = factor(one.unit, other.unit)
-        if ratio is not None:
-            return equal_formulas(_times(one.amount, ratio), other.amount)
-        if {one.unit, other.unit} == {"°", "rad"}:
-            degrees, radians = (one, other) if one.unit == "°" else (other, one)
-            return equal_formulas(Apply("degrees", (degrees.amount,)), radians.amount)
-        alike = are_words(one.unit) and are_words(other.unit) and describe_alike(one.unit, other.unit)
-        return alike and equal_formulas(one.amount, other.amount)
 
     def _relations(self, one: Value, other: Value) -> bool:
         """Relations of the same sign, sides swapped or not; an assignment against its value; bounds against a set."""
@@ -213,17 +226,3 @@ class Comparison:
 def _name_the_same(label: str, other: str) -> bool:
     """Whether two left sides are one name; `f(x)` and `y` are, for a function and its graph."""
     return label == other or ("y" in (label, other) and any(GRAPH.fullmatch(name) for name in (label, other)))
-
-
-def _times(formula: Formula, ratio: Fraction) -> Formula:
-    return formula if ratio == 1 else Apply("*", (Number(ratio), formula))
-
-
-def _bare(quantity: Quantity, formula: Formula) -> bool:
-    """A number with a unit against one without: the same number; of a percentage also its hundredth, of degrees also
-    the angle."""
-    if equal_formulas(quantity.amount, formula):
-        return True
-    if quantity.unit == "%":
-        return equal_formulas(_times(quantity.amount, Fraction(1, 100)), formula)
-    return quantity.unit == "°" and not names(formula) and equal_formulas(Apply("degrees", (quantity.amount,)), formula)

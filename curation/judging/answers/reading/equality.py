@@ -93,18 +93,18 @@ def proportional(one: Formula, other: Formula, positive: bool) -> bool:
 
     if ratio == 0 or mpmath.im(ratio) != 0 or (positive and ratio < 0):
         return False
-    at_place = _at(one, place), _at(other, place)
+    at_place = at(one, place), at(other, place)
     return vanishes(
         Apply("+", (Apply("*", (one, at_place[1])), Apply("neg", (Apply("*", (other, at_place[0])),)))), one, other
     )
 
 
-def _at(formula: Formula, place: dict[str, Fraction]) -> Formula:
+def at(formula: Formula, place: dict[str, Fraction]) -> Formula:
     """A formula with its variables' values in their place."""
     match formula:
         case Name(name) if name in place:
             return Number(place[name])
         case Apply(operation, arguments):
-            return Apply(operation, tuple(_at(argument, place) for argument in arguments))
+            return Apply(operation, tuple(at(argument, place) for argument in arguments))
         case _:
             return formula

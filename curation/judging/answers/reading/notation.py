@@ -39,17 +39,17 @@ SPELLINGS = {
     "bmod": "mod", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "lparen": "(", "rparen": ")",
     "backslash": "setminus",
     "varphi": "phi", "varepsilon": "epsilon", "thinspace": " ", "text": "text", "bigcup": "cup", "bigcap": "cap",
-    "mathbb": "mathbb",
+    "mathbb": "mathbb", "imath": "i", "jmath": "j",
 }  # fmt: skip
 FONTS = (
     "text|textbf|textit|textrm|texttt|textsf|textup|textnormal|mathrm|mathbf|mathit|mathsf|mathtt|mathcal|mbox|hbox|"
     "operatorname|boldsymbol|bm|emph|underline|boxed|fbox"
 )
 DROPPED = re.compile(  # a colour, a size, the mark of a model for the end of its text
-    r"<\|\w+\|>|</s>|\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark)(?![a-zA-Z])\.?"
+    r"<\|\w+\|>|</s>|\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark|tiny|small|normalsize|footnotesize|scriptsize|[lL]arge|LARGE|[hH]uge|bf|it|sf|tt)(?![a-zA-Z])\.?"
 )
 BLANKS = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|hspace\*?\{[^{}]*\}|enspace\b|space\b)|~")
-GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:\s?(?:\{\s?,\s?\}|,\s?\\!)\s?\d{3})+(?!\d)")
+GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:(?:\s?(?:\{\s?,\s?\}|,\s?\\!)\s?|')\d{3})+(?!\d)")
 SPACED = re.compile(
     r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?:(?:\\[,;: !]|~| )\d{3})+(?![\d/])(?! ?/)(?! \d(?!\d*/\d))(?!\s*\\[dt]?frac)"
 )
@@ -61,8 +61,9 @@ LEAD = re.compile(
     r"(?i)(?:so|thus|therefore|hence),?\s+(?=[\w\\$(-])|"
     r"(?:the )?(?:final |correct )?answer\s*(?:is|:|=)\s*:?\s*|"
     r"(?:there (?:are|is|were|will be)|it is|it's|we (?:get|have)|(?:a|the) total of|exactly|approximately|approx\.?|"
-    r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|about|roughly|around|usd)\s+"
+    r"(?:the|his|her|their) (?:(?!not?\b|never\b)[a-z]+ ){1,6}(?:is|are|was|equals)|about|roughly|around)\s+"
     r"(?=[\d\\$])|"
+    r"(?:(?:in )?(?:the )?year|in)\s+(?=\d{4}\Z)|"
     r"(?-i:(?!Wrong|Not|No|Incorrect)[A-Z][a-z]+(?: [a-z]+){0,3}:\s+)(?=[\d\\$-])|(?:=|\\approx(?![a-z]))\s*(?=\S)"
 )
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
@@ -80,11 +81,18 @@ NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
 REWRITTEN = (
     (re.compile(r"\{([^{}\\]+)\\choose([^{}\\]+)\}|\A([^{}\\]+)\\choose([^{}\\]+)\Z"), r"\\binom{\1\3}{\2\4}"),
     (re.compile(r"\Aan? (?!squared|cubed|times|plus|minus|over|equals)(?=[a-z-]{4,}(?: [a-z-]+)*\Z)"), ""),
+    (re.compile(r"\A(?i:on|in|at)\s+(?=[A-Z][a-z]+\Z)"), ""),
+    (re.compile(rf"\A(?:\\text\{{\s*)?(USD|US\s?[${DOLLAR}]|EUR|GBP)\s?(?:\}}\s*)?(?=[\d.])"),
+     lambda match: {"EUR": "€", "GBP": "£"}.get(match[1], "$")),
     (re.compile(r"\A(?i:minus|negative)\s+(?=[\d\\$])"), "-"),
     (re.compile(r"\\pmod\s*(?:\{\s*(\w+)\s*\}|(\d))|\(\s*(?:\\b?mod|mod|\\text\{\s*mod\s*\}|\\operatorname\{mod\})\s*(\w+)\s*\)"),
      lambda match: rf"\text{{mod {match[1] or match[2] or match[3]}}}"),
     (re.compile(r"(?<=[)\]}])\s*(?:U|\\text\{\s*U\s*\})\s*(?=[(\[]|\\\{)"), r" \\cup "),
     (re.compile(r"(?<=\d) [xX] (?=\d)|(?<=\d)[xX](?=10\^)"), " * "),
+    (re.compile(r"(\d+)\s*\^\{?\s*\\circ\s*\}?\s*(\d+)\s*(?:'|\^\{?\\prime\s*\}?)(?:\s*(\d+(?:\.\d+)?)\s*(?:\"|''|\^\{?\\prime\s*\\prime\s*\}?))?"),
+     lambda match: rf"({match[1]}+{match[2]}/60+{match[3] or 0}/3600)^\circ "),
+    (re.compile(r"([\[\]])(\s*[^\[\](){},;]*[^\[\](){},;\s]\s*[,;]\s*[^\[\](){},;]*[^\[\](){},;\s]\s*)([\[\]])"),
+     lambda match: f"{'[' if match[1] == '[' else '('}{match[2]}{']' if match[3] == ']' else ')'}"),  # ]-3, 5[
     (re.compile(r"(?<!\w)(\d+)\s?'\s?(\d+(?:\.\d+)?)\s?(?:\"|'')(?!\w)"), r"\1 feet \2 inches"),
     (re.compile(r"\A(\d+(?:\.\d+)?)\s?(?:\"|'')\Z"), r"\1 inches"),
     (re.compile(r"(?<=\d)(\s?(?:ft|in|yd|mi|lbs?|oz|hrs?|mins?|secs?))\.(?!\w)"), r"\1"),
@@ -108,7 +116,7 @@ def clean(text: str) -> str:
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = SPACED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
-    text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ","))
+    text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ",").replace("{:}", ":"))
     text = re.sub(r"\\([a-zA-Z]+)", _respell, text)
     return text.strip()
 

@@ -14,6 +14,7 @@ COMMAS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d]|,\d|\.\d)")
 UNDERSCORES = re.compile(r"[1-9]\d{0,2}(?:_\d{3})+(?![\d_])")
 BASED = re.compile(r"(\d[\dA-Z]*)(?:\.([\dA-Z]+))?_(?:\{(\d{1,2})\}|(\d{1,2})(?!\d))")
 REPEATING = re.compile(r"(\d*)\.(\d*)(?:\\(?:overline|bar|dot)\s*(?:\{(\d+)\}|(\d))|\((\d+)\))")
+ENDS_DOTTED = re.compile(r"(\d*)\.(\d*)((?:\\dot\s*(?:\{\d\}|\d)\d*){2})(?!\d)")  # 0.\dot{4}2\dot{5}
 DOTTED = re.compile(r"(\d*)\.(\d*?)(\d{1,6}?)\3{2,}\s?(?:\.\.\.)")
 SMALL = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -30,6 +31,9 @@ def number_at(text: str, place: int, depth: int) -> tuple[Found, int] | None:
         base = match[3] or match[4]
         value = in_base(match[1], match[2] or "", int(base))
         return [("word", match[0], Fraction(0)) if value is None else ("based", base, value)], match.end()
+    if (match := ENDS_DOTTED.match(text, place)) and match[3][-1] in "}0123456789":
+        digits = re.sub(r"\D", "", match[3])
+        return [("number", "", _repeating(match[1], match[2], digits))], match.end()
     for pattern in (REPEATING, DOTTED):
         if match := pattern.match(text, place):
             whole, start, again = match[1], match[2], next(group for group in match.groups()[2:] if group)

@@ -166,7 +166,8 @@ def _command(stream: Stream) -> Formula:
         stream.expect(f"\\{ROUND[name]}")
         return Apply(name[1:], (inner,))
     if name in ACCENTS:
-        return Name(f"{ACCENTS[name]}({_subscript(stream)})")
+        under = _subscript(stream)
+        return Name(under if under in ("i", "j", "k") and ACCENTS[name] == "hat" else f"{ACCENTS[name]}({under})")
     raise UnreadableError(f"\\{name}")
 
 

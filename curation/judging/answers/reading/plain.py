@@ -19,6 +19,7 @@ from curation.judging.answers.reading.values import (
 
 FORMULA = (Number, Name, Apply)
 INFINITY = Name("∞")
+MINUS = Apply("neg", (INFINITY,))
 REALS = Name("set R")
 
 
@@ -40,7 +41,7 @@ def plain(value: Value) -> Value:
     if isinstance(value, Union) and value.operation == "\\" and value.parts[0] == REALS:
         return _punctured(value)
     if value == REALS:
-        return Items("(", (Apply("neg", (INFINITY,)), INFINITY), ")")
+        return Items("(", (MINUS, INFINITY), ")")
     return value
 
 
@@ -59,15 +60,24 @@ def _said_twice(items: "tuple[Value, ...]") -> Value | None:
 
 
 def _punctured(value: Union) -> Value:
-    """The reals without some numbers, as the intervals between these."""
+    """The reals without some numbers or without an interval, as the intervals that are left."""
     out = value.parts[1]
-    if len(value.parts) > 2 or not isinstance(out, Items) or out.left != r"\{":
+    if len(value.parts) > 2 or not isinstance(out, Items):
         return value
-    sized = [(exact(item), item) for item in out.items if isinstance(item, FORMULA)]
-    if len(sized) < len(out.items) or len({size for size, _ in sized} - {None}) < len(sized):
+    if out.left in ("(", "[") and len(out.items) == 2:
+        below, above = ")" if out.left == "[" else "]", "(" if out.right == "]" else "["
+        low, high = out.items
+        parts = (Items("(", (MINUS, low), below), Items(above, (high, INFINITY), ")"))
+        kept = tuple(part for part in parts if part.items not in ((MINUS, MINUS), (INFINITY, INFINITY)))
+        return kept[0] if len(kept) == 1 else Union("∪", kept)
+    if out.left != r"\{":
+        return value
+    points = _spread(out.items)
+    sized = [(exact(item), item) for item in points if isinstance(item, FORMULA)]
+    if len(sized) < len(points) or len({size for size, _ in sized} - {None}) < len(sized):
         return value
     inner = [item for _, item in sorted(sized, key=lambda pair: pair[0] or 0)]
-    ends = [Apply("neg", (INFINITY,)), *inner, INFINITY]
+    ends = [MINUS, *inner, INFINITY]
     return Union("∪", tuple(Items("(", pair, ")") for pair in pairwise(ends)))
 
 
@@ -81,7 +91,7 @@ def _spread(items: "tuple[Value, ...]") -> "list[Value]":
 
 
 def _without_label(items: Items) -> Value:
-    """`x = 2, x = 3` and `x = 2, 3` as x = (2, 3); `x = 1, y = 2` as the list 1, 2 in that order."""
+    """`x = 2, x = 3` and `x = 2, 3` as x = (2, 3); `y = 2, x = 1` as the list 1, 2, in the order of the names."""
     first = items.items[0] if items.items else None
     if not (isinstance(first, Relation) and first.label and first.signs == ("=",)):
         return items
@@ -95,6 +105,9 @@ def _without_label(items: Items) -> Value:
     ):
         flat = tuple(inner for value in values for inner in _flat(value))
         return Relation((first.sides[0], Items("", flat, "")), ("=",), first.label)
+    if len(set(labels)) == len(labels) and all(label and len(label) == 1 for label in labels):
+        named = sorted(zip(labels, items.items, strict=True), key=lambda pair: pair[0] or "")
+        return Items(items.left, tuple(item for _, item in named), items.right)
     return items
 
 

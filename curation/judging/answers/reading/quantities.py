@@ -34,7 +34,8 @@ PARTS = {
 }  # fmt: skip
 SETS: dict[str, Value] = {
     **dict.fromkeys(("all real numbers", "all reals", "the real numbers", "real numbers"), Name("set R")),
-    **dict.fromkeys(("empty set", "the empty set"), Items(r"\{", (), r"\}")),
+    **dict.fromkeys(("empty set", "the empty set", "no solution", "no solutions"), Items(r"\{", (), r"\}")),
+    **dict.fromkeys(("no real solution", "no real solutions"), Items(r"\{", (), r"\}")),
 }
 SENTENCE = re.compile(
     r"[A-Z][A-Za-z']*(?: [A-Z][a-z']*)*(?: [a-z][a-z'-]*)+ ([$€£]?-?\d[\d,]*(?:\.\d+)?%?(?: [A-Za-z' -]+)?)"

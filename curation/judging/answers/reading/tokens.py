@@ -38,7 +38,7 @@ COMMAND = re.compile(r"\\([a-zA-Z]+)\*?")
 LETTERS = re.compile(r"[^\W\d_]+(?:(?<=[^\W\d_]{2})(?:['-][a-z]+)+|(?:\.[a-z])+(?![a-z]))?")  # x-axis, a.m
 SIGN = re.compile(r"\*\*|<=|>=|!=|==|\\\\|\\[{}%$&#_|;]|[^\sA-Za-z0-9\\]|\\.")
 APPLIED = re.compile(r"\s*[({\[_]")  # behind a function: the min of (2, 3), no 3 min
-UNIT_ENDS = re.compile(r"\s*(?:$|[/^]|(?:and )?\d)")  # behind the unit of one letter: 2 h 15 min
+UNIT_ENDS = re.compile(r"\s*(?:$|[/^]|(?:and )?\d|[a-zA-Z]+\^\{?-\d)")  # behind the unit of one letter: 2 h 15 min
 OPENING, CLOSING = {"(", "[", r"\{", r"\langle"}, {")", "]", r"\}", r"\rangle"}
 CURRENCY = {"$": "$", DOLLAR: "$", "€": "€", "£": "£", "¥": "¥", "₹": "₹"}
 

@@ -15,14 +15,16 @@ SAME = {
     "second": "s", "sec": "s", "minute": "min", "hour": "h", "hr": "h", "L": "l", "mL": "ml", "liter": "l",
     "litre": "l", "milliliter": "ml", "millilitre": "ml",
     "mile per hour": "mi/h", "mph": "mi/h", "kph": "km/h", "kmh": "km/h", "radian": "rad",
+    **dict.fromkeys(("celsius", "degree celsius", "degrees celsius", "degrees c", "deg c"), "°C"),
+    **dict.fromkeys(("fahrenheit", "degree fahrenheit", "degrees fahrenheit", "degrees f", "deg f"), "°F"),
 }  # fmt: skip
+INCH, POUND = Fraction(254, 10_000), Fraction(45_359_237, 100_000)  # in meters and grams, exactly
 SIZES = {
     "mm": ("length", Fraction(1, 1000)), "cm": ("length", Fraction(1, 100)), "m": ("length", Fraction(1)),
     "km": ("length", Fraction(1000)),
-    "in": ("inches", Fraction(1)), "ft": ("inches", Fraction(12)), "yd": ("inches", Fraction(36)), "mi": ("inches",
-    Fraction(63360)),
+    "in": ("length", INCH), "ft": ("length", 12 * INCH), "yd": ("length", 36 * INCH), "mi": ("length", 63_360 * INCH),
     "mg": ("mass", Fraction(1, 1000)), "g": ("mass", Fraction(1)), "kg": ("mass", Fraction(1000)),
-    "oz": ("ounces", Fraction(1)), "pound": ("ounces", Fraction(16)), "week": ("time", Fraction(604800)),
+    "oz": ("mass", POUND / 16), "pound": ("mass", POUND), "week": ("time", Fraction(604800)),
     "cup": ("cups", Fraction(1)), "pint": ("cups", Fraction(2)), "quart": ("cups", Fraction(4)),
     "gallon": ("cups", Fraction(16)),
     "s": ("time", Fraction(1)), "min": ("time", Fraction(60)), "h": ("time", Fraction(3600)), "day": ("time",
@@ -43,14 +45,19 @@ def canonical_unit(words: str) -> str:
     lower = words if len(words) == 1 else words.lower()
     lower = re.sub(r"\s*/\s*", "/", lower).replace("{", "").replace("}", "")
     lower = re.sub(r"\s*\^\s*", "^", lower)
-    power = ""
-    first, _, rest = lower.partition(" ")
-    if rest and first in POWERS:
-        lower, power = rest, f"^{POWERS[first]}"
-    elif match := re.fullmatch(r"(.+?)(?:\^(\d)| (squared|cubed))", lower):
-        lower, power = match[1], f"^{match[2] or (2 if match[3] == 'squared' else 3)}"
+    lower = re.sub(r"[ *]([^\W\d]+)\^-(\d)", r"/\1^\2", lower).replace("^1", "")  # m s^-1
     per = re.split(r"/| per (?!cent)", lower)
-    return "/".join(_singular(part.strip()) for part in per) + power
+    return "/".join(_with_power(part.strip()) for part in per)
+
+
+def _with_power(words: str) -> str:
+    """One unit of a product or a ratio, with its exponent."""
+    first, _, rest = words.partition(" ")
+    if rest and first in POWERS:
+        return f"{_singular(rest)}^{POWERS[first]}"
+    if match := re.fullmatch(r"(.+?)(?:\^(\d)| (squared|cubed))", words):
+        return f"{_singular(match[1])}^{match[2] or (2 if match[3] == 'squared' else 3)}"
+    return _singular(words)
 
 
 def _singular(word: str) -> str:
@@ -60,14 +67,27 @@ def _singular(word: str) -> str:
 
 def factor(unit: str, other: str) -> Fraction | None:
     """How many of `other` make one `unit`; None if neither is measured in the other."""
+    parts, others = unit.split("/"), other.split("/")
+    if unit == other or len(parts) != len(others):
+        return Fraction(1) if unit == other else None
+    ratio = Fraction(1)
+    for place, (part, other_part) in enumerate(zip(parts, others, strict=True)):
+        one = _factor(part, other_part)
+        if one is None:
+            return None
+        ratio = ratio / one if place else ratio * one
+    return ratio
+
+
+def _factor(unit: str, other: str) -> Fraction | None:
+    """The factor of two units without a slash."""
     if unit == other:
         return Fraction(1)
     (name, _, power), (other_name, _, other_power) = unit.partition("^"), other.partition("^")
     size, other_size = SIZES.get(name), SIZES.get(other_name)
     if not size or not other_size or size[0] != other_size[0] or power != other_power:
         return None
-    ratio: Fraction = (size[1] / other_size[1]) ** int(power or 1)
-    return ratio
+    return Fraction((size[1] / other_size[1]) ** int(power or 1))
 
 
 def are_words(unit: str) -> bool:

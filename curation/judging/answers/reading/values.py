@@ -91,6 +91,13 @@ class Matrix:
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """A function in pieces: values, each with its condition."""
+
+    pieces: "tuple[tuple[Value, Value], ...]"
+
+
+@dataclass(frozen=True)
 class Colon:
     """A ratio or a time of day: whole numbers joined by colons, with "am" or "pm" where it was written."""
 
@@ -123,13 +130,14 @@ class Text:
     text: str
 
 
-Value = Formula | Quantity | Based | Items | Union | Relation | Matrix | Colon | Date | Choice | Text
+Value = Formula | Quantity | Based | Items | Union | Relation | Matrix | Pieces | Colon | Date | Choice | Text
 
 
 STRUCTURES = {
     Number: "a number", Name: "a formula", Apply: "a formula", Quantity: "a number with a unit",
     Based: "a number in a base", Items: "a list", Union: "a set made of sets", Relation: "a relation",
-    Matrix: "a matrix", Colon: "a ratio or a time", Date: "a date", Choice: "an option", Text: "words",
+    Matrix: "a matrix", Pieces: "a function in pieces", Colon: "a ratio or a time", Date: "a date",
+    Choice: "an option", Text: "words",
 }  # fmt: skip
 
 
@@ -153,6 +161,8 @@ def describe(value: Value) -> str:
             return describe(sides[0]) + "".join(rest)
         case Matrix(rows):
             return f"matrix {' / '.join(', '.join(map(describe, row)) for row in rows)}"
+        case Pieces(pieces):
+            return "; ".join(f"{describe(value)} where {describe(condition)}" for value, condition in pieces)
         case Colon(_, written, half):
             return f"{written} {half}".strip()
         case Date(year, month, day):
