@@ -14,9 +14,8 @@ from curation.calls.call import WITHOUT_TEXT, Reply
 from curation.core.delimiters import CHANNEL, DELIMITER, HARMONY
 from curation.core.params import Strict
 from curation.core.ranges import Filled
-from curation.tables.texts import BLANKS
+from curation.tables.texts import BLANK
 
-BLANK = "".join(map(chr, BLANKS))  # every character that is none to see
 BETWEEN = "\n\n"  # stands between two messages of one channel
 
 

@@ -9,7 +9,7 @@ BLANKS = (
     *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
     0x2060, 0x3000, 0xFEFF,
 )  # fmt: skip
-_BLANK = "".join(map(chr, BLANKS))
+BLANK = "".join(map(chr, BLANKS))  # what `str.strip` takes
 EMPTY = content_id("")  # the id of a text of nothing but blanks
 _LINE_ENDS = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
 # DuckDB's nfc_normalize ends a text that is not ASCII at its first U+0000
@@ -38,7 +38,7 @@ def trace_text_ids(reasoning: pl.Series, completion: pl.Series) -> pl.Series:
 
 def is_blank(text: str) -> bool:
     """Whether a text is nothing but blanks."""
-    return not text.strip(_BLANK)
+    return not text.strip(BLANK)
 
 
 def text_ids(texts: pl.Series) -> pl.Series:
