@@ -17,7 +17,9 @@ from world import World, prompt_id, trace_id
 
 from curation.core.errors import Errors
 from curation.core.params import read
+from curation.tables import db
 from curation.tables.checks import check, examine
+from curation.traces import generate
 
 SOUND = world.sound()
 CLEAR = SOUND.subsets["clear"]  # of `plus`: large over small 0, and medium over it; of `times`, medium over large
@@ -94,6 +96,44 @@ def test_what_is_planted_in_a_subset_is_said_by_name(name: str, tmp_path: Path) 
     assert said in found.messages
     if name == "chosen_longer":
         assert (found.metrics["chosen_longer"], found.metrics["chosen_shorter"]) == (6, 0)
+
+
+def test_which_part_is_longer_is_said_where_there_is_reasoning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chosen traces reason at length and answer in a word, the rejected ones the other way round. One rejected
+    trace, of `times`, does not reason."""
+    chosen = pl.col("trace_id").is_in(CLEAR["chosen_trace_id"].to_list())
+    reasoning = pl.when(chosen).then(pl.lit("t" * 900)).when(prompt_id=prompt_id("plus")).then(pl.lit("t" * 9))
+    written = pl.col("completion").is_not_null()
+    traces = SOUND.traces.with_columns(
+        reasoning=pl.when(written).then(reasoning),
+        completion=pl.when(written).then(pl.when(chosen).then(pl.lit("5")).otherwise(pl.lit("it is 5 5"))),
+    )
+    twice = pl.concat([CLEAR.with_columns(pl.col("pair_id") + number) for number in range(2)])
+    params = world.write(replace(subset(twice), traces=generate.add_text_columns(traces)), tmp_path)
+    assert (
+        "the chosen trace is longer in 6 of 6 pairs, shorter in 0: its reasoning longer in 6, shorter in 0, its answer "
+        "longer in 0, shorter in 6"
+    ) in examine(read(params), "clear").messages
+    imbalance = db.checks()["length_imbalance"]
+    monkeypatch.setattr("curation.tables.checks.checks", lambda: {"length_imbalance": imbalance})
+    assert check("before_training", params)["length_imbalance"] >= 1
+    times = round((901 / 18) ** (4 / 6) * (901 / 9) ** (2 / 6), 3)
+    assert (
+        f"clear: the chosen traces of 6 pairs are {times} times as long as the rejected: their reasoning 100.0 times, "
+        "their answers 0.111 times"
+    ) in capsys.readouterr().err
+
+
+def test_a_trace_that_reasons_otherwise_is_no_beginning_of_another(tmp_path: Path) -> None:
+    """Though its answer is, and it was cut off: the student sees two traces that part before they answer."""
+    plant, said = PLANTED["truncated_beginning"]
+    rows = plant().subsets["clear"]
+    for reasoning, seen in ((None, True), ("so", False)):
+        thought = rows.with_columns(chosen_reasoning=pl.lit(reasoning, pl.String), rejected_reasoning=pl.lit(" "))
+        params = world.write(replace(plant(), subsets=SOUND.subsets | {"clear": thought}), tmp_path)
+        assert (said in examine(read(params), "clear").messages) == seen
 
 
 @pytest.mark.slow

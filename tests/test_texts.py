@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from curation.pairs import pair
 from curation.tables import contracts
 from curation.tables.ids import content_id
-from curation.tables.texts import BLANKS, text_ids
+from curation.tables.texts import BLANKS, EMPTY, text_ids, trace_text_ids
 from curation.traces import generate
 
 LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -29,6 +30,18 @@ def reference(text: str | None) -> int | None:
 @given(st.lists(TEXTS | st.none(), max_size=20))
 def test_the_id_of_a_text_is_that_of_its_normal_form(texts: list[str | None]) -> None:
     assert text_ids(pl.Series(texts, dtype=pl.String)).to_list() == [reference(text) for text in texts]
+
+
+@given(st.lists(st.tuples(TEXTS | st.none(), TEXTS | st.none()), max_size=20))
+def test_the_id_of_a_trace_is_that_of_its_two_texts(texts: list[tuple[str | None, str | None]]) -> None:
+    """Of the completion alone where the reasoning is nothing but blanks; of none where there is no completion."""
+    expected = []
+    for reasoning, completion in texts:
+        ids = [reference(reasoning), reference(completion)]
+        alone = completion is None or ids[0] in (None, EMPTY)
+        expected.append(ids[1] if alone else content_id(*ids))
+    columns = (pl.Series([text[side] for text in texts], dtype=pl.String) for side in (0, 1))
+    assert trace_text_ids(*columns).to_list() == expected
 
 
 @pytest.mark.parametrize(("text", "other", "same"), [
@@ -52,23 +65,40 @@ def test_a_pair_of_texts_that_are_the_same_is_identical(text: str, other: str, s
     assert made["identical"].to_list() in ([same], [])
 
 
-def traces_of(texts: list[tuple[int, str, str]]) -> pl.DataFrame:
+@pytest.mark.parametrize(("reasoning", "other", "same"), [
+    (None, "", True), (None, " \r\n", True), ("", "\u3000", True), ("so", "\nso ", True), ("\u212b", "\u00c5", True),
+    (None, "so", False), ("so", "thus", False), ("so", "so\nyes", False),
+])  # fmt: skip
+def test_traces_that_reason_otherwise_say_something_else(reasoning: str | None, other: str | None, same: bool) -> None:
+    """The kind of fault: traces that differ in their reasoning alone, taken for one; or no reasoning and an empty block
+    of it, taken for two."""
+    traces = traces_of([(1, "a", "yes"), (1, "b", "yes"), (1, "c", "yes")], [reasoning, other, other])
+    made = pair.pair(world.pairing(order="ladder", ladder=["a", "b", "c"]), traces)
+    pairs = {(a, b): (c, d) for a, b, c, d in made.select(
+        "chosen_trace_id", "rejected_trace_id", "identical", pl.col("same_texts_as").is_not_null()
+    ).rows()}  # fmt: skip
+    assert pairs == {(0, 1): (same, True), (0, 2): (same, True), (1, 2): (True, same)}
+
+
+def traces_of(texts: Sequence[tuple[int, str, str | None]], reasoning: list[str | None] | None = None) -> pl.DataFrame:
     """Traces of (prompt, generator, text), numbered from 0."""
     rows = [
         {"trace_id": number, "prompt_id": prompt, "generator": generator, "sample_index": number, "completion": text,
-         "finish_reason": "stop", "scale_b": float(ord(generator))}
+         "finish_reason": "stop", "scale_b": float(ord(generator)), "reasoning": reasoning and reasoning[number]}
         for number, (prompt, generator, text) in enumerate(texts)
     ]  # fmt: skip
     return generate.add_text_columns(world.rows_of(contracts.TRACES, rows))
 
 
-@pytest.mark.parametrize(("empty", "sides"), [("drop", {0, 1}), ("keep", {0, 1, 2, 3})])
+@pytest.mark.parametrize(("empty", "sides"), [("drop", {0, 1}), ("keep", {0, 1, 2, 3, 4})])
 def test_an_empty_trace_is_a_side_only_if_asked_for(empty: str, sides: set[int]) -> None:
-    """The kind of fault: absence taken for content: no answer is better or worse than one."""
-    traces = traces_of([(1, "a", "yes"), (1, "b", "no"), (1, "a", " \u3000\r\n"), (1, "b", "")])
+    """The kind of fault: absence taken for content: no answer is better or worse than one, nor is reasoning without
+    one."""
+    texts = [(1, "a", "yes"), (1, "b", "no"), (1, "a", " \u3000\r\n"), (1, "b", ""), (1, "a", ""), (1, "a", None)]
+    traces = traces_of(texts, [None, "so", "", None, "so it is yes", "so it"])
     made = pair.pair(world.pairing(empty=empty), traces)
     assert {*made["chosen_trace_id"], *made["rejected_trace_id"]} == sides
-    assert pair.count_empty(traces) == 2
+    assert pair.count_empty(traces) == 3
 
 
 @pytest.mark.slow
