@@ -2,7 +2,9 @@
 read them."""
 
 import itertools
+import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.core.errors import CurationError
-from curation.selection import ranking
+from curation.core.params import read
+from curation.pairs import pair
+from curation.selection import column_names, ranking
 from curation.selection.candidates import Candidates, from_frames
 from curation.selection.filters import FILTERS
 from curation.selection.rules import (
@@ -30,7 +34,8 @@ from curation.selection.rules import (
     Params,
 )
 from curation.selection.select import select
-from curation.selection.subset import curriculum_positions, kept_rows, subset_metrics, unpair
+from curation.selection.subset import add_messages, curriculum_positions, kept_rows, subset_metrics, unpair
+from curation.selection.subset import from_frames as from_texts
 from curation.tables import contracts, db, parquet
 from curation.traces import generate
 
@@ -663,6 +668,35 @@ def test_a_subset_is_what_a_trainer_reads() -> None:
     parquet.check(contracts.UNPAIRED, made.unpaired["nothing"], "unpaired")
 
 
+def test_a_subset_holds_reasoning_beside_the_answer_and_the_whole_prompt() -> None:
+    """The kind of fault: a text that a trace has and a subset lacks, or a pair that differs in its reasoning alone,
+    taken for a pair of one text."""
+    asked = [{"role": "system", "content": "Add."}, {"role": "user", "content": "2 + 3?"}]
+    whole = [*asked[:1], {"role": "user", "content": "2 + 3?", "name": "ada"}]
+    row = {"prompt_id": 1, "source": "sums", "task": "add", "split": "train", "prompt": asked}
+    prompts = world.rows_of(contracts.PROMPTS, [row | {"messages": json.dumps(whole), "tools": "[]"}])
+    reasoning = {"large": "2 and 3", "medium": "", "small": None}
+    traces = generate.add_text_columns(world.rows_of(contracts.TRACES, [
+        {"trace_id": number, "prompt_id": 1, "generator": name, "sample_index": 0, "completion": "5", "reasoning": text,
+         "finish_reason": "stop"}
+        for number, (name, text) in enumerate(reasoning.items())
+    ]))  # fmt: skip
+    pairs = pair.pair(world.pairing(order="ladder", ladder=list(reasoning)), traces)
+    made = select("all", Params.model_validate(world.PLAIN), from_frames(pairs, traces=traces))
+    reasons = made.verdicts.join(pairs, on="pair_id").select("chosen_trace_id", "rejected_trace_id", "reason").rows()
+    assert sorted(reasons) == [(0, 1, "kept"), (0, 2, "repeated"), (1, 2, "identical")]
+    rows = add_messages(kept_rows(made, {}), from_texts(traces, prompts))
+    parquet.check(contracts.SUBSETS, rows, "subsets")
+    columns = ("chosen", "chosen_reasoning", "rejected", "rejected_reasoning", "prompt", "messages", "tools")
+    answer = message("assistant", "5")
+    assert rows.select(columns).rows() == [(answer, "2 and 3", answer, "", asked, json.dumps(whole), "[]")]
+    alone = unpair(rows)
+    parquet.check(contracts.UNPAIRED, alone, "unpaired")
+    assert alone.select("trace_id", "completion", "reasoning", "messages", "tools", "label").rows() == [
+        (number, answer, text, json.dumps(whole), "[]", number == 0) for number, text in ((0, "2 and 3"), (1, ""))
+    ]
+
+
 def subset_of(*ends: tuple[int, int]) -> pl.DataFrame:
     """A subset of pairs of traces whose texts are their ids."""
     return world.rows_of(contracts.SUBSETS, [
@@ -704,7 +738,13 @@ def test_counts_say_what_became_of_the_candidates() -> None:
 
 
 def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
-    made = world.sound()
+    """Every one of them but the means over a prompt and the generator deltas, and what is made of several."""
+    sound = world.sound()
+    thought = pl.when(pl.col("completion").is_not_null() & (pl.col("generator") != "small")).then(pl.lit("5, so"))
+    traces = generate.add_text_columns(sound.traces.with_columns(reasoning=thought))
+    counted = sound.renderings.with_columns(reasoning_tokens=pl.when("completion_kept").then(2).cast(pl.Int32))
+    counted = counted.with_columns(tokens=pl.col("completion_tokens") + pl.col("reasoning_tokens"))
+    made = replace(sound, traces=traces, renderings=counted)
     view = from_frames(
         made.pairs,
         made.deltas,
@@ -724,9 +764,15 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
         "answer.delta_correct",
         "chosen.tokens + rejected.tokens",
     ]
-    with db.connect(world.write(made, tmp_path)) as connection:
+    params = world.write(made, tmp_path)
+    aggregated = (*column_names.OF_PROMPT, column_names.OF_GENERATORS)
+    texts += [".".join(name) for name in column_names.schema(read(params)) if not name[-1].startswith(aggregated)]
+    assert {"chosen.reasoning_tokens", "rejected.completion_characters", "chosen.status"} <= set(texts)
+    with db.connect(params) as connection:
         listed = ", ".join(f"({text}) as c{number}" for number, text in enumerate(texts))
         rows = connection.sql(f"select {listed} from candidates order by pair_id").pl()
+    reasoned = rows[f"c{texts.index('chosen.reasoning_characters')}"]
+    assert reasoned.drop_nulls().unique().to_list() == [5] and reasoned.null_count()
     assert rows.equals(
         view.values({f"c{number}": text for number, text in enumerate(texts)}).with_columns(pl.col(pl.Float64).round(9))
     )
