@@ -48,6 +48,7 @@ def paired() -> pl.DataFrame:
             "pair_id": number, "prompt_id": number, "chosen_trace_id": 100 + number, "rejected_trace_id": 200 + number,
             "prompt": [{"role": "user", "content": prompt}], "chosen": [{"role": "assistant", "content": chosen}],
             "rejected": [{"role": "assistant", "content": rejected}],
+            "chosen_truncated": False, "rejected_truncated": False,
         }
         for number, prompt, chosen, rejected in texts
     ]  # fmt: skip

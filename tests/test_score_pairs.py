@@ -17,8 +17,10 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
+from curation.models.rendering import Renderer
 from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
+from curation.training.score_pairs import _texts as texts_of
 from curation.training.score_pairs import metrics, score_pairs
 from curation.training.scorers import implicit
 
@@ -32,6 +34,8 @@ SUMS = [(f"What is {i} + {i}?", f"It is {2 * i}.", f"{i}, or so I think") for i 
 SPACED = TEMPLATE.replace(
     "<|assistant|>{% endif", "<|assistant|> {% endif"
 )  # opens an answer with a space that only some answers begin with
+
+PLAIN = weights.Params(model="any", revision=None, dtype="float32", device="cpu")  # no setting of the template's own
 
 Study = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
@@ -91,14 +95,7 @@ def reference(**changes: Any) -> Any:
 def pairs_of(texts: list[tuple[str, str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs of `texts` and their traces as a scorer gets them."""
     pairs, traces, prompts = study(texts)
-    told = traces.join(prompts, on="prompt_id").select(
-        "trace_id",
-        "prompt",
-        pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))).alias(
-            "completion"
-        ),
-    )
-    return pairs, told
+    return pairs, texts_of(pairs, traces, prompts)
 
 
 def by_trl(
@@ -127,7 +124,7 @@ def ours(
 ) -> list[tuple[float, float]]:
     pairs, told = pairs_of(texts)
     logps = pairs.select("pair_id").join(
-        log_probs(network, encode(tokenizer, pairs, told, max_length), batch_size, "test"),
+        log_probs(network, encode(Renderer(tokenizer, PLAIN), pairs, told, max_length), batch_size, "test"),
         on="pair_id",
         maintain_order="left",
     )

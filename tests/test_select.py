@@ -704,6 +704,7 @@ def subset_of(*ends: tuple[int, int]) -> pl.DataFrame:
             "pair_id": number, "prompt_id": 1, "chosen_trace_id": chosen, "rejected_trace_id": rejected,
             "prompt": message("user", "?"), "chosen": message("assistant", str(chosen)),
             "rejected": message("assistant", str(rejected)), "margin": 1.0,
+            "chosen_truncated": False, "rejected_truncated": False,
         }
         for number, (chosen, rejected) in enumerate(ends)
     ])  # fmt: skip

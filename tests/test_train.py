@@ -49,23 +49,15 @@ def paired() -> pl.DataFrame:
     def said(role: str, text: str) -> list[dict[str, str]]:
         return [{"role": role, "content": text}]
 
-    rows = [
-        (
-            i,
-            i,
-            100 + i,
-            200 + i,
-            said("user", f"{i} + {i}?"),
-            said("assistant", f"It is {2 * i}."),
-            said("assistant", f"{i}"),
-            1.0,
-            1.0,
-            0.0,
-            None,
-        )
+    return world.rows_of(contracts.SUBSETS, [
+        {
+            "pair_id": i, "prompt_id": i, "chosen_trace_id": 100 + i, "rejected_trace_id": 200 + i,
+            "prompt": said("user", f"{i} + {i}?"), "chosen": said("assistant", f"It is {2 * i}."),
+            "rejected": said("assistant", f"{i}"), "margin": 1.0, "chosen_rating": 1.0, "rejected_rating": 0.0,
+            "chosen_truncated": False, "rejected_truncated": False,
+        }
         for i in range(6)
-    ]
-    return pl.DataFrame(rows, schema=contracts.empty(contracts.SUBSETS).schema, orient="row")
+    ])  # fmt: skip
 
 
 def settings(run: str, **changes: Any) -> Any:

@@ -7,8 +7,8 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.progress import progress
-from curation.models.chat_template import tokens
 from curation.models.faults import one_sentence
+from curation.models.rendering import Renderer, rows_of_side
 from curation.tables.contracts import SIDES
 
 
@@ -24,21 +24,19 @@ class Encoded(NamedTuple):
     traces: pl.DataFrame
 
 
-def encode(tokenizer: Any, pairs: pl.DataFrame, texts: pl.DataFrame, max_length: int) -> Encoded:
-    """The pairs whose prompt leaves room for an answer, in tokens of the tokenizer's chat template, each side truncated
-    to its first `max_length`.
+def encode(renderer: Renderer, pairs: pl.DataFrame, texts: pl.DataFrame, max_length: int) -> Encoded:
+    """The pairs whose prompt leaves room for an answer, in the tokens that the student would learn them in, each side
+    truncated to its first `max_length`.
 
-    The tokens that count begin where prompt and completion first differ from the prompt with the template's generation
-    prompt, on the side where that is earlier, and end with the template's end of turn. `texts` has trace_id, prompt and
-    completion as message lists.
+    The tokens that count begin where prompt and completion first differ from the prompt with what opens an answer, on
+    the side where that is earlier. `texts` has trace_id and what `rows_of_side` reads of a completion. Raises
+    RenderingFault if the template refuses one of them.
     """
-    from trl.data_utils import common_prefix_length
-
     rows = []
-    for trace_id, prompt, completion in texts.select("trace_id", "prompt", "completion").iter_rows():
-        whole = tokens(tokenizer, [*prompt, *completion])
-        start = common_prefix_length(tokens(tokenizer, prompt, generation_prompt=True), whole)
-        rows.append((trace_id, whole[:max_length], len(whole) > max_length, start))
+    for trace_id, row in zip(texts["trace_id"], rows_of_side(texts, "completion"), strict=True):
+        rendered = renderer.render(*row)
+        ids = rendered.ids
+        rows.append((trace_id, ids[:max_length], len(ids) > max_length, rendered.start))
     columns: Any = {"trace_id": pl.Int64, "ids": pl.List(pl.Int32), "truncated": pl.Boolean, "start": pl.Int32}
     traces = pl.DataFrame(rows, schema=columns, orient="row")
     ends = traces.select("trace_id", "start", "truncated", pl.col("ids").list.len().cast(pl.Int32).alias("end"))

@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+import polars as pl
+
 from curation.models import weights
 from curation.models.chat_template import RenderingFault, clock, encode, render
+from curation.tables.messages import full_messages
 
 Way = Literal["reasoning_content", "thinking", "inline", "text", "drop"]
 Messages = list[dict[str, Any]]
@@ -30,6 +33,16 @@ class Row(NamedTuple):
     reasoning: str | None
     completion: str | None
     ended: bool = True
+
+
+def rows_of_side(rows: pl.DataFrame, side: str) -> list[Row]:
+    """What is to be rendered of one side of rows of `subsets` or `unpaired`: `chosen`, `rejected` or `completion`."""
+    prefix = "" if side == "completion" else f"{side}_"
+    columns = ("prompt", "prompt_messages", "tools", side, f"{prefix}reasoning", f"{prefix}truncated")
+    return [
+        Row(full_messages(prompt, messages), tools, reasoning, said[0]["content"], not truncated)
+        for prompt, messages, tools, said, reasoning, truncated in rows.select(columns).iter_rows()
+    ]
 
 
 class Rendered(NamedTuple):

@@ -76,15 +76,20 @@ class Texts(NamedTuple):
 
 def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     """The rows of `subsets`: those of `subset_rows` with prompt, chosen and rejected as message lists, as TRL reads
-    them, and beside them the reasoning of either side, and the prompt's whole messages and tools where it has more."""
+    them, and beside them the reasoning of either side, whether it was truncated in generation, and the prompt's whole
+    messages and tools where it has more."""
     trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
     message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
-    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion"]).select(
-        "trace_id", "reasoning", pl.concat_list(message).alias("completion")
+    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status"]).select(
+        "trace_id",
+        "reasoning",
+        (pl.col("status") == "truncated").alias("truncated"),
+        pl.concat_list(message).alias("completion"),
     )
     prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
     rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), sides)
-    return rows.rename({f"{side}_completion": side for side in SIDES}).select(SUBSETS.schema.names)
+    names = {"messages": "prompt_messages", **{f"{side}_completion": side for side in SIDES}}
+    return rows.rename(names).select(SUBSETS.schema.names)
 
 
 def unpair(subset: pl.DataFrame) -> pl.DataFrame:
@@ -93,7 +98,7 @@ def unpair(subset: pl.DataFrame) -> pl.DataFrame:
 
     They come in the order of the first pair that each is in, by its curriculum_position where there is one.
     """
-    columns = ("prompt_id", "prompt", "messages", "tools", "curriculum_position")
+    columns = ("prompt_id", "prompt", "prompt_messages", "tools", "curriculum_position")
     sides = [
         subset.select(
             *columns,
@@ -101,6 +106,7 @@ def unpair(subset: pl.DataFrame) -> pl.DataFrame:
             trace_id=f"{side}_trace_id",
             completion=side,
             reasoning=f"{side}_reasoning",
+            truncated=f"{side}_truncated",
         )
         for side in SIDES
     ]

@@ -201,11 +201,13 @@ SELECTIONS = Table(
     _schema(selection=TEXT, pair_id=ID, kept=YES, reason=TEXT, margin=(REAL,)),
     {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept")},
 )  # fmt: skip
+# Of the whole messages the column is not called `messages`: TRL would take a row that has one for a text of its own.
 SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
     _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
             prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
-            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), messages=(TEXT,), tools=(TEXT,),
+            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
+            prompt_messages=(TEXT,), tools=(TEXT,),
             margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
     {"chosen is not rejected":
         (pl.col("chosen") != pl.col("rejected"))
@@ -214,7 +216,8 @@ SUBSETS = Table(
 UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
     _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
-            reasoning=(TEXT,), messages=(TEXT,), tools=(TEXT,), label=YES, curriculum_position=(INT,)),
+            reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
+            label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),

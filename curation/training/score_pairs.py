@@ -35,7 +35,8 @@ def score_pairs(
 
 
 def _texts(pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The traces of the pairs, in the order of their ids: trace_id, prompt and completion as message lists."""
+    """The traces of the pairs, in the order of their ids: trace_id, prompt and completion as message lists, and what
+    else of either is rendered."""
     used = pl.concat([pairs["chosen_trace_id"], pairs["rejected_trace_id"]]).unique().sort().alias("trace_id")
     message = pl.concat_list(pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content")))
     rows = (
@@ -43,7 +44,11 @@ def _texts(pairs: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame) -> 
         .join(traces, on="trace_id", maintain_order="left")
         .join(prompts, on="prompt_id", maintain_order="left")
     )
-    return rows.select("trace_id", "prompt", message.alias("completion"))
+    prompt_messages = pl.col("messages").alias("prompt_messages")
+    truncated = (pl.col("status") == "truncated").alias("truncated")
+    return rows.select(
+        "trace_id", "prompt", prompt_messages, "tools", message.alias("completion"), "reasoning", truncated
+    )
 
 
 def metrics(pairs: pl.DataFrame, scores: pl.DataFrame) -> dict[str, object]:

@@ -21,7 +21,9 @@ from curation.core.ranges import BatchSize, Few, Positive, Seed
 from curation.core.study import Study
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
-from curation.tables.contracts import PAIR_SCORES
+from curation.models.rendering import Renderer
+from curation.pairs.sides import join_sides
+from curation.tables.contracts import PAIR_SCORES, SIDES
 from curation.tables.ids import content_ids
 from curation.training.trainers import dpo
 from curation.training.trainers._training import Job
@@ -70,7 +72,7 @@ def score(
     _warn_of_reverses(pairs, name)
     splits = [assign_folds(settings, pairs, number, name) for number in range(settings.rounds)]
     network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
-    encoded = encode(tokenizer, pairs, texts, settings.training.max_length)
+    encoded = encode(Renderer(tokenizer, student), pairs, texts, settings.training.max_length)
     reference = log_probs(network, encoded, settings.batch_size, f"reference {name}")
     del network
     policies = []
@@ -108,15 +110,18 @@ def assign_folds(settings: Params, pairs: pl.DataFrame, number: int, name: str) 
 
 
 def _draw(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: int) -> pl.DataFrame:
-    """At most `train_pairs` of the pairs, drawn by a hash, with prompt, chosen and rejected as TRL reads them."""
+    """At most `train_pairs` of the pairs, drawn by a hash, with what of `subsets` a trainer reads."""
     draw = content_ids(pairs.select(pl.lit(settings.seed + number), "pair_id")).alias("draw")
     rows = pairs.with_columns(draw).sort("draw", "pair_id")[: settings.train_pairs]
-    chosen = texts.rename({"trace_id": "chosen_trace_id", "completion": "chosen"})
-    rejected = texts.select(pl.col("trace_id").alias("rejected_trace_id"), pl.col("completion").alias("rejected"))
+    of_prompt = texts.select("trace_id", "prompt", "prompt_messages", "tools").rename({"trace_id": "chosen_trace_id"})
+    sides = join_sides(
+        rows.join(of_prompt, on="chosen_trace_id", maintain_order="left"),
+        texts.drop("prompt", "prompt_messages", "tools"),
+    )
     return (
-        rows.join(chosen, on="chosen_trace_id")
-        .join(rejected, on="rejected_trace_id")
-        .select("pair_id", "prompt", "chosen", "rejected", pl.lit(None, pl.Int32).alias("curriculum_position"))
+        sides.rename({f"{side}_completion": side for side in SIDES})
+        .drop("draw")
+        .with_columns(pl.lit(None, pl.Int32).alias("curriculum_position"))
     )
 
 

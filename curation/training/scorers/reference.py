@@ -12,6 +12,7 @@ from curation.core.study import Study
 from curation.models import weights
 from curation.models.local import find_too_long
 from curation.models.logprobs import encode, log_probs
+from curation.models.rendering import Renderer
 from curation.tables.contracts import PAIR_SCORES
 
 
@@ -40,6 +41,6 @@ def score(
 ) -> pl.DataFrame:
     """The columns of `pair_scores` up to `truncated`, of each pair whose prompt leaves room for an answer."""
     network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
-    encoded = encode(tokenizer, pairs, texts, settings.max_length)
+    encoded = encode(Renderer(tokenizer, student), pairs, texts, settings.max_length)
     logps = log_probs(network, encoded, settings.batch_size, f"reference {name}")
     return logps.join(encoded.pairs.select("pair_id", "chosen_tokens", "rejected_tokens", "truncated"), on="pair_id")

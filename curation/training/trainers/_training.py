@@ -12,8 +12,8 @@ import polars as pl
 from curation.core.errors import CurationError, refused_writes
 from curation.core.progress import progress
 from curation.models import weights
-from curation.models.chat_template import tokens
 from curation.models.faults import one_sentence, require_finite
+from curation.models.rendering import Renderer, rows_of_side, trainer_messages, verbatim
 from curation.tables.ids import content_ids
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
@@ -51,45 +51,51 @@ def train_student(
     build: Callable[[dict[str, Any], dict[str, Any]], Any],
     extra: tuple[str, ...] = (),
 ) -> dict[str, float]:
-    """`job.out` holds the student trained on the rows' `prompt`, `sides` and `extra`, as `fit` saves it. Returns the
-    metrics of training, and how many rows were read, truncated and dropped.
+    """`job.out` holds the student trained on the rows' prompt and `sides`, as they render, and `extra`, as `fit` saves
+    it. Returns the metrics of training, and how many rows were read, truncated and dropped.
 
     `build` gives a TRL trainer, from the arguments of its configuration and its own.
     """
     student = job.student
     network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
-    rows, counts = drop_untrainable(tokenizer, rows, sides, settings.max_length)
+    renderer = Renderer(tokenizer, student)
+    with one_sentence(f"run {job.label}"):
+        rows, counts = render_trainable(renderer, rows, sides, settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         config = trainer_arguments(settings, job.seed, student.device, Path(scratch), rows)
         dataset = make_dataset(rows, ("prompt", *sides, *extra), job.seed)
         lora = lora_config(settings, network)
         parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
         with one_sentence(f"run {job.label}"):
-            metrics = fit(build(config, parts), job.label, job.out, student)
+            with verbatim(renderer):
+                trainer = build(config, parts)
+            metrics = fit(trainer, job.label, job.out, student)
     return {**counts, **metrics}
 
 
-def drop_untrainable(
-    tokenizer: Any, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int
+def render_trainable(
+    renderer: Renderer, rows: pl.DataFrame, sides: tuple[str, ...], max_length: int
 ) -> tuple[pl.DataFrame, dict[str, float]]:
-    """The rows that still teach something when truncated to `max_length` tokens, and counts of all rows.
+    """The rows that still teach something when truncated to `max_length` tokens, with prompt and sides as TRL is handed
+    them, and counts of all rows.
 
     Dropped are rows whose prompt alone fills `max_length`, and pairs whose sides are equal once truncated. Raises
-    CurationError if none is left.
+    CurationError if none is left, or if the template refuses one.
     """
-    kept, counts = [], []
-    for row in rows.iter_rows(named=True):
-        whole = [tokens(tokenizer, [*row["prompt"], *row[side]]) for side in sides]
-        counts += [len(ids) for ids in whole]
-        prompt = tokens(tokenizer, row["prompt"], generation_prompt=True)
-        distinct = {tuple(ids[:max_length]) for ids in whole}
-        kept.append(len(prompt) < max_length and len(distinct) == len(sides))
+    kept, counts, told = [], [], list[tuple[Any, ...]]()
+    for row in zip(*(rows_of_side(rows, side) for side in sides), strict=True):
+        rendered = [renderer.render(*side) for side in row]
+        counts += [len(side.ids) for side in rendered]
+        distinct = {tuple(side.ids[:max_length]) for side in rendered}
+        kept.append(min(side.start for side in rendered) < max_length and len(distinct) == len(sides))
+        told.append(trainer_messages(rendered[0].prompt, *(side.whole for side in rendered)))
     if not any(kept):
         raise CurationError(
             f"max_length {max_length}: no prompt leaves room for an answer, or all pairs are equal once truncated; "
             "raise it"
         )
-    return rows.filter(kept), {
+    messages = pl.DataFrame(told, schema={name: rows.schema[name] for name in ("prompt", *sides)}, orient="row")
+    return rows.with_columns(messages).filter(kept), {
         "examples": sum(kept),
         "dropped": len(kept) - sum(kept),
         "tokens_mean": sum(counts) / len(counts),

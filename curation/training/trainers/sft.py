@@ -18,7 +18,7 @@ def train(settings: Params, job: Job) -> dict[str, float]:
     chosen = (
         job.paired.sort("curriculum_position", maintain_order=True)
         .unique("chosen_trace_id", keep="first", maintain_order=True)
-        .rename({"chosen": "completion"})
+        .rename({"chosen": "completion", "chosen_reasoning": "reasoning", "chosen_truncated": "truncated"})
     )
 
     def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
