@@ -108,6 +108,24 @@ def test_a_plan_knows_prices_and_learns_from_the_ledger(serve: Serve, tmp_path: 
     assert "16 calls to make of 48, $0.00" in spoken and "attempts bought here so far: 32, $0.00; no budget" in spoken
 
 
+def test_what_was_asked_with_another_effort_says_nothing_of_the_price(serve: Serve, tmp_path: Path) -> None:
+    """The kind of fault: a forecast from replies that the declared fields make longer or shorter."""
+    server = serve(answering)
+
+    def asking(prompts: int, **extra: Any) -> dict[str, Any]:
+        params = served_params(tmp_path, server.url, prompts=prompts, samples=1)
+        params["generators"]["writer"]["sampling"] |= {"extra": extra}
+        save(params, tmp_path)
+        return dict(planned(tmp_path)["stages"][0])
+
+    asking(6, reasoning_effort="low")
+    rebuilt(tmp_path)
+    assert asking(8, reasoning_effort="low")["basis"] == "history, 6 replies"
+    high = asking(8, reasoning_effort="high")
+    assert (high["to_make"], high["basis"]) == (8, "4 characters a token, max_tokens")
+    assert high["completion_tokens"] == 8 * 96
+
+
 @pytest.mark.parametrize(
     ("cap", "said"),
     [({"max_calls": 9}, "budget.max_calls: 9 is reached"), ({"max_usd": 0.0001}, "budget.max_usd: 0.0001 is reached")],

@@ -28,6 +28,8 @@ OWN = {
     "extra_body": "write what it would hold into extra itself",
     **dict.fromkeys(("headers", "extra_headers", "extra_query"), "extra goes into the request's body alone"),
 }
+# what the toolkit itself puts into a call's sampling
+OWN_SAMPLING = ("temperature", "top_p", "top_k", "max_tokens", "seed", "logprobs", "top_logprobs")
 TEMPLATE_KWARGS = "chat_template_kwargs"
 TEMPLATE_FIELDS = ("reasoning_effort", "chat_template", TEMPLATE_KWARGS)  # of a request: what a chat template reads
 TEMPLATE_OWN = (  # of a template's settings: what whoever renders the messages sets

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
 from secrets import randbelow
+from shlex import quote
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -179,11 +180,12 @@ class Ledger(Store):
         models = {call.model for call in calls}
         lost = {call.key for call in calls}.intersection(*(find_without_reasoning(self, model) for model in models))
         if lost:
+            of, prune = len({call.key for call in calls}), f"prune --without-reasoning {quote(min(models))}"
             print(
-                f"{stage} {name}: {len(lost)} of {len({call.key for call in calls})} replies were kept without their "
-                f"reasoning, by a version that dropped it; `curation ledger prune --without-reasoning {min(models)}` "
-                "deletes them, and the next run buys them again",
+                f"{stage} {name}: {len(lost)} of {of} replies were kept without their reasoning, by a version that "
+                f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again",
                 file=sys.stderr,
+                flush=True,
             )
 
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:

@@ -201,8 +201,8 @@ def _read_usage(usage: Mapping[str, Any]) -> tuple[Any, Any, int | None]:
         usage.get(name) for name in ("prompt_tokens", "completion_tokens", "completion_tokens_details")
     )
     apart = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
-    thought = read_count(apart if apart is not None else usage.get("reasoning_tokens"))
-    counts = [read_count(value) for value in (prompt, completion, thought)]
-    if thought and None not in counts and read_count(usage.get("total_tokens")) == sum(filter(None, counts)):
-        completion += thought
+    counts = [read_count(value) for value in (prompt, completion, usage.get("reasoning_tokens", apart))]
+    thought, known = counts[-1], [count for count in counts if count is not None]
+    if thought and len(known) == len(counts) and usage.get("total_tokens") == sum(known):
+        completion = sum(known[1:])
     return prompt, completion, thought

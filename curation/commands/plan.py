@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,8 @@ import polars as pl
 
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Spending
-from curation.calls.call import Call
+from curation.calls.call import Call, canonical
+from curation.calls.extra import OWN_SAMPLING
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
 from curation.commands.outstanding import AsksModel, StageCalls, stage_calls
@@ -97,7 +99,7 @@ def plan(study: Study) -> list[Stage]:
 def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
     """The row of one stage: its calls counted, and what the outstanding ones would take."""
     model, missing = calls.settings.model, calls.missing
-    history = ledger.history(calls.stage, calls.name, model) or ledger.history(calls.stage, None, model)
+    history = _history(ledger, calls)
     prompt, how = _prompt_tokens(calls.settings, missing, history)
     completion = _completion_tokens(missing, history)
     low, mean, high = (ledger.budget.usd(model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
@@ -119,6 +121,21 @@ def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
     )
 
 
+def _history(ledger: Ledger, calls: StageCalls) -> list[tuple[str, int, int]]:
+    """The replies that say what the outstanding ones will take: of this stage and name, else of another name, and asked
+    for with the same declared fields, since another effort to reason is another price."""
+    declared = _declared(calls.missing[0].sampling) if calls.missing else {}
+    for name in (calls.name, None):
+        rows = ledger.history(calls.stage, name, calls.settings.model)
+        if alike := [row for row in rows if _declared(json.loads(row[0])["sampling"]) == declared]:
+            return alike
+    return []
+
+
+def _declared(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in sampling.items() if name not in OWN_SAMPLING}
+
+
 def _ends(interval: Interval) -> tuple[float, float, float]:
     return interval.low, interval.mean, interval.high
 
@@ -133,18 +150,20 @@ def _prompt_tokens(
         texts = [render_call(tokenizer, call) for call in missing]
         total = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
         return Interval(total, total, total, len(missing)), "tokenizer"
-    characters = float(sum(_characters(call.messages) for call in missing))
+    characters = float(sum(_characters(call.messages, call.tools) for call in missing))
     if len(history) >= FEWEST_REPLIES and missing:
-        rates = np.array(
-            [tokens / max(_characters(json.loads(request)["messages"]), 1) for request, tokens, _ in history]
-        )
+        asked = [json.loads(request) for request, _, _ in history]
+        read = [max(_characters(one["messages"], one.get("tools")), 1) for one in asked]
+        rates = np.array([tokens for _, tokens, _ in history]) / np.array(read)
         return _total(rates * characters / len(missing), len(missing)), "history"
     guess = characters / CHARS_PER_TOKEN
     return Interval(guess, guess / 2, guess * 2, 0), "4 characters a token"
 
 
-def _characters(messages: list[dict[str, str]]) -> int:
-    return sum(len(message["content"]) for message in messages)
+def _characters(messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> int:
+    """The characters of what a call says; of what is no text, those of its JSON."""
+    said = [value for message in messages for name, value in message.items() if name != "role"]
+    return sum(len(value if isinstance(value, str) else canonical(value)) for value in [*said, *(tools or [])])
 
 
 def _completion_tokens(missing: list[Call], history: list[tuple[str, int, int]]) -> Interval:

@@ -89,6 +89,7 @@ def evaluate(
 
     engine = settings.engine.engine(loaded, served_as=name, rule=settings.reasoning)
     replies = ledger.fulfil(calls, engine, "evaluate", name)
+    ledger.tell_of_lost_reasoning(calls, "evaluate", name)
     answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
     for line in find_unread("evaluate.reasoning", settings.reasoning, answers):
         print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)

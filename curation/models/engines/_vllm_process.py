@@ -80,9 +80,10 @@ def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], out: Any) 
 def require_read(tokenizer: Any, settings: dict[str, Any]) -> None:
     """Nothing. Raises ValueError where the chat template does not have the name of a setting, which would do nothing,
     and say nothing."""
-    template = settings.get("chat_template") or tokenizer.get_chat_template()
+    read = getattr(tokenizer, "get_chat_template", None)  # mistral-common's has no template to look at
+    template = settings.get("chat_template") or (read(tools=settings.get("tools")) if read else None)
     for name in settings.keys() - {"chat_template"}:
-        if not re.search(rf"\b{re.escape(name)}\b", template):
+        if template is not None and not re.search(rf"\b{re.escape(name)}\b", template):
             raise ValueError(f"the chat template reads no `{name}`")
 
 
