@@ -159,17 +159,20 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: clear(w, rejected=MESSAGE),
         *(
             lambda w, name=name: clear(w, **{name: pl.lit("other")})
-            for name in ("chosen_reasoning", "rejected_reasoning", "messages", "tools")
+            for name in ("chosen_reasoning", "rejected_reasoning", "prompt_messages", "tools")
         ),
+        lambda w: clear(w, chosen_truncated=~pl.col("chosen_truncated")),
+        lambda w: clear(w, rejected_truncated=~pl.col("rejected_truncated")),
         lambda w: traces(w, reasoning=pl.lit("thought"), reasoning_characters=pl.lit(7, pl.Int32)),
     ],
     "unpaired_text_not_its_traces": [
         lambda w: loose(w, lambda rows: where(rows, pl.lit(True), completion=MESSAGE)),
         *(
             lambda w, name=name: loose(w, lambda rows: rows.with_columns(pl.lit("other").alias(name)))
-            for name in ("reasoning", "messages", "tools")
+            for name in ("reasoning", "prompt_messages", "tools")
         ),
         lambda w: loose(w, lambda rows: where(rows, pl.lit(True), prompt=MESSAGE)),
+        lambda w: loose(w, lambda rows: rows.with_columns(~pl.col("truncated"))),
     ],
     "subset_of_held_out_prompt": [
         lambda w: prompts(w, split=pl.lit("in_domain")),

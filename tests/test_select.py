@@ -687,12 +687,12 @@ def test_a_subset_holds_reasoning_beside_the_answer_and_the_whole_prompt() -> No
     assert sorted(reasons) == [(0, 1, "kept"), (0, 2, "repeated"), (1, 2, "identical")]
     rows = add_messages(kept_rows(made, {}), from_texts(traces, prompts))
     parquet.check(contracts.SUBSETS, rows, "subsets")
-    columns = ("chosen", "chosen_reasoning", "rejected", "rejected_reasoning", "prompt", "messages", "tools")
+    columns = ("chosen", "chosen_reasoning", "rejected", "rejected_reasoning", "prompt", "prompt_messages", "tools")
     answer = message("assistant", "5")
     assert rows.select(columns).rows() == [(answer, "2 and 3", answer, "", asked, json.dumps(whole), "[]")]
     alone = unpair(rows)
     parquet.check(contracts.UNPAIRED, alone, "unpaired")
-    assert alone.select("trace_id", "completion", "reasoning", "messages", "tools", "label").rows() == [
+    assert alone.select("trace_id", "completion", "reasoning", "prompt_messages", "tools", "label").rows() == [
         (number, answer, text, json.dumps(whole), "[]", number == 0) for number, text in ((0, "2 and 3"), (1, ""))
     ]
 
