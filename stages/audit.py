@@ -1,16 +1,25 @@
-"""Write data/audited.txt and data/metrics/audit.json, which has the findings of every subset too, if no blocking check
-of what runs would learn from returns a row; fail and name the rows otherwise."""
+"""Write data/examples.parquet; and data/audited.txt and data/metrics/audit.json, which has the findings of every subset
+too, if no blocking check of what runs would learn from returns a row; fail and name the rows otherwise."""
 
 from curation.core.errors import run, write_whole
 from curation.core.metrics import write_metrics
-from curation.tables import contracts
+from curation.core.params import read
+from curation.models import rendering
+from curation.selection.subset import from_tables
+from curation.tables import contracts, parquet
 from curation.tables.checks import audit
+from curation.training.examples import Rendered, examples, methods_of, read_arms
 
 # the same after every audit, so that runs whose subsets did not change are not trained again
 PASSED = b"No blocking check returned a row.\n"
 
 
 def main() -> None:
+    study = read()
+    rows = parquet.read(contracts.RENDERINGS, contracts.path("renderings"))
+    rendered = Rendered(rows, from_tables(study.generators), lambda: rendering.load(study.student))
+    read_by = examples(read_arms(study.arms), methods_of(study), rendered, study.student)
+    parquet.write(contracts.EXAMPLES, read_by, contracts.path("examples"))
     write_metrics(contracts.DATA / "metrics/audit.json", audit())
     write_whole(contracts.DATA / "audited.txt", PASSED)
 

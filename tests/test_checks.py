@@ -11,6 +11,7 @@ import flow
 import polars as pl
 import pytest
 import world
+from test_examples import STOPS, WARNS
 from test_findings import PLANTED
 from world import World, prompt_id, trace_id
 
@@ -217,7 +218,7 @@ SEEN = {"margin_not_above_zero": 1, "ranked_by_suspect": 3, "wrong_chosen": 5}  
 
 def test_every_check_runs_and_is_silent_on_the_sound_world(tmp_path: Path) -> None:
     assert check("all", world.write(SOUND, tmp_path)) == dict.fromkeys(db.checks(), 0) | SEEN
-    assert db.checks().keys() == BROKEN.keys() | WARNED.keys() | PLANTED.keys()
+    assert db.checks().keys() == BROKEN.keys() | WARNED.keys() | PLANTED.keys() | STOPS.keys() | WARNS.keys()
 
 
 @pytest.mark.parametrize(
@@ -330,6 +331,8 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         for part in (tmp_path / "data" / name).iterdir():
             part.unlink()
     assert set(check("all", params)) == {
+        *STOPS,
+        *WARNS,
         "answers_not_found",
         "judgment_without_trace",
         "ranked_by_suspect",

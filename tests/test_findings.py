@@ -69,7 +69,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
     ),
     "truncated_side": (
         lambda: traces(pl.col("trace_id").is_in([LARGE, MEDIUM]), status="truncated"),
-        "2 of 3 chosen and 0 rejected traces were cut off at the limit of tokens, and are learnt from as if they ended",
+        "2 of 3 chosen and 0 rejected traces were cut off at the limit of tokens",
     ),
     "truncated_beginning": (
         lambda: replace(

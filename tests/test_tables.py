@@ -133,6 +133,12 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}
     },
     "unpaired": {},
+    "examples": {
+        "side is one of chosen, rejected": {"side": "left"},
+        "it is rendered, or there is a fault": {"target_tokens": None},
+        "a text is one of kept, cut, lost, dropped": {"completion": "gone"},
+        "dropped is one of fault, no_room, identical": {"dropped": "dull"},
+    },
     "results": {
         "score is null exactly when status is not scored; when it is no_answer, either": {
             "score": 0.0,

@@ -16,10 +16,12 @@ from typing import Any
 
 import flow
 import polars as pl
+import pytest
 from ruamel.yaml import YAML
 
 from curation.core import stats
 from curation.experiment import arms, compare, controls, generator_pairs, grid
+from curation.models import weights
 from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
@@ -28,6 +30,7 @@ from curation.selection.select import select
 from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 from curation.traces import generate
+from curation.training import examples
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
@@ -149,6 +152,7 @@ class World:
     selections: pl.DataFrame
     subsets: dict[str, pl.DataFrame]
     unpaired: dict[str, pl.DataFrame]
+    examples: pl.DataFrame
     results: pl.DataFrame
     comparisons: pl.DataFrame
 
@@ -389,6 +393,15 @@ def selection(name: str, **changes: Any) -> Any:
     return rules.Params.model_validate(SELECTIONS[name] | changes)
 
 
+def examples_of(subsets: Mapping[str, pl.DataFrame], rendered: pl.DataFrame, texts: subset.Texts) -> pl.DataFrame:
+    """The rows of `examples` of arms that one DPO learns from, none of which is cut."""
+    arms_rows = {name: examples.ArmRows(rows, subset.unpair(rows)) for name, rows in subsets.items()}
+    method = {"dpo": examples.Method("dpo", own()["methods"]["dpo"]["max_length"])}
+    known = examples.Rendered(rendered, texts, lambda: pytest.fail("nothing is to be rendered"))
+    student = weights.Params.model_validate(own()["student"])
+    return examples.examples(arms_rows, dict.fromkeys(subsets, method), known, student)
+
+
 def generator_deltas(
     pairs: pl.DataFrame, wide: Mapping[str, pl.DataFrame], rated: Mapping[str, list[str]]
 ) -> pl.DataFrame:
@@ -454,6 +467,7 @@ def world(judged: pl.DataFrame) -> World:
         means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
+        examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
         answered,
         compare.compare(
             compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
@@ -499,6 +513,7 @@ def put(world: World, data: Path, there: World | None) -> None:
         "probabilities",
         "reliability",
         "calibration",
+        "examples",
         "comparisons",
     ):
         if new(name):

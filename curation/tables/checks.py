@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
+import duckdb
 import polars as pl
 from duckdb import DuckDBPyConnection
 from pydantic import Field
@@ -61,6 +62,14 @@ class Findings(NamedTuple):
     messages: list[str]
 
 
+class Fits(NamedTuple):
+    """What methods make of arms: the rows of `fits`, and a sentence for each check that stops and that warns."""
+
+    rows: pl.DataFrame
+    stops: list[str]
+    warnings: list[str]
+
+
 OF_A_SUBSET = {"findings", "subset_rules", "reliability", "ranking_judges"}
 
 
@@ -69,7 +78,7 @@ def examine(study: Study, subset: str) -> Findings:
     ranks by, as far as reliability was measured before. An empty subset has no findings."""
     with connect(study, subset=subset) as connection:
         present = set(views(connection))
-        _keep_findings(connection)
+        _keep_summaries(connection)
         (rows,) = answer(connection, "select * exclude (selection) from findings")
         named = [
             message
@@ -81,6 +90,20 @@ def examine(study: Study, subset: str) -> Findings:
     return Findings(rows.row(0, named=True) if rows.height else {}, named)
 
 
+def examine_fits(examples: pl.DataFrame) -> Fits:
+    """What the checks find that read nothing but `fits`, of rows of `examples`."""
+    with duckdb.connect() as connection:
+        connection.register("examples", examples.to_arrow())
+        connection.execute(f"create temp table fits as {(SQL / 'fits.sql').read_text()}")
+        (rows,) = answer(connection, "select * from fits")
+        sentences: dict[bool, list[str]] = {True: [], False: []}
+        for parsed in read_checks().values():
+            for found in answer(connection, parsed.text) if parsed.tables == {"fits"} else ():
+                named = found.select("selection", "finding").rows()
+                sentences[parsed.blocking] += [f"{arm}: {finding}" for arm, finding in named]
+    return Fits(rows, sentences[True], sentences[False])
+
+
 def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> dict[str, int]:
     """The number of rows that each check returned, of those whose tables are there.
 
@@ -89,7 +112,7 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     """
     study = read(params)
     with connect(study) as connection:
-        _keep_findings(connection)
+        _keep_summaries(connection)
         return _run_checks(connection, study, when)
 
 
@@ -98,7 +121,7 @@ def audit(params: Path = Path("params.yaml")) -> dict[str, Any]:
     `check` does."""
     study = read(params)
     with connect(study) as connection:
-        _keep_findings(connection)
+        _keep_summaries(connection)
         counts = _run_checks(connection, study, "before_training")
         found = answer(connection, "select * from findings") if "findings" in views(connection) else []
     return {**counts, "findings": {row.pop("selection"): row for rows in found for row in rows.to_dicts()}}
@@ -131,10 +154,10 @@ def _run_checks(connection: DuckDBPyConnection, study: Study, when: When | Liter
     return counts
 
 
-def _keep_findings(connection: DuckDBPyConnection) -> None:
-    """The rows of `findings`, worked out once for all checks."""
-    if "findings" in views(connection):
-        connection.execute("create temp table findings as select * from main.findings")
+def _keep_summaries(connection: DuckDBPyConnection) -> None:
+    """The rows of `findings` and of `fits`, worked out once for all checks."""
+    for name in {"findings", "fits"} & set(views(connection)):
+        connection.execute(f"create temp table {name} as select * from main.{name}")
 
 
 def _format_rows(rows: pl.DataFrame) -> str:

@@ -219,6 +219,24 @@ UNPAIRED = Table(
             reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
             label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
+DROPPED = ("fault", "no_room", "identical")  # why a method learns nothing from a row
+LEFT = (
+    "kept",
+    "cut",
+    "lost",
+    "dropped",
+)  # of a text: there, cut by max_length, lost to the template, left out on purpose
+EXAMPLES = Table(
+    "examples", "side of an arm's row as a method reads it", ("arm", "method", "row_id", "side"),
+    _schema(arm=TEXT, method=TEXT, row_id=ID, side=TEXT, trace_id=ID, max_length=INT, context=(INT,),
+            prompt_tokens=(INT,), target_tokens=(INT,), cut=(YES,), reasoning=(TEXT,), completion=(TEXT,),
+            ends_in_eos=(YES,), prompt_is_prefix=(YES,), truncated=YES, dropped=(TEXT,), fault=(TEXT,)),
+    {f"side is one of {', '.join(SIDES)}": pl.col("side").is_in(SIDES),
+     "it is rendered, or there is a fault": pl.col("target_tokens").is_null() == pl.col("fault").is_not_null(),
+     f"a text is one of {', '.join(LEFT)}":
+        pl.all_horizontal(pl.col(name).is_in(LEFT).fill_null(True) for name in ("reasoning", "completion")),
+     f"dropped is one of {', '.join(DROPPED)}": pl.col("dropped").is_in(DROPPED).fill_null(True)},
+)  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
     _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
@@ -239,7 +257,7 @@ COMPARISONS = Table(
 
 _ALL = (
     PROMPTS, DECONTAMINATION, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
-    PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, RESULTS, COMPARISONS,
+    PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, EXAMPLES, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 

@@ -45,7 +45,15 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "lock_configuration": "true",
 }
 OF_ONE_SUBSET = ("traces", "pairs", "subsets", "unpaired", "reliability")
-VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "findings")  # all that `connect` may make
+VIEWS = (
+    *contracts.TABLES,
+    "deltas",
+    *DECLARED,
+    "truth",
+    "candidates",
+    "findings",
+    "fits",
+)  # all that `connect` may make
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -173,10 +181,12 @@ def _deltas_view(files: _Files, study: Study, data: Path) -> None:
 
 
 def _findings_view(files: _Files, study: Study, data: Path) -> None:
-    """`truth`, and `findings` where there is a subset."""
+    """`truth`; `findings` where there is a subset, `fits` where methods were looked at."""
     files.connection.execute(f"create view truth as {findings.truth(study, data, files.rows_of)}")
     if {"subsets", "unpaired", "traces", "pairs"} <= set(views(files.connection)):
         files.connection.execute(f"create view findings as {(SQL / 'findings.sql').read_text()}")
+    if "examples" in views(files.connection):
+        files.connection.execute(f"create view fits as {(SQL / 'fits.sql').read_text()}")
 
 
 def _candidates_view(files: _Files, study: Study, data: Path) -> None:

@@ -1,0 +1,12 @@
+-- tables: fits
+-- warning
+-- No answer is lost to the student's chat template.
+select
+    arm as selection,
+    format(
+        'the chat template deletes {} answer(s) that {} reads, as of row {}; name another, student.chat_template',
+        answers_lost, method, an_answer_lost
+    ) as finding
+from fits
+where answers_lost > 0
+order by all
