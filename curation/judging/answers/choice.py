@@ -19,25 +19,32 @@ from curation.judging.answers.reading.quantities import normal
 LEADS = re.compile(  # what leads up to a letter, one after the other
     r"(?i)\A(?:(?:so|thus|therefore|hence|then|and|but|leaving|which leaves|we (?:get|have)|that (?:is|leaves))[,:]?|"
     r"(?:the|my)(?=(?: [a-z]+){0,2} (?:answer|option|choice|letter|statement|one)s?\b)|"
-    r"(?:correct|right|best|final|only|most likely)|(?:answer|option|choice|letter|statement|one)s?[:=]?|"
+    r"(?:correct|right|best|final|only|most likely|definitely|certainly|clearly|surely|probably)|"
+    r"(?:answer|option|choice|letter|statement|one)s?[:=]?|"
     r"is|are|was|it is|it's|(?:it )?(?:must|should|would|will|has to) be|both|either|"
     r"I(?:'d|'ll| would| will)? (?:think|believe|choose|pick|select|say|go with)(?: that)?)\s+"
 )
 LETTER = r"(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|<([A-Za-z])>|([A-Za-z]))"
-ALONE = re.compile(rf"{LETTER}\s*[.:)]?")
-WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za-z])\s+[-–—]\s+)(\S.*)", re.DOTALL)
-SEVERAL = re.compile(r"\s*(?:,|;|&|/|\band\b|\bor\b)\s*(?:(?:and|or)\b\s*)?")
+ALONE = re.compile(rf"{LETTER}\s*[.:)!]?")
+WITH_TEXT = re.compile(rf"(?:{LETTER}\s*[.:)]+\s*|\(\s*([A-Za-z])\s*\)\s*|([A-Za-z])\s+[-–—=]\s+)(\S.*)", re.DOTALL)
+BEHIND_TEXT = re.compile(r"([^()]*\s)\(([A-Z])\)")
+SEVERAL = re.compile(r"\s*(?:,|;|&|/|\+|\band\b|\bor\b)\s*(?:(?:and|or)\b\s*)?|(?<=\b[A-Z])\s+(?=[A-Z]\b)")
 SAID_OF_IT = re.compile(  # behind a letter, where it changes nothing
-    r"(?i)\s*(?:[\s,]because\b.*|\s(?:is|are) (?:the )?(?:(?:correct|right|true|best)(?: (?:answer|option|choice|one))?"
-    r"|(?:answer|option|choice))|\sonly|\s\([^()]*\)|\s\[[^\[\]]*\])\Z",
+    r"(?i)\s*(?:[\s,]because\b.*|\s(?:is|are)(?: (?:the )?"
+    r"(?:(?:correct|right|true|best)(?: (?:answer|option|choice|one))?|answer|option|choice))?|"
+    r"\sonly|\s\([^()]*\)|\s\[[^\[\]]*\])\Z",
     re.DOTALL,
 )
-CLAUSES = re.compile(r"[,;.]\s+|(?<!thing)\s+(?=(?:so|but|leaving|hence|therefore|thus)\s)")
+CLAUSES = re.compile(  # but `B and C are wrong` belongs to the list before it
+    r"[,;:.]\s+(?!\(?[A-Z]\)?,? (?:and|or) \(?[A-Z]\)? )|"
+    r"(?<!thing)(?<!\b[Aa]ll)(?<!\b[Nn]one)\s+(?=(?:so|but|leaving|hence|therefore|thus)\s)"
+)
 ONE = r"(?:(?:the )?(?:options?|choices?|answers?) )?\(?[A-Za-z]\)?(?!\w)"
 NO_OTHER = r"(?:(?!\b(?-i:[A-Z])\b).)*"
 DENIED = re.compile(
     rf"(?i)(?:(?:it is|it's|is|are|and|but|definitely|certainly)\s+)*(?:not\s+{ONE}{NO_OTHER}|neither\b.*|"
-    r"none of (?:the above|these|them)|(?:any|every)thing (?:but|except)\b.*|"
+    r"none of (?:the above|these|them)|(?:there is )?no (?:correct |right )?(?:option|answer|choice)s?\b.*|"
+    r"(?:I am |I'm )?(?:not sure|unsure)\b.*|(?:(?:any|every)thing|all|none) (?:but|except)\b.*|"
     rf"(?:we )?(?:can )?(?:rul(?:e|es|ing) out|eliminat(?:e|es|ing)|exclud(?:e|es|ing)) {ONE}{NO_OTHER}|"
     rf"{ONE}(?:(?:,| and| or) {ONE})* (?:is|are|was|were|can|must|does|do)"
     rf"(?:n't| not\b| (?:wrong|incorrect|false|out|impossible|eliminated)\b){NO_OTHER}|"
@@ -85,8 +92,9 @@ def _read(text: str, letters: str) -> tuple[frozenset[str], str]:
     cleaned = FONT.sub(r"\1", clean(plain.replace("**", ""))).strip()
     if (found := _named(cleaned, letters)) is not None:
         return found
-    kept = [clause for clause in CLAUSES.split(cleaned) if clause and not _denies(clause)]
-    if kept and len(kept) < len(CLAUSES.split(cleaned)) and (found := _named(kept[-1], letters)) is not None:
+    clauses = [clause for clause in CLAUSES.split(cleaned) if re.search(rf"\b[{letters}]\b", clause)]
+    naming = [clause for clause in clauses if not _denies(clause)]
+    if len(naming) == 1 and (found := _named(naming[0], letters)) is not None:
         return found  # `not B, the answer is D`
     return frozenset(), normal(cleaned)
 
@@ -107,6 +115,8 @@ def _named(text: str, letters: str) -> tuple[frozenset[str], str] | None:
             return frozenset(_first(part.groups()).upper() for part in parts if part), ""
     if bare and set(bare) <= set(letters) and len(set(bare)) == len(bare):  # AC
         return frozenset(bare), ""
+    if (match := BEHIND_TEXT.fullmatch(text)) and not re.search(rf"\b[{letters}]\b", match[1]):
+        return frozenset({match[2]}), normal(match[1])
     if (match := WITH_TEXT.fullmatch(text)) and (letter := _first(match.groups()[:-1]).upper()) in letters:
         return frozenset({letter}), normal(match.groups()[-1])
     return None

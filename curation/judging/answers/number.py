@@ -11,10 +11,13 @@ from curation.judging.answers._kind import Verdict
 from curation.judging.answers.reading.answer import read
 from curation.judging.answers.reading.evaluate import HIGH, UndefinedError, compute
 from curation.judging.answers.reading.exact import exact, names
-from curation.judging.answers.reading.units import factor
+from curation.judging.answers.reading.units import canonical_unit, factor
 from curation.judging.answers.reading.values import (
+    Apply,
     Formula,
     LimitError,
+    Name,
+    Number,
     Quantity,
     Relation,
     UnreadableError,
@@ -42,6 +45,7 @@ class Params(Strict):
     units: Literal["same", "ignored"]
 
 
+UNIT_LETTERS = (*"NJWVAKCFHTmsghL", "Ω")
 PERCENT = {("%", ""): Fraction(1, 100), ("", "%"): Fraction(100)}
 PLAIN = None  # a tolerance has to be stated
 
@@ -91,8 +95,31 @@ def _number(value: Value) -> tuple[Fraction, str] | None:
     if isinstance(value, Relation) and value.label and value.signs in (("=",), ("≈",)):
         value = value.sides[1]
     amount, unit = (value.amount, value.unit) if isinstance(value, Quantity) else (value, "")
+    if isinstance(amount, Apply) and not unit:
+        amount, unit = _without_letters(amount)
     size = _size(amount) if isinstance(amount, Formula) else None
     return None if size is None else (size, unit)
+
+
+def _without_letters(formula: Formula) -> tuple[Formula, str]:
+    """`98 N/m`, which reads as a product and a quotient of names, as 98 and its unit; any other formula as it is."""
+    match formula:
+        case Apply("/", (above, below)) if letters := _letters(below):
+            amount, unit = _without_letters(above)
+            return (amount, canonical_unit(f"{unit}/{letters}")) if unit else (formula, "")
+        case Apply("*", (first, *rest)) if rest and all(_letters(part) for part in rest):
+            return first, canonical_unit(" ".join(map(_letters, rest)))
+    return formula, ""
+
+
+def _letters(formula: Formula) -> str:
+    """The letter of a unit with its exponent; "" if it is none."""
+    match formula:
+        case Name(letter) if letter in UNIT_LETTERS:
+            return letter
+        case Apply("^", (Name(letter), Number(power))) if letter in UNIT_LETTERS:
+            return f"{letter}^{power}"
+    return ""
 
 
 def _size(formula: Formula) -> Fraction | None:

@@ -13,8 +13,15 @@ from curation.judging.answers.reading.matrices import matrix
 from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.numbers import parse_number
 from curation.judging.answers.reading.operands import GREEK
-from curation.judging.answers.reading.plain import REALS
-from curation.judging.answers.reading.quantities import braced_text, quantity, spelt, unit_words, words_only
+from curation.judging.answers.reading.plain import plain, point
+from curation.judging.answers.reading.quantities import (
+    braced_text,
+    quantity,
+    spelt,
+    unit_words,
+    words_only,
+)
+from curation.judging.answers.reading.sets import all_but, half
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import Token, tokens
 from curation.judging.answers.reading.values import (
@@ -39,10 +46,6 @@ RELATIONS = {
 }  # fmt: skip
 BOUNDS = ("<", ">", "<=", ">=", r"\le", r"\ge")  # `> 14` bounds what it does not name
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
-ALL_BUT = re.compile(
-    r"(?i)(?:\\text\{)?\s*all (?:the )?(?:real (?:numbers|values)|reals)(?: (?:of )?x)?,? "
-    r"(?:except|but|other than|excluding)(?: for)?\s*\}?\s*(?:x\s*=\s*)?(\S.*)"
-)
 NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
 LABELS = (
     NAME,
@@ -70,11 +73,8 @@ def read(text: str) -> Value:
         raise UnreadableError("nothing")
     if (value := special_form(cleaned)) is not None:
         return value
-    if match := ALL_BUT.fullmatch(cleaned):
-        out = read(match[1])
-        if not (isinstance(out, Items) and out.left):
-            out = Items(r"\{", out.items if isinstance(out, Items) else (out,), r"\}")
-        return Union("\\", (REALS, out))
+    if (reals := all_but(cleaned, read)) is not None:
+        return reals
     try:
         return _tree(cleaned)
     except UnreadableError:
@@ -103,13 +103,25 @@ def _tree(cleaned: str) -> Value:
 
 def _items(stream: Stream, closing: str) -> Value:
     """One value, or several with separators between them, up to `closing` or to the end."""
-    found, signs = [_relation(stream)], set[str]()
+    found, signs = [_relation(stream)], list[str]()
     while sign := stream.accept(*SEPARATORS):
-        signs |= {sign, stream.accept(r"\and", r"\or")}  # `2, 3, and 4`
+        signs.append(stream.accept(r"\and", r"\or") or sign)  # `2, 3, and 4`
         found.append(_relation(stream))
-    if r"\or" not in signs and (joined := between(found)) is not None:
+    if (joined := between(found) if r"\or" not in signs else _points(found, signs)) is not None:
         return Items("", (joined,), "") if closing else joined
     return found[0] if len(found) == 1 and not closing else Items("", tuple(found), "")
+
+
+def _points(found: list[Value], signs: list[str]) -> Value | None:
+    """`x = 0, y = 0 or x = 1, y = 2` as the list of two points; None of anything else."""
+    rows: list[list[Value]] = [[found[0]]]
+    for sign, value in zip(signs, found[1:], strict=True):
+        rows += [[]] if sign == r"\or" else []
+        rows[-1].append(value)
+    lists = [plain(Items("", tuple(row), "")) for row in rows]
+    points = [point(one.items) for one in lists if isinstance(one, Items)]
+    kept = tuple(one for one in points if one is not None)
+    return Items("", kept, "") if len(kept) == len(rows) else None
 
 
 def _relation(stream: Stream) -> Value:
@@ -161,7 +173,7 @@ def _value(stream: Stream) -> Value:
     if stream.accept(r"\emptyset"):
         return Items(r"\{", (), r"\}")
     if stream.accept(r"\mathbb"):
-        return Name(f"set {braced_text(stream)}")
+        return half(stream, Name(f"set {braced_text(stream)}"))
     token = stream.peek()
     if token and token.kind == "word":
         return spelt(" ".join(unit_words(stream)))

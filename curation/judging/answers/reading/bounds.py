@@ -1,6 +1,7 @@
 """Relations turned one way, and the sets that bounds on one variable describe."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 from curation.judging.answers.reading.exact import CONSTANTS, exact, names
 from curation.judging.answers.reading.plain import FORMULA, INFINITY
@@ -52,24 +53,53 @@ def interval(relation: Relation) -> Value | None:
     return None
 
 
-def between(relations: "list[Value]") -> Relation | None:
-    """Two bounds on one variable with something between them, `x > 1` and `x <= 3`, as `1 < x <= 3`; else None."""
-    if len(relations) != 2 or not all(isinstance(one, Relation) and len(one.signs) == 1 for one in relations):
+def between(relations: "list[Value]") -> Value | None:
+    """Bounds on one variable that leave something between them, `x > 1` and `x <= 3`, as `1 < x <= 3`, and a bound with
+    holes, `x > 1` and `x != 2`, as the intervals that are left; else None."""
+    parts = [one for one in relations if isinstance(one, Relation)]
+    if len(parts) < len(relations) or len(parts) < 2 or len({variable(one) for one in parts}) > 1:
         return None
+    holes = [one.sides[1] for one in parts if one.signs == ("≠",) and is_variable(one.sides[0])]
+    bounds = [one for one in parts if one.signs != ("≠",)]
+    bound = _joined(*bounds) if len(bounds) == 2 else bounds[0] if len(bounds) == 1 else None
+    if bound is None or len(bounds) + len(holes) < len(parts):
+        return None
+    return _with_holes(interval(bound), holes) if holes else bound
+
+
+def _joined(one: Relation, other: Relation) -> Relation | None:
+    """A lower and an upper bound as one relation; None if they are no such two, or leave nothing between them."""
     lower = upper = None
-    for sides, signs in (forward(one) for one in relations if isinstance(one, Relation)):
-        if signs[0] not in ("<", "≤"):
-            return None
-        if is_variable(sides[1]):
+    for sides, signs in map(forward, (one, other)):
+        if len(signs) == 1 and signs[0] in ("<", "≤") and is_variable(sides[1]):
             lower = (sides[0], signs[0], sides[1])
-        elif is_variable(sides[0]):
+        elif len(signs) == 1 and signs[0] in ("<", "≤") and is_variable(sides[0]):
             upper = (sides[1], signs[0], sides[0])
-    if lower is None or upper is None or lower[2] != upper[2]:
+    if lower is None or upper is None:
         return None
-    ends = [exact(end[0]) if isinstance(end[0], FORMULA) else None for end in (lower, upper)]
-    if ends[0] is None or ends[1] is None or ends[0] >= ends[1]:
+    low, high = _exact(lower[0]), _exact(upper[0])
+    if low is None or high is None or low >= high:
         return None
     return Relation((lower[0], lower[2], upper[0]), (lower[1], upper[1]), None)
+
+
+def _with_holes(bounds: Value | None, holes: "list[Value]") -> Value | None:
+    """An interval without points that are in it; None if it is no interval, or a point not within."""
+    if not (isinstance(bounds, Items) and len(bounds.items) == 2):
+        return None
+    sized = sorted((size, hole) for hole in holes if (size := _exact(hole)) is not None)
+    low, high = map(_exact, bounds.items)
+    within = all((low is None or low < size) and (high is None or size < high) for size, _ in sized)
+    if len({size for size, _ in sized}) < len(holes) or not within:
+        return None
+    ends = [bounds.items[0], *(hole for _, hole in sized), bounds.items[1]]
+    parts = [Items("(", pair, ")") for pair in pairwise(ends)]
+    parts[0], parts[-1] = Items(bounds.left, parts[0].items, ")"), Items("(", parts[-1].items, bounds.right)
+    return Union("∪", tuple(parts))
+
+
+def _exact(value: Value) -> Fraction | None:
+    return exact(value) if isinstance(value, FORMULA) else None
 
 
 def is_variable(value: Value) -> bool:

@@ -35,7 +35,7 @@ from curation.judging.answers.reading.values import (
 )
 
 MOST_ITEMS = 200
-GRAPH = re.compile(r"[a-zA-Z]\(x\)")
+GRAPH = re.compile(r"[a-zA-Z](?:\^\{?-1\}?)?\(x\)")
 
 
 @dataclass(frozen=True)

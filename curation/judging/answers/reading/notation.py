@@ -49,7 +49,10 @@ DROPPED = re.compile(  # a colour, a size, the mark of a model for the end of it
     r"<\|\w+\|>|</s>|\\(?:text)?color\{[^{}]*\}|\\(?:left|right|middle|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|phantom\{\}|hfill|strut|mathstrut|checkmark|tiny|small|normalsize|footnotesize|scriptsize|[lL]arge|LARGE|[hH]uge|bf|it|sf|tt)(?![a-zA-Z])\.?"
 )
 BLANKS = re.compile(r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|hspace\*?\{[^{}]*\}|enspace\b|space\b)|~")
-GROUPED = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:(?:\s?(?:\{\s?,\s?\}|,\s?\\!)\s?|')\d{3})+(?!\d)")
+GROUPED = re.compile(
+    r"(?<![\d.])[1-9]\d{0,2}(?:(?:\s?(?:\{\s?,\s?\}|,\s?\\!)\s?|')\d{3})+(?!\d)|"
+    r"(?<![\d.])[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.])"
+)
 SPACED = re.compile(
     r"(?<![\d.,] )(?<![\d.,])[1-9]\d{0,2}(?:(?:\\[,;: !]|~| )\d{3})+(?![\d/])(?! ?/)(?! \d(?!\d*/\d))(?!\s*\\[dt]?frac)"
 )
@@ -69,7 +72,8 @@ LEAD = re.compile(
 TEXT_FIRST = re.compile(r"\\text\{([a-zA-Z ,:]+)\}\s*(?=[\d\\$-])")  # \text{about } 17
 REASON = re.compile(
     r"(?<=\S)(?:(?:[,;]|\s-)?\s+(?:since|because)|"
-    r"(?:[,;]|\s-)\s+(?:this|that|which) is(?! (?:not?\b|wrong|incorrect)))\s.*",
+    r"(?:[,;]|\s-)\s+(?:this|that|which) is(?! (?:not?\b|wrong|incorrect)))\s.*|"
+    r"(?<=\d)[,;]\s+(?:and )?not\s+\\?\$?-?[\d.,/]+\Z",
     re.DOTALL,
 )
 REMARK = re.compile(  # behind a number, where it changes nothing
@@ -79,6 +83,7 @@ REMARK = re.compile(  # behind a number, where it changes nothing
 EMPHASIS = re.compile(r"(?<![\w*)}\]])\*\*([^*\s][^*]*)\*\*(?![\w*({\[])")  # `**73** residents`
 NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
 REWRITTEN = (
+    (re.compile(r"(?:\\text)?\{\s*:\s*\}"), ":"),
     (re.compile(r"\{([^{}\\]+)\\choose([^{}\\]+)\}|\A([^{}\\]+)\\choose([^{}\\]+)\Z"), r"\\binom{\1\3}{\2\4}"),
     (re.compile(r"\Aan? (?!squared|cubed|times|plus|minus|over|equals)(?=[a-z-]{4,}(?: [a-z-]+)*\Z)"), ""),
     (re.compile(r"\A(?i:on|in|at)\s+(?=[A-Z][a-z]+\Z)"), ""),
@@ -116,7 +121,7 @@ def clean(text: str) -> str:
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = SPACED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
-    text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ",").replace("{:}", ":"))
+    text = BLANKS.sub(" ", text.replace(r"\!", "").replace("{,}", ","))
     text = re.sub(r"\\([a-zA-Z]+)", _respell, text)
     return text.strip()
 

@@ -111,6 +111,13 @@ def _without_label(items: Items) -> Value:
     return items
 
 
+def point(items: "tuple[Value, ...]") -> Items | None:
+    """`x = 1, y = 2`, in the order of the names, as the point (1, 2); None of anything else."""
+    values = [item.sides[1] for item in items if isinstance(item, Relation) and item.signs == ("=",)]
+    labels = {item.label for item in items if isinstance(item, Relation) and item.label and len(item.label) == 1}
+    return Items("(", tuple(values), ")") if len(labels) == len(values) == len(items) > 1 else None
+
+
 def _flat(value: Value) -> "tuple[Value, ...]":
     only = plain(value)
     return only.items if isinstance(only, Items) and only.left == "" else (only,)

@@ -6,13 +6,13 @@ from fractions import Fraction
 from curation.judging.answers.reading.forms import ALIKE
 from curation.judging.answers.reading.formulas import formula
 from curation.judging.answers.reading.numbers import spelt_number
+from curation.judging.answers.reading.sets import named_set
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import CURRENCY, tokens
 from curation.judging.answers.reading.units import canonical_unit, factor
 from curation.judging.answers.reading.values import (
     Apply,
     Formula,
-    Items,
     Name,
     Number,
     Quantity,
@@ -26,17 +26,12 @@ MULTIPLES = {
 }  # fmt: skip
 CALCULATIONS = {
     "squared", "cubed", "factorial", "plus", "minus", "times", "over", "divided", "choose", "mod", "modulo", "is",
-    "not", "isn't", "quarter", "quarters",
+    "not", "isn't",
 }  # fmt: skip
 PARTS = {
-    "half": 2, "halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "sevenths": 7, "eighths": 8,
-    "ninths": 9, "tenths": 10,
+    "half": 2, "halves": 2, "thirds": 3, "fourths": 4, "quarters": 4, "fifths": 5, "sixths": 6, "sevenths": 7,
+    "eighths": 8, "ninths": 9, "tenths": 10,
 }  # fmt: skip
-SETS: dict[str, Value] = {
-    **dict.fromkeys(("all real numbers", "all reals", "the real numbers", "real numbers"), Name("set R")),
-    **dict.fromkeys(("empty set", "the empty set", "no solution", "no solutions"), Items(r"\{", (), r"\}")),
-    **dict.fromkeys(("no real solution", "no real solutions"), Items(r"\{", (), r"\}")),
-}
 SENTENCE = re.compile(
     r"[A-Z][A-Za-z']*(?: [A-Z][a-z']*)*(?: [a-z][a-z'-]*)+ ([$€£]?-?\d[\d,]*(?:\.\d+)?%?(?: [A-Za-z' -]+)?)"
 )
@@ -178,8 +173,8 @@ def _sentence_number(plain: str) -> Value | None:
 def spelt(words: str) -> Value:
     """Words, or the number or the set that they spell."""
     text = normal(words)
-    if text in SETS:
-        return SETS[text]
+    if (named := named_set(text)) is not None:
+        return named
     number = spelt_number(text)
     return Text(text) if number is None else Number(number)
 

@@ -36,6 +36,7 @@ EMPTY = {
     "different", "distinct", "possible", "total", "unique", "more", "left", "remaining", "altogether", "each", "such",
     "of", "the", "in", "all", "exactly",
 }  # fmt: skip  # words that do not change what is counted
+SAID_OF = {"number", "integer", "function", "triangle", "quadrilateral", "polygon", "sequence", "series", "matrix"}
 POWERS = {"square": 2, "sq": 2, "sq.": 2, "cubic": 3, "cu": 3}
 
 
@@ -99,8 +100,15 @@ def are_words(unit: str) -> bool:
 
 
 def same_words(text: str, other: str) -> bool:
-    """Whether two texts are the same but for singular and plural."""
-    return [_singular(word) for word in text.split()] == [_singular(word) for word in other.split()]
+    """Whether two texts are the same but for singular and plural, and for what an adjective is said of: `isosceles` and
+    `isosceles triangle`."""
+    one, two = (_described(words) for words in (text, other))
+    return one == two
+
+
+def _described(text: str) -> list[str]:
+    words = [_singular(word) for word in text.split()]
+    return words[:-1] if len(words) == 2 and words[-1] in SAID_OF else words
 
 
 def describe_alike(unit: str, other: str) -> bool:
