@@ -15,8 +15,8 @@ import pytest
 from conftest import Serve
 from pydantic import ValidationError
 from served import answering, ran, save, served_params
-from server import Request, failing, good
-from test_chat import replies
+from server import Request, failing, good, knowing
+from test_chat import Ratings, replies
 from test_params import broken
 from test_vllm import ENGINE
 from tiny import TEMPLATE, save_tiny_llama
@@ -115,6 +115,14 @@ def test_a_worker_of_a_cluster_hands_them_on(serve: Serve) -> None:
     answers = [said for answered in worker.answer([pickle.loads(pickle.dumps(asked))]) for said in answered]
     assert answers == [(asked.key, Reply("5", "stop", 7, 3, engine="fake fake-1"))]
     assert server.requests[0].body == _body_of(serve, asked)
+
+
+@pytest.mark.parametrize("form", ["json_schema", "json_object", None])
+def test_they_go_along_in_each_form_of_a_judges_request(serve: Serve, form: str | None) -> None:
+    server = serve(knowing(form, '{"steps": 1}'))
+    heard = replies(server.endpoint(), [call(**EXTRA)], Ratings)
+    assert {reply.error for reply in heard.values()} == {None}
+    assert all({name: request.body[name] for name in EXTRA} == EXTRA for request in server.requests)
 
 
 def test_a_server_that_does_not_take_them_is_heard(serve: Serve, tmp_path: Path) -> None:

@@ -67,6 +67,17 @@ def test_what_of_a_message_has_no_column_is_kept_beside(open_ledger: OpenLedger,
     assert (reply.reasoning or "").startswith("2+3") == ("2+3" in json.dumps(message))
 
 
+def test_a_message_that_nothing_can_read_is_kept_whole(open_ledger: OpenLedger) -> None:
+    message = {"content": "5", "reasoning": "2+3", "reasoning_content": "3+2"}
+    reply, ledger = wire.read_body(200, body(message), "e").reply, open_ledger()
+    ledger.append(call("both"), reply, "generate", "g")
+    assert (
+        reply.error == "reasoning_content and reasoning hold different reasoning" and ledger.find(call("both")) is None
+    )
+    ((rest, tokens),) = ledger.db.execute("SELECT rest, completion_tokens FROM calls").fetchall()
+    assert json.loads(rest) == {"role": "assistant", **message} and tokens == 100
+
+
 def test_what_is_too_long_to_keep_beside_is_said() -> None:
     reply = wire.read_body(200, body({"content": "5", "images": ["x" * 2**21]}), "e").reply
     assert (reply.text, reply.rest, reply.note) == ("5", None, "images too long to keep besides")

@@ -45,7 +45,7 @@ def read_choice(choice: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         "tool_calls": json.dumps(calls, ensure_ascii=False) if calls else None,
         "finish_reason": "refusal" if isinstance(refusal, str) and refusal.strip() else ending,
         "logprobs": _read_logprobs(choice.get("logprobs"), notes),
-        "rest": _read_rest(message, notes),
+        "rest": keep_fields(_without_columns(message), notes),
     }
 
 
@@ -64,18 +64,22 @@ def _read_reasoning(thoughts: Mapping[str, Any], notes: list[str]) -> dict[str, 
     return {} if field is None else {"reasoning": given[field], "reasoning_field": field}
 
 
-def _read_rest(message: Mapping[str, Any], notes: list[str]) -> str | None:
-    """What of the message stands in no other field as it was sent, as JSON: the parts of a content in parts, whose
+def _without_columns(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the message stands in no other field of a reply as it was sent: the parts of a content in parts, whose
     order another rule may want, the details of the reasoning, and whatever a server adds."""
     plain = ("content", "refusal", *REASONING_FIELDS)  # kept where they are texts
-    rest = {
+    return {
         name: value
         for name, value in message.items()
         if value and name not in ("role", "tool_calls", "function_call") and not (name in plain and type(value) is str)
     }
-    text = json.dumps(rest, ensure_ascii=False) if rest else None
+
+
+def keep_fields(fields: Mapping[str, Any], notes: list[str]) -> str | None:
+    """`fields` of a message as JSON, None where there are none, or they are longer than a table is to hold."""
+    text = json.dumps(fields, ensure_ascii=False) if fields else None
     if text is not None and len(text) > MOST_REST:
-        notes.append(f"{', '.join(utf8(name)[:40] for name in rest)} too long to keep besides")
+        notes.append(f"{', '.join(utf8(name)[:40] for name in fields)} too long to keep besides")
         return None
     return text
 

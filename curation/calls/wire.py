@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import decode, read_count, read_json, utf8
-from curation.calls.message import Unreadable, read_choice
+from curation.calls.message import Unreadable, keep_fields, read_choice
 from curation.calls.redaction import SHORT, redact
 from curation.calls.structured import json_in
 from curation.calls.tool_calls import for_server
@@ -176,7 +176,8 @@ def _read_choice(
     try:
         fields = read_choice(choice, notes)
     except Unreadable as error:  # its tokens were paid for
-        fields = {"text": None, "finish_reason": "error", "error": str(error)}
+        whole = keep_fields(choice["message"], notes)
+        fields = {"text": None, "finish_reason": "error", "error": str(error), "rest": whole}
     usage, ending, fingerprint = body.get("usage"), fields.pop("finish_reason"), body.get("system_fingerprint")
     if not isinstance(fingerprint, str | None):
         notes.append("unusable system_fingerprint dropped")
