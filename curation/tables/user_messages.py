@@ -108,7 +108,10 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if (reasoning := _one_thought(thoughts)) is not None:
         message["reasoning_content"] = reasoning
     if calls not in (None, []):
-        message[CALLS] = [read_call(call) for call in read_list(calls, "a tool call")]
+        try:
+            message[CALLS] = [read_call(call) for call in read_list(calls, "a tool call")]
+        except ValueError as error:
+            raise ValueError(f"calls {show_value(calls)}, which is {error}") from None
     if message["role"] != "assistant" and message.keys() & {"reasoning_content", CALLS}:
         raise ValueError(f"has reasoning or calls a tool, and its role is {show_value(name)}, not the assistant's")
     if content is None and message.keys() == {"role", "content"}:

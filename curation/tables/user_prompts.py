@@ -20,7 +20,7 @@ COLUMN_TYPES = {
     "system": ColumnType(TEXT, nullable=True),
     "tools": ColumnType(TOOLS, nullable=True),
 }
-SCHEMA = dict.fromkeys(("turns", "tools", "said", "answer"), pl.String)
+SCHEMA = dict.fromkeys(("turns", "tools", "said", "last_turn"), pl.String)
 
 
 class Conversation(NamedTuple):
@@ -30,7 +30,7 @@ class Conversation(NamedTuple):
     turns: str | None
     tools: str | None
     said: str | None
-    answer: str | None
+    last_turn: str | None
 
 
 def read_prompts(path: str, rows: pl.DataFrame, columns: dict[str, str | None]) -> pl.DataFrame:
@@ -64,12 +64,12 @@ def _read(
     if prompt is None and messages is None:
         return Conversation(None, None, None, None)
     listed: list[Message] = json.loads(messages or prompt or "[]")
-    answer = None
+    last_turn = None
     if messages is not None and listed[-1]["role"] == "assistant":
-        answer = listed.pop()
+        last_turn = as_json(listed.pop())
     turns = join_system([_without_blank_reasoning(message) for message in listed], system)
     _refuse_no_prompt(turns, of_conversation=messages is not None)
-    return Conversation(as_json(turns), tools, identity(turns, tools), None if answer is None else as_json(answer))
+    return Conversation(as_json(turns), tools, identity(turns, tools), last_turn)
 
 
 def _without_blank_reasoning(message: Message) -> Message:

@@ -39,7 +39,7 @@ def read_list(value: Any, what: str) -> list[Any]:
         try:
             value = json.loads(value, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise ValueError(f"is {show_value(value)}, which is not the JSON of {what}") from None
+            raise ValueError(f"not the JSON of {what}") from None
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -55,7 +55,7 @@ def read_call(call: Any) -> Message:
             function = dict(function)
             arguments = _read_arguments(function.pop("arguments", None))
             return {"type": "function", **call, "function": {**function, "arguments": arguments}}
-    raise ValueError(f"has the tool call {show_value(call)}, which is no name with arguments")
+    raise ValueError("no name with arguments")
 
 
 def _read_arguments(value: Any) -> Any:
