@@ -145,7 +145,9 @@ def whole(prompts: pl.DataFrame) -> list[list[Message]]:
     return [full_messages(*row) for row in prompts.select("prompt", "messages").iter_rows()]
 
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+many = settings(quick, max_examples=60)
 
 
 @quick
@@ -167,7 +169,8 @@ def test_every_spelling_of_a_conversation_is_that_conversation(
         assert prompts["prompt_id"][0] == content_id("mine", messages[0]["content"]) and prompts["messages"][0] is None
 
 
-@quick
+@pytest.mark.slow
+@many
 @given(st.lists(conversations(), min_size=1, max_size=3), st.sampled_from(["parquet", "json", "jsonl.gz", "jsonl.zst"]))
 def test_every_file_gives_the_same_messages(tmp_path: Path, listed: list[list[Message]], form: str) -> None:
     """In Parquet a struct of a list has every key that one of them has, null where a message has none."""
@@ -428,7 +431,8 @@ def test_a_conversation_without_an_answer_is_refused_by_row(
     assert str(error.value) == f"{path}: row 1: column 'm' {why}, as in 1 row(s); leave them out"
 
 
-@quick
+@pytest.mark.slow
+@many
 @given(conversations(), st.lists(st.tuples(words, thoughts | st.none()), min_size=1, max_size=3))
 def test_what_goes_into_a_file_of_conversations_comes_out_as_prompt_and_traces(
     tmp_path: Path, messages: list[Message], answers: list[tuple[str, str | None]]

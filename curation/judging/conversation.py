@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import polars as pl
+
 from curation.tables.messages import Message, full_messages, is_plain, list_calls
 
 
@@ -24,7 +26,12 @@ class Conversation(NamedTuple):
 
 Problem: TypeAlias = str | Conversation
 PLAIN_NAME = re.compile(r"[\w.-]{1,64}")  # one that a heading can hold, as it is the file's own text
-COLUMNS = ("prompt", "messages", "tools")  # of `prompts`, as `read_problem` takes them
+
+
+def read_problems(prompts: pl.DataFrame) -> dict[int, Problem]:
+    """The problem of each of `prompts`, by its prompt_id."""
+    rows = prompts.select("prompt_id", "prompt", "messages", "tools").iter_rows()
+    return {prompt_id: read_problem(prompt, messages, tools) for prompt_id, prompt, messages, tools in rows}
 
 
 def read_problem(prompt: Sequence[Mapping[str, Any]], messages: str | None, tools: str | None) -> Problem:

@@ -26,9 +26,7 @@ def prefer(
 
     A pair of equal texts has no row.
     """
-    problems = prompts.select(
-        "prompt_id", pl.col("prompt").list.last().struct.field("content").alias("problem"), "answer"
-    )
+    problems = prompts.select("prompt_id", "prompt", "messages", "tools", "answer")
     unequal = pairs.filter(~pl.col("identical")).sort("pair_id").join(problems, on="prompt_id", maintain_order="left")
     for side in SIDES:
         names = {"trace_id": f"{side}_trace_id", "completion": side, "reasoning": f"{side}_reasoning"}

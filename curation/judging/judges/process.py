@@ -12,6 +12,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.ranges import Few
 from curation.judging import prompting
+from curation.judging.conversation import Problem, read_problems
 from curation.judging.marks import DATA_NOTICE, STEPS, format_message
 from curation.judging.patterns import check_separator, split_all
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out
@@ -64,22 +65,22 @@ class StepRatings(NamedTuple):
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Two rows per trace and repeat, a dimension each; the rationale is the rating of every step. A trace without a
     step is `error`; one of which there is nothing to show has the status that `find_shown` gives it."""
-    problems = prompts.select("prompt_id", "prompt", "answer")
-    cases = traces.join(problems, on="prompt_id", maintain_order="left")
+    cases = traces.join(prompts.select("prompt_id", "answer"), on="prompt_id", maintain_order="left")
+    problems = read_problems(prompts)
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
     shown = [
         find_shown(settings.shows, *texts) for texts in cases.select("reasoning", "completion", "status").iter_rows()
     ]
-    for (trace_id, prompt, answer), steps in zip(
-        cases.select("trace_id", "prompt", "answer").iter_rows(), _split_shown(settings, shown), strict=True
+    for (trace_id, prompt_id, answer), steps in zip(
+        cases.select("trace_id", "prompt_id", "answer").iter_rows(), _split_shown(settings, shown), strict=True
     ):
         for repeat in range(settings.repeats):
             if isinstance(steps, NotShown):
                 rows.append((trace_id, repeat, None, None, *steps))
             else:
                 slots.append((trace_id, repeat, len(steps.all)))
-                calls.append(call_for(prompt[-1]["content"], answer, steps, repeat))
+                calls.append(call_for(problems[prompt_id], answer, steps, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, _read_shape), "judge", name)
     rows += [
         (trace_id, repeat, *parse(reply, count))
@@ -125,11 +126,11 @@ def split_steps(settings: Params, texts: Sequence[str]) -> list[list[str]]:
     return [[step.strip() for step in steps if step.strip()] for steps in parted]
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, Steps, int], Call]:
+def make_caller(settings: Params) -> Callable[[Problem, str | None, Steps, int], Call]:
     """A function from problem, reference answer, steps and repeat to the call that rates the steps."""
     form_call = prompting.make_caller(settings, settings.instructions.strip())
 
-    def call_for(problem: str, answer: str | None, steps: Steps, repeat: int) -> Call:
+    def call_for(problem: Problem, answer: str | None, steps: Steps, repeat: int) -> Call:
         def layout(seal: str) -> str:
             notice = f"{DATA_NOTICE}; each step begins with its number and {seal}" if seal else DATA_NOTICE
             words = f" {seal}" if seal else ""

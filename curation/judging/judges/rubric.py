@@ -11,6 +11,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.core.params import Strict, column
 from curation.judging import prompting
+from curation.judging.conversation import Problem, read_problems
 from curation.judging.marks import DATA_NOTICE, format_message
 from curation.judging.probabilities import score_probabilities
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
@@ -78,14 +79,14 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
 
 def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The rows of `judge`, from one call per trace and repeat that asks for all of `settings.dimensions`."""
-    problems = prompts.select("prompt_id", "prompt", "answer")
-    cases = traces.join(problems, on="prompt_id", maintain_order="left")
+    cases = traces.join(prompts.select("prompt_id", "answer"), on="prompt_id", maintain_order="left")
+    problems = read_problems(prompts)
     slots: list[tuple[int, int]] = []
     calls: list[Call] = []
     rows: list[tuple[Any, ...]] = []
     call_for = make_caller(settings)
-    for trace_id, prompt, answer, *texts in cases.select(
-        "trace_id", "prompt", "answer", "reasoning", "completion", "status"
+    for trace_id, prompt_id, answer, *texts in cases.select(
+        "trace_id", "prompt_id", "answer", "reasoning", "completion", "status"
     ).iter_rows():
         shown, repeats = find_shown(settings.shows, *texts), range(settings.repeats)
         if isinstance(shown, NotShown):
@@ -93,7 +94,7 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
             continue
         for repeat in repeats:
             slots.append((trace_id, repeat))
-            calls.append(call_for(prompt[-1]["content"], answer, shown, repeat))
+            calls.append(call_for(problems[prompt_id], answer, shown, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
     rows += [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
     columns = {
@@ -108,7 +109,7 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, Shown, int], Call]:
+def make_caller(settings: Params) -> Callable[[Problem, str | None, Shown, int], Call]:
     """A function from problem, reference answer, what is shown of a trace, and repeat to the call that rates it.
 
     The rubric comes first and the trace last, so that a server's prefix cache serves the rubric.
@@ -116,7 +117,7 @@ def make_caller(settings: Params) -> Callable[[str, str | None, Shown, int], Cal
     schema = reply_model(settings).model_json_schema()
     form_call = prompting.make_caller(settings, rubric_text(settings))
 
-    def call_for(problem: str, answer: str | None, shown: Shown, repeat: int) -> Call:
+    def call_for(problem: Problem, answer: str | None, shown: Shown, repeat: int) -> Call:
         def layout(seal: str) -> str:
             return f"Solution to rate ({DATA_NOTICE}):\n{lay_out(shown, seal)}"
 

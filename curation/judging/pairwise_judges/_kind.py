@@ -30,5 +30,6 @@ class PairwiseJudgeKind(Protocol[Settings]):
 
     def prefer(self, settings: Settings, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
         """One row per pair of `pairs`, order shown and repeat, all columns of `preferences` but `judge`; `pairs` has
-        pair_id, problem, answer, the completions chosen and rejected, and chosen_reasoning and rejected_reasoning."""
+        pair_id, prompt, messages, tools, answer, the completions chosen and rejected, and chosen_reasoning and
+        rejected_reasoning."""
         ...

@@ -10,6 +10,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
 from curation.calls.ledger import Ledger
 from curation.judging import prompting
+from curation.judging.conversation import Problem, read_problem
 from curation.judging.marks import DATA_NOTICE, SOLUTIONS, format_message
 from curation.judging.probabilities import score_probabilities
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
@@ -48,9 +49,19 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     which a side has nothing to show has the status that `find_shown` gives it."""
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
-    for pair_id, problem, answer, *texts in (
+    for pair_id, prompt, messages, tools, answer, *texts in (
         pairs.filter(_shows_two_texts(settings, pairs))
-        .select("pair_id", "problem", "answer", "chosen_reasoning", "chosen", "rejected_reasoning", "rejected")
+        .select(
+            "pair_id",
+            "prompt",
+            "messages",
+            "tools",
+            "answer",
+            "chosen_reasoning",
+            "chosen",
+            "rejected_reasoning",
+            "rejected",
+        )
         .iter_rows()
     ):
         chosen, rejected = (find_shown(settings.shows, *side, "complete") for side in (texts[:2], texts[2:]))
@@ -61,6 +72,7 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
             continue
         shown = dict(zip(ORDERS, ((chosen, rejected), (rejected, chosen)), strict=True))
         slots += of_pair
+        problem = read_problem(prompt, messages, tools)
         calls += [call_for(problem, answer, shown[order], repeat) for _, order, repeat in of_pair]
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "prefer", name)
     rows += [(*slot, *parse(settings, reply, slot[1])) for slot, reply in zip(slots, replies, strict=True)]
@@ -86,13 +98,13 @@ def _shows_two_texts(settings: Params, pairs: pl.DataFrame) -> pl.Expr:
     return pl.lit(((chosen != rejected) | (chosen == EMPTY)).fill_null(True))
 
 
-def make_caller(settings: Params) -> Callable[[str, str | None, tuple[Shown, Shown], int], Call]:
+def make_caller(settings: Params) -> Callable[[Problem, str | None, tuple[Shown, Shown], int], Call]:
     """A function from problem, reference answer, what is shown of two traces in their order, and repeat to the call
     that compares the two."""
     schema = reply_model(settings).model_json_schema()
     form_call = prompting.make_caller(settings, instructions(settings))
 
-    def call_for(problem: str, answer: str | None, shown: tuple[Shown, Shown], repeat: int) -> Call:
+    def call_for(problem: Problem, answer: str | None, shown: tuple[Shown, Shown], repeat: int) -> Call:
         def layout(seal: str) -> str:
             solutions = enumerate(shown, 1)
             return "\n\n".join(

@@ -57,12 +57,16 @@ def _list_keys(body: Mapping[str, Any]) -> Iterator[Key]:
 
 def _hint(what: str, body: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Where the column of what one of two prompts lacks is to be named."""
-    hints = []
-    for thing, column, has in (
-        ("system message", "columns.system", lambda prompt: any(one["role"] == "system" for one in prompt["messages"])),
-        ("tools", "columns.tools", lambda prompt: bool(prompt["tools"])),
-    ):
-        if thing in what and has(body) != has(other):
-            lacking = "the source" if has(body) else "this file"
-            hints.append(f"{lacking} gives none, so name its column there ({column})")
+    hints = [
+        f"{'the source' if own else 'this file'} gives none, so name its column there ({column})"
+        for thing, column, (own, others) in (
+            ("system message", "columns.system", (_has_system(body), _has_system(other))),
+            ("tools", "columns.tools", (bool(body["tools"]), bool(other["tools"]))),
+        )
+        if thing in what and own != others
+    ]
     return f" ({'; '.join(hints)})" if hints else ""
+
+
+def _has_system(body: Mapping[str, Any]) -> bool:
+    return any(message["role"] == "system" for message in body["messages"])

@@ -164,10 +164,10 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
 def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows with the completion, and the reasoning where there is one, of the turn that ends their conversation.
     Raises CurationError where none does, or it is no text."""
-    answers = [None if text is None else json.loads(text) for text in frame["last_turn"]]
+    answers = [json.loads(text or "{}") for text in frame["last_turn"]]
     for why, rows in {
-        "does not end in a turn of the assistant's, so there is no completion": [a is None for a in answers],
-        "ends in the call of a tool, which is no completion": [bool(a and "tool_calls" in a) for a in answers],
+        "does not end in a turn of the assistant's, so there is no completion": [not answer for answer in answers],
+        "ends in the call of a tool, which is no completion": ["tool_calls" in answer for answer in answers],
     }.items():
         if any(rows):
             raise CurationError(
