@@ -61,7 +61,7 @@ def test_a_template_that_takes_no_marks_is_asked_for_the_words() -> None:
     def write(messages: list[dict[str, Any]], tools: str | None) -> str:
         if messages[0]["content"] != ASKED["content"]:
             raise RenderingFault("it refuses")
-        return ASKED["content"]
+        return str(ASKED["content"])
 
     assert find_left_out([ASKED], None, write) == []
     assert find_left_out([ASKED, {"role": "user", "content": "And?"}], None, write) == ["user"]
