@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
+import numpy as np
 import planted
 import polars as pl
 import pytest
@@ -18,8 +19,10 @@ from curation.judging.judges import rubric
 from curation.judging.pairwise_judges import verdict
 from curation.judging.prefer import prefer
 from curation.pairs import delta, pair, pairwise
+from curation.pairs.sides import join_sides
 from curation.reliability import calibrate, reliability
 from curation.tables import contracts, parquet
+from curation.traces import generate
 
 # of 800 seeds from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
 SEEDS, FIRST_SEED = 200, 2050
@@ -160,6 +163,65 @@ def test_a_judge_without_a_fault_is_not_suspect(judge: str, tables_of_seeds: pl.
     clean = rows.group_by("seed").agg(~pl.col("suspect").any())["suspect"].mean()
     print(f"| {judge} | no suspect at all | {clean:.3f} |", rows.filter("suspect")["measure"].value_counts().rows())
     assert clean >= 0.93
+
+
+PARTS = {"": "characters", "reasoning_": "reasoning_characters", "answer_": "completion_characters"}
+
+
+def of_parts(liked: str, reasoning: bool = True) -> tuple[pl.DataFrame, dict[str, float]]:
+    """`reliability` of a judge that likes one part of a trace long, on 120 prompts with two traces each, all of them
+    right, whose reasoning and answer are as long as they happen to be; and numpy's correlation with each length."""
+    source = np.random.default_rng(5)
+    rows = [
+        {"trace_id": 2 * prompt + side, "prompt_id": prompt, "generator": "ab"[side], "sample_index": 0,
+         "reasoning": "r" * int(400 * np.exp(source.normal())) if reasoning and prompt % 4 else None,
+         "completion": f"{2 * prompt + side} ".ljust(int(100 * np.exp(source.normal())) + 9, "x"),
+         "finish_reason": "stop"}
+        for prompt in range(120) for side in range(2)
+    ]  # fmt: skip
+    written = generate.add_text_columns(world.rows_of(contracts.TRACES, rows))
+    liking = written[PARTS[liked]].cast(pl.Float64).log().fill_null(0.0)
+    scores = {"quality": (liking.to_numpy() + source.normal(scale=0.3, size=240)).tolist(), "correct": [1.0] * 240}
+    judged = {
+        name: world.rows_of(contracts.JUDGMENTS, [
+            {"trace_id": trace_id, "judge": name, "dimension": name, "repeat": 0, "score": score, "status": "scored"}
+            for trace_id, score in enumerate(values)
+        ])
+        for name, values in scores.items()
+    }  # fmt: skip
+    pairs = pair.pair(world.pairing(order="ladder", ladder=["a", "b"]), written)
+    dimensions = {name: [name] for name in judged}
+    deltas = {name: delta.deltas(delta.Params(**world.DELTA), pairs, judged[name], [name]) for name in judged}
+    tables = reliability.JudgeTables(judged, {}, deltas, contracts.empty(contracts.PROBABILITIES), dimensions)
+    table, _ = reliability.reliability(reliability.Params(truth="correct", families={}), tables, pairs, written)
+    parquet.check(contracts.RELIABILITY, table, "reliability")
+    wide = join_sides(pairs, written.select("trace_id", *PARTS.values())).join(deltas["quality"], on="pair_id")
+    correlations = {}
+    for part, length in PARTS.items():
+        both = wide.drop_nulls([f"{side}_{length}" for side in contracts.SIDES])
+        ratio = both.select((pl.col(f"chosen_{length}") / pl.col(f"rejected_{length}")).log()).to_series()
+        correlations[part] = float(np.corrcoef(ratio, both["delta_quality"])[0, 1]) if len(both) else 0.0
+    return table, correlations
+
+
+@pytest.mark.parametrize("liked", ["reasoning_", "answer_"])
+def test_a_liking_for_the_length_of_one_part_is_told_from_the_other(liked: str) -> None:
+    """The kind of fault: a judge that rewards long reasoning, and one that rewards long answers, which the length of
+    both together does not tell apart."""
+    table, expected = of_parts(liked)
+    for part in PARTS:
+        found = row(table, "quality", "quality", f"{part}length_correlation", "length")
+        alike = row(table, "quality", "quality", f"{part}length_correlation_equally_right", "correct")
+        assert found["value"] == alike["value"] == pytest.approx(expected[part])
+        assert found["n"] == (90 if part == "reasoning_" else 120)
+        if part:
+            assert alike["suspect"] == (part == liked) and (alike["value"] > 0.9) == (part == liked)
+
+
+def test_without_reasoning_nothing_is_measured_of_a_part() -> None:
+    table, _ = of_parts("answer_", reasoning=False)
+    assert not [measure for measure in table["measure"] if measure.startswith(("reasoning_", "answer_"))]
+    assert row(table, "quality", "quality", "length_correlation", "length")["value"] > 0.9
 
 
 @pytest.mark.slow

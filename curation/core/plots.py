@@ -22,9 +22,11 @@ NEUTRAL = {
     "calibrated_overconfidence": 0.0,
     "auroc": 0.5,
     "pairwise_accuracy": 0.5,
-    "length_correlation": 0.0,
-    "length_correlation_equally_right": 0.0,
-    "delta_at_equal_length": 0.0,
+    **{
+        f"{part}{measure}": 0.0
+        for part in ("", "reasoning_", "answer_")
+        for measure in ("length_correlation", "length_correlation_equally_right", "delta_at_equal_length")
+    },
     "kappa": 0.0,
     "alpha": 0.0,
 }
