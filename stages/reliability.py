@@ -4,13 +4,13 @@ from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.reliability.reliability import JudgeTables, metrics, reliability
+from curation.reliability.reliability import TRACE_COLUMNS, JudgeTables, metrics, reliability
 from curation.tables import contracts, parquet
 
 
 def main() -> None:
     study = read()
-    traces = parquet.read_parts(contracts.TRACES, study.generators)
+    traces = parquet.read_parts(contracts.TRACES, study.generators, TRACE_COLUMNS)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     parquet.refuse_orphans(contracts.JUDGMENTS, study.judges)
     parquet.refuse_orphans(contracts.PREFERENCES, study.pairwise_judges)

@@ -20,6 +20,7 @@ from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
 from curation.tables.contracts import CALIBRATION, PREFERENCE, RELIABILITY, SIDES, empty
 
+TRACE_COLUMNS = ("trace_id", "prompt_id", "family", *measures.LENGTHS.values())  # what is read of traces
 PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are
 
 

@@ -64,7 +64,9 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
         )
         .iter_rows()
     ):
-        chosen, rejected = (find_shown(settings.shows, *side, "complete") for side in (texts[:2], texts[2:]))
+        chosen, rejected = (
+            find_shown(settings.shows, reasoning, said, "complete") for reasoning, said in (texts[:2], texts[2:])
+        )
         of_pair = [(pair_id, order, repeat) for order in ORDERS for repeat in range(settings.repeats)]
         if isinstance(chosen, NotShown) or isinstance(rejected, NotShown):
             absent = chosen if isinstance(chosen, NotShown) else rejected
