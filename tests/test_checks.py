@@ -92,6 +92,12 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
         lambda w: prompts(w, prompt=pl.lit(pl.Series([[{"role": "user", "content": "What is 8 + 1? "}]]))),
     ],
+    "messages_not_of_prompt": [
+        lambda w: prompts(w, messages=pl.lit('[{"role": "user", "content": "What is 9 + 1?", "name": "Ann"}]')),
+        lambda w: prompts(w, messages=pl.lit("[")),
+        lambda w: prompts(w, tools=pl.lit("{}")),
+        lambda w: prompts(w, tools=pl.lit("add")),
+    ],
     "dropped_prompt_in_prompts": [
         lambda w: prompts(w, prompt_id=pl.lit(content_id(*world.DROPPED[:2]))),
         lambda w: replace(w, decontamination=where(w.decontamination, TEXT, **DROPPED)),

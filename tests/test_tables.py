@@ -35,6 +35,8 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "prompts": {
         "split is one of train, in_domain, out_of_domain": {"split": "test"},
         "prompt has messages": {"prompt": []},
+        "a role is one of system, user, assistant, tool": {"prompt": [{"role": "human", "content": "2 + 3?"}]},
+        "prompt does not end in a turn of the assistant's": {"prompt": [{"role": "assistant", "content": "5"}]},
         "answers are several, the first of them answer, or null": {"answer": "5", "answers": ["6", "5"]},
     },
     "decontamination": {

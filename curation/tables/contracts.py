@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 DATA = Path("data")
+ROLES = ("system", "user", "assistant", "tool")  # of the messages of a prompt
 SPLITS = ("train", "in_domain", "out_of_domain")
 PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
@@ -74,7 +75,10 @@ PROMPTS = Table(
         (pl.col("answers").list.len().ge(2) & pl.col("answers").list.first().eq(pl.col("answer"))).fill_null(
             pl.col("answers").is_null()),
      f"split is one of {', '.join(SPLITS)}": pl.col("split").is_in(SPLITS),
-     "prompt has messages": pl.col("prompt").list.len() > 0},
+     "prompt has messages": pl.col("prompt").list.len() > 0,
+     f"a role is one of {', '.join(ROLES)}":
+        pl.col("prompt").list.eval(pl.element().struct["role"].is_in(ROLES)).list.all(),
+     "prompt does not end in a turn of the assistant's": pl.col("prompt").list.last().struct["role"] != "assistant"},
 )  # fmt: skip
 DECONTAMINATION = Table(
     "decontamination", "train prompt that the sources gave", ("prompt_id",),

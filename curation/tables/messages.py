@@ -1,14 +1,13 @@
 """Message lists: as tables hold them, and as a server or a chat template is handed them.
 
-A message has a `role` (one of ROLES) and a `content`, text, and may have `reasoning_content`, `tool_calls` (each with a
-`function` of `name` and `arguments`, an object), `name`, `tool_call_id` and whatever else its file gave it.
+A message has a `role` (one of contracts.ROLES) and a `content`, text, and may have `reasoning_content`, `tool_calls`
+(each with a `function` of `name` and `arguments`, an object), `name`, `tool_call_id` and whatever its file gave it.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-ROLES = ("system", "user", "assistant", "tool")
 SENT = ("role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name")  # what servers know of a message
 
 Message: TypeAlias = dict[str, Any]
