@@ -1,4 +1,6 @@
-"""Write data/traces/<generator>.parquet."""
+"""Write data/traces/<generator>.parquet, and warn of what the student would not learn from them."""
+
+import sys
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import name_argument, run
@@ -6,6 +8,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, parquet
 from curation.traces.generate import generate, metrics
+from curation.traces.losses import look_at_traces
 
 
 def main() -> None:
@@ -16,6 +19,7 @@ def main() -> None:
         traces = generate(name, settings, prompts, ledger)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
     write_metrics(contracts.DATA / f"metrics/generate/{name}.json", metrics(traces))
+    print(look_at_traces(study, traces, prompts).report(stops=True), end="", file=sys.stderr)
 
 
 if __name__ == "__main__":

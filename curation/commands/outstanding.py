@@ -43,6 +43,18 @@ class StageCalls(NamedTuple):
     at_most: bool
 
 
+class Known(NamedTuple):
+    """What is known before anything is asked: the calls of each stage, in the order they run, the traces that there are
+    replies for, and the prompts."""
+
+    stages: list[StageCalls]
+    traces: pl.DataFrame
+    prompts: pl.DataFrame
+
+
+UNWRITTEN = "not written yet: "  # begins the text that stands for a reply
+
+
 class _DryLedger(Ledger):
     """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
 
@@ -56,11 +68,16 @@ class _DryLedger(Ledger):
     def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
         self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
         self.distinct |= {call.key: call for call in calls}
-        return (self.find(call) or Reply(f"not written yet: {call.key}", "stop") for call in calls)
+        return (self.find(call) or Reply(f"{UNWRITTEN}{call.key}", "stop") for call in calls)
 
 
 def stage_calls(study: Study) -> list[StageCalls]:
     """The calls of every generate, judge and prefer stage that asks a model, in the order they run."""
+    return known_calls(study).stages
+
+
+def known_calls(study: Study) -> Known:
+    """The calls of every stage that asks a model, and what their replies so far are."""
     stages, count = list[StageCalls](), len(study.generators) + len(study.judges) + len(study.pairwise_judges)
     with _DryLedger(study.ledger, study.budget) as ledger, progress("plan", count, "stages") as shown:
 
@@ -88,4 +105,5 @@ def stage_calls(study: Study) -> list[StageCalls]:
             if isinstance(comparer, AsksModel):
                 prefer(name, comparer, pairs, traces, prompts, ledger)
             note("prefer", name, comparer, unwritten)
-    return stages
+    written = ~pl.col("completion").str.starts_with(UNWRITTEN).fill_null(False)
+    return Known(stages, traces.filter(written), prompts)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,14 +15,16 @@ from curation.calls.call import Call, canonical
 from curation.calls.extra import OWN_SAMPLING
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
-from curation.commands.outstanding import AsksModel, StageCalls, stage_calls
+from curation.commands.outstanding import AsksModel, StageCalls, known_calls, stage_calls
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
+from curation.core.errors import Errors
 from curation.core.metrics import Interval
 from curation.core.params import read
 from curation.core.study import Study
 from curation.models import weights
 from curation.models.call_rendering import render_call
+from curation.traces.losses import look_at_traces
 
 SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
@@ -51,7 +54,8 @@ class Stage(NamedTuple):
 
 
 def main(arguments: list[str]) -> None:
-    """Print the forecast: of calls and dollars, or with --runs of time."""
+    """Print the forecast: of calls and dollars, or with --runs of time; and what the student would not learn from the
+    traces that there are, raising Errors where that stops the study before a judge is asked."""
     parser = Parser(prog="curation plan", description="What a run would ask, and what that would cost; asks nothing.")
     parser.add_argument("--json", action="store_true", help="print JSON")
     runs = "instead, how long training and evaluating take here, by timing the student"
@@ -60,7 +64,9 @@ def main(arguments: list[str]) -> None:
     if given.runs:
         return print_durations(read(), given.json)
     study = read()
-    planned = plan(study)
+    known = known_calls(study)
+    planned = forecast(study, known.stages)
+    losses = look_at_traces(study, known.traces, known.prompts)
     total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
     with Ledger(study.ledger, study.budget) as ledger:
         spent = ledger.spending()
@@ -68,9 +74,13 @@ def main(arguments: list[str]) -> None:
         caps = {"max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
         budget = {"calls_made": spent.calls, "usd_spent": spent.usd, **caps}
         stages = [stage._asdict() for stage in planned]
-        print(json.dumps({"stages": stages, "total": total, "budget": budget}, indent=1))
+        said = {"stages": stages, "total": total, "budget": budget}
+        print(json.dumps(said | {"warnings": losses.warnings, "stops": losses.stops}, indent=1))
     else:
         _print(planned, total, study.budget, spent)
+    print(losses.report(), end="", file=sys.stderr)
+    if losses.stops:
+        raise Errors([f"{study.path}: {line}" for line in losses.stops])
 
 
 def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
@@ -92,8 +102,13 @@ def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: S
 
 def plan(study: Study) -> list[Stage]:
     """A row per generate, judge and prefer stage that asks a model, in the order they run. Asks none."""
+    return forecast(study, stage_calls(study))
+
+
+def forecast(study: Study, stages: list[StageCalls]) -> list[Stage]:
+    """A row for each of the stages, with what its outstanding calls would take."""
     with Ledger(study.ledger, study.budget) as ledger:
-        return [_stage(ledger, calls) for calls in stage_calls(study)]
+        return [_stage(ledger, calls) for calls in stages]
 
 
 def _stage(ledger: Ledger, calls: StageCalls) -> Stage:

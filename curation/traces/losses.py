@@ -6,14 +6,19 @@ from typing import Any, NamedTuple, get_args
 
 import polars as pl
 
+from curation.core.errors import CurationError
+from curation.core.study import Study
 from curation.core.text import one_line
+from curation.models import rendering
 from curation.models.chat_template import RenderingFault
 from curation.models.rendering import Renderer, Row, Way
 from curation.models.targets import Facts, facts
-from curation.traces.renderings import joined, to_render
+from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_traces, to_render, unrendered
 
+WAYS: tuple[Way, ...] = tuple(way for way in get_args(Way) if way != "drop")  # in which reasoning reaches a student
 NATIVE = ("reasoning_content", "thinking")  # keys of a message, which a template writes where it wants them
 COUNTED = ("with_reasoning", "reasoning_lost", "answers_lost", "faults", "no_eos", "not_prefix", "empty_blocks")
+LOOKED_AT = 200  # traces of a generator, before all of them are rendered
 TRIED = 8  # traces that a setting is tried on
 SHOWN = 150  # characters of what a template says
 
@@ -30,15 +35,19 @@ class Losses(NamedTuple):
         """Each count over all generators."""
         return {name: int(self.table[name].sum()) for name in COUNTED}
 
-    def report(self) -> str:
-        """The table and the warnings, as lines; '' where there is nothing to warn of."""
+    def report(self, stops: bool = False) -> str:
+        """The table and the warnings, as lines, and with `stops` what would stop the study too; '' where there is
+        neither."""
         if not self.warnings and not self.stops:
             return ""
+        lines = [f"warning: {line}" for line in [*self.warnings, *(self.stops if stops else [])]]
+        if self.table.is_empty():
+            return "\n".join(lines) + "\n"
         with pl.Config(
             tbl_formatting="UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
             tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200,
         ):  # fmt: skip
-            return "\n".join([str(self.table.drop("fault")), *(f"warning: {line}" for line in self.warnings)]) + "\n"
+            return "\n".join([str(self.table.drop("fault")), *lines]) + "\n"
 
 
 def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame, rendered: pl.DataFrame) -> Losses:
@@ -52,6 +61,22 @@ def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame,
             (stops if row["reasoning_lost"] == row["with_reasoning"] else warnings).append(lost)
         warnings += [f"generator {row['generator']}: {line}" for line in _other_losses(renderer, row)]
     return Losses(table, warnings, stops)
+
+
+def look_at_traces(study: Study, traces: pl.DataFrame, prompts: pl.DataFrame) -> Losses:
+    """What `find_losses` finds in the first LOOKED_AT traces of each generator, at once and whatever is asked next.
+    Nothing where the study renders no traces or none of these reasons; where the tokenizer cannot be loaded, that."""
+    answered = traces.select(READ).filter(pl.col("completion").is_not_null())
+    few = answered.group_by("generator", maintain_order=True).head(LOOKED_AT).select(READ)
+    nothing = Losses(count_losses(few.clear(), unrendered(few.clear())), [], [])
+    if not study.renderings.count or (few["reasoning"].fill_null("").str.strip_chars() == "").all():
+        return nothing
+    try:
+        renderer = rendering.load(study.student)
+    except CurationError as error:
+        return nothing._replace(warnings=[f"what the student would learn is not looked at: {error}"])
+    asked = prompts.select(READ_OF_PROMPTS)
+    return find_losses(renderer, few, asked, render_traces(renderer, few, asked))
 
 
 def count_losses(traces: pl.DataFrame, rendered: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +117,7 @@ def find_keeping_ways(renderer: Renderer, traces: pl.DataFrame, prompts: pl.Data
     them: those that the template itself provides for, else the others."""
     both = pl.all_horizontal(pl.col(name).str.strip_chars() != "" for name in ("reasoning", "completion"))
     rows = to_render(joined(traces.filter(both).head(TRIED), prompts))
-    keeping = [way for way in get_args(Way) if way != "drop" and rows and all(_keeps(renderer, way, rows))]
+    keeping = [way for way in WAYS if rows and all(_keeps(renderer, way, rows))]
     return [way for way in keeping if way in NATIVE] or keeping
 
 
