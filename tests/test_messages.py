@@ -201,6 +201,14 @@ def test_a_text_beside_a_system_prompt_is_a_conversation(tmp_path: Path) -> None
     assert made["prompt_id"][1] == content_id("mine", "2 + 3?") != made["prompt_id"][0]
 
 
+def test_reasoning_of_earlier_turns_is_kept_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As text that says so is not."""
+    quoted = [user('"reasoning_content": "x"'), assistant("b"), user("c")]
+    path = save(tmp_path / "p.jsonl", [{"q": TURNS}, {"q": quoted}])
+    assert whole(read(path)) == [TURNS, quoted]
+    assert f"{path}: 1 prompts have reasoning in earlier turns; it is kept, and most" in capsys.readouterr().err
+
+
 def user(text: str) -> Message:
     return {"role": "user", "content": text}
 

@@ -101,6 +101,12 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     _refuse_two(settings, frame, "answer", "answers", way_out)
     of_prompt = (pl.col(name).min().over("said") for name in ("task", "turns", "tools"))
     distinct = frame.with_columns(of_prompt).unique("said", keep="first", maintain_order=True)
+    if thoughtful := distinct["turns"].str.contains('"reasoning_content": ', literal=True).sum():
+        print(
+            f"{settings.path}: {thoughtful} prompts have reasoning in earlier turns; it is kept, and most chat "
+            "templates leave it out of what a model reads",
+            file=sys.stderr,
+        )
     verifier = None if settings.verifier is None else write_verifier(settings.verifier)
     rows = prompt_frame(
         (task or "", user_prompts.end_with(turns, settings.instruction), answers or [], verifier, None)
