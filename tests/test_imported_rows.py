@@ -147,6 +147,39 @@ def test_a_rating_of_another_text_is_refused_by_row_and_id(tmp_path: Path, ledge
         judge("gold", settings, traces, world.prompts(), ledger)
 
 
+def test_a_rating_of_other_reasoning_is_refused(tmp_path: Path, ledger: Ledger) -> None:
+    """The kind of fault: a rating that moves to a trace that reasons otherwise and answers the same. No reasoning and
+    an empty block of it are the same."""
+    rows = [
+        {"q": "Why?", "gold": None, "by": "big", "text": "5", "own": str(number), "thought": thought}
+        for number, thought in enumerate(("2 and 3", "3 and 2", "", None))
+    ]
+    traces = written(tmp_path / "t.jsonl", rows, ledger, trace_id="own", reasoning="thought")
+    assert sorted(traces["reasoning"], key=str) == ["", "2 and 3", "3 and 2", None]
+    gold = [{"id": "0", "x": 1, "thought": " 2 and 3\n"}, {"id": "2", "x": 1, "thought": None},
+            {"id": "3", "x": 1, "thought": ""}]  # fmt: skip
+    settings = rated(tmp_path / "gold.jsonl", gold, reasoning="thought")
+    assert judge("gold", settings, traces, world.prompts(), ledger)["score"].drop_nulls().len() == 3
+    save(tmp_path / "gold.jsonl", [*gold, {"id": "1", "x": 1, "thought": "2 and 3"}])
+    with pytest.raises(CurationError, match=r"row 3: column 'thought' has another text than 1: '2 and 3', not '3 and"):
+        judge("gold", settings, traces, world.prompts(), ledger)
+    pairs = pair(world.pairing(order="both", within_generator=True), traces).filter(~pl.col("identical"))
+    prompts = read_sources({"mine": source(str(tmp_path / "t.jsonl"))})
+    thoughts = dict(traces.select("trace_id", "reasoning").rows())
+    given = [
+        {"id": id, "says": "tie", "a": thoughts[chosen], "b": thoughts[rejected] or "\n"}
+        for id, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows()
+    ]
+    people = verdicts.Params(
+        kind="imported", path=save(tmp_path / "v.jsonl", given), pair_id="id", verdict="says", order=None,
+        unmatched="error", chosen_reasoning="a", rejected_reasoning="b",
+    )  # fmt: skip
+    assert prefer("people", people, pairs, traces, prompts, ledger).height == len(given) > 6
+    save(tmp_path / "v.jsonl", [given[0] | {"b": "2 and 3 and 2"}, *given[1:]])
+    with pytest.raises(CurationError, match=rf"row 0: column 'b' has another text than {given[0]['id']}: "):
+        prefer("people", people, pairs, traces, prompts, ledger)
+
+
 def test_a_verdict_on_other_texts_is_refused_by_row_and_id(tmp_path: Path, ledger: Ledger) -> None:
     traces = written(tmp_path / "t.jsonl", MANY, ledger)
     pairs = pair(world.pairing(order="both", ladder=[]), traces)

@@ -21,6 +21,7 @@ from curation.tables.user_files import (
 from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
 
 Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
+TEXTS = ("reasoning", "completion")  # of a trace
 Scale = Annotated[list[Score], Field(min_length=2, max_length=2)]
 
 
@@ -28,8 +29,8 @@ class Params(UserFileParams):
     """A judge of kind imported. `trace_id` and `dimensions` (our name: the file's) name columns of `path`. Two rows of
     one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces.
 
-    What may be left out: `completion`, a column with the text that was rated, which is held against the trace's; and
-    `scale`, the lowest and highest score by dimension.
+    What may be left out: `completion` and `reasoning`, columns with the texts that were rated, which are held against
+    the trace's; and `scale`, the lowest and highest score by dimension.
     """
 
     COLUMNS_UNDER = ""
@@ -39,6 +40,7 @@ class Params(UserFileParams):
     dimensions: Annotated[dict[Column, str], Field(min_length=1)]
     unmatched: Literal["error", "drop"]
     completion: str | None = None
+    reasoning: str | None = None
     scale: dict[Column, Scale] | None = None
 
     @property
@@ -63,8 +65,8 @@ class Params(UserFileParams):
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         dimensions = {f"dimensions.{ours}": theirs for ours, theirs in self.dimensions.items()}
-        columns = {"trace_id": self.trace_id, "completion": self.completion, **dimensions}
-        types = {"trace_id": ColumnType(KEY), "completion": ColumnType(TEXT, nullable=True)}
+        columns = {"trace_id": self.trace_id, **{name: getattr(self, name) for name in TEXTS}, **dimensions}
+        types = {"trace_id": ColumnType(KEY)} | dict.fromkeys(TEXTS, ColumnType(TEXT, nullable=True))
         return columns, types | dict.fromkeys(dimensions, ColumnType(REAL, nullable=True))
 
 
@@ -76,14 +78,16 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     whose text is not its trace's, and on a score that is off its scale.
     """
     given = read_columns(settings.path, *settings.map_columns(), under=f"judges.{name}.").with_row_index("row")
-    given = given.rename({"trace_id": "key", "completion": "text"}, strict=False)
+    given = given.rename({"trace_id": "key"} | {name: f"{name}_given" for name in TEXTS}, strict=False)
     _refuse_off_scale(settings, given)
     ids = _find_traces(settings, given, traces)
     refuse_unmatched(settings.path, settings.trace_id, given["key"], ids["key"], settings.unmatched, "trace")
     given = given.join(ids, on="key", maintain_order="left")
-    if settings.completion:
-        texts = given.join(traces.select("trace_id", "completion"), on="trace_id", maintain_order="left")
-        refuse_other_text(settings.path, settings.completion, texts.select("row", "key", "text", "completion"))
+    for name in TEXTS:
+        if column := getattr(settings, name):
+            ours = traces.select("trace_id", pl.col(name).fill_null("") if name == "reasoning" else name)
+            texts = given.join(ours, on="trace_id", maintain_order="left")
+            refuse_other_text(settings.path, column, texts.select("row", "key", f"{name}_given", name))
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
     dimensions = [f"dimensions.{ours}" for ours in settings.dimensions]
     rows = number_repeats(rows, ["trace_id"], dimensions)

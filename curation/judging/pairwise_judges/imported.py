@@ -18,21 +18,20 @@ from curation.tables.user_files import (
 )
 from curation.tables.user_values import ID, TEXT, ColumnType
 
+TEXTS = (*SIDES, *(f"{side}_reasoning" for side in SIDES))  # of a pair
 COLUMN_TYPES = {
     "pair_id": ColumnType(ID),
     "verdict": ColumnType(TEXT, nullable=True),
     "order": ColumnType(TEXT),
-    "chosen": ColumnType(TEXT, nullable=True),
-    "rejected": ColumnType(TEXT, nullable=True),
-}
+} | dict.fromkeys(TEXTS, ColumnType(TEXT, nullable=True))
 MOST_WORDS = 5  # in a message
 
 
 class Params(UserFileParams):
     """A pairwise judge of kind imported. `pair_id` and `verdict` (chosen, rejected or tie) name columns of `path`, as
     does `order` (chosen_first or rejected_first: which side was shown first), null where that is unknown. `unmatched`
-    says what becomes of rows of unknown pairs. `chosen` and `rejected`, columns with the texts that were compared, may
-    be left out; they are held against the pair's."""
+    says what becomes of rows of unknown pairs. `chosen`, `rejected`, `chosen_reasoning` and `rejected_reasoning`,
+    columns with the texts that were compared, may be left out; they are held against the pair's."""
 
     COLUMNS_UNDER = ""
 
@@ -43,6 +42,8 @@ class Params(UserFileParams):
     unmatched: Literal["error", "drop"]
     chosen: str | None = None
     rejected: str | None = None
+    chosen_reasoning: str | None = None
+    rejected_reasoning: str | None = None
 
     @property
     def dimension_names(self) -> list[str]:
@@ -68,10 +69,12 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     refuse_unmatched(
         settings.path, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
     )
-    rows = pairs.select("pair_id", *SIDES).join(given, on="pair_id", maintain_order="left_right", suffix="_given")
-    for side in SIDES:
-        if column := getattr(settings, side):
-            refuse_other_text(settings.path, column, rows.select("row", "pair_id", f"{side}_given", side).sort("row"))
+    rows = pairs.select("pair_id").join(given, on="pair_id", maintain_order="left_right")
+    for name in TEXTS:
+        if column := getattr(settings, name):
+            ours = pairs.select("pair_id", pl.col(name).fill_null("").alias("ours"))  # no reasoning is as good as ''
+            texts = rows.select("row", "pair_id", name).join(ours, on="pair_id").sort("row")
+            refuse_other_text(settings.path, column, texts)
     status = pl.when(pl.col("verdict").is_null()).then(pl.lit("missing")).otherwise(pl.lit("scored")).alias("status")
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
     return number_repeats(rows, ["pair_id", "order"], ["verdict"]).select(
