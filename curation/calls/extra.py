@@ -34,7 +34,8 @@ TEMPLATE_KWARGS = "chat_template_kwargs"
 TEMPLATE_FIELDS = ("reasoning_effort", "chat_template", TEMPLATE_KWARGS)  # of a request: what a chat template reads
 TEMPLATE_OWN = (  # of a template's settings: what whoever renders the messages sets
     "add_generation_prompt", "chat_template", "continue_final_message", "conversation", "max_length", "messages",
-    "padding", "return_dict", "return_tensors", "tokenize", "tokenizer_kwargs", "tools", "truncation",
+    "padding", "return_assistant_tokens_mask", "return_dict", "return_tensors", "strftime_now", "tokenize",
+    "tokenizer_kwargs", "tools", "truncation",
 )  # fmt: skip
 SECRET_NAME = re.compile(
     r"api.?key|authori[sz]ation|secret|passw|credential|bearer|cookie|(?:access|auth|refresh|session).?token|^token$",

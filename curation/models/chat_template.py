@@ -1,15 +1,26 @@
 """What a chat template makes of messages: the one place that calls it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 
+CLOCK = "writes the day that it is asked on, so no run could be made again; fix it as template_date: '2026-01-31'"
+
 
 class RenderingFault(CurationError):
     """A template refuses the messages, or would write what it should not. The message is one sentence."""
+
+
+class Template(NamedTuple):
+    """What takes the place of a tokenizer's own template, if anything does, and the day that it is to write, as in
+    2026-01-31."""
+
+    text: str | None
+    day: str | None
 
 
 def render(
@@ -49,15 +60,26 @@ def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     return list(tokenizer(texts, add_special_tokens=False)["input_ids"]) if texts else []
 
 
-def clock(day: date | None) -> Callable[[str], str]:
+def clock(day: str | None) -> Callable[[str], str]:
     """What a template's `strftime_now` is to be: midnight of `day`. Without a day it raises RenderingFault, as no table
     may depend on when it was made."""
 
     def strftime_now(form: str) -> str:
         if day is None:
-            raise RenderingFault(
-                "the chat template writes the date of the day it is asked on; fix it with student.template_date"
-            )
-        return datetime.combine(day, time()).strftime(form)
+            raise RenderingFault(f"the chat template {CLOCK}")
+        return datetime.combine(date.fromisoformat(day), time()).strftime(form)
 
     return strftime_now
+
+
+def reads_clock(text: str, settings: Iterable[str]) -> bool:
+    """Whether a template asks what day it is, other than for what the `settings` name."""
+    code = re.sub(r"{#.*?#}", "", text, flags=re.DOTALL)
+    asked = {(found[1] or "") for found in re.finditer(r"(?:set\s+(\w+)\s*=\s*)?strftime_now\s*\(", code)}
+    return not asked <= set(settings)
+
+
+def find_unread(template: str | dict[str, str] | None, settings: Iterable[str]) -> Iterator[str]:
+    """The settings whose names a template does not have: they would do nothing, and say nothing."""
+    text = " ".join(template.values()) if isinstance(template, dict) else template or ""
+    yield from (name for name in settings if not re.search(rf"\b{re.escape(name)}\b", text))

@@ -56,6 +56,24 @@ def context_length(model: str) -> int | None:
     return length if isinstance(length, int) else None
 
 
+def read_chat_template(model: str) -> str | None:
+    """The text of a local model's chat template; None where no file of Jinja or JSON says it."""
+    folder = _folder(model)
+    if folder is None:
+        return None
+    if (file := folder / TEMPLATES[0]).is_file():
+        return file.read_text("utf-8", errors="replace")
+    texts = [_json(folder / name).get("chat_template") for name in (TEMPLATES[1], "tokenizer_config.json")]
+    return next((text for text in texts if isinstance(text, str)), None)
+
+
+def end_ids(model: str) -> frozenset[int]:
+    """The ids of the tokens that end a local model's answers, as its own files say beside its tokenizer."""
+    folder = _folder(model)
+    named = _json(folder / "generation_config.json").get("eos_token_id") if folder else None
+    return frozenset(one for one in (named if isinstance(named, list) else [named]) if isinstance(one, int))
+
+
 def module_names(model: str) -> frozenset[str]:
     """The last names of a local model's modules, such as q_proj; empty where no safetensors say so."""
     folder = _folder(model)

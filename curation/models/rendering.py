@@ -13,9 +13,11 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from curation.core.errors import CurationError
 from curation.models import weights
-from curation.models.chat_template import RenderingFault, clock, encode, render
-from curation.tables.messages import full_messages
+from curation.models.chat_template import RenderingFault, clock, encode, find_unread, render
+from curation.models.local import end_ids
+from curation.tables.messages import for_model, full_messages, with_system
 
 Way = Literal["reasoning_content", "thinking", "inline", "text", "drop"]
 Messages = list[dict[str, Any]]
@@ -72,10 +74,13 @@ class Renderer:
 
     def __init__(self, tokenizer: Any, student: weights.Params, ends: frozenset[int] = frozenset()) -> None:
         self.tokenizer, self.student, self.ends = tokenizer, student, ends | {tokenizer.eos_token_id}
-        self.template = student.read_template() or tokenizer.chat_template
-        self.settings = {
-            **(student.template_kwargs or {}), "chat_template": self.template, "strftime_now": clock(student.day),
-        }  # fmt: skip
+        text, day = student.template
+        self.template, told = text or tokenizer.chat_template, student.template_kwargs or {}
+        for name in find_unread(self.template, told):
+            raise CurationError(
+                f"student.template_kwargs.{name}: the chat template reads no such setting; leave it out"
+            )
+        self.settings = {**told, "chat_template": self.template, "strftime_now": clock(day)}
 
     def render(
         self, messages: Messages, tools: str | None, reasoning: str | None, completion: str | None, ended: bool = True
@@ -101,20 +106,23 @@ class Renderer:
 
     def texts(self, row: Row) -> tuple[str, str]:
         """The prompt with what opens an answer, and the whole. Raises as `render` does."""
-        opening = self._opening(row.messages)
-        tools = None if row.tools is None else json.loads(row.tools)
+        opening = as_told(with_system(for_model(row.messages), self.student.system), self.student.reasoning)
+        tools = json.loads(row.tools) if row.tools else None
         prompt = render(self.tokenizer, opening, tools, **self.settings)
-        _require_question(opening, prompt)
+        self._require_whole(opening, tools, prompt)
         if self.student.reasoning == "text":
             return prompt, prompt + self._appended(prompt, row)
         said = [*opening, answer_message(self.student.reasoning, row.reasoning, row.completion)]
         return prompt, render(self.tokenizer, said, tools, generation_prompt=False, **self.settings)
 
-    def _opening(self, messages: Messages) -> Messages:
-        """The messages, opened by `student.system` unless they have a system message of their own."""
-        if self.student.system is None or messages[0]["role"] in ("system", "developer"):
-            return messages
-        return [{"role": "system", "content": self.student.system}, *messages]
+    def _require_whole(self, messages: Messages, tools: Any, prompt: str) -> None:
+        """Raises RenderingFault if something that a user or the system says is not in the prompt: a template for images
+        may read no text, another no system message, or no tools."""
+        for said in messages:
+            if said["role"] in ("system", "user") and said["content"].strip() not in prompt:
+                raise RenderingFault(f"the chat template leaves out what the {said['role']} says; name another one")
+        if tools and [*find_unread(self.template, ["tools"])]:
+            raise RenderingFault("the chat template leaves out the prompt's tools; name another one")
 
     def _appended(self, prompt: str, row: Row) -> str:
         """What follows the prompt where a trace is appended as text: reasoning between its delimiters, as far as the
@@ -136,7 +144,20 @@ class Renderer:
 
 def load(student: weights.Params) -> Renderer:
     """The student's renderer; no weights are loaded. Raises as `weights.tokenizer` does."""
-    return Renderer(weights.tokenizer(student.model, student.pinned), student)
+    return Renderer(weights.tokenizer(student.model, student.pinned), student, end_ids(student.model))
+
+
+def as_told(messages: Messages, way: Way | None) -> Messages:
+    """The messages as a template is handed them: what was thought in earlier turns goes the same `way` as in the
+    last."""
+    if way not in ("thinking", "inline", "drop"):
+        return messages
+    return [
+        {**message, **answer_message(way, message.pop("reasoning_content"), message["content"])}
+        if "reasoning_content" in message
+        else message
+        for message in map(dict[str, Any], messages)
+    ]
 
 
 def answer_message(way: Way | None, reasoning: str | None, completion: str | None) -> dict[str, Any]:
@@ -163,16 +184,6 @@ def block(reasoning: str, completion: str | None) -> str:
 def trainer_messages(prompt: str, *wholes: str) -> tuple[Messages, ...]:
     """Rendered texts as TRL is to be handed them under VERBATIM: the prompt, and each side."""
     return [{"role": "user", "content": prompt}], *([{"role": "assistant", "content": whole}] for whole in wholes)
-
-
-def _require_question(messages: Messages, prompt: str) -> None:
-    """Raises RenderingFault if the last message of a user is not in the prompt: a template for images may read no
-    text."""
-    question = next((said["content"] for said in reversed(messages) if said["role"] == "user"), "")
-    if question.strip() not in prompt:
-        raise RenderingFault(
-            "the chat template leaves out what the user says; name one for text (student.chat_template)"
-        )
 
 
 @contextmanager

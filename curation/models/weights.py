@@ -20,28 +20,18 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator
 
+from curation.calls.extra import check_template_kwargs
 from curation.core.errors import CurationError, refused_writes
 from curation.core.params import Plain, Strict
 from curation.core.ranges import FilePath, Filled, Word
 from curation.core.study import Study
+from curation.models.chat_template import CLOCK, Template, find_unread, reads_clock
 from curation.models.devices import Device, warn_if_slow
 from curation.models.faults import first_line, loading
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
-NOT_FOR_TEMPLATES = {  # what the caller of a template says itself
-    "messages", "conversation", "tools", "documents", "chat_template", "add_generation_prompt", "tokenize", "padding",
-    "continue_final_message", "truncation", "max_length", "return_tensors", "return_dict", "tokenizer_kwargs",
-    "return_assistant_tokens_mask", "strftime_now",
-}  # fmt: skip
-
-
-def _refuse_own(settings: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValueError at a setting that is not for templates."""
-    for name in sorted(settings.keys() & NOT_FOR_TEMPLATES):
-        raise ValueError(f"{name!r} is nothing that a template is told here; take it out")
-    return settings
 
 
 def _check_day(text: str) -> str:
@@ -70,7 +60,7 @@ class Params(Strict):
     chat_template: FilePath | None = None
     chat_template_revision: Word | None = None
     system: Filled | None = None
-    template_kwargs: Annotated[dict[Word, Plain], AfterValidator(_refuse_own)] | None = None
+    template_kwargs: Annotated[dict[Word, Plain], AfterValidator(check_template_kwargs)] | None = None
     template_date: Annotated[str, AfterValidator(_check_day)] | None = None
 
     @property
@@ -81,16 +71,13 @@ class Params(Strict):
         return self.revision
 
     @property
-    def day(self) -> date | None:
-        """`template_date` as a date."""
-        return None if self.template_date is None else date.fromisoformat(self.template_date)
-
-    def read_template(self) -> str | None:
-        """The text of `chat_template`; None where the tokenizer's own is meant. Raises CurationError if the file cannot
-        be read, or does not hash to `chat_template_revision`."""
+    def template(self) -> Template:
+        """The text of `chat_template`, and the day. Raises CurationError if the file cannot be read, or does not hash
+        to `chat_template_revision`."""
         for line in self._template_faults():
             raise CurationError(f"student.{line}")
-        return None if self.chat_template is None else Path(self.chat_template).read_text("utf-8")
+        text = None if self.chat_template is None else Path(self.chat_template).read_text("utf-8")
+        return Template(text, self.template_date)
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A revision that is null though something loads the student, or though there is a file that it is of."""
@@ -102,12 +89,18 @@ class Params(Strict):
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the student is not there, if anything loads it."""
         from curation.models.devices import find_unmet_torch
-        from curation.models.local import find_model_faults
+        from curation.models.local import find_model_faults, read_chat_template
 
         if _student_user(study):
             yield from find_model_faults(self.model, self.revision)
             yield from find_unmet_torch(self.device, self.dtype)
-            yield from self._template_faults()
+            faults = list(self._template_faults())
+            yield from faults
+            text = None if faults else self.template.text or read_chat_template(self.model)
+            if text and self.template_date is None and reads_clock(text, self.template_kwargs or {}):
+                yield f"template_date: the chat template {CLOCK}"
+            for name in find_unread(text, self.template_kwargs or {}) if text else ():
+                yield f"template_kwargs.{name}: the chat template reads no such setting; leave it out"
 
     def _template_faults(self) -> Iterator[str]:
         """What is wrong with the file of `chat_template`. DVC sees its hash, and not the file, in what a run depends
@@ -141,11 +134,13 @@ def _student_user(study: Study) -> str | None:
 
 
 class Weights(NamedTuple):
-    """A model to load; `adapter` is a LoRA adapter's folder."""
+    """A model to load; `adapter` is a LoRA adapter's folder. `template` says how its prompts are written; null where
+    its tokenizer and the machine's clock do."""
 
     model: str
     revision: str
     adapter: Path | None = None
+    template: Template | None = None
 
 
 def locate(model: str) -> Path | None:

@@ -8,6 +8,8 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -20,6 +22,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # vllm prints; only replies may reach stdout
     arguments = json.loads(sys.stdin.readline())
+    template = arguments.pop("template", None)
     import vllm
     import vllm.platforms
 
@@ -27,7 +30,11 @@ def main() -> None:
         # or vllm 0.32 dies of a seeded call whose prompt it takes in parts
         arguments["enable_chunked_prefill"] = False
     engine = vllm.LLM(**arguments).llm_engine
-    tokenizer = engine.get_tokenizer()
+    tokenizer, told = engine.get_tokenizer(), dict[str, Any]()
+    if template:
+        told["strftime_now"] = clock(template["day"])
+        if template["text"]:
+            tokenizer.chat_template = template["text"]
     special, marks = special_tokens(tokenizer), list[str]()
     print(json.dumps({"ready": True, "special": sorted(set(special.values()))}), file=out, flush=True)
     calls: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
@@ -37,7 +44,7 @@ def main() -> None:
             if call is None:
                 return
             marks = call["marks"]
-            add(vllm, engine, tokenizer, call, out)
+            add(vllm, engine, tokenizer, call, told, out)
         for output in engine.step() if engine.has_unfinished_requests() else ():  # none where all were refused
             if output.finished:
                 text = decode(tokenizer, special, marks, output.outputs[0])
@@ -62,13 +69,25 @@ def take(calls: "SimpleQueue[dict[str, Any] | None]", wait: bool) -> list[dict[s
         return taken
 
 
-def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], out: Any) -> None:
-    """Give the engine one call. The reply to a call that it refuses, say one that is too long, is the error."""
+def clock(day: str | None) -> Callable[[str], str]:
+    """The `strftime_now` of chat templates, at midnight of `day`. Without a day it raises ValueError."""
+
+    def strftime_now(form: str) -> str:
+        if day is None:
+            raise ValueError("the chat template writes the day that it is asked on; fix it as template_date")
+        return datetime.fromisoformat(day).strftime(form)
+
+    return strftime_now
+
+
+def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], told: dict[str, Any], out: Any) -> None:
+    """Give the engine one call, of which the chat template is `told` more. The reply to a call that is refused, say one
+    that is too long, is the error."""
     sampling = {**call["sampling"], "top_k": call["sampling"]["top_k"] or -1}
     try:
         require_read(tokenizer, call["template"])
         prompt = tokenizer.apply_chat_template(
-            call["messages"], add_generation_prompt=True, return_dict=False, **call["template"]
+            call["messages"], add_generation_prompt=True, return_dict=False, **call["template"], **told
         )
         engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others

@@ -13,7 +13,7 @@ from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.call_rendering import render_call
-from curation.models.chat_template import RenderingFault
+from curation.models.chat_template import RenderingFault, Template
 from curation.models.devices import Device, find_unmet_torch
 from curation.models.engines._decoding import Decoder
 from curation.models.faults import one_sentence
@@ -55,12 +55,12 @@ class TransformersEngine:
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         network, tokenizer = self.loaded
         with one_sentence(self.model.model):
-            sample(network, tokenizer, calls, self.settings.batch_size, on_reply, self.rule)
+            sample(network, tokenizer, calls, self.settings.batch_size, on_reply, self.rule, self.model.template)
 
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
         """The network and its tokenizer."""
-        name, revision, adapter = self.model
+        name, revision, adapter, _ = self.model
         return weights.load(name, revision, self.settings.dtype, adapter, self.settings.device)
 
 
@@ -71,9 +71,10 @@ def sample(
     batch_size: int,
     on_reply: OnReply,
     rule: Rule | None = None,
+    template: Template | None = None,
 ) -> None:
-    """Give `on_reply` a sampled reply to every call. Prompts of like length share a batch; each call draws by its own
-    seed, whatever shares its batch.
+    """Give `on_reply` a sampled reply to every call, its prompt written by `template` if one is given. Prompts of like
+    length share a batch; each call draws by its own seed, whatever shares its batch.
 
     On a CPU several batches are answered at once, each on cores of its own: one step of one batch is too little work
     for many cores to share.
@@ -87,17 +88,19 @@ def sample(
             yield batch[row], _reply(decode, tokenizer.eos_token_id, lengths[row], new)
 
     prompt_of = dict[str, str]()
-    waiting = [call for call in calls if _is_rendered(tokenizer, call, prompt_of, on_reply)]
+    waiting = [call for call in calls if _is_rendered(tokenizer, call, template, prompt_of, on_reply)]
     decode = Decoder(tokenizer, rule)
     ordered = sorted(waiting, key=lambda call: (len(prompt_of[call.key]), prompt_of[call.key], call.sample_index))
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
         on_reply(call, reply)
 
 
-def _is_rendered(tokenizer: Any, call: Call, prompt_of: dict[str, str], on_reply: OnReply) -> bool:
+def _is_rendered(
+    tokenizer: Any, call: Call, template: Template | None, prompt_of: dict[str, str], on_reply: OnReply
+) -> bool:
     """Whether the chat template takes the call; then `prompt_of` has its text, else its reply is the refusal."""
     try:
-        prompt_of[call.key] = render_call(tokenizer, call)
+        prompt_of[call.key] = render_call(tokenizer, call, template)
     except RenderingFault as fault:
         on_reply(call, Reply(None, "error", error=str(fault), engine=engine_name("transformers")))
         return False

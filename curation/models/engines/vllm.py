@@ -148,12 +148,13 @@ class VllmEngine:
     @cached_property
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
-        settings, (name, revision, adapter) = self.settings, self.model
+        settings, (name, revision, adapter, template) = self.settings, self.model
         source, pinned = (weights.merge_adapter(self.model), {}) if adapter else weights.resolve(name, revision)
         arguments = {
             "model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype,
             "max_model_len": settings.max_model_len, "enforce_eager": settings.eager,
             "tensor_parallel_size": settings.tensor_parallel, "gpu_memory_utilization": settings.gpu_memory,
+            **({} if template is None else {"template": template._asdict()}),
         }  # fmt: skip
         python = settings.python or sys.executable
         print(f"starting vllm with {name}", file=sys.stderr, flush=True)
