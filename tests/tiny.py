@@ -1,6 +1,7 @@
 """A real, very small Llama with a byte-level tokenizer and a chat template, made on the spot."""
 
 from pathlib import Path
+from typing import Any
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"
@@ -8,8 +9,8 @@ TEMPLATE = (
 )
 
 
-def save_tiny_tokenizer(folder: Path) -> Path:
-    """`folder` holds a tokenizer whose tokens are bytes, with its chat template, and no weights."""
+def byte_tokenizer() -> Any:
+    """A tokenizer of bytes, with `<s>` and `</s>`, and a chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -18,9 +19,14 @@ def save_tiny_tokenizer(folder: Path) -> Path:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>", chat_template=TEMPLATE
-    ).save_pretrained(folder)
+    )
+
+
+def save_tiny_tokenizer(folder: Path) -> Path:
+    """`folder` holds that tokenizer, and no weights."""
+    byte_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -36,3 +42,32 @@ def save_tiny_llama(folder: Path) -> Path:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     return save_tiny_tokenizer(folder)
+
+
+def save_reciter(folder: Path, question: str, reply: str, special: tuple[str, ...]) -> Path:
+    """`folder` holds a two-layer Llama that has learnt one reply to one question by heart, so that its best token is
+    always the reply's next; each of `special` is one special token of its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    save_tiny_llama(folder)
+    tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": list(special)})
+    network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    messages = [{"role": "user", "content": question}]
+    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    asked, ids = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, f"{prompt}{reply}</s>"))
+    row = torch.tensor([ids])
+    said = row[0, len(asked) :]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
+    for _ in range(1000):
+        logits = network(input_ids=row).logits[0, len(asked) - 1 : -1]
+        loss = torch.nn.functional.cross_entropy(logits, said)
+        if loss < 0.05 and bool((logits.argmax(dim=1) == said).all()):
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
