@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from test_imported import generator, source
 
 from curation.calls.ledger import Ledger
@@ -199,6 +200,32 @@ def test_a_text_beside_a_system_prompt_is_a_conversation(tmp_path: Path) -> None
     made = read(path, system="s")
     assert [len(prompt) for prompt in made["prompt"]] == [2, 1] and made["messages"].is_null().all()
     assert made["prompt_id"][1] == content_id("mine", "2 + 3?") != made["prompt_id"][0]
+
+
+def test_arguments_in_an_arrow_map_are_an_object(tmp_path: Path) -> None:
+    function = pa.struct([("name", pa.string()), ("arguments", pa.map_(pa.string(), pa.int64()))])
+    message = pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.large_list(function))])
+    asked = [user("a"), {"role": "assistant", "tool_calls": [{"name": "f", "arguments": [("b", 5)]}]}, user("c")]
+    pq.write_table(pa.table({"q": pa.array([asked], pa.list_(message))}), tmp_path / "p.parquet")
+    (messages,) = whole(read(str(tmp_path / "p.parquet")))
+    assert messages[1]["tool_calls"] == [{"type": "function", "function": {"name": "f", "arguments": {"b": 5}}}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"prompt": "q", "messages": "m", "completion": "c"}, "prompt and messages both name a column; one of them is"),
+        ({"prompt": "q", "completion": None}, "completion"),
+        ({"prompt": None, "messages": "m", "completion": "c"}, "completion"),
+        ({"prompt": None, "completion": "c"}, "neither prompt, messages nor prompt_id names a column; give one"),
+    ],
+)
+def test_what_the_columns_say_of_prompt_and_completion_is_one_thing(columns: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        generator("t.jsonl", columns=BARE | columns)
+    if "completion" not in why:
+        with pytest.raises(ValidationError, match="one of prompt and messages names a column, the other is null"):
+            source("p.jsonl", columns={name: columns.get(name) for name in ("prompt", "messages")})
 
 
 def test_reasoning_of_earlier_turns_is_kept_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,8 +137,9 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
             return cast
     if not _may_fit(dtype, type.values):
         raise ValueError(f"holds {dtype}, not {type.values.words}")
-    listed = values.to_pylist()
-    return convert_values([prune(value) for value in listed] if type.values in LISTS else listed, type)
+    if type.values in LISTS:
+        return convert_values([prune(value) for value in values.to_pylist(maps_as_pydicts="strict")], type)
+    return convert_values(values.to_pylist(), type)
 
 
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:

@@ -28,6 +28,7 @@ class SourceKind(Protocol[Settings]):
     def Params(self) -> type[Settings]: ...
 
     def prompts(self, settings: Settings, existing_texts: set[str]) -> pl.DataFrame:
-        """One row per prompt: task, prompt, answer, answers, verifier, entry, and external_id where prompts have ids
-        already. A source that makes its prompts makes none whose text is in `existing_texts`."""
+        """One row per prompt: task, prompt, answer, answers, verifier, entry; external_id where prompts have ids
+        already, messages and tools where they have more than roles and contents. A source that makes its prompts makes
+        none whose text is in `existing_texts`."""
         ...
