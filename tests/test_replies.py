@@ -146,7 +146,7 @@ def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong
     )  # fmt: skip
     sampling = params.evaluate.sampling.model_copy(update={"samples": 1})
     engine = openai.Params(kind="openai", endpoint=server.endpoint())
-    settings = params.evaluate.model_copy(update={"engine": engine, "sampling": sampling, "system": None})
+    settings = params.evaluate.model_copy(update={"engine": engine, "sampling": sampling})
     shared = {"source": "sums", "task": "", "split": "in_domain", "verifier": "math"}
     prompts = world.rows_of(
         contracts.PROMPTS,

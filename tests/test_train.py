@@ -234,7 +234,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
         contracts.PROMPTS,
         [{"prompt_id": 7, "split": "in_domain", **shared}, {"prompt_id": 8, "split": "train", **shared}],
     )
-    how = Evaluate.model_validate({"system": None, "sampling": SAMPLING, "engine": engine, "judge": "answer"})
+    how = Evaluate.model_validate({"sampling": SAMPLING, "engine": engine, "judge": "answer"})
     return evaluate(how, run, student, model, Answer.model_validate(PARAMS["judges"]["answer"]), prompts, ledger)
 
 

@@ -18,9 +18,11 @@ from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.grid import Arm
-from curation.models import chat_template, weights
+from curation.models import weights
+from curation.models.chat_template import Template
+from curation.models.rendering import Renderer, rows_of_side
 from curation.tables import contracts, parquet
-from curation.traces.sampling import make_calls
+from curation.training.evaluate import make_student_calls
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
@@ -64,17 +66,16 @@ def durations(study: Study) -> list[Duration]:
         if untrained:
             network, tokenizer = load_student(study.student.dtype, study.student.device)
             tokens = sum(
-                _count_tokens_read(study, method, arm, tokenizer, data)
+                _count_tokens_read(study, method, arm, Renderer(tokenizer, study.student), data)
                 for method, arm in (runs[name] for name in untrained)
             )
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
         if engine.kind == "transformers" and unanswered:
-            calls = make_calls(
-                held_out, study.student.model, study.student.pinned, study.evaluate.system, study.evaluate.sampling
-            )
+            calls = make_student_calls(study.evaluate, study.student, study.student.pinned, held_out)
             network, tokenizer = load_student(engine.dtype, engine.device)
-            answering = len(unanswered) * (START + _seconds_of_replies(network, tokenizer, calls, engine.batch_size))
+            timed = _seconds_of_replies(network, tokenizer, calls, engine.batch_size, study.student.template)
+            answering = len(unanswered) * (START + timed)
         shown.advance()
     return [
         Duration("train", len(runs), len(untrained), training),
@@ -123,15 +124,15 @@ def _seconds_a_token(network: Any) -> float:
     return (time.perf_counter() - began) / int(ids.numel())
 
 
-def _count_tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data: Path) -> float:
+def _count_tokens_read(study: Study, method: str, arm: Arm, renderer: Renderer, data: Path) -> float:
     """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO
     reads another completion beside each."""
     settings = study.methods[method]
     columns = {"kto": ["completion"], "sft": ["chosen"]}.get(settings.kind, ["chosen", "rejected"])
     table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
     rows = parquet.read(table, require_existing(contracts.path(table.name, arm.name, data), WAY_OUT))
-    few = [[*row["prompt"], *row[column]] for row in rows.head(64).iter_rows(named=True) for column in columns]
-    lengths = [len(chat_template.tokens(tokenizer, messages)) for messages in few] or [0]
+    few = [row for column in columns for row in rows_of_side(rows.head(64), column)]
+    lengths = [len(renderer.render(*row).ids) for row in few] or [0]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)
     few_layers = settings.lora is not None and settings.lora.layers is not None  # which end the backward pass sooner
     layers, share = 0.3 if few_layers else 1.0, 1.0
@@ -140,7 +141,7 @@ def _count_tokens_read(study: Study, method: str, arm: Arm, tokenizer: Any, data
     return float(tokens * share * settings.epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
 
 
-def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_size: int) -> float:
+def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_size: int, template: Template) -> float:
     """Of all calls, by the first tokens of a few batches of them."""
     from curation.models.engines.transformers import sample
 
@@ -154,5 +155,5 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
     ]
     replies: list[Reply] = []
     began = time.perf_counter()
-    sample(network, tokenizer, few, batch_size, lambda call, reply: replies.append(reply))
+    sample(network, tokenizer, few, batch_size, lambda call, reply: replies.append(reply), template=template)
     return (time.perf_counter() - began) * math.ceil(len(calls) / len(few)) * limit / timed

@@ -51,14 +51,15 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     """
     text = body.decode("utf-8-sig")
     is_named = any(name in text for name in _OLD_NAMES) or not raw.keys().isdisjoint(renamed.SECTIONS)
-    if not (is_named or _HIDDEN.search(text) or _requires_a_reason(raw)):  # which is quicker to see than to compose it
+    is_old = is_named or _HIDDEN.search(text) or _requires_a_reason(raw) or _has_moved(raw)
+    if not is_old:  # which is quicker to see than to compose it
         return
     root, scorers = compose(text), raw.get("scorers")
-    is_old = _column_test(scorers if isinstance(scorers, dict) else {})
-    replacements = {*_of_keys(root), *_of_requirements(root), *_of_patterns(root, text)}
+    is_old_column = _column_test(scorers if isinstance(scorers, dict) else {})
+    replacements = {*_of_keys(root), *_of_moved_keys(root, text), *_of_requirements(root), *_of_patterns(root, text)}
     for place in EXPRESSIONS:
         for node in _at(root, place.split(".")):
-            replacements.update(_of_expression(node, text, is_old))
+            replacements.update(_of_expression(node, text, is_old_column))
     if replacements:
         replacements.update(_of_new_keys(root))
         raise Outdated(_rewrite(path, text, sorted(replacements)))
@@ -95,14 +96,50 @@ def _of_key(key: Node, new: str) -> Replacement:
 def _of_new_keys(root: Node) -> Iterator[Replacement]:
     """The keys that a section lacks, before its first one."""
     for section, added in renamed.ADDED.items():
+        for name, value in added.items():
+            yield from _of_added_key(root, section, name, value, f"{section}.{name} is new")
+
+
+def _of_added_key(root: Node, section: str, name: str, value: str, message: str) -> Iterator[Replacement]:
+    for node in _at(root, [section]):
+        names = {key.value for key, _ in _entries(node)}
+        if names and name not in names:
+            first = node.value[0][0].start_mark
+            gap = ", " if isinstance(node, MappingNode) and node.flow_style else "\n" + " " * first.column
+            yield Replacement(first.index, first.index, f"{name}: {value}{gap}", message)
+
+
+def _has_moved(raw: dict[str, Any]) -> bool:
+    sections = [(raw.get(section), moved) for section, moved in renamed.MOVED.items()]
+    return any(isinstance(body, dict) and not body.keys().isdisjoint(moved) for body, moved in sections)
+
+
+def _of_moved_keys(root: Node, text: str) -> Iterator[Replacement]:
+    """The keys that stand in another section now: each made a comment, or taken out of the braces that it is in, and
+    written there unless it is null."""
+    for section, moved in renamed.MOVED.items():
         for node in _at(root, [section]):
-            names = {key.value for key, _ in _entries(node)}
-            for name, value in added.items() if names else ():
-                first = node.value[0][0].start_mark
-                if name not in names:
-                    gap = ", " if isinstance(node, MappingNode) and node.flow_style else "\n" + " " * first.column
-                    text = f"{name}: {value}{gap}"
-                    yield Replacement(first.index, first.index, text, f"{section}.{name} is new")
+            entries = node.value if isinstance(node, MappingNode) else []
+            for number, (key, value) in enumerate(entries):
+                if key.value not in moved:
+                    continue
+                message = f"{section}.{key.value} is now {moved[key.value]}.{key.value}"
+                start = key.start_mark.index
+                if isinstance(node, MappingNode) and node.flow_style:
+                    end = entries[number + 1][0].start_mark if number + 1 < len(entries) else value.end_mark
+                    yield Replacement(start, end.index, "", message)
+                else:
+                    yield from (Replacement(at, at, "# ", message) for at in _starts(text, start, value.end_mark.index))
+                if isinstance(value, ScalarNode) and not str(value.tag).endswith(":null"):
+                    yield from _of_added_key(root, moved[key.value], key.value, json.dumps(value.value), message)
+
+
+def _starts(text: str, start: int, end: int) -> Iterator[int]:
+    """Where the text of each line begins from `start` up to `end`; of the first alone where `end` is before it, as that
+    of what an alias stands for."""
+    yield start
+    for line in re.finditer(r"\n[ \t]*(?=\S)", text[start : max(end, start)].rstrip()):
+        yield start + line.end()
 
 
 def _of_patterns(root: Node, text: str) -> Iterator[Replacement]:

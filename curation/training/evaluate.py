@@ -1,13 +1,16 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import polars as pl
 from pydantic import Field
 
+from curation.calls.call import Call, canonical
+from curation.calls.extra import TEMPLATE_FIELDS, TEMPLATE_KWARGS
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Strict
@@ -19,6 +22,7 @@ from curation.models.engines import openai, transformers, vllm
 from curation.models.faults import require_finite
 from curation.models.local import find_too_long
 from curation.models.reasoning import Rule
+from curation.models.rendering import as_told
 from curation.tables.contracts import RESULTS, empty
 from curation.traces.delimiters import find_unread
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
@@ -35,14 +39,14 @@ class Params(Strict):
     answer alone.
 
     Where `engine` is of kind openai, its server serves each run under the run's name, as `vllm serve --lora-modules`
-    does.
+    does; `template_served: true` says that it was started with the student's chat_template, and with its date in that.
     """
 
-    system: str | None
     sampling: GenerationSampling
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str | None, Refers("judges")]
     reasoning: Rule | None = None
+    template_served: Literal[True] | None = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A judge that grades no answers, which would show only once a run is trained; none, though there are
@@ -52,8 +56,25 @@ class Params(Strict):
             yield f"judge: null, but {what}; name a judge of kind answer"
         elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
             yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
-        found = self.engine.find_mistakes(self.sampling.max_tokens, self.sampling.extra or {})
+        for name in TEMPLATE_FIELDS:
+            if name in (self.sampling.extra or {}):
+                where = "chat_template" if name == "chat_template" else "template_kwargs"
+                yield f"sampling.extra.{name}: training would not be told it; set student.{where}"
+        found = self.engine.find_mistakes(self.sampling.max_tokens, self.told(study.student).extra or {})
         yield from (f"sampling.{line}" for line in found)
+        named = [name for name in ("chat_template", "template_date") if getattr(study.student, name) is not None]
+        if named and not self.engine.runs_here and not self.template_served:
+            yield (
+                f"engine: a server writes prompts by its own template and clock, not by student.{named[0]}; start it "
+                "with that and set evaluate.template_served: true, or name an engine of kind vllm or transformers"
+            )
+
+    def told(self, student: weights.Params) -> GenerationSampling:
+        """The sampling of every call, with what the student's template is told."""
+        if student.template_kwargs is None:
+            return self.sampling
+        extra = (self.sampling.extra or {}) | {TEMPLATE_KWARGS: student.template_kwargs}
+        return self.sampling.model_copy(update={"extra": extra})
 
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the engine is not there, if a benchmark is to be answered."""
@@ -84,10 +105,9 @@ def evaluate(
         kind = judge.kind if judge else None
         raise CurationError(f"evaluate.judge: a judge of kind {kind} grades no answers; name one of kind answer")
     revision, loaded = _weights(name, student, model)
-    identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
-    calls = make_calls(held_out, student.model, identity, settings.system, settings.sampling)
+    calls = make_student_calls(settings, student, revision, held_out)
 
-    engine = settings.engine.engine(loaded, served_as=name, rule=settings.reasoning)
+    engine = settings.engine.engine(loaded._replace(template=student.template), name, settings.reasoning)
     replies = ledger.fulfil(calls, engine, "evaluate", name)
     ledger.tell_of_lost_reasoning(calls, "evaluate", name)
     answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
@@ -103,6 +123,21 @@ def evaluate(
         pl.Series("score", [graded.score for graded in grades], dtype=pl.Float64),
         pl.Series("status", [graded.status for graded in grades], dtype=pl.String),
     ).select(RESULTS.schema.names)
+
+
+def make_student_calls(settings: Params, student: weights.Params, revision: str, held_out: pl.DataFrame) -> list[Call]:
+    """The calls to weights of the student, which `revision` stands for: it is asked as it was trained, with the same
+    system message, template settings and form of what was thought in earlier turns. Its template and date are in the
+    key."""
+    identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
+    if student.chat_template or student.template_date:
+        identity += f"+{canonical([student.chat_template_revision, student.template_date])}"
+    whole = [
+        None if messages is None else json.dumps(as_told(json.loads(messages), student.reasoning), ensure_ascii=False)
+        for messages in held_out["messages"]
+    ]
+    prompts = held_out.with_columns(pl.Series("messages", whole, dtype=pl.String))
+    return make_calls(prompts, student.model, identity, student.system, settings.told(student))
 
 
 def _weights(name: str, student: weights.Params, model: Path | None) -> tuple[str, weights.Weights]:
