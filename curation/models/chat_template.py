@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
+from curation.calls.tool_calls import for_server
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 
@@ -32,8 +33,9 @@ def render(
 ) -> str:
     """The text of `messages` and, with `generation_prompt`, what opens the model's answer.
 
-    `settings` go to the template; `chat_template` among them takes the place of the tokenizer's own. Raises
-    RenderingFault where the template refuses the messages.
+    `settings` go to the template; `chat_template` among them takes the place of the tokenizer's own. Arguments of tools
+    are handed as values, or as text to a template that wants text. Raises RenderingFault where the template refuses the
+    messages.
     """
     try:
         return str(
@@ -44,6 +46,9 @@ def render(
     except CurationError:
         raise
     except Exception as error:  # a template may fail in as many ways as a program
+        as_text = [for_server(message) for message in map(dict, messages)]
+        if as_text != list(messages):
+            return render(tokenizer, as_text, tools, generation_prompt, **settings)
         reason = one_line(str(error))[:200] or type(error).__name__
         raise RenderingFault(f"the chat template refuses these messages: {reason}") from None
 

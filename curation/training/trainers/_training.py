@@ -14,6 +14,7 @@ from curation.core.progress import progress
 from curation.models import weights
 from curation.models.faults import one_sentence, require_finite
 from curation.models.rendering import Renderer, rows_of_side, trainer_messages, verbatim
+from curation.models.targets import why_dropped
 from curation.tables.ids import content_ids
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
@@ -86,8 +87,7 @@ def render_trainable(
     for row in zip(*(rows_of_side(rows, side) for side in sides), strict=True):
         rendered = [renderer.render(*side) for side in row]
         counts += [len(side.ids) for side in rendered]
-        distinct = {tuple(side.ids[:max_length]) for side in rendered}
-        kept.append(min(side.start for side in rendered) < max_length and len(distinct) == len(sides))
+        kept.append(why_dropped(rendered, max_length) is None)
         told.append(trainer_messages(rendered[0].prompt, *(side.whole for side in rendered)))
     if not any(kept):
         raise CurationError(
