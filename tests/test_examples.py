@@ -17,16 +17,19 @@ import tiny
 import world
 from test_renderings import under
 
-from curation.core.errors import Errors
+from curation.core.errors import CurationError, Errors
 from curation.models import rendering, weights
 from curation.models.rendering import Renderer
 from curation.models.targets import facts, why_dropped
-from curation.selection.subset import from_frames
+from curation.selection.subset import add_messages, from_frames, unpair
 from curation.tables import contracts
 from curation.tables.checks import check, examine_fits
 from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_traces, to_render, unrendered
 from curation.training.examples import ArmRows, Method, Rendered, examples
+from curation.training.trainers._training import render_trainable
 
+RATED = ("margin", "chosen_rating", "rejected_rating", "curriculum_position")
+OF_PAIRS = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")
 WORDS = ["four", "two", "<think>", "</think>", "ü", "\n", "4"]
 
 
@@ -62,12 +65,14 @@ class Case:
             for number in range(3)
         ])  # fmt: skip
         ids = [(a, b) for a, b in product(range(12), repeat=2) if a // 4 == b // 4 and a != b]
-        self.pairs = pl.DataFrame(
-            [{"pair_id": 100 + n, "chosen_trace_id": a, "rejected_trace_id": b} for n, (a, b) in enumerate(ids)]
-        )
-        self.unpaired = pl.DataFrame({"trace_id": range(12), "label": [n % 2 == 0 for n in range(12)]}).cast(
-            {"trace_id": pl.Int64}
-        )
+        pairs = [
+            {"pair_id": 100 + n, "prompt_id": a // 4, "chosen_trace_id": a, "rejected_trace_id": b}
+            for n, (a, b) in enumerate(ids)
+        ]
+        self.texts = from_frames(self.traces, self.prompts)
+        self.pairs = add_messages(world.rows_of(contracts.SUBSETS, pairs).select(*OF_PAIRS, *RATED), self.texts)
+        better = self.pairs.filter(pl.col("chosen_trace_id") < pl.col("rejected_trace_id"))
+        self.unpaired = unpair(better.filter(pl.col("chosen_trace_id") % 4 == 0))
         self.renderer = renderer
         read = joined(self.traces, self.prompts.select(READ_OF_PROMPTS))
         self.rows = dict(zip(read["trace_id"], to_render(read), strict=True))
@@ -75,19 +80,25 @@ class Case:
         known = [unrendered(self.traces), render_traces(renderer, self.traces, self.prompts.select(READ_OF_PROMPTS))]
         arms = {"arm": ArmRows(self.pairs, self.unpaired)}
         self.said, again = (
-            examples(arms, {"arm": lengths}, Rendered(one, from_frames(self.traces, self.prompts), lambda: renderer),
+            examples(arms, {"arm": lengths}, Rendered(one, self.texts, lambda: renderer),
                      renderer.student)
             for one in known
         )  # fmt: skip
         assert self.said.equals(again), "whether traces were counted before changes nothing"
 
 
-TEMPLATES = [(None, "inline"), ("qwen3", "reasoning_content"), ("deepseekv3", "inline"), ("deepseekv3", "text"),
+TEMPLATES = [(None, "inline"), ("deepseekv3", "inline"), ("qwen3", "reasoning_content"), ("deepseekv3", "text"),
              ("nemotron_3_nano", "reasoning_content"), (None, "drop")]  # fmt: skip
 
 
-@pytest.mark.parametrize(("template", "way"), TEMPLATES)
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("template", "way", "seed"),
+    [
+        pytest.param(*case, seed, marks=[pytest.mark.slow] * (seed > 0 or at > 1))
+        for seed in range(4)
+        for at, case in enumerate(TEMPLATES)
+    ],
+)
 def test_the_audit_finds_what_training_would(
     student: weights.Params, template: str | None, way: str, seed: int
 ) -> None:
@@ -103,24 +114,42 @@ def test_the_audit_finds_what_training_would(
     expected = set()
     for name, (kind, limit) in methods.items():
         sides = {
-            "dpo": {row[0]: dict(zip(contracts.SIDES, row[1:], strict=True)) for row in case.pairs.rows()},
-            "kto": {trace: {"chosen" if label else "rejected": trace} for trace, label in case.unpaired.rows()},
+            "dpo": {
+                pair: {"chosen": chosen, "rejected": rejected}
+                for pair, chosen, rejected in case.pairs.select(OF_PAIRS).drop("prompt_id").iter_rows()
+            },
+            "kto": {
+                trace: {"chosen" if label else "rejected": trace}
+                for trace, label in case.unpaired.select("trace_id", "label").iter_rows()
+            },
             "sft": {trace: {"chosen": trace} for trace in case.pairs["chosen_trace_id"].unique()},
         }[kind]
         for row_id, traces in sides.items():
             dropped = why_dropped([case.whole[trace] for trace in traces.values()], limit)
             for side, trace in traces.items():
                 row, whole = said[name, row_id, side], case.whole[trace]
-                left = facts(renderer, case.rows[trace], whole, limit)
+                there, left = (facts(renderer, case.rows[trace], whole, length) for length in (None, limit))
                 assert row["dropped"] == dropped, (name, row_id)
                 assert row["cut"] == (len(whole.ids) > limit)
                 assert row["prompt_tokens"] == min(case.whole[one].start for one in traces.values())
                 assert row["prompt_tokens"] + row["target_tokens"] == len(whole.ids)
-                assert (row["reasoning"] == "kept") == bool(left.reasoning_kept)
-                assert (row["completion"] == "kept") == bool(left.completion_kept)
+                assert (row["reasoning"] == "kept") == bool(there.reasoning_kept and left.reasoning_kept)
+                assert (row["completion"] == "kept") == bool(there.completion_kept and left.completion_kept)
                 assert row["ends_in_eos"] == left.ends_in_eos
                 expected.add((name, row_id, side))
     assert said.keys() == expected
+    for name, (kind, limit) in methods.items():
+        rows, sides = (case.unpaired, ("completion",)) if kind == "kto" else (case.pairs, contracts.SIDES)
+        left = case.said.filter(pl.col("method") == name, pl.col("dropped").is_null())["row_id"].unique()
+        if kind == "sft":
+            continue
+        try:
+            kept, counts = render_trainable(renderer, rows, sides, limit)
+        except CurationError:
+            assert left.is_empty()
+            continue
+        assert set(left) == set(kept[rows.columns[0]]) and counts["examples"] == kept.height
+        assert counts["sides_truncated"] == case.said.filter(pl.col("method") == name)["cut"].sum()
 
 
 def planted(**values: Any) -> Callable[[world.World], world.World]:

@@ -66,11 +66,14 @@ def ids_hash(ids: Sequence[int]) -> int:
 
 def _kept(renderer: Renderer, target: str, reasoning: str, completion: str) -> tuple[bool | None, bool | None]:
     """Whether each text is in the target, the reasoning before the completion; None where it is blank. Where only one
-    of two that overlap can be meant, it is the longer one."""
-    thought, thought_ends = _find(renderer, target, reasoning.strip())
+    of two that overlap can be meant, it is the longer one; what is dropped on purpose is not looked for."""
     answer, _ = _find(renderer, target, completion.strip(), last=True)
-    if thought is None or answer is None or thought < 0 or answer < 0 or thought_ends <= answer:
-        return None if thought is None else thought >= 0, None if answer is None else answer >= 0
+    said = None if answer is None else answer >= 0
+    if renderer.student.reasoning == "drop":
+        return (False if reasoning.strip() else None), said
+    thought, thought_ends = _find(renderer, target, reasoning.strip())
+    if thought is None or thought < 0 or answer is None or answer < 0 or thought_ends <= answer:
+        return (None if thought is None else thought >= 0), said
     return len(reasoning) > len(completion), len(reasoning) <= len(completion)
 
 

@@ -122,7 +122,7 @@ def _known(rendered: Rendered, ids: pl.Series) -> pl.DataFrame:
 
 
 def _texts(rendered: Rendered, ids: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    traces = rendered.texts.traces(ids, list(READ))
+    traces = rendered.texts.traces(ids, list(READ)).filter(pl.col("trace_id").is_in(ids.implode()))
     return traces, rendered.texts.prompts(traces["prompt_id"].unique(), list(READ_OF_PROMPTS))
 
 
