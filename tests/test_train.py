@@ -187,7 +187,7 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
     assert (metrics["examples"], metrics["dropped"]) == (4, 2)
     with pytest.raises(
         CurationError,
-        match="max_length 5: no prompt leaves room for an answer, or the sides of all pairs are the same tokens",
+        match="max_length 5: no prompt leaves room for an answer, or the sides of all pairs are the same tokens; ",
     ):
         train("truncated", settings("dpo", max_length=5), 0, student, paired, unpair(paired), tmp_path / "truncated")
 

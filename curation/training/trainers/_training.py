@@ -91,8 +91,8 @@ def render_trainable(
         told.append(trainer_messages(rendered[0].prompt, *(side.whole for side in rendered)))
     if not any(kept):
         raise CurationError(
-            f"max_length {max_length}: no prompt leaves room for an answer, or the sides of all pairs are the same tokens; "
-            "`curation preflight` says which, and what helps"
+            f"max_length {max_length}: no prompt leaves room for an answer, or the sides of all pairs are the same "
+            "tokens; `curation preflight` says which, and what helps"
         )
     messages = pl.DataFrame(told, schema={name: rows.schema[name] for name in ("prompt", *sides)}, orient="row")
     return rows.with_columns(messages).filter(kept), {
