@@ -1,0 +1,106 @@
+"""What the student of recipes/paper_scale.yaml would learn from, by `curation preflight`: with R1's traces from a file
+and s1's from a server, and DeepSeek's template for the student's. The words are those of recorded replies.
+
+Kind of fault: a recipe under which the chat template deletes what one generator wrote and not what the other did, so
+that pairs teach not to reason.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from conftest import Serve
+from ruamel.yaml import YAML
+from served import ran, save
+from server import Answer, Request, good
+
+from bench import templates
+from curation.models.weights import fingerprint
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = next(file for file in templates.files() if file.stem == "deepseek_r1_distill")
+
+
+def replies() -> list[str]:
+    """Recorded replies that think and then answer."""
+    calls = pl.read_parquet(ROOT / "data/recorded/reasoning_small/generate-thinks-1500m.parquet").sort("id")
+    return [text for text in calls["text"] if "</think>" in text and not text.endswith("</think>")]
+
+
+def as_s1(text: str) -> str:
+    """The reply in the form of s1."""
+    return text.replace("<think>", "<|im_start|>think\n").replace("</think>", "\n<|im_start|>answer")
+
+
+@pytest.fixture
+def study(tmp_path: Path, serve: Serve) -> dict[str, Any]:
+    """The recipe in `tmp_path`, with the tables that its generators make."""
+    texts, weights = replies(), ROOT / ".curation/weights"  # unpacked once for all tests
+    weights.mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".curation").mkdir()
+    (tmp_path / ".curation/weights").symlink_to(weights)
+    (tmp_path / "data/import").mkdir(parents=True)
+    pl.DataFrame(
+        {"problem": [f"Problem {n}" for n in range(len(texts))], "answer": ["1"] * len(texts),
+         "problem_type": ["Algebra"] * len(texts), "generation": texts}
+    ).write_parquet(tmp_path / "data/import/openr1_math.parquet")  # fmt: skip
+
+    def answer(request: Request) -> Answer:
+        assert request.body["skip_special_tokens"] is False and request.body["max_tokens"] == 16384
+        return good(as_s1(texts[int(request.last_message.split()[1])]))
+
+    params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "recipes/paper_scale.yaml")
+    params["sources"] = {"openr1_math": params["sources"]["openr1_math"]}
+    params["compare"]["primary"] = None
+    server = serve(answer)
+    for name in ("s1-3b", "s1-32b"):
+        params["generators"][name]["endpoint"] |= {"base_url": server.url}
+    params["student"] |= templates.STUDENT | {
+        "chat_template": str(TEMPLATE), "chat_template_revision": fingerprint(TEMPLATE),
+    }  # fmt: skip
+    make(params, tmp_path)
+    return params
+
+
+def make(params: dict[str, Any], folder: Path) -> None:
+    save(params, folder)
+    for stage in ("collect", *(f"generate {name}" for name in params["generators"])):
+        done = ran(folder, *f"stages.{stage}".split())
+        assert done.returncode == 0, done.stderr
+
+
+def lost(folder: Path) -> tuple[int, dict[str, tuple[int, int, int]]]:
+    """How preflight ends, and of each generator how many traces have reasoning, lose it, and lose their answer."""
+    done = ran(folder, "curation", "preflight", "--json")
+    print(done.stdout[-3000:], done.stderr)
+    rows = json.loads(done.stdout)["generators"]
+    return done.returncode, {
+        row["generator"]: (row["with_reasoning"], row["reasoning_lost"], row["answers_lost"]) for row in rows
+    }
+
+
+def test_the_recipe_keeps_what_its_generators_wrote(study: dict[str, Any], tmp_path: Path) -> None:
+    all_of_it = len(replies())
+    assert lost(tmp_path) == (0, dict.fromkeys(study["generators"], (all_of_it, 0, 0)))
+
+
+def test_without_its_settings_r1_would_lose_its_reasoning_and_s1_keep_it(study: dict[str, Any], tmp_path: Path) -> None:
+    """As the recipe was: no rule, so that reasoning stands in the completion, and the template deletes it from R1's
+    alone."""
+    for generator in study["generators"].values():
+        generator.pop("reasoning")
+    study["student"] = {key: value for key, value in study["student"].items() if key not in ("reasoning", "system")}
+    make(study, tmp_path)
+    all_of_it = len(replies())
+    assert lost(tmp_path)[1] == {"s1-3b": (0, 0, 0), "s1-32b": (0, 0, 0), "deepseek-r1": (0, 0, all_of_it)}
+
+
+def test_with_its_rules_alone_no_generator_keeps_it_and_the_study_stops(study: dict[str, Any], tmp_path: Path) -> None:
+    study["student"]["reasoning"] = "inline"
+    save(study, tmp_path)
+    all_of_it = len(replies())
+    assert lost(tmp_path) == (1, dict.fromkeys(study["generators"], (all_of_it, all_of_it, 0)))
