@@ -76,7 +76,6 @@ def make(params: dict[str, Any], folder: Path) -> None:
 def lost(folder: Path) -> tuple[int, dict[str, tuple[int, int, int]]]:
     """How preflight ends, and of each generator how many traces have reasoning, lose it, and lose their answer."""
     done = ran(folder, "curation", "preflight", "--json")
-    print(done.stdout[-3000:], done.stderr)
     rows = json.loads(done.stdout)["generators"]
     return done.returncode, {
         row["generator"]: (row["with_reasoning"], row["reasoning_lost"], row["answers_lost"]) for row in rows
@@ -96,7 +95,12 @@ def test_without_its_settings_r1_would_lose_its_reasoning_and_s1_keep_it(study: 
     study["student"] = {key: value for key, value in study["student"].items() if key not in ("reasoning", "system")}
     make(study, tmp_path)
     all_of_it = len(replies())
-    assert lost(tmp_path)[1] == {"s1-3b": (0, 0, 0), "s1-32b": (0, 0, 0), "deepseek-r1": (0, 0, all_of_it)}
+    assert lost(tmp_path) == (1, {"s1-3b": (0, 0, 0), "s1-32b": (0, 0, 0), "deepseek-r1": (0, 0, all_of_it)})
+    assert ran(tmp_path, "curation", "preflight").stderr.splitlines()[-1] == (
+        f"error: generator deepseek-r1: {all_of_it} of {all_of_it} traces lose a part of their answer under this chat "
+        "template: reasoning that stands in it as text, after '<think>' or the like; set the generator's reasoning: "
+        "{kind: think}"
+    )
 
 
 def test_with_its_rules_alone_no_generator_keeps_it_and_the_study_stops(study: dict[str, Any], tmp_path: Path) -> None:

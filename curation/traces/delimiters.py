@@ -2,24 +2,27 @@
 guessed, so it is said."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from curation.core.delimiters import CHANNEL, DELIMITER
-from curation.models.reasoning import Rule
+
+if TYPE_CHECKING:
+    from curation.models.reasoning import Rule
 
 UNREAD = pl.col("completion").str.extract(f"({DELIMITER})")
 KINDS = {"<think>": "think", "</think>": "think", "[think]": "mistral", "[/think]": "mistral"}
 
 
-def find_unread(place: str, rule: Rule | None, rows: pl.DataFrame) -> Iterator[str]:
+def find_unread(place: str, rule: "Rule | None", rows: pl.DataFrame) -> Iterator[str]:
     """A line about each thing of `rows`, traces of one generator or results of one run, that tells of reasoning in
     their completions, or in some of them only. `place` is where params.yaml declares the rule."""
     said = rows.filter(pl.any_horizontal(pl.col("reasoning", "completion").is_not_null()))
     delimiters = said.select(UNREAD).to_series().drop_nulls()
     if len(delimiters):
         what = f"{len(delimiters)} of {said.height} completions hold {delimiters[0]!r} or the like"
-        way_out = f"set {place}: {_rule_for(delimiters[0])}" if rule is None else _why_unread(place, rule, delimiters)
+        way_out = f"set {place}: {rule_for(delimiters[0])}" if rule is None else _why_unread(place, rule, delimiters)
         yield f"{what}, which stays there as text; {way_out}"
     without = said["reasoning"].null_count()
     if 0 < without < said.height:
@@ -37,14 +40,14 @@ def count_unread(rows: pl.DataFrame) -> int:
     return int(rows.select(UNREAD.is_not_null().sum()).item())
 
 
-def _rule_for(delimiter: str) -> str:
+def rule_for(delimiter: str) -> str:
     """The rule that may read a delimiter, as params.yaml has it."""
     word = delimiter.lower()
     kind = "harmony" if word.startswith(CHANNEL) else KINDS.get(word)
     return f"{{kind: {kind}}}" if kind else f"{{kind: delimiters, opens: {delimiter!r}, closes: …}}"
 
 
-def _why_unread(place: str, rule: Rule, delimiters: pl.Series) -> str:
+def _why_unread(place: str, rule: "Rule", delimiters: pl.Series) -> str:
     if not rule.opens_in_prompt and delimiters[0] == rule.marks[1]:
         return f"add opens_in_prompt: true to {place} if the chat template opens the block"
     return f"{place} reads a block of its own delimiters at the beginning of a text, and no other"

@@ -13,6 +13,7 @@ from curation.models import rendering
 from curation.models.chat_template import RenderingFault
 from curation.models.rendering import Renderer, Row, Way
 from curation.models.targets import Facts, facts
+from curation.traces.delimiters import UNREAD, rule_for
 from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_traces, to_render, unrendered
 
 WAYS: tuple[Way, ...] = tuple(way for way in get_args(Way) if way != "drop")  # in which reasoning reaches a student
@@ -59,6 +60,10 @@ def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame,
         if row["reasoning_lost"] and renderer.student.reasoning != "drop":
             lost = f"generator {row['generator']}: {_lost_reasoning(renderer, row, own, prompts)}"
             (stops if row["reasoning_lost"] == row["with_reasoning"] else warnings).append(lost)
+        if said := row["answers_lost"] - row["faults"]:
+            delimiter = next(iter(own.select(UNREAD).to_series().drop_nulls()), None)
+            lost = f"generator {row['generator']}: {_lost_answers(row, said, delimiter)}"
+            (stops if delimiter and said == row["traces"] else warnings).append(lost)
         warnings += [f"generator {row['generator']}: {line}" for line in _other_losses(renderer, row)]
     return Losses(table, warnings, stops)
 
@@ -69,7 +74,8 @@ def look_at_traces(study: Study, traces: pl.DataFrame, prompts: pl.DataFrame) ->
     answered = traces.select(READ).filter(pl.col("completion").is_not_null())
     few = answered.group_by("generator", maintain_order=True).head(LOOKED_AT).select(READ)
     nothing = Losses(count_losses(few.clear(), unrendered(few.clear())), [], [])
-    if not study.renderings.count or (few["reasoning"].fill_null("").str.strip_chars() == "").all():
+    reasons = (few["reasoning"].fill_null("").str.strip_chars() != "") | few.select(UNREAD).to_series().is_not_null()
+    if not study.renderings.count or not reasons.any():
         return nothing
     try:
         renderer = rendering.load(study.student)
@@ -128,12 +134,21 @@ def _keeps(renderer: Renderer, way: Way, rows: list[Row]) -> Iterator[bool]:
         yield found is not None and bool(found.reasoning_kept) and bool(found.completion_kept)
 
 
+def _lost_answers(row: dict[str, Any], lost: int, delimiter: str | None) -> str:
+    """Reasoning that no rule took out of the completion is lost with a part of it."""
+    of_what = f"{lost} of {row['traces']} traces lose a part of their answer under this chat template"
+    if delimiter is None:
+        return f"{of_what}; name another, student.chat_template"
+    return (
+        f"{of_what}: reasoning that stands in it as text, after {delimiter!r} or the like; "
+        f"set the generator's reasoning: {rule_for(delimiter)}"
+    )
+
+
 def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
     of = f"of {row['traces']} traces"
     if row["faults"] and (row["faults"] > row["with_reasoning"] or renderer.student.reasoning is not None):
         yield f"{row['faults']} {of} cannot be rendered: {one_line(row['fault'])[:SHOWN]}"
-    if lost := row["answers_lost"] - row["faults"]:
-        yield f"{lost} {of} lose their answer under this chat template; name another, student.chat_template"
     if row["no_eos"]:
         yield (
             f"{row['no_eos']} {of} do not end in {renderer.tokenizer.eos_token!r}, so the student would not learn to "
