@@ -17,6 +17,7 @@ from scipy import stats
 
 from curation.reliability.reliability import JudgeTables, Params, reliability
 from curation.tables import contracts
+from curation.traces.generate import add_text_columns
 
 DIMENSIONS = {"answer": ["correct"], **{judge: [f"d{number}" for number in range(5)] for judge in ("a", "b")}}
 EACH = 4  # traces of a prompt
@@ -29,14 +30,16 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
     trace = np.arange(count)
     right = source.random(count) < 0.5
     texts = pl.Series(["x" * size for size in source.integers(20, 60, 997)])
-    traces = rows_of(
-        contracts.TRACES,
-        trace_id=trace,
-        prompt_id=trace // EACH,
-        generator="g",
-        sample_index=trace % EACH,
-        completion=texts.gather(trace % 997),
-        finish_reason="stop",
+    traces = add_text_columns(
+        rows_of(
+            contracts.TRACES,
+            trace_id=trace,
+            prompt_id=trace // EACH,
+            generator="g",
+            sample_index=trace % EACH,
+            completion=texts.gather(trace % 997),
+            finish_reason="stop",
+        )
     )
     pairs = rows_of(
         contracts.PAIRS,
@@ -87,7 +90,7 @@ def loop_over_prompts(
     judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame
 ) -> None:
     """The same means with their clustered errors, and the correlations and kappas without any, prompt by prompt."""
-    length = traces["completion"].str.len_chars().to_numpy()
+    length = traces["characters"].to_numpy()
     right = judgments["answer"].sort("trace_id")["score"].to_numpy()
     chosen, rejected = pairs["chosen_trace_id"].to_numpy(), pairs["rejected_trace_id"].to_numpy()
     for judge, dimensions in DIMENSIONS.items():
