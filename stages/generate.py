@@ -7,6 +7,7 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, parquet
+from curation.traces.delimiters import find_unread_by_generator
 from curation.traces.generate import generate, metrics
 from curation.traces.losses import look_at_traces
 
@@ -19,6 +20,8 @@ def main() -> None:
         traces = generate(name, settings, prompts, ledger)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
     write_metrics(contracts.DATA / f"metrics/generate/{name}.json", metrics(traces))
+    for line in find_unread_by_generator(name, settings, traces):
+        print(f"warning: {line}", file=sys.stderr)
     print(look_at_traces(study, traces, prompts).report(stops=True), end="", file=sys.stderr)
 
 

@@ -96,12 +96,25 @@ def test_a_server_sends_it(case: str, serve: Serve, tmp_path: Path) -> None:
     assert rows(tmp_path) == ([ROW], "")
 
 
-FILES: dict[str, tuple[dict[str, Any], str | None, dict[str, str]]] = {  # a row of a file, the rule, columns
+TURNS = {"prompt": None, "completion": None, "messages": "turns"}
+FILES: dict[str, tuple[dict[str, Any], str | None, dict[str, Any]]] = {  # a row of a file, the rule, columns
     "a column of reasoning": ({"thought": f"\n{REASONING}\n", "text": ANSWER}, None, {"reasoning": "thought"}),
     "a column, and a block left in the text": (
         {"thought": REASONING, "text": INLINE["think"]}, "think", {"reasoning": "thought"},
     ),
     **{f"inline, {kind}": ({"text": text}, kind, {}) for kind, text in INLINE.items()},
+    "a conversation": (
+        {"turns": [{"role": "user", "content": QUESTION},
+                   {"role": "assistant", "content": ANSWER, "reasoning_content": REASONING}]}, None, TURNS,
+    ),
+    "a conversation, inline": (
+        {"turns": [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": INLINE["think"]}]},
+        "think", TURNS,
+    ),
+    "a conversation in parts": (
+        {"turns": [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": REASONING}, {"type": "text", "text": ANSWER}]}]}, None, TURNS,
+    ),
 }  # fmt: skip
 
 
@@ -235,7 +248,7 @@ def test_another_rule_reads_the_same_reply_and_buys_nothing(serve: Serve, tmp_pa
     (unsplit,), said = rows(tmp_path)
     assert (unsplit["reasoning"], unsplit["completion"], unsplit["status"]) == (None, INLINE["think"], "complete")
     assert said == (
-        "warning: generate writer: 1 of 1 completions hold '<think>' or the like, which stays there as text; set "
+        "warning: generator writer: 1 of 1 completions hold '<think>' or the like, which stays there as text; set "
         "generators.writer.reasoning: {kind: think}\n"
     )
     for body, want in (({"kind": "think"}, [ROW]), ({"kind": "mistral"}, [unsplit]), (None, [unsplit])):
@@ -266,7 +279,7 @@ def test_what_no_rule_read_is_said_by_generator(
 ) -> None:
     """The kind of fault: reasoning taken for an answer without a word. Nothing is guessed, so it has to be said."""
     written(tmp_path, **save_file(tmp_path, *({"text": text} for text in texts)), reasoning=rule)
-    assert rows(tmp_path)[1] == f"warning: generate writer: {line}\n"
+    assert rows(tmp_path)[1] == f"warning: generator writer: {line}\n"
 
 
 def test_a_text_without_marks_is_decoded_as_ever() -> None:
@@ -280,3 +293,21 @@ def test_a_text_without_marks_is_decoded_as_ever() -> None:
         assert Decoder(tokenizer, None)(ids) == tokenizer.decode(ids, skip_special_tokens=True).strip()
     ids = tokenizer("<s>[THINK] é<|fim|> a [/THINK]<muse>b  .</muse></s>", add_special_tokens=False)["input_ids"]
     assert Decoder(tokenizer, None)(ids) == "[THINK] é a [/THINK]b  ."
+
+
+def test_a_plan_counts_what_a_rule_will_leave_to_judge(serve: Serve, tmp_path: Path) -> None:
+    """The kind of fault: what stands for a reply that is not there read by a rule of the generator, as reasoning that
+    never ends, so that no judge would be asked. And what a ledger holds is told of before a judge is paid."""
+    params = written(
+        tmp_path, serve([chat(content=INLINE["think"])]).url, reasoning={"kind": "think", "opens_in_prompt": True}
+    )
+    for rule in ({"kind": "think", "opens_in_prompt": True}, {"kind": "harmony", "opens_in_prompt": True}, None):
+        params["generators"]["writer"]["reasoning"] = rule
+        save(params, tmp_path)
+        done = ran(tmp_path, "curation", "plan", "--json")
+        said = json.loads(done.stdout)
+        assert {stage["stage"]: stage["to_make"] for stage in said["stages"]} == {"generate": 1, "judge": 1}
+        assert said["warnings"] == []
+    rows(tmp_path)
+    said = json.loads(ran(tmp_path, "curation", "plan", "--json").stdout)
+    assert [line[:50] for line in said["warnings"]] == ["generator writer: 1 of 1 completions hold '<think>"]

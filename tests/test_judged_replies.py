@@ -2,6 +2,7 @@
 log-probabilities count where they spell the end of the reply."""
 
 import json
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,19 @@ def test_a_draft_is_no_rating_to_any_reader(rubric_settings: RubricSettings, cas
     better = text.replace("logic", "better").replace(": 1", ": 2").replace(": 4", ": 1").replace('"4"', '"1"')
     preference = verdict.parse(verdict_settings(), Reply(better, finish_reason, mode=mode), "chosen_first")
     assert (preference.verdict, preference.status) == (None if score is None else "chosen", status)
+
+
+@pytest.mark.parametrize("text", [FOUR, f"<think>{ONE}</think>{FOUR}"])
+@pytest.mark.parametrize("thought", [None, "", f"maybe {ONE}", f"{ONE}</think>"])
+def test_what_a_judge_thought_in_a_field_of_its_own_is_no_rating(
+    rubric_settings: RubricSettings, text: str, thought: str | None
+) -> None:
+    """A judge that thinks is read as one that does not, whatever its server makes of its thoughts."""
+    body = {"choices": [{"message": {"content": text, "reasoning_content": thought}, "finish_reason": "stop"}]}
+    for mode in MODES:
+        reply = replace(read_response(200, json.dumps(body).encode(), "e").reply, mode=mode)
+        ratings, _ = rubric.parse(rubric_settings(dimensions=SCALE), reply)
+        assert ratings["logic"] == (4, None, "scored")
 
 
 @pytest.mark.parametrize(

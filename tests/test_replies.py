@@ -25,6 +25,7 @@ from curation.calls.wire import read_response
 from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models.engines import openai
+from curation.models.reasoning import Think
 from curation.tables import contracts, parquet
 from curation.tables.db import connect
 from curation.training.evaluate import evaluate
@@ -135,28 +136,35 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
 
 
 def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(serve: Serve, ledger: Ledger) -> None:
-    """What a limit ended in its reasoning has no completion; it is graded as the settings grade a missing answer. A
-    call that failed is no answer of the student's."""
+    """What a limit ended in its reasoning has no completion; it is graded as the settings grade a missing answer, and
+    so is what ended there by itself, whatever it thought of. A call that failed is no answer of the student's."""
     params = read(ROOT / "params.yaml")
     right = answer.Params.model_validate(own()["judges"]["answer"] | {"missing_answer": "wrong"})
     server = serve(
         lambda request: {
             "5": good("\\boxed{5}"), "6": good(None, "length"), "7": failing(400),
+            "8": good("<think>\\boxed{8}"), "9": good("<think>\\boxed{9}", "length"),
+            "10": good("<think>\\boxed{9}, no.</think>\n\\boxed{10}"),
+            "11": good("<think>\\boxed{11}</think>\\boxed{1}"),
         }[request.last_message]
     )  # fmt: skip
     sampling = params.evaluate.sampling.model_copy(update={"samples": 1})
     engine = openai.Params(kind="openai", endpoint=server.endpoint())
-    settings = params.evaluate.model_copy(update={"engine": engine, "sampling": sampling})
+    changes = {"engine": engine, "sampling": sampling, "reasoning": Think(kind="think")}
+    settings = params.evaluate.model_copy(update=changes)
     shared = {"source": "sums", "task": "", "split": "in_domain", "verifier": "math"}
     prompts = world.rows_of(
         contracts.PROMPTS,
         [
             {"prompt_id": n, "prompt": [{"role": "user", "content": str(n)}], "answer": str(n), **shared}
-            for n in (5, 6, 7)
+            for n in range(5, 12)
         ],
     )
     results = evaluate(settings, "baseline", params.student, None, right, prompts, ledger).sort("prompt_id")
-    assert results.select("completion", "finish_reason", "score", "status").rows() == [
-        ("\\boxed{5}", "stop", 1.0, "scored"), (None, "length", 0.0, "no_answer"), (None, "error", None, "error"),
+    assert results.select("reasoning", "completion", "finish_reason", "score", "status").rows() == [
+        (None, "\\boxed{5}", "stop", 1.0, "scored"), (None, None, "length", 0.0, "no_answer"),
+        (None, None, "error", None, "error"), ("\\boxed{8}", None, "unfinished", 0.0, "no_answer"),
+        ("\\boxed{9}", None, "length", 0.0, "no_answer"), ("\\boxed{9}, no.", "\\boxed{10}", "stop", 1.0, "scored"),
+        ("\\boxed{11}", "\\boxed{1}", "stop", 0.0, "scored"),
     ]  # fmt: skip
     parquet.check(contracts.RESULTS, results, "results")

@@ -14,6 +14,7 @@ from curation.judging.prefer import prefer
 from curation.pairs.pair import pair
 from curation.prompts.collect import collect
 from curation.tables.contracts import PAIRS, empty
+from curation.traces.delimiters import find_unread_by_generator
 from curation.traces.generate import generate
 
 
@@ -45,14 +46,16 @@ class StageCalls(NamedTuple):
 
 class Known(NamedTuple):
     """What is known before anything is asked: the calls of each stage, in the order they run, the traces that there are
-    replies for, and the prompts."""
+    replies for, what they have of delimiters that no rule read, and the prompts."""
 
     stages: list[StageCalls]
     traces: pl.DataFrame
+    unread: list[str]
     prompts: pl.DataFrame
 
 
 UNWRITTEN = "not written yet: "  # begins the text that stands for a reply
+WRITTEN = ~pl.col("completion").str.starts_with(UNWRITTEN).fill_null(False)
 
 
 class _DryLedger(Ledger):
@@ -68,7 +71,8 @@ class _DryLedger(Ledger):
     def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
         self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
         self.distinct |= {call.key: call for call in calls}
-        return (self.find(call) or Reply(f"{UNWRITTEN}{call.key}", "stop") for call in calls)
+        # an empty field of reasoning makes the text the answer, whatever the rule of the generator
+        return (self.find(call) or Reply(f"{UNWRITTEN}{call.key}", "stop", reasoning="") for call in calls)
 
 
 def stage_calls(study: Study) -> list[StageCalls]:
@@ -91,9 +95,10 @@ def known_calls(study: Study) -> Known:
 
         ledger.forget()
         prompts, _ = collect(study.sources, study.decontaminate)
-        parts = []
+        parts, unread = list[pl.DataFrame](), list[str]()
         for name, generator in study.generators.items():
             parts.append(generate(name, generator, prompts, ledger))
+            unread += find_unread_by_generator(name, generator, parts[-1].filter(WRITTEN))
             note("generate", name, generator, False)
         traces, unwritten = pl.concat(parts), any(stage.missing for stage in stages)
         for name, rater in study.judges.items():
@@ -105,5 +110,4 @@ def known_calls(study: Study) -> Known:
             if isinstance(comparer, AsksModel):
                 prefer(name, comparer, pairs, traces, prompts, ledger)
             note("prefer", name, comparer, unwritten)
-    written = ~pl.col("completion").str.starts_with(UNWRITTEN).fill_null(False)
-    return Known(stages, traces.filter(written), prompts)
+    return Known(stages, traces.filter(WRITTEN), unread, prompts)

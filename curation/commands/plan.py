@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> None:
     known = known_calls(study)
     planned = forecast(study, known.stages)
     losses = look_at_traces(study, known.traces, known.prompts)
+    losses = losses._replace(warnings=[*known.unread, *losses.warnings])
     total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
     with Ledger(study.ledger, study.budget) as ledger:
         spent = ledger.spending()

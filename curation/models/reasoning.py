@@ -199,9 +199,10 @@ def _parts(reply: Reply, rule: Rule | None) -> Parts:
 
 
 def marks_among(tokens: Iterable[str], rule: Rule | None = None) -> set[str]:
-    """Those of a tokenizer's special tokens that mark reasoning: known delimiters, a rule's own, and the tokens of
-    harmony where there are channels. An engine keeps them in a text, or no rule could read it."""
+    """Those of a tokenizer's special tokens that mark reasoning: known delimiters, what a rule's own are made
+    of, and the tokens of harmony where there are channels. An engine keeps them in a text, or no rule could read it."""
     tokens = set(tokens)
     known = {token for token in tokens if re.fullmatch(DELIMITER, token)}
     channels = tokens.intersection(HARMONY if CHANNEL in tokens else ())
-    return known | channels | tokens.intersection(rule.marks if rule else ())
+    own = {token for token in tokens if any(token in mark for mark in (rule.marks if rule else ()))}
+    return known | channels | own

@@ -10,9 +10,17 @@ from curation.core.delimiters import CHANNEL, DELIMITER
 
 if TYPE_CHECKING:
     from curation.models.reasoning import Rule
+    from curation.traces.generators._kind import Generator
 
 UNREAD = pl.col("completion").str.extract(f"({DELIMITER})")
 KINDS = {"<think>": "think", "</think>": "think", "[think]": "mistral", "[/think]": "mistral"}
+
+
+def find_unread_by_generator(name: str, settings: "Generator", traces: pl.DataFrame) -> Iterator[str]:
+    """What `find_unread` says of each generator of the traces that the entry `name` of params.yaml gave."""
+    for (generator,), own in traces.group_by("generator", maintain_order=True):
+        for line in find_unread(f"generators.{name}.reasoning", settings.reasoning, own):
+            yield f"generator {generator}: {line}"
 
 
 def find_unread(place: str, rule: "Rule | None", rows: pl.DataFrame) -> Iterator[str]:

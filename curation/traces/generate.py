@@ -1,6 +1,5 @@
 """The traces of one generator."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,7 +10,7 @@ from curation.core.metrics import mean
 from curation.tables.contracts import TRACES
 from curation.tables.ids import content_ids
 from curation.tables.texts import trace_text_ids
-from curation.traces.delimiters import count_unread, find_unread
+from curation.traces.delimiters import count_unread
 
 if TYPE_CHECKING:
     from curation.traces.generators._kind import Generator
@@ -34,12 +33,7 @@ def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Le
     rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
     if "trace_id" not in rows.columns:
         rows = rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
-    traces = add_text_columns(rows)
-    for (generator,), own in traces.group_by("generator", maintain_order=True):
-        whose = name if generator == name else f"{name}: {generator}"
-        for line in find_unread(f"generators.{name}.reasoning", settings.reasoning, own):
-            print(f"warning: generate {whose}: {line}", file=sys.stderr, flush=True)
-    return traces
+    return add_text_columns(rows)
 
 
 def add_text_columns(rows: pl.DataFrame) -> pl.DataFrame:
