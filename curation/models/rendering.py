@@ -152,12 +152,12 @@ def as_told(messages: Messages, way: Way | None) -> Messages:
     last."""
     if way not in ("thinking", "inline", "drop"):
         return messages
-    return [
-        {**message, **answer_message(way, message.pop("reasoning_content"), message["content"])}
-        if "reasoning_content" in message
-        else message
-        for message in map(dict[str, Any], messages)
-    ]
+    told = []
+    for message in messages:
+        thought = message.get("reasoning_content")
+        rest = {name: value for name, value in message.items() if name != "reasoning_content"}
+        told.append(rest if thought is None else rest | answer_message(way, thought, message["content"]))
+    return told
 
 
 def answer_message(way: Way | None, reasoning: str | None, completion: str | None) -> dict[str, Any]:
