@@ -5,6 +5,7 @@ Kinds of fault: a field that is set twice, once by us; a secret that would be ke
 engine, a server or a template does nothing with, and nobody says so; a form of tool calls that its reader cannot read.
 """
 
+import importlib.util
 import json
 import pickle
 from pathlib import Path
@@ -243,6 +244,15 @@ def test_a_template_here_reads_them(tiny: tuple[Any, Any], arguments: Any) -> No
     text = render_call(tokenizer, call(used, TOOLS, **told))
     assert text.startswith("<tool>add<high><no_thinking><call>3<|user|>What is 2 + 3?</s>")
     assert render_call(tokenizer, call()) == "<|user|>What is 2 + 3?</s><|assistant|>"
+
+
+def test_a_template_that_wants_arguments_as_text_gets_text(tiny: tuple[Any, Any]) -> None:
+    """As deepseek's does; trl ships it."""
+    (package,) = importlib.util.find_spec("trl").submodule_search_locations  # type: ignore[union-attr, misc]
+    template = (Path(package) / "chat_templates/deepseekv3.jinja").read_text()
+    used = [ASKED[0], {**USED[1], "content": ""}, USED[2]]
+    text = render_call(tiny[1], call(used, chat_template=template))
+    assert '```json\n{"numbers": [2, 3]}\n```' in text
 
 
 def test_what_a_template_does_not_read_ends_the_run_before_a_token(tiny: tuple[Any, Any]) -> None:
