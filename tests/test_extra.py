@@ -25,12 +25,13 @@ from tiny import TEMPLATE, save_tiny_llama
 from curation.calls import extra as declared
 from curation.calls.call import Call, Reply, key_of
 from curation.calls.chat import HttpEngine
+from curation.calls.tool_calls import for_server
 from curation.calls.worker import Worker
 from curation.core.errors import CurationError
 from curation.judging import prompting
 from curation.models import weights
 from curation.models.call_rendering import render_call
-from curation.models.engines import transformers, vllm
+from curation.models.engines import _vllm_process, transformers, vllm
 from curation.traces.sampling import GenerationSampling, make_calls
 
 ASKED = [{"role": "user", "content": "What is 2 + 3?"}]
@@ -253,6 +254,8 @@ def test_a_template_that_wants_arguments_as_text_gets_text(tiny: tuple[Any, Any]
     used = [ASKED[0], {**USED[1], "content": ""}, USED[2]]
     text = render_call(tiny[1], call(used, chat_template=template))
     assert '```json\n{"numbers": [2, 3]}\n```' in text
+    said = {"messages": used, "as_text": [*map(for_server, used)], "template": {"chat_template": template}}
+    assert tiny[1].decode(_vllm_process.write_prompt(tiny[1], said, {})) == text
 
 
 def test_what_a_template_does_not_read_ends_the_run_before_a_token(tiny: tuple[Any, Any]) -> None:

@@ -86,14 +86,27 @@ def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], told: dict
     sampling = {**call["sampling"], "top_k": call["sampling"]["top_k"] or -1}
     try:
         require_read(tokenizer, call["template"])
-        prompt = tokenizer.apply_chat_template(
-            call["messages"], add_generation_prompt=True, return_dict=False, **call["template"], **told
-        )
+        prompt = write_prompt(tokenizer, call, told)
         engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others
         message = " ".join(str(error).split())[:300]
         refused = {"key": call["key"], "text": None, "finish_reason": "error", "error": message, "engine": name(vllm)}
         print(json.dumps(refused), file=out, flush=True)
+
+
+def write_prompt(tokenizer: Any, call: dict[str, Any], told: dict[str, Any]) -> Any:
+    """The ids of a call's messages, with the arguments of tools as text where the template refuses the values."""
+
+    def written(messages: Any) -> Any:
+        settings = call["template"] | told
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False, **settings)
+
+    try:
+        return written(call["messages"])
+    except Exception:
+        if call["as_text"] == call["messages"]:
+            raise
+        return written(call["as_text"])
 
 
 def require_read(tokenizer: Any, settings: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pydantic import Field
 from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
 from curation.calls.foreign import read_json, utf8
-from curation.calls.tool_calls import for_template
+from curation.calls.tool_calls import for_server, for_template
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import Strict
 from curation.core.ranges import Concurrency, FilePath, Length, Share
@@ -101,6 +101,7 @@ class VllmEngine:
             {
                 "key": call.key,
                 "messages": [*map(for_template, call.messages)],
+                "as_text": [*map(for_server, call.messages)],
                 "sampling": {name: value for name, value in call.sampling.items() if name not in TEMPLATE_FIELDS},
                 "template": template_settings(call),
                 "marks": self.marks,
