@@ -4,6 +4,7 @@ Kinds of fault: a text that a chat template drops in silence; a count that is no
 is told of after the money is spent; a way out that does not help.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,20 @@ def test_what_judges_depend_on_is_the_verdict_alone() -> None:
         deps = stages[name]["do"]["deps"]
         assert "data/rendered.txt" in deps and "data/renderings.parquet" not in deps
     assert "data/rendered.txt" in stages["renderings"]["outs"]
+
+
+def test_what_a_template_leaves_out_of_a_prompt_is_named(student: weights.Params) -> None:
+    """Of a conversation; a prompt of one message is in whole, or refused."""
+    traces, prompts = tables((None, ANSWER), (None, ANSWER))
+    call = {"role": "assistant", "content": "", "tool_calls": [
+        {"type": "function", "function": {"name": "add", "arguments": {"a": 2, "b": 2}}},
+    ]}  # fmt: skip
+    said = [*QUESTION, call, {"role": "tool", "content": "a sum of 4"}, {"role": "user", "content": "And in words?"}]
+    full = pl.Series([json.dumps(said)], dtype=pl.String)
+    left_out = {
+        template: render_traces(under(student, template), traces, prompts.with_columns(messages=full))[0]
+        for template in ("qwen3", "phi3")
+    }
+    assert left_out["qwen3"]["prompt_left_out"].item() is None
+    assert left_out["phi3"]["prompt_left_out"].item() == "tool, tool_calls"
+    assert left_out["phi3"]["fault"].item() is None

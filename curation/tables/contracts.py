@@ -129,7 +129,7 @@ RENDERINGS = Table(
     "renderings", "trace", ("trace_id",),
     _schema(trace_id=ID, prompt_tokens=(INT,), reasoning_tokens=(INT,), completion_tokens=(INT,), tokens=(INT,),
             target_tokens=(INT,), reasoning_kept=(YES,), completion_kept=(YES,), empty_block=(YES,),
-            ends_in_eos=(YES,), prompt_is_prefix=(YES,), rendered_id=(ID,), fault=(TEXT,)),
+            ends_in_eos=(YES,), prompt_is_prefix=(YES,), rendered_id=(ID,), prompt_left_out=(TEXT,), fault=(TEXT,)),
     {**{f"{name} is not negative": (pl.col(name) >= 0).fill_null(True)
         for name in (*COUNTED, "tokens", "prompt_tokens", "target_tokens")},
      "tokens is null exactly when completion_tokens is, and else both texts'":
@@ -137,7 +137,7 @@ RENDERINGS = Table(
      "what is rendered is there together": _together(*RENDERED),
      "a text is kept or not only where it was rendered":
         pl.col("target_tokens").is_not_null()
-        | (pl.col("reasoning_kept").is_null() & pl.col("completion_kept").is_null()),
+        | pl.all_horizontal(pl.col(n).is_null() for n in ("reasoning_kept", "completion_kept", "prompt_left_out")),
      "fault only where nothing was rendered": pl.col("fault").is_null() | pl.col("target_tokens").is_null()},
 )  # fmt: skip
 PREFERENCES = Table(

@@ -8,6 +8,7 @@ import polars as pl
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.models.chat_template import RenderingFault
+from curation.models.left_out import find_left_out
 from curation.models.rendering import Renderer, Row
 from curation.models.targets import Facts, facts, ids_hash
 from curation.tables.contracts import RENDERINGS, empty
@@ -71,12 +72,24 @@ def _rows(renderer: Renderer, batch: pl.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _rendered(renderer: Renderer, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    asked, left_out = None, None
     for row, whole in zip(rows, renderer.render_all(rows), strict=True):
         if isinstance(whole, RenderingFault):
             yield {"fault": str(whole)}
-        else:
-            found: Facts = facts(renderer, row, whole)
-            yield found._asdict() | {"rendered_id": ids_hash(whole.ids)}
+            continue
+        if asked != row[:2]:
+            asked, left_out = row[:2], _left_out(renderer, row)
+        found: Facts = facts(renderer, row, whole)
+        yield found._asdict() | {"rendered_id": ids_hash(whole.ids), "prompt_left_out": left_out}
+
+
+def _left_out(renderer: Renderer, row: Row) -> str | None:
+    """What the template leaves out of a prompt, by name; None where all is in. A single message without tools is in, or
+    it was refused."""
+    if len(row.messages) == 1 and row.tools is None:
+        return None
+    names = find_left_out(row.messages, row.tools, lambda *prompt: renderer.texts(Row(*prompt, None, ""))[0])
+    return ", ".join(names) or None
 
 
 def _count(renderer: Renderer, texts: pl.Series) -> list[int | None]:
