@@ -20,10 +20,11 @@ from bench import templates
 from curation.calls.call import Reply
 from curation.calls.message import read_choice
 from curation.models import weights
-from curation.models.reasoning import BLANK, Rule, split
+from curation.models.reasoning import Rule, split
 from curation.selection.subset import add_messages, from_frames
 from curation.tables import parquet
 from curation.tables.contracts import PROMPTS, SIDES, SUBSETS, empty
+from curation.tables.texts import BLANK
 from curation.traces.renderings import render_traces
 
 PAIR_COLUMNS = (

@@ -73,6 +73,29 @@ def make(params: dict[str, Any], folder: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+def shown() -> list[list[int]]:
+    """The table of docs/reasoning.md: how many traces of each generator lose a text, and whether that stops."""
+    table = (ROOT / "docs/reasoning.md").read_text().split("| settings | deepseek-r1 |")[1].split("\n\n")[0]
+    cells = [line.split(" | ") for line in table.splitlines()[2:]]
+    return [[*map(int, row[1:4]), row[4].startswith("stops")] for row in cells]
+
+
+def test_the_page_shows_what_preflight_says(study: dict[str, Any], tmp_path: Path) -> None:
+    """Of the recipe as it was, with its rules alone, and as it is."""
+    rules = {name: generator["reasoning"] for name, generator in study["generators"].items()}
+    student = dict(study["student"])
+    of_recipe = {key: student.pop(key) for key in ("reasoning", "system")}
+    found = []
+    for generators, told in ({}, {}), (rules, {"reasoning": "inline"}), (rules, of_recipe):
+        for name, generator in study["generators"].items():
+            generator["reasoning"] = generators.get(name)
+        study["student"] = student | told
+        make(study, tmp_path)
+        ended, counts = lost(tmp_path)
+        found.append([*(sum(counts[name][1:]) for name in ("deepseek-r1", "s1-32b", "s1-3b")), ended])
+    assert found == shown() and len(replies()) == 20
+
+
 def lost(folder: Path) -> tuple[int, dict[str, tuple[int, int, int]]]:
     """How preflight ends, and of each generator how many traces have reasoning, lose it, and lose their answer."""
     done = ran(folder, "curation", "preflight", "--json")
@@ -101,10 +124,3 @@ def test_without_its_settings_r1_would_lose_its_reasoning_and_s1_keep_it(study: 
         "template: reasoning that stands in it as text, after '<think>' or the like; set the generator's reasoning: "
         "{kind: think}"
     )
-
-
-def test_with_its_rules_alone_no_generator_keeps_it_and_the_study_stops(study: dict[str, Any], tmp_path: Path) -> None:
-    study["student"]["reasoning"] = "inline"
-    save(study, tmp_path)
-    all_of_it = len(replies())
-    assert lost(tmp_path) == (1, dict.fromkeys(study["generators"], (all_of_it, all_of_it, 0)))

@@ -5,14 +5,17 @@ Kinds of fault: a reply of which a part is in no column; reasoning that a stage 
 trace that thinks and one that does not, where both were asked for.
 """
 
+import shlex
 import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+from served import ran
 from test_pipeline import run
+from test_shown import COMMAND
 
-from curation.models.reasoning import BLANK
+from curation.tables.texts import BLANK
 
 pytestmark = pytest.mark.slow
 
@@ -98,3 +101,11 @@ def test_both_sides_of_the_subset_think(study: Path) -> None:
             assert (trace["generator"], trace["status"]) == (
                 "thinks-1500m" if side == "chosen" else "thinks-500m", "complete",
             )  # fmt: skip
+
+
+def test_every_answer_on_the_page_is_the_tables(study: Path) -> None:
+    asked = COMMAND.findall((ROOT / "docs/reasoning.md").read_text())
+    assert asked
+    for command, shown in asked:
+        done = ran(study, *shlex.split(command))
+        assert (command, done.stdout) == (command, shown), done.stderr
