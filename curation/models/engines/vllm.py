@@ -30,7 +30,7 @@ HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm'
 LOG = Path(".curation/vllm.log")
 SAMPLING_PARAMS = (  # of vllm.SamplingParams, what changes no form of a reply
     "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "min_tokens", "stop", "stop_token_ids",
-    "bad_words", "allowed_token_ids", "ignore_eos", "include_stop_str_in_output",
+    "bad_words", "allowed_token_ids", "ignore_eos", "include_stop_str_in_output", "thinking_token_budget",
 )  # fmt: skip
 
 
