@@ -181,9 +181,12 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         ),
         ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row(s), the first is row 2"),
         ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row(s), the first is row 1"),
-        ("t.parquet", [row | {"text": 5} for row in ROWS], "column 'text' (columns.completion) holds int64, not text"),
-        ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is 5, not text"),
-        ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is ['a'], not text"),
+        ("t.parquet", [row | {"text": 5} for row in ROWS],
+         "column 'text' (columns.completion) holds int64, not text or one message of the assistant's"),
+        ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is 5, not text or one message "
+         "of the assistant's"),
+        ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is ['a'], not text or one "
+         "message of the assistant's"),
         (
             "t.parquet",
             [row | {"n": "0a"} for row in ROWS],

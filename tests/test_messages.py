@@ -275,7 +275,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "half a character": ([user("\ud800")], "whose message 1 has text with half a character (a lone surrogate)"),
     "nested too deeply": (
         [user("a"), assistant("", tool_calls=[{"name": "f", "arguments": json.loads('{"a":' * 80 + "1" + "}" * 80)}])],
-        "whose message 2 nests too deeply",
+        "whose message 2 has lists or objects more than 64 deep",
     ),
     "no messages": ([], "not a list of messages"),
     "a number alone": (5, "not text or a list of messages"),
@@ -372,6 +372,9 @@ def test_a_conversations_last_turn_is_the_trace_wherever_its_reasoning_stands(tm
     made.append(({"m": [*TURNS, assistant("11")], "r": "5 + 6"}, {"messages": "m", "reasoning": "r"}))
     made.append(({"m": list(as_sharegpt([*TURNS, assistant("11", reasoning="5 + 6")]))}, {"messages": "m"}))
     made.append(({"q": TURNS, "c": "11", "r": "5 + 6"}, {"prompt": "q", "completion": "c", "reasoning": "r"}))
+    alone = assistant("11", reasoning="5 + 6")  # as TRL's files of prompts and completions have it
+    made.append(({"q": TURNS, "c": [alone]}, {"prompt": "q", "completion": "c"}))
+    made.append(({"q": TURNS, "c": alone}, {"prompt": "q", "completion": "c"}))
     made.append(({"m": TURNS[1:], "s": "Be brief.", "c": "11", "r": "5 + 6"},
                  {"prompt": "m", "system": "s", "completion": "c", "reasoning": "r"}))  # fmt: skip
     traces = [
@@ -382,7 +385,7 @@ def test_a_conversations_last_turn_is_the_trace_wherever_its_reasoning_stands(tm
     assert traces[0].select("prompt_id", "reasoning", "completion").rows() == [(prompts["prompt_id"][0], "5 + 6", "11")]
     assert all(other.equals(traces[0]) for other in traces)
     both = [{"m": [*TURNS, assistant("11", thinking="5 + 6")], "r": "6 + 5"}]
-    with pytest.raises(CurationError, match="row 0: column 'r' has another reasoning than the last turn of 'm'; map"):
+    with pytest.raises(CurationError, match="row 0: column 'r' has another reasoning than the message in 'm'; map"):
         written(save(tmp_path / "t.jsonl", both), prompts, ledger, messages="m", reasoning="r")
 
 

@@ -66,7 +66,8 @@ class _TwiceError(ValueError):
     """A key that an object has twice."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def refuse_doubled_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values. Raises ValueError with the first key that stands there twice."""
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
@@ -74,7 +75,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object)  # reads NaN and Infinity too, as Python writes them
+_DECODER = json.JSONDecoder(object_pairs_hook=refuse_doubled_keys)  # reads NaN and Infinity too, as Python writes them
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 

@@ -5,13 +5,12 @@ a list. Nothing is guessed: what has two readings or none is a ValueError that s
 and why.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from curation.core.messages import show_value
 from curation.tables.messages import Message
-from curation.tables.user_tools import as_json, check_json, read_call, read_list
+from curation.tables.user_tools import as_json, check_json, parse_json, read_call, read_list
 
 CALLS = "tool_calls"  # of a message that is nothing but calls, in the forms that give these a role of their own
 SPELLINGS = {
@@ -37,12 +36,25 @@ def read_prompt(value: Any) -> list[Message]:
     return read_messages(value)
 
 
+def read_completion(value: Any) -> dict[str, str | None]:
+    """The content and the reasoning_content of a text, or of one message of the assistant's, alone or in a list."""
+    if isinstance(value, str):
+        return {"content": check_json(value), "reasoning_content": None}
+    listed = value if isinstance(value, list) else [value]
+    if len(listed) != 1 or not isinstance(listed[0], Mapping):
+        raise ValueError("not text or one message of the assistant's")
+    (message,) = read_messages(listed)
+    if message["role"] != "assistant" or CALLS in message:
+        raise ValueError("which is no answer of the assistant's in words")
+    return {"content": message["content"], "reasoning_content": message.get("reasoning_content")}
+
+
 def parse_list(text: str) -> list[Any] | None:
     """The list of messages that a text is as JSON; None where it is another text."""
     if not text.lstrip().startswith("["):
         return None
     try:
-        listed = json.loads(text)
+        listed = parse_json(text)
     except (ValueError, RecursionError):
         return None
     return listed if are_messages(listed) else None
@@ -73,7 +85,6 @@ def read_messages(value: Any) -> list[Message]:
     for number, given in enumerate(listed, 1):
         try:
             role, message = _read_message(given)
-            check_json(message)
         except ValueError as error:
             raise ValueError(f"whose message {number} {error}") from None
         if role == before == CALLS:
@@ -105,7 +116,8 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if content is not None:
         message["content"], thought = _read_content(content, role)
         thoughts.append(thought)
-    if (reasoning := _one_thought(thoughts)) is not None:
+    reasoning = _one_thought(thoughts)
+    if reasoning is not None and (reasoning.strip() or message["role"] == "assistant"):
         message["reasoning_content"] = reasoning
     if calls not in (None, []):
         try:
@@ -116,7 +128,12 @@ def _read_message(given: Any) -> tuple[str, Message]:
         raise ValueError(f"has reasoning or calls a tool, and its role is {show_value(name)}, not the assistant's")
     if content is None and message.keys() == {"role", "content"}:
         raise ValueError("has no content")
-    return role, message | {key: left[key] for key in sorted(left)}
+    message |= {key: left[key] for key in sorted(left)}
+    try:
+        check_json(message)
+    except ValueError as error:
+        raise ValueError(f"has {error}") from None
+    return role, message
 
 
 def _take_one(given: dict[str, Any], name: str, other: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from curation.core.messages import show_value
+from curation.tables.json_values import refuse_doubled_keys
 from curation.tables.messages import Message
 
 DEEPEST = 64  # lists and objects within each other
@@ -17,7 +18,10 @@ def read_tools(value: Any) -> str | None:
     if isinstance(value, str) and not value.strip():
         return None
     tools = [_read_tool(tool, number) for number, tool in enumerate(read_list(value, "a list of tools"), 1)]
-    return as_json(check_json(tools)) if tools else None
+    try:
+        return as_json(check_json(tools)) if tools else None
+    except ValueError as error:
+        raise ValueError(f"which holds {error}") from None
 
 
 def _read_tool(tool: Any, number: int) -> Message:
@@ -37,7 +41,7 @@ def read_list(value: Any, what: str) -> list[Any]:
     """The values of a list, of its JSON text, or of one of its values alone; `what` the text should be, in words."""
     if isinstance(value, str):
         try:
-            value = json.loads(value, parse_constant=_refuse_constant)
+            value = parse_json(value)
         except (ValueError, RecursionError):
             raise ValueError(f"not the JSON of {what}") from None
     return value if isinstance(value, list) else [] if value is None else [value]
@@ -62,11 +66,17 @@ def _read_arguments(value: Any) -> Any:
     """The object that the arguments are; a text that is none as it is, as a model wrote it."""
     if isinstance(value, str):
         try:
-            parsed = json.loads(value or "{}", parse_constant=_refuse_constant, parse_float=_finite)
+            parsed = parse_json(value or "{}")
         except (ValueError, RecursionError):
             return value
         return parsed if isinstance(parsed, dict) else value
     return {} if value is None else value
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError or RecursionError where there is none, a key stands twice in one
+    object, or a number is not finite."""
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=refuse_doubled_keys)
 
 
 def prune(value: Any) -> Any:
@@ -82,19 +92,19 @@ def as_json(value: Any) -> str:
 
 
 def check_json(value: Any, left: int = DEEPEST) -> Any:
-    """`value`. Raises ValueError if a JSON text in a table cannot hold it."""
+    """`value`. Raises ValueError with what of it a JSON text in a table cannot hold."""
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise ValueError("has text with half a character (a lone surrogate), which no table can hold")
+            raise ValueError("text with half a character (a lone surrogate), which no table can hold")
     elif isinstance(value, Mapping | list):
         if not left:
-            raise ValueError("nests too deeply")
+            raise ValueError(f"lists or objects more than {DEEPEST} deep")
         for inner in value.items() if isinstance(value, Mapping) else value:
             check_json(list(inner) if isinstance(inner, tuple) else inner, left - 1)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("has a number that is not finite")
+        raise ValueError("a number that is not finite")
     elif value is not None and not isinstance(value, bool | int | float):
-        raise ValueError(f"has {show_value(value)}, which JSON cannot hold")
+        raise ValueError(f"{show_value(value)}, which JSON cannot hold")
     return value
 
 

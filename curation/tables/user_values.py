@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
-from curation.tables.user_messages import are_messages, read_messages, read_prompt
+from curation.tables.user_messages import are_messages, read_completion, read_messages, read_prompt
 from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
@@ -99,8 +99,13 @@ KEY = ValueType("an id: text or a whole number", pl.String(), _key)  # of ours o
 # as the JSON of one form, which is that of curation/tables/messages.py
 PROMPT = ValueType("text or a list of messages", pl.String(), lambda value: as_json(read_prompt(value)))
 CONVERSATION = ValueType("a list of messages", pl.String(), lambda value: as_json(read_messages(value)))
+COMPLETION = ValueType(
+    "text or one message of the assistant's",
+    pl.Struct({"content": pl.String(), "reasoning_content": pl.String()}),
+    read_completion,
+)
 TOOLS = ValueType("a list of tools, or its JSON text", pl.String(), read_tools)
-LISTS = (PROMPT, CONVERSATION, TOOLS)
+LISTS = (PROMPT, CONVERSATION, COMPLETION, TOOLS)
 
 
 def convert_values(values: list[Any], type: ColumnType) -> pl.Series:
@@ -126,6 +131,10 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         values = values.cast(dtype)
     if type.values in (TEXT, KEY) and _is_text(dtype):
         return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
+    if type.values is COMPLETION and _is_text(dtype):
+        texts = pl.Series("content", pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
+        both = pl.struct("content", pl.lit(None, pl.String).alias("reasoning_content"))
+        return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(both)).to_series()
     if type.values is REAL and pa.types.is_floating(dtype):
         reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
         if not reals.is_infinite().any():
@@ -145,7 +154,8 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
     """Whether some values of an Arrow type may be of ours."""
     if values in LISTS:
-        return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype)
+        alone = values is COMPLETION and pa.types.is_struct(dtype)
+        return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype) or alone
     if values is ANSWERS and _is_list(dtype):
         return not pa.types.is_list(dtype.value_type) and _may_fit(dtype.value_type, values)
     if values is ANSWERS and pa.types.is_boolean(dtype):

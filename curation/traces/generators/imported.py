@@ -17,13 +17,13 @@ from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_files import UserFileParams, read_columns
-from curation.tables.user_values import INDEX, KEY, PROMPT, REAL, TEXT, ColumnType
+from curation.tables.user_values import COMPLETION, INDEX, KEY, PROMPT, REAL, TEXT, ColumnType
 from curation.traces.generators._matching import match
 from curation.traces.generators._rows import GeneratorParams
 
 COLUMN_TYPES = {
     **user_prompts.COLUMN_TYPES,
-    "completion": ColumnType(TEXT),
+    "completion": ColumnType(COMPLETION),
     "generator": ColumnType(TEXT),
     "sample_index": ColumnType(INDEX),
     "family": ColumnType(TEXT, nullable=True),
@@ -85,7 +85,7 @@ class Params(GeneratorParams, UserFileParams):
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         prompt = ColumnType(PROMPT, nullable=self.columns.prompt_id is not None)
-        completion = ColumnType(TEXT, nullable=self.columns.reasoning is not None)
+        completion = ColumnType(COMPLETION, nullable=self.columns.reasoning is not None)
         return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
 
@@ -104,8 +104,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     frame = read_columns(settings.path, columns, types).with_row_index("row")
     frame = user_prompts.read_prompts(settings.path, frame, columns)
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
-    if settings.columns.messages:
-        frame = _take_answers(settings, frame)
+    frame = _take_answers(settings, frame)
     rows = match(settings.path, name, settings.unmatched, frame, prompts).drop("said")
     defaults = {
         "generator": pl.lit(name),
@@ -162,30 +161,43 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the completion, and the reasoning where there is one, of the turn that ends their conversation.
-    Raises CurationError where none does, or it is no text."""
-    answers = [json.loads(text or "{}") for text in frame["last_turn"]]
+    """The rows with completion and reasoning as texts, from the columns that hold them or from the turn that ends a
+    conversation. Raises CurationError where no such turn does, or the reasoning of a turn is not that beside it."""
+    answers = _list_last_turns(settings, frame) if settings.columns.messages else frame["completion"]
+    own, beside = answers.struct.field("reasoning_content"), pl.lit(None, pl.String)
+    if "reasoning" in frame.columns:
+        beside = pl.col("reasoning")
+        said = frame.select("row", own.alias("own"), beside).filter(
+            pl.all_horizontal(pl.col("own", "reasoning").str.strip_chars() != ""),
+            pl.col("own").str.strip_chars() != pl.col("reasoning").str.strip_chars(),
+        )
+        if said.height:
+            turns = settings.columns.messages or settings.columns.completion
+            raise CurationError(
+                f"{settings.path}: row {said['row'][0]}: column {settings.columns.reasoning!r} has another reasoning "
+                f"than the message in {turns!r}; map one of the two"
+            )
+    thought = pl.when(pl.lit(own).str.strip_chars() != "").then(pl.lit(own))
+    return frame.with_columns(
+        answers.struct.field("content").alias("completion"),
+        pl.coalesce(thought, beside, pl.lit(own)).alias("reasoning"),
+    )
+
+
+def _list_last_turns(settings: Params, frame: pl.DataFrame) -> pl.Series:
+    """The last turn of each conversation, as a column of completions has it."""
+    turns = [json.loads(text or "{}") for text in frame["last_turn"]]
     for why, rows in {
-        "does not end in a turn of the assistant's, so there is no completion": [not answer for answer in answers],
-        "ends in the call of a tool, which is no completion": ["tool_calls" in answer for answer in answers],
+        "does not end in a turn of the assistant's, so there is no completion": [not turn for turn in turns],
+        "ends in the call of a tool, which is no completion": ["tool_calls" in turn for turn in turns],
     }.items():
         if any(rows):
             raise CurationError(
                 f"{settings.path}: row {rows.index(True)}: column {settings.columns.messages!r} {why}, as in "
                 f"{sum(rows)} row(s); leave them out"
             )
-    beside = frame["reasoning"] if "reasoning" in frame.columns else [None] * len(answers)
-    thoughts = [answer.get("reasoning_content") for answer in answers]
-    for row, (own, other) in enumerate(zip(thoughts, beside, strict=True)):
-        if own and other and own.strip() != other.strip():
-            raise CurationError(
-                f"{settings.path}: row {row}: column {settings.columns.reasoning!r} has another reasoning than the "
-                f"last turn of {settings.columns.messages!r}; map one of the two"
-            )
-    return frame.with_columns(
-        pl.Series("completion", [answer["content"] for answer in answers], pl.String),
-        pl.Series("reasoning", [own or other or own for own, other in zip(thoughts, beside, strict=True)], pl.String),
-    )
+    answers = [{key: turn.get(key) for key in ("content", "reasoning_content")} for turn in turns]
+    return pl.Series("completion", answers, COMPLETION.polars)
 
 
 def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
