@@ -389,10 +389,34 @@ def test_a_conversations_last_turn_is_the_trace_wherever_its_reasoning_stands(tm
         written(save(tmp_path / "t.jsonl", both), prompts, ledger, messages="m", reasoning="r")
 
 
+@pytest.mark.parametrize(("end", "status"), [("length", "truncated"), ("stop", "unfinished")])
+def test_a_last_turn_that_only_reasons_has_no_completion(end: str, status: str, tmp_path: Path, ledger: Ledger) -> None:
+    rows = [{"m": [user("2 + 3?"), {"role": "assistant", "content": None, "reasoning": "2 and"}], "end": end}]
+    prompts = asked(tmp_path, [user("2 + 3?")])
+    path = save(tmp_path / "t.jsonl", rows)
+    traces = written(path, prompts, ledger, messages="m", finish_reason="end")
+    assert traces.select("reasoning", "completion", "status").rows() == [("2 and", None, status)]
+
+
+def test_what_is_no_conversation_is_said_before_anything_runs(tmp_path: Path) -> None:
+    """By `curation params`, as what is wrong with a file's columns is."""
+    path = save(tmp_path / "t.jsonl", [{"m": [user("a")]}])
+    columns = BARE | {"prompt": None, "completion": None, "messages": "m"}
+    assert list(source(path, columns={"answer": None, "prompt": None, "messages": "m"}).unmet(None)) == []
+    assert list(generator(path, columns=columns).unmet(None)) == [
+        f"path: {path}: row 0: column 'm' does not end in a turn of the assistant's, so there is no completion, as in "
+        "1 row(s); leave them out"
+    ]
+    path = save(tmp_path / "t.jsonl", [{"m": [assistant("a")]}])
+    (said,) = source(path, columns={"answer": None, "prompt": None, "messages": "m"}).unmet(None)
+    assert said.startswith(f"path: {path}: row 0: column 'm' has no turn before the last that is not the system's")
+
+
 NEAR: dict[str, tuple[list[Message], str]] = {
     "another system message": ([{"role": "system", "content": "Be long."}, *TURNS[1:]], "the system message"),
     "no system message": (
-        TURNS[1:], "the system message (this file gives none, so name its column there (columns.system))",
+        TURNS[1:],
+        "the system message (this file gives none, so name its column there (columns.system or columns.messages))",
     ),
     "another earlier turn": (
         [*TURNS[:2], assistant("6", reasoning_content="2, 3."), TURNS[3]], "turn 2 of 3 (assistant)",

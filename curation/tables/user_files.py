@@ -5,7 +5,7 @@ What forms it may have is in `user_rows`, what its values may be in `user_values
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -59,9 +59,12 @@ class UserFileParams(Strict):
         if fault := find_path_fault(self.path):
             yield f"path: {self.path} {fault}"
 
+    def check_rows(self, rows: pl.DataFrame) -> None:
+        """Nothing. Raises CurationError if the file's rows, as `read_columns` gives them, are not what they should."""
+
     def unmet(self, study: Study) -> Iterator[str]:
         """The file, where it is not there or does not hold what it should."""
-        yield from find_read_fault(self.path, *self.map_columns(), self.COLUMNS_UNDER)
+        yield from find_read_fault(self.path, *self.map_columns(), self.COLUMNS_UNDER, self.check_rows)
 
 
 def read_columns(
@@ -112,14 +115,18 @@ def _count_lists(values: list[Any] | pa.ChunkedArray) -> int:
 
 
 def find_read_fault(
-    path: str, columns: Mapping[str, str | None], types: Mapping[str, ColumnType], under: str = "columns."
+    path: str,
+    columns: Mapping[str, str | None],
+    types: Mapping[str, ColumnType],
+    under: str,
+    check_rows: Callable[[pl.DataFrame], None],
 ) -> Iterator[str]:
-    """What `read_columns` refuses, as `path: …`. Of a file of more than MOST_READ bytes only the columns are looked at,
-    and those only in Parquet, whose footer names them."""
+    """What `read_columns` refuses, or `check_rows` of what it gives, as `path: …`. Of a file of more than MOST_READ
+    bytes only the columns are looked at, and those only in Parquet, whose footer names them."""
     file = Path(path)
     try:
         if not file.is_file() or file.stat().st_size <= MOST_READ:
-            _read(path, columns, types, under)
+            check_rows(_read(path, columns, types, under)[0])
         elif file.suffix == ".parquet":
             names = pq.read_schema(file).names
             for ours, theirs in columns.items():

@@ -79,6 +79,15 @@ class Params(UserFileParams):
             return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
         return columns, COLUMN_TYPES
 
+    def check_rows(self, rows: pl.DataFrame) -> None:
+        """Nothing. Raises CurationError if a row's messages are no prompt."""
+        _read_rows(self, rows)
+
+
+def _read_rows(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+    columns, _ = settings.map_columns()
+    return user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns)
+
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     """The file's distinct prompts, in the order of their first rows, also those that are in `existing_texts`. A prompt
@@ -88,9 +97,8 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    columns, types = settings.map_columns()
-    frame = read_columns(settings.path, columns, types).with_row_index("row")
-    frame = user_prompts.read_prompts(settings.path, frame, columns).rename({"prompt_id": "external_id"}, strict=False)
+    frame = _read_rows(settings, read_columns(settings.path, *settings.map_columns()))
+    frame = frame.rename({"prompt_id": "external_id"}, strict=False)
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))

@@ -10,6 +10,7 @@ from curation.calls.call import canonical
 from curation.tables.prompt_identity import normal_identities, parse_identity
 
 MOST_COMPARED = 1000  # prompts that are no train prompts
+MOST_KNOWN = 100_000  # train prompts; more would be searched for longer than the sentence is worth
 
 Key: TypeAlias = tuple[str, str]  # what is left out, and all the rest
 
@@ -17,6 +18,8 @@ Key: TypeAlias = tuple[str, str]  # what is left out, and all the rest
 def describe_difference(lost: pl.DataFrame, known: pl.DataFrame) -> str:
     """What to say of the rows of `lost` (row, said) that are near one of `known` (prompt_id, identity) alone: how many
     of the first MOST_COMPARED differ in what, for each way to differ, and what to do. Nothing where none is."""
+    if known.height > MOST_KNOWN:
+        return ""
     said = lost.filter(pl.col("said").is_not_null()).unique("said", keep="first", maintain_order=True)
     bodies = [parse_identity(text) for text in normal_identities(said["said"].head(MOST_COMPARED))]
     known = known.unique("identity").sort("prompt_id")
@@ -60,7 +63,7 @@ def _hint(what: str, body: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     hints = [
         f"{'the source' if own else 'this file'} gives none, so name its column there ({column})"
         for thing, column, (own, others) in (
-            ("system message", "columns.system", (_has_system(body), _has_system(other))),
+            ("system message", "columns.system or columns.messages", (_has_system(body), _has_system(other))),
             ("tools", "columns.tools", (bool(body["tools"]), bool(other["tools"]))),
         )
         if thing in what and own != others

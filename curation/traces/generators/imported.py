@@ -88,6 +88,16 @@ class Params(GeneratorParams, UserFileParams):
         completion = ColumnType(COMPLETION, nullable=self.columns.reasoning is not None)
         return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
+    def check_rows(self, rows: pl.DataFrame) -> None:
+        """Nothing. Raises CurationError if a row's messages are no prompt and its answer."""
+        _read_rows(self, rows)
+
+
+def _read_rows(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their prompts and answers apart."""
+    columns, _ = settings.map_columns()
+    return _take_answers(settings, user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns))
+
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The file's rows, matched to prompts by the file's own ids or by all that their prompts say. Calls no model.
@@ -100,11 +110,8 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error or has
     neither text, if two rows are the same sample, or if two have one id of their own.
     """
-    columns, types = settings.map_columns()
-    frame = read_columns(settings.path, columns, types).with_row_index("row")
-    frame = user_prompts.read_prompts(settings.path, frame, columns)
+    frame = _read_rows(settings, read_columns(settings.path, *settings.map_columns()))
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
-    frame = _take_answers(settings, frame)
     rows = match(settings.path, name, settings.unmatched, frame, prompts).drop("said")
     defaults = {
         "generator": pl.lit(name),
