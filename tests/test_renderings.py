@@ -141,7 +141,7 @@ def test_counts_by_generator(student: weights.Params) -> None:
     traces, prompts = tables((THOUGHT, ANSWER), (None, ANSWER), (" ", ANSWER), (THOUGHT, None))
     null = under(student, "qwen3")
     found = find_losses(null, traces, prompts, render_traces(null, traces, prompts))
-    assert found.table.drop("fault").rows() == [("r1", 3, 1, 1, 1, 1, 2, 0, 2)]
+    assert found.table.drop("fault").rows() == [("r1", 3, 1, 1, 1, 1, 2, 0, 2, 0, 0, None)]
     assert found.stops == [
         "generator r1: 1 of 3 traces have reasoning with student.reasoning: null; under this chat template "
         "reasoning_content would keep it: set student.reasoning: reasoning_content, or drop, to learn from the answers "
@@ -221,3 +221,5 @@ def test_what_a_template_leaves_out_of_a_prompt_is_named(student: weights.Params
     assert left_out["qwen3"]["prompt_left_out"].item() is None
     assert left_out["phi3"]["prompt_left_out"].item() == "tool, tool_calls"
     assert left_out["phi3"]["fault"].item() is None
+    found = find_losses(under(student, "phi3"), traces.head(1), prompts, left_out["phi3"])
+    assert any("leaves out what the generator was told, as tool, tool_calls; name another" in x for x in found.warnings)

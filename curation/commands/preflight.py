@@ -93,7 +93,9 @@ def _with_lengths(table: pl.DataFrame, traces: pl.DataFrame, rows: pl.DataFrame,
     lengths = [whole.median().cast(pl.Int32).alias("median_tokens"), whole.max().alias("most_tokens")]
     longer = [] if limit is None else [(whole > limit).sum().alias("longer")]
     by_generator = traces.select("trace_id", "generator").join(rows, on="trace_id").group_by("generator")
-    return table.drop("fault").join(by_generator.agg(*lengths, *longer), on="generator", maintain_order="left")
+    return table.drop("fault", "left_out").join(
+        by_generator.agg(*lengths, *longer), on="generator", maintain_order="left"
+    )
 
 
 def _fits(study: Study, renderer: Renderer, rows: pl.DataFrame, limit: int | None) -> Fits:

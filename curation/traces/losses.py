@@ -18,8 +18,12 @@ from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_tra
 
 WAYS: tuple[Way, ...] = tuple(way for way in get_args(Way) if way != "drop")  # in which reasoning reaches a student
 NATIVE = ("reasoning_content", "thinking")  # keys of a message, which a template writes where it wants them
-COUNTED = ("with_reasoning", "reasoning_lost", "answers_lost", "faults", "no_eos", "not_prefix", "empty_blocks")
+COUNTED = (
+    "with_reasoning", "reasoning_lost", "answers_lost", "faults", "no_eos", "not_prefix", "empty_blocks",
+    "prompt_left_out", "earlier_reasoning",
+)  # fmt: skip
 LOOKED_AT = 200  # traces of a generator, before all of them are rendered
+EARLIER = "reasoning"  # in prompt_left_out: of earlier turns, which most templates leave out by intent
 TRIED = 8  # traces that a setting is tried on
 SHOWN = 150  # characters of what a template says
 
@@ -48,7 +52,7 @@ class Losses(NamedTuple):
             tbl_formatting="UTF8_FULL_CONDENSED", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
             tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200,
         ):  # fmt: skip
-            return "\n".join([str(self.table.drop("fault")), *lines]) + "\n"
+            return "\n".join([str(self.table.drop("fault", "left_out")), *lines]) + "\n"
 
 
 def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame, rendered: pl.DataFrame) -> Losses:
@@ -100,15 +104,22 @@ def count_losses(traces: pl.DataFrame, rendered: pl.DataFrame) -> pl.DataFrame:
         "no_eos": is_rendered & (pl.col("status") != "truncated") & ~pl.col("ends_in_eos"),
         "not_prefix": is_rendered & ~pl.col("prompt_is_prefix"),
         "empty_blocks": is_rendered & pl.col("empty_block"),
+        "prompt_left_out": pl.col("prompt_left_out").fill_null(EARLIER) != EARLIER,
+        "earlier_reasoning": pl.col("prompt_left_out").str.contains(EARLIER).fill_null(False),
     }
     sums = [rule.sum().alias(name) for name, rule in counts.items()]
     return rows.group_by("generator", maintain_order=True).agg(
-        pl.len().alias("traces"), *sums, pl.col("fault").drop_nulls().first()
+        pl.len().alias("traces"),
+        *sums,
+        pl.col("fault").drop_nulls().first(),
+        pl.col("prompt_left_out").drop_nulls().first().alias("left_out"),
     )
 
 
 def _lost_reasoning(renderer: Renderer, row: dict[str, Any], own: pl.DataFrame, prompts: pl.DataFrame) -> str:
     lost, of, way = row["reasoning_lost"], row["with_reasoning"], renderer.student.reasoning
+    if way is not None and row["faults"] >= lost:
+        return f"{lost} of {of} traces with reasoning cannot be rendered: {one_line(row['fault'])[:SHOWN]}"
     keeping = find_keeping_ways(renderer, own, prompts)
     if keeping:
         out = f"under this chat template {' and '.join(keeping)} would keep it: set student.reasoning: {keeping[0]}"
@@ -147,7 +158,7 @@ def _lost_answers(row: dict[str, Any], lost: int, delimiter: str | None) -> str:
 
 def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
     of = f"of {row['traces']} traces"
-    if row["faults"] and (row["faults"] > row["with_reasoning"] or renderer.student.reasoning is not None):
+    if row["faults"] > row["reasoning_lost"] or (row["faults"] and renderer.student.reasoning == "drop"):
         yield f"{row['faults']} {of} cannot be rendered: {one_line(row['fault'])[:SHOWN]}"
     if row["no_eos"]:
         yield (
@@ -159,5 +170,12 @@ def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
             f"in {row['not_prefix']} {of} the prompt as the student is asked is no beginning of prompt and answer: it "
             "would learn in another context than it answers in; student.reasoning: text leaves the prompt as it is"
         )
+    if row["prompt_left_out"]:
+        yield (
+            f"of the prompts of {row['prompt_left_out']} {of} the chat template leaves out what the generator was told, "
+            f"as {row['left_out']}; name another, student.chat_template"
+        )
+    if row["earlier_reasoning"]:
+        yield f"{row['earlier_reasoning']} {of} have reasoning in earlier turns, which the chat template leaves out"
     if row["empty_blocks"]:
         yield f"{row['empty_blocks']} {of} have no reasoning and get an empty block of it; nothing is lost"

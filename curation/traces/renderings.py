@@ -88,7 +88,7 @@ def _left_out(renderer: Renderer, row: Row) -> str | None:
     it was refused."""
     if len(row.messages) == 1 and row.tools is None:
         return None
-    names = find_left_out(row.messages, row.tools, lambda *prompt: renderer.texts(Row(*prompt, None, ""))[0])
+    names = find_left_out(row.messages, row.tools, lambda said, tools: renderer.texts(Row(said, tools, None, ""))[0])
     return ", ".join(names) or None
 
 
