@@ -123,7 +123,9 @@ class Reply:
         sent, kept, dropped = self.__dict__, dict[str, Any](), list[str]()
         for name, read in READERS:
             value = sent[name]
-            if value is not None and (usable := read(value)) is not value:
+            if value is None or (type(value) is str and name in TEXTS and value.isascii()):
+                continue  # most are, and a ledger is looked up a hundred thousand times
+            if (usable := read(value)) is not value:
                 kept[name] = usable
                 if usable is None:
                     dropped.append(f"unusable {name} dropped")
@@ -175,11 +177,10 @@ def _read_positions(logprobs: Any) -> list[Any] | None:
     return logprobs if sound else None
 
 
+OPTIONAL = ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls", "rest")
+TEXTS = {*OPTIONAL, "engine", "mode", "error"}
 READERS: list[tuple[str, Callable[[Any], Any]]] = [
-    *(
-        (name, read_text)
-        for name in ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls", "rest")
-    ),
+    *((name, read_text) for name in OPTIONAL),
     *((name, lambda text: read_text(text) or "") for name in ("engine", "mode")),
     *((name, read_count) for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens")),
     ("error", lambda error: utf8(str(error))),

@@ -34,6 +34,7 @@ NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
 FIELDS = ("text", "finish_reason", "prompt_tokens", "completion_tokens", "logprobs", "error", "engine", "mode", *ADDED)
 REPLY = ", ".join(FIELDS)
+FIND = f"SELECT max_tokens, {REPLY} FROM calls WHERE key = ? AND error IS NULL ORDER BY created_at, id"
 DECIDING = ("text", "finish_reason", "error", "reasoning", "refusal", "tool_calls")  # whether a row is a reply
 IS_REPLY = f"(error IS NULL AND is_reply({', '.join(DECIDING)}))"
 
@@ -107,11 +108,7 @@ class Store:
     def find(self, call: Call) -> Reply | None:
         """The oldest reply that serves `call`, or None: a good one with its key, of the same max_tokens, or one that
         ended by itself within them. What an earlier version kept as a reply and is none, is not there."""
-        rows = self.db.execute(
-            f"SELECT max_tokens, {REPLY} FROM calls WHERE key = ? AND error IS NULL ORDER BY created_at, id",
-            (call.key,),
-        ).fetchall()
-        for limit, *values in rows:
+        for limit, *values in self.db.execute(FIND, (call.key,)).fetchall():
             reply = reply_of(values)
             if _serves(call, limit, reply):
                 return reply
