@@ -37,12 +37,16 @@ check: setup
 bench: setup
 	python -m bench.arithmetic
 	python -m bench.answers
+	python -m bench.grading
 	python -m bench.engine
 	python -m bench.ledger
 	python -m bench.sampler
 	python -m bench.memory
 	python -m bench.reliability
 	python -m bench.tables
+	python -m bench.fuzz params
+	python -m bench.fuzz replies
+	python -m bench.fuzz files 2000
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
