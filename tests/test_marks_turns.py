@@ -89,7 +89,7 @@ def test_a_tools_name_that_is_no_name_heads_nothing() -> None:
     assert [part.heading for part in problem(*turns).parts][3] == "Message 4, tool"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(conversations(), st.booleans())
 def test_nothing_of_a_conversation_is_left_out_but_its_reasoning(messages: list[dict[str, Any]], tools: bool) -> None:
     shown = problem(*messages, tools=json.dumps(TOOLS) if tools else None)
