@@ -73,7 +73,9 @@ class Params(Strict):
         """The sampling of every call, with what the student's template is told."""
         if student.template_kwargs is None:
             return self.sampling
-        extra = (self.sampling.extra or {}) | {TEMPLATE_KWARGS: student.template_kwargs}
+        # servers read the effort as a field of its own, too
+        own = {name: value for name, value in student.template_kwargs.items() if name in TEMPLATE_FIELDS}
+        extra = (self.sampling.extra or {}) | own | {TEMPLATE_KWARGS: student.template_kwargs}
         return self.sampling.model_copy(update={"extra": extra})
 
     def unmet(self, study: Study) -> Iterator[str]:
