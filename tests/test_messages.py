@@ -8,6 +8,8 @@ two prompts, or two conversations that are one; a null key on a message; a row t
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +230,13 @@ def test_what_the_columns_say_of_prompt_and_completion_is_one_thing(columns: dic
             source("p.jsonl", columns={name: columns.get(name) for name in ("prompt", "messages")})
 
 
+def test_what_json_has_no_word_for_is_kept_as_text(tmp_path: Path) -> None:
+    asked = [user("a") | {"at": datetime(2026, 1, 2, 3, 4), "cost": Decimal("0.10")}]
+    assert whole(read(save(tmp_path / "p.parquet", [{"q": asked}]))) == [
+        [user("a") | {"at": "2026-01-02 03:04:00", "cost": "0.10"}]
+    ]
+
+
 def test_reasoning_of_earlier_turns_is_kept_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As text that says so is not."""
     quoted = [user('"reasoning_content": "x"'), assistant("b"), user("c")]
@@ -277,6 +286,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
         [user("a"), assistant("", tool_calls=[{"name": "f", "arguments": json.loads('{"a":' * 80 + "1" + "}" * 80)}])],
         "whose message 2 has lists or objects more than 64 deep",
     ),
+    "Python's repr": (str([user("a")]), "a list of messages that is no JSON; write the column with json.dumps"),
+    "a key twice": ('[{"role": "user", "role": "system"}]', "a list of messages that is no JSON; write"),
     "no messages": ([], "not a list of messages"),
     "a number alone": (5, "not text or a list of messages"),
 }  # fmt: skip

@@ -5,6 +5,7 @@ a list. Nothing is guessed: what has two readings or none is a ValueError that s
 and why.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ SPELLINGS = {
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 REASONING = ("reasoning_content", "reasoning", "thinking")
 THOUGHTS = ("thinking", "reasoning", *REASONING)  # kinds of parts that are no answer
+LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 TEXTS = ("text", "input_text", "output_text")
 
 
@@ -50,12 +52,15 @@ def read_completion(value: Any) -> dict[str, str | None]:
 
 
 def parse_list(text: str) -> list[Any] | None:
-    """The list of messages that a text is as JSON; None where it is another text."""
+    """The list of messages that a text is as JSON; None where it is another text. Raises ValueError if it has the form
+    of a list of messages and is no JSON, as what Python writes of one."""
     if not text.lstrip().startswith("["):
         return None
     try:
         listed = parse_json(text)
     except (ValueError, RecursionError):
+        if LISTED.match(text) and text.rstrip().endswith("]"):
+            raise ValueError("a list of messages that is no JSON; write the column with json.dumps") from None
         return None
     return listed if are_messages(listed) else None
 

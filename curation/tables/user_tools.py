@@ -4,6 +4,8 @@ in a table can hold."""
 import json
 import math
 from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from curation.core.messages import show_value
@@ -80,10 +82,13 @@ def parse_json(text: str) -> Any:
 
 
 def prune(value: Any) -> Any:
-    """A value of an Arrow column without its null keys, which every struct of a list has for what one of them has."""
+    """A value of an Arrow column without its null keys, which every struct of a list has for what one of them has, and
+    with what JSON has no word for, dates and decimals, as text."""
     if isinstance(value, Mapping):
         return {key: prune(inner) for key, inner in value.items() if inner is not None}
-    return [prune(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [prune(inner) for inner in value]
+    return str(value) if isinstance(value, date | time | timedelta | Decimal) else value
 
 
 def as_json(value: Any) -> str:
