@@ -97,6 +97,10 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["ledger.max_failed: 2.0 is more than 1",
       "budget.max_usd: -1 is less than 0"]),
     ({"judges.rubric.repeats": 0}, ["judges.rubric.repeats: 0 is less than 1"]),
+    ({"judges.rubric.shows": "thinking"},
+     ["judges.rubric.shows: 'thinking' is not one of 'answer', 'reasoning' or 'both'"]),
+    ({"judges.rubric.shows": "Both"},
+     ["judges.rubric.shows: 'Both' is not one of 'answer', 'reasoning' or 'both'; did you mean 'both'?"]),
     ({"selections.top_step_coherence.vlaue": "identical"},
      ["selections.top_step_coherence.vlaue: unknown key; did you mean 'value'?"]),
     ({"selections.all.seed": GONE}, ["selections.all.seed: missing; add it"]),
@@ -144,6 +148,11 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"selections.all.require": {"strong": "chosen_model in ('qwen-500m', 'qwen-1500')"}},
      ["selections.all.require.strong: \"chosen_model in ('qwen-500m', 'qwen-1500')\": chosen_model is never "
       "'qwen-1500'; did you mean 'qwen-1500m'?"]),
+    ({"selections.all.require": {"whole": "chosen.status = 'completed'"}},
+     ["selections.all.require.whole: \"chosen.status = 'completed'\": chosen.status is never 'completed'; did you mean "
+      "'complete'?"]),
+    ({"selections.all.value": "chosen.reasoning_length"},
+     ["selections.all.value: 'chosen.reasoning_length' is not a column; did you mean 'chosen.reasoning_tokens'?"]),
     ({"selections.all.value": "rubric.delta_facts"},
      ["selections.all.value: 'rubric.delta_facts' is not a column; did you mean 'rubric.delta_factuality'?"]),
     ({"selections.all.value": "margins.implicit"},
