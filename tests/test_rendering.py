@@ -23,7 +23,9 @@ from ruamel.yaml import YAML
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.models import rendering, weights
+from curation.models.call_rendering import render_call, template_settings
 from curation.models.chat_template import RenderingFault, find_unread, reads_clock
+from curation.models.engines import _vllm_process
 from curation.models.rendering import Renderer, Row, rows_of_side, trainer_messages, verbatim
 from curation.tables import contracts
 from curation.training.evaluate import Params as Evaluate
@@ -306,6 +308,24 @@ def test_a_trained_student_is_asked_as_it_was_trained(student: weights.Params) -
     assert told.sampling["chat_template_kwargs"] == {"enable_thinking": False}
     dated, filed = first(template_date="2026-01-31"), first(chat_template="x", chat_template_revision="sha256:1")
     assert len({plain.key, told.key, dated.key, filed.key}) == 4
+
+
+@pytest.mark.parametrize("template", ["gptoss", "llama3_2", "qwen3"])
+def test_every_engine_here_asks_with_the_prompt_that_was_trained(
+    template: str, student: weights.Params, tokenizer: Any
+) -> None:
+    settings = {"qwen3": {"enable_thinking": False}, "gptoss": {"reasoning_effort": "high"}}.get(template)
+    told = of(student, template, system="Be brief.", template_kwargs=settings)
+    held_out = world.rows_of(contracts.PROMPTS, [{"prompt_id": 1, "prompt": QUESTION, "split": "in_domain"}])
+    call = make_student_calls(Evaluate.model_validate(PARAMS["evaluate"]), told, "r", held_out)[0]
+    trained = Renderer(tokenizer, told).render(QUESTION, None, None, ANSWER)
+    assert render_call(tokenizer, call, told.template) == trained.prompt
+    own = tokenizer.chat_template
+    tokenizer.chat_template = told.template.text  # as the process does when it starts
+    sent = {"messages": call.messages, "as_text": call.messages, "template": template_settings(call)}
+    day = {"strftime_now": _vllm_process.clock(told.template_date)}
+    assert _vllm_process.write_prompt(tokenizer, sent, day) == trained.prompt_ids
+    tokenizer.chat_template = own
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

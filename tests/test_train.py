@@ -17,6 +17,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.judging.judges.answer import Params as Answer
 from curation.models import weights
+from curation.models.rendering import Renderer, rows_of_side
 from curation.selection.subset import unpair
 from curation.tables import contracts, parquet
 from curation.training.evaluate import Params as Evaluate
@@ -162,6 +163,41 @@ def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
     assert prints["up", 0] != prints["down", 0]  # the curriculum does
 
 
+@pytest.mark.parametrize("method", ["dpo", "kto", "sft"])
+def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
+    method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
+    """Another template, that would delete reasoning, and reasoning on some chosen sides alone: the tokens are counted
+    that TRL reads, and the weights are saved with that template."""
+    file = tmp_path / "deletes.jinja"
+    file.write_text(
+        "{% for m in messages %}{{ m.role }}: {{ m.content.split('</think>')[-1] }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}{{ strftime_now('%Y') }}<think>\n{% endif %}"
+    )
+    told = student.model_copy(update={
+        "reasoning": "text", "system": "Add.", "template_date": "2026-01-31", "chat_template": str(file),
+        "chat_template_revision": weights.fingerprint(file),
+    })  # fmt: skip
+    thought = pl.when(pl.col("pair_id") % 2 == 0).then(pl.lit("Twice the number."))
+    rows = paired.with_columns(chosen_reasoning=thought, chosen_truncated=pl.col("pair_id") == 1)
+    base = PARAMS["methods"]["kto" if method == "kto" else "dpo"] | TOY | {"lora": None, "kind": method}
+    own = {name: value for name, value in base.items() if method != "sft" or name not in ("beta", "precompute", "loss")}
+    metrics = train(
+        "run", kind("methods", method).Params.model_validate(own), 0, told, rows, unpair(rows), tmp_path / "r"
+    )
+    tokenizer = weights.tokenizer(str(tmp_path / "r"), weights.fingerprint(tmp_path / "r"))
+    assert tokenizer.chat_template == file.read_text()
+    renderer = Renderer(weights.tokenizer(student.model, student.pinned), told)
+    sides = ["chosen"] if method == "sft" else ["chosen", "rejected"]
+    wholes = [renderer.render(*row) for side in sides for row in rows_of_side(rows, side)]
+    assert metrics["tokens_max"] == max(len(whole.ids) for whole in wholes)
+    assert metrics["tokens_mean"] == pytest.approx(sum(len(whole.ids) for whole in wholes) / len(wholes))
+    assert wholes[0].whole == (
+        "system: Add.</s>user: 0 + 0?</s>2026<think>\nTwice the number.\n</think>\n\nIt is 0.</s>"
+    )
+    assert wholes[1].whole.endswith("2026<think>\n\n</think>\n\nIt is 2."), "what was truncated does not end"
+
+
 def test_nothing_to_train_on_is_said_and_leaves_nothing(
     student: weights.Params, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -270,6 +306,11 @@ def test_a_served_student_is_asked_under_its_runs_name(
     evaluated(HERE, "run", student, tmp_path / "run", open_ledger("another"))
     keys = "SELECT key FROM calls ORDER BY key"
     assert open_ledger("another").db.execute(keys).fetchall() == ledger.db.execute(keys).fetchall()
+    told = student.model_copy(update={"system": "Add.", "template_kwargs": {"enable_thinking": False}})
+    evaluated(served, "run", told, tmp_path / "run", ledger)
+    body = server.requests[-1].body
+    assert body["messages"][0] == {"role": "system", "content": "Add."}
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
