@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from test_imported import generator, source
 
 from curation.calls.ledger import Ledger
+from curation.calls.message import REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS, read_choice
 from curation.core.errors import CurationError
 from curation.prompts.collect import collect, read_sources
 from curation.prompts.decontaminate import Params as Screen
@@ -30,6 +31,7 @@ from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 from curation.tables.messages import full_messages
 from curation.tables.prompt_identity import identity
+from curation.tables.user_messages import read_messages
 from curation.traces.generate import generate
 
 Message = dict[str, Any]
@@ -421,6 +423,30 @@ def test_what_is_no_conversation_is_said_before_anything_runs(tmp_path: Path) ->
     path = save(tmp_path / "t.jsonl", [{"m": [assistant("a")]}])
     (said,) = source(path, columns={"answer": None, "prompt": None, "messages": "m"}).unmet(None)
     assert said.startswith(f"path: {path}: row 0: column 'm' has no turn before the last that is not the system's")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *({"content": "11", field: "5 + 6"} for field in REASONING_FIELDS),
+        *(
+            {"content": [{"type": kind, "text": "5 + 6"}, "1", {"type": "text", "text": "1"}]}
+            for kind in REASONING_PARTS
+        ),
+        *(
+            {"content": [{"type": "thinking", "thinking": "5 + 6"}, {"type": kind, "text": "11"}]}
+            for kind in TEXT_PARTS
+        ),
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "5 + 6"}]}, "11"]},
+        {"content": "11", "reasoning": "5 + 6", "reasoning_content": "5 + 6"},
+        {"content": "11", "reasoning": ""},
+        {"content": None, "reasoning": "5 + 6"},
+    ],
+)
+def test_a_files_message_is_read_as_a_servers(message: Message) -> None:
+    (read_as,) = read_messages([{"role": "assistant"} | message])
+    sent = read_choice({"message": message, "finish_reason": "stop"}, [])
+    assert (read_as["content"], read_as.get("reasoning_content")) == (sent["text"] or "", sent.get("reasoning"))
 
 
 NEAR: dict[str, tuple[list[Message], str]] = {

@@ -23,7 +23,7 @@ SPELLINGS = {
 }
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 REASONING = ("reasoning_content", "reasoning", "thinking")
-THOUGHTS = ("thinking", "reasoning", *REASONING)  # kinds of parts that are no answer
+THOUGHTS = (*REASONING, "reasoning_text", "summary_text")  # kinds of parts that are no answer
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 TEXTS = ("text", "input_text", "output_text")
 
