@@ -267,6 +267,12 @@ def test_another_rule_reads_the_same_reply_and_buys_nothing(serve: Serve, tmp_pa
     (["[THINK]a[/THINK]b", "[think]a[/think]c"], {"kind": "think"},
      "2 of 2 completions hold '[THINK]' or the like, which stays there as text; generators.writer.reasoning reads a "
      "block of its own delimiters at the beginning of a text, and no other"),
+    (["a</think>b", "c"], None,
+     "1 of 2 completions hold '</think>' or the like, which stays there as text; set generators.writer.reasoning: "
+     "{kind: think, opens_in_prompt: true}"),
+    (["a<|end_of_thought|>b", "c"], None,
+     "1 of 2 completions hold '<|end_of_thought|>' or the like, which stays there as text; set "
+     "generators.writer.reasoning: {kind: delimiters, opens: …, closes: '<|end_of_thought|>', opens_in_prompt: true}"),
     (["<seed:think>a</seed:think>b", "c"], None,
      "1 of 2 completions hold '<seed:think>' or the like, which stays there as text; set generators.writer.reasoning: "
      "{kind: delimiters, opens: '<seed:think>', closes: …}"),

@@ -1,12 +1,13 @@
 """Delimiters of reasoning that no rule read, and traces that lack what the others of their generator have. Nothing is
 guessed, so it is said."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from curation.core.delimiters import CHANNEL, DELIMITER
+from curation.core.delimiters import CHANNEL, CLOSING, DELIMITER
 
 if TYPE_CHECKING:
     from curation.models.reasoning import Rule
@@ -49,10 +50,14 @@ def count_unread(rows: pl.DataFrame) -> int:
 
 
 def rule_for(delimiter: str) -> str:
-    """The rule that may read a delimiter, as params.yaml has it."""
+    """The rule that may read a text whose first delimiter this is, as params.yaml has it: one that closes a block was
+    opened in the prompt."""
     word = delimiter.lower()
     kind = "harmony" if word.startswith(CHANNEL) else KINDS.get(word)
-    return f"{{kind: {kind}}}" if kind else f"{{kind: delimiters, opens: {delimiter!r}, closes: …}}"
+    closes = re.fullmatch(f"(?i:{CLOSING})", delimiter) is not None and kind != "harmony"
+    marks = f", opens: …, closes: {delimiter!r}" if closes else f", opens: {delimiter!r}, closes: …"
+    opened = ", opens_in_prompt: true" if closes else ""
+    return f"{{kind: {kind or 'delimiters'}{'' if kind else marks}{opened}}}"
 
 
 def _why_unread(place: str, rule: "Rule", delimiters: pl.Series) -> str:
