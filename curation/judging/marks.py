@@ -53,7 +53,7 @@ def _lay_out_problem(problem: Problem, seal: str) -> str:
         words = f" {seal}" if seal else ""
         text = "\n".join(f"{part.heading}{words}:\n{fence(part.text, seal, 'turn')}" for part in problem.parts)
         notice = f"{DATA_NOTICE}; each message begins with its number and {seal}" if seal else DATA_NOTICE
-        heading = f"Problem, the end of a conversation ({notice}):"
+        heading = f"Problem, a conversation that the solution continues ({notice}):"
     else:
         text, heading = problem, f"Problem ({DATA_NOTICE}):" if seal else "Problem:"
     return f"{heading}\n<problem-{seal}>\n{text}\n</problem-{seal}>" if seal else f"{heading}\n{text}"

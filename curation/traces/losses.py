@@ -172,8 +172,8 @@ def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
         )
     if row["prompt_left_out"]:
         yield (
-            f"of the prompts of {row['prompt_left_out']} {of} the chat template leaves out what the generator was told, "
-            f"as {row['left_out']}; name another, student.chat_template"
+            f"of the prompts of {row['prompt_left_out']} {of} the chat template leaves out what the generator was "
+            f"told, as {row['left_out']}; name another, student.chat_template"
         )
     if row["earlier_reasoning"]:
         yield f"{row['earlier_reasoning']} {of} have reasoning in earlier turns, which the chat template leaves out"
