@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,6 @@ def test_the_ids_are_those_of_the_template_on_plain_messages(student: weights.Pa
 
 
 def format_day(form: str) -> str:
-    from datetime import datetime
-
     return datetime(2026, 1, 31).strftime(form)
 
 
@@ -245,6 +244,21 @@ def test_what_a_template_refuses_or_leaves_out_is_one_sentence(
     assert str(faults[0]) == str(refused.value) and isinstance(faults[1], RenderingFault)
 
 
+def test_a_tokenizer_may_have_several_templates(student: weights.Params, tokenizer: Any) -> None:
+    """As those of tool users have: transformers takes the one for tools where there are some."""
+    several = deepcopy(tokenizer)
+    several.chat_template = {
+        "default": "{{ messages[-1].content }}",
+        "tool_use": "{{ tools }}{{ messages[-1].content }}",
+    }
+    renderer = Renderer(several, student)
+    assert renderer.render(QUESTION, None, None, ANSWER).whole == ANSWER
+    assert renderer.render(QUESTION, '[{"name": "add"}]', None, ANSWER).whole == "[{'name': 'add'}]" + ANSWER
+    with verbatim(renderer):
+        assert several.chat_template != renderer.template
+    assert several.chat_template["tool_use"].startswith("{{ tools }}")
+
+
 def test_many_rows_are_rendered_as_one_is(student: weights.Params, tokenizer: Any) -> None:
     renderer = Renderer(tokenizer, of(student, "qwen3", reasoning="reasoning_content"))
     rows = [Row(QUESTION, None, thought, ANSWER) for thought in (THOUGHT, None, "", THOUGHT)]
@@ -329,6 +343,7 @@ def test_every_engine_here_asks_with_the_prompt_that_was_trained(
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a day without quotes": ({"template_date": date(2026, 1, 31)}, {}, "2026-01-31 is a date to YAML, not text"),
     "a day that is none": ({"template_date": "31.1.2026"}, {}, "student.template_date: '31.1.2026' is no day"),
     "what others set": ({"template_kwargs": {"tools": []}}, {}, "tools is set where messages are rendered"),
     "a hash of nothing": ({"chat_template_revision": "sha256:1"}, {}, "student.chat_template_revision: there is no c"),

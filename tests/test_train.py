@@ -198,6 +198,15 @@ def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
     assert wholes[1].whole.endswith("2026<think>\n\n</think>\n\nIt is 2."), "what was truncated does not end"
 
 
+def test_a_row_that_the_template_refuses_is_named(
+    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+) -> None:
+    reasons = paired.with_columns(chosen_reasoning=pl.when(pl.col("pair_id") == 3).then(pl.lit("Hm.")))
+    with pytest.raises(CurationError, match=r"^pair_id 3: there is reasoning, and student\.reasoning is null; say how"):
+        train("run", settings("dpo"), 0, student, reasons, unpair(reasons), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_to_train_on_is_said_and_leaves_nothing(
     student: weights.Params, paired: pl.DataFrame, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.progress import progress
+from curation.models.chat_template import RenderingFault
 from curation.models.faults import one_sentence
 from curation.models.rendering import Renderer, rows_of_side
 from curation.tables.contracts import SIDES
@@ -30,13 +31,15 @@ def encode(renderer: Renderer, pairs: pl.DataFrame, texts: pl.DataFrame, max_len
 
     The tokens that count begin where prompt and completion first differ from the prompt with what opens an answer, on
     the side where that is earlier. `texts` has trace_id and what `rows_of_side` reads of a completion. Raises
-    RenderingFault if the template refuses one of them.
+    CurationError if the template refuses one of them.
     """
     rows = []
     for trace_id, row in zip(texts["trace_id"], rows_of_side(texts, "completion"), strict=True):
-        rendered = renderer.render(*row)
-        ids = rendered.ids
-        rows.append((trace_id, ids[:max_length], len(ids) > max_length, rendered.start))
+        try:
+            rendered = renderer.render(*row)
+        except RenderingFault as fault:
+            raise CurationError(f"trace_id {trace_id}: {fault}") from None
+        rows.append((trace_id, rendered.ids[:max_length], len(rendered.ids) > max_length, rendered.start))
     columns: Any = {"trace_id": pl.Int64, "ids": pl.List(pl.Int32), "truncated": pl.Boolean, "start": pl.Int32}
     traces = pl.DataFrame(rows, schema=columns, orient="row")
     ends = traces.select("trace_id", "start", "truncated", pl.col("ids").list.len().cast(pl.Int32).alias("end"))

@@ -80,7 +80,7 @@ class Renderer:
             raise CurationError(
                 f"student.template_kwargs.{name}: the chat template reads no such setting; leave it out"
             )
-        self.settings = {**told, "chat_template": self.template, "strftime_now": clock(day)}
+        self.settings = {**told, **({"chat_template": text} if text else {}), "strftime_now": clock(day)}
 
     def render(
         self, messages: Messages, tools: str | None, reasoning: str | None, completion: str | None, ended: bool = True

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from curation.calls.extra import check_template_kwargs
 from curation.core.errors import CurationError, refused_writes
@@ -32,6 +32,12 @@ from curation.models.faults import first_line, loading
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt(3)
+
+
+def _refuse_unquoted(value: Any) -> Any:
+    if isinstance(value, date):
+        raise ValueError(f"{value} is a date to YAML, not text; put it in quotes")
+    return value
 
 
 def _check_day(text: str) -> str:
@@ -61,7 +67,7 @@ class Params(Strict):
     chat_template_revision: Word | None = None
     system: Filled | None = None
     template_kwargs: Annotated[dict[Word, Plain], AfterValidator(check_template_kwargs)] | None = None
-    template_date: Annotated[str, AfterValidator(_check_day)] | None = None
+    template_date: Annotated[str, BeforeValidator(_refuse_unquoted), AfterValidator(_check_day)] | None = None
 
     @property
     def pinned(self) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 from curation.core.errors import CurationError, refused_writes
 from curation.core.progress import progress
 from curation.models import weights
+from curation.models.chat_template import RenderingFault
 from curation.models.faults import one_sentence, require_finite
 from curation.models.rendering import Renderer, rows_of_side, trainer_messages, verbatim
 from curation.models.targets import why_dropped
@@ -60,8 +61,7 @@ def train_student(
     student = job.student
     network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
     renderer = Renderer(tokenizer, student)
-    with one_sentence(f"run {job.label}"):
-        rows, counts = render_trainable(renderer, rows, sides, settings.max_length)
+    rows, counts = render_trainable(renderer, rows, sides, settings.max_length)
     with tempfile.TemporaryDirectory() as scratch:
         config = trainer_arguments(settings, job.seed, student.device, Path(scratch), rows)
         dataset = make_dataset(rows, ("prompt", *sides, *extra), job.seed)
@@ -84,8 +84,11 @@ def render_trainable(
     CurationError if none is left, or if the template refuses one.
     """
     kept, counts, told = [], [], list[tuple[Any, ...]]()
-    for row in zip(*(rows_of_side(rows, side) for side in sides), strict=True):
-        rendered = [renderer.render(*side) for side in row]
+    for row_id, *row in zip(rows[rows.columns[0]], *(rows_of_side(rows, side) for side in sides), strict=True):
+        try:
+            rendered = [renderer.render(*side) for side in row]
+        except RenderingFault as fault:
+            raise CurationError(f"{rows.columns[0]} {row_id}: {fault}") from None
         counts += [len(side.ids) for side in rendered]
         kept.append(why_dropped(rendered, max_length) is None)
         told.append(trainer_messages(rendered[0].prompt, *(side.whole for side in rendered)))
