@@ -177,10 +177,9 @@ class Ledger(Store):
     def tell_of_lost_reasoning(self, calls: list[Call], stage: str, name: str) -> None:
         """Say on standard error how many of the calls, all of one model, have a reply whose reasoning an earlier
         version did not keep."""
-        models = {call.model for call in calls}
-        lost = {call.key for call in calls}.intersection(*(find_without_reasoning(self, model) for model in models))
-        if lost:
-            of, prune = len({call.key for call in calls}), f"prune --without-reasoning {quote(min(models))}"
+        keys = {call.key for call in calls}
+        if lost := find_without_reasoning(self, keys):
+            of, prune = len(keys), f"prune --without-reasoning {quote(calls[0].model)}"
             print(
                 f"{stage} {name}: {len(lost)} of {of} replies were kept without their reasoning, by a version that "
                 f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again",
@@ -216,8 +215,10 @@ class Ledger(Store):
         """Per stage, name and model: attempts, distinct calls answered, attempts that failed or are none, replies kept
         without their reasoning, tokens, and dollars (0 for a model without a price)."""
         rows = self.db.execute(
-            f"SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN {IS_REPLY} THEN key END), "
-            f"sum(NOT {IS_REPLY}), sum({WITHOUT_REASONING}), {TOKENS} FROM calls GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            "WITH attempts AS MATERIALIZED (SELECT stage, name, model, key, prompt_tokens, completion_tokens, "
+            f"{IS_REPLY} AS good, {WITHOUT_REASONING} AS lost FROM calls) "
+            "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN good THEN key END), sum(NOT good), "
+            f"sum(lost), {TOKENS} FROM attempts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ).fetchall()
         names = (
             "stage",

@@ -1,5 +1,7 @@
 """Looking after what a ledger holds: whether it is as it was written, and what of it may go."""
 
+from collections.abc import Iterable
+
 from curation.calls.attempts import is_intact
 from curation.calls.redaction import PLACEHOLDER
 from curation.calls.store import IS_REPLY, NAMES, REPLY, Store, counted, reply_of
@@ -13,9 +15,9 @@ UNUSABLE = f"error IS NULL AND NOT {IS_REPLY}"
 # none and counts it apart has lost nothing here.
 SPARE_TOKENS = 32
 WITHOUT_REASONING = (
-    f"{IS_REPLY} AND reasoning IS NULL AND reasoning_tokens IS NULL AND rest IS NULL AND refusal IS NULL "
+    "error IS NULL AND reasoning IS NULL AND reasoning_tokens IS NULL AND rest IS NULL AND refusal IS NULL "
     "AND tool_calls IS NULL AND logprobs IS NULL "
-    f"AND {counted('completion_tokens')} > coalesce(length(CAST(text AS BLOB)), 0) + {SPARE_TOKENS}"
+    f"AND {counted('completion_tokens')} > coalesce(length(CAST(text AS BLOB)), 0) + {SPARE_TOKENS} AND {IS_REPLY}"
 )
 
 # A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
@@ -80,11 +82,11 @@ def drop_redacted(store: Store) -> int:
     return gone
 
 
-def find_without_reasoning(store: Store, model: str) -> list[str]:
-    """The keys of the calls whose good reply by `model` was kept without its reasoning, as far as its tokens prove it,
-    the oldest first."""
-    found = f"SELECT key FROM calls WHERE model = ? AND {WITHOUT_REASONING} ORDER BY created_at, id"
-    return [key for (key,) in store.db.execute(found, (model,))]
+def find_without_reasoning(store: Store, keys: Iterable[str]) -> list[str]:
+    """Of the calls with these keys those that have a good reply kept without its reasoning, as far as its tokens prove
+    it."""
+    kept = f"SELECT 1 FROM calls WHERE key = ? AND {WITHOUT_REASONING}"
+    return [key for key in keys if store.db.execute(kept, (key,)).fetchone()]
 
 
 def drop_without_reasoning(store: Store, model: str) -> int:
