@@ -6,10 +6,13 @@ The kinds of fault: reasoning taken for an answer, an answer taken for reasoning
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from curation.calls.call import Reply
 from curation.calls.message import Unreadable, read_choice
+from curation.core.delimiters import HARMONY as CHANNELS
 from curation.models.reasoning import Rule, Texts, marks_among, split
 
 THINK = {"kind": "think"}
@@ -127,6 +130,36 @@ def test_what_is_neither_reasoning_nor_answer_is_counted(case: str) -> None:
     assert split(Reply(text, "stop"), rule(HARMONY)) == Texts(*want)
 
 
+WORDS = ("one,", "two.", "three!", "four 4.")
+RULES = [
+    None, HARMONY, HARMONY | {"opens_in_prompt": True}, {"kind": "mistral"}, OWN | {"opens": "##", "closes": "#"},
+    *(THINK | {"opens_in_prompt": inside, "closing": at} for inside in (False, True) for at in ("first", "last")),
+]  # fmt: skip
+PIECES = [
+    *WORDS, "<think>", "</think>", "[THINK]", "[/THINK]", "#", " ", "\n", "analysis", "final", "commentary",
+    "assistant", *CHANNELS,
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.sampled_from(sorted(PIECES)), max_size=12),
+    st.sampled_from(RULES),
+    st.sampled_from(["stop", "length", "repetition"]),
+    st.sampled_from([None, "", "five"]),
+)
+def test_no_word_of_a_reply_is_lost_unless_it_is_counted(
+    pieces: list[str], by: dict[str, Any] | None, ending: str, field: str | None
+) -> None:
+    text = "".join(pieces)
+    texts = split(Reply(text, ending, reasoning=field), rule(by))
+    kept = f"{texts.reasoning or ''}{texts.completion or ''}"
+    assert texts.left_out or all(kept.count(word) == text.count(word) for word in WORDS)
+    assert texts.finish_reason in (ending, "unfinished", "tool_calls")
+    assert texts.completion is None or texts.finish_reason == ending
+    if texts.reasoning is not None:
+        assert all(said is None or said == said.strip() for said in texts[:2])
+
+
 FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any] | None, tuple[str | None, str | None, str]]] = {
     "a field": ({"content": "\n\nb", "reasoning_content": "\na\n"}, None, ("a", "b", "stop")),
     "a field by its other name": ({"content": "b", "reasoning": "a"}, None, ("a", "b", "stop")),
@@ -187,7 +220,7 @@ def test_a_failed_attempt_has_no_text() -> None:
 def test_the_special_tokens_that_mark_reasoning_are_known() -> None:
     """The kind of fault: marks that a tokenizer holds as special tokens dropped before any rule sees them, or others
     kept that are no words of a model. `<|end|>` ends the turn of other models than gpt-oss."""
-    harmony = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|return|>", "<|call|>"}
+    harmony = set(CHANNELS)
     others = {"<|endoftext|>", "<s>", "<|im_end|>", "<pad>", "<|fim_prefix|>"}
     assert marks_among(harmony | others) == harmony
     assert marks_among({"<|end|>", "<|user|>", *others}) == set()
@@ -196,6 +229,8 @@ def test_the_special_tokens_that_mark_reasoning_are_known() -> None:
     odd = {"kind": "delimiters", "opens": "<muse>", "closes": "</muse>"}
     assert marks_among({"<muse>", "</muse>", *others}, rule(odd)) == {"<muse>", "</muse>"}
     assert marks_among({"<muse>", *others}) == set()
+    within = {"kind": "delimiters", "opens": "<|im_start|>think", "closes": "<|im_start|>answer"}
+    assert marks_among({"<|im_start|>", *others}, rule(within)) == {"<|im_start|>"}
 
 
 @pytest.mark.parametrize("body", [

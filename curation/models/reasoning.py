@@ -16,6 +16,7 @@ from curation.core.params import Strict
 from curation.core.ranges import Filled
 from curation.tables.texts import BLANK
 
+ENDS = ("<|end|>", "<|return|>", "<|call|>")  # what ends a message of harmony
 BETWEEN = "\n\n"  # stands between two messages of one channel
 
 
@@ -124,7 +125,7 @@ class Harmony(Strict):
         inside = opened or self.opens_in_prompt
         messages = _messages(body if opened else f"<|channel|>analysis<|message|>{text}") if inside else None
         if messages is None:
-            return Parts(None, _END.sub("", text))
+            return Parts(None, _without_end(text))
         said: dict[str, list[str]] = {"analysis": [], "final": [], "": []}
         for channel, words, _ in messages:
             said[channel].append(words.strip(BLANK))
@@ -134,10 +135,10 @@ class Harmony(Strict):
 
 Rule: TypeAlias = Annotated[Think | Mistral | Delimiters | Harmony, Field(discriminator="kind")]
 
-_HEAD = r"(?:<\|start\|>(?P<role>[^<]*))?(?:<\|channel\|>(?P<channel>[^<]*))?(?:<\|constrain\|>[^<]*)?"
+_NAMES = r"[\w.-]*(?: +to=[\w.-]*)?(?: +\w*)?"  # a role or a channel, whom it is said to, in what form
+_HEAD = rf"(?:<\|start\|>(?P<role>{_NAMES}))?(?:<\|channel\|>(?P<channel>{_NAMES}))?(?:<\|constrain\|>\w*)?"
 _HEADER = re.compile(rf"{_HEAD}<\|message\|>\s*")
 _CUT_HEADER = re.compile(_HEAD)  # a limit was reached in it
-_END = re.compile(r"(?:<\|(?:end|return|call)\|>\s*)+\Z")
 _FINAL_ENDS = re.compile(r"<\|(?:end|return|call)\|>\s*|\Z")
 _ENDS = re.compile(r"<\|(?:end|return|call)\|>\s*|(?=<\|(?:start|channel)\|>)|\Z")
 
@@ -156,6 +157,18 @@ def _messages(text: str) -> list[tuple[str, str, str]] | None:
         messages.append((channel, text[header.end() : end.start()], end[0].strip()))
         at = end.end()
     return messages
+
+
+def _without_end(text: str) -> str:
+    """The text without the tokens that end a message; itself where it ends in none."""
+    at = len(text.rstrip())
+    if not text.endswith(ENDS, 0, at):
+        return text
+    while text.endswith(ENDS, 0, at):
+        at = text.rindex("<|", 0, at)
+        while text[at - 1 : at].isspace():
+            at -= 1
+    return text[:at]
 
 
 def _channel_of(role: str, channel: str | None) -> str:
