@@ -15,6 +15,7 @@ from curation.commands import duration
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.models import weights
+from curation.models.rendering import Renderer
 from curation.tables import contracts
 
 pytestmark = pytest.mark.slow
@@ -86,10 +87,14 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert duration._seconds_a_token(network) == 1 / (8 * 128)
     calls = make_calls(world.prompts(), student.model, student.revision, None, how)
     assert (
-        duration._seconds_of_replies(network, tokenizer, calls, 4) == 3 * how.max_tokens / duration.TOKENS_TIMED
+        duration._seconds_of_replies(network, tokenizer, calls, 4, student.template)
+        == 3 * how.max_tokens / duration.TOKENS_TIMED
     )  # 8 of 24 are timed
-    assert duration._seconds_of_replies(network, tokenizer, calls[:8], 4) == how.max_tokens / duration.TOKENS_TIMED
-    assert duration._seconds_of_replies(network, tokenizer, [], 4) == 0
+    assert (
+        duration._seconds_of_replies(network, tokenizer, calls[:8], 4, student.template)
+        == how.max_tokens / duration.TOKENS_TIMED
+    )
+    assert duration._seconds_of_replies(network, tokenizer, [], 4, student.template) == 0
     monkeypatch.setattr(duration, "_count_tokens_read", lambda *what: 8 * 128 * 50.0)
     assert duration.durations(read(study))[0].seconds == 2 * (duration.START + 50)
 
@@ -101,7 +106,8 @@ def test_what_is_read_follows_the_method(study: Path) -> None:
 
     def tokens(edit: Any) -> float:
         change(study, edit)
-        return duration._count_tokens_read(read(study), "dpo", world.CELLS[world.ARM], tokenizer, study.parent / "data")
+        renderer = Renderer(tokenizer, read(study).student)
+        return duration._count_tokens_read(read(study), "dpo", world.CELLS[world.ARM], renderer, study.parent / "data")
 
     rows = world.sound().subsets[world.ARM]
     said = sum(

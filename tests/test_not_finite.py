@@ -21,6 +21,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
+from curation.models.rendering import Renderer
 from curation.selection.subset import unpair
 from curation.training.train import train
 from curation.training.trainers import _training
@@ -222,10 +223,11 @@ def test_a_log_probability_that_is_not_finite_is_no_score(tmp_path: Path) -> Non
             "trace_id": [1, 2],
             "prompt": [said("user", "1+1?")] * 2,
             "completion": [said("assistant", "2"), said("assistant", "3")],
+            "truncated": [False, False],
         }
-    )
+    ).with_columns(pl.lit(None, pl.String).alias(name) for name in ("prompt_messages", "tools", "reasoning"))
     with pytest.raises(CurationError, match="scorer x: the log-probability of a trace is not finite"):
-        log_probs(network, encode(tokenizer, pairs, texts, 64), 2, "scorer x")
+        log_probs(network, encode(Renderer(tokenizer, bad), pairs, texts, 64), 2, "scorer x")
 
 
 def test_the_kernel_that_gives_nan_is_kept_clear_of(student: weights.Params) -> None:  # noqa: F811

@@ -53,13 +53,6 @@ def render(
         raise RenderingFault(f"the chat template refuses these messages: {reason}") from None
 
 
-def tokens(
-    tokenizer: Any, messages: Sequence[Mapping[str, Any]], generation_prompt: bool = False, **settings: Any
-) -> list[int]:
-    """The token ids of `messages`, as `render` writes them."""
-    return encode(tokenizer, [render(tokenizer, messages, generation_prompt=generation_prompt, **settings)])[0]
-
-
 def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     """The token ids of rendered texts: none is added that opens or ends them, as the template has written those."""
     return list(tokenizer(texts, add_special_tokens=False)["input_ids"]) if texts else []
