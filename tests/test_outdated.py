@@ -61,16 +61,20 @@ def test_pasting_what_is_printed_makes_an_old_file_pass(
     again, shipped = read(file), read(now)
     differing = {name for name in ALL_SECTIONS if getattr(again, name) != getattr(shipped, name)}
     assert differing <= {"judges", *REASONING.get(old.stem, ())} and again.student.system == shipped.student.system
-    assert without_extract(again) == without_extract(shipped)
+    assert judges_as_they_were(again) == judges_as_they_were(shipped)
     patterns = parse_yaml(old.read_bytes(), CurationError)["judges"]["answer"]["patterns"]
     kept = [{"kind": "regex", "pattern": pattern, "match": "last"} for pattern in patterns]
     assert [extraction.model_dump() for extraction in again.judges["answer"].extract] == kept
 
 
-def without_extract(study: Study) -> dict[str, Any]:
-    """The settings of a study's judges, but for where an answer stands: patterns of version 0.1 stay regular
-    expressions, what is shipped has better."""
-    return {name: judge.model_dump() | {"extract": None} for name, judge in study.judges.items()}
+def judges_as_they_were(study: Study) -> dict[str, Any]:
+    """The settings of a study's judges, but for what has changed since: where an answer stands, which in a file of
+    version 0.1 are regular expressions, and what a judge of reasoning is shown and how much effort it makes."""
+    judges = {name: judge.model_dump() | {"extract": None, "shows": None} for name, judge in study.judges.items()}
+    for judge in judges.values():
+        judge["instructions"] = judge.get("instructions", "").removeprefix("Reasoning: medium\n")
+        judge["sampling"] = judge.get("sampling", {}) | {"extra": None}
+    return judges
 
 
 REASONING = {"paper_scale": ("generators", "student", "evaluate")}  # what has changed in a recipe since, for its sake
