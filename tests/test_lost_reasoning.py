@@ -172,7 +172,8 @@ def test_it_is_said_where_it_is_used_and_bought_again_when_asked(serve: Serve, t
     )
     said = (
         "generate writer: 2 of 3 replies were kept without their reasoning, by a version that dropped it; `curation "
-        "ledger prune --without-reasoning writer` deletes them, and the next run buys them again\n"
+        "ledger prune --without-reasoning writer` deletes them, and the next run buys them again. It helps "
+        "once: a server that keeps its reasoning to itself sends none then either\n"
     )
     assert ran(tmp_path, "stages.collect").returncode == 0
     generated = ran(tmp_path, "stages.generate", "writer")
