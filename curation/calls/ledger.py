@@ -182,8 +182,8 @@ class Ledger(Store):
             of, prune = len(keys), f"prune --without-reasoning {quote(calls[0].model)}"
             print(
                 f"{stage} {name}: {len(lost)} of {of} replies were kept without their reasoning, by a version that "
-                f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again. It helps once: a "
-                "server that keeps its reasoning to itself sends none then either",
+                f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again. It helps once: "
+                "a server that keeps its reasoning to itself sends none then either",
                 file=sys.stderr,
                 flush=True,
             )
