@@ -53,7 +53,7 @@ class Template:
 
     def left_out(self) -> str:
         """What it leaves out of TURNS and TOOLS."""
-        renderer = self.renderer("drop")
+        renderer = self.renderer("reasoning_content")
 
         def write(messages: list[dict[str, Any]], tools: str | None) -> str:
             return renderer.texts(Row(messages, tools, None, ANSWER))[0]
