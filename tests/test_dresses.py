@@ -69,7 +69,8 @@ def rows(folder: Path, run: Callable[..., Done] = ran) -> tuple[list[dict[str, A
     done = run(folder, "stages.generate", "writer")
     assert done.returncode == 0, done.stderr
     traces = parquet.read(contracts.TRACES, folder / "data/traces/writer.parquet")
-    assert traces["text_id"].null_count() == 0
+    silent = traces["reasoning"].is_null() & traces["completion"].is_null()
+    assert traces["text_id"].is_null().equals(silent)
     return traces.select(*ROW).to_dicts(), done.stderr
 
 
@@ -135,6 +136,29 @@ def test_a_file_has_it(case: str, tmp_path: Path) -> None:
     settings["columns"] |= more
     written(tmp_path, **settings, reasoning=kind and {"kind": kind})
     assert rows(tmp_path) == ([ROW], "")
+
+
+ENDED: dict[str, tuple[dict[str, Any], str]] = {  # what a message says that gives no answer of its own, and its ending
+    "a refusal": ({"content": None, "refusal": "I can't."}, "stop"),
+    "a refusal after thinking": ({"content": None, "refusal": "I can't.", "reasoning": REASONING}, "stop"),
+    "nothing before a limit": ({"content": ""}, "length"),
+    "thoughts before a limit": ({"content": "\n", "reasoning_content": REASONING}, "max_tokens"),
+    "details of thoughts": ({"content": "", "reasoning_details": [{"text": REASONING}, {"data": "x"}]}, "SAFETY"),
+}
+
+
+def test_a_file_ends_as_a_server_does(serve: Serve, tmp_path: Path) -> None:
+    """The kind of fault: of a message in a file only what has a column is read, and the rest of it is lost."""
+    for case, (message, ending) in ENDED.items():
+        choice = {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": ending}
+        written(tmp_path / case / "sent", serve([shaped({"id": "c", "choices": [choice]})]).url)
+        sent, _ = rows(tmp_path / case / "sent")
+        turns = [{"role": "user", "content": QUESTION}, {"role": "assistant"} | message]
+        settings = save_file(tmp_path / case / "file", {"turns": turns, "ended": ending})
+        settings["columns"] |= TURNS | {"finish_reason": "ended"}
+        written(tmp_path / case / "file", **settings)
+        assert (case, rows(tmp_path / case / "file")[0]) == (case, sent)
+        assert sent[0]["status"] != "complete"
 
 
 @pytest.mark.slow

@@ -441,6 +441,11 @@ def test_what_is_no_conversation_is_said_before_anything_runs(tmp_path: Path) ->
         {"content": "11", "reasoning": "5 + 6", "reasoning_content": "5 + 6"},
         {"content": "11", "reasoning": ""},
         {"content": None, "reasoning": "5 + 6"},
+        {"content": "11", "reasoning_details": [{"type": "reasoning.text", "text": "5 "}, {"text": "+ 6"}]},
+        {"content": "11", "reasoning": None, "reasoning_details": [{"summary": "5 + 6"}, {"data": "gAAA"}]},
+        {"content": "11", "reasoning": "5 + 6", "reasoning_details": [{"text": "at length"}]},
+        {"content": "11", "thinking_blocks": [{"type": "thinking", "thinking": "5 + 6", "signature": "E="}]},
+        {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "5 + 6"}]}, "11"]},
     ],
 )
 def test_a_files_message_is_read_as_a_servers(message: Message) -> None:

@@ -23,9 +23,11 @@ SPELLINGS = {
 }
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 REASONING = ("reasoning_content", "reasoning", "thinking")
+DETAILS = ("reasoning_details", "thinking_blocks")  # reasoning in parts beside a message, some of them encrypted
 THOUGHTS = (*REASONING, "reasoning_text", "summary_text")  # kinds of parts that are no answer
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 TEXTS = ("text", "input_text", "output_text")
+ANSWER = ("content", "reasoning_content", "refusal")  # what a message of the assistant's may say
 
 
 def read_prompt(value: Any) -> list[Message]:
@@ -39,16 +41,24 @@ def read_prompt(value: Any) -> list[Message]:
 
 
 def read_completion(value: Any) -> dict[str, str | None]:
-    """The content and the reasoning_content of a text, or of one message of the assistant's, alone or in a list."""
+    """The ANSWER of a text, or of one message of the assistant's, alone or in a list."""
     if isinstance(value, str):
-        return {"content": check_json(value), "reasoning_content": None}
+        return dict.fromkeys(ANSWER) | {"content": check_json(value)}
     listed = value if isinstance(value, list) else [value]
     if len(listed) != 1 or not isinstance(listed[0], Mapping):
         raise ValueError("not text or one message of the assistant's")
     (message,) = read_messages(listed)
     if message["role"] != "assistant" or CALLS in message:
         raise ValueError("which is no answer of the assistant's in words")
-    return {"content": message["content"], "reasoning_content": message.get("reasoning_content")}
+    return read_answer(message)
+
+
+def read_answer(message: Message) -> dict[str, str | None]:
+    """The ANSWER of a message of the assistant's."""
+    return {
+        key: said if isinstance(said := message.get(key), str) and (said.strip() or key != "refusal") else None
+        for key in ANSWER
+    }
 
 
 def parse_list(text: str) -> list[Any] | None:
@@ -121,6 +131,8 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if content is not None:
         message["content"], thought = _read_content(content, role)
         thoughts.append(thought)
+    if all(thought is None for thought in thoughts):
+        thoughts = [_join_details(left[key]) for key in DETAILS if key in left]
     reasoning = _one_thought(thoughts)
     if reasoning is not None and (reasoning.strip() or message["role"] == "assistant"):
         message["reasoning_content"] = reasoning
@@ -131,7 +143,10 @@ def _read_message(given: Any) -> tuple[str, Message]:
             raise ValueError(f"calls {show_value(calls)}, which is {error}") from None
     if message["role"] != "assistant" and message.keys() & {"reasoning_content", CALLS}:
         raise ValueError(f"has reasoning or calls a tool, and its role is {show_value(name)}, not the assistant's")
-    if content is None and message.keys() == {"role", "content"}:
+    refusal = left.get("refusal")
+    if isinstance(refusal, str) and refusal.strip() and not message["content"].strip():
+        message["content"] = refusal  # servers send it in place of a content
+    if content is None and not message["content"] and message.keys() == {"role", "content"}:
         raise ValueError("has no content")
     message |= {key: left[key] for key in sorted(left)}
     try:
@@ -168,7 +183,7 @@ def _read_part(part: Any, number: int) -> tuple[bool, str]:
         return False, part
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
     text = (
-        next((part[key] for key in ("text", kind) if part.get(key) is not None), None)
+        next((part[key] for key in ("text", kind, "summary") if part.get(key) is not None), None)
         if (isinstance(part, Mapping) and kind in (*TEXTS, *THOUGHTS))
         else None
     )
@@ -186,6 +201,14 @@ def _read_thought(value: Any, key: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"has {key!r} {show_value(value)}, which is no text")
     return value
+
+
+def _join_details(details: Any) -> str | None:
+    """The text of DETAILS, null where no part of them has any."""
+    parts = [part for part in (details if isinstance(details, list) else [details]) if isinstance(part, Mapping)]
+    texts = [next((part[key] for key in ("text", "summary", "thinking") if part.get(key)), None) for part in parts]
+    said = [text for text in texts if isinstance(text, str)]
+    return "".join(said) if said else None
 
 
 def _one_thought(thoughts: list[str | None]) -> str | None:

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
-from curation.tables.user_messages import are_messages, read_completion, read_messages, read_prompt
+from curation.tables.user_messages import ANSWER, are_messages, read_completion, read_messages, read_prompt
 from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
@@ -101,7 +101,7 @@ PROMPT = ValueType("text or a list of messages", pl.String(), lambda value: as_j
 CONVERSATION = ValueType("a list of messages", pl.String(), lambda value: as_json(read_messages(value)))
 COMPLETION = ValueType(
     "text or one message of the assistant's",
-    pl.Struct({"content": pl.String(), "reasoning_content": pl.String()}),
+    pl.Struct(dict.fromkeys(ANSWER, pl.String())),
     read_completion,
 )
 TOOLS = ValueType("a list of tools, or its JSON text", pl.String(), read_tools)
@@ -133,8 +133,8 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
     if type.values is COMPLETION and _is_text(dtype):
         texts = pl.Series("content", pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
-        both = pl.struct("content", pl.lit(None, pl.String).alias("reasoning_content"))
-        return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(both)).to_series()
+        answer = pl.struct("content", *(pl.lit(None, pl.String).alias(key) for key in ANSWER if key != "content"))
+        return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(answer)).to_series()
     if type.values is REAL and pa.types.is_floating(dtype):
         reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
         if not reals.is_infinite().any():

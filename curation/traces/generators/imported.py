@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 from pydantic import model_validator
 
-from curation.calls.call import WORD_OF, Reply
+from curation.calls.call import WITHOUT_TEXT, WORD_OF, Reply
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
@@ -17,6 +17,7 @@ from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_messages import read_answer
 from curation.tables.user_values import COMPLETION, INDEX, KEY, PROMPT, REAL, TEXT, ColumnType
 from curation.traces.generators._matching import match
 from curation.traces.generators._rows import GeneratorParams
@@ -125,7 +126,10 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     }
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
     ending = pl.col("finish_reason")
-    rows = rows.with_columns(ending.str.to_lowercase().replace_strict(WORD_OF, default=ending).alias("ending"))
+    word = ending.str.to_lowercase().replace_strict(WORD_OF, default=ending)
+    rows = rows.with_columns(
+        pl.when(pl.col("refusal").is_not_null()).then(pl.lit("refusal")).otherwise(word).alias("ending")
+    )
     _refuse_failed(settings, rows)
     rows = _split(settings, rows.with_columns(pl.col("ending").alias("finish_reason")))
     _refuse_same_id(settings, rows)
@@ -156,11 +160,13 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
             f"{settings.path}: row {silent[0]}: neither {settings.columns.completion!r} nor "
             f"{settings.columns.reasoning!r} has a text, as in {len(silent)} row(s); leave them out"
         )
-    if settings.reasoning is not None or rows["reasoning"].count():
-        texts = [
-            split(Reply(text, ending, reasoning=thought), settings.reasoning)
-            for thought, text, ending in rows.select("reasoning", "completion", "finish_reason").iter_rows()
-        ]
+    cut = rows.filter(pl.col("finish_reason").is_in(WITHOUT_TEXT), pl.col("completion").str.strip_chars() == "")
+    if settings.reasoning is not None or rows["reasoning"].count() or rows["refusal"].count() or cut.height:
+        replies = (
+            Reply(None if text == refusal else text, ending, reasoning=thought, refusal=refusal)
+            for thought, text, ending, refusal in rows.select(*SAID[:3], "refusal").iter_rows()
+        )
+        texts = [split(reply, settings.reasoning) for reply in replies]
         kinds = {name: SCHEMA[name] for name in SAID}
         rows = rows.with_columns(pl.DataFrame(texts, schema=kinds, orient="row"))
     said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
@@ -187,6 +193,7 @@ def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     thought = pl.when(pl.lit(own).str.strip_chars() != "").then(pl.lit(own))
     return frame.with_columns(
         answers.struct.field("content").alias("completion"),
+        answers.struct.field("refusal"),
         pl.coalesce(thought, beside, pl.lit(own)).alias("reasoning"),
     )
 
@@ -203,8 +210,7 @@ def _list_last_turns(settings: Params, frame: pl.DataFrame) -> pl.Series:
                 f"{settings.path}: row {rows.index(True)}: column {settings.columns.messages!r} {why}, as in "
                 f"{sum(rows)} row(s); leave them out"
             )
-    answers = [{key: turn.get(key) for key in ("content", "reasoning_content")} for turn in turns]
-    return pl.Series("completion", answers, COMPLETION.polars)
+    return pl.Series("completion", [read_answer(turn) for turn in turns], COMPLETION.polars)
 
 
 def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
