@@ -77,6 +77,23 @@ def test_the_way_out_that_is_named_keeps_the_reasoning(student: weights.Params, 
         assert rows["reasoning_kept"].to_list() == [True, None] and rows["completion_kept"].all(), way
 
 
+def test_a_prompt_that_no_setting_can_render_hides_no_way_out(student: weights.Params) -> None:
+    """The kind: what mends most traces is not named, because some cannot be mended by it; nor are those told of."""
+    plain, prompts = tables(*[(f"{THOUGHT} {number}", ANSWER) for number in range(10)])
+    adds = json.dumps([{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}])
+    prompts = pl.concat(
+        [prompts, prompts.with_columns(prompt_id=pl.lit(5), tools=pl.lit(adds))], how="vertical_relaxed"
+    )
+    with_tools = plain.with_columns(pl.col("trace_id") + 10, prompt_id=pl.lit(5))
+    renderer = under(student, "deepseek_r1_distill", reasoning="inline")
+    for few in (1, 10):
+        traces = pl.concat([with_tools, plain.head(few)], how="vertical_relaxed")
+        found = find_losses(renderer, traces, prompts, render_traces(renderer, traces, prompts))
+        assert "text would keep it: set student.reasoning: text" in found.stops[0]
+        refused = f"10 of {10 + few} traces cannot be rendered: the chat template leaves out the prompt's tools"
+        assert any(refused in line for line in found.warnings)
+
+
 @pytest.mark.parametrize("template", DELETED)
 def test_r1_against_s1_loses_all_reasoning_of_the_chosen_side_inline_and_none_as_text(
     student: weights.Params, template: str

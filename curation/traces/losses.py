@@ -131,18 +131,23 @@ def _lost_reasoning(renderer: Renderer, row: dict[str, Any], own: pl.DataFrame, 
 
 def find_keeping_ways(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame) -> list[Way]:
     """The settings of `student.reasoning` under which the first traces with reasoning and an answer keep both, tried on
-    them: those that the template itself provides for, else the others."""
+    them: those that the template itself provides for, else the others. A trace that cannot be rendered under any, as
+    with tools that the template has no place for, speaks against none; those with tools are tried last."""
     both = pl.all_horizontal(pl.col(name).str.strip_chars() != "" for name in ("reasoning", "completion"))
-    rows = to_render(joined(traces.filter(both).head(TRIED), prompts))
-    keeping = [way for way in WAYS if rows and all(_keeps(renderer, way, rows))]
+    with_both = joined(traces.filter(both), prompts).sort(pl.col("tools").is_not_null(), maintain_order=True)
+    rows = to_render(with_both.head(TRIED))
+    kept = {way: list(_kept(renderer, way, rows)) for way in WAYS}
+    rendered = [at for at in range(len(rows)) if any(kept[way][at] is not None for way in WAYS)]
+    keeping = [way for way in WAYS if rendered and all(kept[way][at] for at in rendered)]
     return [way for way in keeping if way in NATIVE] or keeping
 
 
-def _keeps(renderer: Renderer, way: Way, rows: list[Row]) -> Iterator[bool]:
+def _kept(renderer: Renderer, way: Way, rows: list[Row]) -> Iterator[bool | None]:
+    """Whether each row keeps both texts; None where it cannot be rendered."""
     other = Renderer(renderer.tokenizer, renderer.student.model_copy(update={"reasoning": way}), renderer.ends)
     for row, whole in zip(rows, other.render_all(rows), strict=True):
         found: Facts | None = None if isinstance(whole, RenderingFault) else facts(other, row, whole)
-        yield found is not None and bool(found.reasoning_kept) and bool(found.completion_kept)
+        yield found and bool(found.reasoning_kept) and bool(found.completion_kept)
 
 
 def _lost_answers(row: dict[str, Any], lost: int, delimiter: str | None) -> str:
@@ -158,7 +163,8 @@ def _lost_answers(row: dict[str, Any], lost: int, delimiter: str | None) -> str:
 
 def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
     of = f"of {row['traces']} traces"
-    if row["faults"] > row["reasoning_lost"] or (row["faults"] and renderer.student.reasoning == "drop"):
+    way, lost = renderer.student.reasoning, row["reasoning_lost"]
+    if row["faults"] > lost or (row["faults"] and (way == "drop" or (way and row["faults"] < lost))):  # else said
         yield f"{row['faults']} {of} cannot be rendered: {one_line(row['fault'])[:SHOWN]}"
     if row["no_eos"]:
         yield (
