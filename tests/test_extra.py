@@ -182,6 +182,7 @@ def test_what_looks_like_a_secret_and_is_none_may_be_sent() -> None:
     sound = {
         "skip_special_tokens": False, "stop_token_ids": [1], "stop": ["token", "basic"], "thinking_token_budget": 5,
         "thinking": {"type": "enabled", "budget_tokens": 1024}, "user": "a-task-of-mine",
+        "extra_body": {"google": {"thinking_config": {"include_thoughts": True}}},
     }  # fmt: skip
     assert of(GENERATION | {"extra": sound}).sampling.items() >= sound.items()
 

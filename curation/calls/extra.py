@@ -18,13 +18,14 @@ PROMPT = "the prompt says it"
 OWN = {
     **dict.fromkeys(("temperature", "max_tokens", "seed"), SAMPLING),
     **dict.fromkeys(("max_completion_tokens", "max_output_tokens", "max_new_tokens"), "sampling.max_tokens says it"),
+    **dict.fromkeys(("n_predict", "num_predict"), "sampling.max_tokens says it"),
     **dict.fromkeys(("logprobs", "top_logprobs"), "a judge's sampling.top_logprobs says it"),
     **dict.fromkeys(("n", "best_of", "samples"), "each sample is a call of its own"),
     **dict.fromkeys(("stream", "stream_options"), "a reply is read whole"),
     **dict.fromkeys(("messages", "prompt", "input", "tools", "functions"), PROMPT),
     **dict.fromkeys(("response_format", "structured_outputs", "json_schema", "grammar"), "a judge's dimensions say it"),
     **dict.fromkeys(("guided_json", "guided_regex", "guided_choice", "guided_grammar"), "a judge's dimensions say it"),
-    "model": "`model` says it",
+    **dict.fromkeys(("model", "models"), "`model` says it"),
     "extra_body": "write what it would hold into extra itself",
     **dict.fromkeys(("headers", "extra_headers", "extra_query"), "extra goes into the request's body alone"),
 }
@@ -67,6 +68,9 @@ def _check(extra: dict[str, Any]) -> dict[str, Any]:
             )
     if TEMPLATE_KWARGS in extra:
         check_template_kwargs(extra[TEMPLATE_KWARGS])
+    if isinstance(body := extra.get("extra_body"), dict) and body.keys() == {"google"}:
+        refuse_own(OWN)({name: value for name, value in extra.items() if name != "extra_body"})
+        return extra  # Gemini's servers read their own settings there, in the request's body
     return refuse_own(OWN)(extra)
 
 
