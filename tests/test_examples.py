@@ -244,12 +244,25 @@ def test_of_sound_examples_nothing_is_said() -> None:
          "chosen.tokens, rejected.tokens) < 490}`: the student reads 500 tokens at most"),
         (256, "leave longer ones out, as by `require: {room: greatest(chosen.tokens, rejected.tokens) < 246}`: the "
          "student reads 256 tokens at most"),
+        (5, "the student reads 5 tokens at most: name another"),
     ],
 )  # fmt: skip
 def test_max_length_is_raised_only_as_far_as_that_helps(context: int | None, way_out: str) -> None:
     plant = planted(cut=CHOSEN, target_tokens=pl.when(CHOSEN).then(990).otherwise("target_tokens"), context=context)
     (line,) = examine_fits(plant(world.sound()).examples).warnings
     assert line.endswith(f"0 lose reasoning, 0 the end of their answer; {way_out}")
+
+
+def test_max_length_is_not_raised_for_what_no_length_changes() -> None:
+    """Two sides that are the same tokens however long, though both are cut; answers that the template deletes, beside
+    one that is cut."""
+    cut = {"cut": True, "target_tokens": 990}
+    (same,) = examine_fits(planted(**cut, dropped="identical")(world.sound()).examples).stops
+    assert "3 are the same tokens on both sides; set student.reasoning or " in same
+    (once_cut,) = examine_fits(planted(**cut, dropped="identical_once_cut")(world.sound()).examples).stops
+    assert "3 are the same tokens on both sides; raise methods.dpo.max_length to 1000" in once_cut
+    lost = pl.when(CHOSEN).then(pl.lit("lost")).when(FIRST).then(pl.lit("cut")).otherwise("completion")
+    assert examine_fits(planted(completion=lost, cut=~CHOSEN & FIRST)(world.sound()).examples).stops == []
 
 
 def test_the_audit_stops_at_what_the_template_deletes(tmp_path: Path) -> None:

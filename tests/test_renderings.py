@@ -150,7 +150,8 @@ def test_what_a_cut_leaves(student: weights.Params) -> None:
     assert [one.target_tokens for one in left] == [length - whole.start for length in lengths]
     assert why_dropped([whole], whole.start) == "no_room" and why_dropped([whole], whole.start + 1) is None
     other = renderer.render(QUESTION, None, THOUGHT, ANSWER.replace("4", "5"))
-    assert why_dropped([whole, other], answer) == "identical" and why_dropped([whole, other], len(whole.ids)) is None
+    assert why_dropped([whole, other], answer) == "identical_once_cut"
+    assert why_dropped([whole, other], len(whole.ids)) is None and why_dropped([whole, whole], answer) == "identical"
 
 
 def test_counts_by_generator(student: weights.Params) -> None:

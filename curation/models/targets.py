@@ -13,7 +13,7 @@ EMPTY_BLOCKS = re.compile(  # as the templates that TRL ships write them
 )
 LONGEST_OPENING = 32  # characters; as much of an empty block may stand in what opens an answer
 
-Dropped = Literal["no_room", "identical"]
+Dropped = Literal["no_room", "identical", "identical_once_cut"]
 
 
 class Facts(NamedTuple):
@@ -50,10 +50,12 @@ def facts(renderer: Renderer, row: Row, rendered: Rendered, max_length: int | No
 
 def why_dropped(sides: Sequence[Rendered], max_length: int) -> Dropped | None:
     """Why nothing is learnt from a row whose sides are cut to their first `max_length` tokens; None where something
-    is. The prompt leaves no room for a target, or both sides are the same tokens."""
+    is. The prompt leaves no room for a target, or both sides are the same tokens, whatever the length or once cut."""
     if min(side.start for side in sides) >= max_length:
         return "no_room"
-    return "identical" if len({tuple(side.ids[:max_length]) for side in sides}) < len(sides) else None
+    if len({tuple(side.ids) for side in sides}) < len(sides):
+        return "identical"
+    return "identical_once_cut" if len({tuple(side.ids[:max_length]) for side in sides}) < len(sides) else None
 
 
 def ids_hash(ids: Sequence[int]) -> int:

@@ -223,7 +223,7 @@ UNPAIRED = Table(
             reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
             label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
-DROPPED = ("fault", "no_room", "identical")  # why a method learns nothing from a row
+DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
 LEFT = (
     "kept",
     "cut",

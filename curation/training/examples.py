@@ -172,7 +172,8 @@ def _judge(sides: pl.DataFrame, is_dropped: bool) -> pl.DataFrame:
     dropped = (
         pl.when(pl.col("fault").is_not_null().any().over(ROW)).then(pl.lit("fault"))
         .when(first >= pl.col("max_length")).then(pl.lit("no_room"))
-        .when(left_id.n_unique().over(ROW) < pl.len().over(ROW)).then(pl.lit("identical"))
+        .when(pl.col("rendered_id").n_unique().over(ROW) < pl.len().over(ROW)).then(pl.lit("identical"))
+        .when(left_id.n_unique().over(ROW) < pl.len().over(ROW)).then(pl.lit("identical_once_cut"))
     )  # fmt: skip
     return sides.with_columns(
         **states, dropped=dropped, cut=cut, prompt_tokens=first, target_tokens=pl.col("whole") - first,

@@ -9,7 +9,7 @@ sides as (
 ),
 rows_read as (
     select
-        arm, method, row_id, count(*) = 2 as paired, bool_and(cut) as both_cut, any_value(dropped) as dropped,
+        arm, method, row_id, count(*) = 2 as paired, any_value(dropped) as dropped,
         count(*) filter (reasoning = 'kept') as with_reasoning, count(*) filter (reasons) as reasoned,
         bool_and(prompt_is_prefix) as prompt_is_prefix
     from sides
@@ -21,19 +21,20 @@ uneven as (
         count(*) filter (paired and with_reasoning = 1 and reasoned = 2) as made_one_sided,
         min(row_id) filter (paired and with_reasoning = 1) as a_one_sided,
         count(*) filter (paired and with_reasoning = 1 and not prompt_is_prefix) as other_context,
-        count(*) filter (dropped = 'identical' and both_cut) as identical_once_cut,
-        count(*) filter (dropped = 'identical') as identical
+        count(*) filter (dropped = 'identical_once_cut') as identical_once_cut,
+        count(*) filter (starts_with(dropped, 'identical')) as identical
     from rows_read
     group by all
 ),
 counted as (
     select
         arm, method, any_value(max_length) as max_length, any_value(context) as context,
-        max(whole) as longest, max(prompt_tokens) as longest_prompt,
+        max(whole) as longest,
+        max(prompt_tokens) filter (coalesce(prompt_tokens < context, true)) as longest_prompt,
         count(distinct row_id) as rows, count(distinct row_id) filter (dropped is null) as learnt,
         count(distinct row_id) filter (dropped = 'no_room') as no_room,
         min(row_id) filter (dropped = 'no_room') as a_no_room,
-        min(row_id) filter (dropped = 'identical') as an_identical,
+        min(row_id) filter (starts_with(dropped, 'identical')) as an_identical,
         count(*) filter (fault is not null) as faults, min(row_id) filter (fault is not null) as a_fault_row,
         min(fault) as fault,
         count(*) filter (c) as chosen, count(*) filter (not c) as rejected,
@@ -51,6 +52,7 @@ counted as (
         count(*) filter (completion = 'lost') as answers_lost,
         min(row_id) filter (completion = 'lost') as an_answer_lost,
         count(*) filter (completion = 'cut') as answers_cut,
+        count(*) filter (c and completion = 'cut') as answers_cut_chosen,
         count(*) filter (not prompt_is_prefix) as not_prefix, min(row_id) filter (not prompt_is_prefix) as a_not_prefix,
         count(*) filter (not ends_in_eos and not cut and not truncated) as no_eos,
         min(row_id) filter (not ends_in_eos and not cut and not truncated) as a_no_eos,
@@ -63,11 +65,12 @@ select
     *,
     case
         when coalesce(context, longest) >= longest then format('raise methods.{}.max_length to {}', method, longest)
+        when longest_prompt is null then format('the student reads {} tokens at most: name another', context)
         else format(
             '{}leave longer ones out, as by `require: {{room: greatest(chosen.tokens, rejected.tokens) < {}}}`: the '
             || 'student reads {} tokens at most',
             if(context > max_length, format('raise methods.{}.max_length to {}, and ', method, context), ''),
-            greatest(context - longest_prompt, 1), context
+            context - longest_prompt, context
         )
     end as way_out
 from counted
