@@ -186,7 +186,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is 5, not text or one message "
          "of the assistant's"),
         ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is ['a'], not text or one "
-         "message of the assistant's"),
+         "message of the assistant's; give each text a row of its own"),
         (
             "t.parquet",
             [row | {"n": "0a"} for row in ROWS],

@@ -25,6 +25,7 @@ from test_imported import generator, source
 from curation.calls.ledger import Ledger
 from curation.calls.message import REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS, read_choice
 from curation.core.errors import CurationError
+from curation.judging.conversation import read_problems
 from curation.prompts.collect import collect, read_sources
 from curation.prompts.decontaminate import Params as Screen
 from curation.tables import contracts, parquet
@@ -315,7 +316,7 @@ def test_what_is_no_message_list_is_refused_by_row_and_column(fault: str, tmp_pa
         ([{"m": [assistant("b")]}], {"prompt": None, "messages": "m"}, "row 0: column 'm' has no turn before the last"),
         ([{"m": "hello"}], {"prompt": None, "messages": "m"}, "line 1: column 'm' (columns.messages) is 'hello', not"),
         ([{"q": [{"role": "system", "content": "a"}, user("b")], "s": "c"}], {"system": "s"},
-         "row 0: column 'q' and its messages have a system message of their own, which is another; map one of the two"),
+         "row 0: column 'q' has a system message other than that of columns.system; map one of the two"),
         ([{"q": "a", "t": "x = 5"}], {"tools": "t"},
          "line 1: column 't' (columns.tools) is 'x = 5', not the JSON of a list of tools"),
         ([{"q": "a", "t": [{"f": 1}]}], {"tools": "t"},
@@ -446,12 +447,95 @@ def test_what_is_no_conversation_is_said_before_anything_runs(tmp_path: Path) ->
         {"content": "11", "reasoning": "5 + 6", "reasoning_details": [{"text": "at length"}]},
         {"content": "11", "thinking_blocks": [{"type": "thinking", "thinking": "5 + 6", "signature": "E="}]},
         {"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "5 + 6"}]}, "11"]},
+        {"content": None, "refusal": "No."},
+        {"content": "", "refusal": "No."},
+        {"content": "11", "refusal": ""},
+        {"content": [{"type": "refusal", "refusal": "No."}]},
     ],
 )
-def test_a_files_message_is_read_as_a_servers(message: Message) -> None:
+def test_a_files_message_is_read_as_a_servers(message: Message, tmp_path: Path, ledger: Ledger) -> None:
+    """As a turn, and as the trace that it ends its conversation with."""
     (read_as,) = read_messages([{"role": "assistant"} | message])
     sent = read_choice({"message": message, "finish_reason": "stop"}, [])
-    assert (read_as["content"], read_as.get("reasoning_content")) == (sent["text"] or "", sent.get("reasoning"))
+    text = sent["refusal"] or sent["text"] or ""
+    assert (read_as["content"], read_as.get("reasoning_content")) == (text, sent.get("reasoning"))
+    path = save(tmp_path / "t.jsonl", [{"m": [user("a"), {"role": "assistant"} | message]}])
+    traces = written(path, asked(tmp_path, [user("a")]), ledger, messages="m")
+    assert traces.select("reasoning", "completion").row(0) == (sent.get("reasoning"), text or None)
+    assert (traces["status"][0] == "refused") == bool(sent["refusal"])
+
+
+def test_a_content_beside_another_refusal_is_not_chosen_between() -> None:
+    with pytest.raises(ValueError, match="whose message 1 has a content and another refusal; keep one of them"):
+        read_messages([assistant("11", refusal="No.")])
+
+
+def test_channels_of_harmony_in_messages_are_reasoning_calls_and_answer(tmp_path: Path, ledger: Ledger) -> None:
+    """As openai-harmony writes a conversation: never is what was thought an answer, or a turn of its own."""
+    thought = {"channel": "analysis", "content": [{"type": "text", "text": "2, 3."}]}
+    call = {"channel": "commentary", "recipient": "functions.add", "content": '{"a": 2}'}
+    result = {"role": "tool", "name": "functions.add", "content": "5"}
+    last = [{"role": "assistant", **thought}, assistant("It is 5", channel="final")]
+    turns = [user("2 + 3?"), {"role": "assistant", **thought}, {"role": "assistant", **call}, result]
+    path = save(tmp_path / "t.jsonl", [{"m": turns + last}, {"m": turns + last[:1]}, {"m": turns + last[1:]}])
+    prompts = read(path, prompt=None, messages="m")
+    (messages,) = whole(prompts)
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
+    assert (messages[1]["content"], messages[1]["reasoning_content"]) == ("", "2, 3.")
+    assert [call["function"] for call in messages[1]["tool_calls"]] == [{"name": "add", "arguments": {"a": 2}}]
+    traces = written(path, prompts, ledger, messages="m")
+    assert sorted(traces.select("reasoning", "completion", "status").rows(), key=str) == [
+        ("2, 3.", "It is 5", "complete"), ("2, 3.", None, "unfinished"), (None, "It is 5", "complete")
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="whose message 1 is on the channel 'commentary', so neither"):
+        read_messages([assistant("Let me see.", channel="commentary")])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
+def test_an_answer_that_is_the_json_of_a_message_is_its_text(
+    form: str, tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a prompt is, and said so; a whole conversation is no answer, and no list of other things is a message."""
+    said = [json.dumps([assistant("11", reasoning="5 + 6")]), "[1, 2]"]
+    rows = pl.DataFrame({"q": "a", "c": said})
+    write = {"jsonl": rows.write_ndjson, "parquet": rows.write_parquet, "csv": rows.write_csv}[form]
+    write(tmp_path / f"t.{form}")
+    traces = written(str(tmp_path / f"t.{form}"), asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
+    assert set(traces.select("reasoning", "completion").rows()) == {("5 + 6", "11"), (None, "[1, 2]")}
+    assert "(columns.completion): 1 texts are the JSON of message lists, and read as these" in capsys.readouterr().err
+    both = save(tmp_path / "u.jsonl", [{"q": "a", "c": [user("a"), assistant("11")]}])
+    with pytest.raises(CurationError, match="more than one message; a conversation that ends in the answer is named"):
+        written(both, asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
+
+
+def results_of(*calls: str) -> list[Message]:
+    """A conversation that asks for two cities at once; the results 3 and 5 are those of these calls."""
+    asked = [
+        {"id": one, "name": "weather", "arguments": {"city": city}} for one, city in (("1", "Oslo"), ("2", "Rome"))
+    ]
+    results = zip(calls, ("3", "5"), strict=True)
+    return [user("Where?"), assistant("", tool_calls=asked),
+            *({"role": "tool", "tool_call_id": call, "content": said} for call, said in results)]  # fmt: skip
+
+
+def test_the_same_results_of_other_calls_are_another_prompt(tmp_path: Path) -> None:
+    """Ids of calls say nothing but which result is of which call: that Oslo has 3 is another thing than that Rome has,
+    to the prompt's identity as to a judge."""
+    in_order, swapped = results_of("1", "2"), results_of("2", "1")
+    renamed = json.loads(json.dumps(swapped).replace('"1"', '"x"').replace('"2"', '"y"'))
+    without = [{key: value for key, value in one.items() if key != "tool_call_id"} for one in in_order]
+    prompts = asked(tmp_path, in_order, swapped, renamed, without)
+    assert prompts.height == 2
+    shown = [[part.heading for part in problem.parts][-2:] for problem in read_problems(prompts).values()]
+    assert sorted(shown) == [
+        ["Message 3, tool", "Message 4, tool"], ["Message 3, tool, of call 2", "Message 4, tool, of call 1"]
+    ]  # fmt: skip
+
+
+def test_a_system_message_is_that_of_its_column_whatever_blanks_are_around(tmp_path: Path) -> None:
+    opened = {"role": "system", "content": "Be brief.\n"}
+    path = save(tmp_path / "p.jsonl", [{"q": [opened, user("a")], "s": "Be brief."}])
+    assert whole(read(path, system="s")) == [[opened, user("a")]]
 
 
 NEAR: dict[str, tuple[list[Message], str]] = {

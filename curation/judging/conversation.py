@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
-from curation.tables.messages import Message, full_messages, is_plain, list_calls
+from curation.tables.messages import Message, full_messages, is_plain, list_answered, list_calls
 
 
 class Part(NamedTuple):
@@ -45,10 +45,11 @@ def read_problem(prompt: Sequence[Mapping[str, Any]], messages: str | None, tool
 
 
 def _list_parts(messages: Sequence[Message]) -> Iterator[Part]:
-    for number, message in enumerate(messages, 1):
+    for number, (message, answered) in enumerate(zip(messages, list_answered(messages), strict=True), 1):
         name = f" {message['name']}" if PLAIN_NAME.fullmatch(str(message.get("name", ""))) else ""
+        of_call = f", of call {answered}" if answered else ""
         calls = list_calls(message)
         if message["content"] or not calls:
-            yield Part(f"Message {number}, {message['role']}{name}", message["content"])
+            yield Part(f"Message {number}, {message['role']}{name}{of_call}", message["content"])
         for call in calls:
             yield Part(f"Message {number}, {message['role']}{name} calls a tool", json.dumps(call, ensure_ascii=False))

@@ -5,7 +5,7 @@ A message has a `role` (one of contracts.ROLES) and a `content`, text, and may h
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 SENT = ("role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name")  # what servers know of a message
@@ -51,6 +51,20 @@ def what_is_said(message: Message) -> Message:
     """What a reader of a message is told: not the ids of tool calls, and no key that no server knows."""
     said = {key: message[key] for key in ("role", "content", "reasoning_content", "name") if key in message}
     return said | ({"tool_calls": list_calls(message)} if "tool_calls" in message else {})
+
+
+def list_answered(messages: Iterable[Message]) -> Iterator[int | None]:
+    """For each message null, or which call of the assistant's last it is the result of, from 1, where that is not the
+    one whose turn it is: results are in the order of their calls unless their ids say otherwise."""
+    ids: list[Any] = []
+    results = 0
+    for message in messages:
+        if message["role"] == "assistant":
+            ids, results = [call.get("id") for call in message.get("tool_calls", ())], 0
+        results += message["role"] == "tool"
+        own = message.get("tool_call_id") if message["role"] == "tool" else None
+        call = ids.index(own) + 1 if own is not None and ids.count(own) == 1 else results
+        yield call if call != results else None
 
 
 def list_calls(message: Message) -> list[Any]:

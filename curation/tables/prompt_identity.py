@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from curation.tables.messages import Message, full_messages, is_plain, what_is_said
+from curation.tables.messages import Message, full_messages, is_plain, list_answered, what_is_said
 from curation.tables.texts import normal_texts
 
 OF_CONVERSATION = '{"messages":['  # how an identity begins that is not a lone text
@@ -14,10 +14,14 @@ OF_CONVERSATION = '{"messages":['  # how an identity begins that is not a lone t
 
 def identity(messages: Sequence[Message], tools: str | None = None) -> str:
     """A text that is equal for the same prompts: of a lone user message its own, else what all turns and tools say, as
-    JSON with sorted keys."""
+    JSON with sorted keys. Ids of calls say nothing but which result is of which call."""
     if is_plain(messages, tools):
         return str(messages[0]["content"])
-    return _write({"messages": [*map(what_is_said, messages)], "tools": json.loads(tools) if tools else []})
+    said = [
+        what_is_said(message) | ({"of_call": call} if call else {})
+        for message, call in zip(messages, list_answered(messages), strict=True)
+    ]
+    return _write({"messages": said, "tools": json.loads(tools) if tools else []})
 
 
 def parse_identity(identity: str) -> dict[str, Any]:

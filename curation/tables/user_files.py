@@ -25,7 +25,14 @@ from curation.tables.json_values import Fault
 from curation.tables.texts import text_ids
 from curation.tables.user_messages import count_lists
 from curation.tables.user_rows import UserRows, read_rows
-from curation.tables.user_values import PROMPT, ColumnType, UnconvertibleError, convert_arrow, convert_values
+from curation.tables.user_values import (
+    COMPLETION,
+    PROMPT,
+    ColumnType,
+    UnconvertibleError,
+    convert_arrow,
+    convert_values,
+)
 
 WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders
 MOST_READ = 2**25  # bytes that are read to look whether a file can be
@@ -104,9 +111,8 @@ def _read(
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror or error}")) from None
     if frame.is_empty():
         raise CurationError(f"{path}: has no rows")
-    parsed = {
-        column: _count_lists(rows.columns[column.name]) for column in mapped.values() if column.type.values is PROMPT
-    }
+    texts = [column for column in mapped.values() if column.type.values in (PROMPT, COMPLETION)]
+    parsed = {column: _count_lists(rows.columns[column.name]) for column in texts}
     return frame, {column: count for column, count in parsed.items() if count}
 
 

@@ -14,6 +14,7 @@ from curation.tables.messages import Message
 from curation.tables.user_tools import as_json, check_json, parse_json, read_call, read_list
 
 CALLS = "tool_calls"  # of a message that is nothing but calls, in the forms that give these a role of their own
+THOUGHT = "analysis"  # of one that is nothing but reasoning, as harmony's channel of that name
 SPELLINGS = {
     "system": ("system", "developer"),
     "user": ("user", "human"),
@@ -27,6 +28,8 @@ DETAILS = ("reasoning_details", "thinking_blocks")  # reasoning in parts beside 
 THOUGHTS = (*REASONING, "reasoning_text", "summary_text")  # kinds of parts that are no answer
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 TEXTS = ("text", "input_text", "output_text")
+PART_KINDS = ("text", "thought", "refusal")
+EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
 ANSWER = ("content", "reasoning_content", "refusal")  # what a message of the assistant's may say
 
 
@@ -41,13 +44,16 @@ def read_prompt(value: Any) -> list[Message]:
 
 
 def read_completion(value: Any) -> dict[str, str | None]:
-    """The ANSWER of a text, or of one message of the assistant's, alone or in a list."""
-    if isinstance(value, str):
+    """The ANSWER of a text, or of one message of the assistant's, alone, in a list or in the JSON text of one."""
+    listed = parse_list(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    if listed is None:
         return dict.fromkeys(ANSWER) | {"content": check_json(value)}
-    listed = value if isinstance(value, list) else [value]
-    if len(listed) != 1 or not isinstance(listed[0], Mapping):
-        raise ValueError("not text or one message of the assistant's")
-    (message,) = read_messages(listed)
+    if not all(isinstance(message, Mapping) for message in listed):
+        raise ValueError(f"not text or one message of the assistant's{EACH_APART if value is listed else ''}")
+    messages = read_messages(listed)
+    if len(messages) != 1:
+        raise ValueError("more than one message; a conversation that ends in the answer is named by columns.messages")
+    (message,) = messages
     if message["role"] != "assistant" or CALLS in message:
         raise ValueError("which is no answer of the assistant's in words")
     return read_answer(message)
@@ -91,7 +97,7 @@ def are_messages(value: Any) -> bool:
 
 def read_messages(value: Any) -> list[Message]:
     """The messages of a list, or of its JSON text. Calls that stand in messages of their own, one after the other, are
-    one assistant's."""
+    one assistant's, and reasoning that does is that of the assistant's message after it."""
     listed = parse_list(value) if isinstance(value, str) else value
     if not isinstance(listed, list) or not listed:
         raise ValueError("not a list of messages")
@@ -104,6 +110,8 @@ def read_messages(value: Any) -> list[Message]:
             raise ValueError(f"whose message {number} {error}") from None
         if role == before == CALLS:
             messages[-1][CALLS] += message[CALLS]
+        elif before == THOUGHT and message["role"] == "assistant":
+            messages.append(_think_first(messages.pop(), message))
         else:
             messages.append(message)
         before = role
@@ -111,26 +119,28 @@ def read_messages(value: Any) -> list[Message]:
 
 
 def _read_message(given: Any) -> tuple[str, Message]:
-    """The role as its file has it, CALLS among them, and the message."""
+    """The role as its file has it, CALLS and THOUGHT among them, and the message."""
     if not isinstance(given, Mapping):
         raise ValueError(f"is {show_value(given)}, not a message")
     left = {key: value for key, value in given.items() if value is not None}
     name = _take_one(left, "role", "from")
     role = ROLE_OF.get(name.strip().lower()) if isinstance(name, str) else None
     if role is None:
-        said = "no role" if name is None else f"the role {show_value(name)}, which is none of {', '.join(ROLE_OF)}"
-        raise ValueError(f"has {said}")
+        if name is None:
+            raise ValueError(f"has no role, but {show_value([*given])}; write role and content, or from and value")
+        raise ValueError(f"has the role {show_value(name)}, which is none of {', '.join(ROLE_OF)}")
     content = _take_one(left, "content", "value")
     calls = _take_one(left, "tool_calls", "function_call")
     if role == CALLS:
-        message: Message = {"role": "assistant", "content": ""}
         content, calls = None, content
-    else:
-        message = {"role": role, "content": ""}
+    message: Message = {"role": "assistant" if role == CALLS else role, "content": ""}
     thoughts: list[str | None] = [_read_thought(left.pop(key), key) for key in REASONING if key in left]
     if content is not None:
-        message["content"], thought = _read_content(content, role)
+        message["content"], thought, refused = _read_content(content, role)
         thoughts.append(thought)
+        left |= {"refusal": refused} if refused else {}
+    if role == "assistant":
+        role, calls = _read_channel(left, message, thoughts, calls)
     if all(thought is None for thought in thoughts):
         thoughts = [_join_details(left[key]) for key in DETAILS if key in left]
     reasoning = _one_thought(thoughts)
@@ -143,17 +153,38 @@ def _read_message(given: Any) -> tuple[str, Message]:
             raise ValueError(f"calls {show_value(calls)}, which is {error}") from None
     if message["role"] != "assistant" and message.keys() & {"reasoning_content", CALLS}:
         raise ValueError(f"has reasoning or calls a tool, and its role is {show_value(name)}, not the assistant's")
-    refusal = left.get("refusal")
-    if isinstance(refusal, str) and refusal.strip() and not message["content"].strip():
+    if isinstance(refusal := left.get("refusal"), str) and refusal.strip():
+        if message["content"].strip() not in ("", refusal.strip()):
+            raise ValueError("has a content and another refusal; keep one of them")
         message["content"] = refusal  # servers send it in place of a content
     if content is None and not message["content"] and message.keys() == {"role", "content"}:
-        raise ValueError("has no content")
+        raise ValueError("has no content; leave such rows out")
     message |= {key: left[key] for key in sorted(left)}
     try:
         check_json(message)
     except ValueError as error:
         raise ValueError(f"has {error}") from None
     return role, message
+
+
+def _read_channel(left: Message, message: Message, thoughts: list[str | None], calls: Any) -> tuple[str, Any]:
+    """The role of an assistant's message, and its calls, on harmony's channels: reasoning, or the call of a tool."""
+    channel, to = left.get("channel"), left.get("recipient")
+    if channel not in ("analysis", "commentary"):
+        return "assistant", calls
+    text, message["content"] = message["content"], ""
+    if isinstance(to, str) and to not in ("", "all", "user", "assistant"):
+        return CALLS, {"name": to.removeprefix("functions."), "arguments": text}
+    if channel == "commentary":
+        raise ValueError("is on the channel 'commentary', so neither reasoning nor answer; leave it out of the list")
+    thoughts.append(text)
+    return THOUGHT, calls
+
+
+def _think_first(thought: Message, message: Message) -> Message:
+    """A message of the assistant's with the reasoning of the one before it, which is nothing else."""
+    texts = [one["reasoning_content"] for one in (thought, message) if one.get("reasoning_content", "").strip()]
+    return message | {"reasoning_content": "\n\n".join(dict.fromkeys(texts))}
 
 
 def _take_one(given: dict[str, Any], name: str, other: str) -> Any:
@@ -164,27 +195,27 @@ def _take_one(given: dict[str, Any], name: str, other: str) -> Any:
     return values[0] if values else None
 
 
-def _read_content(content: Any, role: str) -> tuple[str, str | None]:
-    """The text of a content and the reasoning that stands beside it in parts."""
+def _read_content(content: Any, role: str) -> tuple[str, str | None, str]:
+    """The text of a content, and the reasoning and the refusal that stand beside it in parts."""
     if isinstance(content, str):
-        return content, None
+        return content, None, ""
     if isinstance(content, list):
         parts = [_read_part(part, number) for number, part in enumerate(content, 1)]
-        thoughts = [text for thought, text in parts if thought]
-        return "".join(text for thought, text in parts if not thought), "".join(thoughts) if thoughts else None
+        said, thought, refusal = ("".join(text for kind, text in parts if kind == one) for one in PART_KINDS)
+        return said, thought if any(kind == "thought" for kind, _ in parts) else None, refusal
     if role == "tool" and isinstance(content, Mapping):
-        return as_json(content), None
+        return as_json(content), None, ""
     raise ValueError(f"has the content {show_value(content)}, which is no text")
 
 
-def _read_part(part: Any, number: int) -> tuple[bool, str]:
-    """Whether a part of a content is reasoning, and its text."""
+def _read_part(part: Any, number: int) -> tuple[str, str]:
+    """Which of PART_KINDS a part of a content is, and its text."""
     if isinstance(part, str):
-        return False, part
+        return "text", part
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
     text = (
         next((part[key] for key in ("text", kind, "summary") if part.get(key) is not None), None)
-        if (isinstance(part, Mapping) and kind in (*TEXTS, *THOUGHTS))
+        if (isinstance(part, Mapping) and kind in (*TEXTS, *THOUGHTS, "refusal"))
         else None
     )
     if isinstance(text, list):  # the reasoning of some is itself in parts
@@ -194,7 +225,7 @@ def _read_part(part: Any, number: int) -> tuple[bool, str]:
             f"has a part {number} of type {show_value(kind)}, which is no text; leave such rows out, as models and "
             "judges are sent text"
         )
-    return kind in THOUGHTS, text
+    return "refusal" if kind == "refusal" else "thought" if kind in THOUGHTS else "text", text
 
 
 def _read_thought(value: Any, key: str) -> str:
@@ -217,13 +248,3 @@ def _one_thought(thoughts: list[str | None]) -> str | None:
     if len({thought.strip() for thought in given} - {""}) > 1:
         raise ValueError("has two different reasonings; keep one of them")
     return next((thought for thought in given if thought.strip()), "") if given else None
-
-
-def join_system(messages: list[Message], system: str | None) -> list[Message]:
-    """The messages, opened by the text of a column of system prompts. Raises ValueError where they have another one."""
-    if system is None or not system.strip():
-        return messages
-    own = [message["content"] for message in messages if message["role"] == "system"]
-    if own and own != [system]:
-        raise ValueError("and its messages have a system message of their own, which is another; map one of the two")
-    return messages if own else [{"role": "system", "content": system}, *messages]

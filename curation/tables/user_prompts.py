@@ -10,7 +10,6 @@ from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.tables.messages import Message
 from curation.tables.prompt_identity import identity
-from curation.tables.user_messages import join_system
 from curation.tables.user_tools import as_json
 from curation.tables.user_values import CONVERSATION, PROMPT, TEXT, TOOLS, ColumnType
 
@@ -67,9 +66,19 @@ def _read(
     last_turn = None
     if messages is not None and listed[-1]["role"] == "assistant":
         last_turn = as_json(listed.pop())
-    turns = join_system([_without_blank_reasoning(message) for message in listed], system)
+    turns = _join_system([_without_blank_reasoning(message) for message in listed], system)
     _refuse_no_prompt(turns, of_conversation=messages is not None)
     return Conversation(as_json(turns), tools, identity(turns, tools), last_turn)
+
+
+def _join_system(messages: list[Message], system: str | None) -> list[Message]:
+    """The messages, opened by the text of a column of system prompts. Raises ValueError where they have another one."""
+    if system is None or not system.strip():
+        return messages
+    own = [message["content"].strip() for message in messages if message["role"] == "system"]
+    if own and own != [system.strip()]:
+        raise ValueError("has a system message other than that of columns.system; map one of the two")
+    return messages if own else [{"role": "system", "content": system}, *messages]
 
 
 def _without_blank_reasoning(message: Message) -> Message:

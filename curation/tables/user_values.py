@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
-from curation.tables.user_messages import ANSWER, are_messages, read_completion, read_messages, read_prompt
+from curation.tables.user_messages import ANSWER, EACH_APART, are_messages, read_completion, read_messages, read_prompt
 from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
@@ -39,7 +39,7 @@ def _text(value: Any) -> str:
     if are_messages(value):
         raise ValueError("a list of messages, not text")
     if not isinstance(value, str):
-        raise ValueError(f"not {TEXT.words}")
+        raise ValueError(f"not {TEXT.words}{EACH_APART if isinstance(value, list) else ''}")
     if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise ValueError("text with half a character (a lone surrogate), which no table can hold")
     return value
@@ -133,8 +133,9 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
     if type.values is COMPLETION and _is_text(dtype):
         texts = pl.Series("content", pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
-        answer = pl.struct("content", *(pl.lit(None, pl.String).alias(key) for key in ANSWER if key != "content"))
-        return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(answer)).to_series()
+        if not texts.str.contains(r"^\s*\[").any():  # no text may be the JSON of a message
+            answer = pl.struct("content", *(pl.lit(None, pl.String).alias(key) for key in ANSWER if key != "content"))
+            return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(answer)).to_series()
     if type.values is REAL and pa.types.is_floating(dtype):
         reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
         if not reals.is_infinite().any():
@@ -145,7 +146,8 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         if cast.null_count() == wholes.null_count() and not (type.values is INDEX and (cast < 0).any()):
             return cast
     if not _may_fit(dtype, type.values):
-        raise ValueError(f"holds {dtype}, not {type.values.words}")
+        apart = EACH_APART if type.values is TEXT and _is_list(dtype) else ""
+        raise ValueError(f"holds {dtype}, not {type.values.words}{apart}")
     if type.values in LISTS:
         return convert_values([prune(value) for value in values.to_pylist(maps_as_pydicts="strict")], type)
     return convert_values(values.to_pylist(), type)
