@@ -217,7 +217,26 @@ def test_which_templates_read_the_clock_is_seen_without_rendering() -> None:
         assert reads_clock(text, ()) == ("strftime_now" in asked), name
     assert not reads_clock(Path(TEMPLATES["llama3_2"]).read_text(), ["date_string"])
     assert reads_clock("{{ strftime_now('%d') }}{% set day = strftime_now('%d') %}", ["day"])
+    for alias in ("{% set now = strftime_now %}{{ now('%d') }}", "{{ '%d' | say(strftime_now) }}"):
+        assert reads_clock(alias, ()), "a day that is asked by another name"
+    for none in ("strftime_now('%d')", "{{ 'strftime_now(1)' }}", "{% if strftime_now is defined %}!{% endif %}"):
+        assert not reads_clock(none, ())
     assert not reads_clock("{# strftime_now('%d') #}", ()) and [*find_unread("{{ a_b }}", ["a", "a_b"])] == ["a"]
+
+
+def test_a_setting_is_read_where_a_template_asks_for_it(student: weights.Params, tokenizer: Any) -> None:
+    """And not where its name is a word of the template's texts or comments, a key of messages, or its own variable: it
+    would change nothing."""
+    for name, file in TEMPLATES.items():
+        assert [*find_unread(Path(file).read_text(), ["user", "strip"])] == ["user", "strip"], name
+    text = "{# deep #}deep {{ 'deep' }}{{ messages[0].deep }}{% set deep = 1 %}{{ deep }}"
+    assert [*find_unread(text, ["deep"])] == ["deep"]
+    for reading in ("{% if deep %}{% endif %}", "{% set deep = deep | default(1) %}", "{% generation %}{{ deep }}"):
+        assert [*find_unread(reading, ["deep"])] == []
+    assert [*find_unread({"default": "{{ messages }}", "tool_use": "{{ tools }}"}, ["tools", "deep"])] == ["deep"]
+    for setting in ("user", "thinking"):
+        with pytest.raises(CurationError, match=f"template_kwargs.{setting}: the chat template reads no such setting"):
+            Renderer(tokenizer, of(student, "gptoss", template_kwargs={setting: "high"}))
 
 
 REFUSED: dict[str, tuple[str | None, list[dict[str, Any]], str]] = {

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any, NamedTuple
 
 from curation.calls.tool_calls import for_server
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 
+CLOCK_NAME = "strftime_now"  # of the function that transformers gives a template
 CLOCK = "writes the day that it is asked on, so no run could be made again; fix it as template_date: '2026-01-31'"
 
 
@@ -72,12 +74,29 @@ def clock(day: str | None) -> Callable[[str], str]:
 
 def reads_clock(text: str, settings: Iterable[str]) -> bool:
     """Whether a template asks what day it is, other than for what the `settings` name."""
+    if CLOCK_NAME not in text or CLOCK_NAME not in names_read(text):
+        return False
     code = re.sub(r"{#.*?#}", "", text, flags=re.DOTALL)
-    asked = {(found[1] or "") for found in re.finditer(r"(?:set\s+(\w+)\s*=\s*)?strftime_now\s*\(", code)}
-    return not asked <= set(settings)
+    mentioned = re.finditer(rf"(?:set\s+(\w+)\s*=\s*)?\b{CLOCK_NAME}\b(?!\s+is\b)", code)  # `is defined` asks no day
+    return not {found[1] or "" for found in mentioned} <= set(settings)
 
 
 def find_unread(template: str | dict[str, str] | None, settings: Iterable[str]) -> Iterator[str]:
-    """The settings whose names a template does not have: they would do nothing, and say nothing."""
-    text = " ".join(template.values()) if isinstance(template, dict) else template or ""
-    yield from (name for name in settings if not re.search(rf"\b{re.escape(name)}\b", text))
+    """The settings that a template does not read: they would do nothing, and say nothing."""
+    texts = template.values() if isinstance(template, dict) else [template or ""]
+    yield from (name for name in settings if not any(name in text and name in names_read(text) for text in texts))
+
+
+@cache
+def names_read(text: str) -> frozenset[str]:
+    """The variables that a template takes from whoever renders it, as Jinja finds them: no words of its texts and
+    comments, and no keys of messages. All words of one that is no Jinja, which rendering refuses."""
+    from jinja2 import TemplateSyntaxError, meta
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # as transformers renders it
+
+    source = re.sub(r"{%-?\s*(end)?generation\s*[-+]?%}", "", text)  # a tag of transformers' own
+    try:
+        parsed = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"]).parse(source)
+        return frozenset(meta.find_undeclared_variables(parsed))
+    except TemplateSyntaxError:
+        return frozenset(re.findall(r"\w+", text))
