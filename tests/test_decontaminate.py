@@ -159,6 +159,34 @@ def test_of_near_duplicates_the_smallest_id_is_kept_and_a_dropped_one_drops_noth
     assert Counter(reason for _, reason, _, _ in verdicts(NEAR, short, [])) == {"kept": 2, "near_duplicate": 1}
 
 
+@pytest.mark.parametrize("rule", ["exact", "ngram"])
+def test_a_benchmarks_question_is_one_whatever_else_is_said_around_it(rule: str) -> None:
+    """In any of the user's turns; what an assistant or a tool says in passing, and a part of a turn, ask nothing."""
+    question, long = "what is the sum of 2 and 3 plus 9", " ".join(f"w{number}" for number in range(99))
+    held = prompts([], [question])
+    talk: dict[str, list[tuple[str, str]]] = {
+        "first": [("user", question), ("assistant", long), ("user", "and then")],
+        "last": [("user", long), ("assistant", long), ("user", question.upper() + "?")],
+        "said": [("user", long), ("assistant", question), ("user", "and then")],
+        "within": [("user", f"{long} {question}"), ("assistant", "w"), ("user", "and then")],
+        "instructed": [("user", long), ("assistant", "w"), ("user", f"{question}\nBe brief.")],
+    }
+    rows = [
+        held.row(0, named=True) | {"prompt_id": number, "source": "train", "split": "train", "task": name,
+                                   "prompt": [{"role": role, "content": text} for role, text in said]}
+        for number, (name, said) in enumerate(talk.items())
+    ]  # fmt: skip
+    body = {"exact": EXACT, "ngram": NGRAM}[rule]
+    all_ = pl.concat([world.rows_of(contracts.PROMPTS, rows), held])
+    found = decontaminate(Params.model_validate(body), all_, {"train": "Be brief."})
+    parquet.check(contracts.DECONTAMINATION, found, "decontamination")
+    names = list(talk)
+    assert {names[number] for number in found.filter(reason=rule)["prompt_id"]} == {"first", "last", "instructed"}
+    assert found.filter(reason="kept").height == 2 and found["against"].drop_nulls().unique().to_list() == [
+        held["prompt_id"][0]
+    ]
+
+
 def test_the_first_rule_that_holds_is_the_reason() -> None:
     one, near = ordered("a b c d e f g h i", "a b c d e f g h i j")
     body = {"exact": True, "ngram": NGRAM["ngram"], "near_duplicates": NEAR["near_duplicates"]}

@@ -8,6 +8,8 @@ white space count for nothing.
 The question of a conversation is all its turns, the user's, the assistant's and the tools', with what was called.
 System messages and tools are none of it: under another of these a benchmark's question is still that question, and a
 long one that prompts share makes them no more alike. But near-duplicates are only prompts that have the same of both.
+Each of the user's turns is compared with benchmarks by itself too: what is said around it makes a benchmark's question
+no other.
 """
 
 import hashlib
@@ -37,8 +39,8 @@ MISSED = 0.001  # the probability that a pair at the threshold is not compared
 
 
 class Ngram(Strict):
-    """A train prompt is dropped if more than `share` of its tokens lie in n-grams of `size` tokens that one benchmark
-    prompt has too."""
+    """A train prompt is dropped if more than `share` of its tokens, or of those of one of its user's turns, lie in
+    n-grams of `size` tokens that one benchmark prompt has too."""
 
     size: Few
     share: Annotated[float, Field(ge=0, lt=1, description="more than all is none")]
@@ -58,8 +60,8 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens are those of a benchmark prompt. A rule
-    that is null or false is not applied."""
+    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens, or those of one of whose user's turns,
+    are those of a benchmark prompt. A rule that is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
@@ -76,6 +78,7 @@ class Verdict(NamedTuple):
 
 KEPT = Verdict("kept", None, None)
 Questions = dict[int, str]  # prompt_id: tokens with a space between, in the order of prompt_id
+Asked = list[tuple[int, str]]  # the questions, and after each those of its user's turns
 
 
 def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> pl.DataFrame:
@@ -85,21 +88,24 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
     `instructions` is what each source appends. The order of `prompts` changes nothing.
     """
     rows = prompts.select("prompt_id", "source", "split", "prompt").with_columns(list_texts(prompts, instructions))
-    rows = rows.with_columns(tokens("question"), tokens("frame"))
+    rows = rows.with_columns(tokens(pl.col("question", "frame")), pl.col("turns").list.eval(tokens(pl.element())))
     train, held_out = (rows.sort("prompt_id").filter((pl.col("split") == "train") == own) for own in (True, False))
     questions, benchmarks = (Questions(frame.select("prompt_id", "question").rows()) for frame in (train, held_out))
     verdicts = dict.fromkeys(questions, KEPT)
 
-    def list_kept() -> Questions:
-        return {prompt_id: text for prompt_id, text in questions.items() if verdicts[prompt_id].reason == KEPT.reason}
+    def is_kept(prompt_id: int) -> bool:
+        return verdicts[prompt_id].reason == KEPT.reason
 
+    of_train = train.select("prompt_id", "question", "turns").iter_rows()
+    asked: Asked = [(prompt_id, text) for prompt_id, whole, turns in of_train for text in (whole, *turns)]
     if settings.exact:
-        verdicts |= _find_exact(questions, benchmarks)
+        verdicts |= _find_exact(asked, benchmarks)
     if settings.ngram and benchmarks:
-        verdicts |= _find_ngram(settings.ngram, list_kept(), benchmarks)
+        verdicts |= _find_ngram(settings.ngram, [one for one in asked if is_kept(one[0])], benchmarks)
     if settings.near_duplicates:
         frames = dict(train.select("prompt_id", "frame").rows())
-        verdicts |= _find_near_duplicates(settings.near_duplicates, list_kept(), frames)
+        kept = {prompt_id: text for prompt_id, text in questions.items() if is_kept(prompt_id)}
+        verdicts |= _find_near_duplicates(settings.near_duplicates, kept, frames)
     table = [
         (prompt_id, source, prompt, verdicts[prompt_id].reason == KEPT.reason, *verdicts[prompt_id])
         for prompt_id, source, prompt in train.select("prompt_id", "source", "prompt").rows()
@@ -108,32 +114,37 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
 
 
 def list_texts(prompts: pl.DataFrame, instructions: Mapping[str, str | None]) -> list[pl.Series]:
-    """The `question` of each prompt, its turns without its source's instruction, and its `frame`, its system messages
-    and tools. Where there are no turns, the system messages are the question."""
-    questions, frames = [], []
+    """The `question` of each prompt, its turns without its source's instruction; its `frame`, its system messages and
+    tools; and the user's `turns`, none where one is the question. Where there are no turns, the system messages are
+    the question."""
+    questions, frames, of_user = [], [], []
     for source, prompt, messages, tools in prompts.select("source", "prompt", "messages", "tools").iter_rows():
         turns = full_messages(prompt, messages)
         asked = [message for message in turns if message["role"] != "system"]
         system = [message["content"] for message in turns if message["role"] == "system"]
-        questions.append("\n".join(_list_said(asked, instructions.get(source)) or system))
+        said = _list_said(asked, instructions.get(source))
+        questions.append("\n".join([text for texts in said for text in texts] or system))
+        turns_of_user = [texts[0] for turn, texts in zip(asked, said, strict=True) if turn["role"] == "user"]
+        of_user.append(turns_of_user if len(asked) > 1 else [])
         frames.append("\n".join([*system, *filter(None, [tools])]))
-    return [pl.Series("question", questions, pl.String), pl.Series("frame", frames, pl.String)]
+    lists = pl.Series("turns", of_user, pl.List(pl.String))
+    return [pl.Series("question", questions, pl.String), pl.Series("frame", frames, pl.String), lists]
 
 
-def _list_said(turns: list[Message], instruction: str | None) -> list[str]:
-    """All that is said in the turns, without the instruction that ends the last of the user's."""
+def _list_said(turns: list[Message], instruction: str | None) -> list[list[str]]:
+    """All that is said in each turn, without the instruction that ends the last of the user's."""
     last = max((number for number, message in enumerate(turns) if message["role"] == "user"), default=None)
     said = []
     for number, message in enumerate(turns):
         ending = f"\n{instruction}" if instruction and number == last else ""
-        said.append(message["content"].removesuffix(ending))
-        said += [json.dumps(call, ensure_ascii=False, sort_keys=True) for call in list_calls(message)]
+        calls = [json.dumps(call, ensure_ascii=False, sort_keys=True) for call in list_calls(message)]
+        said.append([message["content"].removesuffix(ending), *calls])
     return said
 
 
-def tokens(column: str) -> pl.Expr:
+def tokens(text: pl.Expr) -> pl.Expr:
     """A text's tokens with a space between, in Unicode's NFKC, in lower case."""
-    apart = pl.col(column).str.replace_all(r"(\p{No})", " $1")  # NFKC makes 22 of 2², and 31/2 of 3½
+    apart = text.str.replace_all(r"(\p{No})", " $1")  # NFKC makes 22 of 2², and 31/2 of 3½
     return apart.str.normalize("NFKC").str.to_lowercase().str.replace_many(SIGNS).str.extract_all(PIECE).list.join(" ")
 
 
@@ -161,21 +172,22 @@ def jaccard_similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarra
     return jaccard
 
 
-def _find_exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt whose tokens are those of a benchmark prompt."""
+def _find_exact(train: Asked, benchmarks: Questions) -> dict[int, Verdict]:
+    """A verdict on every train prompt whose tokens, or those of one of its turns, are those of a benchmark prompt, of
+    several the one that is asked first."""
     holders = {text: prompt_id for prompt_id, text in reversed(benchmarks.items()) if text}  # of equals the first
-    return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in train.items() if text in holders}
+    return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in reversed(train) if text in holders}
 
 
-def _find_ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that has `size` tokens, with the highest share that one benchmark prompt
-    covers, of equals the first."""
-    size, ids, verdicts = settings.size, list(benchmarks), {}
+def _find_ngram(settings: Ngram, train: Asked, benchmarks: Questions) -> dict[int, Verdict]:
+    """A verdict on every train prompt that has `size` tokens, with the highest share of it, or of one of its turns,
+    that one benchmark prompt covers, of equals the first."""
+    size, ids, verdicts, shares = settings.size, list(benchmarks), dict[int, Verdict](), dict[int, float]()
     holders = _index_ngrams(size, benchmarks)
     # for each benchmark prompt: how many tokens it covers so far, and where the last of them ends
     covered, end = np.zeros((2, len(ids)), dtype=np.int64)
     with progress("decontaminate ngram", len(train), "prompts") as shown:
-        for prompt_id, text in train.items():
+        for prompt_id, text in train:
             shown.advance()
             holding = list(map(holders.get, ngrams(text, size)))
             for start, numbers in enumerate(holding):
@@ -186,7 +198,9 @@ def _find_ngram(settings: Ngram, train: Questions, benchmarks: Questions) -> dic
                 best = int(covered.argmax())
                 share = int(covered[best]) / (len(holding) + size - 1)
                 dropped = share > settings.share
-                verdicts[prompt_id] = Verdict("ngram", ids[best], share) if dropped else KEPT._replace(overlap=share)
+                if share > shares.get(prompt_id, -1):
+                    verdict = Verdict("ngram", ids[best], share) if dropped else KEPT._replace(overlap=share)
+                    verdicts[prompt_id], shares[prompt_id] = verdict, share
                 covered[:] = end[:] = 0
     return verdicts
 
