@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from curation.core.errors import CurationError
 from curation.core.params import read
-from curation.models import rendering, weights
+from curation.models import local, rendering, weights
 from curation.models.call_rendering import render_call, template_settings
 from curation.models.chat_template import RenderingFault, find_unread, reads_clock
 from curation.models.engines import _vllm_process
@@ -261,6 +261,25 @@ def test_what_a_template_refuses_or_leaves_out_is_one_sentence(
     assert said in str(refused.value) and "\n" not in str(refused.value)
     faults = renderer.render_all([Row(messages, None, None, ANSWER), Row(QUESTION, "[1]", None, ANSWER)])
     assert str(faults[0]) == str(refused.value) and isinstance(faults[1], RenderingFault)
+
+
+def test_a_students_own_files_say_what_ends_an_answer_and_how_much_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder and on the hub alike, there as its cache has them: Gemma's answers end in another token than its
+    tokenizer's eos_token, and its context is that of its text_config."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    folder = tmp_path / "models--someone--gemma" / "snapshots" / commit
+    folder.mkdir(parents=True)
+    (folder / "generation_config.json").write_text('{"eos_token_id": [1, 5]}')
+    (folder / "config.json").write_text('{"model_type": "gemma3", "text_config": {"max_position_embeddings": 64}}')
+    for model, revision in ((str(folder), weights.fingerprint(folder)), ("someone/gemma", commit)):
+        assert (local.end_ids(model, revision), local.context_length(model, revision)) == (frozenset({1, 5}), 64)
+    assert (local.end_ids("someone/else", commit), local.context_length("someone/else", commit)) == (frozenset(), None)
+    (folder / "config.json").write_text('{"model_type": "gpt2", "n_positions": 128}')
+    assert local.context_length("someone/gemma", commit) == local.context_length(str(folder)) == 128
 
 
 def test_a_tokenizer_may_have_several_templates(student: weights.Params, tokenizer: Any) -> None:

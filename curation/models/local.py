@@ -10,6 +10,8 @@ from curation.models import weights
 
 MOST_HASHED = 2**30  # bytes; larger weights are hashed when they are loaded
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+GENERATION = "generation_config.json"
+LENGTHS = ("max_position_embeddings", "n_positions")  # the second of GPT-2 and its like
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
 
 
@@ -49,11 +51,14 @@ def _folder_faults(folder: Path) -> Iterator[str]:
         yield "its tokenizer has no chat template (chat_template.jinja); save one with it"
 
 
-def context_length(model: str) -> int | None:
-    """How many tokens a local model reads at most; None where no config.json says so."""
+def context_length(model: str, revision: str | None = None) -> int | None:
+    """How many tokens a model reads at most; None where no config.json says so. With a `revision` that of a model on
+    the hub is looked for in the cache, where loading its tokenizer leaves it; nothing is fetched."""
     folder = _folder(model)
-    length = _json(folder / "config.json").get("max_position_embeddings") if folder else None
-    return length if isinstance(length, int) else None
+    config = _json(folder / "config.json") if folder else _cached_config(model, revision) if revision else {}
+    parts = [config, config.get("text_config")]  # where a model reads images too, of its text
+    lengths = [part.get(name) for part in parts if isinstance(part, dict) for name in LENGTHS]
+    return next((length for length in lengths if isinstance(length, int)), None)
 
 
 def read_chat_template(model: str) -> str | None:
@@ -67,10 +72,12 @@ def read_chat_template(model: str) -> str | None:
     return next((text for text in texts if isinstance(text, str)), None)
 
 
-def end_ids(model: str) -> frozenset[int]:
-    """The ids of the tokens that end a local model's answers, as its own files say beside its tokenizer."""
+def end_ids(model: str, revision: str) -> frozenset[int]:
+    """The ids of the tokens that end a model's answers, as its own files say beside its tokenizer: as Gemma's
+    <end_of_turn>, which is not its eos_token. Of a model on the hub they are fetched, or found in the cache."""
     folder = _folder(model)
-    named = _json(folder / "generation_config.json").get("eos_token_id") if folder else None
+    said = _json(folder / GENERATION) if folder else _hub_generation_config(model, revision)
+    named = said.get("eos_token_id")
     return frozenset(one for one in (named if isinstance(named, list) else [named]) if isinstance(one, int))
 
 
@@ -87,6 +94,33 @@ def _folder(model: str) -> Path | None:
     except CurationError:
         return None
     return path if path is not None and path.is_dir() else None
+
+
+def _is_on_hub(model: str) -> bool:
+    try:
+        return weights.locate(model) is None
+    except CurationError:
+        return False
+
+
+def _cached_config(model: str, revision: str) -> dict[str, Any]:
+    if not _is_on_hub(model):
+        return {}
+    from huggingface_hub import try_to_load_from_cache
+
+    file = try_to_load_from_cache(model, "config.json", revision=revision)
+    return _json(Path(file)) if isinstance(file, str) else {}
+
+
+def _hub_generation_config(model: str, revision: str) -> dict[str, Any]:
+    if not _is_on_hub(model):
+        return {}
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return _json(Path(hf_hub_download(model, GENERATION, revision=revision)))
+    except (OSError, ValueError):  # it has none, or cannot be reached
+        return {}
 
 
 def _header(file: Path) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class Renderer:
 
 def load(student: weights.Params) -> Renderer:
     """The student's renderer; no weights are loaded. Raises as `weights.tokenizer` does."""
-    return Renderer(weights.tokenizer(student.model, student.pinned), student, end_ids(student.model))
+    return Renderer(weights.tokenizer(student.model, student.pinned), student, end_ids(student.model, student.pinned))
 
 
 def as_told(messages: Messages, way: Way | None) -> Messages:

@@ -84,7 +84,7 @@ def examples(
     sides = sides.join(known, on="trace_id", how="left", maintain_order="left")
     reaching = sides.filter(pl.col("whole") >= pl.col("max_length")).select(CUT).unique()
     sides = sides.join(_cuts(rendered, reaching), on=CUT, how="left", maintain_order="left")
-    context = context_length(student.model)
+    context = context_length(student.model, student.revision)
     return _judge(sides, student.reasoning == "drop").with_columns(
         context=pl.lit(context, pl.Int32)
     ).select(EXAMPLES.schema.names).sort(*ROW, "side")  # fmt: skip
