@@ -17,7 +17,7 @@ from server import Answer, Request, good, shaped
 from test_ledger import call
 from test_ledger_layout import old_file
 
-from curation.calls import wire
+from curation.calls import upkeep, wire
 from curation.calls.attempts import ADDED, id_of
 from curation.calls.call import Call
 from curation.calls.ledger import Ledger, Params
@@ -146,6 +146,20 @@ def test_what_was_kept_without_its_reasoning_is_found_and_nothing_else(open_ledg
     assert drop_without_reasoning(ledger, "m") == len(LOST) and drop_without_reasoning(ledger, "m") == 0
     assert {row["model"]: row["without_reasoning"] for row in ledger.stat()} == {"m": 0, "other": 1}
     assert all((ledger.find(call(how)) is None) == (how in (*LOST, "failed", "none")) for how in LOST | WHOLE)
+
+
+def test_what_was_bought_again_outlives_an_old_export(open_ledger: OpenLedger, tmp_path: Path) -> None:
+    """The kind of fault: a reply of before comes back with a file, is the older one, and the better one goes for it."""
+    old_file(tmp_path / "ledger.sqlite", [old_row(call("x"), completion_tokens=900)])
+    ledger = open_ledger()
+    ledger.export_file(tmp_path / "old.parquet")
+    assert upkeep.drop_without_reasoning(ledger, "m") == 1
+    whole = wire.read_body(200, body({"content": ANSWER, "reasoning": "2+3"}), "e").reply
+    ledger.append(call("x"), whole, "generate", "writer")
+    ledger.import_file(tmp_path / "old.parquet")
+    assert (upkeep.prune(ledger), upkeep.drop_without_reasoning(ledger, "m")) == (0, 1)
+    found = ledger.find(call("x"))
+    assert found is not None and found.reasoning == "2+3"
 
 
 def thinking(request: Request) -> Answer:

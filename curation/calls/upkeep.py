@@ -47,7 +47,8 @@ def verify(store: Store) -> int:
 
 def prune(store: Store) -> int:
     """Delete the failed attempts of calls that were answered later, the good replies that an older one of the same
-    limit hides, and what an earlier version kept as a reply and is none.
+    limit hides, and what an earlier version kept as a reply and is none. One kept without its reasoning hides none that
+    has it.
 
     Returns how many rows went. No reply that a call can get is lost.
     """
@@ -56,7 +57,8 @@ def prune(store: Store) -> int:
         gone += store.db.execute(
             "DELETE FROM calls WHERE EXISTS (SELECT 1 FROM calls AS other WHERE other.key = calls.key "
             "AND other.error IS NULL AND other.max_tokens IS calls.max_tokens "
-            "AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id)))"
+            "AND (calls.error IS NOT NULL OR (other.created_at, other.id) < (calls.created_at, calls.id) "
+            f"AND (calls.reasoning IS NULL OR NOT ({WITHOUT_REASONING}))))"  # the second is of the other
         ).rowcount
     store.db.execute("VACUUM")
     return gone
