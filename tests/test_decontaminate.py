@@ -159,11 +159,11 @@ def test_of_near_duplicates_the_smallest_id_is_kept_and_a_dropped_one_drops_noth
     assert Counter(reason for _, reason, _, _ in verdicts(NEAR, short, [])) == {"kept": 2, "near_duplicate": 1}
 
 
-@pytest.mark.parametrize("rule", ["exact", "ngram"])
-def test_a_benchmarks_question_is_one_whatever_else_is_said_around_it(rule: str) -> None:
-    """In any of the user's turns; what an assistant or a tool says in passing, and a part of a turn, ask nothing."""
+def test_a_benchmarks_question_is_one_whatever_else_is_said_around_it() -> None:
+    """In any of the user's turns; what an assistant or a tool says in passing, a part of a turn, and one of fewer
+    tokens than an n-gram has, which asks what the turns before it say, ask nothing."""
     question, long = "what is the sum of 2 and 3 plus 9", " ".join(f"w{number}" for number in range(99))
-    held = prompts([], [question])
+    held = prompts([], [question, "And then?"])
     talk: dict[str, list[tuple[str, str]]] = {
         "first": [("user", question), ("assistant", long), ("user", "and then")],
         "last": [("user", long), ("assistant", long), ("user", question.upper() + "?")],
@@ -176,12 +176,11 @@ def test_a_benchmarks_question_is_one_whatever_else_is_said_around_it(rule: str)
                                    "prompt": [{"role": role, "content": text} for role, text in said]}
         for number, (name, said) in enumerate(talk.items())
     ]  # fmt: skip
-    body = {"exact": EXACT, "ngram": NGRAM}[rule]
     all_ = pl.concat([world.rows_of(contracts.PROMPTS, rows), held])
-    found = decontaminate(Params.model_validate(body), all_, {"train": "Be brief."})
+    found = decontaminate(Params.model_validate(NGRAM | {"exact": True}), all_, {"train": "Be brief."})
     parquet.check(contracts.DECONTAMINATION, found, "decontamination")
     names = list(talk)
-    assert {names[number] for number in found.filter(reason=rule)["prompt_id"]} == {"first", "last", "instructed"}
+    assert {names[number] for number in found.filter(reason="ngram")["prompt_id"]} == {"first", "last", "instructed"}
     assert found.filter(reason="kept").height == 2 and found["against"].drop_nulls().unique().to_list() == [
         held["prompt_id"][0]
     ]

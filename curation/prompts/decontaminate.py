@@ -8,8 +8,8 @@ white space count for nothing.
 The question of a conversation is all its turns, the user's, the assistant's and the tools', with what was called.
 System messages and tools are none of it: under another of these a benchmark's question is still that question, and a
 long one that prompts share makes them no more alike. But near-duplicates are only prompts that have the same of both.
-Each of the user's turns is compared with benchmarks by itself too: what is said around it makes a benchmark's question
-no other.
+The n-grams of each of the user's turns are compared with benchmarks by themselves too, or what is said around it would
+hide a benchmark's question. A turn of fewer tokens, `Go on.`, asks what the turns before it say.
 """
 
 import hashlib
@@ -60,8 +60,8 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens, or those of one of whose user's turns,
-    are those of a benchmark prompt. A rule that is null or false is not applied."""
+    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens are those of a benchmark prompt. A rule
+    that is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
@@ -96,12 +96,12 @@ def decontaminate(settings: Params, prompts: pl.DataFrame, instructions: Mapping
     def is_kept(prompt_id: int) -> bool:
         return verdicts[prompt_id].reason == KEPT.reason
 
-    of_train = train.select("prompt_id", "question", "turns").iter_rows()
-    asked: Asked = [(prompt_id, text) for prompt_id, whole, turns in of_train for text in (whole, *turns)]
     if settings.exact:
-        verdicts |= _find_exact(asked, benchmarks)
+        verdicts |= _find_exact(questions, benchmarks)
     if settings.ngram and benchmarks:
-        verdicts |= _find_ngram(settings.ngram, [one for one in asked if is_kept(one[0])], benchmarks)
+        of_train = train.select("prompt_id", "question", "turns").iter_rows()
+        asked = [(number, text) for number, whole, turns in of_train if is_kept(number) for text in (whole, *turns)]
+        verdicts |= _find_ngram(settings.ngram, asked, benchmarks)
     if settings.near_duplicates:
         frames = dict(train.select("prompt_id", "frame").rows())
         kept = {prompt_id: text for prompt_id, text in questions.items() if is_kept(prompt_id)}
@@ -172,11 +172,10 @@ def jaccard_similarities(own: np.ndarray, others: list[np.ndarray]) -> np.ndarra
     return jaccard
 
 
-def _find_exact(train: Asked, benchmarks: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt whose tokens, or those of one of its turns, are those of a benchmark prompt, of
-    several the one that is asked first."""
+def _find_exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
+    """A verdict on every train prompt whose tokens are those of a benchmark prompt."""
     holders = {text: prompt_id for prompt_id, text in reversed(benchmarks.items()) if text}  # of equals the first
-    return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in reversed(train) if text in holders}
+    return {prompt_id: Verdict("exact", holders[text], 1.0) for prompt_id, text in train.items() if text in holders}
 
 
 def _find_ngram(settings: Ngram, train: Asked, benchmarks: Questions) -> dict[int, Verdict]:
