@@ -14,6 +14,7 @@ import pytest
 import tiny
 import world
 from ruamel.yaml import YAML
+from tokenizers import Tokenizer
 
 from curation.core.errors import run
 from curation.models import rendering, weights
@@ -152,6 +153,25 @@ def test_what_a_cut_leaves(student: weights.Params) -> None:
     other = renderer.render(QUESTION, None, THOUGHT, ANSWER.replace("4", "5"))
     assert why_dropped([whole, other], answer) == "identical_once_cut"
     assert why_dropped([whole, other], len(whole.ids)) is None and why_dropped([whole, whole], answer) == "identical"
+
+
+def test_a_token_that_joins_prompt_and_answer_is_told_as_that(student: weights.Params, tmp_path: Path) -> None:
+    """And not with the way out that is taken already."""
+    file = tmp_path / "letter.jinja"
+    file.write_text("{% for m in messages %}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}A{% endif %}")
+    named = {"chat_template": str(file), "chat_template_revision": weights.fingerprint(file)}
+    tokenizer = tiny.byte_tokenizer()
+    model = json.loads(tokenizer.backend_tokenizer.to_str())
+    model["model"]["vocab"]["Af"], model["model"]["merges"] = len(model["model"]["vocab"]), [["A", "f"]]
+    tokenizer = type(tokenizer)(
+        tokenizer_object=Tokenizer.from_str(json.dumps(model)), eos_token="</s>", chat_template=file.read_text()
+    )
+    traces, prompts = tables((None, "4"), (None, "four"))
+    for way, said in (("text", "a token joins the end of the prompt"), ("inline", "student.reasoning: text leaves")):
+        renderer = Renderer(tokenizer, student.model_copy(update={"reasoning": way, **named}))
+        losses = find_losses(renderer, traces, prompts, render_traces(renderer, traces, prompts))
+        (line,) = [line for line in losses.warnings if "no beginning of prompt and answer" in line]
+        assert said in line and line.startswith(f"generator r1: in {1 if way == 'text' else 2} of 2 traces")
 
 
 def test_counts_by_generator(student: weights.Params) -> None:

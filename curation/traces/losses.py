@@ -25,6 +25,8 @@ COUNTED = (
 LOOKED_AT = 200  # traces of a generator, before all of them are rendered
 EARLIER = "reasoning"  # in prompt_left_out: of earlier turns, which most templates leave out by intent
 TRIED = 8  # traces that a setting is tried on
+AS_TEXT = "student.reasoning: text leaves the prompt as it is"
+JOINED = "a token joins the end of the prompt and the answer; let the template end in a line break or special token"
 SHOWN = 150  # characters of what a template says
 
 
@@ -172,9 +174,10 @@ def _other_losses(renderer: Renderer, row: dict[str, Any]) -> Iterator[str]:
             "end an answer; name a student.chat_template that ends in it, or set student.reasoning: text, which adds it"
         )
     if row["not_prefix"]:
+        out = JOINED if renderer.student.reasoning == "text" else AS_TEXT
         yield (
             f"in {row['not_prefix']} {of} the prompt as the student is asked is no beginning of prompt and answer: it "
-            "would learn in another context than it answers in; student.reasoning: text leaves the prompt as it is"
+            f"would learn in another context than it answers in; {out}"
         )
     if row["prompt_left_out"]:
         yield (
