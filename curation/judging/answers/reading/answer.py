@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 
 from curation.judging.answers.reading.bounds import between
+from curation.judging.answers.reading.dots import DOTS, dots
 from curation.judging.answers.reading.forms import in_base_value, special_form
 from curation.judging.answers.reading.matrices import matrix
 from curation.judging.answers.reading.notation import clean
@@ -103,10 +104,12 @@ def _tree(cleaned: str) -> Value:
 
 def _items(stream: Stream, closing: str) -> Value:
     """One value, or several with separators between them, up to `closing` or to the end."""
-    found, signs = [_relation(stream)], list[str]()
+    found, signs = [dots(stream) or _relation(stream)], list[str]()
     while sign := stream.accept(*SEPARATORS):
         signs.append(stream.accept(r"\and", r"\or") or sign)  # `2, 3, and 4`
-        found.append(_relation(stream))
+        found.append(dots(stream) or _relation(stream))
+    if found == [DOTS]:
+        raise UnreadableError("nothing but dots")
     if (joined := between(found) if r"\or" not in signs else _points(found, signs)) is not None:
         return Items("", (joined,), "") if closing else joined
     return found[0] if len(found) == 1 and not closing else Items("", tuple(found), "")
@@ -187,6 +190,8 @@ def _value(stream: Stream) -> Value:
 def _ratio(stream: Stream) -> Value:
     parts = [stream.take()]
     while stream.accept(":"):
+        if dots(stream):
+            return Items(":", (*(Number(part.value) for part in parts), DOTS), ":")
         parts.append(stream.take())
     if not all(part.text.isdigit() for part in parts):
         raise UnreadableError("a ratio of other than whole numbers")

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from curation.judging.answers.reading.amounts import equal_bare, equal_quantities
 from curation.judging.answers.reading.bounds import difference, forward, interval, is_variable, variable
+from curation.judging.answers.reading.dots import ends, goes_on, rise
 from curation.judging.answers.reading.equality import equal_formulas, proportional
 from curation.judging.answers.reading.figures import same_corners, same_letters
 from curation.judging.answers.reading.forms import equal_colons, is_time
@@ -51,6 +52,8 @@ class Comparison:
         one, other = plain(one), plain(other)
         if isinstance(one, Relation) or isinstance(other, Relation):
             return self._relations(one, other)
+        if goes_on(one) or goes_on(other):
+            return self._dotted(one, other)
         match one, other:
             case Choice(), _:
                 return self._choices(one, other)
@@ -108,6 +111,18 @@ class Comparison:
         if len(brackets) > 1 and (len(one.items) == 2 or not brackets <= {"()", "[]"}):
             return False
         return self._in_order(one.items, other.items)
+
+    def _dotted(self, one: Value, other: Value) -> bool:
+        """Lists with dots: the same item by item; not the same if both rise and differ before the dots or at the end.
+        Raises LimitError of any others, as what the dots stand for is not told."""
+        if isinstance(one, Items) and isinstance(other, Items) and (one.left == ":") == (other.left == ":"):
+            if (one.left == other.left or "" in (one.left, other.left)) and self._in_order(one.items, other.items):
+                return True
+            (start, end), (other_start, other_end) = ends(one), ends(other)
+            alike = all(map(self.equal, start, other_start)) and all(map(self.equal, end[-1:], other_end[-1:]))
+            if rise(one) and rise(other) and not alike:
+                return False
+        raise LimitError("lists with dots that may be the same")
 
     def _in_order(self, items: "tuple[Value, ...] | list[Value]", others: "tuple[Value, ...] | list[Value]") -> bool:
         return len(items) == len(others) and all(map(self.equal, items, others))

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from curation.judging.answers.reading.evaluate import HIGH, LOW, UndefinedError, compute
 from curation.judging.answers.reading.exact import MOST_BITS, exact, has_imaginary, is_rational, names, size
+from curation.judging.answers.reading.series import SIZES, bounded, has_series, written_out
 from curation.judging.answers.reading.values import Apply, Formula, LimitError, Name, Number
 
 MOST_OPERATIONS = 400
@@ -24,9 +25,24 @@ def equal_formulas(one: Formula, other: Formula) -> bool:
     left, right = exact(one), exact(other)
     if left is not None and right is not None:
         return left == right
+    if has_series(one) or has_series(other):
+        return _equal_series(one, other)
     same = vanishes(Apply("+", (one, Apply("neg", (other,)))), one, other)
     if same and is_rational(one) and is_rational(other):
         raise LimitError(f"a number of more than {MOST_BITS} bits")
+    return same
+
+
+def _equal_series(one: Formula, other: Formula) -> bool:
+    """Whether two formulas with sums have the same value wherever they are written out. Raises LimitError."""
+    variables = sorted(bounded(one) | bounded(other))
+    places = [
+        {name: Fraction(size + place) for place, name in enumerate(variables)}
+        for size in (SIZES if variables else (0,))
+    ]
+    same = all(equal_formulas(written_out(one, place), written_out(other, place)) for place in places)
+    if not same and "∞" in variables:
+        raise LimitError("a sum without an end")
     return same
 
 
@@ -81,6 +97,8 @@ def _is_zero(difference: Formula, parts: tuple[Formula, ...], place: dict[str, F
 def proportional(one: Formula, other: Formula, positive: bool) -> bool:
     """Whether the two differ by a constant factor that is not zero (above zero, if `positive`): the same equation.
     Raises LimitError."""
+    if has_series(one) or has_series(other):
+        raise LimitError("equations with sums")
     variables = sorted(names(one) | names(other))
     if names(one) != names(other) or not variables:
         return False

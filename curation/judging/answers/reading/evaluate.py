@@ -106,6 +106,10 @@ def _binomial(mp: Any, above: Any, below: Any) -> Any:
     return _factorial(mp, above) / (_factorial(mp, below) * _factorial(mp, above - below))
 
 
+def _unwritten(mp: Any, *values: Any) -> Any:
+    raise LimitError("a sum that is not written out")
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "+": lambda mp, *values: sum(values[1:], values[0]),
     "*": lambda mp, *values: mp.fprod(values),
@@ -125,6 +129,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "min": lambda mp, *values: min(values),
     "sqrt": lambda mp, value: mp.sqrt(value),
     **{name: _reduced(name) for name in ("sin", "cos", "tan", "exp", "sinh", "cosh", "tanh", "asin", "acos", "atan")},
+    **dict.fromkeys(("sum", "prod", "term"), _unwritten),
     "cot": _reciprocal("tan"),
     "sec": _reciprocal("cos"),
     "csc": _reciprocal("sin"),

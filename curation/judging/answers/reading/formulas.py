@@ -17,6 +17,7 @@ from curation.judging.answers.reading.operands import (
     primary,
     unmixed,
 )
+from curation.judging.answers.reading.series import SERIES
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import FUNCTIONS
 from curation.judging.answers.reading.values import Apply, Formula, LimitError, Number
@@ -32,9 +33,9 @@ def formula(stream: Stream) -> Formula:
     if stream.depth > DEEPEST:
         raise LimitError(f"more than {DEEPEST} brackets within brackets")
     first = stream.accept("+", "-", r"\pm", r"\mp")
-    total = _signed(SIGNS[first or "+"], _product(stream))
+    total = _signed(SIGNS[first or "+"], product(stream))
     while sign := stream.accept(*SIGNS):
-        term = _product(stream)
+        term = product(stream)
         if SIGNS[sign] in "±∓":
             total = Apply(SIGNS[sign], (total, term))
         else:
@@ -55,7 +56,8 @@ def _signed(sign: str, term: Formula) -> Formula:
     return Number(-term.value) if isinstance(term, Number) else Apply("neg", (term,))
 
 
-def _product(stream: Stream) -> Formula:
+def product(stream: Stream) -> Formula:
+    """Factors, as far as they go."""
     factors = [_factor(stream)]
     while True:
         if stream.accept("*"):
@@ -95,7 +97,7 @@ def _starts_factor(stream: Stream) -> bool:
         return True
     if token.kind == "sign":
         return token.text in ("(", "{") or (token.text == "|" and not stream.bars)
-    return token.text in ("frac", "sqrt", "binom", *FUNCTIONS, *GREEK, *CONSTANTS, *ROUND, *ACCENTS, *FIGURES)
+    return token.text in ("frac", "sqrt", "binom", *FUNCTIONS, *SERIES, *GREEK, *CONSTANTS, *ROUND, *ACCENTS, *FIGURES)
 
 
 def _factor(stream: Stream) -> Formula:
@@ -119,7 +121,7 @@ def _power(stream: Stream) -> Formula:
         elif stream.sign() == "^" and _is_degree(stream):
             base = _nest(stream, "degrees", base)
         elif stream.accept("^", "**"):
-            base = _nest(stream, "^", base, _exponent(stream))
+            base = _nest(stream, "^", base, exponent(stream))
         else:
             return base
 
@@ -138,7 +140,7 @@ def _is_degree(stream: Stream) -> bool:
     return False
 
 
-def _exponent(stream: Stream) -> Formula:
+def exponent(stream: Stream) -> Formula:
     """What is raised to: a group, or one signed primary with an exponent of its own."""
     stream.depth += 1
     if stream.depth > DEEPEST:
@@ -150,7 +152,7 @@ def _exponent(stream: Stream) -> Formula:
         result = _signed(sign, _operand(stream))
         if stream.sign() in ("^", "**"):
             stream.take()
-            result = Apply("^", (result, _exponent(stream)))
+            result = Apply("^", (result, exponent(stream)))
     stream.depth -= 1
     return result
 
@@ -164,7 +166,7 @@ def _function(stream: Stream) -> Formula:
     power = None
     if stream.sign() == "^":
         stream.take()
-        power = _exponent(stream)
+        power = exponent(stream)
     if name in ("gcd", "lcm", "max", "min"):
         arguments = _several(stream)
     elif stream.sign() in ("(", "{", "["):

@@ -84,6 +84,8 @@ EMPHASIS = re.compile(r"(?<![\w*)}\]])\*\*([^*\s][^*]*)\*\*(?![\w*({\[])")  # `*
 NUMBERED = re.compile(r"[-$]?\d[\d.,/]*(?: [a-z]+)*")
 REWRITTEN = (
     (re.compile(r"(?:\\text)?\{\s*:\s*\}"), ":"),
+    (re.compile(r"\\[dt]?frac\s*\{\s*\\(?:text|mathrm|mbox)\s*\{([a-zA-Z ]+)\}\s*\}\s*"
+                r"\{\s*\\(?:text|mathrm|mbox)\s*\{([a-zA-Z ]+)\}(?:(\^)\{?(\d)\}?)?\s*\}"), r"\\text{\1/\2\3\4}"),
     (re.compile(r"\{([^{}\\]+)\\choose([^{}\\]+)\}|\A([^{}\\]+)\\choose([^{}\\]+)\Z"), r"\\binom{\1\3}{\2\4}"),
     (re.compile(r"\Aan? (?!squared|cubed|times|plus|minus|over|equals)(?=[a-z-]{4,}(?: [a-z-]+)*\Z)"), ""),
     (re.compile(r"\A(?i:on|in|at)\s+(?=[A-Z][a-z]+\Z)"), ""),

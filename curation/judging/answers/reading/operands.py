@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from curation.judging.answers.reading.series import SERIES, series
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.values import Apply, Formula, Name, Number, UnreadableError
 
@@ -121,10 +122,22 @@ def _plain_fraction(stream: Stream) -> Fraction | None:
 def _name(stream: Stream, name: str) -> Formula:
     """A variable with its subscript and its primes."""
     if stream.accept("_"):
+        if stream.counters and (index := _counted(stream)) is not None:
+            return Apply("term", (Name(name), index))
         name += f"_{_subscript(stream)}"
     while stream.accept("'"):
         name += "'"
     return Name(name)
+
+
+def _counted(stream: Stream) -> Formula | None:
+    """A subscript as a formula, if a counter of the sums around stands in it; else None, with nothing taken."""
+    start = stream.place
+    index = unmixed(stream)
+    if any(token.text in stream.counters for token in stream.tokens[start : stream.place]):
+        return index
+    stream.place = start
+    return None
 
 
 def _subscript(stream: Stream) -> str:
@@ -148,6 +161,8 @@ def _command(stream: Stream) -> Formula:
         return _name(stream, name)
     if name == "frac":
         return Apply("/", _fraction_parts(stream))
+    if name in SERIES:
+        return series(stream, name)
     if name == "binom":
         return Apply("binomial", _fraction_parts(stream))
     if name == "sqrt":

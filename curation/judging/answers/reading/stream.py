@@ -10,6 +10,7 @@ class Stream:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens, self.place = tokens, 0
         self.depth = self.bars = self.nested = 0
+        self.counters: list[str] = []  # of the sums around
 
     def peek(self, ahead: int = 0) -> Token | None:
         place = self.place + ahead
