@@ -58,7 +58,7 @@ LABELS = (
     r"\\frac{d[a-z]}{d[a-z]}",
 )
 SEPARATORS = (",", ";", r"\and", r"\or")
-CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), r"\langle": (r"\rangle",)}
+CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), "{": ("}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
 
 
@@ -217,7 +217,7 @@ def _bracketed(stream: Stream) -> Value | None:
     if opening not in CLOSINGS:
         return None
     stream.take()
-    if closing := stream.accept(*CLOSINGS[opening]):
+    if opening != "{" and (closing := stream.accept(*CLOSINGS[opening])):
         return Items(opening, (), closing)
     if opening == r"\{" and (conditions := _set_builder(stream)) is not None:
         return conditions
@@ -235,14 +235,16 @@ def _bracketed(stream: Stream) -> Value | None:
             opening == "(" and closing == ")" and _ends_value(stream)
         ):
             return only
-    is_list = isinstance(inside, Items) and (len(inside.items) > 1 or opening not in ("(",))
+    is_list = isinstance(inside, Items) and (len(inside.items) > 1 or opening not in ("(", "{"))
     if not closing or not is_list or not _ends_value(stream):
         if opening in (r"\{", r"\langle"):
             raise UnreadableError("a list whose items cannot be read")
         stream.place = start
         return None
     assert isinstance(inside, Items)
-    return Items("(", inside.items, ")") if opening == r"\langle" else Items(opening, inside.items, closing)
+    meant = {r"\langle": ("(", ")"), "{": (r"\{", r"\}")}  # `{1, 2}`: without its backslashes
+    left, right = meant.get(opening, (opening, closing))
+    return Items(left, inside.items, right)
 
 
 def _ends_value(stream: Stream) -> bool:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise, product
 
+from curation.judging.answers.reading.dots import goes_on
 from curation.judging.answers.reading.exact import exact
 from curation.judging.answers.reading.units import factor
 from curation.judging.answers.reading.values import (
@@ -40,9 +41,18 @@ def plain(value: Value) -> Value:
         return Relation((value.sides[0], right), value.signs, value.label)
     if isinstance(value, Union) and value.operation == "\\" and value.parts[0] == REALS:
         return _punctured(value)
+    if isinstance(value, Union) and value.operation == "∪" and (listed := _listed(value.parts)):
+        return plain(listed)
     if value == REALS:
         return Items("(", (MINUS, INFINITY), ")")
     return value
+
+
+def _listed(parts: "tuple[Value, ...]") -> Items | None:
+    """The union of sets whose members are listed; None where one of the parts is no such set."""
+    sets = [part for part in parts if isinstance(part, Items) and part.left == r"\{" and not goes_on(part)]
+    members = tuple(member for part in sets for member in part.items)
+    return Items(r"\{", members, r"\}") if len(sets) == len(parts) else None
 
 
 def _said_twice(items: "tuple[Value, ...]") -> Value | None:
