@@ -344,6 +344,22 @@ def test_a_template_of_the_users_is_held_to_its_hash(student: weights.Params, to
         Renderer(tokenizer, named)
 
 
+def test_a_template_file_is_what_it_says(student: weights.Params, tokenizer: Any, tmp_path: Path) -> None:
+    """A byte-order mark is no part of every prompt, an empty file no wish for the tokenizer's own template, and other
+    templates and files are not to be had from inside one."""
+    file, text = tmp_path / "mine.jinja", "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    file.write_text(text, "utf-8-sig")
+    assert Renderer(tokenizer, of(student, str(file))).render(QUESTION, None, None, ANSWER).prompt[0] == "["
+    for tag in ("include", "import", "extends"):
+        file.write_text(f"{{% {tag} 'tests/tiny.py' {'as tiny ' * (tag == 'import')}%}}{text}")
+        with pytest.raises(RenderingFault, match=r"^the chat template refuses these messages: no loader"):
+            Renderer(tokenizer, of(student, str(file))).render(QUESTION, None, None, ANSWER)
+    for empty in ("", " \n", "\ufeff"):
+        file.write_text(empty, "utf-8")
+        with pytest.raises(CurationError, match=r"^student\.chat_template: .*mine\.jinja: is empty; name a file of "):
+            Renderer(tokenizer, of(student, str(file)))
+
+
 def test_a_trained_student_is_asked_as_it_was_trained(student: weights.Params) -> None:
     """Its system message, settings and date are in the calls and their keys; without any of them a call is what it was
     before there were such settings."""

@@ -82,7 +82,7 @@ class Params(Strict):
         to `chat_template_revision`."""
         for line in self._template_faults():
             raise CurationError(f"student.{line}")
-        text = None if self.chat_template is None else Path(self.chat_template).read_text("utf-8")
+        text = None if self.chat_template is None else Path(self.chat_template).read_text("utf-8-sig")
         return Template(text, self.template_date)
 
     def mistakes(self, study: Study) -> Iterator[str]:
@@ -115,12 +115,14 @@ class Params(Strict):
             return
         file = Path(self.chat_template)
         try:
-            file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")
         except OSError as error:
             yield f"chat_template: {file}: cannot be read: {error.strerror}; name a file of Jinja"
         except UnicodeDecodeError:
             yield f"chat_template: {file}: is not UTF-8; save it as UTF-8"
         else:
+            if not text.strip():
+                yield f"chat_template: {file}: is empty; name a file of Jinja, or leave it out for the tokenizer's own"
             if self.chat_template_revision != (actual := fingerprint(file)):
                 yield (
                     f"chat_template_revision: {self.chat_template_revision or 'null'} is not the hash of {file}; "
