@@ -27,7 +27,8 @@ EXPECTED = {  # in words, by pydantic's name for a value that is something else
 
 
 class _Short(reprlib.Repr):
-    """As Python writes a value, but for dates, without ever writing more than is shown."""
+    """As Python writes a value, but for what YAML and JSON write otherwise (null, true, dates), without ever writing
+    more than is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +39,12 @@ class _Short(reprlib.Repr):
         return str(value)
 
     repr_datetime = repr_date
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return str(value).lower()
+
+    def repr_NoneType(self, value: None, level: int) -> str:
+        return "null"
 
 
 def show_value(value: Any) -> str:
