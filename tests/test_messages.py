@@ -496,16 +496,22 @@ def test_an_answer_that_is_the_json_of_a_message_is_its_text(
     form: str, tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As a prompt is, and said so; a whole conversation is no answer, and no list of other things is a message."""
-    said = [json.dumps([assistant("11", reasoning="5 + 6")]), "[1, 2]"]
+    others = ["[1, 2]", '[{"from": "A", "to": "B"}]', "[{'value': 3}]", '[{"role": "Mayor", "from": "assistant"}, 5]']
+    said = [json.dumps([assistant("11", reasoning="5 + 6")]), *others]
     rows = pl.DataFrame({"q": "a", "c": said})
     write = {"jsonl": rows.write_ndjson, "parquet": rows.write_parquet, "csv": rows.write_csv}[form]
     write(tmp_path / f"t.{form}")
     traces = written(str(tmp_path / f"t.{form}"), asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
-    assert set(traces.select("reasoning", "completion").rows()) == {("5 + 6", "11"), (None, "[1, 2]")}
+    assert set(traces.select("reasoning", "completion").rows()) == {("5 + 6", "11"), *((None, one) for one in others)}
     assert "(columns.completion): 1 texts are the JSON of message lists, and read as these" in capsys.readouterr().err
-    both = save(tmp_path / "u.jsonl", [{"q": "a", "c": [user("a"), assistant("11")]}])
-    with pytest.raises(CurationError, match="more than one message; a conversation that ends in the answer is named"):
-        written(both, asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
+    both = [user("a"), assistant("11")]
+    for value, why in {
+        json.dumps(both): "more than one message; a conversation that ends in the answer is named",
+        str(both): "a list of messages that is no JSON; write the column with json.dumps",
+    }.items():
+        path = save(tmp_path / "u.jsonl", [{"q": "a", "c": value}])
+        with pytest.raises(CurationError, match=why):
+            written(path, asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
 
 
 def results_of(*calls: str) -> list[Message]:

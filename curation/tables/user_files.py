@@ -23,7 +23,7 @@ from curation.tables.contracts import DATA
 from curation.tables.ids import content_ids
 from curation.tables.json_values import Fault
 from curation.tables.texts import text_ids
-from curation.tables.user_messages import count_lists
+from curation.tables.user_messages import count_lists, parse_answer, parse_list
 from curation.tables.user_rows import UserRows, read_rows
 from curation.tables.user_values import (
     COMPLETION,
@@ -111,13 +111,14 @@ def _read(
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror or error}")) from None
     if frame.is_empty():
         raise CurationError(f"{path}: has no rows")
-    texts = [column for column in mapped.values() if column.type.values in (PROMPT, COMPLETION)]
-    parsed = {column: _count_lists(rows.columns[column.name]) for column in texts}
+    parsers = {PROMPT: parse_list, COMPLETION: parse_answer}
+    texts = {column: parsers[column.type.values] for column in mapped.values() if column.type.values in parsers}
+    parsed = {column: _count_lists(rows.columns[column.name], parse) for column, parse in texts.items()}
     return frame, {column: count for column, count in parsed.items() if count}
 
 
-def _count_lists(values: list[Any] | pa.ChunkedArray) -> int:
-    return count_lists(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values)
+def _count_lists(values: list[Any] | pa.ChunkedArray, parse: Callable[[str], list[Any] | None]) -> int:
+    return count_lists(values.to_pylist() if isinstance(values, pa.ChunkedArray) else values, parse)
 
 
 def find_read_fault(

@@ -6,7 +6,7 @@ and why.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from curation.core.messages import show_value
@@ -27,6 +27,7 @@ REASONING = ("reasoning_content", "reasoning", "thinking")
 DETAILS = ("reasoning_details", "thinking_blocks")  # reasoning in parts beside a message, some of them encrypted
 THOUGHTS = (*REASONING, "reasoning_text", "summary_text")  # kinds of parts that are no answer
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
+SPEAKS = re.compile(r"""\A\s*\[\s*\{.*['"](role|from)['"]\s*:\s*['"](assistant|gpt|model)['"]""", re.DOTALL)
 TEXTS = ("text", "input_text", "output_text")
 PART_KINDS = ("text", "thought", "refusal")
 EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
@@ -45,7 +46,7 @@ def read_prompt(value: Any) -> list[Message]:
 
 def read_completion(value: Any) -> dict[str, str | None]:
     """The ANSWER of a text, or of one message of the assistant's, alone, in a list or in the JSON text of one."""
-    listed = parse_list(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    listed = parse_answer(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     if listed is None:
         return dict.fromkeys(ANSWER) | {"content": check_json(value)}
     if not all(isinstance(message, Mapping) for message in listed):
@@ -81,9 +82,17 @@ def parse_list(text: str) -> list[Any] | None:
     return listed if are_messages(listed) else None
 
 
-def count_lists(values: Iterable[Any]) -> int:
-    """How many of a column's values are texts that are the JSON of a message list."""
-    return sum(isinstance(value, str) and parse_list(value) is not None for value in values)
+def parse_answer(text: str) -> list[Any] | None:
+    """As `parse_list`, of what a model may have written: `[{"from": "A", "to": "B"}]` is a text."""
+    if not SPEAKS.search(text):
+        return None
+    listed = parse_list(text)
+    return listed if listed and all(one.get("role", one.get("from")) in ROLE_OF for one in listed) else None
+
+
+def count_lists(values: Iterable[Any], parse: Callable[[str], list[Any] | None]) -> int:
+    """How many of a column's values are texts that `parse` finds to be the JSON of a message list."""
+    return sum(isinstance(value, str) and parse(value) is not None for value in values)
 
 
 def are_messages(value: Any) -> bool:
