@@ -94,6 +94,8 @@ NOT_RUN = {  # what no edge is run of, and why
     "evaluate.engine.gpu_memory": "wants vllm",
     "evaluate.engine.eager": "wants vllm",
     "evaluate.engine.concurrency": "wants vllm",
+    "sources.table.columns.messages": "stands in the place of prompt: tests/test_messages.py",
+    "generators.imported.columns.messages": "stands in the place of prompt and completion: tests/test_messages.py",
     "sources.table.columns.answer": "a name or a mapping: tests/test_imported.py",
     "scorers.implicit.training": "the same class as methods.dpo",
     "scorers.implicit.rounds": "each trains two models; its bounds are in tests/mistakes.py",
@@ -103,6 +105,8 @@ ONLY_MORE_WORK = {  # numbers whose upper end takes as long as it says
     "samples", "repeats", "max_steps", "epochs", "rounds", "folds", "size", "accumulation", "permutations",
     "concurrency", "batch_size", "rank",
 }  # fmt: skip
+CHAT_TEMPLATE = """{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}
+{%- if add_generation_prompt %}<assistant>{% endif %}"""
 TEXTS = ["", " ", "x\ny", "é✓ x", "y" * 3000, "\0", "~"]
 
 
@@ -135,42 +139,53 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "exact": True, "ngram": {"size": 3, "share": 0.5},
         "near_duplicates": {"shingle": 3, "permutations": 16, "threshold": 0.9, "seed": 0},
     }}  # fmt: skip
-    raw["student"] = {**own, "dtype": "float32", "device": "cpu"}
+    (folder / "chat.jinja").write_text(CHAT_TEMPLATE)
+    raw["student"] = {
+        **own, "dtype": "float32", "device": "cpu", "reasoning": "text", "chat_template": "chat.jinja",
+        "chat_template_revision": weights.fingerprint(folder / "chat.jinja"), "system": "Be brief.",
+        "template_date": "2026-01-31",
+    }  # fmt: skip
+    marks = {"kind": "delimiters", "opens": "<t>", "closes": "</t>", "opens_in_prompt": False}
     sampling = {"samples": 1, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "max_tokens": 2, "seed": 0}
     endpoint = {
         "base_url": url, "engine": "test", "api_key_env": None, "concurrency": 2, "timeout_s": 20.0, "max_retries": 0,
         "validation_retries": 0,
     }  # fmt: skip
     here = {"dtype": "float32", "device": "cpu", "batch_size": 2}
-    named = {"family": "family", "system": "Be brief.", "sampling": sampling}
+    named = {"family": "family", "system": "Be brief.", "sampling": sampling, "reasoning": marks}
     columns = {
         "prompt": "prompt", "completion": "text", "generator": None, "sample_index": None, "family": None,
-        "scale_b": None, "finish_reason": None, "prompt_id": None, "trace_id": None,
+        "scale_b": None, "finish_reason": None, "prompt_id": None, "trace_id": None, "reasoning": "thought",
+        "system": "first", "tools": "tools",
     }  # fmt: skip
     raw["generators"] = {
         "large": {"kind": "transformers", "scale_b": 7.0, **named, **own, **here},
         "medium": {
             "kind": "imported", "family": None, "scale_b": 1.5, "path": "traces.jsonl", "columns": columns,
-            "unmatched": "drop",
+            "unmatched": "drop", "reasoning": marks,
         },
         "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
     }  # fmt: skip
     train = [text for _, split, text, _ in world.PROMPTS.values() if split == "train"]
-    rated = {"trace_id": world.trace_id("plus", "large"), "good": 1.5, "text": "2 + 3 = 5"}
+    rated = {"trace_id": world.trace_id("plus", "large"), "good": 1.5, "text": "2 + 3 = 5", "thought": None}
     pair = world.pair_id(("plus", "large", 0), ("plus", "medium", 0))
     verdict = {
         "pair_id": pair, "verdict": "chosen", "shown": "chosen_first", "c": "2 + 3 = 5", "r": "2 + 3 is 5",
+        "c_thought": None, "r_thought": None,
     }  # fmt: skip
     for name, rows in {
-        "traces": [{"prompt": text, "text": "It is 5."} for text in train],
+        "traces": [
+            {"prompt": text, "text": "It is 5.", "thought": "2 + 3", "first": None, "tools": None} for text in train
+        ],
         "people": [rated],
         "panel": [verdict],
-        "prompts": [{"q": "What is 1 + 1?", "a": "2", "t": "sums", "i": "p1"}],
-    }.items():
+        "prompts": [{"q": "What is 1 + 1?", "a": "2", "t": "sums", "i": "p1", "s": "Be brief.", "u": None}],
+    }.items():  # fmt: skip
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     raw["sources"]["own"] = {
         "kind": "table", "path": "prompts.jsonl", "split": "train",
-        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i"}, "verifier": "math",
+        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u"},
+        "verifier": "math",
         "instruction": "Be brief.",
     }  # fmt: skip
     for task in (task for source in raw["sources"].values() for task in source.get("tasks", {}).values()):
@@ -182,14 +197,15 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "answer": raw["judges"]["answer"], "rubric": rubric,
         "people": {
             "kind": "imported", "path": "people.jsonl", "trace_id": "trace_id", "dimensions": {"helpful": "good"},
-            "unmatched": "error", "completion": "text", "scale": {"helpful": [0.0, 5.0]},
+            "unmatched": "error", "completion": "text", "reasoning": "thought", "scale": {"helpful": [0.0, 5.0]},
         },
         "steps": {"kind": "process", **shared, "separator": "\n+", "max_steps": 9},
     }  # fmt: skip
     raw["pairwise_judges"] = {
         "versus": raw["pairwise_judges"]["versus"] | asked,
         "panel": {"kind": "imported", "path": "panel.jsonl", "pair_id": "pair_id", "verdict": "verdict", 
-                  "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r"},
+                  "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r",
+                  "chosen_reasoning": "c_thought", "rejected_reasoning": "r_thought"},
     }  # fmt: skip
     members = [{"judge": "rubric", "dimension": name, "weight": 1.0} for name in world.DIMENSIONS["rubric"]]
     raw["delta"] = raw["delta"] | {
@@ -216,7 +232,9 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     }
     raw["grid"] = raw["grid"] | {"methods": ["dpo", "kto", "sft"], "budgets": ["own", 2]}
     raw["controls"] = raw["controls"] | {"matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"}}
-    raw["evaluate"] = raw["evaluate"] | {"engine": {"kind": "transformers", **here}, "sampling": sampling}
+    raw["evaluate"] = raw["evaluate"] | {
+        "engine": {"kind": "transformers", **here}, "sampling": sampling, "reasoning": marks,
+    }  # fmt: skip
     value = {"value": "rubric.delta_logic"}
     share = {"per_prompt": 2, "generator_share": {"side": "chosen", "at_most": 1.0}}
     raw["selections"] = raw["selections"] | {
@@ -233,10 +251,16 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in MADE_ONCE:
-            patch.setattr(sys, "argv", list(stage))
-            importlib.import_module(f"stages.{stage[0]}").main()
+            run_stage(patch, stage)
+        for arm in read(folder / "params.yaml").arms:  # which the audit reads
+            run_stage(patch, ("arm", arm))
         assert look_around(read(folder / "params.yaml")) == ([], [])
     return SmallStudy(folder, raw)
+
+
+def run_stage(patch: pytest.MonkeyPatch, stage: tuple[str, ...]) -> None:
+    patch.setattr(sys, "argv", list(stage))
+    importlib.import_module(f"stages.{stage[0]}").main()
 
 
 def edges(setting: Setting) -> list[Any]:
@@ -340,6 +364,7 @@ LATE = [  # what only running shows: the end of a place, and words of what is sa
     ("m.completion", "is reached"),
     ("held_out.seed", "has all 3 prompts in one fold"),
     ("max_length", "no prompt leaves room for an answer"),
+    ("student.system", "no prompt leaves room for an answer"),
 ]
 
 
