@@ -2,6 +2,7 @@
 chat template that TRL ships, as docs/reasoning.md shows it. Templates that do the same share a row."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ class Template:
 
 def files() -> list[Path]:
     """TRL's chat templates, but for those with which it trains otherwise than from preferences."""
-    import trl
-
-    folder = Path(trl.__file__).parent / "chat_templates"
+    spec = find_spec("trl")  # to import it takes seconds
+    assert spec and spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0], "chat_templates")
     return [file for file in sorted(folder.glob("*.jinja")) if not file.stem.endswith("_training")]
 
 

@@ -21,6 +21,7 @@ import world
 from jinja2 import Environment, meta
 from ruamel.yaml import YAML
 
+from bench import templates
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.models import local, rendering, weights
@@ -40,15 +41,7 @@ THOUGHT, ANSWER = "Two and two.\n\nWait: that is four.", "It is \\boxed{4}."
 FOR_IMAGES = ("idefics3", "llava_next", "smolvlm")  # read parts, and no text
 
 
-def shipped() -> list[str]:
-    """The chat templates that TRL ships; those for its own training are told from them by a marker alone."""
-    spec = find_spec("trl")
-    assert spec and spec.submodule_search_locations
-    folder = Path(spec.submodule_search_locations[0], "chat_templates")
-    return sorted(str(file) for file in folder.glob("*.jinja") if not file.stem.endswith("_training"))
-
-
-TEMPLATES = {Path(file).stem: file for file in shipped()}
+TEMPLATES = {file.stem: str(file) for file in templates.files()}
 
 
 @pytest.fixture(scope="module")

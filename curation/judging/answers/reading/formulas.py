@@ -20,7 +20,7 @@ from curation.judging.answers.reading.operands import (
 from curation.judging.answers.reading.series import SERIES
 from curation.judging.answers.reading.stream import Stream
 from curation.judging.answers.reading.tokens import FUNCTIONS
-from curation.judging.answers.reading.values import Apply, Formula, LimitError, Number
+from curation.judging.answers.reading.values import Apply, Formula, LimitError, Number, UnreadableError
 
 DEEPEST = 40  # brackets within brackets
 MOST_NESTED = 80  # divisions, powers and factorials of a text
@@ -162,6 +162,8 @@ def _function(stream: Stream) -> Formula:
     name = stream.take().text
     base: tuple[Formula, ...] = ()
     if stream.accept("_"):
+        if name != "log":
+            raise UnreadableError(f"\\{name} with a base")
         base = (unmixed(stream),)
     power = None
     if stream.sign() == "^":

@@ -5,8 +5,8 @@ select
     format(
         '{} reads no answer of the {} sides to its end within max_length {}: {} of {} chosen and {} of {} rejected '
         || 'answers are left whole; {}',
-        method, if(answers_cut_chosen > 0 and answers_kept_chosen = 0, 'chosen', 'rejected'), max_length, answers_kept_chosen, answers_chosen,
-        answers_kept_rejected, answers_rejected, way_out
+        method, if(answers_cut_chosen > 0 and answers_kept_chosen = 0, 'chosen', 'rejected'), max_length,
+        answers_kept_chosen, answers_chosen, answers_kept_rejected, answers_rejected, way_out
     ) as finding
 from fits
 where learnt > 0 and (
