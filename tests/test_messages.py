@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from test_imported import generator, source
 
 from curation.calls.ledger import Ledger
-from curation.calls.message import REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS, read_choice
+from curation.calls.message import read_choice
+from curation.core.delimiters import REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS
 from curation.core.errors import CurationError
 from curation.judging.conversation import read_problems
 from curation.prompts.collect import collect, read_sources

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from curation.calls.foreign import read_count, read_text, utf8
+from curation.core.canonical import canonical
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,6 @@ class Call:
         """The text of the last message, or what stands in its place as JSON."""
         content = self.messages[-1].get("content") if self.messages else None
         return content if isinstance(content, str) else canonical(content) if content else ""
-
-
-def canonical(body: Any) -> str:
-    """`body` as JSON with sorted keys and no white space."""
-    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def key_of(request: str) -> str:

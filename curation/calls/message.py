@@ -7,13 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.calls.foreign import log_probability, read_text, utf8
+from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS
 
-# the fields and the kinds of parts that hold reasoning, as servers name them; the first that says something counts.
-# DETAILS repeat a field in parts, or say at length what it sums up: they count where there is no other
-REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
-REASONING_DETAILS = ("reasoning_details", "thinking_blocks")
-REASONING_PARTS = ("thinking", "reasoning", "reasoning_content", "reasoning_text", "summary_text")
-TEXT_PARTS = ("text", "output_text", "input_text")
 TOOL_PARTS = ("tool_use", "tool_call", "function_call")
 DEEPEST = 8  # parts within parts
 MOST_REST = 2**20  # characters of what is kept besides; an image has more

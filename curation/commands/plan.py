@@ -11,13 +11,14 @@ import polars as pl
 
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Spending
-from curation.calls.call import Call, canonical
+from curation.calls.call import Call
 from curation.calls.extra import OWN_SAMPLING
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
 from curation.commands.outstanding import AsksModel, StageCalls, known_calls, stage_calls
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
+from curation.core.canonical import canonical
 from curation.core.errors import Errors
 from curation.core.metrics import Interval
 from curation.core.params import read

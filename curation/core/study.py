@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from curation.core.canonical import list_texts
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 
@@ -119,15 +120,8 @@ class Study:
 
     def texts(self) -> Iterator[str]:
         """Every text that the file holds but for its keys. Types no section."""
-        yield from _list_texts(self._raw)
+        yield from list_texts(self._raw)
 
     def names(self, section: str) -> list[str]:
         """The names of the entries in `section`. Does not type the section, and so imports nothing for it."""
         return list(self._raw[section] if section in self._raw else getattr(self, section))
-
-
-def _list_texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _list_texts(inner)

@@ -224,12 +224,7 @@ UNPAIRED = Table(
             label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
 DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
-LEFT = (
-    "kept",
-    "cut",
-    "lost",
-    "dropped",
-)  # of a text: there, cut by max_length, lost to the template, left out on purpose
+LEFT = ("kept", "cut", "lost", "dropped")  # a text: there, cut by max_length, lost to the template, left out on purpose
 EXAMPLES = Table(
     "examples", "side of an arm's row as a method reads it", ("arm", "method", "row_id", "side"),
     _schema(arm=TEXT, method=TEXT, row_id=ID, side=TEXT, trace_id=ID, max_length=INT, context=(INT,),

@@ -45,15 +45,8 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "lock_configuration": "true",
 }
 OF_ONE_SUBSET = ("traces", "pairs", "subsets", "unpaired", "reliability")
-VIEWS = (
-    *contracts.TABLES,
-    "deltas",
-    *DECLARED,
-    "truth",
-    "candidates",
-    "findings",
-    "fits",
-)  # all that `connect` may make
+# all that `connect` may make
+VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "findings", "fits")
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:

@@ -1,11 +1,12 @@
 """When two prompts are the same: when all their turns and tools say the same."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from curation.core.canonical import canonical, list_texts
 from curation.tables.messages import Message, full_messages, is_plain, list_answered, what_is_said
 from curation.tables.texts import normal_texts
 
@@ -21,7 +22,7 @@ def identity(messages: Sequence[Message], tools: str | None = None) -> str:
         what_is_said(message) | ({"of_call": call} if call else {})
         for message, call in zip(messages, list_answered(messages), strict=True)
     ]
-    return _write({"messages": said, "tools": json.loads(tools) if tools else []})
+    return canonical({"messages": said, "tools": json.loads(tools) if tools else []})
 
 
 def parse_identity(identity: str) -> dict[str, Any]:
@@ -41,14 +42,10 @@ def normal_identities(said: pl.Series) -> pl.Series:
     """Identities that are equal for prompts that are the same but for Unicode's normal form, line ends and the blanks
     around each text."""
     bodies = [_parse(text) for text in said]
-    found = list(dict.fromkeys(text for body in bodies for text in _list_texts(body)))
+    found = list(dict.fromkeys(text for body in bodies for text in list_texts(body)))
     normal = dict(zip(found, normal_texts(pl.Series(found, dtype=pl.String)), strict=True))
-    made = [normal[body] if isinstance(body, str) else _write(_replace(body, normal)) for body in bodies]
+    made = [normal[body] if isinstance(body, str) else canonical(_replace(body, normal)) for body in bodies]
     return pl.Series(made, dtype=pl.String)
-
-
-def _write(body: Any) -> str:
-    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _parse(identity: str) -> Any:
@@ -59,14 +56,6 @@ def _parse(identity: str) -> Any:
         return json.loads(identity)
     except ValueError:  # a text that begins so
         return identity
-
-
-def _list_texts(body: Any) -> Iterable[str]:
-    if isinstance(body, str):
-        yield body
-    elif isinstance(body, Mapping | list):
-        for value in body.values() if isinstance(body, Mapping) else body:
-            yield from _list_texts(value)
 
 
 def _replace(body: Any, by: Mapping[str, str]) -> Any:

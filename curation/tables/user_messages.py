@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS
 from curation.core.messages import show_value
 from curation.tables.messages import Message
 from curation.tables.user_tools import as_json, check_json, parse_json, read_call, read_list
@@ -23,12 +24,8 @@ SPELLINGS = {
     CALLS: ("function_call", "tool_call", "tool_calls"),
 }
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
-REASONING = ("reasoning_content", "reasoning", "thinking")
-DETAILS = ("reasoning_details", "thinking_blocks")  # reasoning in parts beside a message, some of them encrypted
-THOUGHTS = (*REASONING, "reasoning_text", "summary_text")  # kinds of parts that are no answer
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 SPEAKS = re.compile(r"""\A\s*\[\s*\{.*['"](role|from)['"]\s*:\s*['"](assistant|gpt|model)['"]""", re.DOTALL)
-TEXTS = ("text", "input_text", "output_text")
 PART_KINDS = ("text", "thought", "refusal")
 EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
 ANSWER = ("content", "reasoning_content", "refusal")  # what a message of the assistant's may say
@@ -143,7 +140,7 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if role == CALLS:
         content, calls = None, content
     message: Message = {"role": "assistant" if role == CALLS else role, "content": ""}
-    thoughts: list[str | None] = [_read_thought(left.pop(key), key) for key in REASONING if key in left]
+    thoughts: list[str | None] = [_read_thought(left.pop(key), key) for key in REASONING_FIELDS if key in left]
     if content is not None:
         message["content"], thought, refused = _read_content(content, role)
         thoughts.append(thought)
@@ -151,7 +148,7 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if role == "assistant":
         role, calls = _read_channel(left, message, thoughts, calls)
     if all(thought is None for thought in thoughts):
-        thoughts = [_join_details(left[key]) for key in DETAILS if key in left]
+        thoughts = [_join_details(left[key]) for key in REASONING_DETAILS if key in left]
     reasoning = _one_thought(thoughts)
     if reasoning is not None and (reasoning.strip() or message["role"] == "assistant"):
         message["reasoning_content"] = reasoning
@@ -224,7 +221,7 @@ def _read_part(part: Any, number: int) -> tuple[str, str]:
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
     text = (
         next((part[key] for key in ("text", kind, "summary") if part.get(key) is not None), None)
-        if (isinstance(part, Mapping) and kind in (*TEXTS, *THOUGHTS, "refusal"))
+        if (isinstance(part, Mapping) and kind in (*TEXT_PARTS, *REASONING_PARTS, "refusal"))
         else None
     )
     if isinstance(text, list):  # the reasoning of some is itself in parts
@@ -234,7 +231,7 @@ def _read_part(part: Any, number: int) -> tuple[str, str]:
             f"has a part {number} of type {show_value(kind)}, which is no text; leave such rows out, as models and "
             "judges are sent text"
         )
-    return "refusal" if kind == "refusal" else "thought" if kind in THOUGHTS else "text", text
+    return "refusal" if kind == "refusal" else "thought" if kind in REASONING_PARTS else "text", text
 
 
 def _read_thought(value: Any, key: str) -> str:
@@ -244,7 +241,7 @@ def _read_thought(value: Any, key: str) -> str:
 
 
 def _join_details(details: Any) -> str | None:
-    """The text of DETAILS, null where no part of them has any."""
+    """The text of REASONING_DETAILS, null where no part of them has any."""
     parts = [part for part in (details if isinstance(details, list) else [details]) if isinstance(part, Mapping)]
     texts = [next((part[key] for key in ("text", "summary", "thinking") if part.get(key)), None) for part in parts]
     said = [text for text in texts if isinstance(text, str)]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import polars as pl
 from pydantic import Field
 
-from curation.calls.call import Call, canonical
+from curation.calls.call import Call
 from curation.calls.extra import TEMPLATE_FIELDS, TEMPLATE_KWARGS
 from curation.calls.ledger import Ledger
+from curation.core.canonical import canonical
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.references import Refers

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from curation.calls.call import canonical
+from curation.core.canonical import canonical
 from curation.tables.prompt_identity import normal_identities, parse_identity
 
 MOST_COMPARED = 1000  # prompts that are no train prompts

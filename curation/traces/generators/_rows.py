@@ -63,7 +63,11 @@ class ModelGeneratorParams(GeneratorParams):
 
 
 class AskedGenerator(EngineParams, Protocol):
-    """A generator that asks a model: the settings of the generator and of the engine in one."""
+    """A generator that asks a model: the settings of the generator and of the engine in one.
+
+    Three of them stand in `_kind.Generator` too: to import it would make every stage of a generator run again when it
+    is edited.
+    """
 
     @property
     def family(self) -> str | None: ...
