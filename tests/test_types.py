@@ -178,10 +178,8 @@ def test_an_annotation_is_the_class_that_is_read() -> None:
 def test_the_annotations_are_imported_for_mypy_alone() -> None:
     tree = ast.parse((ROOT / "curation/core/study.py").read_text())
     at_run_time = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
-    assert [module for module in at_run_time if module and module.startswith("curation.")] == [
-        "curation.core.errors",
-        "curation.core.messages",
-    ]
+    ours = [module for module in at_run_time if module and module.startswith("curation.")]
+    assert ours and all(module.startswith("curation.core.") for module in ours), "a section's module at run time"
 
 
 def test_a_name_that_is_not_there_has_the_nearest_one() -> None:
