@@ -16,7 +16,8 @@ import polars as pl
 from scipy import stats
 
 from curation.reliability.reliability import JudgeTables, Params, reliability
-from curation.tables import contracts
+from curation.tables import contracts, measurements
+from curation.tables.table import Table
 from curation.traces.generate import add_text_columns
 
 DIMENSIONS = {"answer": ["correct"], **{judge: [f"d{number}" for number in range(5)] for judge in ("a", "b")}}
@@ -73,7 +74,7 @@ def study(count: int) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame],
     return judgments, deltas, pairs, traces
 
 
-def rows_of(table: contracts.Table, **columns: Any) -> pl.DataFrame:
+def rows_of(table: Table, **columns: Any) -> pl.DataFrame:
     """Rows of `table`; a column that is not given is null."""
     schema = contracts.empty(table).schema
     return pl.DataFrame({name: columns.get(name) for name in schema}, schema=schema)
@@ -82,7 +83,7 @@ def rows_of(table: contracts.Table, **columns: Any) -> pl.DataFrame:
 def measure(
     judgments: dict[str, pl.DataFrame], deltas: dict[str, pl.DataFrame], pairs: pl.DataFrame, traces: pl.DataFrame
 ) -> None:
-    tables = JudgeTables(judgments, {}, deltas, contracts.empty(contracts.PROBABILITIES), DIMENSIONS)
+    tables = JudgeTables(judgments, {}, deltas, contracts.empty(measurements.PROBABILITIES), DIMENSIONS)
     reliability(Params(truth="answer", families={}), tables, pairs, traces)
 
 

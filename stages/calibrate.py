@@ -6,7 +6,7 @@ from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.reliability.calibrate import MIN_LABELLED_PAIRS, calibrate, metrics
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
             " no probabilities; raise calibrate.fit_share or label more pairs",
             file=sys.stderr,
         )
-    parquet.write(contracts.PROBABILITIES, probabilities, contracts.path("probabilities"))
+    parquet.write(measurements.PROBABILITIES, probabilities, contracts.path("probabilities"))
     write_metrics(contracts.DATA / "metrics/calibrate.json", metrics(probabilities, labels))
 
 

@@ -7,18 +7,18 @@ from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment.compare import compare, comparison_metrics, declared_runs
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 
 
 def main() -> None:
     study = read()
-    results = parquet.read_parts(contracts.RESULTS, [BASELINE, *study.runs])
+    results = parquet.read_parts(measurements.RESULTS, [BASELINE, *study.runs])
     pairs_of_run = {
         name: json.loads((contracts.DATA / f"metrics/arm/{trained.arm.name}.json").read_text())["pairs"]
         for name, trained in study.runs.items()
     }
     comparisons = compare(study.compare, declared_runs(study), results, pairs_of_run)
-    parquet.write(contracts.COMPARISONS, comparisons, contracts.path("comparisons"))
+    parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
     write_metrics(contracts.DATA / "metrics/compare.json", comparison_metrics(comparisons))

@@ -8,7 +8,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.pairs.write import Summary, write_deltas
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 
 
 def main() -> None:
@@ -21,9 +21,9 @@ def main() -> None:
             summaries[name] = by_dimension
             shown.advance(note=name)
     rated = {(name, dimension): summary for name, body in summaries.items() for dimension, summary in body.items()}
-    none = contracts.empty(contracts.GENERATOR_DELTAS)
+    none = contracts.empty(measurements.GENERATOR_DELTAS)
     means = pl.concat([none, *(summary.generator_deltas for summary in rated.values())])
-    parquet.write(contracts.GENERATOR_DELTAS, means, contracts.path("generator_deltas"))
+    parquet.write(measurements.GENERATOR_DELTAS, means, contracts.path("generator_deltas"))
     histograms = {key: summary.histogram for key, summary in rated.items()}
     plots.delta_histograms(histograms, contracts.DATA / "plots/deltas.png")
     plots.generator_heat_map(means, contracts.DATA / "plots/generator_deltas.png")

@@ -3,7 +3,7 @@
 from curation.calls.ledger import Ledger
 from curation.core.errors import name_argument, run
 from curation.core.params import BASELINE, read
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import evaluate
 
 
@@ -14,7 +14,7 @@ def main() -> None:
     judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         results = evaluate(study.evaluate, name, study.student, model, judge, prompts, ledger)
-    parquet.write(contracts.RESULTS, results, contracts.path("results", name))
+    parquet.write(measurements.RESULTS, results, contracts.path("results", name))
 
 
 if __name__ == "__main__":

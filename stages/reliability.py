@@ -5,7 +5,7 @@ from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.reliability.reliability import TRACE_COLUMNS, JudgeTables, metrics, reliability
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 
 
 def main() -> None:
@@ -24,12 +24,12 @@ def main() -> None:
             name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name))
             for name, rated in study.dimensions.items()
         },
-        parquet.read(contracts.PROBABILITIES, contracts.path("probabilities")),
+        parquet.read(measurements.PROBABILITIES, contracts.path("probabilities")),
         study.dimensions,
     )
     table, curves = reliability(study.reliability, tables, pairs, traces)
-    parquet.write(contracts.RELIABILITY, table, contracts.path("reliability"))
-    parquet.write(contracts.CALIBRATION, curves, contracts.path("calibration"))
+    parquet.write(measurements.RELIABILITY, table, contracts.path("reliability"))
+    parquet.write(measurements.CALIBRATION, curves, contracts.path("calibration"))
     plots.reliability(table, contracts.DATA / "plots/reliability.png")
     plots.calibration(curves, contracts.DATA / "plots/calibration.png")
     write_metrics(contracts.DATA / "metrics/reliability.json", metrics(table))

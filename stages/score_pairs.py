@@ -5,7 +5,7 @@ import sys
 from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.training.score_pairs import metrics, score_pairs
 
 
@@ -22,7 +22,7 @@ def main() -> None:
             f"score_pairs {name}: scores no pair of {pairs.height}, {pairs['identical'].sum()} of them identical",
             file=sys.stderr,
         )
-    parquet.write(contracts.PAIR_SCORES, scores, contracts.path("pair_scores", name))
+    parquet.write(measurements.PAIR_SCORES, scores, contracts.path("pair_scores", name))
     write_metrics(contracts.DATA / f"metrics/score_pairs/{name}.json", measured)
 
 

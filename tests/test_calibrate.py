@@ -13,7 +13,7 @@ from curation.pairs import delta, pair
 from curation.reliability.calibrate import Params, calibrate, metrics
 from curation.reliability.measures import bin_confidence, measure_confidence
 from curation.reliability.truth import label_pairs
-from curation.tables import contracts, parquet
+from curation.tables import measurements, parquet
 
 WRITTEN = planted.traces(7)
 PAIRS = pair.pair(world.pairing(order="both", ladder=[], within_generator=False, samples="all"), WRITTEN)
@@ -31,7 +31,7 @@ def fitted(**changes: Any) -> pl.DataFrame:
         WIDE,
         RATED,
     )
-    parquet.check(contracts.PROBABILITIES, rows, "probabilities")
+    parquet.check(measurements.PROBABILITIES, rows, "probabilities")
     return rows
 
 

@@ -19,7 +19,7 @@ COMPUTING = ("plots", "stats")  # what in core/ decides what a stage computes
 KERNEL = {file for file in (ROOT / "curation/core").glob("*.py") if file.stem not in COMPUTING} | {
     ROOT / f"curation/{room}/{name}.py"
     for room, names in {
-        "tables": ("contracts", "ids", "outdated", "parquet"),
+        "tables": ("contracts", "ids", "measurements", "outdated", "parquet", "table"),
         "models": ("devices", "faults", "local"),
     }.items()
     for name in names

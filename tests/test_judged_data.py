@@ -19,7 +19,7 @@ from curation.judging.judge import judge as judge_traces
 from curation.judging.judges import process
 from curation.pairs import delta, pair, pairwise
 from curation.reliability import reliability
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_ids
 from curation.traces import generate
 
@@ -76,11 +76,11 @@ def measured(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, dict[str
         {judge: judged.filter(judge=judge) for judge in dimensions},
         {},
         wide,
-        contracts.empty(contracts.PROBABILITIES),
+        contracts.empty(measurements.PROBABILITIES),
         dimensions,
     )
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, pairs, written)
-    parquet.check(contracts.RELIABILITY, table, name)
+    parquet.check(measurements.RELIABILITY, table, name)
     return table, pairs, wide
 
 
@@ -214,7 +214,7 @@ def reliability_of(
     rows = {judge: preferences.filter(judge=judge) for judge in judges}
     wide = {judge: pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
     seen = reliability.JudgeTables(
-        {}, rows, wide, contracts.empty(contracts.PROBABILITIES), {judge: ["preference"] for judge in judges}
+        {}, rows, wide, contracts.empty(measurements.PROBABILITIES), {judge: ["preference"] for judge in judges}
     )
     return reliability.reliability(reliability.Params(truth=truth, families={}), seen, pairs, written)[0]
 

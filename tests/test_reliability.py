@@ -21,7 +21,8 @@ from curation.judging.prefer import prefer
 from curation.pairs import delta, pair, pairwise
 from curation.pairs.sides import join_sides
 from curation.reliability import calibrate, reliability
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
+from curation.tables.table import Table
 from curation.traces import generate
 
 # of 800 seeds from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
@@ -36,7 +37,7 @@ def row(table: pl.DataFrame, judge: str, dimension: str, measure: str, against: 
 
 def test_the_small_world_by_hand() -> None:
     table = world.sound().reliability
-    parquet.check(contracts.RELIABILITY, table, "reliability")
+    parquet.check(measurements.RELIABILITY, table, "reliability")
     assert row(table, "rubric", "logic", "coverage", "") == {
         "value": 17 / 20,
         "n": 20,
@@ -72,10 +73,10 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
     wide = {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows)}
     seen = reliability.JudgeTables(
-        {}, {"versus": rows}, wide, contracts.empty(contracts.PROBABILITIES), {"versus": ["preference"]}
+        {}, {"versus": rows}, wide, contracts.empty(measurements.PROBABILITIES), {"versus": ["preference"]}
     )
     table, _ = reliability.reliability(reliability.Params(truth=None, families={}), seen, small.pairs, small.traces)
-    parquet.check(contracts.RELIABILITY, table, "reliability")
+    parquet.check(measurements.RELIABILITY, table, "reliability")
     found = {(row["measure"], row["against"]): row["value"] for row in table.rows(named=True)}
     assert (found["repeat_agreement", "repeats"], found["drift", "repeats"], found["verdict_tie_rate", ""]) == (
         0.5,
@@ -192,9 +193,9 @@ def of_parts(liked: str, reasoning: bool = True) -> tuple[pl.DataFrame, dict[str
     pairs = pair.pair(world.pairing(order="ladder", ladder=["a", "b"]), written)
     dimensions = {name: [name] for name in judged}
     deltas = {name: delta.deltas(delta.Params(**world.DELTA), pairs, judged[name], [name]) for name in judged}
-    tables = reliability.JudgeTables(judged, {}, deltas, contracts.empty(contracts.PROBABILITIES), dimensions)
+    tables = reliability.JudgeTables(judged, {}, deltas, contracts.empty(measurements.PROBABILITIES), dimensions)
     table, _ = reliability.reliability(reliability.Params(truth="correct", families={}), tables, pairs, written)
-    parquet.check(contracts.RELIABILITY, table, "reliability")
+    parquet.check(measurements.RELIABILITY, table, "reliability")
     wide = join_sides(pairs, written.select("trace_id", *PARTS.values())).join(deltas["quality"], on="pair_id")
     correlations = {}
     for part, length in PARTS.items():
@@ -263,6 +264,6 @@ def test_the_planted_judges_are_the_same_over_a_socket(serve: Serve, ledger: Led
         )
 
 
-def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: contracts.Table) -> bool:
+def same(rows: pl.DataFrame, wanted: pl.DataFrame, table: Table) -> bool:
     parquet.check(table, rows, table.name)
     return rows.sort(table.key).equals(wanted.sort(table.key))

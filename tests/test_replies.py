@@ -26,7 +26,7 @@ from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models.engines import openai
 from curation.models.reasoning import Think
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.tables.db import connect
 from curation.training.evaluate import evaluate
 
@@ -167,4 +167,4 @@ def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong
         ("\\boxed{9}", None, "length", 0.0, "no_answer"), ("\\boxed{9}, no.", "\\boxed{10}", "stop", 1.0, "scored"),
         ("\\boxed{11}", "\\boxed{1}", "stop", 0.0, "scored"),
     ]  # fmt: skip
-    parquet.check(contracts.RESULTS, results, "results")
+    parquet.check(measurements.RESULTS, results, "results")

@@ -18,7 +18,7 @@ from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_id
 from curation.training.score_pairs import _texts as texts_of
 from curation.training.score_pairs import metrics, score_pairs
@@ -195,7 +195,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
 def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: weights.Params) -> None:
     pairs, traces, prompts = study([("1?", "one", "one or two"), ("1?", "same", "same"), ("1? " * 30, "yes", "no")])
     rows = score_pairs("student", reference(max_length=28), student, pairs, traces, prompts)
-    parquet.check(contracts.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(measurements.PAIR_SCORES, rows, "pair_scores")
     opened = len("<|user|>1?") + 1 + len("<|assistant|>")  # a token a byte; </s> is one
     told = {row["pair_id"]: row for row in rows.rows(named=True)}
     truncated, identical, full = (told[one] for one in pairs["pair_id"])
@@ -214,7 +214,7 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
     assert set(rows["n_rounds"]) == {0}
     assert metrics(pairs, rows) == {"pairs": 3, "scored": 1, "truncated": 1}
     none = score_pairs("student", reference(max_length=5), student, pairs, traces, prompts)
-    assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(contracts.PAIR_SCORES).schema
+    assert none["chosen_logp"].null_count() == 3 and none.schema == contracts.empty(measurements.PAIR_SCORES).schema
     whole = (
         score_pairs("student", reference(), student, pairs, traces, prompts)
         .filter(pair_id=pairs["pair_id"][0])
@@ -270,7 +270,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(
         scored = read[f"score {label}"]
         assert set(scored).isdisjoint(prompts_seen) and sorted({*scored, *prompts_seen}) == sorted(told.values())
         assert len(scored) + len(prompts_seen) == pairs.height
-    parquet.check(contracts.PAIR_SCORES, rows, "pair_scores")
+    parquet.check(measurements.PAIR_SCORES, rows, "pair_scores")
     assert set(rows["n_rounds"]) == {2}
     assert not rows["policy_chosen_logp"].equals(rows["chosen_logp"])
 
@@ -336,7 +336,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(
     assert pairs["pair_id"].to_list() != study(SUMS)[0]["pair_id"].to_list()
     shuffled = score_pairs("held_out", scorer(rounds=1), student, pairs, traces, prompts)
     for name, rows in (("one", one_round), ("two", shuffled)):
-        parquet.write(contracts.PAIR_SCORES, rows, tmp_path / name)
+        parquet.write(measurements.PAIR_SCORES, rows, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -408,5 +408,5 @@ def test_nothing_to_score_is_a_table_of_nulls_and_a_line(
         capsys.readouterr().err
         == f"score_pairs held_out: scores no pair of {len(texts)}, {len(texts)} of them identical\n"
     )
-    rows = parquet.read(contracts.PAIR_SCORES, contracts.path("pair_scores", "held_out"))
+    rows = parquet.read(measurements.PAIR_SCORES, contracts.path("pair_scores", "held_out"))
     assert rows["pair_id"].to_list() == pairs["pair_id"].to_list() and rows["chosen_logp"].null_count() == rows.height

@@ -36,7 +36,7 @@ from curation.selection.rules import (
 from curation.selection.select import select
 from curation.selection.subset import add_messages, curriculum_positions, kept_rows, subset_metrics, unpair
 from curation.selection.subset import from_frames as from_texts
-from curation.tables import contracts, db, parquet
+from curation.tables import contracts, db, measurements, parquet
 from curation.traces import generate
 
 # pair, prompt, chosen > rejected, delta on logic (- unscored), identical, and `as 3`: of the same texts as pair 3
@@ -124,7 +124,7 @@ def candidates(text: str = CANDIDATES, shuffle: int | None = None) -> Candidates
     tables = {
         "pairs": world.rows_of(contracts.PAIRS, pairs),
         "rubric": world.rows_of(contracts.deltas(["logic"]), deltas),
-        "generator_deltas": world.rows_of(contracts.GENERATOR_DELTAS, means),
+        "generator_deltas": world.rows_of(measurements.GENERATOR_DELTAS, means),
         "traces": written,
         "renderings": written.select("trace_id", (pl.col("characters") // 5).alias("tokens")),
         "prompts": world.rows_of(contracts.PROMPTS, prompts),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import curation.pairs
 from curation.core.errors import CurationError
 from curation.pairs import delta, pair
-from curation.tables import contracts, db, parquet
+from curation.tables import contracts, db, measurements, parquet
 from curation.tables.ids import content_id
 
 GENERATORS = ["a", "b", "c", "d"]
@@ -259,7 +259,7 @@ def test_generator_deltas_count_what_has_a_delta() -> None:
     none = world.generator_deltas(
         pairs, {"rubric": delta.deltas(delta.Params(**world.DELTA), pairs, unscored, ["logic"])}, {"rubric": ["logic"]}
     )
-    parquet.check(contracts.GENERATOR_DELTAS, none, "generator_deltas")
+    parquet.check(measurements.GENERATOR_DELTAS, none, "generator_deltas")
     assert (
         set(none.select("mean", "ci_low", "ci_high", "n", "prompts").rows()) == {(None, None, None, 0, 0)}
         and none.height == 4

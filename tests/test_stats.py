@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 
 from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
 from curation.experiment.compare import DeclaredRuns, Params, compare, comparison_metrics, per_prompt
-from curation.tables import contracts, parquet
+from curation.tables import measurements, parquet
 
 
 def drawn(seed: int, groups: int = 3) -> pl.DataFrame:
@@ -95,7 +95,7 @@ def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
 
 def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
     """Results of one benchmark: (run, prompt): scores, null for a failed sample."""
-    return world.frame(contracts.RESULTS, [
+    return world.frame(measurements.RESULTS, [
         (run, "sums", "in_domain", prompt, sample, None, "text", "stop", score, "error" if score is None else "scored")
         for (run, prompt), scores in rows.items() for sample, score in enumerate(scores)
     ])  # fmt: skip
@@ -134,7 +134,7 @@ def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[st
         results(scores),
         {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4},
     )
-    parquet.check(contracts.COMPARISONS, rows, "comparisons")
+    parquet.check(measurements.COMPARISONS, rows, "comparisons")
     return rows
 
 

@@ -15,9 +15,9 @@ import world
 
 from curation.core.errors import CurationError, Errors
 from curation.tables import contracts
-from curation.tables.contracts import Table
 from curation.tables.ids import content_id, content_ids
 from curation.tables.parquet import check, read, read_parts, write
+from curation.tables.table import STATUSES, Table
 
 SOUND = world.sound()
 RUBRIC = contracts.deltas(["logic"])
@@ -30,7 +30,7 @@ ROWS: dict[str, pl.DataFrame] = {
     "deltas": SOUND.deltas["rubric"].select(RUBRIC.schema.names),
 }
 
-STATUS_RULE = f"status is one of {', '.join(contracts.STATUSES)}"
+STATUS_RULE = f"status is one of {', '.join(STATUSES)}"
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
     "prompts": {
         "split is one of train, in_domain, out_of_domain": {"split": "test"},

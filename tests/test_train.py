@@ -19,7 +19,7 @@ from curation.judging.judges.answer import Params as Answer
 from curation.models import weights
 from curation.models.rendering import Renderer, rows_of_side
 from curation.selection.subset import unpair
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import evaluate
 from curation.training.train import train
@@ -289,7 +289,7 @@ def test_a_trained_student_is_evaluated_once(
 ) -> None:
     train("run", CASES[case], 0, student, paired, unpair(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
-    parquet.check(contracts.RESULTS, first, "results")
+    parquet.check(measurements.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
     assert first["benchmark"].unique().to_list() == ["sums"]
     calls = ledger.stat()[0]["attempts"]
@@ -306,7 +306,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
-    parquet.check(contracts.RESULTS, results, "results")
+    parquet.check(measurements.RESULTS, results, "results")
     assert results["score"].to_list() == [1.0, 1.0, 1.0]
     assert [request.body["model"] for request in server.requests] == ["run"] * 3
     assert evaluated(HERE, "run", student, tmp_path / "run", ledger).equals(results)

@@ -27,8 +27,9 @@ from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
 from curation.selection import candidates, rules, subset
 from curation.selection.select import select
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_id
+from curation.tables.table import Table
 from curation.traces import generate
 from curation.training import examples
 
@@ -173,13 +174,13 @@ def pair_id(chosen: tuple[str, str, int], rejected: tuple[str, str, int]) -> int
     return content_id(trace_id(*chosen), trace_id(*rejected))
 
 
-def frame(table: contracts.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+def frame(table: Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows given in the order of the table's columns; those that they leave out at the end are null."""
     schema = contracts.empty(table).schema
     return pl.DataFrame([(*row, *[None] * (len(schema) - len(row))) for row in rows], schema=schema, orient="row")
 
 
-def rows_of(table: contracts.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+def rows_of(table: Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows given by the names of their columns, so that a new column breaks none; what they do not name is null."""
     schema = contracts.empty(table).schema
     assert {column for row in rows for column in row} <= set(schema), f"a column that {table.name} does not have"
@@ -309,7 +310,7 @@ def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
         "policy_chosen_logp": -2.0, "policy_rejected_logp": -4.0, "implicit_margin": 0.1,
         "held_out_loss": log1p(exp(-0.1)), "n_rounds": 2,
     }  # fmt: skip
-    return rows_of(contracts.PAIR_SCORES, [
+    return rows_of(measurements.PAIR_SCORES, [
         {"pair_id": number} | ({"n_rounds": 0} if identical else scores)
         for number, identical in pairs.select("pair_id", "identical").rows()
     ])  # fmt: skip
@@ -332,7 +333,7 @@ def results() -> pl.DataFrame:
         for (run, name), scores in RESULTS.items()
         for sample, score in enumerate(scores)
     ]
-    return rows_of(contracts.RESULTS, rows)
+    return rows_of(measurements.RESULTS, rows)
 
 
 @cache
@@ -526,7 +527,7 @@ def put(world: World, data: Path, there: World | None) -> None:
                 contracts.path(name, one, data),
             )
     if new("pair_scores"):
-        parquet.write(contracts.PAIR_SCORES, world.pair_scores, contracts.path("pair_scores", "held_out", data))
+        parquet.write(measurements.PAIR_SCORES, world.pair_scores, contracts.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
         if new("deltas", judge):
             parquet.write(contracts.deltas(RATED[judge]), rows, contracts.path("deltas", judge, data))

@@ -12,7 +12,8 @@ from curation.core.params import BASELINE, Strict
 from curation.core.ranges import Positive
 from curation.core.stats import Crossed, crossed_mean, holm, pass_at_k
 from curation.core.study import Study
-from curation.tables.contracts import COMPARISONS, empty
+from curation.tables.contracts import empty
+from curation.tables.measurements import COMPARISONS
 
 ARM = ("method", "selection", "generator_pairs", "budget", "control")  # what an arm is, whatever its seed
 ArmKey: TypeAlias = tuple[str, ...]  # the values of ARM

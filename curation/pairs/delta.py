@@ -14,7 +14,8 @@ from curation.pairs.noise import flag_within_noise, pool_noise
 from curation.pairs.panel import Panel
 from curation.pairs.sides import join_sides
 from curation.tables import contracts
-from curation.tables.contracts import GENERATOR_DELTAS, SIDES
+from curation.tables.contracts import SIDES
+from curation.tables.measurements import GENERATOR_DELTAS
 from curation.tables.parquet import ROW_GROUP
 
 

@@ -13,8 +13,9 @@ from curation.core.progress import progress
 from curation.core.ranges import HashedSeed, Share
 from curation.core.references import RATING, Refers
 from curation.reliability.truth import label_pairs
-from curation.tables.contracts import PROBABILITIES, empty
+from curation.tables.contracts import empty
 from curation.tables.ids import content_ids
+from curation.tables.measurements import PROBABILITIES
 
 MIN_LABELLED_PAIRS = 20  # to fit on
 

@@ -18,7 +18,8 @@ from curation.reliability import measures
 from curation.reliability.measures import Measurement
 from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
-from curation.tables.contracts import CALIBRATION, PREFERENCE, RELIABILITY, SIDES, empty
+from curation.tables.contracts import PREFERENCE, SIDES, empty
+from curation.tables.measurements import CALIBRATION, RELIABILITY
 
 TRACE_COLUMNS = ("trace_id", "prompt_id", "family", *measures.LENGTHS.values())  # what is read of traces
 PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are

@@ -13,8 +13,9 @@ from curation.core.study import Study
 from curation.selection.column_names import OF_GENERATORS, OF_PROMPT, TOKENS
 from curation.selection.expressions import evaluate, why
 from curation.selection.syntax import ColumnName, parse
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.tables.contracts import SIDES
+from curation.tables.table import Table
 
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
 
@@ -180,17 +181,17 @@ def _say_failure(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
 def from_files(study: Study) -> Candidates:
     """The candidates of the tables on disk."""
 
-    def reader(table: contracts.Table, part: str | None = None) -> ColumnReader:
+    def reader(table: Table, part: str | None = None) -> ColumnReader:
         return lambda columns: parquet.read(table, contracts.path(table.name, part), columns).select(columns)
 
     readers = ColumnReaders(
         pairs=reader(contracts.PAIRS),
         deltas={judge: reader(contracts.deltas(names), judge) for judge, names in study.dimensions.items()},
-        generator_deltas=reader(contracts.GENERATOR_DELTAS),
+        generator_deltas=reader(measurements.GENERATOR_DELTAS),
         traces=lambda columns: parquet.read_parts(contracts.TRACES, study.generators, columns),
         renderings=reader(contracts.RENDERINGS),
         prompts=reader(contracts.PROMPTS),
-        scores={scorer: reader(contracts.PAIR_SCORES, scorer) for scorer in study.scorers},
+        scores={scorer: reader(measurements.PAIR_SCORES, scorer) for scorer in study.scorers},
     )
     return Candidates(readers, study.pair.order == "both" or study.pair.within_generator)
 

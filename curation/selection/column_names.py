@@ -9,7 +9,7 @@ from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.selection.expressions import ResultType, fault
 from curation.selection.syntax import ColumnName, parse
-from curation.tables import contracts
+from curation.tables import contracts, measurements
 from curation.tables.contracts import JUDGED, SIDES
 
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
@@ -33,7 +33,7 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     types |= {(side, name): traces[name] for side in SIDES for name in TRACE}
     types |= {(side, name): pl.Int32() for side in SIDES for name in TOKENS if study.renderings.count}
     types |= {("prompt", name): prompts[name] for name in PROMPT}
-    scores = contracts.empty(contracts.PAIR_SCORES).schema
+    scores = contracts.empty(measurements.PAIR_SCORES).schema
     for scorer, settings in study.scorers.items():
         types |= {(scorer, name): scores[name] for name in settings.columns}
     for judge, names in study.dimensions.items():

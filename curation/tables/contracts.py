@@ -1,11 +1,22 @@
-"""Every table, declared once: its grain, key, schema and row rules."""
+"""Every table, declared once: its grain, key, schema and row rules. Those of what was measured are in
+`measurements`."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+
+from curation.tables.measurements import (
+    CALIBRATION,
+    COMPARISONS,
+    GENERATOR_DELTAS,
+    PAIR_SCORES,
+    PROBABILITIES,
+    RELIABILITY,
+    RESULTS,
+)
+from curation.tables.table import ID, INT, REAL, SCORED, STATUSES, TEXT, TEXTS, YES, Table, schema, together
 
 DATA = Path("data")
 ROLES = ("system", "user", "assistant", "tool")  # of the messages of a prompt
@@ -17,60 +28,15 @@ UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
 JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
-STATUSES = ("scored", "no_answer", "unparsable", "refused", "truncated", "error", "no_reference", "missing")
 DECIMALS = 9
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
-
-@dataclass(frozen=True)
-class Table:
-    """One table's contract: `key` is unique, `schema` exact, every rule of `rules` true on every row."""
-
-    name: str
-    grain: str
-    key: tuple[str, ...]
-    schema: pa.Schema
-    rules: Mapping[str, pl.Expr] = field(default_factory=dict)
-
-
-def _schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
-    """A schema; a column given as a one-element tuple may be null."""
-    return pa.schema(
-        [pa.field(n, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple)) for n, t in columns.items()]
-    )
-
-
-ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
-TEXTS = pa.list_(TEXT)
-
-SCORED = {
-    "score is null exactly when status is not scored; when it is no_answer, either": (
-        (pl.col("score").is_null() == (pl.col("status") != "scored")) | (pl.col("status") == "no_answer")
-    ),
-    "score is finite": pl.col("score").is_finite().fill_null(True),
-    f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
-}
-
-LOGPS = ("chosen_logp", "rejected_logp", "policy_chosen_logp", "policy_rejected_logp")
-
-
-def _together(first: str, *others: str) -> pl.Expr:
-    """Whether the columns are null on the same rows."""
-    return pl.all_horizontal(pl.col(first).is_null() == pl.col(other).is_null() for other in others)
-
-
-def _interval(value: str) -> dict[str, pl.Expr]:
-    """The rule that `value` lies within its interval, as far as there is one."""
-    inside = (pl.col("ci_low") <= pl.col(value)) & (pl.col(value) <= pl.col("ci_high"))
-    return {f"ci_low <= {value} <= ci_high": inside.fill_null(True)}
-
-
 PROMPTS = Table(
     "prompts", "prompt", ("prompt_id",),
-    _schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
-            answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,), external_id=(TEXT,),
-            messages=(TEXT,), tools=(TEXT,)),
+    schema(prompt_id=ID, source=TEXT, task=TEXT, split=TEXT, prompt=MESSAGES,
+           answer=(TEXT,), answers=(TEXTS,), verifier=(TEXT,), entry=(TEXT,), external_id=(TEXT,),
+           messages=(TEXT,), tools=(TEXT,)),
     {"answers are several, the first of them answer, or null":
         (pl.col("answers").list.len().ge(2) & pl.col("answers").list.first().eq(pl.col("answer"))).fill_null(
             pl.col("answers").is_null()),
@@ -82,7 +48,7 @@ PROMPTS = Table(
 )  # fmt: skip
 DECONTAMINATION = Table(
     "decontamination", "train prompt that the sources gave", ("prompt_id",),
-    _schema(prompt_id=ID, source=TEXT, prompt=MESSAGES, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
+    schema(prompt_id=ID, source=TEXT, prompt=MESSAGES, kept=YES, reason=TEXT, against=(ID,), overlap=(REAL,)),
     {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept"),
      f"reason is one of {', '.join(DECONTAMINATION_REASONS)}": pl.col("reason").is_in(DECONTAMINATION_REASONS),
      "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
@@ -93,15 +59,15 @@ TRACE_STATUSES = ("complete", "truncated", "unfinished", "refused", "no_text", "
 UNANSWERED = ("truncated", "unfinished")  # of a trace without a completion: it reasoned, and came to no answer
 TRACES = Table(
     "traces", "sample of a generator", ("trace_id",),
-    _schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
-            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, status=TEXT, n_tokens=(INT,), text_id=(ID,),
-            characters=(INT,), reasoning_characters=(INT,), completion_characters=(INT,), left_out_characters=(INT,),
-            external_id=(TEXT,)),
+    schema(trace_id=ID, prompt_id=ID, generator=TEXT, sample_index=INT, family=(TEXT,), scale_b=(REAL,),
+           reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, status=TEXT, n_tokens=(INT,), text_id=(ID,),
+           characters=(INT,), reasoning_characters=(INT,), completion_characters=(INT,), left_out_characters=(INT,),
+           external_id=(TEXT,)),
     {"reasoning and completion are null where finish_reason is error":
         (pl.col("reasoning").is_null() & pl.col("completion").is_null()) | ~FAILED,
      "text_id and the characters of both and of the completion are null exactly when completion is":
-        _together("completion", "text_id", "characters", "completion_characters"),
-     "reasoning_characters is null exactly when reasoning is": _together("reasoning", "reasoning_characters"),
+        together("completion", "text_id", "characters", "completion_characters"),
+     "reasoning_characters is null exactly when reasoning is": together("reasoning", "reasoning_characters"),
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      f"status is one of {', '.join(TRACE_STATUSES)}": pl.col("status").is_in(TRACE_STATUSES),
      "an unfinished trace has no completion": pl.col("completion").is_null() | (pl.col("status") != "unfinished"),
@@ -112,29 +78,29 @@ DERIVED = (  # what `generate` adds to what a model's generator gives
 )  # fmt: skip
 JUDGMENTS = Table(
     "judgments", "trace, judge, dimension and repeat", ("trace_id", "judge", "dimension", "repeat"),
-    _schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT,
-            score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
+    schema(trace_id=ID, judge=TEXT, dimension=TEXT, repeat=INT,
+           score=(REAL,), expected_score=(REAL,), status=TEXT, rationale=(TEXT,)),
     {**SCORED, "expected_score is finite": pl.col("expected_score").is_finite().fill_null(True),
      "expected_score only beside a score": pl.col("expected_score").is_null() | pl.col("score").is_not_null()},
 )  # fmt: skip
 PAIRS = Table(
     "pairs", "ordered pair of traces of one prompt", ("pair_id",),
-    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
-            chosen_model=TEXT, rejected_model=TEXT, identical=YES, same_texts_as=(ID,)),
+    schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
+           chosen_model=TEXT, rejected_model=TEXT, identical=YES, same_texts_as=(ID,)),
     {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id")},
 )  # fmt: skip
 RENDERED = ("prompt_tokens", "target_tokens", "empty_block", "ends_in_eos", "prompt_is_prefix", "rendered_id")
 COUNTED = ("reasoning_tokens", "completion_tokens")  # of each text alone
 RENDERINGS = Table(
     "renderings", "trace", ("trace_id",),
-    _schema(trace_id=ID, prompt_tokens=(INT,), reasoning_tokens=(INT,), completion_tokens=(INT,), tokens=(INT,),
-            target_tokens=(INT,), reasoning_kept=(YES,), completion_kept=(YES,), empty_block=(YES,),
-            ends_in_eos=(YES,), prompt_is_prefix=(YES,), rendered_id=(ID,), prompt_left_out=(TEXT,), fault=(TEXT,)),
+    schema(trace_id=ID, prompt_tokens=(INT,), reasoning_tokens=(INT,), completion_tokens=(INT,), tokens=(INT,),
+           target_tokens=(INT,), reasoning_kept=(YES,), completion_kept=(YES,), empty_block=(YES,),
+           ends_in_eos=(YES,), prompt_is_prefix=(YES,), rendered_id=(ID,), prompt_left_out=(TEXT,), fault=(TEXT,)),
     {**{f"{name} is not negative": (pl.col(name) >= 0).fill_null(True)
         for name in (*COUNTED, "tokens", "prompt_tokens", "target_tokens")},
      "tokens is null exactly when completion_tokens is, and else both texts'":
         pl.col("tokens").eq_missing(pl.col("completion_tokens") + pl.col("reasoning_tokens").fill_null(0)),
-     "what is rendered is there together": _together(*RENDERED),
+     "what is rendered is there together": together(*RENDERED),
      "a text is kept or not only where it was rendered":
         pl.col("target_tokens").is_not_null()
         | pl.all_horizontal(pl.col(n).is_null() for n in ("reasoning_kept", "completion_kept", "prompt_left_out")),
@@ -142,118 +108,53 @@ RENDERINGS = Table(
 )  # fmt: skip
 PREFERENCES = Table(
     "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
-    _schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT,
-            verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
+    schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT,
+           verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
     {"verdict is null exactly when status is not scored":
         pl.col("verdict").is_null() == (pl.col("status") != "scored"),
      f"verdict is one of {', '.join(VERDICTS)}": pl.col("verdict").is_in(VERDICTS).fill_null(True),
      f"order is one of {', '.join(ORDERS)}, {UNKNOWN}": pl.col("order").is_in((*ORDERS, UNKNOWN)),
      f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
      "strength and p_tie together, and only beside a verdict":
-        _together("strength", "p_tie") & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
+        together("strength", "p_tie") & (pl.col("strength").is_null() | pl.col("verdict").is_not_null()),
      "|strength| + p_tie is at most 1": ((pl.col("strength").abs() + pl.col("p_tie")) <= 1 + 1e-8).fill_null(True)},
-)  # fmt: skip
-PAIR_SCORES = Table(
-    "pair_scores", "pair", ("pair_id",),
-    _schema(pair_id=ID, chosen_logp=(REAL,), rejected_logp=(REAL,), chosen_tokens=(INT,), rejected_tokens=(INT,),
-            truncated=(YES,), policy_chosen_logp=(REAL,), policy_rejected_logp=(REAL,),
-            implicit_margin=(REAL,), held_out_loss=(REAL,), n_rounds=INT),
-    {"both sides are scored or neither":
-        _together("chosen_logp", "rejected_logp", "chosen_tokens", "rejected_tokens", "truncated"),
-     "a log-probability is finite and at most 0":
-        pl.all_horizontal((pl.col(name).is_finite() & (pl.col(name) <= 0)).fill_null(True) for name in LOGPS),
-     "tokens are not negative": pl.min_horizontal("chosen_tokens", "rejected_tokens").fill_null(0) >= 0,
-     "a policy's values together":
-        _together("policy_chosen_logp", "policy_rejected_logp", "implicit_margin", "held_out_loss"),
-     "a policy's values only beside the reference's":
-        pl.col("policy_chosen_logp").is_null() | pl.col("chosen_logp").is_not_null(),
-     "implicit_margin is null exactly when n_rounds is 0":
-        pl.col("implicit_margin").is_null() == (pl.col("n_rounds") == 0),
-     "held_out_loss is finite and not negative":
-        (pl.col("held_out_loss").is_finite() & (pl.col("held_out_loss") >= 0)).fill_null(True)},
-)  # fmt: skip
-GENERATOR_DELTAS = Table(
-    "generator_deltas", "ordered generator pair, judge and dimension",
-    ("chosen_model", "rejected_model", "judge", "dimension"),
-    _schema(chosen_model=TEXT, rejected_model=TEXT, judge=TEXT, dimension=TEXT,
-            mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
-    {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0), **_interval("mean")},
-)  # fmt: skip
-PROBABILITIES = Table(
-    "probabilities", "pair, judge and dimension", ("judge", "dimension", "pair_id"),
-    _schema(pair_id=ID, judge=TEXT, dimension=TEXT, part=TEXT, probability=(REAL,)),
-    {"part is one of fit, held_out": pl.col("part").is_in(("fit", "held_out")),
-     "probability is from 0 to 1": pl.col("probability").is_between(0, 1).fill_null(True)},
-)  # fmt: skip
-CALIBRATION = Table(
-    "calibration", "judge, dimension, whose probability it is, and bin of confidence",
-    ("judge", "dimension", "estimator", "bin"),
-    _schema(judge=TEXT, dimension=TEXT, estimator=TEXT, bin=REAL,
-            confidence=REAL, accuracy=REAL, ci_low=REAL, ci_high=REAL, n=ID, prompts=ID),
-    {"estimator is one of judge, calibration": pl.col("estimator").is_in(("judge", "calibration"))},
-)  # fmt: skip
-RELIABILITY = Table(
-    "reliability", "judge, dimension, measure and what it is measured against",
-    ("judge", "dimension", "measure", "against"),
-    _schema(judge=TEXT, dimension=TEXT, measure=TEXT, against=TEXT,
-            value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES),
-    {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
-     **_interval("value")},
 )  # fmt: skip
 SELECTIONS = Table(
     "selections", "candidate pair and selection", ("selection", "pair_id"),
-    _schema(selection=TEXT, pair_id=ID, kept=YES, reason=TEXT, margin=(REAL,)),
+    schema(selection=TEXT, pair_id=ID, kept=YES, reason=TEXT, margin=(REAL,)),
     {"reason is kept exactly when kept": pl.col("kept") == (pl.col("reason") == "kept")},
 )  # fmt: skip
 # Of the whole messages the column is not called `messages`: TRL would take a row that has one for a text of its own.
 SUBSETS = Table(
     "subsets", "kept pair", ("pair_id",),
-    _schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
-            prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
-            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
-            prompt_messages=(TEXT,), tools=(TEXT,),
-            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
+    schema(pair_id=ID, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
+           prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
+           chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
+           prompt_messages=(TEXT,), tools=(TEXT,),
+           margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
     {"chosen is not rejected":
         (pl.col("chosen") != pl.col("rejected"))
         | (pl.col("chosen_reasoning").fill_null("") != pl.col("rejected_reasoning").fill_null(""))},
 )  # fmt: skip
 UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
-    _schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
-            reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
-            label=YES, curriculum_position=(INT,)),
+    schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
+           reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
+           label=YES, curriculum_position=(INT,)),
 )  # fmt: skip
 DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
 LEFT = ("kept", "cut", "lost", "dropped")  # a text: there, cut by max_length, lost to the template, left out on purpose
 EXAMPLES = Table(
     "examples", "side of an arm's row as a method reads it", ("arm", "method", "row_id", "side"),
-    _schema(arm=TEXT, method=TEXT, row_id=ID, side=TEXT, trace_id=ID, max_length=INT, context=(INT,),
-            prompt_tokens=(INT,), target_tokens=(INT,), cut=(YES,), reasoning=(TEXT,), completion=(TEXT,),
-            ends_in_eos=(YES,), prompt_is_prefix=(YES,), truncated=YES, dropped=(TEXT,), fault=(TEXT,)),
+    schema(arm=TEXT, method=TEXT, row_id=ID, side=TEXT, trace_id=ID, max_length=INT, context=(INT,),
+           prompt_tokens=(INT,), target_tokens=(INT,), cut=(YES,), reasoning=(TEXT,), completion=(TEXT,),
+           ends_in_eos=(YES,), prompt_is_prefix=(YES,), truncated=YES, dropped=(TEXT,), fault=(TEXT,)),
     {f"side is one of {', '.join(SIDES)}": pl.col("side").is_in(SIDES),
      "it is rendered, or there is a fault": pl.col("target_tokens").is_null() == pl.col("fault").is_not_null(),
      f"a text is one of {', '.join(LEFT)}":
         pl.all_horizontal(pl.col(name).is_in(LEFT).fill_null(True) for name in ("reasoning", "completion")),
      f"dropped is one of {', '.join(DROPPED)}": pl.col("dropped").is_in(DROPPED).fill_null(True)},
 )  # fmt: skip
-RESULTS = Table(
-    "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
-    _schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
-            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT),
-    SCORED,
-)  # fmt: skip
-COMPARISONS = Table(
-    "comparisons", "arm, what it is against, benchmark and measure",
-    ("method", "selection", "generator_pairs", "budget", "control", "against", "benchmark", "measure"),
-    _schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT,
-            against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,), value=REAL, value_low=REAL, value_high=REAL,
-            gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
-            primary=YES),
-    {**_interval("gain"),
-     "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
-     "p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)},
-)  # fmt: skip
-
 _ALL = (
     PROMPTS, DECONTAMINATION, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
     PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, EXAMPLES, RESULTS, COMPARISONS,
@@ -271,7 +172,7 @@ def deltas(dimensions: Iterable[str]) -> Table:
         delta, noise = pl.col(f"delta_{name}"), pl.col(f"within_noise_{name}")
         rules[f"within_noise_{name} is null where delta_{name} is"] = delta.is_not_null() | noise.is_null()
         rules[f"delta_{name} is null exactly when n_{name} is 0"] = delta.is_null() == (pl.col(f"n_{name}") == 0)
-    return Table("deltas", "pair", ("pair_id",), _schema(**columns), rules)
+    return Table("deltas", "pair", ("pair_id",), schema(**columns), rules)
 
 
 def path(table: str, name: str | None = None, data: Path = DATA) -> Path:

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError, Errors, partial_of, refused_writes
 from curation.core.messages import first_names
-from curation.tables.contracts import DATA, DECIMALS, Table, empty, path
+from curation.tables.contracts import DATA, DECIMALS, empty, path
 from curation.tables.outdated import refuse_renamed, refuse_renamed_values
+from curation.tables.table import Table
 
 ROW_GROUP = 131_072
 MOST_NAMED = 5  # rows or files in a message

@@ -24,7 +24,8 @@ from curation.models.faults import require_finite
 from curation.models.local import find_too_long
 from curation.models.reasoning import Rule
 from curation.models.rendering import as_told
-from curation.tables.contracts import RESULTS, empty
+from curation.tables.contracts import empty
+from curation.tables.measurements import RESULTS
 from curation.traces.delimiters import find_unread
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 

@@ -8,7 +8,8 @@ from curation.core.kinds import kind
 from curation.core.metrics import mean
 from curation.core.stats import clustered_mean
 from curation.models import weights
-from curation.tables.contracts import PAIR_SCORES, empty
+from curation.tables.contracts import empty
+from curation.tables.measurements import PAIR_SCORES
 
 if TYPE_CHECKING:
     from curation.training.scorers._kind import Scorer

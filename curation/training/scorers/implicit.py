@@ -23,8 +23,9 @@ from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
 from curation.pairs.sides import join_sides
-from curation.tables.contracts import PAIR_SCORES, SIDES
+from curation.tables.contracts import SIDES
 from curation.tables.ids import content_ids
+from curation.tables.measurements import PAIR_SCORES
 from curation.training.trainers import dpo
 from curation.training.trainers._training import Job
 

@@ -13,7 +13,7 @@ from curation.models import weights
 from curation.models.local import find_too_long
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
-from curation.tables.contracts import PAIR_SCORES
+from curation.tables.measurements import PAIR_SCORES
 
 
 class Params(Strict):
