@@ -11,13 +11,8 @@ from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Column
 from curation.core.study import Study
-from curation.tables.user_files import (
-    UserFileParams,
-    number_repeats,
-    read_columns,
-    refuse_other_text,
-    refuse_unmatched,
-)
+from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
 from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
 
 Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]

@@ -9,13 +9,8 @@ from curation.core.errors import CurationError
 from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
-from curation.tables.user_files import (
-    UserFileParams,
-    number_repeats,
-    read_columns,
-    refuse_other_text,
-    refuse_unmatched,
-)
+from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
 from curation.tables.user_values import ID, TEXT, ColumnType
 
 TEXTS = (*SIDES, *(f"{side}_reasoning" for side in SIDES))  # of a pair
