@@ -5,75 +5,24 @@ import json
 from typing import Literal
 
 import polars as pl
-from pydantic import model_validator
 
 from curation.calls.call import WITHOUT_TEXT, WORD_OF, Reply
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
-from curation.core.messages import show_value
-from curation.core.params import Strict
 from curation.models.reasoning import split
 from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_messages import read_answer
-from curation.tables.user_values import COMPLETION, INDEX, KEY, PROMPT, REAL, TEXT, ColumnType
+from curation.tables.user_values import COMPLETION, PROMPT, ColumnType
+from curation.traces.generators._columns import COLUMN_TYPES, Columns
 from curation.traces.generators._matching import match
+from curation.traces.generators._refusals import refuse_failed, refuse_same_id, refuse_same_sample
 from curation.traces.generators._rows import GeneratorParams
 
-COLUMN_TYPES = {
-    **user_prompts.COLUMN_TYPES,
-    "completion": ColumnType(COMPLETION),
-    "generator": ColumnType(TEXT),
-    "sample_index": ColumnType(INDEX),
-    "family": ColumnType(TEXT, nullable=True),
-    "scale_b": ColumnType(REAL, nullable=True),
-    "finish_reason": ColumnType(TEXT),
-    "prompt_id": ColumnType(KEY),
-    "trace_id": ColumnType(KEY, nullable=True),
-    "reasoning": ColumnType(TEXT, nullable=True),
-}
 SCHEMA = empty(TRACES).schema
 SAID = ("reasoning", "completion", "finish_reason", "left_out_characters")
-
-
-class Columns(Strict):
-    """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
-
-    `prompt` holds texts or lists of messages, beside a `completion`; `messages` conversations, whose last turn is the
-    completion. `system` and `tools` stand beside either. Where `reasoning` is given, a completion may be null.
-
-    `prompt_id` and `trace_id` are ids of the file's own: rows with a `prompt_id` are of the prompt whose source has
-    that id, whatever a lone text says; `trace_id` is kept as external_id. These two, `reasoning`, `messages`, `system`
-    and `tools` may be left out.
-    """
-
-    prompt: str | None
-    completion: str | None
-    generator: str | None
-    sample_index: str | None
-    family: str | None
-    scale_b: str | None
-    finish_reason: str | None
-    prompt_id: str | None = None
-    trace_id: str | None = None
-    reasoning: str | None = None
-    messages: str | None = None
-    system: str | None = None
-    tools: str | None = None
-
-    @model_validator(mode="after")
-    def _names_prompts(self) -> "Columns":
-        if self.prompt is None and self.messages is None and self.prompt_id is None:
-            raise ValueError("neither prompt, messages nor prompt_id names a column; give one")
-        if self.prompt is not None and self.messages is not None:
-            raise ValueError("prompt and messages both name a column; one of them is null")
-        if (self.completion is None) == (self.messages is None):
-            raise ValueError(
-                "one of completion and messages, whose last turn is one, names a column; the other is null"
-            )
-        return self
 
 
 class Params(GeneratorParams, UserFileParams):
@@ -130,11 +79,11 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     rows = rows.with_columns(
         pl.when(pl.col("refusal").is_not_null()).then(pl.lit("refusal")).otherwise(word).alias("ending")
     )
-    _refuse_failed(settings, rows)
+    refuse_failed(settings.path, settings.columns, rows)
     rows = _split(settings, rows.with_columns(pl.col("ending").alias("finish_reason")))
-    _refuse_same_id(settings, rows)
+    refuse_same_id(settings.path, settings.columns, rows)
     if "sample_index" in rows.columns:
-        _refuse_same_sample(settings, rows)
+        refuse_same_sample(settings.path, settings.columns, rows)
         rows = _with_ids(rows, "sample_index")
     else:
         text = ["prompt_id", "generator", "said"]
@@ -211,37 +160,3 @@ def _list_last_turns(settings: Params, frame: pl.DataFrame) -> pl.Series:
                 f"{sum(rows)} row(s); leave them out"
             )
     return pl.Series("completion", [read_answer(turn) for turn in turns], COMPLETION.polars)
-
-
-def _refuse_failed(settings: Params, rows: pl.DataFrame) -> None:
-    """Raises CurationError if a row's finish_reason is one of an error: what it holds is no completion."""
-    failed = rows.filter(ending="error").select("row", "finish_reason").sort("row")
-    if failed.height:
-        row, word = failed.row(0)
-        raise CurationError(
-            f"{settings.path}: row {row}: {settings.columns.finish_reason!r} is {show_value(word)}, so the reply "
-            f"failed, as of {failed.height} row(s); leave them out"
-        )
-
-
-def _refuse_same_id(settings: Params, rows: pl.DataFrame) -> None:
-    """Raises CurationError if two rows have one id of their own."""
-    twice = rows.filter(pl.col("external_id").is_not_null() & pl.col("external_id").is_duplicated())
-    if twice.height:
-        first, other = twice.filter(external_id=twice["external_id"][0])["row"].sort().head(2)
-        raise CurationError(
-            f"{settings.path}: rows {first} and {other} both have {settings.columns.trace_id!r} "
-            f"{show_value(twice['external_id'][0])}; give each row an id of its own, or set columns.trace_id: null"
-        )
-
-
-def _refuse_same_sample(settings: Params, rows: pl.DataFrame) -> None:
-    """Raises CurationError if two rows are the same sample."""
-    slot = ["prompt_id", "generator", "sample_index"]
-    if not rows.select(slot).is_duplicated().any():
-        return
-    first = rows.filter(pl.struct(slot).is_duplicated()).sort(*slot, "row").head(2)
-    raise CurationError(
-        f"{settings.path}: rows {first['row'][0]} and {first['row'][1]} are both sample {first['sample_index'][0]} of "
-        f"{show_value(first['generator'][0])} for one prompt; number the samples, or set columns.sample_index: null"
-    )
