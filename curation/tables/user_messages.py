@@ -2,17 +2,18 @@
 
 Read are OpenAI's messages (role, content) and ShareGPT's (from, value), a text (one user message), and the JSON text of
 a list. Nothing is guessed: what has two readings or none is a ValueError that says which message it is, counted from 1,
-and why.
+and why. What a message's content and reasoning may be is in `user_content`.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS
+from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS
 from curation.core.messages import show_value
 from curation.tables.messages import Message
-from curation.tables.user_tools import as_json, check_json, parse_json, read_call, read_list
+from curation.tables.user_content import join_details, one_thought, read_content, read_thought
+from curation.tables.user_tools import check_json, parse_json, read_call, read_list
 
 CALLS = "tool_calls"  # of a message that is nothing but calls, in the forms that give these a role of their own
 THOUGHT = "analysis"  # of one that is nothing but reasoning, as harmony's channel of that name
@@ -26,7 +27,6 @@ SPELLINGS = {
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 SPEAKS = re.compile(r"""\A\s*\[\s*\{.*['"](role|from)['"]\s*:\s*['"](assistant|gpt|model)['"]""", re.DOTALL)
-PART_KINDS = ("text", "thought", "refusal")
 EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
 ANSWER = ("content", "reasoning_content", "refusal")  # what a message of the assistant's may say
 
@@ -140,16 +140,16 @@ def _read_message(given: Any) -> tuple[str, Message]:
     if role == CALLS:
         content, calls = None, content
     message: Message = {"role": "assistant" if role == CALLS else role, "content": ""}
-    thoughts: list[str | None] = [_read_thought(left.pop(key), key) for key in REASONING_FIELDS if key in left]
+    thoughts: list[str | None] = [read_thought(left.pop(key), key) for key in REASONING_FIELDS if key in left]
     if content is not None:
-        message["content"], thought, refused = _read_content(content, role)
+        message["content"], thought, refused = read_content(content, role)
         thoughts.append(thought)
         left |= {"refusal": refused} if refused else {}
     if role == "assistant":
         role, calls = _read_channel(left, message, thoughts, calls)
     if all(thought is None for thought in thoughts):
-        thoughts = [_join_details(left[key]) for key in REASONING_DETAILS if key in left]
-    reasoning = _one_thought(thoughts)
+        thoughts = [join_details(left[key]) for key in REASONING_DETAILS if key in left]
+    reasoning = one_thought(thoughts)
     if reasoning is not None and (reasoning.strip() or message["role"] == "assistant"):
         message["reasoning_content"] = reasoning
     if calls not in (None, []):
@@ -199,58 +199,3 @@ def _take_one(given: dict[str, Any], name: str, other: str) -> Any:
     if len(values) == 2 and values[0] != values[1]:
         raise ValueError(f"has a {name!r} and another {other!r}; keep one of them")
     return values[0] if values else None
-
-
-def _read_content(content: Any, role: str) -> tuple[str, str | None, str]:
-    """The text of a content, and the reasoning and the refusal that stand beside it in parts."""
-    if isinstance(content, str):
-        return content, None, ""
-    if isinstance(content, list):
-        parts = [_read_part(part, number) for number, part in enumerate(content, 1)]
-        said, thought, refusal = ("".join(text for kind, text in parts if kind == one) for one in PART_KINDS)
-        return said, thought if any(kind == "thought" for kind, _ in parts) else None, refusal
-    if role == "tool" and isinstance(content, Mapping):
-        return as_json(content), None, ""
-    raise ValueError(f"has the content {show_value(content)}, which is no text")
-
-
-def _read_part(part: Any, number: int) -> tuple[str, str]:
-    """Which of PART_KINDS a part of a content is, and its text."""
-    if isinstance(part, str):
-        return "text", part
-    kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
-    text = (
-        next((part[key] for key in ("text", kind, "summary") if part.get(key) is not None), None)
-        if (isinstance(part, Mapping) and kind in (*TEXT_PARTS, *REASONING_PARTS, "refusal"))
-        else None
-    )
-    if isinstance(text, list):  # the reasoning of some is itself in parts
-        text = "".join(inner for _, inner in (_read_part(each, number) for each in text))
-    if not isinstance(text, str):
-        raise ValueError(
-            f"has a part {number} of type {show_value(kind)}, which is no text; leave such rows out, as models and "
-            "judges are sent text"
-        )
-    return "refusal" if kind == "refusal" else "thought" if kind in REASONING_PARTS else "text", text
-
-
-def _read_thought(value: Any, key: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"has {key!r} {show_value(value)}, which is no text")
-    return value
-
-
-def _join_details(details: Any) -> str | None:
-    """The text of REASONING_DETAILS, null where no part of them has any."""
-    parts = [part for part in (details if isinstance(details, list) else [details]) if isinstance(part, Mapping)]
-    texts = [next((part[key] for key in ("text", "summary", "thinking") if part.get(key)), None) for part in parts]
-    said = [text for text in texts if isinstance(text, str)]
-    return "".join(said) if said else None
-
-
-def _one_thought(thoughts: list[str | None]) -> str | None:
-    """The reasoning of a message that may give it twice, blank where all are; null where it gives none."""
-    given = [thought for thought in thoughts if thought is not None]
-    if len({thought.strip() for thought in given} - {""}) > 1:
-        raise ValueError("has two different reasonings; keep one of them")
-    return next((thought for thought in given if thought.strip()), "") if given else None
