@@ -1,4 +1,5 @@
-"""Write data/prompts.parquet from all sources, and data/decontamination.parquet."""
+"""Write data/prompts.parquet from all sources, data/decontamination.parquet, and what preference sets hold:
+data/responses.parquet, data/ratings.parquet and data/listed_pairs.parquet."""
 
 import sys
 
@@ -19,9 +20,10 @@ SEE = (
 
 def main() -> None:
     study = read()
-    prompts, verdicts = collect(study.sources, study.decontaminate)
-    parquet.write(contracts.PROMPTS, prompts, contracts.path("prompts"))
-    parquet.write(contracts.DECONTAMINATION, verdicts, contracts.path("decontamination"))
+    collected = collect(study.sources, study.decontaminate)
+    for name, rows in collected._asdict().items():
+        parquet.write(contracts.TABLES[name], rows, contracts.path(name))
+    verdicts = collected.decontamination
     reasons = metrics(verdicts)
     if dropped := verdicts.height - reasons["kept"]:
         print(
@@ -29,7 +31,7 @@ def main() -> None:
             f'curation sql "{SEE}"',
             file=sys.stderr,
         )
-    counts = dict(prompts.group_by("source").agg(pl.len()).sort("source").rows())
+    counts = dict(collected.prompts.group_by("source").agg(pl.len()).sort("source").rows())
     write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": counts, "decontamination": reasons})
 
 

@@ -136,5 +136,5 @@ def test_a_study_that_keeps_no_train_prompt_is_an_error(tmp_path: Path, monkeypa
 
 def test_the_default_study_loses_nothing() -> None:
     whole = read(ROOT / "params.yaml")
-    kept, verdicts = collect(whole.sources, whole.decontaminate)
-    assert kept.equals(read_sources(whole.sources)) and verdicts["kept"].all()
+    collected = collect(whole.sources, whole.decontaminate)
+    assert collected.prompts.equals(read_sources(whole.sources)) and collected.decontamination["kept"].all()

@@ -342,7 +342,7 @@ def test_a_prompt_of_two_sources_is_decontaminated_or_refused(
         "1 prompt(s) are in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
         f"remove them from one, or let params.yaml: decontaminate.{rule} drop them"
     )
-    prompts, decontamination = collect(sources, Screen.model_validate(SCREEN | drops))
+    prompts, decontamination, *_ = collect(sources, Screen.model_validate(SCREEN | drops))
     assert decontamination.filter(reason="kept").height == decontamination.height - 1
     assert prompts["prompt"].list.last().struct.field("content").is_unique().all()
 

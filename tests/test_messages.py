@@ -662,7 +662,7 @@ def reasons(tmp_path: Path, train: list[list[Message]], held: list[list[Message]
                      columns={"answer": None}, instruction="Answer.")
         for name, listed, split in (("train", train, "train"), ("held", held, "in_domain"))
     }  # fmt: skip
-    _, verdicts = collect(sources, SCREEN)
+    verdicts = collect(sources, SCREEN).decontamination
     found = dict(verdicts.select("prompt_id", "reason").rows())
     said = [identity([*prompt[:-1], prompt[-1] | {"content": f"{prompt[-1]['content']}\nAnswer."}]) for prompt in train]
     return [found[content_id("train", text)] for text in said]

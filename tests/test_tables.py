@@ -55,6 +55,17 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
             "overlap": None,
         },
     },
+    "responses": {
+        "it has a text": {"reasoning": None, "completion": None},
+        "left_out_characters is positive or null": {"left_out_characters": 0},
+        "sample_index is not negative": {"sample_index": -1},
+    },
+    "ratings": {"score is finite": {"score": float("inf")}},
+    "listed_pairs": {
+        "chosen is not rejected": {"chosen_trace_id": 7, "rejected_trace_id": 7},
+        "verdict is one of chosen, tie, both_bad, or null": {"verdict": "rejected"},
+        "order is one of chosen_first, rejected_first, unknown": {"order": "random"},
+    },
     "traces": {
         "reasoning and completion are null where finish_reason is error": {"finish_reason": "error"},
         "text_id and the characters of both and of the completion are null exactly when completion is": {

@@ -44,6 +44,7 @@ PROMPTS = {  # name: source, split, text, answer
     "tree": ("letters", "out_of_domain", "How many e are in tree?", "2"),
 }
 DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt that says what held_a says
+RESPONSES = {"gpt": ("2 + 3 = 5.", 5.0), "llama": ("Six.", 1.0)}  # of a preference set, to plus: text, rating
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 ARM, BESIDE = "clear-any-own-itself-0", "clear-any-own-reversed-0"
 TUNED, TURNED = f"dpo-{ARM}", f"dpo-{BESIDE}"
@@ -139,6 +140,9 @@ class World:
 
     prompts: pl.DataFrame
     decontamination: pl.DataFrame
+    responses: pl.DataFrame
+    ratings: pl.DataFrame
+    listed_pairs: pl.DataFrame
     traces: pl.DataFrame
     judgments: pl.DataFrame
     renderings: pl.DataFrame
@@ -243,6 +247,38 @@ def decontamination() -> pl.DataFrame:
     return decontaminate.decontaminate(
         decontaminate.Params.model_validate(settings()["decontaminate"]), pl.concat([prompts(), again]), {}
     )
+
+
+def response_id(generator: str) -> int:
+    """The id of a response of RESPONSES."""
+    return content_id(prompt_id("plus"), f"{generator}\x1f{RESPONSES[generator][0]}", 0)
+
+
+def responses() -> pl.DataFrame:
+    """The rows of `responses`, all to one prompt."""
+    rows = [
+        {"trace_id": response_id(name), "source": "sums", "prompt_id": prompt_id("plus"), "generator": name,
+         "sample_index": 0, "completion": text, "finish_reason": "stop", "external_id": f"r-{name}"}
+        for name, (text, _) in RESPONSES.items()
+    ]  # fmt: skip
+    return rows_of(contracts.RESPONSES, rows)
+
+
+def ratings() -> pl.DataFrame:
+    """The rows of `ratings`."""
+    rows = [
+        {"source": "sums", "trace_id": response_id(name), "dimension": "helpfulness", "repeat": 0, "score": score}
+        for name, (_, score) in RESPONSES.items()
+    ]
+    return rows_of(contracts.RATINGS, rows)
+
+
+def listed_pairs() -> pl.DataFrame:
+    """The one row of `listed_pairs`."""
+    sides = {"chosen_trace_id": response_id("gpt"), "rejected_trace_id": response_id("llama")}
+    about = {"listed_id": content_id(*sides.values()), "source": "sums", "prompt_id": prompt_id("plus")}
+    told = {"verdict": "chosen", "order": contracts.UNKNOWN, "external_id": "row-1", "carried": '{"lang": "en"}'}
+    return rows_of(contracts.LISTED_PAIRS, [about | sides | told])
 
 
 def traces() -> pl.DataFrame:
@@ -464,8 +500,8 @@ def world(judged: pl.DataFrame) -> World:
     )  # fmt: skip
     subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), decontamination(), written, judged, renderings(written), pairs, preferred, pair_scores(pairs), wide,
-        means, probabilities, measured, curves,
+        prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written), pairs,
+        preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
         examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
@@ -508,6 +544,9 @@ def put(world: World, data: Path, there: World | None) -> None:
     for name in (
         "prompts",
         "decontamination",
+        "responses",
+        "ratings",
+        "listed_pairs",
         "renderings",
         "pairs",
         "generator_deltas",

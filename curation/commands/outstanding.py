@@ -94,7 +94,7 @@ def known_calls(study: Study) -> Known:
             shown.advance(note=name)
 
         ledger.forget()
-        prompts, _ = collect(study.sources, study.decontaminate)
+        prompts = collect(study.sources, study.decontaminate).prompts
         parts, unread = list[pl.DataFrame](), list[str]()
         for name, generator in study.generators.items():
             parts.append(generate(name, generator, prompts, ledger))

@@ -1,14 +1,14 @@
-"""The prompts of a study, from all its sources, decontaminated and deduplicated."""
+"""The prompts of a study, from all its sources, decontaminated and deduplicated, and what its preference sets hold."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
-from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
+from curation.tables.contracts import DECONTAMINATION_REASONS, LISTED_PAIRS, PROMPTS, RATINGS, RESPONSES, empty
 from curation.tables.ids import content_id
 from curation.tables.prompt_identity import identities
 
@@ -41,7 +41,17 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+class Collected(NamedTuple):
+    """The rows of five tables: those of the preference sets are empty in a study that has none."""
+
+    prompts: pl.DataFrame
+    decontamination: pl.DataFrame
+    responses: pl.DataFrame
+    ratings: pl.DataFrame
+    listed_pairs: pl.DataFrame
+
+
+def collect(sources: Mapping[str, "Source"], settings: Params) -> Collected:
     """The rows of `prompts`, without the train prompts that `settings` drops, and of `decontamination`, a verdict on
     each train prompt.
 
@@ -62,7 +72,7 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> tuple[pl.DataF
         )
     kept = prompts.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
     _refuse_duplicates(kept)
-    return kept, verdicts
+    return Collected(kept, verdicts, empty(RESPONSES), empty(RATINGS), empty(LISTED_PAIRS))
 
 
 def _refuse_duplicates(prompts: pl.DataFrame) -> None:

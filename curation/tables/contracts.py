@@ -24,6 +24,7 @@ SPLITS = ("train", "in_domain", "out_of_domain")
 PREFERENCE = "preference"  # the dimension of every pairwise judge
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
+LISTED_VERDICTS = ("chosen", "tie", "both_bad")  # of a preference set, whose chosen side is the better one
 UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
 JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
@@ -53,6 +54,29 @@ DECONTAMINATION = Table(
      f"reason is one of {', '.join(DECONTAMINATION_REASONS)}": pl.col("reason").is_in(DECONTAMINATION_REASONS),
      "against is null exactly when kept": pl.col("against").is_null() == pl.col("kept"),
      "overlap is from 0 to 1, and null only when kept": pl.col("overlap").is_between(0, 1).fill_null(pl.col("kept"))},
+)  # fmt: skip
+# What the sources of kind `pairs` hold: preference sets that exist already.
+RESPONSES = Table(
+    "responses", "response of a preference set", ("trace_id",),
+    schema(trace_id=ID, source=TEXT, prompt_id=ID, generator=TEXT, sample_index=INT, reasoning=(TEXT,),
+           completion=(TEXT,), finish_reason=TEXT, left_out_characters=(INT,), external_id=(TEXT,)),
+    {"it has a text": pl.any_horizontal(pl.col("reasoning", "completion").is_not_null()),
+     "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
+     "sample_index is not negative": pl.col("sample_index") >= 0},
+)  # fmt: skip
+RATINGS = Table(
+    "ratings", "rating of a response of a preference set", ("trace_id", "dimension", "repeat"),
+    schema(source=TEXT, trace_id=ID, dimension=TEXT, repeat=INT, score=(REAL,), rationale=(TEXT,)),
+    {"score is finite": pl.col("score").is_finite().fill_null(True)},
+)  # fmt: skip
+LISTED_PAIRS = Table(
+    "listed_pairs", "comparison of two responses in a row of a preference set", ("listed_id",),
+    schema(listed_id=ID, source=TEXT, prompt_id=ID, chosen_trace_id=ID, rejected_trace_id=ID,
+           verdict=(TEXT,), order=TEXT, external_id=(TEXT,), carried=(TEXT,)),
+    {"chosen is not rejected": pl.col("chosen_trace_id") != pl.col("rejected_trace_id"),
+     f"verdict is one of {', '.join(LISTED_VERDICTS)}, or null":
+        pl.col("verdict").is_in(LISTED_VERDICTS).fill_null(True),
+     f"order is one of {', '.join(ORDERS)}, {UNKNOWN}": pl.col("order").is_in((*ORDERS, UNKNOWN))},
 )  # fmt: skip
 FAILED = pl.col("finish_reason") == "error"
 TRACE_STATUSES = ("complete", "truncated", "unfinished", "refused", "no_text", "failed")
@@ -156,8 +180,9 @@ EXAMPLES = Table(
      f"dropped is one of {', '.join(DROPPED)}": pl.col("dropped").is_in(DROPPED).fill_null(True)},
 )  # fmt: skip
 _ALL = (
-    PROMPTS, DECONTAMINATION, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES, PAIR_SCORES, GENERATOR_DELTAS,
-    PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, EXAMPLES, RESULTS, COMPARISONS,
+    PROMPTS, DECONTAMINATION, RESPONSES, RATINGS, LISTED_PAIRS, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES,
+    PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, EXAMPLES,
+    RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 
