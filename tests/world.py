@@ -500,8 +500,8 @@ def world(judged: pl.DataFrame) -> World:
     )  # fmt: skip
     subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
     return World(
-        prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written), pairs,
-        preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
+        prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written),
+        pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
         examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
