@@ -9,7 +9,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.models import rendering
 from curation.tables import contracts, parquet
-from curation.traces.losses import find_losses
+from curation.traces.losses import find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces, unrendered
 
 # the same after every rendering, so that judges are asked nothing again
@@ -28,6 +28,8 @@ def main() -> None:
         rows = render_traces(renderer, traces, prompts)
         losses = find_losses(renderer, traces, prompts, rows)
         print(losses.report(), end="", file=sys.stderr)
+        for line in find_misread_answers(study, renderer, prompts):
+            print(f"warning: {line}", file=sys.stderr)
         counts, stops = counts | {"tokens": int(rows["tokens"].sum())} | losses.totals(), losses.stops
     parquet.write(contracts.RENDERINGS, rows, contracts.path("renderings"))
     write_metrics(contracts.DATA / "metrics/renderings.json", counts)

@@ -122,12 +122,15 @@ def test_preflight_says_of_another_setting_what_that_would_lose(study: Path) -> 
     assert code == 1 and "text would keep it" in generator
     assert any(re.search(r"the template deletes all reasoning of (\d) of \1 ", line) for line in as_it_is["stops"])
     assert {row["arm"] for row in as_it_is["arms"]} == set(world.CELLS)
+    (opening,) = [line for line in as_it_is["warnings"] if "evaluate.reasoning does not say so" in line]
+    assert opening.startswith("the student: ")
     code, mended = said(study, "--reasoning", "text")
     assert (code, mended["stops"]) == (0, [])
     assert any("have reasoning on one side only as dpo reads them" in line for line in mended["warnings"])
     assert [row["reasoning_lost"] for row in mended["generators"]] == [0, 0, 0]
     code, other = said(study, "--template", str(template("qwen3")), "--reasoning", "reasoning_content")
     assert code == 0 and other["generators"][1]["empty_blocks"] == 3
+    assert not any("evaluate.reasoning" in line for line in other["warnings"])
 
 
 def test_preflight_says_what_another_length_cuts(study: Path) -> None:

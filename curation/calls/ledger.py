@@ -125,6 +125,10 @@ class Ledger(Store):
         """The distinct calls that no reply serves, in order."""
         return [call for call in {call.key: call for call in calls}.values() if self.find(call) is None]
 
+    def will_ask(self, calls: list[Call]) -> bool:
+        """Whether `fulfil` would ask an engine."""
+        return not self.settings.offline and any(self.find(call) is None for call in calls)
+
     def _buy(self, missing: list[Call], failed: dict[str, Reply], engine: Engine, stage: str, name: str) -> str | None:
         """Keep replies to `missing`, and put those that are errors into `failed`. Returns the cap of the budget that
         ended it, or None."""

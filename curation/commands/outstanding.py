@@ -68,6 +68,9 @@ class _DryLedger(Ledger):
         """Begin another stage, which may ask more than once."""
         self.distinct, self.lacking = {}, []
 
+    def will_ask(self, calls: list[Call]) -> bool:
+        return False
+
     def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
         self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
         self.distinct |= {call.key: call for call in calls}

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from curation.core.params import read
 from curation.core.study import Study
 from curation.models import weights
 from curation.models.call_rendering import render_call
+from curation.traces.generators._rows import look_at_prompt
 from curation.traces.losses import look_at_traces
 
 SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
@@ -68,7 +69,7 @@ def main(arguments: list[str]) -> None:
     known = known_calls(study)
     planned = forecast(study, known.stages)
     losses = look_at_traces(study, known.traces, known.prompts)
-    losses = losses._replace(warnings=[*known.unread, *losses.warnings])
+    losses = losses._replace(warnings=[*known.unread, *_find_misread(study, known.stages), *losses.warnings])
     total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
     with Ledger(study.ledger, study.budget) as ledger:
         spent = ledger.spending()
@@ -83,6 +84,20 @@ def main(arguments: list[str]) -> None:
     print(losses.report(), end="", file=sys.stderr)
     if losses.stops:
         raise Errors([f"{study.path}: {line}" for line in losses.stops])
+
+
+def _find_misread(study: Study, stages: list[StageCalls]) -> Iterator[str]:
+    """What is said of generators that are to be asked here, whose prompts open a block that their rule does not know,
+    or do not open one that it does."""
+    for stage, name, settings, _, missing, _ in stages:
+        if stage == "generate" and missing and _has_tokenizer(settings):
+            rule = study.generators[name].reasoning
+            yield from look_at_prompt(name, rule, settings.model, settings.revision, missing[0])
+
+
+def _has_tokenizer(settings: AsksModel) -> bool:
+    """Whether the model is loaded on this machine, from files that are on it."""
+    return settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None
 
 
 def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
@@ -162,7 +177,7 @@ def _prompt_tokens(
 ) -> tuple[Interval, str]:
     """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per
     character so far."""
-    if missing and settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None:
+    if missing and _has_tokenizer(settings):
         tokenizer = weights.tokenizer(settings.model, settings.revision)
         texts = [render_call(tokenizer, call) for call in missing]
         total = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))

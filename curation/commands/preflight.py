@@ -19,7 +19,7 @@ from curation.models.rendering import Renderer
 from curation.selection.subset import from_tables
 from curation.tables import contracts, parquet
 from curation.tables.checks import Fits, examine_fits
-from curation.traces.losses import WAYS, Losses, find_losses
+from curation.traces.losses import WAYS, Losses, find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces
 from curation.training.examples import Method, Rendered, examples, methods_of, read_arms
 
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
     traces, prompts = _read_traces(study)
     rows = render_traces(renderer, traces, prompts)
     losses = find_losses(renderer, traces, prompts, rows)
+    losses.warnings.extend(find_misread_answers(study, renderer, prompts))
     by_generator = _with_lengths(losses.table, traces, rows, given.max_length)
     fits = _fits(study, renderer, rows, given.max_length)
     if given.json:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from curation.core.delimiters import CHANNEL, CLOSING, DELIMITER
+from curation.core.delimiters import CHANNEL, CLOSING, DELIMITER, OPENING
 
 if TYPE_CHECKING:
     from curation.models.reasoning import Rule
     from curation.traces.generators._kind import Generator
 
 UNREAD = pl.col("completion").str.extract(f"({DELIMITER})")
+OPENS_ANSWER = re.compile(rf"({OPENING})(?:<\|message\|>)?\s*\Z", re.IGNORECASE)
+SHOWN = 30  # characters of the end of a prompt
 KINDS = {"<think>": "think", "</think>": "think", "[think]": "mistral", "[/think]": "mistral"}
 
 
@@ -33,6 +35,11 @@ def find_unread(place: str, rule: "Rule | None", rows: pl.DataFrame) -> Iterator
         what = f"{len(delimiters)} of {said.height} completions hold {delimiters[0]!r} or the like"
         way_out = f"set {place}: {rule_for(delimiters[0])}" if rule is None else _why_unread(place, rule, delimiters)
         yield f"{what}, which stays there as text; {way_out}"
+    if rule is not None and rule.opens_in_prompt and _never_closed(said):
+        yield (
+            f"none of {said.height} replies closes the block of reasoning, so none has an answer; leave "
+            f"opens_in_prompt out of {place} if the chat template opens no block"
+        )
     without = said["reasoning"].null_count()
     if 0 < without < said.height:
         yield f"{without} of {said.height} replies have no reasoning, the others have; a pair may differ in that alone"
@@ -49,14 +56,41 @@ def count_unread(rows: pl.DataFrame) -> int:
     return int(rows.select(UNREAD.is_not_null().sum()).item())
 
 
-def rule_for(delimiter: str) -> str:
+def _never_closed(said: pl.DataFrame) -> bool:
+    """Whether some replies ended by themselves in a block of reasoning, and not one after it."""
+    return bool((said["finish_reason"] == "unfinished").any()) and said["completion"].null_count() == said.height
+
+
+def find_misread_opening(place: str, rule: "Rule | None", prompt: str) -> str | None:
+    """What to say where the rule at `place` of params.yaml takes replies to `prompt`, a rendered text with what opens
+    an answer, to begin in a block of reasoning and they do not, or the other way round; None where it is right."""
+    end, declared = prompt.rstrip(), rule is not None and bool(rule.opens_in_prompt)
+    opening = "" if rule is None else f"{CHANNEL}analysis<|message|>" if rule.kind == "harmony" else rule.marks[0]
+    own, known = bool(opening) and end.endswith(opening), OPENS_ANSWER.search(end)
+    if not own and known is None:
+        said = (
+            f"{place} says opens_in_prompt: true, and the chat template opens no block of reasoning: a prompt ends in "
+            f"{end[-SHOWN:]!r}, and an answer without a block would count as reasoning; leave opens_in_prompt out"
+        )
+        return said if declared else None
+    if own and declared:
+        return None
+    opened = opening if known is None else known[1]
+    out = f"add opens_in_prompt: true to {place}" if own else f"set {place}: {rule_for(opened, in_prompt=True)}"
+    return (
+        f"the chat template opens a block of reasoning, as a prompt ends in {opened!r}, and {place} does not say so: "
+        f"the reasoning would count as answer; {out}"
+    )
+
+
+def rule_for(delimiter: str, in_prompt: bool = False) -> str:
     """The rule that may read a text whose first delimiter this is, as params.yaml has it: one that closes a block was
-    opened in the prompt."""
+    opened in the prompt, as one that itself stands there was."""
     word = delimiter.lower()
     kind = "harmony" if word.startswith(CHANNEL) else KINDS.get(word)
     closes = re.fullmatch(f"(?i:{CLOSING})", delimiter) is not None and kind != "harmony"
     marks = f", opens: …, closes: {delimiter!r}" if closes else f", opens: {delimiter!r}, closes: …"
-    opened = ", opens_in_prompt: true" if closes else ""
+    opened = ", opens_in_prompt: true" if closes or in_prompt else ""
     return f"{{kind: {kind or 'delimiters'}{'' if kind else marks}{opened}}}"
 
 

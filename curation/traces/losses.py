@@ -13,7 +13,8 @@ from curation.models import rendering
 from curation.models.chat_template import RenderingFault
 from curation.models.rendering import Renderer, Row, Way
 from curation.models.targets import Facts, facts
-from curation.traces.delimiters import UNREAD, rule_for
+from curation.tables.messages import full_messages
+from curation.traces.delimiters import UNREAD, find_misread_opening, rule_for
 from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_traces, to_render, unrendered
 
 WAYS: tuple[Way, ...] = tuple(way for way in get_args(Way) if way != "drop")  # in which reasoning reaches a student
@@ -72,6 +73,22 @@ def find_losses(renderer: Renderer, traces: pl.DataFrame, prompts: pl.DataFrame,
             (stops if delimiter and said == row["traces"] else warnings).append(lost)
         warnings += [f"generator {row['generator']}: {line}" for line in _other_losses(renderer, row)]
     return Losses(table, warnings, stops)
+
+
+def find_misread_answers(study: Study, renderer: Renderer, prompts: pl.DataFrame) -> list[str]:
+    """What to say before the student is asked, of how its answers will be read: nothing, unless the prompts open a
+    block of reasoning and `evaluate.reasoning` does not know it, or they do not and it says so. Looked at is the first
+    of `prompts`, which have the columns READ_OF_PROMPTS, that can be rendered."""
+    if not study.benchmarks:
+        return []
+    for prompt, messages, tools in prompts.head(TRIED).select(READ_OF_PROMPTS[1:]).iter_rows():
+        try:
+            asked, _ = renderer.texts(Row(full_messages(prompt, messages), tools, None, ""))
+        except RenderingFault:
+            continue
+        line = find_misread_opening("evaluate.reasoning", study.evaluate.reasoning, asked)
+        return [] if line is None else [f"the student: {line}"]
+    return []
 
 
 def look_at_traces(study: Study, traces: pl.DataFrame, prompts: pl.DataFrame) -> Losses:

@@ -1,20 +1,26 @@
 """What every generator's settings hold, and the traces of one that asks a model."""
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Protocol
 
 import polars as pl
 from pydantic import Field
 
+from curation.calls.call import Call
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
 from curation.core.study import Study
+from curation.models import weights
+from curation.models.call_rendering import render_call
 from curation.models.engines._kind import EngineParams
 from curation.models.local import find_model_faults, find_too_long
 from curation.models.reasoning import Rule
 from curation.models.weights import Weights, identity
 from curation.tables.contracts import DERIVED, TRACES
+from curation.traces.delimiters import find_misread_opening
 from curation.traces.sampling import GenerationSampling, make_calls, make_rows
 
 Scale = Annotated[float, Field(ge=1e-6, le=1e6, description="billions of parameters, from a thousand of them")]
@@ -92,6 +98,9 @@ def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, le
     does not have; a model is loaded, and an engine started, only for that."""
     revision = identity(settings.revision, getattr(settings, "dtype", None))
     calls = make_calls(prompts, settings.model, revision, settings.system, settings.sampling)
+    if settings.runs_here and ledger.will_ask(calls):
+        for line in look_at_prompt(name, settings.reasoning, settings.model, settings.revision, calls[0]):
+            print(f"warning: {line}", file=sys.stderr, flush=True)
     replies = ledger.fulfil(calls, settings.engine(settings.weights, rule=settings.reasoning), "generate", name)
     ledger.tell_of_lost_reasoning(calls, "generate", name)
     return (
@@ -103,3 +112,16 @@ def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, le
         )
         .select(n for n in TRACES.schema.names if n not in DERIVED)
     )
+
+
+def look_at_prompt(name: str, rule: Rule | None, model: str, revision: str, call: Call) -> Iterator[str]:
+    """What to say before generator `name`, whose weights are loaded on this machine, is asked: how its own template
+    opens an answer, where its rule does not know that. Nothing where its tokenizer cannot be loaded here, or refuses
+    the call: asking will tell."""
+    try:
+        prompt = render_call(weights.tokenizer(model, revision), call)
+    except (CurationError, ImportError):  # vllm has packages of its own
+        return
+    line = find_misread_opening(f"generators.{name}.reasoning", rule, prompt)
+    if line is not None:
+        yield f"generator {name}: {line}"
