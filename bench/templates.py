@@ -10,6 +10,7 @@ from curation.models import weights
 from curation.models.chat_template import RenderingFault
 from curation.models.left_out import find_left_out
 from curation.models.rendering import Renderer, Row
+from curation.models.student import Params as Student
 
 KEYS = ("reasoning_content", "thinking")  # of a message, that templates read reasoning from
 QUESTION, REASONING, ANSWER = "What is 2 + 2?", "Two and one is three.\n\nAnd one is four.", "It is 4."
@@ -42,7 +43,7 @@ class Template:
     def renderer(self, way: str, **settings: Any) -> Renderer:
         """Renders as a student does whose template this is and whose `student.reasoning` is `way`."""
         told = STUDENT | self.told | {"reasoning": way, "template_date": DAY} | settings
-        return Renderer(self.tokenizer, weights.Params.model_validate(told))
+        return Renderer(self.tokenizer, Student.model_validate(told))
 
     def texts(self, way: str, reasoning: str | None, **settings: Any) -> Any:
         """The prompt and the whole, as texts; None where the template refuses them."""

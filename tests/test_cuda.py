@@ -18,6 +18,7 @@ from curation.models import weights
 from curation.models.devices import find_device_fault
 from curation.models.engines import transformers
 from curation.models.faults import one_sentence
+from curation.models.student import Params as Student
 from curation.selection.subset import unpair
 from curation.tables import contracts
 from curation.training.train import train
@@ -55,8 +56,8 @@ def paired() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=contracts.empty(contracts.SUBSETS).schema)
 
 
-def student(model: Path, dtype: str) -> weights.Params:
-    return weights.Params(model=str(model), revision=weights.fingerprint(model), dtype=dtype, device="cuda")
+def student(model: Path, dtype: str) -> Student:
+    return Student(model=str(model), revision=weights.fingerprint(model), dtype=dtype, device="cuda")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

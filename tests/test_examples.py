@@ -20,6 +20,7 @@ from test_renderings import under
 from curation.core.errors import CurationError, Errors
 from curation.models import rendering, weights
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.models.targets import facts, why_dropped
 from curation.selection.subset import add_messages, from_frames, unpair
 from curation.tables import contracts
@@ -34,11 +35,11 @@ WORDS = ["four", "two", "<think>", "</think>", "ü", "\n", "4"]
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     """A student of which nothing but the tokenizer is there."""
     folder = tiny.save_tiny_tokenizer(tmp_path_factory.mktemp("student"))
     named = {"model": str(folder), "revision": weights.fingerprint(folder), "dtype": "float32", "device": "cpu"}
-    return weights.Params.model_validate(named)
+    return Student.model_validate(named)
 
 
 class Case:
@@ -99,9 +100,7 @@ TEMPLATES = [(None, "inline"), ("deepseekv3", "inline"), ("qwen3", "reasoning_co
         for at, case in enumerate(TEMPLATES)
     ],
 )
-def test_the_audit_finds_what_training_would(
-    student: weights.Params, template: str | None, way: str, seed: int
-) -> None:
+def test_the_audit_finds_what_training_would(student: Student, template: str | None, way: str, seed: int) -> None:
     """Row by row, from the tokens themselves."""
     settings = student.model_copy(update={"reasoning": way})
     renderer = rendering.load(settings) if template is None else under(student, template, reasoning=way)

@@ -22,6 +22,7 @@ from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.selection.subset import unpair
 from curation.training.train import train
 from curation.training.trainers import _training
@@ -87,7 +88,7 @@ PLANTED: dict[str, tuple[Callable[[Any], None], str]] = {
 def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
     place: str,
     name: str,
-    student: weights.Params,  # noqa: F811
+    student: Student,  # noqa: F811
     paired: pl.DataFrame,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -110,7 +111,7 @@ def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
 
 
 def test_a_learning_rate_that_is_too_high_is_stopped_too(
-    student: weights.Params,  # noqa: F811
+    student: Student,  # noqa: F811
     paired: pl.DataFrame,  # noqa: F811
     tmp_path: Path,
 ) -> None:
@@ -125,7 +126,7 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(
 
 
 def test_an_example_that_ktos_loss_leaves_out_is_seen(
-    student: weights.Params,  # noqa: F811
+    student: Student,  # noqa: F811
     paired: pl.DataFrame,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -162,7 +163,7 @@ def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:
     assert _training._final_metrics(steps) == {"steps": 8.0, "loss": 0.75}
 
 
-def spoilt(folder: Path, value: float = math.nan) -> weights.Params:
+def spoilt(folder: Path, value: float = math.nan) -> Student:
     """A student one of whose weights is `value`."""
     from safetensors.torch import load_file, save_file
 
@@ -170,11 +171,11 @@ def spoilt(folder: Path, value: float = math.nan) -> weights.Params:
     tensors = load_file(where)
     tensors["model.norm.weight"][0] = value
     save_file(tensors, where, metadata={"format": "pt"})
-    return weights.Params(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
+    return Student(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
 
 
 def test_a_run_whose_weights_are_not_finite_is_not_evaluated(
-    student: weights.Params,  # noqa: F811
+    student: Student,  # noqa: F811
     open_ledger: OpenLedger,
     tmp_path: Path,
 ) -> None:
@@ -230,7 +231,7 @@ def test_a_log_probability_that_is_not_finite_is_no_score(tmp_path: Path) -> Non
         log_probs(network, encode(Renderer(tokenizer, bad), pairs, texts, 64), 2, "scorer x")
 
 
-def test_the_kernel_that_gives_nan_is_kept_clear_of(student: weights.Params) -> None:  # noqa: F811
+def test_the_kernel_that_gives_nan_is_kept_clear_of(student: Student) -> None:  # noqa: F811
     import torch
 
     torch.backends.cuda.enable_cudnn_sdp(True)

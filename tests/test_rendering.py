@@ -29,6 +29,7 @@ from curation.models.call_rendering import render_call, template_settings
 from curation.models.chat_template import RenderingFault, find_unread, reads_clock
 from curation.models.engines import _vllm_process
 from curation.models.rendering import Renderer, Row, rows_of_side, trainer_messages, verbatim
+from curation.models.student import Params as Student
 from curation.tables import contracts
 from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import make_student_calls
@@ -45,10 +46,10 @@ TEMPLATES = {file.stem: str(file) for file in templates.files()}
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     """A student of which nothing but the tokenizer is there."""
     folder = tiny.save_tiny_tokenizer(tmp_path_factory.mktemp("student"))
-    return weights.Params(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
+    return Student(model=str(folder), revision=weights.fingerprint(folder), dtype="float32", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +57,14 @@ def tokenizer() -> Any:
     return tiny.byte_tokenizer()
 
 
-def of(student: weights.Params, template: str | None = None, **settings: Any) -> weights.Params:
+def of(student: Student, template: str | None = None, **settings: Any) -> Student:
     """The student with these settings, under a template of a file or that TRL ships."""
     file = TEMPLATES.get(template, template) if template else None
     named = {"chat_template": file, "chat_template_revision": file and weights.fingerprint(Path(file))}
     return student.model_copy(update={"template_date": "2026-01-31", **named, **settings})
 
 
-def test_as_text_a_trace_is_whole_under_every_template(student: weights.Params, tokenizer: Any) -> None:
+def test_as_text_a_trace_is_whole_under_every_template(student: Student, tokenizer: Any) -> None:
     """No template can leave a part of it out; what the prompt opens is not opened again, and only an answer that ended
     by itself ends."""
     for name in TEMPLATES.keys() - set(FOR_IMAGES) - {"qwen3_5_nothink"}:
@@ -86,7 +87,7 @@ def test_as_text_a_trace_is_whole_under_every_template(student: weights.Params, 
     assert Renderer(tokenizer, thinks).render(QUESTION, None, None, ANSWER).whole.endswith(f"</think>\n\n{ANSWER}</s>")
 
 
-def test_the_ids_are_those_of_the_template_on_plain_messages(student: weights.Params, tokenizer: Any) -> None:
+def test_the_ids_are_those_of_the_template_on_plain_messages(student: Student, tokenizer: Any) -> None:
     """Every template that TRL ships, each way that hands it messages: as transformers alone tokenises them."""
     for name, way in ((name, way) for name in TEMPLATES.keys() - set(FOR_IMAGES) for way in (None, *WAYS)):
         if way == "text":
@@ -106,7 +107,7 @@ def format_day(form: str) -> str:
     return datetime(2026, 1, 31).strftime(form)
 
 
-def pairs(student: weights.Params, tokenizer: Any) -> Iterator[tuple[Row, Row, Renderer]]:
+def pairs(student: Student, tokenizer: Any) -> Iterator[tuple[Row, Row, Renderer]]:
     """A chosen side that reasons against a rejected one that does not, under every template and in every way."""
     for name, way in ((name, way) for name in sorted(TEMPLATES.keys() - set(FOR_IMAGES)) for way in WAYS):
         if (name, way) != ("qwen3_5_nothink", "text"):
@@ -120,7 +121,7 @@ def pairs(student: weights.Params, tokenizer: Any) -> Iterator[tuple[Row, Row, R
 
 @pytest.mark.slow
 @pytest.mark.parametrize("of_whom", ["bytes", "the study's student"])
-def test_trl_makes_the_very_ids(of_whom: str, student: weights.Params, tmp_path: Path) -> None:
+def test_trl_makes_the_very_ids(of_whom: str, student: Student, tmp_path: Path) -> None:
     """TRL's own DPO, KTO and SFT, each on all of these rows: the ids that they train on. Tokens of bytes never merge
     where prompt and target meet, those of the study's student do."""
     import datasets
@@ -164,7 +165,7 @@ def test_trl_makes_the_very_ids(of_whom: str, student: weights.Params, tmp_path:
         assert made["labels"] == [-100] * chosen.start + chosen.ids[chosen.start :]
 
 
-def test_no_message_gets_a_key_that_only_another_one_has(student: weights.Params, tokenizer: Any) -> None:
+def test_no_message_gets_a_key_that_only_another_one_has(student: Student, tokenizer: Any) -> None:
     """The kind: an Arrow struct has every key of every message, as null; gpt-oss's template raises on `thinking: None`,
     and takes `tool_calls: None` for a call."""
     calls = [{"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}]
@@ -186,7 +187,7 @@ def test_no_message_gets_a_key_that_only_another_one_has(student: weights.Params
         assert ("type add = " in chosen.prompt) == (number == 0) and "None" not in chosen.whole
 
 
-def test_system_settings_and_date_are_told_to_the_template(student: weights.Params, tokenizer: Any) -> None:
+def test_system_settings_and_date_are_told_to_the_template(student: Student, tokenizer: Any) -> None:
     told = of(student, "gptoss", system="Be brief.", template_kwargs={"reasoning_effort": "high"})
     prompt = Renderer(tokenizer, told).render(QUESTION, None, None, ANSWER).prompt
     assert "Current date: 2026-01-31\n" in prompt and "Reasoning: high\n" in prompt and "Be brief." in prompt
@@ -217,7 +218,7 @@ def test_which_templates_read_the_clock_is_seen_without_rendering() -> None:
     assert not reads_clock("{# strftime_now('%d') #}", ()) and [*find_unread("{{ a_b }}", ["a", "a_b"])] == ["a"]
 
 
-def test_a_setting_is_read_where_a_template_asks_for_it(student: weights.Params, tokenizer: Any) -> None:
+def test_a_setting_is_read_where_a_template_asks_for_it(student: Student, tokenizer: Any) -> None:
     """And not where its name is a word of the template's texts or comments, a key of messages, or its own variable: it
     would change nothing."""
     for name, file in TEMPLATES.items():
@@ -243,7 +244,7 @@ REFUSED: dict[str, tuple[str | None, list[dict[str, Any]], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_a_template_refuses_or_leaves_out_is_one_sentence(
-    case: str, student: weights.Params, tokenizer: Any, tmp_path: Path
+    case: str, student: Student, tokenizer: Any, tmp_path: Path
 ) -> None:
     name, messages, said = REFUSED[case]
     deaf = tmp_path / "deaf.jinja"
@@ -275,7 +276,7 @@ def test_a_students_own_files_say_what_ends_an_answer_and_how_much_it_reads(
     assert local.context_length("someone/gemma", commit) == local.context_length(str(folder)) == 128
 
 
-def test_a_tokenizer_may_have_several_templates(student: weights.Params, tokenizer: Any) -> None:
+def test_a_tokenizer_may_have_several_templates(student: Student, tokenizer: Any) -> None:
     """As those of tool users have: transformers takes the one for tools where there are some."""
     several = deepcopy(tokenizer)
     several.chat_template = {
@@ -290,7 +291,7 @@ def test_a_tokenizer_may_have_several_templates(student: weights.Params, tokeniz
     assert several.chat_template["tool_use"].startswith("{{ tools }}")
 
 
-def test_many_rows_are_rendered_as_one_is(student: weights.Params, tokenizer: Any) -> None:
+def test_many_rows_are_rendered_as_one_is(student: Student, tokenizer: Any) -> None:
     renderer = Renderer(tokenizer, of(student, "qwen3", reasoning="reasoning_content"))
     rows = [Row(QUESTION, None, thought, ANSWER) for thought in (THOUGHT, None, "", THOUGHT)]
     assert renderer.render_all(rows) == [renderer.render(*row) for row in rows] and renderer.render_all([]) == []
@@ -299,7 +300,7 @@ def test_many_rows_are_rendered_as_one_is(student: weights.Params, tokenizer: An
     assert Renderer(tokenizer, of(student, "qwen3")).render(*rows[2]) == renderer.render(*rows[1])
 
 
-def test_earlier_turns_go_the_same_way(student: weights.Params, tokenizer: Any) -> None:
+def test_earlier_turns_go_the_same_way(student: Student, tokenizer: Any) -> None:
     turns = [*QUESTION, {"role": "assistant", "reasoning_content": "Hm.", "content": "4"}, *QUESTION]
     told = {
         way: rendering.as_told(turns, way)[1] for way in ("reasoning_content", "thinking", "inline", "drop", "text")
@@ -312,7 +313,7 @@ def test_earlier_turns_go_the_same_way(student: weights.Params, tokenizer: Any) 
     assert told["reasoning_content"] == told["text"] == turns[1] and "reasoning_content" in turns[1]
 
 
-def test_arguments_of_tools_are_text_where_a_template_wants_text(student: weights.Params, tokenizer: Any) -> None:
+def test_arguments_of_tools_are_text_where_a_template_wants_text(student: Student, tokenizer: Any) -> None:
     calls = [{"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}]
     asks = {"role": "assistant", "content": "", "tool_calls": calls}
     turns: list[dict[str, Any]] = [*QUESTION, asks, {"role": "tool", "content": "4"}]
@@ -321,7 +322,7 @@ def test_arguments_of_tools_are_text_where_a_template_wants_text(student: weight
         assert '{"a": 2}' in renderer.render([*turns, *QUESTION], None, None, ANSWER).prompt, name
 
 
-def test_a_template_of_the_users_is_held_to_its_hash(student: weights.Params, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_template_of_the_users_is_held_to_its_hash(student: Student, tokenizer: Any, tmp_path: Path) -> None:
     """DVC sees the hash in params.yaml, and not the file."""
     file = tmp_path / "mine.jinja"
     file.write_text("{% for m in messages %}[{{ m.content }}]{% endfor %}")
@@ -337,7 +338,7 @@ def test_a_template_of_the_users_is_held_to_its_hash(student: weights.Params, to
         Renderer(tokenizer, named)
 
 
-def test_a_template_file_is_what_it_says(student: weights.Params, tokenizer: Any, tmp_path: Path) -> None:
+def test_a_template_file_is_what_it_says(student: Student, tokenizer: Any, tmp_path: Path) -> None:
     """A byte-order mark is no part of every prompt, an empty file no wish for the tokenizer's own template, and other
     templates and files are not to be had from inside one."""
     file, text = tmp_path / "mine.jinja", "{% for m in messages %}[{{ m.content }}]{% endfor %}"
@@ -353,7 +354,7 @@ def test_a_template_file_is_what_it_says(student: weights.Params, tokenizer: Any
             Renderer(tokenizer, of(student, str(file)))
 
 
-def test_a_trained_student_is_asked_as_it_was_trained(student: weights.Params) -> None:
+def test_a_trained_student_is_asked_as_it_was_trained(student: Student) -> None:
     """Its system message, settings and date are in the calls and their keys; without any of them a call is what it was
     before there were such settings."""
     settings = Evaluate.model_validate(PARAMS["evaluate"])
@@ -373,7 +374,7 @@ def test_a_trained_student_is_asked_as_it_was_trained(student: weights.Params) -
 
 @pytest.mark.parametrize("template", ["gptoss", "llama3_2", "qwen3"])
 def test_every_engine_here_asks_with_the_prompt_that_was_trained(
-    template: str, student: weights.Params, tokenizer: Any
+    template: str, student: Student, tokenizer: Any
 ) -> None:
     settings = {"qwen3": {"enable_thinking": False}, "gptoss": {"reasoning_effort": "high"}}.get(template)
     told = of(student, template, system="Be brief.", template_kwargs=settings)

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from curation.core.errors import run
 from curation.models import rendering, weights
 from curation.models.rendering import Renderer, Row
+from curation.models.student import Params as Student
 from curation.models.targets import facts, why_dropped
 from curation.tables import contracts, parquet
 from curation.traces import generate
@@ -32,14 +33,14 @@ QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     """A student of which nothing but the tokenizer is there."""
     folder = tiny.save_tiny_tokenizer(tmp_path_factory.mktemp("student"))
     named = {"model": str(folder), "revision": weights.fingerprint(folder), "dtype": "float32", "device": "cpu"}
-    return weights.Params.model_validate(named)
+    return Student.model_validate(named)
 
 
-def under(student: weights.Params, template: str, **settings: Any) -> Renderer:
+def under(student: Student, template: str, **settings: Any) -> Renderer:
     """The renderer of the student under one of the templates that TRL ships."""
     import trl
 
@@ -68,7 +69,7 @@ WAYS = {  # what find_keeping_ways says, by template
 
 
 @pytest.mark.parametrize("template", WAYS)
-def test_the_way_out_that_is_named_keeps_the_reasoning(student: weights.Params, template: str) -> None:
+def test_the_way_out_that_is_named_keeps_the_reasoning(student: Student, template: str) -> None:
     """Each setting that is named is tried: under it nothing is lost, and under one that is not, something is."""
     traces, prompts = tables((THOUGHT, ANSWER), (None, ANSWER))
     ways = find_keeping_ways(under(student, template), traces, prompts)
@@ -78,7 +79,7 @@ def test_the_way_out_that_is_named_keeps_the_reasoning(student: weights.Params, 
         assert rows["reasoning_kept"].to_list() == [True, None] and rows["completion_kept"].all(), way
 
 
-def test_a_prompt_that_no_setting_can_render_hides_no_way_out(student: weights.Params) -> None:
+def test_a_prompt_that_no_setting_can_render_hides_no_way_out(student: Student) -> None:
     """The kind: what mends most traces is not named, because some cannot be mended by it; nor are those told of."""
     plain, prompts = tables(*[(f"{THOUGHT} {number}", ANSWER) for number in range(10)])
     adds = json.dumps([{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}])
@@ -97,7 +98,7 @@ def test_a_prompt_that_no_setting_can_render_hides_no_way_out(student: weights.P
 
 @pytest.mark.parametrize("template", DELETED)
 def test_r1_against_s1_loses_all_reasoning_of_the_chosen_side_inline_and_none_as_text(
-    student: weights.Params, template: str
+    student: Student, template: str
 ) -> None:
     """R1 marks its reasoning, s1 writes it as its answer: under these templates a pair of them would teach to leave
     reasoning out."""
@@ -111,7 +112,7 @@ def test_r1_against_s1_loses_all_reasoning_of_the_chosen_side_inline_and_none_as
     assert lost == {"inline": 2, "text": 0}
 
 
-def test_a_row_counts_the_tokens_that_it_is_trained_on(student: weights.Params) -> None:
+def test_a_row_counts_the_tokens_that_it_is_trained_on(student: Student) -> None:
     """The tokens here are bytes: those of the texts alone are known, and so is the whole."""
     renderer = under(student, "qwen3", reasoning="reasoning_content")
     traces, prompts = tables((THOUGHT, ANSWER), (None, ANSWER), ("", ANSWER), (THOUGHT, None), (None, None))
@@ -127,7 +128,7 @@ def test_a_row_counts_the_tokens_that_it_is_trained_on(student: weights.Params) 
     assert rows["target_tokens"][3:].null_count() == 2, "nobody learns from a trace without an answer"
 
 
-def test_a_text_that_stands_in_the_other_one_is_not_kept_for_that(student: weights.Params) -> None:
+def test_a_text_that_stands_in_the_other_one_is_not_kept_for_that(student: Student) -> None:
     """The kind: an answer `4` is found in the reasoning, a reasoning `4` in the answer, though it was dropped."""
     renderer = under(student, "deepseekv3", reasoning="inline")
     rows = render_traces(renderer, *tables(("4", "It is 4."), ("It is 4.", "4"), ("It is 4.", "It is 4.")))
@@ -138,7 +139,7 @@ def test_a_text_that_stands_in_the_other_one_is_not_kept_for_that(student: weigh
     assert rows["reasoning_kept"].all() and rows["completion_kept"].all()
 
 
-def test_what_a_cut_leaves(student: weights.Params) -> None:
+def test_what_a_cut_leaves(student: Student) -> None:
     renderer = rendering.load(student.model_copy(update={"reasoning": "inline"}))
     row = Row(QUESTION, None, THOUGHT, ANSWER)
     whole = renderer.render(*row)
@@ -155,7 +156,7 @@ def test_what_a_cut_leaves(student: weights.Params) -> None:
     assert why_dropped([whole, other], len(whole.ids)) is None and why_dropped([whole, whole], answer) == "identical"
 
 
-def test_a_token_that_joins_prompt_and_answer_is_told_as_that(student: weights.Params, tmp_path: Path) -> None:
+def test_a_token_that_joins_prompt_and_answer_is_told_as_that(student: Student, tmp_path: Path) -> None:
     """And not with the way out that is taken already."""
     file = tmp_path / "letter.jinja"
     file.write_text("{% for m in messages %}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}A{% endif %}")
@@ -174,7 +175,7 @@ def test_a_token_that_joins_prompt_and_answer_is_told_as_that(student: weights.P
         assert said in line and line.startswith(f"generator r1: in {1 if way == 'text' else 2} of 2 traces")
 
 
-def test_counts_by_generator(student: weights.Params) -> None:
+def test_counts_by_generator(student: Student) -> None:
     """A fault and a trace that nobody rendered are losses too; a declared drop is none that anything is said of."""
     traces, prompts = tables((THOUGHT, ANSWER), (None, ANSWER), (" ", ANSWER), (THOUGHT, None))
     null = under(student, "qwen3")
@@ -196,7 +197,7 @@ def test_counts_by_generator(student: weights.Params) -> None:
     assert count_losses(traces, unrendered(traces))["reasoning_lost"].to_list() == [1]
 
 
-def test_a_role_that_the_template_refuses_is_told_in_its_words(student: weights.Params) -> None:
+def test_a_role_that_the_template_refuses_is_told_in_its_words(student: Student) -> None:
     traces, prompts = tables((None, ANSWER))
     system = pl.Series([[{"role": "system", "content": "Be brief."}, *QUESTION]])
     renderer = under(student, "gemma")
@@ -207,7 +208,7 @@ def test_a_role_that_the_template_refuses_is_told_in_its_words(student: weights.
 
 
 def test_the_stage_stops_before_a_judge_is_asked(
-    student: weights.Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The table is there to look at; what judges depend on is not."""
     made = world.sound()
@@ -244,7 +245,7 @@ def test_what_judges_depend_on_is_the_verdict_alone() -> None:
     assert "data/rendered.txt" in stages["renderings"]["outs"]
 
 
-def test_what_a_template_leaves_out_of_a_prompt_is_named(student: weights.Params) -> None:
+def test_what_a_template_leaves_out_of_a_prompt_is_named(student: Student) -> None:
     """Of a conversation; a prompt of one message is in whole, or refused."""
     traces, prompts = tables((None, ANSWER), (None, ANSWER))
     call = {"role": "assistant", "content": "", "tool_calls": [

@@ -18,6 +18,7 @@ from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_id
 from curation.training.score_pairs import _texts as texts_of
@@ -35,7 +36,7 @@ SPACED = TEMPLATE.replace(
     "<|assistant|>{% endif", "<|assistant|> {% endif"
 )  # opens an answer with a space that only some answers begin with
 
-PLAIN = weights.Params(model="any", revision=None, dtype="float32", device="cpu")  # no setting of the template's own
+PLAIN = Student(model="any", revision=None, dtype="float32", device="cpu")  # no setting of the template's own
 
 Study = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
@@ -69,13 +70,13 @@ def messages(role: str, text: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
-    return weights.Params(model=str(tiny), revision=weights.fingerprint(tiny), dtype="float32", device="cpu")
+    return Student(model=str(tiny), revision=weights.fingerprint(tiny), dtype="float32", device="cpu")
 
 
 @pytest.fixture(scope="module")
-def one_round(student: weights.Params) -> pl.DataFrame:
+def one_round(student: Student) -> pl.DataFrame:
     """What a scorer of one round says of SUMS."""
     return score_pairs("held_out", scorer(rounds=1), student, *study(SUMS))
 
@@ -143,7 +144,7 @@ TEXTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("template", [TEMPLATE, SPACED], ids=["plain", "spaced"])
 @pytest.mark.parametrize("max_length", [256, 60])
-def test_log_probabilities_are_trls(template: str, max_length: int, student: weights.Params, tmp_path: Path) -> None:
+def test_log_probabilities_are_trls(template: str, max_length: int, student: Student, tmp_path: Path) -> None:
     """Also where sides are truncated, a prompt fills max_length, or the sides of a pair part from the opened
     prompt at different tokens."""
     network, tokenizer = weights.load(student.model, student.revision, "float32")
@@ -169,9 +170,7 @@ def test_log_probabilities_of_the_studys_own_student_are_trls(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("padding_side", ["left", "right"])
-def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
-    padding_side: str, student: weights.Params
-) -> None:
+def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(padding_side: str, student: Student) -> None:
     import torch
 
     network, tokenizer = weights.load(student.model, student.revision, "float32")
@@ -192,7 +191,7 @@ def test_a_log_probability_is_the_plain_sum_whatever_shares_its_batch(
 
 
 @pytest.mark.slow
-def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: weights.Params) -> None:
+def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: Student) -> None:
     pairs, traces, prompts = study([("1?", "one", "one or two"), ("1?", "same", "same"), ("1? " * 30, "yes", "no")])
     rows = score_pairs("student", reference(max_length=28), student, pairs, traces, prompts)
     parquet.check(measurements.PAIR_SCORES, rows, "pair_scores")
@@ -228,7 +227,7 @@ def test_the_reference_counts_the_answers_tokens_and_marks_what_is_cut(student: 
 
 
 @pytest.mark.slow
-def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_trace_is_read_once_a_model(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     from curation.models import logprobs
 
     read: list[int] = []
@@ -245,9 +244,7 @@ def test_each_trace_is_read_once_a_model(student: weights.Params, monkeypatch: p
 
 
 @pytest.mark.slow
-def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(
-    student: weights.Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, traces, prompts = study([*SUMS, *((q, f"{c} Yes.", f"{r}, no") for q, c, r in SUMS)])
     told = dict(prompts.select("prompt_id", pl.col("prompt").list.first().struct.field("content")).rows())
     seen: dict[str, list[str]] = {}
@@ -281,7 +278,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(
 
 
 @pytest.mark.slow
-def test_values_are_those_of_the_formulas(student: weights.Params, one_round: pl.DataFrame) -> None:
+def test_values_are_those_of_the_formulas(student: Student, one_round: pl.DataFrame) -> None:
     one = one_round
     other = score_pairs("held_out", scorer(rounds=1, seed=1), student, *study(SUMS))
     both = score_pairs("held_out", scorer(), student, *study(SUMS))
@@ -314,7 +311,7 @@ def test_a_fold_is_the_prompts_own() -> None:
 
 
 @pytest.mark.slow
-def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: weights.Params) -> None:
+def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: Student) -> None:
     """Full training: chosen says yes and rejected no, on prompts that the model did not see; half of them the other
     way round teach nothing."""
     settings = scorer(rounds=1, training={"lora": None, "learning_rate": 2e-3, "max_steps": 10, "batch_size": 4})
@@ -330,7 +327,7 @@ def test_a_learnable_preference_is_learnt_and_a_shuffled_one_is_not(student: wei
 
 @pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes_in_any_order(
-    student: weights.Params, one_round: pl.DataFrame, tmp_path: Path
+    student: Student, one_round: pl.DataFrame, tmp_path: Path
 ) -> None:
     pairs, traces, prompts = (rows.sample(fraction=1, shuffle=True, seed=1) for rows in study(SUMS))
     assert pairs["pair_id"].to_list() != study(SUMS)[0]["pair_id"].to_list()
@@ -341,7 +338,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(
 
 
 @pytest.mark.slow
-def test_too_few_prompts_are_said(student: weights.Params) -> None:
+def test_too_few_prompts_are_said(student: Student) -> None:
     pairs, traces, prompts = study(SUMS)
     with pytest.raises(
         CurationError,
@@ -362,7 +359,7 @@ def test_too_few_prompts_are_said(student: weights.Params) -> None:
 
 
 @pytest.mark.slow
-def test_pairs_in_both_orders_are_counted(student: weights.Params, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pairs_in_both_orders_are_counted(student: Student, capsys: pytest.CaptureFixture[str]) -> None:
     pairs, traces, prompts = study(SUMS)
     turned = {"chosen_trace_id": "rejected_trace_id", "rejected_trace_id": "chosen_trace_id"}
     reverse = pairs.head(1).rename(turned).select(pairs.columns).with_columns(pair_id=pl.lit(7, pl.Int64))

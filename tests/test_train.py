@@ -18,6 +18,7 @@ from curation.core.kinds import kind
 from curation.judging.judges.answer import Params as Answer
 from curation.models import weights
 from curation.models.rendering import Renderer, rows_of_side
+from curation.models.student import Params as Student
 from curation.selection.subset import unpair
 from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import Params as Evaluate
@@ -38,9 +39,9 @@ TOY = {
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> weights.Params:
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
-    return weights.Params(model=str(tiny), revision=weights.fingerprint(tiny), dtype="float32", device="cpu")
+    return Student(model=str(tiny), revision=weights.fingerprint(tiny), dtype="float32", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def settings(run: str, **changes: Any) -> Any:
     return kind("methods", body["kind"]).Params.model_validate(body)
 
 
-def test_an_adapter_lists_its_modules_in_order(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_an_adapter_lists_its_modules_in_order(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     """peft keeps them in a set, whose order differs from process to process, and with it the hash of the run."""
     modules = ["v_proj", "q_proj", "up_proj", "o_proj", "k_proj", "gate_proj", "down_proj"]
     train(
@@ -92,7 +93,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_each_kind_trains_and_saves_safetensors_only(
-    case: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+    case: str, student: Student, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     metrics = train("run", CASES[case], 0, student, paired, unpair(paired), out)
@@ -107,7 +108,7 @@ def test_each_kind_trains_and_saves_safetensors_only(
     assert json.loads((out / "run.json").read_text()) == {"model": student.model, "revision": student.revision}
 
 
-def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_sft_reads_each_chosen_trace_once(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     own = {
         name: value
         for name, value in (PARAMS["methods"]["dpo"] | TOY).items()
@@ -118,9 +119,7 @@ def test_sft_reads_each_chosen_trace_once(student: weights.Params, paired: pl.Da
     assert train("sft", sft, 0, student, doubled, unpair(paired), tmp_path / "run")["examples"] == 6
 
 
-def test_training_moves_the_weights_the_same_way_twice(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_training_moves_the_weights_the_same_way_twice(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     for name in ("one", "two"):
         train(
             name,
@@ -141,7 +140,7 @@ def test_training_moves_the_weights_the_same_way_twice(
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
 def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
-    method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+    method: str, student: Student, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     """All weights are trained, so that a seed decides nothing but the order; two other curricula are two other
     results."""
@@ -165,7 +164,7 @@ def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
 
 @pytest.mark.parametrize("method", ["dpo", "kto", "sft"])
 def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
-    method: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+    method: str, student: Student, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     """Another template, that would delete reasoning, and reasoning on some chosen sides alone: the tokens are counted
     that TRL reads, and the weights are saved with that template."""
@@ -198,18 +197,14 @@ def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
     assert wholes[1].whole.endswith("2026<think>\n\n</think>\n\nIt is 2."), "what was truncated does not end"
 
 
-def test_a_row_that_the_template_refuses_is_named(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_a_row_that_the_template_refuses_is_named(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     reasons = paired.with_columns(chosen_reasoning=pl.when(pl.col("pair_id") == 3).then(pl.lit("Hm.")))
     with pytest.raises(CurationError, match=r"^pair_id 3: there is reasoning, and student\.reasoning is null; say how"):
         train("run", settings("dpo"), 0, student, reasons, unpair(reasons), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_to_train_on_is_said_and_leaves_nothing(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_nothing_to_train_on_is_said_and_leaves_nothing(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(
         CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"
     ):
@@ -217,13 +212,13 @@ def test_nothing_to_train_on_is_said_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cut_sides_are_counted(student: weights.Params, paired: pl.DataFrame, tmp_path: Path) -> None:
+def test_cut_sides_are_counted(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     metrics = train("truncated", settings("dpo", max_length=30), 0, student, paired, unpair(paired), tmp_path / "run")
     assert (metrics["examples"], metrics["dropped"], metrics["sides_truncated"]) == (6, 0, 6)
 
 
 def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path
+    student: Student, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     same = paired.with_columns(
         pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected")
@@ -238,9 +233,7 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])
-def test_a_table_loads_in_trl_as_it_is(
-    name: str, student: weights.Params, paired: pl.DataFrame, tmp_path: Path
-) -> None:
+def test_a_table_loads_in_trl_as_it_is(name: str, student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     """The Parquet file itself, no column renamed or dropped, through datasets into TRL's trainer."""
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
@@ -271,7 +264,7 @@ SAMPLING = PARAMS["evaluate"]["sampling"] | {"samples": 3, "max_tokens": 4}
 HERE = {"kind": "transformers", "dtype": "bfloat16", "device": "cpu", "batch_size": 2}
 
 
-def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: Path, ledger: Ledger) -> pl.DataFrame:
+def evaluated(engine: dict[str, Any], run: str, student: Student, model: Path, ledger: Ledger) -> pl.DataFrame:
     """Results of three samples for one held-out prompt."""
     prompt = [{"role": "user", "content": "1 + 1?"}]
     shared = {"source": "sums", "task": "", "prompt": prompt, "answer": "2", "verifier": "math"}
@@ -285,7 +278,7 @@ def evaluated(engine: dict[str, Any], run: str, student: weights.Params, model: 
 
 @pytest.mark.parametrize("case", ["sigmoid", "dpo full"])
 def test_a_trained_student_is_evaluated_once(
-    case: str, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path
+    case: str, student: Student, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path
 ) -> None:
     train("run", CASES[case], 0, student, paired, unpair(paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
@@ -299,7 +292,7 @@ def test_a_trained_student_is_evaluated_once(
 
 
 def test_a_served_student_is_asked_under_its_runs_name(
-    serve: Serve, student: weights.Params, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
+    serve: Serve, student: Student, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     """The same calls over HTTP: what one engine sampled, another does not ask again."""
     train("run", CASES["sigmoid"], 0, student, paired, unpair(paired), tmp_path / "run")
@@ -323,7 +316,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
 
 
 def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
-    student: weights.Params, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    student: Student, paired: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -341,7 +334,7 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
         assert not torch.equal(merged(ids).logits, plain(ids).logits)
 
 
-def test_wrong_weights_are_refused(student: weights.Params) -> None:
+def test_wrong_weights_are_refused(student: Student) -> None:
     with pytest.raises(
         CurationError, match=r"its revision is sha256:.*, params.yaml says sha256:0; correct the one that is wrong"
     ):

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from curation.core import stats
 from curation.experiment import arms, compare, controls, generator_pairs, grid
-from curation.models import weights
+from curation.models.student import Params as Student
 from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
@@ -435,7 +435,7 @@ def examples_of(subsets: Mapping[str, pl.DataFrame], rendered: pl.DataFrame, tex
     arms_rows = {name: examples.ArmRows(rows, subset.unpair(rows)) for name, rows in subsets.items()}
     method = {"dpo": examples.Method("dpo", own()["methods"]["dpo"]["max_length"])}
     known = examples.Rendered(rendered, texts, lambda: pytest.fail("nothing is to be rendered"))
-    student = weights.Params.model_validate(own()["student"])
+    student = Student.model_validate(own()["student"])
     return examples.examples(arms_rows, dict.fromkeys(subsets, method), known, student)
 
 

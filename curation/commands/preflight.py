@@ -16,6 +16,7 @@ from curation.core.params import read
 from curation.core.study import Study
 from curation.models import rendering, weights
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.selection.subset import from_tables
 from curation.tables import contracts, parquet
 from curation.tables.checks import Fits, examine_fits
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> None:
         raise Errors([*losses.stops, *fits.stops])
 
 
-def _student(student: weights.Params, given: Namespace) -> weights.Params:
+def _student(student: Student, given: Namespace) -> Student:
     """The study's student, with what the command line changes."""
     changes: dict[str, Any] = {}
     if given.model is not None:

@@ -31,7 +31,7 @@ SECTIONS = {
     "delta": "curation.pairs.delta",
     "calibrate": "curation.reliability.calibrate",
     "reliability": "curation.reliability.reliability",
-    "student": "curation.models.weights",
+    "student": "curation.models.student",
     "renderings": "curation.traces.renderings",
     "evaluate": "curation.training.evaluate",
     "grid": "curation.experiment.grid",

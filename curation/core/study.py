@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.experiment.controls
     import curation.experiment.generator_pairs
     import curation.experiment.grid
-    import curation.models.weights
+    import curation.models.student
     import curation.pairs.delta
     import curation.pairs.pair
     import curation.prompts.decontaminate
@@ -69,7 +69,7 @@ class Study:
     selections: dict[str, curation.selection.rules.Params]
     controls: dict[str, curation.experiment.controls.Params]
     generator_pairs: dict[str, curation.experiment.generator_pairs.Params]
-    student: curation.models.weights.Params
+    student: curation.models.student.Params
     renderings: curation.traces.renderings.Params
     scorers: dict[str, Scorer]
     methods: dict[str, Method]

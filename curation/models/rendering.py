@@ -17,6 +17,7 @@ from curation.core.errors import CurationError
 from curation.models import weights
 from curation.models.chat_template import RenderingFault, clock, encode, find_unread, render
 from curation.models.local import end_ids
+from curation.models.student import Params as Student
 from curation.tables.messages import for_model, full_messages, with_system
 
 Way = Literal["reasoning_content", "thinking", "inline", "text", "drop"]
@@ -72,7 +73,7 @@ class Renderer:
     """Renders under the tokenizer and the settings of a student. `ends` are the ids that end an answer, beside the
     tokenizer's own."""
 
-    def __init__(self, tokenizer: Any, student: weights.Params, ends: frozenset[int] = frozenset()) -> None:
+    def __init__(self, tokenizer: Any, student: Student, ends: frozenset[int] = frozenset()) -> None:
         self.tokenizer, self.student, self.ends = tokenizer, student, ends | {tokenizer.eos_token_id}
         text, day = student.template
         self.template, told = text or tokenizer.chat_template, student.template_kwargs or {}
@@ -142,7 +143,7 @@ class Renderer:
         return block(row.reasoning, row.completion) + end
 
 
-def load(student: weights.Params) -> Renderer:
+def load(student: Student) -> Renderer:
     """The student's renderer; no weights are loaded. Raises as `weights.tokenizer` does."""
     return Renderer(weights.tokenizer(student.model, student.pinned), student, end_ids(student.model, student.pinned))
 

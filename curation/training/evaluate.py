@@ -24,6 +24,7 @@ from curation.models.faults import require_finite
 from curation.models.local import find_too_long
 from curation.models.reasoning import Rule
 from curation.models.rendering import as_told
+from curation.models.student import Params as Student
 from curation.tables.contracts import empty
 from curation.tables.measurements import RESULTS
 from curation.traces.delimiters import find_unread
@@ -71,7 +72,7 @@ class Params(Strict):
                 "with that and set evaluate.template_served: true, or name an engine of kind vllm or transformers"
             )
 
-    def told(self, student: weights.Params) -> GenerationSampling:
+    def told(self, student: Student) -> GenerationSampling:
         """The sampling of every call, with what the student's template is told."""
         if student.template_kwargs is None:
             return self.sampling
@@ -91,7 +92,7 @@ class Params(Strict):
 def evaluate(
     settings: Params,
     name: str,
-    student: weights.Params,
+    student: Student,
     model: Path | None,
     judge: "Judge | None",
     prompts: pl.DataFrame,
@@ -129,7 +130,7 @@ def evaluate(
     ).select(RESULTS.schema.names)
 
 
-def make_student_calls(settings: Params, student: weights.Params, revision: str, held_out: pl.DataFrame) -> list[Call]:
+def make_student_calls(settings: Params, student: Student, revision: str, held_out: pl.DataFrame) -> list[Call]:
     """The calls to weights of the student, which `revision` stands for: it is asked as it was trained, with the same
     system message, template settings and form of what was thought in earlier turns. Its template and date are in the
     key."""
@@ -144,7 +145,7 @@ def make_student_calls(settings: Params, student: weights.Params, revision: str,
     return make_calls(prompts, student.model, identity, student.system, settings.told(student))
 
 
-def _weights(name: str, student: weights.Params, model: Path | None) -> tuple[str, weights.Weights]:
+def _weights(name: str, student: Student, model: Path | None) -> tuple[str, weights.Weights]:
     """The revision that stands for the weights of run `name`, and what an engine is to load: the student, the student
     with the adapter in `model`, or the whole model there."""
     if model is None:

@@ -8,10 +8,10 @@ import polars as pl
 
 from curation.core.progress import progress
 from curation.core.study import Study
-from curation.models import weights
 from curation.models.chat_template import RenderingFault
 from curation.models.local import context_length
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.models.targets import facts, ids_hash
 from curation.selection.subset import Texts
 from curation.tables import parquet
@@ -69,7 +69,7 @@ def examples(
     arms: Mapping[str, ArmRows],
     methods: Mapping[str, Mapping[str, Method]],
     rendered: Rendered,
-    student: weights.Params,
+    student: Student,
 ) -> pl.DataFrame:
     """The rows of `examples`, by arm, method and row. A trace is rendered once, and only where `renderings` does not
     say all: what a cut leaves, and whether two sides are the same once cut, takes the tokens themselves."""

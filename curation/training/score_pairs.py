@@ -7,7 +7,7 @@ import polars as pl
 from curation.core.kinds import kind
 from curation.core.metrics import mean
 from curation.core.stats import clustered_mean
-from curation.models import weights
+from curation.models.student import Params as Student
 from curation.tables.contracts import empty
 from curation.tables.measurements import PAIR_SCORES
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def score_pairs(
     name: str,
     settings: "Scorer",
-    student: weights.Params,
+    student: Student,
     pairs: pl.DataFrame,
     traces: pl.DataFrame,
     prompts: pl.DataFrame,

@@ -9,7 +9,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
-from curation.models import weights
+from curation.models.student import Params as Student
 from curation.training.trainers._training import Job
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def train(
     name: str,
     settings: "Method",
     seed: int,
-    student: weights.Params,
+    student: Student,
     paired: pl.DataFrame,
     unpaired: pl.DataFrame,
     out: Path,

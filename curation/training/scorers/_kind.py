@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 import polars as pl
 
-from curation.models import weights
+from curation.models.student import Params as Student
 
 
 class Scorer(Protocol):
@@ -28,7 +28,7 @@ class ScorerKind(Protocol[Settings]):
     def Params(self) -> type[Settings]: ...
 
     def score(
-        self, settings: Settings, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
+        self, settings: Settings, student: Student, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
     ) -> pl.DataFrame:
         """One row per pair whose prompt leaves room for an answer: pair_id and `settings.columns`. `texts` has the
         traces' prompts and completions as message lists, by trace_id."""

@@ -22,6 +22,7 @@ from curation.core.study import Study
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.pairs.sides import join_sides
 from curation.tables.contracts import SIDES
 from curation.tables.ids import content_ids
@@ -61,9 +62,7 @@ class Params(Strict):
         return tuple(PAIR_SCORES.schema.names[1:])
 
 
-def score(
-    settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
-) -> pl.DataFrame:
+def score(settings: Params, student: Student, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
     """The columns of `pair_scores`, of each pair whose prompt leaves room for an answer. No weights are kept.
 
     implicit_margin is beta [log pi/ref (chosen) - log pi/ref (rejected)], held_out_loss is -log sigmoid of it (arXiv
@@ -127,7 +126,7 @@ def _draw(settings: Params, pairs: pl.DataFrame, texts: pl.DataFrame, number: in
 
 
 @contextmanager
-def _policy(settings: Params, student: weights.Params, seed: int, paired: pl.DataFrame, label: str) -> Iterator[Any]:
+def _policy(settings: Params, student: Student, seed: int, paired: pl.DataFrame, label: str) -> Iterator[Any]:
     """The student trained on `paired`, inside the block; after it the weights are gone."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "policy"

@@ -13,6 +13,7 @@ from curation.models import weights
 from curation.models.local import find_too_long
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
+from curation.models.student import Params as Student
 from curation.tables.measurements import PAIR_SCORES
 
 
@@ -36,9 +37,7 @@ class Params(Strict):
         return tuple(names[1 : names.index("truncated") + 1])
 
 
-def score(
-    settings: Params, student: weights.Params, pairs: pl.DataFrame, texts: pl.DataFrame, name: str
-) -> pl.DataFrame:
+def score(settings: Params, student: Student, pairs: pl.DataFrame, texts: pl.DataFrame, name: str) -> pl.DataFrame:
     """The columns of `pair_scores` up to `truncated`, of each pair whose prompt leaves room for an answer."""
     network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
     encoded = encode(Renderer(tokenizer, student), pairs, texts, settings.max_length)

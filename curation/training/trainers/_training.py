@@ -15,6 +15,7 @@ from curation.models import weights
 from curation.models.chat_template import RenderingFault
 from curation.models.faults import one_sentence, require_finite
 from curation.models.rendering import Renderer, rows_of_side, trainer_messages, verbatim
+from curation.models.student import Params as Student
 from curation.models.targets import why_dropped
 from curation.tables.ids import content_ids
 from curation.training.trainers._settings import (
@@ -38,7 +39,7 @@ class Job(NamedTuple):
     and `unpaired`; a method learns from one of them."""
 
     seed: int
-    student: weights.Params
+    student: Student
     paired: pl.DataFrame
     unpaired: pl.DataFrame
     label: str
@@ -137,7 +138,7 @@ def build_with_reference(
         return Counted(args=config, **parts)
 
 
-def fit(trainer: Any, label: str, out: Path, student: weights.Params) -> dict[str, float]:
+def fit(trainer: Any, label: str, out: Path, student: Student) -> dict[str, float]:
     """Train; then `out` holds the weights as safetensors (with LoRA the adapter alone, else the tokenizer too) and
     run.json. Returns the number of steps and the last losses.
 
@@ -177,7 +178,7 @@ def _total_steps(trainer: Any) -> int:
     return math.ceil(steps)
 
 
-def _save(trainer: Any, out: Path, student: weights.Params) -> None:
+def _save(trainer: Any, out: Path, student: Student) -> None:
     out.mkdir(parents=True)
     trainer.model.save_pretrained(out)
     for card in out.glob("*.md"):
@@ -189,7 +190,7 @@ def _save(trainer: Any, out: Path, student: weights.Params) -> None:
     write_run_file(out, student)
 
 
-def write_run_file(out: Path, student: weights.Params) -> None:
+def write_run_file(out: Path, student: Student) -> None:
     """`out` holds run.json, which names the student and its revision."""
     (out / "run.json").write_text(json.dumps({"model": student.model, "revision": student.pinned}, indent=1) + "\n")
 
