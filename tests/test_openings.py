@@ -17,9 +17,9 @@ from served import ran, save, served_params
 from test_renderings import student, under
 
 from curation.calls.call import Reply
-from curation.models import weights
 from curation.models.reasoning import Rule
 from curation.models.rendering import Row
+from curation.models.student import Params as Student
 from curation.traces.delimiters import find_misread_opening, find_unread
 from curation.traces.sampling import GenerationSampling, make_rows
 
@@ -40,9 +40,7 @@ def found(rule: dict[str, Any] | None, prompt: str) -> str | None:
 
 
 @pytest.mark.parametrize("template", [*OPENING, *OTHERS])
-def test_a_template_and_a_rule_that_say_the_same_are_let_be_and_no_others(
-    student: weights.Params, template: str
-) -> None:
+def test_a_template_and_a_rule_that_say_the_same_are_let_be_and_no_others(student: Student, template: str) -> None:
     prompt, _ = under(student, template).texts(Row([{"role": "user", "content": "<think> 2 + 2?"}], None, None, ""))
     opens = template in OPENING
     assert (found(None, prompt) is None) == (found(THINK, prompt) is None) == (not opens)
