@@ -17,6 +17,7 @@ from served import ran, save, served_params
 from test_renderings import student, under
 
 from curation.calls.call import Reply
+from curation.models import weights
 from curation.models.reasoning import Rule
 from curation.models.rendering import Row
 from curation.models.student import Params as Student
