@@ -166,6 +166,7 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
                 {
                     "pair_id": pair,
                     "judge": judge,
+                    "dimension": "preference",
                     "order": order,
                     "repeat": 0,
                     "verdict": "chosen" if sign > 0 else "rejected",

@@ -195,6 +195,7 @@ def compared(size: str, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataF
     preferences = own.select(
         ids.alias("pair_id"),
         "judge",
+        pl.lit("preference").alias("dimension"),
         order.alias("order"),
         pl.lit(0, pl.Int32).alias("repeat"),
         verdict.alias("verdict"),
@@ -212,7 +213,10 @@ def reliability_of(
     judges: list[str], truth: str | None, written: pl.DataFrame, pairs: pl.DataFrame, preferences: pl.DataFrame
 ) -> pl.DataFrame:
     rows = {judge: preferences.filter(judge=judge) for judge in judges}
-    wide = {judge: pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs, rows[judge]) for judge in judges}
+    wide = {
+        judge: pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs, rows[judge], ["preference"])
+        for judge in judges
+    }
     seen = reliability.JudgeTables(
         {}, rows, wide, contracts.empty(measurements.PROBABILITIES), {judge: ["preference"] for judge in judges}
     )

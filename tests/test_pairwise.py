@@ -84,7 +84,9 @@ def test_the_same_two_texts_in_the_same_order_are_asked_once(serve: Serve, ledge
         2 * 2 * len(server.requests) // 2,
         pairs("both").filter(~pl.col("identical")).height,
     )
-    both = pairs("both").join(pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs("both"), rows), on="pair_id")
+    both = pairs("both").join(
+        pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs("both"), rows, ["preference"]), on="pair_id"
+    )
     mirrored = both.join(
         both,
         left_on=["chosen_trace_id", "rejected_trace_id"],
@@ -178,6 +180,7 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
         {
             "pair_id": ends.index((chosen, rejected)),
             "judge": "v",
+            "dimension": "preference",
             "order": order,
             "repeat": sum(earlier[:3] == (chosen, rejected, order) for earlier in verdicts[:number]),
             "verdict": said,
@@ -186,7 +189,7 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
         for number, (chosen, rejected, order, said) in enumerate(verdicts)
     ]
     preferences = world.rows_of(contracts.PREFERENCES, rows)
-    wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA | changes), given, preferences)
+    wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA | changes), given, preferences, ["preference"])
     parquet.check(contracts.deltas(["preference"]), wide, "deltas")
     return wide
 
@@ -223,6 +226,30 @@ def test_a_pair_is_told_apart_by_what_beat_what_else() -> None:
     assert deltas([*split, *chain])["delta_preference"][0] > 0.3
     weaker = deltas([*split, *chain], prior=0.1)["delta_preference"][0]
     assert 0 < weaker < 0.05
+
+
+def test_each_dimension_is_fitted_to_its_own_verdicts() -> None:
+    """What a judge of two dimensions says on one changes no number of the other, nor does the other's absence."""
+    one = pl.DataFrame({"pair_id": [0, 0, 1], "verdict": ["chosen", "tie", "rejected"], "repeat": [0, 1, 0]})
+    other = pl.DataFrame({"pair_id": [1], "verdict": ["chosen"], "repeat": [0]})
+    given = world.frame(contracts.PAIRS, [(0, 1, 1, 2, "a", "b", False), (1, 1, 2, 3, "b", "c", False)])
+
+    def judged(**dimensions: pl.DataFrame) -> pl.DataFrame:
+        rows = [
+            row | {"judge": "v", "dimension": name, "order": "unknown", "status": "scored"}
+            for name, verdicts in dimensions.items()
+            for row in verdicts.rows(named=True)
+        ]
+        preferences = world.rows_of(contracts.PREFERENCES, rows)
+        parquet.check(contracts.PREFERENCES, preferences, "preferences")
+        wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA), given, preferences, list(dimensions))
+        parquet.check(contracts.deltas(dimensions), wide, "deltas")
+        return wide
+
+    both = judged(clarity=one, depth=other)
+    assert both.equals(judged(clarity=one).join(judged(depth=other), on="pair_id", maintain_order="left"))
+    assert both["n_clarity"].to_list() == [2, 1] and both["delta_depth"].is_null().to_list() == [True, False]
+    assert both["delta_clarity"][1] < 0 < both["delta_depth"][1]
 
 
 @pytest.mark.parametrize("ties", [True, False])

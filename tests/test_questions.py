@@ -30,7 +30,9 @@ def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
     with db.connect(world.write(world_, folder)) as connection:
         found = {name: rows for name, text in db.questions().items() for rows in ask.answer(connection, text)}
     return {
-        name: rows.filter(pl.col("judge") != "versus") if "dimension" in rows.columns else rows
+        name: rows.filter(pl.col("judge") != "versus")
+        if "dimension" in rows.columns and name != "position_bias"
+        else rows
         for name, rows in found.items()
     }
 
@@ -112,7 +114,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("wordy", "reversed", 1, 0.111, 4.0, 4.0),
     ],
 }
-ANSWERS["position_bias"] = [("versus", 0.5, 8, 0.75, 0.0, 16)]
+ANSWERS["position_bias"] = [("versus", "preference", 0.5, 8, 0.75, 0.0, 16)]
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
         ("answer", "correct", "large", "medium", 0.333, -1.101, 1.768, 3, 3, 0.333, 0.667, 0.0),

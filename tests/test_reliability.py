@@ -71,7 +71,7 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     small = world.sound()
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
-    wide = {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows)}
+    wide = {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows, ["preference"])}
     seen = reliability.JudgeTables(
         {}, {"versus": rows}, wide, contracts.empty(measurements.PROBABILITIES), {"versus": ["preference"]}
     )
@@ -91,6 +91,39 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     assert reach["ci_high"].max() <= 1 and reach["ci_low"].min() >= -1
 
 
+def test_each_dimension_of_a_pairwise_judge_is_measured_by_its_own_verdicts() -> None:
+    """Turned round on another dimension, the verdicts are as often wrong there as they are right on the first; as the
+    truth it is the first dimension that counts."""
+    small = world.sound()
+    turned = pl.col("verdict").replace({"chosen": "rejected", "rejected": "chosen"})
+    other = small.preferences.with_columns(turned, pl.lit("other").alias("dimension"), -pl.col("strength"))
+    rows, names = pl.concat([small.preferences, other]), ["preference", "other"]
+    deltas = small.deltas | {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows, names)}
+    table, _ = measured_as("answer", rows, names, deltas)
+    alone, _ = measured_as("answer", small.preferences, names[:1], small.deltas)
+    of_first = pl.col("dimension") == "preference"
+    assert table.filter(judge="versus").filter(of_first).equals(alone.filter(judge="versus"))
+    for measure in ("verdict_accuracy", "pairwise_accuracy", "first_position_rate"):
+        first, second = (table.filter(judge="versus", measure=measure, dimension=name)["value"][0] for name in names)
+        assert first + second == pytest.approx(1) and first != second
+    as_truth = [measured_as("versus", *case)[0].filter(judge="rubric") for case in
+                ((rows, names, deltas), (small.preferences, names[:1], small.deltas))]  # fmt: skip
+    assert as_truth[0].equals(as_truth[1])
+
+
+def measured_as(
+    truth: str, preferences: pl.DataFrame, names: list[str], deltas: dict[str, pl.DataFrame]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    small = world.sound()
+    judgments = {name: small.judgments.filter(judge=name) for name in world.DIMENSIONS}
+    fit = calibrate.Params(truth=truth, method="platt", fit_share=0.5, seed=0)
+    rated = world.RATED | {"versus": names}
+    own = preferences if truth == "versus" else None
+    probabilities, _ = calibrate.calibrate(fit, small.pairs, deltas, rated, own)
+    seen = reliability.JudgeTables(judgments, {"versus": preferences}, deltas, probabilities, rated)
+    return reliability.reliability(reliability.Params(truth=truth, families={}), seen, small.pairs, small.traces)
+
+
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:
     return pair.pair(
         world.pairing(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written
@@ -104,7 +137,7 @@ def measured(seed: int) -> pl.DataFrame:
     judgments = {name: planted.judgments(name, written) for name in ("answer", *planted.REPEATS)}
     preferences = {name: planted.preferences(name, pairs, written) for name in planted.PAIRWISE}
     wide = {name: delta.deltas(how, pairs, rows, planted.DIMENSIONS[name]) for name, rows in judgments.items()}
-    wide |= {name: pairwise.pairwise_deltas(how, pairs, rows) for name, rows in preferences.items()}
+    wide |= {name: pairwise.pairwise_deltas(how, pairs, rows, ["preference"]) for name, rows in preferences.items()}
     fit = calibrate.Params(truth="answer", method="platt", fit_share=0.5, seed=0)
     probabilities, _ = calibrate.calibrate(fit, pairs, wide, planted.DIMENSIONS)
     seen = reliability.JudgeTables(judgments, preferences, wide, probabilities, planted.DIMENSIONS)

@@ -280,19 +280,21 @@ def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     pairs = world.frame(contracts.PAIRS, [(content_id(*both), 1, *both, "a", "b", False) for both in ends])
     slots = draw(
         st.lists(
-            st.tuples(st.sampled_from(ends), st.sampled_from(contracts.ORDERS), st.integers(0, 1)),
+            st.tuples(
+                st.sampled_from(ends), st.sampled_from("ab"), st.sampled_from(contracts.ORDERS), st.integers(0, 1)
+            ),
             unique=True,
             max_size=20,
         )
     )
     rows = []
-    for both, order, repeat in slots:
+    for both, dimension, order, repeat in slots:
         status, verdict, tie, lean = draw(
             st.tuples(STATUS, st.sampled_from(contracts.VERDICTS), st.floats(0, 1), st.none() | st.floats(-1, 1))
         )
         strength = None if lean is None or status != "scored" else lean * (1 - tie)
         given = (verdict, strength, None if strength is None else tie) if status == "scored" else (None, None, None)
-        rows.append((content_id(*both), "v", order, repeat, *given, status, None))
+        rows.append((content_id(*both), "v", dimension, order, repeat, *given, status, None))
     return pairs, world.frame(contracts.PREFERENCES, rows)
 
 
@@ -305,8 +307,9 @@ def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame
         pair_id: (chosen, rejected)
         for pair_id, chosen, rejected in pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").rows()
     }
-    scored = preferences.filter(status="scored").sort("pair_id", "order", "repeat")
-    assert found.select("pair_id", "order", "repeat").rows() == scored.select("pair_id", "order", "repeat").rows()
+    slot = ["dimension", "pair_id", "order", "repeat"]
+    scored = preferences.filter(status="scored").sort(slot)
+    assert found.select(slot).rows() == scored.select(slot).rows()
     for row, (pair_id, order, verdict, strength, p_tie) in zip(
         found.rows(named=True), scored.select("pair_id", "order", "verdict", "strength", "p_tie").rows(), strict=True
     ):

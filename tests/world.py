@@ -333,7 +333,8 @@ def preferences(pairs: pl.DataFrame) -> pl.DataFrame:
         for order in contracts.ORDERS:
             better = "chosen" if model == "large" or order == "chosen_first" else "rejected"
             strength = 0.8 if better == "chosen" else -0.6
-            rows.append({"pair_id": number, "judge": "versus", "order": order, "repeat": 0, "verdict": better,
+            rows.append({"pair_id": number, "judge": "versus", "dimension": "preference",
+                         "order": order, "repeat": 0, "verdict": better,
                          "strength": strength, "p_tie": 0.1, "status": "scored"})  # fmt: skip
     return rows_of(contracts.PREFERENCES, rows)
 
@@ -480,7 +481,7 @@ def world(judged: pl.DataFrame) -> World:
     per_judge = {judge: judged.filter(pl.col("judge") == judge) for judge in DIMENSIONS}
     how, preferred = delta.Params(**body["delta"]), preferences(pairs)
     wide = {judge: delta.deltas(how, pairs, per_judge[judge], names) for judge, names in DIMENSIONS.items()}
-    wide["versus"] = pairwise.pairwise_deltas(how, pairs, preferred)
+    wide["versus"] = pairwise.pairwise_deltas(how, pairs, preferred, ["preference"])
     means = generator_deltas(pairs, wide, RATED)
     probabilities, _ = calibrate.calibrate(calibrate.Params(**body["calibrate"]), pairs, wide, RATED)
     seen = reliability.JudgeTables(per_judge, {"versus": preferred}, wide, probabilities, RATED)

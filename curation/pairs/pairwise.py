@@ -7,27 +7,35 @@ from curation.pairs import davidson
 from curation.pairs.delta import Params
 from curation.pairs.noise import add_within_noise
 from curation.pairs.sides import join_sides
-from curation.tables.contracts import PREFERENCE
 from curation.tables.db import query
 
 OUTCOMES = ("low_better", "high_better", "tie")  # of two traces by id; sql/verdicts.sql makes them add up to 1
 
 
-def pairwise_deltas(settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame) -> pl.DataFrame:
-    """One pairwise judge's rows of `deltas`: chosen and rejected are the probabilities that each is better (what they
-    lack to 1 is a tie's), by strengths fitted to all verdicts on a prompt's traces; n the verdicts on the pair
-    itself and sd their standard deviation.
+def pairwise_deltas(
+    settings: Params, pairs: pl.DataFrame, preferences: pl.DataFrame, dimensions: list[str]
+) -> pl.DataFrame:
+    """One pairwise judge's rows of `deltas`, by pair_id: chosen and rejected are the probabilities that each is better
+    (what they lack to 1 is a tie's), by strengths fitted to all verdicts on a prompt's traces, those of each of
+    `dimensions` on their own; n the verdicts on the pair itself and sd their standard deviation.
 
     A pair without a verdict of its own has no delta.
     """
     tables = {"pairs": pairs.drop("chosen_model", "rejected_model"), "preferences": preferences.drop("rationale")}
     verdicts = query("verdicts", tables, expected=settings.expected)
+    ends = pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").sort("pair_id")
+    columns = [_fit_dimension(settings, ends, verdicts.filter(dimension=name), name) for name in dimensions]
+    wide = pl.concat([ends.select("pair_id"), *columns], how="horizontal")
+    return add_within_noise(settings.noise, pairs, wide, dimensions)
+
+
+def _fit_dimension(settings: Params, ends: pl.DataFrame, verdicts: pl.DataFrame, dimension: str) -> pl.DataFrame:
+    """The columns of one dimension but for within_noise, a row for each of the pairs' `ends`."""
     strengths, tie = _fit_strengths(verdicts, settings.prior)
     own = verdicts.group_by("pair_id").agg(
         pl.len().cast(pl.Int32).alias("n"), pl.col("value").sort_by("order", "repeat").std().alias("sd")
     )
-    rows = pairs.select("pair_id", "chosen_trace_id", "rejected_trace_id").sort("pair_id")
-    rows = join_sides(rows.join(own, on="pair_id", how="left", maintain_order="left"), strengths)
+    rows = join_sides(ends.join(own, on="pair_id", how="left", maintain_order="left"), strengths)
     difference = (rows["chosen_strength"] - rows["rejected_strength"]).fill_null(0.0).to_numpy()
     chance = davidson.chances(difference, tie)
     rows = rows.with_columns(pl.Series("chosen", chance[:, 0]), pl.Series("rejected", chance[:, 1]))
@@ -39,8 +47,7 @@ def pairwise_deltas(settings: Params, pairs: pl.DataFrame, preferences: pl.DataF
         "n": pl.col("n").fill_null(0),
         "sd": pl.col("sd"),
     }
-    named = (column.alias(f"{name}_{PREFERENCE}") for name, column in columns.items())
-    return add_within_noise(settings.noise, pairs, rows.select("pair_id", *named), [PREFERENCE])
+    return rows.select(column.alias(f"{name}_{dimension}") for name, column in columns.items())
 
 
 def _fit_strengths(verdicts: pl.DataFrame, prior: float) -> tuple[pl.DataFrame, float]:

@@ -83,7 +83,7 @@ def _whole_deltas(study: Study, name: str) -> pl.DataFrame:
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     if name in study.pairwise_judges:
         preferences = parquet.read(contracts.PREFERENCES, contracts.path("preferences", name))
-        return pairwise_deltas(study.delta, pairs, preferences)
+        return pairwise_deltas(study.delta, pairs, preferences, study.dimensions[name])
     panel = study.delta.panels[name]
     return panel_deltas(panel, pairs, _read_members(study, panel), study.delta.noise)
 

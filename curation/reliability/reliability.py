@@ -18,7 +18,7 @@ from curation.reliability import measures
 from curation.reliability.measures import Measurement
 from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
-from curation.tables.contracts import PREFERENCE, SIDES, empty
+from curation.tables.contracts import SIDES, empty
 from curation.tables.measurements import CALIBRATION, RELIABILITY
 
 TRACE_COLUMNS = ("trace_id", "prompt_id", "family", *measures.LENGTHS.values())  # what is read of traces
@@ -121,10 +121,11 @@ def _ratings(tables: JudgeTables, judge: str, dimension: str, traces: pl.DataFra
     return rows.select("trace_id", "repeat", "score", "status").join(prompts, on="trace_id").sort("trace_id", "repeat")
 
 
-def _verdicts(tables: JudgeTables, judge: str, compared: pl.DataFrame) -> pl.DataFrame:
-    """A pairwise judge's rows, each with its pair's prompt and label, and value: 1 for chosen, -1 for rejected, 0
-    for a tie."""
-    rows = tables.preferences[judge].join(compared.select("pair_id", "prompt_id", "chosen_right"), on="pair_id")
+def _verdicts(tables: JudgeTables, judge: str, dimension: str, compared: pl.DataFrame) -> pl.DataFrame:
+    """A pairwise judge's rows of one dimension, each with its pair's prompt and label, and value: 1 for chosen, -1 for
+    rejected, 0 for a tie."""
+    rows = tables.preferences[judge].filter(pl.col("dimension") == dimension)
+    rows = rows.join(compared.select("pair_id", "prompt_id", "chosen_right"), on="pair_id")
     return rows.with_columns(verdict_value().alias("value")).sort("pair_id", "order", "repeat")
 
 
@@ -135,7 +136,7 @@ def _measure_replies(
     if judge in tables.judgments:
         yield from measures.measure_ratings(_ratings(tables, judge, dimension, traces))
     if judge in tables.preferences:
-        yield from measures.measure_verdicts(_verdicts(tables, judge, compared), truth)
+        yield from measures.measure_verdicts(_verdicts(tables, judge, dimension, compared), truth)
 
 
 def _mean_scores(
@@ -151,7 +152,7 @@ def _mean_scores(
                 scored = _ratings(tables, judge, dimension, traces).filter(pl.col("score").is_not_null())
                 means[judge, dimension] = scored.group_by("trace_id", "prompt_id").agg(pl.col("score").mean())
             elif judge in tables.preferences:
-                verdicts = _verdicts(tables, judge, compared).drop_nulls("value")
+                verdicts = _verdicts(tables, judge, dimension, compared).drop_nulls("value")
                 mean = pl.col("value").mean().alias("score")
                 means[judge, dimension] = verdicts.group_by("pair_id", "prompt_id").agg(mean)
     return means
@@ -175,8 +176,8 @@ def _stated_probabilities(
     """The probabilities that chosen is right of pairs with a label, and whose they are: a pairwise judge's own, the
     mean of its verdicts', and those of calibration on the prompts it was not fitted to."""
     label = compared.select("pair_id", "prompt_id", "chosen_right").drop_nulls("chosen_right")
-    if judge in tables.preferences and dimension == PREFERENCE:
-        strengths = tables.preferences[judge].drop_nulls("strength").group_by("pair_id")
+    if judge in tables.preferences:
+        strengths = tables.preferences[judge].filter(dimension=dimension).drop_nulls("strength").group_by("pair_id")
         own = strengths.agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
         yield "judge", label.join(own, on="pair_id", maintain_order="left")
     rows = tables.probabilities.filter(judge=judge, dimension=dimension, part="held_out").drop_nulls("probability")

@@ -18,5 +18,9 @@ def label_pairs(deltas: pl.DataFrame, dimension: str, preferences: pl.DataFrame 
     pairs make likely; of all others the sign of their delta.
     """
     if preferences is not None:
-        return preferences.group_by("pair_id").agg(verdict_value().mean().round(9).sign().alias("label"))
+        return (
+            preferences.filter(dimension=dimension)
+            .group_by("pair_id")
+            .agg(verdict_value().mean().round(9).sign().alias("label"))
+        )
     return deltas.select("pair_id", pl.col(f"delta_{dimension}").round(9).sign().alias("label"))

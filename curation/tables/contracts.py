@@ -21,7 +21,7 @@ from curation.tables.table import ID, INT, REAL, SCORED, STATUSES, TEXT, TEXTS, 
 DATA = Path("data")
 ROLES = ("system", "user", "assistant", "tool")  # of the messages of a prompt
 SPLITS = ("train", "in_domain", "out_of_domain")
-PREFERENCE = "preference"  # the dimension of every pairwise judge
+PREFERENCE = "preference"  # the dimension of a pairwise judge that names none
 VERDICTS = ("chosen", "rejected", "tie")
 ORDERS = ("chosen_first", "rejected_first")
 LISTED_VERDICTS = ("chosen", "tie", "both_bad")  # of a preference set, whose chosen side is the better one
@@ -131,8 +131,9 @@ RENDERINGS = Table(
      "fault only where nothing was rendered": pl.col("fault").is_null() | pl.col("target_tokens").is_null()},
 )  # fmt: skip
 PREFERENCES = Table(
-    "preferences", "pair, pairwise judge, order and repeat", ("pair_id", "judge", "order", "repeat"),
-    schema(pair_id=ID, judge=TEXT, order=TEXT, repeat=INT,
+    "preferences", "pair, pairwise judge, dimension, order and repeat",
+    ("pair_id", "judge", "dimension", "order", "repeat"),
+    schema(pair_id=ID, judge=TEXT, dimension=TEXT, order=TEXT, repeat=INT,
            verdict=(TEXT,), strength=(REAL,), p_tie=(REAL,), status=TEXT, rationale=(TEXT,)),
     {"verdict is null exactly when status is not scored":
         pl.col("verdict").is_null() == (pl.col("status") != "scored"),

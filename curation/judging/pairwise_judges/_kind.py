@@ -15,7 +15,7 @@ class PairwiseJudge(Protocol):
     def kind(self) -> str: ...
     @property
     def dimension_names(self) -> list[str]:
-        """The one dimension that its verdicts come to."""
+        """The dimensions that its verdicts are on, in a fixed order."""
         ...
 
 
@@ -29,7 +29,7 @@ class PairwiseJudgeKind(Protocol[Settings]):
     def Params(self) -> type[Settings]: ...
 
     def prefer(self, settings: Settings, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-        """One row per pair of `pairs`, order shown and repeat, all columns of `preferences` but `judge`; `pairs` has
-        pair_id, prompt, messages, tools, answer, the completions chosen and rejected, and chosen_reasoning and
-        rejected_reasoning."""
+        """One row per pair of `pairs`, dimension, order shown and repeat, all columns of `preferences` but `judge`;
+        `pairs` has pair_id, prompt, messages, tools, answer, the completions chosen and rejected, and chosen_reasoning
+        and rejected_reasoning."""
         ...

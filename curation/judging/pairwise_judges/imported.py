@@ -74,6 +74,7 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
     return number_repeats(rows, ["pair_id", "order"], ["verdict"]).select(
         "pair_id",
+        pl.lit(PREFERENCE).alias("dimension"),
         "order",
         "repeat",
         "verdict",

@@ -28,7 +28,7 @@ class Params(prompting.ModelJudgeParams):
 
     @property
     def dimension_names(self) -> list[str]:
-        """The one dimension its verdicts come to."""
+        """The one dimension its verdicts are on."""
         return [PREFERENCE]
 
 
@@ -88,7 +88,7 @@ def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> 
         "status": pl.String,
         "rationale": pl.String,
     }
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit(PREFERENCE).alias("dimension"))
 
 
 def _shows_two_texts(settings: Params, pairs: pl.DataFrame) -> pl.Expr:
