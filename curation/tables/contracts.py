@@ -59,7 +59,8 @@ DECONTAMINATION = Table(
 RESPONSES = Table(
     "responses", "response of a preference set", ("trace_id",),
     schema(trace_id=ID, source=TEXT, prompt_id=ID, generator=TEXT, sample_index=INT, reasoning=(TEXT,),
-           completion=(TEXT,), finish_reason=TEXT, left_out_characters=(INT,), external_id=(TEXT,)),
+           completion=(TEXT,), finish_reason=TEXT, left_out_characters=(INT,), external_id=(TEXT,),
+           carried=(TEXT,)),
     {"it has a text": pl.any_horizontal(pl.col("reasoning", "completion").is_not_null()),
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      "sample_index is not negative": pl.col("sample_index") >= 0},
