@@ -2,10 +2,10 @@
 
 import json
 
-from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
+from curation.experiment import plots
 from curation.experiment.compare import compare, comparison_metrics, declared_runs
 from curation.tables import contracts, measurements, parquet
 

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
+from curation.pairs import plots
 from curation.pairs.write import Summary, write_deltas
 from curation.tables import contracts, measurements, parquet
 

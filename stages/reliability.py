@@ -1,9 +1,9 @@
 """Write data/reliability.parquet, data/calibration.parquet and their plots."""
 
-from curation.core import plots
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
+from curation.reliability import plots
 from curation.reliability.reliability import TRACE_COLUMNS, JudgeTables, metrics, reliability
 from curation.tables import contracts, measurements, parquet
 

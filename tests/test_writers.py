@@ -44,7 +44,7 @@ def draw(file: Path) -> None:
 
     figure = Figure(figsize=(4, 4))
     figure.subplots().imshow(np.random.default_rng(0).random((100, 100)))
-    plots._save(figure, file)
+    plots.save(figure, file)
 
 
 def append_parts(file: Path) -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from curation.core import plots
 from curation.core.stats import Clusters, dense_rank
 from curation.core.study import Study
+from curation.pairs import plots
 from curation.pairs.delta import TraceRows, delta_parts, generator_deltas, metrics, number_traces
 from curation.pairs.pairwise import pairwise_deltas
 from curation.pairs.panel import Panel, panel_deltas
