@@ -66,7 +66,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["selections.all.value: 'random()' calls random(), which gives another value another time; draws are made "
       "by `seed`"]),
     ({"selections.all.value": "(select 1)"},
-     ["selections.all.value: '(select 1)' has a subquery; write one expression of a pair's own columns"]),
+     ["selections.all.value: '(select 1)' has a subquery; write one expression of a row's own columns"]),
     ({"selections.all.value": "avg(chosen.characters)"},
      ["selections.all.value: 'avg(chosen.characters)' is one value for all rows; write `over ()` after its aggregate"]),
     ({"selections.all.require": {"long": "chosen.characters"}},

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curation.selection.expressions import ResultType, evaluate, fault
-from curation.selection.functions import AGGREGATES, OPERATORS, SCALARS, WINDOWS
-from curation.selection.syntax import MOST_CHARACTERS, engine
+from curation.tables.expressions.evaluation import ResultType, evaluate, fault
+from curation.tables.expressions.functions import AGGREGATES, OPERATORS, SCALARS, WINDOWS
+from curation.tables.expressions.syntax import MOST_CHARACTERS, engine
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = {

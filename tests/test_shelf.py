@@ -12,7 +12,7 @@ from curation.selection.candidates import Candidates, ColumnReaders
 from curation.selection.rules import Params
 from curation.selection.select import select
 from curation.selection.subset import curriculum_positions
-from curation.selection.syntax import ColumnName
+from curation.tables.expressions.syntax import ColumnName
 
 
 class Listed(Candidates):

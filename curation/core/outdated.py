@@ -22,7 +22,7 @@ EXPRESSIONS = (  # where SQL expressions stand; `*` is any name or number
     "controls.*.match.*",
     "generator_pairs.*.where",
 )
-PARSER = "curation.selection.syntax"  # imported by name, since the core is below it
+PARSER = "curation.tables.expressions.syntax"  # imported by name, since the core is below it
 PLACEHOLDER = "name_of_0_1_"  # in no column's name
 
 _COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, new in renamed.COLUMNS[table].items()}

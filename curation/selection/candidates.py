@@ -11,10 +11,10 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.selection.column_names import OF_GENERATORS, OF_PROMPT, TOKENS
-from curation.selection.expressions import evaluate, why
-from curation.selection.syntax import ColumnName, parse
 from curation.tables import contracts, measurements, parquet
 from curation.tables.contracts import SIDES
+from curation.tables.expressions.evaluation import evaluate, why
+from curation.tables.expressions.syntax import ColumnName, parse
 from curation.tables.table import Table
 
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table

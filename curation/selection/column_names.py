@@ -7,10 +7,10 @@ import polars as pl
 
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
-from curation.selection.expressions import ResultType, fault
-from curation.selection.syntax import ColumnName, parse
 from curation.tables import contracts, measurements
 from curation.tables.contracts import JUDGED, SIDES
+from curation.tables.expressions.evaluation import ResultType, fault
+from curation.tables.expressions.syntax import ColumnName, parse
 
 PAIR = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "chosen_model", "rejected_model", "identical")
 TRACE = (

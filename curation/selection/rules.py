@@ -10,8 +10,8 @@ from curation.core.params import Column, Strict
 from curation.core.ranges import Filled, HashedSeed, Positive, Share
 from curation.core.study import Study
 from curation.selection import column_names
-from curation.selection.expressions import ResultType
-from curation.selection.syntax import ColumnName, parse
+from curation.tables.expressions.evaluation import ResultType
+from curation.tables.expressions.syntax import ColumnName, parse
 
 IDENTICAL, UNSCORED, REPEATED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_BUDGET, KEPT = (
     "identical", "unscored", "repeated", "outside_band", "reversed", "per_prompt", "generator_share", "over_budget",

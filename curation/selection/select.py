@@ -9,7 +9,6 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.stats import dense_rank
 from curation.selection.candidates import Candidates
-from curation.selection.expressions import to_floats
 from curation.selection.filters import FILTERS, Ranked, divide_budget
 from curation.selection.ranking import Ranker
 from curation.selection.rules import (
@@ -24,8 +23,9 @@ from curation.selection.rules import (
     Nearest,
     Params,
 )
-from curation.selection.syntax import parse
 from curation.tables.contracts import DECIMALS
+from curation.tables.expressions.evaluation import to_floats
+from curation.tables.expressions.syntax import parse
 
 UNDECIDED = 255  # in place of a reason's number
 

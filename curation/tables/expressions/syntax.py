@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import duckdb
 
 from curation.core.messages import did_you_mean, show_value
-from curation.selection.functions import AGGREGATES, OPERATORS, SCALARS, WINDOWS
+from curation.tables.expressions.functions import AGGREGATES, OPERATORS, SCALARS, WINDOWS
 
 NOT_PER_ROW = "is one value for all rows; write `over ()` after its aggregate"
 TOO_DEEP = "is nested too deep; write it flatter, as with `in` or a case of several arms"
@@ -61,7 +61,7 @@ def _tree(expression: str) -> dict[str, Any]:
     query = tree["statements"][0]["node"]
     values = query.pop("select_list", [])
     if len(values) != 1 or query != _bare_query():  # as in `1), (2`, `1) limit (0`, `1) union select (2`
-        raise ValueError(f"{show_value(expression)} is more than one expression; write one of a pair's own columns")
+        raise ValueError(f"{show_value(expression)} is more than one expression; write one of a row's own columns")
     tree_of_value: dict[str, Any] = values[0]
     return tree_of_value
 
@@ -82,7 +82,7 @@ def _fault_of_node(node: dict[str, Any]) -> str | None:
     """What is wrong with a part of an expression, or None."""
     kind, name = node.get("class"), node.get("function_name", "")
     if kind in REFUSED_NODES:
-        return f"has {REFUSED_NODES[kind]}; write one expression of a pair's own columns"
+        return f"has {REFUSED_NODES[kind]}; write one expression of a row's own columns"
     if kind is not None and kind not in ALLOWED_NODES:
         return f"has what expressions do not know, {kind.lower().replace('_', ' ')}; write it otherwise"
     if kind == "FUNCTION" and name in AGGREGATES:

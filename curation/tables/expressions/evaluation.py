@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from curation.core.messages import did_you_mean, show_value
-from curation.selection.syntax import TOO_DEEP, ColumnName, engine, parse
 from curation.tables.contracts import DECIMALS
+from curation.tables.expressions.syntax import TOO_DEEP, ColumnName, engine, parse
 
 FRACTIONS = {"float", "double"}
 NUMBERS = FRACTIONS | {"decimal", "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint",

@@ -1,0 +1,1 @@
+"""SQL expressions in params.yaml: what they may say, what they are made of, and their values."""
