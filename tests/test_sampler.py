@@ -12,7 +12,8 @@ from tiny import save_tiny_llama
 
 from curation.calls.call import Call, Reply
 from curation.models import weights
-from curation.models.engines.transformers import Draw, sample
+from curation.models.engines._generation import Draw
+from curation.models.engines.transformers import sample
 
 pytestmark = pytest.mark.slow
 

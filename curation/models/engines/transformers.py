@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
-from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
@@ -16,6 +15,7 @@ from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template
 from curation.models.devices import Device, find_unmet_torch
 from curation.models.engines._decoding import Decoder
+from curation.models.engines._generation import generate
 from curation.models.faults import one_sentence
 from curation.models.reasoning import Rule
 
@@ -84,7 +84,7 @@ def sample(
         prompts = [prompt_of[call.key] for call in batch]
         encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
         lengths = encoded["attention_mask"].sum(dim=1).tolist()
-        for row, new in _generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
+        for row, new in generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
             yield batch[row], _reply(decode, tokenizer.eos_token_id, lengths[row], new)
 
     prompt_of = dict[str, str]()
@@ -144,93 +144,6 @@ def _side_by_side(
         for worker in workers:
             worker.join()
         torch.set_num_threads(cores)
-
-
-def _generate(
-    network: Any, encoded: Any, calls: list[Call], eos: int, stopped: Event
-) -> Iterator[tuple[int, list[int]]]:
-    """Each row's number and new tokens, as rows end. Ended rows leave the batch once they are half of it, because they
-    cost as much as running ones."""
-    import torch
-
-    ids, mask = encoded["input_ids"], encoded["attention_mask"]
-    cache = _prefill(network, ids, mask)
-    start, limit, rows = ids.shape[1], ids.shape[1] + calls[0].sampling["max_tokens"], torch.arange(len(calls))
-    draw = Draw(calls) if calls[0].sampling["temperature"] > 0 else None
-
-    def half_ended(ids: Any, scores: Any) -> Any:
-        return ((ids[:, start:] == eos).any(dim=1).float().mean() >= 0.5).expand(len(ids)) | stopped.is_set()
-
-    while len(rows) and not stopped.is_set():
-        output = network.generate(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, max_length=limit, stopping_criteria=[half_ended],
-            logits_processor=[_require_finite, *([draw] if draw else [])], do_sample=False, temperature=None,
-            top_p=None, top_k=None, pad_token_id=eos, eos_token_id=eos, return_dict_in_generate=True,
-        )  # fmt: skip
-        ids, cache = output.sequences, output.past_key_values
-        going = ~(ids[:, start:] == eos).any(dim=1) & (ids.shape[1] < limit)
-        yield from ((int(rows[row]), ids[row, start:].tolist()) for row in (~going).nonzero().flatten().tolist())
-        mask = torch.nn.functional.pad(mask, (0, ids.shape[1] - mask.shape[1]), value=1)[going]
-        ids, rows = ids[going], rows[going.cpu()]
-        cache.batch_select_indices(going.nonzero().flatten())
-        if draw:
-            draw.sources = [source for source, stays in zip(draw.sources, going.tolist(), strict=True) if stays]
-
-
-def _prefill(network: Any, ids: Any, mask: Any) -> Any:
-    """The keys and values of all prompt tokens but the last, each prompt read once, where samples of one prompt share
-    the batch. None where they do not: nothing is saved."""
-    import torch
-
-    prompts, of_row = ids.unique(dim=0, return_inverse=True)
-    if len(prompts) == len(ids) or ids.shape[1] == 1:
-        return None
-    seen = torch.zeros_like(prompts).index_copy_(0, of_row, mask)[:, :-1]
-    positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
-    cache = network(
-        input_ids=prompts[:, :-1], attention_mask=seen, position_ids=positions, use_cache=True, logits_to_keep=1
-    ).past_key_values
-    cache.batch_select_indices(of_row)
-    return cache
-
-
-def _require_finite(input_ids: Any, scores: Any) -> Any:
-    """The scores as they are. Raises CurationError where the best of a row is not finite: any token could follow, such
-    as the first of the vocabulary."""
-    if not scores.amax(dim=1).isfinite().all():
-        raise CurationError(
-            "the model's logits are not finite, so it answers nothing; its weights are damaged, or its dtype does not "
-            "hold their values"
-        )
-    return scores
-
-
-class Draw:
-    """A logits processor that leaves each row one token, drawn from the row's distribution by the seed of its own call.
-
-    The Gumbel-max trick over the `top_k` best tokens: argmax(logit / temperature + Gumbel noise) is a sample of the
-    softmax. Greedy search then takes it. `generate`'s own sampling draws from one stream for the whole batch, and over
-    the whole vocabulary, which costs more time.
-    """
-
-    def __init__(self, calls: list[Call]) -> None:
-        import torch
-
-        self.settings = calls[0].sampling
-        self.sources = [torch.Generator().manual_seed(call.sampling["seed"]) for call in calls]
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        import torch
-
-        best = scores.topk(min(self.settings["top_k"] or scores.shape[1], scores.shape[1]))
-        logits = best.values / self.settings["temperature"]
-        shares = logits.softmax(dim=1)
-        logits[shares.cumsum(dim=1) - shares >= self.settings["top_p"]] = -torch.inf
-        uniform = torch.stack([torch.rand(logits.shape[1], generator=source) for source in self.sources]).to(
-            scores.device
-        )
-        drawn = best.indices.gather(1, (logits - (-uniform.log()).log()).argmax(dim=1, keepdim=True))
-        return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 
 
 def _batches(calls: list[Call], size: int) -> Iterator[list[Call]]:
