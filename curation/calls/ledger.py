@@ -4,13 +4,11 @@ Rows hold no address and no credential.
 """
 
 import sqlite3
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
 from secrets import randbelow
-from shlex import quote
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -22,7 +20,7 @@ from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
 from curation.calls.store import IS_REPLY, Store, counted, insert_attempt
-from curation.calls.upkeep import WITHOUT_REASONING, find_without_reasoning
+from curation.calls.upkeep import WITHOUT_REASONING
 from curation.core.errors import CurationError
 from curation.core.needs import find_folder_fault
 from curation.core.params import Strict
@@ -178,20 +176,6 @@ class Ledger(Store):
                 f"ledger.max_failed: {self.settings.max_failed:g}; run again to try these again, or raise it"
             )
 
-    def tell_of_lost_reasoning(self, calls: list[Call], stage: str, name: str) -> None:
-        """Say on standard error how many of the calls, all of one model, have a reply whose reasoning an earlier
-        version did not keep."""
-        keys = {call.key for call in calls}
-        if lost := find_without_reasoning(self, keys):
-            of, prune = len(keys), f"prune --without-reasoning {quote(calls[0].model)}"
-            print(
-                f"{stage} {name}: {len(lost)} of {of} replies were kept without their reasoning, by a version that "
-                f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again. It helps once: "
-                "a server that keeps its reasoning to itself sends none then either",
-                file=sys.stderr,
-                flush=True,
-            )
-
     def append(self, call: Call, reply: Reply, stage: str, name: str) -> None:
         """Keep one attempt, good or bad, at once."""
         self.require_writable()
@@ -226,17 +210,9 @@ class Ledger(Store):
             f"sum(lost), {TOKENS} FROM attempts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         ).fetchall()
         names = (
-            "stage",
-            "name",
-            "model",
-            "attempts",
-            "answered",
-            "failed",
-            "without_reasoning",
-            "prompt_tokens",
-            "completion_tokens",
-            "usd",
-        )
+            "stage", "name", "model", "attempts", "answered", "failed", "without_reasoning", "prompt_tokens",
+            "completion_tokens", "usd",
+        )  # fmt: skip
         prices = [self.budget.usd(row[2], row[7] or 0, row[8] or 0) for row in rows]
         return [dict(zip(names, (*row, usd), strict=True)) for row, usd in zip(rows, prices, strict=True)]
 

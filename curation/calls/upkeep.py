@@ -1,8 +1,11 @@
 """Looking after what a ledger holds: whether it is as it was written, and what of it may go."""
 
+import sys
 from collections.abc import Iterable
+from shlex import quote
 
 from curation.calls.attempts import is_intact
+from curation.calls.call import Call
 from curation.calls.redaction import PLACEHOLDER
 from curation.calls.store import IS_REPLY, NAMES, REPLY, Store, counted, reply_of
 from curation.core.errors import CurationError
@@ -89,6 +92,21 @@ def find_without_reasoning(store: Store, keys: Iterable[str]) -> list[str]:
     it."""
     kept = f"SELECT 1 FROM calls WHERE key = ? AND {WITHOUT_REASONING}"
     return [key for key in keys if store.db.execute(kept, (key,)).fetchone()]
+
+
+def tell_of_lost_reasoning(store: Store, calls: list[Call], stage: str, name: str) -> None:
+    """Say on standard error how many of the calls, all of one model, have a reply whose reasoning an earlier
+    version did not keep."""
+    keys = {call.key for call in calls}
+    if lost := find_without_reasoning(store, keys):
+        of, prune = len(keys), f"prune --without-reasoning {quote(calls[0].model)}"
+        print(
+            f"{stage} {name}: {len(lost)} of {of} replies were kept without their reasoning, by a version that "
+            f"dropped it; `curation ledger {prune}` deletes them, and the next run buys them again. It helps once: "
+            "a server that keeps its reasoning to itself sends none then either",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def drop_without_reasoning(store: Store, model: str) -> int:

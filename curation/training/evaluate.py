@@ -12,6 +12,7 @@ from pydantic import Field
 from curation.calls.call import Call
 from curation.calls.extra import TEMPLATE_FIELDS, TEMPLATE_KWARGS
 from curation.calls.ledger import Ledger
+from curation.calls.upkeep import tell_of_lost_reasoning
 from curation.core.canonical import canonical
 from curation.core.errors import CurationError
 from curation.core.params import Strict
@@ -114,7 +115,7 @@ def evaluate(
 
     engine = settings.engine.engine(loaded._replace(template=student.template), name, settings.reasoning)
     replies = ledger.fulfil(calls, engine, "evaluate", name)
-    ledger.tell_of_lost_reasoning(calls, "evaluate", name)
+    tell_of_lost_reasoning(ledger, calls, "evaluate", name)
     answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
     for line in find_unread("evaluate.reasoning", settings.reasoning, answers):
         print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)

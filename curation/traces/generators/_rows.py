@@ -9,6 +9,7 @@ from pydantic import Field
 
 from curation.calls.call import Call
 from curation.calls.ledger import Ledger
+from curation.calls.upkeep import tell_of_lost_reasoning
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import FilePath, Word
@@ -102,7 +103,7 @@ def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, le
         for line in look_at_prompt(name, settings.reasoning, settings.model, settings.revision, calls[0]):
             print(f"warning: {line}", file=sys.stderr, flush=True)
     replies = ledger.fulfil(calls, settings.engine(settings.weights, rule=settings.reasoning), "generate", name)
-    ledger.tell_of_lost_reasoning(calls, "generate", name)
+    tell_of_lost_reasoning(ledger, calls, "generate", name)
     return (
         make_rows(prompts, settings.sampling, replies, settings.reasoning)
         .with_columns(
