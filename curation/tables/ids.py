@@ -18,7 +18,7 @@ def content_ids(parts: pl.DataFrame) -> pl.Series:
     DuckDB."""
     names = [f"part_{number}" for number in range(parts.width)]
     digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
-    with _duckdb().cursor() as connection:
+    with database().cursor() as connection:
         connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
         rows = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()
     ids: pl.Series = rows["id"]
@@ -26,8 +26,9 @@ def content_ids(parts: pl.DataFrame) -> pl.Series:
 
 
 @cache
-def _duckdb() -> Any:
-    """One database for all calls of `content_ids`: to open one takes longer than the ids of ten thousand rows."""
+def database() -> Any:
+    """One empty database for what is computed of columns alone: to open one takes longer than the ids of ten thousand
+    rows."""
     import duckdb
 
     return duckdb.connect()

@@ -3,7 +3,7 @@ around them."""
 
 import polars as pl
 
-from curation.tables.ids import content_id, content_ids
+from curation.tables.ids import content_id, content_ids, database
 
 BLANKS = (
     *range(0x09, 0x0E), *range(0x1C, 0x21), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F,
@@ -49,9 +49,7 @@ def text_ids(texts: pl.Series) -> pl.Series:
 
 def normal_texts(texts: pl.Series) -> pl.Series:
     """Each text's normal form, "" for null: equal for texts that are the same."""
-    import duckdb
-
-    with duckdb.connect() as connection:
+    with database().cursor() as connection:
         connection.register("texts", texts.alias("text").to_frame().to_arrow())
         normal: pl.Series = connection.sql(f"select coalesce({NORMAL_TEXT}, '') as text from texts").pl()["text"]
     return normal
