@@ -29,9 +29,13 @@ _COLUMNS = {old: new for table in ("pairs", "deltas", "pair_scores") for old, ne
 _OLD_COLUMN = re.compile(
     "|".join(rf"(?<!\w){old}" + (r"(?=\w)" if old.endswith("_") else r"(?!\w)") for old in _COLUMNS)
 )
-_OLD_NAMES = [renamed.PATTERNS, *_COLUMNS, *(old for keys in renamed.KEYS.values() for old in keys)]
+_OLD_KEYS = [
+    *renamed.SECTIONS,
+    *(f"{section}.{key}" for old in (renamed.KEYS, renamed.MOVED) for section, keys in old.items() for key in keys),
+    f"judges.*.{renamed.PATTERNS}",
+    *(f"selections.*.require.{reason}" for reason in renamed.REASONS.values()),
+]
 _ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in double quotes
-_HIDDEN = re.compile(r"\\[xuU][0-9a-fA-F]")  # an escape that may stand for a letter
 _HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
 
 
@@ -49,11 +53,9 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
 
     `raw` is what `body`, the file's bytes, was read as.
     """
-    text = body.decode("utf-8-sig")
-    is_named = any(name in text for name in _OLD_NAMES) or not raw.keys().isdisjoint(renamed.SECTIONS)
-    is_old = is_named or _HIDDEN.search(text) or _requires_a_reason(raw) or _has_moved(raw)
-    if not is_old:  # which is quicker to see than to compose it
+    if not _is_old(raw):  # which is quicker to see than to compose the file
         return
+    text = body.decode("utf-8-sig")
     root, scorers = compose(text), raw.get("scorers")
     is_old_column = _column_test(scorers if isinstance(scorers, dict) else {})
     replacements = {*_of_keys(root), *_of_moved_keys(root, text), *_of_requirements(root), *_of_patterns(root, text)}
@@ -63,6 +65,25 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     if replacements:
         replacements.update(_of_new_keys(root))
         raise Outdated(_rewrite(path, text, sorted(replacements)))
+
+
+def _is_old(raw: dict[str, Any]) -> bool:
+    """Whether a key is one of version 0.1, or a word of an expression may be."""
+    keys = (True for place in _OLD_KEYS for _ in _values(raw, place.split(".")))
+    expressions = (str(value) for place in EXPRESSIONS for value in _values(raw, place.split(".")))
+    return any(keys) or any(map(_OLD_COLUMN.search, expressions))
+
+
+def _values(raw: Any, place: list[str]) -> Iterator[Any]:
+    """What stands at `place`, where `*` is any name or number."""
+    if not place:
+        yield raw
+    elif isinstance(raw, list):
+        for part in raw if place[0] == "*" else ():
+            yield from _values(part, place[1:])
+    elif isinstance(raw, dict):
+        for key in raw if place[0] == "*" else raw.keys() & {place[0]}:
+            yield from _values(raw[key], place[1:])
 
 
 def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tuple[str, str]]:
@@ -109,11 +130,6 @@ def _of_added_key(root: Node, section: str, name: str, value: str, message: str)
             yield Replacement(first.index, first.index, f"{name}: {value}{gap}", message)
 
 
-def _has_moved(raw: dict[str, Any]) -> bool:
-    sections = [(raw.get(section), moved) for section, moved in renamed.MOVED.items()]
-    return any(isinstance(body, dict) and not body.keys().isdisjoint(moved) for body, moved in sections)
-
-
 def _of_moved_keys(root: Node, text: str) -> Iterator[Replacement]:
     """The keys that stand in another section now: each made a comment, or taken out of the braces that it is in, and
     written there unless it is null."""
@@ -156,13 +172,6 @@ def _of_patterns(root: Node, text: str) -> Iterator[Replacement]:
                 quoted = text[start:end] if pattern.style in ("'", '"') else json.dumps(pattern.value)
                 new = f"{{kind: regex, pattern: {quoted}, match: last}}"
                 yield Replacement(start, end, new, "a pattern is now one of the kinds in docs/answers.md")
-
-
-def _requires_a_reason(raw: dict[str, Any]) -> bool:
-    selections = raw.get("selections")
-    bodies = selections.values() if isinstance(selections, dict) else ()
-    required = [body["require"] for body in bodies if isinstance(body, dict) and isinstance(body.get("require"), dict)]
-    return any(reason in names for reason in renamed.REASONS.values() for names in required)
 
 
 def _of_requirements(root: Node) -> Iterator[Replacement]:
