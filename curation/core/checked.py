@@ -9,6 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from curation.core.errors import CurationError, write_whole
@@ -22,9 +23,14 @@ READ = (".py", ".sql", ".yaml")  # of our source, what a check may depend on
 def fingerprint(body: bytes) -> str:
     """The hash of a params file's `body` and of what else a check of it reads. A check that comes to read another
     file puts that in here."""
-    ours = sorted(file for file in SOURCE.rglob("*") if file.suffix in READ)
-    source = [part for file in ours for part in (str(file).encode(), file.read_bytes())]
-    return hash_parts([list_packages(), *source, body])
+    return hash_parts([list_packages(), hash_source(SOURCE), body])
+
+
+@cache  # a process runs the source that it began with
+def hash_source(folder: Path) -> bytes:
+    """The hash of the files that `folder` holds of our source."""
+    ours = sorted(file for file in folder.rglob("*") if file.suffix in READ)
+    return hash_parts(part for file in ours for part in (str(file).encode(), file.read_bytes())).encode()
 
 
 def hash_parts(parts: Iterable[bytes]) -> str:
@@ -40,7 +46,7 @@ def list_packages() -> bytes:
     names: set[str] = set()
     for folder in sys.path:
         with suppress(OSError):
-            names |= {entry.name for entry in Path(folder).iterdir() if entry.suffix == ".dist-info"}
+            names |= {entry.name for entry in Path(folder).glob("*.dist-info")}
     return "\n".join([sys.version, *sorted(names)]).encode()
 
 
