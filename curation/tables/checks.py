@@ -1,6 +1,7 @@
 """Every check of `curation/tables/sql/checks` over the tables: each returns no rows on sound ones."""
 
 import sys
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -78,7 +79,7 @@ def examine(study: Study, subset: str) -> Findings:
     ranks by, as far as reliability was measured before. An empty subset has no findings."""
     with connect(study, subset=subset) as connection:
         present = set(views(connection))
-        _keep_summaries(connection)
+        _keep_summaries(connection, present)
         (rows,) = answer(connection, "select * exclude (selection) from findings")
         named = [
             message
@@ -110,32 +111,31 @@ def check(when: When | Literal["all"], params: Path = Path("params.yaml")) -> di
     Warnings go to stderr. Raises Errors naming each blocking check that returned rows, and its first ones, or each
     check whose head is wrong.
     """
-    study = read(params)
+    study, known = read(params), read_checks()
     with connect(study) as connection:
-        _keep_summaries(connection)
-        return _run_checks(connection, study, when)
+        return _run_checks(connection, study, known, when)
 
 
 def audit(params: Path = Path("params.yaml")) -> dict[str, Any]:
     """What `check` returns before training, and under `findings` every subset's row of them, by its name. Raises as
     `check` does."""
-    study = read(params)
+    study, known = read(params), read_checks()
     with connect(study) as connection:
-        _keep_summaries(connection)
-        counts = _run_checks(connection, study, "before_training")
+        counts = _run_checks(connection, study, known, "before_training")
         found = answer(connection, "select * from findings") if "findings" in views(connection) else []
     return {**counts, "findings": {row.pop("selection"): row for rows in found for row in rows.to_dicts()}}
 
 
-def _run_checks(connection: DuckDBPyConnection, study: Study, when: When | Literal["all"]) -> dict[str, int]:
+def _run_checks(
+    connection: DuckDBPyConnection, study: Study, known: Mapping[str, Check], when: When | Literal["all"]
+) -> dict[str, int]:
     """What `check` returns, from the tables that are open."""
     thresholds, counts, lines = study.audit.model_dump(), dict[str, int](), []
     present = set(views(connection))
     possible = {
-        name: parsed
-        for name, parsed in read_checks().items()
-        if parsed.tables <= present and when in ("all", parsed.when)
+        name: parsed for name, parsed in known.items() if parsed.tables <= present and when in ("all", parsed.when)
     }
+    _keep_summaries(connection, frozenset().union(*(parsed.tables for parsed in possible.values())))
     with progress("check" if when == "after_training" else "audit", len(possible), "checks") as shown:
         for name, (_, blocking, text) in possible.items():
             values = {key: value for key, value in thresholds.items() if f"${key}" in text}
@@ -154,9 +154,9 @@ def _run_checks(connection: DuckDBPyConnection, study: Study, when: When | Liter
     return counts
 
 
-def _keep_summaries(connection: DuckDBPyConnection) -> None:
-    """The rows of `findings` and of `fits`, worked out once for all checks."""
-    for name in {"findings", "fits"} & set(views(connection)):
+def _keep_summaries(connection: DuckDBPyConnection, tables: Set[str]) -> None:
+    """The rows of those of `tables` that are `findings` and `fits`, worked out once for all checks."""
+    for name in {"findings", "fits"} & tables:
         connection.execute(f"create temp table {name} as select * from main.{name}")
 
 
