@@ -173,6 +173,7 @@ def test_it_is_said_where_it_is_used_and_bought_again_when_asked(serve: Serve, t
     server = serve(thinking)
     params = served_params(tmp_path, server.url, 3, 1)
     params["budget"] |= {"prices": {"writer": {"prompt": 0.0, "completion": 1.0}}}
+    params["renderings"] = {"count": False}  # what a student makes of them is another matter
     save(params, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
