@@ -10,10 +10,10 @@ from functools import lru_cache
 from curation.judging.answers.reading.bounds import between
 from curation.judging.answers.reading.dots import DOTS, dots
 from curation.judging.answers.reading.forms import in_base_value, special_form
+from curation.judging.answers.reading.labels import label
 from curation.judging.answers.reading.matrices import matrix
 from curation.judging.answers.reading.notation import clean
 from curation.judging.answers.reading.numbers import parse_number
-from curation.judging.answers.reading.operands import GREEK
 from curation.judging.answers.reading.plain import plain, point
 from curation.judging.answers.reading.quantities import (
     braced_text,
@@ -24,7 +24,7 @@ from curation.judging.answers.reading.quantities import (
 )
 from curation.judging.answers.reading.sets import all_but, half
 from curation.judging.answers.reading.stream import Stream
-from curation.judging.answers.reading.tokens import Token, tokens
+from curation.judging.answers.reading.tokens import tokens
 from curation.judging.answers.reading.values import (
     Colon,
     Items,
@@ -47,16 +47,6 @@ RELATIONS = {
 }  # fmt: skip
 BOUNDS = ("<", ">", "<=", ">=", r"\le", r"\ge")  # `> 14` bounds what it does not name
 SET_SIGNS = {r"\cup": "∪", r"\cap": "∩", r"\setminus": "\\"}
-NAME = rf"(?:[A-Za-z]|\\(?:{'|'.join(GREEK)}))(?:_(?:\w|{{\w+}}))?'*"
-LABELS = (
-    NAME,
-    rf"{NAME}(?:\^(?:-1|{{-1}}))?\([\w,]+\)",
-    rf"\({NAME}(?:,{NAME})+\)",
-    r"[A-Z]{2,4}",
-    r"m?\\angle[A-Z]+",
-    r"\\(?:vec|overrightarrow|hat){\w+}",
-    r"\\frac{d[a-z]}{d[a-z]}",
-)
 SEPARATORS = (",", ";", r"\and", r"\or")
 CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), r"\{": (r"\}",), "{": ("}",), r"\langle": (r"\rangle",)}
 ENDS = (*SEPARATORS, *RELATIONS, *SET_SIGNS, ")", "]", r"\}", r"\rangle", "&", "\\\\", r"\end")
@@ -136,24 +126,11 @@ def _relation(stream: Stream) -> Value:
     if not signs:
         return sides[0]
     end = next(place for place in range(start, len(stream.tokens)) if _sign_at(stream, place) in RELATIONS)
-    return Relation(tuple(sides), tuple(signs), _label(stream.tokens[start:end]))
+    return Relation(tuple(sides), tuple(signs), label(stream.tokens[start:end]))
 
 
 def _sign_at(stream: Stream, place: int) -> str:
     return stream.sign(place - stream.place)
-
-
-def _label(left: list[Token]) -> str | None:
-    """The left side of a relation if it only names something: words, a name, `f(x)` or `(x, y)`; else None."""
-    text = "".join(f"\\{token.text}" if token.kind == "command" else token.text for token in left)
-    has_word = any(token.kind == "word" for token in left)
-    if has_word and all(token.kind in ("word", "name") or token.text in "-'/," for token in left):
-        return text
-    if len({token.text for token in left if token.kind == "name"}) > 1 and all(
-        token.kind == "name" or token.text in ("+", "-", "*") for token in left
-    ):
-        return text  # `m + n`: what was asked for
-    return text if any(re.fullmatch(pattern, text) for pattern in LABELS) else None
 
 
 def _set(stream: Stream) -> Value:
