@@ -5,13 +5,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from curation.core import renamed
 from curation.core.errors import Outdated
 from curation.core.parsed import compose
+from curation.core.rewriting import Replacement, entries_of, nodes_at, replace_word, rewrite
 
 EXPRESSIONS = (  # where SQL expressions stand; `*` is any name or number
     "selections.*.value",
@@ -39,15 +40,6 @@ _ESCAPE = re.compile(r"\\(?:x..|u.{4}|U.{8}|.)", re.DOTALL)  # of YAML's text in
 _HEAD = re.compile(r"(?:[&!]\S*\s+)*(?:[|>].*)?")  # what of a YAML value is none of its text
 
 
-class Replacement(NamedTuple):
-    """Text of the file from `start` up to `end` and the new text, and what is said of it."""
-
-    start: int
-    end: int
-    new: str
-    message: str
-
-
 def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     """Nothing, if the file has no name of version 0.1. Raises Outdated with every line that has one, rewritten.
 
@@ -60,11 +52,11 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     is_old_column = _column_test(scorers if isinstance(scorers, dict) else {})
     replacements = {*_of_keys(root), *_of_moved_keys(root, text), *_of_requirements(root), *_of_patterns(root, text)}
     for place in EXPRESSIONS:
-        for node in _at(root, place.split(".")):
+        for node in nodes_at(root, place.split(".")):
             replacements.update(_of_expression(node, text, is_old_column))
     if replacements:
         replacements.update(_of_new_keys(root))
-        raise Outdated(_rewrite(path, text, sorted(replacements)))
+        raise Outdated(rewrite(path, text, sorted(replacements)))
 
 
 def _is_old(raw: dict[str, Any]) -> bool:
@@ -86,32 +78,17 @@ def _values(raw: Any, place: list[str]) -> Iterator[Any]:
             yield from _values(raw[key], place[1:])
 
 
-def _rewrite(path: Path, text: str, replacements: list[Replacement]) -> list[tuple[str, str]]:
-    """For each line that changes: what is said of it, and the line as it is to be."""
-    rewritten, start = list[tuple[str, str]](), 0
-    for number, line in enumerate(text.split("\n"), 1):
-        on_line = [replacement for replacement in replacements if start <= replacement.start <= start + len(line)]
-        new = line
-        for replacement in {one[:3]: one for one in reversed(on_line)}.values():
-            new = new[: replacement.start - start] + replacement.new + new[replacement.end - start :]
-        if on_line:
-            messages = ", ".join(dict.fromkeys(replacement.message for replacement in on_line))
-            rewritten.append((f"{path}: line {number}: {messages}; write:", new.rstrip("\r")))
-        start += len(line) + 1
-    return rewritten
-
-
 def _of_keys(root: Node) -> Iterator[Replacement]:
-    for key, value in _entries(root):
+    for key, value in entries_of(root):
         if key.value in renamed.SECTIONS:
             yield _of_key(key, renamed.SECTIONS[key.value])
-        for inner, _ in _entries(value) if key.value in renamed.KEYS else ():
+        for inner, _ in entries_of(value) if key.value in renamed.KEYS else ():
             if inner.value in renamed.KEYS[key.value]:
                 yield _of_key(inner, renamed.KEYS[key.value][inner.value])
 
 
 def _of_key(key: Node, new: str) -> Replacement:
-    return _of_word(key.start_mark.index, key.end_mark.index, key.value, new)
+    return replace_word(key.start_mark.index, key.end_mark.index, key.value, new)
 
 
 def _of_new_keys(root: Node) -> Iterator[Replacement]:
@@ -122,8 +99,8 @@ def _of_new_keys(root: Node) -> Iterator[Replacement]:
 
 
 def _of_added_key(root: Node, section: str, name: str, value: str, message: str) -> Iterator[Replacement]:
-    for node in _at(root, [section]):
-        names = {key.value for key, _ in _entries(node)}
+    for node in nodes_at(root, [section]):
+        names = {key.value for key, _ in entries_of(node)}
         if names and name not in names:
             first = node.value[0][0].start_mark
             gap = ", " if isinstance(node, MappingNode) and node.flow_style else "\n" + " " * first.column
@@ -134,7 +111,7 @@ def _of_moved_keys(root: Node, text: str) -> Iterator[Replacement]:
     """The keys that stand in another section now: each made a comment, or taken out of the braces that it is in, and
     written there unless it is null."""
     for section, moved in renamed.MOVED.items():
-        for node in _at(root, [section]):
+        for node in nodes_at(root, [section]):
             entries = node.value if isinstance(node, MappingNode) else []
             for number, (key, value) in enumerate(entries):
                 if key.value not in moved:
@@ -160,13 +137,13 @@ def _starts(text: str, start: int, end: int) -> Iterator[int]:
 
 def _of_patterns(root: Node, text: str) -> Iterator[Replacement]:
     """The patterns of answer judges: each becomes an extraction of kind regex, which finds what it found."""
-    for judge in _at(root, ["judges", "*"]):
-        keys = {key.value: (key, value) for key, value in _entries(judge)}
+    for judge in nodes_at(root, ["judges", "*"]):
+        keys = {key.value: (key, value) for key, value in entries_of(judge)}
         if renamed.PATTERNS not in keys or "kind" not in keys or keys["kind"][1].value != "answer":
             continue
         key, patterns = keys[renamed.PATTERNS]
         yield _of_key(key, renamed.EXTRACT)
-        for pattern in _at(patterns, ["*"]):
+        for pattern in nodes_at(patterns, ["*"]):
             if isinstance(pattern, ScalarNode) and pattern.start_mark.line == pattern.end_mark.line:
                 start, end = pattern.start_mark.index, pattern.end_mark.index
                 quoted = text[start:end] if pattern.style in ("'", '"') else json.dumps(pattern.value)
@@ -176,9 +153,9 @@ def _of_patterns(root: Node, text: str) -> Iterator[Replacement]:
 
 def _of_requirements(root: Node) -> Iterator[Replacement]:
     """Requirements whose name is a reason of every selection since version 0.1: each has another name to write."""
-    for required in _at(root, ["selections", "*", "require"]):
-        names = {key.value for key, _ in _entries(required)}
-        for key, _ in _entries(required):
+    for required in nodes_at(root, ["selections", "*", "require"]):
+        names = {key.value for key, _ in entries_of(required)}
+        for key, _ in entries_of(required):
             if key.value in renamed.REASONS.values():
                 new = next(name for name in _other_names(key.value) if name not in names)
                 message = f"require.{key.value}: that is a reason already, so take another name, such as {new}"
@@ -215,17 +192,13 @@ def _of_expression(node: Node, text: str, is_old: Callable[[tuple[str, ...]], bo
     if len(words) == len(in_file):
         for word, there in zip(words, in_file, strict=True):
             if word in old:
-                yield _of_word(start + there.start(), start + there.end(), word[0], _COLUMNS[word[0]])
+                yield replace_word(start + there.start(), start + there.end(), word[0], _COLUMNS[word[0]])
     elif "\n" not in text[start:end]:
         new = node.value
         for word in reversed(old):
             new = new[: word.start()] + _COLUMNS[word[0]] + new[word.end() :]
         for name in dict.fromkeys(word[0] for word in old):
             yield Replacement(start, end, json.dumps(new), f"{name} is now {_COLUMNS[name]}")
-
-
-def _of_word(start: int, end: int, old: str, new: str) -> Replacement:
-    return Replacement(start, end, new, f"{old} is now {new}")
 
 
 def _columns_at(expression: str, word: re.Match[str]) -> Iterator[tuple[str, ...]]:
@@ -248,26 +221,3 @@ def _blank(raw: str, style: str | None) -> str:
     head = _HEAD.match(raw)
     blank = raw if head is None else " " * head.end() + raw[head.end() :]
     return _ESCAPE.sub(lambda escape: " " * len(escape[0]), blank) if style == '"' else blank
-
-
-def _at(node: Node, place: list[str]) -> Iterator[Node]:
-    """The nodes at `place`, where `*` is any name or number."""
-    if not place:
-        yield node
-    elif isinstance(node, SequenceNode):
-        for part in node.value if place[0] == "*" else ():
-            yield from _at(part, place[1:])
-    else:
-        for key, value in _entries(node):
-            if place[0] in ("*", key.value):
-                yield from _at(value, place[1:])
-
-
-def _entries(node: Node) -> Iterator[tuple[Node, Node]]:
-    """The keys that are text, and their values, of a mapping and of those that it takes up with `<<`."""
-    for key, value in node.value if isinstance(node, MappingNode) else ():
-        if key.value == "<<":
-            for merged in value.value if isinstance(value, SequenceNode) else [value]:
-                yield from _entries(merged)
-        elif isinstance(key, ScalarNode):
-            yield key, value
