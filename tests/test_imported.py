@@ -1,6 +1,7 @@
 """Bring your own traces: a user's Parquet or JSONL file, with its own column names, through collect and generate."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,11 +183,19 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row(s), the first is row 2"),
         ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row(s), the first is row 1"),
         ("t.parquet", [row | {"text": 5} for row in ROWS],
-         "column 'text' (columns.completion) holds int64, not text or one message of the assistant's"),
+         "column 'text' (columns.completion) holds int64, not text or one message of the assistant's, or a list of "
+         "these"),
         ("t.jsonl", changed(1, text=5), "line 2: column 'text' (columns.completion) is 5, not text or one message "
          "of the assistant's"),
-        ("t.jsonl", changed(3, text=["a"]), "line 4: column 'text' (columns.completion) is ['a'], not text or one "
-         "message of the assistant's; give each text a row of its own"),
+        ("t.jsonl", changed(3, text=["a", 5]), "line 4: column 'text' (columns.completion) is ['a', 5], whose "
+         "completion 2 is not text or one message of the assistant's"),
+        ("t.jsonl", changed(3, text=["a", {"index": 1}]), "line 4: column 'text' (columns.completion) is ['a', "
+         "{'index': 1}], whose completion 2 is {'index': 1}, which has no text"),
+        ("t.jsonl", changed(3, text=[]), "line 4: column 'text' (columns.completion) is [], a list without a "
+         "completion; leave such rows out"),
+        ("t.jsonl", changed(3, text=["a", "b"]), "row 3: column 'text' holds several completions, as in 1 row(s), and "
+         "column 'n' (columns.sample_index) is of one; set columns.sample_index: null, or give each completion a row "
+         "of its own"),
         (
             "t.parquet",
             [row | {"n": "0a"} for row in ROWS],
@@ -217,6 +226,51 @@ def test_a_bad_file_of_traces_is_refused_by_row(
     with pytest.raises(CurationError) as error:
         generate("theirs", generator(path), prompts, ledger)
     assert str(error.value) == f"{path}: {said}"
+
+
+def as_choices(texts: list[str]) -> list[dict[str, Any]]:
+    """As an OpenAI server gives several samples."""
+    return [
+        {"index": number, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        for number, text in enumerate(texts)
+    ]
+
+
+LISTED: dict[str, Callable[[list[str]], list[Any]]] = {
+    "texts": list,
+    "vllm's outputs": lambda texts: [{"index": 0, "text": text, "finish_reason": "stop"} for text in texts],
+    "choices": as_choices,
+    "messages": lambda texts: [[{"role": "assistant", "content": text}] for text in texts],
+}
+
+
+@pytest.mark.parametrize("form", LISTED)
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
+def test_a_list_of_completions_is_the_samples_of_its_row(
+    form: str, name: str, tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger
+) -> None:
+    """With the ids of rows of their own that number them, whichever row comes first; equal texts are two samples."""
+    texts = {"What is 2 + 3?": ["5", "It is 5.", "5"], "What is 4 * 6?": ["24"]}
+    one = [{"q": q, "text": text, "n": n} for q, listed in texts.items() for n, text in enumerate(listed)]
+    several = [{"q": q, "text": LISTED[form](listed)} for q, listed in texts.items()]
+    bare = dict.fromkeys(("generator", "family", "scale_b"))
+    expected = generate("theirs", generator(save(tmp_path / name, one), columns=bare), prompts, ledger)
+    for rows in (several, several[::-1]):
+        settings = generator(save(tmp_path / name, rows), columns=bare | {"sample_index": None})
+        made = generate("theirs", settings, prompts, ledger)
+        assert made.sort("trace_id").equals(expected.sort("trace_id")) and made.height == 4
+
+
+def test_a_sample_of_a_list_ended_as_it_says(tmp_path: Path, prompts: pl.DataFrame, ledger: Ledger) -> None:
+    """And two lists of one prompt cannot both have a first sample."""
+    outputs = [{"text": "2 and", "finish_reason": "length"}, {"text": "5", "finish_reason": "stop"}, {"text": "6"}]
+    bare = dict.fromkeys(("generator", "family", "scale_b", "sample_index"))
+    path = save(tmp_path / "t.jsonl", [{"q": "What is 2 + 3?", "text": outputs}])
+    made = generate("theirs", generator(path, columns=bare), prompts, ledger).sort("sample_index")
+    assert made.select("completion", "status").rows() == [("2 and", "truncated"), ("5", "complete"), ("6", "complete")]
+    save(tmp_path / "t.jsonl", [{"q": "What is 2 + 3?", "text": outputs}] * 2)
+    with pytest.raises(CurationError, match="are both sample 0 of 'theirs' for one prompt; put the completions of one"):
+        generate("theirs", generator(path, columns=bare), prompts, ledger)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from test_imported import generator, source
 
+from curation.calls.call import Reply
 from curation.calls.ledger import Ledger
 from curation.calls.message import read_choice
 from curation.core.delimiters import REASONING_FIELDS, REASONING_PARTS, TEXT_PARTS
 from curation.core.errors import CurationError
 from curation.judging.conversation import read_problems
+from curation.models.reasoning import split
 from curation.prompts.collect import collect, read_sources
 from curation.prompts.decontaminate import Params as Screen
 from curation.tables import contracts, parquet
@@ -609,21 +611,45 @@ def test_a_conversation_of_a_prompts_id_but_of_other_turns_is_left_out(
         written(path, prompts, ledger, **columns)
 
 
-@pytest.mark.parametrize(
-    ("end", "why"),
-    [
-        (user("And 6 more?"), "does not end in a turn of the assistant's, so there is no completion"),
-        (assistant("", tool_calls=[{"name": "f"}]), "ends in the call of a tool, which is no completion"),
-    ],
-)  # fmt: skip
-def test_a_conversation_without_an_answer_is_refused_by_row(
-    end: Message, why: str, tmp_path: Path, ledger: Ledger
+CALLING = assistant("Let me see.", reasoning="5 + 6", tool_calls=[{"name": "f"}])
+
+
+@pytest.mark.parametrize("mapped", ["messages", "completion"])
+def test_what_ends_in_the_call_of_a_tool_is_the_row_that_a_server_would_give(
+    mapped: str, tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """It stops no file: the others are read, and how many are such is said."""
+    prompts, turns = asked(tmp_path, TURNS), [assistant("11"), CALLING]
+    columns = {"messages": {"messages": "m"}, "completion": {"prompt": "q", "completion": "c"}}[mapped]
+    path = save(tmp_path / "t.jsonl", [{"m": [*TURNS, turn], "q": TURNS, "c": turn} for turn in turns])
+    traces = written(path, prompts, ledger, **columns).sort("status")
+    sent = split(Reply(**read_choice({"message": CALLING, "finish_reason": "stop"}, [])))
+    assert traces["completion"].to_list() == ["11", None] and traces["status"].to_list() == ["complete", "no_text"]
+    assert traces.select("reasoning", "completion", "finish_reason", "left_out_characters").row(1) == sent
+    said = "theirs: {}: 1 of 2 rows end in the call of a tool, which is no completion; they are in no pair\n"
+    assert said.format(path) in capsys.readouterr().err
+    save(tmp_path / "t.jsonl", [{"m": [*TURNS, CALLING], "q": TURNS, "c": CALLING}])
+    with pytest.raises(CurationError, match="every row ends in the call of a tool"):
+        written(path, prompts, ledger, **columns)
+
+
+def test_a_conversation_that_nobody_answers_is_left_out_and_counted(
+    tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ended by the user, by the result of a tool or by the system; the file stops where that is not to be, and where
+    all are such."""
     prompts = asked(tmp_path, TURNS)
-    path = save(tmp_path / "t.jsonl", [{"m": [*TURNS, assistant("11")]}, {"m": [*TURNS, end]}])
-    with pytest.raises(CurationError) as error:
-        written(path, prompts, ledger, messages="m")
-    assert str(error.value) == f"{path}: row 1: column 'm' {why}, as in 1 row(s); leave them out"
+    rows = [{"m": [*TURNS, *turns]} for turns in ([assistant("11")], [], [CALLING, {"role": "tool", "content": "11"}])]
+    path = save(tmp_path / "t.jsonl", rows)
+    assert written(path, prompts, ledger, "drop", messages="m")["completion"].to_list() == ["11"]
+    said = "2 of 3 rows do not end in a turn of the assistant's, so there is no completion; left out\n"
+    assert f"theirs: {path}: {said}" in capsys.readouterr().err
+    why = f"{path}: row {{}}: column 'm' does not end in a turn of the assistant's, so there is no completion, as in 2"
+    for kept, way_out in ((rows, "leave them out, or set unmatched: drop"), (rows[1:], "leave them out")):
+        save(tmp_path / "t.jsonl", kept)
+        with pytest.raises(CurationError) as error:
+            written(path, prompts, ledger, "error" if kept is rows else "drop", messages="m")
+        assert str(error.value) == f"{why.format(int(kept is rows))} row(s); {way_out}"
 
 
 @pytest.mark.slow

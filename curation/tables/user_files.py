@@ -24,6 +24,7 @@ from curation.tables.user_paths import find_path_fault, require_file
 from curation.tables.user_rows import UserRows, read_rows
 from curation.tables.user_values import (
     COMPLETION,
+    COMPLETIONS,
     PROMPT,
     ColumnType,
     UnconvertibleError,
@@ -107,7 +108,7 @@ def _read(
         raise CurationError(one_line(f"{path}: cannot be read: {error.strerror or error}")) from None
     if frame.is_empty():
         raise CurationError(f"{path}: has no rows")
-    parsers = {PROMPT: parse_list, COMPLETION: parse_answer}
+    parsers = {PROMPT: parse_list, COMPLETION: parse_answer, COMPLETIONS: parse_answer}
     texts = {column: parsers[column.type.values] for column in mapped.values() if column.type.values in parsers}
     parsed = {column: _count_lists(rows.columns[column.name], parse) for column, parse in texts.items()}
     return frame, {column: count for column, count in parsed.items() if count}

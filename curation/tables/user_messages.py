@@ -13,7 +13,7 @@ from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS
 from curation.core.messages import show_value
 from curation.tables.messages import Message
 from curation.tables.user_content import join_details, one_thought, read_content, read_thought
-from curation.tables.user_tools import check_json, parse_json, read_call, read_list
+from curation.tables.user_tools import as_json, check_json, parse_json, read_call, read_list
 
 CALLS = "tool_calls"  # of a message that is nothing but calls, in the forms that give these a role of their own
 THOUGHT = "analysis"  # of one that is nothing but reasoning, as harmony's channel of that name
@@ -28,7 +28,8 @@ ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling 
 LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 SPEAKS = re.compile(r"""\A\s*\[\s*\{.*['"](role|from)['"]\s*:\s*['"](assistant|gpt|model)['"]""", re.DOTALL)
 EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
-ANSWER = ("content", "reasoning_content", "refusal")  # what a message of the assistant's may say
+ENDED = "finish_reason"  # of a sample
+ANSWER = ("content", "reasoning_content", "refusal", CALLS)  # what a message of the assistant's may say, CALLS as JSON
 
 
 def read_prompt(value: Any) -> list[Message]:
@@ -52,17 +53,44 @@ def read_completion(value: Any) -> dict[str, str | None]:
     if len(messages) != 1:
         raise ValueError("more than one message; a conversation that ends in the answer is named by columns.messages")
     (message,) = messages
-    if message["role"] != "assistant" or CALLS in message:
-        raise ValueError("which is no answer of the assistant's in words")
+    if message["role"] != "assistant":
+        raise ValueError("which is no answer of the assistant's")
     return read_answer(message)
+
+
+def read_completions(value: Any) -> list[dict[str, str | None]]:
+    """As `read_completion`, of each of a list of samples, which are texts, messages in lists of their own, or objects
+    that hold one as `text` or `message`, as vLLM's outputs and a server's choices do; and why it ended (ENDED), where
+    that stands beside it."""
+    if not isinstance(value, list) or are_messages(value):
+        return [read_completion(value) | {ENDED: None}]
+    if not value:
+        raise ValueError("a list without a completion; leave such rows out")
+    samples = []
+    for number, sample in enumerate(value, 1):
+        try:
+            samples.append(_read_sample(sample))
+        except ValueError as error:
+            raise ValueError(f"whose completion {number} is {error}") from None
+    return samples
+
+
+def _read_sample(sample: Any) -> dict[str, str | None]:
+    said, ended = sample, None
+    if isinstance(sample, Mapping) and not are_messages([sample]):
+        said, ended = sample.get("message", sample.get("text")), sample.get(ENDED)
+    if said is None or not isinstance(ended, str | None):
+        raise ValueError(f"{show_value(sample)}, which has no text")
+    return read_completion(said) | {ENDED: ended}
 
 
 def read_answer(message: Message) -> dict[str, str | None]:
     """The ANSWER of a message of the assistant's."""
-    return {
+    texts = {
         key: said if isinstance(said := message.get(key), str) and (said.strip() or key != "refusal") else None
         for key in ANSWER
     }
+    return texts | {CALLS: as_json(message[CALLS]) if message.get(CALLS) else None}
 
 
 def parse_list(text: str) -> list[Any] | None:

@@ -11,7 +11,16 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
-from curation.tables.user_messages import ANSWER, EACH_APART, are_messages, read_completion, read_messages, read_prompt
+from curation.tables.user_messages import (
+    ANSWER,
+    EACH_APART,
+    ENDED,
+    are_messages,
+    read_completion,
+    read_completions,
+    read_messages,
+    read_prompt,
+)
 from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
@@ -104,8 +113,13 @@ COMPLETION = ValueType(
     pl.Struct(dict.fromkeys(ANSWER, pl.String())),
     read_completion,
 )
+COMPLETIONS = ValueType(  # the samples of a row
+    f"{COMPLETION.words}, or a list of these",
+    pl.List(pl.Struct(dict.fromkeys((*ANSWER, ENDED), pl.String()))),
+    read_completions,
+)
 TOOLS = ValueType("a list of tools, or its JSON text", pl.String(), read_tools)
-LISTS = (PROMPT, CONVERSATION, COMPLETION, TOOLS)
+LISTS = (PROMPT, CONVERSATION, COMPLETION, COMPLETIONS, TOOLS)
 
 
 def convert_values(values: list[Any], type: ColumnType) -> pl.Series:
@@ -131,11 +145,10 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         values = values.cast(dtype)
     if type.values in (TEXT, KEY) and _is_text(dtype):
         return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
-    if type.values is COMPLETION and _is_text(dtype):
+    if type.values in (COMPLETION, COMPLETIONS) and _is_text(dtype):
         texts = pl.Series("content", pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
         if not texts.str.contains(r"^\s*\[").any():  # no text may be the JSON of a message
-            answer = pl.struct("content", *(pl.lit(None, pl.String).alias(key) for key in ANSWER if key != "content"))
-            return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(answer)).to_series()
+            return _as_answers(texts, type.values)
     if type.values is REAL and pa.types.is_floating(dtype):
         reals = pl.Series(pl.from_arrow(values.cast(pa.float64()))).fill_nan(None)
         if not reals.is_infinite().any():
@@ -153,10 +166,18 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
     return convert_values(values.to_pylist(), type)
 
 
+def _as_answers(texts: pl.Series, values: ValueType) -> pl.Series:
+    """Texts as COMPLETION or COMPLETIONS has them."""
+    keys = ANSWER if values is COMPLETION else (*ANSWER, ENDED)
+    answer = pl.struct("content", *(pl.lit(None, pl.String).alias(key) for key in keys if key != "content"))
+    made = answer if values is COMPLETION else pl.concat_list(answer)
+    return texts.to_frame().select(pl.when(pl.col("content").is_not_null()).then(made)).to_series()
+
+
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
     """Whether some values of an Arrow type may be of ours."""
     if values in LISTS:
-        alone = values is COMPLETION and pa.types.is_struct(dtype)
+        alone = values in (COMPLETION, COMPLETIONS) and pa.types.is_struct(dtype)
         return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype) or alone
     if values is ANSWERS and _is_list(dtype):
         return not pa.types.is_list(dtype.value_type) and _may_fit(dtype.value_type, values)

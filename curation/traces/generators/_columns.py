@@ -4,11 +4,11 @@ from pydantic import model_validator
 
 from curation.core.params import Strict
 from curation.tables import user_prompts
-from curation.tables.user_values import COMPLETION, INDEX, KEY, REAL, TEXT, ColumnType
+from curation.tables.user_values import COMPLETIONS, INDEX, KEY, REAL, TEXT, ColumnType
 
 COLUMN_TYPES = {
     **user_prompts.COLUMN_TYPES,
-    "completion": ColumnType(COMPLETION),
+    "completion": ColumnType(COMPLETIONS),
     "generator": ColumnType(TEXT),
     "sample_index": ColumnType(INDEX),
     "family": ColumnType(TEXT, nullable=True),
@@ -20,11 +20,15 @@ COLUMN_TYPES = {
 }
 
 
+OF_ONE_SAMPLE = ("sample_index", "finish_reason", "trace_id", "reasoning")
+
+
 class Columns(Strict):
     """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
 
     `prompt` holds texts or lists of messages, beside a `completion`; `messages` conversations, whose last turn is the
-    completion. `system` and `tools` stand beside either. Where `reasoning` is given, a completion may be null.
+    completion. `system` and `tools` stand beside either. Where `reasoning` is given, a completion may be null. A list
+    of completions holds the samples 0, 1, … of its row; then no other column may be of one sample (OF_ONE_SAMPLE).
 
     `prompt_id` and `trace_id` are ids of the file's own: rows with a `prompt_id` are of the prompt whose source has
     that id, whatever a lone text says; `trace_id` is kept as external_id. These two, `reasoning`, `messages`, `system`

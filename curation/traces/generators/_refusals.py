@@ -4,7 +4,39 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
-from curation.traces.generators._columns import Columns
+from curation.traces.generators._columns import OF_ONE_SAMPLE, Columns
+
+
+def refuse_unanswered(path: str, columns: Columns, rows: pl.DataFrame, unmatched: str) -> None:
+    """Raises CurationError if no conversation ends in a turn of the assistant's, or one does not and `unmatched` is
+    error."""
+    lost = rows.filter(pl.col("last_turn").is_null())["row"]
+    if len(lost) == rows.height or (len(lost) and unmatched == "error"):
+        drop = "" if len(lost) == rows.height else ", or set unmatched: drop"
+        raise CurationError(
+            f"{path}: row {lost[0]}: column {columns.messages!r} does not end in a turn of the assistant's, so there "
+            f"is no completion, as in {len(lost)} row(s); leave them out{drop}"
+        )
+
+
+def refuse_only_calls(path: str, columns: Columns, rows: pl.DataFrame) -> None:
+    """Raises CurationError if every row ends in the call of a tool."""
+    if not rows["tool_calls"].null_count():
+        raise CurationError(
+            f"{path}: every row ends in the call of a tool ({columns.messages or columns.completion!r}), which is no "
+            "completion; take the conversations with their answers"
+        )
+
+
+def refuse_columns_of_one(path: str, columns: Columns, several: pl.Series) -> None:
+    """Raises CurationError if a column is mapped that could be of one sample alone, and rows hold `several`."""
+    for name in OF_ONE_SAMPLE:
+        if (theirs := getattr(columns, name)) is not None:
+            raise CurationError(
+                f"{path}: row {several[0]}: column {columns.completion!r} holds several completions, as in "
+                f"{len(several)} row(s), and column {theirs!r} (columns.{name}) is of one; set columns.{name}: null, "
+                "or give each completion a row of its own"
+            )
 
 
 def refuse_failed(path: str, columns: Columns, rows: pl.DataFrame) -> None:
@@ -34,8 +66,11 @@ def refuse_same_sample(path: str, columns: Columns, rows: pl.DataFrame) -> None:
     slot = ["prompt_id", "generator", "sample_index"]
     if not rows.select(slot).is_duplicated().any():
         return
+    way_out = "number the samples, or set columns.sample_index: null"
+    if columns.sample_index is None:  # then lists number them
+        way_out = "put the completions of one prompt into one row, or each into a row of its own"
     first = rows.filter(pl.struct(slot).is_duplicated()).sort(*slot, "row").head(2)
     raise CurationError(
         f"{path}: rows {first['row'][0]} and {first['row'][1]} are both sample {first['sample_index'][0]} of "
-        f"{show_value(first['generator'][0])} for one prompt; number the samples, or set columns.sample_index: null"
+        f"{show_value(first['generator'][0])} for one prompt; {way_out}"
     )

@@ -2,6 +2,7 @@
 the file it stands."""
 
 import json
+import sys
 from typing import Literal
 
 import polars as pl
@@ -14,11 +15,18 @@ from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_files import UserFileParams, read_columns
-from curation.tables.user_messages import read_answer
-from curation.tables.user_values import COMPLETION, PROMPT, ColumnType
+from curation.tables.user_messages import ENDED, read_answer
+from curation.tables.user_values import COMPLETION, COMPLETIONS, PROMPT, ColumnType
 from curation.traces.generators._columns import COLUMN_TYPES, Columns
 from curation.traces.generators._matching import match
-from curation.traces.generators._refusals import refuse_failed, refuse_same_id, refuse_same_sample
+from curation.traces.generators._refusals import (
+    refuse_columns_of_one,
+    refuse_failed,
+    refuse_only_calls,
+    refuse_same_id,
+    refuse_same_sample,
+    refuse_unanswered,
+)
 from curation.traces.generators._rows import GeneratorParams
 
 SCHEMA = empty(TRACES).schema
@@ -26,7 +34,8 @@ SAID = ("reasoning", "completion", "finish_reason", "left_out_characters")
 
 
 class Params(GeneratorParams, UserFileParams):
-    """A generator of kind imported. `unmatched` says what becomes of rows whose prompt is no train prompt."""
+    """A generator of kind imported. `unmatched` says what becomes of rows whose prompt is no train prompt, and of
+    conversations that no turn of the assistant's ends."""
 
     kind: Literal["imported"]
     columns: Columns
@@ -35,18 +44,26 @@ class Params(GeneratorParams, UserFileParams):
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         prompt = ColumnType(PROMPT, nullable=self.columns.prompt_id is not None)
-        completion = ColumnType(COMPLETION, nullable=self.columns.reasoning is not None)
+        completion = ColumnType(COMPLETIONS, nullable=self.columns.reasoning is not None)
         return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
     def check_rows(self, rows: pl.DataFrame) -> None:
-        """Nothing. Raises CurationError if a row's messages are no prompt and its answer."""
+        """Nothing. Raises CurationError if a row's messages are no prompt, or there is no answer to be had."""
         _read_rows(self, rows)
 
 
 def _read_rows(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their prompts and answers apart."""
+    """The rows with their prompts and answers apart, those of conversations without an answer left out."""
     columns, _ = settings.map_columns()
-    return _take_answers(settings, user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns))
+    frame = user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns)
+    if settings.columns.messages:
+        refuse_unanswered(settings.path, settings.columns, frame, settings.unmatched)
+        frame = frame.filter(pl.col("last_turn").is_not_null())
+    else:
+        frame = _list_samples(settings, frame)
+    frame = _take_answers(settings, frame)
+    refuse_only_calls(settings.path, settings.columns, frame)
+    return frame
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -57,10 +74,15 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     the order of the rows changes nothing, and no row changes another's trace_id. A finish_reason is our word for what
     the file says, as for what a server says, and a row's texts are split as a server's reply is.
 
-    Raises CurationError if no row matches, if one does not and `unmatched` is error, if a row ended in an error or has
-    neither text, if two rows are the same sample, or if two have one id of their own.
+    A row that ends in the call of a tool has no completion, as such a reply of a server has none. How many are of that
+    kind, and how many conversations no turn of the assistant's ends and are left out, is said on stderr.
+
+    Raises CurationError if no row matches or has an answer, if one does not and `unmatched` is error, if a row ended in
+    an error or has neither text, if two rows are the same sample, or if two have one id of their own.
     """
-    frame = _read_rows(settings, read_columns(settings.path, *settings.map_columns()))
+    given = read_columns(settings.path, *settings.map_columns())
+    frame = _read_rows(settings, given)
+    _tell_of_unanswered(settings, name, given.height, frame)
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
     rows = match(settings.path, name, settings.unmatched, frame, prompts).drop("said")
     defaults = {
@@ -76,8 +98,9 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     rows = rows.with_columns(value.alias(column) for column, value in defaults.items() if column not in rows.columns)
     ending = pl.col("finish_reason")
     word = ending.str.to_lowercase().replace_strict(WORD_OF, default=ending)
+    called = pl.when(pl.col("tool_calls").is_not_null()).then(pl.lit("tool_calls"))
     rows = rows.with_columns(
-        pl.when(pl.col("refusal").is_not_null()).then(pl.lit("refusal")).otherwise(word).alias("ending")
+        called.when(pl.col("refusal").is_not_null()).then(pl.lit("refusal")).otherwise(word).alias("ending")
     )
     refuse_failed(settings.path, settings.columns, rows)
     rows = _split(settings, rows.with_columns(pl.col("ending").alias("finish_reason")))
@@ -103,17 +126,20 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with both texts apart, and in `said` who says what, in both together. Raises CurationError if one says
     nothing."""
     thought = pl.when(pl.col("reasoning") != "").then("reasoning")
-    silent = rows.filter(thought.str.strip_chars().fill_null("").eq("") & pl.col("completion").is_null())["row"].sort()
+    silent = rows.filter(
+        thought.str.strip_chars().fill_null("").eq("") & pl.all_horizontal(pl.col("completion", "tool_calls").is_null())
+    )["row"].sort()
     if len(silent):
         raise CurationError(
             f"{settings.path}: row {silent[0]}: neither {settings.columns.completion!r} nor "
             f"{settings.columns.reasoning!r} has a text, as in {len(silent)} row(s); leave them out"
         )
     cut = rows.filter(pl.col("finish_reason").is_in(WITHOUT_TEXT), pl.col("completion").str.strip_chars() == "")
-    if settings.reasoning is not None or rows["reasoning"].count() or rows["refusal"].count() or cut.height:
+    apart = any(rows[name].count() for name in ("reasoning", "refusal", "tool_calls"))
+    if settings.reasoning is not None or apart or cut.height:
         replies = (
-            Reply(None if text == refusal else text, ending, reasoning=thought, refusal=refusal)
-            for thought, text, ending, refusal in rows.select(*SAID[:3], "refusal").iter_rows()
+            Reply(None if text == refusal else text, ending, reasoning=thought, refusal=refusal, tool_calls=calls)
+            for thought, text, ending, refusal, calls in rows.select(*SAID[:3], "refusal", "tool_calls").iter_rows()
         )
         texts = [split(reply, settings.reasoning) for reply in replies]
         kinds = {name: SCHEMA[name] for name in SAID}
@@ -124,8 +150,8 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows with completion and reasoning as texts, from the columns that hold them or from the turn that ends a
-    conversation. Raises CurationError where no such turn does, or the reasoning of a turn is not that beside it."""
-    answers = _list_last_turns(settings, frame) if settings.columns.messages else frame["completion"]
+    conversation. Raises CurationError where the reasoning of a turn is not that beside it."""
+    answers = _list_last_turns(frame) if settings.columns.messages else frame["completion"]
     own, beside = answers.struct.field("reasoning_content"), pl.lit(None, pl.String)
     if "reasoning" in frame.columns:
         beside = pl.col("reasoning")
@@ -143,20 +169,41 @@ def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         answers.struct.field("content").alias("completion"),
         answers.struct.field("refusal"),
+        answers.struct.field("tool_calls"),
         pl.coalesce(thought, beside, pl.lit(own)).alias("reasoning"),
     )
 
 
-def _list_last_turns(settings: Params, frame: pl.DataFrame) -> pl.Series:
+def _list_samples(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with one completion each. Where one has several, they are numbered from 0 in each. A sample that says
+    why it ended has that as its finish_reason. Raises CurationError where a column may be of one sample alone."""
+    counts = frame["completion"].list.len()
+    if several := bool((counts > 1).any()):
+        refuse_columns_of_one(settings.path, settings.columns, frame.filter(counts > 1)["row"])
+        frame = frame.with_columns(pl.int_ranges(counts, dtype=pl.Int32).alias("sample_index"))
+    frame = frame.explode("completion", *(["sample_index"] if several else []))
+    ended = frame["completion"].struct.field(ENDED)
+    if ended.count():
+        beside = frame["finish_reason"] if "finish_reason" in frame.columns else pl.lit("stop")
+        frame = frame.with_columns(pl.coalesce(ended, beside).alias("finish_reason"))
+    return frame
+
+
+def _list_last_turns(frame: pl.DataFrame) -> pl.Series:
     """The last turn of each conversation, as a column of completions has it."""
-    turns = [json.loads(text or "{}") for text in frame["last_turn"]]
-    for why, rows in {
-        "does not end in a turn of the assistant's, so there is no completion": [not turn for turn in turns],
-        "ends in the call of a tool, which is no completion": ["tool_calls" in turn for turn in turns],
-    }.items():
-        if any(rows):
-            raise CurationError(
-                f"{settings.path}: row {rows.index(True)}: column {settings.columns.messages!r} {why}, as in "
-                f"{sum(rows)} row(s); leave them out"
-            )
-    return pl.Series("completion", [read_answer(turn) for turn in turns], COMPLETION.polars)
+    return pl.Series("completion", [read_answer(json.loads(turn)) for turn in frame["last_turn"]], COMPLETION.polars)
+
+
+def _tell_of_unanswered(settings: Params, name: str, given: int, frame: pl.DataFrame) -> None:
+    if left_out := given - frame.height:
+        print(
+            f"{name}: {settings.path}: {left_out} of {given} rows do not end in a turn of the assistant's, so there is "
+            "no completion; left out",
+            file=sys.stderr,
+        )
+    if calls := frame["tool_calls"].count():
+        print(
+            f"{name}: {settings.path}: {calls} of {given} rows end in the call of a tool, which is no completion; they "
+            "are in no pair",
+            file=sys.stderr,
+        )
