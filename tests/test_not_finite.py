@@ -25,7 +25,7 @@ from curation.models.rendering import Renderer
 from curation.models.student import Params as Student
 from curation.selection.subset import unpair
 from curation.training.train import train
-from curation.training.trainers import _training
+from curation.training.trainers import _fitting
 
 pytestmark = pytest.mark.slow
 
@@ -160,7 +160,7 @@ def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:
     """A batch of KTO's with no desirable example has no margin, and a metric of NaN would fail the run after its
     weights are in place."""
     steps = [{"loss": 1.0, "kl": 0.5, "rewards/margins": math.nan}, {"loss": 0.5, "rewards/margins": 1.0}] * 4
-    assert _training._final_metrics(steps) == {"steps": 8.0, "loss": 0.75}
+    assert _fitting._final_metrics(steps) == {"steps": 8.0, "loss": 0.75}
 
 
 def spoilt(folder: Path, value: float = math.nan) -> Student:
