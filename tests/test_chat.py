@@ -263,7 +263,7 @@ def test_the_best_mode_the_server_knows_is_found_once(serve: Serve, knows: str |
     mode = knows or "prompt"
     assert [(reply.error, reply.mode) for reply in heard.values()] == [(None, mode)] * 4
     assert len(server.requests) == 4 + ("json_schema", "json_object", "prompt").index(mode)
-    assert all(find_schema_error(Ratings, reply.text or "", reply.mode) is None for reply in heard.values())
+    assert all(reply.finish_reason == "stop" and find_schema_error(Ratings, reply) is None for reply in heard.values())
     assert mode == "json_schema" or "steps" in str(server.requests[-1].body["messages"])
 
 

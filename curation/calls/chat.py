@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from curation.calls import connection, wire
 from curation.calls.call import Call, OnReply, Reply
@@ -149,7 +149,7 @@ class HttpEngine:
                 self.heard = asyncio.get_running_loop().time()
                 self.mode = self.mode if self.replied else at
                 self.failures, self.replied = 0, True
-                if not repairs or not (error := _schema_error(schema, reply)):
+                if not repairs or not (error := wire.find_schema_error(schema, reply)):
                     return self.on_reply(call, reply)
                 repairs -= 1
                 misfit = f"not of the schema: {error.error_count()} error(s)"
@@ -238,11 +238,3 @@ class HttpEngine:
         if self.failures >= MOST_FAILURES:
             why = f"{MOST_FAILURES} calls in a row failed, the last with {reply.error}; run again to go on"
             self.stop(CurationError(f"{server}: {why}"))
-
-
-def _schema_error(schema: type[BaseModel] | None, reply: Reply) -> ValidationError | None:
-    """Why a whole reply does not fit the schema. None where it does, where there is no schema, and where the reply was
-    truncated or refused, because the next one would be too."""
-    if schema is None or reply.finish_reason != "stop":
-        return None
-    return wire.find_schema_error(schema, reply.text or "", reply.mode)

@@ -67,10 +67,13 @@ def _instructor(mode: Mode) -> Any:
     return mode_registry.get_handlers(Provider.OPENAI, modes[mode])
 
 
-def find_schema_error(schema: type[BaseModel], text: str, mode: str) -> ValidationError | None:
-    """Why the reply `text` does not fit `schema`, or None if it does."""
+def find_schema_error(schema: type[BaseModel] | None, reply: Reply) -> ValidationError | None:
+    """Why a whole reply does not fit the schema. None where it does, where there is no schema, and where the reply was
+    truncated or refused, because the next one would be too."""
+    if schema is None or reply.finish_reason != "stop":
+        return None
     try:
-        schema.model_validate_json(json_in(text, mode))
+        schema.model_validate_json(json_in(reply.text or "", reply.mode))
     except ValidationError as error:
         return error
     return None
