@@ -14,8 +14,9 @@ def main() -> None:
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
+    listed = parquet.read(contracts.LISTED_PAIRS, contracts.path("listed_pairs"))
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
-        preferences = prefer(name, settings, pairs, traces, prompts, ledger)
+        preferences = prefer(name, settings, pairs, traces, prompts, ledger, listed)
     parquet.write(contracts.PREFERENCES, preferences, contracts.path("preferences", name))
     write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", metrics(preferences))
 

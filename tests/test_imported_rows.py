@@ -20,6 +20,7 @@ from curation.core.params import read
 from curation.judging.judge import judge, metrics
 from curation.judging.judges import imported as ratings
 from curation.judging.pairwise_judges import imported as verdicts
+from curation.judging.pairwise_judges._kind import Compared
 from curation.judging.prefer import prefer
 from curation.pairs.pair import pair
 from curation.prompts.collect import read_sources
@@ -275,10 +276,11 @@ def test_the_order_of_rows_numbers_no_repeat(tmp_path: Path, ledger: Ledger) -> 
     settings = verdicts.Params(kind="imported", path=save(tmp_path / "v.jsonl", said), pair_id="id", verdict="says",
                                order=None, unmatched="error")  # fmt: skip
     gold_settings = rated(tmp_path / "gold.jsonl", gold)
+    compared = Compared(pairs, traces, world.prompts(), contracts.empty(contracts.LISTED_PAIRS))
 
     def repeats() -> list[pl.DataFrame]:
         scores = ratings.judge(gold_settings, "gold", traces, traces, ledger)
-        return [scores.sort(pl.all()), verdicts.prefer(settings, "people", pairs, ledger).sort(pl.all())]
+        return [scores.sort(pl.all()), verdicts.prefer(settings, "people", compared, ledger).sort(pl.all())]
 
     before = repeats()
     save(tmp_path / "gold.jsonl", random.Random(0).sample(gold, len(gold)))

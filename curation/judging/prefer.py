@@ -1,28 +1,25 @@
 """The verdicts of one pairwise judge."""
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
 from curation.core.metrics import mean
-from curation.tables.contracts import PREFERENCES, SIDES
-
-if TYPE_CHECKING:
-    from curation.judging.pairwise_judges._kind import PairwiseJudge
+from curation.judging.pairwise_judges._kind import Compared, PairwiseJudge
+from curation.tables.contracts import LISTED_PAIRS, PREFERENCES, SIDES, empty
 
 
 def prefer(
     name: str,
-    settings: "PairwiseJudge",
+    settings: PairwiseJudge,
     pairs: pl.DataFrame,
     traces: pl.DataFrame,
     prompts: pl.DataFrame,
     ledger: Ledger,
+    listed: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The rows of `preferences` that pairwise judge `name` gives for the pairs, in the order of their ids, so that the
-    order of the input changes no call.
+    order of the input changes no call. `listed` are the rows of `listed_pairs`, if there are any.
 
     A pair of equal texts has no row.
     """
@@ -32,7 +29,8 @@ def prefer(
         names = {"trace_id": f"{side}_trace_id", "completion": side, "reasoning": f"{side}_reasoning"}
         texts = traces.select(names.keys()).rename(names)
         unequal = unequal.join(texts, on=f"{side}_trace_id", maintain_order="left")
-    rows = kind("pairwise_judges", settings.kind).prefer(settings, name, unequal, ledger)
+    compared = Compared(unequal, traces, prompts, empty(LISTED_PAIRS) if listed is None else listed)
+    rows = kind("pairwise_judges", settings.kind).prefer(settings, name, compared, ledger)
     return rows.with_columns(pl.lit(name).alias("judge")).select(PREFERENCES.schema.names)
 
 

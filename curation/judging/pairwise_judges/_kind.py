@@ -1,10 +1,21 @@
 """What a pairwise judge is to the rest of the study."""
 
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
 from curation.calls.ledger import Ledger
+
+
+class Compared(NamedTuple):
+    """What there is to compare. `pairs` are those of unequal texts, by pair_id, each with prompt, messages, tools and
+    answer, the completions chosen and rejected, and chosen_reasoning and rejected_reasoning; `listed` are all
+    comparisons that preference sets list."""
+
+    pairs: pl.DataFrame
+    traces: pl.DataFrame
+    prompts: pl.DataFrame
+    listed: pl.DataFrame
 
 
 class PairwiseJudge(Protocol):
@@ -28,8 +39,7 @@ class PairwiseJudgeKind(Protocol[Settings]):
     @property
     def Params(self) -> type[Settings]: ...
 
-    def prefer(self, settings: Settings, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-        """One row per pair of `pairs`, dimension, order shown and repeat, all columns of `preferences` but `judge`;
-        `pairs` has pair_id, prompt, messages, tools, answer, the completions chosen and rejected, and chosen_reasoning
-        and rejected_reasoning."""
+    def prefer(self, settings: Settings, name: str, compared: Compared, ledger: Ledger) -> pl.DataFrame:
+        """One row per pair of `compared`, dimension, order shown and repeat, all columns of `preferences` but
+        `judge`."""
         ...

@@ -8,6 +8,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
 from curation.core.text import one_line
+from curation.judging.pairwise_judges._kind import Compared
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
 from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
@@ -50,13 +51,14 @@ class Params(UserFileParams):
         return {ours: getattr(self, ours) for ours in COLUMN_TYPES}, COLUMN_TYPES
 
 
-def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> pl.DataFrame:
     """One row per row of the file that is about a pair of unequal texts; rows of one pair and order are its
     repeats. A null verdict is `missing`.
 
     Raises CurationError if a verdict or an order is not valid, on a row whose texts are not its pair's, and on rows of
     unknown pairs, if those are not to be dropped or there are no others.
     """
+    pairs = compared.pairs
     given = read_columns(settings.path, *settings.map_columns(), under=f"pairwise_judges.{name}.").with_row_index("row")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
     _refuse_unknown_words(settings.path, settings.verdict, given.select("row", "verdict"), VERDICTS)

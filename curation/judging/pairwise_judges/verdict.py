@@ -12,6 +12,7 @@ from curation.calls.ledger import Ledger
 from curation.judging import prompting
 from curation.judging.conversation import Problem, read_problem
 from curation.judging.marks import DATA_NOTICE, SOLUTIONS, format_message
+from curation.judging.pairwise_judges._kind import Compared
 from curation.judging.probabilities import score_probabilities
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES
@@ -43,14 +44,14 @@ class Preference(NamedTuple):
     rationale: str | None
 
 
-def prefer(settings: Params, name: str, pairs: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> pl.DataFrame:
     """Two rows per pair and repeat, one for each order, as PairwiseJudgeKind says. The same two texts in the same order
     are one call, whichever of them is called chosen. A pair that shows the judge the same text twice has no row; one of
     which a side has nothing to show has the status that `find_shown` gives it."""
     call_for, slots, calls = make_caller(settings), [], []
     rows: list[tuple[Any, ...]] = []
     for pair_id, prompt, messages, tools, answer, *texts in (
-        pairs.filter(_shows_two_texts(settings, pairs))
+        compared.pairs.filter(_shows_two_texts(settings, compared.pairs))
         .select(
             "pair_id",
             "prompt",
