@@ -6,12 +6,8 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
-from curation.core.errors import CurationError
-from curation.core.inner_kinds import read_verifier, write_verifier
-from curation.core.kinds import kinds
-from curation.core.messages import show_value
 from curation.core.params import Strict
-from curation.prompts.sources._rows import prompt_frame
+from curation.prompts.sources._distinct import TWO_ANSWERS, check_verifier, distinct_prompts, refuse_two
 from curation.tables import user_prompts
 from curation.tables.user_files import UserFileParams, read_columns
 from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
@@ -53,15 +49,6 @@ class Columns(Strict):
         return self
 
 
-def _check_verifier(raw: Any) -> Any:
-    settings = None if raw is None else read_verifier(raw)
-    if settings is not None and settings.kind in kinds("sources"):
-        raise ValueError(
-            f"{settings.kind!r} is the verifier of a source of that kind; its prompts alone have the entries"
-        )
-    return settings
-
-
 class Params(UserFileParams):
     """A source of kind table. `verifier` is a file of curation/judging/answers, by its name or a mapping with its
     settings, or null: answers are not checked. `instruction` ends every prompt, unless null."""
@@ -69,7 +56,7 @@ class Params(UserFileParams):
     kind: Literal["table"]
     split: Literal["train", "in_domain", "out_of_domain"]
     columns: Columns
-    verifier: Annotated[Any, AfterValidator(_check_verifier)]
+    verifier: Annotated[Any, AfterValidator(check_verifier)]
     instruction: str | None
 
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
@@ -104,23 +91,9 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))
     if settings.columns.prompt_id:
         frame = _unite_texts(settings, frame)
-        _refuse_two(settings, frame, "external_id", "ids", "keep one")
-    way_out = "keep one, or accept both: give them as a list in one row"
-    _refuse_two(settings, frame, "answer", "answers", way_out)
-    of_prompt = (pl.col(name).min().over("said") for name in ("task", "turns", "tools"))
-    distinct = frame.with_columns(of_prompt).unique("said", keep="first", maintain_order=True)
-    if thoughtful := distinct["turns"].str.contains('"reasoning_content": ', literal=True).sum():
-        print(
-            f"{settings.path}: {thoughtful} prompts have reasoning in earlier turns; it is kept, and most chat "
-            "templates leave it out of what a model reads",
-            file=sys.stderr,
-        )
-    verifier = None if settings.verifier is None else write_verifier(settings.verifier)
-    rows = prompt_frame(
-        (task or "", user_prompts.end_with(turns, settings.instruction), answers or [], verifier, None)
-        for turns, answers, task in distinct.select("turns", "answers", "task").rows()
-    )
-    return rows.with_columns(distinct["external_id"], distinct["tools"])
+        refuse_two(settings.path, frame, "external_id", "ids", "keep one")
+    refuse_two(settings.path, frame, "answer", "answers", TWO_ANSWERS)
+    return distinct_prompts(settings.path, frame, settings.verifier, settings.instruction)
 
 
 def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
@@ -148,21 +121,3 @@ def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop("said", "turns", "tools").join(
         of_ids.drop("len"), on="external_id", how="left", maintain_order="left"
     )
-
-
-def _refuse_two(settings: Params, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
-    """Raises CurationError if a prompt has two values of `column`."""
-    values = frame.unique(["said", column], keep="first").sort("row")
-    twice = values.filter(pl.col(column).len().over("said") > 1)
-    if twice.is_empty():
-        return
-    first_prompt = twice.filter(pl.col("said") == twice["said"][0])
-    (row, value), (other_row, other_value) = first_prompt.head(2).select("row", column).rows()
-    raise CurationError(
-        f"{settings.path}: {twice['said'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
-        f"row {row} and {_shown(other_value)} at row {other_row}; {way_out}"
-    )
-
-
-def _shown(value: Any) -> str:
-    return show_value(value[0] if isinstance(value, list) and len(value) == 1 else value)

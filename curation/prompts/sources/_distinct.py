@@ -1,0 +1,64 @@
+"""The distinct prompts of a user's rows."""
+
+import sys
+from typing import Any
+
+import polars as pl
+
+from curation.core.errors import CurationError
+from curation.core.inner_kinds import read_verifier, write_verifier
+from curation.core.kinds import kinds
+from curation.core.messages import show_value
+from curation.prompts.sources._rows import prompt_frame
+from curation.tables import user_prompts
+
+TWO_ANSWERS = "keep one, or accept both: give them as a list in one row"
+
+
+def check_verifier(raw: Any) -> Any:
+    """The settings of a verifier that a user's answers may be compared by, or null. Raises ValueError on another
+    value."""
+    settings = None if raw is None else read_verifier(raw)
+    if settings is not None and settings.kind in kinds("sources"):
+        raise ValueError(
+            f"{settings.kind!r} is the verifier of a source of that kind; its prompts alone have the entries"
+        )
+    return settings
+
+
+def distinct_prompts(name: str, frame: pl.DataFrame, verifier: Any, instruction: str | None) -> pl.DataFrame:
+    """The prompts of rows that have said, turns, tools, task, answers and external_id, in the order of their first
+    rows. A prompt has the least of its tasks, so that the order of the rows changes none; and of its messages, which
+    may differ in what `identity` leaves out. `name` is that of the file."""
+    of_prompt = (pl.col(column).min().over("said") for column in ("task", "turns", "tools"))
+    distinct = frame.with_columns(of_prompt).unique("said", keep="first", maintain_order=True)
+    if thoughtful := distinct["turns"].str.contains('"reasoning_content": ', literal=True).sum():
+        print(
+            f"{name}: {thoughtful} prompts have reasoning in earlier turns; it is kept, and most chat templates "
+            "leave it out of what a model reads",
+            file=sys.stderr,
+        )
+    written = None if verifier is None else write_verifier(verifier)
+    rows = prompt_frame(
+        (task or "", user_prompts.end_with(turns, instruction), answers or [], written, None)
+        for turns, answers, task in distinct.select("turns", "answers", "task").rows()
+    )
+    return rows.with_columns(distinct["external_id"], distinct["tools"])
+
+
+def refuse_two(name: str, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
+    """Nothing. Raises CurationError if a prompt has two values of `column`, where rows have said and row."""
+    values = frame.unique(["said", column], keep="first").sort("row")
+    twice = values.filter(pl.col(column).len().over("said") > 1)
+    if twice.is_empty():
+        return
+    first_prompt = twice.filter(pl.col("said") == twice["said"][0])
+    (row, value), (other_row, other_value) = first_prompt.head(2).select("row", column).rows()
+    raise CurationError(
+        f"{name}: {twice['said'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
+        f"row {row} and {_shown(other_value)} at row {other_row}; {way_out}"
+    )
+
+
+def _shown(value: Any) -> str:
+    return show_value(value[0] if isinstance(value, list) and len(value) == 1 else value)
