@@ -100,10 +100,11 @@ def find_all(pattern: str, texts: Sequence[str]) -> list[list[str]]:
 
 def _run(function: str, pattern: str, texts: Sequence[str]) -> list[list[str]]:
     """What a function of DuckDB gives for the pattern and each text, all in one statement."""
-    import duckdb
     import pyarrow as pa
 
-    with duckdb.connect() as connection:
+    from curation.tables.ids import database
+
+    with database().cursor() as connection:
         connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
         rows = connection.execute(f"select {function} from texts", [pattern]).fetchall()
     return [parts for (parts,) in rows]

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
-import duckdb
 import polars as pl
 from duckdb import DuckDBPyConnection
 from pydantic import Field
@@ -18,6 +17,7 @@ from curation.core.ranges import Share
 from curation.core.study import Study
 from curation.tables.ask import answer
 from curation.tables.db import SQL, VIEWS, checks, connect, views
+from curation.tables.ids import database
 
 ROWS_SHOWN = 3
 HEAD = "-- tables:"
@@ -93,7 +93,7 @@ def examine(study: Study, subset: str) -> Findings:
 
 def examine_fits(examples: pl.DataFrame) -> Fits:
     """What the checks find that read nothing but `fits`, of rows of `examples`."""
-    with duckdb.connect() as connection:
+    with database().cursor() as connection:
         connection.register("examples", examples.to_arrow())
         connection.execute(f"create temp table fits as {(SQL / 'fits.sql').read_text()}")
         (rows,) = answer(connection, "select * from fits")

@@ -14,8 +14,9 @@ from curation.core.study import Study
 from curation.tables import contracts, findings
 from curation.tables.contracts import SIDES
 from curation.tables.declared import DECLARED, register_declared
+from curation.tables.ids import database
 from curation.tables.outdated import refuse_renamed
-from curation.tables.texts import NORMAL_TEXT
+from curation.tables.texts import normal_text
 
 SQL = Path(__file__).parent / "sql"
 PARTS = {
@@ -52,7 +53,7 @@ VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "finding
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
     """The rows of `curation/tables/sql/<name>.sql` over `frames`, which it sees as tables, with its `$name`
     parameters set."""
-    with duckdb.connect() as connection:
+    with database().cursor() as connection:
         for view, frame in frames.items():
             connection.register(view, frame.to_arrow())
         rows: pl.DataFrame = connection.sql((SQL / f"{name}.sql").read_text(), params=params or None).pl()
@@ -77,7 +78,7 @@ def connect(
     connection = duckdb.connect()
     source = _Files(connection, safe)
     try:
-        connection.execute(f"create macro normal_text(text) as {NORMAL_TEXT}")
+        connection.execute(f"create macro normal_text(text) as {normal_text('text')}")
         connection.execute(f"create macro delimiter_in(text) as regexp_extract(text, '{DELIMITER}')")
         for name in contracts.TABLES if subset is None else OF_ONE_SUBSET:
             declared = parts(study, name) if name in PARTS else []

@@ -17,12 +17,21 @@ def content_ids(parts: pl.DataFrame) -> pl.Series:
     """`content_id` of each row's values, which are whole numbers and text, none null; millions of rows a second, in
     DuckDB."""
     names = [f"part_{number}" for number in range(parts.width)]
-    digest = f"left(md5(concat({', chr(31), '.join(names)})), 16)"
+    rows = parts.rename(dict(zip(parts.columns, names, strict=True)))
+    return compute(f"select {sql_id(*names)} as id from rows", rows)
+
+
+def sql_id(*parts: str) -> str:
+    """`content_id` of expressions in DuckDB."""
+    return f"(concat('0x', left(md5(concat({', chr(31), '.join(parts)})), 16))::ubigint >> 1)::bigint"
+
+
+def compute(query: str, rows: pl.DataFrame) -> pl.Series:
+    """The one column that a query makes of `rows`."""
     with database().cursor() as connection:
-        connection.register("parts", parts.rename(dict(zip(parts.columns, names, strict=True))).to_arrow())
-        rows = connection.sql(f"select (concat('0x', {digest})::ubigint >> 1)::bigint as id from parts").pl()
-    ids: pl.Series = rows["id"]
-    return ids
+        connection.register("rows", rows.to_arrow())
+        computed: pl.DataFrame = connection.sql(query).pl()
+    return computed.to_series()
 
 
 @cache
