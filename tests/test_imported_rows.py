@@ -343,11 +343,12 @@ def test_params_name_what_is_no_file_and_a_scale_of_nothing(tmp_path: Path, monk
         read(tmp_path / "params.yaml")
     said = [line.removeprefix(f"{tmp_path}/params.yaml: ") for line in error.value.lines]
     assert [line for line in said if "path" in line or "scale" in line] == [
-        "sources.sums.path: data is a folder; name one file in it",
-        "generators.small.path: elsewhere is a folder; name one file in it",
+        "sources.sums.path: data has no files of data; put .parquet or .jsonl files there, or correct it",
+        "generators.small.path: elsewhere has no files of data; put .parquet or .jsonl files there, or correct it",
         "judges.gold.path: data/import/link/f.jsonl lies behind data/import/link, a link to a folder, which DVC does "
         "not follow: it would not see the file change; link the file itself, or copy it",
         "judges.gold.scale.y: is none of its dimensions; known: x",
         "judges.gold.scale.x: lowest 2 is not below highest 2",
-        "pairwise_judges.people.path: data/import/link is a link to a folder; name one file in it",
+        "pairwise_judges.people.path: data/import/link is a link to a folder, which DVC does not follow; make a "
+        "folder, and link or copy the files into it",
     ]

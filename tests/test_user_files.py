@@ -163,7 +163,7 @@ NOT_JSON = {
     "an empty array": (b"[]", "has no rows"),
     "an empty object": (b"{}", "has no rows"),
     "one object of columns": (b'{"q": {"0": "a"}, "n": {"0": 1}}', "line 1: column 'q' (columns.q) is {'0': 'a'}, not"),
-    "rows under a key": (b'{"data": []}', "no column 'q' (columns.q); it has data"),
+    "rows under a key": (b'{"data": []}', "no column 'q' (columns.q), no column 'n' (columns.n); it has data"),
     "a web page": (b"<!doctype html>", "line 1: not JSON: Expecting value at character 1"),
     "an infinite number": (b'{"q": "a", "n": -Infinity}', "line 1: column 'n' (columns.n) is -inf, not a finite"),
     "true for a number": (b'{"q": "a", "n": true}', "line 1: column 'n' (columns.n) is true, not a number"),
@@ -180,6 +180,11 @@ def test_json_that_is_none_is_refused_by_its_line(fault: str, tmp_path: Path) ->
     body, said = NOT_JSON[fault]
     (tmp_path / "f.jsonl").write_bytes(body)
     assert refusal(tmp_path / "f.jsonl").startswith(said)
+
+
+def holding(value: Any) -> bytes:
+    """A Parquet file with `value` in the place of a text."""
+    return parquet(pa.table({"q": [value], "n": [1]}))
 
 
 DOUBLED = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["q", "q"])
@@ -202,19 +207,19 @@ UNREAD = {
     "Parquet without columns": ("f.parquet", parquet(TABLE.select([])), "has no rows"),
     "a doubled name in Parquet": ("f.parquet", parquet(DOUBLED), "has 2 columns named 'q'; rename all but one"),
     "a doubled name in CSV": ("f.csv", b"q,q\na,b\n", "has 2 columns named 'q'; rename all but one"),
-    "numbers for text": ("f.parquet", parquet(pa.table({"q": [1]})), "column 'q' (columns.q) holds int64, not text"),
+    "numbers for text": ("f.parquet", holding(1), "column 'q' (columns.q) holds int64, not text"),
     "binary": ("f.parquet", arrow(pa.binary()), "column 'q' (columns.q) holds binary, not text"),
-    "a struct": ("f.parquet", parquet(pa.table({"q": [{"a": 1}]})), "column 'q' (columns.q) holds struct<a: int64>"),
-    "a date": ("f.parquet", parquet(pa.table({"q": [date(2020, 1, 1)]})), "column 'q' (columns.q) holds date32[day]"),
+    "a struct": ("f.parquet", holding({"a": 1}), "column 'q' (columns.q) holds struct<a: int64>"),
+    "a date": ("f.parquet", holding(date(2020, 1, 1)), "column 'q' (columns.q) holds date32[day]"),
     "messages": (
         "f.parquet",
-        parquet(pa.table({"q": [[{"role": "user", "content": "Why?"}]]})),
+        holding([{"role": "user", "content": "Why?"}]),
         "column 'q' (columns.q) holds list<element: struct<role: string, content: string>>, not text",
     ),
     "bytes for text": ("f.parquet", arrow().replace("é".encode(), b"\xff\xff"), "cannot be read as parquet: "),
     "a row too long": ("f.csv", b"q,n\na,1\nb,2,3\n", "line 3: has 3 fields, the header has 2"),
     "an open quote": ("f.csv", b'q,n\n"a,1\n', "line 2: not CSV: unexpected end of data"),
-    "semicolons": ("f.csv", b"q;n\na;1\n", "no column 'q' (columns.q); it has q;n"),
+    "semicolons": ("f.csv", b"q;n\na;1\n", "no column 'q' (columns.q), no column 'n' (columns.n); it has q;n"),
     "a header alone": ("f.csv", b"q,n\n", "has no rows"),
     "text in CSV": ("f.csv", b'q,n\n"a\nb",1\nc,two\n', "line 4: column 'n' (columns.n) is 'two', not a number"),
     "text in CSV, CR alone": ("f.csv", b'q,n\r"a\rb",1\rc,two\r', "line 4: column 'n' (columns.n) is 'two'"),
@@ -319,8 +324,9 @@ def test_what_is_no_file_is_named_and_a_link_to_a_file_is_followed(imports: Path
     for path, said in {
         imports / "folder/f.jsonl": "lies behind data/import/folder, a link to a folder, which DVC does not follow: it "
         "would not see the file change; link the file itself, or copy it",
-        imports / "folder": "is a link to a folder; name one file in it",
-        imports: "is a folder; name one file in it",
+        imports
+        / "folder": "is a link to a folder, which DVC does not follow; make a folder, and link or copy the files "
+        "into it",
         imports
         / "gone.jsonl": f"is a link to {elsewhere}/gone.jsonl, which does not exist; put the file there, or correct "
         "the link",

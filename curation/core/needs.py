@@ -21,6 +21,7 @@ from curation.core.text import one_line
 
 EXTRAS = {  # by package, what of pyproject.toml brings it
     "aiohttp": "judge",
+    "datasets": "hub",
     "instructor": "judge",
     "math_verify": "tasks",
     "peft": "train",

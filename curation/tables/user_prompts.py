@@ -10,6 +10,7 @@ from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.tables.messages import Message
 from curation.tables.prompt_identity import identity
+from curation.tables.user_table import UserTable
 from curation.tables.user_tools import as_json
 from curation.tables.user_values import CONVERSATION, PROMPT, TEXT, TOOLS, ColumnType
 
@@ -32,8 +33,8 @@ class Conversation(NamedTuple):
     last_turn: str | None
 
 
-def read_prompts(path: str, rows: pl.DataFrame, columns: dict[str, str | None]) -> pl.DataFrame:
-    """`rows`, which have `row` and some of prompt, messages, system and tools as `read_columns` gives them, with the
+def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | None]) -> pl.DataFrame:
+    """`rows`, which have `row` and some of prompt, messages, system and tools as `table` gives them, with the
     columns of Conversation in place of these. `columns` are the file's names for them.
 
     Raises CurationError, naming the row, where a list is no prompt, or its system message is not that of the column.
@@ -48,7 +49,7 @@ def read_prompts(path: str, rows: pl.DataFrame, columns: dict[str, str | None]) 
             made.append(_read(**dict(zip(given, values, strict=True))))
         except ValueError as error:
             name = columns["messages" if "messages" in given else "prompt"]
-            raise CurationError(one_line(f"{path}: row {row}: column {name!r} {error}")) from None
+            raise CurationError(one_line(f"{table.at(row)}: column {name!r} {error}")) from None
     read = pl.DataFrame(made, schema=SCHEMA, orient="row")
     keys = distinct.select(pl.col(name).alias(f"given_{name}") for name in given)
     joined = rows.rename({name: f"given_{name}" for name in given}).join(

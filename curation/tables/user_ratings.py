@@ -9,11 +9,12 @@ from curation.core.errors import CurationError
 from curation.core.text import clip, one_line
 from curation.tables.ids import content_ids
 from curation.tables.texts import text_ids
+from curation.tables.user_table import UserTable
 
 MOST_SHOWN = 40  # characters of a text
 
 
-def refuse_other_text(path: str, column: str, rows: pl.DataFrame) -> None:
+def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None:
     """Nothing, if the file's texts are those that our tables have. Raises CurationError, naming the first that is not.
 
     `rows` has row and id of the file's rows, the file's text (null: nothing to compare), and ours, in this order. Texts
@@ -26,7 +27,7 @@ def refuse_other_text(path: str, column: str, rows: pl.DataFrame) -> None:
         theirs, our = clip(theirs, MOST_SHOWN), clip(our or "", MOST_SHOWN)
         raise CurationError(
             one_line(
-                f"{path}: row {number}: column {column!r} has another text than {of}: {theirs!r}, not {our!r}, as have "
+                f"{table.at(number)}: column {column!r} has another text than {of}: {theirs!r}, not {our!r}, as have "
                 f"{other.height} rows; take ids and texts from `curation sql` at once"
             )
         )
@@ -41,13 +42,13 @@ def number_repeats(rows: pl.DataFrame, same: list[str], said: list[str]) -> pl.D
     return drawn.with_columns(repeat.cast(pl.Int32).alias("repeat")).drop("drawn")
 
 
-def refuse_unmatched(path: str, column: str, ids: pl.Series, ours: pl.Series, unmatched: str, what: str) -> None:
-    """Nothing, or a line on stderr, if the ids of `path` that are not among `ours` may be dropped. Raises
+def refuse_unmatched(table: UserTable, column: str, ids: pl.Series, ours: pl.Series, unmatched: str, what: str) -> None:
+    """Nothing, or a line on stderr, if the ids of `table` that are not among `ours` may be dropped. Raises
     CurationError, naming the first, if not."""
     lost = ids.filter(~ids.is_in(ours.implode()))
     if not len(lost):
         return
-    count = f"{path}: {len(lost)} of {len(ids)} rows are of no {what}"
+    count = f"{table.name}: {len(lost)} of {len(ids)} rows are of no {what}"
     if unmatched == "error" or len(lost) == len(ids):
         way_out = "" if len(lost) == len(ids) else ", or set unmatched: drop"
         raise CurationError(

@@ -1,4 +1,5 @@
-"""The rows of a user's file, whatever its form: Parquet, JSON lines, a JSON document, CSV or TSV, packed or not.
+"""The rows of a user's file, whatever its form: Parquet, JSON lines, a JSON document, CSV or TSV, packed or not. They
+are read a block at a time, so that no file must fit into memory as Python's objects.
 
 Rows are counted from 0, lines from 1. Nothing is believed: a name, a byte or a value that is not what it should be is a
 Fault, which says in a few words what is wrong, and on which line.
@@ -7,17 +8,19 @@ Fault, which says in a few words what is wrong, and on which line.
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.core.messages import show_value
 from curation.tables.json_values import Fault, read_values
+from curation.tables.user_fields import MISSING, find_field, list_fields, list_schema_fields, take, take_column
 
 MOST_IN_LINE = 2**26  # bytes
+BLOCK = 2048  # rows
 TEXT_FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 PACKED = {".gz": "gzip", ".zst": "zstd"}
 CONTENT = {  # by the first bytes
@@ -34,43 +37,190 @@ CONTENT = {  # by the first bytes
 }
 READ_AS = {None: ".jsonl, .json, .csv or .tsv", "parquet": ".parquet", "gzip": ".gz", "zstd": ".zst"}
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_AFTER_CR = re.compile(r"(?<=\r)(?!\n|\Z)")
+Values: TypeAlias = list[Any] | pa.ChunkedArray
 
 
-class UserRows(NamedTuple):
-    """The names of all columns of a file, the values of those that were asked for, and of a text file the line on which
-    each row starts."""
+class Block(NamedTuple):
+    """Rows of a file: the number of each, the values of the columns that were asked for, and of a text file the line on
+    which each row starts. In a table of several files `start` rows are in those before this one, and are counted too.
+    """
 
-    names: list[str]
-    columns: dict[str, list[Any] | pa.ChunkedArray]
-    lines: list[int] | None
+    file: str
+    rows: Sequence[int]
+    columns: dict[str, Values]
+    lines: Sequence[int] | None = None
+    start: int = 0
 
-    def place(self, row: int) -> str:
-        """Where a row stands, in words."""
-        return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+    def place(self, index: int) -> str:
+        """Where one of the rows stands, as a message says it."""
+        row = f"row {self.rows[index] - self.start}" if self.lines is None else f"line {self.lines[index]}"
+        return f"{self.file}: {row}"
 
-
-def read_rows(file: Path, wanted: set[str]) -> UserRows:
-    """The rows of `file`, with the columns of `wanted` that it has. Raises Fault if it is not what its name says or is
-    damaged, and OSError if it cannot be opened."""
-    form, packing = _form(file)
-    with file.open("rb") as opened:
-        head = opened.read(32)
-    if not head:
-        raise Fault("is empty")
-    _refuse_other_content(head, "parquet" if form == ".parquet" else packing)
-    if form == ".parquet":
-        return _read_parquet(file, wanted)
-    try:
-        with io.BufferedReader(pa.input_stream(file, compression=packing)) as stream:
-            if form in (".csv", ".tsv"):
-                return _read_csv(stream, wanted, "," if form == ".csv" else "\t")
-            return _read_json(stream, wanted)
-    except (OSError, pa.ArrowException) as error:
-        raise Fault(f"cannot be unpacked: {error}; it is cut off or damaged, so fetch it again") from None
+    def values(self, column: str) -> list[Any]:
+        """The values of a column as Python's; structs are dicts."""
+        values = self.columns[column]
+        return values.to_pylist(maps_as_pydicts="strict") if isinstance(values, pa.ChunkedArray) else values
 
 
-def _form(file: Path) -> tuple[str, str | None]:
-    """The form and the packing that a file's name says."""
+class SeenColumns:
+    """What is known of the columns of a file, or of what is read as one is: once its rows are read, or before where it
+    declares them, `names` are the columns that it has, `fields` those within them too, `found` what it has of those
+    that are wanted."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing is known."""
+        self.names: dict[str, None] = {}
+        self.fields: list[str] = []
+        self.found: set[str] = set()
+
+    def see_schema(self, schema: pa.Schema, wanted: list[str]) -> dict[str, tuple[str, ...]]:
+        """Where each of `wanted` is that there is. Raises Fault if two columns have the name of one."""
+        self.names, self.fields = dict.fromkeys(schema.names), list(list_schema_fields(schema))
+        _refuse_doubled(schema.names, wanted)
+        places = {name: place for name in wanted if (place := find_field(schema, name))}
+        self.found = set(places)
+        return places
+
+
+class FileRows(SeenColumns):
+    """The rows of the file that `name` is the path of."""
+
+    @property
+    def declares(self) -> bool:
+        """Whether the file says what columns it has before its rows."""
+        return form_of(Path(self.name))[0] in (".parquet", ".csv", ".tsv")
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return Path(self.name).stat().st_size
+
+    def look(self, wanted: Iterable[str]) -> set[str] | None:
+        """What the file has of `wanted`; None if only its rows can say it. Raises Fault if it cannot be read."""
+        if form_of(Path(self.name))[0] != ".parquet":
+            return None
+        try:
+            schema = pq.read_schema(self.name)
+        except pa.ArrowException as error:
+            raise Fault(f"cannot be read as parquet: {str(error).splitlines()[0]}") from None
+        self.see_schema(schema, list(wanted))
+        return self.found
+
+    def blocks(self, wanted: Iterable[str]) -> Iterator[Block]:
+        """All rows, with the columns or fields of the names `wanted`, which are null in a row that has none. Raises
+        Fault if the file is not what its name says or is damaged, and OSError if it cannot be opened."""
+        self.forget()
+        names, file = list(dict.fromkeys(wanted)), Path(self.name)
+        form, packing = form_of(file)
+        with file.open("rb") as opened:
+            head = opened.read(32)
+        if not head:
+            raise Fault("is empty")
+        _refuse_other_content(head, "parquet" if form == ".parquet" else packing)
+        if form == ".parquet":
+            yield from self._read_parquet(file, names)
+            return
+        try:
+            with io.BufferedReader(pa.input_stream(file, compression=packing)) as stream:
+                if form in (".csv", ".tsv"):
+                    yield from self._read_csv(stream, names, "," if form == ".csv" else "\t")
+                else:
+                    yield from self._read_json(stream, names)
+        except (OSError, pa.ArrowException) as error:
+            raise Fault(f"cannot be unpacked: {error}; it is cut off or damaged, so fetch it again") from None
+
+    def _read_parquet(self, file: Path, wanted: list[str]) -> Iterator[Block]:
+        try:
+            with pq.ParquetFile(file) as parquet:
+                places = self.see_schema(parquet.schema_arrow, wanted)
+                batches = parquet.iter_batches(BLOCK, columns=[".".join(place) for place in places.values()])
+                yield from arrow_blocks(self.name, batches, places)
+        except Fault:
+            raise
+        except Exception as error:  # a damaged file makes the library raise whatever it comes upon
+            raise Fault(f"cannot be read as parquet: {(str(error) or type(error).__name__).splitlines()[0]}") from None
+
+    def _read_json(self, stream: io.BufferedReader, wanted: list[str]) -> Iterator[Block]:
+        """One object a line, or several; or one document: an array of objects, or objects over several lines."""
+        keys = None
+        first, columns, lines = 0, {name: list[Any]() for name in wanted}, list[int | None]()
+        nested = [name for name in wanted if "." in name]
+        for line, row in read_values(_lines(stream)):
+            if not isinstance(row, dict):
+                place = f"row {first + len(lines)}" if line is None else f"line {line}"
+                raise Fault(f"{place}: {'null' if row is None else show_value(row)} is not a JSON object")
+            if row.keys() != keys:
+                keys = row.keys()
+                self.names.update(dict.fromkeys(keys))
+                self.fields = self.fields or list(list_fields(row))
+                self.found.update(name for name in wanted if name in keys)
+            lines.append(line)
+            for name, values in columns.items():
+                values.append(row.get(name))
+            for name in nested:
+                if name not in keys and (value := take(row, name, MISSING)) is not MISSING:
+                    self.found.add(name)
+                    columns[name][-1] = value
+            if len(lines) == BLOCK:
+                yield self._json_block(first, columns, lines)
+                first, columns, lines = first + BLOCK, {name: [] for name in wanted}, []
+        yield self._json_block(first, columns, lines)
+
+    def _json_block(self, first: int, columns: dict[str, list[Any]], lines: list[int | None]) -> Block:
+        numbered = [line for line in lines if line is not None]
+        rows = range(first, first + len(lines))
+        return Block(self.name, rows, dict(columns), numbered if len(numbered) == len(lines) else None)
+
+    def _read_csv(self, stream: io.BufferedReader, wanted: list[str], separator: str) -> Iterator[Block]:
+        """A header and a row each; an empty field is null, all others are text."""
+        csv.field_size_limit(MOST_IN_LINE)
+        lines_with_ends = (line for raw in _raw_lines(stream) for line in _AFTER_CR.split(raw))
+        rows = csv.reader(lines_with_ends, delimiter=separator, strict=True)
+        places: dict[str, int] = {}
+        first, columns, lines, before = 0, {name: list[Any]() for name in wanted}, list[int](), 0
+        try:
+            for row in rows:
+                line, before = before + 1, rows.line_num
+                if not row:
+                    continue
+                if not self.names:
+                    _refuse_doubled(row, wanted)
+                    self.names, self.fields, width = dict.fromkeys(row), row, len(row)
+                    places = {name: row.index(name) for name in wanted if name in row}
+                    self.found = set(places)
+                    continue
+                if len(row) != width:
+                    raise Fault(f"line {line}: has {len(row)} fields, the header has {width}")
+                lines.append(line)
+                for name, values in columns.items():
+                    values.append(row[places[name]] or None if name in places else None)
+                if len(lines) == BLOCK:
+                    yield Block(self.name, range(first, first + BLOCK), dict(columns), lines)
+                    first, columns, lines = first + BLOCK, {name: [] for name in wanted}, []
+        except csv.Error as error:
+            raise Fault(f"line {before + 1}: not CSV: {str(error).split(' - ')[0]}") from None
+        yield Block(self.name, range(first, first + len(lines)), dict(columns), lines)
+
+
+def arrow_blocks(
+    name: str, batches: Iterable[pa.RecordBatch | pa.Table], places: dict[str, tuple[str, ...]]
+) -> Iterator[Block]:
+    """The rows of Arrow's batches, with what is at each of `places`. Raises ArrowInvalid if one is not sound."""
+    first = 0
+    for batch in batches:
+        batch.validate(full=True)  # what reads files takes bytes that are not UTF-8 as they are
+        rows = range(first, first + batch.num_rows)
+        yield Block(name, rows, {column: take_column(batch, place) for column, place in places.items()})
+        first = rows.stop
+
+
+def form_of(file: Path) -> tuple[str, str | None]:
+    """The form and the packing that a file's name says. Raises Fault if it says none that is read."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     packing = PACKED.get(suffixes[-1]) if suffixes else None
     form = suffixes[-2 if packing else -1] if len(suffixes) > bool(packing) else ""
@@ -88,22 +238,7 @@ def _refuse_other_content(head: bytes, expected: str | None) -> None:
     raise Fault(f"is {actual or 'text'}, not {expected or 'text'} as its name says; {way_out}")
 
 
-def _read_parquet(file: Path, wanted: set[str]) -> UserRows:
-    try:
-        with pq.ParquetFile(file) as parquet:
-            names = parquet.schema_arrow.names
-            _refuse_doubled(names, wanted)
-            present = [name for name in dict.fromkeys(names) if name in wanted]
-            table = parquet.read(columns=present)
-        table.validate(full=True)  # it reads bytes that are not UTF-8 as they are
-        return UserRows(names, {name: table.column(name) for name in present}, None)
-    except Fault:
-        raise
-    except Exception as error:  # a damaged file makes the library raise whatever it comes upon
-        raise Fault(f"cannot be read as parquet: {(str(error) or type(error).__name__).splitlines()[0]}") from None
-
-
-def _refuse_doubled(names: list[str], wanted: set[str]) -> None:
+def _refuse_doubled(names: list[str], wanted: list[str]) -> None:
     if doubled := [name for name in names if name in wanted and names.count(name) > 1]:
         raise Fault(f"has {names.count(doubled[0])} columns named {doubled[0]!r}; rename all but one")
 
@@ -132,57 +267,3 @@ def _raw_lines(stream: io.BufferedReader) -> Iterator[str]:
             line = number + raw.count(b"\r", 0, error.start)
             raise Fault(f"line {line}: not UTF-8; save it as UTF-8") from None
         yield text
-
-
-def _read_json(stream: io.BufferedReader, wanted: set[str]) -> UserRows:
-    """One object a line, or several; or one document: an array of objects, or objects over several lines."""
-    names: dict[str, None] = {}
-    columns: dict[str, list[Any]] = {name: [] for name in wanted}
-    lines: list[int | None] = []
-    keys = None
-    for line, row in read_values(_lines(stream)):
-        if not isinstance(row, dict):
-            place = f"row {len(lines)}" if line is None else f"line {line}"
-            raise Fault(f"{place}: {'null' if row is None else show_value(row)} is not a JSON object")
-        if row.keys() != keys:
-            keys = row.keys()
-            names.update(dict.fromkeys(keys))
-        lines.append(line)
-        for name, values in columns.items():
-            values.append(row.get(name))
-    numbered = [line for line in lines if line is not None]
-    present = {name: values for name, values in columns.items() if name in names}
-    return UserRows(list(names), present, numbered if len(numbered) == len(lines) else None)
-
-
-_AFTER_CR = re.compile(r"(?<=\r)(?!\n|\Z)")
-
-
-def _read_csv(stream: io.BufferedReader, wanted: set[str], separator: str) -> UserRows:
-    """A header and a row each; an empty field is null, all others are text."""
-    csv.field_size_limit(MOST_IN_LINE)
-    lines_with_ends = (line for raw in _raw_lines(stream) for line in _AFTER_CR.split(raw))
-    rows = csv.reader(lines_with_ends, delimiter=separator, strict=True)
-    names: list[str] | None = None
-    columns: dict[str, list[Any]] = {}
-    lines: list[int] = []
-    before = 0
-    try:
-        for row in rows:
-            line, before = before + 1, rows.line_num
-            if not row:
-                continue
-            if names is None:
-                names = row
-                _refuse_doubled(names, wanted)
-                columns = {name: [] for name in names if name in wanted}
-                continue
-            if len(row) != len(names):
-                raise Fault(f"line {line}: has {len(row)} fields, the header has {len(names)}")
-            lines.append(line)
-            for name, value in zip(names, row, strict=True):
-                if name in columns:
-                    columns[name].append(value or None)
-    except csv.Error as error:
-        raise Fault(f"line {before + 1}: not CSV: {str(error).split(' - ')[0]}") from None
-    return UserRows(names or [], columns, lines)

@@ -11,8 +11,9 @@ from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Column
 from curation.core.study import Study
-from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_files import UserFileParams
 from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
+from curation.tables.user_table import UserTable
 from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
 
 Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
@@ -72,17 +73,18 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
     whose text is not its trace's, and on a score that is off its scale.
     """
-    given = read_columns(settings.path, *settings.map_columns(), under=f"judges.{name}.").with_row_index("row")
+    table = settings.open()
+    given = table.read(*settings.map_columns(), under=f"judges.{name}.")
     given = given.rename({"trace_id": "key"} | {name: f"{name}_given" for name in TEXTS}, strict=False)
-    _refuse_off_scale(settings, given)
-    ids = _find_traces(settings, given, traces)
-    refuse_unmatched(settings.path, settings.trace_id, given["key"], ids["key"], settings.unmatched, "trace")
+    _refuse_off_scale(settings, table, given)
+    ids = _find_traces(settings, table, given, traces)
+    refuse_unmatched(table, settings.trace_id, given["key"], ids["key"], settings.unmatched, "trace")
     given = given.join(ids, on="key", maintain_order="left")
     for name in TEXTS:
         if column := getattr(settings, name):
             ours = traces.select("trace_id", pl.col(name).fill_null("") if name == "reasoning" else name)
             texts = given.join(ours, on="trace_id", maintain_order="left")
-            refuse_other_text(settings.path, column, texts.select("row", "key", f"{name}_given", name))
+            refuse_other_text(table, column, texts.select("row", "key", f"{name}_given", name))
     rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
     dimensions = [f"dimensions.{ours}" for ours in settings.dimensions]
     rows = number_repeats(rows, ["trace_id"], dimensions)
@@ -108,19 +110,19 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     )
 
 
-def _refuse_off_scale(settings: Params, given: pl.DataFrame) -> None:
+def _refuse_off_scale(settings: Params, table: UserTable, given: pl.DataFrame) -> None:
     """Raises CurationError if a score is off the scale of its dimension."""
     for name, (low, high) in settings.scales.items():
         score = pl.col(f"dimensions.{name}")
         if (off := given.filter(~score.is_between(low, high))).height:
             row, value = off.select("row", score).row(0)
             raise CurationError(
-                f"{settings.path}: row {row}: column {settings.dimensions[name]!r} is {value:g}, off the scale of "
+                f"{table.at(row)}: column {settings.dimensions[name]!r} is {value:g}, off the scale of "
                 f"{name} from {low:g} to {high:g}, as are {off.height} rows; correct them, or the judge's scale"
             )
 
 
-def _find_traces(settings: Params, given: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
+def _find_traces(settings: Params, table: UserTable, given: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
     """The trace_id of each id that a trace has, ours or the user's own, as text: key, trace_id. Raises CurationError if
     one that the file has is of two traces."""
     own = traces.select(pl.col("external_id").alias("key"), "trace_id").drop_nulls()
@@ -130,7 +132,7 @@ def _find_traces(settings: Params, given: pl.DataFrame, traces: pl.DataFrame) ->
     if (rows := given.filter(pl.col("key").is_in(twice["key"].implode()))).height:
         row, key = rows.select("row", "key").row(0)
         raise CurationError(
-            f"{settings.path}: row {row}: {settings.trace_id} {show_value(key)} is the id of "
+            f"{table.at(row)}: {settings.trace_id} {show_value(key)} is the id of "
             f"{twice.filter(key=key).height} traces; give each trace an id of its own, or take trace_id from "
             "`curation sql --csv`"
         )

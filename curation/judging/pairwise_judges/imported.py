@@ -10,8 +10,9 @@ from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.judging.pairwise_judges._kind import Compared
 from curation.tables.contracts import ORDERS, PREFERENCE, SIDES, UNKNOWN, VERDICTS
-from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_files import UserFileParams
 from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
+from curation.tables.user_table import UserTable
 from curation.tables.user_values import ID, TEXT, ColumnType
 
 TEXTS = (*SIDES, *(f"{side}_reasoning" for side in SIDES))  # of a pair
@@ -59,19 +60,20 @@ def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> p
     unknown pairs, if those are not to be dropped or there are no others.
     """
     pairs = compared.pairs
-    given = read_columns(settings.path, *settings.map_columns(), under=f"pairwise_judges.{name}.").with_row_index("row")
+    table = settings.open()
+    given = table.read(*settings.map_columns(), under=f"pairwise_judges.{name}.")
     given = given if settings.order else given.with_columns(pl.lit(UNKNOWN).alias("order"))
-    _refuse_unknown_words(settings.path, settings.verdict, given.select("row", "verdict"), VERDICTS)
-    _refuse_unknown_words(settings.path, settings.order or "", given.select("row", "order"), (*ORDERS, UNKNOWN))
+    _refuse_unknown_words(table, settings.verdict, given.select("row", "verdict"), VERDICTS)
+    _refuse_unknown_words(table, settings.order or "", given.select("row", "order"), (*ORDERS, UNKNOWN))
     refuse_unmatched(
-        settings.path, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
+        table, settings.pair_id, given["pair_id"], pairs["pair_id"], settings.unmatched, "pair of unequal texts"
     )
     rows = pairs.select("pair_id").join(given, on="pair_id", maintain_order="left_right")
     for name in TEXTS:
         if column := getattr(settings, name):
             ours = pairs.select("pair_id", pl.col(name).fill_null("").alias("ours"))  # no reasoning is as good as ''
             texts = rows.select("row", "pair_id", name).join(ours, on="pair_id").sort("row")
-            refuse_other_text(settings.path, column, texts)
+            refuse_other_text(table, column, texts)
     status = pl.when(pl.col("verdict").is_null()).then(pl.lit("missing")).otherwise(pl.lit("scored")).alias("status")
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
     return number_repeats(rows, ["pair_id", "order"], ["verdict"]).select(
@@ -85,14 +87,15 @@ def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> p
     )
 
 
-def _refuse_unknown_words(path: str, column: str, given: pl.DataFrame, valid: tuple[str, ...]) -> None:
+def _refuse_unknown_words(table: UserTable, column: str, given: pl.DataFrame, valid: tuple[str, ...]) -> None:
     """Raises CurationError if a value of the second column of `given`, beside its row, is neither null nor valid."""
     row, values = given.columns
     if (wrong := given.filter(~pl.col(values).is_in(valid))).height:
         words = first_names((repr(word) for word in wrong[values].unique(maintain_order=True)), MOST_WORDS)
         raise CurationError(
             one_line(
-                f"{path}: column {column!r} holds {words} in {wrong.height} row(s), the first is row {wrong[row][0]}, "
+                f"{table.name}: column {column!r} holds {words} in {wrong.height} row(s), the first is "
+                f"{table.words(wrong[row][0])}, "
                 f"not {', '.join(valid)}; write these words in their place"
             )
         )

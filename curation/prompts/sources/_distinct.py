@@ -11,6 +11,7 @@ from curation.core.kinds import kinds
 from curation.core.messages import show_value
 from curation.prompts.sources._rows import prompt_frame
 from curation.tables import user_prompts
+from curation.tables.user_table import UserTable
 
 TWO_ANSWERS = "keep one, or accept both: give them as a list in one row"
 
@@ -26,15 +27,15 @@ def check_verifier(raw: Any) -> Any:
     return settings
 
 
-def distinct_prompts(name: str, frame: pl.DataFrame, verifier: Any, instruction: str | None) -> pl.DataFrame:
+def distinct_prompts(table: UserTable, frame: pl.DataFrame, verifier: Any, instruction: str | None) -> pl.DataFrame:
     """The prompts of rows that have said, turns, tools, task, answers and external_id, in the order of their first
     rows. A prompt has the least of its tasks, so that the order of the rows changes none; and of its messages, which
-    may differ in what `identity` leaves out. `name` is that of the file."""
+    may differ in what `identity` leaves out."""
     of_prompt = (pl.col(column).min().over("said") for column in ("task", "turns", "tools"))
     distinct = frame.with_columns(of_prompt).unique("said", keep="first", maintain_order=True)
     if thoughtful := distinct["turns"].str.contains('"reasoning_content": ', literal=True).sum():
         print(
-            f"{name}: {thoughtful} prompts have reasoning in earlier turns; it is kept, and most chat templates "
+            f"{table.name}: {thoughtful} prompts have reasoning in earlier turns; it is kept, and most chat templates "
             "leave it out of what a model reads",
             file=sys.stderr,
         )
@@ -46,7 +47,7 @@ def distinct_prompts(name: str, frame: pl.DataFrame, verifier: Any, instruction:
     return rows.with_columns(distinct["external_id"], distinct["tools"])
 
 
-def refuse_two(name: str, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
+def refuse_two(table: UserTable, frame: pl.DataFrame, column: str, what: str, way_out: str) -> None:
     """Nothing. Raises CurationError if a prompt has two values of `column`, where rows have said and row."""
     values = frame.unique(["said", column], keep="first").sort("row")
     twice = values.filter(pl.col(column).len().over("said") > 1)
@@ -55,8 +56,8 @@ def refuse_two(name: str, frame: pl.DataFrame, column: str, what: str, way_out: 
     first_prompt = twice.filter(pl.col("said") == twice["said"][0])
     (row, value), (other_row, other_value) = first_prompt.head(2).select("row", column).rows()
     raise CurationError(
-        f"{name}: {twice['said'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
-        f"row {row} and {_shown(other_value)} at row {other_row}; {way_out}"
+        f"{table.name}: {twice['said'].n_unique()} prompt(s) have two {what}, the first {_shown(value)} at "
+        f"{table.words(row)} and {_shown(other_value)} at {table.words(other_row)}; {way_out}"
     )
 
 

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from curation.core.params import Strict
 from curation.prompts.sources._distinct import TWO_ANSWERS, check_verifier, distinct_prompts, refuse_two
 from curation.tables import user_prompts
-from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_files import UserFileParams
+from curation.tables.user_table import UserTable
 from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
 
 COLUMN_TYPES = user_prompts.COLUMN_TYPES | {
@@ -66,14 +67,14 @@ class Params(UserFileParams):
             return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
         return columns, COLUMN_TYPES
 
-    def check_rows(self, rows: pl.DataFrame) -> None:
+    def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if a row's messages are no prompt."""
-        _read_rows(self, rows)
+        _read_rows(self, table, rows)
 
 
-def _read_rows(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
     columns, _ = settings.map_columns()
-    return user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns)
+    return user_prompts.read_prompts(table, rows, columns)
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
@@ -84,16 +85,17 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     Raises CurationError if a prompt has two answers in two rows, or two ids.
     """
     answer = settings.columns.answer
-    frame = _read_rows(settings, read_columns(settings.path, *settings.map_columns()))
+    table = settings.open()
+    frame = _read_rows(settings, table, table.read(*settings.map_columns()))
     frame = frame.rename({"prompt_id": "external_id"}, strict=False)
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))
     if settings.columns.prompt_id:
-        frame = _unite_texts(settings, frame)
-        refuse_two(settings.path, frame, "external_id", "ids", "keep one")
-    refuse_two(settings.path, frame, "answer", "answers", TWO_ANSWERS)
-    return distinct_prompts(settings.path, frame, settings.verifier, settings.instruction)
+        frame = _unite_texts(table, frame)
+        refuse_two(table, frame, "external_id", "ids", "keep one")
+    refuse_two(table, frame, "answer", "answers", TWO_ANSWERS)
+    return distinct_prompts(table, frame, settings.verifier, settings.instruction)
 
 
 def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
@@ -105,7 +107,7 @@ def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
     return parts.list.eval(pl.element().filter(pl.element() != "")).list.unique(maintain_order=True).alias("answers")
 
 
-def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+def _unite_texts(table: UserTable, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows, those of one id with one text: that of most of them, or the first in order of those that are as
     frequent. How many ids have several is said on stderr."""
     texts = frame.group_by("external_id", "said").agg(pl.len(), pl.col("turns", "tools").min())
@@ -114,7 +116,7 @@ def _unite_texts(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     if several := texts.height - of_ids.height:
         ids = texts.filter(pl.col("external_id").is_duplicated())["external_id"].n_unique()
         print(
-            f"{settings.path}: {ids} prompt_ids have more than one text, {several} texts in all gave way to a more "
+            f"{table.name}: {ids} prompt_ids have more than one text, {several} texts in all gave way to a more "
             "frequent one",
             file=sys.stderr,
         )

@@ -7,13 +7,14 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.tables.prompt_identity import OF_CONVERSATION, identities, normal_identities
+from curation.tables.user_table import UserTable
 from curation.traces.generators._nearest import describe_difference
 
 SOURCES = "the sources' columns and instruction"
 
 
-def match(path: str, name: str, unmatched: str, rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of generator `name`, from the file at `path`, that are of one of `prompts`, with its prompt_id. Rows
+def match(table: UserTable, name: str, unmatched: str, rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of generator `name`, from the files of `table`, that are of one of `prompts`, with its prompt_id. Rows
     have `row`, `said`, the identity of their prompt, null where they have none, and external_prompt_id where the file
     has ids of its own.
 
@@ -24,7 +25,7 @@ def match(path: str, name: str, unmatched: str, rows: pl.DataFrame, prompts: pl.
     known = prompts.select("prompt_id", identities(prompts), pl.col("external_id").alias("external_prompt_id"))
     by_id = "external_prompt_id" in rows.columns
     if by_id:
-        _refuse_ambiguous(path, rows, prompts)
+        _refuse_ambiguous(table, rows, prompts)
         matched = rows.join(known, on="external_prompt_id", how="left", maintain_order="left")
         of_what = "a prompt_id that no train prompt has"
     else:
@@ -35,20 +36,29 @@ def match(path: str, name: str, unmatched: str, rows: pl.DataFrame, prompts: pl.
         difference = "" if by_id else describe_difference(lost, known)
         problem = f"{lost.height} of {matched.height} rows have {of_what}"
         check = "columns.prompt_id of the sources" if by_id else SOURCES
-        _leave_out(path, name, unmatched, lost, matched.height, problem, check, difference)
+        _leave_out(table, name, unmatched, lost, matched.height, problem, check, difference)
     kept = matched.filter(pl.col("prompt_id").is_not_null())
-    return _with_same_turns(path, name, unmatched, kept) if by_id else kept
+    return _with_same_turns(table, name, unmatched, kept) if by_id else kept
 
 
 def _leave_out(
-    path: str, name: str, unmatched: str, lost: pl.DataFrame, rows: int, problem: str, check: str, difference: str
+    table: UserTable,
+    name: str,
+    unmatched: str,
+    lost: pl.DataFrame,
+    rows: int,
+    problem: str,
+    check: str,
+    difference: str,
 ) -> None:
     """Say on stderr which rows are lost. Raises CurationError where they may not be."""
     if lost.height == rows or unmatched == "error":
         drop = ", or set unmatched: drop, as rows of prompts that decontaminate drops need"
         way_out = f"check {check}{drop if lost.height < rows else ''}"
-        raise CurationError(f"{path}: {problem}, the first is row {lost['row'][0]}{difference}; {way_out}")
-    print(f"{name}: {path}: {problem}{difference}; dropped", file=sys.stderr)
+        raise CurationError(
+            f"{table.name}: {problem}, the first is {table.words(lost['row'][0])}{difference}; {way_out}"
+        )
+    print(f"{name}: {table.name}: {problem}{difference}; dropped", file=sys.stderr)
 
 
 def _match_identities(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -65,7 +75,7 @@ def _match_identities(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     return matched.with_columns(pl.coalesce("prompt_id", "alike").alias("prompt_id")).drop("alike")
 
 
-def _with_same_turns(path: str, name: str, unmatched: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _with_same_turns(table: UserTable, name: str, unmatched: str, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows whose prompt is a lone text, as that of their id is, or the same conversation. How many lone texts are
     others than their id's is said on stderr."""
     both = rows.filter(pl.col("said").is_not_null() & (pl.col("said") != pl.col("identity")))
@@ -74,15 +84,17 @@ def _with_same_turns(path: str, name: str, unmatched: str, rows: pl.DataFrame) -
     listed = pl.any_horizontal(pl.col("said", "identity").str.starts_with(OF_CONVERSATION))
     texts, lists = both.filter(~listed), both.filter(listed)
     if texts.height:
-        print(f"{name}: {path}: {texts.height} rows have another text than the prompt of their id", file=sys.stderr)
+        print(
+            f"{name}: {table.name}: {texts.height} rows have another text than the prompt of their id", file=sys.stderr
+        )
     other = lists.filter(normal_identities(lists["said"]) != normal_identities(lists["identity"]))
     if other.height:
         problem = f"{other.height} of {rows.height} rows have other turns than the prompt of their id"
-        _leave_out(path, name, unmatched, other, rows.height, problem, SOURCES, describe_difference(other, other))
+        _leave_out(table, name, unmatched, other, rows.height, problem, SOURCES, describe_difference(other, other))
     return rows.filter(~pl.col("row").is_in(other["row"].implode()))
 
 
-def _refuse_ambiguous(path: str, rows: pl.DataFrame, prompts: pl.DataFrame) -> None:
+def _refuse_ambiguous(table: UserTable, rows: pl.DataFrame, prompts: pl.DataFrame) -> None:
     """Raises CurationError if a row's own prompt_id is that of two prompts."""
     twice = prompts.filter(pl.col("external_id").is_duplicated() & pl.col("external_id").is_not_null())
     rows = rows.filter(pl.col("external_prompt_id").is_in(twice["external_id"].implode()))
@@ -90,6 +102,6 @@ def _refuse_ambiguous(path: str, rows: pl.DataFrame, prompts: pl.DataFrame) -> N
         given = rows["external_prompt_id"][0]
         sources = twice.filter(external_id=given)["source"].unique().sort()
         raise CurationError(
-            f"{path}: row {rows['row'][0]}: prompt_id {show_value(given)} is of prompts in "
+            f"{table.at(rows['row'][0])}: prompt_id {show_value(given)} is of prompts in "
             f"{' and '.join(sources)}; give each prompt an id of its own, or set columns.prompt_id: null"
         )

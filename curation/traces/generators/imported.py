@@ -14,8 +14,9 @@ from curation.models.reasoning import split
 from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
-from curation.tables.user_files import UserFileParams, read_columns
+from curation.tables.user_files import UserFileParams
 from curation.tables.user_messages import ENDED, read_answer
+from curation.tables.user_table import UserTable
 from curation.tables.user_values import COMPLETION, COMPLETIONS, PROMPT, ColumnType
 from curation.traces.generators._columns import COLUMN_TYPES, Columns
 from curation.traces.generators._matching import match
@@ -47,22 +48,22 @@ class Params(GeneratorParams, UserFileParams):
         completion = ColumnType(COMPLETIONS, nullable=self.columns.reasoning is not None)
         return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
-    def check_rows(self, rows: pl.DataFrame) -> None:
+    def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if a row's messages are no prompt, or there is no answer to be had."""
-        _read_rows(self, rows)
+        _read_rows(self, table, rows)
 
 
-def _read_rows(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with their prompts and answers apart, those of conversations without an answer left out."""
     columns, _ = settings.map_columns()
-    frame = user_prompts.read_prompts(settings.path, rows.with_row_index("row"), columns)
+    frame = user_prompts.read_prompts(table, rows, columns)
     if settings.columns.messages:
-        refuse_unanswered(settings.path, settings.columns, frame, settings.unmatched)
+        refuse_unanswered(table, settings.columns, frame, settings.unmatched)
         frame = frame.filter(pl.col("last_turn").is_not_null())
     else:
-        frame = _list_samples(settings, frame)
-    frame = _take_answers(settings, frame)
-    refuse_only_calls(settings.path, settings.columns, frame)
+        frame = _list_samples(settings, table, frame)
+    frame = _take_answers(settings, table, frame)
+    refuse_only_calls(table, settings.columns, frame)
     return frame
 
 
@@ -80,11 +81,12 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     Raises CurationError if no row matches or has an answer, if one does not and `unmatched` is error, if a row ended in
     an error or has neither text, if two rows are the same sample, or if two have one id of their own.
     """
-    given = read_columns(settings.path, *settings.map_columns())
-    frame = _read_rows(settings, given)
-    _tell_of_unanswered(settings, name, given.height, frame)
+    table = settings.open()
+    given = table.read(*settings.map_columns())
+    frame = _read_rows(settings, table, given)
+    _tell_of_unanswered(table, name, given.height, frame)
     frame = frame.rename({"trace_id": "external_id", "prompt_id": "external_prompt_id"}, strict=False)
-    rows = match(settings.path, name, settings.unmatched, frame, prompts).drop("said")
+    rows = match(table, name, settings.unmatched, frame, prompts).drop("said")
     defaults = {
         "generator": pl.lit(name),
         "family": pl.lit(settings.family, pl.String),
@@ -102,11 +104,11 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -
     rows = rows.with_columns(
         called.when(pl.col("refusal").is_not_null()).then(pl.lit("refusal")).otherwise(word).alias("ending")
     )
-    refuse_failed(settings.path, settings.columns, rows)
-    rows = _split(settings, rows.with_columns(pl.col("ending").alias("finish_reason")))
-    refuse_same_id(settings.path, settings.columns, rows)
+    refuse_failed(table, settings.columns, rows)
+    rows = _split(settings, table, rows.with_columns(pl.col("ending").alias("finish_reason")))
+    refuse_same_id(table, settings.columns, rows)
     if "sample_index" in rows.columns:
-        refuse_same_sample(settings.path, settings.columns, rows)
+        refuse_same_sample(table, settings.columns, rows)
         rows = _with_ids(rows, "sample_index")
     else:
         text = ["prompt_id", "generator", "said"]
@@ -122,7 +124,7 @@ def _with_ids(rows: pl.DataFrame, number: str) -> pl.DataFrame:
     return rows.with_columns(content_ids(rows.select("prompt_id", "said", number)).alias("trace_id"))
 
 
-def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
+def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with both texts apart, and in `said` who says what, in both together. Raises CurationError if one says
     nothing."""
     thought = pl.when(pl.col("reasoning") != "").then("reasoning")
@@ -131,7 +133,7 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
     )["row"].sort()
     if len(silent):
         raise CurationError(
-            f"{settings.path}: row {silent[0]}: neither {settings.columns.completion!r} nor "
+            f"{table.at(silent[0])}: neither {settings.columns.completion!r} nor "
             f"{settings.columns.reasoning!r} has a text, as in {len(silent)} row(s); leave them out"
         )
     cut = rows.filter(pl.col("finish_reason").is_in(WITHOUT_TEXT), pl.col("completion").str.strip_chars() == "")
@@ -148,7 +150,7 @@ def _split(settings: Params, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(said.alias("said"))
 
 
-def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+def _take_answers(settings: Params, table: UserTable, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows with completion and reasoning as texts, from the columns that hold them or from the turn that ends a
     conversation. Raises CurationError where the reasoning of a turn is not that beside it."""
     answers = _list_last_turns(frame) if settings.columns.messages else frame["completion"]
@@ -162,7 +164,7 @@ def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
         if said.height:
             turns = settings.columns.messages or settings.columns.completion
             raise CurationError(
-                f"{settings.path}: row {said['row'][0]}: column {settings.columns.reasoning!r} has another reasoning "
+                f"{table.at(said['row'][0])}: column {settings.columns.reasoning!r} has another reasoning "
                 f"than the message in {turns!r}; map one of the two"
             )
     thought = pl.when(pl.lit(own).str.strip_chars() != "").then(pl.lit(own))
@@ -174,12 +176,12 @@ def _take_answers(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _list_samples(settings: Params, frame: pl.DataFrame) -> pl.DataFrame:
+def _list_samples(settings: Params, table: UserTable, frame: pl.DataFrame) -> pl.DataFrame:
     """The rows with one completion each. Where one has several, they are numbered from 0 in each. A sample that says
     why it ended has that as its finish_reason. Raises CurationError where a column may be of one sample alone."""
     counts = frame["completion"].list.len()
     if several := bool((counts > 1).any()):
-        refuse_columns_of_one(settings.path, settings.columns, frame.filter(counts > 1)["row"])
+        refuse_columns_of_one(table, settings.columns, frame.filter(counts > 1)["row"])
         frame = frame.with_columns(pl.int_ranges(counts, dtype=pl.Int32).alias("sample_index"))
     frame = frame.explode("completion", *(["sample_index"] if several else []))
     ended = frame["completion"].struct.field(ENDED)
@@ -194,16 +196,16 @@ def _list_last_turns(frame: pl.DataFrame) -> pl.Series:
     return pl.Series("completion", [read_answer(json.loads(turn)) for turn in frame["last_turn"]], COMPLETION.polars)
 
 
-def _tell_of_unanswered(settings: Params, name: str, given: int, frame: pl.DataFrame) -> None:
+def _tell_of_unanswered(table: UserTable, name: str, given: int, frame: pl.DataFrame) -> None:
     if left_out := given - frame.height:
         print(
-            f"{name}: {settings.path}: {left_out} of {given} rows do not end in a turn of the assistant's, so there is "
+            f"{name}: {table.name}: {left_out} of {given} rows do not end in a turn of the assistant's, so there is "
             "no completion; left out",
             file=sys.stderr,
         )
     if calls := frame["tool_calls"].count():
         print(
-            f"{name}: {settings.path}: {calls} of {given} rows end in the call of a tool, which is no completion; they "
+            f"{name}: {table.name}: {calls} of {given} rows end in the call of a tool, which is no completion; they "
             "are in no pair",
             file=sys.stderr,
         )

@@ -1,0 +1,68 @@
+"""Names of columns and of fields within them, with dots: `annotations.helpfulness.Rating`. A name that is there as it
+stands is meant so, dots and all; else each part is a field of what the part before it names."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MISSING: Final = object()
+
+
+def take(value: Any, name: str, default: Any = None) -> Any:
+    """What `value`, a mapping of names as a row or a struct is, has under `name`; `default` where it has nothing."""
+    if not isinstance(value, Mapping):
+        return default
+    found = value.get(name, MISSING)
+    if found is not MISSING:
+        return found
+    for head, rest in _splits(name):
+        if head in value and (found := take(value[head], rest, MISSING)) is not MISSING:
+            return found
+    return default
+
+
+def find_field(fields: pa.Schema | pa.StructType, name: str) -> tuple[str, ...] | None:
+    """The names of the column and of the fields within each other that `name` means; None where there is none."""
+    names = fields.names
+    if name in names:
+        return (name,)
+    for head, rest in _splits(name):
+        inner = fields.field(head).type if names.count(head) == 1 else None
+        if pa.types.is_struct(inner) if inner is not None else False:
+            found = find_field(inner, rest)
+            if found is not None:
+                return (head, *found)
+    return None
+
+
+def take_column(table: pa.Table | pa.RecordBatch, place: tuple[str, ...]) -> pa.ChunkedArray:
+    """The values at a place of `find_field`; null where a struct on the way is."""
+    column = table.column(place[0])
+    for name in place[1:]:
+        column = pc.struct_field(column, [column.type.get_field_index(name)])
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def list_fields(value: Any, deepest: int = 3) -> Iterator[str]:
+    """The names by which `take` finds something in a row, those of a struct before those in it."""
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        yield str(name)
+        if deepest > 1:
+            yield from (f"{name}.{field}" for field in list_fields(inner, deepest - 1))
+
+
+def list_schema_fields(fields: pa.Schema | pa.StructType, deepest: int = 3) -> Iterator[str]:
+    """As `list_fields`, of what Arrow declares."""
+    for field in fields:
+        yield field.name
+        if deepest > 1 and pa.types.is_struct(field.type):
+            yield from (f"{field.name}.{inner}" for inner in list_schema_fields(field.type, deepest - 1))
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Both sides of each dot of a name, the last dot first."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:end]), ".".join(parts[end:])
