@@ -149,7 +149,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     sampling = {"samples": 1, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "max_tokens": 2, "seed": 0}
     endpoint = {
         "base_url": url, "engine": "test", "api_key_env": None, "concurrency": 2, "timeout_s": 20.0, "max_retries": 0,
-        "validation_retries": 0,
+        "validation_retries": 0, "dialect": None,
     }  # fmt: skip
     here = {"dtype": "float32", "device": "cpu", "batch_size": 2}
     named = {"family": "family", "system": "Be brief.", "sampling": sampling, "reasoning": marks}

@@ -111,6 +111,55 @@ def test_a_study_sends_them_live_and_by_batch(serve: Serve, tmp_path: Path) -> N
     assert all({name: request.body[name] for name in EXTRA} == EXTRA for request in server.requests)
 
 
+def thinker(request: Request) -> Any:
+    """As OpenAI's reasoning models refuse requests."""
+    if "max_tokens" in request.body:
+        return failing(400, "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.")
+    fixed = [name for name in ("temperature", "top_p") if name in request.body]
+    return failing(400, f"Unsupported parameter: {fixed[0]!r}") if fixed else answering(request)
+
+
+def test_a_reasoning_model_of_openais_is_asked_as_it_wants_live_and_by_batch(serve: Serve, tmp_path: Path) -> None:
+    """The kind: a server that takes what a call says by another name. The calls, and so their keys, are the same."""
+    server = serve(thinker)
+    params = served_params(tmp_path, server.url, 2, 1, dialect="openai_reasoning")
+    asking = [params["generators"]["writer"], params["judges"]["rubric"]]
+    for one, more in zip(asking, ({"top_p": 1.0}, {}), strict=True):
+        one["sampling"] |= {"temperature": 1.0} | more
+    save(params, tmp_path)
+    assert ran(tmp_path, "stages.collect").returncode == 0
+    assert ran(tmp_path, "curation", "batch", "write", "generate", "writer", "out.jsonl").returncode == 0
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    for stage in (["stages.generate", "writer"], ["stages.judge", "rubric"]):
+        done = ran(tmp_path, *stage)
+        assert done.returncode == 0, done.stderr
+    sent = [request.body for request in server.requests]
+    assert sorted(json.dumps(line["body"]) for line in lines) == sorted(map(json.dumps, sent[:2])) and len(sent) == 4
+    limits = [one["sampling"]["max_tokens"] for one in asking for _ in range(2)]
+    assert [body["max_completion_tokens"] for body in sent] == limits
+    for one in asking:
+        del one["endpoint"]["dialect"]
+    save(params, tmp_path)
+    assert ran(tmp_path, "curation", "batch", "write", "generate", "writer", "out.jsonl").stderr.startswith(
+        "error: batch write: generate writer: the ledger has all 2 calls"
+    )
+
+
+def test_a_temperature_that_such_a_model_does_not_take_is_sent_and_refused_in_its_words(serve: Serve) -> None:
+    """Or the key would say one thing and the reply be another's."""
+    server = serve(thinker)
+    (reply,) = replies(server.endpoint(dialect="openai_reasoning"), [call(temperature=0.7)]).values()
+    assert reply.error == "HTTP 400: Unsupported parameter: 'temperature'"
+    assert "top_p" not in server.requests[0].body
+
+
+def test_without_its_dialect_the_first_refusal_ends_the_run_and_says_what_to_set(serve: Serve) -> None:
+    server = serve(thinker)
+    with pytest.raises(CurationError, match=r"Use 'max_completion_tokens' instead\.; set endpoint\.dialect: openai_re"):
+        replies(server.endpoint(), [call([{"role": "user", "content": str(number)}]) for number in range(9)])
+    assert len(server.requests) == 1
+
+
 def test_a_worker_of_a_cluster_hands_them_on(serve: Serve) -> None:
     server, asked = serve([good("5")]), call(USED, TOOLS, **EXTRA)
     worker = Worker(HttpEngine(server.endpoint()), "no folder of this node")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from curation.calls import connection, wire
 from curation.calls.call import Call, OnReply, Reply
-from curation.calls.endpoint import Endpoint
+from curation.calls.endpoint import LIMIT, Endpoint
 from curation.calls.interrupt import draining
 from curation.calls.pace import Pace, backoff
 from curation.core.errors import CurationError
@@ -169,7 +169,7 @@ class HttpEngine:
     def _request_body(
         self, call: Call, schema: type[BaseModel] | None, mode: wire.Mode, messages: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        body = wire.request_body(call, schema, mode, messages)
+        body = self.endpoint.word(wire.request_body(call, schema, mode, messages))
         return body | {"model": self.model} if self.model else body
 
     async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
@@ -234,6 +234,8 @@ class HttpEngine:
         server = f"{self.endpoint.base_url}: {self.model or call.model}"
         if outcome.status in wire.REFUSED:
             self.stop(CurationError(f"{server}: {reply.error}; check model and api_key_env"))
+        if outcome.status in wire.UNKNOWN_FORM and LIMIT in (reply.error or "") and self.endpoint.dialect is None:
+            self.stop(CurationError(f"{server}: {reply.error}; set endpoint.dialect: openai_reasoning"))
         self.failures += outcome.retryable or not self.replied
         if self.failures >= MOST_FAILURES:
             why = f"{MOST_FAILURES} calls in a row failed, the last with {reply.error}; run again to go on"

@@ -3,7 +3,8 @@
 import os
 import re
 import urllib.parse
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -40,13 +41,18 @@ def _check_variable(name: str) -> str:
     return name
 
 
+LIMIT = "max_completion_tokens"  # what a model that thinks has in place of max_tokens, where servers want it said
+FIXED = ("temperature", "top_p")  # of such a model, at 1: some refuse even that
+
+
 class Endpoint(Strict):
     """A server of the OpenAI chat protocol, its engine and version. None of this is part of a call's key.
 
     `api_key_env` names an environment variable, or is null. At most `concurrency` calls run at once, fewer where the
     server cannot keep up. An attempt without a whole reply after `timeout_s` is given up. A failure that may pass
     (overload, a broken connection, a timeout) is tried `max_retries` times more. A reply that does not fit the schema
-    is sent back to the model `validation_retries` times, with what is wrong with it.
+    is sent back to the model `validation_retries` times, with what is wrong with it. `dialect: openai_reasoning` words
+    requests as OpenAI's reasoning models want them.
     """
 
     base_url: Annotated[str, AfterValidator(_check_address)]
@@ -56,6 +62,18 @@ class Endpoint(Strict):
     timeout_s: Annotated[float, Field(ge=0.1, le=86_400, description="seconds, up to a day")]
     max_retries: Tries
     validation_retries: Tries
+    dialect: Literal["openai_reasoning"] | None = None
+
+    def word(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A request's body in the server's dialect. The limit keeps its value under its other name, and what is left
+        out is what such a model does by itself, so that the call is the call that its key says."""
+        if self.dialect is None:
+            return dict(body)
+        return {
+            LIMIT if name == "max_tokens" else name: value
+            for name, value in body.items()
+            if not (name in FIXED and value == 1)
+        }
 
     def api_key(self) -> str:
         """The API key in the environment, "" where there is none."""

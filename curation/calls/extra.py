@@ -17,8 +17,8 @@ SAMPLING = "sampling.{name} says it"
 PROMPT = "the prompt says it"
 OWN = {
     **dict.fromkeys(("temperature", "max_tokens", "seed"), SAMPLING),
-    **dict.fromkeys(("max_completion_tokens", "max_output_tokens", "max_new_tokens"), "sampling.max_tokens says it"),
-    **dict.fromkeys(("n_predict", "num_predict"), "sampling.max_tokens says it"),
+    "max_completion_tokens": "sampling.max_tokens says it; endpoint.dialect: openai_reasoning sends it by this name",
+    **dict.fromkeys(("max_output_tokens", "max_new_tokens", "n_predict", "num_predict"), "sampling.max_tokens says it"),
     **dict.fromkeys(("logprobs", "top_logprobs"), "a judge's sampling.top_logprobs says it"),
     **dict.fromkeys(("n", "best_of", "samples"), "each sample is a call of its own"),
     **dict.fromkeys(("stream", "stream_options"), "a reply is read whole"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from curation.calls import wire
 from curation.calls.call import Call, Reply
+from curation.calls.endpoint import Endpoint
 from curation.calls.foreign import read_json
 from curation.calls.ledger import Ledger
 from curation.commands.outstanding import StageCalls, stage_calls
@@ -52,7 +53,9 @@ def write_batch(study: Study, stage: str, name: str, file: Path) -> int:
         raise CurationError(
             f"batch write: {stage} {name}: the ledger has all {len(calls.distinct)} calls; there is nothing to write"
         )
-    lines = [{"custom_id": call.key, "method": "POST", "url": URL, "body": _body(call)} for call in calls.missing]
+    endpoint = getattr(calls.settings, "endpoint", None)
+    bodies = {call.key: _body(call, endpoint) for call in calls.missing}
+    lines = [{"custom_id": key, "method": "POST", "url": URL, "body": body} for key, body in bodies.items()]
     write_whole(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
     return len(lines)
 
@@ -87,14 +90,15 @@ def _calls_of(study: Study, stage: str, name: str) -> StageCalls:
     return by_name[stage, name]
 
 
-def _body(call: Call) -> dict[str, Any]:
+def _body(call: Call, endpoint: Endpoint | None) -> dict[str, Any]:
     """The request as the HTTP engine words it first, from the schema that is in the call's key."""
     form = (
         {"type": "json_schema", "json_schema": {"name": call.schema["title"], "schema": call.schema, "strict": True}}
         if call.schema
         else None
     )
-    return wire.request_body(call, None, "json_schema") | ({"response_format": form} if form else {})
+    body = wire.request_body(call, None, "json_schema") | ({"response_format": form} if form else {})
+    return endpoint.word(body) if endpoint else body
 
 
 def _lines(file: Path) -> list[tuple[int, str]]:
