@@ -21,7 +21,13 @@ from curation.calls import upkeep, wire
 from curation.calls.attempts import ADDED, id_of
 from curation.calls.call import Call
 from curation.calls.ledger import Ledger, Params
-from curation.calls.upkeep import SPARE_TOKENS, drop_without_reasoning, find_without_reasoning
+from curation.calls.message import SPARE_TOKENS
+from curation.calls.upkeep import (
+    drop_without_reasoning,
+    find_hidden_reasoning,
+    find_without_reasoning,
+    tell_of_lost_reasoning,
+)
 from curation.core.params import read
 from curation.prompts.collect import read_sources
 from curation.traces.sampling import make_calls
@@ -146,6 +152,47 @@ def test_what_was_kept_without_its_reasoning_is_found_and_nothing_else(open_ledg
     assert drop_without_reasoning(ledger, "m") == len(LOST) and drop_without_reasoning(ledger, "m") == 0
     assert {row["model"]: row["without_reasoning"] for row in ledger.stat()} == {"m": 0, "other": 1}
     assert all((ledger.find(call(how)) is None) == (how in (*LOST, "failed", "none")) for how in LOST | WHOLE)
+
+
+HIDDEN: dict[str, tuple[dict[str, Any], dict[str, Any], int | None]] = {  # message, usage, tokens that are hidden
+    "counted": ({"content": ANSWER}, {"completion_tokens_details": {"reasoning_tokens": 90}}, 90),
+    "counted, few": ({"content": ANSWER * 50}, {"completion_tokens_details": {"reasoning_tokens": 9}}, 9),
+    "encrypted": ({"content": ANSWER, "reasoning_details": [{"data": "x"}]}, {"reasoning_tokens": 80}, 80),
+    "a blank field": ({"content": ANSWER, "reasoning": ""}, {"reasoning_tokens": 70}, 70),
+    "a limit": ({"content": None}, {"completion_tokens_details": {"reasoning_tokens": 100}}, 100),
+    "not counted": ({"content": ANSWER}, {"completion_tokens": 900}, None),
+}
+SHOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "in a field": ({"content": ANSWER, "reasoning": "2+3"}, {"reasoning_tokens": 90}),
+    "inline": ({"content": f"<think>2+3</think>{ANSWER}"}, {"reasoning_tokens": 90, "completion_tokens": 900}),
+    "none was thought": ({"content": ANSWER}, {"completion_tokens_details": {"reasoning_tokens": 0}}),
+    "as many as bytes": ({"content": ANSWER}, {"completion_tokens": len(ANSWER.encode()) + SPARE_TOKENS}),
+    "not counted at all": ({"content": ANSWER}, {"completion_tokens": None}),
+}
+
+
+def test_what_a_server_hides_is_told_from_what_was_lost(
+    open_ledger: OpenLedger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody is sent to buy again what no server sends, and nobody is told that a model did not think."""
+    old_file(tmp_path / "ledger.sqlite", [old_row(call("lost"), completion_tokens=900)])
+    ledger, calls = open_ledger(), [call(how) for how in ("lost", *HIDDEN, *SHOWN)]
+    for how, (message, usage, *_) in (HIDDEN | SHOWN).items():
+        sent = body(message, **usage)
+        sent["choices"][0]["finish_reason"] = "length" if how == "a limit" else "stop"
+        reply = wire.read_body(200, sent, "e").reply
+        assert reply.error is None
+        ledger.append(call(how), reply, "generate", "writer")
+    assert find_without_reasoning(ledger, [asked.key for asked in calls]) == [call("lost").key]
+    found = find_hidden_reasoning(ledger, "m", {asked.key for asked in calls})
+    assert found == {call(how).key: tokens for how, (*_, tokens) in HIDDEN.items()}
+    tell_of_lost_reasoning(ledger, calls, "generate", "writer")
+    lost, hidden = capsys.readouterr().err.splitlines()
+    assert lost.startswith("generate writer: 1 of 12 replies were kept without their reasoning")
+    assert hidden == (
+        "generate writer: 6 of 12 replies were thought about before they were answered, and the server keeps that to "
+        "itself: 349 tokens, which are paid for. There is nothing to buy again; their traces have no reasoning"
+    )
 
 
 def test_what_was_bought_again_outlives_an_old_export(open_ledger: OpenLedger, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from curation.core.delimiters import REASONING_DETAILS, REASONING_FIELDS, REASON
 
 TOOL_PARTS = ("tool_use", "tool_call", "function_call")
 DEEPEST = 8  # parts within parts
+SPARE_TOKENS = 32  # that open and end a reply; all others are a byte of its text or more
+UNSHOWN = "more tokens than text: the server keeps some to itself"
 MOST_REST = 2**20  # characters of what is kept besides; an image has more
 
 

@@ -1,26 +1,33 @@
 """Looking after what a ledger holds: whether it is as it was written, and what of it may go."""
 
+import re
 import sys
 from collections.abc import Iterable
 from shlex import quote
 
 from curation.calls.attempts import is_intact
 from curation.calls.call import Call
+from curation.calls.message import SPARE_TOKENS, UNSHOWN
 from curation.calls.redaction import PLACEHOLDER
 from curation.calls.store import IS_REPLY, NAMES, REPLY, Store, counted, reply_of
+from curation.core.delimiters import DELIMITER
 from curation.core.errors import CurationError
 
 # Good by its row, and no reply by what it holds, as versions before the third layout kept some.
 UNUSABLE = f"error IS NULL AND NOT {IS_REPLY}"
 
-# A good reply with more tokens than its text can have: each is a byte of it or more, but for a few that open and end
-# it. So something was said that is not kept, as versions before the third layout kept no reasoning. A server that shows
-# none and counts it apart has lost nothing here.
-SPARE_TOKENS = 32
+# A good reply with more tokens than its text can have: something was said that is not kept, as versions before the
+# third layout kept no reasoning. They kept no note either, so that a reply with one has lost nothing here.
 WITHOUT_REASONING = (
     "error IS NULL AND reasoning IS NULL AND reasoning_tokens IS NULL AND rest IS NULL AND refusal IS NULL "
-    "AND tool_calls IS NULL AND logprobs IS NULL "
+    "AND tool_calls IS NULL AND logprobs IS NULL AND note IS NULL "
     f"AND {counted('completion_tokens')} > coalesce(length(CAST(text AS BLOB)), 0) + {SPARE_TOKENS} AND {IS_REPLY}"
+)
+
+# A good reply whose server has thought, as it counts or as its tokens prove, and shows none of it.
+HIDDEN_REASONING = (
+    f"error IS NULL AND trim(coalesce(reasoning, '')) = '' AND ({counted('reasoning_tokens')} > 0 "
+    f"OR instr(note, '{UNSHOWN}')) AND {IS_REPLY}"
 )
 
 # A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
@@ -96,7 +103,7 @@ def find_without_reasoning(store: Store, keys: Iterable[str]) -> list[str]:
 
 def tell_of_lost_reasoning(store: Store, calls: list[Call], stage: str, name: str) -> None:
     """Say on standard error how many of the calls, all of one model, have a reply whose reasoning an earlier
-    version did not keep."""
+    version did not keep, and how many one that their server does not show."""
     keys = {call.key for call in calls}
     if lost := find_without_reasoning(store, keys):
         of, prune = len(keys), f"prune --without-reasoning {quote(calls[0].model)}"
@@ -107,6 +114,24 @@ def tell_of_lost_reasoning(store: Store, calls: list[Call], stage: str, name: st
             file=sys.stderr,
             flush=True,
         )
+    if hidden := find_hidden_reasoning(store, calls[0].model, keys) if calls else {}:
+        tokens = sum(count or 0 for count in hidden.values())
+        print(
+            f"{stage} {name}: {len(hidden)} of {len(keys)} replies were thought about before they were answered, and "
+            f"the server keeps that to itself{f': {tokens} tokens, which are paid for' if tokens else ''}. There is "
+            "nothing to buy again; their traces have no reasoning",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def find_hidden_reasoning(store: Store, model: str, keys: set[str]) -> dict[str, int | None]:
+    """Of the calls to `model` with these keys those that have a good reply whose reasoning the server kept to itself,
+    and its tokens, where the server counts them. One that has delimiters of reasoning in its text shows it there."""
+    rows = store.db.execute(
+        f"SELECT key, text, {counted('reasoning_tokens')} FROM calls WHERE model = ? AND {HIDDEN_REASONING}", (model,)
+    )
+    return {key: tokens for key, text, tokens in rows if key in keys and not re.search(DELIMITER, text or "")}
 
 
 def drop_without_reasoning(store: Store, model: str) -> int:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from curation.calls.call import Call, Reply
 from curation.calls.foreign import decode, read_count, read_json, utf8
-from curation.calls.message import Unreadable, keep_fields, read_choice
+from curation.calls.message import SPARE_TOKENS, UNSHOWN, Unreadable, keep_fields, read_choice
 from curation.calls.redaction import SHORT, redact
 from curation.calls.structured import json_in
 from curation.calls.tool_calls import for_server
@@ -21,6 +21,7 @@ RETRYABLE = (408, 409, 425, 429, 500, 502, 503, 504, 529)
 OVERLOADED = (429, 503, 529)
 UNKNOWN_FORM = (400, 415, 422, 501)  # the request may be in a form that the server does not know
 REFUSED = (401, 403, 404)  # no call to this server can succeed
+NOT_TEXT = ("error", "reasoning", "refusal", "tool_calls", "logprobs", "rest")  # of a reply: what tokens may stand in
 LONGEST = 300  # characters of a server's error
 
 
@@ -186,6 +187,10 @@ def _read_choice(
         notes.append("unusable system_fingerprint dropped")
         fingerprint = None
     prompt_tokens, completion_tokens, reasoning_tokens = _read_usage(usage if isinstance(usage, Mapping) else {})
+    if reasoning_tokens is None and not notes and not any(fields.get(name) for name in NOT_TEXT):
+        said = len(text.encode(errors="replace")) if isinstance(text := fields["text"], str) else 0
+        if (read_count(completion_tokens) or 0) > said + SPARE_TOKENS:
+            notes.append(UNSHOWN)
     return Reply(
         **fields,
         finish_reason=redact_line(ending, secret) if isinstance(ending, str) else ending,
