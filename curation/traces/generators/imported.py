@@ -1,7 +1,6 @@
 """Traces that already exist: a user's file, of one generator or of many. A row is known by what it says, wherever in
 the file it stands."""
 
-import json
 import sys
 from typing import Literal
 
@@ -15,19 +14,12 @@ from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_files import UserFileParams
-from curation.tables.user_messages import ENDED, read_answer
 from curation.tables.user_table import UserTable
-from curation.tables.user_values import COMPLETION, COMPLETIONS, PROMPT, ColumnType
+from curation.tables.user_values import COMPLETIONS, PROMPT, ColumnType
+from curation.traces.generators._answers import read_answers
 from curation.traces.generators._columns import COLUMN_TYPES, Columns
 from curation.traces.generators._matching import match
-from curation.traces.generators._refusals import (
-    refuse_columns_of_one,
-    refuse_failed,
-    refuse_only_calls,
-    refuse_same_id,
-    refuse_same_sample,
-    refuse_unanswered,
-)
+from curation.traces.generators._refusals import refuse_failed, refuse_same_id, refuse_same_sample
 from curation.traces.generators._rows import GeneratorParams
 
 SCHEMA = empty(TRACES).schema
@@ -56,15 +48,7 @@ class Params(GeneratorParams, UserFileParams):
 def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with their prompts and answers apart, those of conversations without an answer left out."""
     columns, _ = settings.map_columns()
-    frame = user_prompts.read_prompts(table, rows, columns)
-    if settings.columns.messages:
-        refuse_unanswered(table, settings.columns, frame, settings.unmatched)
-        frame = frame.filter(pl.col("last_turn").is_not_null())
-    else:
-        frame = _list_samples(settings, table, frame)
-    frame = _take_answers(settings, table, frame)
-    refuse_only_calls(table, settings.columns, frame)
-    return frame
+    return read_answers(table, settings.columns, settings.unmatched, user_prompts.read_prompts(table, rows, columns))
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -148,52 +132,6 @@ def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFra
         rows = rows.with_columns(pl.DataFrame(texts, schema=kinds, orient="row"))
     said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
     return rows.with_columns(said.alias("said"))
-
-
-def _take_answers(settings: Params, table: UserTable, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with completion and reasoning as texts, from the columns that hold them or from the turn that ends a
-    conversation. Raises CurationError where the reasoning of a turn is not that beside it."""
-    answers = _list_last_turns(frame) if settings.columns.messages else frame["completion"]
-    own, beside = answers.struct.field("reasoning_content"), pl.lit(None, pl.String)
-    if "reasoning" in frame.columns:
-        beside = pl.col("reasoning")
-        said = frame.select("row", own.alias("own"), beside).filter(
-            pl.all_horizontal(pl.col("own", "reasoning").str.strip_chars() != ""),
-            pl.col("own").str.strip_chars() != pl.col("reasoning").str.strip_chars(),
-        )
-        if said.height:
-            turns = settings.columns.messages or settings.columns.completion
-            raise CurationError(
-                f"{table.at(said['row'][0])}: column {settings.columns.reasoning!r} has another reasoning "
-                f"than the message in {turns!r}; map one of the two"
-            )
-    thought = pl.when(pl.lit(own).str.strip_chars() != "").then(pl.lit(own))
-    return frame.with_columns(
-        answers.struct.field("content").alias("completion"),
-        answers.struct.field("refusal"),
-        answers.struct.field("tool_calls"),
-        pl.coalesce(thought, beside, pl.lit(own)).alias("reasoning"),
-    )
-
-
-def _list_samples(settings: Params, table: UserTable, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with one completion each. Where one has several, they are numbered from 0 in each. A sample that says
-    why it ended has that as its finish_reason. Raises CurationError where a column may be of one sample alone."""
-    counts = frame["completion"].list.len()
-    if several := bool((counts > 1).any()):
-        refuse_columns_of_one(table, settings.columns, frame.filter(counts > 1)["row"])
-        frame = frame.with_columns(pl.int_ranges(counts, dtype=pl.Int32).alias("sample_index"))
-    frame = frame.explode("completion", *(["sample_index"] if several else []))
-    ended = frame["completion"].struct.field(ENDED)
-    if ended.count():
-        beside = frame["finish_reason"] if "finish_reason" in frame.columns else pl.lit("stop")
-        frame = frame.with_columns(pl.coalesce(ended, beside).alias("finish_reason"))
-    return frame
-
-
-def _list_last_turns(frame: pl.DataFrame) -> pl.Series:
-    """The last turn of each conversation, as a column of completions has it."""
-    return pl.Series("completion", [read_answer(json.loads(turn)) for turn in frame["last_turn"]], COMPLETION.polars)
 
 
 def _tell_of_unanswered(table: UserTable, name: str, given: int, frame: pl.DataFrame) -> None:
