@@ -6,13 +6,12 @@ text of a model that reaches a terminal as it is; an example in the docs that is
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from served import Done, ran
 
 ROOT = Path(__file__).parents[1]
 LINES = [
@@ -26,16 +25,9 @@ LINES = [
 VERDICTS = ["right", "right", "wrong", "no_answer", "no_gold", "no_answer"]
 
 
-def grade(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def grade(folder: Path, *arguments: str) -> Done:
     """The command, ended, in a folder without a params.yaml."""
-    return subprocess.run(
-        [sys.executable, "-m", "curation", "grade", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": str(ROOT)},
-    )
+    return ran(folder, "curation", "grade", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import pytest
 import tiny
 import world
 from jinja2 import Environment, meta
-from ruamel.yaml import YAML
+from world import own
 
 from bench import templates
 from curation.core.errors import CurationError
@@ -35,7 +35,7 @@ from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import make_student_calls
 
 ROOT = Path(__file__).parents[1]
-PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+PARAMS = own()
 WAYS = ("reasoning_content", "thinking", "inline", "text", "drop")
 QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
 THOUGHT, ANSWER = "Two and two.\n\nWait: that is four.", "It is \\boxed{4}."

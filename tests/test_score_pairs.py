@@ -10,8 +10,8 @@ import flow
 import polars as pl
 import pytest
 import world
-from ruamel.yaml import YAML
 from tiny import TEMPLATE, save_tiny_llama
+from world import own
 
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
@@ -26,7 +26,7 @@ from curation.training.score_pairs import metrics, score_pairs
 from curation.training.scorers import implicit
 
 ROOT = Path(__file__).parents[1]
-PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+PARAMS = own()
 LORA = {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj", "v_proj"], "layers": None}
 TOY = {"max_steps": 2, "bf16": False, "batch_size": 2, "accumulation": 1, "lora": LORA}
 TRAINING = {name: value for name, value in (PARAMS["methods"]["dpo"] | TOY).items() if name != "kind"}

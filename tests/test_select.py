@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -606,6 +607,7 @@ def test_every_rule_is_what_the_reference_says(
     assert verdicts(text, shuffle=seed, **changes).equals(found)
 
 
+@cache
 def many(prompts: range) -> Candidates:
     """Ten pairs of each prompt, of uniform deltas that depend on the prompt alone."""
     pairs = [

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 import world
 from conftest import OpenLedger, Serve
-from ruamel.yaml import YAML
 from server import good
 from tiny import save_tiny_llama
+from world import own
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
@@ -28,7 +28,7 @@ from curation.training.train import train
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-PARAMS: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+PARAMS = own()
 TOY = {
     "max_steps": 2,
     "bf16": False,
