@@ -286,6 +286,7 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
         },
     ),
     "text_left_out": lambda w: traces(w, left_out_characters=pl.lit(3, pl.Int32)),
+    "text_left_out_in_results": lambda w: columns(w, "results", left_out_characters=pl.lit(3, pl.Int32)),
     "too_many_identical": lambda w: columns(w, "pairs", identical=True),
     "one_generators_share": lambda w: traces(w, generator=pl.lit("medium")),
     "prompt_twice": lambda w: replace(
@@ -364,6 +365,7 @@ def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
             "answers_all_alike",
             "answers_not_found_in_results",
             "answers_truncated",
+            "text_left_out_in_results",
             "unread_delimiters_in_results",
         }
         and before.keys() | after.keys() == db.checks().keys()

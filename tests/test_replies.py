@@ -25,7 +25,7 @@ from curation.calls.wire import read_response
 from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models.engines import openai
-from curation.models.reasoning import Think
+from curation.models.reasoning import Harmony, Think
 from curation.tables import contracts, measurements, parquet
 from curation.tables.db import connect
 from curation.training.evaluate import evaluate
@@ -133,6 +133,27 @@ def test_each_case_comes_out_alike_from_a_server_and_a_batch_and_ends_no_stage(s
     assert ran(batch, "curation", "ledger", "import", str(live / "all.parquet")).returncode == 0
     assert ran(batch, "curation", "ledger", "verify").returncode == 0
     assert attempts(batch) == attempts(live)
+
+
+def test_what_a_student_says_beside_its_answer_is_counted_in_its_row(serve: Serve, ledger: Ledger) -> None:
+    """As in a trace's: a commentary is no answer, and so not graded."""
+    params, messages = read(ROOT / "params.yaml"), {"analysis": "2+3", "commentary": "I add.", "final": "\\boxed{5}"}
+    said = "<|end|><|start|>assistant".join(f"<|channel|>{name}<|message|>{text}" for name, text in messages.items())
+    server = serve([good(said), good("\\boxed{5}")])
+    changes = {
+        "engine": openai.Params(kind="openai", endpoint=server.endpoint()), "reasoning": Harmony(kind="harmony"),
+        "sampling": params.evaluate.sampling.model_copy(update={"samples": 2}),
+    }  # fmt: skip
+    row = {"prompt_id": 5, "prompt": [{"role": "user", "content": "2 + 3?"}], "answer": "5", "source": "sums",
+           "task": "", "split": "in_domain", "verifier": "math"}  # fmt: skip
+    right = answer.Params.model_validate(own()["judges"]["answer"])
+    prompts = world.rows_of(contracts.PROMPTS, [row])
+    results = evaluate(
+        params.evaluate.model_copy(update=changes), "baseline", params.student, None, right, prompts, ledger
+    )
+    parquet.check(contracts.RESULTS, results, "results")
+    assert results["left_out_characters"].to_list() == [len(messages["commentary"]), None]
+    assert results["completion"].unique().to_list() == [messages["final"]] and results["score"].to_list() == [1.0, 1.0]
 
 
 def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(serve: Serve, ledger: Ledger) -> None:

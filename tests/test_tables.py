@@ -158,6 +158,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
             "status": "error",
         },
         "score is finite": {"score": float("nan"), "status": "scored"},
+        "left_out_characters is positive or null": {"left_out_characters": 0},
         STATUS_RULE: {
             "score": None,
             "status": "",
