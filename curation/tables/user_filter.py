@@ -16,7 +16,7 @@ from curation.core.messages import show_value
 from curation.tables.expressions.evaluation import why
 from curation.tables.expressions.syntax import TOO_DEEP, ColumnName, engine, parse
 from curation.tables.json_values import Fault
-from curation.tables.user_rows import Values
+from curation.tables.user_rows import Block, Values
 
 ROWS = "rows of a file"  # no expression can name it
 ARROW_OF = {
@@ -164,6 +164,21 @@ def find_kept(where: str, columns: Mapping[ColumnName, pa.ChunkedArray]) -> np.n
     finally:
         connection.unregister(ROWS)
     return kept
+
+
+def keep_rows(block: Block, kept: np.ndarray) -> Block:
+    """The rows of a block that are kept of its file's."""
+    first = block.rows[0] - block.start if len(block.rows) else 0
+    mask = kept[first : first + len(block.rows)]
+    if mask.all():
+        return block
+    indices = np.flatnonzero(mask).tolist()
+    columns = {
+        name: values.filter(pa.array(mask)) if isinstance(values, pa.ChunkedArray) else [values[i] for i in indices]
+        for name, values in block.columns.items()
+    }
+    lines = None if block.lines is None else [block.lines[index] for index in indices]
+    return block._replace(rows=[block.rows[index] for index in indices], columns=columns, lines=lines)
 
 
 def _nest(columns: Mapping[ColumnName, pa.ChunkedArray]) -> dict[str, pa.Array]:

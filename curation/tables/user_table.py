@@ -5,28 +5,20 @@ import bisect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.text import clip, one_line
 from curation.tables import user_filter
 from curation.tables.json_values import Fault
+from curation.tables.user_columns import MappedColumn, convert, describe_column
 from curation.tables.user_messages import count_lists, parse_answer, parse_list
 from curation.tables.user_rows import Block
-from curation.tables.user_values import (
-    COMPLETION,
-    COMPLETIONS,
-    PROMPT,
-    ColumnType,
-    UnconvertibleError,
-    convert_arrow,
-    convert_values,
-)
+from curation.tables.user_values import COMPLETION, COMPLETIONS, PROMPT, ColumnType
 
 MOST_NAMED, MOST_SHOWN = 20, 40  # columns in a message, and characters of a column's name
 PARSERS = {PROMPT: parse_list, COMPLETION: parse_answer, COMPLETIONS: parse_answer}  # of what a text may be the JSON of
@@ -57,17 +49,6 @@ class Rows(Protocol):
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """All rows, as FileRows gives them."""
         ...
-
-
-class MappedColumn(NamedTuple):
-    """One column to read: the place in params that names it, the file's name for it, and what it may hold."""
-
-    place: str
-    name: str
-    type: ColumnType
-
-    def __str__(self) -> str:
-        return describe_column(self.name, self.place)
 
 
 class UserTable:
@@ -101,7 +82,7 @@ class UserTable:
         kept = self._find_kept()
         empty = True
         for number, block in self._read_files(columns):
-            filtered = block if kept is None else _filter(block, kept[number])
+            filtered = block if kept is None else user_filter.keep_rows(block, kept[number])
             if len(filtered.rows):
                 empty = False
                 yield filtered
@@ -130,7 +111,7 @@ class UserTable:
         for block in self.blocks({column.place: column.name for column in mapped.values()}):
             numbers.append(pl.Series("row", block.rows, pl.Int64))
             for ours, column in mapped.items():
-                parts[ours].append(_convert(block, column).alias(ours))
+                parts[ours].append(convert(block, column).alias(ours))
                 if parse := PARSERS.get(column.type.values):
                     lists[ours] += count_lists(block.values(column.place), parse)
         frame = pl.DataFrame([pl.concat(numbers), *(pl.concat(series) for series in parts.values())])
@@ -223,11 +204,6 @@ class UserTable:
             print(one_line(f"{self.name}: {said}"), file=sys.stderr)
 
 
-def describe_column(name: str, place: str) -> str:
-    """A column in words: its name, and where params name it."""
-    return f"column {name!r} ({place})"
-
-
 @contextmanager
 def _naming(name: str, between: str = ": ") -> Iterator[None]:
     """Whatever is wrong within is a CurationError that begins with `name`."""
@@ -250,31 +226,3 @@ def _refuse_missing(columns: Mapping[str, str], found: set[str], file: Rows, pla
     nearest = [did_you_mean(name, file.fields, ()) for name in missing.values()]
     listed = first_names((clip(name, MOST_SHOWN) for name in file.names), MOST_NAMED)
     raise Fault(f"{said}; it has {listed}{next(filter(None, nearest), '')}")
-
-
-def _filter(block: Block, kept: np.ndarray) -> Block:
-    """The rows of a block that are kept of its file's."""
-    first = block.rows[0] - block.start if len(block.rows) else 0
-    mask = kept[first : first + len(block.rows)]
-    if mask.all():
-        return block
-    indices = np.flatnonzero(mask).tolist()
-    columns = {
-        name: values.filter(pa.array(mask)) if isinstance(values, pa.ChunkedArray) else [values[i] for i in indices]
-        for name, values in block.columns.items()
-    }
-    lines = None if block.lines is None else [block.lines[index] for index in indices]
-    return block._replace(rows=[block.rows[index] for index in indices], columns=columns, lines=lines)
-
-
-def _convert(block: Block, column: MappedColumn) -> pl.Series:
-    """The column's values in a block, as its type. Raises CurationError if one is of another."""
-    values = block.columns[column.place]
-    try:
-        if isinstance(values, pa.ChunkedArray):
-            return convert_arrow(values, column.type)
-        return convert_values(values, column.type)
-    except UnconvertibleError as error:
-        raise CurationError(one_line(f"{block.place(error.row)}: {column} {error}")) from None
-    except ValueError as error:
-        raise CurationError(one_line(f"{block.file}: {column} {error}")) from None
