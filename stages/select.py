@@ -8,8 +8,15 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.selection.candidates import from_files
+from curation.selection.own_rows import several_rows_message
 from curation.selection.select import select, shortfall_message
-from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpair
+from curation.selection.subset import (
+    add_messages,
+    from_tables,
+    kept_rows,
+    subset_metrics,
+    unpair,
+)
 from curation.tables import contracts, parquet
 from curation.tables.checks import examine
 
@@ -23,16 +30,17 @@ def main() -> None:
         shown.advance(note=f"{verdicts.height} verdicts")
         # millions of verdicts take as long to write as the texts of the kept pairs take to find
         writes = [writer.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
-        subset = add_messages(kept_rows(selection, study.dimensions), from_tables(study.generators))
-        traces = unpair(subset)
+        texts = from_tables(study.generators)
+        subset = add_messages(kept_rows(selection, study.dimensions), texts)
+        traces = unpair(subset, texts)
         writes.append(writer.submit(parquet.write, contracts.UNPAIRED, traces, contracts.path("unpaired", name)))
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         shown.advance(note=f"{subset.height} kept")
         for write in writes:
             write.result()
         shown.advance(note=f"{subset.height} kept")
-    findings, shortfall = examine(study, name), shortfall_message(selection)
-    for message in [*filter(None, [shortfall]), *selection.notes, *findings.messages]:
+    findings, told = examine(study, name), [shortfall_message(selection), several_rows_message(subset, texts)]
+    for message in [*filter(None, told), *selection.notes, *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
     metrics = subset_metrics(verdicts, subset, traces) | {"findings": findings.metrics}
     write_metrics(contracts.DATA / f"metrics/select/{name}.json", metrics)

@@ -490,7 +490,7 @@ def world(judged: pl.DataFrame) -> World:
         pairs, wide, means, written, renderings(written), prompts(), {"held_out": pair_scores(pairs)}
     )
     selections = {name: select(name, selection(name), view) for name in SELECTIONS}
-    texts = subset.from_frames(written, prompts())
+    texts = subset.from_frames(written, prompts(), responses(), listed_pairs())
     subsets = {name: subset.add_messages(subset.kept_rows(made, RATED), texts) for name, made in selections.items()}
     declared = SimpleNamespace(
         selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
@@ -504,7 +504,7 @@ def world(judged: pl.DataFrame) -> World:
         prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written),
         pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
-        subsets, {name: subset.unpair(rows) for name, rows in subsets.items()},
+        subsets, {name: subset.unpair(rows, texts) for name, rows in subsets.items()},
         examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
         answered,
         compare.compare(

@@ -1,6 +1,7 @@
 """Kept pairs as trainers read them. Only the texts of kept pairs are read."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,11 +11,14 @@ from curation.core.metrics import mean
 from curation.pairs.sides import join_sides
 from curation.selection.candidates import Candidates
 from curation.selection.column_names import rated_dimension
+from curation.selection.own_rows import add_own_columns
 from curation.selection.ranking import Ranker
 from curation.selection.select import Selection
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES, SUBSETS, UNPAIRED
+from curation.tables.table import Table
 
+NOTHING_CARRIED = pl.DataFrame(schema={"trace_id": pl.Int64, "carried": pl.String})
 RowPicker: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
 
 
@@ -68,20 +72,24 @@ def curriculum_positions(selection: Selection, rows: np.ndarray) -> pl.Series:
 
 
 class Texts(NamedTuple):
-    """Where texts come from, by trace_id and by prompt_id."""
+    """Where texts come from, by trace_id and by prompt_id; and the user's own rows of preference sets, by trace_id and
+    by chosen_trace_id."""
 
     traces: RowPicker
     prompts: RowPicker
+    responses: RowPicker
+    listed_pairs: RowPicker
 
 
 def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     """The rows of `subsets`: those of `subset_rows` with prompt, chosen and rejected as message lists, as TRL reads
     them, and beside them the reasoning of either side, whether it was truncated in generation, and the prompt's whole
-    messages and tools where it has more."""
+    messages and tools where it has more; the user's own ids of either side, and what `add_own_columns` gives."""
     trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
     message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
-    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status"]).select(
+    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status", "external_id"]).select(
         "trace_id",
+        "external_id",
         "reasoning",
         (pl.col("status") == "truncated").alias("truncated"),
         pl.concat_list(message).alias("completion"),
@@ -89,12 +97,12 @@ def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
     rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), sides)
     names = {"messages": "prompt_messages", **{f"{side}_completion": side for side in SIDES}}
-    return rows.rename(names).select(SUBSETS.schema.names)
+    return add_own_columns(rows.rename(names), texts).select(SUBSETS.schema.names)
 
 
-def unpair(subset: pl.DataFrame) -> pl.DataFrame:
+def unpair(subset: pl.DataFrame, texts: Texts | None = None) -> pl.DataFrame:
     """The rows of `unpaired`: each trace of a subset once with its label, as KTO reads them. A trace that is on both
-    sides is left out.
+    sides is left out. With `texts`, a response of a preference set carries the user's columns.
 
     They come in the order of the first pair that each is in, by its curriculum_position where there is one.
     """
@@ -107,6 +115,7 @@ def unpair(subset: pl.DataFrame) -> pl.DataFrame:
             completion=side,
             reasoning=f"{side}_reasoning",
             truncated=f"{side}_truncated",
+            external_id=f"{side}_external_id",
         )
         for side in SIDES
     ]
@@ -118,6 +127,8 @@ def unpair(subset: pl.DataFrame) -> pl.DataFrame:
         .join(on_both_sides, on="trace_id", how="anti", maintain_order="left")
     )
     position = pl.when(pl.col("curriculum_position").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
+    carried = texts.responses(traces["trace_id"], ["trace_id", "carried"]) if texts else NOTHING_CARRIED
+    traces = traces.join(carried, on="trace_id", how="left", maintain_order="left")
     return traces.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
 
 
@@ -143,15 +154,23 @@ def mean_margin(subset: pl.DataFrame) -> dict[str, float]:
 
 def from_tables(generators: Iterable[str]) -> Texts:
     """The texts of the tables on disk."""
-    files = [contracts.path("traces", name) for name in generators]
+
+    def pick(table: Table, files: list[Path], key: str) -> RowPicker:
+        return lambda ids, columns: parquet.pick(table, files, ids.alias(key), columns)
+
     return Texts(
-        lambda ids, columns: parquet.pick(contracts.TRACES, files, ids.alias("trace_id"), columns),
-        lambda ids, columns: parquet.pick(
-            contracts.PROMPTS, [contracts.path("prompts")], ids.alias("prompt_id"), columns
-        ),
+        pick(contracts.TRACES, [contracts.path("traces", name) for name in generators], "trace_id"),
+        pick(contracts.PROMPTS, [contracts.path("prompts")], "prompt_id"),
+        pick(contracts.RESPONSES, [contracts.path("responses")], "trace_id"),
+        pick(contracts.LISTED_PAIRS, [contracts.path("listed_pairs")], "chosen_trace_id"),
     )
 
 
-def from_frames(traces: pl.DataFrame, prompts: pl.DataFrame) -> Texts:
-    """The texts of tables in memory."""
-    return Texts(lambda _, columns: traces.select(columns), lambda _, columns: prompts.select(columns))
+def from_frames(traces: pl.DataFrame, prompts: pl.DataFrame, *own_rows: pl.DataFrame) -> Texts:
+    """The texts of tables in memory; `own_rows` are the rows of `responses` and of `listed_pairs`, if there are any."""
+
+    def pick(rows: pl.DataFrame) -> RowPicker:
+        return lambda _, columns: rows.select(columns)
+
+    listed = own_rows or map(contracts.empty, (contracts.RESPONSES, contracts.LISTED_PAIRS))
+    return Texts(*map(pick, (traces, prompts, *listed)))

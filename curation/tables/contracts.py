@@ -61,7 +61,7 @@ RESPONSES = Table(
     schema(trace_id=ID, source=TEXT, prompt_id=ID, generator=TEXT, sample_index=INT, reasoning=(TEXT,),
            completion=(TEXT,), finish_reason=TEXT, left_out_characters=(INT,), external_id=(TEXT,),
            carried=(TEXT,)),
-    {"it has a text": pl.any_horizontal(pl.col("reasoning", "completion").is_not_null()),
+    {"it has a text": pl.col("reasoning").is_not_null() | pl.col("completion").is_not_null(),
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      "sample_index is not negative": pl.col("sample_index") >= 0},
 )  # fmt: skip
@@ -157,7 +157,8 @@ SUBSETS = Table(
            prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
            prompt_messages=(TEXT,), tools=(TEXT,),
-           margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,)),
+           margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,),
+           external_id=(TEXT,), carried=(TEXT,), chosen_external_id=(TEXT,), rejected_external_id=(TEXT,)),
     {"chosen is not rejected":
         (pl.col("chosen") != pl.col("rejected"))
         | (pl.col("chosen_reasoning").fill_null("") != pl.col("rejected_reasoning").fill_null(""))},
@@ -166,7 +167,7 @@ UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
     schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
            reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
-           label=YES, curriculum_position=(INT,)),
+           label=YES, curriculum_position=(INT,), external_id=(TEXT,), carried=(TEXT,)),
 )  # fmt: skip
 DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
 LEFT = ("kept", "cut", "lost", "dropped")  # a text: there, cut by max_length, lost to the template, left out on purpose

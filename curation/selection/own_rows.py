@@ -1,0 +1,57 @@
+"""What of a user's own rows travels with kept pairs: ids, and the columns that the sources of preference sets name."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from curation.pairs.sides import join_sides
+from curation.tables.contracts import SIDES
+from curation.tables.ids import content_ids
+
+if TYPE_CHECKING:
+    from curation.selection.subset import Texts
+
+TRACE_IDS = [f"{side}_trace_id" for side in SIDES]
+BOTH_SAY = {name: [f"{side}_{name}" for side in SIDES] for name in ("external_id", "carried")}
+
+
+def add_own_columns(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
+    """`pairs` with external_id and carried: of the row that lists a pair, as it is or, if none does, the other way
+    round; of the one with the least listed_id where there are several. Of a pair that no row lists they are those of
+    its two responses, where both have the same."""
+    listed = find_rows(pairs, texts).group_by("pair_id", maintain_order=True).first()
+    ids = pl.concat([pairs[column] for column in TRACE_IDS]).unique()
+    sides = join_sides(pairs.select("pair_id", *TRACE_IDS), texts.responses(ids, ["trace_id", *BOTH_SAY]))
+    same = [
+        pl.when(pl.col(chosen) == pl.col(rejected)).then(chosen).alias(name)
+        for name, (chosen, rejected) in BOTH_SAY.items()
+    ]
+    of_row = pl.col("listed_id").is_not_null()
+    found = sides.select("pair_id", *same).join(listed, on="pair_id", how="left", maintain_order="left", suffix="_row")
+    return pairs.hstack(found.select(
+        pl.when(of_row).then(f"{name}_row").otherwise(name).alias(name) for name in BOTH_SAY
+    ))  # fmt: skip
+
+
+def find_rows(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
+    """The rows of `listed_pairs` that list one of `pairs`, with its pair_id: first those that list it as it is, each
+    by listed_id."""
+    ids = pl.concat([pairs[column] for column in TRACE_IDS]).unique()
+    listed = texts.listed_pairs(ids, ["listed_id", *TRACE_IDS, *BOTH_SAY])
+    either = pl.concat([
+        listed.with_columns(content_ids(listed.select(sides)).alias("pair_id"), pl.lit(turned).alias("turned"))
+        for turned, sides in ((False, TRACE_IDS), (True, TRACE_IDS[::-1]))
+    ])  # fmt: skip
+    rows = either.join(pairs.select("pair_id"), on="pair_id", how="semi").sort("pair_id", "turned", "listed_id")
+    return rows.select("pair_id", "listed_id", *BOTH_SAY)
+
+
+def several_rows_message(pairs: pl.DataFrame, texts: "Texts") -> str | None:
+    """How many of the pairs stand in several rows of preference sets; None where none does."""
+    counts = find_rows(pairs, texts)["pair_id"].value_counts().filter(pl.col("count") > 1)["count"]
+    if counts.is_empty():
+        return None
+    return (
+        f"{len(counts)} of {pairs.height} pairs are in several rows of a preference set, {counts.sum()} in all; "
+        "external_id and carried are those of the row with the least listed_id"
+    )
