@@ -16,11 +16,12 @@ def main() -> None:
     study, name = read(), name_argument("generators")
     settings = study.generators[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
+    responses = parquet.read(contracts.RESPONSES, contracts.path("responses"))
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
-        traces = generate(name, settings, prompts, ledger)
+        traces = generate(name, settings, prompts, ledger, responses)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
     write_metrics(contracts.DATA / f"metrics/generate/{name}.json", metrics(traces))
-    for line in find_unread_by_generator(name, settings, traces):
+    for line in find_unread_by_generator(name, study, traces):
         print(f"warning: {line}", file=sys.stderr)
     print(look_at_traces(study, traces, prompts).report(stops=True), end="", file=sys.stderr)
 

@@ -87,7 +87,25 @@ DROPPED = {"kept": False, "reason": pl.lit("exact"), "against": pl.lit(prompt_id
 FAILED = {"completion": pl.lit(None, pl.String), "finish_reason": pl.lit("error")}
 LENGTHS = ("characters", "completion_characters")
 NO_TEXT = {"text_id": pl.lit(None, pl.Int64)} | {name: pl.lit(None, pl.Int32) for name in LENGTHS}
+FIRST_CLEAR = SOUND.subsets["clear"].select("chosen_trace_id", "rejected_trace_id").row(0, named=True)
 BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
+    "rating_without_response": [
+        lambda w: columns(w, "ratings", trace_id=pl.col("trace_id") + 1),
+        lambda w: columns(w, "ratings", source=pl.lit("other")),
+    ],
+    "listed_pair_without_responses": [
+        lambda w: fewer(w, "responses", pl.col("generator") == "gpt"),
+        lambda w: columns(w, "listed_pairs", prompt_id=pl.lit(prompt_id("times"))),
+        lambda w: columns(w, "listed_pairs", source=pl.lit("other")),
+    ],
+    "trace_not_its_response": [
+        lambda w: replace(w, responses=where(w.responses, pl.col("generator") == "gpt", trace_id=pl.lit(LARGE))),
+    ],
+    "subset_not_of_its_row": [
+        lambda w: columns(w, "listed_pairs", **{name: pl.lit(one) for name, one in FIRST_CLEAR.items()}),
+        lambda w: columns(w, "listed_pairs", **dict(zip(FIRST_CLEAR, map(pl.lit, reversed(FIRST_CLEAR.values())),
+                                                        strict=True))),
+    ],
     "prompt_in_two_splits": [
         lambda w: prompts(w, prompt=w.prompts.filter(prompt_id=prompt_id("held_a"))["prompt"].implode().explode()),
         lambda w: prompts(w, prompt=pl.lit(pl.Series([[{"role": "user", "content": "What is 8 + 1? "}]]))),
@@ -342,13 +360,16 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         *WARNS,
         "answers_not_found",
         "judgment_without_trace",
+        "listed_pair_without_responses",
         "ranked_by_suspect",
+        "rating_without_response",
         "reasoning_in_part",
         "score_off_its_scale",
         "score_without_completion",
         "selection_without_control",
         "text_left_out",
         "trace_id_not_of_slot",
+        "trace_not_its_response",
         "unread_delimiters",
         "wrong_delta",
         "wrong_text_id",

@@ -78,7 +78,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
         "grid.selections": ["al"],
     }
     assert broken(tmp_path, changes) == [
-        "pair.order: 'random' is not one of 'ladder', 'scale' or 'both'",
+        "pair.order: 'random' is not one of 'ladder', 'scale', 'both' or 'listed'",
         "judges.rubric.repeats: 0 is less than 1",
         "selections.all.budgt: unknown key; did you mean 'budget'?",
         "grid.selections: 'al' is not in selections; did you mean 'all'?",

@@ -97,18 +97,19 @@ def known_calls(study: Study) -> Known:
             shown.advance(note=name)
 
         ledger.forget()
-        prompts = collect(study.sources, study.decontaminate).prompts
+        collected = collect(study.sources, study.decontaminate)
+        prompts = collected.prompts
         parts, unread = list[pl.DataFrame](), list[str]()
         for name, generator in study.generators.items():
-            parts.append(generate(name, generator, prompts, ledger))
-            unread += find_unread_by_generator(name, generator, parts[-1].filter(WRITTEN))
+            parts.append(generate(name, generator, prompts, ledger, collected.responses))
+            unread += find_unread_by_generator(name, study, parts[-1].filter(WRITTEN))
             note("generate", name, generator, False)
         traces, unwritten = pl.concat(parts), any(stage.missing for stage in stages)
         for name, rater in study.judges.items():
             if isinstance(rater, AsksModel):
                 judge(name, rater, traces, prompts, ledger)
             note("judge", name, rater, unwritten)
-        pairs = pair(study.pair, traces) if study.pairwise_judges else empty(PAIRS)
+        pairs = pair(study.pair, traces, collected.listed_pairs) if study.pairwise_judges else empty(PAIRS)
         for name, comparer in study.pairwise_judges.items():
             if isinstance(comparer, AsksModel):
                 prefer(name, comparer, pairs, traces, prompts, ledger)

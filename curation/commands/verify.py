@@ -16,7 +16,18 @@ from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, delta
 from curation.tables.outdated import refuse_renamed
 from curation.tables.parquet import refuse_orphans
 
-RECORDED = ("prompts.parquet", "traces", "renderings.parquet", "judgments", "preferences", "pair_scores", "results")
+RECORDED = (
+    "prompts.parquet",
+    "responses.parquet",
+    "ratings.parquet",
+    "listed_pairs.parquet",
+    "traces",
+    "renderings.parquet",
+    "judgments",
+    "preferences",
+    "pair_scores",
+    "results",
+)
 PURE = (
     "pairs.parquet",
     "deltas",

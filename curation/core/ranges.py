@@ -25,6 +25,9 @@ Concurrency = Annotated[int, Field(ge=1, le=10_000, description="each call under
 Tries = Annotated[int, Field(ge=0, le=100, description="the last of them wait a minute each")]
 Length = Annotated[int, Field(ge=1, le=10_000_000, description="in tokens; no model reads more")]
 
+Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
+Scale = Annotated[list[Score], Field(min_length=2, max_length=2)]  # the lowest and the highest score
+
 
 def _refuse_nearly_zero(value: float) -> float:
     if 0 < value < 0.001:

@@ -11,6 +11,7 @@ from curation.core.messages import did_you_mean
 
 RATING = ("judges", "pairwise_judges", "delta.panels")  # the sections whose entries have deltas
 NAMED_IN_EXPRESSIONS = (*RATING, "scorers")
+NAME_GENERATORS = ("imported", "listed")  # kinds of generators that stand for as many as their rows name
 RESERVED = ("chosen", "rejected", "prompt", "identical")  # what expressions call parts of the pair itself
 
 Parts: TypeAlias = list[tuple[str, BaseModel]]  # what of a file has fields of its own, by where it stands
@@ -31,6 +32,7 @@ def find_dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], par
     """
     lines = [
         *_of_generators(sections),
+        *_of_preference_sets(sections),
         *_of_fields(parts, raw),
         *_of_dimensions(parts, sections),
         *_of_families(sections, raw),
@@ -40,15 +42,33 @@ def find_dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], par
 
 
 def _of_generators(sections: dict[str, Any]) -> Iterator[str]:
-    """Names in `pair` that are no generator. An imported file's rows name their own, so beside one all are right."""
+    """Names in `pair` that are no generator. The rows of users' files name their own, so beside one all are right."""
     generators, pair = sections.get("generators") or {}, sections.get("pair")
-    if any(getattr(body, "kind", "imported") == "imported" for body in generators.values()):
+    if any(getattr(body, "kind", "imported") in NAME_GENERATORS for body in generators.values()):
         return
     ranked = ("ladder",) if getattr(pair, "order", None) == "ladder" else ()
     for field in (*ranked, "chosen", "rejected"):
         for name in _texts(getattr(pair, field, None)):
             if name not in generators:
                 yield f"pair.{field}: {name!r} is not in generators{did_you_mean(name, generators)}"
+
+
+def _of_preference_sets(sections: dict[str, Any]) -> Iterator[str]:
+    """Preference sets whose responses no generator, or more than one, makes traces of."""
+    listed = {
+        name: getattr(body, "source", None)
+        for name, body in entries(sections, "generators").items()
+        if getattr(body, "kind", None) == "listed"
+    }
+    for name, body in entries(sections, "sources").items():
+        readers = [generator for generator, source in listed.items() if source == name]
+        if getattr(body, "kind", None) == "pairs" and not readers:
+            yield (
+                f"sources.{name}: no generator reads its responses; add "
+                f"generators.{name}: {{kind: listed, source: {name}, family: null, scale_b: null}}"
+            )
+        if len(readers) > 1:
+            yield f"generators.{readers[1]}.source: {readers[0]} reads {name!r} already; one of them is enough"
 
 
 def _of_fields(parts: Parts, raw: dict[str, Any]) -> Iterator[str]:

@@ -9,8 +9,10 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.study import Study
-from curation.tables.contracts import PAIRS, SIDES
+from curation.pairs.listed import find_listed
+from curation.tables.contracts import LISTED_PAIRS, PAIRS, SIDES, empty
 from curation.tables.ids import content_ids
+from curation.tables.preference_sets import KIND
 from curation.tables.texts import EMPTY
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
@@ -24,14 +26,15 @@ class Params(Strict):
     """`pair` in params.yaml.
 
     `order` decides which trace is chosen: `ladder` the one whose generator stands first in `ladder`, `scale` the one
-    with more parameters, `both` makes a pair of each order. `chosen` and `rejected` name the generators that may write
-    that side (null: all). `within_generator` adds the pairs of one generator's own samples, in both orders. `samples`
-    pairs sample i with sample i only (`matched`) or with all. A pair of equal texts is identical: `identical` keeps
-    such pairs as rows that no selection keeps, or leaves them out. A trace that answers nothing but blanks, whatever
-    its reasoning, is in no pair (`empty: drop`), or is one like any other (`keep`).
+    with more parameters, `both` makes a pair of each order; `listed` takes the pairs of preference sets, in their own
+    order, and no others. `chosen` and `rejected` name the generators that may write that side (null: all).
+    `within_generator` adds the pairs of one generator's own samples: in both orders, or those of them that are listed.
+    `samples` pairs sample i with sample i only (`matched`) or with all. A pair of equal texts is identical: `identical`
+    keeps such pairs as rows that no selection keeps, or leaves them out. A trace that answers nothing but blanks,
+    whatever its reasoning, is in no pair (`empty: drop`), or is one like any other (`keep`).
     """
 
-    order: Literal["ladder", "scale", "both"]
+    order: Literal["ladder", "scale", "both", "listed"]
     ladder: list[str]
     chosen: list[str] | None
     rejected: list[str] | None
@@ -46,17 +49,37 @@ class Params(Strict):
         yield from (f"ladder: {name!r} is there twice" for name in twice)
         if self.order == "ladder" and len(self.ladder) < 2 and not self.within_generator:
             yield f"ladder: {self.ladder!r} has no two rungs, so there would be no pair"
+        if self.order == "listed":
+            yield from self._find_listed_mistakes(study)
+
+    def _find_listed_mistakes(self, study: Study) -> Iterator[str]:
+        """What cannot be of pairs that files list: no such file, one that lists none, settings that would order them or
+        choose among them by number."""
+        sets = {name: source for name, source in study.sources.items() if source.kind == KIND}
+        if not sets:
+            yield f"order: listed: no source is of kind {KIND}, which would list pairs; add one, or take another order"
+        for name, source in sets.items():
+            if not getattr(source, "lists_pairs", True):
+                yield f"order: listed: the layout of sources.{name} lists no pairs; say in it what orders its responses"
+        if self.ladder:
+            yield "ladder: has no meaning where pairs are listed, each in its own order; write []"
+        if self.samples == "matched":
+            yield "samples: matched: the numbers of two responses say nothing of a listed pair; write all"
 
 
-def pair(settings: Params, traces: pl.DataFrame) -> pl.DataFrame:
+def pair(settings: Params, traces: pl.DataFrame, listed: pl.DataFrame | None = None) -> pl.DataFrame:
     """The rows of `pairs`, by pair_id; traces without a completion are in none, and empty ones only if `empty` says so.
+    `listed` are the rows of `listed_pairs`.
 
     Raises CurationError if the settings name a generator that wrote nothing.
     """
     _refuse_unknown_generators(settings, traces["generator"].unique().to_list())
     has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | ~IS_EMPTY)
     rows = traces.select(TRACE_COLUMNS).filter(has_text).sort("prompt_id", "trace_id")
-    blocks = list(_candidates(settings, rows))
+    if settings.order == "listed":
+        blocks = [find_listed(settings, traces, rows, empty(LISTED_PAIRS) if listed is None else listed)]
+    else:
+        blocks = list(_candidates(settings, rows))
     ends = {
         side: pl.Series(np.concatenate([block[number] for block in blocks]) if blocks else [], dtype=pl.UInt32)
         for number, side in enumerate(SIDES)

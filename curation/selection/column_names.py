@@ -6,6 +6,7 @@ from functools import lru_cache
 import polars as pl
 
 from curation.core.messages import did_you_mean
+from curation.core.references import NAME_GENERATORS
 from curation.core.study import Study
 from curation.tables import contracts, measurements
 from curation.tables.contracts import JUDGED, SIDES
@@ -50,9 +51,9 @@ def mistake(expression: str, study: Study, result_type: ResultType) -> str | Non
 
 
 def _unknown_text(expression: str, study: Study) -> str | None:
-    """The message about a text that a column never has: a generator, a source, or the status of a trace. Imported files
+    """The message about a text that a column never has: a generator, a source, or the status of a trace. Users' files
     name their own generators, so in a study with one, any generator may be there."""
-    imports = any(generator.kind == "imported" for generator in study.generators.values())
+    imports = any(generator.kind in NAME_GENERATORS for generator in study.generators.values())
     generators = [] if imports else list(study.generators)
     texts = dict.fromkeys(("chosen_model", "rejected_model", "generator"), generators)
     texts |= {"source": list(study.sources), "status": list(contracts.TRACE_STATUSES)}

@@ -10,8 +10,8 @@ import polars as pl
 from curation.core.delimiters import CHANNEL, CLOSING, DELIMITER, OPENING
 
 if TYPE_CHECKING:
+    from curation.core.study import Study
     from curation.models.reasoning import Rule
-    from curation.traces.generators._kind import Generator
 
 UNREAD = pl.col("completion").str.extract(f"({DELIMITER})")
 OPENS_ANSWER = re.compile(rf"({OPENING})(?:<\|message\|>)?\s*\Z", re.IGNORECASE)
@@ -19,10 +19,15 @@ SHOWN = 30  # characters of the end of a prompt
 KINDS = {"<think>": "think", "</think>": "think", "[think]": "mistral", "[/think]": "mistral"}
 
 
-def find_unread_by_generator(name: str, settings: "Generator", traces: pl.DataFrame) -> Iterator[str]:
-    """What `find_unread` says of each generator of the traces that the entry `name` of params.yaml gave."""
+def find_unread_by_generator(name: str, study: "Study", traces: pl.DataFrame) -> Iterator[str]:
+    """What `find_unread` says of each generator of the traces that the generator `name` of the study gave. Those of a
+    preference set were split when it was read, by the rule of its source."""
+    settings = study.generators[name]
+    place, rule = f"generators.{name}", settings.reasoning
+    if source := getattr(settings, "source", None):
+        place, rule = f"sources.{source}", getattr(study.sources[source], "reasoning", None)
     for (generator,), own in traces.group_by("generator", maintain_order=True):
-        for line in find_unread(f"generators.{name}.reasoning", settings.reasoning, own):
+        for line in find_unread(f"{place}.reasoning", rule, own):
             yield f"generator {generator}: {line}"
 
 

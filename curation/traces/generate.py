@@ -7,7 +7,7 @@ import polars as pl
 from curation.calls.ledger import Ledger
 from curation.core.kinds import kind
 from curation.core.metrics import mean
-from curation.tables.contracts import TRACES
+from curation.tables.contracts import RESPONSES, TRACES, empty
 from curation.tables.ids import content_ids
 from curation.tables.texts import trace_text_ids
 from curation.traces.delimiters import count_unread
@@ -27,10 +27,14 @@ STATUS = (
 )  # fmt: skip
 
 
-def generate(name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of `traces` that generator `name` wrote for the train prompts."""
+def generate(
+    name: str, settings: "Generator", prompts: pl.DataFrame, ledger: Ledger, responses: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """The rows of `traces` that generator `name` wrote for the train prompts; `responses`, if the study has preference
+    sets, are theirs."""
     train = prompts.filter(pl.col("split") == "train")
-    rows = kind("generators", settings.kind).traces(settings, name, train, ledger)
+    listed = empty(RESPONSES) if responses is None else responses
+    rows = kind("generators", settings.kind).traces(settings, name, train, listed, ledger)
     if "trace_id" not in rows.columns:
         rows = rows.with_columns(content_ids(rows.select("prompt_id", "generator", "sample_index")).alias("trace_id"))
     return add_text_columns(rows)

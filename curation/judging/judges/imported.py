@@ -10,15 +10,14 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.core.params import Column
+from curation.core.ranges import Scale
 from curation.core.study import Study
 from curation.tables.user_files import UserFileParams
 from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
 from curation.tables.user_table import UserTable
 from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
 
-Score = Annotated[float, Field(ge=-1e9, le=1e9, description="scores are kept with nine decimals")]
 TEXTS = ("reasoning", "completion")  # of a trace
-Scale = Annotated[list[Score], Field(min_length=2, max_length=2)]
 
 
 class Params(UserFileParams):

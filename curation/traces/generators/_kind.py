@@ -30,7 +30,10 @@ class GeneratorKind(Protocol[Settings]):
     @property
     def Params(self) -> type[Settings]: ...
 
-    def traces(self, settings: Settings, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-        """One row per prompt and sample, all columns of `traces` but the derived ones. A kind that knows its rows by
-        more than prompt, generator and sample gives trace_id too, and external_id where they have ids already."""
+    def traces(
+        self, settings: Settings, name: str, prompts: pl.DataFrame, responses: pl.DataFrame, ledger: Ledger
+    ) -> pl.DataFrame:
+        """One row per prompt and sample, all columns of `traces` but the derived ones; `responses` are what the study's
+        preference sets hold. A kind that knows its rows by more than prompt, generator and sample gives trace_id too,
+        and external_id where they have ids already."""
         ...

@@ -94,7 +94,9 @@ class AskedGenerator(EngineParams, Protocol):
     def weights(self) -> Weights: ...
 
 
-def sample_traces(settings: AskedGenerator, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def sample_traces(
+    settings: AskedGenerator, name: str, prompts: pl.DataFrame, responses: pl.DataFrame, ledger: Ledger
+) -> pl.DataFrame:
     """One row per prompt and sample, all columns of `traces` but the derived ones. The engine answers what the ledger
     does not have; a model is loaded, and an engine started, only for that."""
     revision = identity(settings.revision, getattr(settings, "dtype", None))

@@ -51,7 +51,7 @@ def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.Dat
     return read_answers(table, settings.columns, settings.unmatched, user_prompts.read_prompts(table, rows, columns))
 
 
-def traces(settings: Params, name: str, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """The file's rows, matched to prompts by the file's own ids or by all that their prompts say. Calls no model.
 
     A trace_id is made of prompt, generator, reasoning, completion and sample_index; where the file numbers no samples,

@@ -1,0 +1,288 @@
+"""What consumes the three tables of a preference set: its responses become traces, its ratings judgments, its verdicts
+preferences, its pairs candidates; ids and columns of the user's own rows reach the subsets.
+
+Kinds of fault: a label that moves to another text or changes sides; what the file lacks read as an answer; a row that
+vanishes without a word; an order of rows that changes one of ours; a setting that would do nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import world
+
+from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
+from curation.judging.judge import judge
+from curation.judging.judges import listed as ratings_kind
+from curation.judging.pairwise_judges import listed as verdicts_kind
+from curation.judging.prefer import prefer
+from curation.pairs.pair import pair
+from curation.selection import subset
+from curation.tables import contracts, parquet
+from curation.tables.contracts import LISTED_PAIRS, PROMPTS, RATINGS, RESPONSES
+from curation.tables.ids import content_id
+from curation.traces.generate import generate
+from curation.traces.generators import listed as generators_kind
+
+SET = "uf"
+TEXTS = {  # name: question, model, text
+    "a": ("plus", "gpt", "It is 5"),
+    "b": ("plus", "llama", "Perhaps 6"),
+    "c": ("plus", "gpt", "Five."),
+    "d": ("times", "llama", "24"),
+    "e": ("times", "gpt", "24 "),
+    "f": ("times", "mute", ""),
+}
+
+
+def prompt(question: str) -> int:
+    return content_id(SET, question)
+
+
+def trace(name: str) -> int:
+    """The id of a response, as one of an imported trace is made."""
+    question, model, text = TEXTS[name]
+    return content_id(prompt(question), f"{model}\x1f{text}", 0)
+
+
+PROMPT_ROWS = world.rows_of(
+    PROMPTS,
+    [
+        {"prompt_id": prompt(name), "source": SET, "task": "", "split": "train",
+         "prompt": [{"role": "user", "content": name}]}
+        for name in ("plus", "times")
+    ],
+)  # fmt: skip
+RESPONSE_ROWS = world.rows_of(
+    RESPONSES,
+    [
+        {"trace_id": trace(name), "source": SET, "prompt_id": prompt(question), "generator": model,
+         "sample_index": 0, "completion": text, "finish_reason": "stop", "external_id": f"own-{name}",
+         "carried": f'{{"row": "{question}"}}'}
+        for name, (question, model, text) in TEXTS.items()
+    ],
+)  # fmt: skip
+
+
+def rating(name: str, score: float | None, repeat: int = 0, why: str | None = None, dimension: str = "helpful") -> Any:
+    about = {"source": SET, "trace_id": trace(name), "dimension": dimension, "repeat": repeat}
+    return {**about, "score": score, "rationale": why}
+
+
+def row(number: int, chosen: str, rejected: str, verdict: str | None = "chosen", order: str = contracts.UNKNOWN) -> Any:
+    """One row of `listed_pairs`; its listed_id is its number."""
+    sides = {"chosen_trace_id": trace(chosen), "rejected_trace_id": trace(rejected)}
+    about = {"listed_id": number, "source": SET, "prompt_id": prompt(TEXTS[chosen][0])}
+    told = {"verdict": verdict, "order": order, "external_id": f"row-{number}", "carried": f'{{"n": {number}}}'}
+    return about | sides | told
+
+
+RATED = [rating("a", 5, why="right"), rating("a", 4, 1), rating("b", None), rating("c", 1)]
+ROWS = [row(1, "a", "b"), row(2, "b", "a"), row(3, "a", "b"), row(4, "b", "c", "tie"), row(5, "d", "e", "both_bad"),
+        row(6, "a", "c", None, "rejected_first"), row(7, "d", "f")]  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where stages run, with the table that the judge reads."""
+    monkeypatch.chdir(tmp_path)
+    parquet.write(RATINGS, world.rows_of(RATINGS, RATED), contracts.path("ratings"))
+    return tmp_path
+
+
+def generator(**changes: Any) -> generators_kind.Params:
+    body = {"kind": "listed", "source": SET, "family": "any", "scale_b": None}
+    return generators_kind.Params.model_validate(body | changes)
+
+
+def traces(ledger: Ledger, prompts: pl.DataFrame = PROMPT_ROWS, **changes: Any) -> pl.DataFrame:
+    return generate("uf", generator(**changes), prompts, ledger, RESPONSE_ROWS)
+
+
+def test_responses_are_traces_as_they_are(ledger: Ledger) -> None:
+    made = traces(ledger, models={"gpt": {"family": None, "scale_b": 7.0}})
+    parquet.check(contracts.TRACES, made, "traces")
+    said = dict(zip(made["trace_id"], made.select("generator", "family", "scale_b", "completion", "external_id").rows(),
+                    strict=True))  # fmt: skip
+    assert said[trace("a")] == ("gpt", None, 7.0, "It is 5", "own-a")
+    assert said[trace("b")] == ("llama", "any", None, "Perhaps 6", "own-b")
+    assert made.height == len(TEXTS) and set(made["status"]) == {"complete"}
+    assert made.sort("trace_id").equals(
+        generate("uf", generator(models={"gpt": {"family": None, "scale_b": 7.0}}), PROMPT_ROWS, ledger,
+                 RESPONSE_ROWS.reverse()).sort("trace_id")
+    )  # fmt: skip
+
+
+def test_a_model_that_wrote_nothing_is_named_and_no_prompt_is_no_trace(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CurationError, match=r"generators.uf.models: 'gtp' wrote no response of uf; did you mean 'gpt'"):
+        traces(ledger, models={"gtp": {"family": None, "scale_b": None}})
+    assert traces(ledger, PROMPT_ROWS.head(1)).height == 3
+    assert "uf: 3 of 6 responses of uf are to prompts that decontaminate drops; left out" in capsys.readouterr().err
+    with pytest.raises(CurationError, match="generator uf: source uf has no response to a train prompt: of its 6, all"):
+        traces(ledger, PROMPT_ROWS.clear())
+    with pytest.raises(CurationError, match="generator uf: source other has no response; `dvc repro collect`"):
+        traces(ledger, source="other")
+
+
+def test_ratings_are_judgments(folder: Path, ledger: Ledger) -> None:
+    settings = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"helpful": [1.0, 5.0]}})
+    rows = judge("people", settings, traces(ledger), PROMPT_ROWS, ledger)
+    parquet.check(contracts.JUDGMENTS, rows, "judgments")
+    assert {
+        (name, *told)
+        for name in TEXTS
+        for told in rows.filter(trace_id=trace(name)).select("repeat", "score", "status", "rationale").rows()
+    } == {
+        ("a", 0, 5.0, "scored", "right"), ("a", 1, 4.0, "scored", None), ("b", 0, None, "missing", None),
+        ("c", 0, 1.0, "scored", None), *((name, 0, None, "no_reference", None) for name in "def"),
+    }  # fmt: skip
+    assert settings.scales == {"helpful": (1.0, 5.0)} and settings.dimension_names == ["helpful"]
+
+
+def test_a_rating_off_its_scale_is_refused(folder: Path, ledger: Ledger) -> None:
+    settings = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"helpful": [1.0, 4.0]}})
+    with pytest.raises(
+        CurationError,
+        match=rf"^source uf: trace {trace('a')} has helpful 5, off the scale from 1 to 4, as have 1 ratings; correct "
+        r"them, or params.yaml: judges.people.scale.helpful$",
+    ):
+        judge("people", settings, traces(ledger), PROMPT_ROWS, ledger)
+    other = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"brief": [1.0, 4.0]}})
+    with pytest.raises(CurationError, match="judge people: source uf rates no trace"):
+        judge("people", other, traces(ledger), PROMPT_ROWS, ledger)
+
+
+def verdicts(
+    pairs: pl.DataFrame, ledger: Ledger, rows: list[dict[str, Any]] = ROWS
+) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
+    """What the set says of each pair of `pairs`, by the names of its two texts."""
+    settings = verdicts_kind.Params.model_validate({"kind": "listed", "source": SET})
+    rows = prefer("labels", settings, pairs, traces(ledger), PROMPT_ROWS, ledger, world.rows_of(LISTED_PAIRS, rows))
+    parquet.check(contracts.PREFERENCES, rows, "preferences")
+    names = {trace(name): name for name in TEXTS}
+    told: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for chosen, rejected, *said in (
+        rows.join(pairs, on="pair_id").sort("pair_id", "order", "repeat")
+        .select("chosen_trace_id", "rejected_trace_id", "verdict", "order", "repeat", "status").rows()
+    ):  # fmt: skip
+        told.setdefault((names[chosen], names[rejected]), []).append(tuple(said))
+    return told
+
+
+def test_verdicts_reach_a_pair_whichever_way_round_it_stands(ledger: Ledger) -> None:
+    """Two rows of one pair are repeats, also where they contradict each other."""
+    pairs = pair(world.pairing(within_generator=True, empty="keep"), traces(ledger))
+    told = verdicts(pairs, ledger)
+    assert sorted(verdict for verdict, *_ in told["a", "b"]) == ["chosen", "chosen", "rejected"]
+    assert [repeat for *_, repeat, _ in told["a", "b"]] == [0, 1, 2]
+    turned = {"chosen": "rejected", "rejected": "chosen", "tie": "tie", None: None}
+    for (one, other), rows in told.items():
+        orders = {contracts.UNKNOWN: contracts.UNKNOWN} | dict(
+            zip(contracts.ORDERS, contracts.ORDERS[::-1], strict=True)
+        )
+        assert told[other, one] == [(turned[verdict], orders[order], *rest) for verdict, order, *rest in rows]
+    assert told["b", "c"] == [("tie", "unknown", 0, "scored")]
+    assert told["a", "c"] == [(None, "rejected_first", 0, "missing")]
+    assert told["c", "a"] == [(None, "chosen_first", 0, "missing")]
+    assert ("d", "e") not in told, "the two are identical, and shown to no judge"
+    assert told["d", "f"] == [("chosen", "unknown", 0, "scored")]
+    assert verdicts(pairs, ledger, ROWS[::-1]) == told
+
+
+def test_both_bad_is_a_tie(ledger: Ledger) -> None:
+    pairs = pair(world.pairing(), traces(ledger))
+    assert verdicts(pairs, ledger, [row(1, "a", "b", "both_bad")])["a", "b"] == [("tie", "unknown", 0, "scored")]
+
+
+def test_a_set_that_says_nothing_of_the_pairs_is_refused(ledger: Ledger) -> None:
+    pairs = pair(world.pairing(), traces(ledger)).filter(prompt_id=prompt("plus"))
+    with pytest.raises(CurationError, match="pairwise judge labels: source uf compares the traces of no pair"):
+        verdicts(pairs, ledger, [row(1, "d", "f")])
+
+
+def candidates(ledger: Ledger, rows: list[dict[str, Any]] = ROWS, **changes: Any) -> list[tuple[str, str]]:
+    """The candidates where pairs are listed, by the names of their texts."""
+    settings = world.pairing(**{"order": "listed", "within_generator": True} | changes)
+    made = pair(settings, traces(ledger), world.rows_of(LISTED_PAIRS, rows))
+    parquet.check(contracts.PAIRS, made, "pairs")
+    again = pair(settings, traces(ledger).reverse(), world.rows_of(LISTED_PAIRS, rows[::-1]))
+    assert made.equals(again)
+    names = {trace(name): name for name in TEXTS}
+    return sorted(
+        (names[one], names[other]) for one, other in made.select("chosen_trace_id", "rejected_trace_id").rows()
+    )
+
+
+def test_listed_pairs_are_the_candidates(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    assert candidates(ledger) == [("a", "b"), ("a", "c"), ("b", "a"), ("b", "c"), ("d", "e")]
+    said = capsys.readouterr().err
+    assert "pair: 1 of 6 listed pairs have a side without a text of its own, or an empty one (pair.empty); left" in said
+    assert "pair: 1 of 7 rows list a pair that another row lists too; each pair is one candidate\n" in said
+    assert "pair: 1 pairs are listed both ways round, and are two candidates each\n" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone", "said"),
+    [
+        ({"within_generator": False}, {("a", "c")}, "1 of 6 listed pairs have both sides by one generator (pair.wi"),
+        ({"chosen": ["gpt"]}, {("b", "a"), ("b", "c"), ("d", "e")}, "left_out"),
+        ({"rejected": ["llama"]}, {("a", "c"), ("b", "a"), ("b", "c"), ("d", "e")}, "by a generator that pair.chosen"),
+        ({"identical": "drop"}, {("d", "e")}, "1 of 6 listed pairs have two sides that say the same (pair.iden"),
+        ({"empty": "keep"}, set(), ""),
+    ],
+)  # fmt: skip
+def test_what_a_setting_leaves_out_of_the_listed_pairs_is_said(
+    changes: dict[str, Any], gone: set[tuple[str, str]], said: str, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {("a", "b"), ("a", "c"), ("b", "a"), ("b", "c"), ("d", "e")} | (
+        {("d", "f")} if "empty" in changes else set()
+    )
+    assert set(candidates(ledger, **changes)) == kept - gone
+    assert said.replace("left_out", "pair.chosen or pair.rejected leaves out") in capsys.readouterr().err
+
+
+def test_pairs_of_traces_that_are_not_there_are_counted(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = world.pairing(order="listed", within_generator=True)
+    made = pair(settings, traces(ledger, PROMPT_ROWS.head(1)), world.rows_of(LISTED_PAIRS, ROWS))
+    assert set(made["prompt_id"]) == {prompt("plus")}
+    assert "pair: 2 of 6 listed pairs have a side that is no trace, as of a prompt that" in capsys.readouterr().err
+
+
+def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> None:
+    """Of several rows the one with the least listed_id, of those that list the pair as it stands; of a pair that no
+    row lists, what its two responses have in common."""
+    written = traces(ledger)
+    pairs = pair(world.pairing(within_generator=True), written)
+    rows = pairs.select(
+        "pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", *(
+            pl.lit(None, dtype).alias(name)
+            for name, dtype in {"margin": pl.Float64, "chosen_rating": pl.Float64, "rejected_rating": pl.Float64,
+                                "curriculum_position": pl.Int32}.items()
+        ),
+    ).filter(~pairs["identical"])  # fmt: skip
+    texts = subset.from_frames(written, PROMPT_ROWS, RESPONSE_ROWS, world.rows_of(LISTED_PAIRS, ROWS[::-1]))
+    made = subset.add_messages(rows, texts)
+    parquet.check(contracts.SUBSETS, made, "subset")
+    names = {trace(name): name for name in TEXTS}
+    told = {
+        (names[chosen], names[rejected]): said
+        for chosen, rejected, *said in made.select(
+            "chosen_trace_id", "rejected_trace_id", "external_id", "carried", "chosen_external_id"
+        ).iter_rows()
+    }
+    assert told["a", "b"] == ["row-1", '{"n": 1}', "own-a"]
+    assert told["b", "a"] == ["row-2", '{"n": 2}', "own-b"]
+    assert told["c", "b"] == ["row-4", '{"n": 4}', "own-c"], "the other way round"
+    loose = subset.unpair(made.filter(external_id="row-1"), texts)
+    parquet.check(contracts.UNPAIRED, loose, "unpaired")
+    assert set(loose.select("label", "external_id", "carried").rows()) == {
+        (True, "own-a", '{"row": "plus"}'), (False, "own-b", '{"row": "plus"}')
+    }  # fmt: skip
+    no_rows = subset.from_frames(written, PROMPT_ROWS, RESPONSE_ROWS, contracts.empty(LISTED_PAIRS))
+    assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {
+        (None, '{"row": "plus"}')
+    }
