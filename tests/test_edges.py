@@ -86,6 +86,9 @@ MADE_ONCE = (("judge", "people"), ("judge", "steps"), ("prefer", "panel"), ("sco
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster; tests/test_cluster.py",
+    "generators.listed": "wants a source of kind pairs; tests/test_listed.py",
+    "judges.listed": "wants a source of kind pairs; tests/test_listed.py",
+    "pairwise_judges.listed": "wants a source of kind pairs; tests/test_listed.py",
     "generators.vllm": "wants vllm; tests/test_vllm.py",
     "evaluate.engine.endpoint": "the same class as generators.openai.endpoint",
     "evaluate.engine.python": "wants vllm",
