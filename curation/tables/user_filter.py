@@ -3,7 +3,7 @@ those that it names are read first, and DuckDB evaluates it over these, with not
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 
 from curation.core.messages import show_value
 from curation.tables.expressions.evaluation import why
-from curation.tables.expressions.syntax import TOO_DEEP, ColumnName, engine, parse
+from curation.tables.expressions.syntax import NOT_PER_ROW, TOO_DEEP, ColumnName, engine, parse
 from curation.tables.json_values import Fault
 from curation.tables.user_rows import Block, Values
 
 ROWS = "rows of a file"  # no expression can name it
+OF_OTHERS = "looks at other rows; write an expression of a row's own columns"
 ARROW_OF = {
     "truth": pa.bool_(), "whole": pa.int64(), "real": pa.float64(), "text": pa.large_string(),
     "list": pa.large_list(pa.large_string()),
@@ -30,11 +31,11 @@ def find_where_fault(where: str) -> str | None:
     try:
         parsed = parse(where)
     except ValueError as error:
-        return str(error)
+        return str(error).replace(NOT_PER_ROW, OF_OTHERS).partition("; draws are")[0]
     except RecursionError:
         return f"{show_value(where)} {TOO_DEEP}"
     if parsed.has_window:
-        return f"{show_value(where)} looks at other rows (over); write an expression of a row's own columns"
+        return f"{show_value(where)} {OF_OTHERS}"
     if not parsed.columns:
         return f"{show_value(where)} names no column; leave `where` out to read every row"
     names = parsed.columns
@@ -109,12 +110,17 @@ def _join(kind: str, other: str) -> str:
 
 
 def _as_arrow(values: Iterable[Any], kind: str) -> pa.ChunkedArray:
-    convert = {"text": _text, "list": lambda listed: [_text(value) for value in listed], "real": _real}.get(kind)
+    converters: dict[str, Callable[[Any], Any]] = {"text": _text, "list": _texts, "real": _real}
+    convert = converters.get(kind)
     made = [None if value is None or value != value else convert(value) if convert else value for value in values]
     try:
         return pa.chunked_array([pa.array(made, ARROW_OF[kind])])
     except UnicodeEncodeError:
         raise Fault("has text with half a character (a lone surrogate)") from None
+
+
+def _texts(listed: list[Any]) -> list[str]:
+    return [_text(value) for value in listed]
 
 
 def _real(value: float) -> float | None:

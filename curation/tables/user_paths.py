@@ -1,7 +1,7 @@
 """Where a user's files may lie: a file or a folder of files, and nothing that DVC would not see change."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ def _find_folder_faults(folder: Path) -> Iterator[str]:
         yield f"has {packed[0].name} packed and unpacked; leave one of the two"
 
 
-def _name(files: Iterator[Path] | list[Path]) -> str:
+def _name(files: Iterable[Path]) -> str:
     return first_names(sorted(file.name for file in files), MOST_NAMED)
 
 

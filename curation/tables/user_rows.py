@@ -15,9 +15,18 @@ from typing import Any, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.tables.json_values import Fault, read_values
-from curation.tables.user_fields import MISSING, find_field, list_fields, list_schema_fields, take, take_column
+from curation.tables.user_fields import (
+    MISSING,
+    find_field,
+    list_fields,
+    list_schema_fields,
+    take,
+    take_column,
+    to_python,
+)
 
 MOST_IN_LINE = 2**26  # bytes
 BLOCK = 2048  # rows
@@ -58,9 +67,12 @@ class Block(NamedTuple):
         return f"{self.file}: {row}"
 
     def values(self, column: str) -> list[Any]:
-        """The values of a column as Python's; structs are dicts."""
+        """The values of a column as Python's; structs are dicts. Raises CurationError if a map has a key twice."""
         values = self.columns[column]
-        return values.to_pylist(maps_as_pydicts="strict") if isinstance(values, pa.ChunkedArray) else values
+        try:
+            return to_python(values) if isinstance(values, pa.ChunkedArray) else values
+        except ValueError as error:
+            raise CurationError(f"{self.file}: {column} {error}") from None
 
 
 class SeenColumns:
@@ -147,7 +159,7 @@ class FileRows(SeenColumns):
 
     def _read_json(self, stream: io.BufferedReader, wanted: list[str]) -> Iterator[Block]:
         """One object a line, or several; or one document: an array of objects, or objects over several lines."""
-        keys = None
+        keys = dict[str, Any]().keys()
         first, columns, lines = 0, {name: list[Any]() for name in wanted}, list[int | None]()
         nested = [name for name in wanted if "." in name]
         for line, row in read_values(_lines(stream)):

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from curation.core.messages import show_value
+from curation.tables.user_fields import to_python
 from curation.tables.user_messages import (
     ANSWER,
     EACH_APART,
@@ -162,7 +163,7 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         apart = EACH_APART if type.values is TEXT and _is_list(dtype) else ""
         raise ValueError(f"holds {dtype}, not {type.values.words}{apart}")
     if type.values in LISTS:
-        return convert_values([prune(value) for value in values.to_pylist(maps_as_pydicts="strict")], type)
+        return convert_values([prune(value) for value in to_python(values)], type)
     return convert_values(values.to_pylist(), type)
 
 
