@@ -2,6 +2,7 @@
 stands is meant so, dots and all; else each part is a field of what the part before it names."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import pyarrow as pa
@@ -12,11 +13,10 @@ MISSING: Final = object()
 
 def take(value: Any, name: str, default: Any = None) -> Any:
     """What `value`, a mapping of names as a row or a struct is, has under `name`; `default` where it has nothing."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):  # the second takes ten times as long
         return default
-    found = value.get(name, MISSING)
-    if found is not MISSING:
-        return found
+    if name in value:
+        return value[name]
     for head, rest in _splits(name):
         if head in value and (found := take(value[head], rest, MISSING)) is not MISSING:
             return found
@@ -75,8 +75,8 @@ def list_schema_fields(fields: pa.Schema | pa.StructType, deepest: int = 3) -> I
             yield from (f"{field.name}.{inner}" for inner in list_schema_fields(field.type, deepest - 1))
 
 
-def _splits(name: str) -> Iterator[tuple[str, str]]:
+@cache
+def _splits(name: str) -> tuple[tuple[str, str], ...]:
     """Both sides of each dot of a name, the last dot first."""
     parts = name.split(".")
-    for end in range(len(parts) - 1, 0, -1):
-        yield ".".join(parts[:end]), ".".join(parts[end:])
+    return tuple((".".join(parts[:end]), ".".join(parts[end:])) for end in range(len(parts) - 1, 0, -1))
