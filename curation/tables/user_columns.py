@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from curation.core.errors import CurationError
 from curation.core.text import one_line
-from curation.tables.user_rows import Block
+from curation.tables.user_blocks import Block
 from curation.tables.user_values import ColumnType, UnconvertibleError, convert_arrow, convert_values
 
 

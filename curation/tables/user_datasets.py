@@ -20,7 +20,7 @@ from curation.core.params import Strict
 from curation.core.ranges import Word
 from curation.core.text import one_line
 from curation.tables.json_values import Fault
-from curation.tables.user_rows import BLOCK, Block, SeenColumns, arrow_blocks
+from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -16,7 +16,7 @@ from curation.core.messages import show_value
 from curation.tables.expressions.evaluation import why
 from curation.tables.expressions.syntax import NOT_PER_ROW, TOO_DEEP, ColumnName, engine, parse
 from curation.tables.json_values import Fault
-from curation.tables.user_rows import Block, Values
+from curation.tables.user_blocks import Block, Values
 
 ROWS = "rows of a file"  # no expression can name it
 OF_OTHERS = "looks at other rows; write an expression of a row's own columns"

@@ -10,7 +10,7 @@ from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.tables.contracts import DATA
 from curation.tables.json_values import Fault
-from curation.tables.user_rows import form_of
+from curation.tables.user_forms import form_of
 
 WATCHED = DATA / "import"  # what DVC looks at; it follows links to files in it, and none to folders
 HIDDEN = (".", "_")  # what names of files begin with that are not for readers, as `_SUCCESS`

@@ -8,95 +8,22 @@ Fault, which says in a few words what is wrong, and on which line.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core.errors import CurationError
 from curation.core.messages import show_value
 from curation.tables.json_values import Fault, read_values
-from curation.tables.user_fields import (
-    MISSING,
-    find_field,
-    list_fields,
-    list_schema_fields,
-    take,
-    take_column,
-    to_python,
-)
+from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks, refuse_doubled
+from curation.tables.user_fields import MISSING, list_fields, take
+from curation.tables.user_forms import form_of, refuse_other_content
 
 MOST_IN_LINE = 2**26  # bytes
-BLOCK = 2048  # rows
-TEXT_FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
-PACKED = {".gz": "gzip", ".zst": "zstd"}
-CONTENT = {  # by the first bytes
-    b"PAR1": "parquet",
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "a zip archive",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"ARROW1": "an Arrow file",
-    b"FEA1": "a Feather file",
-    b"SQLite format 3": "an SQLite database",
-    b"version https://git-lfs": "a Git LFS pointer, which `git lfs pull` replaces",
-}
-READ_AS = {None: ".jsonl, .json, .csv or .tsv", "parquet": ".parquet", "gzip": ".gz", "zstd": ".zst"}
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _AFTER_CR = re.compile(r"(?<=\r)(?!\n|\Z)")
-Values: TypeAlias = list[Any] | pa.ChunkedArray
-
-
-class Block(NamedTuple):
-    """Rows of a file: the number of each, the values of the columns that were asked for, and of a text file the line on
-    which each row starts. In a table of several files `start` rows are in those before this one, and are counted too.
-    """
-
-    file: str
-    rows: Sequence[int]
-    columns: dict[str, Values]
-    lines: Sequence[int] | None = None
-    start: int = 0
-
-    def place(self, index: int) -> str:
-        """Where one of the rows stands, as a message says it."""
-        row = f"row {self.rows[index] - self.start}" if self.lines is None else f"line {self.lines[index]}"
-        return f"{self.file}: {row}"
-
-    def values(self, column: str) -> list[Any]:
-        """The values of a column as Python's; structs are dicts. Raises CurationError if a map has a key twice."""
-        values = self.columns[column]
-        try:
-            return to_python(values) if isinstance(values, pa.ChunkedArray) else values
-        except ValueError as error:
-            raise CurationError(f"{self.file}: {column} {error}") from None
-
-
-class SeenColumns:
-    """What is known of the columns of a file, or of what is read as one is: once its rows are read, or before where it
-    declares them, `names` are the columns that it has, `fields` those within them too, `found` what it has of those
-    that are wanted."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.forget()
-
-    def forget(self) -> None:
-        """Nothing is known."""
-        self.names: dict[str, None] = {}
-        self.fields: list[str] = []
-        self.found: set[str] = set()
-
-    def see_schema(self, schema: pa.Schema, wanted: list[str]) -> dict[str, tuple[str, ...]]:
-        """Where each of `wanted` is that there is. Raises Fault if two columns have the name of one."""
-        self.names, self.fields = dict.fromkeys(schema.names), list(list_schema_fields(schema))
-        _refuse_doubled(schema.names, wanted)
-        places = {name: place for name in wanted if (place := find_field(schema, name))}
-        self.found = set(places)
-        return places
 
 
 class FileRows(SeenColumns):
@@ -133,7 +60,7 @@ class FileRows(SeenColumns):
             head = opened.read(32)
         if not head:
             raise Fault("is empty")
-        _refuse_other_content(head, "parquet" if form == ".parquet" else packing)
+        refuse_other_content(head, "parquet" if form == ".parquet" else packing)
         if form == ".parquet":
             yield from self._read_parquet(file, names)
             return
@@ -201,7 +128,7 @@ class FileRows(SeenColumns):
                 if not row:
                     continue
                 if not self.names:
-                    _refuse_doubled(row, wanted)
+                    refuse_doubled(row, wanted)
                     self.names, self.fields, width = dict.fromkeys(row), row, len(row)
                     places = {name: row.index(name) for name in wanted if name in row}
                     self.found = set(places)
@@ -217,42 +144,6 @@ class FileRows(SeenColumns):
         except csv.Error as error:
             raise Fault(f"line {before + 1}: not CSV: {str(error).split(' - ')[0]}") from None
         yield Block(self.name, range(first, first + len(lines)), dict(columns), lines)
-
-
-def arrow_blocks(
-    name: str, batches: Iterable[pa.RecordBatch | pa.Table], places: dict[str, tuple[str, ...]]
-) -> Iterator[Block]:
-    """The rows of Arrow's batches, with what is at each of `places`. Raises ArrowInvalid if one is not sound."""
-    first = 0
-    for batch in batches:
-        batch.validate(full=True)  # what reads files takes bytes that are not UTF-8 as they are
-        rows = range(first, first + batch.num_rows)
-        yield Block(name, rows, {column: take_column(batch, place) for column, place in places.items()})
-        first = rows.stop
-
-
-def form_of(file: Path) -> tuple[str, str | None]:
-    """The form and the packing that a file's name says. Raises Fault if it says none that is read."""
-    suffixes = [suffix.lower() for suffix in file.suffixes]
-    packing = PACKED.get(suffixes[-1]) if suffixes else None
-    form = suffixes[-2 if packing else -1] if len(suffixes) > bool(packing) else ""
-    if form not in (TEXT_FORMS if packing else (".parquet", *TEXT_FORMS)):
-        raise Fault(f"not a .parquet, {', '.join(TEXT_FORMS)} file; text may be packed as .gz or .zst")
-    return form, packing
-
-
-def _refuse_other_content(head: bytes, expected: str | None) -> None:
-    """Raises Fault if a file's first bytes are those of another form than its name says; None stands for text."""
-    actual = next((content for start, content in CONTENT.items() if head.startswith(start)), None)
-    if actual == expected:
-        return
-    way_out = f"name it {READ_AS[actual]}" if actual in READ_AS else "unpack it, or save it as Parquet or JSON lines"
-    raise Fault(f"is {actual or 'text'}, not {expected or 'text'} as its name says; {way_out}")
-
-
-def _refuse_doubled(names: list[str], wanted: list[str]) -> None:
-    if doubled := [name for name in names if name in wanted and names.count(name) > 1]:
-        raise Fault(f"has {names.count(doubled[0])} columns named {doubled[0]!r}; rename all but one")
 
 
 def _lines(stream: io.BufferedReader) -> Iterator[tuple[int, str]]:

@@ -15,9 +15,9 @@ from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.text import clip, one_line
 from curation.tables import user_filter
 from curation.tables.json_values import Fault
+from curation.tables.user_blocks import Block
 from curation.tables.user_columns import MappedColumn, convert, describe_column
 from curation.tables.user_messages import count_lists, parse_answer, parse_list
-from curation.tables.user_rows import Block
 from curation.tables.user_values import COMPLETION, COMPLETIONS, PROMPT, ColumnType
 
 MOST_NAMED, MOST_SHOWN = 20, 40  # columns in a message, and characters of a column's name
