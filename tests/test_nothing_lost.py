@@ -25,6 +25,7 @@ from curation.selection.subset import add_messages, from_frames
 from curation.tables import parquet
 from curation.tables.contracts import PROMPTS, SIDES, SUBSETS, empty
 from curation.tables.texts import BLANK
+from curation.tables.user_messages import read_completion, read_completions, read_messages
 from curation.traces.renderings import render_traces
 
 PAIR_COLUMNS = (
@@ -121,6 +122,56 @@ def test_reasoning_in_a_field_or_a_part_is_kept_beside_whatever_is_in_the_text(
     }
     whole = seen(got.reasoning) + seen(got.completion)
     assert whole == seen(thought) + seen(text) or (seen(text) in parts_of_it and seen(thought) in seen(got.reasoning))
+
+
+THOUGHT = "two and three"
+BLANK_FIRST: dict[str, dict[str, Any]] = {  # what holds the thought, after what says nothing and stands in its place
+    "a field and details": {"reasoning": "", "reasoning_details": [{"type": "reasoning.text", "text": THOUGHT}]},
+    "a blank field and details": {"thinking": " \n", "thinking_blocks": [{"type": "thinking", "thinking": THOUGHT}]},
+    "two fields": {"reasoning_content": "", "reasoning": THOUGHT},
+    "keys of a part": {"content": [{"type": "thinking", "text": "", "thinking": THOUGHT}, "5"]},
+    "a part and a field": {"content": [{"type": "thinking", "thinking": ""}, "5"], "reasoning": THOUGHT},
+    "a part and details": {
+        "content": [{"type": "reasoning", "text": ""}, "5"], "reasoning_details": [{"summary": THOUGHT}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BLANK_FIRST)
+def test_a_thought_is_not_hidden_by_a_blank_that_stands_before_it(case: str) -> None:
+    """As Arrow and careful writers fill what is not there with ''. Of a reply and of a file's message alike."""
+    message = {"content": "5"} | BLANK_FIRST[case]
+    sent = split(Reply(**read_choice({"message": message, "finish_reason": "stop"}, [])))
+    assert (sent.reasoning, sent.completion) == (THOUGHT, "5")
+    said = read_completion({"role": "assistant", **message})
+    assert (said["reasoning_content"], said["content"]) == (THOUGHT, "5")
+
+
+F, G = ({"name": name, "arguments": {"a": 1}} for name in "fg")
+CALLING: dict[str, list[dict[str, Any]]] = {  # messages that are one of the assistant's, which thinks and calls f and g
+    "the first call": [{"role": "tool_call", "content": F, "reasoning": THOUGHT}, {"role": "tool_call", "content": G}],
+    "the second": [{"role": "tool_call", "content": F}, {"role": "tool_call", "content": G, "thinking": THOUGHT}],
+    "a call that is none": [{"role": "tool_calls", "content": [F, G]}, {"role": "tool_call", "reasoning": THOUGHT}],
+    "a channel": [{"role": "assistant", "channel": "analysis", "content": THOUGHT, "tool_calls": [F, G]}],
+    "one thought each": [
+        {"role": "function_call", "content": F, "reasoning": "two and"},
+        {"role": "function_call", "content": G, "reasoning": "three"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CALLING)
+def test_what_is_thought_before_a_tool_is_called_is_kept_with_all_calls(case: str) -> None:
+    """The kind: messages that are joined to one, of which the last or the first is kept whole."""
+    *_, turn = read_messages([{"role": "user", "content": "2 + 3?"}, *CALLING[case]])
+    assert turn["reasoning_content"].split() == THOUGHT.split()
+    assert [call["function"]["name"] for call in turn["tool_calls"]] == ["f", "g"]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking"])
+def test_a_sample_of_a_list_keeps_what_stands_beside_its_text(field: str) -> None:
+    said, _ = read_completions([{"index": 0, "text": "5", field: THOUGHT, "finish_reason": "stop"}, "6"])
+    assert (said["content"], said["reasoning_content"], said["finish_reason"]) == ("5", THOUGHT, "stop")
 
 
 SAID = st.tuples(st.one_of(st.none(), TEXTS), TEXTS)  # the reasoning and the completion of a trace

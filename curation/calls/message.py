@@ -34,8 +34,8 @@ def read_choice(choice: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         text, thoughts["content"], refusal = said["text"], said["reasoning"], refusal or said["refusal"]
         calls += called
     ending = "tool_calls" if calls else choice.get("finish_reason")
-    if all(thought is None for thought in thoughts.values()):
-        thoughts = {name: message.get(name) for name in REASONING_DETAILS}
+    if not any((_join_texts(thought) or "").strip() for thought in thoughts.values()):
+        thoughts |= {name: message.get(name) for name in REASONING_DETAILS}
     return _read_reasoning(thoughts, notes) | {
         "text": text,
         "refusal": refusal,
@@ -107,6 +107,8 @@ def _read_parts(parts: list[Any], notes: list[str]) -> tuple[dict[str, str | Non
             continue
         to = "reasoning" if kind in REASONING_PARTS else "refusal" if kind == "refusal" else "text"
         said = _join_texts(part) if to != "text" or kind in (*TEXT_PARTS, None) else None
+        if to == "reasoning" and said == "":  # which may stand for a key that is not there
+            said = _join_texts({name: value for name, value in part.items() if value != ""}) or said
         if said is None:
             notes.append(f"part of kind {utf8(kind)[:40] if isinstance(kind, str) else type(part).__name__} dropped")
         else:

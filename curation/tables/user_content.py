@@ -30,11 +30,11 @@ def _read_part(part: Any, number: int) -> tuple[str, str]:
     if isinstance(part, str):
         return "text", part
     kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
-    text = (
-        next((part[key] for key in ("text", kind, "summary") if part.get(key) is not None), None)
-        if (isinstance(part, Mapping) and kind in (*TEXT_PARTS, *REASONING_PARTS, "refusal"))
-        else None
-    )
+    known = isinstance(part, Mapping) and kind in (*TEXT_PARTS, *REASONING_PARTS, "refusal")
+    given = [part[key] for key in ("text", kind, "summary") if part.get(key) is not None] if known else []
+    text = next(
+        (one for one in given if one != ""), given[0] if given else None
+    )  # "" stands for a key that is not there
     if isinstance(text, list):  # the reasoning of some is itself in parts
         text = "".join(inner for _, inner in (_read_part(each, number) for each in text))
     if not isinstance(text, str):

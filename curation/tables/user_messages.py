@@ -29,6 +29,7 @@ LISTED = re.compile(r"""\s*\[\s*\{\s*['"](role|from|content|value)['"]\s*:""")
 SPEAKS = re.compile(r"""\A\s*\[\s*\{.*['"](role|from)['"]\s*:\s*['"](assistant|gpt|model)['"]""", re.DOTALL)
 EACH_APART = "; give each text a row of its own"  # what to do with a list of texts
 ENDED = "finish_reason"  # of a sample
+BESIDE_TEXT = (*REASONING_FIELDS, *REASONING_DETAILS, "refusal", CALLS)  # of a sample that is no message
 ANSWER = ("content", "reasoning_content", "refusal", CALLS)  # what a message of the assistant's may say, CALLS as JSON
 
 
@@ -76,9 +77,12 @@ def read_completions(value: Any) -> list[dict[str, str | None]]:
 
 
 def _read_sample(sample: Any) -> dict[str, str | None]:
-    said, ended = sample, None
-    if isinstance(sample, Mapping) and not are_messages([sample]):
-        said, ended = sample.get("message", sample.get("text")), sample.get(ENDED)
+    if not isinstance(sample, Mapping) or are_messages([sample]):
+        return read_completion(sample) | {ENDED: None}
+    said, ended = sample.get("message"), sample.get(ENDED)
+    if said is None and isinstance(sample.get("text"), str):
+        beside = {key: sample[key] for key in BESIDE_TEXT if sample.get(key) is not None}
+        said = {"role": "assistant", "content": sample["text"], **beside} if beside else sample["text"]
     if said is None or not isinstance(ended, str | None):
         raise ValueError(f"{show_value(sample)}, which has no text")
     return read_completion(said) | {ENDED: ended}
@@ -143,7 +147,7 @@ def read_messages(value: Any) -> list[Message]:
         except ValueError as error:
             raise ValueError(f"whose message {number} {error}") from None
         if role == before == CALLS:
-            messages[-1][CALLS] += message[CALLS]
+            messages.append(_call_too(messages.pop(), message))
         elif before == THOUGHT and message["role"] == "assistant":
             messages.append(_think_first(messages.pop(), message))
         else:
@@ -175,8 +179,8 @@ def _read_message(given: Any) -> tuple[str, Message]:
         left |= {"refusal": refused} if refused else {}
     if role == "assistant":
         role, calls = _read_channel(left, message, thoughts, calls)
-    if all(thought is None for thought in thoughts):
-        thoughts = [join_details(left[key]) for key in REASONING_DETAILS if key in left]
+    if not any((thought or "").strip() for thought in thoughts):
+        thoughts += [join_details(left[key]) for key in REASONING_DETAILS if key in left]
     reasoning = one_thought(thoughts)
     if reasoning is not None and (reasoning.strip() or message["role"] == "assistant"):
         message["reasoning_content"] = reasoning
@@ -212,7 +216,14 @@ def _read_channel(left: Message, message: Message, thoughts: list[str | None], c
     if channel == "commentary":
         raise ValueError("is on the channel 'commentary', so neither reasoning nor answer; leave it out of the list")
     thoughts.append(text)
-    return THOUGHT, calls
+    return "assistant" if calls else THOUGHT, calls
+
+
+def _call_too(message: Message, another: Message) -> Message:
+    """Messages that are nothing but calls, and what was thought before these, as one."""
+    calls = [*message.get(CALLS, []), *another.get(CALLS, [])]
+    both = message | another | ({CALLS: calls} if calls else {})
+    return _think_first(message, both) if "reasoning_content" in both else both
 
 
 def _think_first(thought: Message, message: Message) -> Message:
