@@ -186,8 +186,9 @@ def trace_rows(said: list[tuple[str | None, str]], **columns: Any) -> pl.DataFra
         },
         schema_overrides={"trace_id": pl.Int64, "reasoning": pl.String, "completion": pl.String},
     )  # fmt: skip
-    about = {"prompt_id": 7, "generator": "writer", "status": "complete"} | columns
-    return rows.with_columns(**{name: pl.lit(value) for name, value in about.items()}).cast({"prompt_id": pl.Int64})
+    about = {"prompt_id": 7, "generator": "writer", "status": "complete", "external_id": None} | columns
+    rows = rows.with_columns(**{name: pl.lit(value) for name, value in about.items()})
+    return rows.cast({"prompt_id": pl.Int64, "external_id": pl.String})
 
 
 def prompt_rows(messages: list[dict[str, str]]) -> pl.DataFrame:
