@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def test_an_answer_is_not_wrong_while_one_reference_could_not_be_compared() -> N
     assert (graded.score, graded.status) == (None, "unparsable")
 
 
+@cache
 def task(name: str, seed: int = 1, **config: Any) -> tuple[str, str, str]:
     """Answer, verifier and entry of one real reasoning-gym problem."""
     reasoning_gym = pytest.importorskip("reasoning_gym")

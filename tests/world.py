@@ -515,8 +515,9 @@ def world(judged: pl.DataFrame) -> World:
 
 def write(world: World, folder: Path) -> Path:
     """The path of a params.yaml in `folder`, with every table of `world` in `folder`/data beside it."""
+    for parent in {file.parent for file in sound_files()}:
+        (folder / parent).mkdir(parents=True, exist_ok=True)
     for file, body in sound_files().items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(body)
     put(world, folder / "data", sound())
     return folder / "params.yaml"
