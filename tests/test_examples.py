@@ -70,7 +70,7 @@ class Case:
             {"pair_id": 100 + n, "prompt_id": a // 4, "chosen_trace_id": a, "rejected_trace_id": b}
             for n, (a, b) in enumerate(ids)
         ]
-        self.texts = from_frames(self.traces, self.prompts)
+        self.texts = from_frames(self.traces.with_columns(external_id=pl.lit(None, pl.String)), self.prompts)
         self.pairs = add_messages(world.rows_of(contracts.SUBSETS, pairs).select(*OF_PAIRS, *RATED), self.texts)
         better = self.pairs.filter(pl.col("chosen_trace_id") < pl.col("rejected_trace_id"))
         self.unpaired = unpair(better.filter(pl.col("chosen_trace_id") % 4 == 0))
