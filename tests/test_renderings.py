@@ -231,9 +231,11 @@ def test_the_stage_stops_before_a_judge_is_asked(
     assert parquet.read(contracts.RENDERINGS, RENDERINGS)["fault"].count() > 0
     assert "with_reasoning" in capsys.readouterr().err
     settings["student"]["reasoning"] = "drop"
+    settings["evaluate"]["reasoning"] = {"kind": "think", "opens_in_prompt": True}
     flow.write(settings, file)
     run(stage.main)
     assert (tmp_path / "data/rendered.txt").read_bytes() == passed
+    assert capsys.readouterr().err.count("the student: evaluate.reasoning says opens_in_prompt: true, and") == 1
 
 
 def test_what_judges_depend_on_is_the_verdict_alone() -> None:
