@@ -34,8 +34,8 @@ def add_own_columns(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
 
 
 def find_rows(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
-    """The rows of `listed_pairs` that list one of `pairs`, with its pair_id: first those that list it as it is, each
-    by listed_id."""
+    """The rows of `listed_pairs` that list one of `pairs` as it is or, where none does, the other way round, with its
+    pair_id; by pair_id and listed_id."""
     ids = pl.concat([pairs[column] for column in TRACE_IDS]).unique()
     listed = texts.listed_pairs(ids, ["listed_id", *TRACE_IDS, *BOTH_SAY])
     either = pl.concat([
@@ -43,7 +43,8 @@ def find_rows(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
         for turned, sides in ((False, TRACE_IDS), (True, TRACE_IDS[::-1]))
     ])  # fmt: skip
     rows = either.join(pairs.select("pair_id"), on="pair_id", how="semi").sort("pair_id", "turned", "listed_id")
-    return rows.select("pair_id", "listed_id", *BOTH_SAY)
+    as_first = rows.filter(pl.col("turned") == pl.col("turned").first().over("pair_id"))
+    return as_first.select("pair_id", "listed_id", *BOTH_SAY)
 
 
 def several_rows_message(pairs: pl.DataFrame, texts: "Texts") -> str | None:
