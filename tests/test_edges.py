@@ -27,6 +27,7 @@ from curation.core.needs import look_around
 from curation.core.params import read
 from curation.core.text import LONGEST_LINE
 from curation.models import weights
+from curation.tables import contracts, parquet
 
 
 class SmallStudy(NamedTuple):
@@ -77,6 +78,7 @@ READERS = {
         ("selections.clear", "selections.band", "selections.near", "selections.shares"),
         (("select", ENTRY),),
     ),
+    "sources.pairs": Reader(("sources.set",), (("collect",),)),
     "sources.reasoning_gym": Reader(("sources.sums",), (("collect",),)),
     "sources.table": Reader(("sources.own",), (("collect",),)),
     "student": Reader(("student",), (("train", world.TUNED),)),
@@ -97,6 +99,7 @@ NOT_RUN = {  # what no edge is run of, and why
     "evaluate.engine.gpu_memory": "wants vllm",
     "evaluate.engine.eager": "wants vllm",
     "evaluate.engine.concurrency": "wants vllm",
+    "sources.pairs.columns.messages": "stands in the place of prompt: tests/test_preference_sets.py",
     "sources.table.columns.messages": "stands in the place of prompt: tests/test_messages.py",
     "generators.imported.columns.messages": "stands in the place of prompt and completion: tests/test_messages.py",
     "sources.table.columns.answer": "a name or a mapping: tests/test_imported.py",
@@ -168,7 +171,10 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
             "unmatched": "drop", "reasoning": marks,
         },
         "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
+        "set": {"kind": "listed", "source": "set", "family": None, "scale_b": None},
     }  # fmt: skip
+    none = contracts.empty(contracts.TRACES)
+    parquet.write(contracts.TRACES, none, contracts.path("traces", "set", folder / "data"))
     train = [text for _, split, text, _ in world.PROMPTS.values() if split == "train"]
     rated = {"trace_id": world.trace_id("plus", "large"), "good": 1.5, "text": "2 + 3 = 5", "thought": None}
     pair = world.pair_id(("plus", "large", 0), ("plus", "medium", 0))
@@ -183,6 +189,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "people": [rated],
         "panel": [verdict],
         "prompts": [{"q": "What is 1 + 1?", "a": "2", "t": "sums", "i": "p1", "s": "Be brief.", "u": None}],
+        "set": [{"q": "What is 1 + 2?", "a": "3", "t": "sums", "i": "p2", "s": "Be brief.", "u": None, "r": "r1",
+                 "good": "It is 3.", "bad": "It is 4.", "lang": "en"}],
     }.items():  # fmt: skip
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     raw["sources"]["own"] = {
@@ -190,6 +198,14 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u"},
         "verifier": "math",
         "instruction": "Be brief.",
+    }  # fmt: skip
+    raw["sources"]["set"] = {
+        "kind": "pairs", "path": "set.jsonl", "split": "train", "where": "lang = 'en'",
+        "layout": {"kind": "pair", "chosen": "good", "rejected": "bad"},
+        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u",
+                    "row_id": "r", "carried": ["lang"]},
+        "transcript": {"user": "Human:", "assistant": "Assistant:", "system": "System:"}, "reasoning": marks,
+        "verifier": "math", "instruction": "Be brief.",
     }  # fmt: skip
     for task in (task for source in raw["sources"].values() for task in source.get("tasks", {}).values()):
         task["size"] = 2

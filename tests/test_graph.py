@@ -11,7 +11,16 @@ from ruamel.yaml import YAML
 from world import own
 
 from curation.core.errors import CurationError
-from curation.core.kinds import EXTRACTION_FOLDER, KIND_FOLDERS, VERIFIER_FOLDER, extractions, kinds, verifiers
+from curation.core.kinds import (
+    EXTRACTION_FOLDER,
+    KIND_FOLDERS,
+    LAYOUT_FOLDER,
+    VERIFIER_FOLDER,
+    extractions,
+    kinds,
+    layouts,
+    verifiers,
+)
 from curation.core.params import read
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +72,8 @@ def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
         files += [ROOT / "curation" / VERIFIER_FOLDER / f"{name}.py" for name in verifiers()]
     if "extraction_kind" in called:
         files += [ROOT / "curation" / EXTRACTION_FOLDER / f"{name}.py" for name in extractions()]
+    if "layout_kind" in called:
+        files += [ROOT / "curation" / LAYOUT_FOLDER / f"{name}.py" for name in layouts()]
     return files, sections, queries
 
 

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from curation.core.kinds import EXTRACTION_FOLDER, KIND_FOLDERS, VERIFIER_FOLDER, extractions, kinds, verifiers
+from curation.core.kinds import (
+    EXTRACTION_FOLDER,
+    KIND_FOLDERS,
+    LAYOUT_FOLDER,
+    VERIFIER_FOLDER,
+    extractions,
+    kinds,
+    layouts,
+    verifiers,
+)
 from curation.core.params import ALL_SECTIONS, COLLECTIONS, SECTIONS, read
 from curation.core.study import Study
 
@@ -86,6 +95,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "held": "".join(map(held_to_its_protocol, KIND_FOLDERS))
         + "".join(map(held_engine, ENGINES))
         + held_inner(EXTRACTION_FOLDER, "Extraction", extractions())
+        + held_inner(LAYOUT_FOLDER, "Layout", layouts())
         + held_inner(VERIFIER_FOLDER, "Verifier", verifiers()),
         **{name: JUDGE.replace(old, new) if old else JUDGE for name, (old, new) in FAULTS.items()},
     }

@@ -1,4 +1,5 @@
-"""Kinds that are named within another's settings: the extractions of an answer judge and the verifier of a source.
+"""Kinds that are named within another's settings: the extractions of an answer judge, the verifier of a source, and the
+layout of a preference set.
 
 A verifier has a second form, a text: that is what the column `verifier` of `prompts` holds, so that a table says all
 that its rows are compared by. It is the name, and after a colon the settings as JSON, or the task of a prompt of
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from curation.core.kinds import extraction_kind, extractions, verifier_kind, verifiers
+from curation.core.kinds import extraction_kind, extractions, layout_kind, layouts, verifier_kind, verifiers
 from curation.core.messages import InnerMistakes, did_you_mean, format_validation_errors, show_value
 
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ def read_extraction(raw: Any) -> Any:
     """An extraction's settings, from a mapping with its `kind` (or from settings, as they are). Raises ValueError on
     another value, InnerMistakes with each mistake in it."""
     return _read(raw, extractions(), extraction_kind)
+
+
+def read_layout(raw: Any) -> Any:
+    """A layout's settings, from a mapping with its `kind` (or from settings, as they are). Raises as
+    `read_extraction`."""
+    return _read(raw, layouts(), layout_kind)
 
 
 def read_verifier(raw: Any) -> Any:

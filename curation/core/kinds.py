@@ -1,8 +1,8 @@
 """The kinds of a section are the files of its folder: add a file, and params.yaml may name it.
 
 What a kind must offer is the Protocol in its folder's `_kind.py`; tests/test_types.py holds every kind to it.
-Extractions and verifiers of answers are found the same way, though no section of params.yaml is theirs: they are named
-within a judge and a source (curation/core/inner_kinds.py).
+Extractions, verifiers of answers and layouts are found the same way, though no section of params.yaml is theirs: they
+are named within a judge or a source (curation/core/inner_kinds.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curation.judging.extractions._kind import Extraction
     from curation.judging.judges._kind import JudgeKind
     from curation.judging.pairwise_judges._kind import PairwiseJudgeKind
+    from curation.prompts.layouts._kind import Layout
     from curation.prompts.sources._kind import SourceKind
     from curation.traces.generators._kind import GeneratorKind
     from curation.training.scorers._kind import ScorerKind
@@ -35,6 +36,7 @@ KIND_FOLDERS = {
 }
 VERIFIER_FOLDER = "judging/answers"  # a file for each verifier that prompts may name
 EXTRACTION_FOLDER = "judging/extractions"  # a file for each way to find an answer that a judge may name
+LAYOUT_FOLDER = "prompts/layouts"  # a file for each layout of a preference set that a source may name
 
 
 @overload
@@ -83,6 +85,16 @@ def extractions() -> list[str]:
 def extraction_kind(name: str) -> Extraction[Any]:
     """The module of one extraction; `name` must be one of `extractions`."""
     return cast("Extraction[Any]", _load(EXTRACTION_FOLDER, name))
+
+
+def layouts() -> list[str]:
+    """The layouts of preference sets, sorted."""
+    return _modules(LAYOUT_FOLDER)
+
+
+def layout_kind(name: str) -> Layout[Any]:
+    """The module of one layout; `name` must be one of `layouts`."""
+    return cast("Layout[Any]", _load(LAYOUT_FOLDER, name))
 
 
 def _load(folder: str, name: str) -> Any:

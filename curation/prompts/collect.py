@@ -1,5 +1,6 @@
 """The prompts of a study, from all its sources, decontaminated and deduplicated, and what its preference sets hold."""
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,7 +9,9 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.prompts.decontaminate import Params, decontaminate
-from curation.tables.contracts import DECONTAMINATION_REASONS, LISTED_PAIRS, PROMPTS, RATINGS, RESPONSES, empty
+from curation.prompts.preferences.tables import PreferenceTables, no_preferences, tabulate
+from curation.prompts.sources._kind import HasPreferences
+from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
 from curation.tables.ids import content_id
 from curation.tables.prompt_identity import identities
 
@@ -23,10 +26,17 @@ LAST_TEXT = pl.col("prompt").list.last().struct.field("content").alias("text")
 def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
     """The prompts of all sources, in the order of the sources. A source that makes its prompts makes none whose text an
     earlier source has."""
+    return _read(sources)[0]
+
+
+def _read(sources: Mapping[str, "Source"]) -> tuple[pl.DataFrame, PreferenceTables]:
+    """The prompts of all sources, and the tables of those that are preference sets."""
     existing_texts: set[str] = set()
-    parts = [empty(PROMPTS)]
+    parts, sets = [empty(PROMPTS)], [no_preferences()]
     for name, settings in sources.items():
-        part = kind("sources", settings.kind).prompts(settings, existing_texts)
+        module = kind("sources", settings.kind)
+        preferences = module.preference_set(settings) if isinstance(module, HasPreferences) else None
+        part = module.prompts(settings, existing_texts) if preferences is None else preferences.prompts
         part = part.with_columns(
             pl.lit(None, pl.String).alias(column) for column in OPTIONAL if column not in part.columns
         )
@@ -38,7 +48,9 @@ def read_sources(sources: Mapping[str, "Source"]) -> pl.DataFrame:
                 PROMPTS.schema.names
             )
         )
-    return pl.concat(parts)
+        if preferences is not None:
+            sets.append(tabulate(name, ids, preferences))
+    return pl.concat(parts), PreferenceTables(*(pl.concat(rows) for rows in zip(*sets, strict=True)))
 
 
 class Collected(NamedTuple):
@@ -57,7 +69,7 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> Collected:
 
     Raises CurationError if there are train prompts and all are dropped, or if two of the others have the same text.
     """
-    prompts = read_sources(sources)
+    prompts, preferences = _read(sources)
     verdicts = decontaminate(settings, prompts, {name: source.instruction for name, source in sources.items()})
     dropped = verdicts.filter(~pl.col("kept"))
     if dropped.height and dropped.height == verdicts.height:
@@ -72,7 +84,23 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> Collected:
         )
     kept = prompts.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
     _refuse_duplicates(kept)
-    return Collected(kept, verdicts, empty(RESPONSES), empty(RATINGS), empty(LISTED_PAIRS))
+    return Collected(kept, verdicts, *_of_kept(preferences, kept))
+
+
+def _of_kept(preferences: PreferenceTables, kept: pl.DataFrame) -> PreferenceTables:
+    """The tables without what is of a prompt that was dropped; how much that is, is said on stderr."""
+    ids = kept["prompt_id"].implode()
+    responses, listed_pairs = (
+        rows.filter(pl.col("prompt_id").is_in(ids)) for rows in (preferences.responses, preferences.listed_pairs)
+    )
+    ratings = preferences.ratings.filter(pl.col("trace_id").is_in(responses["trace_id"].implode()))
+    if gone := preferences.responses.height - responses.height:
+        print(
+            f"collect: {gone} responses, {preferences.ratings.height - ratings.height} ratings and "
+            f"{preferences.listed_pairs.height - listed_pairs.height} listed pairs are of dropped prompts, and dropped",
+            file=sys.stderr,
+        )
+    return PreferenceTables(responses, ratings, listed_pairs)
 
 
 def _refuse_duplicates(prompts: pl.DataFrame) -> None:

@@ -46,7 +46,7 @@ def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | 
     made = []
     for row, *values in distinct.select("row", *given).iter_rows():
         try:
-            made.append(_read(**dict(zip(given, values, strict=True))))
+            made.append(read_conversation(**dict(zip(given, values, strict=True))))
         except ValueError as error:
             name = columns["messages" if "messages" in given else "prompt"]
             raise CurationError(one_line(f"{table.at(row)}: column {name!r} {error}")) from None
@@ -58,9 +58,11 @@ def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | 
     return joined.drop(keys.columns)
 
 
-def _read(
+def read_conversation(
     prompt: str | None = None, messages: str | None = None, system: str | None = None, tools: str | None = None
 ) -> Conversation:
+    """What a row gives, from the JSON of its prompt or of its conversation, its system prompt and the JSON of its
+    tools. Raises ValueError where a list is no prompt, or its system message is not `system`."""
     if prompt is None and messages is None:
         return Conversation(None, None, None, None)
     listed: list[Message] = json.loads(messages or prompt or "[]")

@@ -1,0 +1,86 @@
+"""Rated responses: several in a row, or one in each."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from curation.core.messages import did_you_mean
+from curation.core.params import Column
+from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering
+from curation.prompts.layouts._lists import each_response
+
+
+class Params(LayoutParams):
+    """A layout of kind responses. `each` is the column whose list has a struct for each response, and the others are
+    paths within one. Without `each` they are columns, which hold lists side by side, or one response a row.
+
+    `order_by` names the rating by which responses to one prompt are pairs, the higher one chosen, equal ones a tie.
+    Without it the file lists no pairs.
+    """
+
+    kind: Literal["responses"]
+    text: str
+    each: str | None = None
+    model: str | None = None
+    ratings: dict[Column, str] | None = None
+    rationales: dict[Column, str] | None = None
+    order_by: str | None = None
+
+    @model_validator(mode="after")
+    def _names_ratings(self) -> "Params":
+        for place, names in {"rationales": self.rationales or {}, "order_by": [self.order_by or ""]}.items():
+            if unknown := [name for name in names if name and name not in self.rating_names]:
+                raise ValueError(f"{place}: {unknown[0]!r} is no rating{did_you_mean(unknown[0], self.rating_names)}")
+        return self
+
+    @property
+    def _of_response(self) -> dict[str, str]:
+        told = {f"ratings.{name}": path for name, path in (self.ratings or {}).items()}
+        told |= {f"rationales.{name}": path for name, path in (self.rationales or {}).items()}
+        return {"text": self.text} | ({"model": self.model} if self.model is not None else {}) | told
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The list, or all columns where there is none."""
+        return self._of_response if self.each is None else {"each": self.each}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What is within each response of the list."""
+        return {} if self.each is None else self._of_response
+
+    @property
+    def sides(self) -> dict[str, str]:
+        """The text of a response."""
+        return {"text": self.text}
+
+    @property
+    def rating_names(self) -> list[str]:
+        """What a response is rated on."""
+        return list(self.ratings or {})
+
+    @property
+    def ordering(self) -> Ordering | None:
+        """By the rating that is named."""
+        return None if self.order_by is None else Ordering(self.order_by, ties=True)
+
+    @property
+    def lists_pairs(self) -> bool:
+        """Whether a rating is named."""
+        return self.order_by is not None
+
+
+def read(settings: Params, row: Mapping[str, Any]) -> Listed:
+    """The responses, with their ratings."""
+    return Listed(
+        [
+            Given(
+                response["text"],
+                response.get("model"),
+                {name: response[f"ratings.{name}"] for name in settings.ratings or {}},
+                {name: response[f"rationales.{name}"] for name in settings.rationales or {}},
+            )
+            for response in each_response(settings, row)
+        ]
+    )

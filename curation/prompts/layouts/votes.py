@@ -1,0 +1,163 @@
+"""Votes between two responses: which won, if either did."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from curation.core.messages import first_names, show_value
+from curation.core.params import Column, Strict
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable
+from curation.prompts.layouts._numbers import read_number
+
+Words = Annotated[list[str | int | bool], Field(min_length=1)]
+SIDES = ("a", "b")
+VOTES = ("a", "b", "tie", "both_bad")
+MOST_NAMED = 20
+
+
+class Won(Strict):
+    """The words of the column of winners where a won, where b did, where neither did, and where both are bad."""
+
+    a: Words
+    b: Words
+    tie: Words | None = None
+    both_bad: Words | None = None
+
+    @model_validator(mode="after")
+    def _has_each_once(self) -> "Won":
+        words = [word for word, _ in self.spelt()]
+        if twice := [word for word in words if words.count(word) > 1]:
+            raise ValueError(f"{twice[0]!r} is there twice; keep one")
+        return self
+
+    def spelt(self) -> list[tuple[str, str]]:
+        """Each word, and what it says."""
+        return [(_spell(word), vote) for vote in VOTES for word in getattr(self, vote) or []]
+
+
+class WinnerColumns(Strict):
+    """A column for each vote, which has 1 or true in the rows where that was the vote."""
+
+    a: str
+    b: str
+    tie: str | None = None
+    both_bad: str | None = None
+
+
+class Params(LayoutParams):
+    """A layout of kind votes: `a` and `b` as the sides of kind pair, and `winner`: a column whose `words` say which
+    won; or one of numbers, 0 a tie, where `negative` is the side that those below 0 speak for; or a column for each
+    vote. `rating` is the name under which such a number is a rating too: half of it for one side, minus half for the
+    other. `shown_first` is the side that was shown first in every row, null where that is not known."""
+
+    kind: Literal["votes"]
+    a: str
+    b: str
+    winner: str | WinnerColumns
+    words: Won | None = None
+    negative: Literal["a", "b"] | None = None
+    rating: Column | None = None
+    model_a: str | None = None
+    model_b: str | None = None
+    shown_first: Literal["a", "b"] | None = None
+
+    @model_validator(mode="after")
+    def _says_who_won(self) -> "Params":
+        ways = [self.words, self.negative, None if isinstance(self.winner, str) else self.winner]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("say which side won by one of words, negative and a winner with a column for each vote")
+        if self.rating is not None and self.negative is None:
+            raise ValueError("rating: a vote is a rating only where it is a number; name negative, or leave it out")
+        return self
+
+    @property
+    def sides(self) -> dict[str, str]:
+        """The two answers."""
+        return {"a": self.a, "b": self.b}
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All that a row is read by."""
+        votes = {"winner": self.winner} if isinstance(self.winner, str) else self.winner.model_dump()
+        votes = {place if place == "winner" else f"winner.{place}": column for place, column in votes.items()}
+        named = {**self.sides, **votes, "model_a": self.model_a, "model_b": self.model_b}
+        return {place: column for place, column in named.items() if column is not None}
+
+    @property
+    def rating_names(self) -> list[str]:
+        """The number of a vote, where it is to be a rating."""
+        return [] if self.rating is None else [self.rating]
+
+    @property
+    def unkept(self) -> dict[str, str]:
+        """How clear a vote is, where that is to be no rating."""
+        return {str(self.winner): "the size of a vote"} if self.negative is not None and self.rating is None else {}
+
+
+def read(settings: Params, row: Mapping[str, Any]) -> Listed:
+    """Both responses, and the vote."""
+    number = None if settings.negative is None or _is_null(row["winner"]) else _number(row["winner"])
+    for_a = 0.0 if number is None else -number if settings.negative == "a" else number
+    scores = {side: None if number is None else sign * for_a / 2 for side, sign in zip(SIDES, (1, -1), strict=True)}
+    responses = [
+        Given(row[side], row.get(f"model_{side}"), dict.fromkeys(settings.rating_names, scores[side])) for side in SIDES
+    ]
+    vote = _vote(settings, row) if settings.negative is None else None
+    if number is not None:
+        vote = "tie" if number == 0 else "a" if for_a > 0 else "b"
+    first = None if settings.shown_first is None else SIDES.index(settings.shown_first)
+    match vote:
+        case "a" | "b":
+            better = SIDES.index(vote)
+            return Listed(responses, [Comparison(better, 1 - better, "chosen", first)])
+        case "tie" | "both_bad":
+            return Listed(responses, [Comparison(0, 1, vote, first)])
+    return Listed(responses, [Comparison(0, 1, None, first)])
+
+
+def _number(value: Any) -> float:
+    number = read_number(value)
+    if number is None:
+        raise Unreadable("layout.winner", f"is {show_value(value)}, not a number")
+    return number
+
+
+def _vote(settings: Params, row: Mapping[str, Any]) -> str | None:
+    """The one of VOTES that a row's words or columns say, null where there was no vote."""
+    if settings.words is None:
+        said = [vote for vote in VOTES if _says_yes(f"winner.{vote}", row)]
+        if len(said) > 1:
+            raise Unreadable(f"layout.winner.{said[1]}", f"says so too, beside that of {said[0]}")
+        return said[0] if said else None
+    if _is_null(row["winner"]):
+        return None
+    known = dict(settings.words.spelt())
+    vote = known.get(_spell(row["winner"]))
+    if vote is None:
+        words = first_names(map(repr, known), MOST_NAMED)
+        raise Unreadable("layout.winner", f"is {show_value(row['winner'])}, which words does not have, but {words}")
+    return vote
+
+
+def _says_yes(place: str, row: Mapping[str, Any]) -> bool:
+    value = row.get(place)
+    if _is_null(value) or _spell(value).lower() in ("0", "false"):
+        return False
+    if _spell(value).lower() in ("1", "true"):
+        return True
+    raise Unreadable(f"layout.{place}", f"is {show_value(value)}, neither 1 nor 0")
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _spell(word: Any) -> str:
+    """A word as text, however the file writes it: 1, 1.0 and "1" are the same."""
+    if isinstance(word, bool):
+        return str(word).lower()
+    if isinstance(word, float | Decimal) and word == word.__trunc__():
+        return str(int(word))
+    return str(word).strip()

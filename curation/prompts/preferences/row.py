@@ -1,0 +1,173 @@
+"""A row of a preference set in one form, whatever its layout."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from curation.calls.call import Reply
+from curation.core.canonical import canonical
+from curation.core.kinds import layout_kind
+from curation.core.messages import show_value
+from curation.models.reasoning import Rule, Texts, split
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Unreadable
+from curation.prompts.layouts._numbers import read_number
+from curation.prompts.preferences.answers import Answer, common_prompt, join_prompts, read_given
+from curation.prompts.preferences.transcript import Transcript
+from curation.tables.messages import Message
+from curation.tables.user_messages import read_messages, read_prompt
+from curation.tables.user_prompts import Conversation, read_conversation
+from curation.tables.user_tools import as_json
+from curation.tables.user_values import ANSWERS, KEY, TEXT, TOOLS
+
+TOLD = {"system": TEXT, "tools": TOOLS, "answer": ANSWERS, "task": TEXT, "prompt_id": KEY, "row_id": KEY}
+CARRIED = "columns.carried."
+
+
+class HowToRead(Protocol):
+    """The settings that a row is read by."""
+
+    @property
+    def layout(self) -> LayoutParams: ...
+    @property
+    def transcript(self) -> Transcript | None: ...
+    @property
+    def reasoning(self) -> Rule | None: ...
+
+
+class Rating(NamedTuple):
+    """How a response was rated: `given` is what the file says, where that is no number and so no score."""
+
+    score: float | None
+    rationale: str | None
+    given: Any = None
+
+
+class Response(NamedTuple):
+    """Both texts of a response, null where it says nothing, who wrote it, and its ratings by their names."""
+
+    texts: Texts | None
+    generator: str | None
+    ratings: Mapping[str, Rating]
+
+
+class Row(NamedTuple):
+    """What a row holds. `told` has the values of TOLD, and `carried` the JSON of the columns that the user named."""
+
+    prompt: Conversation
+    told: Mapping[str, Any]
+    carried: str | None
+    responses: list[Response]
+    comparisons: list[Comparison]
+
+
+def read_row(how: HowToRead, values: Mapping[str, Any]) -> Row:
+    """What a row holds, from its values by their places in params. Raises Unreadable where one is not what its place
+    says, LeftOut where there is nothing to compare."""
+    told = {name: _convert(f"columns.{name}", values) for name in TOLD}
+    of_layout = {place.removeprefix("layout."): value for place, value in values.items()}
+    listed = layout_kind(how.layout.kind).read(how.layout, of_layout)
+    answers = [_read_answer(how, number, given) for number, given in enumerate(listed.responses)]
+    messages = join_prompts(common_prompt(answers), _read_prompt(how.transcript, values))
+    responses = [
+        Response(_split(answer, how.reasoning), _name(given.generator), _read_ratings(given))
+        for answer, given in zip(answers, listed.responses, strict=True)
+    ]
+    return Row(_converse(messages, told), told, _carry(values), responses, list(listed.comparisons))
+
+
+def _convert(place: str, values: Mapping[str, Any]) -> Any:
+    """The value at a place of TOLD as one of ours; null where there is none."""
+    value = values.get(place)
+    if _is_null(value):
+        return None
+    try:
+        return TOLD[place.removeprefix("columns.")].convert(value)
+    except ValueError as error:
+        raise Unreadable(place, f"is {show_value(value)}, {error}") from None
+
+
+def _read_answer(how: HowToRead, number: int, given: Given) -> Answer:
+    try:
+        return read_given(given.said, how.transcript)
+    except LeftOut:
+        raise
+    except ValueError as error:
+        sides = list(how.layout.sides)
+        which = f"has the response {number + 1} " if len(sides) == 1 else "is "
+        place = f"layout.{sides[number] if len(sides) > 1 else sides[0]}"
+        raise Unreadable(place, f"{which}{show_value(given.said)}, {error}") from None
+
+
+def _read_prompt(transcript: Transcript | None, values: Mapping[str, Any]) -> list[Message]:
+    """The messages of the column of prompts, or those of conversations up to the answer; none where there is none."""
+    place = "columns.messages" if "columns.messages" in values else "columns.prompt"
+    value = values.get(place)
+    if _is_null(value):
+        return []
+    try:
+        if place == "columns.messages":
+            listed = read_messages(value)
+            return listed[:-1] if listed[-1]["role"] == "assistant" else listed
+        turns = transcript.read_prompt(value) if transcript and isinstance(value, str) else None
+        return read_prompt(value) if turns is None else turns
+    except ValueError as error:
+        raise Unreadable(place, f"is {show_value(value)}, {error}") from None
+
+
+def _converse(messages: list[Message], told: Mapping[str, Any]) -> Conversation:
+    if not messages:
+        raise LeftOut("there is no prompt")
+    try:
+        return read_conversation(prompt=as_json(messages), system=told["system"], tools=told["tools"])
+    except ValueError as error:
+        raise LeftOut(f"the prompt {error}") from None
+
+
+def _split(answer: Answer, rule: Rule | None) -> Texts | None:
+    """Both texts of an answer, as of a server's reply; null where it says nothing."""
+    if answer.empty:
+        return None
+    if rule is None and answer.reasoning is None and answer.refusal is None:
+        return Texts(None, answer.content, "stop")
+    content = None if answer.content == answer.refusal else answer.content
+    ending = "stop" if answer.refusal is None else "refusal"
+    texts = split(Reply(content, ending, reasoning=answer.reasoning or None, refusal=answer.refusal), rule)
+    return texts if (texts.reasoning or "").strip() or (texts.completion or "").strip() else None
+
+
+def _read_ratings(given: Given) -> dict[str, Rating]:
+    ratings = {}
+    for name, value in given.scores.items():
+        score, why = None if _is_null(value) else read_number(value), given.rationales.get(name)
+        text = why if why is None or isinstance(why, str) else canonical(_plain(why))
+        ratings[name] = Rating(score, text, value if score is None and not _is_null(value) else None)
+    return ratings
+
+
+def _carry(values: Mapping[str, Any]) -> str | None:
+    carried = {
+        place.removeprefix(CARRIED): _plain(value) for place, value in values.items() if place.startswith(CARRIED)
+    }
+    return canonical(carried) if carried else None
+
+
+def _name(generator: Any) -> str | None:
+    name = "" if _is_null(generator) else str(generator).strip()
+    return name or None
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it: dates, bytes and the like as Python writes them, no number as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)

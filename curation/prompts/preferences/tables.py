@@ -1,0 +1,166 @@
+"""The rows of `responses`, `ratings` and `listed_pairs` of one preference set. The order of its file's rows decides
+none of them."""
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from curation.core.text import one_line
+from curation.prompts.layouts._kind import Ordering
+from curation.prompts.preferences.frames import Frames
+from curation.tables.contracts import LISTED_PAIRS, ORDERS, RATINGS, RESPONSES, UNKNOWN, empty
+from curation.tables.ids import content_ids
+from curation.tables.user_ratings import number_repeats
+
+if TYPE_CHECKING:
+    from curation.tables.user_table import UserTable
+
+ABOUT = ("external_id", "carried")  # of the row, what the user's own columns say
+
+
+class PreferenceSet(NamedTuple):
+    """A set as its files have it: these, its distinct prompts, and what its rows hold; `frames.rows` have in `prompt`
+    which of the prompts is theirs."""
+
+    table: "UserTable"
+    prompts: pl.DataFrame
+    frames: Frames
+    ordering: Ordering | None
+
+
+class PreferenceTables(NamedTuple):
+    """The rows of the three tables."""
+
+    responses: pl.DataFrame
+    ratings: pl.DataFrame
+    listed_pairs: pl.DataFrame
+
+
+def no_preferences() -> PreferenceTables:
+    """No rows of any."""
+    return PreferenceTables(empty(RESPONSES), empty(RATINGS), empty(LISTED_PAIRS))
+
+
+def tabulate(source: str, prompt_ids: pl.Series, preferences: PreferenceSet) -> PreferenceTables:
+    """The tables of a source's set; `prompt_ids` are those of its prompts.
+
+    Equal texts of one prompt and generator are one response, with the least id of its rows. Ratings of it are repeats,
+    numbered by what they say. Of a comparison without a better side, the chosen one is that with the lesser trace_id.
+    Where an `ordering` says so, all pairs of one prompt that a rating orders are listed. Says on stderr how many
+    responses and comparisons were the same.
+    """
+    table, _, frames, ordering = preferences
+    ids = prompt_ids.gather(frames.rows["prompt"])
+    of_row = frames.rows.select("row", ids.alias("prompt_id"), pl.col("row_id").alias("external_id"), "carried")
+    given = _with_trace_ids(source, frames.responses.join(of_row, on="row"))
+    distinct = _distinct_responses(table, given)
+    slots = given.select("row", "slot", "trace_id")
+    ratings = _number_ratings(frames.ratings.join(slots, on=["row", "slot"]))
+    pairs = _list_comparisons(table, frames.comparisons, slots, of_row)
+    if ordering is not None:
+        pairs = pl.concat([pairs, _order(table, ordering, distinct, ratings)])
+    one_a_row = given.height == given["row"].n_unique()
+    responses = distinct if one_a_row else distinct.with_columns(pl.lit(None, pl.String).alias("external_id"))
+    return PreferenceTables(
+        *(
+            rows.with_columns(pl.lit(source).alias("source")).select(empty(table).columns)
+            for rows, table in ((responses, RESPONSES), (ratings, RATINGS), (_with_ids(pairs), LISTED_PAIRS))
+        )
+    )
+
+
+def _with_trace_ids(source: str, responses: pl.DataFrame) -> pl.DataFrame:
+    """The responses with their generator, the source's where the row names none, and the id that an imported trace of
+    the same texts has."""
+    named = responses.with_columns(pl.col("generator").fill_null(source))
+    thought = pl.when(pl.col("reasoning") != "").then("reasoning")
+    said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
+    parts = named.select("prompt_id", said.alias("said"), pl.lit(0).alias("repeat"))
+    return named.with_columns(content_ids(parts).alias("trace_id"))
+
+
+def _distinct_responses(table: "UserTable", given: pl.DataFrame) -> pl.DataFrame:
+    """A row each response, with the least id and columns of the rows that it stands in."""
+    texts = ("prompt_id", "generator", "reasoning", "completion", "finish_reason", "left_out_characters")
+    least = [pl.col(name).min() for name in (*texts, *ABOUT)]
+    several = pl.any_horizontal(pl.col(name).n_unique() > 1 for name in ABOUT).alias("several")
+    distinct = given.group_by("trace_id").agg(*least, several)
+    if again := given.height - distinct.height:
+        ids = distinct["several"].sum()
+        _say(
+            f"{table.name}: {again} responses have the texts of another of their prompt and generator, and are counted "
+            f"as it{f'; of {ids} with other ids or columns the least are kept' if ids else ''}"
+        )
+    rank = pl.col("trace_id").rank("ordinal").over("prompt_id", "generator") - 1
+    return distinct.with_columns(rank.cast(pl.Int32).alias("sample_index"))
+
+
+def _number_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
+    return number_repeats(ratings, ["trace_id", "dimension"], ["score", "rationale"])
+
+
+def _list_comparisons(
+    table: "UserTable", comparisons: pl.DataFrame, slots: pl.DataFrame, of_row: pl.DataFrame
+) -> pl.DataFrame:
+    """The comparisons of rows, but for those of a response with itself."""
+    sides = {
+        side: slots.select("row", pl.col("slot").alias(side), pl.col("trace_id").alias(f"{side}_id"))
+        for side in ("better", "worse")
+    }
+    rows = comparisons.join(sides["better"], on=["row", "better"]).join(sides["worse"], on=["row", "worse"])
+    same = pl.col("better_id") == pl.col("worse_id")
+    if count := rows.select(same.sum()).item():
+        first = rows.filter(same)["row"].sort()[0]
+        _say(f"{table.name}: left out: {count} comparisons whose sides say the same; the first at {table.words(first)}")
+    # the better side is chosen; where neither is, the one with the lesser id
+    turned = (pl.col("verdict").ne_missing("chosen")) & (pl.col("better_id") > pl.col("worse_id"))
+    chosen = pl.when(turned).then("worse").otherwise("better")
+    return rows.filter(~same).join(of_row, on="row").select(
+        "prompt_id",
+        pl.when(turned).then("worse_id").otherwise("better_id").alias("chosen_trace_id"),
+        pl.when(turned).then("better_id").otherwise("worse_id").alias("rejected_trace_id"),
+        "verdict",
+        pl.when(pl.col("first").is_null()).then(pl.lit(UNKNOWN))
+        .when(pl.col("first") == chosen).then(pl.lit(ORDERS[0])).otherwise(pl.lit(ORDERS[1])).alias("order"),
+        *ABOUT,
+    )  # fmt: skip
+
+
+def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
+    """All pairs of responses to one prompt that the mean of their ratings orders, with what both sides' rows say
+    alike."""
+    scored = ratings.filter(pl.col("dimension") == ordering.by, pl.col("score").is_not_null())
+    means = scored.sort("score").group_by("trace_id").agg(pl.col("score").mean().round(9))
+    sides = responses.select("trace_id", "prompt_id", *ABOUT).join(means, on="trace_id")
+    pairs = sides.join(sides, on="prompt_id", suffix="_other").filter(
+        (pl.col("score") > pl.col("score_other"))
+        | ((pl.col("score") == pl.col("score_other")) & (pl.col("trace_id") < pl.col("trace_id_other")) & ordering.ties)
+    )
+    listed = pl.concat([pairs["trace_id"], pairs["trace_id_other"]]).unique()
+    if alone := responses.height - len(listed):
+        _say(
+            f"{table.name}: {alone} of {responses.height} responses are in no pair: no other to their prompt differs "
+            f"in {ordering.by}"
+        )
+    alike = (pl.when(pl.col(name) == pl.col(f"{name}_other")).then(name).alias(name) for name in ABOUT)
+    return pairs.select(
+        "prompt_id", pl.col("trace_id").alias("chosen_trace_id"), pl.col("trace_id_other").alias("rejected_trace_id"),
+        pl.when(pl.col("score") > pl.col("score_other")).then(pl.lit("chosen")).otherwise(pl.lit("tie"))
+        .alias("verdict"),
+        pl.lit(UNKNOWN).alias("order"), *alike,
+    )  # fmt: skip
+
+
+def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The comparisons with an id of all that they say, and of how many say the same before them."""
+    said = ["prompt_id", "chosen_trace_id", "rejected_trace_id", "verdict", "order", *ABOUT]
+    numbered = pairs.with_columns(pl.int_range(pl.len()).over(said).alias("repeat"))
+    parts = numbered.select(
+        pl.col(name).fill_null("") if name in ("verdict", *ABOUT) else name for name in (*said, "repeat")
+    )
+    return numbered.with_columns(content_ids(parts).alias("listed_id"))
+
+
+def _say(line: str) -> None:
+    print(one_line(line), file=sys.stderr)
