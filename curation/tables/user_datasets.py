@@ -18,13 +18,14 @@ from curation.core.messages import did_you_mean
 from curation.core.needs import find_uninstalled
 from curation.core.params import Strict
 from curation.core.ranges import Word
-from curation.core.text import one_line
+from curation.core.text import clip, one_line
 from curation.tables.json_values import Fault
 from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SPLIT = re.compile(r"\w+(\.\w+)*")
+MOST_SAID = 400  # characters of what the library says
 DEFAULT = "default"  # what the library calls the configuration of a data set that names none
 
 
@@ -119,7 +120,7 @@ def load_split(settings: DatasetParams) -> Any:
     except Fault:
         raise
     except Exception as error:  # a damaged cache, a hub or a network makes the library raise whatever it comes upon
-        raise Fault(f"cannot be read: {_first_line(error)}; {_way_out(settings)}") from None
+        raise Fault(f"cannot be read: {_said(error)}; {_way_out(settings)}") from None
 
 
 def find_cached(settings: DatasetParams) -> Path | None:
@@ -167,13 +168,16 @@ def _refuse_offline(settings: DatasetParams) -> bool:
 def _fetch(settings: DatasetParams) -> Path:
     """Where the data set is in the cache once it is fetched. Raises Fault where the hub cannot be reached."""
     from datasets import load_dataset_builder, logging
+    from datasets.exceptions import DatasetNotFoundError
 
     _refuse_offline(settings)
     logging.set_verbosity_error()  # or it warns that it takes another version, which is refused below
     try:
         builder = load_dataset_builder(f"hf://datasets/{settings.name}", settings.config, revision=settings.revision)
+    except DatasetNotFoundError as error:
+        raise Fault(f"{_said(error)}; correct its name or revision, or set HF_TOKEN if it is not public") from None
     except (OSError, ValueError) as error:
-        raise Fault(_describe_absence(settings, _first_line(error))) from None
+        raise Fault(_describe_absence(settings, _said(error))) from None
     if builder.hash != settings.revision:
         raise Fault(_describe_absence(settings, "the hub cannot be reached"))
     builder.download_and_prepare()
@@ -198,5 +202,6 @@ def _way_out(settings: DatasetParams) -> str:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _said(error: Exception) -> str:
+    """What the library says of a fault, on one line."""
+    return clip(" ".join(str(error).split()) or type(error).__name__, MOST_SAID)
