@@ -17,6 +17,7 @@ from server import Answer, Request, good
 from curation.calls.ledger import Ledger
 from curation.judging.judge import judge as judge_traces
 from curation.judging.judges import process
+from curation.judging.steps import split_steps
 from curation.pairs import delta, pair, pairwise
 from curation.reliability import reliability
 from curation.tables import contracts, measurements, parquet
@@ -292,7 +293,7 @@ def test_pandalms_judges_agree_as_its_file_says(size: str) -> None:
 
 
 def steps_of(trace: str) -> list[str]:
-    return process.split_steps(process.Params.model_validate(PROCESS), [trace])[0]
+    return split_steps(process.Params.model_validate(PROCESS).separator, [trace])[0]
 
 
 PROCESS = {name: value for name, value in RUBRIC.items() if name not in ("kind", "calls", "dimensions")} | {

@@ -14,6 +14,7 @@ from curation.judging import marks
 from curation.judging.judges import process, rubric
 from curation.judging.pairwise_judges import verdict
 from curation.judging.shown import Shown
+from curation.judging.steps import Steps
 
 ROOT = Path(__file__).parents[1]
 COMMON = {name: body for name, body in RUBRIC.items() if name not in ("kind", "calls", "dimensions")}
@@ -33,7 +34,7 @@ def message(
     elif kind == "process":
         checked = process.Params.model_validate(common | {"separator": "\n\n", "max_steps": 9})
         call = process.make_caller(checked)(
-            problem, reference, process.Steps([] if reasoning is None else [reasoning], list(texts)), 0
+            problem, reference, Steps([] if reasoning is None else [reasoning], list(texts)), 0
         )
     else:
         both = (Shown(reasoning, texts[0]), Shown(None, texts[-1]))

@@ -1,6 +1,6 @@
 """A judge that asks a model to rate each step of a trace. The trace is as good as its worst step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -14,8 +14,9 @@ from curation.core.ranges import Few
 from curation.judging import prompting
 from curation.judging.conversation import Problem, read_problems
 from curation.judging.marks import DATA_NOTICE, STEPS, format_message
-from curation.judging.patterns import check_separator, split_all
+from curation.judging.patterns import check_separator
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out
+from curation.judging.steps import Steps, split_shown
 
 RATINGS = {"invalid": -1, "neutral": 0, "valid": 1}
 WORST, FIRST_BAD = "worst_step", "first_bad_step"
@@ -41,18 +42,6 @@ class Params(prompting.ModelJudgeParams):
         return [WORST, FIRST_BAD]
 
 
-class Steps(NamedTuple):
-    """The steps of what is shown of a trace, which are numbered from the first of the reasoning to the last of the
-    answer."""
-
-    reasoning: list[str]
-    answer: list[str]
-
-    @property
-    def all(self) -> list[str]:
-        return [*self.reasoning, *self.answer]
-
-
 class StepRatings(NamedTuple):
     """What one reply says of a trace."""
 
@@ -73,8 +62,9 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
         find_shown(settings.shows, *texts) for texts in cases.select("reasoning", "completion", "status").iter_rows()
     ]
     for (trace_id, prompt_id, answer), steps in zip(
-        cases.select("trace_id", "prompt_id", "answer").iter_rows(), _split_shown(settings, shown), strict=True
+        cases.select("trace_id", "prompt_id", "answer").iter_rows(), split_shown(settings.separator, shown), strict=True
     ):
+        steps = _refuse_long(settings, steps)
         for repeat in range(settings.repeats):
             if isinstance(steps, NotShown):
                 rows.append((trace_id, repeat, None, None, *steps))
@@ -104,26 +94,11 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     return long.with_columns(pl.lit(None, pl.Float64).alias("expected_score"))
 
 
-def _split_shown(settings: Params, shown: Sequence[Shown | NotShown]) -> Iterator[Steps | NotShown]:
-    """The steps of each, or the status of what is not sent to the model."""
-    texts = [("", "") if isinstance(each, NotShown) else (each.reasoning or "", each.answer or "") for each in shown]
-    reasoning, answer = (split_steps(settings, part) for part in zip(*texts, strict=True)) if texts else ([], [])
-    for each, *parts in zip(shown, reasoning, answer, strict=True):
-        steps = Steps(*parts)
-        if isinstance(each, NotShown):
-            yield each if each.rationale else NotShown(each.status, "no step")
-        elif 0 < len(steps.all) <= settings.max_steps:
-            yield steps
-        elif steps.all:
-            yield NotShown("truncated", f"{len(steps.all)} steps, more than max_steps: {settings.max_steps}")
-        else:
-            yield NotShown("error", "no step")
-
-
-def split_steps(settings: Params, texts: Sequence[str]) -> list[list[str]]:
-    """The steps of each text, in order."""
-    parted = split_all(settings.separator, texts)
-    return [[step.strip() for step in steps if step.strip()] for steps in parted]
+def _refuse_long(settings: Params, steps: Steps | NotShown) -> Steps | NotShown:
+    """The steps, or the status of what is not sent to the model as they are too many."""
+    if isinstance(steps, NotShown) or len(steps.all) <= settings.max_steps:
+        return steps
+    return NotShown("truncated", f"{len(steps.all)} steps, more than max_steps: {settings.max_steps}")
 
 
 def make_caller(settings: Params) -> Callable[[Problem, str | None, Steps, int], Call]:
