@@ -3,13 +3,14 @@
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, TypeAlias
 
 from curation.calls.endpoint import Endpoint
 
+CHAT = "/v1/chat/completions"
 Logprobs: TypeAlias = list[tuple[str, dict[str, float]]]
 
 
@@ -30,6 +31,7 @@ class Request:
 
     body: dict[str, Any]
     authorization: str
+    path: str = CHAT
 
     @property
     def last_message(self) -> str:
@@ -122,10 +124,10 @@ def endpoint(url: str, **changes: Any) -> Endpoint:
 
 class ChatServer:
     """Serves `script` on a free port: its function answers each request, or its list in turn, the last for ever.
-    Keeps the requests."""
+    Keeps the requests. `routes` are the paths that it knows."""
 
-    def __init__(self, script: Script) -> None:
-        self.script, self.requests = script, list[Request]()
+    def __init__(self, script: Script, routes: Sequence[str] = (CHAT,)) -> None:
+        self.script, self.routes, self.requests = script, routes, list[Request]()
         self.closing, self.lock = threading.Event(), threading.Lock()
         owner = self
 
@@ -135,9 +137,9 @@ class ChatServer:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.path != "/v1/chat/completions":
+                if self.path not in owner.routes:
                     return self._answer(failing(404, f"no route {self.path}"))
-                request = Request(json.loads(body), self.headers["Authorization"] or "")
+                request = Request(json.loads(body), self.headers["Authorization"] or "", self.path)
                 return self._answer(owner.answer(request))
 
             def _answer(self, answer: Answer) -> None:

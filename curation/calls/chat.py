@@ -28,6 +28,9 @@ class HttpEngine:
     server takes (`wire.MODES`). `model` is the server's name for the calls' model, where it has one of its own.
     """
 
+    route = "/chat/completions"
+    refused = "check model and api_key_env"  # the way out where the server refuses all calls
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -38,7 +41,7 @@ class HttpEngine:
         self.schema_of: Callable[[Call], type[BaseModel] | None] = (
             (lambda _: schema) if schema is None or isinstance(schema, type) else schema
         )
-        self.url = endpoint.base_url.rstrip("/") + "/chat/completions"
+        self.url = endpoint.base_url.rstrip("/") + self.route
         self.pace = Pace(endpoint.concurrency)
         self.mode = 0  # of wire.MODES, the first in which a reply came
         self.reached = self.replied = False
@@ -172,6 +175,9 @@ class HttpEngine:
         body = self.endpoint.word(wire.request_body(call, schema, mode, messages))
         return body | {"model": self.model} if self.model else body
 
+    def _read_response(self, call: Call, response: connection.Response) -> wire.Outcome:
+        return wire.read_response(response.status, response.body, self.endpoint.engine, self.key)
+
     async def _send(self, call: Call, body: dict[str, Any], entered: float) -> tuple[wire.Outcome, float]:
         """One attempt, and for how many seconds the server asks to be left alone."""
         import aiohttp
@@ -181,7 +187,7 @@ class HttpEngine:
         try:
             response = await connection.post(self.session, self.url, body)
             self.reached, self.url = True, response.url
-            outcome = wire.read_response(response.status, response.body, self.endpoint.engine, self.key)
+            outcome = self._read_response(call, response)
             if outcome.retryable:
                 pause = self._pause(connection.retry_after(response.headers))
         except CurationError as error:  # a redirect, whose text the server chose
@@ -233,7 +239,7 @@ class HttpEngine:
         self.on_reply(call, reply)
         server = f"{self.endpoint.base_url}: {self.model or call.model}"
         if outcome.status in wire.REFUSED:
-            self.stop(CurationError(f"{server}: {reply.error}; check model and api_key_env"))
+            self.stop(CurationError(f"{server}: {reply.error}; {self.refused}"))
         if outcome.status in wire.UNKNOWN_FORM and LIMIT in (reply.error or "") and self.endpoint.dialect is None:
             self.stop(CurationError(f"{server}: {reply.error}; set endpoint.dialect: openai_reasoning"))
         self.failures += outcome.retryable or not self.replied

@@ -1,7 +1,7 @@
 """The OpenAI chat protocol: a call as a request body, a response as a reply, and which failures may pass."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -32,6 +32,9 @@ class Outcome(NamedTuple):
     reply: Reply
     retryable: bool = False
     status: int = 200
+
+
+Read: TypeAlias = Callable[[Any, str, str], Outcome]  # of a good body, the engine's name and the API key
 
 
 def request_body(
@@ -92,41 +95,45 @@ def reask(messages: list[dict[str, Any]], mode: Mode, text: str, error: Validati
     return list(_instructor(mode).reask_handler(kwargs=kwargs, response=response, exception=error)["messages"])
 
 
-def read_response(status: int, payload: bytes, engine: str, key: str = "") -> Outcome:
-    """What a response says: a model's words as they are, a server's error without the API key."""
+def read_response(status: int, payload: bytes, engine: str, key: str = "", read: Read | None = None) -> Outcome:
+    """What a response says: a model's words as they are, a server's error without the API key. `read` reads a body that
+    is neither an error nor a chat completion."""
     try:
         body = read_json(payload)
     except ValueError as error:
         text = decode(payload)
         if 200 <= status < 300:
             said = "the body nests too deeply" if "deeply" in str(error) else "the body is not JSON"
-            return _no_completion(said, text, engine, key)
+            return no_reply_in(said, text, engine, key)
         body = text
-    return read_body(status, body, engine, key)
+    return read_body(status, body, engine, key, read)
 
 
-def read_body(status: int, body: Any, engine: str, key: str = "") -> Outcome:
+def read_body(status: int, body: Any, engine: str, key: str = "", read: Read | None = None) -> Outcome:
     """What a response with this JSON body says."""
     if not 200 <= status < 300:
         error = f"HTTP {status}: {_error_message(body, key)}"
         return Outcome(error_reply(error, engine), status in RETRYABLE, status)
-    choices, notes = body.get("choices") if isinstance(body, Mapping) else None, list[str]()
     if isinstance(body, Mapping) and body.get("error"):
         return _server_error(body, engine, key)
+    return (read or _read_completion)(body, engine, key)
+
+
+def _read_completion(body: Any, engine: str, key: str) -> Outcome:
+    """What a chat completion says."""
+    choices, notes = body.get("choices") if isinstance(body, Mapping) else None, list[str]()
     if choices and not isinstance(choices, list):
-        return _no_completion("the body is not a chat completion", body, engine, key)._replace(retryable=False)
+        return no_reply_in("the body is not a chat completion", body, engine, key)._replace(retryable=False)
     if not choices or choices[0] is None:
         said = isinstance(body, Mapping) and not choices and _own_words(body)
-        return (
-            _server_error(body, engine, key) if said else _no_completion("the reply has no choice", body, engine, key)
-        )
+        return _server_error(body, engine, key) if said else no_reply_in("the reply has no choice", body, engine, key)
     if len(choices) > 1:
         notes.append(f"{len(choices)} choices came, the first is kept")
     choice = choices[0]
     if isinstance(choice, Mapping) and choice.get("error"):
         return _server_error(choice, engine, key)
     if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
-        return _no_completion("the reply has no message", body, engine, key)
+        return no_reply_in("the reply has no message", body, engine, key)
     reply = _read_choice(choice, body, engine, key if len(key) >= SHORT else "", notes)
     return Outcome(reply, retryable=reply.error is not None)
 
@@ -136,8 +143,8 @@ def error_reply(error: str, engine: str) -> Reply:
     return Reply(None, "error", error=error, engine=engine)
 
 
-def _no_completion(why: str, body: Any, engine: str, key: str) -> Outcome:
-    """A good status whose body is no completion, with the start of the body: it may say what the server has to say in
+def no_reply_in(why: str, body: Any, engine: str, key: str) -> Outcome:
+    """A good status whose body holds no reply, with the start of the body: it may say what the server has to say in
     words that no protocol has."""
     return _no_reply(f"{why}: {redact_line(body if isinstance(body, str) else json.dumps(body), key)}", engine)
 
