@@ -107,8 +107,10 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"pair.ladder": ["qwen-1500"]}, ["pair.ladder: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
     ({"methods.dpo.loss": "hinge"}, ["methods.dpo.loss: 'hinge' is not one of 'sigmoid', 'sigmoid_norm' or 'ipo'"]),
     ({"judges.rubric.kind": "rubrik"},
-     ["judges.rubric.kind: 'rubrik' is not one of answer, imported, listed, process, rubric; did you mean 'rubric'?"]),
-    ({"judges.rubric.kind": GONE}, ["judges.rubric.kind: missing; one of answer, imported, listed, process, rubric"]),
+     ["judges.rubric.kind: 'rubrik' is not one of answer, imported, listed, process, reward, rubric; did you mean "
+      "'rubric'?"]),
+    ({"judges.rubric.kind": GONE},
+     ["judges.rubric.kind: missing; one of answer, imported, listed, process, reward, rubric"]),
     ({"selektions": {}}, ["selektions: unknown section; did you mean 'selections'?"]),
     ({"pair": GONE}, ["pair: missing; add this section"]),
     ({"compare.primary.control": "randum"},

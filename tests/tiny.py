@@ -71,3 +71,26 @@ def save_reciter(folder: Path, question: str, reply: str, special: tuple[str, ..
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_tiny_reward_model(folder: Path, labels: int = 1, steps: bool = False, pad_token: str | None = None) -> Path:
+    """`folder` holds a two-layer Llama with random, seeded weights and a head that gives `labels` numbers to a text, or
+    to each token where it scores `steps`, which end in the token <step>. Neither it nor its tokenizer knows a padding
+    token, as reward models made of Llama do not, but where one is named."""
+    import torch
+    from transformers import LlamaConfig, LlamaForSequenceClassification, LlamaForTokenClassification
+
+    torch.manual_seed(0)
+    tokenizer = byte_tokenizer()
+    tokenizer.pad_token = pad_token
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<step>"]})
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=0, eos_token_id=1, num_labels=labels,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    network = (LlamaForTokenClassification if steps else LlamaForSequenceClassification)(config)
+    torch.nn.init.normal_(network.score.weight)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

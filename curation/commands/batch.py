@@ -14,6 +14,7 @@ from curation.calls.call import Call, Reply
 from curation.calls.endpoint import Endpoint
 from curation.calls.foreign import read_json
 from curation.calls.ledger import Ledger
+from curation.calls.scores import SCORING
 from curation.commands.outstanding import StageCalls, stage_calls
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, write_whole
@@ -87,7 +88,13 @@ def _calls_of(study: Study, stage: str, name: str) -> StageCalls:
     if (stage, name) not in by_name:
         listed = ", ".join(" ".join(both) for both in by_name)
         raise CurationError(f"batch: {stage} {name} calls no model; these do: {listed}")
-    return by_name[stage, name]
+    calls = by_name[stage, name]
+    if any(SCORING in call.sampling for call in calls.distinct.values()):
+        raise CurationError(
+            f"batch: {stage} {name} is a reward model, whose scores are no chat completions, so no batch file can hold "
+            f"its calls; `dvc repro {stage}@{name}` asks them live"
+        )
+    return calls
 
 
 def _body(call: Call, endpoint: Endpoint | None) -> dict[str, Any]:

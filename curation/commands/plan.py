@@ -3,8 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,15 @@ from curation.traces.losses import look_at_traces
 SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
 CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
 FEWEST_REPLIES = 5  # that make a history
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """The settings of a judge whose model writes nothing, and scores what it reads."""
+
+    def count_tokens(self, calls: Sequence[Call]) -> int | None:
+        """The tokens that it would read, by its own tokenizer; None where that is not on this machine."""
+        ...
 
 
 class Stage(NamedTuple):
@@ -133,9 +142,11 @@ def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
     model, missing = calls.settings.model, calls.missing
     history = _history(ledger, calls)
     prompt, how = _prompt_tokens(calls.settings, missing, history)
-    completion = _completion_tokens(missing, history)
+    writes = not isinstance(calls.settings, Scores)
+    completion = _completion_tokens(missing, history) if writes else Interval(0.0, 0.0, 0.0, len(missing))
     low, mean, high = (ledger.budget.usd(model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
-    basis = f"{how}, {len(history)} replies" if len(history) >= FEWEST_REPLIES else f"{how}, max_tokens"
+    known = f"{len(history)} replies" if len(history) >= FEWEST_REPLIES else "max_tokens"
+    basis = f"{how}, {known}" if writes else how
     return Stage(
         stage=calls.stage,
         name=calls.name,

@@ -5,10 +5,11 @@ Each bound is where something breaks: a library refuses the value, 32-bit arithm
 left to learn. The range of a kind's own setting stands beside that setting.
 """
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 IN_32_BITS = "tables and libraries count in 32 bits"
 EXACT = "numbers of 32-bit arithmetic stay apart"
@@ -62,6 +63,22 @@ def _check_path(text: str) -> str:
     return text
 
 
+def _refuse_unquoted(value: Any) -> Any:
+    if isinstance(value, date):
+        raise ValueError(f"{value} is a date to YAML, not text; put it in quotes")
+    return value
+
+
+def _check_day(text: str) -> str:
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no day; write it as in '2026-01-31'")
+
+
 Filled = Annotated[str, AfterValidator(_check_filled)]  # a text of any number of lines
 Word = Annotated[Filled, AfterValidator(_check_word)]  # a text that stands for something: the name of a model
 FilePath = Annotated[Word, AfterValidator(_check_path)]  # of a file or a folder, which may be there or not
+Day = Annotated[str, BeforeValidator(_refuse_unquoted), AfterValidator(_check_day)]  # as in 2026-01-31

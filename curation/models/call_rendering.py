@@ -26,13 +26,13 @@ def require_read(tokenizer: Any, settings: dict[str, Any]) -> None:
         raise CurationError(f"the chat template of {tokenizer.name_or_path} reads no `{name}`; {way_out}")
 
 
-def render_call(tokenizer: Any, call: Call, template: Template | None = None) -> str:
-    """The text of a call, and what opens the model's answer, under `template` if that is given, whose day it then is.
-    Raises CurationError as `require_read` does."""
+def render_call(tokenizer: Any, call: Call, template: Template | None = None, generation_prompt: bool = True) -> str:
+    """The text of a call and, with `generation_prompt`, what opens the model's answer, under `template` if that is
+    given, whose day it then is. Raises CurationError as `require_read` does."""
     settings = template_settings(call)
     if template is not None and template.text is not None:
         settings["chat_template"] = template.text
     require_read(tokenizer, settings)
     if template is not None:
         settings["strftime_now"] = clock(template.day)
-    return render(tokenizer, [*map(for_template, call.messages)], **settings)
+    return render(tokenizer, [*map(for_template, call.messages)], generation_prompt=generation_prompt, **settings)

@@ -22,9 +22,9 @@ def find_too_long(setting: str, tokens: int, model: str) -> Iterator[str]:
         yield f"{setting}: {tokens} is more than the {context} tokens that {model} reads; lower it"
 
 
-def find_model_faults(model: str, revision: str | None) -> Iterator[str]:
-    """What is wrong with local weights, by the key that says so: not there, not of that hash, without a tokenizer or a
-    chat template. Nothing is said of a model on the hub."""
+def find_model_faults(model: str, revision: str | None, chats: bool = True) -> Iterator[str]:
+    """What is wrong with local weights, by the key that says so: not there, not of that hash, without a tokenizer or,
+    where it `chats`, a chat template. Nothing is said of a model on the hub."""
     try:
         path = weights.locate(model)
     except CurationError as error:
@@ -32,23 +32,40 @@ def find_model_faults(model: str, revision: str | None) -> Iterator[str]:
         return
     if path is None:
         return
-    faults = list(_folder_faults(path)) if path.is_dir() else []
+    faults = list(_folder_faults(path, chats)) if path.is_dir() else []
     yield from (f"model: {model}: {line}" for line in faults)
     if not faults and _size(path) <= MOST_HASHED and revision != (actual := weights.fingerprint(path)):
         yield f"revision: {revision!r} is not the hash of {model}, which is {actual}; correct the one that is wrong"
 
 
-def _folder_faults(folder: Path) -> Iterator[str]:
+def _folder_faults(folder: Path, chats: bool) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         yield "has no config.json, so it is no model that transformers can load; name its folder"
     elif not any(folder.glob("*.safetensors")):
         yield "has no *.safetensors, so it has no weights; name the folder that has them"
     elif not any((folder / name).is_file() for name in TOKENIZERS):
         yield "has no tokenizer (tokenizer.json); save one with the model"
-    elif not any((folder / name).is_file() for name in TEMPLATES) and not _json(folder / "tokenizer_config.json").get(
-        "chat_template"
-    ):
+    elif chats and not _has_template(folder):
         yield "its tokenizer has no chat template (chat_template.jinja); save one with it"
+
+
+def _has_template(folder: Path) -> bool:
+    named = any((folder / name).is_file() for name in TEMPLATES)
+    return named or bool(_json(folder / "tokenizer_config.json").get("chat_template"))
+
+
+def find_head_fault(model: str, head: str, labels: int | None) -> str | None:
+    """What to say of a local model that is none for `head`, as in ForSequenceClassification, or gives another number of
+    labels; None where it is one, or nothing local says what it is."""
+    config = _json(folder / "config.json") if (folder := _folder(model)) else {}
+    named = config.get("architectures")
+    if isinstance(named, list) and named and not str(named[0]).endswith(head):
+        return f"{model} is a {named[0]}, and no …{head}, so it has no scores to give; name a reward model"
+    ids = config.get("id2label")
+    given = len(ids) if isinstance(ids, dict) else 2  # as transformers has it
+    if named and labels is not None and labels != given:
+        return f"{model} gives {given} labels, and {labels} dimensions are named; name one for each label, in its order"
+    return None
 
 
 def context_length(model: str, revision: str | None = None) -> int | None:

@@ -1,35 +1,19 @@
 """The student: the model that is trained, and how prompts and traces are written for it."""
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from curation.calls.extra import check_template_kwargs
 from curation.core.errors import CurationError
 from curation.core.params import Plain, Strict
-from curation.core.ranges import FilePath, Filled, Word
+from curation.core.ranges import Day, FilePath, Filled, Word
 from curation.core.study import Study
 from curation.models.chat_template import CLOCK, Template, find_unread, reads_clock
 from curation.models.devices import Device
 from curation.models.weights import fingerprint
-
-
-def _refuse_unquoted(value: Any) -> Any:
-    if isinstance(value, date):
-        raise ValueError(f"{value} is a date to YAML, not text; put it in quotes")
-    return value
-
-
-def _check_day(text: str) -> str:
-    try:
-        if date.fromisoformat(text).isoformat() == text:
-            return text
-    except ValueError:
-        pass
-    raise ValueError(f"{text!r} is no day; write it as in '2026-01-31'")
 
 
 class Params(Strict):
@@ -50,7 +34,7 @@ class Params(Strict):
     chat_template_revision: Word | None = None
     system: Filled | None = None
     template_kwargs: Annotated[dict[Word, Plain], AfterValidator(check_template_kwargs)] | None = None
-    template_date: Annotated[str, BeforeValidator(_refuse_unquoted), AfterValidator(_check_day)] | None = None
+    template_date: Day | None = None
 
     @property
     def pinned(self) -> str:

@@ -76,23 +76,37 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot
     use the device.
     """
+    network, _ = load_network("AutoModelForCausalLM", model, revision, dtype, device)
+    if adapter is not None:
+        from peft import PeftModel
+
+        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+    return to_device(network, device), tokenizer(model, revision)
+
+
+def load_network(head: str, model: str, revision: str, dtype: str, device: str) -> tuple[Any, dict[str, Any]]:
+    """The model as the class `head` of transformers loads it, which is not on its `device` yet, and what transformers
+    says of loading it. Raises as `load` does."""
     configure_process()
     import torch
-    from transformers import AutoModelForCausalLM
+    import transformers
 
     # cuDNN's backward pass with a mask gives NaN at lengths of 64 modulo 128 (pytorch#196678)
     torch.backends.cuda.enable_cudnn_sdp(False)
     warn_if_slow(dtype, device)
     source, pinned = resolve(model, revision)
     with loading(model):
-        network = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **pinned)
-    if adapter is not None:
-        from peft import PeftModel
+        network, said = getattr(transformers, head).from_pretrained(
+            source, dtype=getattr(torch, dtype), output_loading_info=True, **pinned
+        )
+    return network, said
 
-        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+
+def to_device(network: Any, device: str) -> Any:
+    """The network on the device. Raises CurationError where torch has no such device, or there is no room on it."""
     try:
-        return network.to(device), tokenizer(model, revision)
-    except (AssertionError, RuntimeError) as error:  # torch has no such device, or there is no room on it
+        return network.to(device)
+    except (AssertionError, RuntimeError) as error:
         raise CurationError(
             f"device: {device}: {first_line(error)[:200]}; set another device, or install a torch that has it"
         ) from None

@@ -1,0 +1,236 @@
+"""Reward models as judges, behind a server that speaks as vLLM does, and misbehaves.
+
+Kinds of fault: a reply that holds no finite number, kept as a score; a score of another step; a call that is bought
+twice; a key that is told.
+"""
+
+import json
+import sqlite3
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from served import ran, save, served_params
+from server import DROPPED, Answer, ChatServer, Request, Script, cut, failing, good, shaped
+from test_rubric import prompts, traces
+
+from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
+from curation.judging.judge import judge
+from curation.judging.judges import reward
+from curation.tables.contracts import JUDGMENTS
+from curation.tables.parquet import check
+
+KEY = "sk-planted-0123456789"
+USAGE = {"prompt_tokens": 12, "total_tokens": 12, "completion_tokens": 0, "prompt_tokens_details": None}
+STEPS = {"separator": r"\n+", "token": "<extra_0>", "label": 1, "aggregate": "min"}
+
+
+def body(route: str, value: Any) -> dict[str, Any]:
+    """A reply as vLLM's protocol has it."""
+    head = {"id": "r-1", "object": "list", "created": 0, "model": "rm", "usage": USAGE}
+    if route == "classify":
+        labels = len(value) if isinstance(value, list) else 1
+        return head | {"data": [{"index": 0, "label": "LABEL_0", "probs": value, "num_classes": labels}]}
+    if route == "pooling":
+        return head | {"data": [{"index": 0, "object": "pooling", "data": value}]}
+    if route == "score":
+        return head | {"data": [{"index": 0, "object": "score", "score": value}]}
+    result = {"index": 0, "document": {"text": "5", "multi_modal": None}, "relevance_score": value}
+    return {"id": "r-1", "model": "rm", "usage": {"prompt_tokens": 12, "total_tokens": 12}, "results": [result]}
+
+
+def said(request: Request) -> str:
+    """What is to be scored, whatever the route."""
+    sent = request.body
+    return str(sent.get("text_2") or (sent.get("documents") or [""])[0] or sent["messages"][-1]["content"])
+
+
+@pytest.fixture
+def serve_scores() -> Any:
+    """Starts a server of all routes for a script; all end with the test."""
+    routes = [f"/{route}" for route in ("classify", "pooling", "score", "rerank")]
+    with ExitStack() as running:
+        yield lambda script: running.enter_context(ChatServer(script, routes))
+
+
+def settings(server: ChatServer, route: str = "classify", extra: Any = None, **changes: Any) -> reward.Params:
+    asked = {name: changes.pop(name) for name in ("max_retries", "concurrency", "timeout_s") if name in changes}
+    address = server.url.removesuffix("/v1")
+    engine = {"kind": "served", "route": route, "endpoint": server.endpoint(base_url=address, **asked).model_dump()}
+    named = {"kind": "reward", "model": "rm", "revision": "r1", "dimensions": ["reward"]}
+    return reward.Params.model_validate(named | {"engine": engine | ({"extra": extra} if extra else {})} | changes)
+
+
+def judged(judge_: reward.Params, ledger: Ledger, *completions: str | None) -> pl.DataFrame:
+    rows = judge("reward", judge_, traces(*completions), prompts(), ledger)
+    check(JUDGMENTS, rows, "judgments")
+    return rows.sort("trace_id", "dimension")
+
+
+@pytest.mark.parametrize(("route", "request_", "value", "score"), [
+    ("classify", {"messages": 2, "add_generation_prompt": False, "use_activation": False}, [1.25], 1.25),
+    ("pooling", {"messages": 2, "add_generation_prompt": False, "use_activation": False}, [0.5], 0.5),
+    ("pooling", {"messages": 2, "add_generation_prompt": False, "use_activation": False}, [[9.0], [8.0], [0.5]], 0.5),
+    ("score", {"text_1": "What is 2 + 3?", "text_2": "5", "use_activation": False}, -3.5, -3.5),
+    ("rerank", {"query": "What is 2 + 3?", "documents": ["5"], "use_activation": False}, 7, 7.0),
+])  # fmt: skip
+def test_each_route_is_asked_and_read_as_vllm_has_it(
+    serve_scores: Any, ledger: Ledger, route: str, request_: dict[str, Any], value: Any, score: float
+) -> None:
+    server = serve_scores([shaped(body(route, value))])
+    rows = judged(settings(server, route, {"use_activation": False}), ledger, "5")
+    assert rows.select("score", "status", "rationale").rows() == [(score, "scored", None)]
+    [asked] = server.requests
+    sent = asked.body | ({"messages": len(asked.body["messages"])} if "messages" in asked.body else {})
+    assert (asked.path, sent) == (f"/{route}", {"model": "rm", **request_})
+    assert judged(settings(server, route, {"use_activation": False}), ledger, "5").equals(rows)
+    assert len(server.requests) == 1
+
+
+NO_SCORES: dict[str, Answer] = {
+    "null": shaped(body("classify", [None])),
+    "text": shaped(body("classify", ["1.5"])),
+    "true": shaped(body("classify", [True])),
+    "not a number": Answer(json.dumps(body("classify", [float("nan")])).encode()),
+    "infinite": Answer(json.dumps(body("classify", [float("inf")])).encode()),
+    "too large": shaped(body("classify", [1e300])),
+    "thousands of digits": Answer(json.dumps(body("classify", [0])).replace("[0]", f"[{'9' * 5000}]").encode()),
+    "no number": shaped(body("classify", [])),
+    "a number alone": shaped({"score": 1.0}),
+    "two results": shaped(body("classify", [1.0]) | {"data": body("classify", [1.0])["data"] * 2}),
+    "no result": shaped(body("classify", [1.0]) | {"data": []}),
+    "a chat completion": good("5"),
+    "a list": shaped([1.0]),
+    "an error in a good body": shaped({"error": {"message": f"boom {KEY}"}}),
+    "refused": failing(400, f"too long {KEY}"),
+    "server error": failing(500),
+    "dropped": DROPPED,
+    "cut": cut(),
+}
+
+
+@pytest.mark.parametrize("case", NO_SCORES)
+def test_a_reply_without_a_finite_number_is_a_failed_attempt(
+    serve_scores: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """And is asked again by the next run; the row of the other trace is what it was."""
+    monkeypatch.setenv("PLANTED", KEY)
+    faulty = serve_scores(lambda request: NO_SCORES[case] if said(request) == "bad" else shaped(body("classify", [2])))
+    asked = settings(faulty)
+    asked.engine.endpoint.__dict__["api_key_env"] = "PLANTED"  # type: ignore[union-attr]
+    assert judged(asked, ledger, "bad", "fine").select("score", "status").rows() == [(None, "error"), (2.0, "scored")]
+    kept = ledger.db.execute("SELECT error FROM calls ORDER BY error IS NULL").fetchall()
+    assert len(kept) == 2 and kept[0][0] and kept[1][0] is None and KEY not in kept[0][0]
+    faulty.script = lambda request: shaped(body("classify", [1]))
+    assert judged(asked, ledger, "bad", "fine")["score"].to_list() == [1.0, 2.0]
+    assert len(faulty.requests) == 3
+
+
+@pytest.mark.slow
+def test_a_failure_that_may_pass_is_tried_again(serve_scores: Any, ledger: Ledger) -> None:
+    script: Script = [failing(503), shaped(body("classify", [None])), shaped(body("classify", [1.5]))]
+    server = serve_scores(script)
+    assert judged(settings(server, max_retries=2), ledger, "5")["score"].to_list() == [1.5]
+    assert len(server.requests) == 3
+
+
+def test_a_server_that_has_no_such_route_is_told_of(serve: Any, ledger: Ledger) -> None:
+    """vLLM has /classify beside /v1, and others within it."""
+    with pytest.raises(CurationError, match=r"HTTP 404: no route /classify; check model, api_key_env, route and base"):
+        judged(settings(serve([good("5")])), ledger, "5")
+
+
+@pytest.mark.parametrize(("value", "status"), [
+    ([[0.1, 0.9], [0.8, 0.2]], "scored"), ([[0.1, 0.9]], "error"), ([[0.1, 0.9]] * 3, "error"), ([0.9, 0.2], "error"),
+    ([[0.9], [0.2]], "unparsable"), ([[0.1, 0.9], [0.8, None]], "error"), ([[0.1, 0.9], 0.2], "error"),
+])  # fmt: skip
+def test_every_step_has_its_score_or_the_trace_has_none(
+    serve_scores: Any, ledger: Ledger, value: Any, status: str
+) -> None:
+    """As vLLM serves Qwen2.5-Math-PRM: a row of two probabilities for each token that ends a step."""
+    server = serve_scores([shaped(body("pooling", value))])
+    [row] = judged(settings(server, "pooling", steps=STEPS), ledger, "2 and 3\n\nIt is 5.").rows(named=True)
+    assert server.requests[0].body["messages"][-1]["content"] == "2 and 3<extra_0>It is 5.<extra_0>"
+    whole = (0.2, "0.9, 0.2") if status == "scored" else (None, row["rationale"])
+    assert (row["score"], row["rationale"], row["status"]) == (*whole, status)
+
+
+def test_other_sums_of_steps_ask_nothing(serve_scores: Any, ledger: Ledger) -> None:
+    server = serve_scores([shaped(body("pooling", [[0.5, 0.5], [0.75, 0.25]]))])
+    found = [
+        judged(settings(server, "pooling", steps=STEPS | changes), ledger, "a\nb")["score"][0]
+        for changes in ({}, {"label": 0}, {"aggregate": "mean"}, {"aggregate": "product"}, {"aggregate": "last"})
+    ]
+    assert found == [0.25, 0.5, 0.375, 0.125, 0.25]
+    assert len(server.requests) == 1
+
+
+def test_tools_are_told_to_no_route_of_messages(serve_scores: Any, ledger: Ledger) -> None:
+    """Kind: a score of a conversation that lacks a part. As a text of two they stand under a heading."""
+    tools = json.dumps([{"type": "function", "function": {"name": "add", "parameters": {}}}])
+    asked = prompts().with_columns(tools=pl.lit(tools))
+    server = serve_scores(lambda request: shaped(body(request.path[1:], 1.0 if "text_1" in request.body else [1.0])))
+    [row] = judge("reward", settings(server), traces("5"), asked, ledger).rows(named=True)
+    assert (row["status"], row["rationale"]) == (
+        "error",
+        "the prompt has tools, of which no route for reward models is told",
+    )
+    [row] = judge("reward", settings(server, "score"), traces("5"), asked, ledger).rows(named=True)
+    assert row["score"] == 1.0 and [tools in request.body["text_1"] for request in server.requests] == [True]
+
+
+@pytest.mark.parametrize(("route", "changes", "why"), [
+    ("classify", {"steps": STEPS}, "engine.route: classify gives one score to all steps; pooling gives one to each"),
+    ("score", {"steps": STEPS}, "engine.route: score gives one score to all steps; pooling gives one to each"),
+])  # fmt: skip
+def test_steps_want_a_route_that_scores_them(serve_scores: Any, route: str, changes: dict[str, Any], why: str) -> None:
+    asked = settings(serve_scores([good("5")]), route, **changes)
+    assert list(asked.mistakes(None)) == [why]  # type: ignore[arg-type]
+
+
+def test_a_selection_ranks_by_a_reward(serve_scores: Any, tmp_path: Path) -> None:
+    """From prompts to a subset: planned, bought once, and the pair of the largest difference first."""
+    writer = ChatServer(lambda request: good(f"It is {request.body['seed'] % 97}."))
+    scorer = serve_scores(lambda request: shaped(body("classify", [float(said(request).strip("It is."))])))
+    with writer:
+        params = served_params(tmp_path, writer.url, prompts=4, samples=3)
+        endpoint = params["judges"]["rubric"]["endpoint"] | {"base_url": scorer.url.removesuffix("/v1")}
+        params["judges"] = {"answer": params["judges"]["answer"], "reward": {
+            "kind": "reward", "model": "rm", "revision": "r1", "dimensions": ["reward"],
+            "engine": {"kind": "served", "route": "classify", "endpoint": endpoint},
+        }}  # fmt: skip
+        params["selections"] = {"best": params["selections"]["all"] | {
+            "value": "reward.delta_reward", "keep": {"kind": "top"}, "budget": {"pairs": 3},
+        }}  # fmt: skip
+        params["renderings"], params["student"] = {"count": False}, params["student"] | {"revision": None}
+        params["budget"] |= {"prices": {"rm": {"prompt": 1.0, "completion": 1.0}}}
+        save(params, tmp_path)
+        planned = json.loads(ran(tmp_path, "curation", "plan", "--json").stdout)["stages"][1]
+        assert (planned["name"], planned["calls"], planned["completion_tokens"]) == ("reward", 12, 0)
+        assert planned["at_most"] and planned["usd"] > 0 and planned["basis"] == "4 characters a token"
+        for stage in (["collect"], ["generate", "writer"], ["renderings"], ["judge", "answer"], ["judge", "reward"],
+                      ["pair"], ["delta"], ["select", "best"]):  # fmt: skip
+            done = ran(tmp_path, f"stages.{stage[0]}", *stage[1:])
+            assert done.returncode == 0, done.stderr
+        told = ran(tmp_path, "curation", "batch", "write", "judge", "reward", "out.jsonl")
+        assert told.returncode == 1 and not (tmp_path / "out.jsonl").exists()
+        assert told.stderr == (
+            "error: batch: judge reward is a reward model, whose scores are no chat completions, so no batch file can "
+            "hold its calls; `dvc repro judge@reward` asks them live\n"
+        )
+    data = tmp_path / "data"
+    scores = pl.read_parquet(data / "judgments/reward.parquet").select("trace_id", "score")
+    pairs = pl.read_parquet(data / "pairs.parquet").filter(~pl.col("identical"))
+    for side in ("chosen", "rejected"):
+        pairs = pairs.join(scores.rename({"trace_id": f"{side}_trace_id", "score": side}), on=f"{side}_trace_id")
+    best = pairs.sort(pl.col("chosen") - pl.col("rejected"), descending=True)[:3]
+    kept = pl.read_parquet(data / "selections/best.parquet").filter("kept")
+    assert sorted(kept["pair_id"]) == sorted(best["pair_id"]) and kept.height == 3
+    distinct = pl.read_parquet(data / "traces/writer.parquet").select("prompt_id", "completion").n_unique()
+    assert len(scorer.requests) == distinct
+    with closing(sqlite3.connect(tmp_path / params["ledger"]["path"])) as db:
+        rows = db.execute("SELECT text, completion_tokens, prompt_tokens FROM calls WHERE stage = 'judge'").fetchall()
+    assert len(rows) == distinct and {row[1:] for row in rows} == {(0, 12)}
