@@ -179,12 +179,16 @@ def preferences(judge: str, pairs: pl.DataFrame, written: pl.DataFrame) -> pl.Da
 
 
 SHARE_OF_4 = float(0.5 * stats.norm.sf(0.5) + 0.5 * stats.norm.sf(1.5))  # the share of 4s, by whether a trace is right
+FINE_DELTA = stats.norm(SCALE, SCALE * np.sqrt(2))  # of right less wrong; scores are whole numbers
 SD_BY_LENGTH = PER_LOG_LENGTH * SD_LOG_LENGTH  # of what `wordy` adds
 TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it is
     ("fine", "pairwise_accuracy", "answer"): stats.norm.cdf(1 / np.sqrt(2)),
     ("fine", "auroc", "answer"): stats.norm.cdf(1.0),
     ("fine", "length_correlation_equally_right", "answer"): 0.0,
     ("fine", "self_preference", "own"): 0.0,
+    ("fine", "undecided_rate", "answer"): FINE_DELTA.cdf(0.5) - FINE_DELTA.cdf(-0.5),
+    ("fine", "reversal_rate", "answer"): FINE_DELTA.cdf(-0.5) / (FINE_DELTA.cdf(-0.5) + FINE_DELTA.sf(0.5)),
+    ("fine", "longer_preferred_rate", "length"): 0.5,
     ("fine", "kappa", "second"): 2 * 1.25 / (1.25 + 2.25),  # the variance of right + own is 1/4 + 1
     ("wordy", "length_correlation_equally_right", "answer"): SD_BY_LENGTH / np.sqrt(1 + SD_BY_LENGTH**2),
     ("wordy", "length_slope_equally_right", "answer"): SCALE * PER_LOG_LENGTH,
@@ -202,7 +206,10 @@ TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it 
     ("fair", "first_position_rate", "order"): 0.5,
     # 2 p (1 - p) of the half of pairs with one right
     ("fair", "position_inconsistency", "order"): ACCURACY * (1 - ACCURACY),
+    ("fair", "undecided_rate", "answer"): 2 * ACCURACY * (1 - ACCURACY),  # its two orders say two things
     ("fair", "verdict_accuracy", "answer"): ACCURACY,
+    ("overconfident", "undecided_rate", "answer"): 0.0,
+    ("overconfident", "reversal_rate", "answer"): 1 - RIGHT_SHARE,
     ("overconfident", "ece", "answer"): STATED - RIGHT_SHARE,
     ("overconfident", "overconfidence", "answer"): STATED - RIGHT_SHARE,
     ("overconfident", "verdict_accuracy", "answer"): RIGHT_SHARE,

@@ -124,6 +124,49 @@ def measured_as(
     return reliability.reliability(reliability.Params(truth=truth, families={}), seen, small.pairs, small.traces)
 
 
+def test_two_judges_that_change_places_turn_round_the_same_pairs() -> None:
+    """Of six pairs the labels call one a tie and lack one; the panel reverses one of the four others, leaves one
+    undecided, and prefers the longer side in two of three. The kind of fault: a tie counted as half a reversal."""
+    prompts, lengths = [0, 0, 1, 1, 2, 2], [10, 10, 30, 10, 10, 10, 20, 20, 20, 20, 20, 10]
+    pairs = world.rows_of(contracts.PAIRS, [
+        {"pair_id": number, "prompt_id": prompt, "chosen_trace_id": number, "rejected_trace_id": 6 + number,
+         "chosen_model": "a", "rejected_model": "b", "identical": False}
+        for number, prompt in enumerate(prompts)
+    ])  # fmt: skip
+    traces = generate.add_text_columns(world.rows_of(contracts.TRACES, [
+        {"trace_id": number, "prompt_id": prompt, "generator": "a", "sample_index": number, "completion": "x" * length,
+         "finish_reason": "stop"}
+        for number, (prompt, length) in enumerate(zip(prompts * 2, lengths, strict=True))
+    ]))  # fmt: skip
+    verdicts = ["chosen", "rejected", "chosen", "chosen", "tie", None]
+    labels = world.rows_of(contracts.PREFERENCES, [
+        {"pair_id": number, "judge": "labels", "dimension": "preference", "order": contracts.UNKNOWN, "repeat": 0,
+         "verdict": verdict, "status": "scored" if verdict else "missing"}
+        for number, verdict in enumerate(verdicts)
+    ])  # fmt: skip
+    said = [0.5, 0.2, 1.5, 0.0, 1.0, 1.0]
+    panel = pl.DataFrame({"pair_id": range(6), "delta_quality": said, "n_quality": [2] * 6, "sd_quality": [0.1] * 6,
+                          "within_noise_quality": [False] * 6})  # fmt: skip
+    how = delta.Params(**world.DELTA)
+    deltas = {"labels": pairwise.pairwise_deltas(how, pairs, labels, ["preference"]), "panel": panel}
+    tables = reliability.JudgeTables({}, {"labels": labels}, deltas, contracts.empty(measurements.PROBABILITIES),
+                                     {"labels": ["preference"], "panel": ["quality"]})  # fmt: skip
+    by_truth = [reliability.reliability(reliability.Params(truth=truth, families={}), tables, pairs, traces)[0]
+                for truth in tables.dimensions]  # fmt: skip
+    against_labels, against_panel = (
+        row(table, judge, dimension, "reversal_rate", truth)
+        for table, judge, dimension, truth in zip(by_truth, ("panel", "labels"), ("quality", "preference"),
+                                                  ("labels", "panel"), strict=True)
+    )  # fmt: skip
+    assert against_labels == against_panel == {"value": pytest.approx(1 / 3), "n": 3, "clusters": 2, "suspect": False}
+    assert row(by_truth[0], "panel", "quality", "undecided_rate", "labels")["value"] == 1 / 4
+    assert row(by_truth[1], "labels", "preference", "undecided_rate", "panel")["value"] == 1 / 4
+    longer = {judge: row(by_truth[0], judge, dimension, "longer_preferred_rate", "length")
+              for judge, (dimension,) in tables.dimensions.items()}  # fmt: skip
+    assert (longer["panel"]["value"], longer["panel"]["n"]) == (1 / 4, 4)  # that of the third pair
+    assert (longer["labels"]["value"], longer["labels"]["n"]) == (2 / 4, 4)  # those of the second and third
+
+
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:
     return pair.pair(
         world.pairing(order="ladder", ladder=["ours", "theirs"], within_generator=False, samples="all"), written

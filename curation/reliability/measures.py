@@ -134,6 +134,21 @@ def measure_deltas(wide: pl.DataFrame, delta: str, truth: str | None) -> Iterato
         yield from _measure_accuracy(scored.drop_nulls("chosen_right"), delta, truth)
 
 
+def measure_decisions(rows: pl.DataFrame, truth: str | None) -> Iterator[Measurement]:
+    """How often the longer side is preferred; and, where `truth` is known, of the pairs in which one side is right how
+    many are left undecided, and of the decided ones how many are turned round. `rows` has prompt_id, log_ratio,
+    chosen_right, and decision: 1 for chosen, -1 for rejected, 0 for neither, null where there is none."""
+    decided = rows.filter(pl.col("decision") != 0)
+    unlike = decided.filter(pl.col("log_ratio") != 0)
+    longer_wins = (pl.col("decision") > 0) == (pl.col("log_ratio") > 0)
+    yield measure_share("longer_preferred_rate", "length", unlike, longer_wins)
+    if truth is not None:
+        labelled = rows.drop_nulls(["decision", "chosen_right"])
+        yield measure_share("undecided_rate", truth, labelled, pl.col("decision") == 0)
+        turned = (pl.col("decision") > 0) != pl.col("chosen_right")
+        yield measure_share("reversal_rate", truth, decided.drop_nulls("chosen_right"), turned)
+
+
 def _measure_length(rows: pl.DataFrame, delta: str, part: str, truth: str | None) -> Iterator[Measurement]:
     """How the delta goes with the length of both texts, or of one `part`: in all, and where both sides are equally
     right."""

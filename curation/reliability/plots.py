@@ -11,6 +11,8 @@ TITLE_WIDTH = 24  # characters of a panel's title that fit beside its neighbour'
 NEUTRAL = {
     "first_position_rate": 0.5,
     "verdict_accuracy": 0.5,
+    "longer_preferred_rate": 0.5,
+    "reversal_rate": 0.5,
     "self_preference": 0.0,
     "drift": 0.0,
     "overconfidence": 0.0,

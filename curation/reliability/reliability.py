@@ -53,23 +53,29 @@ def reliability(
     Pairs of identical texts do not count. A measure that does not vary, or has fewer than two prompts, has a null value
     and is not suspect.
     """
-    compared = _compare_sides(pairs, traces, None if settings.truth is None else _label(tables, settings.truth))
+    truth = settings.truth
+    label = None if truth is None else _label(tables, truth, tables.dimensions[truth][0])
+    compared = _compare_sides(pairs, traces, label)
     means = _mean_scores(tables, traces, compared)
     rows, curves = [], [empty(CALIBRATION)]
     with progress("reliability", sum(map(len, tables.dimensions.values())), "dimensions") as shown:
         for judge, names in tables.dimensions.items():
             wide = compared.join(tables.deltas[judge], on="pair_id", maintain_order="left")
-            truth = settings.truth if judge != settings.truth else None
+            against = truth if judge != truth else None
             family = settings.families.get(judge)
             for dimension in names:
                 delta = f"delta_{dimension}"
-                stated = {} if truth is None else dict(_stated_probabilities(tables, judge, dimension, compared))
+                stated = {} if against is None else dict(_stated_probabilities(tables, judge, dimension, compared))
                 measurements = chain(
-                    _measure_replies(tables, judge, dimension, traces, compared, truth),
+                    _measure_replies(tables, judge, dimension, traces, compared, against),
                     measures.measure_noise(wide, dimension, variances(wide, dimension), _noise_source(tables, judge)),
-                    measures.measure_deltas(wide, delta, truth),
-                    () if family is None else measures.measure_self_preference(wide, delta, family, truth),
-                    *(measures.measure_confidence(p, PREFIX[estimator], str(truth)) for estimator, p in stated.items()),
+                    measures.measure_deltas(wide, delta, against),
+                    measures.measure_decisions(_join_decisions(tables, judge, dimension, compared), against),
+                    () if family is None else measures.measure_self_preference(wide, delta, family, against),
+                    *(
+                        measures.measure_confidence(p, PREFIX[estimator], str(against))
+                        for estimator, p in stated.items()
+                    ),
                     _measure_agreements(tables, means, judge, dimension),
                 )
                 rows += [_row(judge, dimension, measurement) for measurement in measurements]
@@ -83,8 +89,15 @@ def _noise_source(tables: JudgeTables, judge: str) -> str:
     return "repeats" if judge in tables.judgments or judge in tables.preferences else "members"
 
 
-def _label(tables: JudgeTables, truth: str) -> pl.DataFrame:
-    return label_pairs(tables.deltas[truth], tables.dimensions[truth][0], tables.preferences.get(truth))
+def _label(tables: JudgeTables, judge: str, dimension: str) -> pl.DataFrame:
+    return label_pairs(tables.deltas[judge], dimension, tables.preferences.get(judge))
+
+
+def _join_decisions(tables: JudgeTables, judge: str, dimension: str, compared: pl.DataFrame) -> pl.DataFrame:
+    """The compared pairs with what a judge says of each, as of the truth: two judges that change places turn round
+    the same pairs."""
+    said = _label(tables, judge, dimension).rename({"label": "decision"})
+    return compared.join(said, on="pair_id", maintain_order="left")
 
 
 def _compare_sides(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
