@@ -100,6 +100,16 @@ NOT_RUN = {  # what no edge is run of, and why
     "evaluate.engine.eager": "wants vllm",
     "evaluate.engine.concurrency": "wants vllm",
     "sources.pairs.columns.messages": "stands in the place of prompt: tests/test_preference_sets.py",
+    **dict.fromkeys(
+        (
+            "sources.pairs.dataset",
+            "sources.table.dataset",
+            "generators.imported.dataset",
+            "judges.imported.dataset",
+            "pairwise_judges.imported.dataset",
+        ),
+        "stands in the place of path: tests/test_user_datasets.py",
+    ),
     "sources.table.columns.messages": "stands in the place of prompt: tests/test_messages.py",
     "generators.imported.columns.messages": "stands in the place of prompt and completion: tests/test_messages.py",
     "sources.table.columns.answer": "a name or a mapping: tests/test_imported.py",
@@ -167,8 +177,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["generators"] = {
         "large": {"kind": "transformers", "scale_b": 7.0, **named, **own, **here},
         "medium": {
-            "kind": "imported", "family": None, "scale_b": 1.5, "path": "traces.jsonl", "columns": columns,
-            "unmatched": "drop", "reasoning": marks,
+            "kind": "imported", "family": None, "scale_b": 1.5, "path": "traces.jsonl", "where": "prompt <> ''",
+            "columns": columns, "unmatched": "drop", "reasoning": marks,
         },
         "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
         "set": {"kind": "listed", "source": "set", "family": None, "scale_b": None},
@@ -194,7 +204,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     }.items():  # fmt: skip
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     raw["sources"]["own"] = {
-        "kind": "table", "path": "prompts.jsonl", "split": "train",
+        "kind": "table", "path": "prompts.jsonl", "where": "i = 'p1'", "split": "train",
         "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u"},
         "verifier": "math",
         "instruction": "Be brief.",
@@ -215,14 +225,16 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["judges"] = {
         "answer": raw["judges"]["answer"], "rubric": rubric,
         "people": {
-            "kind": "imported", "path": "people.jsonl", "trace_id": "trace_id", "dimensions": {"helpful": "good"},
+            "kind": "imported", "path": "people.jsonl", "where": "good > 1", "trace_id": "trace_id",
+            "dimensions": {"helpful": "good"},
             "unmatched": "error", "completion": "text", "reasoning": "thought", "scale": {"helpful": [0.0, 5.0]},
         },
         "steps": {"kind": "process", **shared, "separator": "\n+", "max_steps": 9},
     }  # fmt: skip
     raw["pairwise_judges"] = {
         "versus": raw["pairwise_judges"]["versus"] | asked,
-        "panel": {"kind": "imported", "path": "panel.jsonl", "pair_id": "pair_id", "verdict": "verdict", 
+        "panel": {"kind": "imported", "path": "panel.jsonl", "where": "shown is not null",
+                  "pair_id": "pair_id", "verdict": "verdict",
                   "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r",
                   "chosen_reasoning": "c_thought", "rejected_reasoning": "r_thought"},
     }  # fmt: skip

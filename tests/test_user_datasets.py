@@ -2,7 +2,7 @@
 library's cache with no hub at all.
 
 Kinds of fault: another version than was asked for, as the library takes whichever it has; a split or a configuration in
-another's place; a traceback, or a wait, where there is no network; values that are others than the same rows' in a file.
+another's place; a traceback where there is no network; other values than those of the same rows in a file.
 """
 
 import json
