@@ -147,7 +147,7 @@ def test_a_read_only_ledger_is_planned_counted_exported_and_replayed(serve: Serv
     bought, folder = len(server.requests), study / ".curation"
     if log:
         with closing(sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)) as db:
-            db.execute("UPDATE calls SET name = 'late' WHERE stage = 'judge'")
+            db.execute("UPDATE calls SET model = 'late' WHERE stage = 'judge'")
             shutil.copytree(folder, tmp_path / "copy")
         shutil.rmtree(folder)
         shutil.move(tmp_path / "copy", folder)

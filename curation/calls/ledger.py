@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from glob import escape
 from pathlib import Path
 from secrets import randbelow
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -19,8 +19,7 @@ from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
-from curation.calls.store import IS_REPLY, Store, counted, insert_attempt
-from curation.calls.upkeep import WITHOUT_REASONING
+from curation.calls.store import Store, counted, insert_attempt
 from curation.core.errors import CurationError
 from curation.core.needs import find_folder_fault
 from curation.core.params import Strict
@@ -199,22 +198,6 @@ class Ledger(Store):
         for model, calls, prompt_tokens, completion_tokens in rows:
             spending.count(model, calls, prompt_tokens or 0, completion_tokens or 0)
         spending.counted = newest
-
-    def stat(self) -> list[dict[str, Any]]:
-        """Per stage, name and model: attempts, distinct calls answered, attempts that failed or are none, replies kept
-        without their reasoning, tokens, and dollars (0 for a model without a price)."""
-        rows = self.db.execute(
-            "WITH attempts AS MATERIALIZED (SELECT stage, name, model, key, prompt_tokens, completion_tokens, "
-            f"{IS_REPLY} AS good, {WITHOUT_REASONING} AS lost FROM calls) "
-            "SELECT stage, name, model, count(*), count(DISTINCT CASE WHEN good THEN key END), sum(NOT good), "
-            f"sum(lost), {TOKENS} FROM attempts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-        ).fetchall()
-        names = (
-            "stage", "name", "model", "attempts", "answered", "failed", "without_reasoning", "prompt_tokens",
-            "completion_tokens", "usd",
-        )  # fmt: skip
-        prices = [self.budget.usd(row[2], row[7] or 0, row[8] or 0) for row in rows]
-        return [dict(zip(names, (*row, usd), strict=True)) for row, usd in zip(rows, prices, strict=True)]
 
 
 def jump_ahead(waiting: deque[Call]) -> None:

@@ -6,6 +6,7 @@ The oldest reply that serves a call answers it, so ledgers merged in any order a
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from curation.calls.opening import (
     require_ledger,
     trouble_of,
 )
+from curation.core.delimiters import DELIMITER
 from curation.core.errors import CurationError
 
 NAMES = ", ".join(COLUMNS.names)
@@ -62,6 +64,7 @@ class Store:
     def _use(self, db: sqlite3.Connection) -> None:
         self.db = db
         db.create_function("is_reply", len(DECIDING), _is_reply, deterministic=True)
+        db.create_function("has_delimiter", 1, _has_delimiter, deterministic=True)
         if require_ledger(self.file, db) != VERSION:
             with self.transaction():  # or two processes would each find the other's half
                 self._bring_to_layout(require_ledger(self.file, db))
@@ -141,6 +144,10 @@ class Store:
         values = (call.key, call.max_tokens, reply.text, reply.error, reply.engine, reply.reasoning)
         return self.db.execute(f"SELECT 1 FROM calls WHERE {same}", values).fetchone() is not None
 
+    def names(self) -> list[tuple[str, str, str]]:
+        """Stage, name and model of the calls, each once, sorted."""
+        return self.db.execute("SELECT DISTINCT stage, name, model FROM calls ORDER BY 1, 2, 3").fetchall()
+
     def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
         """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one
         name unless None."""
@@ -208,6 +215,10 @@ def reply_of(values: Sequence[Any]) -> Reply:
 
 def _is_reply(*values: Any) -> bool:
     return Reply(**dict(zip(DECIDING, values, strict=True))).error is None
+
+
+def _has_delimiter(text: str | None) -> bool:
+    return bool(re.search(DELIMITER, text or ""))
 
 
 def _sqlite_type(kind: pa.DataType) -> str:

@@ -1,6 +1,5 @@
 """Looking after what a ledger holds: whether it is as it was written, and what of it may go."""
 
-import re
 import sys
 from collections.abc import Iterable
 from shlex import quote
@@ -10,7 +9,6 @@ from curation.calls.call import Call
 from curation.calls.message import SPARE_TOKENS, UNSHOWN
 from curation.calls.redaction import PLACEHOLDER
 from curation.calls.store import IS_REPLY, NAMES, REPLY, Store, counted, reply_of
-from curation.core.delimiters import DELIMITER
 from curation.core.errors import CurationError
 
 # Good by its row, and no reply by what it holds, as versions before the third layout kept some.
@@ -24,10 +22,11 @@ WITHOUT_REASONING = (
     f"AND {counted('completion_tokens')} > coalesce(length(CAST(text AS BLOB)), 0) + {SPARE_TOKENS} AND {IS_REPLY}"
 )
 
-# A good reply whose server has thought, as it counts or as its tokens prove, and shows none of it.
+# A good reply whose server has thought, as it counts or as its tokens prove, and shows none of it. One that has
+# delimiters of reasoning in its text shows it there.
 HIDDEN_REASONING = (
     f"error IS NULL AND trim(coalesce(reasoning, '')) = '' AND ({counted('reasoning_tokens')} > 0 "
-    f"OR instr(note, '{UNSHOWN}')) AND {IS_REPLY}"
+    f"OR instr(note, '{UNSHOWN}')) AND NOT has_delimiter(text) AND {IS_REPLY}"
 )
 
 # A good reply that holds `[key]`: the model's own words, or left by a version that took the key out of replies too.
@@ -127,11 +126,11 @@ def tell_of_lost_reasoning(store: Store, calls: list[Call], stage: str, name: st
 
 def find_hidden_reasoning(store: Store, model: str, keys: set[str]) -> dict[str, int | None]:
     """Of the calls to `model` with these keys those that have a good reply whose reasoning the server kept to itself,
-    and its tokens, where the server counts them. One that has delimiters of reasoning in its text shows it there."""
+    and its tokens, where the server counts them."""
     rows = store.db.execute(
-        f"SELECT key, text, {counted('reasoning_tokens')} FROM calls WHERE model = ? AND {HIDDEN_REASONING}", (model,)
+        f"SELECT key, {counted('reasoning_tokens')} FROM calls WHERE model = ? AND {HIDDEN_REASONING}", (model,)
     )
-    return {key: tokens for key, text, tokens in rows if key in keys and not re.search(DELIMITER, text or "")}
+    return {key: tokens for key, tokens in rows if key in keys}
 
 
 def drop_without_reasoning(store: Store, model: str) -> int:

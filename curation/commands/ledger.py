@@ -7,12 +7,14 @@ from pathlib import Path
 import polars as pl
 
 from curation.calls import upkeep
+from curation.calls.counts import NAMES, WHOSE, Asked, count_calls
 from curation.calls.ledger import Ledger
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
-from curation.core.params import read
+from curation.core.params import BASELINE, read
+from curation.core.study import Study
 
 TAKES = {  # what each action takes beside its name
     "stat": (),
@@ -29,11 +31,12 @@ def main(arguments: list[str]) -> None:
     given = _parse_arguments(arguments)
     study = read()
     path, action = study.ledger.path, given.action
+    asked = _asked_by(study) if action == "stat" else None
     with Ledger(study.ledger, study.budget) as ledger:
         if action in ("import", "prune"):
             ledger.require_writable()
-        if action == "stat":
-            print_rows(pl.DataFrame(ledger.stat(), infer_schema_length=None))
+        if asked:
+            _print_counts(pl.DataFrame(count_calls(ledger, asked), schema=NAMES))
         elif action == "verify":
             print(f"{path}: {upkeep.verify(ledger)} rows, all with the hash of their content")
         elif action == "prune" and given.redacted:
@@ -53,6 +56,25 @@ def main(arguments: list[str]) -> None:
         if action in ("verify", "import"):
             _warn_of_redacted(ledger, path)
             _tell_of_unusable(ledger, path, refuse=action == "verify")
+
+
+def _asked_by(study: Study) -> Asked:
+    """What the study asks, as far as it is known before its traces are there."""
+    from curation.commands.outstanding import stage_calls  # forms every call, which no other action waits for
+
+    calls = dict[str, tuple[str, str]]()
+    for stage in stage_calls(study):
+        calls = dict.fromkeys(stage.distinct, (stage.stage, stage.name)) | calls
+    return Asked(calls, [BASELINE, *study.runs], study.student.model)
+
+
+def _print_counts(rows: pl.DataFrame) -> None:
+    print_rows(rows)
+    own, shipped, other = (rows.filter(pl.col("of") == whose)["attempts"].sum() for whose in WHOSE)
+    print(
+        f"{own} attempts of this study, {shipped} shipped ones that it does not ask, {other} of other studies or of "
+        "earlier versions of this one"
+    )
 
 
 def _parse_arguments(arguments: list[str]) -> Namespace:
@@ -82,7 +104,7 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
     """Nothing. Raises CurationError if the ledger has no call of that stage and name."""
     if stage is None and name is None:
         return
-    pairs = sorted({(row["stage"], row["name"]) for row in ledger.stat()})
+    pairs = sorted({(of_stage, of_name) for of_stage, of_name, _ in ledger.names()})
     if not any(stage in (None, of_stage) and name in (None, of_name) for of_stage, of_name in pairs):
         listed = ", ".join(" ".join(both) for both in pairs) or "none"
         raise CurationError(f"ledger export: no such calls; there are {listed}")
@@ -90,7 +112,7 @@ def _require_calls(ledger: Ledger, stage: str | None, name: str | None) -> None:
 
 def _require_model(ledger: Ledger, model: str) -> None:
     """Nothing. Raises CurationError if the ledger has no call of that model."""
-    models = sorted({row["model"] for row in ledger.stat()})
+    models = sorted({of_model for *_, of_model in ledger.names()})
     if model not in models:
         raise CurationError(f"ledger prune: no call of the model {show_value(model)}{did_you_mean(model, models)}")
 
