@@ -52,7 +52,7 @@ def test_calls_are_the_studys_that_asks_them_now_shipped_or_others(serve: Serve,
     done = ran(tmp_path, "curation", "ledger", "stat")
     assert done.returncode == 0, done.stderr
     names, *rows = ([cell.strip() for cell in line.strip("│").split("┆")] for line in done.stdout.splitlines()[1:-2])
-    shown = [dict(zip(names, row, strict=True)) for row in rows if len(row) > 1]
+    shown = [dict(zip(names, row, strict=True)) for row in rows if row[0] in WHOSE]
     by_name = {
         (row["of"], row["stage"], row["name"]): (int(row["attempts"]), int(row["bought"]), row["usd"]) for row in shown
     }
