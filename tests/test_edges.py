@@ -61,7 +61,7 @@ READERS = {
     "generators.transformers": Reader(("generators.large",), (("generate", "large"),)),
     "grid": Reader(("grid",), (("arm", FIRST), ("train", FIRST))),
     "judges.answer": Reader(("judges.answer",), (("judge", "answer"),)),
-    "judges.imported": Reader(("judges.people",), (("judge", "people"),)),
+    "judges.imported": Reader(("judges.people", "judges.raters", "judges.sides"), (("judge", ENTRY),)),
     "judges.process": Reader(("judges.steps",), (("judge", "steps"),)),
     "judges.rubric": Reader(("judges.rubric",), (("judge", "rubric"),)),
     "ledger": Reader(("ledger",), (("generate", "small"),)),
@@ -69,7 +69,7 @@ READERS = {
     "methods.kto": Reader(("methods.kto",), (("train", f"kto-{world.ARM}"),)),
     "methods.sft": Reader(("methods.sft",), (("train", f"sft-{world.ARM}"),)),
     "pair": Reader(("pair",), (("pair",),)),
-    "pairwise_judges.imported": Reader(("pairwise_judges.panel",), (("prefer", "panel"),)),
+    "pairwise_judges.imported": Reader(("pairwise_judges.panel", "pairwise_judges.voters"), (("prefer", ENTRY),)),
     "pairwise_judges.verdict": Reader(("pairwise_judges.versus",), (("prefer", "versus"),)),
     "reliability": Reader(("reliability",), (("reliability",),)),
     "scorers.implicit": Reader(("scorers.held_out",), (("score_pairs", "held_out"),)),
@@ -84,13 +84,16 @@ READERS = {
     "student": Reader(("student",), (("train", world.TUNED),)),
     "renderings": Reader(("renderings",), (("renderings",),)),
 }
-MADE_ONCE = (("judge", "people"), ("judge", "steps"), ("prefer", "panel"), ("score_pairs", "plain"), ("delta",),
-             ("calibrate",))  # fmt: skip
+MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("judge", "steps"), ("prefer", "panel"),
+             ("prefer", "voters"), ("score_pairs", "plain"), ("delta",), ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster; tests/test_cluster.py",
     "generators.listed": "wants a source of kind pairs; tests/test_listed.py",
     "judges.listed": "wants a source of kind pairs; tests/test_listed.py",
     "pairwise_judges.listed": "wants a source of kind pairs; tests/test_listed.py",
+    "judges.imported.responses.trace": "the same class as judges.imported.trace",
+    "pairwise_judges.imported.a": "the same class as judges.imported.trace",
+    "pairwise_judges.imported.b": "the same class as judges.imported.trace",
     "generators.vllm": "wants vllm; tests/test_vllm.py",
     "evaluate.engine.endpoint": "the same class as generators.openai.endpoint",
     "evaluate.engine.python": "wants vllm",
@@ -186,13 +189,31 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     none = contracts.empty(contracts.TRACES)
     parquet.write(contracts.TRACES, none, contracts.path("traces", "set", folder / "data"))
     train = [text for _, split, text, _ in world.PROMPTS.values() if split == "train"]
-    rated = {"trace_id": world.trace_id("plus", "large"), "good": 1.5, "text": "2 + 3 = 5", "thought": None}
+    rated = {
+        "trace_id": world.trace_id("plus", "large"),
+        "good": 1.5,
+        "text": "2 + 3 = 5",
+        "thought": None,
+        "why": "so",
+    }
     pair = world.pair_id(("plus", "large", 0), ("plus", "medium", 0))
     verdict = {
         "pair_id": pair, "verdict": "chosen", "shown": "chosen_first", "c": "2 + 3 = 5", "r": "2 + 3 is 5",
-        "c_thought": None, "r_thought": None,
+        "c_thought": None, "r_thought": None, "why": "so",
     }  # fmt: skip
+    named_so = {
+        "trace_id": None, "prompt_id": None, "prompt": "q", "generator": "by", "sample_index": "n",
+        "completion": "text", "reasoning": "thought",
+    }  # fmt: skip
+    of_large = {"q": world.PROMPTS["plus"][2], "by": "large", "n": 0, "text": "2 + 3 = 5", "thought": None}
+    of_medium = of_large | {"by": "medium", "text": "2 + 3 is 5"}
+    said = {"on": "Logic", "x": 0.5, "why": "so", "who": "ann", "step": 0, "won": "A"}
+    voted = said | {
+        f"{name}_{side}": value for side, row in (("a", of_large), ("b", of_medium)) for name, value in row.items()
+    }
     for name, rows in {
+        "raters": [of_large | said],
+        "voters": [voted],
         "traces": [
             {"prompt": text, "text": "It is 5.", "thought": "2 + 3", "first": None, "tools": None} for text in train
         ],
@@ -228,6 +249,18 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
             "kind": "imported", "path": "people.jsonl", "where": "good > 1", "trace_id": "trace_id",
             "dimensions": {"helpful": "good"},
             "unmatched": "error", "completion": "text", "reasoning": "thought", "scale": {"helpful": [0.0, 5.0]},
+            "rationale": {"helpful": "why"},
+        },
+        "raters": {
+            "kind": "imported", "path": "raters.jsonl", "unmatched": "drop", "trace": named_so, "dimension": "on",
+            "dimensions": {"helpful": "Logic"}, "score": "x", "rationale": "why", "repeat": None, "rater": "who",
+            "steps": {"aggregate": "min", "index": "step"}, "missing": ["-"],
+        },
+        "sides": {
+            "kind": "imported", "path": "raters.jsonl", "unmatched": "error",
+            "responses": [{
+                "trace": named_so, "dimensions": {"helpful": "x"}, "score": None, "rationale": {"helpful": "why"},
+            }],
         },
         "steps": {"kind": "process", **shared, "separator": "\n+", "max_steps": 9},
     }  # fmt: skip
@@ -236,7 +269,14 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "panel": {"kind": "imported", "path": "panel.jsonl", "where": "shown is not null",
                   "pair_id": "pair_id", "verdict": "verdict",
                   "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r",
-                  "chosen_reasoning": "c_thought", "rejected_reasoning": "r_thought"},
+                  "chosen_reasoning": "c_thought", "rejected_reasoning": "r_thought",
+                  "rationale": {"preference": "why"}},
+        "voters": {
+            "kind": "imported", "path": "voters.jsonl", "unmatched": "error", "dimension": "on",
+            **{side: {ours: theirs and f"{theirs}_{side}" for ours, theirs in named_so.items()} for side in "ab"},
+            "dimensions": {"preference": "Logic"}, "verdict": "won", "words": {"a": ["A"], "b": ["B"]},
+            "shown_first": "a", "negative": None, "rationale": "why", "repeat": None, "rater": "who", "missing": ["-"],
+        },
     }  # fmt: skip
     members = [{"judge": "rubric", "dimension": name, "weight": 1.0} for name in world.DIMENSIONS["rubric"]]
     raw["delta"] = raw["delta"] | {

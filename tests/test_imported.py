@@ -451,7 +451,7 @@ def test_ratings_of_people_are_read_by_trace(tmp_path: Path, prompts: pl.DataFra
     assert sorted(missing) == sorted([(first, "tone", five), (second, "logic", 0)])
     assert set(rows.filter(~pl.col("trace_id").is_in([first, second]))["status"]) == {"no_reference"}
     with pytest.raises(
-        CurationError, match=r"none\.jsonl: 1 of 1 rows are of no trace, the first has id 7; take ids from"
+        CurationError, match=r"none\.jsonl: 1 of 1 rows are of no trace, the first has id '7'; take ids from"
     ):
         judge(
             "gold",

@@ -312,7 +312,7 @@ def test_verdicts_of_people_are_read_by_pair(
     assert capsys.readouterr().err == f"{file}: 1 of 4 rows are of no pair of unequal texts; dropped\n"
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id 7; .*set unmatched: drop$",
+        match=r"gold\.jsonl: 1 of 4 rows are of no pair of unequal texts, the first has id '7'; .*set unmatched: drop$",
     ):
         prefer("gold", gold.model_copy(update={"unmatched": "error"}), pairs(), TRACES, PROMPTS, ledger)
     file.write_text(
@@ -322,13 +322,13 @@ def test_verdicts_of_people_are_read_by_pair(
     file.write_text('{"id": "7x", "says": "chosen"}\n')
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: line 1: column 'id' \(pairwise_judges\.gold\.pair_id\) is '7x', not a whole number",
+        match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id '7x'; take ids from",
     ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text('{"id": 7, "says": "chosen"}\n')
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id 7; take ids from",
+        match=r"gold\.jsonl: 1 of 1 rows are of no pair of unequal texts, the first has id '7'; take ids from",
     ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)
     file.write_text(json.dumps({"id": one, "says": "chosen"}) + "\n" + json.dumps({"id": one, "says": "A"}) + "\n")

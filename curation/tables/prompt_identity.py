@@ -48,6 +48,21 @@ def normal_identities(said: pl.Series) -> pl.Series:
     return pl.Series(made, dtype=pl.String)
 
 
+def match_identities(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """`rows`, which have `said`, with the prompt_id of what they say by `known` (prompt_id, identity): the very same,
+    else the first that says the same but for Unicode's normal form, line ends and the blanks around each text; null
+    where there is none."""
+    exact = rows.join(known, left_on="said", right_on="identity", how="left", maintain_order="left")
+    if not exact["prompt_id"].null_count():
+        return exact
+    alike = known.select(pl.col("prompt_id").alias("alike"), normal_identities(known["identity"]).alias("normal"))
+    alike = alike.sort("alike").unique("normal", keep="first")
+    lost = exact.filter(pl.col("prompt_id").is_null()).select("said").unique()
+    lost = lost.with_columns(normal_identities(lost["said"]).alias("normal")).join(alike, on="normal")
+    matched = exact.join(lost.select("said", "alike"), on="said", how="left", maintain_order="left")
+    return matched.with_columns(pl.coalesce("prompt_id", "alike").alias("prompt_id")).drop("alike")
+
+
 def _parse(identity: str) -> Any:
     """The text that an identity is, or the messages and tools that it stands for."""
     if not identity.startswith(OF_CONVERSATION):

@@ -1,7 +1,8 @@
-"""Rows of a user's file about our traces and pairs: whether they are of one, whether their texts are ours, and which of
-several of one comes first."""
+"""Rows of a user's file about our traces and pairs: whether they are about any, whether their texts are ours, and which
+of several about one comes first."""
 
 import sys
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -12,6 +13,8 @@ from curation.tables.texts import text_ids
 from curation.tables.user_table import UserTable
 
 MOST_SHOWN = 40  # characters of a text
+KEEP_TEXT = "take ids from `curation sql --csv` and keep them text: what reads them as doubles rounds them"
+SAME_TEXT = "check that its texts are those of the traces, as `curation sql` has them"
 
 
 def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None:
@@ -33,28 +36,42 @@ def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None
         )
 
 
-def number_repeats(rows: pl.DataFrame, same: list[str], said: list[str]) -> pl.DataFrame:
-    """`rows` with `repeat`, which numbers those of the `same` from 0 in an order drawn from what they say: that of the
-    file changes nothing, and the lowest score is as often first as last, or it would look like drift."""
+def number_repeats(
+    rows: pl.DataFrame, same: Sequence[str], said: Sequence[str], within: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """`rows` with `repeat`, which numbers those of the `same`, or of `within`, from 0 in an order drawn from what they
+    say: that of the file changes nothing, and the lowest score is as often first as last, or it would look like
+    drift."""
     text = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in said], separator="\x1f")
     drawn = rows.with_columns(content_ids(rows.select(*same, text.alias("said"))).alias("drawn"))
-    repeat = pl.col("drawn").rank("ordinal").over(same) - 1
+    repeat = pl.col("drawn").rank("ordinal").over(within or same) - 1
     return drawn.with_columns(repeat.cast(pl.Int32).alias("repeat")).drop("drawn")
 
 
-def refuse_unmatched(table: UserTable, column: str, ids: pl.Series, ours: pl.Series, unmatched: str, what: str) -> None:
-    """Nothing, or a line on stderr, if the ids of `table` that are not among `ours` may be dropped. Raises
-    CurationError, naming the first, if not."""
-    lost = ids.filter(~ids.is_in(ours.implode()))
-    if not len(lost):
+def number_raters(rows: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
+    """`rows` with `repeat`, which numbers the raters of the `same` from 0: a rater has one number, drawn from the
+    name."""
+    drawn = rows.with_columns(content_ids(rows.select(*same, "rater")).alias("drawn"))
+    return drawn.with_columns((pl.col("drawn").rank("dense").over(same) - 1).cast(pl.Int32).alias("repeat"))
+
+
+def refuse_twice(rows: pl.DataFrame, same: Sequence[str], table: UserTable, what: str, way_out: str) -> None:
+    """Raises CurationError, naming both, if two of `rows`, which have `row`, are of the `same`."""
+    twice = rows.filter(pl.struct(same).is_duplicated())
+    if twice.height:
+        first, other = twice.filter(pl.struct(same).eq_missing(pl.struct(same).first())).sort("row")["row"].head(2)
+        raise CurationError(one_line(f"{table.name}: {table.both(first, other)} both {what}; {way_out}"))
+
+
+def refuse_unmatched(
+    lost: int, rows: int, first: str, table: UserTable, unmatched: str, what: str, way_out: str
+) -> None:
+    """Nothing if no row is `lost`, or a line on stderr if they may be dropped. Raises CurationError, with what the
+    `first` has, if not."""
+    if not lost:
         return
-    count = f"{table.name}: {len(lost)} of {len(ids)} rows are of no {what}"
-    if unmatched == "error" or len(lost) == len(ids):
-        way_out = "" if len(lost) == len(ids) else ", or set unmatched: drop"
-        raise CurationError(
-            one_line(
-                f"{count}, the first has {column} {lost[0]}; take ids from `curation sql --csv` and keep them text: "
-                f"what reads them as doubles rounds them{way_out}"
-            )
-        )
+    count = f"{table.name}: {lost} of {rows} rows are of no {what}"
+    if unmatched == "error" or lost == rows:
+        drop = "" if lost == rows else ", or set unmatched: drop"
+        raise CurationError(one_line(f"{count}, the first has {first}; {way_out}{drop}"))
     print(f"{count}; dropped", file=sys.stderr)

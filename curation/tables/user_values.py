@@ -31,11 +31,12 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-
 
 class ValueType(NamedTuple):
     """What a column may hold: in words, as Polars keeps it, and what makes a value that is not null one of ours, or
-    raises ValueError with why it is none."""
+    raises ValueError with why it is none. `fits` says which Arrow types may hold some; without it text and numbers."""
 
     words: str
     polars: pl.DataType
     convert: Callable[[Any], Any]
+    fits: Callable[[pa.DataType], bool] | None = None
 
 
 class ColumnType(NamedTuple):
@@ -104,6 +105,7 @@ TEXT = ValueType("text", pl.String(), _text)
 ANSWERS = ValueType("text, a number or a list of these", pl.List(pl.String()), _answers)
 REAL = ValueType("a number", pl.Float64(), _real)
 INDEX = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=2**31 - 1))  # of a sample
+REPEAT = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=999))  # agreement compares each two
 ID = ValueType("a whole number", pl.Int64(), partial(_whole, least=-(2**63), most=2**63 - 1))  # one of our own
 KEY = ValueType("an id: text or a whole number", pl.String(), _key)  # of ours or the user's own
 # as the JSON of one form, which is that of curation/tables/messages.py
@@ -177,6 +179,8 @@ def _as_answers(texts: pl.Series, values: ValueType) -> pl.Series:
 
 def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
     """Whether some values of an Arrow type may be of ours."""
+    if values.fits is not None:
+        return values.fits(dtype)
     if values in LISTS:
         alone = values in (COMPLETION, COMPLETIONS) and pa.types.is_struct(dtype)
         return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype) or alone

@@ -1,39 +1,63 @@
-"""Ratings that exist already, of people or of another judge: a user's file, by the traces' ids or the user's own."""
+"""Ratings that exist already, of people or of another judge: a user's file, wide or long, of whole traces or step by
+step, by ids or by the texts."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
 from pydantic import Field
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
-from curation.core.messages import show_value
-from curation.core.params import Column
+from curation.core.params import Column, Strict
 from curation.core.ranges import Scale
 from curation.core.study import Study
-from curation.tables.user_files import UserFileParams
-from curation.tables.user_ratings import number_repeats, refuse_other_text, refuse_unmatched
+from curation.judging import find_traces, long_form
+from curation.judging.find_traces import TraceColumns
+from curation.judging.judges._steps import Steps, rate_by_steps
+from curation.judging.long_form import Cell, Dimensions, Rationale, RowParams, list_cells
+from curation.tables.user_ratings import (
+    KEEP_TEXT,
+    SAME_TEXT,
+    number_raters,
+    number_repeats,
+    refuse_twice,
+    refuse_unmatched,
+)
+from curation.tables.user_scores import scores, step_scores
 from curation.tables.user_table import UserTable
-from curation.tables.user_values import KEY, REAL, TEXT, ColumnType
-
-TEXTS = ("reasoning", "completion")  # of a trace
+from curation.tables.user_values import INDEX, ColumnType
 
 
-class Params(UserFileParams):
-    """A judge of kind imported. `trace_id` and `dimensions` (our name: the file's) name columns of `path`. Two rows of
-    one trace are two repeats, as by two people. `unmatched` says what becomes of rows of unknown traces.
+class Response(Strict):
+    """One of the traces that a row rates: which it is, and the columns of its ratings, by dimension, or in a long file
+    its `score`. `rationale` is one column, or one for each dimension."""
 
-    What may be left out: `completion` and `reasoning`, columns with the texts that were rated, which are held against
-    the trace's; and `scale`, the lowest and highest score by dimension.
+    trace: TraceColumns
+    dimensions: Dimensions | None = None
+    score: str | None = None
+    rationale: Rationale | None = None
+
+
+class Params(RowParams):
+    """A judge of kind imported. A row of `path` is about the trace that the column `trace_id` names, or `trace` in
+    other ways, or about all of `responses`. `dimensions` (our name: the file's) names its columns of ratings; in a long
+    file, with `dimension`, the words in that column, and `score` its column of ratings. Two rows of one trace and
+    dimension are two repeats, as by two people.
+
+    What may be left out besides: `rationale`, of the same form as dimensions, or one column for all; `steps`, how
+    ratings of steps become one; `completion` and `reasoning`, columns with the texts of the trace_id, which are held
+    against the trace's; and `scale`, the lowest and highest score by dimension.
     """
 
-    COLUMNS_UNDER = ""
-
     kind: Literal["imported"]
-    trace_id: str
-    dimensions: Annotated[dict[Column, str], Field(min_length=1)]
-    unmatched: Literal["error", "drop"]
+    trace_id: str | None = None
+    trace: TraceColumns | None = None
+    responses: Annotated[list[Response] | None, Field(min_length=1)] = None
+    dimensions: Dimensions | None = None
+    score: str | None = None
+    rationale: Rationale | None = None
+    steps: Steps | None = None
     completion: str | None = None
     reasoning: str | None = None
     scale: dict[Column, Scale] | None = None
@@ -41,7 +65,8 @@ class Params(UserFileParams):
     @property
     def dimension_names(self) -> list[str]:
         """The dimensions it has, in params' order."""
-        return list(self.dimensions)
+        each = [self.dimensions, *(response.dimensions for response in self.responses or [])]
+        return list(dict.fromkeys(name for dimensions in each for name in dimensions or {}))
 
     @property
     def scales(self) -> dict[str, tuple[float, float]]:
@@ -49,90 +74,181 @@ class Params(UserFileParams):
         return {name: (low, high) for name, (low, high) in (self.scale or {}).items()}
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """A path that is no file, or that DVC would not see change; a scale of no dimension, or without a width."""
+        """A path that is no file, or that DVC would not see change; traces or ratings that no column is named for, or
+        two are; a scale of no dimension, without a width, or that a product leaves."""
         yield from super().mistakes(study)
+        if sum(given is not None for given in (self.trace_id, self.trace, self.responses)) != 1:
+            yield "trace_id: one of trace_id, trace and responses says what a row rates; leave out the others"
+        for name in find_traces.TEXTS:
+            if getattr(self, name) is not None and self.trace_id is None:
+                yield f"{name}: stands beside trace_id; write it under trace"
+        yield from self._find_rating_mistakes()
         for name, (low, high) in self.scales.items():
-            if name not in self.dimensions:
-                yield f"scale.{name}: is none of its dimensions; known: {', '.join(self.dimensions)}"
+            if name not in self.dimension_names:
+                yield f"scale.{name}: is none of its dimensions; known: {', '.join(self.dimension_names)}"
             if low >= high:
                 yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
+            if self.steps and self.steps.aggregate == "product" and (low < 0 or high > 1):
+                yield f"steps.aggregate: product leaves the scale from {low:g} to {high:g}; take min, mean or last"
+
+    def _find_rating_mistakes(self) -> Iterator[str]:
+        long = self.dimension is not None
+        if long and self.dimensions is None:
+            yield f"dimensions: missing; name the words in the column {self.dimension!r}"
+        if self.responses is not None and self.dimensions is not None and not long:
+            yield "dimensions: each of responses has columns of its own; write it there"
+        for place, one in self._list_rated():
+            if long and one.score is None:
+                yield f"{place}score: missing; name the column of ratings"
+            if not long and one.score is not None:
+                yield f"{place}score: is of a long file; name the column with the dimension as dimension"
+            if not long and one.dimensions is None:
+                yield f"{place}dimensions: missing; name the columns of ratings"
+            if place and long and one.dimensions is not None:
+                yield f"{place}dimensions: of a long file they are named once; write them above responses"
+            yield from long_form.find_rationale_mistakes(
+                place, one.rationale, [] if long else list(one.dimensions or {})
+            )
+
+    def _list_rated(self) -> list[tuple[str, "Params | Response"]]:
+        """What names the columns of each trace that a row rates, and where it stands."""
+        return [(f"responses.{number}.", one) for number, one in enumerate(self.responses or [])] or [("", self)]
+
+    @property
+    def rated(self) -> list["Rated"]:
+        """What a row rates, and where."""
+        texts = {name: getattr(self, name) for name in find_traces.TEXTS}
+        return [
+            Rated(
+                f"{place}trace." if one.trace else place,
+                one.trace or TraceColumns(trace_id=self.trace_id, **texts),
+                list_cells(place, None if self.dimension else one.dimensions, "score", one.score, one.rationale),
+            )
+            for place, one in self._list_rated()
+        ]
 
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
-        dimensions = {f"dimensions.{ours}": theirs for ours, theirs in self.dimensions.items()}
-        columns = {"trace_id": self.trace_id, **{name: getattr(self, name) for name in TEXTS}, **dimensions}
-        types = {"trace_id": ColumnType(KEY)} | dict.fromkeys(TEXTS, ColumnType(TEXT, nullable=True))
-        return columns, types | dict.fromkeys(dimensions, ColumnType(REAL, nullable=True))
+        columns, types = self.shared_columns, dict(long_form.COLUMN_TYPES)
+        columns["step"] = None if self.steps is None else self.steps.index
+        types["step"] = ColumnType(INDEX)
+        lists = self.steps is not None and self.steps.index is None
+        rating = ColumnType((step_scores if lists else scores)(self.missing or ()), nullable=True)
+        for place, trace, cells in self.rated:
+            columns |= {f"{place}{ours}": theirs for ours, theirs in trace.named().items()}
+            types |= {f"{place}{ours}": find_traces.COLUMN_TYPES[ours] for ours in trace.named()}
+            of_cells, of_types = long_form.map_cells(cells, rating)
+            columns, types = columns | of_cells, types | of_types
+        return columns, types
+
+    def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
+        """Nothing. Raises CurationError if a rating is off its scale, or a long file has a dimension nowhere."""
+        _read_ratings(self, table, rows)
+
+
+class Rated(NamedTuple):
+    """One of the traces that a row rates: the columns that say which it is, which params name at `place`, and those of
+    its ratings."""
+
+    place: str
+    trace: TraceColumns
+    cells: list[Cell]
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """One row per trace, dimension and row of the file; the rows of a trace are its repeats. A trace that is not in the
-    file is `no_reference`, a null in it `missing`.
+    """One row per trace, dimension and rating of it in the file; several are its repeats. A trace that is not in the
+    file is `no_reference`, a null in it `missing`, as is a rating by steps of which one has none.
 
-    Raises CurationError on rows of unknown traces, if those are not to be dropped or there are no others, on a row
-    whose text is not its trace's, and on a score that is off its scale.
+    Raises CurationError on rows about no trace, if those are not to be dropped or there are no others, on a row that is
+    about several or whose text is not its trace's, on two rows with one repeat, and on a score that is off its scale.
     """
     table = settings.open()
     given = table.read(*settings.map_columns(), under=f"judges.{name}.")
-    given = given.rename({"trace_id": "key"} | {name: f"{name}_given" for name in TEXTS}, strict=False)
-    _refuse_off_scale(settings, table, given)
-    ids = _find_traces(settings, table, given, traces)
-    refuse_unmatched(table, settings.trace_id, given["key"], ids["key"], settings.unmatched, "trace")
-    given = given.join(ids, on="key", maintain_order="left")
-    for name in TEXTS:
-        if column := getattr(settings, name):
-            ours = traces.select("trace_id", pl.col(name).fill_null("") if name == "reasoning" else name)
-            texts = given.join(ours, on="trace_id", maintain_order="left")
-            refuse_other_text(table, column, texts.select("row", "key", f"{name}_given", name))
-    rows = traces.select("trace_id").join(given, on="trace_id", how="left", maintain_order="left_right")
-    dimensions = [f"dimensions.{ours}" for ours in settings.dimensions]
-    rows = number_repeats(rows, ["trace_id"], dimensions)
-    long = rows.unpivot(
-        dimensions,
-        index=["trace_id", "repeat", "row"],
-        variable_name="dimension",
-        value_name="score",
+    if settings.dimension and settings.dimensions:
+        long_form.say_left_out(given, settings.dimensions, settings.dimension, table)
+    ratings = _read_ratings(settings, table, given)
+    rows = ratings.join(
+        _find_rated(settings, table, given, traces, prompts), on=["row", "response"], maintain_order="left"
     )
+    if settings.steps is not None:
+        rows = rate_by_steps(settings.steps, rows, settings.slots, table)
+    dimensions = pl.DataFrame({"dimension": settings.dimension_names}, schema={"dimension": pl.String})
+    every = traces.select("trace_id").join(dimensions, how="cross")
     status = (
         pl.when(pl.col("row").is_null()).then(pl.lit("no_reference"))
         .when(pl.col("score").is_null()).then(pl.lit("missing"))
         .otherwise(pl.lit("scored"))
     )  # fmt: skip
-    return long.select(
+    numbered = _number(settings, table, rows)
+    return every.join(numbered, on=["trace_id", "dimension"], how="left", maintain_order="left").select(
         "trace_id",
-        pl.col("dimension").str.strip_prefix("dimensions."),
-        "repeat",
+        "dimension",
+        pl.col("repeat").fill_null(0),
         "score",
         pl.lit(None, pl.Float64).alias("expected_score"),
         status.alias("status"),
-        pl.lit(None, pl.String).alias("rationale"),
+        "rationale",
     )
 
 
-def _refuse_off_scale(settings: Params, table: UserTable, given: pl.DataFrame) -> None:
-    """Raises CurationError if a score is off the scale of its dimension."""
+def _read_ratings(settings: Params, table: UserTable, given: pl.DataFrame) -> pl.DataFrame:
+    """The ratings of the file: row, response (its number in the row), dimension, score (of steps in lists a list),
+    rationale, and the slot and the number of the step where the file has them. Raises CurationError if a score is off
+    its scale, or a long file has a dimension nowhere."""
+    keep = ["row", *settings.slots, *(["step"] if settings.steps and settings.steps.index else [])]
+    parts = []
+    for number, (_, _, cells) in enumerate(settings.rated):
+        part = long_form.lengthen(given, cells, keep).rename({"value": "score"})
+        if settings.dimension and settings.dimensions:
+            part = long_form.name_dimensions(part, settings.dimensions, settings.dimension, table)
+        _refuse_off_scale(settings, table, part, cells)
+        parts.append(part.with_columns(pl.lit(number).alias("response")))
+    return pl.concat(parts)
+
+
+def _refuse_off_scale(settings: Params, table: UserTable, ratings: pl.DataFrame, cells: list[Cell]) -> None:
+    """Raises CurationError if a score, or a step's, is off the scale of its dimension."""
     for name, (low, high) in settings.scales.items():
-        score = pl.col(f"dimensions.{name}")
-        if (off := given.filter(~score.is_between(low, high))).height:
-            row, value = off.select("row", score).row(0)
+        mine = ratings.filter(dimension=name).select("row", "score")
+        each = mine.explode("score") if isinstance(mine.schema["score"], pl.List) else mine
+        if (off := each.filter(~pl.col("score").is_between(low, high))).height:
+            row, value = off.row(0)
+            column = next(cell.column for cell in cells if cell.dimension in (None, name))
             raise CurationError(
-                f"{table.at(row)}: column {settings.dimensions[name]!r} is {value:g}, off the scale of "
-                f"{name} from {low:g} to {high:g}, as are {off.height} rows; correct them, or the judge's scale"
+                f"{table.at(row)}: column {column!r} is {value:g}, off the scale of {name} from {low:g} to "
+                f"{high:g}, as are {off.height} rows; correct them, or the judge's scale"
             )
 
 
-def _find_traces(settings: Params, table: UserTable, given: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
-    """The trace_id of each id that a trace has, ours or the user's own, as text: key, trace_id. Raises CurationError if
-    one that the file has is of two traces."""
-    own = traces.select(pl.col("external_id").alias("key"), "trace_id").drop_nulls()
-    ours = traces.select(pl.col("trace_id").cast(pl.String).alias("key"), "trace_id")
-    ids = pl.concat([own, ours]).unique(maintain_order=True)
-    twice = ids.filter(pl.col("key").is_duplicated())
-    if (rows := given.filter(pl.col("key").is_in(twice["key"].implode()))).height:
-        row, key = rows.select("row", "key").row(0)
-        raise CurationError(
-            f"{table.at(row)}: {settings.trace_id} {show_value(key)} is the id of "
-            f"{twice.filter(key=key).height} traces; give each trace an id of its own, or take trace_id from "
-            "`curation sql --csv`"
-        )
-    return ids
+def _find_rated(
+    settings: Params, table: UserTable, given: pl.DataFrame, traces: pl.DataFrame, prompts: pl.DataFrame
+) -> pl.DataFrame:
+    """row, response and trace_id of all that the file rates of ours. Raises CurationError on what is not ours, if that
+    is not to be dropped."""
+    found, lost = [], []
+    for number, (place, trace, _) in enumerate(settings.rated):
+        keys = given.select("row", *(pl.col(f"{place}{ours}").alias(ours) for ours in trace.named()))
+        mine = find_traces.find_traces(trace, keys, traces, prompts, table)
+        found.append(mine.with_columns(pl.lit(number).alias("response")))
+        absent = keys.join(mine, on="row", how="anti", maintain_order="left")
+        lost += [(absent["row"][0], absent.height, find_traces.describe_key(trace, absent))] if absent.height else []
+    way_out = KEEP_TEXT if settings.rated[0].trace.trace_id else SAME_TEXT
+    first = min(lost)[2] if lost else ""
+    count, of = sum(height for _, height, _ in lost), given.height * len(found)
+    refuse_unmatched(count, of, first, table, settings.unmatched, "trace", way_out)
+    return pl.concat(found)
+
+
+def _number(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with `repeat`, which tells those of one trace and dimension apart; those of a rater on a trace have one.
+    Raises CurationError if two of them have the same number in the file, or are one rater's."""
+    same = ["trace_id", "dimension"]
+    for slot in settings.slots:
+        what = f"rate one trace, and have the same {getattr(settings, slot)}"
+        refuse_twice(rows, [*same, slot], table, what, "leave one out")
+    if settings.repeat is not None:
+        return rows
+    if settings.rater is not None:
+        return number_raters(rows, ["trace_id"])
+    rows = rows.sort("rationale", maintain_order=True)  # of equal scores the reasons decide, not the rows
+    return number_repeats(rows, ["trace_id"], ["score"], same)

@@ -1,7 +1,7 @@
 -- The scored verdicts of one pairwise judge, each about two traces, whichever is called chosen. Grain: dimension, pair,
 -- order, repeat. Parameter expected: use the verdict's probabilities where there are some. low and high are the smaller
 -- and the larger trace id; low_better, high_better and tie sum to 1; value is the verdict for chosen, from -1 to 1. The
--- same two texts in the same order are the same call.
+-- same two texts in the same order are the same call; shown_first is null where the order is unknown.
 with
 weighed as (
     select
@@ -17,7 +17,7 @@ select
     dimension, pair_id, "order", repeat, value, tie,
     least(chosen, rejected) as low,
     greatest(chosen, rejected) as high,
-    case when "order" = 'rejected_first' then rejected else chosen end as shown_first,
+    case "order" when 'chosen_first' then chosen when 'rejected_first' then rejected end as shown_first,
     greatest(1 - tie + case when chosen < rejected then value else -value end, 0) / 2 as low_better,
     greatest(1 - tie - case when chosen < rejected then value else -value end, 0) / 2 as high_better
 from weighed

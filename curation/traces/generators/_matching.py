@@ -6,7 +6,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
-from curation.tables.prompt_identity import OF_CONVERSATION, identities, normal_identities
+from curation.tables.prompt_identity import OF_CONVERSATION, identities, match_identities, normal_identities
 from curation.tables.user_table import UserTable
 from curation.traces.generators._nearest import describe_difference
 
@@ -29,7 +29,7 @@ def match(table: UserTable, name: str, unmatched: str, rows: pl.DataFrame, promp
         matched = rows.join(known, on="external_prompt_id", how="left", maintain_order="left")
         of_what = "a prompt_id that no train prompt has"
     else:
-        matched = _match_identities(rows, known.drop("external_prompt_id"))
+        matched = match_identities(rows, known.drop("external_prompt_id"))
         of_what = "a prompt that is no train prompt"
     lost = matched.filter(pl.col("prompt_id").is_null())
     if not lost.is_empty():
@@ -59,20 +59,6 @@ def _leave_out(
             f"{table.name}: {problem}, the first is {table.words(lost['row'][0])}{difference}; {way_out}"
         )
     print(f"{name}: {table.name}: {problem}{difference}; dropped", file=sys.stderr)
-
-
-def _match_identities(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the prompt_id of what they say: the very same, else the first that says the same but for Unicode's
-    normal form, line ends and the blanks around each text."""
-    exact = rows.join(known, left_on="said", right_on="identity", how="left", maintain_order="left")
-    if not exact["prompt_id"].null_count():
-        return exact
-    alike = known.select(pl.col("prompt_id").alias("alike"), normal_identities(known["identity"]).alias("normal"))
-    alike = alike.sort("alike").unique("normal", keep="first")
-    lost = exact.filter(pl.col("prompt_id").is_null()).select("said").unique()
-    lost = lost.with_columns(normal_identities(lost["said"]).alias("normal")).join(alike, on="normal")
-    matched = exact.join(lost.select("said", "alike"), on="said", how="left", maintain_order="left")
-    return matched.with_columns(pl.coalesce("prompt_id", "alike").alias("prompt_id")).drop("alike")
 
 
 def _with_same_turns(table: UserTable, name: str, unmatched: str, rows: pl.DataFrame) -> pl.DataFrame:

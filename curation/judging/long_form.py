@@ -1,0 +1,152 @@
+"""What the rows of a user's file say of our traces or pairs, a row for each dimension that they say it on. The file may
+be wide, with a column for each, or long, with a row for each."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+import polars as pl
+from pydantic import Field
+
+from curation.core.errors import CurationError
+from curation.core.messages import first_names, show_value
+from curation.core.params import Column
+from curation.core.ranges import Filled
+from curation.core.study import Study
+from curation.core.text import one_line
+from curation.tables.user_files import UserFileParams
+from curation.tables.user_table import UserTable
+from curation.tables.user_values import KEY, REPEAT, TEXT, ColumnType
+
+Dimensions: TypeAlias = Annotated[dict[Column, str], Field(min_length=1)]
+Rationale: TypeAlias = str | dict[Column, str]
+SLOTS = ("repeat", "rater")  # what tells the rows apart that are about one thing
+COLUMN_TYPES = {
+    "dimension": ColumnType(KEY),
+    "repeat": ColumnType(REPEAT),
+    "rater": ColumnType(KEY),
+}
+MOST_WORDS = 5  # in a message
+
+
+class RowParams(UserFileParams):
+    """What judges of kind imported, of traces and of pairs, say of a file. `unmatched` says what becomes of rows about
+    nothing of ours.
+
+    What may be left out: `dimension`, the column of a long file that names the dimension of a row; `repeat`, a column
+    that numbers the rows about one thing from 0, in the order of time, or `rater`, one that says whose they are; and
+    `missing`, the texts that stand for no rating.
+    """
+
+    COLUMNS_UNDER = ""
+
+    unmatched: Literal["error", "drop"]
+    dimension: str | None = None
+    repeat: str | None = None
+    rater: str | None = None
+    missing: Annotated[list[Filled] | None, Field(min_length=1)] = None
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """A path that is no file, or that DVC would not see change; rows that are told apart in two ways."""
+        yield from super().mistakes(study)
+        if self.repeat is not None and self.rater is not None:
+            yield "rater: rows are told apart by repeat already; leave out one of the two"
+
+    @property
+    def shared_columns(self) -> dict[str, str | None]:
+        """The columns that all that a row says has in common."""
+        return {name: getattr(self, name) for name in COLUMN_TYPES}
+
+    @property
+    def slots(self) -> list[str]:
+        """Which of `repeat` and `rater` the file has."""
+        return [name for name in SLOTS if getattr(self, name) is not None]
+
+
+class Cell(NamedTuple):
+    """Where a row says something: on a dimension, None where a column of a long file has it, in the column that params
+    name at `place`, for the reason in the one that they name at `why`, if there is one."""
+
+    dimension: str | None
+    place: str
+    column: str
+    why: str | None
+    why_column: str | None
+
+
+def list_cells(
+    place: str, dimensions: Mapping[str, str] | None, value: str, column: str | None, rationale: Rationale | None
+) -> list[Cell]:
+    """The cells that params name at `place`: those of `dimensions`, or without any the `value` in one column."""
+    if dimensions is None:
+        return [Cell(None, f"{place}{value}", str(column), *_place_rationale(place, rationale, ""))]
+    return [
+        Cell(name, f"{place}dimensions.{name}", theirs, *_place_rationale(place, rationale, name))
+        for name, theirs in dimensions.items()
+    ]
+
+
+def _place_rationale(place: str, rationale: Rationale | None, dimension: str) -> tuple[str | None, str | None]:
+    if isinstance(rationale, dict):
+        theirs = rationale.get(dimension)
+        return (f"{place}rationale.{dimension}", theirs) if theirs is not None else (None, None)
+    return (None, None) if rationale is None else (f"{place}rationale", rationale)
+
+
+def map_cells(cells: Sequence[Cell], type: ColumnType) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
+    """The file's names for the columns of the cells, whose values are of `type`, and what they may hold."""
+    columns: dict[str, str | None] = {cell.place: cell.column for cell in cells}
+    reasons = {cell.why: cell.why_column for cell in cells if cell.why is not None}
+    return columns | reasons, dict.fromkeys(columns, type) | dict.fromkeys(reasons, ColumnType(TEXT, nullable=True))
+
+
+def find_rationale_mistakes(place: str, rationale: Rationale | None, dimensions: Sequence[str]) -> Iterator[str]:
+    """Rationales by dimension of none of `dimensions`, which a long file has none of."""
+    for name in rationale if isinstance(rationale, dict) else ():
+        if not dimensions:
+            yield f"{place}rationale: a long file has one column of it; name that"
+        elif name not in dimensions:
+            yield f"{place}rationale.{name}: is none of its dimensions; known: {', '.join(dimensions)}"
+
+
+def lengthen(rows: pl.DataFrame, cells: Sequence[Cell], keep: Sequence[str]) -> pl.DataFrame:
+    """A row for each of `cells` and each of `rows`: what is to `keep`, dimension, value and rationale."""
+    return pl.concat(
+        [
+            rows.select(
+                *keep,
+                pl.col("dimension") if cell.dimension is None else pl.lit(cell.dimension).alias("dimension"),
+                pl.col(cell.place).alias("value"),
+                (pl.lit(None, pl.String) if cell.why is None else pl.col(cell.why)).alias("rationale"),
+            )
+            for cell in cells
+        ]
+    )
+
+
+def name_dimensions(rows: pl.DataFrame, dimensions: Mapping[str, str], column: str, table: UserTable) -> pl.DataFrame:
+    """The rows of a long file that are on one of `dimensions` (our names: the file's words), by our names.
+
+    Raises CurationError if none is on one of them.
+    """
+    words = rows["dimension"].unique().sort()
+    for ours, theirs in dimensions.items():
+        if theirs not in words:
+            said = (
+                f"{show_value(theirs)} (dimensions.{ours}); it says {first_names(map(show_value, words), MOST_WORDS)}"
+            )
+            raise CurationError(one_line(f"{table.name}: column {column!r} nowhere says {said}"))
+    names = {theirs: ours for ours, theirs in dimensions.items()}
+    mine = rows.filter(pl.col("dimension").is_in(list(names)))
+    return mine.with_columns(pl.col("dimension").replace_strict(names))
+
+
+def say_left_out(rows: pl.DataFrame, dimensions: Mapping[str, str], column: str, table: UserTable) -> None:
+    """Say on stderr how many rows of a long file are on other dimensions."""
+    others = rows.filter(~pl.col("dimension").is_in(list(dimensions.values())))
+    if others.height:
+        words = first_names(map(show_value, others["dimension"].unique().sort()), MOST_WORDS)
+        print(
+            one_line(f"{table.name}: {others.height} of {rows.height} rows are on {words} ({column}); left out"),
+            file=sys.stderr,
+        )
