@@ -45,7 +45,9 @@ class Findings:
         self.faults.setdefault(error.place, f"{self.table.at(row)}: column {name!r} ({error.place}) {error}")
 
     def leave_out(self, row: int, reason: str, count: int = 1) -> None:
-        """So many of a row are left out."""
+        """So many of a row are left out, which may be none."""
+        if not count:
+            return
         before, first = self.left_out.get(reason, (0, row))
         self.left_out[reason] = before + count, first
 
@@ -70,6 +72,8 @@ class Findings:
 
     def describe(self) -> Iterator[str]:
         """A sentence for each reason why something is in no table."""
+        if unread := self._list_unread():
+            yield f"in no table: {unread}"
         for column, what in self.settings.layout.unkept.items():
             if column not in (self.settings.columns.carried or []):
                 yield f"{what} in column {column!r} is in no table; name it in columns.carried, or as layout.rating"
@@ -78,3 +82,19 @@ class Findings:
             yield f"{count} ratings {rating!r} are no number, so they have no score; the first is {first}"
         for reason, (count, row) in self.left_out.items():
             yield f"left out: {count} {reason}; the first at {self.table.words(row)}"
+
+    def _list_unread(self) -> str:
+        """The columns, and the fields of responses, that no setting names."""
+        columns = dict.fromkeys(name for file in self.table.files for name in file.names)
+        fields = dict.fromkeys(name.partition(".")[0] for name in self.fields)
+        unread = {
+            "columns": _without(columns, self.settings.places.values()),
+            "of each response": _without(fields, self.settings.layout.fields.values()),
+        }
+        return "; ".join(f"{what} {first_names(names, MOST_NAMED)}" for what, names in unread.items() if names)
+
+
+def _without(names: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """The names that no path begins with."""
+    begun = tuple(paths)
+    return [name for name in names if not any(path == name or path.startswith(f"{name}.") for path in begun)]

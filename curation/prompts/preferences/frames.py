@@ -79,13 +79,15 @@ def _read_block(settings: "Params", block: "Block", findings: Findings) -> Frame
 def _add(number: int, row: Row, parts: tuple[list[Any], ...], findings: Findings) -> None:
     rows, responses, ratings, comparisons = parts
     speaking = {slot for slot, response in enumerate(row.responses) if response.texts is not None}
-    if len(speaking) < len(row.responses):
-        findings.leave_out(number, SILENT, len(row.responses) - len(speaking))
+    compared = [one for one in row.comparisons if {one.better, one.worse} <= speaking]
+    findings.leave_out(number, SILENT, len(row.responses) - len(speaking))
+    findings.leave_out(number, OF_SILENT, len(row.comparisons) - len(compared))
     if not speaking:
         return
     told, prompt = row.told, row.prompt
     rows.append((number, prompt.said, prompt.turns, prompt.tools, told["answer"], told["task"], told["prompt_id"],
                  told["row_id"], row.carried))  # fmt: skip
+    comparisons += [(number, *one) for one in compared]
     for slot, response in enumerate(row.responses):
         if response.texts is None:
             continue
@@ -96,7 +98,3 @@ def _add(number: int, row: Row, parts: tuple[list[Any], ...], findings: Findings
             ratings.append((number, slot, name, rating.score, rating.rationale))
             if rating.given is not None:
                 findings.no_number(number, name, rating.given)
-    kept = [(number, *one) for one in row.comparisons if {one.better, one.worse} <= speaking]
-    comparisons += kept
-    if len(kept) < len(row.comparisons):
-        findings.leave_out(number, OF_SILENT, len(row.comparisons) - len(kept))
