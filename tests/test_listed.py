@@ -8,12 +8,14 @@ vanishes without a word; an order of rows that changes one of ours; a setting th
 from pathlib import Path
 from typing import Any
 
+import flow
 import polars as pl
 import pytest
 import world
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.params import read
 from curation.judging.judge import judge
 from curation.judging.judges import listed as ratings_kind
 from curation.judging.pairwise_judges import listed as verdicts_kind
@@ -286,3 +288,73 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {
         (None, '{"row": "plus"}')
     }
+
+
+def studied(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
+    """What the check says of a params file with a preference set of which `changes` are made, by place."""
+    layout = {"kind": "responses", "text": "t", "ratings": {"helpful": "h", "brief": "b"}, "order_by": "helpful"}
+    uf = {
+        "kind": "pairs",
+        "split": "train",
+        "path": "data/import/uf.jsonl",
+        "layout": layout,
+        "columns": {"prompt": "q"},
+    }
+    listed = {"kind": "listed", "source": SET}
+    raw = world.settings()
+    raw["sources"] |= {SET: uf}
+    raw["generators"] |= {SET: {**listed, "family": None, "scale_b": None}}
+    raw["judges"] |= {"people": {**listed, "scale": {"helpful": [1.0, 5.0]}}}
+    raw["pairwise_judges"] |= {"labels": listed}
+    raw["pair"] |= {"order": "listed", "ladder": [], "samples": "all"}
+    for place, value in changes.items():
+        *names, last = place.split(".")
+        body = raw
+        for name in names:
+            body = body[name]
+        body[last] = value
+        if value is GONE:
+            del body[last]
+    (tmp_path / "data/import").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "data/import/uf.jsonl").touch()
+    flow.write(raw, tmp_path / "params.yaml")
+    try:
+        read(tmp_path / "params.yaml")
+    except CurationError as error:
+        return [line.removeprefix(f"{tmp_path / 'params.yaml'}: ") for line in str(error).splitlines()]
+    return []
+
+
+GONE = object()
+AGAIN = {"kind": "listed", "source": SET, "family": None, "scale_b": None}
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, []),
+    ({"generators.uf": GONE},
+     ["sources.uf: no generator reads its responses; add generators.uf: {kind: listed, source: uf, family: null, "
+      "scale_b: null}"]),
+    ({"generators.again": AGAIN}, ["generators.again.source: uf reads 'uf' already; one of them is enough"]),
+    ({"judges.people.source": "fu"}, ["judges.people.source: 'fu' is not in sources; known: sums, held_sums, letters, uf"]),
+    ({"pairwise_judges.labels.source": "sums", "judges.people.source": "sums"},
+     [f"{place}.source: 'sums' is of kind reasoning_gym, and no preference set; name a source of kind pairs"
+      for place in ("judges.people", "pairwise_judges.labels")]),
+    ({"judges.people.scale": {"helpfull": [1.0, 5.0], "brief": [2.0, 2.0]}},
+     ["judges.people.scale.helpfull: is no rating of sources.uf.layout; did you mean 'helpful'?",
+      "judges.people.scale.brief: lowest 2 is not below highest 2"]),
+    ({"sources.uf.layout.ratings": None, "sources.uf.layout.order_by": None, "pair.order": "both",
+      "pairwise_judges.labels": GONE},
+     ["judges.people.scale.helpful: is no rating of sources.uf.layout; it declares no ratings"]),
+    ({"sources.uf.layout.order_by": None},
+     ["pair.order: listed: the layout of sources.uf lists no pairs; say in it what orders its responses",
+      "pairwise_judges.labels.source: the layout of sources.uf lists no pairs, so it has no verdict"]),
+    ({"sources.uf": GONE, "generators.uf": GONE, "judges.people": GONE, "pairwise_judges.labels": GONE},
+     ["pair.order: listed: no source is of kind pairs, which would list pairs; add one, or take another order"]),
+    ({"pair.ladder": ["gpt", "llama"], "pair.samples": "matched"},
+     ["pair.ladder: has no meaning where pairs are listed, each in its own order; write []",
+      "pair.samples: matched: the numbers of two responses say nothing of a listed pair; write all"]),
+    ({"pair.chosen": ["anyone"], "pair.order": "ladder", "pair.ladder": ["gpt", "llama"]}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "said"), MISTAKES)
+def test_mistakes_about_preference_sets(changes: dict[str, Any], said: list[str], tmp_path: Path) -> None:
+    assert sorted(studied(tmp_path, changes)) == sorted(said)
