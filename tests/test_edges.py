@@ -88,9 +88,9 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("prefer", "voters"), ("score_pairs", "plain"), ("delta",), ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster; tests/test_cluster.py",
-    "generators.listed": "wants a source of kind pairs; tests/test_listed.py",
-    "judges.listed": "wants a source of kind pairs; tests/test_listed.py",
-    "pairwise_judges.listed": "wants a source of kind pairs; tests/test_listed.py",
+    "generators.listed": "the set of this study has no traces: tests/test_listed.py",
+    "judges.listed": "a scale as of judges.imported; no trace of the set to rate: tests/test_listed.py",
+    "pairwise_judges.listed": "names a source and nothing else: tests/test_listed.py",
     "judges.imported.responses.trace": "the same class as judges.imported.trace",
     "pairwise_judges.imported.a": "the same class as judges.imported.trace",
     "pairwise_judges.imported.b": "the same class as judges.imported.trace",

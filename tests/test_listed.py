@@ -333,7 +333,8 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["sources.uf: no generator reads its responses; add generators.uf: {kind: listed, source: uf, family: null, "
       "scale_b: null}"]),
     ({"generators.again": AGAIN}, ["generators.again.source: uf reads 'uf' already; one of them is enough"]),
-    ({"judges.people.source": "fu"}, ["judges.people.source: 'fu' is not in sources; known: sums, held_sums, letters, uf"]),
+    ({"judges.people.source": "fu"},
+     ["judges.people.source: 'fu' is not in sources; known: sums, held_sums, letters, uf"]),
     ({"pairwise_judges.labels.source": "sums", "judges.people.source": "sums"},
      [f"{place}.source: 'sums' is of kind reasoning_gym, and no preference set; name a source of kind pairs"
       for place in ("judges.people", "pairwise_judges.labels")]),
