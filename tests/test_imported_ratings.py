@@ -280,6 +280,8 @@ def test_a_word_is_no_score_unless_it_is_declared_as_none(study: Study) -> None:
         study.judge(rows, **body)
     found = study.judge(rows, **body, missing=["N/A", "-"])
     assert scored(found, study) == {"p1/big/0": 4.5} and found.filter(status="missing").height == 2
+    numbers = [{"id": "p1/big/0", "x": -1}, {"id": "p1/small/0", "x": 0.5}, {"id": "p2/big/0", "x": "-1.0"}]
+    assert scored(study.judge(numbers, **body, missing=[-1]), study) == {"p1/small/0": 0.5}
     lists = [{"id": "p1/big/0", "x": ["1", "N/A"]}, {"id": "p1/small/0", "x": "N/A"}, {"id": "p2/big/0", "x": [1, 2]}]
     found = study.judge(lists, **body, missing=["N/A"], steps={"aggregate": "last"})
     assert scored(found, study) == {"p2/big/0": 2.0} and found.filter(status="missing").height == 2

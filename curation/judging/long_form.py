@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import polars as pl
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.params import Column
-from curation.core.ranges import Filled
 from curation.core.study import Study
 from curation.core.text import one_line
 from curation.tables.user_files import UserFileParams
+from curation.tables.user_scores import write_label
 from curation.tables.user_table import UserTable
 from curation.tables.user_values import KEY, REPEAT, TEXT, ColumnType
 
 Dimensions: TypeAlias = Annotated[dict[Column, str], Field(min_length=1)]
+Label = Annotated[str, BeforeValidator(write_label)]  # of what a file says: text, a number or a truth
 Rationale: TypeAlias = str | dict[Column, str]
 SLOTS = ("repeat", "rater")  # what tells the rows apart that are about one thing
 COLUMN_TYPES = {
@@ -35,7 +36,7 @@ class RowParams(UserFileParams):
 
     What may be left out: `dimension`, the column of a long file that names the dimension of a row; `repeat`, a column
     that numbers the rows about one thing from 0, in the order of time, or `rater`, one that says whose they are; and
-    `missing`, the texts that stand for no rating.
+    `missing`, the words and numbers that stand for no rating.
     """
 
     COLUMNS_UNDER = ""
@@ -44,7 +45,7 @@ class RowParams(UserFileParams):
     dimension: str | None = None
     repeat: str | None = None
     rater: str | None = None
-    missing: Annotated[list[Filled] | None, Field(min_length=1)] = None
+    missing: Annotated[list[Label] | None, Field(min_length=1)] = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A path that is no file, or that DVC would not see change; rows that are told apart in two ways."""

@@ -1,6 +1,7 @@
 """What a column of ratings or verdicts may hold: numbers, lists of them, words; and what stands in one for nothing."""
 
 import json
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -9,42 +10,58 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from curation.tables.user_values import KEY, REAL, ValueType
+from curation.tables.user_values import KEY, REAL, ValueType, is_list, is_text
 
 
-def scores(missing: Sequence[str] = ()) -> ValueType:
-    """Numbers, where the texts of `missing` stand for null."""
-    return REAL._replace(convert=partial(_score, missing=frozenset(missing))) if missing else REAL
+class Missing:
+    """What stands for no score: words, and numbers however they are written."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.words = frozenset(labels)
+        self.numbers = frozenset(number for label in labels if (number := _read_number(label)) is not None)
+
+    def read(self, value: Any) -> float | None:
+        """A score, None for what stands for none. Raises ValueError where it is neither."""
+        if isinstance(value, str) and value in self.words:
+            return None
+        number: float = REAL.convert(value)
+        return None if number in self.numbers else number
 
 
-def step_scores(missing: Sequence[str] = ()) -> ValueType:
-    """Lists of numbers, a score for each step, or their JSON; the texts of `missing` stand for null."""
-    read = partial(_list_scores, missing=frozenset(missing))
-    return ValueType("a list of numbers", pl.List(pl.Float64()), read, _may_hold_lists)
-
-
-def _score(value: Any, missing: frozenset[str]) -> float | None:
-    number: float | None = None if isinstance(value, str) and value in missing else REAL.convert(value)
+def _read_number(label: str) -> float | None:
+    try:
+        number: float = REAL.convert(label)
+    except ValueError:
+        return None
     return number
 
 
-def _list_scores(value: Any, missing: frozenset[str]) -> list[float | None] | None:
-    if isinstance(value, str) and value in missing:
+def scores(missing: Sequence[str] = ()) -> ValueType:
+    """Numbers, where the labels of `missing` stand for null."""
+    return REAL._replace(convert=Missing(missing).read) if missing else REAL
+
+
+def step_scores(missing: Sequence[str] = ()) -> ValueType:
+    """Lists of numbers, a score for each step, or their JSON; the labels of `missing` stand for null."""
+    read = partial(_list_scores, missing=Missing(missing))
+    return ValueType("a list of numbers", pl.List(pl.Float64()), read, _may_hold_lists)
+
+
+def _list_scores(value: Any, missing: Missing) -> list[float | None] | None:
+    if isinstance(value, str) and value in missing.words:
         return None
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError("not a list of numbers, nor its JSON") from None
     if not isinstance(value, list):
         raise ValueError("not a list of numbers")
-    return [None if step is None or step != step else _score(step, missing) for step in value]
+    return [None if step is None or step != step else missing.read(step) for step in value]
 
 
 def _may_hold_lists(dtype: pa.DataType) -> bool:
-    lists = pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype)
-    texts = pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype)
-    return bool(lists or texts or pa.types.is_null(dtype))
+    return is_list(dtype) or is_text(dtype) or bool(pa.types.is_null(dtype))
 
 
 def write_label(value: Any) -> str:
@@ -52,7 +69,7 @@ def write_label(value: Any) -> str:
     ValueError where it is none of these, nor text."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float | Decimal) and value == value and value != int(value):
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value != int(value):
         return repr(float(value))
     try:
         label: str = KEY.convert(value)

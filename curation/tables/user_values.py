@@ -146,9 +146,9 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
     if pa.types.is_dictionary(dtype):
         dtype = dtype.value_type
         values = values.cast(dtype)
-    if type.values in (TEXT, KEY) and _is_text(dtype):
+    if type.values in (TEXT, KEY) and is_text(dtype):
         return pl.Series(pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
-    if type.values in (COMPLETION, COMPLETIONS) and _is_text(dtype):
+    if type.values in (COMPLETION, COMPLETIONS) and is_text(dtype):
         texts = pl.Series("content", pl.from_arrow(values.cast(pa.large_string())), dtype=pl.String)
         if not texts.str.contains(r"^\s*\[").any():  # no text may be the JSON of a message
             return _as_answers(texts, type.values)
@@ -162,7 +162,7 @@ def convert_arrow(values: pa.ChunkedArray, type: ColumnType) -> pl.Series:
         if cast.null_count() == wholes.null_count() and not (type.values is INDEX and (cast < 0).any()):
             return cast
     if not _may_fit(dtype, type.values):
-        apart = EACH_APART if type.values is TEXT and _is_list(dtype) else ""
+        apart = EACH_APART if type.values is TEXT and is_list(dtype) else ""
         raise ValueError(f"holds {dtype}, not {type.values.words}{apart}")
     if type.values in LISTS:
         return convert_values([prune(value) for value in to_python(values)], type)
@@ -183,20 +183,22 @@ def _may_fit(dtype: pa.DataType, values: ValueType) -> bool:
         return values.fits(dtype)
     if values in LISTS:
         alone = values in (COMPLETION, COMPLETIONS) and pa.types.is_struct(dtype)
-        return pa.types.is_null(dtype) or _is_text(dtype) or _is_list(dtype) or alone
-    if values is ANSWERS and _is_list(dtype):
+        return pa.types.is_null(dtype) or is_text(dtype) or is_list(dtype) or alone
+    if values is ANSWERS and is_list(dtype):
         return not pa.types.is_list(dtype.value_type) and _may_fit(dtype.value_type, values)
     if values is ANSWERS and pa.types.is_boolean(dtype):
         return True
     numeric = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
-    return pa.types.is_null(dtype) or _is_text(dtype) or (numeric and values is not TEXT)
+    return pa.types.is_null(dtype) or is_text(dtype) or (numeric and values is not TEXT)
 
 
-def _is_list(dtype: pa.DataType) -> bool:
+def is_list(dtype: pa.DataType) -> bool:
+    """Whether a column of an Arrow type holds lists."""
     return bool(pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype))
 
 
-def _is_text(dtype: pa.DataType) -> bool:
+def is_text(dtype: pa.DataType) -> bool:
+    """Whether a column of an Arrow type holds texts."""
     return bool(pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype))
 
 

@@ -2,10 +2,9 @@
 two traces by their ids or texts, whichever of them is called chosen."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
 import polars as pl
-from pydantic import BeforeValidator
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
@@ -15,13 +14,13 @@ from curation.core.text import one_line
 from curation.judging import long_form
 from curation.judging.find_traces import COLUMN_TYPES as TRACE_TYPES
 from curation.judging.find_traces import TraceColumns
-from curation.judging.long_form import Cell, Dimensions, Rationale, RowParams, list_cells
+from curation.judging.long_form import Cell, Dimensions, Label, Rationale, RowParams, list_cells
 from curation.judging.pairwise_judges._find_pairs import find_pairs
 from curation.judging.pairwise_judges._kind import Compared
 from curation.tables.contracts import PREFERENCE, SIDES, UNKNOWN
 from curation.tables.ids import content_ids
 from curation.tables.user_ratings import number_raters, number_repeats, refuse_twice
-from curation.tables.user_scores import LABEL, scores, write_label
+from curation.tables.user_scores import LABEL, scores
 from curation.tables.user_table import UserTable
 from curation.tables.user_values import KEY, TEXT, ColumnType
 
@@ -30,7 +29,6 @@ TEXTS = (*SIDES, *(f"{side}_reasoning" for side in SIDES))  # of a pair
 TWO = ("a", "b")  # the sides of a row that names two traces
 SIGN = {1: "chosen", -1: "rejected", 0: "tie"}  # of a verdict for the first side of a row, against it, and for neither
 SHOWN = {1: "chosen_first", -1: "rejected_first", 0: UNKNOWN}
-Label = Annotated[str, BeforeValidator(write_label)]
 
 
 class Params(RowParams):
