@@ -7,6 +7,7 @@ verdict that is not turned with its pair; a word, a null or a step that becomes 
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from test_imported import generator, save, source
 
 from curation.calls.ledger import Ledger, Params
@@ -77,6 +79,7 @@ class Study:
         form = body.pop("form", "jsonl")
         path = save(self.folder / f"ratings.{form}", rows)
         params = ratings.Params.model_validate({"kind": "imported", "path": path, "unmatched": "error"} | body)
+        assert not list(params.mistakes(None))  # type: ignore[arg-type]
         made = judge("people", params, self.traces, self.prompts, self.ledger)
         parquet.check(contracts.JUDGMENTS, made, "judgments")
         return made.sort("trace_id", "dimension", "repeat")
@@ -85,6 +88,7 @@ class Study:
         """The verdicts of a file with these rows."""
         path = save(self.folder / "verdicts.jsonl", rows)
         params = verdicts.Params.model_validate({"kind": "imported", "path": path, "unmatched": "error"} | body)
+        assert not list(params.mistakes(None))  # type: ignore[arg-type]
         made = prefer("people", params, self.pairs, self.traces, self.prompts, self.ledger, listed)
         parquet.check(contracts.PREFERENCES, made, "preferences")
         return made.sort("pair_id", "dimension", "order", "repeat")
@@ -491,3 +495,48 @@ def test_a_mistake_in_the_mapping_is_said_before_anything_is_read(case: str, tmp
         body = shared | {"pair_id": "id", "verdict": "x"} | changes
         found = list(verdicts.Params.model_validate(body).mistakes(None))  # type: ignore[arg-type]
     assert any(line.startswith(said) for line in found), found
+
+
+PAGE = Path(__file__).parents[1] / "docs/ratings.md"
+FILE_AND_SETTINGS = re.compile(r"^```jsonl\n([^`]*)```\n\n```yaml\n([^`]*)```\n", re.MULTILINE)
+ON_THE_PAGE: list[dict[tuple[str, str], Any]] = [  # what its examples come to, in their order
+    {("t1", "helpfulness"): 5, ("t1", "tone"): 4, ("t2", "helpfulness"): 1, ("t2", "tone"): 4},
+    {("t1", "helpfulness"): 4.5, ("t2", "tone"): 2},
+    {("t3", "grade"): 5, ("t4", "grade"): 1},
+    {("t1", "reward"): 0.91, ("t2", "reward"): 0.13, ("t3", "reward"): 0.87, ("t4", "reward"): 0.22},
+    {("t1", "process"): 0.95},
+    {("t1", "overall"): "chosen", ("t1", "clarity"): "tie", ("t3", "overall"): "chosen", ("t3", "clarity"): "chosen"},
+    {("t1", "preference"): "chosen", ("t3", "preference"): "tie"},
+]
+
+
+def test_the_examples_of_the_page_come_to_what_it_says(tmp_path: Path, ledger: Ledger) -> None:
+    text = PAGE.read_text()
+    first = text.split("```jsonl\n")[1].split("```")[0]
+    rows = [
+        {
+            "q": row["question"],
+            "pid": row["task"],
+            "gold": "5",
+            "by": row["model"],
+            "text": row["text"],
+            "own": row["id"],
+        }
+        for row in map(json.loads, first.splitlines())
+    ]
+    study = Study(tmp_path, ledger, rows, "ladder", sample_index=None)
+    own = {id: name for name, id in study.ids.items()}
+    examples = FILE_AND_SETTINGS.findall(text)
+    for (lines, said), wanted in zip(examples, ON_THE_PAGE, strict=True):
+        ((section, entries),) = YAML(typ="safe", pure=True).load(said).items()
+        (body,) = entries.values()
+        assert body.pop("path").startswith("data/import/")
+        given_rows = [json.loads(line) for line in lines.splitlines()]
+        if section == "judges":
+            found = study.judge(given_rows, **body).drop_nulls("score").group_by("trace_id", "dimension")
+            means = found.agg(pl.col("score").mean()).rows()
+            assert {(own[id], name): score for id, name, score in means} == pytest.approx(wanted)
+        else:
+            made = study.prefer(given_rows, **body).join(study.pairs, on="pair_id")
+            verdicts_ = made.select("chosen_trace_id", "dimension", "verdict").rows()
+            assert {(own[id], name): verdict for id, name, verdict in verdicts_} == wanted
