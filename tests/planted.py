@@ -207,6 +207,7 @@ TRUE: dict[tuple[str, str, str], float] = {  # judge, measure, against: what it 
     # 2 p (1 - p) of the half of pairs with one right
     ("fair", "position_inconsistency", "order"): ACCURACY * (1 - ACCURACY),
     ("fair", "undecided_rate", "answer"): 2 * ACCURACY * (1 - ACCURACY),  # its two orders say two things
+    ("fair", "reversal_rate", "answer"): (1 - ACCURACY) ** 2 / (ACCURACY**2 + (1 - ACCURACY) ** 2),
     ("fair", "verdict_accuracy", "answer"): ACCURACY,
     ("overconfident", "undecided_rate", "answer"): 0.0,
     ("overconfident", "reversal_rate", "answer"): 1 - RIGHT_SHARE,

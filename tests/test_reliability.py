@@ -20,7 +20,7 @@ from curation.judging.pairwise_judges import verdict
 from curation.judging.prefer import prefer
 from curation.pairs import delta, pair, pairwise
 from curation.pairs.sides import join_sides
-from curation.reliability import calibrate, reliability
+from curation.reliability import calibrate, measures, reliability
 from curation.tables import contracts, measurements, parquet
 from curation.tables.table import Table
 from curation.traces import generate
@@ -165,6 +165,34 @@ def test_two_judges_that_change_places_turn_round_the_same_pairs() -> None:
               for judge, (dimension,) in tables.dimensions.items()}  # fmt: skip
     assert (longer["panel"]["value"], longer["panel"]["n"]) == (1 / 4, 4)  # that of the third pair
     assert (longer["labels"]["value"], longer["labels"]["n"]) == (2 / 4, 4)  # those of the second and third
+
+
+def test_which_of_two_traces_is_called_chosen_changes_no_agreement() -> None:
+    """Three people's votes on pairs that stand the better side first, as a preference set lists them, and the same with
+    every second pair turned round. The kind of fault: an agreement that is chance's because all verdicts are alike."""
+    import krippendorff
+
+    source = np.random.default_rng(3)
+    votes = np.where(source.random((60, 3)) < 0.85, 1.0, -1.0)
+    scored = pl.DataFrame({
+        "prompt_id": np.repeat(np.arange(60) // 2, 3), "slot": np.repeat(np.arange(60), 3),
+        "repeat": np.tile(np.arange(3), 60), "score": votes.ravel(),
+    })  # fmt: skip
+    turned = scored.with_columns(
+        pl.when(pl.col("slot") % 2 == 0).then(-pl.col("score")).otherwise("score").alias("score")
+    )
+    alphas, kappas = [], []
+    for rows in (scored, turned):
+        found = {one.measure: one for one in measures.measure_repeats(rows, "slot", both_ways=True)}
+        alphas.append(found["repeat_alpha"].interval)
+        first, second = (rows.filter(repeat=number).drop("repeat") for number in (0, 1))
+        agreed = {one.measure: one for one in measures.measure_agreement(first, second, "slot", "x", both_ways=True)}
+        kappas.append(agreed["kappa"].interval)
+    assert alphas[0] is not None and kappas[0] is not None
+    assert alphas[0] == alphas[1] and kappas[0] == kappas[1]
+    library = krippendorff.alpha(np.vstack([votes, -votes]).T, level_of_measurement="interval")
+    assert alphas[0].mean == pytest.approx(library) and alphas[0].mean > 0.4
+    assert krippendorff.alpha(votes.T, level_of_measurement="interval") < 0.1
 
 
 def pairs_of(written: pl.DataFrame) -> pl.DataFrame:

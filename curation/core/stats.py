@@ -11,6 +11,7 @@ import polars as pl
 from curation.core.metrics import Interval
 
 CONFIDENCE = 0.95
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)  # how many standard errors that is to either side
 MAX_CELLS = 50_000_000  # groups times clusters; beyond that only the cells that occur are numbered
 ROUNDING = 1e-12  # values that differ by less differ by rounding only
 
@@ -195,10 +196,9 @@ def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]: ...
 def wilson(share: Any, n: Any) -> tuple[Any, Any]:
     """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at
     1 too; numbers or columns."""
-    # all x with (share - x)^2 <= z^2 x (1 - x) / n: the roots of that quadratic
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    centre, half = share + z**2 / (2 * n), z * ((share * (1 - share) + z**2 / (4 * n)) / n) ** 0.5
-    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    # all x with (share - x)^2 <= Z^2 x (1 - x) / n: the roots of that quadratic
+    centre, half = share + Z**2 / (2 * n), Z * ((share * (1 - share) + Z**2 / (4 * n)) / n) ** 0.5
+    return (centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)
 
 
 def t_quantile(df: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.metrics import Interval
-from curation.core.stats import clustered_mean, wilson
+from curation.core.stats import Z, clustered_mean, wilson
 from curation.reliability import agreement
 from curation.tables.contracts import SIDES, UNKNOWN
 
@@ -37,6 +37,18 @@ class Measurement(NamedTuple):
 def measure_share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:
     """The share of `rows` in which `holds`, from 0 to 1."""
     return Measurement(measure, against, share_interval(_mean_interval(rows, holds)), rows.height)
+
+
+def measure_rate(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:
+    """A share that may be small: the interval is Wilson's, for as many independent observations as would give a mean
+    the width that clusters give it; at most one a row."""
+    mean = _mean_interval(rows, holds)
+    if mean is None or not 0 < round(mean.mean, 12) < 1:
+        return Measurement(measure, against, share_interval(mean), rows.height)
+    half = (mean.high - mean.low) / 2
+    alone = mean.mean * (1 - mean.mean) * (Z / half) ** 2 if half else rows.height  # half = Z * (p (1 - p) / n)^0.5
+    low, high = wilson(mean.mean, min(alone, rows.height))
+    return Measurement(measure, against, mean._replace(low=low, high=high), rows.height)
 
 
 def measure_mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Measurement:
@@ -70,8 +82,9 @@ def _measure_coverage(rows: pl.DataFrame) -> Measurement:
     return measure_share("coverage", "", referenced, pl.col("status") == "scored")
 
 
-def measure_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Measurement]:
-    """Agreement between the repeats of a `unit`, and the drift from its first to its last. Nothing without repeats."""
+def measure_repeats(scored: pl.DataFrame, unit: str, both_ways: bool = False) -> Iterator[Measurement]:
+    """Agreement between the repeats of a `unit`, and the drift from its first to its last. Nothing without repeats.
+    `both_ways`: see `_both_ways`."""
     if scored["repeat"].n_unique() < 2:
         return
     wide = scored.pivot("repeat", index=["prompt_id", unit], values="score", sort_columns=True)
@@ -80,7 +93,8 @@ def measure_repeats(scored: pl.DataFrame, unit: str) -> Iterator[Measurement]:
         [wide.select("prompt_id", (pl.col(a) == pl.col(b)).alias("equal")) for a, b in combinations(repeats, 2)]
     ).drop_nulls()
     yield measure_share("repeat_agreement", "repeats", equal, pl.col("equal"))
-    sums = agreement.sum_disagreement(*(scored[name].to_numpy() for name in ("score", unit, "prompt_id")))
+    columns = [scored[name].to_numpy() for name in ("score", unit, "prompt_id")]
+    sums = agreement.sum_disagreement(*(_both_ways(*columns) if both_ways else columns))
     yield Measurement("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, sums, most=1), scored.height)
     first, last = repeats[0], repeats[-1]
     yield measure_mean("drift", "repeats", wide.drop_nulls([first, last]), pl.col(last) - pl.col(first))
@@ -101,7 +115,9 @@ def measure_verdicts(verdicts: pl.DataFrame, truth: str | None) -> Iterator[Meas
     yield measure_share("position_inconsistency", "order", both_orders, pl.col("verdicts") > 1)
     yield measure_share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
     slots = scored.with_columns(pl.struct("pair_id", "order").rank("dense").alias("slot"))
-    yield from measure_repeats(slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot")
+    yield from measure_repeats(
+        slots.select("prompt_id", "slot", "repeat", pl.col("value").alias("score")), "slot", both_ways=True
+    )
     if truth is not None:
         labelled = scored.drop_nulls("chosen_right")
         right_side = pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
@@ -141,12 +157,12 @@ def measure_decisions(rows: pl.DataFrame, truth: str | None) -> Iterator[Measure
     decided = rows.filter(pl.col("decision") != 0)
     unlike = decided.filter(pl.col("log_ratio") != 0)
     longer_wins = (pl.col("decision") > 0) == (pl.col("log_ratio") > 0)
-    yield measure_share("longer_preferred_rate", "length", unlike, longer_wins)
+    yield measure_rate("longer_preferred_rate", "length", unlike, longer_wins)
     if truth is not None:
         labelled = rows.drop_nulls(["decision", "chosen_right"])
-        yield measure_share("undecided_rate", truth, labelled, pl.col("decision") == 0)
+        yield measure_rate("undecided_rate", truth, labelled, pl.col("decision") == 0)
         turned = (pl.col("decision") > 0) != pl.col("chosen_right")
-        yield measure_share("reversal_rate", truth, decided.drop_nulls("chosen_right"), turned)
+        yield measure_rate("reversal_rate", truth, decided.drop_nulls("chosen_right"), turned)
 
 
 def _measure_length(rows: pl.DataFrame, delta: str, part: str, truth: str | None) -> Iterator[Measurement]:
@@ -205,6 +221,12 @@ def measure_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[
     yield measure_share(f"{prefix}brier", truth, rows, squared_error)
 
 
+def _both_ways(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values on pairs, and each once more with its pair turned round. Which of two traces is called chosen is no part
+    of what a judge says, and where the better one is, equal verdicts would be what chance gives."""
+    return np.concatenate([values, -values]), np.concatenate([unit, ~unit]), np.tile(cluster, 2)
+
+
 def bin_confidence(rows: pl.DataFrame) -> pl.DataFrame:
     """Per row of `rows`: prompt_id, confidence (the larger of p and 1 - p), its bin's lower end, and right: 1 where
     the likelier side is, 0.5 where neither is likelier."""
@@ -215,11 +237,16 @@ def bin_confidence(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select("prompt_id", confidence.alias("confidence"), lower.alias("bin"), right.alias("right"))
 
 
-def measure_agreement(own: pl.DataFrame, other: pl.DataFrame, unit: str, name: str) -> Iterator[Measurement]:
-    """Agreement with the judge `name` on the same units, from both judges' mean scores over repeats."""
+def measure_agreement(
+    own: pl.DataFrame, other: pl.DataFrame, unit: str, name: str, both_ways: bool = False
+) -> Iterator[Measurement]:
+    """Agreement with the judge `name` on the same units, from both judges' mean scores over repeats. `both_ways`: see
+    `_both_ways`."""
     both = own.join(other.drop("prompt_id"), on=unit, suffix="_other").sort(unit)
     x, y, prompt, rated = (both[column].to_numpy() for column in ("score", "score_other", "prompt_id", unit))
     yield measure_share("agreement", name, both, (pl.col("score") - pl.col("score_other")).abs() < EQUAL)
+    if both_ways:
+        (x, rated, prompt), (y, _, _) = (_both_ways(values, rated, prompt) for values in (x, y))
     moments = agreement.sum_moments(x, y, prompt)
     yield Measurement("kappa", name, agreement.jackknife(agreement.kappa, moments, -1, 1), both.height)
     sums = agreement.sum_disagreement(np.concatenate([x, y]), np.tile(rated, 2), np.tile(prompt, 2))

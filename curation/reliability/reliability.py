@@ -21,6 +21,7 @@ from curation.reliability.truth import label_pairs, verdict_value
 from curation.tables.contracts import SIDES, empty
 from curation.tables.measurements import CALIBRATION, RELIABILITY
 
+TWO = [f"{side}_trace_id" for side in SIDES]
 TRACE_COLUMNS = ("trace_id", "prompt_id", "family", *measures.LENGTHS.values())  # what is read of traces
 PREFIX = {"judge": "", "calibration": "calibrated_"}  # of the measures of confidence, by whose probabilities they are
 
@@ -94,16 +95,17 @@ def _label(tables: JudgeTables, judge: str, dimension: str) -> pl.DataFrame:
 
 
 def _join_decisions(tables: JudgeTables, judge: str, dimension: str, compared: pl.DataFrame) -> pl.DataFrame:
-    """The compared pairs with what a judge says of each, as of the truth: two judges that change places turn round
-    the same pairs."""
+    """The compared pairs, each of two traces once, with what a judge says of it as the truth would: two judges that
+    change places turn round the same pairs."""
     said = _label(tables, judge, dimension).rename({"label": "decision"})
-    return compared.join(said, on="pair_id", maintain_order="left")
+    return compared.filter("counts").join(said, on="pair_id", maintain_order="left")
 
 
 def _compare_sides(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFrame | None) -> pl.DataFrame:
     """Per pair of unequal texts, in the order of ids: prompt_id, the sides' families, log_ratio of their lengths,
     chosen_right (null unless one side is right and the other not), and equally_right. Where some trace has reasoning,
-    reasoning_log_ratio and answer_log_ratio are those of the parts, null where a side has none."""
+    reasoning_log_ratio and answer_log_ratio are those of the parts, null where a side has none; counts is false of the
+    second of a pair that stands both ways round."""
     lengths = measures.LENGTHS if traces["reasoning_characters"].sum() else {"": measures.LENGTHS[""]}
     columns = traces.select("trace_id", "family", *lengths.values())
     unlabelled = pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
@@ -118,6 +120,7 @@ def _compare_sides(pairs: pl.DataFrame, traces: pl.DataFrame, label: pl.DataFram
         *(_log_ratio(length).alias(f"{part}log_ratio") for part, length in lengths.items()),
         pl.when(pl.col("label") != 0).then(pl.col("label") > 0).alias("chosen_right"),
         (pl.col("label") == 0).alias("equally_right"),
+        pl.struct(pl.min_horizontal(TWO), pl.max_horizontal(TWO).alias("other")).is_first_distinct().alias("counts"),
     )
 
 
@@ -180,7 +183,9 @@ def _measure_agreements(
         same_unit = pairwise == (other in tables.preferences)
         if other != judge and (other, dimension) in means and same_unit:
             unit = "pair_id" if pairwise else "trace_id"
-            yield from measures.measure_agreement(means[judge, dimension], means[other, dimension], unit, other)
+            yield from measures.measure_agreement(
+                means[judge, dimension], means[other, dimension], unit, other, both_ways=pairwise
+            )
 
 
 def _stated_probabilities(
