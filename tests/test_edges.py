@@ -20,7 +20,7 @@ import pytest
 import world
 from fields import Setting, settings
 from server import Answer, ChatServer, Request, good
-from tiny import save_tiny_llama
+from tiny import save_tiny_llama, save_tiny_reward_model
 
 from curation.core.errors import CurationError
 from curation.core.needs import look_around
@@ -63,6 +63,7 @@ READERS = {
     "judges.answer": Reader(("judges.answer",), (("judge", "answer"),)),
     "judges.imported": Reader(("judges.people", "judges.raters", "judges.sides"), (("judge", ENTRY),)),
     "judges.process": Reader(("judges.steps",), (("judge", "steps"),)),
+    "judges.reward": Reader(("judges.steps_of",), (("judge", "steps_of"),)),
     "judges.rubric": Reader(("judges.rubric",), (("judge", "rubric"),)),
     "ledger": Reader(("ledger",), (("generate", "small"),)),
     "methods.dpo": Reader(("methods.dpo",), (("train", world.TUNED),)),
@@ -84,8 +85,8 @@ READERS = {
     "student": Reader(("student",), (("train", world.TUNED),)),
     "renderings": Reader(("renderings",), (("renderings",),)),
 }
-MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("judge", "steps"), ("prefer", "panel"),
-             ("prefer", "voters"), ("score_pairs", "plain"), ("delta",), ("calibrate",))  # fmt: skip
+MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("judge", "steps"),
+             ("judge", "steps_of"), ("prefer", "panel"), ("prefer", "voters"), ("score_pairs", "plain"), ("delta",), ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster; tests/test_cluster.py",
     "generators.listed": "the set of this study has no traces: tests/test_listed.py",
@@ -113,6 +114,7 @@ NOT_RUN = {  # what no edge is run of, and why
         ),
         "stands in the place of path: tests/test_user_datasets.py",
     ),
+    "judges.reward.engine.endpoint": "the same class as generators.openai.endpoint",
     "sources.table.columns.messages": "stands in the place of prompt: tests/test_messages.py",
     "generators.imported.columns.messages": "stands in the place of prompt and completion: tests/test_messages.py",
     "sources.table.columns.answer": "a name or a mapping: tests/test_imported.py",
@@ -153,6 +155,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     folder = tmp_path_factory.mktemp("study")
     world.write(world.sound(), folder)
     model = save_tiny_llama(folder / "tiny")
+    save_tiny_reward_model(folder / "reward", labels=2, steps=True)
     own = {"model": "tiny", "revision": weights.fingerprint(model)}
     raw = {**world.settings(), "decontaminate": {
         "exact": True, "ngram": {"size": 3, "share": 0.5},
@@ -263,6 +266,14 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
             }],
         },
         "steps": {"kind": "process", **shared, "separator": "\n+", "max_steps": 9},
+        "steps_of": {
+            "kind": "reward", "model": "reward", "revision": weights.fingerprint(folder / "reward"),
+            "engine": {
+                "kind": "transformers", "input": "chat", "max_length": 512, "template_date": "2026-01-31", **here,
+            },
+            "dimensions": ["reward"], "delimiters": ["<t>", "</t>"], "scale": {"reward": [0.0, 1.0]},
+            "steps": {"separator": "\n+", "token": "<step>", "label": 1, "aggregate": "min"},
+        },
     }  # fmt: skip
     raw["pairwise_judges"] = {
         "versus": raw["pairwise_judges"]["versus"] | asked,

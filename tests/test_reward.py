@@ -249,12 +249,13 @@ def test_no_text_can_pass_for_the_end_of_a_step(step_model: Path, ledger: Ledger
 
 
 @pytest.mark.slow
-def test_a_token_that_the_tokenizer_does_not_have_scores_nothing(step_model: Path, ledger: Ledger) -> None:
-    rows = judged(settings(step_model, steps=STEPS | {"token": "<extra_0>"}), ledger, "5")
-    assert rows["status"].to_list() == ["error"]
-    assert ledger.db.execute("SELECT error FROM calls").fetchone() == (
-        "the tokenizer has 0 tokens '<extra_0>' for 1 steps",
-    )
+def test_a_token_that_the_tokenizer_does_not_have_is_told_of(step_model: Path, ledger: Ledger) -> None:
+    other = settings(step_model, steps=STEPS | {"token": "<extra_0>"})
+    [line] = other.unmet(None)  # type: ignore[arg-type]
+    assert line == f"steps.token: '<extra_0>' is no token of {step_model}; name the one that its steps end in"
+    with pytest.raises(CurationError, match="has no token '<extra_0>'; name the one it scores at"):
+        judged(other, ledger, "5")
+    assert list(settings(step_model, steps=STEPS).unmet(None)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

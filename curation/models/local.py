@@ -68,6 +68,18 @@ def find_head_fault(model: str, head: str, labels: int | None) -> str | None:
     return None
 
 
+def find_unknown_token(model: str, token: str) -> str | None:
+    """What to say of a token that a local model's tokenizer does not have; None where it has it, or nothing local says
+    which it has."""
+    folder = _folder(model)
+    said = _json(folder / TOKENIZERS[0]) if folder else {}
+    added = {one.get("content") for one in said.get("added_tokens") or [] if isinstance(one, dict)}
+    vocabulary = (said.get("model") or {}).get("vocab")
+    if not said or token in added or (isinstance(vocabulary, dict) and token in vocabulary):
+        return None
+    return f"{token!r} is no token of {model}; name the one that its steps end in"
+
+
 def context_length(model: str, revision: str | None = None) -> int | None:
     """How many tokens a model reads at most; None where no config.json says so. With a `revision` that of a model on
     the hub is looked for in the cache, where loading its tokenizer leaves it; nothing is fetched."""

@@ -23,7 +23,7 @@ from curation.models.chat_template import RenderingFault, Template, encode
 from curation.models.devices import Device
 from curation.models.faults import one_sentence
 
-AT_ONCE = 4096  # calls that are written and sorted by length together
+AT_ONCE = 16_384  # calls that are written and sorted by length together
 FINEST = 16  # tokens: lengths that are padded to differ by as many at least
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"  # of what a model scores
 
@@ -139,15 +139,17 @@ def _without_blanks(text: str) -> str:
 
 
 def _read(tokenizer: Any, call: Call, ids: list[int]) -> Text | str:
-    """The call with these tokens; why it cannot be scored where its steps do not end in tokens of their own."""
+    """The call with these tokens; why it cannot be scored where its steps do not end in tokens of their own. Raises
+    CurationError if the tokenizer does not have that token."""
     array, steps = np.array(ids, np.int32), count_steps(call)
     if steps is None:
         return Text(call, array, None, None)
-    token = tokenizer.convert_tokens_to_ids(call.sampling[SCORING][STEP])
-    places = np.flatnonzero(array == token).tolist()
-    if token in (None, tokenizer.unk_token_id) or len(places) != steps:
-        return f"the tokenizer has {len(places)} tokens {call.sampling[SCORING][STEP]!r} for {steps} steps"
-    return Text(call, array, None, places)
+    token = call.sampling[SCORING][STEP]
+    number = tokenizer.convert_tokens_to_ids(token)
+    if number in (None, tokenizer.unk_token_id):
+        raise CurationError(f"steps.token: {tokenizer.name_or_path} has no token {token!r}; name the one it scores at")
+    places = np.flatnonzero(array == number).tolist()
+    return Text(call, array, None, places) if len(places) == steps else f"{len(places)} tokens end {steps} steps"
 
 
 def make_batches(texts: Sequence[Text], size: int, limit: int) -> Iterator[tuple[list[Text], int]]:

@@ -14,7 +14,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.needs import find_uninstalled
 from curation.core.params import Column, Strict
-from curation.core.ranges import FilePath, Filled, Scale, Word
+from curation.core.ranges import FilePath, Scale, Word
 from curation.core.study import Study
 from curation.judging.conversation import Conversation, read_problem
 from curation.judging.patterns import check_separator
@@ -22,7 +22,7 @@ from curation.judging.shown import NotShown, Shows, find_shown
 from curation.judging.steps import split_shown
 from curation.models import reward_model, weights
 from curation.models.devices import find_unmet_torch
-from curation.models.local import find_head_fault, find_model_faults, find_too_long
+from curation.models.local import find_head_fault, find_model_faults, find_too_long, find_unknown_token
 from curation.tables.messages import for_model, full_messages
 
 ROUTES_OF_TEXTS = ("score", "rerank")  # which are sent two texts, where the others are sent messages
@@ -46,7 +46,7 @@ class StepParams(Strict):
     probability is a step's score, from 0; `aggregate` makes the trace's score of them."""
 
     separator: Annotated[str, AfterValidator(check_separator)]
-    token: Filled
+    token: Word
     label: Annotated[int, Field(ge=0, le=1000, description="no model has more labels")]
     aggregate: Literal["min", "mean", "last", "product"]
 
@@ -130,6 +130,8 @@ class Params(Strict):
         head = reward_model.TOKENS if self.steps else reward_model.SEQUENCES
         if not faults and (fault := find_head_fault(self.model, head, None if self.steps else len(self.dimensions))):
             faults = [f"model: {fault}"]
+        if not faults and self.steps and (fault := find_unknown_token(self.model, self.steps.token)):
+            faults = [f"steps.token: {fault}"]
         yield from faults
         yield from find_too_long("engine.max_length", self.engine.max_length, self.model)
         yield from (f"engine.{line}" for line in find_unmet_torch(self.engine.device, self.engine.dtype))
