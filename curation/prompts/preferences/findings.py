@@ -38,11 +38,12 @@ class Findings:
                 for place in seen:
                     del self.unseen[place]
 
-    def fault(self, row: int, error: Unreadable) -> None:
-        """A value of a row is not what its place says."""
-        layout, inner = self.settings.layout, error.place.removeprefix("layout.")
-        name = self.settings.places.get(error.place) or layout.fields.get(inner)
-        self.faults.setdefault(error.place, f"{self.table.at(row)}: column {name!r} ({error.place}) {error}")
+    def fault(self, row: int, faults: Iterable[Unreadable]) -> None:
+        """Values of a row are not what their places say."""
+        fields = {f"layout.{place}": path for place, path in self.settings.layout.fields.items()}
+        for fault in faults:
+            name = (self.settings.places | fields)[fault.place]
+            self.faults.setdefault(fault.place, f"{self.table.at(row)}: column {name!r} ({fault.place}) {fault}")
 
     def leave_out(self, row: int, reason: str, count: int = 1) -> None:
         """So many of a row are left out, which may be none."""

@@ -8,13 +8,13 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.text import one_line
-from curation.prompts.layouts._kind import LeftOut, Unreadable
+from curation.prompts.layouts._kind import LeftOut
 from curation.prompts.preferences.findings import Findings
-from curation.prompts.preferences.row import Row, read_row
+from curation.prompts.preferences.row import Faults, Row, read_row
 
 if TYPE_CHECKING:
     from curation.prompts.sources.pairs import Params
-    from curation.tables.user_rows import Block
+    from curation.tables.user_blocks import Block
     from curation.tables.user_table import UserTable
 
 SILENT = "responses that say nothing"
@@ -67,8 +67,8 @@ def _read_block(settings: "Params", block: "Block", findings: Findings) -> Frame
             row = read_row(settings, {place: listed[at] for place, listed in values.items()})
         except LeftOut as reason:
             findings.leave_out(number, f"rows: {reason}")
-        except Unreadable as error:
-            findings.fault(number, error)
+        except Faults as error:
+            findings.fault(number, error.faults)
         else:
             _add(number, row, parts, findings)
     return Frames(

@@ -1,15 +1,15 @@
 """A row of a preference set in one form, whatever its layout."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from curation.calls.call import Reply
 from curation.core.canonical import canonical
 from curation.core.kinds import layout_kind
 from curation.core.messages import show_value
 from curation.models.reasoning import Rule, Texts, split
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Unreadable
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Listed, Unreadable
 from curation.prompts.layouts._numbers import read_number
 from curation.prompts.preferences.answers import Answer, common_prompt, join_prompts, read_given
 from curation.prompts.preferences.transcript import Transcript
@@ -21,6 +21,9 @@ from curation.tables.user_values import ANSWERS, KEY, TEXT, TOOLS
 
 TOLD = {"system": TEXT, "tools": TOOLS, "answer": ANSWERS, "task": TEXT, "prompt_id": KEY, "row_id": KEY}
 CARRIED = "columns.carried."
+SILENT = Answer(None)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HowToRead(Protocol):
@@ -32,6 +35,14 @@ class HowToRead(Protocol):
     def transcript(self) -> Transcript | None: ...
     @property
     def reasoning(self) -> Rule | None: ...
+
+
+class Faults(ValueError):
+    """Values of one row that are not what their places say."""
+
+    def __init__(self, faults: list[Unreadable]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
 
 
 class Rating(NamedTuple):
@@ -61,18 +72,31 @@ class Row(NamedTuple):
 
 
 def read_row(how: HowToRead, values: Mapping[str, Any]) -> Row:
-    """What a row holds, from its values by their places in params. Raises Unreadable where one is not what its place
-    says, LeftOut where there is nothing to compare."""
-    told = {name: _convert(f"columns.{name}", values) for name in TOLD}
+    """What a row holds, from its values by their places in params. Raises Faults where some are not what their places
+    say, LeftOut where there is nothing to compare."""
+    faults: list[Unreadable] = []
+    told = {name: _try(faults, _convert, f"columns.{name}", values) for name in TOLD}
     of_layout = {place.removeprefix("layout."): value for place, value in values.items()}
-    listed = layout_kind(how.layout.kind).read(how.layout, of_layout)
-    answers = [_read_answer(how, number, given) for number, given in enumerate(listed.responses)]
-    messages = join_prompts(common_prompt(answers), _read_prompt(how.transcript, values))
+    listed = _try(faults, layout_kind(how.layout.kind).read, how.layout, of_layout) or Listed([])
+    answers = [_try(faults, _read_answer, how, *given) or SILENT for given in enumerate(listed.responses)]
+    beside = _try(faults, _read_prompt, how.transcript, values) or []
+    if faults:
+        raise Faults(faults)
+    messages = join_prompts(common_prompt(answers), beside)
     responses = [
         Response(_split(answer, how.reasoning), _name(given.generator), _read_ratings(given))
         for answer, given in zip(answers, listed.responses, strict=True)
     ]
     return Row(_converse(messages, told), told, _carry(values), responses, list(listed.comparisons))
+
+
+def _try(faults: list[Unreadable], read: Callable[P, T], *values: P.args, **named: P.kwargs) -> T | None:
+    """What `read` makes of the values; null where it cannot, which is then among `faults`."""
+    try:
+        return read(*values, **named)
+    except Unreadable as fault:
+        faults.append(fault)
+        return None
 
 
 def _convert(place: str, values: Mapping[str, Any]) -> Any:
