@@ -18,6 +18,7 @@ COMMANDS = {
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
+    "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",
     "verify": "rebuild the pure tables elsewhere and compare the bytes",
 }

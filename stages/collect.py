@@ -10,6 +10,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.prompts.collect import collect, metrics, summarize_reasons
 from curation.tables import contracts, parquet
+from curation.tables.other_study import refuse_undeclared
 
 SEE = (
     "select s.source, s.reason, s.overlap, s.prompt[-1].content as text, o.source as other, "
@@ -20,6 +21,7 @@ SEE = (
 
 def main() -> None:
     study = read()
+    refuse_undeclared(study)
     collected = collect(study.sources, study.decontaminate)
     for name, rows in collected._asdict().items():
         parquet.write(contracts.TABLES[name], rows, contracts.path(name))

@@ -6,6 +6,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.judging.judge import judge, metrics
 from curation.tables import contracts, parquet
+from curation.tables.other_study import refuse_other_prompts
 
 
 def main() -> None:
@@ -13,6 +14,7 @@ def main() -> None:
     settings = study.judges[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
+    refuse_other_prompts(traces, prompts)
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     parquet.write(contracts.JUDGMENTS, judgments, contracts.path("judgments", name))

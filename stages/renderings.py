@@ -9,6 +9,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.models import rendering
 from curation.tables import contracts, parquet
+from curation.tables.other_study import refuse_other_prompts
 from curation.traces.losses import find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces, unrendered
 
@@ -21,6 +22,7 @@ def main() -> None:
     study = read()
     traces = parquet.read_parts(contracts.TRACES, study.generators, READ)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"), READ_OF_PROMPTS)
+    refuse_other_prompts(traces, prompts)
     counts, stops = {"traces": traces.height, "tokens": 0}, list[str]()
     rows = unrendered(traces)
     if study.renderings.count:

@@ -6,6 +6,7 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.tables import contracts, measurements, parquet
+from curation.tables.other_study import refuse_other_prompts
 from curation.training.score_pairs import metrics, score_pairs
 
 
@@ -14,6 +15,7 @@ def main() -> None:
     settings = study.scorers[name]
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     traces = parquet.read_parts(contracts.TRACES, study.generators)
+    refuse_other_prompts(traces, prompts)
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     scores = score_pairs(name, settings, study.student, pairs, traces, prompts)
     measured = metrics(pairs, scores)

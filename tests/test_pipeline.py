@@ -301,6 +301,13 @@ def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
     assert (metrics["pairs"], metrics["scored"], metrics["truncated"], metrics["held_out_loss_n"]) == (48, 32, 0, 8)
 
 
+def test_what_was_moved_aside_and_back_is_up_to_date(study: Path) -> None:
+    moved = run(study, sys.executable, "-m", "curation", "aside")
+    assert "dvc.lock" not in {file.name for file in study.iterdir()}
+    run(study, sys.executable, "-m", "curation", "aside", "--back", moved.split(":")[0].rsplit("/")[-1])
+    assert stages_run(run(study, "dvc", "repro")) == []
+
+
 def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     orphan = study / "data/traces/old.parquet"
     shutil.copy(study / "data/traces/writers.parquet", orphan)
@@ -324,7 +331,7 @@ def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     assert not orphan.exists()
     assert (
         done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: "
-        "curation orphans --delete\n"
+        "curation orphans --delete; another study's tables are moved away by curation aside\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "stages.select", "rihgt"],

@@ -25,6 +25,7 @@ from curation.core.params import read
 from curation.core.study import Study
 from curation.models import weights
 from curation.models.call_rendering import render_call
+from curation.tables.other_study import WAYS_OUT, find_undeclared
 from curation.traces.generators._rows import look_at_prompt
 from curation.traces.losses import look_at_traces
 
@@ -78,7 +79,8 @@ def main(arguments: list[str]) -> None:
     known = known_calls(study)
     planned = forecast(study, known.stages)
     losses = look_at_traces(study, known.traces, known.prompts)
-    losses = losses._replace(warnings=[*known.unread, *_find_misread(study, known.stages), *losses.warnings])
+    left = [f"{line}; {WAYS_OUT}" for line in find_undeclared(study)]
+    losses = losses._replace(warnings=[*left, *known.unread, *_find_misread(study, known.stages), *losses.warnings])
     total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
     with Ledger(study.ledger, study.budget) as ledger:
         spent = ledger.spending()

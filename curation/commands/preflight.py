@@ -20,6 +20,7 @@ from curation.models.student import Params as Student
 from curation.selection.subset import from_tables
 from curation.tables import contracts, parquet
 from curation.tables.checks import Fits, examine_fits
+from curation.tables.other_study import refuse_other_prompts
 from curation.traces.losses import WAYS, Losses, find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces
 from curation.training.examples import Method, Rendered, examples, methods_of, read_arms
@@ -86,7 +87,9 @@ def _read_traces(study: Study) -> tuple[pl.DataFrame, pl.DataFrame]:
     parts = [parquet.read(contracts.TRACES, file, READ) for file in files.values() if file.exists()]
     if not parts:
         raise CurationError("data/traces: no generator of params.yaml has traces yet; run `dvc repro generate`")
-    return pl.concat(parts), parquet.read(contracts.PROMPTS, contracts.path("prompts"), READ_OF_PROMPTS)
+    traces, prompts = pl.concat(parts), parquet.read(contracts.PROMPTS, contracts.path("prompts"), READ_OF_PROMPTS)
+    refuse_other_prompts(traces, prompts)
+    return traces, prompts
 
 
 def _with_lengths(table: pl.DataFrame, traces: pl.DataFrame, rows: pl.DataFrame, limit: int | None) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names
 from curation.core.params import read
 from curation.tables import ask, db
+from curation.tables.other_study import WAYS_OUT, find_unlike
 
 FORMS = {"json": "a list of objects", "csv": "CSV", "md": "a Markdown table"}
 MOST_FILES_NAMED = 3
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> None:
         if absent := db.absent_parts(study):
             named = first_names(absent, MOST_FILES_NAMED)
             print(f"note: not built yet, so not among the rows: {named}", file=sys.stderr)
+        for line in find_unlike(connection, study, db.views(connection)):
+            print(f"note: {line}: made before an edit, or by another study; {WAYS_OUT}", file=sys.stderr)
         if given.question == "list":
             for name, text in db.questions().items():
                 print(f"{name:32} {text.splitlines()[0].removeprefix('--').strip()}")

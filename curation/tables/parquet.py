@@ -229,5 +229,6 @@ def refuse_orphans(table: Table, declared: Iterable[str], data: Path = DATA) -> 
     if orphans:
         names = first_names((f"'{file.stem}'" for file in orphans), MOST_NAMED)
         raise CurationError(
-            f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete"
+            f"{folder}: params.yaml declares no {names}; declare it, or delete its file: curation orphans --delete; "
+            "another study's tables are moved away by curation aside"
         )
