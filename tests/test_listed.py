@@ -5,6 +5,7 @@ Kinds of fault: a label that moves to another text or changes sides; what the fi
 vanishes without a word; an order of rows that changes one of ours; a setting that would do nothing.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,27 @@ def test_listed_pairs_are_the_candidates(ledger: Ledger, capsys: pytest.CaptureF
     assert "pair: 1 of 6 listed pairs have a side without a text of its own, or an empty one (pair.empty); left" in said
     assert "pair: 1 of 7 rows list a pair that another row lists too; each pair is one candidate\n" in said
     assert "pair: 1 pairs are listed both ways round, and are two candidates each\n" in said
+
+
+def test_the_first_of_the_pairs_of_two_texts_is_that_of_the_least_ids(ledger: Ledger) -> None:
+    """Forty models wrote the same two texts; a set lists each against each. The kind of fault: a first one that is the
+    first by where a library happens to put it."""
+    models = [f"model-{number}" for number in range(40)]
+    wrote = {(model, text): content_id(prompt("plus"), f"{model}\x1f{text}", 0) for model in models for text in "56"}
+    responses = world.rows_of(RESPONSES, [
+        {"trace_id": number, "source": SET, "prompt_id": prompt("plus"), "generator": model, "sample_index": place,
+         "completion": text, "finish_reason": "stop"}
+        for place, ((model, text), number) in enumerate(wrote.items())
+    ])  # fmt: skip
+    listed = world.rows_of(LISTED_PAIRS, [
+        {"listed_id": number, "source": SET, "prompt_id": prompt("plus"), "chosen_trace_id": wrote[one, "5"],
+         "rejected_trace_id": wrote[other, "6"], "verdict": "chosen", "order": contracts.UNKNOWN}
+        for number, (one, other) in enumerate(pairwise(models))
+    ])  # fmt: skip
+    written = generate("uf", generator(), PROMPT_ROWS, ledger, responses)
+    made = pair(world.pairing(order="listed", within_generator=True, samples="all"), written, listed)
+    first = made.sort("chosen_trace_id", "rejected_trace_id")["pair_id"][0]
+    assert made.height == 39 and set(made["same_texts_as"]) == {first}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def find_listed(
     settings: "Params", traces: pl.DataFrame, rows: pl.DataFrame, listed: pl.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
     """The row numbers in `rows` of chosen and rejected of every pair that `listed`, rows of `listed_pairs`, has in this
-    order, each once. `rows` are those of `traces` that may be in a pair. A pair that is listed both ways round is two.
+    order: each pair once, by these numbers. `rows` are those of `traces` that may be in a pair. A pair that is listed
+    both ways round is two.
 
     What is not taken, and how many are listed both ways round or more than once, is said on stderr.
     """
@@ -50,7 +51,7 @@ def find_listed(
         .otherwise(pl.lit("kept"))
     )  # fmt: skip
     pairs = pairs.with_columns(reason.alias("reason"))
-    kept = pairs.filter(reason="kept")
+    kept = pairs.filter(reason="kept").sort([f"{side}_number" for side in SIDES])  # in the order of ids, as pair needs
     _tell(listed.height, pairs, kept)
     chosen, rejected = (kept[f"{side}_number"].cast(pl.Int64).to_numpy() for side in SIDES)
     return chosen, rejected
