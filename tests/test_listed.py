@@ -314,7 +314,13 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
 
 def studied(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
     """What the check says of a params file with a preference set of which `changes` are made, by place."""
-    layout = {"kind": "responses", "text": "t", "ratings": {"helpful": "h", "brief": "b"}, "order_by": "helpful"}
+    layout = {
+        "kind": "responses",
+        "text": "t",
+        "model": "m",
+        "ratings": {"helpful": "h", "brief": "b"},
+        "order_by": "helpful",
+    }
     uf = {
         "kind": "pairs",
         "split": "train",
@@ -374,6 +380,10 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"pair.ladder": ["gpt", "llama"], "pair.samples": "matched"},
      ["pair.ladder: has no meaning where pairs are listed, each in its own order; write []",
       "pair.samples: matched: the numbers of two responses say nothing of a listed pair; write all"]),
+    ({"pair.within_generator": False}, []),
+    ({"pair.within_generator": False, "sources.uf.layout.model": None},
+     ["pair.within_generator: false: the layout of sources.uf names no model, so all its pairs are of one "
+      "generator; write true"]),
     ({"pair.chosen": ["anyone"], "pair.order": "ladder", "pair.ladder": ["gpt", "llama"]}, []),
 ]  # fmt: skip
 

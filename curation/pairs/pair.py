@@ -61,6 +61,11 @@ class Params(Strict):
         for name, source in sets.items():
             if not getattr(source, "lists_pairs", True):
                 yield f"order: listed: the layout of sources.{name} lists no pairs; say in it what orders its responses"
+            if not self.within_generator and not getattr(source, "names_models", True):
+                yield (
+                    f"within_generator: false: the layout of sources.{name} names no model, so all its pairs are of one "
+                    "generator; write true"
+                )
         if self.ladder:
             yield "ladder: has no meaning where pairs are listed, each in its own order; write []"
         if self.samples == "matched":

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from curation.core.params import Strict
 
 Verdict: TypeAlias = Literal["chosen", "tie", "both_bad"]
+MODELS = {"model", "chosen_model", "rejected_model", "model_a", "model_b"}  # places of those who wrote responses
 
 
 class Unreadable(ValueError):
@@ -95,6 +96,11 @@ class LayoutParams(Strict):
     def lists_pairs(self) -> bool:
         """Whether the file says which response is the better one."""
         return True
+
+    @property
+    def names_models(self) -> bool:
+        """Whether the file says who wrote a response."""
+        return not MODELS.isdisjoint(self.columns.keys() | self.fields.keys())
 
 
 Settings = TypeVar("Settings", bound=LayoutParams)

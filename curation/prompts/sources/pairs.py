@@ -101,6 +101,11 @@ class Params(UserFileParams):
         """Whether the file says which of two responses is the better one."""
         return bool(self.layout.lists_pairs)
 
+    @property
+    def names_models(self) -> bool:
+        """Whether the file says who wrote a response."""
+        return bool(self.layout.names_models)
+
 
 def preference_set(settings: Params) -> PreferenceSet:
     """What the file holds: its distinct prompts, also those that another source has, and all that its rows say.
