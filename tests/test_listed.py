@@ -382,7 +382,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
       "pair.samples: matched: the numbers of two responses say nothing of a listed pair; write all"]),
     ({"pair.within_generator": False}, []),
     ({"pair.within_generator": False, "sources.uf.layout.model": None},
-     ["pair.within_generator: false: the layout of sources.uf names no model, so all its pairs are of one "
+     ["pair.within_generator: false: the layout of sources.uf names no model, so that its pairs are all of one "
       "generator; write true"]),
     ({"pair.chosen": ["anyone"], "pair.order": "ladder", "pair.ladder": ["gpt", "llama"]}, []),
 ]  # fmt: skip

@@ -63,8 +63,8 @@ class Params(Strict):
                 yield f"order: listed: the layout of sources.{name} lists no pairs; say in it what orders its responses"
             if not self.within_generator and not getattr(source, "names_models", True):
                 yield (
-                    f"within_generator: false: the layout of sources.{name} names no model, so all its pairs are of one "
-                    "generator; write true"
+                    f"within_generator: false: the layout of sources.{name} names no model, so that its pairs are "
+                    "all of one generator; write true"
                 )
         if self.ladder:
             yield "ladder: has no meaning where pairs are listed, each in its own order; write []"
