@@ -86,7 +86,8 @@ READERS = {
     "renderings": Reader(("renderings",), (("renderings",),)),
 }
 MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("judge", "steps"),
-             ("judge", "steps_of"), ("prefer", "panel"), ("prefer", "voters"), ("score_pairs", "plain"), ("delta",), ("calibrate",))  # fmt: skip
+             ("judge", "steps_of"), ("prefer", "panel"), ("prefer", "voters"), ("score_pairs", "plain"), ("delta",),
+             ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster; tests/test_cluster.py",
     "generators.listed": "the set of this study has no traces: tests/test_listed.py",
