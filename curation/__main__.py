@@ -12,6 +12,7 @@ from curation.core.renamed import COMMANDS as RENAMED
 COMMANDS = {
     "params": "check a params file whole",
     "plan": "what a run would ask and cost, or how long it would train; asks nothing",
+    "new": "look at files of yours, and write a params.yaml that reads them",
     "preflight": "what a student would learn from the traces and arms that there are, under any model and length",
     "grade": "try an extraction and a verifier of answers on a file's lines",
     "sql": "ask the tables; without SQL an interactive shell",

@@ -1,0 +1,136 @@
+"""`curation new`: look at files and write a params.yaml that reads them, with a comment on each guess."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curation.commands.terminal import Parser
+from curation.core.errors import CurationError, Errors, write_whole
+from curation.core.text import one_line
+
+if TYPE_CHECKING:
+    from curation.exchange.draft import Draft
+    from curation.exchange.roles import Guess
+    from curation.exchange.traces import Read
+
+ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."
+LOOK = """select chosen_model, rejected_model, count(*) as pairs from pairs
+  semi join 'data/subsets/{}.parquet' using (pair_id) group by all order by all"""
+EPILOG = """
+A FILE is .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet, or a folder of such: what models answered, preference
+sets, prompts with answers, ratings. It is linked into data/import, where DVC sees it change. Each guess has a comment
+in what is written; a file that is there is not overwritten.
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Write the file, and say what was found, what comes next and what it would cost. Raises CurationError if there is
+    such a file, if one of those named cannot be read, or if they make no study."""
+    parser = Parser(prog="curation new", description=ABOUT, epilog=EPILOG)
+    parser.add_argument("file", nargs="+", metavar="FILE", help="a file or a folder of yours")
+    parser.add_argument(
+        "--benchmark", action="append", default=[], metavar="FILE", help="prompts that are not to be learnt from"
+    )
+    parser.add_argument("--judge", nargs=2, metavar=("URL", "MODEL"), help="a served model that is to rate traces")
+    parser.add_argument("--out", type=Path, default=Path("params.yaml"), help="params.yaml unless named")
+    parser.add_argument("--replace", action="store_true", help="keep what is at --out as FILE.old, and write anew")
+    given = parser.parse_args(arguments)
+    out: Path = given.out
+    if os.path.lexists(out) and not given.replace:
+        raise CurationError(one_line(f"{out}: is there already; add --replace to keep it as {out}.old, or name another "
+                                     "file with --out"))  # fmt: skip
+    draft = look_and_draft(given.file, given.benchmark, given.judge)
+    _write(draft, out, arguments)
+    _say_what_comes(draft, out)
+
+
+def look_and_draft(paths: Sequence[str], benchmarks: Sequence[str], judge: Sequence[str] | None) -> "Draft":
+    """The study that the files make, which are linked to where it reads them, once what they hold is printed."""
+    from curation.exchange.placing import label, link, list_tables, plan_links
+    from curation.exchange.study import Asked, draft_study
+    from curation.exchange.traces import read
+
+    files, held_out = list_tables(paths), list_tables(benchmarks)
+    places = plan_links([*files, *held_out])
+    read_files = [read(_guess(str(file)), places[file].as_posix(), label(file, files)) for file in files]
+    read_held_out = [read(_guess(str(file), True), places[file].as_posix(), label(file, held_out)) for file in held_out]
+    _print_findings(read_files, read_held_out)
+    draft = draft_study(read_files, read_held_out, Asked(*judge) if judge else None)
+    made = link(places)
+    if made:
+        draft.said.insert(0, f"linked into data/import: {', '.join(place.name for place in made)}")
+    return draft
+
+
+def _guess(path: str, held_out: bool = False) -> "Guess":
+    from curation.exchange.looking import look
+    from curation.exchange.roles import guess_roles
+    from curation.exchange.sets import guess_rated, guess_set
+
+    looked = look(path)
+    if not held_out and (found := guess_set(looked)) is not None:
+        return found
+    guess = guess_roles(looked)
+    if held_out:
+        return guess
+    return guess_rated(guess) or guess
+
+
+def _print_findings(files: Sequence["Read"], held_out: Sequence["Read"]) -> None:
+    import polars as pl
+
+    from curation.commands.rows import print_rows
+    from curation.exchange.describing import describe
+
+    rows = [row for file in files for row in describe(file)]
+    rows += [row for file in held_out for row in describe(file, "benchmark")]
+    print_rows(pl.DataFrame(rows, schema=dict.fromkeys(("file", "holds", "column", "what"), pl.String), orient="row"))
+
+
+def _write(draft: "Draft", out: Path, arguments: Sequence[str]) -> None:
+    """Write the file once it is known that params can be read from it."""
+    from curation.core.params import read
+    from curation.exchange.draft import write
+
+    text = write(draft, f"Written by `curation new {' '.join(arguments)}`. A comment that begins with `guessed` says "
+                 "what was guessed and from what; `curation params` checks the file.")  # fmt: skip
+    trial = out.with_name(f"{out.name}.{os.urandom(4).hex()}.partial")
+    try:
+        write_whole(trial, text.encode())
+        read(trial)
+    finally:
+        trial.unlink(missing_ok=True)
+    if os.path.lexists(out):
+        out.replace(out.with_name(f"{out.name}.old"))
+    write_whole(out, text.encode())
+
+
+def _say_what_comes(draft: "Draft", out: Path) -> None:
+    """Print what there is to say, what to run, and what it would cost; what this machine lacks is on stderr."""
+    from curation.commands.outstanding import stage_calls
+    from curation.commands.plan import forecast
+    from curation.core.needs import look_around
+    from curation.core.params import read
+
+    for line in draft.said:
+        print(one_line(line))
+    study = read(out)
+    unmet, warnings = look_around(study)
+    print("".join(f"warning: {line}\n" for line in warnings), end="", file=sys.stderr)
+    if unmet:
+        print(f"{out}: written; this has to be put right before it runs", file=sys.stderr)
+        raise Errors(unmet)
+    planned = forecast(study, stage_calls(study))
+    calls, tokens = (
+        sum(one.to_make for one in planned),
+        sum(one.prompt_tokens + one.completion_tokens for one in planned),
+    )
+    cost = f"{calls:,} calls, {tokens:,} tokens" if planned else "no model is asked"
+    first = next(iter(draft.params["selections"]))
+    print(f"{out}: written; {cost}")
+    if out != Path("params.yaml"):
+        print(f"next: mv {out} params.yaml")
+    print("next: dvc repro select")
+    print(f'then: curation sql "{LOOK.format(first)}"')

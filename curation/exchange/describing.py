@@ -1,0 +1,56 @@
+"""What was found in a file, in the words of a table."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from curation.core.messages import first_names, show_value
+from curation.core.text import one_line
+from curation.exchange.preferences import _models, _scales
+from curation.exchange.traces import Read
+
+MOST_MODELS = 3
+Row = tuple[str, str, str, str]  # the file, what it is, a column, and what that is
+
+
+def describe(file: Read, held_out: str = "") -> Iterator[Row]:
+    """A row for the file, and one for each part that a column of it plays."""
+    guess = file.guess
+    looked = "" if guess.look.whole else "the first "
+    kind = f" ({guess.layout['kind']})" if guess.layout else ""
+    yield guess.look.path, held_out or f"{guess.holds}{kind}", "", f"{looked}{guess.look.rows} rows"
+    for role, name in guess.columns.items():
+        yield "", role, one_line(name), _what(file, role)
+    for name in guess.wide:
+        yield "", "completion", one_line(name), "texts"
+    for dimension, column in guess.ratings.items():
+        yield "", "rating", one_line(column.name), f"{dimension}, {min(column.numbers):g} to {max(column.numbers):g}"
+    if guess.layout:
+        yield from _describe_layout(file)
+
+
+def _what(file: Read, role: str) -> str:
+    column = file.guess.columns[role]
+    found = file.guess.look.columns[column]
+    if role in ("prompt", "messages"):
+        lists = "message lists" if found.kind == "messages" else "texts"
+        return f"{len({*file.keys} - {None})} prompts, {lists}"
+    if role in ("model", "task"):
+        counted = Counter(map(str, found.given)).most_common()
+        return first_names((f"{one_line(name)} ({count})" for name, count in counted), MOST_MODELS)
+    if found.kind in ("samples", "texts"):
+        return f"{sum(len(value) for value in found.given)} {found.kind}"
+    if role == "reasoning":
+        return f"in {len(found.given)} rows"
+    return f"{found.distinct} values, as {one_line(show_value(found.given[0]))[:30]}" if found.given else "empty"
+
+
+def _describe_layout(file: Read) -> Iterator[Row]:
+    layout = file.guess.layout or {}
+    scales = dict(_scales(file.guess.look, layout))
+    for place, name in layout.items():
+        if isinstance(name, str) and place not in ("kind", "order_by", "negative", "rating"):
+            yield "", place, one_line(name), ""
+    for dimension, (low, high) in scales.items():
+        yield "", "rating", dimension, f"from {low:g} to {high:g}"
+    if models := _models(file.guess.look, layout):
+        yield "", "models", "", first_names(map(one_line, models), MOST_MODELS)

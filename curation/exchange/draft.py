@@ -1,0 +1,110 @@
+"""A params.yaml as it is being made: its sections, and the comments that stand above their keys."""
+
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any, TypeAlias
+
+from curation.core.text import one_line
+
+Place: TypeAlias = tuple[str, ...]
+WIDTH, MOST_LINES = 110, 4  # of a comment
+FLOW = 76  # characters of a mapping or a list that stands on one line
+
+
+@dataclass
+class Draft:
+    """Sections by name, what a comment says of a place in them, and what the user is told besides."""
+
+    params: dict[str, Any] = field(default_factory=dict)
+    comments: dict[Place, list[str]] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def add(self, section: str, name: str, settings: dict[str, Any], *comments: str) -> str:
+        """An entry of a section, under `name` or that name and a number where it is taken. Returns its name."""
+        entries, free, number = self.params.setdefault(section, {}), name, 1
+        while free in entries:
+            number += 1
+            free = f"{name}-{number}"
+        entries[free] = settings
+        self.note((section, free), *comments)
+        return free
+
+    def note(self, place: Place, *comments: str) -> None:
+        """Comments above the key at a place."""
+        self.comments.setdefault(place, []).extend(filter(None, comments))
+
+
+def write(draft: Draft, head: str) -> str:
+    """The YAML of a draft, `head` its first comment. Whatever a name or a comment holds, it is read back as it was."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width, yaml.allow_unicode = 4096, True
+    yaml.default_flow_style = False
+    yaml.representer.add_representer(
+        type(None), lambda made, _: made.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    body = _commented(draft.params, (), draft)
+    body.yaml_set_start_comment("\n".join(_wrap(head)) + "\n")
+    stream = StringIO()
+    yaml.dump(body, stream)
+    return stream.getvalue()
+
+
+def _commented(value: Any, place: Place, draft: Draft) -> Any:
+    """`value` as ruamel.yaml writes it: small mappings and lists of plain values on one line, comments above keys."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if isinstance(value, dict):
+        made = CommentedMap()
+        for key, inner in value.items():
+            here = (*place, key)
+            made[key] = _commented(inner, here, draft)
+            lines = [line for comment in draft.comments.get(here, []) for line in _wrap(comment, 2 * len(place))]
+            if len(place) == 0 and made and key != next(iter(value)):
+                lines = ["", *lines] if lines else [""]
+            if lines:
+                _comment_above(made, key, lines, 2 * len(place))
+        if place and value and _fits(value) and not any(one[: len(place)] == place for one in _inner(draft, place)):
+            made.fa.set_flow_style()
+        return made
+    if isinstance(value, list):
+        listed = CommentedSeq(_commented(inner, (*place, ""), draft) for inner in value)
+        if _fits(value):
+            listed.fa.set_flow_style()
+            for inner in listed:
+                if hasattr(inner, "fa"):
+                    inner.fa.set_flow_style()
+        return listed
+    return value
+
+
+def _comment_above(made: Any, key: str, lines: list[str], indent: int) -> None:
+    blank = lines[:1] == [""]
+    text = "\n".join(lines[blank:])
+    made.yaml_set_comment_before_after_key(key, before=("\n" * blank + text) if text else "\n", indent=indent)
+
+
+def _inner(draft: Draft, place: Place) -> list[Place]:
+    return [one for one in draft.comments if len(one) > len(place)]
+
+
+def _fits(value: Any) -> bool:
+    """Whether a value is short, and of plain values or the like of itself alone."""
+    inner = value.values() if isinstance(value, dict) else value
+    plain = all(not isinstance(one, dict | list) or len(one) == 0 or _fits(one) for one in inner)
+    texts = [one for one in inner if isinstance(one, str)]
+    return plain and len(repr(value)) <= FLOW and not any("\n" in one for one in texts)
+
+
+def _wrap(text: str, indent: int = 0) -> list[str]:
+    """A comment in lines; what it quotes of data is neutralized and on one line."""
+    lines, line = list[str](), ""
+    for word in one_line(text).split(" "):
+        if line and len(line) + len(word) + indent > WIDTH:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    lines.append(line)
+    return lines[:MOST_LINES]

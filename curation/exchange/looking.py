@@ -1,0 +1,186 @@
+"""Users' files, looked at: what columns and fields they have, and what of each row stands in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from curation.core.errors import CurationError
+from curation.core.progress import progress
+from curation.tables.json_values import Fault
+from curation.tables.user_fields import take
+from curation.tables.user_files import open_path
+from curation.tables.user_messages import are_messages, parse_list
+from curation.tables.user_table import UserTable
+from curation.tables.user_tools import prune
+
+MOST_ROWS = 20_000  # of a file that are looked at
+DEEPEST = 5  # fields within each other
+SEEN = 500  # values that say what a column holds
+
+# `samples` are lists of what has a text each, as choices of a server; `structs` lists of other objects
+Kind: TypeAlias = Literal[
+    "empty", "text", "number", "truth", "messages", "message", "texts", "numbers", "samples", "structs", "other"
+]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, or a field by its dotted name, and what each row that was looked at has in it. `values` of lists and
+    objects have no null keys."""
+
+    name: str
+    values: Sequence[Any]
+    kind: Kind
+
+    @cached_property
+    def given(self) -> list[Any]:
+        """The values that are not null."""
+        return [value for value in self.values if value is not None]
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many values there are."""
+        return len({value if isinstance(value, str | int | float) else repr(value) for value in self.given})
+
+    @cached_property
+    def numbers(self) -> list[float]:
+        """The values as numbers, those that are none left out."""
+        return [number for value in self.given if (number := as_number(value)) is not None]
+
+    @cached_property
+    def length(self) -> float:
+        """The mean number of characters of its texts."""
+        texts = [value for value in self.given[:SEEN] if isinstance(value, str)]
+        return sum(map(len, texts)) / len(texts) if texts else 0.0
+
+    @property
+    def nulls(self) -> int:
+        """How many rows have nothing in it."""
+        return len(self.values) - len(self.given)
+
+    def fields(self) -> dict[str, "Column"]:
+        """Of lists of objects what stands in these, all rows' one after the other."""
+        objects = [inner for value in self.given if isinstance(value, list) for inner in value]
+        return _columns({name: [take(one, name) for one in objects] for name in _names(objects)})
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a file, or a folder that is one table, holds: its first `rows` rows, which are all of them if `whole`."""
+
+    path: str
+    rows: int
+    whole: bool
+    columns: Mapping[str, Column]
+
+    def of_kind(self, *kinds: Kind) -> list[Column]:
+        """The columns of these kinds, in the file's order."""
+        return [column for column in self.columns.values() if column.kind in kinds]
+
+
+def look(path: str) -> Look:
+    """What the file or folder at `path` holds. Raises CurationError if it cannot be read, or has no rows."""
+    table = open_path(path, say=False)
+    names = _top_names(table)
+    values: dict[str, list[Any]] = {name: [] for name in names}
+    rows, whole = 0, True
+    with progress(f"new: {Path(path).name}", table.size, "bytes") as shown:
+        for block in table.blocks({name: name for name in names}):
+            rows += len(block.rows)
+            for name in names:
+                values[name] += map(prune, block.values(name))
+            shown.advance(0, note=f"{rows} rows")
+            if rows >= MOST_ROWS:
+                whole = False
+                break
+    return Look(path, rows, whole, _columns(values))
+
+
+def _top_names(table: UserTable) -> list[str]:
+    """The columns of the first rows of the first file. Raises CurationError as `UserTable.blocks` does."""
+    file = table.files[0]
+    try:
+        next(iter(file.blocks([])), None)
+    except Fault as fault:
+        raise CurationError(f"{file.name}: {fault}") from None
+    except OSError as error:
+        raise CurationError(f"{file.name}: cannot be read: {error.strerror or error}") from None
+    if not file.names:
+        raise CurationError(f"{file.name}: has no rows")
+    return [*file.names]
+
+
+def _columns(values: Mapping[str, list[Any]]) -> dict[str, Column]:
+    return {column.name: column for name, own in values.items() for column in _split(name, own)}
+
+
+def _split(name: str, values: list[Any], left: int = DEEPEST) -> Iterator[Column]:
+    """The column, or where it holds objects that are no message its fields."""
+    seen = [value for value in values if value is not None]
+    if left and seen and all(isinstance(value, Mapping) for value in seen) and not are_messages(seen):
+        for field in dict.fromkeys(str(key) for value in seen for key in value):
+            yield from _split(f"{name}.{field}", [take(value, field) for value in values], left - 1)
+    else:
+        yield Column(name, values, _kind(seen[:SEEN]))
+
+
+def _names(objects: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(str(key) for one in objects[:SEEN] if isinstance(one, Mapping) for key in one))
+
+
+def _kind(seen: Sequence[Any]) -> Kind:
+    if not seen:
+        return "empty"
+    if all(isinstance(value, bool) for value in seen):
+        return "truth"
+    if all(as_number(value) is not None for value in seen):
+        return "number"
+    if are_messages(list(seen)):
+        return "message"
+    lists = [value for value in seen if isinstance(value, list)]
+    if not lists:
+        texts = [value for value in seen if isinstance(value, str)]
+        return "other" if len(texts) < len(seen) else "messages" if all(map(_holds_list, texts)) else "text"
+    if any(are_messages(value) for value in lists) and len(lists) + sum(isinstance(one, str) for one in seen) == len(
+        seen
+    ):
+        return "messages"
+    return _kind_of_lists(lists) if len(lists) == len(seen) else "other"
+
+
+def _kind_of_lists(lists: Sequence[list[Any]]) -> Kind:
+    inner = [value for one in lists for value in one if value is not None]
+    if not inner:
+        return "other"
+    if all(isinstance(value, str) for value in inner):
+        return "texts"
+    if all(as_number(value) is not None for value in inner):
+        return "numbers"
+    if all(isinstance(value, Mapping) for value in inner):
+        return "samples" if all(map(_is_sample, inner)) else "structs"
+    return "samples" if all(are_messages(value) for value in inner) else "other"
+
+
+def _is_sample(value: Mapping[str, Any]) -> bool:
+    said = value.get("message", value.get("text"))
+    return isinstance(said, str) or (isinstance(said, Mapping) and are_messages([said]))
+
+
+def _holds_list(text: str) -> bool:
+    try:
+        return parse_list(text) is not None
+    except ValueError:
+        return False
+
+
+def as_number(value: Any) -> float | None:
+    """A number, or the text of one; None for anything else, a truth too."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None

@@ -1,0 +1,120 @@
+"""Where users' files lie for a study: links to them in the folder that DVC watches, under names that params can
+hold."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.core.errors import CurationError, refused_writes
+from curation.core.text import one_line
+from curation.tables.json_values import Fault
+from curation.tables.user_forms import PACKED, form_of
+from curation.tables.user_paths import WATCHED, list_files
+
+SHARD = re.compile(r"\d+[-_]of[-_]\d+|\A(part|shard|chunk)[-_]?\d+", re.IGNORECASE)
+MOST_FILES = 64
+
+
+def list_tables(paths: Sequence[str]) -> list[Path]:
+    """The files that the paths name, those of a folder one by one; a folder of numbered shards stands for itself.
+    Raises CurationError if there are none, or more than anyone would compare."""
+    found: list[Path] = []
+    for text in paths:
+        path = Path(text)
+        if not path.exists():
+            raise CurationError(f"{one_line(text)}: does not exist; name a file or a folder that does")
+        found += _list_folder(path) if path.is_dir() else [path]
+    distinct = list({file.resolve(): file for file in found}.values())
+    if len(distinct) > MOST_FILES:
+        raise CurationError(
+            f"{len(distinct)} files are more than {MOST_FILES}; join those of one kind, or name a folder of shards"
+        )
+    return distinct
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and _is_data(file)]
+    if len(files) > 1 and all(SHARD.search(file.name) for file in files):
+        return [folder] if len({form_of(file)[0] for file in files}) == 1 else files
+    inner = [file for child in sorted(folder.iterdir()) if child.is_dir() for file in _list_inner(child)]
+    if not files and not inner:
+        list_files(str(folder))  # which says why
+        raise CurationError(one_line(f"{folder}: has no files of data"))
+    return [*files, *inner]
+
+
+def _list_inner(folder: Path) -> list[Path]:
+    return [] if folder.name.startswith(".") else [file for file in sorted(folder.iterdir()) if _is_data(file)]
+
+
+def _is_data(file: Path) -> bool:
+    try:
+        form_of(file)
+    except Fault:
+        return False
+    return file.is_file() and not file.name.startswith((".", "_"))
+
+
+def bare_name(file: Path) -> str:
+    """The name of a file without what says its form."""
+    suffixes = file.suffixes
+    packed = bool(suffixes) and suffixes[-1].lower() in PACKED
+    return file.name.removesuffix("".join(suffixes[-2 if packed else -1 :])) if file.is_file() else file.name
+
+
+def label(file: Path, others: Sequence[Path]) -> str:
+    """What tells a file from the others: its bare name, with that of its folder where another has the same."""
+    name = bare_name(file)
+    same = [other for other in others if bare_name(other) == name and other != file]
+    return f"{file.resolve().parent.name}-{name}" if same else name
+
+
+def plan_links(files: Sequence[Path]) -> dict[Path, Path]:
+    """Where each file is to be found: where it lies, if DVC watches that, else a link to it. Raises CurationError if a
+    name is taken by another file."""
+    places: dict[Path, Path] = {}
+    for file in files:
+        inside = Path(os.path.relpath(file))
+        if WATCHED in inside.parents and inside.as_posix() == _plain(inside.as_posix()) and not _behind_link(inside):
+            places[file] = inside
+            continue
+        place = WATCHED / _plain(label(file, files) + file.name.removeprefix(bare_name(file)))
+        taken = [other for other, own in places.items() if own == place]
+        if taken or (place.exists() and place.resolve() != file.resolve()):
+            other = taken[0] if taken else place
+            raise CurationError(
+                one_line(f"{file}: {place} is another file's name ({other}); rename one of them, or move it away")
+            )
+        places[file] = place
+    return places
+
+
+def _behind_link(path: Path) -> bool:
+    return any(folder.is_symlink() for folder in path.parents)
+
+
+def _plain(name: str) -> str:
+    """A name that a path of params may have: no blanks, no controls, no letters that other systems write otherwise."""
+    plain = unicodedata.normalize("NFC", name)
+    return re.sub(r"[^\w./+=@-]+", "_", plain).lstrip("_") or "file"
+
+
+def link(places: dict[Path, Path]) -> list[Path]:
+    """What `plan_links` planned is there. A folder is made anew, with links to its files, since DVC follows links to
+    files and none to folders. Returns the links that were made. Raises CurationError where one cannot be."""
+    made = []
+    for file, place in places.items():
+        if place.exists():
+            continue
+        with refused_writes(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if file.is_dir():
+                place.mkdir()
+                for inner in list_files(str(file)).files:
+                    (place / inner.name).symlink_to(inner.resolve())
+            else:
+                place.symlink_to(file.resolve())
+        made.append(place)
+    return made

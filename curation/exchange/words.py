@@ -1,0 +1,84 @@
+"""What columns are called: the words that names are known by, for each part that a column may play."""
+
+import re
+import unicodedata
+
+WORDS: dict[str, tuple[str, ...]] = {  # the surest first
+    "prompt": (
+        "prompt", "question", "problem", "instruction", "query", "input", "user_prompt", "user_input", "user_query",
+        "task_prompt", "context", "arg_0", "frage", "aufgabe", "pregunta", "domanda", "pergunta", "вопрос", "задача",
+        "问题", "問題", "提示", "指令", "質問", "질문", "سؤال", "title",
+    ),
+    "completion": (
+        "completion", "completions", "response", "responses", "generation", "generations", "output", "outputs",
+        "choices", "resps", "generated_text", "prediction", "predictions", "trace", "reply", "model_output",
+        "candidate", "candidates", "samples", "text", "content", "message", "antwort", "antworten", "réponse",
+        "respuesta", "risposta", "resposta", "ответ", "回答", "回复", "回應", "응답", "إجابة",
+    ),
+    "answer": (
+        "reference_answer", "gold", "gold_answer", "golden_answer", "ground_truth", "final_answer", "correct_answer",
+        "expected_answer", "expected_output", "expected", "reference", "target", "answer_key", "answerkey", "answer",
+        "answers", "solution", "label", "lösung", "musterlösung", "solución", "soluzione", "答案", "正解", "정답",
+    ),
+    "reasoning": (
+        "reasoning_content", "reasoning", "thinking", "thought", "thoughts", "chain_of_thought", "cot", "rationale",
+    ),
+    "model": ("generator", "model", "model_name", "model_id", "llm", "engine", "source_model", "modell", "modelo",
+              "модель", "模型", "モデル", "모델"),
+    "system": ("system", "system_prompt", "system_message", "system_instruction"),
+    "tools": ("tools", "functions"),
+    "sample_index": (
+        "sample_index", "sample_idx", "sample_num", "sample", "completion_index", "response_index", "repeat", "trial",
+        "attempt", "run",
+    ),
+    "finish_reason": ("finish_reason", "stop_reason", "finish", "done_reason"),
+    "prompt_id": (
+        "prompt_id", "question_id", "problem_id", "custom_id", "doc_id", "task_id", "example_id", "qid", "instance_id",
+        "item_id", "query_id", "instruction_id", "session_id", "uid", "uuid", "id", "idx", "index", "key", "nr",
+    ),
+    "trace_id": (
+        "trace_id", "response_id", "completion_id", "sample_id", "generation_id", "output_id", "answer_id", "row_id",
+        "uid", "uuid", "id",
+    ),
+    "task": ("task", "category", "subject", "dataset", "domain", "topic", "source", "type", "kategorie"),
+    "score": (
+        "score", "scores", "rating", "ratings", "overall_score", "overall", "quality", "helpfulness", "correctness",
+        "coherence", "complexity", "verbosity", "honesty", "truthfulness", "instruction_following", "harmlessness",
+        "safety", "reward", "grade", "stars", "bewertung", "note", "punkte", "puntuación", "оценка", "评分", "分数",
+    ),
+    "dimension": ("dimension", "aspect", "criterion", "criteria", "metric", "attribute", "rubric"),
+}  # fmt: skip
+_WORD = re.compile(r"[^\W_]+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def split_name(name: str) -> list[str]:
+    """The words of the last part of a dotted name, in lower case."""
+    last = unicodedata.normalize("NFC", name).rpartition(".")[2] or name
+    return [word.lower() for word in _WORD.findall(_HUMP.sub("_", last))]
+
+
+def rate_name(name: str, role: str) -> int | None:
+    """How surely a column of this name plays the part, less being surer; None where its name does not say so."""
+    words, known = split_name(name), WORDS[role]
+    whole = "_".join(words)
+    if whole in known:
+        return known.index(whole)
+    for start in range(len(words)):  # `model_response` ends in a word that is known
+        if (end := "_".join(words[start:])) in known:
+            return 100 + known.index(end)
+    found = [known.index(word) for word in words if word in known]
+    return 200 + min(found) if found else None
+
+
+def slug(text: str, fallback: str) -> str:
+    """`text` as a name in params.yaml: lower-case letters, digits, '-' and '_'."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    name = name if name[:1].isalpha() else f"{fallback}-{name}" if name else fallback
+    return name[:60].rstrip("-")
+
+
+def dimension_name(text: str, fallback: str) -> str:
+    """`text` as the name of a dimension: lower-case letters, digits and '_'."""
+    return slug(text, fallback).replace("-", "_")
