@@ -53,7 +53,7 @@ def three_outputs(folder: Path) -> None:
                     {"role": "user", "content": f"What is {number} + 5?"},
                     {
                         "role": "assistant",
-                        "reasoning_content": f"{number} and 5 more.",
+                        "reasoning_content": f"{model}: {number} and 5 more.",
                         "content": f"\\boxed{{{number + 5 + (number >= right)}}}",
                     },
                 ],

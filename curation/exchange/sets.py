@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curation.core.messages import first_names
-from curation.exchange.looking import Column, Look, as_number
+from curation.exchange.looking import Column, Kind, Look, as_number
 from curation.exchange.roles import Guess, Roles, find_ratings
 from curation.exchange.words import dimension_name, rate_name, split_name
 
-SIDES = ("text", "messages", "message")
+SIDES: tuple[Kind, ...] = ("text", "messages", "message")
 BETTER = {  # what the better of two is called, and the worse
     "chosen": "rejected", "preferred": "dispreferred", "accepted": "rejected", "winner": "loser", "better": "worse",
     "positive": "negative", "pos": "neg", "good": "bad", "win": "lose", "won": "lost", "wins": "loses", "best": "worst",

@@ -166,7 +166,8 @@ def _golds(source: Read) -> tuple[dict[Key, str], str]:
 def _draft_generators(draft: Draft, trace: Read, matched: Matched) -> None:
     """The generators of a file of traces: one, or one for each of its columns of completions."""
     guess = trace.guess
-    for column in guess.wide or [None]:
+    completions: list[str | None] = [*guess.wide] or [None]
+    for column in completions:
         columns = _columns_of_traces(draft, trace, matched)
         if column is not None:
             columns["completion"] = column
