@@ -253,6 +253,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
             "kind": "imported", "path": "people.jsonl", "where": "good > 1", "trace_id": "trace_id",
             "dimensions": {"helpful": "good"},
             "unmatched": "error", "completion": "text", "reasoning": "thought", "scale": {"helpful": [0.0, 5.0]},
+            "words": {"good": 1.0},
             "rationale": {"helpful": "why"},
         },
         "raters": {

@@ -286,6 +286,12 @@ def test_a_word_is_no_score_unless_it_is_declared_as_none(study: Study) -> None:
     assert scored(found, study) == {"p1/big/0": 4.5} and found.filter(status="missing").height == 2
     numbers = [{"id": "p1/big/0", "x": -1}, {"id": "p1/small/0", "x": 0.5}, {"id": "p2/big/0", "x": "-1.0"}]
     assert scored(study.judge(numbers, **body, missing=[-1]), study) == {"p1/small/0": 0.5}
+    truths = [{"id": "p1/big/0", "x": True}, {"id": "p1/small/0", "x": "bad"}, {"id": "p2/big/0", "x": 0.5}]
+    found = study.judge(truths, **body, words={"true": 1.0, "bad": 0.0})
+    assert scored(found, study) == {"p1/big/0": 1.0, "p1/small/0": 0.0, "p2/big/0": 0.5}
+    signs = [{"id": "p1/big/0", "x": ["+", "-", "+"]}, {"id": "p1/small/0", "x": ["+"]}]
+    found = study.judge(signs, **body, words={"+": 1.0, "-": 0.0}, steps={"aggregate": "min"}, form="parquet")
+    assert scored(found, study) == {"p1/big/0": 0.0, "p1/small/0": 1.0}
     lists = [{"id": "p1/big/0", "x": ["1", "N/A"]}, {"id": "p1/small/0", "x": "N/A"}, {"id": "p2/big/0", "x": [1, 2]}]
     found = study.judge(lists, **body, missing=["N/A"], steps={"aggregate": "last"})
     assert scored(found, study) == {"p2/big/0": 2.0} and found.filter(status="missing").height == 2

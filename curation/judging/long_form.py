@@ -34,24 +34,31 @@ class RowParams(UserFileParams):
     """What judges of kind imported, of traces and of pairs, say of a file. `unmatched` says what becomes of rows about
     nothing of ours.
 
-    What may be left out: `dimension`, the column of a long file that names the dimension of a row; `repeat`, a column
-    that numbers the rows about one thing from 0, in the order of time, or `rater`, one that says whose they are; and
-    `missing`, the words and numbers that stand for no rating.
+    What may be left out: `dimensions` (our name: the file's), the columns of a wide file, or of a long one the words in
+    the column `dimension`; `repeat`, a column that numbers the rows about one thing from 0, in the order of time, or
+    `rater`, one that says whose they are; and `missing`, the words and numbers that stand for no rating.
     """
 
     COLUMNS_UNDER = ""
 
     unmatched: Literal["error", "drop"]
+    dimensions: Dimensions | None = None
     dimension: str | None = None
     repeat: str | None = None
     rater: str | None = None
     missing: Annotated[list[Label] | None, Field(min_length=1)] = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """A path that is no file, or that DVC would not see change; rows that are told apart in two ways."""
+        """A path that is no file, or that DVC would not see change; rows that are told apart in two ways; dimensions of
+        a long file that no word is, or two are."""
         yield from super().mistakes(study)
         if self.repeat is not None and self.rater is not None:
             yield "rater: rows are told apart by repeat already; leave out one of the two"
+        words = list((self.dimensions or {}).values())
+        if self.dimension is not None and self.dimensions is None:
+            yield f"dimensions: missing; name the words in the column {self.dimension!r}"
+        elif self.dimension is not None and len(set(words)) < len(words):
+            yield "dimensions: one word of the file is two dimensions; leave it at one"
 
     @property
     def shared_columns(self) -> dict[str, str | None]:
@@ -125,29 +132,24 @@ def lengthen(rows: pl.DataFrame, cells: Sequence[Cell], keep: Sequence[str]) -> 
     )
 
 
-def name_dimensions(rows: pl.DataFrame, dimensions: Mapping[str, str], column: str, table: UserTable) -> pl.DataFrame:
-    """The rows of a long file that are on one of `dimensions` (our names: the file's words), by our names.
+def pick_dimensions(settings: RowParams, rows: pl.DataFrame, table: UserTable, say: bool) -> pl.DataFrame:
+    """`rows`, of a long file those that are on one of its dimensions, by our names. How many others there are is said
+    on stderr, if it is to be.
 
     Raises CurationError if none is on one of them.
     """
+    if settings.dimension is None or settings.dimensions is None:
+        return rows
     words = rows["dimension"].unique().sort()
-    for ours, theirs in dimensions.items():
+    for ours, theirs in settings.dimensions.items():
         if theirs not in words:
-            said = (
-                f"{show_value(theirs)} (dimensions.{ours}); it says {first_names(map(show_value, words), MOST_WORDS)}"
-            )
-            raise CurationError(one_line(f"{table.name}: column {column!r} nowhere says {said}"))
-    names = {theirs: ours for ours, theirs in dimensions.items()}
-    mine = rows.filter(pl.col("dimension").is_in(list(names)))
+            said = first_names(map(show_value, words), MOST_WORDS)
+            nowhere = f"column {settings.dimension!r} nowhere says {show_value(theirs)} (dimensions.{ours})"
+            raise CurationError(one_line(f"{table.name}: {nowhere}; it says {said}"))
+    names = {theirs: ours for ours, theirs in settings.dimensions.items()}
+    mine, others = (rows.filter(pl.col("dimension").is_in(list(names)) == kept) for kept in (True, False))
+    if say and others.height:
+        named = first_names(map(show_value, others["dimension"].unique().sort()), MOST_WORDS)
+        left_out = f"{others.height} of {rows.height} rows are on {named} ({settings.dimension}); left out"
+        print(one_line(f"{table.name}: {left_out}"), file=sys.stderr)
     return mine.with_columns(pl.col("dimension").replace_strict(names))
-
-
-def say_left_out(rows: pl.DataFrame, dimensions: Mapping[str, str], column: str, table: UserTable) -> None:
-    """Say on stderr how many rows of a long file are on other dimensions."""
-    others = rows.filter(~pl.col("dimension").is_in(list(dimensions.values())))
-    if others.height:
-        words = first_names(map(show_value, others["dimension"].unique().sort()), MOST_WORDS)
-        print(
-            one_line(f"{table.name}: {others.height} of {rows.height} rows are on {words} ({column}); left out"),
-            file=sys.stderr,
-        )

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -13,19 +13,22 @@ import pyarrow as pa
 from curation.tables.user_values import KEY, REAL, ValueType, is_list, is_text
 
 
-class Missing:
-    """What stands for no score: words, and numbers however they are written."""
+class Scores:
+    """What stands for scores: numbers, the `words` that stand for some, and what stands for none, words and numbers
+    however they are written."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.words = frozenset(labels)
-        self.numbers = frozenset(number for label in labels if (number := _read_number(label)) is not None)
+    def __init__(self, missing: Sequence[str], words: Mapping[str, float] | None) -> None:
+        self.missing, self.words = frozenset(missing), words or {}
+        self.no_scores = frozenset(number for label in missing if (number := _read_number(label)) is not None)
 
     def read(self, value: Any) -> float | None:
         """A score, None for what stands for none. Raises ValueError where it is neither."""
-        if isinstance(value, str) and value in self.words:
+        if isinstance(value, str | bool) and (label := write_label(value)) in self.words:
+            return self.words[label]
+        if isinstance(value, str) and value in self.missing:
             return None
         number: float = REAL.convert(value)
-        return None if number in self.numbers else number
+        return None if number in self.no_scores else number
 
 
 def _read_number(label: str) -> float | None:
@@ -36,19 +39,21 @@ def _read_number(label: str) -> float | None:
     return number
 
 
-def scores(missing: Sequence[str] = ()) -> ValueType:
-    """Numbers, where the labels of `missing` stand for null."""
-    return REAL._replace(convert=Missing(missing).read) if missing else REAL
+def scores(missing: Sequence[str] = (), words: Mapping[str, float] | None = None) -> ValueType:
+    """Numbers, and what stands for some; the labels of `missing` stand for null."""
+    if not missing and not words:
+        return REAL
+    return ValueType(REAL.words, REAL.polars, Scores(missing, words).read, _may_hold_labels)
 
 
-def step_scores(missing: Sequence[str] = ()) -> ValueType:
-    """Lists of numbers, a score for each step, or their JSON; the labels of `missing` stand for null."""
-    read = partial(_list_scores, missing=Missing(missing))
+def step_scores(missing: Sequence[str] = (), words: Mapping[str, float] | None = None) -> ValueType:
+    """Lists of these, a score for each step, or their JSON."""
+    read = partial(_list_scores, scores=Scores(missing, words))
     return ValueType("a list of numbers", pl.List(pl.Float64()), read, _may_hold_lists)
 
 
-def _list_scores(value: Any, missing: Missing) -> list[float | None] | None:
-    if isinstance(value, str) and value in missing.words:
+def _list_scores(value: Any, scores: Scores) -> list[float | None] | None:
+    if isinstance(value, str) and value in scores.missing:
         return None
     if isinstance(value, str):
         try:
@@ -57,7 +62,7 @@ def _list_scores(value: Any, missing: Missing) -> list[float | None] | None:
             raise ValueError("not a list of numbers, nor its JSON") from None
     if not isinstance(value, list):
         raise ValueError("not a list of numbers")
-    return [None if step is None or step != step else missing.read(step) for step in value]
+    return [None if step is None or step != step else scores.read(step) for step in value]
 
 
 def _may_hold_lists(dtype: pa.DataType) -> bool:

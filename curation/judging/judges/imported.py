@@ -10,7 +10,7 @@ from pydantic import Field
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.params import Column, Strict
-from curation.core.ranges import Scale
+from curation.core.ranges import Scale, Score
 from curation.core.study import Study
 from curation.judging import find_traces, long_form
 from curation.judging.find_traces import TraceColumns
@@ -45,18 +45,18 @@ class Params(RowParams):
     file, with `dimension`, the words in that column, and `score` its column of ratings. Two rows of one trace and
     dimension are two repeats, as by two people.
 
-    What may be left out besides: `rationale`, of the same form as dimensions, or one column for all; `steps`, how
-    ratings of steps become one; `completion` and `reasoning`, columns with the texts of the trace_id, which are held
-    against the trace's; and `scale`, the lowest and highest score by dimension.
+    What may be left out besides: `rationale`, of the same form as dimensions, or one column for all; `words` that stand
+    for scores; `steps`, how ratings of steps become one; `completion` and `reasoning`, columns with the texts of the
+    trace_id, which are held against the trace's; and `scale`, the lowest and highest score by dimension.
     """
 
     kind: Literal["imported"]
     trace_id: str | None = None
     trace: TraceColumns | None = None
     responses: Annotated[list[Response] | None, Field(min_length=1)] = None
-    dimensions: Dimensions | None = None
     score: str | None = None
     rationale: Rationale | None = None
+    words: dict[str, Score] | None = None
     steps: Steps | None = None
     completion: str | None = None
     reasoning: str | None = None
@@ -93,8 +93,6 @@ class Params(RowParams):
 
     def _find_rating_mistakes(self) -> Iterator[str]:
         long = self.dimension is not None
-        if long and self.dimensions is None:
-            yield f"dimensions: missing; name the words in the column {self.dimension!r}"
         if self.responses is not None and self.dimensions is not None and not long:
             yield "dimensions: each of responses has columns of its own; write it there"
         for place, one in self._list_rated():
@@ -133,7 +131,7 @@ class Params(RowParams):
         columns["step"] = None if self.steps is None else self.steps.index
         types["step"] = ColumnType(INDEX)
         lists = self.steps is not None and self.steps.index is None
-        rating = ColumnType((step_scores if lists else scores)(self.missing or ()), nullable=True)
+        rating = ColumnType((step_scores if lists else scores)(self.missing or (), self.words), nullable=True)
         for place, trace, cells in self.rated:
             columns |= {f"{place}{ours}": theirs for ours, theirs in trace.named().items()}
             types |= {f"{place}{ours}": find_traces.COLUMN_TYPES[ours] for ours in trace.named()}
@@ -143,7 +141,7 @@ class Params(RowParams):
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if a rating is off its scale, or a long file has a dimension nowhere."""
-        _read_ratings(self, table, rows)
+        _read_ratings(self, table, long_form.pick_dimensions(self, rows, table, say=False))
 
 
 class Rated(NamedTuple):
@@ -164,8 +162,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     """
     table = settings.open()
     given = table.read(*settings.map_columns(), under=f"judges.{name}.")
-    if settings.dimension and settings.dimensions:
-        long_form.say_left_out(given, settings.dimensions, settings.dimension, table)
+    given = long_form.pick_dimensions(settings, given, table, say=True)
     ratings = _read_ratings(settings, table, given)
     rows = ratings.join(
         _find_rated(settings, table, given, traces, prompts), on=["row", "response"], maintain_order="left"
@@ -194,13 +191,11 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
 def _read_ratings(settings: Params, table: UserTable, given: pl.DataFrame) -> pl.DataFrame:
     """The ratings of the file: row, response (its number in the row), dimension, score (of steps in lists a list),
     rationale, and the slot and the number of the step where the file has them. Raises CurationError if a score is off
-    its scale, or a long file has a dimension nowhere."""
+    its scale."""
     keep = ["row", *settings.slots, *(["step"] if settings.steps and settings.steps.index else [])]
     parts = []
     for number, (_, _, cells) in enumerate(settings.rated):
         part = long_form.lengthen(given, cells, keep).rename({"value": "score"})
-        if settings.dimension and settings.dimensions:
-            part = long_form.name_dimensions(part, settings.dimensions, settings.dimension, table)
         _refuse_off_scale(settings, table, part, cells)
         parts.append(part.with_columns(pl.lit(number).alias("response")))
     return pl.concat(parts)

@@ -14,7 +14,7 @@ from curation.core.text import one_line
 from curation.judging import long_form
 from curation.judging.find_traces import COLUMN_TYPES as TRACE_TYPES
 from curation.judging.find_traces import TraceColumns
-from curation.judging.long_form import Cell, Dimensions, Label, Rationale, RowParams, list_cells
+from curation.judging.long_form import Cell, Label, Rationale, RowParams, list_cells
 from curation.judging.pairwise_judges._find_pairs import find_pairs
 from curation.judging.pairwise_judges._kind import Compared
 from curation.tables.contracts import PREFERENCE, SIDES, UNKNOWN
@@ -51,7 +51,6 @@ class Params(RowParams):
     a: TraceColumns | None = None
     b: TraceColumns | None = None
     verdict: str | None = None
-    dimensions: Dimensions | None = None
     negative: Literal["chosen", "rejected", "a", "b"] | None = None
     order: str | None = None
     shown_first: Literal["a", "b"] | None = None
@@ -108,8 +107,6 @@ class Params(RowParams):
                 yield f"{name}: stands beside pair_id; write it under a or b"
         if (self.verdict is None) == (self.dimensions is None or self.dimension is not None):
             yield "verdict: it names the column of verdicts, or dimensions those of each; write one of the two"
-        if self.dimension is not None and self.dimensions is None:
-            yield f"dimensions: missing; name the words in the column {self.dimension!r}"
         names = [PREFERENCE] if self.dimensions is None else [] if self.dimension else list(self.dimensions)
         yield from long_form.find_rationale_mistakes("", self.rationale, names)
         if self.shown_first is not None and (self.pair_id is not None or self.order is not None):
@@ -146,7 +143,7 @@ class Params(RowParams):
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if a verdict or an order is none, or a long file has a dimension nowhere."""
-        _read_verdicts(self, table, rows)
+        _read_verdicts(self, table, long_form.pick_dimensions(self, rows, table, say=False))
 
 
 def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> pl.DataFrame:
@@ -160,8 +157,7 @@ def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> p
     """
     table = settings.open()
     given = table.read(*settings.map_columns(), under=f"pairwise_judges.{name}.")
-    if settings.dimension and settings.dimensions:
-        long_form.say_left_out(given, settings.dimensions, settings.dimension, table)
+    given = long_form.pick_dimensions(settings, given, table, say=True)
     found = find_pairs(settings, table, given, compared)
     rows = _number(
         settings, table, _read_verdicts(settings, table, given).join(found.about, on="row", maintain_order="left")
@@ -190,8 +186,6 @@ def _read_verdicts(settings: Params, table: UserTable, given: pl.DataFrame) -> p
         shown = pl.col("order").replace_strict(settings.orders, return_dtype=pl.Int64)
     rows = given.with_columns(shown.alias("shown"))
     rows = long_form.lengthen(rows, settings.cells, ["row", "shown", *settings.slots])
-    if settings.dimension and settings.dimensions:
-        rows = long_form.name_dimensions(rows, settings.dimensions, settings.dimension, table)
     if settings.negative is not None:
         towards = 1 if settings.negative == settings.sides[1] else -1
         return rows.with_columns((pl.col("value").sign() * towards).cast(pl.Int64).alias("sign"))
