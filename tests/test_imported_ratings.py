@@ -158,6 +158,21 @@ def test_a_row_about_several_traces_names_them(study: Study) -> None:
     assert scored(found, study) == {"p1/small/0": 1.0} or scored(found, study) == {"p2/small/0": 1.0}
 
 
+def test_an_id_of_two_generators_is_told_apart_by_theirs(study: Study) -> None:
+    """Two files that both number their rows from 0."""
+    number = pl.col("external_id").str.split("/").list.last()
+    study.traces = study.traces.filter(pl.col("prompt_id") == study.traces["prompt_id"][0]).with_columns(number)
+    rows = [{"id": 0, "by": "big", "x": 1}, {"id": 0, "by": "small", "x": 2}]
+    with pytest.raises(CurationError, match=r"row 0: id '0' is the id of 2 traces; give each trace an id of its own"):
+        study.judge(rows, dimensions={"logic": "x"}, trace_id="id")
+    found = study.judge(rows, dimensions={"logic": "x"}, trace={"trace_id": "id", "generator": "by"})
+    by = dict(study.traces.select("trace_id", "generator").rows())
+    assert {by[id]: score for id, score in found.drop_nulls("score").select("trace_id", "score").rows()} == {
+        "big": 1.0,
+        "small": 2.0,
+    }
+
+
 def test_what_is_about_no_trace_is_counted_and_named(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [row | {"x": 1} for row in ROWS]
     lost = [*rows, ROWS[0] | {"text": "It is 7", "x": 1}]
@@ -417,8 +432,12 @@ def test_words_numbers_and_orders_are_the_files_own(study: Study) -> None:
         shown.join(study.pairs, on="pair_id").select("chosen_trace_id", "rejected_trace_id", "order").rows()
     ):
         assert (first[frozenset((own[chosen], own[rejected]))] == own[chosen]) == (order == "chosen_first")
-    always = study.prefer([two(*one) for one in SAID], verdict="won", shown_first="a", **named(KEYS["its own id"]))
-    assert set(always["order"]) == {"chosen_first", "rejected_first"} and set(plain["order"]) == {"unknown"}
+    assert set(plain["order"]) == {"unknown"}
+    in_both_orders = [two(*one) for one in SAID] + [two(b, a, TURNED.get(str(won), won)) for a, b, won in SAID]
+    logged = study.prefer(in_both_orders, verdict="won", shown_first="a", **named(KEYS["its own id"]))
+    assert logged.height == 2 * plain.height and set(logged["repeat"]) == {0}
+    assert logged.group_by("pair_id").agg(pl.col("order").n_unique(), pl.col("verdict").n_unique()).select(
+        pl.col("order", "verdict").unique()).row(0) == (2, 1)  # fmt: skip
 
 
 def test_a_verdict_is_by_the_users_own_id_of_a_pair(both: Study) -> None:

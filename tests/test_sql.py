@@ -281,7 +281,10 @@ def said(draw: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     slots = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(ends), st.sampled_from("ab"), st.sampled_from(contracts.ORDERS), st.integers(0, 1)
+                st.sampled_from(ends),
+                st.sampled_from("ab"),
+                st.sampled_from([*contracts.ORDERS, contracts.UNKNOWN]),
+                st.integers(0, 1),
             ),
             unique=True,
             max_size=20,
@@ -322,7 +325,7 @@ def test_verdicts_are_those_of_the_oracle(case: tuple[pl.DataFrame, pl.DataFrame
         assert (row["low"], row["high"], row["shown_first"]) == (
             min(better),
             max(better),
-            chosen if order == "chosen_first" else rejected,
+            {"chosen_first": chosen, "rejected_first": rejected}.get(order),
         )
         assert (row["low_better"], row["high_better"]) == (
             pytest.approx(better[row["low"]], abs=1e-9),

@@ -129,9 +129,10 @@ def _refuse_several(columns: TraceColumns, given: pl.DataFrame, rows: pl.DataFra
     mine = several.filter(row=row).sort("found")
     key = describe_key(columns, given.filter(row=row))
     if columns.trace_id is not None:
+        generator = "" if columns.generator else ", or name the column of their generator under trace"
         raise CurationError(
             f"{table.at(row)}: {key} is the id of {mine.height} traces; give each trace an id of its own, or take "
-            "trace_id from `curation sql --csv`"
+            f"trace_id from `curation sql --csv`{generator}"
         )
     which = " and ".join(f"{by} {number}" for by, number in mine.select(NUMBERS).unique().sort(NUMBERS).head(2).rows())
     if mine["of_prompt"].n_unique() > 1:
@@ -164,7 +165,7 @@ def describe_key(columns: TraceColumns, given: pl.DataFrame) -> str:
     """What the first row of `given` says of the trace that it is about, in the file's words."""
     first = given.row(0, named=True)
     said = [
-        f"{theirs} {show_value(json.loads(first[ours])[-1]['content'] if ours == 'prompt' else first[ours])}"
+        f"{theirs} {show_value(json.loads(first[ours])[-1].get('content') if ours == 'prompt' else first[ours])}"
         for ours, theirs in columns.named().items()
         if ours not in TEXTS or columns.by_text
     ]
