@@ -100,8 +100,8 @@ def generator(**changes: Any) -> generators_kind.Params:
     return generators_kind.Params.model_validate(body | changes)
 
 
-def traces(ledger: Ledger, prompts: pl.DataFrame = PROMPT_ROWS, **changes: Any) -> pl.DataFrame:
-    return generate("uf", generator(**changes), prompts, ledger, RESPONSE_ROWS)
+def traces(ledger: Ledger, **changes: Any) -> pl.DataFrame:
+    return generate("uf", generator(**changes), PROMPT_ROWS, ledger, RESPONSE_ROWS)
 
 
 def test_responses_are_traces_as_they_are(ledger: Ledger) -> None:
@@ -118,15 +118,9 @@ def test_responses_are_traces_as_they_are(ledger: Ledger) -> None:
     )  # fmt: skip
 
 
-def test_a_model_that_wrote_nothing_is_named_and_no_prompt_is_no_trace(
-    ledger: Ledger, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_or_a_source_without_a_response_is_named(ledger: Ledger) -> None:
     with pytest.raises(CurationError, match=r"generators.uf.models: 'gtp' wrote no response of uf; did you mean 'gpt'"):
         traces(ledger, models={"gtp": {"family": None, "scale_b": None}})
-    assert traces(ledger, PROMPT_ROWS.head(1)).height == 3
-    assert "uf: 3 of 6 responses of uf are to prompts that decontaminate drops; left out" in capsys.readouterr().err
-    with pytest.raises(CurationError, match="generator uf: source uf has no response to a train prompt: of its 6, all"):
-        traces(ledger, PROMPT_ROWS.clear())
     with pytest.raises(CurationError, match="generator uf: source other has no response; `dvc repro collect`"):
         traces(ledger, source="other")
 
@@ -150,8 +144,8 @@ def test_a_rating_off_its_scale_is_refused(folder: Path, ledger: Ledger) -> None
     settings = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"helpful": [1.0, 4.0]}})
     with pytest.raises(
         CurationError,
-        match=rf"^source uf: trace {trace('a')} has helpful 5, off the scale from 1 to 4, as have 1 ratings; correct "
-        r"them, or params.yaml: judges.people.scale.helpful$",
+        match=rf"^source uf: 1 rating\(s\) of helpful are off the scale from 1 to 4, such as 5 of trace {trace('a')}; "
+        r"correct them, or params.yaml: judges.people.scale.helpful$",
     ):
         judge("people", settings, traces(ledger), PROMPT_ROWS, ledger)
     other = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"brief": [1.0, 4.0]}})
@@ -223,9 +217,9 @@ def candidates(ledger: Ledger, rows: list[dict[str, Any]] = ROWS, **changes: Any
 def test_listed_pairs_are_the_candidates(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     assert candidates(ledger) == [("a", "b"), ("a", "c"), ("b", "a"), ("b", "c"), ("d", "e")]
     said = capsys.readouterr().err
-    assert "pair: 1 of 6 listed pairs have a side without a text of its own, or an empty one (pair.empty); left" in said
+    assert "pair: 1 of 6 listed pairs have a side without a text, or an empty one (pair.empty: drop); left" in said
     assert "pair: 1 of 7 rows list a pair that another row lists too; each pair is one candidate\n" in said
-    assert "pair: 1 pairs are listed both ways round, and are two candidates each\n" in said
+    assert "pair: 2 candidates are one pair listed both ways round\n" in said
 
 
 def test_the_first_of_the_pairs_of_two_texts_is_that_of_the_least_ids(ledger: Ledger) -> None:
@@ -267,13 +261,6 @@ def test_what_a_setting_leaves_out_of_the_listed_pairs_is_said(
     )
     assert set(candidates(ledger, **changes)) == kept - gone
     assert said.replace("left_out", "pair.chosen or pair.rejected leaves out") in capsys.readouterr().err
-
-
-def test_pairs_of_traces_that_are_not_there_are_counted(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = world.pairing(order="listed", within_generator=True)
-    made = pair(settings, traces(ledger, PROMPT_ROWS.head(1)), world.rows_of(LISTED_PAIRS, ROWS))
-    assert set(made["prompt_id"]) == {prompt("plus")}
-    assert "pair: 2 of 6 listed pairs have a side that is no trace, as of a prompt that" in capsys.readouterr().err
 
 
 def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> None:

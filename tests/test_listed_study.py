@@ -234,7 +234,7 @@ def test_own_ids_and_columns_are_in_the_subsets(study: Study) -> None:
 
 def test_what_is_special_is_said(study: Study) -> None:
     said = study.said
-    assert "pair: 1 pairs are listed both ways round, and are two candidates each\n" in said["pair"]
+    assert "pair: 2 candidates are one pair listed both ways round\n" in said["pair"]
     assert "pair: 1 of 32 rows list a pair that another row lists too" in said["pair"]
     assert "select all: 1 of 30 pairs are in several rows of a preference set, 2 in all; external" in said["select all"]
     assert all(text == "" for name, text in said.items() if name.startswith(("generate", "judge", "prefer", "delta")))

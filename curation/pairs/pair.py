@@ -82,7 +82,7 @@ def pair(settings: Params, traces: pl.DataFrame, listed: pl.DataFrame | None = N
     has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | ~IS_EMPTY)
     rows = traces.select(TRACE_COLUMNS).filter(has_text).sort("prompt_id", "trace_id")
     if settings.order == "listed":
-        blocks = [find_listed(settings, traces, rows, empty(LISTED_PAIRS) if listed is None else listed)]
+        blocks = [find_listed(settings, rows, empty(LISTED_PAIRS) if listed is None else listed)]
     else:
         blocks = list(_candidates(settings, rows))
     ends = {

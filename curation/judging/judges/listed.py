@@ -85,6 +85,7 @@ def _refuse_off_scale(settings: Params, name: str, ratings: pl.DataFrame) -> Non
         if off.height:
             trace_id, value = off.select("trace_id", "score").row(0)
             raise CurationError(
-                f"source {settings.source}: trace {trace_id} has {dimension} {value:g}, off the scale from {low:g} to "
-                f"{high:g}, as have {off.height} ratings; correct them, or params.yaml: judges.{name}.scale.{dimension}"
+                f"source {settings.source}: {off.height} rating(s) of {dimension} are off the scale from {low:g} to "
+                f"{high:g}, such as {value:g} of trace {trace_id}; correct them, or params.yaml: "
+                f"judges.{name}.scale.{dimension}"
             )

@@ -1,7 +1,6 @@
 """Traces that a preference set holds: the responses of a source of kind `pairs`, each of the model that its file
 names."""
 
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -48,27 +47,17 @@ class Params(Strict):
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The source's responses to `prompts`, as they are. Calls no model. How many are to other prompts, which
-    decontaminate dropped, is said on stderr.
+    """The source's responses, as they are. Calls no model.
 
     Raises CurationError if there is none, or if `models` names one that wrote none.
     """
-    own = responses.filter(source=settings.source)
-    rows = own.join(prompts.select("prompt_id"), on="prompt_id", how="semi", maintain_order="left")
+    rows = responses.filter(source=settings.source)
     if rows.is_empty():
         raise CurationError(
-            f"generator {name}: source {settings.source} has no response to a train prompt: of its {own.height}, all "
-            "are to prompts that decontaminate drops" if own.height else
             f"generator {name}: source {settings.source} has no response; `dvc repro collect` reads them"
-        )  # fmt: skip
-    if other := own.height - rows.height:
-        print(
-            f"{name}: {other} of {own.height} responses of {settings.source} are to prompts that decontaminate drops; "
-            "left out",
-            file=sys.stderr,
         )
     models = settings.models or {}
-    _refuse_unknown(settings, name, own["generator"].unique().sort().to_list())
+    _refuse_unknown(settings, name, rows["generator"].unique().sort().to_list())
     known = pl.DataFrame(
         [(model, one.family, one.scale_b) for model, one in models.items()],
         schema={"generator": pl.String, "family": pl.String, "scale_b": pl.Float64},
