@@ -1,6 +1,7 @@
 """The documented questions on a world whose answers were worked out by hand, and on tables that are not there."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from curation.commands.rows import DECIMALS_SHOWN, print_rows
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.tables import ask, contracts, db, parquet
+from curation.traces.generate import add_text_columns
 
 SOUND = world.sound()
 
@@ -115,6 +117,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
     ],
 }
 ANSWERS["position_bias"] = [("versus", "preference", 0.5, 8, 0.75, 0.0, 16)]
+ANSWERS["preference_set"] = [("sums", "prompts nearly the same as another", 0, 3, 0.0)]  # no response of it is a trace
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
         ("answer", "correct", "large", "medium", 0.333, -1.101, 1.768, 3, 3, 0.333, 0.667, 0.0),
@@ -245,3 +248,50 @@ def test_a_damaged_file_of_traces_is_named_where_texts_are_picked(tmp_path: Path
         CurationError, match=r"data/traces: traces cannot be read, delete it and `dvc repro` makes it again"
     ):
         parquet.pick(contracts.TRACES, files, SOUND.traces["trace_id"], ["trace_id", "completion"])
+
+
+def test_what_is_there_twice_or_contradicted_in_a_preference_set(tmp_path: Path) -> None:
+    """Two prompts that differ in blanks. Two models say "five" to the first, one of them also "Five"; "five" beats
+    "six" in one row, loses in another, and one row is a tie."""
+    texts = {"a": ("plus", "large", "five"), "b": ("plus", "small", "five "), "c": ("plus", "small", "Five"),
+             "d": ("plus", "large", "number six"), "e": ("again", "large", "nine")}  # fmt: skip
+    number = {name: place for place, name in enumerate(["plus", "again", *texts])}
+    said = {"plus": "What is 2 + 3?", "again": "what is  2 + 3?\n"}
+    prompts = [
+        {"prompt_id": number[name], "source": "mine", "task": "", "split": "train",
+         "prompt": [{"role": "user", "content": text}]}
+        for name, text in said.items()
+    ]  # fmt: skip
+    responses = [
+        {"trace_id": number[name], "prompt_id": number[prompt], "generator": model, "completion": text,
+         "sample_index": place, "finish_reason": "stop", "source": "mine"}
+        for place, (name, (prompt, model, text)) in enumerate(texts.items())
+    ]  # fmt: skip
+    traces = [{key: value for key, value in row.items() if key != "source"} for row in responses]
+    rows = [("a", "d", "chosen"), ("d", "b", "chosen"), ("a", "d", "tie"), ("c", "d", None), ("a", "b", "chosen")]
+    listed = [
+        {"listed_id": place, "source": "mine", "prompt_id": number["plus"], "chosen_trace_id": number[one],
+         "rejected_trace_id": number[other], "verdict": verdict, "order": contracts.UNKNOWN}
+        for place, (one, other, verdict) in enumerate(rows)
+    ]  # fmt: skip
+    made = replace(
+        SOUND,
+        prompts=world.rows_of(contracts.PROMPTS, prompts),
+        responses=world.rows_of(contracts.RESPONSES, responses),
+        listed_pairs=world.rows_of(contracts.LISTED_PAIRS, listed),
+        traces=add_text_columns(world.rows_of(contracts.TRACES, traces)),
+    )
+    with db.connect(world.write(made, tmp_path)) as connection:
+        (found,) = ask.answer(connection, db.questions()["preference_set"])
+    assert found.drop("source").rows() == [
+        ("prompts nearly the same as another", 2, 2, 1.0),
+        ("responses the same as another to their prompt", 2, 5, 0.4),
+        ("responses the same as another model's", 2, 5, 0.4),
+        ("responses nearly the same as another", 3, 5, 0.6),
+        ("comparisons of the same text", 1, 5, 0.2),
+        ("comparisons that are ties", 1, 5, 0.2),
+        ("comparisons without a verdict", 1, 5, 0.2),
+        ("pairs of texts in several rows", 1, 2, 0.5),
+        ("pairs of texts that are contradicted", 1, 2, 0.5),
+        ("verdicts for the longer response", 1, 2, 0.5),
+    ]
