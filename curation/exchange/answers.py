@@ -9,6 +9,7 @@ from curation.judging.answers._kind import Verdict
 from curation.judging.judges.answer import find_answers
 
 TRIED = 200  # golds, or completions, that are tried
+MARK = "####"  # before the final answer of a solution, as in GSM8K
 LONGEST = 120  # characters of an answer that a verifier compares
 MOST_READ = 0.9  # of the golds that a verifier has to read
 CHOICE = re.compile(r"\s*\(?([A-J])\)?[.:)]?\s*")
@@ -40,7 +41,7 @@ def guess_verifier(golds: Sequence[str]) -> Verifier:
     letters = sum(CHOICE.fullmatch(text) is not None for text in texts)
     if letters >= MOST_READ * len(texts):
         return Verifier("choice", f"guessed: {_share(letters, texts)} answers are letters of options")
-    if sum(map(len, texts)) / len(texts) > LONGEST:
+    if sum(len(text) > LONGEST or "\n" in text for text in texts) > (1 - MOST_READ) * len(texts):
         return Verifier(
             None, "guessed: the answers are long texts, which no verifier compares; map a column of final answers"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.preferences import _models, _scales
+from curation.exchange.preferences import models_of, scales_of
 from curation.exchange.traces import Read
 
 MOST_MODELS = 3
@@ -46,11 +46,11 @@ def _what(file: Read, role: str) -> str:
 
 def _describe_layout(file: Read) -> Iterator[Row]:
     layout = file.guess.layout or {}
-    scales = dict(_scales(file.guess.look, layout))
+    scales = scales_of(file.guess.look, layout)
     for place, name in layout.items():
         if isinstance(name, str) and place not in ("kind", "order_by", "negative", "rating"):
             yield "", place, one_line(name), ""
     for dimension, (low, high) in scales.items():
         yield "", "rating", dimension, f"from {low:g} to {high:g}"
-    if models := _models(file.guess.look, layout):
+    if models := models_of(file.guess.look, layout):
         yield "", "models", "", first_names(map(one_line, models), MOST_MODELS)

@@ -152,6 +152,8 @@ def _kind(seen: Sequence[Any]) -> Kind:
 
 def _kind_of_lists(lists: Sequence[list[Any]]) -> Kind:
     inner = [value for one in lists for value in one if value is not None]
+    if inner and all(isinstance(value, list) and value and isinstance(value[0], str) for value in inner):
+        inner = [text for value in inner for text in value]  # samples of several requests, as lm-eval has them
     if not inner:
         return "other"
     if all(isinstance(value, str) for value in inner):

@@ -11,32 +11,32 @@ from curation.exchange.looking import Column, Look
 from curation.exchange.sets import find_transcript
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.traces import Read, guess_size
-from curation.exchange.words import slug
+from curation.exchange.words import column_name
 
 SCALES = ((0.0, 1.0), (1.0, 5.0), (0.0, 4.0), (1.0, 7.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
 MOST_MODELS = 20  # whose size is written down
-MOST_CARRIED = 4
 
 
 def draft_preferences(draft: Draft, sets: Sequence[Read]) -> None:
     """A source of kind pairs for each set, and the generator, the judge and the pairwise judge that it holds."""
     for one in sets:
         layout = one.guess.layout or {}
-        name = draft.add("sources", slug(one.label, "pairs"), _source(draft, one))
+        name = draft.add("sources", column_name(one.label, "pairs"), _source(draft, one))
+        prefix = f"{name}_" if len(sets) > 1 else ""
         place = ("sources", name)
         for role, note in one.guess.notes.items():
             draft.note((*place, "layout" if role in ("order_by", "winner") else "columns",
                         *([] if role not in ("order_by", "winner") else [role]),
                         *([role] if role not in ("order_by", "winner") else [])), note)  # fmt: skip
         _draft_generator(draft, name, one)
-        scale = dict(_scales(one.guess.look, layout))
+        scale = scales_of(one.guess.look, layout)
         if scale:
-            of_set = draft.add("judges", f"{name}-ratings", {"kind": "listed", "source": name, "scale": scale},
+            of_set = draft.add("judges", f"{prefix}ratings", {"kind": "listed", "source": name, "scale": scale},
                                "What the file itself says of each response.")  # fmt: skip
             draft.note(("judges", of_set, "scale"), "guessed: the lowest and the highest of what the file has, or a "
                        "usual scale around them")  # fmt: skip
         if layout["kind"] != "responses" or layout.get("order_by"):
-            draft.add("pairwise_judges", f"{name}-labels", {"kind": "listed", "source": name},
+            draft.add("pairwise_judges", f"{prefix}labels", {"kind": "listed", "source": name},
                       "Which of two responses the file itself prefers.")  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def _source(draft: Draft, one: Read) -> dict[str, Any]:
     roles = ("prompt", "messages", "system", "tools", "answer", "task", "row_id")
     columns: dict[str, Any] = {role: guess.columns[role] for role in roles if role in guess.columns}
     settings: dict[str, Any] = {"kind": "pairs", "path": one.path, "split": "train", "layout": guess.layout}
-    settings["columns"] = {"prompt": None} | columns
+    settings["columns"] = {"prompt": None} | columns | ({"carried": guess.carried} if guess.carried else {})
     if transcript is not None:
         settings["transcript"] = transcript
     rule, why = guess_rule(list(_responses(guess.look, guess.layout or {})))
@@ -61,7 +61,7 @@ def _source(draft: Draft, one: Read) -> dict[str, Any]:
 
 
 def _draft_generator(draft: Draft, source: str, one: Read) -> None:
-    models = _models(one.guess.look, one.guess.layout or {})
+    models = models_of(one.guess.look, one.guess.layout or {})
     known = {model: guess_size(model) for model in models[:MOST_MODELS]}
     sizes = {
         model: {"family": family, "scale_b": scale} for model, (family, scale) in known.items() if scale is not None
@@ -73,7 +73,7 @@ def _draft_generator(draft: Draft, source: str, one: Read) -> None:
     draft.note(("generators", name, "models"), "guessed: families and billions of parameters, by the names")
 
 
-def _models(look: Look, layout: dict[str, Any]) -> list[str]:
+def models_of(look: Look, layout: dict[str, Any]) -> list[str]:
     names: set[str] = set()
     for key in ("model", "chosen_model", "rejected_model", "model_a", "model_b"):
         for column in _of_response(look, layout, layout.get(key)):
@@ -101,19 +101,24 @@ def _responses(look: Look, layout: dict[str, Any]) -> list[str]:
     return texts
 
 
-def _scales(look: Look, layout: dict[str, Any]) -> list[tuple[str, list[float]]]:
-    """The lowest and the highest of each rating."""
-    found: list[tuple[str, list[float]]] = []
+def scales_of(look: Look, layout: dict[str, Any]) -> dict[str, list[float]]:
+    """The lowest and the highest of each rating. Those of whole numbers up to 5 have one scale."""
+    numbers: dict[str, list[float]] = {}
     for name, where in (layout.get("ratings") or {}).items():
         places = list(where.values()) if isinstance(where, dict) else [where]
         columns = [column for place in places for column in _of_response(look, layout, place)]
-        found.append((name, scale_of([number for column in columns for number in numbers_of(column)])))
+        numbers[name] = [number for column in columns for number in numbers_of(column)]
+    alike = [own for own in numbers.values() if own and max(own) <= 5 and all(one == int(one) >= 0 for one in own)]
+    common = [number for own in alike for number in own]
+    found = {name: scale_of(common if own in alike else own) for name, own in numbers.items()}
     if layout["kind"] == "labelled":
-        found.append((layout["rating"], [0.0, 1.0]))
-    if layout["kind"] == "ranked" and layout.get("rating"):
-        ranks = [number for column in _of_response(look, layout, layout.get("rank")) for number in numbers_of(column)]
-        low, high = (min(ranks), max(ranks)) if ranks else (1.0, 2.0)
-        found.append((layout["rating"], [-high, -low if high > low else 1 - high]))
+        found[layout["rating"]] = [0.0, 1.0]
+    if layout.get("rating") and layout["kind"] in ("ranked", "votes"):
+        place = layout["rank"] if layout["kind"] == "ranked" else layout["winner"]
+        own = [number for column in _of_response(look, layout, place) for number in numbers_of(column)] or [1.0, 2.0]
+        half = max(map(abs, own)) / 2  # of a vote each side has half
+        ranked = [-max(own), -min(own) if max(own) > min(own) else 1 - max(own)]
+        found[layout["rating"]] = ranked if layout["kind"] == "ranked" else [-half, half]
     return found
 
 

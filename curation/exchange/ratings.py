@@ -8,7 +8,7 @@ from curation.exchange.draft import Draft
 from curation.exchange.matching import ids, share
 from curation.exchange.preferences import scale_of
 from curation.exchange.traces import Read
-from curation.exchange.words import slug
+from curation.exchange.words import column_name
 
 
 def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read]) -> None:
@@ -25,5 +25,5 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
         scale = {name: scale_of(column.numbers) for name, column in one.guess.ratings.items()}
         settings = {"kind": "imported", "path": one.path, "trace_id": one.guess.columns[role],
                     "dimensions": dimensions, "unmatched": "drop", "scale": scale}  # fmt: skip
-        name = draft.add("judges", slug(one.label, "ratings"), settings)
+        name = draft.add("judges", column_name(one.label, "ratings"), settings)
         draft.note(("judges", name, "scale"), "guessed: a usual scale around what the file has, or its own ends")

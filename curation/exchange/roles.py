@@ -3,17 +3,21 @@ hold. What cannot be guessed is a CurationError."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.looking import Column, Kind, Look
-from curation.exchange.words import WORDS, dimension_name, rate_name, split_name
+from curation.exchange.words import WORDS, column_name, rate_name, split_name
 from curation.tables.user_messages import ROLE_OF, parse_list
 
 Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings"]
 HALF = 0.5
+LONGEST_NAME = 100  # characters of a model's, on average
+TOLD = ("prompt", "completion", "answer")
+NOT_TOLD = {"id", "ids", "hash", "url", "tokens", "length", "type", "lang", "language", "error", "path", "file", "name"}
 SHORT = 12  # characters of a text that is no prompt, and no answer to one
 ALTERNATIVES = 3  # that a comment names
 SPOKEN: tuple[Kind, ...] = ("text", "texts", "samples", "message")
@@ -42,7 +46,8 @@ NO_SCORE = {  # words in names of numbers that rate nothing
 @dataclass
 class Guess:
     """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each; the
-    layout of a preference set, the numbers that rate, and what there is to say of a part."""
+    layout of a preference set, the numbers that rate, what there is to say of a part, and what of
+    a set's rows goes with its pairs."""
 
     look: Look
     holds: Holds
@@ -51,6 +56,7 @@ class Guess:
     layout: dict[str, Any] | None = None
     ratings: dict[str, Column] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    carried: list[str] = field(default_factory=list)
 
     def column(self, role: str) -> Column | None:
         """The column that plays a part, if one does."""
@@ -81,12 +87,15 @@ class Roles:
 
     def find(self, role: str, kinds: Sequence[Kind] | None = None) -> list[Column]:
         """The columns that may play the part by name and kind, the surest first."""
+        beside = self.columns.get("completion", "")
         rated = [
-            (rate, one.name.count("."), number, one)
+            (rate, role in OF_A_TRACE and -_shared(one.name, beside), one.name.count("."), number, one)
             for number, one in enumerate(self.free(*(kinds or KINDS[role])))
             if (rate := rate_name(one.name, role)) is not None
+            and (role != "model" or one.length <= LONGEST_NAME)
+            and not (role in TOLD and set(split_name(one.name)) & NOT_TOLD)
         ]
-        return [one for *_, one in sorted(rated, key=lambda entry: entry[:3])]
+        return [one for *_, one in sorted(rated, key=lambda entry: entry[:4])]
 
     def take(self, role: str, kinds: Sequence[Kind] | None = None) -> Column | None:
         """The surest column plays the part, if there is one."""
@@ -94,17 +103,23 @@ class Roles:
         return self.set(role, found[0], "", found[1:]) if found else None
 
 
+def _shared(name: str, other: str) -> int:
+    """How many parts of their dotted names two columns begin with alike."""
+    parts = zip(name.split(".")[:-1], other.split(".")[:-1], strict=False)
+    return sum(1 for one, two in takewhile(lambda both: both[0] == both[1], parts))
+
+
 def guess_roles(look: Look) -> Guess:
     """What a file that is no preference set holds. Raises CurationError if nothing in it can be a prompt, a completion
     or a rating."""
     roles = Roles(look)
-    _find_what_was_said(roles)
+    wide = _find_what_was_said(roles)
     for role in ("system", "tools", "model", "sample_index", "finish_reason", "reasoning"):
         roles.take(role)
     said = {"completion", "messages"} & roles.columns.keys()
     if not said and any(role in roles.columns for role in OF_A_TRACE) and "prompt" in roles.columns:
         said = {"completion"} if roles.take("completion") or _take_answer_as_completion(roles) else set()
-    wide = [] if said or "prompt" not in roles.columns else _find_wide(roles)
+    wide = wide or ([] if said or "prompt" not in roles.columns else _find_wide(roles))
     roles.taken.update(wide)
     _find_ids(roles, bool(said or wide))
     roles.take("answer")
@@ -128,15 +143,18 @@ def _nothing(look: Look, what: str) -> str:
     return one_line(f"{look.path}: {what}; it has {names}; rename a column, as prompt or completion")
 
 
-def _find_what_was_said(roles: Roles) -> None:
-    """The columns of prompts and completions, or of conversations that end in one."""
-    conversations = [one for one in roles.free("messages") if _ends_in_answer(one)]
-    asked = [one for one in roles.free("messages") if one not in conversations]
-    completions = roles.find("completion")
+def _find_what_was_said(roles: Roles) -> list[str]:
+    """The columns of prompts and completions, or of conversations that end in one. Returns those of completions where
+    each model has a column of its own."""
+    lists = roles.free("messages")
+    said = [one for one in lists if _is_only_answer(one)]
+    conversations = [one for one in lists if one not in said and _ends_in_answer(one)]
+    asked = [one for one in lists if one not in conversations and one not in said]
+    completions = [*said, *roles.find("completion")]
     if conversations and not (asked and completions):
         roles.set("messages", conversations[0], "", conversations[1:])
-        return
-    prompts = roles.find("prompt")
+        return []
+    prompts = [one for one in roles.find("prompt") if one not in said]
     if asked and not prompts:
         prompts = asked
     if asked and prompts and prompts[0].kind == "text" and completions:
@@ -145,10 +163,26 @@ def _find_what_was_said(roles: Roles) -> None:
     completions.sort(key=lambda one: one.kind != "samples")
     if prompts:
         roles.set("prompt", prompts[0], "", prompts[1:])
+    alike = [
+        one
+        for one in completions[1:]
+        if one.kind == "text" == completions[0].kind and _in_one_word(completions[0], one)
+    ]
+    if alike:
+        roles.taken.update(one.name for one in (completions[0], *alike))
+        return [one.name for one in (completions[0], *alike)]  # one of each model
     if completions and (len(completions) > 1 or prompts or split_name(completions[0].name) != ["text"]):
         roles.set("completion", completions[0], "", completions[1:])
     if "prompt" not in roles.columns:
         _find_prompt_by_content(roles)
+    return []
+
+
+def _in_one_word(column: Column, other: Column) -> bool:
+    """Whether two names differ in one word, as `response_1` and `response_2` do."""
+    words, others = split_name(column.name), split_name(other.name)
+    differ = [both for both in zip(words, others, strict=False) if both[0] != both[1]]
+    return abs(len(words) - len(others)) + len(differ) == 1
 
 
 def _find_prompt_by_content(roles: Roles) -> None:
@@ -200,12 +234,12 @@ def _find_ids(roles: Roles, of_traces: bool) -> None:
     trace's."""
     prompt = roles.look.columns.get(roles.columns.get("prompt", roles.columns.get("messages", "")))
     found = [one for one in roles.find("prompt_id") if not one.nulls and _may_be_id(one)]
-    several = prompt is not None and prompt.kind == "text" and prompt.distinct < roles.look.rows
+    several = prompt is not None and prompt.distinct < roles.look.rows
     for one in found:
         alone = one.distinct == roles.look.rows
         if of_traces and several and alone:
             continue
-        if prompt is not None and prompt.kind == "text" and one.distinct < prompt.distinct:
+        if prompt is not None and one.distinct < prompt.distinct:
             continue  # one id of two prompts
         roles.set("prompt_id", one, "", [other for other in found if other is not one])
         break
@@ -226,8 +260,24 @@ def find_ratings(roles: Roles, known: bool = True) -> dict[str, Column]:
         words = split_name(column.name)
         if column.distinct < 2 or set(words) & NO_SCORE or (known and rate_name(column.name, "score") is None):
             continue
-        found.setdefault(dimension_name(" ".join(words), "rating"), column)
+        found.setdefault(rating_name(column.name), column)
     return found
+
+
+def rating_name(name: str) -> str:
+    """What a column or a field rates: of `annotations.helpfulness.Rating` helpfulness."""
+    words, above = split_name(name), split_name(name.rpartition(".")[0])
+    words = above if above and words[-1:] in (["rating"], ["score"], ["value"]) else words
+    text = column_name(" ".join(words), "rating")
+    return text[:-1] if text in ("scores", "ratings", "rewards", "grades") else text
+
+
+def _is_only_answer(column: Column) -> bool:
+    """Whether its lists are one message of the assistant's."""
+    lists = [parse_list(value) if isinstance(value, str) else value for value in column.given[:200]]
+    return bool(lists) and all(
+        isinstance(one, list) and len(one) == 1 and _last_role(one) == "assistant" for one in lists
+    )
 
 
 def _ends_in_answer(column: Column) -> bool:

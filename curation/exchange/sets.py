@@ -1,13 +1,14 @@
 """Which layout of a preference set a file has: pairs, votes, ranked or rated lists of responses, labels."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.core.messages import first_names
+from curation.exchange.answers import guess_verifier
 from curation.exchange.looking import Column, Kind, Look, as_number
-from curation.exchange.roles import Guess, Roles, find_ratings
-from curation.exchange.words import dimension_name, rate_name, split_name
+from curation.exchange.roles import Guess, Roles, find_ratings, rating_name
+from curation.exchange.words import column_name, names_model, rate_name, split_name
 
 SIDES: tuple[Kind, ...] = ("text", "messages", "message")
 BETTER = {  # what the better of two is called, and the worse
@@ -29,8 +30,10 @@ GOOD, BAD = ("👍", "good", "up", "yes", "desirable", "positive", "like", "like
     "👎", "bad", "down", "no", "undesirable", "negative", "dislike", "disliked",
 )  # fmt: skip
 OVERALL = ("overall_score", "overall", "score", "rating", "quality", "helpfulness", "reward")
+SHORT_WORDS, MOST_CARRIED = 24, 4  # characters of a column that is carried, and how many are
 MOST_WORDS = 12  # that a column of winners has
 TURNS = (("\n\nHuman:", "\n\nAssistant:"), ("\n\nH:", "\n\nA:"), ("\nUser:", "\nAssistant:"))
+MARKED = ("<extra_id_1>User\n", "<extra_id_1>Assistant\n")  # which no text has by chance
 
 
 def guess_set(look: Look) -> Guess | None:
@@ -45,7 +48,12 @@ def guess_set(look: Look) -> Guess | None:
 def guess_rated(guess: Guess) -> Guess | None:
     """As `guess_set`, of a file of which each row has one completion, with ratings or a label beside it."""
     completion = guess.column("completion")
-    if guess.holds != "traces" or guess.wide or completion is None or completion.kind not in ("text", "message"):
+    if (
+        guess.holds != "traces"
+        or guess.wide
+        or completion is None
+        or completion.kind not in ("text", "message", "messages")
+    ):
         return None
     label = _find_label(guess)
     if label is None and not guess.ratings:
@@ -53,7 +61,7 @@ def guess_rated(guess: Guess) -> Guess | None:
     roles = Roles(guess.look, [completion.name])
     if label is not None:
         roles.taken.add(label.name)
-        name = dimension_name(" ".join(split_name(label.name)), "label")
+        name = column_name(" ".join(split_name(label.name)), "label")
         words = _find_words_of(label)
         layout = {"kind": "labelled", "completion": completion.name, "label": label.name, "rating": name, **words}
         return _with_columns(roles, layout)
@@ -84,9 +92,18 @@ def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Co
     ids = [one for one in roles.find("prompt_id", ("text", "number")) if not one.nulls]
     if unique := [one for one in ids if one.distinct == roles.look.rows]:
         roles.set("row_id", unique[0], "", unique[1:])
-    roles.take("answer")
+    _take_answer(roles)
+    carried = find_carried(roles)
     roles.take("task")
-    return Guess(roles.look, "preferences", roles.columns, [], layout, {}, roles.notes)
+    return Guess(roles.look, "preferences", roles.columns, [], layout, {}, roles.notes, carried)
+
+
+def _take_answer(roles: Roles) -> None:
+    """The column of gold answers, if a verifier reads what it has."""
+    for column in roles.find("answer", ("text", "number")):
+        if guess_verifier([str(value) for value in column.given]).settings in ("math", "choice"):
+            roles.set("answer", column, "")
+            return
 
 
 def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
@@ -96,16 +113,27 @@ def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
 
 
 def find_transcript(guess: Guess) -> dict[str, Any] | None:
-    """What begins the turns of sides that are whole conversations in one text."""
+    """What begins the turns of prompts, or of sides, that are whole conversations in one text."""
     layout = guess.layout or {}
     side = guess.look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
-    if side is None or side.kind != "text" or guess.columns.keys() & {"prompt", "messages"}:
+    told = guess.column("prompt") or (None if "messages" in guess.columns else side)
+    if told is None or told.kind != "text":
         return None
-    texts = [value for value in side.given[:200] if isinstance(value, str)]
+    texts = [value for value in told.given if isinstance(value, str)]
+    if any(MARKED[1] in text for text in texts):
+        return dict(zip(("user", "assistant"), MARKED, strict=True))
     for user, assistant in TURNS:
-        if texts and all(text.startswith((user, user.lstrip())) and assistant in text for text in texts):
+        if texts and all(text.startswith((user, user.lstrip())) and assistant in text for text in texts[:200]):
             return {"user": user, "assistant": assistant}
     return None
+
+
+def find_carried(roles: Roles) -> list[str]:
+    """Short columns that play no part, which go with pairs to where they are used: a language, a source."""
+    found = [*roles.find("task"), *roles.free("text", "truth")]
+    return list(dict.fromkeys(one.name for one in found if one.length <= SHORT_WORDS and one.distinct > 1))[
+        :MOST_CARRIED
+    ]
 
 
 def _find_pair(roles: Roles) -> dict[str, Any] | None:
@@ -127,19 +155,21 @@ def _find_pair(roles: Roles) -> dict[str, Any] | None:
                 roles.taken.update((chosen, rejected))
                 if roles.look.columns[chosen].kind == "number":
                     words = [word for word in split_name(chosen) if word not in (better, worse)]
-                    ratings[dimension_name(" ".join(words), "score")] = {"chosen": chosen, "rejected": rejected}
-                elif rate_name(chosen, "model") is not None:
+                    ratings[column_name(" ".join(words), "score")] = {"chosen": chosen, "rejected": rejected}
+                elif names_model(chosen):
                     layout |= {"chosen_model": chosen, "rejected_model": rejected}
             return layout | ({"ratings": ratings} if ratings else {})
     return None
 
 
 def _find_votes(roles: Roles) -> dict[str, Any] | None:
-    columns = {one.name: one for one in roles.look.of_kind(*SIDES)}
+    columns = {one.name: one for one in roles.look.of_kind(*SIDES) if not _only_names_model(one.name)}
+    columns |= {one.name: one for one in roles.look.of_kind("messages", "message")}  # what says more goes first
+    columns = dict(sorted(columns.items(), key=lambda entry: entry[1].kind == "text"))
     for a, b in BOTH:
         for name, column in columns.items():
             other = _swap(name, a, b, columns)
-            if other is None or columns[other].kind != column.kind or rate_name(name, "model") in range(100):
+            if other is None or columns[other].kind != column.kind:
                 continue
             if column.kind == "text" and max(column.length, columns[other].length) < 2:
                 continue
@@ -150,16 +180,21 @@ def _find_votes(roles: Roles) -> dict[str, Any] | None:
             layout = {"kind": "votes", "a": name, "b": other, **won}
             for one in roles.free("text"):
                 swapped = _swap(one.name, a, b, roles.look.columns)
-                if swapped is not None and rate_name(one.name, "model") is not None:
+                if swapped is not None and names_model(one.name):
                     roles.taken.update((one.name, swapped))
                     return layout | {"model_a": one.name, "model_b": swapped}
             return layout
     return None
 
 
+def _only_names_model(name: str) -> bool:
+    return names_model(name) and rate_name(name, "completion") is None
+
+
 def _swap(name: str, one: str, other: str, names: Mapping[str, Any]) -> str | None:
     """The name that has `other` where `name` has the word `one`, if there is one of it."""
-    for found in re.finditer(rf"(?<![^\W_\d]){re.escape(one)}(?![^\W_])", name, re.IGNORECASE):
+    before = r"(?<!\d)" if one.isdigit() else r"(?<![^\W_\d])"  # `response1`
+    for found in re.finditer(rf"{before}{re.escape(one)}(?![^\W_])", name, re.IGNORECASE):
         for word in (other, other.upper(), other.capitalize()):
             swapped = name[: found.start()] + word + name[found.end() :]
             if swapped != name and swapped in names:
@@ -178,7 +213,8 @@ def _find_winner(roles: Roles, sides: set[str], a: str, b: str) -> dict[str, Any
     for column in found:
         if column.kind == "number" and min(column.numbers) < 0:
             roles.notes["winner"] = "guessed: a number below 0 speaks for the first; write b if for the second"
-            return {"winner": column.name, "negative": "a"}
+            rating = {"rating": "strength"} if max(map(abs, column.numbers)) > 1 else {}
+            return {"winner": column.name, "negative": "a"} | rating
         words = _read_words(column, a, b)
         if words["a"] and words["b"]:
             unsaid = [vote for vote, own in words.items() if not own]
@@ -201,7 +237,7 @@ def _read_words(column: Column, a: str, b: str) -> dict[str, list[Any]]:
     said: dict[str, list[Any]] = {"a": [], "b": [], "tie": [], "both_bad": []}
     for value in sorted({_spell(value) for value in column.given}):
         words = split_name(value) if as_number(value) is None else [value]
-        if any(word in words for word in NEITHER):
+        if any(bad in word for word in words for bad in NEITHER):
             said["both_bad"].append(value)
         elif any(word in TIES for word in words):
             said["tie"].append(value)
@@ -257,8 +293,7 @@ def _ratings_of(inner: Roles) -> Iterator[tuple[str, str]]:
             continue
         if len(column.numbers) < max(1, len(column.given) // 2):
             continue
-        aspect = column.name.rpartition(".")[0].rpartition(".")[2]
-        yield dimension_name(aspect, "rating"), column.name
+        yield rating_name(column.name), column.name
 
 
 def _rationales(fields: Mapping[str, Column], ratings: Mapping[str, str]) -> dict[str, Any]:
@@ -274,28 +309,30 @@ def _find_parallel(roles: Roles) -> dict[str, Any] | None:
     texts = [one for one in roles.look.of_kind("texts") if rate_name(one.name, "answer") is None or
              rate_name(one.name, "completion") is not None]  # fmt: skip
     for column in texts:
-        sizes = [len(value) for value in column.given]
-        beside = [
-            one
-            for one in roles.look.of_kind("numbers")
-            if [len(value) for value in one.given] == sizes and not one.nulls
-        ]
+        beside = [one for one in roles.look.of_kind("numbers") if _stands_beside(one, column)]
         ranks = [one for one in beside if "rank" in split_name(one.name) or "ranks" in split_name(one.name)]
-        models = [one for one in roles.look.of_kind("texts") if one is not column and _names_models(one, sizes)]
-        if not beside or max(sizes, default=0) < 2:
+        models = [one for one in roles.look.of_kind("texts") if one is not column and _names_models(one, column)]
+        if not beside or max(map(len, column.given), default=0) < 2:
             continue
         roles.taken.update(one.name for one in (column, *beside, *models))
         layout: dict[str, Any] = {"text": column.name} | ({"model": models[0].name} if models else {})
         if ranks:
             return {"kind": "ranked"} | layout | {"rank": ranks[0].name, "rating": "rank"}
-        ratings = {dimension_name(" ".join(split_name(one.name)), "score"): one.name for one in beside}
-        return {"kind": "responses"} | layout | {"ratings": ratings}
+        ratings = {rating_name(one.name): one.name for one in beside}
+        reasons = [one for one in roles.free("texts") if "rationales" in split_name(one.name)]
+        of_one = {"rationales": {next(iter(ratings)): reasons[0].name}} if reasons and len(ratings) == 1 else {}
+        return {"kind": "responses"} | layout | {"ratings": ratings} | of_one
     return None
 
 
-def _names_models(column: Column, sizes: Sequence[int]) -> bool:
-    named = rate_name(column.name, "model") is not None or "models" in split_name(column.name)
-    return named and [len(value) for value in column.given] == sizes
+def _stands_beside(column: Column, other: Column) -> bool:
+    """Whether lists are as long as those of another column, where both have one."""
+    both = [(one, two) for one, two in zip(column.values, other.values, strict=True) if one is not None and two]
+    return bool(both) and all(len(one) == len(two) for one, two in both)
+
+
+def _names_models(column: Column, other: Column) -> bool:
+    return names_model(column.name) and _stands_beside(column, other)
 
 
 def _find_label(guess: Guess) -> Column | None:

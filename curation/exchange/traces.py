@@ -10,18 +10,19 @@ from typing import Any
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.answers import guess_extractions, guess_verifier
+from curation.exchange.answers import MARK, guess_extractions, guess_verifier
 from curation.exchange.draft import Draft
 from curation.exchange.looking import Column
 from curation.exchange.matching import Key, agree, ids, prompt_keys, share
 from curation.exchange.roles import Guess
 from curation.exchange.thoughts import guess_rule
-from curation.exchange.words import slug
+from curation.exchange.words import column_name, slug
 from curation.tables.user_messages import read_answer, read_completions, read_messages
 
 ALIKE = 0.5  # of the rows of traces are of the prompts of a file
 SIZE = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s?([bm])(?![a-z])", re.IGNORECASE)
 ENDED_BADLY = ("error", "abort", "aborted", "cancelled")
+NEVER_NULL = ("model", "sample_index", "finish_reason", "trace_id")
 OF_ONE_SAMPLE = ("sample_index", "finish_reason", "trace_id", "reasoning")
 
 
@@ -38,7 +39,13 @@ class Read:
 
 def read(guess: Guess, path: str, label: str) -> Read:
     """The file with what its rows have in common with those of others."""
-    return Read(guess, path, label, prompt_keys(guess), ids(guess))
+    keys, named = prompt_keys(guess), ids(guess)
+    if any(keys) and guess.holds == "traces" and not agree(keys, named):  # an id of each row's own
+        name = guess.columns.pop("prompt_id", None)
+        if name is not None and len({*named}) == guess.look.rows:
+            guess.columns.setdefault("trace_id", name)
+        named = [None] * guess.look.rows
+    return Read(guess, path, label, keys, named)
 
 
 @dataclass
@@ -135,14 +142,18 @@ def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> 
     columns |= {role: guess.columns[role] for role in ("prompt", "messages", "system", "tools", "task")
                 if role in guess.columns}  # fmt: skip
     golds, why_not = _golds(source)
+    marked = sum(MARK in gold for gold in golds.values()) > ALIKE * len(golds)
+    if marked:
+        golds = {key: gold.rpartition(MARK)[2].strip() for key, gold in golds.items()}
     verifier, why = guess_verifier(list(golds.values()))
     if golds:
-        columns["answer"] = guess.columns["answer"]
+        name = guess.columns["answer"]
+        columns["answer"] = {"column": name, "after": MARK} if marked else name
     if by_id and "prompt_id" in guess.columns and agree(source.keys, source.ids) and None not in source.ids:
         columns["prompt_id"] = guess.columns["prompt_id"]
     settings = {"kind": "table", "path": source.path, "split": split, "columns": columns, "verifier": verifier,
                 "instruction": None}  # fmt: skip
-    name = draft.add("sources", slug(source.label, "prompts"), settings)
+    name = draft.add("sources", column_name(source.label, "prompts"), settings)
     for role in columns:
         draft.note(("sources", name, "columns", role), guess.notes.get(role, ""))
     draft.note(("sources", name, "columns", "answer"), why_not)
@@ -182,7 +193,7 @@ def _columns_of_traces(draft: Draft, trace: Read, matched: Matched) -> dict[str,
     for role in ("prompt", "messages", "system", "tools", "completion", "model", "sample_index", "finish_reason",
                  "reasoning", "trace_id"):  # fmt: skip
         column = guess.column(role)
-        if column is None or (column.nulls and role in ("model", "sample_index", "finish_reason", "trace_id")):
+        if column is None or (role in NEVER_NULL and _has_null(guess, column)):
             continue
         columns[names.get(role, role)] = column.name
     if matched.by_id:
@@ -194,6 +205,13 @@ def _columns_of_traces(draft: Draft, trace: Read, matched: Matched) -> dict[str,
     if columns["sample_index"] and not _numbers_samples(trace, columns):
         columns["sample_index"] = None
     return {role: column for role, column in columns.items() if column is not None or role in empty}
+
+
+def _has_null(guess: Guess, column: Column) -> bool:
+    """Whether it is null in a row that has a completion; the others are left out."""
+    said = guess.column("completion") or guess.column("messages")
+    rows = [True] * guess.look.rows if said is None else [value is not None for value in said.values]
+    return any(value is None for value, kept in zip(column.values, rows, strict=True) if kept)
 
 
 def _numbers_samples(trace: Read, columns: dict[str, Any]) -> bool:
@@ -238,13 +256,8 @@ def _where(guess: Guess, columns: dict[str, Any]) -> str:
     """A filter that leaves out what is no trace, "" where all rows are one."""
     said = []
     completion = guess.look.columns.get(columns["completion"] or "")
-    if (
-        completion is not None
-        and completion.nulls
-        and "reasoning" not in columns
-        and completion.kind in ("text", "texts")
-    ):
-        said.append(f"{_quoted(completion)} is not null")
+    if completion is not None and completion.nulls and "reasoning" not in columns:
+        said.append(f"{_quoted(_null_with(guess, completion))} is not null")
     ended = guess.column("finish_reason")
     if ended is not None and columns["finish_reason"]:
         bad = sorted({value for value in ended.given if str(value).lower() in ENDED_BADLY})
@@ -252,6 +265,17 @@ def _where(guess: Guess, columns: dict[str, Any]) -> str:
             listed = ", ".join("'" + value.replace("'", "''") + "'" for value in bad)
             said.append(f"{_quoted(ended)} not in ({listed})")
     return " and ".join(said)
+
+
+def _null_with(guess: Guess, completion: Column) -> Column:
+    """The column, or where a filter cannot compare its lists another one that is null in the same rows."""
+    if completion.kind == "text":
+        return completion
+    missing = [value is None for value in completion.values]
+    beside = (
+        one for one in guess.look.of_kind("text", "number", "truth") if [v is None for v in one.values] == missing
+    )
+    return next(beside, completion)
 
 
 def _quoted(column: Column) -> str:

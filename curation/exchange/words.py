@@ -23,8 +23,10 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "reasoning": (
         "reasoning_content", "reasoning", "thinking", "thought", "thoughts", "chain_of_thought", "cot", "rationale",
     ),
-    "model": ("generator", "model", "model_name", "model_id", "llm", "engine", "source_model", "modell", "modelo",
-              "модель", "模型", "モデル", "모델"),
+    "model": (
+        "generator", "model", "model_name", "model_id", "model_name_or_path", "model_path", "model_used", "llm",
+        "engine", "source_model", "modell", "modelo", "модель", "模型", "モデル", "모델",
+    ),
     "system": ("system", "system_prompt", "system_message", "system_instruction"),
     "tools": ("tools", "functions"),
     "sample_index": (
@@ -33,12 +35,14 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     ),
     "finish_reason": ("finish_reason", "stop_reason", "finish", "done_reason"),
     "prompt_id": (
-        "prompt_id", "question_id", "problem_id", "custom_id", "doc_id", "task_id", "example_id", "qid", "instance_id",
+        "prompt_id", "question_id", "problem_id", "custom_id", "doc_id", "task_id", "example_id", "qid",
+        "instance_id",
         "item_id", "query_id", "instruction_id", "session_id", "uid", "uuid", "id", "idx", "index", "key", "nr",
+        "编号", "序号", "номер",
     ),
     "trace_id": (
         "trace_id", "response_id", "completion_id", "sample_id", "generation_id", "output_id", "answer_id", "row_id",
-        "uid", "uuid", "id",
+        "uid", "uuid", "id", "编号", "序号",
     ),
     "task": ("task", "category", "subject", "dataset", "domain", "topic", "source", "type", "kategorie"),
     "score": (
@@ -46,8 +50,11 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
         "coherence", "complexity", "verbosity", "honesty", "truthfulness", "instruction_following", "harmlessness",
         "safety", "reward", "grade", "stars", "bewertung", "note", "punkte", "puntuación", "оценка", "评分", "分数",
     ),
-    "dimension": ("dimension", "aspect", "criterion", "criteria", "metric", "attribute", "rubric"),
+    "dimension": ("dimension", "aspect", "criterion", "criteria", "metric", "attribute", "rubric", "kriterium", "name"),
+    "rater": ("rater", "annotator", "worker", "worker_id", "annotator_id", "labeler", "judge", "user"),
+    "rationale": ("rationale", "reason", "why", "comment", "explanation", "feedback", "begründung"),
 }  # fmt: skip
+LOOSE = ("prompt", "completion", "answer", "score")  # known by a word anywhere in a name
 _WORD = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -67,8 +74,13 @@ def rate_name(name: str, role: str) -> int | None:
     for start in range(len(words)):  # `model_response` ends in a word that is known
         if (end := "_".join(words[start:])) in known:
             return 100 + known.index(end)
-    found = [known.index(word) for word in words if word in known]
+    found = [known.index(word) for word in words if word in known and role in LOOSE]
     return 200 + min(found) if found else None
+
+
+def names_model(name: str) -> bool:
+    """Whether a name has the word for a model anywhere, as `model_a` has."""
+    return any(word.removesuffix("s") in WORDS["model"] for word in split_name(name))
 
 
 def slug(text: str, fallback: str) -> str:
@@ -79,6 +91,6 @@ def slug(text: str, fallback: str) -> str:
     return name[:60].rstrip("-")
 
 
-def dimension_name(text: str, fallback: str) -> str:
-    """`text` as the name of a dimension: lower-case letters, digits and '_'."""
+def column_name(text: str, fallback: str) -> str:
+    """As `slug`, without '-', so that an expression can name it as it is: of dimensions, judges, selections."""
     return slug(text, fallback).replace("-", "_")

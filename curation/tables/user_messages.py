@@ -62,11 +62,13 @@ def read_completion(value: Any) -> dict[str, str | None]:
 def read_completions(value: Any) -> list[dict[str, str | None]]:
     """As `read_completion`, of each of a list of samples, which are texts, messages in lists of their own, or objects
     that hold one as `text` or `message`, as vLLM's outputs and a server's choices do; and why it ended (ENDED), where
-    that stands beside it."""
+    that stands beside it. Lists of texts within the list, as lm-eval's, are samples one after the other."""
     if not isinstance(value, list) or are_messages(value):
         return [read_completion(value) | {ENDED: None}]
     if not value:
         raise ValueError("a list without a completion; leave such rows out")
+    if all(isinstance(one, list) and one and all(isinstance(text, str) for text in one) for one in value):
+        value = [text for one in value for text in one]
     samples = []
     for number, sample in enumerate(value, 1):
         try:

@@ -20,11 +20,20 @@ COLUMN_TYPES = user_prompts.COLUMN_TYPES | {
 }
 
 
-class SeveralAnswers(Strict):
-    """A column that holds several accepted answers in one text, with `separator` between them."""
+class AnswerText(Strict):
+    """A column whose texts are no answer as they stand: of each what is `after` the last of this mark, as in a solution
+    that ends in `#### 18`, or all where it has none; and of that several accepted answers with `separator` between
+    them. One of both may be left out."""
 
     column: str
-    separator: Annotated[str, Field(min_length=1)]
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    after: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_to_take(self) -> "AnswerText":
+        if self.separator is None and self.after is None:
+            raise ValueError("neither separator nor after is given; give one, or name the column alone")
+        return self
 
 
 class Columns(Strict):
@@ -36,7 +45,7 @@ class Columns(Strict):
     external_id. It, `messages`, `system` and `tools` may be left out."""
 
     prompt: str | None
-    answer: str | SeveralAnswers | None
+    answer: str | AnswerText | None
     task: str | None
     prompt_id: str | None = None
     messages: str | None = None
@@ -63,7 +72,7 @@ class Params(UserFileParams):
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         answer, columns = self.columns.answer, self.columns.model_dump()
-        if isinstance(answer, SeveralAnswers):
+        if isinstance(answer, AnswerText):
             return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
         return columns, COLUMN_TYPES
 
@@ -98,12 +107,16 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     return distinct_prompts(table, frame, settings.verifier, settings.instruction)
 
 
-def _list_answers(column: str | SeveralAnswers | None) -> pl.Expr:
+def _list_answers(column: str | AnswerText | None) -> pl.Expr:
     """`answers`: the accepted answers of a row, each once."""
     answer = pl.col("answer")
-    if not isinstance(column, SeveralAnswers):
+    if not isinstance(column, AnswerText):
         return pl.concat_list(answer).list.drop_nulls().list.unique(maintain_order=True).alias("answers")
-    parts = answer.str.split(column.separator).list.eval(pl.element().str.strip_chars())
+    if column.after is not None:
+        answer = answer.str.split(column.after).list.last()
+    parts = (answer.str.split(column.separator) if column.separator else pl.concat_list(answer)).list.eval(
+        pl.element().str.strip_chars()
+    )
     return parts.list.eval(pl.element().filter(pl.element() != "")).list.unique(maintain_order=True).alias("answers")
 
 

@@ -135,7 +135,7 @@ def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFra
 
 
 def _tell_of_unanswered(table: UserTable, name: str, given: int, frame: pl.DataFrame) -> None:
-    if left_out := given - frame.height:
+    if (left_out := given - frame.height) > 0:
         print(
             f"{name}: {table.name}: {left_out} of {given} rows do not end in a turn of the assistant's, so there is "
             "no completion; left out",
