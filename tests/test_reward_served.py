@@ -5,6 +5,7 @@ twice; a key that is told.
 """
 
 import json
+import re
 import sqlite3
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
 from served import ran, save, served_params
 from server import DROPPED, Answer, ChatServer, Request, Script, cut, failing, good, shaped
 from test_rubric import prompts, traces
@@ -180,6 +182,16 @@ def test_tools_are_told_to_no_route_of_messages(serve_scores: Any, ledger: Ledge
     )
     [row] = judge("reward", settings(server, "score"), traces("5"), asked, ledger).rows(named=True)
     assert row["score"] == 1.0 and [tools in request.body["text_1"] for request in server.requests] == [True]
+
+
+def test_the_pages_settings_are_sound() -> None:
+    """docs/judging.md: the local model, and the steps."""
+    page = (Path(__file__).parents[1] / "docs/judging.md").read_text()
+    blocks = [YAML(typ="safe").load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    [local] = [body for block in blocks for body in block.get("judges", {}).values() if body["kind"] == "reward"]
+    [steps] = [block["steps"] for block in blocks if "steps" in block]
+    for settings_ in (local, local | {"steps": steps}):
+        assert list(reward.Params.model_validate(settings_).mistakes(None)) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("route", "changes", "why"), [
