@@ -138,6 +138,23 @@ def test_a_rating_of_a_text_is_one_of_every_trace_that_says_it(tmp_path: Path, l
     assert scored(found, study) == {"p2/big/0": 4.0, "again": 4.0}
 
 
+def test_a_trace_without_an_answer_is_found_by_no_text(study: Study) -> None:
+    """Nor is one found by a row that has none: absence is no text."""
+    cut = pl.col("trace_id") == study.ids["p1/big/0"]
+    study.traces = study.traces.with_columns(
+        pl.when(~cut).then("completion"), pl.when(cut).then(pl.lit("hm")).alias("reasoning")
+    )
+    rows = [{"q": row["q"], "text": text, "x": 1} for row in ROWS[:2] for text in ("", None, row["text"])]
+    by_text = {"prompt": "q", "completion": "text"}
+    found = study.judge(rows, dimensions={"logic": "x"}, trace=by_text, unmatched="drop")
+    assert scored(found, study) == {"p1/big/1": 1.0}
+    rows = [{"q": ROWS[0]["q"], "text": None, "why": why, "x": 2} for why in ("hm", None, "")]
+    both = by_text | {"reasoning": "why"}
+    assert scored(study.judge(rows, dimensions={"logic": "x"}, trace=both, unmatched="drop"), study) == {
+        "p1/big/0": 2.0
+    }
+
+
 def test_a_row_about_several_traces_names_them(study: Study) -> None:
     row = ROWS[0] | {"x": 1}
     with pytest.raises(CurationError, match=r"ratings\.jsonl: row 1: pid 'p1', by 'big' is of 2 traces, as big 0 and "

@@ -82,6 +82,8 @@ def find_traces(
         rows, keys = _find_prompts(columns, given, prompts, table), ["of_prompt", *keys]
     if columns.by_text:
         texts = [name for name in TEXTS if getattr(columns, name)]
+        says_some = pl.any_horizontal(pl.col(texts).is_not_null())  # what says none of them says nothing alike
+        rows, traces = rows.filter(says_some), traces.filter(says_some)
         rows = rows.with_columns(_text_id(rows, name) for name in texts)
         keys += [f"{name}_id" for name in texts]
     ours = traces.select(

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from curation.judging.pairwise_judges.imported import Params
 
 
+TEXTS = {  # a row's columns of texts beside its pair_id: of which of its sides, and which text
+    "chosen": ("first", "completion"),
+    "rejected": ("second", "completion"),
+    "chosen_reasoning": ("first", "reasoning"),
+    "rejected_reasoning": ("second", "reasoning"),
+}
+
+
 class FoundPairs(NamedTuple):
     """What the rows are about. `about`: row, the traces `first` and `second` that its sides are, and `own`, the pair_id
     where it names that and not its traces. `pairs`: for each of these that is a pair its pair_id, and `turn`, 1 where
@@ -38,11 +46,8 @@ def find_pairs(settings: "Params", table: UserTable, given: pl.DataFrame, compar
             for first, second, turn in ((chosen, rejected, 1), (rejected, chosen, -1))
         ]
     )
-    about = (
-        _find_by_id(settings, table, given, compared)
-        if settings.pair_id
-        else _find_two(settings, table, given, compared)
-    )
+    find = _find_by_id if settings.pair_id is not None else _find_two
+    about = find(settings, table, given, compared)
     of_pairs = about.join(either, on=["first", "second"], maintain_order="left")
     of_pairs = of_pairs.filter(pl.col("own").is_null() | (pl.col("own") == pl.col("pair_id")))
     lost = given.join(of_pairs, on="row", how="anti", maintain_order="left")
@@ -50,23 +55,19 @@ def find_pairs(settings: "Params", table: UserTable, given: pl.DataFrame, compar
         by_id = settings.a is None or settings.a.trace_id is not None
         first, way_out, what = _describe(settings, lost), KEEP_TEXT if by_id else SAME_TEXT, "pair of unequal texts"
         refuse_unmatched(lost.height, given.height, first, table, settings.unmatched, what, way_out)
-    pairs = of_pairs.select("first", "second", "own", "pair_id", "turn").unique(maintain_order=True)
-    return FoundPairs(
-        about.join(of_pairs, on=about.columns, how="semi", nulls_equal=True, maintain_order="left"), pairs
-    )
+    about = about.join(of_pairs, on=about.columns, how="semi", nulls_equal=True, maintain_order="left")
+    return FoundPairs(about, of_pairs.select("first", "second", "own", "pair_id", "turn").unique(maintain_order=True))
 
 
 def _find_by_id(settings: "Params", table: UserTable, given: pl.DataFrame, compared: Compared) -> pl.DataFrame:
     """What each row is about by its pair_id: ours, or the user's own of a comparison in a preference set."""
-    sides = {"first": "chosen_trace_id", "second": "rejected_trace_id"}
-    ours = compared.pairs.select(pl.col("pair_id").cast(pl.String).alias("key"), pl.col("pair_id").alias("own"),
-                                 **{side: pl.col(name) for side, name in sides.items()})  # fmt: skip
-    listed = compared.listed.drop_nulls("external_id").select(
-        pl.col("external_id").alias("key"), pl.lit(None, pl.Int64).alias("own"),
-        **{side: pl.col(name) for side, name in sides.items()},
-    )  # fmt: skip
-    rows = given.join(pl.concat([ours, listed.unique(maintain_order=True)]), left_on="pair_id", right_on="key",
-                      maintain_order="left")  # fmt: skip
+    traces = [pl.col("chosen_trace_id").alias("first"), pl.col("rejected_trace_id").alias("second")]
+    ours = compared.pairs.select(
+        pl.col("pair_id").cast(pl.String).alias("key"), pl.col("pair_id").alias("own"), *traces
+    )
+    own = compared.listed.select(pl.col("external_id").alias("key"), pl.lit(None, pl.Int64).alias("own"), *traces)
+    known = pl.concat([ours, own.drop_nulls("key").unique(maintain_order=True)])
+    rows = given.join(known, left_on="pair_id", right_on="key", maintain_order="left")
     several = rows.filter(pl.col("row").is_duplicated())
     if several.height:
         row, key = several.select("row", "pair_id").row(0)
@@ -76,17 +77,17 @@ def _find_by_id(settings: "Params", table: UserTable, given: pl.DataFrame, compa
                 f"{several.filter(row=row).height} comparisons; name the columns of both traces as a and b"
             )
         )
-    texts = compared.traces.select("trace_id", "completion", pl.col("reasoning").fill_null(""))
-    for side, name in sides.items():
-        for text, column in (
-            ("completion", name.removesuffix("_trace_id")),
-            ("reasoning", name.replace("trace_id", "reasoning")),
-        ):
-            if theirs := getattr(settings, column):
-                ours = texts.select(pl.col("trace_id").alias(side), pl.col(text).alias("ours"))
-                both = rows.join(ours, on=side, maintain_order="left")
-                refuse_other_text(table, theirs, both.select("row", "pair_id", column, "ours"))
+    _refuse_other_texts(settings, table, rows, compared.traces)
     return rows.select("row", "first", "second", "own")
+
+
+def _refuse_other_texts(settings: "Params", table: UserTable, rows: pl.DataFrame, traces: pl.DataFrame) -> None:
+    """Raises CurationError if a text of a row is not that of its trace."""
+    for name, (side, text) in TEXTS.items():
+        if column := getattr(settings, name):
+            ours = traces.select(pl.col("trace_id").alias(side), pl.col(text).fill_null("").alias("ours"))
+            both = rows.join(ours, on=side, maintain_order="left")
+            refuse_other_text(table, column, both.select("row", "pair_id", name, "ours"))
 
 
 def _find_two(settings: "Params", table: UserTable, given: pl.DataFrame, compared: Compared) -> pl.DataFrame:

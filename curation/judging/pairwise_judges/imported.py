@@ -15,7 +15,7 @@ from curation.judging import long_form
 from curation.judging.find_traces import COLUMN_TYPES as TRACE_TYPES
 from curation.judging.find_traces import TraceColumns
 from curation.judging.long_form import Cell, Label, Rationale, RowParams, list_cells
-from curation.judging.pairwise_judges._find_pairs import find_pairs
+from curation.judging.pairwise_judges._find_pairs import TEXTS, find_pairs
 from curation.judging.pairwise_judges._kind import Compared
 from curation.tables.contracts import PREFERENCE, SIDES, UNKNOWN
 from curation.tables.ids import content_ids
@@ -25,7 +25,6 @@ from curation.tables.user_table import UserTable
 from curation.tables.user_values import KEY, TEXT, ColumnType
 
 MOST_WORDS = 5  # in a message
-TEXTS = (*SIDES, *(f"{side}_reasoning" for side in SIDES))  # of a pair
 TWO = ("a", "b")  # the sides of a row that names two traces
 SIGN = {1: "chosen", -1: "rejected", 0: "tie"}  # of a verdict for the first side of a row, against it, and for neither
 SHOWN = {1: "chosen_first", -1: "rejected_first", 0: UNKNOWN}
