@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
 
 from curation.commands import new
 from curation.core.errors import CurationError
@@ -64,6 +65,12 @@ def three_outputs(folder: Path) -> None:
         lines(folder / (f"{model}.jsonl.gz" if model == "llama-3b" else f"{model}.jsonl"), rows)
 
 
+def fast_if(fast: bool, value: Any) -> Any:
+    """A parameter of a test that is slow otherwise: all of them together take as long as a stage."""
+    name = value.stem if isinstance(value, Path) else value
+    return pytest.param(value, id=name, marks=[] if fast else pytest.mark.slow)
+
+
 def written(*arguments: str) -> Study:
     """The study of the params.yaml that the command writes."""
     new.main(list(arguments))
@@ -96,6 +103,257 @@ def test_nothing_is_written_over(capsys: pytest.CaptureFixture[str]) -> None:
         "params.yaml: written; no model is asked",
         "next: dvc repro select",
     ]
+
+
+SUMS = [f"What is {number} + 5? Say why." for number in range(6)]
+SETS = sorted((ROOT / "tests/data/preference_sets").glob("*.jsonl"))
+
+
+def say(number: int, model: int) -> str:
+    """What a model says to one of the sums; only the first is right of those that 3 divides."""
+    return f"Model {model} adds them up: {number + 5 + (model and number % 3 == 0)}"
+
+
+def each(**columns: Any) -> list[dict[str, Any]]:
+    """A row for each sum; a column that is a function is asked for its number."""
+    return [
+        {name: value(number) if callable(value) else value for name, value in columns.items()}
+        for number in range(len(SUMS))
+    ]
+
+
+def batch() -> list[str]:
+    """OpenAI's batches: what was asked by custom_id, and what two models answered; a request of one expired."""
+    body = {"model": "m", "messages": lambda n: [SYSTEM, {"role": "user", "content": SUMS[n]}]}
+    asked = [{"custom_id": f"r-{number}", "body": row} for number, row in enumerate(each(**body))]
+    names = [lines("asked.jsonl", asked)]
+    for model in (0, 1):
+        rows = each(
+            id=lambda n: f"batch_req_{n}",
+            custom_id=lambda n: f"r-{n}",
+            response=lambda n, model=model: {
+                "status_code": 200,
+                "body": {
+                    "id": "chatcmpl-1", "model": f"gpt-{model}", "system_fingerprint": "fp",
+                    "choices": [{"index": 0, "message": {"role": "assistant", "content": say(n, model)},
+                                 "finish_reason": "stop"}],
+                },
+            },
+            error=None,
+        )  # fmt: skip
+        if model:
+            rows[2] |= {"response": None, "error": {"code": "batch_expired"}}
+        names.append(lines(f"batch_{model}.jsonl", rows))
+    return names
+
+
+def lm_eval() -> list[str]:
+    """Samples of lm-eval, with lists in lists and golds at the end of a solution."""
+    return [
+        lines(
+            f"samples_gsm8k_{model}.jsonl",
+            each(
+                doc_id=lambda n: n,
+                doc=lambda n: {"question": SUMS[n], "answer": f"Add.\n#### {n + 5}"},
+                target=lambda n: f"Add.\n#### {n + 5}",
+                arguments=lambda n: {"gen_args_0": {"arg_0": f"Q: {SUMS[n]}\nA:", "arg_1": {"until": ["Q:"]}}},
+                resps=lambda n, model=model: [[say(n, model)]],
+                filtered_resps=lambda n: [str(n)],
+                doc_hash=lambda n: f"h{n}",
+                exact_match=lambda n: float(n % 2),
+            ),
+        )
+        for model in (0, 1)
+    ]
+
+
+def german_table() -> list[str]:
+    rows = "".join(f'{number},"{text}","{say(number, 0)}","{say(number, 1)}"\n' for number, text in enumerate(SUMS))
+    Path("antworten.csv").write_text('Nr.,Frage,"Antwort: Modell #1","Antwort\nModell 2"\n' + rows)
+    return ["antworten.csv"]
+
+
+def german_votes() -> list[str]:
+    won = ("A", "B", "gleich")
+    rows = "".join(f'"{text}","{say(n, 0)}","{say(n, 1)}",{won[n % 3]}\n' for n, text in enumerate(SUMS))
+    Path("wahl.csv").write_text(f"Frage,Antwort Modell A,Antwort Modell B,besser\n{rows}")
+    return ["wahl.csv"]
+
+
+def chinese() -> list[str]:
+    both = [each(编号=lambda n, m=m: f"{n}-{m}", 问题=lambda n: SUMS[n], 回答=lambda n, m=m: say(n, m), 模型=f"模型{m}")
+            for m in (0, 1)]  # fmt: skip
+    return [lines("数据.jsonl", [*both[0], *both[1]])]
+
+
+def hostile() -> list[str]:
+    """Names that YAML, a terminal and SQL take for something else."""
+    rows = each(prompt=lambda n: SUMS[n])
+    for number, row in enumerate(rows):
+        row |= {"a: #b\n\x1b[31m'\"": say(number, 0), "&anchor *x \u2028- {": say(number, 1)}
+    return [lines("x: #1 \x1b[31m.jsonl", rows)]
+
+
+def many_columns() -> list[str]:
+    rows = [
+        {f"feature_{k}": k * n for k in range(20)} | {f"meta_{k}": f"value {k}" for k in range(20)}
+        | {"question": SUMS[n], "gold": n + 5, "model_output": say(n, m), "sample_id": f"{n}-{m}",
+           "question_id": f"q{n}", "model": f"m{m}"}
+        for n in range(len(SUMS)) for m in (0, 1)
+    ]  # fmt: skip
+    return [lines("wide.jsonl", rows)]
+
+
+def samples() -> list[str]:
+    """vLLM's outputs, three of each prompt."""
+    rows = each(
+        prompt=lambda n: SUMS[n],
+        outputs=lambda n: [{"text": f"<think>{m}</think>{say(n, m)}", "finish_reason": "stop"} for m in range(3)],
+        answer=lambda n: n + 5,
+    )
+    return [lines("outputs.jsonl", rows)]
+
+
+def rated(long: bool) -> list[str]:
+    ids = [(n, m) for n in range(len(SUMS)) for m in (0, 1)]
+    traces = [{"id": f"t{n}-{m}", "prompt": SUMS[n], "response": say(n, m)} for n, m in ids]
+    wide = [{"id": f"t{n}-{m}", "Helpfulness": 1 + (n + m) % 5, "Tone": 1 + n % 4, "created": 17 + n} for n, m in ids]
+    rows = [
+        {"id": row["id"], "aspect": aspect, "score": row[aspect] if n else "N/A", "worker": worker}
+        for n, row in enumerate(wide) for aspect in ("Helpfulness", "Tone") for worker in ("ann", "bo")
+    ]  # fmt: skip
+    return [lines("traces.jsonl", traces), lines("people.jsonl", rows if long else wide)]
+
+
+def same_names() -> list[str]:
+    return [
+        lines(f"{model}/out.jsonl", each(prompt=lambda n: SUMS[n], response=lambda n, m=m: say(n, m)))
+        for m, model in enumerate(("alpha", "beta"))
+    ]
+
+
+FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the study shows that they were understood
+    "batch": (batch, {
+        "generators.gpt-1.where": '"response.status_code" is not null',
+        "generators.gpt-0.columns.completion": "response.body.choices",
+        "generators.gpt-0.columns.generator": "response.body.model",
+        "generators.gpt-0.columns.prompt_id": "custom_id",
+        "sources.asked.columns.prompt": "body.messages",
+    }),
+    "lm_eval": (lm_eval, {
+        "sources.samples_gsm8k_0.columns.answer.after": "####",
+        "sources.samples_gsm8k_0.columns.prompt": "doc.question",
+        "generators.samples-gsm8k-1.columns.completion": "resps",
+        "judges.answer.kind": "answer",
+    }),
+    "german_table": (german_table, {
+        "sources.antworten.columns.prompt": "Frage",
+        "generators.antwort-modell-1.columns.completion": "Antwort: Modell #1",
+        "generators.antwort-modell-2.columns.completion": "Antwort\nModell 2",
+    }),
+    "german_votes": (german_votes, {
+        "sources.wahl.layout.kind": "votes", "sources.wahl.layout.words.a": ["A"],
+        "sources.wahl.layout.words.tie": ["gleich"], "pair.order": "listed",
+    }),
+    "chinese": (chinese, {
+        "generators.model.columns.completion": "回答", "generators.model.columns.generator": "模型",
+        "generators.model.columns.trace_id": "编号",
+    }),
+    "hostile": (hostile, {
+        "generators.a-b-31m.columns.completion": "a: #b\n\x1b[31m'\"",
+        "generators.anchor-x.columns.completion": "&anchor *x \u2028- {",
+    }),
+    "many_columns": (many_columns, {
+        "generators.wide.columns.completion": "model_output", "generators.wide.columns.trace_id": "sample_id",
+        "sources.wide.columns.answer": "gold", "sources.wide.columns.prompt_id": "question_id",
+    }),
+    "samples": (samples, {
+        "generators.outputs.columns.completion": "outputs", "generators.outputs.reasoning.kind": "think",
+        "pair.within_generator": True, "sources.outputs.verifier.kind": "math",
+    }),
+    "wide ratings": (lambda: rated(long=False), {
+        "judges.people.dimensions": {"helpfulness": "Helpfulness", "tone": "Tone"},
+        "judges.people.scale": {"helpfulness": [1.0, 5.0], "tone": [1.0, 5.0]},
+        "judges.people.trace_id": "id", "selections.top_tone.keep.kind": "top",
+    }),
+    "long ratings": (lambda: rated(long=True), {
+        "judges.people.dimension": "aspect", "judges.people.score": "score", "judges.people.missing": ["N/A"],
+        "judges.people.dimensions": {"helpfulness": "Helpfulness", "tone": "Tone"}, "judges.people.rater": "worker",
+    }),
+    "same names": (same_names, {
+        "generators.alpha-out.path": "data/import/alpha-out.jsonl",
+        "generators.beta-out.path": "data/import/beta-out.jsonl",
+    }),
+}  # fmt: skip
+
+
+def at(study: Study, place: str) -> Any:
+    value: Any = study
+    for name in place.split("."):
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
+    return value
+
+
+@pytest.mark.parametrize("name", [fast_if(name in ("batch", "hostile", "long ratings"), name) for name in FOUND])
+def test_what_files_of_many_tools_hold_is_found(name: str) -> None:
+    make, found = FOUND[name]
+    study = written(*make())
+    assert {place: at(study, place) for place in found} == found
+
+
+@pytest.mark.parametrize("file", [fast_if(file.stem in ("arena", "ultrafeedback"), file) for file in SETS])
+def test_a_published_preference_set_is_read_with_its_own_pairs(file: Path) -> None:
+    study = written(str(file))
+    (source,) = study.sources.values()
+    wanted = YAML(typ="safe").load(file.with_name("sets.yaml"))[file.stem]["settings"]
+    own = source.layout.model_dump(exclude_none=True)
+    kept = ("kind", "chosen", "rejected", "each", "text", "a", "b", "words", "negative", "rank", "completion", "label",
+            "model", "model_a", "model_b", "winner", "chosen_model", "rejected_model")  # fmt: skip
+    layout = wanted["layout"]
+    assert {key: own.get(key) for key in kept} == {key: layout.get(key) for key in kept}
+    columns = [wanted["columns"].get(key) for key in ("prompt", "system")]
+    assert [source.columns.prompt, source.columns.system] == columns
+    assert (source.transcript is not None) == ("transcript" in wanted)
+    assert study.pair.order == "listed" and "labels" in study.pairwise_judges
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "no file": (lambda: ["nosuch.jsonl"], "nosuch.jsonl: does not exist"),
+    "empty": (lambda: [lines("e.jsonl", [])], "e.jsonl: is empty"),
+    "only a header": (lambda: Path("h.csv").write_text("prompt,response\n") and ["h.csv"], "h.csv: has no rows"),
+    "no text": (lambda: [lines("n.jsonl", [{"a": 1, "b": 2}])], "no column of text that could be a prompt"),
+    "prompts alone": (lambda: [lines("p.jsonl", each(prompt=lambda n: SUMS[n]))], "p.jsonl: holds prompts alone"),
+    "ids of no prompts": (lambda: batch()[1:], "batch_0.jsonl: has no prompts, and no other file"),
+    "ratings of nothing": (
+        lambda: [*samples(), lines("r.jsonl", [{"id": "a", "score": 1}, {"id": "b", "score": 2}])],
+        "r.jsonl: rates what has an id, and no trace",
+    ),
+    "no data": (lambda: Path("notes.txt").write_text("x") and ["notes.txt"], "notes.txt: not a .parquet"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_makes_no_study_is_one_sentence_and_nothing_written(name: str) -> None:
+    make, said = REFUSED[name]
+    with pytest.raises(CurationError) as caught:
+        new.main(make())
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not Path("params.yaml").exists() and not Path("data").exists()
+
+
+def test_a_judge_and_a_benchmark_are_in_the_study_and_in_what_it_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    test = lines("test.jsonl", [{"question": f"How many legs have {n} cats?", "answer": str(4 * n)} for n in range(3)])
+    study = written(*samples(), "--benchmark", test, "--judge", "http://127.0.0.1:9/v1", "a model")
+    assert study.benchmarks == ["test"] and study.evaluate.judge == "answer"
+    assert (study.judges["rubric"].model, study.judges["rubric"].endpoint.api_key_env) == ("a model", None)
+    assert study.judges["rubric"].reference
+    assert "params.yaml: written; 18 calls, " in capsys.readouterr().out
+
+
+def test_one_trace_a_prompt_is_said_to_make_no_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    written(lines("sharegpt.jsonl", each(conversations=lambda n: [{"from": "human", "value": SUMS[n]},
+                                                                  {"from": "gpt", "value": say(n, 0)}])))  # fmt: skip
+    assert "no prompt has two traces, so there is no pair" in capsys.readouterr().err
 
 
 @pytest.mark.slow

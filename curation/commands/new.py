@@ -109,7 +109,7 @@ def _write(draft: "Draft", out: Path, arguments: Sequence[str]) -> None:
 
 def _say_what_comes(draft: "Draft", out: Path) -> None:
     """Print what there is to say, what to run, and what it would cost; what this machine lacks is on stderr."""
-    from curation.commands.outstanding import stage_calls
+    from curation.commands.outstanding import known_calls
     from curation.commands.plan import forecast
     from curation.core.needs import look_around
     from curation.core.params import read
@@ -119,14 +119,21 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
     study = read(out)
     unmet, warnings = look_around(study)
     print("".join(f"warning: {line}\n" for line in warnings), end="", file=sys.stderr)
-    if unmet:
+    try:
+        if unmet:
+            raise Errors(unmet)
+        known = known_calls(study)
+    except CurationError:
         print(f"{out}: written; this has to be put right before it runs", file=sys.stderr)
-        raise Errors(unmet)
-    planned = forecast(study, stage_calls(study))
-    calls, tokens = (
-        sum(one.to_make for one in planned),
-        sum(one.prompt_tokens + one.completion_tokens for one in planned),
-    )
+        raise
+    if study.pair.order != "listed" and not known.traces["prompt_id"].is_duplicated().any():
+        print(
+            "warning: no prompt has two traces, so there is no pair; add what another model answered, or more samples",
+            file=sys.stderr,
+        )
+    planned = forecast(study, known.stages)
+    calls = sum(one.to_make for one in planned)
+    tokens = sum(one.prompt_tokens + one.completion_tokens for one in planned)
     cost = f"{calls:,} calls, {tokens:,} tokens" if planned else "no model is asked"
     first = next(iter(draft.params["selections"]))
     print(f"{out}: written; {cost}")

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.preferences import models_of, scales_of
-from curation.exchange.traces import Read
+from curation.exchange.preferences import models_of, numbers_of, scales_of
+from curation.exchange.roles import Guess
+from curation.exchange.thoughts import guess_rule
+from curation.exchange.traces import Read, answers_of
 
 MOST_MODELS = 3
 Row = tuple[str, str, str, str]  # the file, what it is, a column, and what that is
@@ -22,8 +24,11 @@ def describe(file: Read, held_out: str = "") -> Iterator[Row]:
         yield "", role, one_line(name), _what(file, role)
     for name in guess.wide:
         yield "", "completion", one_line(name), "texts"
+    if guess.holds == "traces" and (said := describe_reasoning(guess)):
+        yield "", "reasoning", "", said
     for dimension, column in guess.ratings.items():
-        yield "", "rating", one_line(column.name), f"{dimension}, {min(column.numbers):g} to {max(column.numbers):g}"
+        low, high = min(numbers_of(column), default=0), max(numbers_of(column), default=0)
+        yield "", "rating", one_line(column.name), f"{dimension}, {low:g} to {high:g}"
     if guess.layout:
         yield from _describe_layout(file)
 
@@ -42,6 +47,16 @@ def _what(file: Read, role: str) -> str:
     if role == "reasoning":
         return f"in {len(found.given)} rows"
     return f"{found.distinct} values, as {one_line(show_value(found.given[0]))[:30]}" if found.given else "empty"
+
+
+def describe_reasoning(guess: Guess) -> str:
+    """How many completions have reasoning of their own, or mark it; "" where none does."""
+    answers = [answer for of_row in answers_of(guess) for answer in of_row]
+    own = sum(bool((answer["reasoning_content"] or "").strip()) for answer in answers)
+    if own:
+        return f"apart from the answer, in {own} of {len(answers)}"
+    _, why = guess_rule([text for answer in answers if (text := answer["content"]) is not None])
+    return why.removeprefix("guessed: ")
 
 
 def _describe_layout(file: Read) -> Iterator[Row]:

@@ -142,7 +142,9 @@ def _kind(seen: Sequence[Any]) -> Kind:
     lists = [value for value in seen if isinstance(value, list)]
     if not lists:
         texts = [value for value in seen if isinstance(value, str)]
-        return "other" if len(texts) < len(seen) else "messages" if all(map(_holds_list, texts)) else "text"
+        if not texts or not all(isinstance(value, str) or as_number(value) is not None for value in seen):
+            return "other"
+        return "messages" if all(map(_holds_list, texts)) else "text"  # also where some are numbers
     if any(are_messages(value) for value in lists) and len(lists) + sum(isinstance(one, str) for one in seen) == len(
         seen
     ):

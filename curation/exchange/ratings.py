@@ -1,29 +1,83 @@
-"""Judges for files of ratings by the ids of traces."""
+"""Judges for files of ratings: wide or long, of whole traces or step by step, by the ids that traces have."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.exchange.draft import Draft
+from curation.exchange.looking import Column, as_number
 from curation.exchange.matching import ids, share
-from curation.exchange.preferences import scale_of
+from curation.exchange.preferences import numbers_of, scale_of
+from curation.exchange.roles import Guess
 from curation.exchange.traces import Read
 from curation.exchange.words import column_name
+
+MOST_DIMENSIONS = 40
 
 
 def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read]) -> None:
     """A judge of kind imported for each file. Raises CurationError where its ids are of no trace."""
-    known = {name for trace in traces for name in ids(trace.guess, "trace_id") if name is not None}
     for one in ratings:
-        role = next((role for role in ("trace_id", "prompt_id") if share(ids(one.guess, role), known) > 0), None)
-        if role is None:
-            raise CurationError(
-                one_line(f"{one.guess.look.path}: rates what has an id, and no trace of the other files has one of "
-                         "these; give traces and ratings a column of the same ids")
-            )  # fmt: skip
-        dimensions = {name: column.name for name, column in one.guess.ratings.items()}
-        scale = {name: scale_of(column.numbers) for name, column in one.guess.ratings.items()}
-        settings = {"kind": "imported", "path": one.path, "trace_id": one.guess.columns[role],
-                    "dimensions": dimensions, "unmatched": "drop", "scale": scale}  # fmt: skip
+        guess = one.guess
+        settings: dict[str, Any] = {"kind": "imported", "path": one.path} | _trace(guess, traces)
+        columns = {name: column.name for name, column in guess.ratings.items()}
+        scores = list(guess.ratings.values())
+        dimension = guess.column("dimension")
+        if dimension is not None:
+            words = sorted({str(value) for value in dimension.given})[:MOST_DIMENSIONS]
+            dimensions = {column_name(word, "dimension"): word for word in words}
+            settings |= {"dimension": dimension.name, "score": scores[0].name, "dimensions": dimensions}
+            of = {name: _numbers_of_word(scores[0], dimension, word) for name, word in dimensions.items()}
+        else:
+            settings["dimensions"] = columns
+            of = {name: numbers_of(column) for name, column in guess.ratings.items()}
+        if any(column.kind == "numbers" for column in scores):
+            settings["steps"] = {"aggregate": "min"}
+        if missing := sorted({str(value) for column in scores for value in column.given if _is_no_number(value)}):
+            settings["missing"] = missing
+        for role in ("rater", "rationale"):
+            if (column := guess.column(role)) is not None and (role != "rater" or _rates_once(guess, column)):
+                settings[role] = column.name
+        settings |= {"unmatched": "drop", "scale": {name: scale_of(own) for name, own in of.items()}}
         name = draft.add("judges", column_name(one.label, "ratings"), settings)
         draft.note(("judges", name, "scale"), "guessed: a usual scale around what the file has, or its own ends")
+        draft.note(("judges", name, "steps"), "guessed: a trace is as good as its worst step; or mean, last, product")
+        draft.note(("judges", name, "missing"), "guessed: what is no number stands for no rating")
+
+
+def _trace(guess: Guess, traces: Sequence[Read]) -> dict[str, Any]:
+    """What says which trace a row is about: its id, or that of its prompt with the model."""
+    known = {name for trace in traces for name in ids(trace.guess, "trace_id") if name is not None}
+    for role in ("trace_id", "prompt_id"):
+        if share(ids(guess, role), known) > 0:
+            return {"trace_id": guess.columns[role]}
+    known = {name for trace in traces for name in trace.ids if name is not None}
+    for role in ("prompt_id", "trace_id"):
+        if "model" in guess.columns and share(ids(guess, role), known) > 0:
+            named = {"prompt_id": guess.columns[role], "generator": guess.columns["model"]}
+            numbered = {"sample_index": guess.columns["sample_index"]} if "sample_index" in guess.columns else {}
+            return {"trace": named | numbered}
+    raise CurationError(
+        one_line(
+            f"{guess.look.path}: rates what has an id, and no trace of the other files has one of these; give traces "
+            "and ratings a column of the same ids"
+        )
+    )
+
+
+def _rates_once(guess: Guess, rater: Column) -> bool:
+    """Whether no rater has two rows about one thing."""
+    beside = [guess.column(role) for role in ("trace_id", "prompt_id", "model", "sample_index", "dimension")]
+    rows = list(zip(rater.values, *(column.values for column in beside if column is not None), strict=True))
+    return not rater.nulls and len(set(map(repr, rows))) == len(rows)
+
+
+def _numbers_of_word(scores: Column, dimension: Column, word: str) -> list[float]:
+    rows = zip(scores.values, dimension.values, strict=True)
+    numbers = (as_number(value) for value, of in rows if of is not None and str(of) == word)
+    return [number for number in numbers if number is not None]
+
+
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, str) and as_number(value) is None

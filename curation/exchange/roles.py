@@ -34,6 +34,9 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "prompt_id": ("text", "number"),
     "trace_id": ("text", "number"),
     "task": ("text",),
+    "dimension": ("text",),
+    "rater": ("text", "number"),
+    "rationale": ("text",),
 }
 OF_A_TRACE = ("model", "sample_index", "finish_reason", "reasoning")  # that say that a file holds what models wrote
 NO_SCORE = {  # words in names of numbers that rate nothing
@@ -123,16 +126,17 @@ def guess_roles(look: Look) -> Guess:
     roles.taken.update(wide)
     _find_ids(roles, bool(said or wide))
     roles.take("answer")
-    ratings = find_ratings(roles, known=bool(said or wide or "prompt" in roles.columns))
-    roles.take("task")
+    ratings = find_ratings(roles)
     if said or wide:
+        roles.take("task")
         holds: Holds = "traces"
         if not roles.columns.keys() & {"prompt", "messages", "prompt_id"}:
             raise CurationError(_nothing(look, "no column of prompts, and no ids of any"))
     elif "prompt" in roles.columns:
+        roles.take("task")
         holds = "prompts"
-    elif ratings and roles.columns.keys() & {"trace_id", "prompt_id"}:
-        holds = "ratings"
+    elif (found := _find_rating_columns(roles)) and roles.columns.keys() & {"trace_id", "prompt_id"}:
+        holds, ratings = "ratings", found
     else:
         raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))
     return Guess(look, holds, roles.columns, wide, None, ratings, roles.notes)
@@ -262,6 +266,30 @@ def find_ratings(roles: Roles, known: bool = True) -> dict[str, Column]:
             continue
         found.setdefault(rating_name(column.name), column)
     return found
+
+
+def _find_rating_columns(roles: Roles) -> dict[str, Column]:
+    """The ratings of a file that holds nothing else: numbers, a list of them for each trace's steps, or in a long file
+    the one column of all dimensions."""
+    named = roles.columns.pop("prompt_id", None)
+    if named is not None:
+        roles.taken.discard(named)
+        ids = [one for one in roles.find("prompt_id") if not one.nulls and _may_be_id(one)]
+        exact = [one for one in ids if _is_called(one.name, "trace_id")]
+        roles.set("trace_id" if exact and "model" not in roles.columns else "prompt_id", (exact or ids)[0], "")
+    for role in ("dimension", "rater", "rationale"):
+        roles.take(role)
+    scores = find_ratings(roles, known="dimension" in roles.columns)
+    mostly = [one for one in roles.free("text") if rate_name(one.name, "score") is not None and _is_mostly_numbers(one)]
+    scores |= {rating_name(one.name): one for one in [*mostly, *roles.free("numbers")]}
+    if "dimension" in roles.columns and len(scores) > 1:
+        first = next(iter(scores))
+        return {first: scores[first]}
+    return scores
+
+
+def _is_mostly_numbers(column: Column) -> bool:
+    return len(column.numbers) >= HALF * len(column.given) > 0
 
 
 def rating_name(name: str) -> str:
