@@ -8,7 +8,11 @@ rows which it leaves out; a mistake that only shows once files are read.
 
 import gzip
 import json
+import math
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -402,6 +406,36 @@ def test_a_filter_that_does_not_fit_the_file_is_named(lay: Callable[..., Path], 
     with pytest.raises(CurationError) as error:
         kept(path, where)
     assert str(error.value).removeprefix(f"{path}: ").startswith(AT_ROWS[where])
+
+
+IN_PARQUET = {
+    "dictionary": pa.array(["a", None]).dictionary_encode(),
+    "text of another type": pa.array(["a", None], pa.string_view()),
+    "decimal": pa.array([Decimal("1.5"), None]),
+    "long decimal": pa.array([Decimal("1.5"), None], pa.decimal256(60, 2)),
+    "half": pa.array([1.5, math.nan], pa.float16()),
+    "unsigned": pa.array([2**64 - 1, None], pa.uint64()),
+    "a moment": pa.array([datetime(2020, 1, 1, 12), None], pa.timestamp("us", "Pacific/Auckland")),
+    "day": pa.array([date(2020, 1, 1), None]),
+    "binary": pa.array([b"\xff", None]),
+    "list": pa.array([["a"], None], pa.large_list(pa.large_string())),
+    "list of structs": pa.array([[{"x": 1}], None]),
+    "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+}
+
+
+@pytest.mark.parametrize("kind", IN_PARQUET)
+def test_a_filter_reads_every_type_of_parquet_or_refuses_it(kind: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [0, 1], "v": IN_PARQUET[kind]}), tmp_path / "f.parquet")
+    assert kept(tmp_path / "f.parquet", "v is not null") == [0]
+    for where in ("v = 'a'", "v > 1", "length(v) = 1", "v[1] = 'a'", "v"):
+        with suppress(CurationError):
+            assert kept(tmp_path / "f.parquet", where) == [0]
+
+
+def test_a_moment_is_compared_alike_on_every_machine(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [0, 1], "v": IN_PARQUET["a moment"]}), tmp_path / "f.parquet")
+    assert kept(tmp_path / "f.parquet", "v = '2020-01-01 12:00'") == [0]
 
 
 def test_a_check_of_params_looks_for_the_columns_of_a_filter_that_nothing_maps(tmp_path: Path) -> None:

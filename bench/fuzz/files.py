@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from curation.judging.judges import imported as judges
 from curation.prompts.collect import read_sources
 from curation.prompts.sources import table
 from curation.tables import contracts, parquet
+from curation.tables.user_files import open_path
 from curation.traces.generate import generate
 from curation.traces.generators import imported
 
@@ -46,6 +47,12 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 KEYS = ("role", "content", "from", "value", "tool_calls", "function_call", "reasoning", "thinking", "name", "type")
 ROLES = ("system", "human", "gpt", "Assistant", "observation", "function_call", "developer", "robot", "")
+FILTERS = (
+    None,
+    "problem <> ''",
+    "length(messages) > 1",
+    "try_cast(score as double) > 1 or problem is null",
+)
 PIECES = [
     b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf",
     b"\xff\xfe", b"NaN", b"-Infinity", b"null", b"1e999", b"[" * 3000, b'{"a":' * 3000, b"9" * 5000,
@@ -103,7 +110,12 @@ def _try(path: str, folder: Path, ledger: Ledger, of_messages: bool) -> str:
 
 
 def _read(path: str, folder: Path, ledger: Ledger, of_messages: bool) -> None:
-    """The file as prompts, traces and ratings, written as tables; its conversations, or its prompts and completions."""
+    """The file as prompts, traces and ratings, written as tables; its conversations, or its prompts and completions.
+    Before, its rows as they are, filtered and not."""
+    for where in FILTERS:
+        with suppress(CurationError):
+            for block in open_path(path, where, say=False).blocks({name: name for name in ("problem", "messages")}):
+                block.values("messages")
     source, generator = (CHATS, CHATS_WRITTEN) if of_messages else (SOURCE, GENERATOR)
     prompts = read_sources({"mine": source.model_copy(update={"path": path})})
     parquet.write(contracts.PROMPTS, prompts, folder / "out/prompts.parquet")

@@ -76,7 +76,9 @@ def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
         raise Fault("holds objects; name a field of them")
     if pa.types.is_string(values.type) or pa.types.is_string_view(values.type):
         return values.cast(pa.large_string())
-    if pa.types.is_floating(values.type):
+    if pa.types.is_timestamp(values.type) and values.type.tz:  # or a text is read as of this machine's zone
+        return values.cast(pa.timestamp(values.type.unit))
+    if pa.types.is_floating(values.type) or pa.types.is_decimal256(values.type):
         reals = values.cast(pa.float64())
         return pc.if_else(pc.is_nan(reals), pa.scalar(None, pa.float64()), reals)
     return values
