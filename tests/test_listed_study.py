@@ -265,3 +265,17 @@ def test_plan_knows_what_a_model_will_be_asked_before_a_table_is_written(tmp_pat
     assert (stage["stage"], stage["name"], stage["calls"]) == ("prefer", "versus", 60), (
         "30 pairs of texts in both orders"
     )
+
+
+def test_what_a_benchmark_holds_too_is_in_no_table(tmp_path: Path) -> None:
+    raw = params(tmp_path)
+    columns = {"prompt": "q", "answer": "a", "task": None}
+    raw["sources"]["bench"] = {"kind": "table", "path": "data/import/bench.jsonl", "split": "in_domain",
+                               "columns": columns, "verifier": "math", "instruction": None}  # fmt: skip
+    lay(tmp_path, raw)
+    (tmp_path / "data/import/bench.jsonl").write_text('{"q": "say 3", "a": "3"}\n')
+    said = build(tmp_path, "collect", "generate uf", "generate hh", "judge gpt4", "pair", "prefer uf_labels")
+    dropped = Study(tmp_path, said)
+    assert "3 responses" in said["collect"] and "1 of 14 train prompts dropped: 1 exact" in said["collect"]
+    for name, rows in {"responses": 21 + 12, "traces/": 21 + 12, "ratings": 63, "pairs": 31 - 3}.items():
+        assert dropped.table(name).height == rows, name
