@@ -460,3 +460,27 @@ def test_a_list_in_a_field_is_read_as_one_of_a_column(tmp_path: Path) -> None:
     for lay in (in_json, in_parquet):
         rows = open_path(str(lay(tmp_path, ROWS))).read({"a": "meta.tags"}, {"a": ColumnType(ANSWERS, nullable=True)})
         assert rows["a"].to_list() == [row["meta"]["tags"] for row in ROWS]
+
+
+@pytest.mark.slow
+def test_dvc_sees_a_shard_change_and_what_a_link_to_one_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As dvc.yaml names data/import, and so all that a folder there holds."""
+    from dvc.repo import Repo
+
+    monkeypatch.chdir(tmp_path)
+    shards, elsewhere = Path("data/import/set"), tmp_path / "elsewhere.jsonl"
+    shards.mkdir(parents=True)
+    elsewhere.write_bytes(lines(ROWS[:2]))
+    (shards / "a.jsonl").write_bytes(lines(ROWS[2:]))
+    (shards / "b.jsonl").symlink_to(elsewhere)
+    Path("dvc.yaml").write_text("stages: {s: {cmd: echo 1 > out, deps: [data/import], outs: [out]}}\n")
+    Repo.init(no_scm=True)
+    Repo().reproduce()
+    for file, body in {elsewhere: lines(ROWS[:1]), shards / "a.jsonl": b"{}", shards / "c.jsonl": b"{}"}.items():
+        before = file.read_bytes() if file.exists() else None
+        assert Repo().status() == {}
+        file.write_bytes(body)
+        assert Repo().status() == {"s": [{"changed deps": {"data/import": "modified"}}]}
+        file.unlink() if before is None else file.write_bytes(before)
