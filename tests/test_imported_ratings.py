@@ -17,11 +17,13 @@ import pytest
 import world
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from test_imported import generator, save, source
 
 from curation.calls.ledger import Ledger, Params
 from curation.core.errors import CurationError
+from curation.core.messages import format_validation_errors
 from curation.judging.judge import judge
 from curation.judging.judges import imported as ratings
 from curation.judging.pairwise_judges import imported as verdicts
@@ -582,3 +584,14 @@ def test_the_examples_of_the_page_come_to_what_it_says(tmp_path: Path, ledger: L
             made = study.prefer(given_rows, **body).join(study.pairs, on="pair_id")
             verdicts_ = made.select("chosen_trace_id", "dimension", "verdict").rows()
             assert {(own[id], name): verdict for id, name, verdict in verdicts_} == wanted
+
+
+def test_a_key_that_a_response_does_not_have_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    body = {"kind": "imported", "path": "x", "unmatched": "error"}
+    body |= {"responses": [{"trace": {"trace_id": "a", "sample": "b"}, "scores": "x"}]}
+    with pytest.raises(ValidationError) as caught:
+        ratings.Params.model_validate(body)
+    assert format_validation_errors(ratings.Params, caught.value.errors(), "j") == [
+        "j.responses.0.trace.sample: unknown key; did you mean 'sample_index'?",
+        "j.responses.0.scores: unknown key; did you mean 'score'?",
+    ]

@@ -4,7 +4,7 @@ import datetime
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -135,10 +135,17 @@ def _walk(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[list[str]
             inner = next((kind for kind in kinds if tag in get_args(kind.model_fields["kind"].annotation)), None)
         elif get_origin(inner) in (Union, UnionType) and len(set(get_args(inner)) - {type(None)}) > 1:
             next(parts, None)  # which of its sorts the value was tried as
-        for kind in (inner, *get_args(inner)):  # itself, or what `| None`, a list or a mapping holds
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                model = kind
+        for kind in _list_models(inner):
+            model = kind
     return place, model
+
+
+def _list_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type: itself, or what `| None`, a list or a mapping holds, one in the other."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _list_models(inner)
 
 
 def first_names(names: Iterable[object], most: int) -> str:
