@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+AT_ONCE = 100_000_000  # bytes of the columns that ids are computed of
+
 
 def content_id(*parts: object) -> int:
     """A 63-bit id of the parts' content: MD5 of them joined by U+001F, its upper 64 bits without the last one."""
@@ -27,7 +29,12 @@ def sql_id(*parts: str) -> str:
 
 
 def compute(query: str, rows: pl.DataFrame) -> pl.Series:
-    """The one column that a query makes of `rows`."""
+    """The one column that a query makes of `rows`, each by itself: DuckDB has a copy of so many at a time."""
+    height = max(1, rows.height * AT_ONCE // max(1, int(rows.estimated_size())))
+    return pl.concat([_compute(query, part) for part in rows.iter_slices(height)] or [_compute(query, rows)])
+
+
+def _compute(query: str, rows: pl.DataFrame) -> pl.Series:
     with database().cursor() as connection:
         connection.register("rows", rows.to_arrow())
         computed: pl.DataFrame = connection.sql(query).pl()

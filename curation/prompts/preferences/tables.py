@@ -53,7 +53,8 @@ def tabulate(source: str, prompt_ids: pl.Series, preferences: PreferenceSet) -> 
     table, _, frames, ordering = preferences
     ids = prompt_ids.gather(frames.rows["prompt"])
     of_row = frames.rows.select("row", ids.alias("prompt_id"), pl.col("row_id").alias("external_id"), "carried")
-    given = _with_trace_ids(source, frames.responses.join(of_row, on="row"))
+    rows = frames.responses.select("row").join(of_row, on="row", how="left", maintain_order="left")  # no text is copied
+    given = _with_trace_ids(source, frames.responses.hstack(rows.drop("row")))
     distinct = _distinct_responses(table, given)
     slots = given.select("row", "slot", "trace_id")
     ratings = _number_ratings(frames.ratings.join(slots, on=["row", "slot"]))
