@@ -413,10 +413,10 @@ def test_the_same_verdicts_long_and_wide_are_the_same_preferences(
         for on, column in (("Help", "x"), ("Style", "y"))
     ]
     shuffled.shuffle(long)
-    shared = named(KEYS["its own id"]) | ({"rater": "who"} if by_rater else {})
+    shared = named(KEYS["its own id"]) | {"rationale": "who"} | ({"rater": "who"} if by_rater else {})
     first = study.prefer(wide, dimensions={"help": "x", "style": "y"}, **shared)
     other = study.prefer(long, dimension="on", dimensions={"help": "Help", "style": "Style"}, verdict="won", **shared)
-    assert first.equals(other) and first.height == 2 * len(cells)
+    assert first.equals(other) and first.height == 2 * len(cells) and first["rationale"].null_count() == 0
     wanted = pairwise.pairwise_deltas(delta.Params(**world.DELTA), study.pairs, first, ["help", "style"])
     parquet.check(contracts.deltas(["help", "style"]), wanted, "deltas")
 

@@ -231,7 +231,8 @@ def _number(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFr
     if settings.rater is not None:
         return number_raters(rows, same[:3])
     as_said = pl.when(pl.col("own").is_null()).then(turned).otherwise(1)  # a verdict by pair_id is one on its sides
-    rows = rows.sort("rationale", maintain_order=True).with_columns(
+    rows = rows.sort("rationale", maintain_order=True)  # of equal verdicts the reasons decide, not the rows
+    rows = rows.with_columns(
         pl.coalesce("own", content_ids(rows.select("low", "high"))).alias("of"),
         (pl.col("shown") * as_said).replace_strict(SHOWN, return_dtype=pl.String).alias("in_order"),
         (pl.col("sign") * as_said).replace_strict(SIGN, return_dtype=pl.String, default=None).alias("said"),
