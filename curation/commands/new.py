@@ -11,6 +11,7 @@ from curation.core.errors import CurationError, Errors, write_whole
 from curation.core.text import one_line
 
 if TYPE_CHECKING:
+    from curation.core.study import Study
     from curation.exchange.draft import Draft
     from curation.exchange.roles import Guess
     from curation.exchange.traces import Read
@@ -109,10 +110,9 @@ def _write(draft: "Draft", out: Path, arguments: Sequence[str]) -> None:
 
 def _say_what_comes(draft: "Draft", out: Path) -> None:
     """Print what there is to say, what to run, and what it would cost; what this machine lacks is on stderr."""
-    from curation.commands.outstanding import known_calls
-    from curation.commands.plan import forecast
     from curation.core.needs import look_around
     from curation.core.params import read
+    from curation.tables.other_study import find_undeclared
 
     for line in draft.said:
         print(one_line(line))
@@ -122,10 +122,29 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
     try:
         if unmet:
             raise Errors(unmet)
-        known = known_calls(study)
+        cost = _find_cost(study, draft.whole)
     except CurationError:
         print(f"{out}: written; this has to be put right before it runs", file=sys.stderr)
         raise
+    first = next(iter(draft.params["selections"]))
+    print(f"{out}: written; {cost}")
+    if out != Path("params.yaml"):
+        print(f"next: put {out} in the place of params.yaml, which DVC reads")
+    if any(find_undeclared(study)):
+        print("next: curation aside, as data/ has tables of another study")
+    print("next: dvc repro select")
+    print(f'then: curation sql "{LOOK.format(first)}"')
+
+
+def _find_cost(study: "Study", whole: bool) -> str:
+    """What `dvc repro select` asks, as `curation plan` reckons it. That no prompt has two traces is said on stderr.
+    Raises CurationError where the files cannot be read as the study says. Large files are not read for nothing."""
+    from curation.commands.outstanding import AsksModel, known_calls
+    from curation.commands.plan import forecast
+
+    if not whole and not any(isinstance(judge, AsksModel) for judge in study.judges.values()):
+        return "no model is asked"
+    known = known_calls(study)
     if study.pair.order != "listed" and not known.traces["prompt_id"].is_duplicated().any():
         print(
             "warning: no prompt has two traces, so there is no pair; add what another model answered, or more samples",
@@ -134,10 +153,4 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
     planned = forecast(study, known.stages)
     calls = sum(one.to_make for one in planned)
     tokens = sum(one.prompt_tokens + one.completion_tokens for one in planned)
-    cost = f"{calls:,} calls, {tokens:,} tokens" if planned else "no model is asked"
-    first = next(iter(draft.params["selections"]))
-    print(f"{out}: written; {cost}")
-    if out != Path("params.yaml"):
-        print(f"next: mv {out} params.yaml")
-    print("next: dvc repro select")
-    print(f'then: curation sql "{LOOK.format(first)}"')
+    return f"{calls:,} calls, {tokens:,} tokens" if planned else "no model is asked"

@@ -13,11 +13,13 @@ FLOW = 76  # characters of a mapping or a list that stands on one line
 
 @dataclass
 class Draft:
-    """Sections by name, what a comment says of a place in them, and what the user is told besides."""
+    """Sections by name, what a comment says of a place in them, what the user is told besides, and whether
+    all rows of all files were looked at."""
 
     params: dict[str, Any] = field(default_factory=dict)
     comments: dict[Place, list[str]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    whole: bool = True
 
     def add(self, section: str, name: str, settings: dict[str, Any], *comments: str) -> str:
         """An entry of a section, under `name` or that name and a number where it is taken. Returns its name."""

@@ -86,12 +86,12 @@ def look(path: str) -> Look:
     names = _top_names(table)
     values: dict[str, list[Any]] = {name: [] for name in names}
     rows, whole = 0, True
-    with progress(f"new: {Path(path).name}", table.size, "bytes") as shown:
+    with progress(f"new: {Path(path).name}", MOST_ROWS, "rows") as shown:
         for block in table.blocks({name: name for name in names}):
             rows += len(block.rows)
             for name in names:
                 values[name] += map(prune, block.values(name))
-            shown.advance(0, note=f"{rows} rows")
+            shown.advance(len(block.rows))
             if rows >= MOST_ROWS:
                 whole = False
                 break

@@ -46,6 +46,7 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
             "too"
         )
     draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
+    draft.whole = all(file.guess.look.whole for file in files)
     if of["traces"]:
         draft_traces(draft, of["prompts"], of["traces"])
     draft_preferences(draft, of["preferences"])

@@ -112,6 +112,10 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
         verifier, golds = draft_source(draft, matched.source, "train", matched.by_id)
         for trace in matched.traces:
             _draft_generators(draft, trace, matched)
+            if lost := _count_lost(trace, matched):
+                file, of = trace.guess.look.path, matched.source.guess.look.path
+                said = f"{lost} rows are about prompts that {of} has not, which gives the prompts; left out"
+                draft.said.append(one_line(f"{file}: {said}, unless you name a file that has all"))
             of_ids = dict(zip(matched.source.ids, matched.source.keys, strict=True)) if matched.by_id else {}
             keys = [of_ids.get(name) for name in trace.ids] if matched.by_id else trace.keys
             if verifier is not None:
@@ -133,6 +137,13 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
         settings = {"kind": "answer", "extract": extract, "missing_answer": "wrong", "pass_at": 0.99}
         name = draft.add("judges", "answer", settings, "Compares the final answer of each trace with the gold one.")
         draft.note(("judges", name, "extract"), why)
+
+
+def _count_lost(trace: Read, matched: Matched) -> int:
+    """How many rows are about prompts that the source lacks, of what was looked at."""
+    mine, known = (trace.ids, matched.source.ids) if matched.by_id else (trace.keys, matched.source.keys)
+    there = set(known)
+    return 0 if not matched.source.guess.look.whole else sum(one not in there for one in mine)
 
 
 def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> tuple[Any, dict[Key, str]]:
@@ -182,7 +193,7 @@ def _draft_generators(draft: Draft, trace: Read, matched: Matched) -> None:
         columns = _columns_of_traces(draft, trace, matched)
         if column is not None:
             columns["completion"] = column
-        _draft_generator(draft, trace, columns, trace.label if column is None else column)
+        _draft_generator(draft, trace, matched, columns, trace.label if column is None else column)
 
 
 def _columns_of_traces(draft: Draft, trace: Read, matched: Matched) -> dict[str, Any]:
@@ -225,9 +236,20 @@ def _numbers_samples(trace: Read, columns: dict[str, Any]) -> bool:
     return len(set(rows)) == len(rows)
 
 
-def _draft_generator(draft: Draft, trace: Read, columns: dict[str, Any], label: str) -> None:
+def _is_another_run(trace: Read, other: Read) -> bool:
+    """Whether another file has what the same model says to the same prompts."""
+    model, its = trace.guess.column("model"), other.guess.column("model")
+    if trace is other or model is None or its is None or not {*model.given} & {*its.given}:
+        return False
+    mine, others = (set(one.keys if any(one.keys) else one.ids) - {None} for one in (trace, other))
+    return bool(mine & others)
+
+
+def _draft_generator(draft: Draft, trace: Read, matched: Matched, columns: dict[str, Any], label: str) -> None:
     guess, model = trace.guess, trace.guess.column("model")
     models = Counter(model.given) if model is not None and columns["generator"] else Counter()
+    if any(_is_another_run(trace, other) for other in matched.traces):  # of one model: two generators
+        columns["generator"], models = None, Counter()
     called = next(iter(models)) if len(models) == 1 else label
     family, scale_b = (None, None) if len(models) > 1 else guess_size(called)
     rule, why = guess_rule([text for texts in _texts(guess, columns["completion"]) for text in texts])
