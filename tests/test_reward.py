@@ -6,6 +6,7 @@ that is shown; a head that was never trained; a text that was cut, scored as if 
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 from conftest import OpenLedger
 from test_rubric import prompts, traces
-from tiny import save_tiny_llama, save_tiny_reward_model
+from tiny import byte_tokenizer, save_tiny_llama, save_tiny_reward_model
 
 from curation.calls.call import Call
 from curation.calls.ledger import Ledger
@@ -71,6 +72,35 @@ def test_a_score_is_what_transformers_gives_to_the_text_alone(model: Path, ledge
     expected = [alone(model, text)[1].item() for text in TEXTS]
     assert rows["score"].to_list()[:-1] == pytest.approx(expected, abs=1e-5)
     assert rows["score"].n_unique() > 5 and rows["status"].to_list() == ["scored"] * len(TEXTS) + ["error"]
+
+
+@pytest.mark.slow
+def test_a_padding_token_that_is_none_is_not_read(tmp_path: Path, model: Path, ledger: Ledger) -> None:
+    """Old Llamas have -1. One beyond the vocabulary is refused, as torch does."""
+    folder = Path(shutil.copytree(model, tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": -1}))
+    expected = [alone(model, text)[1].item() for text in TEXTS]
+    assert judged(settings(folder), ledger, *TEXTS)["score"].to_list() == pytest.approx(expected, abs=1e-5)
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 999_999}))
+    with pytest.raises(CurationError, match="transformers cannot load it: Padding_idx must be within"):
+        judged(settings(folder), ledger, "another")
+
+
+@pytest.mark.slow
+def test_a_text_beyond_what_the_model_reads_is_told_of(tmp_path: Path, ledger: Ledger) -> None:
+    """Kind: a limit that no file says. A GPT-2 has no place for a token beyond its last."""
+    import torch
+    from transformers import GPT2Config, GPT2ForSequenceClassification
+
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=259, n_positions=64, n_embd=32, n_layer=1, n_head=2, num_labels=1, eos_token_id=1)
+    GPT2ForSequenceClassification(config).save_pretrained(tmp_path / "gpt2")
+    byte_tokenizer().save_pretrained(tmp_path / "gpt2")
+    long = settings(tmp_path / "gpt2")
+    assert "engine.max_length: 512 is more than the 64 tokens" in "\n".join(long.unmet(None))  # type: ignore[arg-type]
+    with pytest.raises(CurationError, match="index out of range"):
+        judged(long, ledger, "x" * 100)
 
 
 @pytest.mark.slow
@@ -148,7 +178,7 @@ def test_a_model_whose_head_was_never_trained_is_refused(tmp_path: Path, ledger:
     with pytest.raises(CurationError, match=r"has no weights called score.weight, so it is no reward model"):
         judged(settings(folder), ledger, "5")
     [line] = settings(folder).unmet(None)  # type: ignore[arg-type]
-    assert "is a LlamaForCausalLM, and no …ForSequenceClassification, so it has no scores to give" in line
+    assert "is a LlamaForCausalLM, and what scores here is a …ForSequenceClassification" in line
 
 
 @pytest.mark.slow
@@ -282,6 +312,13 @@ def test_a_pair_of_texts_is_read_as_its_tokenizer_joins_them(tmp_path: Path, led
     with torch.no_grad():
         expected = [network(**tokenizer("What is 2 + 3?", text, return_tensors="pt")).logits.item() for text in TEXTS]
     assert rows["score"].to_list() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_plan_counts_the_models_own_tokens(model: Path) -> None:
+    """What it would read, where the model is here; a served one's are guessed as ever."""
+    calls = [reward.make_caller(settings(model), prompts())(1, text) for text in TEXTS]
+    counted = settings(model).count_tokens([call for call in calls if isinstance(call, Call)])
+    assert counted == sum(len(text.encode()) + len("<|user|>What is 2 + 3?<|assistant|>") + 2 for text in TEXTS)
 
 
 @pytest.mark.parametrize(("engine", "changes", "why"), [

@@ -184,6 +184,22 @@ def test_tools_are_told_to_no_route_of_messages(serve_scores: Any, ledger: Ledge
     assert row["score"] == 1.0 and [tools in request.body["text_1"] for request in server.requests] == [True]
 
 
+def test_a_call_of_a_tool_is_worded_for_servers(serve_scores: Any, ledger: Ledger) -> None:
+    """Its arguments are JSON text there, and values in tables."""
+    call = {"type": "function", "id": "c1", "function": {"name": "add", "arguments": {"a": 2}}}
+    turns = [
+        {"role": "user", "content": "Add."},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "5", "tool_call_id": "c1"},
+    ]
+    asked = prompts().with_columns(messages=pl.lit(json.dumps(turns)))
+    server = serve_scores([shaped(body("classify", [1.0]))])
+    assert judge("reward", settings(server), traces("5"), asked, ledger)["score"].to_list() == [1.0]
+    sent = server.requests[0].body["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "assistant"]
+    assert json.loads(sent[1]["tool_calls"][0]["function"]["arguments"]) == {"a": 2}
+
+
 def test_the_pages_settings_are_sound() -> None:
     """docs/judging.md: the local model, and the steps."""
     page = (Path(__file__).parents[1] / "docs/judging.md").read_text()

@@ -15,6 +15,7 @@ from curation.calls.chat import HttpEngine
 from curation.calls.endpoint import Endpoint
 from curation.calls.extra import Extra
 from curation.calls.foreign import read_count, read_json
+from curation.calls.tool_calls import for_server
 from curation.core.params import Strict
 
 SCORING = "scoring"  # in the sampling of a call that is to be scored, and of no other: by what way, and its step token
@@ -40,9 +41,10 @@ class Params(Strict):
 def request_body(route: Route, call: Call) -> dict[str, Any]:
     """The request body of `call`, whose last message is what is to be scored, in answer to those before it."""
     first, last = call.messages[0]["content"], call.messages[-1]["content"]
+    conversation = {"messages": [*map(for_server, call.messages)], "add_generation_prompt": False}
     said: dict[Route, dict[str, Any]] = {
-        "classify": {"messages": call.messages, "add_generation_prompt": False},
-        "pooling": {"messages": call.messages, "add_generation_prompt": False},
+        "classify": conversation,
+        "pooling": conversation,
         "score": {"text_1": first, "text_2": last},
         "rerank": {"query": first, "documents": [last]},
     }

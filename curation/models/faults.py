@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curation.core.errors import CurationError
 
+ODD_FILES = (OSError, ValueError, KeyError, RuntimeError, AttributeError, AssertionError)  # what they make of loading
 LONGEST = 300  # characters of a library's own words
 
 
@@ -22,7 +23,7 @@ def one_sentence(what: str) -> Iterator[None]:
             f"{what}: the device has too little memory: {first_line(error)}; lower batch_size, or max_length where "
             "there is one, or set checkpointing: true"
         ) from error
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, IndexError) as error:
         raise CurationError(f"{what}: {first_line(error)}; this is what the library says of these settings") from error
 
 
@@ -36,7 +37,14 @@ def loading(model: str) -> Iterator[None]:
     """Inside the block, what transformers cannot load is a CurationError that names the model."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:  # whatever odd files make of it
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        RuntimeError,
+        AttributeError,
+        AssertionError,
+    ) as error:  # whatever odd files make of it
         raise CurationError(f"{model}: transformers cannot load it: {first_line(error)}") from None
 
 

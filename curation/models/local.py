@@ -60,7 +60,7 @@ def find_head_fault(model: str, head: str, labels: int | None) -> str | None:
     config = _json(folder / "config.json") if (folder := _folder(model)) else {}
     named = config.get("architectures")
     if isinstance(named, list) and named and not str(named[0]).endswith(head):
-        return f"{model} is a {named[0]}, and no …{head}, so it has no scores to give; name a reward model"
+        return f"{model} is a {named[0]}, and what scores here is a …{head}; name one, or serve it (engine kind served)"
     ids = config.get("id2label")
     given = len(ids) if isinstance(ids, dict) else 2  # as transformers has it
     if named and labels is not None and labels != given:

@@ -1,7 +1,8 @@
 """Reward models in transformers: conversations scored here by local weights, CPU or GPU, batched.
 
-A score is a function of its own text and of `batch_size`, never of what else is scored: each pass has `batch_size` rows
-of a length that follows from each row's own, so that the arithmetic of a row is the same whatever shares its batch.
+A score does not depend on what else is scored: each pass has `batch_size` rows of a length that follows from each row's
+own, so that its shape, and with it the order in which sums are made, is the same whatever shares the batch. (On a GPU
+some kernels go by a row's place as well; `batch_size: 1` leaves no other.)
 """
 
 import math
@@ -104,7 +105,9 @@ def load(model: str, revision: str, settings: Params, labels: int | None) -> tup
             f"{model} gives {network.config.num_labels} labels, and {labels} dimensions are named; name one for each"
         )
     network.config.use_cache = False
-    return weights.to_device(network, settings.device), network.config.get_text_config().pad_token_id
+    pad = network.config.get_text_config().pad_token_id
+    known = None if pad is None or pad < 0 else int(pad)  # old Llamas have -1
+    return weights.to_device(network, settings.device), known
 
 
 def write(tokenizer: Any, calls: Sequence[Call], settings: Params) -> Iterator[Text | str]:
