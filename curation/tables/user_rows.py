@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +117,14 @@ class FileRows(SeenColumns):
         return Block(self.name, rows, dict(columns), numbered if len(numbered) == len(lines) else None)
 
     def _read_csv(self, stream: io.BufferedReader, wanted: list[str], separator: str) -> Iterator[Block]:
-        """A header and a row each; an empty field is null, all others are text."""
+        """A header and a row each; an empty field is null, all others are text. Where a comma is the decimal mark,
+        spreadsheets separate by semicolons, which a header without a comma gives away."""
         csv.field_size_limit(MOST_IN_LINE)
         lines_with_ends = (line for raw in _raw_lines(stream) for line in _AFTER_CR.split(raw))
-        rows = csv.reader(lines_with_ends, delimiter=separator, strict=True)
+        header = next(lines_with_ends, "")
+        if separator == "," and "," not in header and ";" in header:
+            separator = ";"
+        rows = csv.reader(chain([header], lines_with_ends), delimiter=separator, strict=True)
         places: dict[str, int] = {}
         first, columns, lines, before = 0, {name: list[Any]() for name in wanted}, list[int](), 0
         try:
