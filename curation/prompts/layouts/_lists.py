@@ -22,12 +22,13 @@ def each_response(settings: LayoutParams, row: Mapping[str, Any]) -> Iterator[Ma
         return
     if items is None:
         return
+    fields = list(settings.fields.items())
     if not isinstance(items, list):
         raise Unreadable("layout.each", f"is {show_value(items)}, not a list of responses")
     for number, item in enumerate(items, 1):
         if not isinstance(item, Mapping):
             raise Unreadable("layout.each", f"has the response {number} {show_value(item)}, which has no fields")
-        yield {place: take(item, path) for place, path in settings.fields.items()}
+        yield {place: take(item, path) for place, path in fields}
 
 
 def _side_by_side(values: Mapping[str, Any], places: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -73,13 +73,16 @@ class Params(LayoutParams):
 
 def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     """The responses, with their ratings."""
+    ratings, rationales = (
+        [(name, f"{what}.{name}") for name in getattr(settings, what) or {}] for what in ("ratings", "rationales")
+    )
     return Listed(
         [
             Given(
                 response["text"],
                 response.get("model"),
-                {name: response[f"ratings.{name}"] for name in settings.ratings or {}},
-                {name: response[f"rationales.{name}"] for name in settings.rationales or {}},
+                {name: response[place] for name, place in ratings},
+                {name: response[place] for name, place in rationales},
             )
             for response in each_response(settings, row)
         ]

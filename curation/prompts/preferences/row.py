@@ -160,12 +160,13 @@ def _split(answer: Answer, rule: Rule | None) -> Texts | None:
 
 
 def _read_ratings(given: Given) -> dict[str, Rating]:
-    ratings = {}
-    for name, value in given.scores.items():
-        score, why = None if _is_null(value) else read_number(value), given.rationales.get(name)
-        text = why if why is None or isinstance(why, str) else canonical(_plain(why))
-        ratings[name] = Rating(score, text, value if score is None and not _is_null(value) else None)
-    return ratings
+    return {name: _rate(value, given.rationales.get(name)) for name, value in given.scores.items()}
+
+
+def _rate(value: Any, why: Any) -> Rating:
+    score = read_number(value)
+    text = why if why is None or isinstance(why, str) else canonical(_plain(why))
+    return Rating(score, text, value if score is None and not _is_null(value) else None)
 
 
 def _carry(values: Mapping[str, Any]) -> str | None:

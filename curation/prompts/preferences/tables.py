@@ -16,6 +16,7 @@ from curation.tables.user_ratings import number_repeats
 if TYPE_CHECKING:
     from curation.tables.user_table import UserTable
 
+AT_ONCE = 20_000  # responses whose texts are copied
 ABOUT = ("external_id", "carried")  # of the row, what the user's own columns say
 
 
@@ -77,28 +78,43 @@ def _with_trace_ids(source: str, responses: pl.DataFrame) -> pl.DataFrame:
     named = responses.with_columns(pl.col("generator").fill_null(source))
     thought = pl.when(pl.col("reasoning") != "").then("reasoning")
     said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
-    parts = named.select("prompt_id", said.alias("said"), pl.lit(0).alias("repeat"))
-    return named.with_columns(content_ids(parts).alias("trace_id"))
+    parts = (
+        content_ids(some.select("prompt_id", said.alias("said"), pl.lit(0).alias("repeat")))
+        for some in named.iter_slices(AT_ONCE)
+    )
+    return named.with_columns(pl.concat(parts).alias("trace_id"))
 
 
 def _distinct_responses(table: "UserTable", given: pl.DataFrame) -> pl.DataFrame:
-    """A row each response, with the least id and columns of the rows that it stands in."""
-    texts = ("prompt_id", "generator", "reasoning", "completion", "finish_reason", "left_out_characters")
-    least = [pl.col(name).min() for name in (*texts, *ABOUT)]
+    """A row each response, with the least id and columns of the rows that it stands in. Texts of one trace_id are the
+    same, but that no reasoning may be null or empty."""
+    told = ("finish_reason", "left_out_characters", *ABOUT)
     several = pl.any_horizontal(pl.col(name).n_unique() > 1 for name in ABOUT).alias("several")
-    distinct = given.group_by("trace_id").agg(*least, several)
-    if again := given.height - distinct.height:
-        ids = distinct["several"].sum()
+    block = (pl.col("reasoning") == "").any().alias("empty_block")
+    groups = given.select("trace_id", "reasoning", *told).with_row_index("at").group_by("trace_id")
+    least = groups.agg(pl.col("at").first(), *(pl.col(name).min() for name in told), several, block)
+    if again := given.height - least.height:
+        ids = least["several"].sum()
         _say(
             f"{table.name}: {again} responses have the texts of another of their prompt and generator, and are counted "
             f"as it{f'; of {ids} with other ids or columns the least are kept' if ids else ''}"
         )
+    texts = given.select("prompt_id", "generator", "reasoning", "completion")[least["at"]]
+    distinct = pl.concat([texts, least.drop("at", "several")], how="horizontal")
     rank = pl.col("trace_id").rank("ordinal").over("prompt_id", "generator") - 1
-    return distinct.with_columns(rank.cast(pl.Int32).alias("sample_index"))
+    return distinct.with_columns(
+        pl.when("empty_block").then(pl.lit("")).otherwise("reasoning").alias("reasoning"),
+        rank.cast(pl.Int32).alias("sample_index"),
+    ).drop("empty_block")
 
 
 def _number_ratings(ratings: pl.DataFrame) -> pl.DataFrame:
-    return number_repeats(ratings, ["trace_id", "dimension"], ["score", "rationale"])
+    """The ratings, those of one response and dimension numbered."""
+    of_one = ["trace_id", "dimension"]
+    several = ratings.select(of_one).is_duplicated()
+    once = ratings.filter(~several).with_columns(pl.lit(0, pl.Int32).alias("repeat"))
+    numbered = number_repeats(ratings.filter(several), of_one, ["score", "rationale"])
+    return pl.concat([once, numbered.select(once.columns)])
 
 
 def _list_comparisons(
