@@ -22,6 +22,7 @@ from curation.commands import new
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
+from curation.traces.generators.listed import Model
 
 ROOT = Path(__file__).parents[1]
 SYSTEM = {"role": "system", "content": "Think first. Put the answer in \\boxed{}."}
@@ -232,6 +233,32 @@ def same_names() -> list[str]:
     ]
 
 
+def reddit() -> list[str]:
+    """As SHP: labels are 1 where the first side won, which only the votes beside them tell."""
+    return [
+        lines("shp.jsonl", each(history=lambda n: SUMS[n], human_ref_A=lambda n: say(n, 0),
+                                human_ref_B=lambda n: say(n, 1), labels=lambda n: n % 2,
+                                score_A=lambda n: 5 + (n % 2), score_B=lambda n: 6 - (n % 2)))
+    ]  # fmt: skip
+
+
+def scored_sides() -> list[str]:
+    """As WebGPT's comparisons: a question within an object, and a number for each of two answers."""
+    return [
+        lines("webgpt.jsonl", each(question=lambda n: {"dataset": "own", "id": f"q{n}", "full_text": SUMS[n]},
+                                   answer_0=lambda n: say(n, 0), answer_1=lambda n: say(n, 1),
+                                   score_0=lambda n: n / 10 - 0.2, score_1=lambda n: 0.2 - n / 10))
+    ]  # fmt: skip
+
+
+def column_for_each_vote() -> list[str]:
+    rows = each(id=lambda n: n, model_a="gpt-4", model_b="llama-7b", prompt=lambda n: SUMS[n],
+                response_a=lambda n: say(n, 0), response_b=lambda n: say(n, 1),
+                winner_model_a=lambda n: int(n % 3 == 0), winner_model_b=lambda n: int(n % 3 == 1),
+                winner_tie=lambda n: int(n % 3 == 2))  # fmt: skip
+    return [lines("kaggle.jsonl", rows)]
+
+
 FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the study shows that they were understood
     "batch": (batch, {
         "generators.gpt-1.where": '"response.status_code" is not null',
@@ -279,6 +306,18 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
     "long ratings": (lambda: rated(long=True), {
         "judges.people.dimension": "aspect", "judges.people.score": "score", "judges.people.missing": ["N/A"],
         "judges.people.dimensions": {"helpfulness": "Helpfulness", "tone": "Tone"}, "judges.people.rater": "worker",
+    }),
+    "labels that scores explain": (reddit, {
+        "sources.shp.layout.words.a": ["1"], "sources.shp.layout.words.b": ["0"],
+        "sources.shp.columns.prompt": "history",
+    }),
+    "scored sides": (scored_sides, {
+        "sources.webgpt.columns.prompt": "question.full_text", "generators.answer-1.columns.completion": "answer_1",
+        "judges.ratings.scale": {"score": [-0.3, 0.3]}, "selections.top_score.keep.kind": "top",
+    }),
+    "a column for each vote": (column_for_each_vote, {
+        "sources.kaggle.layout.winner.tie": "winner_tie", "sources.kaggle.layout.winner.b": "winner_model_b",
+        "generators.kaggle.models": {"llama-7b": Model(family="llama", scale_b=7.0)},
     }),
     "same names": (same_names, {
         "generators.alpha-out.path": "data/import/alpha-out.jsonl",

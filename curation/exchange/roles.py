@@ -18,6 +18,7 @@ HALF = 0.5
 LONGEST_NAME = 100  # characters of a model's, on average
 TOLD = ("prompt", "completion", "answer")
 NOT_TOLD = {"id", "ids", "hash", "url", "tokens", "length", "type", "lang", "language", "error", "path", "file", "name"}
+FEW_ROWS = 3
 SHORT = 12  # characters of a text that is no prompt, and no answer to one
 ALTERNATIVES = 3  # that a comment names
 SPOKEN: tuple[Kind, ...] = ("text", "texts", "samples", "message")
@@ -155,30 +156,29 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     conversations = [one for one in lists if one not in said and _ends_in_answer(one)]
     asked = [one for one in lists if one not in conversations and one not in said]
     completions = [*said, *roles.find("completion")]
-    if conversations and not (asked and completions):
+    listed = [one for one in completions if one.kind in ("samples", "texts")]
+    if conversations and not (asked and completions) and not (listed and roles.find("prompt")):
         roles.set("messages", conversations[0], "", conversations[1:])
         return []
-    prompts = [one for one in roles.find("prompt") if one not in said]
+    repeated = roles.look.rows > FEW_ROWS  # a text that all rows share asks nothing
+    prompts = [one for one in roles.find("prompt") if one not in said and (one.distinct > 1 or not repeated)]
     if asked and not prompts:
         prompts = asked
     if asked and prompts and prompts[0].kind == "text" and completions:
         prompts = [*asked, *prompts]  # what the model was sent says more than the question in it
     completions = [one for one in completions if not prompts or one is not prompts[0]]
-    completions.sort(key=lambda one: one.kind != "samples")
+    completions.sort(key=lambda one: ("samples", "texts", one.kind).index(one.kind))
     if prompts:
         roles.set("prompt", prompts[0], "", prompts[1:])
-    alike = [
-        one
-        for one in completions[1:]
-        if one.kind == "text" == completions[0].kind and _in_one_word(completions[0], one)
-    ]
-    if alike:
-        roles.taken.update(one.name for one in (completions[0], *alike))
-        return [one.name for one in (completions[0], *alike)]  # one of each model
+    for texts in (completions, [one for one in roles.find("answer", ("text",)) if one.length >= SHORT]):
+        alike = [one for one in texts if one.kind == "text" == texts[0].kind and _in_one_word(texts[0], one)]
+        if alike and texts[0] not in prompts[:1]:
+            roles.taken.update(one.name for one in (texts[0], *alike))
+            return [one.name for one in (texts[0], *alike)]  # one of each model
     if completions and (len(completions) > 1 or prompts or split_name(completions[0].name) != ["text"]):
         roles.set("completion", completions[0], "", completions[1:])
     if "prompt" not in roles.columns:
-        _find_prompt_by_content(roles)
+        find_prompt_by_content(roles)
     return []
 
 
@@ -186,10 +186,10 @@ def _in_one_word(column: Column, other: Column) -> bool:
     """Whether two names differ in one word, as `response_1` and `response_2` do."""
     words, others = split_name(column.name), split_name(other.name)
     differ = [both for both in zip(words, others, strict=False) if both[0] != both[1]]
-    return abs(len(words) - len(others)) + len(differ) == 1
+    return len(words) == len(others) and len(differ) == 1
 
 
-def _find_prompt_by_content(roles: Roles) -> None:
+def find_prompt_by_content(roles: Roles) -> None:
     """Of texts whose names say nothing the one with the fewest values is the prompt."""
     texts = [one for one in _prose(roles) if not (roles.columns and one.distinct <= 1)]
     if not texts:

@@ -1,13 +1,13 @@
 """Which layout of a preference set a file has: pairs, votes, ranked or rated lists of responses, labels."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curation.core.messages import first_names
 from curation.exchange.answers import guess_verifier
 from curation.exchange.looking import Column, Kind, Look, as_number
-from curation.exchange.roles import Guess, Roles, find_ratings, rating_name
+from curation.exchange.roles import Guess, Roles, find_prompt_by_content, find_ratings, rating_name
 from curation.exchange.words import column_name, names_model, rate_name, split_name
 
 SIDES: tuple[Kind, ...] = ("text", "messages", "message")
@@ -18,6 +18,7 @@ BETTER = {  # what the better of two is called, and the worse
 BOTH = (("a", "b"), ("1", "2"), ("0", "1"), ("left", "right"), ("one", "two"), ("first", "second"), ("x", "y"))
 WINNERS = (
     "winner", "preference", "overall_preference", "preferred", "vote", "verdict", "choice", "better", "chosen", "label",
+    "labels",
     "judgment", "judgement", "annotation", "better_response_id", "human_preference", "besser", "gewinner", "sieger",
     "mejor", "ganador", "meilleur", "胜者", "偏好", "勝者", "победитель",
 )  # fmt: skip
@@ -85,8 +86,11 @@ def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Co
         said = f"; or {first_names(others, 5)}, or null: the file lists no pairs then" if others else ""
         roles.notes["order_by"] = f"guessed: which of two responses is the better one{said}"
     conversations = [one for one in roles.free("messages") if rate_name(one.name, "prompt") is None]
-    if roles.take("prompt") is None and conversations and not _is_whole(roles, layout):
-        roles.set("messages", conversations[0], "", conversations[1:])
+    if roles.take("prompt") is None and not _is_whole(roles, layout):
+        if conversations:
+            roles.set("messages", conversations[0], "", conversations[1:])
+        else:
+            find_prompt_by_content(roles)
     for role in ("system", "tools"):
         roles.take(role)
     ids = [one for one in roles.find("prompt_id", ("text", "number")) if not one.nulls]
@@ -107,9 +111,15 @@ def _take_answer(roles: Roles) -> None:
 
 
 def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
-    """Whether the sides are conversations, which hold the prompt themselves."""
-    side = roles.look.columns.get(str(layout.get("chosen", layout.get("a", ""))))
-    return side is not None and side.kind == "messages" and any(len(one) > 1 for one in side.given[:50])
+    """Whether the sides are conversations, in lists or in one text, which hold the prompt themselves."""
+    side = roles.look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
+    if side is None:
+        return False
+    lists = [one for one in side.given if isinstance(one, list)]
+    return (
+        any(len(one) > 1 for one in lists)
+        or _find_turns([one for one in side.given if isinstance(one, str)]) is not None
+    )
 
 
 def find_transcript(guess: Guess) -> dict[str, Any] | None:
@@ -119,7 +129,11 @@ def find_transcript(guess: Guess) -> dict[str, Any] | None:
     told = guess.column("prompt") or (None if "messages" in guess.columns else side)
     if told is None or told.kind != "text":
         return None
-    texts = [value for value in told.given if isinstance(value, str)]
+    return _find_turns([value for value in told.given if isinstance(value, str)])
+
+
+def _find_turns(texts: Sequence[str]) -> dict[str, Any] | None:
+    """What begins the turns of texts that are conversations."""
     if any(MARKED[1] in text for text in texts):
         return dict(zip(("user", "assistant"), MARKED, strict=True))
     for user, assistant in TURNS:
@@ -176,7 +190,8 @@ def _find_votes(roles: Roles) -> dict[str, Any] | None:
             won = _find_winner(roles, {name, other}, a, b)
             if won is None:
                 continue
-            roles.taken.update((name, other, won["winner"]))
+            winner = won["winner"]
+            roles.taken.update((name, other, *([winner] if isinstance(winner, str) else winner.values())))
             layout = {"kind": "votes", "a": name, "b": other, **won}
             for one in roles.free("text"):
                 swapped = _swap(one.name, a, b, roles.look.columns)
@@ -209,18 +224,49 @@ def _find_winner(roles: Roles, sides: set[str], a: str, b: str) -> dict[str, Any
         for one in roles.free("text", "number", "truth")
         if one.name not in sides and one.distinct <= MOST_WORDS and _is_winner(one.name)
     ]
+    if (each := _find_winner_columns(roles, a, b)) is not None:
+        return {"winner": each}
     found.sort(key=lambda one: min(WINNERS.index(word) for word in _winner_words(one.name)))
     for column in found:
         if column.kind == "number" and min(column.numbers) < 0:
             roles.notes["winner"] = "guessed: a number below 0 speaks for the first; write b if for the second"
             rating = {"rating": "strength"} if max(map(abs, column.numbers)) > 1 else {}
             return {"winner": column.name, "negative": "a"} | rating
-        words = _read_words(column, a, b)
+        words = _turn(roles, column, _read_words(column, a, b), a, b)
         if words["a"] and words["b"]:
             unsaid = [vote for vote, own in words.items() if not own]
             roles.notes["winner"] = "guessed: which word says which, of those that the file has"
             return {"winner": column.name, "words": {vote: own for vote, own in words.items() if vote not in unsaid}}
     return None
+
+
+def _find_winner_columns(roles: Roles, a: str, b: str) -> dict[str, str] | None:
+    """A column for each vote, with 1 where that was the vote."""
+    marks = {
+        one.name: one
+        for one in roles.free("number", "truth")
+        if _is_winner(one.name) and {_spell(value).lower() for value in one.given} <= {"0", "1", "true", "false"}
+    }
+    for name in marks:
+        if (other := _swap(name, a, b, marks)) is not None:
+            ties = [tie for tie in marks if set(split_name(tie)) & set(TIES)]
+            return {"a": name, "b": other} | ({"tie": ties[0]} if ties else {})
+    return None
+
+
+def _turn(roles: Roles, column: Column, words: dict[str, list[Any]], a: str, b: str) -> dict[str, list[Any]]:
+    """The words, the other way round where scores of the two sides say so: 1 may be the first side, or mean yes."""
+    for one in roles.free("number"):
+        other = _swap(one.name, a, b, roles.look.columns)
+        if other is None or roles.look.columns[other].kind != "number":
+            continue
+        more = 0.0
+        for value, left, right in zip(column.values, one.values, roles.look.columns[other].values, strict=True):
+            sides = [side for side in ("a", "b") if _spell(value) in words[side]]
+            if sides and left is not None and right is not None:
+                more += (float(left) - float(right)) * (1 if sides[0] == "a" else -1)
+        return words | {"a": words["b"], "b": words["a"]} if more < 0 else words
+    return words
 
 
 def _is_winner(name: str) -> bool:

@@ -16,7 +16,7 @@ from curation.exchange.looking import Column
 from curation.exchange.matching import Key, agree, ids, prompt_keys, share
 from curation.exchange.roles import Guess
 from curation.exchange.thoughts import guess_rule
-from curation.exchange.words import column_name, slug
+from curation.exchange.words import column_name, rate_name, slug, split_name
 from curation.tables.user_messages import read_answer, read_completions, read_messages
 
 ALIKE = 0.5  # of the rows of traces are of the prompts of a file
@@ -108,7 +108,8 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
     """The sources and generators of files of traces, and a judge of their answers where some are known."""
     cases: list[tuple[str, str]] = []
     verifiers: list[Any] = []
-    for matched in match(prompts, traces):
+    found = match(prompts, traces)
+    for matched in found:
         verifier, golds = draft_source(draft, matched.source, "train", matched.by_id)
         for trace in matched.traces:
             _draft_generators(draft, trace, matched)
@@ -126,6 +127,8 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
                     if key in golds
                     for text in texts
                 ]
+    for one in (trace for matched in found for trace in matched.traces if trace.guess.wide):
+        _draft_wide_ratings(draft, one)
     unused = [
         one
         for one in prompts
@@ -223,6 +226,31 @@ def _has_null(guess: Guess, column: Column) -> bool:
     said = guess.column("completion") or guess.column("messages")
     rows = [True] * guess.look.rows if said is None else [value is not None for value in said.values]
     return any(value is None for value, kept in zip(column.values, rows, strict=True) if kept)
+
+
+def _draft_wide_ratings(draft: Draft, trace: Read) -> None:
+    """A judge of the numbers that stand beside each of a row's completions, whose names differ as theirs do."""
+    guess, first = trace.guess, trace.guess.wide[0]
+    responses: list[dict[str, Any]] = []
+    numbers: list[float] = []
+    for name in guess.wide:
+        differ = [both for both in zip(split_name(first), split_name(name), strict=False) if both[0] != both[1]]
+        word = differ[0][1] if differ else split_name(name)[-1]
+        beside = [one for one in guess.look.of_kind("number") if _rates(one.name, word)]
+        if not beside or "prompt" not in guess.columns:
+            return
+        which = {"prompt": guess.columns["prompt"], "completion": name}
+        responses.append({"trace": which, "dimensions": {"score": beside[0].name}})
+        numbers += beside[0].numbers
+    low, high = min(numbers), max(numbers)
+    scale = {"score": [low, high if high > low else low + 1]}
+    settings = {"kind": "imported", "path": trace.path, "responses": responses, "unmatched": "drop", "scale": scale}
+    draft.add("judges", "ratings", settings, "guessed: the numbers beside the completions rate these")
+
+
+def _rates(name: str, side: str) -> bool:
+    words = split_name(name)
+    return words[-1:] == [side] and rate_name(" ".join(words[:-1]), "score") is not None
 
 
 def _numbers_samples(trace: Read, columns: dict[str, Any]) -> bool:

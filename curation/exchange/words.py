@@ -6,8 +6,8 @@ import unicodedata
 WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "prompt": (
         "prompt", "question", "problem", "instruction", "query", "input", "user_prompt", "user_input", "user_query",
-        "task_prompt", "context", "arg_0", "frage", "aufgabe", "pregunta", "domanda", "pergunta", "вопрос", "задача",
-        "问题", "問題", "提示", "指令", "質問", "질문", "سؤال", "title",
+        "task_prompt", "context", "arg_0", "history", "frage", "aufgabe", "pregunta", "domanda", "pergunta", "вопрос",
+        "задача", "问题", "問題", "提示", "指令", "質問", "질문", "سؤال", "title",
     ),
     "completion": (
         "completion", "completions", "response", "responses", "generation", "generations", "output", "outputs",
@@ -75,6 +75,9 @@ def rate_name(name: str, role: str) -> int | None:
         if (end := "_".join(words[start:])) in known:
             return 100 + known.index(end)
     found = [known.index(word) for word in words if word in known and role in LOOSE]
+    if not found and role == "prompt":  # `question.full_text`
+        above = [*map(split_name, name.split("."))][:-1]
+        return next((300 for words_above in above if "_".join(words_above) in known), None)
     return 200 + min(found) if found else None
 
 
