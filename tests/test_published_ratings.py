@@ -24,6 +24,7 @@ def named_traces(name: str) -> pl.DataFrame:
     return traces("excerpt", name).with_columns(published("excerpt", name, "traces")["trace_id"].alias("external_id"))
 
 
+@pytest.mark.slow
 def test_hannas_three_raters_are_read_from_its_own_long_file(tmp_path: Path, ledger: Ledger) -> None:
     """204 stories, six dimensions, three people and five models in one file; and the same ratings as a wide CSV."""
     rows, stories = published("excerpt", "hanna", "judgments"), named_traces("hanna")
@@ -48,7 +49,7 @@ def test_hannas_three_raters_are_read_from_its_own_long_file(tmp_path: Path, led
         assert part["score"].sort().to_list() == count[key] and sorted(part["repeat"]) == list(range(part.height))
 
 
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("turned", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_llmbars_verdicts_in_both_orders_are_read_by_the_traces_they_name(
     turned: bool, tmp_path: Path, ledger: Ledger
 ) -> None:
