@@ -97,7 +97,8 @@ def read_questions(rows: pl.DataFrame) -> list[Question]:
 
 def grade(settings: Params, questions: Sequence[Question], label: str = "grade") -> list[Grade]:
     """The grade of each question's completion. Raises CurationError if there is no such verifier."""
-    answers = find_answers(settings.extract, [question.completion for question in questions])
+    graded = [question.completion if _has_reference(question) else None for question in questions]  # no other is read
+    answers = find_answers(settings.extract, graded)
     cases = [_list_cases(question, answer) for question, answer in zip(questions, answers, strict=True)]
     verdicts = verify_all((case for of_question in cases for case in of_question), label)
     return [
@@ -117,6 +118,10 @@ def find_answers(extract: Sequence[Any], completions: Sequence[str | None]) -> l
     return [None if text is None else answers.get(text) for text in completions]
 
 
+def _has_reference(question: Question) -> bool:
+    return question.verifier is not None and bool(question.references)
+
+
 def _list_cases(question: Question, answer: str | None) -> list[Case]:
     if answer is None or question.verifier is None:
         return []
@@ -127,7 +132,7 @@ def _grade(settings: Params, question: Question, answer: str | None, verdicts: S
     """The grade of one completion, from a verdict on each of its references."""
     if question.completion is None:
         return Grade(None, "error", "no completion")
-    if question.verifier is None or not question.references:
+    if not _has_reference(question):
         return Grade(None, "no_reference", "no reference answer")
     if answer is None:
         return Grade(0.0 if settings.missing_answer == "wrong" else None, "no_answer", "no answer found")
