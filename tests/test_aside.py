@@ -92,6 +92,7 @@ def test_traces_are_not_read_beside_the_prompts_of_another_study(folder: Path) -
 
 def test_what_was_moved_aside_comes_back_as_it_was(folder: Path) -> None:
     first = found(folder)
+    assert ran(folder, "curation", "aside", "--list").stdout == "nothing was moved aside\n"
     done = ran(folder, "curation", "aside")
     name = done.stdout.split(":")[0].removeprefix("data/aside/")
     moved = {"data/prompts.parquet", "data/traces/writer.parquet", "data/judgments/rubric.parquet", *SHIPPED}

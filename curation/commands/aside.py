@@ -36,7 +36,9 @@ def main(arguments: list[str]) -> None:
     what.add_argument("--back", metavar="NAME", help="bring back what was moved under this name")
     what.add_argument("--list", action="store_true", help="what was moved, a row a study")
     given = parser.parse_args(arguments)
-    if given.list:
+    if given.list and not _moved():
+        print("nothing was moved aside")
+    elif given.list:
         print_rows(pl.DataFrame([describe(folder) for folder in _moved()]))
     elif given.back:
         print(f"{bring_back(given.back)} files are back in their places; params.yaml is yours to bring back")
@@ -79,14 +81,15 @@ def bring_back(name: str) -> int:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What was moved to `folder`: its prompts and their sources, its generators and judges, files and megabytes."""
+    """What was moved to `folder`: its prompts and their sources, null where DVC had removed them to make others; its
+    generators and judges, files and megabytes."""
     files, prompts = _made(folder), folder / contracts.path("prompts")
-    sources = parquet.read(contracts.PROMPTS, prompts, ["source"])["source"] if prompts.exists() else pl.Series()
+    sources = parquet.read(contracts.PROMPTS, prompts, ["source"])["source"] if prompts.exists() else None
     parts = {name: sorted(file.stem for file in (folder / DATA / name).glob("*")) for name in ("traces", "judgments")}
     return {
         "name": folder.name,
-        "prompts": len(sources),
-        "sources": ", ".join(sources.unique().sort()),
+        "prompts": None if sources is None else len(sources),
+        "sources": None if sources is None else ", ".join(sources.unique().sort()),
         "generators": ", ".join(parts["traces"]),
         "judges": ", ".join(parts["judgments"]),
         "files": len(files),
