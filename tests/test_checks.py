@@ -67,6 +67,14 @@ def clear(world: World, **values: Any) -> World:
     return replace(world, subsets=world.subsets | {"clear": changed})
 
 
+def labelled(world: World, model: str, turned: bool = False) -> pl.DataFrame:
+    """The world's row of `listed_pairs`, about its traces of `plus` by large and another model, or turned round."""
+    traces = [LARGE, trace_id("plus", model)][:: -1 if turned else 1]
+    sides = dict(zip(("chosen_trace_id", "rejected_trace_id"), traces, strict=True))
+    return world.listed_pairs.with_columns(**{name: pl.lit(number) for name, number in sides.items()},
+                                           listed_id=pl.lit(content_id(*traces)))  # fmt: skip
+
+
 def with_first_turned(rows: pl.DataFrame) -> pl.DataFrame:
     """Subset rows, and the first once more the other way round, as another pair."""
     ids = {"chosen_trace_id": "rejected_trace_id", "rejected_trace_id": "chosen_trace_id"}
@@ -315,6 +323,9 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "selection_without_control": lambda w: w,
     "control_is_its_selection": lambda w: w,
     "control_shares_pairs": lambda w: w,
+    "labels_contradicted": lambda w: replace(
+        w, listed_pairs=pl.concat([labelled(w, "small"), labelled(w, "medium"), labelled(w, "small", turned=True)])
+    ),
     "ranked_by_suspect": lambda w: w,
     "run_without_pairs": lambda w: replace(
         w, subsets={name: rows.clear() if name == world.BESIDE else rows for name, rows in w.subsets.items()}
@@ -360,6 +371,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         *WARNS,
         "answers_not_found",
         "judgment_without_trace",
+        "labels_contradicted",
         "listed_pair_without_responses",
         "ranked_by_suspect",
         "rating_without_response",
