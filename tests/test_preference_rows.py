@@ -6,6 +6,7 @@ and column are not named; texts that are other rows because they came in a prefe
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,53 @@ def test_a_set_is_the_same_in_every_form_of_file(form: str, tmp_path: Path) -> N
         pl.DataFrame(rows).write_parquet(path)
     first = collected(SETS / "ultrafeedback.jsonl", **settings)
     assert_same(first, collected(path, **settings))
+
+
+ODD: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {  # changed settings, a row's changes, completions
+    "a message of parts": (
+        PAIR, {"good": [{"role": "assistant", "content": [{"type": "text", "text": "five"}]}]}, ["6", "five"],
+    ),
+    "ShareGPT's names": (PAIR, {"good": {"from": "gpt", "value": "five"}}, ["6", "five"]),
+    "a refusal": (PAIR, {"good": [{"role": "assistant", "content": None, "refusal": "No."}]}, ["6", "No."]),
+    "no content": (PAIR, {"good": [{"role": "assistant", "content": None}]}, ["6"]),
+    "a struct of lists": (LISTS, {"all": {"text": ["x", "y"], "rated": {"score": [1, 2]}}}, ["x", "y"]),
+    "a null among the responses": (LISTS, {"all": [None, {"text": "x", "rated": {"score": None}}]}, ["x"]),
+    "ranked texts": ({"kind": "ranked", "text": "all"}, {"all": ["best", "worst"]}, ["best", "worst"]),
+    "other line ends": (
+        PAIR, {"q": None, "good": "\r\n\r\nHuman: Hi\r\n\r\nAssistant: yo", "bad": "Human: Hi\n\nAssistant: no"},
+        ["no", "yo"],
+    ),
+    "numbers that no double holds": (
+        {**PAIR, "ratings": {"ok": {"chosen": "ok", "rejected": "won"}}}, {"ok": 10**400, "won": "9" * 500}, ["5", "6"],
+    ),
+    "true and false as words": (
+        WORDS | {"winner": "ok", "words": {"a": [True], "b": ["false"]}}, {"ok": False}, ["5", "6"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_rows_are_read_as_they_are_meant(case: str, tmp_path: Path) -> None:
+    layout, row, completions = ODD[case]
+    marks = {"user": "\n\nHuman:", "assistant": "\n\nAssistant:"}
+    made = collected(
+        save(tmp_path / "set.jsonl", [ROW | row]), layout=layout, columns={"prompt": "q"}, transcript=marks
+    )
+    assert sorted(made.responses["completion"]) == completions
+
+
+@pytest.mark.parametrize(
+    ("layout", "row", "line"),
+    [
+        ({**PAIR, "chosen_model": "all"}, {}, "column 'all' (layout.chosen_model) is [{'rated': "),
+        (WORDS | {"winner": "ok"}, {"ok": float("inf")}, "'ok' (layout.winner) is inf, which words does not have"),
+        ({**WORDS, "words": None, "negative": "a"}, {"won": "inf"}, "'won' (layout.winner) is 'inf', not a number"),
+        (LISTS, {"all": []}, "no row is left: 1 rows: there is no response"),
+        (LISTS | {"each": None, "text": "all", "ratings": {"score": "q"}}, {"all": ["x", "y"]},
+         "column 'q' (layout.ratings.score) is 'What is 2 + 3?', not a list of 2"),
+        (PAIR, {"good": "\ud800"}, "column 'good' (layout.chosen) is '\\ud800', text with half a character"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_said(layout: dict[str, Any], row: dict[str, Any], line: str, tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match=re.escape(line)):
+        collected(save(tmp_path / "set.jsonl", [ROW | row]), layout=layout, columns={"prompt": "q"})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from curation.core.messages import show_value
 from curation.core.params import Strict
 
 Verdict: TypeAlias = Literal["chosen", "tie", "both_bad"]
@@ -26,7 +27,7 @@ class Given(NamedTuple):
     `scores` and `rationales` are by the name of the rating, as they stand in the file."""
 
     said: Any
-    generator: Any = None
+    generator: str | None = None
     scores: Mapping[str, Any] = {}
     rationales: Mapping[str, Any] = {}
 
@@ -101,6 +102,21 @@ class LayoutParams(Strict):
     def names_models(self) -> bool:
         """Whether the file says who wrote a response."""
         return not MODELS.isdisjoint(self.columns.keys() | self.fields.keys())
+
+
+def is_null(value: Any) -> bool:
+    """Whether a row has nothing there: null, or no number."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def read_model(row: Mapping[str, Any], place: str) -> str | None:
+    """The name of the model at a place, null where there is none. Raises Unreadable where it is no name."""
+    value = row.get(place)
+    if is_null(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Unreadable(f"layout.{place}", f"is {show_value(value)}, not the name of a model")
+    return str(value).strip() or None
 
 
 Settings = TypeVar("Settings", bound=LayoutParams)

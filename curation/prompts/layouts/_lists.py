@@ -26,7 +26,7 @@ def each_response(settings: LayoutParams, row: Mapping[str, Any]) -> Iterator[Ma
     if not isinstance(items, list):
         raise Unreadable("layout.each", f"is {show_value(items)}, not a list of responses")
     for number, item in enumerate(items, 1):
-        if not isinstance(item, Mapping):
+        if item is not None and not isinstance(item, Mapping):
             raise Unreadable("layout.each", f"has the response {number} {show_value(item)}, which has no fields")
         yield {place: take(item, path) for place, path in fields}
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from curation.core.messages import show_value
 from curation.core.params import Column, Strict
-from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering, Unreadable
+from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering, Unreadable, is_null, read_model
 
 Words = Annotated[list[str], Field(min_length=1)]
 KNOWN = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
@@ -56,11 +56,13 @@ class Params(LayoutParams):
 
 def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     """The response, and its label as a rating."""
-    return Listed([Given(row["completion"], row.get("model"), {settings.rating: _label(settings, row["label"])})])
+    return Listed(
+        [Given(row["completion"], read_model(row, "model"), {settings.rating: _label(settings, row["label"])})]
+    )
 
 
 def _label(settings: Params, value: Any) -> float | None:
-    if value is None or (isinstance(value, float) and value != value):
+    if is_null(value):
         return None
     known = KNOWN
     if settings.words is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from curation.core.params import Column, Strict
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, read_model
 
 SIDES = ("chosen", "rejected")
 
@@ -51,7 +51,9 @@ def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     """Both sides, the chosen one the better."""
     responses = [
         Given(
-            row[side], row.get(f"{side}_model"), {name: row[f"ratings.{name}.{side}"] for name in settings.rating_names}
+            row[side],
+            read_model(row, f"{side}_model"),
+            {name: row[f"ratings.{name}.{side}"] for name in settings.rating_names},
         )
         for side in SIDES
     ]

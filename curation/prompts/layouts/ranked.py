@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from curation.core.messages import show_value
 from curation.core.params import Column
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable, read_model
 from curation.prompts.layouts._lists import each_response
 from curation.prompts.layouts._numbers import read_number
 
@@ -54,7 +54,7 @@ def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     listed = list(each_response(settings, row))
     ranks = [_rank(response) if settings.rank else float(place) for place, response in enumerate(listed, 1)]
     responses = [
-        Given(response["text"], response.get("model"), {name: _minus(rank) for name in settings.rating_names})
+        Given(response["text"], read_model(response, "model"), {name: _minus(rank) for name in settings.rating_names})
         for response, rank in zip(listed, ranks, strict=True)
     ]
     ranked = [(rank, number) for number, rank in enumerate(ranks) if rank is not None]

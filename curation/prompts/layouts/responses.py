@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from curation.core.messages import did_you_mean
 from curation.core.params import Column
-from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering
+from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering, read_model
 from curation.prompts.layouts._lists import each_response
 
 
@@ -80,7 +80,7 @@ def read(settings: Params, row: Mapping[str, Any]) -> Listed:
         [
             Given(
                 response["text"],
-                response.get("model"),
+                read_model(response, "model"),
                 {name: response[place] for name, place in ratings},
                 {name: response[place] for name, place in rationales},
             )

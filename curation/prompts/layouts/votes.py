@@ -1,19 +1,30 @@
 """Votes between two responses: which won, if either did."""
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
 from curation.core.messages import first_names, show_value
 from curation.core.params import Column, Strict
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable
+from curation.prompts.layouts._kind import (
+    Comparison,
+    Given,
+    LayoutParams,
+    Listed,
+    Unreadable,
+    Verdict,
+    is_null,
+    read_model,
+)
 from curation.prompts.layouts._numbers import read_number
 
 Words = Annotated[list[str | int | bool], Field(min_length=1)]
-SIDES = ("a", "b")
-VOTES = ("a", "b", "tie", "both_bad")
+Vote: TypeAlias = Literal["a", "b", "tie", "both_bad"]
+SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
+VOTES: tuple[Vote, ...] = ("a", "b", "tie", "both_bad")
 MOST_NAMED = 20
 
 
@@ -32,7 +43,7 @@ class Won(Strict):
             raise ValueError(f"{twice[0]!r} is there twice; keep one")
         return self
 
-    def spelt(self) -> list[tuple[str, str]]:
+    def spelt(self) -> list[tuple[str, Vote]]:
         """Each word, and what it says."""
         return [(_spell(word), vote) for vote in VOTES for word in getattr(self, vote) or []]
 
@@ -98,40 +109,43 @@ class Params(LayoutParams):
 
 def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     """Both responses, and the vote."""
-    number = None if settings.negative is None or _is_null(row["winner"]) else _number(row["winner"])
-    for_a = 0.0 if number is None else -number if settings.negative == "a" else number
-    scores = {side: None if number is None else sign * for_a / 2 for side, sign in zip(SIDES, (1, -1), strict=True)}
+    for_a = None if settings.negative is None else _read_number(settings, row["winner"])
+    vote = _vote(settings, row) if settings.negative is None else _vote_of(for_a)
+    scores = (None, None) if for_a is None else (for_a / 2, -for_a / 2)
     responses = [
-        Given(row[side], row.get(f"model_{side}"), dict.fromkeys(settings.rating_names, scores[side])) for side in SIDES
+        Given(row[side], read_model(row, f"model_{side}"), dict.fromkeys(settings.rating_names, score))
+        for side, score in zip(SIDES, scores, strict=True)
     ]
-    vote = _vote(settings, row) if settings.negative is None else None
-    if number is not None:
-        vote = "tie" if number == 0 else "a" if for_a > 0 else "b"
+    better = 1 if vote == "b" else 0
+    verdict: Verdict | None = vote if vote is None or vote == "tie" or vote == "both_bad" else "chosen"
     first = None if settings.shown_first is None else SIDES.index(settings.shown_first)
-    match vote:
-        case "a" | "b":
-            better = SIDES.index(vote)
-            return Listed(responses, [Comparison(better, 1 - better, "chosen", first)])
-        case "tie" | "both_bad":
-            return Listed(responses, [Comparison(0, 1, vote, first)])
-    return Listed(responses, [Comparison(0, 1, None, first)])
+    return Listed(responses, [Comparison(better, 1 - better, verdict, first)])
 
 
-def _number(value: Any) -> float:
+def _read_number(settings: Params, value: Any) -> float | None:
+    """How far the number of a vote speaks for a; null where there was no vote."""
+    if is_null(value):
+        return None
     number = read_number(value)
     if number is None:
         raise Unreadable("layout.winner", f"is {show_value(value)}, not a number")
-    return number
+    return -number if settings.negative == "a" else number
 
 
-def _vote(settings: Params, row: Mapping[str, Any]) -> str | None:
+def _vote_of(for_a: float | None) -> Vote | None:
+    if for_a is None:
+        return None
+    return "tie" if for_a == 0 else "a" if for_a > 0 else "b"
+
+
+def _vote(settings: Params, row: Mapping[str, Any]) -> Vote | None:
     """The one of VOTES that a row's words or columns say, null where there was no vote."""
     if settings.words is None:
         said = [vote for vote in VOTES if _says_yes(f"winner.{vote}", row)]
         if len(said) > 1:
             raise Unreadable(f"layout.winner.{said[1]}", f"says so too, beside that of {said[0]}")
         return said[0] if said else None
-    if _is_null(row["winner"]):
+    if is_null(row["winner"]):
         return None
     known = dict(settings.words.spelt())
     vote = known.get(_spell(row["winner"]))
@@ -143,21 +157,17 @@ def _vote(settings: Params, row: Mapping[str, Any]) -> str | None:
 
 def _says_yes(place: str, row: Mapping[str, Any]) -> bool:
     value = row.get(place)
-    if _is_null(value) or _spell(value).lower() in ("0", "false"):
+    if is_null(value) or _spell(value).lower() in ("0", "false"):
         return False
     if _spell(value).lower() in ("1", "true"):
         return True
     raise Unreadable(f"layout.{place}", f"is {show_value(value)}, neither 1 nor 0")
 
 
-def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
 def _spell(word: Any) -> str:
     """A word as text, however the file writes it: 1, 1.0 and "1" are the same."""
     if isinstance(word, bool):
         return str(word).lower()
-    if isinstance(word, float | Decimal) and word == word.__trunc__():
+    if isinstance(word, float | Decimal) and math.isfinite(word) and word == int(word):
         return str(int(word))
     return str(word).strip()

@@ -9,7 +9,7 @@ from curation.core.canonical import canonical
 from curation.core.kinds import layout_kind
 from curation.core.messages import show_value
 from curation.models.reasoning import Rule, Texts, split
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Listed, Unreadable
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Listed, Unreadable, is_null
 from curation.prompts.layouts._numbers import read_number
 from curation.prompts.preferences.answers import Answer, common_prompt, join_prompts, read_given
 from curation.prompts.preferences.transcript import Transcript
@@ -82,9 +82,11 @@ def read_row(how: HowToRead, values: Mapping[str, Any]) -> Row:
     beside = _try(faults, _read_prompt, how.transcript, values) or []
     if faults:
         raise Faults(faults)
+    if not answers:
+        raise LeftOut("there is no response")
     messages = join_prompts(common_prompt(answers), beside)
     responses = [
-        Response(_split(answer, how.reasoning), _name(given.generator), _read_ratings(given))
+        Response(_split(answer, how.reasoning), given.generator, _read_ratings(given))
         for answer, given in zip(answers, listed.responses, strict=True)
     ]
     return Row(_converse(messages, told), told, _carry(values), responses, list(listed.comparisons))
@@ -102,7 +104,7 @@ def _try(faults: list[Unreadable], read: Callable[P, T], *values: P.args, **name
 def _convert(place: str, values: Mapping[str, Any]) -> Any:
     """The value at a place of TOLD as one of ours; null where there is none."""
     value = values.get(place)
-    if _is_null(value):
+    if is_null(value):
         return None
     try:
         return TOLD[place.removeprefix("columns.")].convert(value)
@@ -126,7 +128,7 @@ def _read_prompt(transcript: Transcript | None, values: Mapping[str, Any]) -> li
     """The messages of the column of prompts, or those of conversations up to the answer; none where there is none."""
     place = "columns.messages" if "columns.messages" in values else "columns.prompt"
     value = values.get(place)
-    if _is_null(value):
+    if is_null(value):
         return []
     try:
         if place == "columns.messages":
@@ -166,7 +168,7 @@ def _read_ratings(given: Given) -> dict[str, Rating]:
 def _rate(value: Any, why: Any) -> Rating:
     score = read_number(value)
     text = why if why is None or isinstance(why, str) else canonical(_plain(why))
-    return Rating(score, text, value if score is None and not _is_null(value) else None)
+    return Rating(score, text, value if score is None and not is_null(value) else None)
 
 
 def _carry(values: Mapping[str, Any]) -> str | None:
@@ -174,11 +176,6 @@ def _carry(values: Mapping[str, Any]) -> str | None:
         place.removeprefix(CARRIED): _plain(value) for place, value in values.items() if place.startswith(CARRIED)
     }
     return canonical(carried) if carried else None
-
-
-def _name(generator: Any) -> str | None:
-    name = "" if _is_null(generator) else str(generator).strip()
-    return name or None
 
 
 def _plain(value: Any) -> Any:
@@ -192,7 +189,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     return value if value is None or isinstance(value, bool | int | float) else str(value)
-
-
-def _is_null(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)

@@ -55,4 +55,5 @@ def _compile(user: str, assistant: str, system: str | None) -> re.Pattern[str]:
 
 
 def _opening(mark: str) -> str:
-    return rf"(?:\A\s*|{re.escape(mark[: len(mark) - len(mark.lstrip())])})"
+    blanks = re.escape(mark[: len(mark) - len(mark.lstrip())]).replace("\\\n", r"\r?\n")
+    return rf"(?:\A\s*|{blanks})"
