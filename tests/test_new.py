@@ -22,6 +22,7 @@ from curation.commands import new
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
+from curation.exchange.draft import Draft, write
 from curation.traces.generators.listed import Model
 
 ROOT = Path(__file__).parents[1]
@@ -393,6 +394,40 @@ def test_one_trace_a_prompt_is_said_to_make_no_pair(capsys: pytest.CaptureFixtur
     written(lines("sharegpt.jsonl", each(conversations=lambda n: [{"from": "human", "value": SUMS[n]},
                                                                   {"from": "gpt", "value": say(n, 0)}])))  # fmt: skip
     assert "no prompt has two traces, so there is no pair" in capsys.readouterr().err
+
+
+ODD = [
+    "a: b #c\n- d",
+    "%TAG ! x\x85y\u2028z",
+    "'\"{[&*!|>",
+    "null",
+    "1e3",
+    "\t",
+    "<<",
+    "=",
+    "模型 👍",
+    "?a",
+    "? b",
+    "x" * 300,
+    "---",
+    "",
+]
+
+
+def test_whatever_names_and_comments_are_the_yaml_is_read_back() -> None:
+    draft = Draft({"x-names": {"entry": {name: [name, {"of": name, "null": None}] for name in ODD}, "empty": {}}})
+    for name in ODD:
+        draft.note(("x-names", "entry", name), f"guessed: {name}\n{name}")
+        draft.note(("x-names",), name)
+    assert YAML(typ="safe", pure=True).load(write(draft, "\n".join(ODD))) == draft.params
+
+
+def test_what_was_there_is_kept_under_a_name_of_its_own() -> None:
+    file = lines("a.jsonl", each(prompt=lambda n: SUMS[n], output_1=lambda n: say(n, 0), output_2=lambda n: say(n, 1)))
+    for number in range(3):
+        Path("params.yaml").write_text(f"{number}\n")
+        written(file, "--replace")
+    assert [Path(f"params.yaml.old{end}").read_text() for end in ("", 1, 2)] == ["0\n", "1\n", "2\n"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`curation new`: look at files and write a params.yaml that reads them, with a comment on each guess."""
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.commands.terminal import Parser
-from curation.core.errors import CurationError, Errors, write_whole
+from curation.core.errors import CurationError, Errors, partial_of, write_whole
 from curation.core.text import one_line
 
 if TYPE_CHECKING:
@@ -37,19 +38,28 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--judge", nargs=2, metavar=("URL", "MODEL"), help="a served model that is to rate traces")
     parser.add_argument("--out", type=Path, default=Path("params.yaml"), help="params.yaml unless named")
     parser.add_argument("--replace", action="store_true", help="keep what is at --out as FILE.old, and write anew")
+    from curation.exchange.placing import link
+
     given = parser.parse_args(arguments)
     out: Path = given.out
     if os.path.lexists(out) and not given.replace:
         raise CurationError(one_line(f"{out}: is there already; add --replace to keep it as {out}.old, or name another "
                                      "file with --out"))  # fmt: skip
-    draft = look_and_draft(given.file, given.benchmark, given.judge)
-    _write(draft, out, arguments)
+    draft, places = look_and_draft(given.file, given.benchmark, given.judge)
+    text = _make_text(draft, out, arguments)
+    if made := link(places):
+        draft.said.insert(0, f"linked into data/import: {', '.join(place.name for place in made)}")
+    if os.path.lexists(out):
+        out.replace(_free_name(out))
+    write_whole(out, text.encode())
     _say_what_comes(draft, out)
 
 
-def look_and_draft(paths: Sequence[str], benchmarks: Sequence[str], judge: Sequence[str] | None) -> "Draft":
-    """The study that the files make, which are linked to where it reads them, once what they hold is printed."""
-    from curation.exchange.placing import label, link, list_tables, plan_links
+def look_and_draft(
+    paths: Sequence[str], benchmarks: Sequence[str], judge: Sequence[str] | None
+) -> "tuple[Draft, dict[Path, Path]]":
+    """The study that the files make, once what they hold is printed, and where it looks for each of them."""
+    from curation.exchange.placing import label, list_tables, plan_links
     from curation.exchange.study import Asked, draft_study
     from curation.exchange.traces import read
 
@@ -58,11 +68,7 @@ def look_and_draft(paths: Sequence[str], benchmarks: Sequence[str], judge: Seque
     read_files = [read(_guess(str(file)), places[file].as_posix(), label(file, files)) for file in files]
     read_held_out = [read(_guess(str(file), True), places[file].as_posix(), label(file, held_out)) for file in held_out]
     _print_findings(read_files, read_held_out)
-    draft = draft_study(read_files, read_held_out, Asked(*judge) if judge else None)
-    made = link(places)
-    if made:
-        draft.said.insert(0, f"linked into data/import: {', '.join(place.name for place in made)}")
-    return draft
+    return draft_study(read_files, read_held_out, Asked(*judge) if judge else None), places
 
 
 def _guess(path: str, held_out: bool = False) -> "Guess":
@@ -90,22 +96,28 @@ def _print_findings(files: Sequence["Read"], held_out: Sequence["Read"]) -> None
     print_rows(pl.DataFrame(rows, schema=dict.fromkeys(("file", "holds", "column", "what"), pl.String), orient="row"))
 
 
-def _write(draft: "Draft", out: Path, arguments: Sequence[str]) -> None:
-    """Write the file once it is known that params can be read from it."""
+def _make_text(draft: "Draft", out: Path, arguments: Sequence[str]) -> str:
+    """What is to be written, once it is known that params can be read from it."""
     from curation.core.params import read
     from curation.exchange.draft import write
 
-    text = write(draft, f"Written by `curation new {' '.join(arguments)}`. A comment that begins with `guessed` says "
-                 "what was guessed and from what; `curation params` checks the file.")  # fmt: skip
-    trial = out.with_name(f"{out.name}.{os.urandom(4).hex()}.partial")
+    said = (
+        f"Written by `curation new {' '.join(arguments)}`. A comment that begins with `guessed` says what was guessed"
+    )
+    text = write(draft, f"{said} and from what; `curation params` checks the file.")
+    trial = partial_of(out)
     try:
         write_whole(trial, text.encode())
         read(trial)
     finally:
         trial.unlink(missing_ok=True)
-    if os.path.lexists(out):
-        out.replace(out.with_name(f"{out.name}.old"))
-    write_whole(out, text.encode())
+    return text
+
+
+def _free_name(out: Path) -> Path:
+    """A name beside `out` that no file has."""
+    names = (out.with_name(f"{out.name}.old{number or ''}") for number in itertools.count())
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def _say_what_comes(draft: "Draft", out: Path) -> None:
@@ -132,6 +144,8 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
         print(f"next: put {out} in the place of params.yaml, which DVC reads")
     if any(find_undeclared(study)):
         print("next: curation aside, as data/ has tables of another study")
+    if not Path("dvc.yaml").exists():
+        print("next: go to a clone of the project, as there is no dvc.yaml here", file=sys.stderr)
     print("next: dvc repro select")
     print(f'then: curation sql "{LOOK.format(first)}"')
 

@@ -1,13 +1,15 @@
 """A params.yaml as it is being made: its sections, and the comments that stand above their keys."""
 
+import re
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, TypeAlias
 
-from curation.core.text import one_line
+from curation.core.text import UNSEEN, one_line
 
 Place: TypeAlias = tuple[str, ...]
 WIDTH, MOST_LINES = 110, 4  # of a comment
+MISREAD = re.compile(rf"{UNSEEN.pattern}|\?|\A:")
 FLOW = 76  # characters of a mapping or a list that stands on one line
 
 
@@ -54,41 +56,36 @@ def write(draft: Draft, head: str) -> str:
 
 
 def _commented(value: Any, place: Place, draft: Draft) -> Any:
-    """`value` as ruamel.yaml writes it: small mappings and lists of plain values on one line, comments above keys."""
+    """`value` as ruamel.yaml writes it: small mappings and lists of plain values on one line, comments above keys, and
+    a blank line above each section."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if isinstance(value, dict):
-        made = CommentedMap()
-        for key, inner in value.items():
-            here = (*place, key)
-            made[key] = _commented(inner, here, draft)
-            lines = [line for comment in draft.comments.get(here, []) for line in _wrap(comment, 2 * len(place))]
-            if len(place) == 0 and made and key != next(iter(value)):
-                lines = ["", *lines] if lines else [""]
-            if lines:
-                _comment_above(made, key, lines, 2 * len(place))
-        if place and value and _fits(value) and not any(one[: len(place)] == place for one in _inner(draft, place)):
+        made = CommentedMap((_quote(key), _commented(inner, (*place, key), draft)) for key, inner in value.items())
+        indent = 2 * len(place)
+        for number, key in enumerate(made):
+            lines = [line for said in draft.comments.get((*place, key), []) for line in _wrap(said, indent)]
+            blank = "\n" if number and not place else ""
+            if lines or blank:
+                made.yaml_set_comment_before_after_key(key, blank + "\n".join(lines) or "\n", indent=indent)
+        inner_comments = any(one[: len(place)] == place and len(one) > len(place) for one in draft.comments)
+        if place and value and _fits(value) and not inner_comments:
             made.fa.set_flow_style()
         return made
     if isinstance(value, list):
         listed = CommentedSeq(_commented(inner, (*place, ""), draft) for inner in value)
         if _fits(value):
             listed.fa.set_flow_style()
-            for inner in listed:
-                if hasattr(inner, "fa"):
-                    inner.fa.set_flow_style()
         return listed
-    return value
+    return _quote(value)
 
 
-def _comment_above(made: Any, key: str, lines: list[str], indent: int) -> None:
-    blank = lines[:1] == [""]
-    text = "\n".join(lines[blank:])
-    made.yaml_set_comment_before_after_key(key, before=("\n" * blank + text) if text else "\n", indent=indent)
+def _quote(value: Any) -> Any:
+    """A text in quotes and escaped, if it has a character that shows nothing, some of which end a line of YAML, or a
+    question mark or a colon, after which the library reads a key."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-
-def _inner(draft: Draft, place: Place) -> list[Place]:
-    return [one for one in draft.comments if len(one) > len(place)]
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and MISREAD.search(value) else value
 
 
 def _fits(value: Any) -> bool:
@@ -109,4 +106,4 @@ def _wrap(text: str, indent: int = 0) -> list[str]:
         else:
             line = f"{line} {word}" if line else word
     lines.append(line)
-    return lines[:MOST_LINES]
+    return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "…"]

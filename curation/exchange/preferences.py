@@ -14,6 +14,7 @@ from curation.exchange.traces import Read, guess_size
 from curation.exchange.words import column_name
 
 SCALES = ((0.0, 1.0), (1.0, 5.0), (0.0, 4.0), (1.0, 7.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
+OF_LAYOUT = ("order_by", "winner")  # what is guessed of a layout, and said there
 MOST_MODELS = 20  # whose size is written down
 
 
@@ -25,9 +26,7 @@ def draft_preferences(draft: Draft, sets: Sequence[Read]) -> None:
         prefix = f"{name}_" if len(sets) > 1 else ""
         place = ("sources", name)
         for role, note in one.guess.notes.items():
-            draft.note((*place, "layout" if role in ("order_by", "winner") else "columns",
-                        *([] if role not in ("order_by", "winner") else [role]),
-                        *([role] if role not in ("order_by", "winner") else [])), note)  # fmt: skip
+            draft.note((*place, "layout" if role in OF_LAYOUT else "columns", role), note)
         _draft_generator(draft, name, one)
         scale = scales_of(one.guess.look, layout)
         if scale:
