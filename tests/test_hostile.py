@@ -14,6 +14,7 @@ from test_rubric import FIVE, judged, ratings, spelling, split
 from curation.calls import upkeep
 from curation.calls.call import Reply
 from curation.calls.chat import HttpEngine
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging.probabilities import score_probabilities
@@ -99,7 +100,7 @@ def test_the_largest_counts_can_be_summed(serve: Serve, ledger: Ledger) -> None:
                 "g",
             )
         )
-    assert ledger.stat()[0]["prompt_tokens"] == 3 * (2**31 - 1) and ledger.spending().calls == 6
+    assert count_calls(ledger)[0]["prompt_tokens"] == 3 * (2**31 - 1) and ledger.spending().calls == 6
 
 
 LOGPROBS: list[Any] = [float("inf"), float("-inf"), float("nan"), 800, 0.5, 10**400, -(10**400), None, "-1", True, {}]

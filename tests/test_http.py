@@ -18,6 +18,7 @@ from server import Answer, Request, endpoint, failing, good
 from curation.calls import chat, connection
 from curation.calls.call import Call, Reply
 from curation.calls.chat import HttpEngine
+from curation.calls.counts import count_calls
 from curation.calls.endpoint import Endpoint
 from curation.core.errors import CurationError
 
@@ -150,7 +151,7 @@ def test_a_wait_of_more_than_ten_minutes_ends_the_run(
     with pytest.raises(CurationError, match=r"to be left alone for \d+ s \(Retry-After\), and a run waits for 600"):
         list(ledger.fulfil(calls(9), HttpEngine(server.endpoint(max_retries=5)), "generate", "g"))
     assert len(server.requests) == 2
-    assert [(row["attempts"], row["failed"]) for row in ledger.stat()] == [(2, 1)]
+    assert [(row["attempts"], row["failed"]) for row in count_calls(ledger)] == [(2, 1)]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from served import Held, answering, draws, ran, rebuilt, served_params, started
 from server import Answer, Request
 
 from curation.calls import upkeep
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger
 from curation.core.params import read
 
@@ -118,4 +119,4 @@ def test_a_second_ctrl_c_drops_what_is_under_way(serve: Serve, tmp_path: Path) -
     with Ledger(
         study.ledger.model_copy(update={"path": str(tmp_path / study.ledger.path), "recorded": "none"})
     ) as ledger:
-        assert [(line["attempts"], line["failed"]) for line in ledger.stat()] == [(10, 0)]
+        assert [(line["attempts"], line["failed"]) for line in count_calls(ledger)] == [(10, 0)]

@@ -23,7 +23,7 @@ from curation.calls import upkeep
 from curation.calls.attempts import COLUMNS, id_of
 from curation.calls.call import Call, Engine, OnReply, Reply
 from curation.calls.chat import HttpEngine
-from curation.calls.counts import NOTHING, count_calls
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger, Params
 from curation.calls.store import NAMES
 from curation.core.errors import CurationError
@@ -126,8 +126,7 @@ def test_a_failed_attempt_is_kept_and_tried_again(ledger: Ledger) -> None:
         (None, "re a"),
     ]
     assert [
-        (line["attempts"], line["answered"], line["failed"], line["completion_tokens"])
-        for line in count_calls(ledger, NOTHING)
+        (line["attempts"], line["answered"], line["failed"], line["completion_tokens"]) for line in count_calls(ledger)
     ] == [(2, 1, 1, 2)]
 
 

@@ -20,6 +20,7 @@ from test_ledger import call, echo, edited, fulfil, rows
 from curation.calls import upkeep
 from curation.calls.attempts import ADDED, ADDED_IN, COLUMNS, id_of
 from curation.calls.call import Reply
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger, Params
 from curation.core.errors import CurationError
 
@@ -215,7 +216,7 @@ def test_what_is_optional_and_unusable_in_an_old_row_costs_nothing(
     reply = ledger.find(call(f"{how} 0"))
     assert reply is not None and reply.completion == f"old {how} 0" and reply.completion_tokens in (2, None)
     assert fulfil(ledger, f"{how} 1")[1] == []
-    assert ledger.stat()[0]["attempts"] == upkeep.verify(ledger) == ledger.spending().calls == 3
+    assert count_calls(ledger)[0]["attempts"] == upkeep.verify(ledger) == ledger.spending().calls == 3
     if how == "a text":
         with pytest.raises(CurationError, match="a row of the ledger holds what Parquet cannot"):
             ledger.export_file(tmp_path / "all.parquet")

@@ -20,7 +20,7 @@ from test_ledger_layout import old_file
 from curation.calls import upkeep, wire
 from curation.calls.attempts import ADDED, id_of
 from curation.calls.call import Call
-from curation.calls.counts import NOTHING, count_calls
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger, Params
 from curation.calls.message import SPARE_TOKENS
 from curation.calls.upkeep import (
@@ -147,11 +147,11 @@ def test_what_was_kept_without_its_reasoning_is_found_and_nothing_else(open_ledg
         ledger.append(call(how), wire.read_body(200, body(said, **usage), "e").reply, "generate", "writer")
     hows = [*LOST, *WHOLE, "hidden, and counted", "encrypted", "never asked"]
     assert find_without_reasoning(ledger, [call(how).key for how in hows]) == [call(how).key for how in LOST]
-    by_model = {row["model"]: row for row in count_calls(ledger, NOTHING)}
+    by_model = {row["model"]: row for row in count_calls(ledger)}
     assert {name: row["without_reasoning"] for name, row in by_model.items()} == {"m": len(LOST), "other": 1}
     assert (by_model["m"]["answered"], by_model["m"]["failed"]) == (len(LOST) + len(WHOLE), 2)
     assert drop_without_reasoning(ledger, "m") == len(LOST) and drop_without_reasoning(ledger, "m") == 0
-    assert {row["model"]: row["without_reasoning"] for row in count_calls(ledger, NOTHING)} == {"m": 0, "other": 1}
+    assert {row["model"]: row["without_reasoning"] for row in count_calls(ledger)} == {"m": 0, "other": 1}
     assert all((ledger.find(call(how)) is None) == (how in (*LOST, "failed", "none")) for how in LOST | WHOLE)
 
 
@@ -187,7 +187,7 @@ def test_what_a_server_hides_is_told_from_what_was_lost(
     assert find_without_reasoning(ledger, [asked.key for asked in calls]) == [call("lost").key]
     found = find_hidden_reasoning(ledger, "m", {asked.key for asked in calls})
     assert found == {call(how).key: tokens for how, (*_, tokens) in HIDDEN.items()}
-    (counted,) = count_calls(ledger, NOTHING)
+    (counted,) = count_calls(ledger)
     assert (counted["without_reasoning"], counted["hidden_reasoning"]) == (1, len(HIDDEN))
     tell_of_lost_reasoning(ledger, calls, "generate", "writer")
     lost, hidden = capsys.readouterr().err.splitlines()
@@ -257,4 +257,4 @@ def test_it_is_said_where_it_is_used_and_bought_again_when_asked(serve: Serve, t
     rows = pl.read_parquet(tmp_path / "data/traces/writer.parquet").sort("n_tokens")
     assert rows["reasoning"].to_list() == [None, "2+3", "2+3"]
     with Ledger(Params(path=str(file), recorded="none", offline=True, max_failed=0.0)) as ledger:
-        assert count_calls(ledger, NOTHING)[0]["completion_tokens"] == 9 + 2 * 900
+        assert count_calls(ledger)[0]["completion_tokens"] == 9 + 2 * 900

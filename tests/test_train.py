@@ -12,6 +12,7 @@ from server import good
 from tiny import save_tiny_llama
 from world import own
 
+from curation.calls.counts import count_calls
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
@@ -285,10 +286,10 @@ def test_a_trained_student_is_evaluated_once(
     parquet.check(measurements.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
     assert first["benchmark"].unique().to_list() == ["sums"]
-    calls = ledger.stat()[0]["attempts"]
+    calls = count_calls(ledger)[0]["attempts"]
     again = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     assert again.equals(first)
-    assert ledger.stat()[0]["attempts"] == calls == 3
+    assert count_calls(ledger)[0]["attempts"] == calls == 3
 
 
 def test_a_served_student_is_asked_under_its_runs_name(

@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 NOTHING = Asked({}, (), "")
 
 
-def count_calls(ledger: Ledger, asked: Asked) -> list[dict[str, Any]]:
+def count_calls(ledger: Ledger, asked: Asked = NOTHING) -> list[dict[str, Any]]:
     """Per owner (of WHOSE), stage, name and model: attempts, those of them bought into this file, distinct calls
     answered, attempts that failed or are none, replies kept without their reasoning, replies whose server hides its
     reasoning, tokens, and the dollars of what was bought (0 for a model without a price).
