@@ -290,6 +290,43 @@ def test_a_token_that_the_tokenizer_does_not_have_is_told_of(step_model: Path, l
 
 
 @pytest.mark.slow
+def test_qwens_process_reward_model_is_known_by_its_name(tmp_path: Path, ledger: Ledger) -> None:
+    """Qwen2.5-Math-PRM has a head of two layers and code of its own, which is not run."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoTokenizer, Qwen2Config, Qwen2Model
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(save_tiny_reward_model(tmp_path / "other", labels=2, steps=True))
+    config = Qwen2Config(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+                         num_attention_heads=2, num_key_value_heads=2)  # fmt: skip
+    body, head = Qwen2Model(config), {0: torch.nn.Linear(32, 32), 2: torch.nn.Linear(32, 2)}
+    folder = tmp_path / "prm"
+    tokenizer.save_pretrained(folder)
+    config.save_pretrained(folder)
+    named = {
+        "architectures": ["Qwen2ForProcessRewardModel"],
+        "auto_map": {"AutoModel": "rm.Qwen2ForProcessRewardModel"},
+    }
+    (folder / "config.json").write_text(json.dumps(json.loads((folder / "config.json").read_text()) | named))
+    kept = {f"model.{name}": value for name, value in body.state_dict().items()}
+    for at, layer in head.items():
+        kept |= {f"score.{at}.{name}": value for name, value in layer.state_dict().items()}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    prm = settings(folder, steps=STEPS)
+    assert list(prm.unmet(None)) == []  # type: ignore[arg-type]
+    [row] = judged(prm, ledger, "2 and 3\nIt is 5.").rows(named=True)
+    messages = [
+        {"role": "user", "content": "What is 2 + 3?"},
+        {"role": "assistant", "content": "2 and 3<step>It is 5.<step>"},
+    ]
+    ids = tokenizer.apply_chat_template(messages, return_tensors="pt", return_dict=True)["input_ids"]
+    with torch.no_grad():
+        logits = head[2](head[0](body.eval()(ids).last_hidden_state).relu())[0]
+    assert row["score"] == pytest.approx(logits.softmax(dim=1)[ids[0] == 258, 1].min().item(), abs=1e-5)
+
+
+@pytest.mark.slow
 def test_a_pair_of_texts_is_read_as_its_tokenizer_joins_them(tmp_path: Path, ledger: Ledger) -> None:
     """A BERT, which is told which text each token is of, and has no chat template."""
     import torch

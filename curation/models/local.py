@@ -54,13 +54,14 @@ def _has_template(folder: Path) -> bool:
     return named or bool(_json(folder / "tokenizer_config.json").get("chat_template"))
 
 
-def find_head_fault(model: str, head: str, labels: int | None) -> str | None:
-    """What to say of a local model that is none for `head`, as in ForSequenceClassification, or gives another number of
-    labels; None where it is one, or nothing local says what it is."""
+def find_head_fault(model: str, heads: tuple[str, ...], labels: int | None) -> str | None:
+    """What to say of a local model with none of the `heads`, as in ForSequenceClassification, or that gives another
+    number of labels; None where it is one, or nothing local says what it is."""
     config = _json(folder / "config.json") if (folder := _folder(model)) else {}
     named = config.get("architectures")
-    if isinstance(named, list) and named and not str(named[0]).endswith(head):
-        return f"{model} is a {named[0]}, and what scores here is a …{head}; name one, or serve it (engine kind served)"
+    if isinstance(named, list) and named and not str(named[0]).endswith(heads):
+        way_out = "name one, or serve it (engine kind served)"
+        return f"{model} is a {named[0]}, and what scores here is a …{heads[0]}; {way_out}"
     ids = config.get("id2label")
     given = len(ids) if isinstance(ids, dict) else 2  # as transformers has it
     if named and labels is not None and labels != given:

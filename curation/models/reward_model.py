@@ -22,10 +22,11 @@ from curation.models import weights
 from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template, encode
 from curation.models.devices import Device
-from curation.models.faults import one_sentence
+from curation.models.faults import loading, one_sentence
 
 AT_ONCE = 16_384  # calls that are written and sorted by length together
 FINEST = 16  # tokens: lengths that are padded to differ by as many at least
+QWEN = "Qwen2ForProcessRewardModel"
 SEQUENCES, TOKENS = "ForSequenceClassification", "ForTokenClassification"  # of what a model scores
 
 
@@ -96,8 +97,10 @@ def load(model: str, revision: str, settings: Params, labels: int | None) -> tup
     Raises CurationError where it cannot be loaded, is another kind of model, so that its head would be random numbers,
     or has another number of labels.
     """
-    head = TOKENS if labels is None else SEQUENCES
-    network, said = weights.load_network(f"AutoModel{head}", model, revision, settings.dtype, settings.device)
+    head: Any = f"AutoModel{SEQUENCES if labels is not None else TOKENS}"
+    if labels is None and _architecture(model, revision) == QWEN:
+        head = _define_qwen()
+    network, said = weights.load_network(head, model, revision, settings.dtype, settings.device)
     if missing := sorted(said["missing_keys"]):
         raise CurationError(f"{model}: has no weights called {missing[0]}, so it is no reward model; name one")
     if labels not in (None, network.config.num_labels):
@@ -108,6 +111,32 @@ def load(model: str, revision: str, settings: Params, labels: int | None) -> tup
     pad = network.config.get_text_config().pad_token_id
     known = None if pad is None or pad < 0 else int(pad)  # old Llamas have -1
     return weights.to_device(network, settings.device), known
+
+
+def _architecture(model: str, revision: str) -> str | None:
+    from transformers import AutoConfig
+
+    source, pinned = weights.resolve(model, revision)
+    with loading(model):
+        named = AutoConfig.from_pretrained(source, **pinned).architectures
+    return named[0] if named else None
+
+
+def _define_qwen() -> Any:
+    """The class of Qwen2.5-Math-PRM, whose own code no run is to trust: Qwen2 with a head of two layers."""
+    import torch
+    from transformers import Qwen2ForTokenClassification
+
+    class Qwen2ForProcessRewardModel(Qwen2ForTokenClassification):  # type: ignore[misc]
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            hidden = torch.nn.Linear(config.hidden_size, config.hidden_size)
+            self.score = torch.nn.Sequential(
+                hidden, torch.nn.ReLU(), torch.nn.Linear(config.hidden_size, config.num_labels)
+            )
+            self.post_init()
+
+    return Qwen2ForProcessRewardModel
 
 
 def write(tokenizer: Any, calls: Sequence[Call], settings: Params) -> Iterator[Text | str]:

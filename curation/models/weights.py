@@ -84,9 +84,9 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     return to_device(network, device), tokenizer(model, revision)
 
 
-def load_network(head: str, model: str, revision: str, dtype: str, device: str) -> tuple[Any, dict[str, Any]]:
-    """The model as the class `head` of transformers loads it, which is not on its `device` yet, and what transformers
-    says of loading it. Raises as `load` does."""
+def load_network(head: Any, model: str, revision: str, dtype: str, device: str) -> tuple[Any, dict[str, Any]]:
+    """The model as `head`, a class or the name of one of transformers, loads it, not on its `device` yet, and what
+    transformers says of loading it. Raises as `load` does."""
     configure_process()
     import torch
     import transformers
@@ -96,9 +96,8 @@ def load_network(head: str, model: str, revision: str, dtype: str, device: str) 
     warn_if_slow(dtype, device)
     source, pinned = resolve(model, revision)
     with loading(model):
-        network, said = getattr(transformers, head).from_pretrained(
-            source, dtype=getattr(torch, dtype), output_loading_info=True, **pinned
-        )
+        loader = getattr(transformers, head) if isinstance(head, str) else head
+        network, said = loader.from_pretrained(source, dtype=getattr(torch, dtype), output_loading_info=True, **pinned)
     return network, said
 
 

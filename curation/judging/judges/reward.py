@@ -127,8 +127,8 @@ class Params(Strict):
             yield from (f"engine.endpoint: {line}" for line in find_uninstalled("aiohttp"))
             return
         faults = list(find_model_faults(self.model, self.revision, chats=self.engine.input == "chat"))
-        head = reward_model.TOKENS if self.steps else reward_model.SEQUENCES
-        if not faults and (fault := find_head_fault(self.model, head, None if self.steps else len(self.dimensions))):
+        heads = (reward_model.TOKENS, reward_model.QWEN) if self.steps else (reward_model.SEQUENCES,)
+        if not faults and (fault := find_head_fault(self.model, heads, None if self.steps else len(self.dimensions))):
             faults = [f"model: {fault}"]
         if not faults and self.steps and (fault := find_unknown_token(self.model, self.steps.token)):
             faults = [f"steps.token: {fault}"]
