@@ -252,6 +252,27 @@ def scored_sides() -> list[str]:
     ]  # fmt: skip
 
 
+def told_of_sides() -> list[str]:
+    """As SHP, PKU-SafeRLHF, OpenHermesPreferences and Capybara have them: ids, times, feedback and writers of each side
+    stand before the sides, and a prompt that these do not repeat beside them."""
+    said = {"A": lambda n: say(n, 0), "B": lambda n: say(n, 1)}
+    beside = {
+        f"{what}_{side}": lambda n, what=what, side=side: f"{what} {side} of {n}"
+        for what in ("root_id", "orig_feedback") for side in said
+    }  # fmt: skip
+    times = {f"created_at_{side}": lambda n, at=at: 1_600_000_000 + n * at for at, side in ((1, "A"), (2, "B"))}
+    writers = {f"orig_response_{side}_source": lambda n, side=side: f"writer-{side}" for side in said}
+    sides = {f"orig_response_{side}": say for side, say in said.items()}
+    votes = each(**beside, **times, **sides, **writers, history=lambda n: SUMS[n], label=lambda n: n % 2,
+                 score_A=lambda n: 5 + n % 2, score_B=lambda n: 6 - n % 2)  # fmt: skip
+    order = each(q=lambda n: SUMS[n], response_a=lambda n: say(n, 0), response_b=lambda n: say(n, 1),
+                 label=lambda n: ("A>B", "B>>A", "[[A=B]]")[n % 3])  # fmt: skip
+    turns = {side: lambda n, m=m: [{"role": "user", "content": SUMS[n]}, {"role": "assistant", "content": say(n, m)}]
+             for m, side in enumerate(("chosen", "rejected"))}  # fmt: skip
+    pairs = each(chosen_policy="alpha", rejected_policy="beta", prompt=lambda n: f"# User\n\n{SUMS[n]}", **turns)
+    return [lines("votes.jsonl", votes), lines("order.jsonl", order), lines("pairs.jsonl", pairs)]
+
+
 def column_for_each_vote() -> list[str]:
     rows = each(id=lambda n: n, model_a="gpt-4", model_b="llama-7b", prompt=lambda n: SUMS[n],
                 response_a=lambda n: say(n, 0), response_b=lambda n: say(n, 1),
@@ -311,6 +332,13 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
     "labels that scores explain": (reddit, {
         "sources.shp.layout.words.a": ["1"], "sources.shp.layout.words.b": ["0"],
         "sources.shp.columns.prompt": "history",
+    }),
+    "what is told of sides": (told_of_sides, {
+        "sources.votes.layout.a": "orig_response_A", "sources.votes.layout.words.a": ["1"],
+        "sources.votes.layout.model_b": "orig_response_B_source", "sources.votes.columns.prompt": "history",
+        "sources.order.layout.words.a": ["A>B"], "sources.order.layout.words.b": ["B>>A"],
+        "sources.order.layout.words.tie": ["[[A=B]]"], "sources.pairs.layout.chosen": "chosen",
+        "sources.pairs.layout.rejected_model": "rejected_policy", "sources.pairs.columns.prompt": None,
     }),
     "scored sides": (scored_sides, {
         "sources.webgpt.columns.prompt": "question.full_text", "generators.answer-1.columns.completion": "answer_1",

@@ -6,7 +6,7 @@ from typing import Any
 
 from curation.core.messages import first_names
 from curation.exchange.answers import guess_verifier
-from curation.exchange.looking import Column, Kind, Look, as_number
+from curation.exchange.looking import SEEN, Column, Kind, Look, as_number
 from curation.exchange.roles import Guess, Roles, find_prompt_by_content, find_ratings, rating_name
 from curation.exchange.words import column_name, names_model, rate_name, split_name
 
@@ -24,13 +24,16 @@ WINNERS = (
 )  # fmt: skip
 LABELS = (
     "label", "desirable", "is_desirable", "thumbs", "thumbs_up", "feedback", "liked", "is_good", "good", "accepted",
-    "is_chosen", "vote", "rating", "score",
+    "is_safe", "is_chosen", "vote", "rating", "score",
 )  # fmt: skip
 TIES, NEITHER = ("tie", "draw", "equal", "same", "both", "unentschieden", "gleich", "平"), ("bad", "neither", "none")
 GOOD, BAD = ("👍", "good", "up", "yes", "desirable", "positive", "like", "liked"), (
     "👎", "bad", "down", "no", "undesirable", "negative", "dislike", "disliked",
 )  # fmt: skip
 OVERALL = ("overall_score", "overall", "score", "rating", "quality", "helpfulness", "reward")
+WRITERS = ("source", "by", "author")  # after the name of a side: who wrote it
+VOTED = ("votes", "upvotes", "ups", "likes")
+ORDERED = re.compile(r"\W*(\w+)\s*(>+|<+|=+)\s*(\w+)\W*")  # `A>B`, `[[A=B]]`
 SHORT_WORDS, MOST_CARRIED = 24, 4  # characters of a column that is carried, and how many are
 MOST_WORDS = 12  # that a column of winners has
 TURNS = (("\n\nHuman:", "\n\nAssistant:"), ("\n\nH:", "\n\nA:"), ("\nUser:", "\nAssistant:"))
@@ -85,12 +88,7 @@ def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Co
         others = [name for name in names if name != layout["order_by"]]
         said = f"; or {first_names(others, 5)}, or null: the file lists no pairs then" if others else ""
         roles.notes["order_by"] = f"guessed: which of two responses is the better one{said}"
-    conversations = [one for one in roles.free("messages") if rate_name(one.name, "prompt") is None]
-    if roles.take("prompt") is None and not _is_whole(roles, layout):
-        if conversations:
-            roles.set("messages", conversations[0], "", conversations[1:])
-        else:
-            find_prompt_by_content(roles)
+    _take_prompt(roles, layout)
     for role in ("system", "tools"):
         roles.take(role)
     ids = [one for one in roles.find("prompt_id", ("text", "number")) if not one.nulls]
@@ -100,6 +98,36 @@ def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Co
     carried = find_carried(roles)
     roles.take("task")
     return Guess(roles.look, "preferences", roles.columns, [], layout, {}, roles.notes, carried)
+
+
+def _take_prompt(roles: Roles, layout: Mapping[str, Any]) -> None:
+    """The column of prompts or conversations; where the sides are conversations, one that these repeat, if any."""
+    conversations = [one for one in roles.free("messages") if rate_name(one.name, "prompt") is None]
+    if _is_whole(roles, layout):
+        side = _side(roles.look, layout)
+        repeated = [one for one in roles.find("prompt") if side is not None and _is_repeated(one, side)]
+        if repeated:
+            roles.set("prompt", repeated[0], "", repeated[1:])
+    elif roles.take("prompt") is None:
+        if conversations:
+            roles.set("messages", conversations[0], "", conversations[1:])
+        else:
+            find_prompt_by_content(roles)
+
+
+def _is_repeated(prompt: Column, side: Column) -> bool:
+    """Whether conversations, in lists or in one text, say what the column of prompts does."""
+    both = [(one, two) for one, two in zip(prompt.values, side.values, strict=True) if one and two][:SEEN]
+    return bool(both) and all(_said_last(asked).strip() in _said_by(said) for asked, said in both)
+
+
+def _said_last(prompt: Any) -> str:
+    last = prompt[-1] if isinstance(prompt, list) else prompt
+    return str(last.get("content", last.get("value")) if isinstance(last, dict) else last)
+
+
+def _said_by(conversation: Any) -> str | list[str]:
+    return [_said_last([turn]).strip() for turn in conversation] if isinstance(conversation, list) else conversation
 
 
 def _take_answer(roles: Roles) -> None:
@@ -112,7 +140,7 @@ def _take_answer(roles: Roles) -> None:
 
 def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
     """Whether the sides are conversations, in lists or in one text, which hold the prompt themselves."""
-    side = roles.look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
+    side = _side(roles.look, layout)
     if side is None:
         return False
     lists = [one for one in side.given if isinstance(one, list)]
@@ -122,10 +150,15 @@ def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
     )
 
 
+def _side(look: Look, layout: Mapping[str, Any]) -> Column | None:
+    """The column of the first side, or of the completions."""
+    return look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
+
+
 def find_transcript(guess: Guess) -> dict[str, Any] | None:
     """What begins the turns of prompts, or of sides, that are whole conversations in one text."""
     layout = guess.layout or {}
-    side = guess.look.columns.get(str(layout.get("chosen", layout.get("a", layout.get("completion", "")))))
+    side = _side(guess.look, layout)
     told = guess.column("prompt") or (None if "messages" in guess.columns else side)
     if told is None or told.kind != "text":
         return None
@@ -151,9 +184,9 @@ def find_carried(roles: Roles) -> list[str]:
 
 
 def _find_pair(roles: Roles) -> dict[str, Any] | None:
-    columns = {one.name: one for one in roles.look.of_kind(*SIDES)}
+    columns = _surest_sides(roles)
     for better, worse in BETTER.items():
-        for name, column in columns.items():
+        for name, column in sorted(columns.items(), key=lambda entry: entry[0] != better):
             other = _swap(name, better, worse, columns)
             if other is None or columns[other].kind != column.kind:
                 continue
@@ -170,16 +203,14 @@ def _find_pair(roles: Roles) -> dict[str, Any] | None:
                 if roles.look.columns[chosen].kind == "number":
                     words = [word for word in split_name(chosen) if word not in (better, worse)]
                     ratings[column_name(" ".join(words), "score")] = {"chosen": chosen, "rejected": rejected}
-                elif names_model(chosen):
+                elif _names_writer(chosen, name):
                     layout |= {"chosen_model": chosen, "rejected_model": rejected}
             return layout | ({"ratings": ratings} if ratings else {})
     return None
 
 
 def _find_votes(roles: Roles) -> dict[str, Any] | None:
-    columns = {one.name: one for one in roles.look.of_kind(*SIDES) if not _only_names_model(one.name)}
-    columns |= {one.name: one for one in roles.look.of_kind("messages", "message")}  # what says more goes first
-    columns = dict(sorted(columns.items(), key=lambda entry: entry[1].kind == "text"))
+    columns = _surest_sides(roles)
     for a, b in BOTH:
         for name, column in columns.items():
             other = _swap(name, a, b, columns)
@@ -195,11 +226,26 @@ def _find_votes(roles: Roles) -> dict[str, Any] | None:
             layout = {"kind": "votes", "a": name, "b": other, **won}
             for one in roles.free("text"):
                 swapped = _swap(one.name, a, b, roles.look.columns)
-                if swapped is not None and names_model(one.name):
+                if swapped is not None and _names_writer(one.name, name):
                     roles.taken.update((one.name, swapped))
                     return layout | {"model_a": one.name, "model_b": swapped}
             return layout
     return None
+
+
+def _surest_sides(roles: Roles) -> dict[str, Column]:
+    """The columns that may be sides by their names: conversations first, then what is called a completion, then the
+    longest texts; an id or a model of each side stands beside the side itself."""
+    sides = [one for one in roles.look.of_kind("text") if not _only_names_model(one.name)]
+    sides.sort(key=lambda one: (rate_name(one.name, "completion") is None, -one.length))
+    return {one.name: one for one in [*roles.look.of_kind("messages", "message"), *sides]}
+
+
+def _names_writer(name: str, side: str) -> bool:
+    """Whether a column says who wrote the side: by the word for a model, or as `response_0_source` beside
+    `response_0`."""
+    words, of_side = split_name(name), split_name(side)
+    return names_model(name) or (words[:-1] == of_side and words[-1] in WRITERS)
 
 
 def _only_names_model(name: str) -> bool:
@@ -258,15 +304,20 @@ def _turn(roles: Roles, column: Column, words: dict[str, list[Any]], a: str, b: 
     """The words, the other way round where scores of the two sides say so: 1 may be the first side, or mean yes."""
     for one in roles.free("number"):
         other = _swap(one.name, a, b, roles.look.columns)
-        if other is None or roles.look.columns[other].kind != "number":
+        if other is None or roles.look.columns[other].kind != "number" or not _counts_for(one.name):
             continue
-        more = 0.0
+        more = 0
         for value, left, right in zip(column.values, one.values, roles.look.columns[other].values, strict=True):
             sides = [side for side in ("a", "b") if _spell(value) in words[side]]
-            if sides and left is not None and right is not None:
-                more += (float(left) - float(right)) * (1 if sides[0] == "a" else -1)
+            if sides and left is not None and right is not None and float(left) != float(right):
+                more += 1 if (float(left) > float(right)) == (sides[0] == "a") else -1
         return words | {"a": words["b"], "b": words["a"]} if more < 0 else words
     return words
+
+
+def _counts_for(name: str) -> bool:
+    """Whether a number of this name is the higher the better: a score or votes, and no time."""
+    return rate_name(name, "score") is not None or not set(split_name(name)).isdisjoint(VOTED)
 
 
 def _is_winner(name: str) -> bool:
@@ -283,6 +334,9 @@ def _read_words(column: Column, a: str, b: str) -> dict[str, list[Any]]:
     said: dict[str, list[Any]] = {"a": [], "b": [], "tie": [], "both_bad": []}
     for value in sorted({_spell(value) for value in column.given}):
         words = split_name(value) if as_number(value) is None else [value]
+        if (ordered := ORDERED.fullmatch(value)) is not None:
+            first, sign, second = (part.lower() for part in ordered.groups())
+            words = [TIES[0]] if "=" in sign else [first if ">" in sign else second]
         if any(bad in word for word in words for bad in NEITHER):
             said["both_bad"].append(value)
         elif any(word in TIES for word in words):

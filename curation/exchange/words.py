@@ -25,7 +25,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     ),
     "model": (
         "generator", "model", "model_name", "model_id", "model_name_or_path", "model_path", "model_used", "llm",
-        "engine", "source_model", "modell", "modelo", "модель", "模型", "モデル", "모델",
+        "engine", "source_model", "policy", "modell", "modelo", "модель", "模型", "モデル", "모델",
     ),
     "system": ("system", "system_prompt", "system_message", "system_instruction"),
     "tools": ("tools", "functions"),
