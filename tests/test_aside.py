@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import polars as pl
 import pytest
 from conftest import Serve
 from served import answering, ran, rebuilt, save, served_params
@@ -88,6 +89,11 @@ def test_traces_are_not_read_beside_the_prompts_of_another_study(folder: Path) -
         assert (done.returncode, done.stderr.split(":")[:3]) == (
             1, ["error", " data/traces", " 3 of the 3 prompts that its traces are of are not in data/prompts.parquet"],
         )  # fmt: skip
+
+
+def test_a_table_that_cannot_be_read_is_told_of_where_it_is_asked_for(folder: Path) -> None:
+    pl.DataFrame({"generator": ["author"]}).write_parquet(folder / "data/traces/author.parquet")
+    assert ran(folder, "curation", "sql", "--csv", "select 1 as n")[:2] == (0, "n\n1\n")
 
 
 def test_what_was_moved_aside_comes_back_as_it_was(folder: Path) -> None:

@@ -2,9 +2,10 @@
 before an edit."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+import duckdb
 import polars as pl
-from duckdb import DuckDBPyConnection
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
@@ -48,17 +49,20 @@ def find_undeclared(study: Study) -> Iterator[str]:
             yield f"{DATA / table}: {study.path} declares no {first_names(names, MOST_NAMED)}"
 
 
-def find_unlike(connection: DuckDBPyConnection, study: Study, views: list[str]) -> Iterator[str]:
+def find_unlike(connection: duckdb.DuckDBPyConnection, study: Study, views: list[str]) -> Iterator[str]:
     """A line for each table, of those seen through `db.connect`, that does not go with params.yaml or with the table
-    that its rows refer to, as far as the first row of each part tells."""
-    if "prompts" in views:
-        sources = connection.sql("select distinct source from prompts order by all").fetchall()
-        if others := [f"'{name}'" for (name,) in sources if name not in study.sources]:
-            yield f"prompts are of {first_names(others, MOST_NAMED)}, which {study.path} does not declare"
+    that its rows refer to, as far as the first row of each part tells. Of a table that cannot be read, what asks for
+    its rows tells."""
+    with suppress(duckdb.Error):
+        if "prompts" in views:
+            sources = connection.sql("select distinct source from prompts order by all").fetchall()
+            if others := [f"'{name}'" for (name,) in sources if name not in study.sources]:
+                yield f"prompts are of {first_names(others, MOST_NAMED)}, which {study.path} does not declare"
     for (table, referred), ids in FIRST_IDS.items():
         if table in views and referred in views:
-            key = f"{referred.removesuffix('s')}_id"
-            rows = connection.sql(f"from ({ids}) anti join {referred} using ({key})").fetchall()
-            if names := [str(name) for name, _ in rows]:
-                where = "" if names == [table] else f" of {first_names(names, MOST_NAMED)}"
-                yield f"{table}{where} are of other {referred} than are there"
+            with suppress(duckdb.Error):
+                key = f"{referred.removesuffix('s')}_id"
+                rows = connection.sql(f"from ({ids}) anti join {referred} using ({key}) order by all").fetchall()
+                if names := [str(name) for name, _ in rows]:
+                    where = "" if names == [table] else f" of {first_names(names, MOST_NAMED)}"
+                    yield f"{table}{where} are of other {referred} than are there"
