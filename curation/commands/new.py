@@ -109,6 +109,8 @@ def _make_text(draft: "Draft", out: Path, arguments: Sequence[str]) -> str:
     try:
         write_whole(trial, text.encode())
         read(trial)
+    except Errors as errors:
+        raise Errors([line.replace(str(trial), str(out)) for line in errors.lines]) from None
     finally:
         trial.unlink(missing_ok=True)
     return text

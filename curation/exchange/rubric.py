@@ -43,6 +43,8 @@ def draft_rubric(draft: Draft, url: str, model: str) -> None:
         "repeats": 1, "calls": "together", "reference": has_answer, "rationale": False, "instructions": INSTRUCTIONS,
         "dimensions": DIMENSIONS,
     }  # fmt: skip
+    if endpoint["api_key_env"] and not os.environ.get(KEY):
+        draft.said.append(f"judges.rubric wants its key in {KEY}; export it, or write another name in api_key_env")
     name = draft.add("judges", "rubric", settings, "A rubric to start from: make it your own before you pay for it.")
     draft.note(("judges", name, "revision"), "the file's hash or the hub's commit that is served: it is in every "
                "call's key")  # fmt: skip
