@@ -48,7 +48,7 @@ def main() -> None:
     print(f"{rows} rows of {RESPONSES} responses of {CHARACTERS} characters")
     print(f"{'file':13} {'MB':>5}  {'work':22} {'seconds':>7} {'CPU s':>6} {'peak MB':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), rows)
+        write(Path(folder), rows)
         for form in FORMS:
             path = Path(folder, form)
             size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir())) / 1e6
@@ -80,7 +80,7 @@ def _measure(path: str, work: str, _: str) -> None:
     print(f"{seconds:7.1f} {used.ru_utime + used.ru_stime:6.1f} {peak / 1e6:8.0f}")
 
 
-def _write(folder: Path, count: int) -> None:
+def write(folder: Path, count: int) -> None:
     """The same rows in each of the forms."""
     (folder / "set").mkdir()
     with (folder / "set.jsonl").open("w") as lines:
