@@ -265,11 +265,12 @@ def told_of_sides() -> list[str]:
     sides = {f"orig_response_{side}": say for side, say in said.items()}
     votes = each(**beside, **times, **sides, **writers, history=lambda n: SUMS[n], label=lambda n: n % 2,
                  score_A=lambda n: 5 + n % 2, score_B=lambda n: 6 - n % 2)  # fmt: skip
-    order = each(q=lambda n: SUMS[n], response_a=lambda n: say(n, 0), response_b=lambda n: say(n, 1),
+    order = each(q=lambda n: f"Now: {SUMS[n]}", response_a=lambda n: say(n, 0), response_b=lambda n: say(n, 1),
                  label=lambda n: ("A>B", "B>>A", "[[A=B]]")[n % 3])  # fmt: skip
-    turns = {side: lambda n, m=m: [{"role": "user", "content": SUMS[n]}, {"role": "assistant", "content": say(n, m)}]
+    turns = {side: lambda n, m=m: [{"role": "user", "content": f"Then: {SUMS[n]}"},
+                                      {"role": "assistant", "content": say(n, m)}]
              for m, side in enumerate(("chosen", "rejected"))}  # fmt: skip
-    pairs = each(chosen_policy="alpha", rejected_policy="beta", prompt=lambda n: f"# User\n\n{SUMS[n]}", **turns)
+    pairs = each(chosen_policy="alpha", rejected_policy="beta", prompt=lambda n: f"# User\n\nThen: {SUMS[n]}", **turns)
     return [lines("votes.jsonl", votes), lines("order.jsonl", order), lines("pairs.jsonl", pairs)]
 
 
@@ -355,6 +356,20 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
 }  # fmt: skip
 
 
+def options() -> list[str]:
+    """What a question has to choose from, beside what a model chose; an index without a name, as pandas writes it."""
+    rows = each(question=lambda n: SUMS[n], choices=["12", "7 or so", "none"], answer=lambda n: "ABC"[n % 3],
+                response=lambda n: f"It is ({'ABC'[n % 2]}), I think.", **{"": lambda n: n})  # fmt: skip
+    return [lines("🦙.jsonl", [*rows, rows[0] | {"question": None}])]
+
+
+FOUND["options"] = (options, {
+    "generators.model.columns.completion": "response", "generators.model.columns.generator": None,
+    "generators.model.path": "data/import/file.jsonl", "generators.model.where": '"question" is not null',
+    "sources.prompts.where": '"question" is not null', "sources.prompts.verifier.kind": "choice",
+})  # fmt: skip
+
+
 def at(study: Study, place: str) -> Any:
     value: Any = study
     for name in place.split("."):
@@ -362,7 +377,9 @@ def at(study: Study, place: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize("name", [fast_if(name in ("batch", "hostile", "long ratings"), name) for name in FOUND])
+@pytest.mark.parametrize(
+    "name", [fast_if(name in ("batch", "hostile", "long ratings", "options"), name) for name in FOUND]
+)
 def test_what_files_of_many_tools_hold_is_found(name: str) -> None:
     make, found = FOUND[name]
     study = written(*make())
@@ -395,6 +412,40 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "ratings of nothing": (
         lambda: [*samples(), lines("r.jsonl", [{"id": "a", "score": 1}, {"id": "b", "score": 2}])],
         "r.jsonl: rates what has an id, and no trace",
+    ),
+    "rows by id": (
+        lambda: [lines("o.json", [{str(n): row for n, row in enumerate(each(prompt=lambda n: SUMS[n], output="x"))}])],
+        "o.json: is one object with 6 objects that are alike",
+    ),
+    "columns": (
+        lambda: [lines("c.json", [{"prompt": SUMS, "output": SUMS}])],
+        "c.json: is one object with a list a column",
+    ),
+    "a log as text": (
+        lambda: [lines("log.jsonl", each(prompt=lambda n: SUMS[n], response='{"choices": [{"text": "x"}]}'))],
+        "log.jsonl: column 'response' is the JSON text of objects or lists",
+    ),
+    "half of a prompt": (
+        lambda: [lines("alpaca.jsonl", each(instruction="Add.", input=lambda n: SUMS[n], output="It is seven."))],
+        "alpaca.jsonl: 'instruction', 'input' are a prompt together",
+    ),
+    "what cannot be filtered": (
+        lambda: [lines("n.jsonl", each(prompt=lambda n: SUMS[n], outputs=lambda n: ["It is seven."] * (n % 3)))],
+        "data/import/n.jsonl: line 1: column 'outputs' (columns.completion) is [], a list without a completion",
+    ),
+    "a benchmark that is learnt": (lambda: [*samples(), "--benchmark", "outputs.jsonl"], "is named as a benchmark too"),
+    "options alone": (
+        lambda: [
+            lines(
+                "mc.jsonl",
+                each(
+                    doc=lambda n: {"query": SUMS[n], "choices": ["12", "7 or so"], "gold": n % 2},
+                    arguments=lambda n: {"gen_args_0": {"arg_0": f"Question: {SUMS[n]}"}},
+                    filtered_resps=[["-1.5", "False"]],
+                ),
+            )
+        ],
+        "mc.jsonl: holds prompts alone",
     ),
     "no data": (lambda: Path("notes.txt").write_text("x") and ["notes.txt"], "notes.txt: not a .parquet"),
 }

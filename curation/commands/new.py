@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--judge", nargs=2, metavar=("URL", "MODEL"), help="a served model that is to rate traces")
     parser.add_argument("--out", type=Path, default=Path("params.yaml"), help="params.yaml unless named")
     parser.add_argument("--replace", action="store_true", help="keep what is at --out as FILE.old, and write anew")
-    from curation.exchange.placing import link
+    from curation.exchange.placing import link, unlink
 
     given = parser.parse_args(arguments)
     out: Path = given.out
@@ -49,6 +49,11 @@ def main(arguments: list[str]) -> None:
     text = _make_text(draft, out, arguments)
     if made := link(places):
         draft.said.insert(0, f"linked into data/import: {', '.join(place.name for place in made)}")
+    try:
+        _check_files(text, out)
+    except CurationError:
+        unlink(made)
+        raise
     if os.path.lexists(out):
         out.replace(_free_name(out))
     write_whole(out, text.encode())
@@ -64,6 +69,8 @@ def look_and_draft(
     from curation.exchange.traces import read
 
     files, held_out = list_tables(paths), list_tables(benchmarks)
+    if both := {file.resolve() for file in files} & {file.resolve() for file in held_out}:
+        raise CurationError(one_line(f"{min(both)}: is named as a benchmark too; what is learnt from measures nothing"))
     places = plan_links([*files, *held_out])
     read_files = [read(_guess(str(file)), places[file].as_posix(), label(file, files)) for file in files]
     read_held_out = [read(_guess(str(file), True), places[file].as_posix(), label(file, held_out)) for file in held_out]
@@ -72,6 +79,14 @@ def look_and_draft(
 
 
 def _guess(path: str, held_out: bool = False) -> "Guess":
+    from curation.exchange.refusing import refuse_loss
+
+    guess = _find_roles(path, held_out)
+    refuse_loss(guess)
+    return guess
+
+
+def _find_roles(path: str, held_out: bool) -> "Guess":
     from curation.exchange.looking import look
     from curation.exchange.roles import guess_roles
     from curation.exchange.sets import guess_rated, guess_set
@@ -114,6 +129,22 @@ def _make_text(draft: "Draft", out: Path, arguments: Sequence[str]) -> str:
     finally:
         trial.unlink(missing_ok=True)
     return text
+
+
+def _check_files(text: str, out: Path) -> None:
+    """Raise CurationError if a file cannot be read as what is to be written says, with a line for each fault."""
+    from curation.core.needs import look_around
+    from curation.core.params import read
+
+    trial = partial_of(out)
+    try:
+        write_whole(trial, text.encode())
+        unmet, _ = look_around(read(trial))
+    finally:
+        trial.unlink(missing_ok=True)
+    of_files = [line.partition(".path: ")[2] for line in unmet if ".path: " in line]
+    if of_files:
+        raise Errors([f"{line}; {out} is not written" for line in dict.fromkeys(of_files)])
 
 
 def _free_name(out: Path) -> Path:

@@ -95,7 +95,21 @@ def look(path: str) -> Look:
             if rows >= MOST_ROWS:
                 whole = False
                 break
+    if rows == 1:
+        _refuse_rows_in_one(path, [own[0] for own in values.values()])
     return Look(path, rows, whole, _columns(values))
+
+
+def _refuse_rows_in_one(path: str, values: Sequence[Any]) -> None:
+    """Raise CurationError if the one object of a file has a row under each of its keys, or the list of a column."""
+    what = ""
+    if all(isinstance(value, Mapping) for value in values) and len({frozenset(value) for value in values}) == 1:
+        if not are_messages(list(values)):
+            what = f"{len(values)} objects that are alike"
+    elif all(isinstance(value, list) and len(value) > 1 for value in values) and len(set(map(len, values))) == 1:
+        what = "" if any(isinstance(one, Mapping | list) for value in values for one in value) else "a list a column"
+    if what and len(values) > 1:
+        raise CurationError(f"{path}: is one object with {what}; write an object for each row")
 
 
 def _top_names(table: UserTable) -> list[str]:

@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from curation.core.errors import CurationError, refused_writes
@@ -80,7 +81,7 @@ def plan_links(files: Sequence[Path]) -> dict[Path, Path]:
         if WATCHED in inside.parents and inside.as_posix() == _plain(inside.as_posix()) and not _behind_link(inside):
             places[file] = inside
             continue
-        place = WATCHED / _plain(label(file, files) + file.name.removeprefix(bare_name(file)))
+        place = WATCHED / (_plain(label(file, files)) + _plain(file.name.removeprefix(bare_name(file)), ""))
         taken = [other for other, own in places.items() if own == place]
         if taken or (place.exists() and place.resolve() != file.resolve()):
             other = taken[0] if taken else place
@@ -95,10 +96,22 @@ def _behind_link(path: Path) -> bool:
     return any(folder.is_symlink() for folder in path.parents)
 
 
-def _plain(name: str) -> str:
-    """A name that a path of params may have: no blanks, no controls, no letters that other systems write otherwise."""
+def _plain(name: str, empty: str = "file") -> str:
+    """A name that a path of params may have: no blanks, no controls, no letters that other systems write otherwise,
+    not hidden; `empty` where nothing is left."""
     plain = unicodedata.normalize("NFC", name)
-    return re.sub(r"[^\w./+=@-]+", "_", plain).lstrip("_") or "file"
+    return re.sub(r"[^\w./+=@-]+", "_", plain).lstrip("_") or empty
+
+
+def unlink(made: Sequence[Path]) -> None:
+    """The links that `link` made are gone, and the folders that held nothing else."""
+    for place in made:
+        for inner in [] if place.is_symlink() else list(place.iterdir()):
+            inner.unlink()
+        place.unlink() if place.is_symlink() else place.rmdir()
+    with suppress(OSError):  # of a folder that has something in it
+        WATCHED.rmdir()
+        WATCHED.parent.rmdir()
 
 
 def link(places: dict[Path, Path]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.looking import Column, Kind, Look
+from curation.exchange.looking import Column, Kind, Look, as_number
 from curation.exchange.words import WORDS, column_name, rate_name, split_name
 from curation.tables.user_messages import ROLE_OF, parse_list
 
@@ -19,6 +19,7 @@ LONGEST_NAME = 100  # characters of a model's, on average
 TOLD = ("prompt", "completion", "answer")
 NOT_TOLD = {"id", "ids", "hash", "url", "tokens", "length", "type", "lang", "language", "error", "path", "file", "name"}
 FEW_ROWS = 3
+OPTIONS = {"choices", "choice", "options", "option"}  # of a question; a server's choices are objects
 SHORT = 12  # characters of a text that is no prompt, and no answer to one
 ALTERNATIVES = 3  # that a comment names
 SPOKEN: tuple[Kind, ...] = ("text", "texts", "samples", "message")
@@ -64,7 +65,8 @@ class Guess:
 
     def column(self, role: str) -> Column | None:
         """The column that plays a part, if one does."""
-        return self.look.columns.get(self.columns.get(role, ""))
+        name = self.columns.get(role)
+        return None if name is None else self.look.columns.get(name)  # "" is a name too
 
 
 class Roles:
@@ -155,7 +157,7 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     said = [one for one in lists if _is_only_answer(one)]
     conversations = [one for one in lists if one not in said and _ends_in_answer(one)]
     asked = [one for one in lists if one not in conversations and one not in said]
-    completions = [*said, *roles.find("completion")]
+    completions = [*said, *(one for one in roles.find("completion") if not _are_options(one))]
     listed = [one for one in completions if one.kind in ("samples", "texts")]
     if conversations and not (asked and completions) and not (listed and roles.find("prompt")):
         roles.set("messages", conversations[0], "", conversations[1:])
@@ -180,6 +182,16 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     if "prompt" not in roles.columns:
         find_prompt_by_content(roles)
     return []
+
+
+def _are_options(column: Column) -> bool:
+    """Whether its lists are what a question has to choose from, or numbers and truths about these."""
+    if column.kind != "texts":
+        return False
+    words = {word for part in column.name.split(".") for word in split_name(part)}
+    flat = [text for value in column.given[:200] for one in value for text in (one if isinstance(one, list) else [one])]
+    plain = all(as_number(text) is not None or str(text).lower() in ("true", "false") for text in flat)
+    return bool(words & OPTIONS) or plain
 
 
 def _in_one_word(column: Column, other: Column) -> bool:
@@ -216,7 +228,7 @@ def _is_called(name: str, role: str) -> bool:
 def _find_wide(roles: Roles) -> list[str]:
     """Columns of texts beside a prompt, where names say nothing: the completions of a model each. One alone is a
     completion if it is long, and several of a file without an answer to be known."""
-    texts = [one for one in _prose(roles) if rate_name(one.name, "answer") is None]
+    texts = [one for one in _prose(roles) if all(rate_name(one.name, role) is None for role in ("answer", "prompt"))]
     prompt = roles.columns["prompt"]
     if len(texts) == 1 and texts[0].length < 40:
         return []

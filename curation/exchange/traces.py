@@ -123,7 +123,8 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
                 verifiers.append(verifier)
                 cases += [
                     (text, golds[key])
-                    for key, texts in zip(keys, _texts(trace.guess), strict=True)
+                    for column in trace.guess.wide or [None]
+                    for key, texts in zip(keys, _texts(trace.guess, column), strict=True)
                     if key in golds
                     for text in texts
                 ]
@@ -165,8 +166,10 @@ def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> 
         columns["answer"] = {"column": name, "after": MARK} if marked else name
     if by_id and "prompt_id" in guess.columns and agree(source.keys, source.ids) and None not in source.ids:
         columns["prompt_id"] = guess.columns["prompt_id"]
-    settings = {"kind": "table", "path": source.path, "split": split, "columns": columns, "verifier": verifier,
-                "instruction": None}  # fmt: skip
+    prompt = guess.column("prompt")
+    where = {"where": f"{_quoted(prompt)} is not null"} if prompt is not None and prompt.nulls else {}
+    settings = {"kind": "table", "path": source.path, "split": split, **where, "columns": columns,
+                "verifier": verifier, "instruction": None}  # fmt: skip
     name = draft.add("sources", column_name(source.label, "prompts"), settings)
     for role in columns:
         draft.note(("sources", name, "columns", role), guess.notes.get(role, ""))
@@ -292,20 +295,25 @@ def _draft_generator(draft: Draft, trace: Read, matched: Matched, columns: dict[
         draft.note(place, f"{len(models)} models: {counted}")
     elif not models:
         what = "column" if columns["completion"] in guess.wide else "file"
-        draft.note(place, f"guessed: called by its {what}, as no column names a model")
+        why_not = "no column names a model"
+        if model is not None and _has_null(guess, model):
+            why_not = f"{show_value(model.name)} is null in {model.nulls} rows"
+        draft.note(place, f"guessed: called by its {what}, as {why_not}")
     if scale_b is not None:
         draft.note((*place, "scale_b"), "guessed: billions of parameters, by the name")
     for role, column in columns.items():
         if column is not None:
             draft.note((*place, "columns", role), guess.notes.get({"generator": "model"}.get(role, role), ""))
-    draft.note((*place, "where"), "leaves out rows without a completion, or that ended in an error")
+    draft.note((*place, "where"), "leaves out rows without a prompt or a completion, or that ended in an error")
     draft.note((*place, "reasoning"), why)
 
 
 def _where(guess: Guess, columns: dict[str, Any]) -> str:
     """A filter that leaves out what is no trace, "" where all rows are one."""
     said = []
-    completion = guess.look.columns.get(columns["completion"] or "")
+    if (prompt := guess.column("prompt")) is not None and columns["prompt"] == prompt.name and prompt.nulls:
+        said.append(f"{_quoted(prompt)} is not null")
+    completion = None if columns["completion"] is None else guess.look.columns.get(columns["completion"])
     if completion is not None and completion.nulls and "reasoning" not in columns:
         said.append(f"{_quoted(_null_with(guess, completion))} is not null")
     ended = guess.column("finish_reason")
