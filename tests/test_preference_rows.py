@@ -72,9 +72,9 @@ def unmet(path: Path, **settings: Any) -> list[str]:
              "column 'all' (layout.each) has no field 'rated.skore' (layout.ratings.score) in any row; it has text, "
              "rated, rated.score"],
         ),
-        ({"layout": PAIR}, {"good": 5, "bad": ["6"]}, [
+        ({"layout": PAIR}, {"good": 5, "bad": ["6", 7]}, [
             "row 1: column 'good' (layout.chosen) is 5, not text, a message or a list of messages",
-            "row 1: column 'bad' (layout.rejected) is ['6'], whose message 1 is '6', not a message",
+            "row 1: column 'bad' (layout.rejected) is ['6', 7], whose message 1 is '6', not a message",
         ]),
         ({"layout": PAIR}, {"bad": [{"role": "robot", "content": "6"}]}, [
             "row 1: column 'bad' (layout.rejected) is [{'content': '6', 'role': 'robot'}], whose message 1 has the "

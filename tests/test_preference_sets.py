@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
+from curation.core.errors import CurationError
 from curation.prompts.collect import Collected, collect
 from curation.prompts.decontaminate import Params as Decontaminate
 from curation.prompts.layouts._kind import LeftOut
@@ -130,6 +131,8 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "votes": VOTES | {"words": {"a": ["A"], "b": ["B"]}},
     "numbers": VOTES | {"negative": "a"},
     "columns": VOTES | {"winner": {"a": "a_won", "b": "b_won"}},
+    "turns": VOTES | {"words": {"a": ["A"], "b": ["B"]}, "ratings": {"votes": {"a": "for_a", "b": "for_b"}}},
+    "several": PAIR | {"ratings": {"votes": {"chosen": "for_g", "rejected": "for_b"}}},
     "labelled": {"kind": "labelled", "completion": "text", "label": "ok", "model": "model", "rating": "score"},
 }
 ONE_A_ROW = ("rows", "labelled")  # layouts in which a response has a row, and so its id
@@ -163,9 +166,14 @@ def in_layout(form: str, number: int, asked: str, good: str, bad: str) -> list[d
         "votes": [votes | {"won": "B"} if number % 2 else turned | {"won": "A"}],
         "numbers": [votes | {"won": 2} if number % 2 else turned | {"won": "-1"}],
         "columns": [votes | {"a_won": 0, "b_won": 1} if number % 2 else turned | {"a_won": True, "b_won": None}],
+        "turns": [
+            {side: json.dumps([own]) for side, own in {"q": asked, "a": bad, "b": good}.items()}
+            | {"ma": "small", "mb": "large", "won": "B", "for_a": 2, "for_b": "7"}
+        ],
+        "several": [{"good": [good], "bad": [bad], "for_g": [7], "for_b": 2}],
         "labelled": [{"text": good, "model": "large", "ok": True}, {"text": bad, "model": "small", "ok": "0"}],
     }
-    models = {"g": "large", "b": "small"} if LAYOUTS[form] is PAIR else {}
+    models = {"g": "large", "b": "small"} if LAYOUTS[form]["kind"] == "pair" else {}
     return [about | models | row for row in rows[form]]
 
 
@@ -178,7 +186,8 @@ def test_the_same_set_in_any_layout_is_the_same_prompts_responses_and_pairs(tmp_
         columns = COLUMNS | ({"prompt": None} if form in ("conversations", "transcripts") else {})
         transcript = MARKS if form == "transcripts" else None
         path = save(tmp_path / f"{form}.jsonl", rows)
-        made[form] = collected(path, layout=layout, columns=columns, transcript=transcript)
+        turns = "lists" if form == "turns" else None
+        made[form] = collected(path, layout=layout, columns=columns, transcript=transcript, turns=turns)
     first = made["texts"]
     assert first.responses.height == 6
     assert set(first.listed_pairs.select("verdict", "external_id", "carried").rows()) == {
@@ -191,6 +200,52 @@ def test_the_same_set_in_any_layout_is_the_same_prompts_responses_and_pairs(tmp_
         assert same_rows(first.listed_pairs, other.listed_pairs), form
     rated = [made[form].ratings for form in ("responses", "lists", "rows")]
     assert rated[0].height == 6 and all(same_rows(rated[0], ratings) for ratings in rated[1:])
+    assert made["turns"].ratings.height == 6 and same_rows(made["turns"].ratings, made["several"].ratings)
+
+
+def test_each_chosen_text_of_a_list_is_better_than_each_rejected_one(tmp_path: Path) -> None:
+    """As RewardBench 2 and RM-Bench have them."""
+    row = {"q": "Hi", "good": ["a", "b"], "bad": ["x", "y", "z"], "g": ["m", "n"], "b": "o", "s": [5, 4], "t": 1}
+    layout = PAIR | {"ratings": {"score": {"chosen": "s", "rejected": "t"}}}
+    made = told(collected(save(tmp_path / "k.jsonl", [row]), layout=layout, columns={"prompt": "q"}))
+    assert [pair[:3] for pair in made["pairs"]] == [[good, bad, "chosen"] for good in "ab" for bad in "xyz"]
+    assert [[model, text] for _, model, text in made["responses"]] == [
+        ["m", "a"],
+        ["n", "b"],
+        *(["o", x] for x in "xyz"),
+    ]
+    assert [rating[:3] for rating in made["ratings"]][:3] == [
+        ["a", "score", 5.0],
+        ["b", "score", 4.0],
+        ["x", "score", 1.0],
+    ]
+    with pytest.raises(CurationError, match=r"\(layout.ratings.score.chosen\) is \[5\], not a list of 2"):
+        collected(save(tmp_path / "k.jsonl", [row | {"s": [5]}]), layout=layout, columns={"prompt": "q"})
+
+
+def test_turns_in_lists_are_a_conversation_whose_sides_part_in_the_last_turn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the arena's 55k of Kaggle have them: a list of the user's turns, and of each side's, as JSON."""
+    rows = [
+        {"q": '["Hi", "Why?"]', "good": '["Hello.", "Because."]', "bad": ["Hello.", "No."]},
+        {"q": '["Hi", "Why?"]', "good": '["Hello.", "Because."]', "bad": '["Go.", "No."]'},
+        {"q": '["Hi"]', "good": '["Hello."]', "bad": "[null]"},
+        {"q": '["Hi"]', "good": '["Hello."]', "bad": '["Go.", "No."]'},
+    ]
+    how: dict[str, Any] = {"layout": {"kind": "pair", "chosen": "good", "rejected": "bad"}, "turns": "lists"}
+    path = save(tmp_path / "turns.jsonl", rows)
+    made = told(collected(path, **how, columns={"prompt": "q"}))
+    assert made["prompts"] == ["user: Hi | assistant: Hello. | user: Why?", "user: Hi"]
+    assert [pair[:2] for pair in made["pairs"]] == [["Because.", "No."]]
+    assert said(capsys, path) == [
+        "left out: 1 rows: the sides differ in more than their last turn; the first at row 1",
+        "left out: 1 responses that say nothing; the first at row 2",
+        "left out: 1 comparisons with a response that says nothing; the first at row 2",
+        "left out: 1 rows: a side has more or fewer turns than the prompt; the first at row 3",
+    ]
+    with pytest.raises(CurationError, match="is 'Hi', not a list of texts, one for each turn"):
+        collected(save(path, [rows[0] | {"q": "Hi"}]), **how, columns={"prompt": "q"})
 
 
 def same_rows(rows: pl.DataFrame, other: pl.DataFrame) -> bool:

@@ -24,12 +24,14 @@ class LeftOut(ValueError):
 
 class Given(NamedTuple):
     """A response as its row has it. `said` is a text, a message, a conversation that ends in the answer, or null;
-    `scores` and `rationales` are by the name of the rating, as they stand in the file."""
+    `scores` and `rationales` are by the name of the rating, as they stand in the file. `side` is the place of the
+    column that it stands in, where the layout has several."""
 
     said: Any
     generator: str | None = None
     scores: Mapping[str, Any] = {}
     rationales: Mapping[str, Any] = {}
+    side: str | None = None
 
 
 class Comparison(NamedTuple):

@@ -1,10 +1,12 @@
-"""A chosen and a rejected response in each row."""
+"""A chosen and a rejected response in each row, or several of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, Literal
 
+from curation.core.messages import show_value
 from curation.core.params import Column, Strict
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, read_model
+from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable, read_model
 
 SIDES = ("chosen", "rejected")
 
@@ -18,7 +20,8 @@ class SideColumns(Strict):
 
 class Params(LayoutParams):
     """A layout of kind pair: `chosen` and `rejected` are texts, messages, or conversations whose last turn is the
-    answer and whose common beginning is the prompt. Who wrote them and how they were rated may be left out."""
+    answer and whose common beginning is the prompt; or lists of texts, of which each chosen one is better than each
+    rejected one. Who wrote them and how they were rated may be left out, and stands in lists where the texts do."""
 
     kind: Literal["pair"]
     chosen: str
@@ -48,13 +51,31 @@ class Params(LayoutParams):
 
 
 def read(settings: Params, row: Mapping[str, Any]) -> Listed:
-    """Both sides, the chosen one the better."""
-    responses = [
-        Given(
-            row[side],
-            read_model(row, f"{side}_model"),
-            {name: row[f"ratings.{name}.{side}"] for name in settings.rating_names},
-        )
-        for side in SIDES
-    ]
-    return Listed(responses, [Comparison(0, 1, "chosen")])
+    """Both sides, each chosen one the better."""
+    chosen, rejected = ([*_responses(settings, row, side)] for side in SIDES)
+    pairs = product(range(len(chosen)), range(len(chosen), len(chosen) + len(rejected)))
+    return Listed([*chosen, *rejected], [Comparison(*two, "chosen") for two in pairs])
+
+
+def _responses(settings: Params, row: Mapping[str, Any], side: str) -> Iterator[Given]:
+    """The responses of a side: one, or one for each text of a list."""
+    said, several = row[side], _are_texts(row[side])
+    told = {f"{side}_model": row.get(f"{side}_model")}
+    told |= {place: row[place] for name in settings.rating_names if (place := f"ratings.{name}.{side}")}
+    for number, text in enumerate(said if several else [said]):
+        own = {place: _of_one(place, value, number, said) if several else value for place, value in told.items()}
+        scores = {name: own[f"ratings.{name}.{side}"] for name in settings.rating_names}
+        yield Given(text, read_model(own, f"{side}_model"), scores, side=side)
+
+
+def _are_texts(said: Any) -> bool:
+    return isinstance(said, list) and bool(said) and all(isinstance(text, str) for text in said)
+
+
+def _of_one(place: str, value: Any, number: int, texts: list[str]) -> Any:
+    """What is told of one of the texts: of all the same, or in a list as long as theirs."""
+    if not isinstance(value, list):
+        return value
+    if len(value) != len(texts):
+        raise Unreadable(f"layout.{place}", f"is {show_value(value)}, not a list of {len(texts)}, as there are texts")
+    return value[number]

@@ -48,6 +48,13 @@ class Won(Strict):
         return [(_spell(word), vote) for vote in VOTES for word in getattr(self, vote) or []]
 
 
+class SideColumns(Strict):
+    """The columns of a rating of both sides."""
+
+    a: str
+    b: str
+
+
 class WinnerColumns(Strict):
     """A column for each vote, which has 1 or true in the rows where that was the vote."""
 
@@ -61,7 +68,8 @@ class Params(LayoutParams):
     """A layout of kind votes: `a` and `b` as the sides of kind pair, and `winner`: a column whose `words` say which
     won; or one of numbers, 0 a tie, where `negative` is the side that those below 0 speak for; or a column for each
     vote. `rating` is the name under which such a number is a rating too: half of it for one side, minus half for the
-    other. `shown_first` is the side that was shown first in every row, null where that is not known."""
+    other; `ratings` are numbers that stand beside each side. `shown_first` is the side that was shown first in every
+    row, null where that is not known."""
 
     kind: Literal["votes"]
     a: str
@@ -70,6 +78,7 @@ class Params(LayoutParams):
     words: Won | None = None
     negative: Literal["a", "b"] | None = None
     rating: Column | None = None
+    ratings: dict[Column, SideColumns] | None = None
     model_a: str | None = None
     model_b: str | None = None
     shown_first: Literal["a", "b"] | None = None
@@ -81,6 +90,8 @@ class Params(LayoutParams):
             raise ValueError("say which side won by one of words, negative and a winner with a column for each vote")
         if self.rating is not None and self.negative is None:
             raise ValueError("rating: a vote is a rating only where it is a number; name negative, or leave it out")
+        if self.rating is not None and self.rating in (self.ratings or {}):
+            raise ValueError(f"rating: {self.rating!r} is one of ratings too; call one of them otherwise")
         return self
 
     @property
@@ -93,13 +104,16 @@ class Params(LayoutParams):
         """All that a row is read by."""
         votes = {"winner": self.winner} if isinstance(self.winner, str) else self.winner.model_dump()
         votes = {place if place == "winner" else f"winner.{place}": column for place, column in votes.items()}
-        named = {**self.sides, **votes, "model_a": self.model_a, "model_b": self.model_b}
+        rated = {
+            f"ratings.{name}.{side}": getattr(of, side) for name, of in (self.ratings or {}).items() for side in SIDES
+        }
+        named = {**self.sides, **votes, "model_a": self.model_a, "model_b": self.model_b, **rated}
         return {place: column for place, column in named.items() if column is not None}
 
     @property
     def rating_names(self) -> list[str]:
-        """The number of a vote, where it is to be a rating."""
-        return [] if self.rating is None else [self.rating]
+        """The number of a vote, where it is to be a rating, and what both sides are rated on."""
+        return [*([] if self.rating is None else [self.rating]), *(self.ratings or {})]
 
     @property
     def unkept(self) -> dict[str, str]:
@@ -113,13 +127,19 @@ def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     vote = _vote(settings, row) if settings.negative is None else _vote_of(for_a)
     scores = (None, None) if for_a is None else (for_a / 2, -for_a / 2)
     responses = [
-        Given(row[side], read_model(row, f"model_{side}"), dict.fromkeys(settings.rating_names, score))
+        Given(row[side], read_model(row, f"model_{side}"), _scores(settings, row, side, score), side=side)
         for side, score in zip(SIDES, scores, strict=True)
     ]
     better = 1 if vote == "b" else 0
     verdict: Verdict | None = vote if vote is None or vote == "tie" or vote == "both_bad" else "chosen"
     first = None if settings.shown_first is None else SIDES.index(settings.shown_first)
     return Listed(responses, [Comparison(better, 1 - better, verdict, first)])
+
+
+def _scores(settings: Params, row: Mapping[str, Any], side: str, of_vote: float | None) -> dict[str, Any]:
+    """What a side is rated: its part of the vote, and what stands beside it."""
+    own = {} if settings.rating is None else {settings.rating: of_vote}
+    return own | {name: row[f"ratings.{name}.{side}"] for name in settings.ratings or {}}
 
 
 def _read_number(settings: Params, value: Any) -> float | None:

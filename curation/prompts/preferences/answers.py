@@ -7,10 +7,11 @@ from curation.prompts.layouts._kind import LeftOut
 from curation.prompts.preferences.transcript import Transcript
 from curation.tables.messages import Message
 from curation.tables.user_messages import CALLS, parse_answer, read_answer, read_messages
-from curation.tables.user_tools import check_json
+from curation.tables.user_tools import check_json, parse_json
 
 NO_TURN = "a side does not end in a turn of the assistant's"
 OTHER_PROMPTS = "the sides differ in more than their last turn"
+OTHER_TURNS = "a side has more or fewer turns than the prompt"
 OTHER_PROMPT = "the prompt's column has another prompt than the sides"
 
 
@@ -45,6 +46,29 @@ def read_given(said: Any, transcript: Transcript | None) -> Answer:
     if not isinstance(said, list):
         raise ValueError("not text, a message or a list of messages")
     return _answer_of(read_messages(_with_content(said))) if said else Answer(None)
+
+
+def list_turns(value: Any) -> list[str]:
+    """The texts of a list of turns, or of its JSON; a turn that says nothing is empty. Raises ValueError where it is no
+    such list."""
+    try:
+        listed = parse_json(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        listed = None
+    if not isinstance(listed, list) or not all(text is None or isinstance(text, str) for text in listed):
+        raise ValueError("not a list of texts, one for each turn, nor the JSON of one")
+    return [text or "" for text in listed]
+
+
+def take_turns(asked: list[str], replies: list[str]) -> list[Message]:
+    """The conversation of the user's turns and the assistant's. Raises LeftOut where the ones are not as many as the
+    others."""
+    if len(asked) != len(replies):
+        raise LeftOut(OTHER_TURNS)
+    both = (
+        pair for turns in zip(asked, replies, strict=True) for pair in zip(("user", "assistant"), turns, strict=True)
+    )
+    return [{"role": role, "content": text} for role, text in both]
 
 
 def _with_content(listed: list[Any]) -> list[Any]:

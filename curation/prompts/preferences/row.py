@@ -1,7 +1,7 @@
 """A row of a preference set in one form, whatever its layout."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from curation.calls.call import Reply
@@ -11,7 +11,14 @@ from curation.core.messages import show_value
 from curation.models.reasoning import Rule, Texts, split
 from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, LeftOut, Listed, Unreadable, is_null
 from curation.prompts.layouts._numbers import read_number
-from curation.prompts.preferences.answers import Answer, common_prompt, join_prompts, read_given
+from curation.prompts.preferences.answers import (
+    Answer,
+    common_prompt,
+    join_prompts,
+    list_turns,
+    read_given,
+    take_turns,
+)
 from curation.prompts.preferences.transcript import Transcript
 from curation.tables.messages import Message
 from curation.tables.user_messages import read_messages, read_prompt
@@ -33,6 +40,8 @@ class HowToRead(Protocol):
     def layout(self) -> LayoutParams: ...
     @property
     def transcript(self) -> Transcript | None: ...
+    @property
+    def turns(self) -> str | None: ...
     @property
     def reasoning(self) -> Rule | None: ...
 
@@ -77,9 +86,11 @@ def read_row(how: HowToRead, values: Mapping[str, Any]) -> Row:
     faults: list[Unreadable] = []
     told = {name: _try(faults, _convert, f"columns.{name}", values) for name in TOLD}
     of_layout = {place.removeprefix("layout."): value for place, value in values.items()}
+    if how.turns:
+        of_layout |= _converse_by_turns(faults, how.layout.sides, values)
     listed = _try(faults, layout_kind(how.layout.kind).read, how.layout, of_layout) or Listed([])
     answers = [_try(faults, _read_answer, how, *given) or SILENT for given in enumerate(listed.responses)]
-    beside = _try(faults, _read_prompt, how.transcript, values) or []
+    beside = [] if how.turns else _try(faults, _read_prompt, how.transcript, values) or []
     if faults:
         raise Faults(faults)
     if not answers:
@@ -118,10 +129,26 @@ def _read_answer(how: HowToRead, number: int, given: Given) -> Answer:
     except LeftOut:
         raise
     except ValueError as error:
-        sides = list(how.layout.sides)
-        which = f"has the response {number + 1} " if len(sides) == 1 else "is "
-        place = f"layout.{sides[number] if len(sides) > 1 else sides[0]}"
+        which = f"has the response {number + 1} " if given.side is None else "is "
+        place = f"layout.{given.side or next(iter(how.layout.sides))}"
         raise Unreadable(place, f"{which}{show_value(given.said)}, {error}") from None
+
+
+def _converse_by_turns(
+    faults: list[Unreadable], sides: Iterable[str], values: Mapping[str, Any]
+) -> dict[str, list[Message] | None]:
+    """What the sides hold as conversations, of the turns in the column of prompts and of theirs."""
+    asked = _try(faults, _read_turns, "columns.prompt", values)
+    replies = {side: _try(faults, _read_turns, f"layout.{side}", values) for side in sides}
+    return {side: take_turns(asked, own) if asked and own else None for side, own in replies.items()}
+
+
+def _read_turns(place: str, values: Mapping[str, Any]) -> list[str]:
+    value = values.get(place)
+    try:
+        return [] if is_null(value) else list_turns(value)
+    except ValueError as error:
+        raise Unreadable(place, f"is {show_value(value)}, {error}") from None
 
 
 def _read_prompt(transcript: Transcript | None, values: Mapping[str, Any]) -> list[Message]:

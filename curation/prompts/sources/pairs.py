@@ -48,17 +48,28 @@ class Columns(Strict):
 
 class Params(UserFileParams):
     """A source of kind pairs. `layout` is a file of curation/prompts/layouts with its settings; `transcript` says what
-    begins a turn where a text is a whole conversation; `reasoning`, as of a generator, how its texts mark reasoning.
-    `verifier` and `instruction` are those of kind table, and may be left out."""
+    begins a turn where a text is a whole conversation; `turns: lists`, that the column of prompts holds the texts of
+    the user's turns and the sides those of the assistant's, in lists or the JSON of such; `reasoning`, as of a
+    generator, how its texts mark reasoning. `verifier` and `instruction` are those of kind table, and may be left
+    out."""
 
     kind: Literal["pairs"]
     split: Literal["train"]
     layout: Annotated[Any, AfterValidator(read_layout)]
     columns: Columns
     transcript: Transcript | None = None
+    turns: Literal["lists"] | None = None
     reasoning: Rule | None = None
     verifier: Annotated[Any, AfterValidator(check_verifier)] = None
     instruction: str | None = None
+
+    @model_validator(mode="after")
+    def _has_turns_of_both(self) -> "Params":
+        if self.turns is None:
+            return self
+        if self.columns.prompt is None or self.transcript is not None or self.layout.fields:
+            raise ValueError("turns: lists want columns.prompt, sides in columns of their own, and no transcript")
+        return self
 
     @property
     def places(self) -> dict[str, str]:
