@@ -8,7 +8,7 @@ from curation.core.text import one_line
 from curation.exchange.answers import guess_verifier
 from curation.exchange.draft import Draft
 from curation.exchange.looking import Column, Look
-from curation.exchange.sets import find_transcript
+from curation.exchange.sets import find_transcript, has_turns
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.traces import Read, guess_size
 from curation.exchange.words import column_name
@@ -48,6 +48,8 @@ def _source(draft: Draft, one: Read) -> dict[str, Any]:
     settings["columns"] = {"prompt": None} | columns | ({"carried": guess.carried} if guess.carried else {})
     if transcript is not None:
         settings["transcript"] = transcript
+    if has_turns(guess):
+        settings["turns"] = "lists"
     rule, why = guess_rule(list(_responses(guess.look, guess.layout or {})))
     if rule is not None:
         settings["reasoning"] = rule

@@ -9,6 +9,7 @@ from curation.exchange.answers import guess_verifier
 from curation.exchange.looking import SEEN, Column, Kind, Look, as_number
 from curation.exchange.roles import Guess, Roles, find_prompt_by_content, find_ratings, rating_name
 from curation.exchange.words import column_name, names_model, rate_name, split_name
+from curation.prompts.preferences.answers import list_turns
 
 SIDES: tuple[Kind, ...] = ("text", "messages", "message")
 BETTER = {  # what the better of two is called, and the worse
@@ -165,6 +166,20 @@ def find_transcript(guess: Guess) -> dict[str, Any] | None:
     return _find_turns([value for value in told.given if isinstance(value, str)])
 
 
+def has_turns(guess: Guess) -> bool:
+    """Whether prompts and sides are the JSON of lists of texts, one for each turn."""
+    prompt, side = guess.column("prompt"), _side(guess.look, guess.layout or {})
+    both = [[_listed(value) for value in one.given[:SEEN]] for one in (prompt, side) if one is not None]
+    return len(both) == 2 and all(lists and all(lists) for lists in both)
+
+
+def _listed(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and value.startswith("[") and bool(list_turns(value))
+    except ValueError:
+        return False
+
+
 def _find_turns(texts: Sequence[str]) -> dict[str, Any] | None:
     """What begins the turns of texts that are conversations."""
     if any(MARKED[1] in text for text in texts):
@@ -185,6 +200,7 @@ def find_carried(roles: Roles) -> list[str]:
 
 def _find_pair(roles: Roles) -> dict[str, Any] | None:
     columns = _surest_sides(roles)
+    columns |= {one.name: one for one in roles.look.of_kind("texts")}  # several of each
     for better, worse in BETTER.items():
         for name, column in sorted(columns.items(), key=lambda entry: entry[0] != better):
             other = _swap(name, better, worse, columns)
@@ -223,14 +239,33 @@ def _find_votes(roles: Roles) -> dict[str, Any] | None:
                 continue
             winner = won["winner"]
             roles.taken.update((name, other, *([winner] if isinstance(winner, str) else winner.values())))
-            layout = {"kind": "votes", "a": name, "b": other, **won}
-            for one in roles.free("text"):
-                swapped = _swap(one.name, a, b, roles.look.columns)
-                if swapped is not None and _names_writer(one.name, name):
-                    roles.taken.update((one.name, swapped))
-                    return layout | {"model_a": one.name, "model_b": swapped}
+            layout = {"kind": "votes", "a": name, "b": other, **won} | _find_writers(roles, name, a, b)
+            if ratings := _find_ratings_of_sides(roles, a, b):
+                layout["ratings"] = ratings
             return layout
     return None
+
+
+def _find_writers(roles: Roles, side: str, a: str, b: str) -> dict[str, Any]:
+    for one in roles.free("text"):
+        swapped = _swap(one.name, a, b, roles.look.columns)
+        if swapped is not None and _names_writer(one.name, side):
+            roles.taken.update((one.name, swapped))
+            return {"model_a": one.name, "model_b": swapped}
+    return {}
+
+
+def _find_ratings_of_sides(roles: Roles, a: str, b: str) -> dict[str, dict[str, str]]:
+    """A number of each side that rates it."""
+    found = {}
+    for one in roles.free("number"):
+        other = _swap(one.name, a, b, roles.look.columns)
+        if other is None or rate_name(one.name, "score") is None or roles.look.columns[other].kind != "number":
+            continue
+        roles.taken.update((one.name, other))
+        words = [word for word in split_name(one.name) if word != a]
+        found[column_name(" ".join(words), "score")] = {"a": one.name, "b": other}
+    return found
 
 
 def _surest_sides(roles: Roles) -> dict[str, Column]:
