@@ -271,7 +271,11 @@ def told_of_sides() -> list[str]:
                                       {"role": "assistant", "content": say(n, m)}]
              for m, side in enumerate(("chosen", "rejected"))}  # fmt: skip
     pairs = each(chosen_policy="alpha", rejected_policy="beta", prompt=lambda n: f"# User\n\nThen: {SUMS[n]}", **turns)
-    return [lines("votes.jsonl", votes), lines("order.jsonl", order), lines("pairs.jsonl", pairs)]
+    several = each(
+        prompt=lambda n: f"Last: {SUMS[n]}", chosen=lambda n: [say(n, 0), say(n, 3)], rejected=lambda n: [say(n, 1)]
+    )
+    return [lines("votes.jsonl", votes), lines("order.jsonl", order), lines("pairs.jsonl", pairs),
+            lines("several.jsonl", several)]  # fmt: skip
 
 
 def column_for_each_vote() -> list[str]:
@@ -341,6 +345,7 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
         "sources.order.layout.words.a": ["A>B"], "sources.order.layout.words.b": ["B>>A"],
         "sources.order.layout.words.tie": ["[[A=B]]"], "sources.pairs.layout.chosen": "chosen",
         "sources.pairs.layout.rejected_model": "rejected_policy", "sources.pairs.columns.prompt": None,
+        "sources.several.columns.prompt": "prompt", "sources.several.layout.rejected": "rejected",
     }),
     "scored sides": (scored_sides, {
         "sources.webgpt.columns.prompt": "question.full_text", "generators.answer-1.columns.completion": "answer_1",

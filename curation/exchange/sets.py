@@ -146,7 +146,7 @@ def _is_whole(roles: Roles, layout: Mapping[str, Any]) -> bool:
         return False
     lists = [one for one in side.given if isinstance(one, list)]
     return (
-        any(len(one) > 1 for one in lists)
+        any(len(one) > 1 and isinstance(one[0], dict) for one in lists)
         or _find_turns([one for one in side.given if isinstance(one, str)]) is not None
     )
 
