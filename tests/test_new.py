@@ -453,6 +453,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
         ],
         "mc.jsonl: holds prompts alone",
     ),
+    "a folder in the place of the params": (lambda: [*samples(), "--out", ".", "--replace"], ".: is a folder"),
+    "a file of rows in the place of the params": (
+        lambda: [*samples(), "--out", "outputs.jsonl", "--replace"],
+        "outputs.jsonl: is one of your files",
+    ),
+    "no name": (lambda: [""], "'': does not exist"),
     "no data": (lambda: Path("notes.txt").write_text("x") and ["notes.txt"], "notes.txt: not a .parquet"),
 }
 

@@ -42,6 +42,9 @@ def main(arguments: list[str]) -> None:
 
     given = parser.parse_args(arguments)
     out: Path = given.out
+    if out.is_dir() or out.resolve() in {Path(name).resolve() for name in (*given.file, *given.benchmark)}:
+        what = "a folder" if out.is_dir() else "one of your files"
+        raise CurationError(one_line(f"{out}: is {what}; name another file with --out"))
     if os.path.lexists(out) and not given.replace:
         raise CurationError(one_line(f"{out}: is there already; add --replace to keep it as {out}.old, or name another "
                                      "file with --out"))  # fmt: skip

@@ -24,8 +24,8 @@ def list_tables(paths: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for text in paths:
         path = Path(text)
-        if not path.exists():
-            raise CurationError(f"{one_line(text)}: does not exist; name a file or a folder that does")
+        if not text or not path.exists():
+            raise CurationError(f"{one_line(text) or repr(text)}: does not exist; name a file or a folder that does")
         found += _list_folder(path) if path.is_dir() else [path]
     distinct = list({file.resolve(): file for file in found}.values())
     if len(distinct) > MOST_FILES:
