@@ -369,6 +369,15 @@ def options() -> list[str]:
     return [lines("🦙.jsonl", [*rows, rows[0] | {"question": None}])]
 
 
+def rated_steps() -> list[str]:
+    rows = [{"id": f"t{n}-{m}", "step": step, "score": (n + step) / 9} for n in range(6) for m in (0, 1)
+            for step in range(3)]  # fmt: skip
+    return [rated(long=False)[0], lines("prm.jsonl", rows)]
+
+
+FOUND["a row for each step"] = (rated_steps, {
+    "judges.prm.dimensions": {"score": "score"}, "judges.prm.steps.index": "step", "judges.prm.trace_id": "id",
+})  # fmt: skip
 FOUND["options"] = (options, {
     "generators.model.columns.completion": "response", "generators.model.columns.generator": None,
     "generators.model.path": "data/import/file.jsonl", "generators.model.where": '"question" is not null',
@@ -384,7 +393,8 @@ def at(study: Study, place: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", [fast_if(name in ("batch", "hostile", "long ratings", "options"), name) for name in FOUND]
+    "name",
+    [fast_if(name in ("batch", "hostile", "long ratings", "options", "a row for each step"), name) for name in FOUND],
 )
 def test_what_files_of_many_tools_hold_is_found(name: str) -> None:
     make, found = FOUND[name]

@@ -11,9 +11,10 @@ from curation.exchange.matching import ids, share
 from curation.exchange.preferences import numbers_of, scale_of
 from curation.exchange.roles import Guess
 from curation.exchange.traces import Read
-from curation.exchange.words import column_name
+from curation.exchange.words import column_name, split_name
 
 MOST_DIMENSIONS = 40
+STEP = {"step", "step_index", "step_idx", "step_id", "step_number", "step_no", "step_nr"}
 
 
 def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read]) -> None:
@@ -21,8 +22,10 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
     for one in ratings:
         guess = one.guess
         settings: dict[str, Any] = {"kind": "imported", "path": one.path} | _trace(guess, traces)
-        columns = {name: column.name for name, column in guess.ratings.items()}
-        scores = list(guess.ratings.values())
+        step = _find_step(guess)
+        ratings = {name: column for name, column in guess.ratings.items() if column is not step}
+        columns = {name: column.name for name, column in ratings.items()}
+        scores = list(ratings.values())
         dimension = guess.column("dimension")
         if dimension is not None:
             words = sorted({str(value) for value in dimension.given})[:MOST_DIMENSIONS]
@@ -31,9 +34,11 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
             of = {name: _numbers_of_word(scores[0], dimension, word) for name, word in dimensions.items()}
         else:
             settings["dimensions"] = columns
-            of = {name: numbers_of(column) for name, column in guess.ratings.items()}
+            of = {name: numbers_of(column) for name, column in ratings.items()}
         if any(column.kind == "numbers" for column in scores):
             settings["steps"] = {"aggregate": "min"}
+        if step is not None:
+            settings["steps"] = {"aggregate": "min", "index": step.name}
         if missing := sorted({str(value) for column in scores for value in column.given if _is_no_number(value)}):
             settings["missing"] = missing
         for role in ("rater", "rationale"):
@@ -44,6 +49,14 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
         draft.note(("judges", name, "scale"), "guessed: a usual scale around what the file has, or its own ends")
         draft.note(("judges", name, "steps"), "guessed: a trace is as good as its worst step; or mean, last, product")
         draft.note(("judges", name, "missing"), "guessed: what is no number stands for no rating")
+
+
+def _find_step(guess: Guess) -> Column | None:
+    """The column that numbers the steps of a trace, each in a row of its own, if there is one beside a score."""
+    found = [one for one in guess.look.of_kind("number") if "_".join(split_name(one.name)) in STEP]
+    names = [name for role in ("trace_id", "prompt_id") for name in ids(guess, role) if name is not None]
+    others = [one for one in guess.ratings.values() if one not in found]
+    return found[0] if found and others and len({*names}) < len(names) else None
 
 
 def _trace(guess: Guess, traces: Sequence[Read]) -> dict[str, Any]:
