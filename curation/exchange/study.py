@@ -64,9 +64,11 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
 
 def _decontaminate(draft: Draft, benchmarks: bool) -> None:
     ngram = {"size": 8, "share": 0.5} if benchmarks else None
-    draft.params["decontaminate"] = {"exact": True, "ngram": ngram, "near_duplicates": None}
+    several = sum(source["split"] == "train" for source in draft.params["sources"].values()) > 1
+    same = {"shingle": 3, "permutations": 64, "threshold": 1.0, "seed": 0} if several else None
+    draft.params["decontaminate"] = {"exact": True, "ngram": ngram, "near_duplicates": same}
     said = "Prompts of a benchmark are dropped." if benchmarks else "There is no benchmark to decontaminate against."
-    draft.note(("decontaminate",), said)
+    draft.note(("decontaminate",), f"{said} Of a prompt that two sources have, one is kept." if several else said)
 
 
 def _pair(draft: Draft, listed: bool) -> None:
