@@ -241,7 +241,8 @@ ODD: dict[str, Any] = {"a.b": 1, "a": {"b": 2, "c.d": 3, "c": {"d": 4, "e": None
     ("name", "value"),
     [
         ("a.b", 1), ("a.c.d", 3), ("a.c.e", None), ("a.c", {"d": 4, "e": None}), ("a.x", MISSING), ("a.b.c", MISSING),
-        ("l.x", MISSING), ("b", MISSING), ("", MISSING), (".", MISSING), ("a.", MISSING),
+        ("l.0", {"x": 5}), ("l.0.x", 5), ("l.0.y", MISSING), ("l.-1", MISSING), ("l.x", MISSING),
+        ("b", MISSING), ("", MISSING), (".", MISSING), ("a.", MISSING),
     ],
 )  # fmt: skip
 def test_a_name_means_what_is_there_as_it_stands_and_else_a_field(name: str, value: Any, tmp_path: Path) -> None:

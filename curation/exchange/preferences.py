@@ -1,5 +1,6 @@
 """Sources, generators and judges for preference sets."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from curation.exchange.words import column_name
 
 SCALES = ((0.0, 1.0), (1.0, 5.0), (0.0, 4.0), (1.0, 7.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
 OF_LAYOUT = ("order_by", "winner")  # what is guessed of a layout, and said there
+ITEM = re.compile(r"(.+?)\.\d+\.(.+)")  # a field of an item of a list
 MOST_MODELS = 20  # whose size is written down
 
 
@@ -88,6 +90,9 @@ def _of_response(look: Look, layout: dict[str, Any], name: Any) -> list[Column]:
     if not isinstance(name, str):
         return []
     columns = look.columns[layout["each"]].fields() if layout.get("each") else look.columns
+    of_item = ITEM.fullmatch(name)
+    if name not in columns and of_item is not None and of_item[1] in columns:
+        columns, name = columns[of_item[1]].fields(), of_item[2]
     return [columns[name]] if name in columns else []
 
 

@@ -9,6 +9,7 @@ from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.looking import SEEN
 from curation.exchange.roles import Guess
+from curation.exchange.sets import has_turns
 from curation.exchange.words import split_name
 
 PROTOCOL = {"messages", "choices", "message", "outputs"}  # keys of what is asked of a server and of what it answers
@@ -17,7 +18,7 @@ HALVES = ("instruction", "input")  # of a prompt, as Alpaca has it
 
 def refuse_loss(guess: Guess) -> None:
     """Raise CurationError if the guess takes JSON for what was said, or half of a prompt for the whole."""
-    for role in ("prompt", "completion"):
+    for role in () if has_turns(guess) else ("prompt", "completion"):
         column = guess.column(role)
         if column is not None and column.kind == "text" and _is_json(column.given[:SEEN]):
             said = "is the JSON text of objects or lists; write these as they are, in JSON lines"

@@ -43,7 +43,7 @@ MARKED = ("<extra_id_1>User\n", "<extra_id_1>Assistant\n")  # which no text has 
 
 def guess_set(look: Look) -> Guess | None:
     """The preference set that a file holds, None where it is none."""
-    for find in (_find_pair, _find_votes, _find_list):
+    for find in (_find_pair, _find_votes, _find_choice, _find_list):
         roles = Roles(look)
         if (layout := find(roles)) is not None:
             return _with_columns(roles, layout)
@@ -270,10 +270,15 @@ def _find_ratings_of_sides(roles: Roles, a: str, b: str) -> dict[str, dict[str, 
 
 def _surest_sides(roles: Roles) -> dict[str, Column]:
     """The columns that may be sides by their names: conversations first, then what is called a completion, then the
-    longest texts; an id or a model of each side stands beside the side itself."""
+    longest texts; an id, a hash or a model of each side stands beside the side itself."""
     sides = [one for one in roles.look.of_kind("text") if not _only_names_model(one.name)]
-    sides.sort(key=lambda one: (rate_name(one.name, "completion") is None, -one.length))
+    sides.sort(key=lambda one: (rate_name(one.name, "completion") is None, _are_words(one), -one.length))
     return {one.name: one for one in [*roles.look.of_kind("messages", "message"), *sides]}
+
+
+def _are_words(column: Column) -> bool:
+    """Whether texts have no blanks, as ids, hashes and names have none."""
+    return not any(" " in text for text in column.given[:SEEN] if isinstance(text, str))
 
 
 def _names_writer(name: str, side: str) -> bool:
@@ -397,6 +402,25 @@ def _spell(value: Any) -> str:
         return str(value).lower()
     number = None if isinstance(value, str) else as_number(value)
     return str(int(number)) if number is not None and number == int(number) else str(value).strip()
+
+
+def _find_choice(roles: Roles) -> dict[str, Any] | None:
+    """A list of two responses in each row, and the number of the better one."""
+    choices = [one for one in roles.free("number", "truth") if _is_winner(one.name) and one.distinct == 2]
+    for column in roles.look.of_kind("structs", "samples"):
+        inner = Roles(Look(roles.look.path, 2 * roles.look.rows, True, column.fields()))
+        texts = inner.find("completion", ("text", "messages", "message"))
+        if not (texts and choices) or any(len(one) != 2 for one in column.given):
+            continue
+        models = inner.find("model")
+        words = _read_words(choices[0], "0", "1")
+        first, second = (f"{column.name}.{number}" for number in range(2))
+        roles.taken.update((column.name, choices[0].name))
+        roles.notes["winner"] = "guessed: which word says which, of those that the file has"
+        layout = {"kind": "votes", "a": f"{first}.{texts[0].name}", "b": f"{second}.{texts[0].name}"}
+        layout |= {"model_a": f"{first}.{models[0].name}", "model_b": f"{second}.{models[0].name}"} if models else {}
+        return layout | {"winner": choices[0].name, "words": {side: words[side] for side in ("a", "b")}}
+    return None
 
 
 def _find_list(roles: Roles) -> dict[str, Any] | None:

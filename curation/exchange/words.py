@@ -7,7 +7,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "prompt": (
         "prompt", "question", "problem", "instruction", "query", "input", "user_prompt", "user_input", "user_query",
         "task_prompt", "context", "arg_0", "history", "frage", "aufgabe", "pregunta", "domanda", "pergunta", "вопрос",
-        "задача", "问题", "問題", "提示", "指令", "質問", "질문", "سؤال", "title",
+        "задача", "问题", "問題", "提示", "指令", "質問", "질문", "سؤال", "post", "title",
     ),
     "completion": (
         "completion", "completions", "response", "responses", "generation", "generations", "output", "outputs",

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from curation.core.errors import CurationError
 from curation.tables.json_values import Fault
-from curation.tables.user_fields import find_field, list_schema_fields, take_column, to_python
+from curation.tables.user_fields import Place, find_field, list_schema_fields, take_column, to_python
 
 BLOCK = 2048  # rows
 Values: TypeAlias = list[Any] | pa.ChunkedArray
@@ -53,7 +53,7 @@ class SeenColumns:
         self.fields: list[str] = []
         self.found: set[str] = set()
 
-    def see_schema(self, schema: pa.Schema, wanted: list[str]) -> dict[str, tuple[str, ...]]:
+    def see_schema(self, schema: pa.Schema, wanted: list[str]) -> dict[str, Place]:
         """Where each of `wanted` is that there is. Raises Fault if two columns have the name of one."""
         self.names, self.fields = dict.fromkeys(schema.names), list(list_schema_fields(schema))
         refuse_doubled(schema.names, wanted)
@@ -62,9 +62,7 @@ class SeenColumns:
         return places
 
 
-def arrow_blocks(
-    name: str, batches: Iterable[pa.RecordBatch | pa.Table], places: dict[str, tuple[str, ...]]
-) -> Iterator[Block]:
+def arrow_blocks(name: str, batches: Iterable[pa.RecordBatch | pa.Table], places: dict[str, Place]) -> Iterator[Block]:
     """The rows of Arrow's batches, with what is at each of `places`. Raises ArrowInvalid if one is not sound."""
     first = 0
     for batch in batches:

@@ -88,7 +88,7 @@ class DatasetRows(SeenColumns):
     def blocks(self, wanted: Sequence[str]) -> Iterator[Block]:
         """All rows, with the columns or fields of the names `wanted`. Raises Fault if it cannot be had."""
         places = self.see_schema(self._split.features.arrow_schema, list(wanted))
-        columns = list(dict.fromkeys(place[0] for place in places.values()))
+        columns = list(dict.fromkeys(str(place[0]) for place in places.values()))
         batches = self._split.select_columns(columns).with_format("arrow").iter(BLOCK)
         yield from arrow_blocks(self.name, batches, places)
 

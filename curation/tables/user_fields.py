@@ -1,20 +1,24 @@
 """Names of columns and of fields within them, with dots: `annotations.helpfulness.Rating`. A name that is there as it
-stands is meant so, dots and all; else each part is a field of what the part before it names."""
+stands is meant so, dots and all; else each part is a field of what the part before it names, or the number of an item
+of a list, from 0: `summaries.1.text`."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 MISSING: Final = object()
+Place: TypeAlias = tuple[str | int, ...]  # names of fields within each other, and numbers of items of lists
 
 
 def take(value: Any, name: str, default: Any = None) -> Any:
-    """What `value`, a mapping of names as a row or a struct is, has under `name`; `default` where it has nothing."""
+    """What `value`, a mapping of names as a row or a struct is, or a list, has under `name`; `default` where it has
+    nothing."""
     if type(value) is not dict and not isinstance(value, Mapping):  # the second takes ten times as long
-        return default
+        return _take_item(value, name, default) if isinstance(value, list) else default
     if name in value:
         return value[name]
     for head, rest in _splits(name):
@@ -23,25 +27,59 @@ def take(value: Any, name: str, default: Any = None) -> Any:
     return default
 
 
-def find_field(fields: pa.Schema | pa.StructType, name: str) -> tuple[str, ...] | None:
-    """The names of the column and of the fields within each other that `name` means; None where there is none."""
+def _take_item(items: list[Any], name: str, default: Any) -> Any:
+    number, _, rest = name.partition(".")
+    if not _is_number(number) or int(number) >= len(items):
+        return default
+    item = items[int(number)]
+    return take(item, rest, default) if rest else item
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 10
+
+
+def find_field(fields: pa.Schema | pa.StructType, name: str) -> Place | None:
+    """The place that `name` means; None where there is none."""
     names = fields.names
     if name in names:
         return (name,)
     for head, rest in _splits(name):
-        inner = fields.field(head).type if names.count(head) == 1 else None
-        if pa.types.is_struct(inner) if inner is not None else False:
-            found = find_field(inner, rest)
-            if found is not None:
-                return (head, *found)
+        found = _find_within(fields.field(head).type, rest) if names.count(head) == 1 else None
+        if found is not None:
+            return (head, *found)
     return None
 
 
-def take_column(table: pa.Table | pa.RecordBatch, place: tuple[str, ...]) -> pa.ChunkedArray:
-    """The values at a place of `find_field`; null where a struct on the way is."""
+def _find_within(inner: pa.DataType, name: str) -> Place | None:
+    if pa.types.is_struct(inner):
+        return find_field(inner, name)
+    number, _, rest = name.partition(".")
+    if not (_is_list(inner) and _is_number(number)):
+        return None
+    found = _find_within(inner.value_type, rest) if rest else ()
+    return None if found is None else (int(number), *found)
+
+
+def _is_list(type: pa.DataType) -> bool:
+    return bool(pa.types.is_list(type) or pa.types.is_large_list(type))
+
+
+def stored_column(place: Place) -> str:
+    """What of a Parquet file has to be read for a place: the field, or the list that it is in."""
+    return ".".join(str(name) for name in takewhile(lambda name: isinstance(name, str), place))
+
+
+def take_column(table: pa.Table | pa.RecordBatch, place: Place) -> pa.ChunkedArray:
+    """The values at a place of `find_field`; null where a struct on the way is, or a list has no such
+    item."""
     column = table.column(place[0])
     for name in place[1:]:
-        column = pc.struct_field(column, [column.type.get_field_index(name)])
+        if isinstance(name, int):
+            item = pc.list_slice(column, name, name + 1, return_fixed_size_list=True)
+            column = pc.list_element(item, 0)
+        else:
+            column = pc.struct_field(column, [column.type.get_field_index(name)])
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
 

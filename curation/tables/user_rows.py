@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from curation.core.messages import show_value
 from curation.tables.json_values import Fault, read_values
 from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks, refuse_doubled
-from curation.tables.user_fields import MISSING, list_fields, take
+from curation.tables.user_fields import MISSING, list_fields, stored_column, take
 from curation.tables.user_forms import form_of, refuse_other_content
 
 MOST_IN_LINE = 2**26  # bytes
@@ -78,7 +78,7 @@ class FileRows(SeenColumns):
         try:
             with pq.ParquetFile(file) as parquet:
                 places = self.see_schema(parquet.schema_arrow, wanted)
-                batches = parquet.iter_batches(BLOCK, columns=[".".join(place) for place in places.values()])
+                batches = parquet.iter_batches(BLOCK, columns=[*dict.fromkeys(map(stored_column, places.values()))])
                 yield from arrow_blocks(self.name, batches, places)
         except Fault:
             raise
