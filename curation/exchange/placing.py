@@ -12,7 +12,7 @@ from curation.core.errors import CurationError, refused_writes
 from curation.core.text import one_line
 from curation.tables.json_values import Fault
 from curation.tables.user_forms import PACKED, form_of
-from curation.tables.user_paths import WATCHED, list_files
+from curation.tables.user_paths import ABOUT_DATA, HIDDEN, WATCHED, list_files
 
 SHARD = re.compile(r"\d+[-_]of[-_]\d+|\A(part|shard|chunk)[-_]?\d+", re.IGNORECASE)
 MOST_FILES = 64
@@ -55,7 +55,7 @@ def _is_data(file: Path) -> bool:
         form_of(file)
     except Fault:
         return False
-    return file.is_file() and not file.name.startswith((".", "_"))
+    return file.is_file() and not file.name.startswith(HIDDEN) and file.name not in ABOUT_DATA
 
 
 def bare_name(file: Path) -> str:
@@ -84,7 +84,7 @@ def plan_links(files: Sequence[Path]) -> dict[Path, Path]:
         place = WATCHED / (_plain(label(file, files)) + _plain(file.name.removeprefix(bare_name(file)), ""))
         taken = [other for other, own in places.items() if own == place]
         if taken or (place.exists() and place.resolve() != file.resolve()):
-            other = taken[0] if taken else place
+            other = taken[0] if taken else place.resolve()
             raise CurationError(
                 one_line(f"{file}: {place} is another file's name ({other}); rename one of them, or move it away")
             )

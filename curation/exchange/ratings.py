@@ -23,9 +23,9 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
         guess = one.guess
         settings: dict[str, Any] = {"kind": "imported", "path": one.path} | _trace(guess, traces)
         step = _find_step(guess)
-        ratings = {name: column for name, column in guess.ratings.items() if column is not step}
-        columns = {name: column.name for name, column in ratings.items()}
-        scores = list(ratings.values())
+        rated = {name: column for name, column in guess.ratings.items() if column is not step}
+        columns = {name: column.name for name, column in rated.items()}
+        scores = list(rated.values())
         dimension = guess.column("dimension")
         if dimension is not None:
             words = sorted({str(value) for value in dimension.given})[:MOST_DIMENSIONS]
@@ -34,7 +34,7 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
             of = {name: _numbers_of_word(scores[0], dimension, word) for name, word in dimensions.items()}
         else:
             settings["dimensions"] = columns
-            of = {name: numbers_of(column) for name, column in ratings.items()}
+            of = {name: numbers_of(column) for name, column in rated.items()}
         if any(column.kind == "numbers" for column in scores):
             settings["steps"] = {"aggregate": "min"}
         if step is not None:

@@ -123,7 +123,7 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
                 verifiers.append(verifier)
                 cases += [
                     (text, golds[key])
-                    for column in trace.guess.wide or [None]
+                    for column in (*trace.guess.wide,) or (None,)
                     for key, texts in zip(keys, _texts(trace.guess, column), strict=True)
                     if key in golds
                     for text in texts
