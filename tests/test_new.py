@@ -473,6 +473,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "outputs.jsonl: is one of your files",
     ),
     "no name": (lambda: [""], "'': does not exist"),
+    "no address": (
+        lambda: [*samples(), "--judge", "http://[bad", "m"],
+        "judges.rubric.endpoint.base_url: 'http://[bad' is no addre",
+    ),
     "no data": (lambda: Path("notes.txt").write_text("x") and ["notes.txt"], "notes.txt: not a .parquet"),
 }
 

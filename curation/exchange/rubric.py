@@ -31,7 +31,7 @@ DIMENSIONS: dict[str, dict[str, Any]] = {
 def draft_rubric(draft: Draft, url: str, model: str) -> None:
     """A judge of kind rubric that asks `model` at `url`; its key is in the environment, where the server is another
     machine."""
-    here = urlsplit(url).hostname in HERE
+    here = _host(url) in HERE
     endpoint = {
         "base_url": url, "api_key_env": None if here and not os.environ.get(KEY) else KEY, "concurrency": 8,
         "timeout_s": 600.0, "max_retries": 3, "validation_retries": 1, "engine": "unknown",
@@ -49,3 +49,11 @@ def draft_rubric(draft: Draft, url: str, model: str) -> None:
     draft.note(("judges", name, "revision"), "the file's hash or the hub's commit that is served: it is in every "
                "call's key")  # fmt: skip
     draft.note(("judges", name, "endpoint", "engine"), "your word for the server and its version")
+
+
+def _host(url: str) -> str | None:
+    """The machine that an address names; None where it is no address, which the check of params says."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
