@@ -1,5 +1,6 @@
 """What several test files start from."""
 
+import gc
 import os
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ import flow
 import hypothesis
 import pytest
 from server import ChatServer, Script, endpoint
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from curation.calls.budget import UNLIMITED
 from curation.calls.call import Engine
@@ -25,6 +27,10 @@ OpenLedger: TypeAlias = Callable[..., Ledger]
 RubricSettings: TypeAlias = Callable[..., rubric.Params]
 
 HEAVY = ("torch", "transformers", "trl", "datasets", "sklearn", "matplotlib", "reasoning_gym", "openai", "ray")
+OF_TORCH = {
+    f"tests/test_{name}.py"
+    for name in ("dresses", "examples", "extra", "openings", "preflight", "rendering", "renderings", "reward")
+}  # whose fast tests load torch or transformers
 collected: list[str] = []  # those of HEAVY that were loaded before the first test ran
 
 SCORES = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "right"}
@@ -48,7 +54,8 @@ RUBRIC: dict[str, Any] = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their
-    threads would wait for one another."""
+    threads would wait for one another. To import and collect makes no garbage worth the search."""
+    gc.disable()
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, examples in (("few", 25), ("many", 100)):
@@ -56,15 +63,38 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("few" if "not slow" in config.option.markexpr else "many")
 
 
+class TorchInOneProcess(LoadFileScheduling):  # type: ignore[misc]
+    """The files that load torch go to one process as if they were one file: to load it takes longer than most files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "torch" if file in OF_TORCH else str(file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Where the slow tests run too, what a process loads is the least of it, and their files are shared out."""
+    return (TorchInOneProcess if "not slow" in config.option.markexpr else LoadFileScheduling)(config, log)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with many slow tests first: what begins last is then quick, and no process ends long after the others."""
+    """Files with many slow tests first, then those that go to one process: what begins last is then quick, and no
+    process ends long after the others."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (-slow[item.path], f"tests/{item.path.name}" not in OF_TORCH))
 
 
 def pytest_collection_finish() -> None:
+    """What is there now stays to the end, and is not looked through for garbage again and again."""
+    gc.enable()
+    gc.freeze()
     collected.extend(name for name in HEAVY if name in sys.modules)
+
+
+def pytest_unconfigure() -> None:
+    """Extensions of C++ look for what is left of them as the process ends, and print it."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -119,13 +119,11 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(VALUES)
 def test_a_python_value_is_itself(value: Any) -> None:
     assert literal.verify(literal.PLAIN, repr(value), repr(value), "", None).score == 1.0
 
 
-@settings(max_examples=40, deadline=None)
 @given(VALUES, VALUES)
 def test_two_python_values_are_the_same_where_python_writes_them_alike(one: Any, other: Any) -> None:
     """As `repr` writes them, but for 1 and 1.0, and for signed zeros."""

@@ -331,6 +331,7 @@ def tokens(text: str) -> str:
     return " ".join(re.findall(r"(?:[^\W_]|\.(?=\d))+|[-+*/%^°=<>(){}\[\]]", plain))
 
 
+@pytest.mark.slow
 def test_real_problems_get_the_verdicts_of_the_slow_references() -> None:
     """165 of GSM8K and 250 of SVAMP, of which a benchmark holds 40: what is dropped, by which rule, for which
     problem and at which overlap."""

@@ -146,18 +146,21 @@ ENDED: dict[str, tuple[dict[str, Any], str]] = {  # what a message says that giv
 }
 
 
-def test_a_file_ends_as_a_server_does(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * (at % 3 > 0)) for at, case in enumerate(ENDED)]
+)
+def test_a_file_ends_as_a_server_does(case: str, serve: Serve, tmp_path: Path) -> None:
     """The kind of fault: of a message in a file only what has a column is read, and the rest of it is lost."""
-    for case, (message, ending) in ENDED.items():
-        choice = {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": ending}
-        written(tmp_path / case / "sent", serve([shaped({"id": "c", "choices": [choice]})]).url)
-        sent, _ = rows(tmp_path / case / "sent")
-        turns = [{"role": "user", "content": QUESTION}, {"role": "assistant"} | message]
-        settings = save_file(tmp_path / case / "file", {"turns": turns, "ended": ending})
-        settings["columns"] |= TURNS | {"finish_reason": "ended"}
-        written(tmp_path / case / "file", **settings)
-        assert (case, rows(tmp_path / case / "file")[0]) == (case, sent)
-        assert sent[0]["status"] != "complete"
+    message, ending = ENDED[case]
+    choice = {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": ending}
+    written(tmp_path / "sent", serve([shaped({"id": "c", "choices": [choice]})]).url)
+    sent, _ = rows(tmp_path / "sent")
+    turns = [{"role": "user", "content": QUESTION}, {"role": "assistant"} | message]
+    settings = save_file(tmp_path / "file", {"turns": turns, "ended": ending})
+    settings["columns"] |= TURNS | {"finish_reason": "ended"}
+    written(tmp_path / "file", **settings)
+    assert rows(tmp_path / "file")[0] == sent
+    assert sent[0]["status"] != "complete"
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def rated(file: Path, rows: list[dict[str, Any]], **changes: Any) -> ratings.Par
     return ratings.Params.model_validate(body | changes)
 
 
-@pytest.mark.parametrize("columns", [{}, {"trace_id": "own"}])
+@pytest.mark.parametrize("columns", [{}, pytest.param({"trace_id": "own"}, marks=pytest.mark.slow)])
 def test_the_order_of_rows_changes_no_byte_of_traces(columns: dict[str, str], tmp_path: Path, ledger: Ledger) -> None:
     first = written(tmp_path / "t.jsonl", MANY, ledger, **columns)
     orders = [MANY[::-1], *(random.Random(seed).sample(MANY, len(MANY)) for seed in range(5))]

@@ -145,6 +145,7 @@ with Store(Path(sys.argv[1])) as store:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_open_an_old_file_at_once(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     old_file(file, [old_row(str(n)) for n in range(50)])

@@ -219,6 +219,7 @@ def test_steps_want_a_route_that_scores_them(serve_scores: Any, route: str, chan
     assert list(asked.mistakes(None)) == [why]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_selection_ranks_by_a_reward(serve_scores: Any, tmp_path: Path) -> None:
     """From prompts to a subset: planned, bought once, and the pair of the largest difference first."""
     writer = ChatServer(lambda request: good(f"It is {request.body['seed'] % 97}."))

@@ -174,7 +174,13 @@ OURS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("change", OURS.values(), ids=OURS.keys())
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(change, id=name, marks=[] if name in ("a module", "a new kind") else pytest.mark.slow)
+        for name, change in OURS.items()
+    ],
+)
 def test_an_edit_of_our_source_forgets(
     folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
 ) -> None:
