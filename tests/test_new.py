@@ -369,6 +369,17 @@ def options() -> list[str]:
     return [lines("🦙.jsonl", [*rows, rows[0] | {"question": None}])]
 
 
+def verdicts_by_id() -> list[str]:
+    rows = [{"a": f"t{n}-0", "b": f"t{n}-1", "winner": ("a", "b", "tie")[n % 3]} for n in range(6)]
+    return [rated(long=False)[0], lines("votes.jsonl", rows)]
+
+
+FOUND["verdicts by id"] = (verdicts_by_id, {
+    "pairwise_judges.votes.a.trace_id": "a", "pairwise_judges.votes.words.tie": ["tie"],
+    "pairwise_judges.votes.verdict": "winner",
+})  # fmt: skip
+
+
 def rated_steps() -> list[str]:
     """As shards, with what a hub's library writes about them."""
     rows = [{"id": f"t{n}-{m}", "step": step, "score": (n + step) / 9} for n in range(6) for m in (0, 1)
@@ -398,7 +409,10 @@ def at(study: Study, place: str) -> Any:
 
 @pytest.mark.parametrize(
     "name",
-    [fast_if(name in ("batch", "hostile", "long ratings", "options", "a row for each step"), name) for name in FOUND],
+    [
+        fast_if(name in ("batch", "hostile", "long ratings", "options", "a row for each step", "verdicts by id"), name)
+        for name in FOUND
+    ],
 )
 def test_what_files_of_many_tools_hold_is_found(name: str) -> None:
     make, found = FOUND[name]

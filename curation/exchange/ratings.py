@@ -14,6 +14,7 @@ from curation.exchange.traces import Read
 from curation.exchange.words import column_name, split_name
 
 MOST_DIMENSIONS = 40
+MOSTLY = 0.5
 STEP = {"step", "step_index", "step_idx", "step_id", "step_number", "step_no", "step_nr"}
 
 
@@ -49,6 +50,26 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
         draft.note(("judges", name, "scale"), "guessed: a usual scale around what the file has, or its own ends")
         draft.note(("judges", name, "steps"), "guessed: a trace is as good as its worst step; or mean, last, product")
         draft.note(("judges", name, "missing"), "guessed: what is no number stands for no rating")
+
+
+def names_traces(one: Read, traces: Sequence[Read]) -> bool:
+    """Whether the sides of a file of votes are ids of traces."""
+    layout = one.guess.layout or {}
+    columns = [one.guess.look.columns.get(str(layout.get(side))) for side in ("a", "b")]
+    known = {name for trace in traces for name in ids(trace.guess, "trace_id") if name is not None}
+    values = [str(value) for column in columns if column is not None for value in column.given]
+    return layout.get("kind") == "votes" and "winner" in layout and share(values, known) >= MOSTLY
+
+
+def draft_verdicts(draft: Draft, verdicts: Sequence[Read]) -> None:
+    """A pairwise judge of kind imported for each file of votes between two traces, which it names by their ids."""
+    for one in verdicts:
+        layout = one.guess.layout or {}
+        settings: dict[str, Any] = {"kind": "imported", "path": one.path}
+        settings |= {side: {"trace_id": layout[side]} for side in ("a", "b")} | {"verdict": layout["winner"]}
+        settings |= {"words": layout["words"]} if layout.get("words") else {}
+        settings |= {key: layout[key] for key in ("negative",) if key in layout} | {"unmatched": "drop"}
+        draft.add("pairwise_judges", column_name(one.label, "verdicts"), settings, "What the file says of two traces.")
 
 
 def _find_step(guess: Guess) -> Column | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from curation.core.errors import CurationError
 from curation.exchange.draft import Draft
 from curation.exchange.preferences import draft_preferences
-from curation.exchange.ratings import draft_ratings
+from curation.exchange.ratings import draft_ratings, draft_verdicts, names_traces
 from curation.exchange.rubric import draft_rubric
 from curation.exchange.traces import Read, draft_source, draft_traces
 from curation.tables.contracts import PREFERENCE
@@ -45,12 +45,15 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
             f"{files[0].guess.look.path}: holds {files[0].guess.holds} alone; name the files of what models answered, "
             "too"
         )
+    verdicts = [file for file in of["preferences"] if names_traces(file, of["traces"])]
+    of["preferences"] = [file for file in of["preferences"] if file not in verdicts]
     draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
     draft.whole = all(file.guess.look.whole for file in files)
     if of["traces"]:
         draft_traces(draft, of["prompts"], of["traces"])
     draft_preferences(draft, of["preferences"])
     draft_ratings(draft, of["ratings"], of["traces"])
+    draft_verdicts(draft, verdicts)
     for benchmark in benchmarks:
         draft_source(draft, benchmark, "in_domain")
     if judge is not None:
