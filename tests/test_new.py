@@ -341,7 +341,7 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
     "what is told of sides": (told_of_sides, {
         "sources.votes.layout.a": "orig_response_A", "sources.votes.layout.words.a": ["1"],
         "sources.votes.layout.model_b": "orig_response_B_source", "sources.votes.columns.prompt": "history",
-        "sources.votes.layout.ratings.score.b": "score_B", "judges.votes_ratings.scale": {"score": [0.0, 10.0]},
+        "sources.votes.layout.ratings.score.b": "score_B", "judges.votes_ratings.scale": {"score": [1.0, 7.0]},
         "sources.order.layout.words.a": ["A>B"], "sources.order.layout.words.b": ["B>>A"],
         "sources.order.layout.words.tie": ["[[A=B]]"], "sources.pairs.layout.chosen": "chosen",
         "sources.pairs.layout.rejected_model": "rejected_policy", "sources.pairs.columns.prompt": None,
