@@ -14,7 +14,7 @@ from curation.core.text import one_line
 if TYPE_CHECKING:
     from curation.core.study import Study
     from curation.exchange.draft import Draft
-    from curation.exchange.roles import Guess
+    from curation.exchange.guess import Guess
     from curation.exchange.traces import Read
 
 ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."

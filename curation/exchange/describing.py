@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
+from curation.exchange.guess import Guess
 from curation.exchange.preferences import models_of, numbers_of, scales_of
-from curation.exchange.roles import Guess
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.traces import Read, answers_of
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from curation.exchange.roles import Guess
+from curation.exchange.guess import Guess
 from curation.tables.user_messages import ROLE_OF, parse_list
 from curation.tables.user_values import KEY
 

@@ -6,10 +6,10 @@ from typing import Any
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.exchange.draft import Draft
+from curation.exchange.guess import Guess
 from curation.exchange.looking import Column, as_number
 from curation.exchange.matching import ids, share
 from curation.exchange.preferences import numbers_of, scale_of
-from curation.exchange.roles import Guess
 from curation.exchange.traces import Read
 from curation.exchange.words import column_name, split_name
 

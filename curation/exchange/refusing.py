@@ -7,8 +7,8 @@ from typing import Any
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
+from curation.exchange.guess import Guess
 from curation.exchange.looking import SEEN
-from curation.exchange.roles import Guess
 from curation.exchange.sets import has_turns
 from curation.exchange.words import split_name
 

@@ -1,118 +1,22 @@
-"""What a file's columns are: prompts, completions, ids, models and the rest, guessed by their names and by what they
-hold. What cannot be guessed is a CurationError."""
+"""What a file that is no preference set holds: prompts, traces or ratings, guessed by its columns' names and
+values. What cannot be guessed is a CurationError."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.looking import Column, Kind, Look, as_number
-from curation.exchange.words import WORDS, column_name, rate_name, split_name
+from curation.exchange.guess import OF_A_TRACE, SPOKEN, Guess, Holds, Roles
+from curation.exchange.id_columns import find_ids
+from curation.exchange.looking import Column, Look, as_number
+from curation.exchange.rating_columns import find_rating_columns, find_ratings
+from curation.exchange.words import WORDS, is_called, rate_name, split_name
 from curation.tables.user_messages import ROLE_OF, parse_list
 
-Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings"]
 HALF = 0.5
-LONGEST_NAME = 100  # characters of a model's, on average
-TOLD = ("prompt", "completion", "answer")
-NOT_TOLD = {"id", "ids", "hash", "url", "tokens", "length", "type", "lang", "language", "error", "path", "file", "name"}
 FEW_ROWS = 3
 OPTIONS = {"choices", "choice", "options", "option"}  # of a question; a server's choices are objects
 SHORT = 12  # characters of a text that is no prompt, and no answer to one
-ALTERNATIVES = 3  # that a comment names
-SPOKEN: tuple[Kind, ...] = ("text", "texts", "samples", "message")
-KINDS: dict[str, tuple[Kind, ...]] = {
-    "prompt": ("text", "messages"),
-    "completion": SPOKEN,
-    "answer": ("text", "number", "texts", "numbers"),
-    "reasoning": ("text",),
-    "model": ("text",),
-    "system": ("text",),
-    "tools": ("structs", "text"),
-    "sample_index": ("number",),
-    "finish_reason": ("text",),
-    "prompt_id": ("text", "number"),
-    "trace_id": ("text", "number"),
-    "task": ("text",),
-    "dimension": ("text",),
-    "rater": ("text", "number"),
-    "rationale": ("text",),
-}
-OF_A_TRACE = ("model", "sample_index", "finish_reason", "reasoning")  # that say that a file holds what models wrote
-NO_SCORE = {  # words in names of numbers that rate nothing
-    "id", "idx", "index", "seed", "tokens", "token", "length", "len", "time", "latency", "created", "timestamp", "cost",
-    "logprob", "logprobs", "temperature", "count", "num", "year", "page", "line", "turn", "turns", "size", "code",
-    "status", "duration", "chars", "words", "version", "rank", "nr", "age",
-}  # fmt: skip
-
-
-@dataclass
-class Guess:
-    """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each; the
-    layout of a preference set, the numbers that rate, what there is to say of a part, and what of
-    a set's rows goes with its pairs."""
-
-    look: Look
-    holds: Holds
-    columns: dict[str, str]
-    wide: list[str] = field(default_factory=list)
-    layout: dict[str, Any] | None = None
-    ratings: dict[str, Column] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-    carried: list[str] = field(default_factory=list)
-
-    def column(self, role: str) -> Column | None:
-        """The column that plays a part, if one does."""
-        name = self.columns.get(role)
-        return None if name is None else self.look.columns.get(name)  # "" is a name too
-
-
-class Roles:
-    """The parts of a file's columns, no column with two."""
-
-    def __init__(self, look: Look, taken: Iterable[str] = ()) -> None:
-        self.look, self.columns, self.notes = look, dict[str, str](), dict[str, str]()
-        self.taken = set(taken)
-
-    def free(self, *kinds: Kind) -> list[Column]:
-        """The columns of these kinds that play no part yet."""
-        return [one for one in self.look.of_kind(*kinds) if one.name not in self.taken]
-
-    def set(self, role: str, column: Column, why: str, others: Sequence[Column] = ()) -> Column:
-        """`column` plays the part, which a comment gives the reason of, and what else it might have been."""
-        self.columns[role] = column.name
-        self.taken.add(column.name)
-        said = [why] if why else []
-        if others:
-            said.append(f"or {first_names((show_value(one.name) for one in others), ALTERNATIVES)}")
-        if said:
-            self.notes[role] = f"guessed: {'; '.join(said)}"
-        return column
-
-    def find(self, role: str, kinds: Sequence[Kind] | None = None) -> list[Column]:
-        """The columns that may play the part by name and kind, the surest first."""
-        beside = self.columns.get("completion", "")
-        rated = [
-            (rate, role in OF_A_TRACE and -_shared(one.name, beside), one.name.count("."), number, one)
-            for number, one in enumerate(self.free(*(kinds or KINDS[role])))
-            if (rate := rate_name(one.name, role)) is not None
-            and (role != "model" or one.length <= LONGEST_NAME)
-            and not (role in TOLD and set(split_name(one.name)) & NOT_TOLD)
-        ]
-        return [one for *_, one in sorted(rated, key=lambda entry: entry[:4])]
-
-    def take(self, role: str, kinds: Sequence[Kind] | None = None) -> Column | None:
-        """The surest column plays the part, if there is one."""
-        found = self.find(role, kinds)
-        return self.set(role, found[0], "", found[1:]) if found else None
-
-
-def _shared(name: str, other: str) -> int:
-    """How many parts of their dotted names two columns begin with alike."""
-    parts = zip(name.split(".")[:-1], other.split(".")[:-1], strict=False)
-    return sum(1 for one, two in takewhile(lambda both: both[0] == both[1], parts))
 
 
 def guess_roles(look: Look) -> Guess:
@@ -127,7 +31,7 @@ def guess_roles(look: Look) -> Guess:
         said = {"completion"} if roles.take("completion") or _take_answer_as_completion(roles) else set()
     wide = wide or ([] if said or "prompt" not in roles.columns else _find_wide(roles))
     roles.taken.update(wide)
-    _find_ids(roles, bool(said or wide))
+    find_ids(roles, bool(said or wide))
     roles.take("answer")
     ratings = find_ratings(roles)
     if said or wide:
@@ -138,7 +42,7 @@ def guess_roles(look: Look) -> Guess:
     elif "prompt" in roles.columns:
         roles.take("task")
         holds = "prompts"
-    elif (found := _find_rating_columns(roles)) and roles.columns.keys() & {"trace_id", "prompt_id"}:
+    elif (found := find_rating_columns(roles)) and roles.columns.keys() & {"trace_id", "prompt_id"}:
         holds, ratings = "ratings", found
     else:
         raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))
@@ -216,13 +120,8 @@ def _prose(roles: Roles) -> list[Column]:
     return [
         one
         for one in roles.free("text")
-        if one.length >= SHORT and not any(_is_called(one.name, role) for role in others)
+        if one.length >= SHORT and not any(is_called(one.name, role) for role in others)
     ]
-
-
-def _is_called(name: str, role: str) -> bool:
-    rate = rate_name(name, role)
-    return rate is not None and rate < 100
 
 
 def _find_wide(roles: Roles) -> list[str]:
@@ -243,84 +142,6 @@ def _take_answer_as_completion(roles: Roles) -> bool:
     if found:
         roles.set("completion", max(found, key=lambda one: one.length), "the file says who or how, so models wrote it")
     return bool(found)
-
-
-def _find_ids(roles: Roles, of_traces: bool) -> None:
-    """The ids of prompts and of traces: an id that each row has alone, in a file with several rows a prompt, is a
-    trace's."""
-    prompts = _count_prompts(roles)
-    found = [one for one in roles.find("prompt_id") if not one.nulls and _may_be_id(one)]
-    several = 0 < prompts < roles.look.rows
-    for one in found:
-        alone = one.distinct == roles.look.rows
-        if of_traces and several and alone:
-            continue
-        if one.distinct < prompts:
-            continue  # one id of two prompts
-        roles.set("prompt_id", one, "", [other for other in found if other is not one])
-        break
-    traces = [one for one in roles.find("trace_id") if not one.nulls and one.distinct == roles.look.rows]
-    if of_traces and traces and _may_be_id(traces[0]):
-        roles.set("trace_id", traces[0], "", traces[1:])
-
-
-def _count_prompts(roles: Roles) -> int:
-    """How many prompts the file has, 0 where it has none: conversations differ in their last turn alone where they are
-    samples of one."""
-    if name := roles.columns.get("prompt"):
-        return roles.look.columns[name].distinct
-    if name := roles.columns.get("messages"):
-        lists = (parse_list(one) if isinstance(one, str) else one for one in roles.look.columns[name].given)
-        return len({repr(one[:-1]) for one in lists if isinstance(one, list)})
-    return 0
-
-
-def _may_be_id(column: Column) -> bool:
-    return all(isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**53) for value in column.given)
-
-
-def find_ratings(roles: Roles, known: bool = True) -> dict[str, Column]:
-    """The numbers that rate, by the name of a dimension each: those whose names say so, or if not `known` all whose
-    names say nothing else."""
-    found: dict[str, Column] = {}
-    for column in roles.free("number"):
-        words = split_name(column.name)
-        if column.distinct < 2 or set(words) & NO_SCORE or (known and rate_name(column.name, "score") is None):
-            continue
-        found.setdefault(rating_name(column.name), column)
-    return found
-
-
-def _find_rating_columns(roles: Roles) -> dict[str, Column]:
-    """The ratings of a file that holds nothing else: numbers, a list of them for each trace's steps, or in a long file
-    the one column of all dimensions."""
-    named = roles.columns.pop("prompt_id", None)
-    if named is not None:
-        roles.taken.discard(named)
-        ids = [one for one in roles.find("prompt_id") if not one.nulls and _may_be_id(one)]
-        exact = [one for one in ids if _is_called(one.name, "trace_id")]
-        roles.set("trace_id" if exact and "model" not in roles.columns else "prompt_id", (exact or ids)[0], "")
-    for role in ("dimension", "rater", "rationale"):
-        roles.take(role)
-    scores = find_ratings(roles, known="dimension" in roles.columns)
-    mostly = [one for one in roles.free("text") if rate_name(one.name, "score") is not None and _is_mostly_numbers(one)]
-    scores |= {rating_name(one.name): one for one in [*mostly, *roles.free("numbers")]}
-    if "dimension" in roles.columns and len(scores) > 1:
-        first = next(iter(scores))
-        return {first: scores[first]}
-    return scores
-
-
-def _is_mostly_numbers(column: Column) -> bool:
-    return len(column.numbers) >= HALF * len(column.given) > 0
-
-
-def rating_name(name: str) -> str:
-    """What a column or a field rates: of `annotations.helpfulness.Rating` helpfulness."""
-    words, above = split_name(name), split_name(name.rpartition(".")[0])
-    words = above if above and words[-1:] in (["rating"], ["score"], ["value"]) else words
-    text = column_name(" ".join(words), "rating")
-    return text[:-1] if text in ("scores", "ratings", "rewards", "grades") else text
 
 
 def _is_only_answer(column: Column) -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 
 from curation.core.messages import first_names
 from curation.exchange.answers import guess_verifier
+from curation.exchange.guess import Guess, Roles
 from curation.exchange.looking import SEEN, Column, Kind, Look, as_number
-from curation.exchange.roles import Guess, Roles, find_prompt_by_content, find_ratings, rating_name
+from curation.exchange.rating_columns import find_ratings, rating_name
+from curation.exchange.roles import find_prompt_by_content
 from curation.exchange.words import column_name, names_model, rate_name, split_name
 from curation.prompts.preferences.answers import list_turns
 

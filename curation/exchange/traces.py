@@ -12,9 +12,9 @@ from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.answers import MARK, guess_extractions, guess_verifier
 from curation.exchange.draft import Draft
+from curation.exchange.guess import Guess
 from curation.exchange.looking import Column
 from curation.exchange.matching import Key, agree, ids, prompt_keys, share
-from curation.exchange.roles import Guess
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.words import column_name, rate_name, slug, split_name
 from curation.tables.user_messages import read_answer, read_completions, read_messages

@@ -97,3 +97,9 @@ def slug(text: str, fallback: str) -> str:
 def column_name(text: str, fallback: str) -> str:
     """As `slug`, without '-', so that an expression can name it as it is: of dimensions, judges, selections."""
     return slug(text, fallback).replace("-", "_")
+
+
+def is_called(name: str, role: str) -> bool:
+    """Whether a name as a whole is a word for the part."""
+    rate = rate_name(name, role)
+    return rate is not None and rate < 100
