@@ -202,3 +202,11 @@ def as_number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if number == number and abs(number) != float("inf") else None
+
+
+def spell(value: Any) -> str:
+    """A value as a text: truths in lower case, whole numbers without a point."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    number = None if isinstance(value, str) else as_number(value)
+    return str(int(number)) if number is not None and number == int(number) else str(value).strip()

@@ -9,9 +9,9 @@ from curation.core.text import one_line
 from curation.exchange.answers import guess_verifier
 from curation.exchange.draft import Draft
 from curation.exchange.looking import Column, Look
-from curation.exchange.sets import find_transcript, has_turns
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.traces import Read, guess_size
+from curation.exchange.transcripts import find_transcript, has_turns
 from curation.exchange.words import column_name
 
 SCALES = ((0.0, 1.0), (1.0, 5.0), (0.0, 4.0), (1.0, 7.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))

@@ -9,7 +9,7 @@ from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
 from curation.exchange.looking import SEEN
-from curation.exchange.sets import has_turns
+from curation.exchange.transcripts import has_turns
 from curation.exchange.words import split_name
 
 PROTOCOL = {"messages", "choices", "message", "outputs"}  # keys of what is asked of a server and of what it answers

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "prompt": (
@@ -103,3 +105,14 @@ def is_called(name: str, role: str) -> bool:
     """Whether a name as a whole is a word for the part."""
     rate = rate_name(name, role)
     return rate is not None and rate < 100
+
+
+def swap_word(name: str, one: str, other: str, names: Mapping[str, Any]) -> str | None:
+    """The name that has `other` where `name` has the word `one`, if there is one of it."""
+    before = r"(?<!\d)" if one.isdigit() else r"(?<![^\W_\d])"  # `response1`
+    for found in re.finditer(rf"{before}{re.escape(one)}(?![^\W_])", name, re.IGNORECASE):
+        for word in (other, other.upper(), other.capitalize()):
+            swapped = name[: found.start()] + word + name[found.end() :]
+            if swapped != name and swapped in names:
+                return swapped
+    return None
