@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from curation.core.study import Study
     from curation.exchange.draft import Draft
     from curation.exchange.guess import Guess
-    from curation.exchange.traces import Read
+    from curation.exchange.matching import Read
 
 ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."
 LOOK = """select chosen_model, rejected_model, count(*) as pairs from pairs
@@ -67,9 +67,9 @@ def look_and_draft(
     paths: Sequence[str], benchmarks: Sequence[str], judge: Sequence[str] | None
 ) -> "tuple[Draft, dict[Path, Path]]":
     """The study that the files make, once what they hold is printed, and where it looks for each of them."""
+    from curation.exchange.matching import read
     from curation.exchange.placing import label, list_tables, plan_links
     from curation.exchange.study import Asked, draft_study
-    from curation.exchange.traces import read
 
     files, held_out = list_tables(paths), list_tables(benchmarks)
     if both := {file.resolve() for file in files} & {file.resolve() for file in held_out}:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
+from curation.exchange.completions import answers_of
 from curation.exchange.guess import Guess
+from curation.exchange.matching import Read
 from curation.exchange.preferences import models_of, numbers_of, scales_of
 from curation.exchange.thoughts import guess_rule
-from curation.exchange.traces import Read, answers_of
 
 MOST_MODELS = 3
 Row = tuple[str, str, str, str]  # the file, what it is, a column, and what that is

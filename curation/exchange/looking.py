@@ -210,3 +210,8 @@ def spell(value: Any) -> str:
         return str(value).lower()
     number = None if isinstance(value, str) else as_number(value)
     return str(int(number)) if number is not None and number == int(number) else str(value).strip()
+
+
+def quoted(column: Column) -> str:
+    """The column's name as a filter has it."""
+    return '"' + column.name.replace('"', '""') + '"'

@@ -1,15 +1,20 @@
-"""What rows of several files have in common: the prompts that they are about, by what these say or by ids."""
+"""What rows of several files have in common: the prompts that they are about, by what these say or by ids; and which
+file gives the prompts of which traces."""
 
 import json
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from curation.core.errors import CurationError
+from curation.core.text import one_line
 from curation.exchange.guess import Guess
 from curation.tables.user_messages import ROLE_OF, parse_list
 from curation.tables.user_values import KEY
 
 Key = str | None
+ALIKE = 0.5  # of the rows of traces are of the prompts of a file
 
 
 def prompt_keys(guess: Guess) -> list[Key]:
@@ -84,3 +89,81 @@ def share(values: Sequence[Key], known: set[str]) -> float:
     """How many of the values that there are, as a share of all, are among those known."""
     given = [value for value in values if value is not None]
     return sum(value in known for value in given) / len(given) if given else 0.0
+
+
+@dataclass
+class Read:
+    """A file with what params call it: where it lies for them, and what tells it from the others."""
+
+    guess: Guess
+    path: str
+    label: str
+    keys: list[Key]
+    ids: list[Key]
+
+
+def read(guess: Guess, path: str, label: str) -> Read:
+    """The file with what its rows have in common with those of others."""
+    keys, named = prompt_keys(guess), ids(guess)
+    if any(keys) and guess.holds == "traces" and not agree(keys, named):  # an id of each row's own
+        name = guess.columns.pop("prompt_id", None)
+        if name is not None and len({*named}) == guess.look.rows:
+            guess.columns.setdefault("trace_id", name)
+        named = [None] * guess.look.rows
+    return Read(guess, path, label, keys, named)
+
+
+@dataclass
+class Matched:
+    """A file of prompts with the files of traces that answer them; `by_id` where they are matched by ids."""
+
+    source: Read
+    traces: list[Read]
+    by_id: bool
+
+
+def match(prompts: Sequence[Read], traces: Sequence[Read]) -> list[Matched]:
+    """Which file gives the prompts of which traces: a file of prompts, else that of the traces which has the most.
+    Raises CurationError if the prompts of some are in no file."""
+    found: list[Matched] = []
+    left = list(traces)
+    sources = sorted([*prompts], key=_rank)
+    while left:
+        source = next((one for one in sources if any(_answers(trace, one) for trace in left)), None)
+        if source is None:
+            source = next((one for one in sorted(left, key=_rank) if any(one.keys)), None)
+        if source is None:
+            raise CurationError(
+                one_line(f"{left[0].guess.look.path}: has no prompts, and no other file has those of its ids; name "
+                         "the file of prompts too")
+            )  # fmt: skip
+        own = [trace for trace in left if trace is source or _answers(trace, source)]
+        sources = [one for one in sources if one is not source]
+        left = [trace for trace in left if trace not in own]
+        found.append(Matched(source, own, all(_share_ids(trace, source) for trace in own)))
+    return found
+
+
+def _rank(one: Read) -> tuple[bool, int]:
+    """Files with answers first, then those of most prompts."""
+    return "answer" not in one.guess.columns, -len({*one.keys})
+
+
+def _answers(trace: Read, source: Read) -> bool:
+    known = {key for key in source.keys if key is not None}
+    return share(trace.keys, known) >= ALIKE or _share_ids(trace, source)
+
+
+def _share_ids(trace: Read, source: Read) -> bool:
+    """Whether both have ids of prompts, and mean the same by them."""
+    known = {name for name in source.ids if name is not None}
+    if not known or share(trace.ids, known) < ALIKE or not agree(source.keys, source.ids):
+        return False
+    if None in trace.ids or None in source.ids:
+        return False
+    if trace is source or not any(trace.keys):
+        return True
+    of = dict(zip(source.ids, source.keys, strict=True))
+    pairs = [(key, of[name]) for key, name in zip(trace.keys, trace.ids, strict=True) if name in of]
+    alike = [key == other or (key or "").endswith((other or "")[-40:]) for key, other in pairs]
+    return sum(alike) >= ALIKE * len(pairs)

@@ -8,9 +8,10 @@ from curation.core.messages import first_names
 from curation.core.text import one_line
 from curation.exchange.answers import guess_verifier
 from curation.exchange.draft import Draft
+from curation.exchange.generators import guess_size
 from curation.exchange.looking import Column, Look
+from curation.exchange.matching import Read
 from curation.exchange.thoughts import guess_rule
-from curation.exchange.traces import Read, guess_size
 from curation.exchange.transcripts import find_transcript, has_turns
 from curation.exchange.words import column_name
 

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from curation.core.errors import CurationError
 from curation.exchange.draft import Draft
+from curation.exchange.matching import Read
 from curation.exchange.preferences import draft_preferences
 from curation.exchange.ratings import draft_ratings, draft_verdicts, names_traces
 from curation.exchange.rubric import draft_rubric
-from curation.exchange.traces import Read, draft_source, draft_traces
+from curation.exchange.sources import draft_source
+from curation.exchange.traces import draft_traces
 from curation.tables.contracts import PREFERENCE
 
 STUDENT = {
