@@ -1,6 +1,7 @@
 """Traces that a preference set holds: the responses of a source of kind `pairs`, each of the model that its file
 names."""
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -47,9 +48,10 @@ class Params(Strict):
 
 
 def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The source's responses, as they are. Calls no model.
+    """The source's responses, as they are. Calls no model. A model of `models` that wrote none is named on stderr: its
+    rows may all have been left out.
 
-    Raises CurationError if there is none, or if `models` names one that wrote none.
+    Raises CurationError if there is none.
     """
     rows = responses.filter(source=settings.source)
     if rows.is_empty():
@@ -57,7 +59,7 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.Dat
             f"generator {name}: source {settings.source} has no response; `dvc repro collect` reads them"
         )
     models = settings.models or {}
-    _refuse_unknown(settings, name, rows["generator"].unique().sort().to_list())
+    _name_silent(settings, name, rows["generator"].unique().sort().to_list())
     known = pl.DataFrame(
         [(model, one.family, one.scale_b) for model, one in models.items()],
         schema={"generator": pl.String, "family": pl.String, "scale_b": pl.Float64},
@@ -75,11 +77,12 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.Dat
     )
 
 
-def _refuse_unknown(settings: Params, name: str, writers: list[str]) -> None:
-    """Raises CurationError if `models` names one that wrote no response."""
+def _name_silent(settings: Params, name: str, writers: list[str]) -> None:
+    """Say on stderr which of `models` wrote no response."""
     for model in settings.models or {}:
         if model not in writers:
-            raise CurationError(
-                f"params.yaml: generators.{name}.models: {show_value(model)} wrote no response of "
-                f"{settings.source}{did_you_mean(model, writers)}"
+            print(
+                f"{name}: models: {show_value(model)} wrote no response of {settings.source}"
+                f"{did_you_mean(model, writers)}",
+                file=sys.stderr,
             )
