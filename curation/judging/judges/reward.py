@@ -23,6 +23,7 @@ from curation.judging.steps import split_shown
 from curation.models import reward_model, weights
 from curation.models.devices import find_unmet_torch
 from curation.models.local import find_head_fault, find_model_faults, find_too_long, find_unknown_token
+from curation.tables.contracts import JUDGMENTS, empty
 from curation.tables.messages import for_model, full_messages
 
 ROUTES_OF_TEXTS = ("score", "rerank")  # which are sent two texts, where the others are sent messages
@@ -170,16 +171,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
         for dimension, score in zip(settings.dimensions, found[trace_id].scores, strict=True)
     ]
     _refuse_off_scale(settings, name, rows)
-    columns = {
-        "trace_id": pl.Int64,
-        "dimension": pl.String,
-        "repeat": pl.Int32,
-        "score": pl.Float64,
-        "expected_score": pl.Float64,
-        "status": pl.String,
-        "rationale": pl.String,
-    }
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    return pl.DataFrame(rows, schema=empty(JUDGMENTS).drop("judge").schema, orient="row")
 
 
 def _write_texts(settings: Params, traces: pl.DataFrame) -> Iterator[str | NotShown]:

@@ -15,6 +15,7 @@ from curation.judging.conversation import Problem, read_problems
 from curation.judging.marks import DATA_NOTICE, format_message
 from curation.judging.probabilities import score_probabilities
 from curation.judging.shown import NotShown, Shown, find_shown, lay_out, list_texts
+from curation.tables.contracts import JUDGMENTS, empty
 
 Score = Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="a reply names it in digits")]
 
@@ -97,16 +98,7 @@ def _rate(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
             calls.append(call_for(problems[prompt_id], answer, shown, repeat))
     replies = ledger.fulfil(calls, HttpEngine(settings.endpoint, reply_model(settings)), "judge", name)
     rows += [row for slot, reply in zip(slots, replies, strict=True) for row in _make_rows(settings, slot, reply)]
-    columns = {
-        "trace_id": pl.Int64,
-        "dimension": pl.String,
-        "repeat": pl.Int32,
-        "score": pl.Float64,
-        "expected_score": pl.Float64,
-        "status": pl.String,
-        "rationale": pl.String,
-    }
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    return pl.DataFrame(rows, schema=empty(JUDGMENTS).drop("judge").schema, orient="row")
 
 
 def make_caller(settings: Params) -> Callable[[Problem, str | None, Shown, int], Call]:

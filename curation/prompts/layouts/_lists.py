@@ -10,7 +10,37 @@ from curation.tables.user_messages import are_messages
 from curation.tables.user_tools import parse_json
 
 
-def each_response(settings: LayoutParams, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+class ListParams(LayoutParams):
+    """Settings of a layout whose rows list responses. `each` is the column whose list has a struct for each response,
+    and the others are paths within one. Without `each` they are columns, which hold lists side by side, or one response
+    a row."""
+
+    text: str
+    each: str | None = None
+    model: str | None = None
+
+    @property
+    def of_response(self) -> dict[str, str]:
+        """What names a column or a field of a response, by its place in the settings."""
+        return {"text": self.text} | ({"model": self.model} if self.model is not None else {})
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The list, or all columns where there is none."""
+        return self.of_response if self.each is None else {"each": self.each}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What is within each response of the list."""
+        return {} if self.each is None else self.of_response
+
+    @property
+    def sides(self) -> dict[str, str]:
+        """The text of a response."""
+        return {"text": self.text}
+
+
+def each_response(settings: ListParams, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The values of each response of a row by their places: of the fields where there is a column `each`, else of the
     columns. One response where the column of texts holds no list of them."""
     if "each" not in settings.columns:

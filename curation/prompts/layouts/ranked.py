@@ -6,42 +6,24 @@ from typing import Any, Literal
 
 from curation.core.messages import show_value
 from curation.core.params import Column
-from curation.prompts.layouts._kind import Comparison, Given, LayoutParams, Listed, Unreadable, read_model
-from curation.prompts.layouts._lists import each_response
+from curation.prompts.layouts._kind import Comparison, Given, Listed, Unreadable, read_model
+from curation.prompts.layouts._lists import ListParams, each_response
 from curation.prompts.layouts._numbers import read_number
 
 
-class Params(LayoutParams):
+class Params(ListParams):
     """A layout of kind ranked: `each`, `text` and `model` as of kind responses. `rank` is 1 for the best, and equal
     ranks are a tie; without it the list is in order, the best first. `rating` is the name under which minus the rank
     is a rating too, so that the higher is the better."""
 
     kind: Literal["ranked"]
-    text: str
-    each: str | None = None
-    model: str | None = None
     rank: str | None = None
     rating: Column | None = None
 
     @property
-    def _of_response(self) -> dict[str, str]:
-        named = {"text": self.text, "model": self.model, "rank": self.rank}
-        return {place: path for place, path in named.items() if path is not None}
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The list, or all columns where there is none."""
-        return self._of_response if self.each is None else {"each": self.each}
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """What is within each response of the list."""
-        return {} if self.each is None else self._of_response
-
-    @property
-    def sides(self) -> dict[str, str]:
-        """The text of a response."""
-        return {"text": self.text}
+    def of_response(self) -> dict[str, str]:
+        """Its rank too."""
+        return super().of_response | ({"rank": self.rank} if self.rank is not None else {})
 
     @property
     def rating_names(self) -> list[str]:

@@ -7,22 +7,18 @@ from pydantic import model_validator
 
 from curation.core.messages import did_you_mean
 from curation.core.params import Column
-from curation.prompts.layouts._kind import Given, LayoutParams, Listed, Ordering, read_model
-from curation.prompts.layouts._lists import each_response
+from curation.prompts.layouts._kind import Given, Listed, Ordering, read_model
+from curation.prompts.layouts._lists import ListParams, each_response
 
 
-class Params(LayoutParams):
-    """A layout of kind responses. `each` is the column whose list has a struct for each response, and the others are
-    paths within one. Without `each` they are columns, which hold lists side by side, or one response a row.
+class Params(ListParams):
+    """A layout of kind responses, with what each is rated on.
 
     `order_by` names the rating by which responses to one prompt are pairs, the higher one chosen, equal ones a tie.
     Without it the file lists no pairs.
     """
 
     kind: Literal["responses"]
-    text: str
-    each: str | None = None
-    model: str | None = None
     ratings: dict[Column, str] | None = None
     rationales: dict[Column, str] | None = None
     order_by: str | None = None
@@ -35,25 +31,11 @@ class Params(LayoutParams):
         return self
 
     @property
-    def _of_response(self) -> dict[str, str]:
+    def of_response(self) -> dict[str, str]:
+        """Its ratings and the reasons for them too."""
         told = {f"ratings.{name}": path for name, path in (self.ratings or {}).items()}
         told |= {f"rationales.{name}": path for name, path in (self.rationales or {}).items()}
-        return {"text": self.text} | ({"model": self.model} if self.model is not None else {}) | told
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The list, or all columns where there is none."""
-        return self._of_response if self.each is None else {"each": self.each}
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """What is within each response of the list."""
-        return {} if self.each is None else self._of_response
-
-    @property
-    def sides(self) -> dict[str, str]:
-        """The text of a response."""
-        return {"text": self.text}
+        return super().of_response | told
 
     @property
     def rating_names(self) -> list[str]:
