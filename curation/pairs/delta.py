@@ -12,6 +12,7 @@ from curation.core.params import NAME, Strict
 from curation.core.stats import Clusters, only_interval
 from curation.pairs.noise import flag_within_noise, pool_noise
 from curation.pairs.panel import Panel
+from curation.pairs.ratings import rate_traces
 from curation.pairs.sides import join_sides
 from curation.tables import contracts
 from curation.tables.contracts import SIDES
@@ -76,7 +77,7 @@ def delta_parts(
     """`deltas`, a row group at a time, in the order of pair ids. A trace is rated once, and a pair's deltas are
     looked up by its traces' numbers."""
     rated = pl.concat(
-        [_rate_traces(judgments, dimension, rows.traces, settings.expected) for dimension in dimensions],
+        [rate_traces(judgments, dimension, rows.traces, settings.expected) for dimension in dimensions],
         how="horizontal",
     )
     del judgments  # they take more memory than all that is made of them
@@ -98,24 +99,6 @@ def delta_parts(
         yield both.select("pair_id", *columns).with_columns(flags).select(names)
 
 
-def _rate_traces(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expected: bool) -> pl.DataFrame:
-    """One dimension's ratings by trace row: the mean of the scored repeats (null without any), how many, and
-    their variance (null below two), if any."""
-    value = pl.coalesce("expected_score", "score") if expected else pl.col("score")
-    scored = judgments.filter((pl.col("dimension") == dimension) & pl.col("score").is_not_null()).select(
-        "trace_id", "repeat", value.alias("value")
-    )
-    repeats = traces.join(scored, on="trace_id").sort("row", "repeat")
-    row, values = repeats["row"].to_numpy(), repeats["value"].to_numpy()
-    n = np.bincount(row, minlength=traces.height).astype(np.int32)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.bincount(row, values, traces.height) / n
-        variance = np.bincount(row, (values - score[row]) ** 2, traces.height) / (n - 1)
-    reals = {"score": score} | ({"variance": np.where(n > 1, variance, np.nan)} if (n > 1).any() else {})
-    columns = [pl.Series(f"{name}_{dimension}", real, nan_to_null=True) for name, real in reals.items()]
-    return pl.DataFrame([*columns, pl.Series(f"n_{dimension}", n)])
-
-
 def _delta_variances(rated: pl.DataFrame, dimension: str, chosen: pl.Series, rejected: pl.Series) -> np.ndarray:
     """As noise.variances, before the deltas are there: sd^2 / n = (variance of chosen + of rejected) / n."""
     if f"variance_{dimension}" not in rated.columns:
@@ -133,7 +116,7 @@ def _delta_variances(rated: pl.DataFrame, dimension: str, chosen: pl.Series, rej
 
 
 def _delta_columns(dimension: str, repeated: bool) -> list[pl.Expr]:
-    """The columns of one dimension but for within_noise, from those of `_rate_traces`, which come twice: with chosen_
+    """The columns of one dimension but for within_noise, from those of `rate_traces`, which come twice: with chosen_
     and with rejected_ before their names."""
     chosen, rejected = (pl.col(f"{side}_score_{dimension}") for side in SIDES)
     variances = [pl.col(f"{side}_variance_{dimension}") for side in SIDES]

@@ -1,23 +1,20 @@
 """The wide view of pairs: every column that is known of a candidate, under the name that expressions use. A column is
 read when it is first asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.selection.column_names import OF_GENERATORS, OF_PROMPT, TOKENS
+from curation.selection.named_columns import ColumnReader, NamedColumns
 from curation.tables import contracts, measurements, parquet
 from curation.tables.contracts import SIDES
-from curation.tables.expressions.evaluation import evaluate, why
-from curation.tables.expressions.syntax import ColumnName, parse
+from curation.tables.expressions.syntax import ColumnName
 from curation.tables.table import Table
-
-ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
 
 
 class ColumnReaders(NamedTuple):
@@ -33,11 +30,13 @@ class ColumnReaders(NamedTuple):
     scores: Mapping[str, ColumnReader]
 
 
-class Candidates:
+class Candidates(NamedColumns):
     """The rows of `pairs`, by pair_id, with every column of `column_names.schema` beside them.
 
     A row number below is a place in that order.
     """
+
+    key = "pair_id"
 
     def __init__(self, readers: ColumnReaders, has_reversed_pairs: bool = True) -> None:
         """`has_reversed_pairs`: whether a pair and its reverse may both be there."""
@@ -71,42 +70,6 @@ class Candidates:
         order = np.lexsort((rejected[among], chosen[among], texts))
         repeats = np.diff(texts[order], prepend=-1) == 0
         return rows[~np.isin(rows, among[order[repeats]], assume_unique=True)]
-
-    def values(self, expressions: Mapping[str, str], place: str = "", rows: np.ndarray | None = None) -> pl.DataFrame:
-        """The values of the named expressions, a row for each pair, or for those of `rows`, which are then all that
-        an expression and its windows see. Raises CurationError naming the expression that fails on a value, after its
-        `place` in params.yaml."""
-        columns = {name: parse(text).columns[0] for name, text in expressions.items() if parse(text).is_column}
-        values = {name: self._pick(column, rows) for name, column in columns.items()}
-        if computed := {name: text for name, text in expressions.items() if name not in columns}:
-            candidates = self._pick_all(computed, rows)
-            try:
-                values |= evaluate(computed, candidates).to_dict()
-            except duckdb.Error:
-                raise CurationError(f"params.yaml: {place}{_say_failure(computed, candidates)}") from None
-        return pl.DataFrame([values[name].alias(name) for name in expressions])
-
-    def values_if_any(self, expression: str, rows: np.ndarray) -> pl.Series:
-        """The value of the expression for each of `rows`, null where it fails on one; where it has a window, for all
-        if it fails on any."""
-        parsed = parse(expression)
-        if parsed.is_column:
-            return self._pick(parsed.columns[0], rows)
-        text = expression if parsed.has_window else f"try({expression}\n)"
-        try:
-            return evaluate({"value": text}, self._pick_all({"value": expression}, rows))["value"]
-        except duckdb.Error:
-            return pl.repeat(None, len(rows), dtype=pl.Float64, eager=True)
-
-    def _pick_all(self, expressions: Mapping[str, str], rows: np.ndarray | None) -> pl.DataFrame:
-        """The columns that the expressions name."""
-        needed = dict.fromkeys(column for text in expressions.values() for column in parse(text).columns)
-        height = ("pair_id",)  # so that an expression of constants has rows too
-        return pl.DataFrame({".".join(column): self._pick(column, rows) for column in {height: None} | needed})
-
-    def _pick(self, column: ColumnName, rows: np.ndarray | None) -> pl.Series:
-        values = self._read_column(column)
-        return values if rows is None or len(rows) == len(values) else values[rows]
 
     def _read_column(self, name: ColumnName) -> pl.Series:
         """The column of an expression's name."""
@@ -166,16 +129,6 @@ class Candidates:
         models = ["chosen_model", "rejected_model"]
         means = self.readers.generator_deltas([*models, "judge", "dimension", "mean"])
         return self._join(models, means.filter(judge=judge, dimension=dimension), "mean")
-
-
-def _say_failure(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:
-    """The first of the expressions that fails on a value, and what DuckDB says of it."""
-    for name, text in expressions.items():
-        try:
-            evaluate({name: text}, rows)
-        except duckdb.Error as error:
-            return f"{name}: {text!r}: {why(error)}"
-    return ", ".join(expressions.values())
 
 
 def from_files(study: Study) -> Candidates:

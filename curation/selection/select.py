@@ -1,6 +1,5 @@
 """Selections: a verdict with one reason on every candidate pair."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +22,10 @@ from curation.selection.rules import (
     Nearest,
     Params,
 )
+from curation.selection.verdicts import UNDECIDED, Verdicts, reject_unmet
 from curation.tables.contracts import DECIMALS
 from curation.tables.expressions.evaluation import to_floats
 from curation.tables.expressions.syntax import parse
-
-UNDECIDED = 255  # in place of a reason's number
 
 
 class Worth(NamedTuple):
@@ -60,20 +58,6 @@ class Selection(NamedTuple):
         return np.flatnonzero(self.verdicts["kept"].to_numpy())
 
 
-class _Verdicts:
-    """The number of each candidate's reason, and `left`, the rows that have none yet."""
-
-    def __init__(self, reasons: list[str], count: int) -> None:
-        self.reasons, self.numbers = reasons, np.full(count, UNDECIDED, np.uint8)
-        self.left = np.arange(count)
-
-    def give(self, reason: str, rows: np.ndarray) -> None:
-        """The rows, all of which are left, have this reason."""
-        if len(rows):
-            self.numbers[rows] = self.reasons.index(reason)
-            self.left = self.left[self.numbers[self.left] == UNDECIDED]
-
-
 def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     """The verdicts of the selection `name`. The first reason that applies stands: identical (the same text twice), the
     name of a requirement that is not met, unscored (no value, or no target), repeated (another pair of the same two
@@ -84,9 +68,9 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     the tables and the number of threads. Raises CurationError if an expression fails on a value.
     """
     place, ids = f"selections.{name}.", pairs.column("pair_id")
-    verdicts, notes = _Verdicts(settings.reasons, len(ids)), list[str]()
+    verdicts, notes = Verdicts(settings.reasons, len(ids)), list[str]()
     verdicts.give(IDENTICAL, np.flatnonzero(pairs.column("identical").to_numpy()))
-    for requirement, rejected in _reject_unmet(settings, pairs, place, verdicts):
+    for requirement, rejected in reject_unmet(settings.require, pairs, place, verdicts):
         verdicts.give(requirement, rejected)
 
     worth = _evaluate(settings, pairs, place, verdicts.left, notes)
@@ -116,24 +100,12 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, notes)
 
 
-def _rows(name: str, ids: pl.Series, verdicts: _Verdicts, margin: np.ndarray) -> pl.DataFrame:
+def _rows(name: str, ids: pl.Series, verdicts: Verdicts, margin: np.ndarray) -> pl.DataFrame:
     """The rows of `selections`."""
     kept = pl.Series("kept", verdicts.numbers == verdicts.reasons.index(KEPT))
     reason = pl.Series("reason", verdicts.numbers).cat.to(pl.Enum(verdicts.reasons))
     rows = pl.DataFrame({"pair_id": ids, "margin": pl.Series(margin, nan_to_null=True)})
     return rows.select(pl.lit(name).alias("selection"), "pair_id", kept, reason, "margin")
-
-
-def _reject_unmet(
-    settings: Params, pairs: Candidates, place: str, verdicts: _Verdicts
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Each requirement's name, and the rows for which it is false or unknown. One without a window sees those only that
-    are left, so that it cannot fail on any other; one with a window sees all candidates."""
-    for name, text in settings.require.items():
-        rows = verdicts.left
-        seen = None if parse(text).has_window else rows
-        met = pairs.values({f"require.{name}": text}, place, seen).to_series().fill_null(False).to_numpy()
-        yield name, rows[~(met[rows] if len(met) > len(rows) else met)]
 
 
 def _worth_texts(settings: Params) -> dict[str, str]:
@@ -204,7 +176,7 @@ def _number_strata(settings: Params, pairs: Candidates, place: str, rows: np.nda
     return stratum
 
 
-def _fill(settings: Params, pairs: Candidates, worth: Worth, verdicts: _Verdicts) -> Worth:
+def _fill(settings: Params, pairs: Candidates, worth: Worth, verdicts: Verdicts) -> Worth:
     """`worth`, and what the expressions say of the pairs that are identical or that a requirement rejects, where they
     do not fail: controls are drawn from the latter. Those that generator_pairs rejects stay without."""
     reasons = [IDENTICAL, *(name for name in settings.require if name != GENERATOR_PAIRS)]
