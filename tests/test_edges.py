@@ -185,6 +185,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "large": {"kind": "transformers", "scale_b": 7.0, **named, **own, **here},
         "medium": {
             "kind": "imported", "family": None, "scale_b": 1.5, "path": "traces.jsonl", "where": "prompt <> ''",
+            "rows": None,
             "columns": columns, "unmatched": "drop", "reasoning": marks,
         },
         "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
@@ -229,13 +230,13 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     }.items():  # fmt: skip
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     raw["sources"]["own"] = {
-        "kind": "table", "path": "prompts.jsonl", "where": "i = 'p1'", "split": "train",
+        "kind": "table", "path": "prompts.jsonl", "where": "i = 'p1'", "rows": None, "split": "train",
         "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u"},
         "verifier": "math",
         "instruction": "Be brief.",
     }  # fmt: skip
     raw["sources"]["set"] = {
-        "kind": "pairs", "path": "set.jsonl", "split": "train", "where": "lang = 'en'",
+        "kind": "pairs", "path": "set.jsonl", "split": "train", "where": "lang = 'en'", "rows": None,
         "layout": {"kind": "pair", "chosen": "good", "rejected": "bad"},
         "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u",
                     "row_id": "r", "carried": ["lang"]},
@@ -250,7 +251,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["judges"] = {
         "answer": raw["judges"]["answer"], "rubric": rubric,
         "people": {
-            "kind": "imported", "path": "people.jsonl", "where": "good > 1", "trace_id": "trace_id",
+            "kind": "imported", "path": "people.jsonl", "where": "good > 1", "rows": None,
+            "trace_id": "trace_id",
             "dimensions": {"helpful": "good"},
             "unmatched": "error", "completion": "text", "reasoning": "thought", "scale": {"helpful": [0.0, 5.0]},
             "words": {"good": 1.0},
@@ -280,6 +282,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["pairwise_judges"] = {
         "versus": raw["pairwise_judges"]["versus"] | asked,
         "panel": {"kind": "imported", "path": "panel.jsonl", "where": "shown is not null",
+                  "rows": None,
                   "pair_id": "pair_id", "verdict": "verdict",
                   "order": "shown", "unmatched": "error", "chosen": "c", "rejected": "r",
                   "chosen_reasoning": "c_thought", "rejected_reasoning": "r_thought",

@@ -26,7 +26,7 @@ import pytest
 
 from bench.fuzz import files
 from curation.core.errors import CurationError
-from curation.tables.user_files import read_columns
+from curation.tables.user_files import open_path, read_columns
 from curation.tables.user_values import ID, INDEX, KEY, REAL, TEXT, ColumnType, ValueType
 
 ROWS = [{"q": "What is 2 + 3?", "n": 5}, {"q": "é \u2028 ½", "n": None}]
@@ -233,6 +233,33 @@ def test_a_form_that_is_not_read_is_refused_with_the_way_out(fault: str, tmp_pat
     name, body, said = UNREAD[fault]
     (tmp_path / name).write_bytes(body)
     assert refusal(tmp_path / name).startswith(said)
+
+
+WITHIN = {  # rows that stand in a list of what is around them
+    "an object": ("data", {"version": 1, "data": ROWS}),
+    "objects within objects": ("results.AIME24.examples", {"results": {"AIME24": {"examples": ROWS}}, "by": "x"}),
+    "a name with a dot": ("results.v1", {"results.v1": ROWS, "results": {"v1": []}}),
+    "over several lines": ("data", {"data": ROWS}),
+    "an object for each part": ("part", [{"part": ROWS[:1]}, {"part": ROWS[1:]}]),
+}
+
+
+@pytest.mark.parametrize("form", WITHIN)
+def test_rows_in_a_list_of_a_json_object_are_read_where_they_are_named(form: str, tmp_path: Path) -> None:
+    within, body = WITHIN[form]
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(body, indent=2 if form == "over several lines" else None))
+    table = open_path(str(file), "n = 5 or q is not null", within=within)
+    assert table.read({"q": "q", "n": "n"}, TYPES).drop("row").rows() == EXPECTED
+
+
+def test_rows_that_are_not_there_are_named_with_the_lists_that_are(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"data": ROWS, "of": {"x": []}, "rows": 3}))
+    with pytest.raises(CurationError, match=r"a\.json: has no list 'rows' \(rows\); it has data, of\.x"):
+        open_path(str(tmp_path / "a.json"), within="rows").read({"q": "q"}, TYPES)
+    (tmp_path / "a.csv").write_text("q,n\na,1\n")
+    with pytest.raises(CurationError, match=r"a\.csv: has rows of its own and no list 'data' \(rows\) of them"):
+        open_path(str(tmp_path / "a.csv"), within="data").read({"q": "q"}, TYPES)
 
 
 def test_a_line_of_64_mib_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

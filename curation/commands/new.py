@@ -14,7 +14,6 @@ from curation.core.text import one_line
 if TYPE_CHECKING:
     from curation.core.study import Study
     from curation.exchange.draft import Draft
-    from curation.exchange.guess import Guess
     from curation.exchange.matching import Read
 
 ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."
@@ -67,40 +66,30 @@ def look_and_draft(
     paths: Sequence[str], benchmarks: Sequence[str], judge: Sequence[str] | None
 ) -> "tuple[Draft, dict[Path, Path]]":
     """The study that the files make, once what they hold is printed, and where it looks for each of them."""
-    from curation.exchange.matching import read
     from curation.exchange.placing import label, list_tables, plan_links
-    from curation.exchange.study import Asked, draft_study
+    from curation.exchange.study import Asked, draft_study, find_beside
 
     files, held_out = list_tables(paths), list_tables(benchmarks)
     if both := {file.resolve() for file in files} & {file.resolve() for file in held_out}:
         raise CurationError(one_line(f"{min(both)}: is named as a benchmark too; what is learnt from measures nothing"))
     places = plan_links([*files, *held_out])
-    read_files = [read(_guess(str(file)), places[file].as_posix(), label(file, files)) for file in files]
-    read_held_out = [read(_guess(str(file), True), places[file].as_posix(), label(file, held_out)) for file in held_out]
+    read_files = [one for file in files for one in _read_file(file, places[file], label(file, files))]
+    read_held_out = [one for file in held_out for one in _read_file(file, places[file], label(file, held_out), True)]
+    find_beside(read_files)
     _print_findings(read_files, read_held_out)
     return draft_study(read_files, read_held_out, Asked(*judge) if judge else None), places
 
 
-def _guess(path: str, held_out: bool = False) -> "Guess":
-    from curation.exchange.refusing import refuse_loss
+def _read_file(file: Path, place: Path, called: str, held_out: bool = False) -> "list[Read]":
+    from curation.exchange.guessing import guess_file, tell_apart
+    from curation.exchange.matching import read
 
-    guess = _find_roles(path, held_out)
-    refuse_loss(guess)
-    return guess
-
-
-def _find_roles(path: str, held_out: bool) -> "Guess":
-    from curation.exchange.looking import look
-    from curation.exchange.roles import guess_roles
-    from curation.exchange.sets import guess_rated, guess_set
-
-    looked = look(path)
-    if not held_out and (found := guess_set(looked)) is not None:
-        return found
-    guess = guess_roles(looked)
-    if held_out:
-        return guess
-    return guess_rated(guess) or guess
+    guesses = guess_file(str(file), held_out)
+    names = tell_apart([guess.look.within for guess in guesses])
+    return [
+        read(guess, place.as_posix(), f"{called}-{name}" if name else called)
+        for guess, name in zip(guesses, names, strict=True)
+    ]
 
 
 def _print_findings(files: Sequence["Read"], held_out: Sequence["Read"]) -> None:

@@ -18,9 +18,8 @@ Row = tuple[str, str, str, str]  # the file, what it is, a column, and what that
 def describe(file: Read, held_out: str = "") -> Iterator[Row]:
     """A row for the file, and one for each part that a column of it plays."""
     guess = file.guess
-    looked = "" if guess.look.whole else "the first "
     kind = f" ({guess.layout['kind']})" if guess.layout else ""
-    yield guess.look.path, held_out or f"{guess.holds}{kind}", "", f"{looked}{guess.look.rows} rows"
+    yield guess.look.title, held_out or f"{guess.holds}{kind}", "", guess.look.seen
     for role, name in guess.columns.items():
         yield "", role, one_line(name), _what(file, role)
     for name in guess.wide:

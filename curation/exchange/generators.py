@@ -88,7 +88,7 @@ def _draft_generator(draft: Draft, trace: Read, matched: Matched, columns: dict[
     called = next(iter(models)) if len(models) == 1 else label
     family, scale_b = (None, None) if len(models) > 1 else guess_size(called)
     rule, why = guess_rule([text for texts in texts_of(guess, columns["completion"]) for text in texts])
-    settings: dict[str, Any] = {"kind": "imported", "family": family, "scale_b": scale_b, "path": trace.path}
+    settings: dict[str, Any] = {"kind": "imported", "family": family, "scale_b": scale_b, **trace.file}
     where = _where(guess, columns)
     settings |= {"where": where} if where else {}
     settings |= {"columns": columns, "unmatched": "drop"} | ({"reasoning": rule} if rule else {})

@@ -16,6 +16,7 @@ from curation.tables.user_table import UserTable
 from curation.tables.user_tools import prune
 
 MOST_ROWS = 20_000  # of a file that are looked at
+MOST_BYTES = 2**29  # of a file that is read to its end
 DEEPEST = 5  # fields within each other
 SEEN = 500  # values that say what a column holds
 
@@ -65,39 +66,97 @@ class Column:
         objects = [inner for value in self.given if isinstance(value, list) for inner in value]
         return _columns({name: [take(one, name) for one in objects] for name in _names(objects)})
 
+    def look_within(self) -> "Look":
+        """As a file of its own, what the objects in its lists hold."""
+        fields = self.fields()
+        objects = max((len(one.values) for one in fields.values()), default=0)
+        return Look(self.name, objects, objects, fields)
+
 
 @dataclass(frozen=True)
 class Look:
-    """What a file, or a folder that is one table, holds: its first `rows` rows, which are all of them if `whole`."""
+    """What a file, or a folder that is one table, holds: `rows` of its `total` rows, null where that is not known, or
+    of those that stand in its list `within`."""
 
     path: str
     rows: int
-    whole: bool
+    total: int | None
     columns: Mapping[str, Column]
+    within: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows were looked at."""
+        return self.rows == self.total
+
+    @property
+    def seen(self) -> str:
+        """How many rows were looked at, in words."""
+        if self.total is None:
+            return f"the first {self.rows} rows"
+        return f"{self.rows} rows" if self.whole else f"{self.rows} of {self.total} rows"
 
     def of_kind(self, *kinds: Kind) -> list[Column]:
         """The columns of these kinds, in the file's order."""
         return [column for column in self.columns.values() if column.kind in kinds]
 
+    @property
+    def title(self) -> str:
+        """The file, and the list in it."""
+        return self.path if self.within is None else f"{self.path} ({self.within})"
 
-def look(path: str) -> Look:
-    """What the file or folder at `path` holds. Raises CurationError if it cannot be read, or has no rows."""
-    table = open_path(path, say=False)
+
+def look(path: str, within: str | None = None) -> Look:
+    """What the file or folder at `path` holds, from its first rows to its last: of many some blocks. Raises
+    CurationError if it cannot be read, or has no rows."""
+    table = open_path(path, say=False, within=within)
     names = _top_names(table)
-    values: dict[str, list[Any]] = {name: [] for name in names}
-    rows, whole = 0, True
-    with progress(f"new: {Path(path).name}", MOST_ROWS, "rows") as shown:
-        for block in table.blocks({name: name for name in names}):
-            rows += len(block.rows)
-            for name in names:
-                values[name] += map(prune, block.values(name))
-            shown.advance(len(block.rows))
-            if rows >= MOST_ROWS:
-                whole = False
-                break
-    if rows == 1:
+    kept, rows = _read_blocks(table, names, path)
+    later = [name for file in table.files for name in file.names if name not in names]
+    if later:  # columns that the first rows have not
+        names = list(dict.fromkeys([*names, *later]))
+        kept, rows = _read_blocks(table, names, path)
+    values = {name: [value for block in kept for value in block[name]] for name in names}
+    seen = len(next(iter(values.values())))
+    if rows == 1 and within is None:
         _refuse_rows_in_one(path, [own[0] for own in values.values()])
-    return Look(path, rows, whole, _columns(values))
+    return Look(path, seen, rows, _columns(values), within)
+
+
+def _read_blocks(table: UserTable, names: Sequence[str], path: str) -> tuple[list[dict[str, list[Any]]], int | None]:
+    """The columns of the rows, block by block, and how many rows there are. Of many rows every second block is kept, or
+    every fourth, and so on, so that neighbours stay together; of a large file the first alone, and their number is not
+    known."""
+    kept: dict[int, tuple[int, dict[str, list[Any]]]] = {}
+    rows, every, large = 0, 1, table.size > MOST_BYTES
+    with progress(f"new: {Path(path).name}", MOST_ROWS, "rows") as shown:
+        for number, block in enumerate(table.blocks({name: name for name in names})):
+            rows += len(block.rows)
+            shown.advance(len(block.rows))
+            if number % every:
+                continue
+            kept[number] = len(block.rows), {name: [*map(prune, block.values(name))] for name in names}
+            if sum(height for height, _ in kept.values()) <= MOST_ROWS:
+                continue
+            if large:
+                return [values for _, values in kept.values()], None
+            every *= 2
+            kept = {number: values for number, values in kept.items() if number % every == 0}
+    return [values for _, values in kept.values()], rows
+
+
+def find_lists(looked: Look) -> list[str]:
+    """Where the rows of a file stand that is one object: its longest list of objects, and those of such objects too.
+    None if it is several rows, or has no such list."""
+    found = {
+        one.name: one.values[0]
+        for one in looked.columns.values()
+        if looked.rows == 1 and one.kind in ("structs", "samples") and len(one.values[0]) > 1
+    }
+    if not found:
+        return []
+    longest = max(found.values(), key=len)
+    return [name for name, rows in found.items() if rows is longest or {*rows[0]} == {*longest[0]}]
 
 
 def _refuse_rows_in_one(path: str, values: Sequence[Any]) -> None:

@@ -101,6 +101,12 @@ class Read:
     keys: list[Key]
     ids: list[Key]
 
+    @property
+    def file(self) -> dict[str, str]:
+        """What params say of where its rows are."""
+        within = self.guess.look.within
+        return {"path": self.path} | ({} if within is None else {"rows": within})
+
 
 def read(guess: Guess, path: str, label: str) -> Read:
     """The file with what its rows have in common with those of others."""
@@ -115,11 +121,13 @@ def read(guess: Guess, path: str, label: str) -> Read:
 
 @dataclass
 class Matched:
-    """A file of prompts with the files of traces that answer them; `by_id` where they are matched by ids."""
+    """A file of prompts with the files of traces that answer them; `by_id` where they are matched by ids, and
+    `shares_ids` where they would be, but another file means other prompts by these."""
 
     source: Read
     traces: list[Read]
     by_id: bool
+    shares_ids: bool = False
 
 
 def match(prompts: Sequence[Read], traces: Sequence[Read]) -> list[Matched]:
@@ -134,13 +142,19 @@ def match(prompts: Sequence[Read], traces: Sequence[Read]) -> list[Matched]:
             source = next((one for one in sorted(left, key=_rank) if any(one.keys)), None)
         if source is None:
             raise CurationError(
-                one_line(f"{left[0].guess.look.path}: has no prompts, and no other file has those of its ids; name "
+                one_line(f"{left[0].guess.look.title}: has no prompts, and no other file has those of its ids; name "
                          "the file of prompts too")
             )  # fmt: skip
         own = [trace for trace in left if trace is source or _answers(trace, source)]
         sources = [one for one in sources if one is not source]
         left = [trace for trace in left if trace not in own]
         found.append(Matched(source, own, all(_share_ids(trace, source) for trace in own)))
+    for one in found:
+        others = {name for other in found if other is not one and other.by_id for name in other.source.ids}
+        known = {key for key in one.source.keys if key is not None}
+        by_text = all(share(trace.keys, known) >= ALIKE for trace in one.traces)
+        if one.by_id and by_text and not others.isdisjoint(one.source.ids):
+            one.by_id, one.shares_ids = False, True
     return found
 
 
@@ -165,5 +179,10 @@ def _share_ids(trace: Read, source: Read) -> bool:
         return True
     of = dict(zip(source.ids, source.keys, strict=True))
     pairs = [(key, of[name]) for key, name in zip(trace.keys, trace.ids, strict=True) if name in of]
-    alike = [key == other or (key or "").endswith((other or "")[-40:]) for key, other in pairs]
-    return sum(alike) >= ALIKE * len(pairs)
+    return sum(key == other or _is_within(key, other) for key, other in pairs) >= ALIKE * len(pairs)
+
+
+def _is_within(key: Key, other: Key) -> bool:
+    """Whether the last turn of one prompt is in that of the other whole, as a question is in a template."""
+    one, two = (json.loads(turns)[-1][1] if turns else "" for turns in (key, other))
+    return bool(one and two) and (one in two or two in one)

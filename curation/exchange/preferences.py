@@ -47,7 +47,7 @@ def _source(draft: Draft, one: Read) -> dict[str, Any]:
     transcript = find_transcript(guess)
     roles = ("prompt", "messages", "system", "tools", "answer", "task", "row_id")
     columns: dict[str, Any] = {role: guess.columns[role] for role in roles if role in guess.columns}
-    settings: dict[str, Any] = {"kind": "pairs", "path": one.path, "split": "train", "layout": guess.layout}
+    settings: dict[str, Any] = {"kind": "pairs", **one.file, "split": "train", "layout": guess.layout}
     settings["columns"] = {"prompt": None} | columns | ({"carried": guess.carried} if guess.carried else {})
     if transcript is not None:
         settings["transcript"] = transcript
@@ -56,7 +56,7 @@ def _source(draft: Draft, one: Read) -> dict[str, Any]:
     rule, why = guess_rule(list(_responses(guess.look, guess.layout or {})))
     if rule is not None:
         settings["reasoning"] = rule
-        draft.said.append(one_line(f"{guess.look.path}: {why}"))
+        draft.said.append(one_line(f"{guess.look.title}: {why}"))
     answer = guess.column("answer")
     if answer is not None:
         verifier, _ = guess_verifier([str(value) for value in answer.given if not isinstance(value, list)])

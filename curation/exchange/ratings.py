@@ -21,7 +21,7 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
     """A judge of kind imported for each file. Raises CurationError where its ids are of no trace."""
     for one in ratings:
         guess = one.guess
-        settings: dict[str, Any] = {"kind": "imported", "path": one.path} | _trace(guess, traces)
+        settings: dict[str, Any] = {"kind": "imported", **one.file} | _trace(guess, traces)
         step = _find_step(guess)
         rated = {name: column for name, column in guess.ratings.items() if column is not step}
         columns = {name: column.name for name, column in rated.items()}
@@ -64,7 +64,7 @@ def draft_verdicts(draft: Draft, verdicts: Sequence[Read]) -> None:
     """A pairwise judge of kind imported for each file of votes between two traces, which it names by their ids."""
     for one in verdicts:
         layout = one.guess.layout or {}
-        settings: dict[str, Any] = {"kind": "imported", "path": one.path}
+        settings: dict[str, Any] = {"kind": "imported", **one.file}
         settings |= {side: {"trace_id": layout[side]} for side in ("a", "b")} | {"verdict": layout["winner"]}
         settings |= {"words": layout["words"]} if layout.get("words") else {}
         settings |= {key: layout[key] for key in ("negative",) if key in layout} | {"unmatched": "drop"}
@@ -93,7 +93,7 @@ def _trace(guess: Guess, traces: Sequence[Read]) -> dict[str, Any]:
             return {"trace": named | numbered}
     raise CurationError(
         one_line(
-            f"{guess.look.path}: rates what has an id, and no trace of the other files has one of these; give traces "
+            f"{guess.look.title}: rates what has an id, and no trace of the other files has one of these; give traces "
             "and ratings a column of the same ids"
         )
     )

@@ -22,12 +22,12 @@ def refuse_loss(guess: Guess) -> None:
         column = guess.column(role)
         if column is not None and column.kind == "text" and _is_json(column.given[:SEEN]):
             said = "is the JSON text of objects or lists; write these as they are, in JSON lines"
-            raise CurationError(one_line(f"{guess.look.path}: column {show_value(column.name)} {said}"))
+            raise CurationError(one_line(f"{guess.look.title}: column {show_value(column.name)} {said}"))
     halves = _find_halves(guess, guess.columns.get("prompt", ""))
     if len(halves) > 1:
         names = first_names(map(show_value, halves), len(halves))
         raise CurationError(
-            one_line(f"{guess.look.path}: {names} are a prompt together; write both into one column, as prompt")
+            one_line(f"{guess.look.title}: {names} are a prompt together; write both into one column, as prompt")
         )
 
 

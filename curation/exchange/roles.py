@@ -51,7 +51,7 @@ def guess_roles(look: Look) -> Guess:
 
 def _nothing(look: Look, what: str) -> str:
     names = first_names((show_value(name) for name in look.columns), 20)
-    return one_line(f"{look.path}: {what}; it has {names}; rename a column, as prompt or completion")
+    return one_line(f"{look.title}: {what}; it has {names}; rename a column, as prompt or completion")
 
 
 def _find_what_was_said(roles: Roles) -> list[str]:
@@ -62,7 +62,7 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     conversations = [one for one in lists if one not in said and _ends_in_answer(one)]
     asked = [one for one in lists if one not in conversations and one not in said]
     completions = [*said, *(one for one in roles.find("completion") if not _are_options(one))]
-    listed = [one for one in completions if one.kind in ("samples", "texts")]
+    listed = [one for one in completions if one.kind in ("samples", "texts") and _has_several(one)]
     if conversations and not (asked and completions) and not (listed and roles.find("prompt")):
         roles.set("messages", conversations[0], "", conversations[1:])
         return []
@@ -86,6 +86,11 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     if "prompt" not in roles.columns:
         find_prompt_by_content(roles)
     return []
+
+
+def _has_several(column: Column) -> bool:
+    """Whether a row has several samples: of one alone, a conversation that ends in it says as much, and more."""
+    return any(len(value) > 1 for value in column.given)
 
 
 def _are_options(column: Column) -> bool:

@@ -28,7 +28,7 @@ def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> 
         columns["prompt_id"] = guess.columns["prompt_id"]
     prompt = guess.column("prompt")
     where = {"where": f"{quoted(prompt)} is not null"} if prompt is not None and prompt.nulls else {}
-    settings = {"kind": "table", "path": source.path, "split": split, **where, "columns": columns,
+    settings = {"kind": "table", **source.file, "split": split, **where, "columns": columns,
                 "verifier": verifier, "instruction": None}  # fmt: skip
     name = draft.add("sources", column_name(source.label, "prompts"), settings)
     for role in columns:

@@ -2,12 +2,14 @@
 anything."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from curation.core.errors import CurationError
 from curation.exchange.draft import Draft
+from curation.exchange.guess import Holds
 from curation.exchange.matching import Read
 from curation.exchange.preferences import draft_preferences
+from curation.exchange.rated_texts import as_rated_texts, draft_rated_texts, find_all_ratings, rates_texts
 from curation.exchange.ratings import draft_ratings, draft_verdicts, names_traces
 from curation.exchange.rubric import draft_rubric
 from curation.exchange.sources import draft_source
@@ -36,26 +38,41 @@ class Asked(NamedTuple):
     model: str
 
 
+def find_beside(files: Sequence[Read]) -> None:
+    """Files that were taken for sets are known as what they are: of votes between traces of other files, which they
+    name, or of ratings and votes of texts that these have."""
+    traces = [file for file in files if file.guess.holds == "traces"]
+    for file in traces:
+        others = [one for one in traces if one is not file]
+        if (rated := as_rated_texts(file, others)) is not None:
+            file.guess, traces = rated, others
+    for file in files:
+        if file.guess.holds == "preferences" and names_traces(file, traces):
+            file.guess.holds = "verdicts"
+        elif file.guess.holds == "preferences" and rates_texts(file, traces):
+            file.guess.holds = "rated texts"
+            find_all_ratings(file.guess)
+
+
 def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked | None) -> Draft:
     """The whole study. Raises CurationError where the files do not go together: ratings of no traces, prompts that
     nothing answers."""
-    of: dict[str, list[Read]] = {"traces": [], "prompts": [], "preferences": [], "ratings": []}
+    of: dict[Holds, list[Read]] = {holds: [] for holds in get_args(Holds)}
     for file in files:
         of[file.guess.holds].append(file)
     if not of["traces"] and not of["preferences"]:
         raise CurationError(
-            f"{files[0].guess.look.path}: holds {files[0].guess.holds} alone; name the files of what models answered, "
+            f"{files[0].guess.look.title}: holds {files[0].guess.holds} alone; name the files of what models answered, "
             "too"
         )
-    verdicts = [file for file in of["preferences"] if names_traces(file, of["traces"])]
-    of["preferences"] = [file for file in of["preferences"] if file not in verdicts]
     draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
     draft.whole = all(file.guess.look.whole for file in files)
     if of["traces"]:
         draft_traces(draft, of["prompts"], of["traces"])
     draft_preferences(draft, of["preferences"])
     draft_ratings(draft, of["ratings"], of["traces"])
-    draft_verdicts(draft, verdicts)
+    draft_verdicts(draft, of["verdicts"])
+    draft_rated_texts(draft, of["rated texts"])
     for benchmark in benchmarks:
         draft_source(draft, benchmark, "in_domain")
     if judge is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from curation.core.messages import show_value
 from curation.core.text import one_line
 from curation.exchange.answers import guess_extractions
 from curation.exchange.completions import texts_of
@@ -20,10 +21,14 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
     found = match(prompts, traces)
     for matched in found:
         verifier, golds = draft_source(draft, matched.source, "train", matched.by_id)
+        if matched.shares_ids:
+            name = show_value(matched.source.guess.columns["prompt_id"])
+            said = f"{name} numbers the prompts of another file too, so prompts are matched by what they say"
+            draft.said.append(one_line(f"{matched.source.guess.look.title}: {said}"))
         for trace in matched.traces:
             draft_generators(draft, trace, matched)
             if lost := _count_lost(trace, matched):
-                file, of = trace.guess.look.path, matched.source.guess.look.path
+                file, of = trace.guess.look.title, matched.source.guess.look.title
                 said = f"{lost} rows are about prompts that {of} has not, which gives the prompts; left out"
                 draft.said.append(one_line(f"{file}: {said}, unless you name a file that has all"))
             of_ids = dict(zip(matched.source.ids, matched.source.keys, strict=True)) if matched.by_id else {}
@@ -42,9 +47,9 @@ def draft_traces(draft: Draft, prompts: Sequence[Read], traces: Sequence[Read]) 
     unused = [
         one
         for one in prompts
-        if not any(settings.get("path") == one.path for settings in draft.params["sources"].values())
+        if not any(one.file.items() <= settings.items() for settings in draft.params["sources"].values())
     ]
-    draft.said += [one_line(f"{one.guess.look.path}: no trace answers its prompts; left out") for one in unused]
+    draft.said += [one_line(f"{one.guess.look.title}: no trace answers its prompts; left out") for one in unused]
     if cases:
         extract, why = guess_extractions(verifiers[0], cases)
         settings = {"kind": "answer", "extract": extract, "missing_answer": "wrong", "pass_at": 0.99}
@@ -75,7 +80,7 @@ def _draft_wide_ratings(draft: Draft, trace: Read) -> None:
         numbers += beside[0].numbers
     low, high = min(numbers), max(numbers)
     scale = {"score": [low, high if high > low else low + 1]}
-    settings = {"kind": "imported", "path": trace.path, "responses": responses, "unmatched": "drop", "scale": scale}
+    settings = {"kind": "imported", **trace.file, "responses": responses, "unmatched": "drop", "scale": scale}
     draft.add("judges", "ratings", settings, "guessed: the numbers beside the completions rate these")
 
 

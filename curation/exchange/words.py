@@ -32,8 +32,8 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "system": ("system", "system_prompt", "system_message", "system_instruction"),
     "tools": ("tools", "functions"),
     "sample_index": (
-        "sample_index", "sample_idx", "sample_num", "sample", "completion_index", "response_index", "repeat", "trial",
-        "attempt", "run",
+        "sample_index", "sample_idx", "sample_num", "sample", "epoch", "completion_index", "response_index", "repeat",
+        "trial", "attempt", "run",
     ),
     "finish_reason": ("finish_reason", "stop_reason", "finish", "done_reason"),
     "prompt_id": (

@@ -28,14 +28,16 @@ MOST_READ = 2**25  # bytes that are read to look whether files can be
 
 class UserFileParams(Strict):
     """Settings of what is read of a user's files: a file or a folder of files at `path`, or in its place the published
-    data set `dataset`; of its rows those of which the SQL expression `where` is true, unless it is null.
-    `COLUMNS_UNDER` is where the settings name columns."""
+    data set `dataset`; of its rows those of which the SQL expression `where` is true, unless it is null. `rows` is the
+    list that has them, as `data`, where a JSON file is one object and not a row of its own. `COLUMNS_UNDER` is where
+    the settings name columns."""
 
     COLUMNS_UNDER: ClassVar[str] = "columns."
 
     path: FilePath | None = None
     dataset: DatasetParams | None = None
     where: str | None = None
+    rows: str | None = None
 
     def map_columns(self) -> tuple[Mapping[str, str | None], Mapping[str, ColumnType]]:
         """The file's names for our columns, null where it has none, and what they may hold."""
@@ -50,6 +52,8 @@ class UserFileParams(Strict):
             yield f"dataset: {self.dataset.name} stands beside path {self.path}; leave one of the two"
         if self.path is not None and (fault := find_path_fault(self.path)):
             yield f"path: {self.path} {fault}"
+        if self.rows is not None and self.dataset is not None:
+            yield f"rows: {self.rows} is a list in a file, and a data set has rows; leave it out"
         if self.where is not None and (fault := find_where_fault(self.where)):
             yield f"where: {fault}"
 
@@ -58,7 +62,7 @@ class UserFileParams(Strict):
         CurationError if there is no such file or data set."""
         if self.dataset is not None:
             return UserTable(self.dataset.title, [DatasetRows(self.dataset)], self.where, say)
-        return open_path(self.path or "", self.where, say)
+        return open_path(self.path or "", self.where, say, self.rows)
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if the rows, as `UserTable.read` gives them, are not what they should."""
@@ -79,13 +83,13 @@ class UserFileParams(Strict):
             yield one_line(f"{place}: {error}")
 
 
-def open_path(path: str, where: str | None = None, say: bool = True) -> UserTable:
-    """The rows of the file at `path`, or of the files of the folder there, of which none is read yet. Raises
-    CurationError if there is none."""
+def open_path(path: str, where: str | None = None, say: bool = True, within: str | None = None) -> UserTable:
+    """The rows of the file at `path`, or of the files of the folder there, of which none is read yet; in each those of
+    the list `within`, if it is named. Raises CurationError if there is none."""
     found = list_files(path)
     if say and Path(path).is_dir():
         print(one_line(describe_folder(path, found)), file=sys.stderr)
-    return UserTable(path, [FileRows(str(file)) for file in found.files], where, say)
+    return UserTable(path, [FileRows(str(file), within) for file in found.files], where, say)
 
 
 def read_columns(

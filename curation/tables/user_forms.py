@@ -26,6 +26,8 @@ def form_of(file: Path) -> tuple[str, str | None]:
     suffixes = [suffix.lower() for suffix in file.suffixes]
     packing = PACKED.get(suffixes[-1]) if suffixes else None
     form = suffixes[-2 if packing else -1] if len(suffixes) > bool(packing) else ""
+    if form == ".eval":
+        raise Fault("a log of inspect-ai as it packs it; write it as JSON, by `inspect log convert --to json`")
     if form not in (TEXT_FORMS if packing else (".parquet", *TEXT_FORMS)):
         raise Fault(f"not a .parquet, {', '.join(TEXT_FORMS)} file; text may be packed as .gz or .zst")
     return form, packing

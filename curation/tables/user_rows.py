@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core.messages import show_value
+from curation.core.messages import first_names, show_value
 from curation.tables.json_values import Fault, read_values
 from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks, refuse_doubled
 from curation.tables.user_fields import MISSING, list_fields, stored_column, take
@@ -28,7 +28,12 @@ _AFTER_CR = re.compile(r"(?<=\r)(?!\n|\Z)")
 
 
 class FileRows(SeenColumns):
-    """The rows of the file that `name` is the path of."""
+    """The rows of the file that `name` is the path of; those in the list `within` where its JSON is an object that has
+    them there, as `data` or `results.AIME24.examples`."""
+
+    def __init__(self, name: str, within: str | None = None) -> None:
+        super().__init__(name)
+        self.within = within
 
     @property
     def declares(self) -> bool:
@@ -62,6 +67,8 @@ class FileRows(SeenColumns):
         if not head:
             raise Fault("is empty")
         refuse_other_content(head, "parquet" if form == ".parquet" else packing)
+        if self.within is not None and form in (".parquet", ".csv", ".tsv"):
+            raise Fault(f"has rows of its own and no list {self.within!r} (rows) of them; leave rows out")
         if form == ".parquet":
             yield from self._read_parquet(file, names)
             return
@@ -90,7 +97,7 @@ class FileRows(SeenColumns):
         keys = dict[str, Any]().keys()
         first, columns, lines = 0, {name: list[Any]() for name in wanted}, list[int | None]()
         nested = [name for name in wanted if "." in name]
-        for line, row in read_values(_lines(stream)):
+        for line, row in self._rows_within(read_values(_lines(stream))):
             if not isinstance(row, dict):
                 place = f"row {first + len(lines)}" if line is None else f"line {line}"
                 raise Fault(f"{place}: {'null' if row is None else show_value(row)} is not a JSON object")
@@ -110,6 +117,18 @@ class FileRows(SeenColumns):
                 yield self._json_block(first, columns, lines)
                 first, columns, lines = first + BLOCK, {name: [] for name in wanted}, []
         yield self._json_block(first, columns, lines)
+
+    def _rows_within(self, values: Iterator[tuple[int | None, Any]]) -> Iterator[tuple[int | None, Any]]:
+        """The values themselves, or the rows that each has in its list `within`."""
+        if self.within is None:
+            yield from values
+            return
+        for _, value in values:
+            rows = take(value, self.within)
+            if not isinstance(rows, list):
+                lists = first_names((name for name in list_fields(value) if isinstance(take(value, name), list)), 20)
+                raise Fault(f"has no list {self.within!r} (rows); it has {lists or 'none'}")
+            yield from ((None, row) for row in rows)
 
     def _json_block(self, first: int, columns: dict[str, list[Any]], lines: list[int | None]) -> Block:
         numbered = [line for line in lines if line is not None]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.exchange.guess import Roles
-from curation.exchange.looking import Column, Look
+from curation.exchange.looking import Column
 from curation.exchange.rating_columns import find_ratings, rating_name
 from curation.exchange.words import names_model, rate_name, split_name
 
@@ -12,8 +12,7 @@ from curation.exchange.words import names_model, rate_name, split_name
 def find_list(roles: Roles) -> dict[str, Any] | None:
     """A list of responses in each row, with ranks or ratings of each; or lists side by side."""
     for column in roles.look.of_kind("structs", "samples"):
-        fields = column.fields()
-        inner = Roles(Look(roles.look.path, max((len(one.values) for one in fields.values()), default=0), True, fields))
+        inner = Roles(column.look_within())
         texts = inner.find("completion", ("text", "messages", "message")) or inner.find("answer", ("text",))
         ranks = [one for one in inner.free("number") if "rank" in split_name(one.name)]
         ratings = dict(_ratings_of(inner))
@@ -25,7 +24,7 @@ def find_list(roles: Roles) -> dict[str, Any] | None:
         layout |= {"model": models[0].name} if models else {}
         if ranks:
             return {"kind": "ranked"} | layout | {"rank": ranks[0].name, "rating": "rank"}
-        return {"kind": "responses"} | layout | {"ratings": ratings} | _rationales(fields, ratings)
+        return {"kind": "responses"} | layout | {"ratings": ratings} | _rationales(inner.look.columns, ratings)
     return _find_parallel(roles)
 
 

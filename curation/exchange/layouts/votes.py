@@ -5,7 +5,6 @@ from typing import Any
 from curation.exchange.guess import Roles
 from curation.exchange.layouts.sides import names_writer, surest_sides
 from curation.exchange.layouts.winners import find_winner, is_winner, read_words
-from curation.exchange.looking import Look
 from curation.exchange.words import column_name, rate_name, split_name, swap_word
 
 BOTH = (("a", "b"), ("1", "2"), ("0", "1"), ("left", "right"), ("one", "two"), ("first", "second"), ("x", "y"))
@@ -59,7 +58,7 @@ def find_choice(roles: Roles) -> dict[str, Any] | None:
     """A list of two responses in each row, and the number of the better one."""
     choices = [one for one in roles.free("number", "truth") if is_winner(one.name) and one.distinct == 2]
     for column in roles.look.of_kind("structs", "samples"):
-        inner = Roles(Look(roles.look.path, 2 * roles.look.rows, True, column.fields()))
+        inner = Roles(column.look_within())
         texts = inner.find("completion", ("text", "messages", "message"))
         if not (texts and choices) or any(len(one) != 2 for one in column.given):
             continue
