@@ -32,7 +32,7 @@ SOUND = ROOT / "params.yaml"
 STUDIES = [SOUND, *sorted((ROOT / "recipes").glob("*.yaml"))]
 HEAVY = (
     "torch", "transformers", "trl", "peft", "datasets", "accelerate", "vllm", "ray", "scipy", "sklearn", "matplotlib",
-    "pandas", "sympy", "instructor", "openai", "aiohttp", "datasketch", "reasoning_gym", "mpmath", "tqdm",
+    "dvc", "pandas", "sympy", "instructor", "openai", "aiohttp", "datasketch", "reasoning_gym", "mpmath", "tqdm",
 )  # fmt: skip
 TABLES = ("polars", "pyarrow", "numpy", "duckdb")
 

@@ -21,6 +21,7 @@ from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
 from curation.calls.store import Store, counted, insert_attempt
 from curation.core.errors import CurationError
+from curation.core.main_repository import in_main_repository
 from curation.core.needs import find_folder_fault
 from curation.core.params import Strict
 from curation.core.progress import progress
@@ -52,9 +53,14 @@ class Params(Strict):
     offline: bool
     max_failed: Annotated[float, Field(ge=0, le=1, description="a share of a stage's calls")]
 
+    @property
+    def file(self) -> Path:
+        """The ledger's file: an experiment of DVC's that runs in a copy of the repository uses the repository's."""
+        return in_main_repository(Path(self.path))
+
     def unmet(self, study: Study) -> Iterator[str]:
         """A file or a folder that cannot be what it is to be."""
-        if fault := find_folder_fault(self.path) or find_foreign(Path(self.path)):
+        if fault := find_folder_fault(str(self.file)) or find_foreign(self.file):
             yield f"path: {self.path}: {fault}"
         if Path(self.recorded).exists() and not Path(self.recorded).is_dir():
             yield f"recorded: {self.recorded}: is no folder; name the folder that holds Parquet files of calls"
@@ -73,7 +79,7 @@ class Ledger(Store):
         self, settings: Params, budget: Budget = UNLIMITED, distribute: Callable[[Engine], Engine] = locally
     ) -> None:
         self.settings, self.budget, self.distribute = settings, budget, distribute
-        super().__init__(Path(settings.path))
+        super().__init__(settings.file)
         try:
             self._read_files()
         except sqlite3.Error as error:

@@ -26,6 +26,7 @@ class Method(Protocol):
     def bf16(self) -> bool: ...
     @property
     def lora(self) -> Lora | None: ...
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self: ...
 
 
@@ -37,6 +38,11 @@ class MethodKind(Protocol[Settings]):
 
     @property
     def Params(self) -> type[Settings]: ...
+
+    @property
+    def VERSION(self) -> int:
+        """Raised with each change that has the same rows and settings give other weights; it is in a run's key."""
+        ...
 
     def train(self, settings: Settings, job: Job) -> dict[str, float]:
         """`job.out` holds the trained weights; returns the metrics of training."""

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from curation.training.trainers._settings import ReferenceTrainerParams
 from curation.training.trainers._training import Job, build_with_reference, train_student
 
+VERSION = 1
+
 
 class Training(ReferenceTrainerParams):
     """How DPO trains. `loss`: sigmoid (the paper's), sigmoid_norm (divided by length), ipo (arXiv 2310.12036)."""

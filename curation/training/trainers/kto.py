@@ -8,6 +8,8 @@ from curation.core.ranges import Factor
 from curation.training.trainers._settings import ReferenceTrainerParams
 from curation.training.trainers._training import Job, build_with_reference, train_student
 
+VERSION = 1
+
 
 class Params(ReferenceTrainerParams):
     """A method of kind kto, with the weights of its desirable and undesirable examples."""

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from curation.training.trainers._settings import TrainerParams
 from curation.training.trainers._training import Job, train_student
 
+VERSION = 1
+
 
 class Params(TrainerParams):
     """A method of kind sft; the loss is on the completion only."""
