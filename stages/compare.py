@@ -13,10 +13,8 @@ from curation.tables import contracts, measurements, parquet
 def main() -> None:
     study = read()
     results = parquet.read_parts(measurements.RESULTS, [BASELINE, *study.runs])
-    pairs_of_run = {
-        name: json.loads((contracts.DATA / f"metrics/arm/{trained.arm.name}.json").read_text())["pairs"]
-        for name, trained in study.runs.items()
-    }
+    of_arm = json.loads((contracts.DATA / "metrics/arms.json").read_text())
+    pairs_of_run = {name: of_arm[trained.arm.name]["pairs"] for name, trained in study.runs.items()}
     comparisons = compare(study.compare, declared_runs(study), results, pairs_of_run)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")

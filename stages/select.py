@@ -39,7 +39,7 @@ def main() -> None:
         for write in writes:
             write.result()
         shown.advance(note=f"{subset.height} kept")
-    findings, told = examine(study, name), [shortfall_message(selection), several_rows_message(subset, texts)]
+    findings, told = examine(study, [name])[name], [shortfall_message(selection), several_rows_message(subset, texts)]
     for message in [*filter(None, told), *selection.notes, *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
     metrics = subset_metrics(verdicts, subset, traces) | {"findings": findings.metrics}

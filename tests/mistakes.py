@@ -168,8 +168,8 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"grid.controls": ["random"]},
      ["compare.primary: the grid has controls only; add the selection itself (pairs: own, labels: as_is) to "
       "grid.controls"]),
-    ({"selections.top_step_coherence-any-own-itself-0": CopyOf("selections.all")},
-     ["grid.selections: 'top_step_coherence-any-own-itself-0' is an arm and a selection; rename the selection"]),
+    ({"selections.top_step_coherence-any-own-itself": CopyOf("selections.all")},
+     ["grid.selections: 'top_step_coherence-any-own-itself' is an arm and a selection; rename the selection"]),
     ({"evaluate.judge": "rubric"}, ["evaluate.judge: 'rubric' is of kind rubric; name a judge of kind answer"]),
     ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
     ({"judges.answer.extract": []},

@@ -363,8 +363,8 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
     params = world.write(SOUND, tmp_path)
     for file in ("pairs", "prompts", "generator_deltas", "comparisons"):
         (tmp_path / f"data/{file}.parquet").unlink()
-    for name in ("selections", "subsets", "unpaired", "results"):
-        for part in (tmp_path / "data" / name).iterdir():
+    for name in ("selections", "subsets", "unpaired", "arms", "results"):
+        for part in (tmp_path / "data" / name).rglob("*.parquet"):
             part.unlink()
     assert set(check("all", params)) == {
         *STOPS,

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.arms import arm, arm_metrics, restrict, shared_pairs_message, shortfall_messages
+from curation.experiment.arms import ArmRows, arm_metrics, arms, messages, restrict
 from curation.experiment.controls import Params, control_rows
 from curation.experiment.grid import Arm
 from curation.experiment.grid import Params as Grid
@@ -69,6 +69,11 @@ LENGTHS = "floor(2 * ln(chosen.characters / rejected.characters))"
 def selection(**changes: Any) -> Selection:
     top = {"value": "rubric.delta_logic", "keep": {"kind": "top"}, "budget": {"pairs": 40}}
     return Selection.model_validate(world.PLAIN | top | changes)
+
+
+def arm(cell: Arm, study: Any, pairs: Candidates) -> ArmRows:
+    ((_, made),) = arms([cell], study, pairs)
+    return made
 
 
 def control(**changes: Any) -> Params:
@@ -204,13 +209,15 @@ def test_reversed_pairs_have_their_sides_ratings_and_margins_the_other_way_round
 def test_a_control_that_has_too_few_pairs_is_said_to() -> None:
     """The control is drawn from the way round that the selection ranks higher, in which no delta is negative."""
     cell = Arm("worse_way_round", "any", "own", "matched", 0)
-    assert shortfall_messages(arm(cell, STUDY, EVERYONE), cell.control) == [
+    assert messages(STUDY, cell, arm(cell, STUDY, EVERYONE)) == [
         "control matched has 0 pairs, its selection 40: not enough pairs match;"
         " match fewer values, or raise limits.per_prompt"
     ]
-    assert shortfall_messages(arm(cell._replace(control="random"), STUDY, EVERYONE), "random") == []
-    few = shortfall_messages(arm(cell._replace(control="random", budget="9999"), STUDY, EVERYONE), "random")
-    assert len(few) == 1 and few[0].startswith("keeps ") and " of the 9999 pairs of its budget: " in few[0]
+    cell = cell._replace(control="random")
+    assert not any(" pairs, its selection" in said for said in messages(STUDY, cell, arm(cell, STUDY, EVERYONE)))
+    cell = cell._replace(budget="9999")
+    few = messages(STUDY, cell, arm(cell, STUDY, EVERYONE))
+    assert few[0].startswith("keeps ") and " of the 9999 pairs of its budget: " in few[0]
 
 
 def test_a_control_says_how_many_pairs_are_its_selections_own() -> None:
@@ -218,10 +225,10 @@ def test_a_control_says_how_many_pairs_are_its_selections_own() -> None:
     for budget, name in itertools.product(("own", "300"), ("random", "itself", "all")):
         made = arm(Arm("top", "any", budget, name, 0), STUDY, EVERYONE)
         shared = len(set(made.rows["pair_id"]) & set(made.selection_rows["pair_id"]))
-        said = shared_pairs_message(made, name, STUDY.controls[name])
+        said = [line for line in messages(STUDY, Arm("top", "any", budget, name, 0), made) if "are its sel" in line]
         pairs = made.rows.height
         expected = f"{shared} of the {pairs} pairs of control {name} are its selection's own"
-        assert said == (expected if name == "random" and shared else None)
+        assert said == ([expected] if name == "random" and shared else [])
     assert shared > 100
 
 
@@ -268,6 +275,7 @@ def test_the_grid_is_every_combination() -> None:
         "controls": ["itself"], "seeds": [0, 1],
     }  # fmt: skip
     grid = Grid.model_validate(axes)
-    assert len(grid.arms()) == 8 and len({run.name for run in grid.runs()}) == 16
-    assert grid.runs()[0].name == "dpo-top-any-own-itself-0" and grid.arms()[-1].name == "low-any-10-itself-1"
-    assert Grid.model_validate(axes | {"methods": []}).runs() == []
+    runs, arms = grid.list_runs(STUDY.controls), grid.list_arms(STUDY.controls)
+    assert len(arms) == 4 and len({run.name for run in runs}) == 16
+    assert runs[0].name == "dpo-top-any-own-itself-0" and arms[-1].name == "low-any-10-itself"
+    assert Grid.model_validate(axes | {"methods": []}).list_runs(STUDY.controls) == []

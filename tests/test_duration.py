@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import world
 from ruamel.yaml import YAML
@@ -16,7 +17,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.models import weights
 from curation.models.rendering import Renderer
-from curation.tables import contracts
+from curation.tables import contracts, measurements, parquet
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,14 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params = world.write(world.sound(), tmp_path)
     change(params, lambda body: body["student"].update(model=str(tiny), revision=weights.fingerprint(tiny)))
     monkeypatch.chdir(tmp_path)
+    keep_runs()
     return params
+
+
+def keep_runs(*names: str) -> None:
+    """These runs alone were trained."""
+    rows = world.runs().filter(pl.col("run").is_in(names))
+    parquet.write(measurements.RUNS, rows, contracts.path("runs"))
 
 
 def change(params: Path, edit: Any) -> None:
@@ -53,25 +61,21 @@ def test_what_is_to_come_is_counted(study: Path) -> None:
         and answered.seconds > 2 * duration.START
     )
     contracts.path("results", "baseline").unlink()
-    Path("data/models", world.TUNED).mkdir(parents=True)
-    Path("data/models", world.TURNED).write_text("no folder of weights")
+    keep_runs(world.TUNED)
     trained, answered = duration.durations(read(study))
     assert (trained.to_come, answered.to_come) == (1, 2)
 
 
 def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the word before a whole grid is trained again would be that there is nothing to wait for."""
-    for name in (world.TUNED, world.TURNED):
-        Path("data/models", name).mkdir(parents=True)
+    keep_runs(world.TUNED, world.TURNED)
     loaded: list[Any] = []
     load = weights.load
     monkeypatch.setattr(weights, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
     assert [(one.to_come, one.seconds) for one in duration.durations(read(study))] == [(0, 0.0), (0, None)]
     assert loaded == []
-    monkeypatch.setattr(
-        duration, "_find_changed_stages", lambda folder: {f"train@{world.TUNED}", f"evaluate@{world.TURNED}"}
-    )
-    assert [one.to_come for one in duration.durations(read(study))] == [1, 2]
+    monkeypatch.setattr(duration, "_find_changed_stages", lambda folder: {"evaluate"})
+    assert [one.to_come for one in duration.durations(read(study))] == [0, 3]
 
 
 def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +141,9 @@ def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:
 
 
 def test_before_the_subsets_are_there_the_way_to_them_is_said(study: Path) -> None:
-    contracts.path("subsets", world.ARM).unlink()
+    contracts.arm_path("subsets", world.ARM).unlink()
     with pytest.raises(
-        CurationError, match=r"data/subsets/clear-any-own-itself-0.parquet: does not exist; run `dvc repro audit` first"
+        CurationError,
+        match=r"data/arms/subsets/clear-any-own-itself.parquet: does not exist; run `dvc repro audit` first",
     ):
         duration.durations(read(study))

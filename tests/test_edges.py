@@ -45,30 +45,29 @@ class Reader(NamedTuple):
 
 
 ENTRY = "the entry"  # whose setting it is
-FIRST = "the first"  # of the arms or runs, whatever they are called
 READERS = {
     "audit": Reader(("audit",), (("audit",),)),
     "budget": Reader(("budget",), (("generate", "small"),)),
     "calibrate": Reader(("calibrate",), (("calibrate",), ("reliability",))),
     "compare": Reader(("compare",), (("compare",),)),
-    "controls": Reader(("controls.itself", "controls.matched"), (("arm", world.ARM),)),
+    "controls": Reader(("controls.itself", "controls.matched"), (("arms",),)),
     "decontaminate": Reader(("decontaminate",), (("collect",),)),
     "delta": Reader(("delta",), (("delta",),)),
-    "evaluate": Reader(("evaluate",), (("evaluate", "baseline"),)),
-    "generator_pairs": Reader(("generator_pairs.any",), (("arm", world.ARM),)),
+    "evaluate": Reader(("evaluate",), (("evaluate",),)),
+    "generator_pairs": Reader(("generator_pairs.any",), (("arms",),)),
     "generators.imported": Reader(("generators.medium",), (("generate", "medium"),)),
     "generators.openai": Reader(("generators.small",), (("generate", "small"),)),
     "generators.transformers": Reader(("generators.large",), (("generate", "large"),)),
-    "grid": Reader(("grid",), (("arm", FIRST), ("train", FIRST))),
+    "grid": Reader(("grid",), (("arms",), ("train",))),
     "judges.answer": Reader(("judges.answer",), (("judge", "answer"),)),
     "judges.imported": Reader(("judges.people", "judges.raters", "judges.sides"), (("judge", ENTRY),)),
     "judges.process": Reader(("judges.steps",), (("judge", "steps"),)),
     "judges.reward": Reader(("judges.steps_of",), (("judge", "steps_of"),)),
     "judges.rubric": Reader(("judges.rubric",), (("judge", "rubric"),)),
     "ledger": Reader(("ledger",), (("generate", "small"),)),
-    "methods.dpo": Reader(("methods.dpo",), (("train", world.TUNED),)),
-    "methods.kto": Reader(("methods.kto",), (("train", f"kto-{world.ARM}"),)),
-    "methods.sft": Reader(("methods.sft",), (("train", f"sft-{world.ARM}"),)),
+    "methods.dpo": Reader(("methods.dpo",), (("train",),)),
+    "methods.kto": Reader(("methods.kto",), (("train",),)),
+    "methods.sft": Reader(("methods.sft",), (("train",),)),
     "pair": Reader(("pair",), (("pair",),)),
     "pairwise_judges.imported": Reader(("pairwise_judges.panel", "pairwise_judges.voters"), (("prefer", ENTRY),)),
     "pairwise_judges.verdict": Reader(("pairwise_judges.versus",), (("prefer", "versus"),)),
@@ -82,7 +81,7 @@ READERS = {
     "sources.pairs": Reader(("sources.set",), (("collect",),)),
     "sources.reasoning_gym": Reader(("sources.sums",), (("collect",),)),
     "sources.table": Reader(("sources.own",), (("collect",),)),
-    "student": Reader(("student",), (("train", world.TUNED),)),
+    "student": Reader(("student",), (("train",),)),
     "renderings": Reader(("renderings",), (("renderings",),)),
 }
 MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("judge", "steps"),
@@ -339,8 +338,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         patch.chdir(folder)
         for stage in MADE_ONCE:
             run_stage(patch, stage)
-        for arm in read(folder / "params.yaml").arms:  # which the audit reads
-            run_stage(patch, ("arm", arm))
+        run_stage(patch, ("arms",))  # which the audit reads
         assert look_around(read(folder / "params.yaml")) == ([], [])
     return SmallStudy(folder, raw)
 
@@ -431,13 +429,14 @@ def outcome(case: Case, raw: dict[str, Any], folder: Path) -> str:
         assert all(line.startswith(f"{folder / 'params.yaml'}: ") and line.isprintable() for line in lines), lines
         return "refused"
     for stage in READERS[case.reader].stages:
-        first = next(iter(study.arms if stage[0] == "arm" else study.runs), "") if FIRST in stage else ""
-        sys.argv = [part.replace(FIRST, first).replace(ENTRY, str(case.at[1])) for part in stage]
+        sys.argv = [part.replace(ENTRY, str(case.at[1])) for part in stage]
         try:
             importlib.import_module(f"stages.{stage[0]}").main()
         except CurationError as error:
             said = error.report()
-            assert len(said.splitlines()) == 1 and said.isprintable() and len(said) <= LONGEST_LINE + 7, said
+            lines = said.splitlines()  # one, but for runs, each of which has its own
+            assert len(lines) == 1 or stage == ("train",), said
+            assert all(line.isprintable() and len(line) <= LONGEST_LINE + 7 for line in lines), said
             return f"late: {said}"
     return "ran"
 

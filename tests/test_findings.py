@@ -92,7 +92,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
 def test_what_is_planted_in_a_subset_is_said_by_name(name: str, tmp_path: Path) -> None:
     plant, said = PLANTED[name]
     params = world.write(plant(), tmp_path)
-    found = examine(read(params), "clear")
+    found = examine(read(params), ["clear"])["clear"]
     assert said in found.messages
     if name == "chosen_longer":
         assert (found.metrics["chosen_longer"], found.metrics["chosen_shorter"]) == (6, 0)
@@ -115,7 +115,7 @@ def test_which_part_is_longer_is_said_where_there_is_reasoning(
     assert (
         "the chosen trace is longer in 6 of 6 pairs, shorter in 0: its reasoning longer in 6, shorter in 0, its answer "
         "longer in 0, shorter in 6"
-    ) in examine(read(params), "clear").messages
+    ) in examine(read(params), ["clear"])["clear"].messages
     imbalance = db.checks()["length_imbalance"]
     monkeypatch.setattr("curation.tables.checks.checks", lambda: {"length_imbalance": imbalance})
     assert check("before_training", params)["length_imbalance"] >= 1
@@ -133,7 +133,7 @@ def test_a_trace_that_reasons_otherwise_is_no_beginning_of_another(tmp_path: Pat
     for reasoning, seen in ((None, True), ("so", False)):
         thought = rows.with_columns(chosen_reasoning=pl.lit(reasoning, pl.String), rejected_reasoning=pl.lit(" "))
         params = world.write(replace(plant(), subsets=SOUND.subsets | {"clear": thought}), tmp_path)
-        assert (said in examine(read(params), "clear").messages) == seen
+        assert (said in examine(read(params), ["clear"])["clear"].messages) == seen
 
 
 @pytest.mark.slow
@@ -151,18 +151,18 @@ def test_the_audit_says_what_is_planted(name: str, tmp_path: Path, capsys: pytes
 
 def test_a_sound_subset_has_no_other_findings(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
-    assert [message.split(":")[0] for message in examine(read(params), "clear").messages] == [
+    assert [message.split(":")[0] for message in examine(read(params), ["clear"])["clear"].messages] == [
         "ranks by rubric on logic, which is suspect", PLANTED["wrong_chosen"][1],
     ]  # fmt: skip
-    assert examine(read(params), "nothing") == ({}, [])
+    assert examine(read(params), ["nothing"])["nothing"] == ({}, [])
 
 
 def test_a_suspect_judge_is_said_once_reliability_is_known(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
     (tmp_path / "data/reliability.parquet").unlink()
-    assert examine(read(params), "clear").messages == [PLANTED["wrong_chosen"][1]]
+    assert examine(read(params), ["clear"])["clear"].messages == [PLANTED["wrong_chosen"][1]]
     world.write(replace(SOUND, reliability=SOUND.reliability.with_columns(suspect=False)), tmp_path)
-    assert examine(read(params), "clear").messages == [PLANTED["wrong_chosen"][1]]
+    assert examine(read(params), ["clear"])["clear"].messages == [PLANTED["wrong_chosen"][1]]
 
 
 @pytest.mark.slow

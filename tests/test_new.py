@@ -87,7 +87,7 @@ def test_three_outputs_are_three_generators_over_the_prompts_of_one() -> None:
     assert list(study.generators) == ["llama-3b", "qwen-1-5b", "qwen-7b"]
     assert [one.scale_b for one in study.generators.values()] == [3.0, 1.5, 7.0]
     assert study.judges["answer"].extract[0].kind == "boxed"
-    assert study.pair.order == "both" and not study.grid.runs()
+    assert study.pair.order == "both" and not study.runs
     assert all(
         Path(one.path).resolve() == Path("out", Path(one.path).name).resolve() for one in study.generators.values()
     )

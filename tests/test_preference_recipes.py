@@ -51,8 +51,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, s
         stages = [
             "collect", *(f"generate {name}" for name in study.generators), *(f"judge {name}" for name in study.judges),
             "renderings", "pair", *(f"prefer {name}" for name in study.pairwise_judges), "delta", "calibrate",
-            "reliability", *(f"select {name}" for name in study.selections), *(f"arm {name}" for name in study.arms),
-            "audit",
+            "reliability", *(f"select {name}" for name in study.selections), "arms", "audit",
         ]  # fmt: skip
         said = ""
         for stage in stages:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "data/recorded/reasoning_small"
-ARM = "both_think-thinkers-own-itself-0"
+ARM = "both_think-thinkers-own-itself"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".curation").mkdir()
     (folder / ".curation/weights").symlink_to(weights)
     run(folder, "dvc", "init", "-q", "--no-scm")
-    run(folder, "dvc", "repro", "renderings", "arm")
+    run(folder, "dvc", "repro", "renderings", "arms")
     return folder
 
 

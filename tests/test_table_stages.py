@@ -18,9 +18,11 @@ from curation.tables import contracts, parquet
 SOUND = world.sound()
 
 
+WRONG = "1 of 3 chosen traces are wrong, and 1 rejected ones are better, by the judge taken for the truth"
+SEEN_OF_ARMS = f"arm {world.ARM}: {WRONG}\n"
 SEEN = (
     "select clear: ranks by rubric on logic, which is suspect: auroc, coverage, pairwise_accuracy\n"
-    "select clear: 1 of 3 chosen traces are wrong, and 1 rejected ones are better, by the judge taken for the truth\n"
+    f"select clear: {WRONG}\n"
 )
 
 
@@ -28,14 +30,14 @@ def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
     world.write(SOUND, tmp_path)
     files = (
         "pairs.parquet", "deltas/rubric.parquet", "generator_deltas.parquet", "selections/clear.parquet",
-        "subsets/clear.parquet", f"subsets/{world.BESIDE}.parquet", "unpaired/clear.parquet",
+        "subsets/clear.parquet", f"arms/subsets/{world.BESIDE}.parquet", "unpaired/clear.parquet",
     )  # fmt: skip
     written = {file: pl.read_parquet(tmp_path / "data" / file) for file in files}
     for file in written:
         (tmp_path / "data" / file).unlink()
-    for stage in (["pair"], ["delta"], ["select", "clear"], ["arm", world.BESIDE]):
+    for stage in (["pair"], ["delta"], ["select", "clear"], ["arms"]):
         done = ran(tmp_path, f"stages.{stage[0]}", *stage[1:])
-        warned = SEEN if stage == ["select", "clear"] else ""
+        warned = {"select": SEEN, "arms": SEEN_OF_ARMS}.get(stage[0], "")
         assert (done.returncode, done.stderr) == (0, warned)
     for file, rows in written.items():
         assert_frame_equal(pl.read_parquet(tmp_path / "data" / file), rows, abs_tol=1e-8)
@@ -52,7 +54,7 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
     assert parquet.read(contracts.SUBSETS, contracts.path("subsets", "clear", tmp_path / "data")).is_empty()
     reasons = parquet.read(contracts.SELECTIONS, contracts.path("selections", "clear", tmp_path / "data"))
     assert reasons.height == 9 and set(reasons["reason"]) == {"identical"}
-    done = ran(tmp_path, "stages.arm", world.ARM)
+    done = ran(tmp_path, "stages.arms")
     assert (done.returncode, done.stderr) == (0, f"arm {world.ARM}: keeps no pair: 9 identical\n")
 
 
@@ -67,7 +69,7 @@ def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path)
     marker = (tmp_path / "data/audited.txt").read_bytes()
     (tmp_path / "data/audited.txt").unlink()
     broken = SOUND.subsets[world.ARM].with_columns(chosen="prompt")
-    parquet.write(contracts.SUBSETS, broken, contracts.path("subsets", world.ARM, tmp_path / "data"))
+    parquet.write(contracts.SUBSETS, broken, contracts.arm_path("subsets", world.ARM, tmp_path / "data"))
     done = ran(tmp_path, "stages.audit")
     assert (
         done.returncode == 1

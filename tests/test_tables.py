@@ -152,6 +152,11 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "a text is one of kept, cut, lost, dropped": {"completion": "gone"},
         "dropped is one of fault, no_room, identical, identical_once_cut": {"dropped": "dull"},
     },
+    "runs": {
+        "status is one of trained, failed": {"status": "given"},
+        "error exactly where it failed": {"error": "no memory"},
+        "weights exactly where it did not": {"weights": None},
+    },
     "results": {
         "score is null exactly when status is not scored; when it is no_answer, either": {
             "score": 0.0,

@@ -43,7 +43,8 @@ REVEALED = {
     "study.selections": "dict[str, curation.selection.rules.Params]",
     "study.selections['top'].seed": "int",
     "study.judges['rubric'].dimension_names": "list[str]",
-    "study.runs['r'].arm.seed": "int",
+    "study.runs['r'].seed": "int",
+    "study.runs['r'].arm.draw": "int | None",
     "study.arms['a'].selection": "str",
     "study.sources['s'].instruction": "str | None",
     "study.dimensions": "dict[str, list[str]]",
@@ -54,7 +55,7 @@ REFUSED = {
     "study.calibrat": '"Study" has no attribute "calibrat"; maybe "calibrate"?',
     "study.grid.girds": '"Params" has no attribute "girds"',
     "study.judges['rubric'].dimensions_names": '"Judge" has no attribute "dimensions_names"; maybe "dimension_names"?',
-    "study.runs['r'].seed": '"Run" has no attribute "seed"',
+    "study.runs['r'].draw": '"Run" has no attribute "draw"',
     "kind('judges', 'rubric').score": '"JudgeKind[Any]" has no attribute "score"',
 }
 # A judge that a user might write, and what each of its faults is.
@@ -199,7 +200,7 @@ def test_a_name_that_is_not_there_has_the_nearest_one() -> None:
     for ask, message in (
         (lambda: study.judges["rubic"], "judges.rubic: no such name; did you mean 'rubric'?"),
         (lambda: study.runs["dpo-top"], "grid: dpo-top: no such name; known: "),
-        (lambda: study.arms["all-any-own-itself-0"], "grid: all-any-own-itself-0: no such name; "),
+        (lambda: study.arms["all-any-own-itself"], "grid: all-any-own-itself: no such name; "),
     ):
         with pytest.raises(CurationError, match=re.escape(message)):
             ask()

@@ -46,8 +46,8 @@ PROMPTS = {  # name: source, split, text, answer
 DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt that says what held_a says
 RESPONSES = {"gpt": ("2 + 3 = 5.", 5.0), "llama": ("Six.", 1.0)}  # of a preference set, to plus: text, rating
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
-ARM, BESIDE = "clear-any-own-itself-0", "clear-any-own-reversed-0"
-TUNED, TURNED = f"dpo-{ARM}", f"dpo-{BESIDE}"
+ARM, BESIDE = "clear-any-own-itself", "clear-any-own-reversed"
+TUNED, TURNED = f"dpo-{ARM}-0", f"dpo-{BESIDE}-0"
 RUNS = ("baseline", TUNED, TURNED)
 GRID: dict[str, Any] = {
     "controls": {
@@ -119,7 +119,9 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "wordy": PLAIN | {"value": "rubric.delta_brevity", "keep": {"kind": "bottom"}},
     "capable": PLAIN | {"value": "answer.generator_delta_correct", "keep": {"kind": "top"}, "budget": {"pairs": 4}},
 }  # fmt: skip
-CELLS = {name: grid.Arm("clear", "any", "own", control, 0) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))}
+CELLS = {
+    name: grid.Arm("clear", "any", "own", control, None) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))
+}
 DECLARED = compare.DeclaredRuns(
     {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")},
     {TUNED: 0, TURNED: 0},
@@ -158,6 +160,7 @@ class World:
     subsets: dict[str, pl.DataFrame]
     unpaired: dict[str, pl.DataFrame]
     examples: pl.DataFrame
+    runs: pl.DataFrame
     results: pl.DataFrame
     comparisons: pl.DataFrame
 
@@ -353,6 +356,13 @@ def pair_scores(pairs: pl.DataFrame) -> pl.DataFrame:
     ])  # fmt: skip
 
 
+def runs() -> pl.DataFrame:
+    """The rows of `runs`: both were trained."""
+    return frame(measurements.RUNS, [
+        (run, f"key of {run}", "trained", f"sha256:{run}", 4, '{"loss":0.5}') for run in sorted((TUNED, TURNED))
+    ])  # fmt: skip
+
+
 def results() -> pl.DataFrame:
     """The rows of `results` of both runs."""
     rows = [
@@ -499,13 +509,16 @@ def world(judged: pl.DataFrame) -> World:
             name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()
         },
     )  # fmt: skip
-    subsets |= {name: subset.add_messages(arms.arm(cell, declared, view).rows, texts) for name, cell in CELLS.items()}
+    subsets |= {
+        arm.name: subset.add_messages(made.rows, texts) for arm, made in arms.arms(CELLS.values(), declared, view)
+    }
     return World(
         prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written),
         pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows, texts) for name, rows in subsets.items()},
         examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
+        runs(),
         answered,
         compare.compare(
             compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
@@ -556,6 +569,7 @@ def put(world: World, data: Path, there: World | None) -> None:
         "reliability",
         "calibration",
         "examples",
+        "runs",
         "comparisons",
     ):
         if new(name):
@@ -574,4 +588,5 @@ def put(world: World, data: Path, there: World | None) -> None:
             parquet.write(contracts.deltas(RATED[judge]), rows, contracts.path("deltas", judge, data))
     for name in ("subsets", "unpaired"):
         for one in filter(lambda one: new(name, one), (*SELECTIONS, *CELLS)):
-            parquet.write(contracts.TABLES[name], getattr(world, name)[one], contracts.path(name, one, data))
+            place = contracts.arm_path if one in CELLS else contracts.path
+            parquet.write(contracts.TABLES[name], getattr(world, name)[one], place(name, one, data))

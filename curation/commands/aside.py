@@ -15,13 +15,13 @@ from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, show_value
 from curation.tables import contracts, parquet
-from curation.tables.contracts import DATA
+from curation.tables.contracts import ARMS, DATA
 
 ASIDE = DATA / "aside"
 LOCK = Path("dvc.lock")
 MADE = [  # what stages write
     *(DATA / f"{table}.parquet" for table in contracts.TABLES),
-    *(DATA / name for name in (*contracts.TABLES, "deltas", "models", "metrics", "plots")),
+    *(DATA / name for name in (*contracts.TABLES, ARMS, "deltas", "models", "metrics", "plots")),
     *(DATA / name for name in ("rendered.txt", "audited.txt")),
     LOCK,
 ]

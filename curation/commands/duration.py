@@ -21,7 +21,7 @@ from curation.experiment.grid import Arm
 from curation.models import weights
 from curation.models.chat_template import Template
 from curation.models.rendering import Renderer, rows_of_side
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import make_student_calls
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
@@ -49,12 +49,11 @@ def durations(study: Study) -> list[Duration]:
     runs, data, changed = study.runs, study.path.parent / contracts.DATA, _find_changed_stages(study.path.parent)
     prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
     held_out = prompts.filter(pl.col("split") != "train")
-    untrained = [name for name in runs if f"train@{name}" in changed or not (data / "models" / name).is_dir()]
-    stages = {BASELINE: BASELINE, **{name: f"evaluate@{name}" for name in runs}}
+    untrained = list(runs) if "train" in changed else [name for name in runs if name not in _find_trained(data)]
     unanswered = [
         name
-        for name in stages
-        if name in untrained or stages[name] in changed or not contracts.path("results", name, data).exists()
+        for name in (BASELINE, *runs)
+        if name in untrained or "evaluate" in changed or not contracts.path("results", name, data).exists()
     ]
     training, answering, engine = 0.0, None, study.evaluate.engine
 
@@ -66,8 +65,8 @@ def durations(study: Study) -> list[Duration]:
         if untrained:
             network, tokenizer = load_student(study.student.dtype, study.student.device)
             tokens = sum(
-                _count_tokens_read(study, method, arm, Renderer(tokenizer, study.student), data)
-                for method, arm in (runs[name] for name in untrained)
+                _count_tokens_read(study, run.method, run.arm, Renderer(tokenizer, study.student), data)
+                for run in (runs[name] for name in untrained)
             )
             training = START * len(untrained) + _seconds_a_token(network) * tokens
         shown.advance()
@@ -79,7 +78,7 @@ def durations(study: Study) -> list[Duration]:
         shown.advance()
     return [
         Duration("train", len(runs), len(untrained), training),
-        Duration("evaluate", len(stages), len(unanswered), answering),
+        Duration("evaluate", len(runs) + 1, len(unanswered), answering),
     ]
 
 
@@ -101,6 +100,12 @@ def print_durations(study: Study, as_json: bool) -> None:
         f"one after the other, on {study.student.device} in {study.student.dtype}; "
         f"replies counted at {study.evaluate.sampling.max_tokens} tokens each"
     )
+
+
+def _find_trained(data: Path) -> set[str]:
+    """The runs whose training ended well."""
+    file = contracts.path("runs", data=data)
+    return set(parquet.read(measurements.RUNS, file).filter(status="trained")["run"]) if file.exists() else set()
 
 
 def _find_changed_stages(folder: Path) -> set[str]:
@@ -130,7 +135,7 @@ def _count_tokens_read(study: Study, method: str, arm: Arm, renderer: Renderer, 
     settings = study.methods[method]
     columns = {"kto": ["completion"], "sft": ["chosen"]}.get(settings.kind, ["chosen", "rejected"])
     table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
-    rows = parquet.read(table, require_existing(contracts.path(table.name, arm.name, data), WAY_OUT))
+    rows = parquet.read(table, require_existing(contracts.arm_path(table.name, arm.name, data), WAY_OUT))
     few = [row for column in columns for row in rows_of_side(rows.head(64), column)]
     lengths = [len(renderer.render(*row).ids) for row in few] or [0]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)

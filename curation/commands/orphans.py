@@ -8,8 +8,8 @@ from curation.commands.terminal import Parser
 from curation.core import renamed
 from curation.core.params import read
 from curation.core.study import Study
-from curation.tables.contracts import DATA, path
-from curation.tables.db import PARTS, parts
+from curation.tables.contracts import ARMS, DATA, path
+from curation.tables.db import OF_SUBSETS, PARTS, part_files
 
 MEASURED = {
     "generate": "traces",
@@ -18,6 +18,7 @@ MEASURED = {
     "score_pairs": "pair_scores",
     "select": "selections",
 }  # stage: what it makes
+FORMER = ("models", "metrics/arm", "metrics/train")  # of earlier versions, which made a run by stages of its own
 
 
 def main(arguments: list[str]) -> None:
@@ -32,20 +33,20 @@ def main(arguments: list[str]) -> None:
 
 
 def orphans(study: Study) -> list[Path]:
-    """The files and folders under `data`, of those kept by name, whose name the study does not declare; and tables
-    that version 0.1 called otherwise."""
-    declared = {table: parts(study, table) for table in PARTS}
-    declared |= {f"metrics/{stage}": declared[table] for stage, table in MEASURED.items()}
-    declared |= {
-        "deltas": list(study.dimensions),
-        "metrics/arm": list(study.arms),
-        "models": list(study.runs),
-        "metrics/train": list(study.runs),
-    }
+    """The files and folders under `data`, of those kept by name, whose name the study does not declare; and what
+    earlier versions called otherwise."""
     data = study.path.parent / DATA
+    declared = [file for table in PARTS for file in part_files(study, table, data)]
+    declared += [path("deltas", name, data) for name in study.dimensions]
+    declared += [
+        data / f"metrics/{stage}/{file.stem}.json" for stage, table in MEASURED.items()
+        for file in part_files(study, table, data)
+    ]  # fmt: skip
+    of_arms = [f"{ARMS}/{table}" for table in OF_SUBSETS]
+    folders = [*PARTS, "deltas", *of_arms, *(f"metrics/{stage}" for stage in MEASURED), *FORMER]
+    there = [file for folder in folders for file in sorted((data / folder).glob("[!.]*"))]
     old = [file for table in renamed.TABLES if (file := path(table, data=data)).exists()]
-    there = [(file, names) for folder, names in declared.items() for file in sorted((data / folder).glob("[!.]*"))]
-    return old + [file for file, names in there if (file.name if file.is_dir() else file.stem) not in names]
+    return old + [file for file in there if file not in set(declared)]
 
 
 def delete(files: list[Path]) -> None:

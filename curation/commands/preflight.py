@@ -20,6 +20,7 @@ from curation.models.student import Params as Student
 from curation.selection.subset import from_tables
 from curation.tables import contracts, parquet
 from curation.tables.checks import Fits, examine_fits
+from curation.tables.db import OF_SUBSETS
 from curation.tables.other_study import refuse_other_prompts
 from curation.traces.losses import WAYS, Losses, find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces
@@ -105,9 +106,7 @@ def _with_lengths(table: pl.DataFrame, traces: pl.DataFrame, rows: pl.DataFrame,
 
 def _fits(study: Study, renderer: Renderer, rows: pl.DataFrame, limit: int | None) -> Fits:
     """What methods make of the arms that are there."""
-    there = [
-        name for name in study.arms if all(contracts.path(table, name).exists() for table in ("subsets", "unpaired"))
-    ]
+    there = [name for name in study.arms if all(contracts.arm_path(table, name).exists() for table in OF_SUBSETS)]
     methods = {
         arm: {name: Method(kind, limit or length) for name, (kind, length) in by.items()}
         for arm, by in methods_of(study).items() if arm in there

@@ -12,7 +12,7 @@ from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
-from curation.tables.contracts import DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
+from curation.tables.contracts import ARMS, DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
 from curation.tables.outdated import refuse_renamed
 from curation.tables.parquet import refuse_orphans
 
@@ -26,6 +26,7 @@ RECORDED = (
     "judgments",
     "preferences",
     "pair_scores",
+    "runs.parquet",
     "results",
 )
 PURE = (
@@ -38,6 +39,7 @@ PURE = (
     "selections",
     "subsets",
     "unpaired",
+    ARMS,
     "comparisons.parquet",
 )
 
@@ -53,14 +55,11 @@ def verify() -> list[str]:
     """A line per rebuilt file, `<file>: same bytes`. Raises CurationError on a file that params.yaml does not
     declare or that version 0.1 wrote, Errors naming each that differs or is missing on one side."""
     study = read()
-    subsets = [*study.selections, *study.arms]
-    for table, declared in (
-        (deltas([]), study.dimensions),
-        (SELECTIONS, study.selections),
-        (SUBSETS, subsets),
-        (UNPAIRED, subsets),
-    ):
-        refuse_orphans(table, declared)
+    refuse_orphans(deltas([]), study.dimensions)
+    for table in (SELECTIONS, SUBSETS, UNPAIRED):
+        refuse_orphans(table, study.selections)
+    for table in (SUBSETS, UNPAIRED):
+        refuse_orphans(table, study.arms, DATA / ARMS)
     for file in _pure_files(DATA):
         refuse_renamed(file.relative_to(DATA).parts[0].removesuffix(".parquet"), file)
     stages = [
@@ -69,7 +68,7 @@ def verify() -> list[str]:
         ["calibrate"],
         ["reliability"],
         *(["select", name] for name in study.selections),
-        *(["arm", name] for name in study.arms),
+        ["arms"],
     ]
     if (DATA / "results").exists():
         stages.append(["compare"])
@@ -110,7 +109,7 @@ def _pure_files(data: Path) -> list[Path]:
     return [
         file
         for name in PURE
-        for file in ([data / name] if name.endswith(".parquet") else sorted((data / name).glob("*.parquet")))
+        for file in ([data / name] if name.endswith(".parquet") else sorted((data / name).rglob("*.parquet")))
         if file.exists()
     ]
 

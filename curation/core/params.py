@@ -198,11 +198,13 @@ def _validate(model: type[Strict], raw: Any, place: str, lines: list[str]) -> An
 
 
 def list_parts(sections: dict[str, Any]) -> Parts:
-    """Whatever has fields of its own: sections, entries of sections, members of panels."""
+    """Whatever has fields of its own: sections, entries of sections, members of panels, arms that the grid names."""
     parts = [(name, sections.get(name)) for name in SECTIONS]
     for section in (*KIND_FOLDERS, *COLLECTIONS):
         parts += [(f"{section}.{name}", body) for name, body in (sections.get(section) or {}).items()]
     for name, panel in entries(sections, "delta.panels").items():
         members = enumerate(getattr(panel, "members", []))
         parts += [(f"delta.panels.{name}.members.{number}", member) for number, member in members]
+    wanted = enumerate(getattr(sections.get("grid"), "arms", None) or [])
+    parts += [(f"grid.arms.{number}", entry) for number, entry in wanted]
     return [(place, settings) for place, settings in parts if settings is not None]

@@ -98,12 +98,12 @@ class Study:
     @property
     def arms(self) -> dict[str, curation.experiment.grid.Arm]:
         """Every arm of the grid by its name."""
-        return Entries(f"{self.path}: grid: ", {arm.name: arm for arm in self.grid.arms()})
+        return Entries(f"{self.path}: grid: ", {arm.name: arm for arm in self.grid.list_arms(self.controls)})
 
     @property
     def runs(self) -> dict[str, curation.experiment.grid.Run]:
         """Every run of the grid by its name; the baseline is not one of them."""
-        return Entries(f"{self.path}: grid: ", {run.name: run for run in self.grid.runs()})
+        return Entries(f"{self.path}: grid: ", {run.name: run for run in self.grid.list_runs(self.controls)})
 
     @property
     def benchmarks(self) -> list[str]:

@@ -1,6 +1,8 @@
-"""One arm of the grid: what a selection keeps of some generators' pairs under a budget, or what a control puts in
-its place."""
+"""The arms of the grid: what a selection keeps of some generators' pairs under a budget, or what a control puts in its
+place."""
 
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,11 +10,10 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment import grid
-from curation.experiment.controls import Params as Control
 from curation.experiment.controls import control_rows
 from curation.selection.candidates import Candidates
 from curation.selection.rules import GENERATOR_PAIRS, Params
-from curation.selection.select import select, shortfall_message
+from curation.selection.select import Selection, select, shortfall_message
 from curation.selection.subset import kept_rows, mean_margin, subset_rows
 from curation.tables.contracts import SIDES
 
@@ -27,19 +28,21 @@ class ArmRows(NamedTuple):
     notes: list[str]
 
 
-def arm(coordinates: grid.Arm, study: Study, pairs: Candidates) -> ArmRows:
-    """The pairs of the arm. Raises CurationError if an expression fails on a value."""
-    condition = study.generator_pairs[coordinates.generator_pairs].where
-    settings = restrict(study.selections[coordinates.selection], condition, coordinates.budget)
-    selection = select(coordinates.selection, settings, pairs)
-    control = study.controls[coordinates.control]
-    rows, swapped = control_rows(control, coordinates.seed, selection)
-    return ArmRows(
-        subset_rows(selection, rows, swapped, study.dimensions),
-        kept_rows(selection, study.dimensions),
-        shortfall_message(selection),
-        selection.notes,
-    )
+def arms(wanted: Iterable[grid.Arm], study: Study, pairs: Candidates) -> Iterator[tuple[grid.Arm, ArmRows]]:
+    """The pairs of each of the arms. Arms of one selection, generators and budget share what it keeps. Raises
+    CurationError if an expression fails on a value."""
+
+    @cache
+    def kept(name: str, generator_pairs: str, budget: str) -> tuple[Selection, pl.DataFrame]:
+        settings = restrict(study.selections[name], study.generator_pairs[generator_pairs].where, budget)
+        selection = select(name, settings, pairs)
+        return selection, kept_rows(selection, study.dimensions)
+
+    for arm in wanted:
+        selection, own = kept(arm.selection, arm.generator_pairs, arm.budget)
+        rows, swapped = control_rows(study.controls[arm.control], arm.draw or 0, selection)
+        drawn = subset_rows(selection, rows, swapped, study.dimensions)
+        yield arm, ArmRows(drawn, own, shortfall_message(selection), selection.notes)
 
 
 def restrict(settings: Params, condition: str, budget: str) -> Params:
@@ -51,20 +54,18 @@ def restrict(settings: Params, condition: str, budget: str) -> Params:
     return settings.model_copy(update=changes)
 
 
-def shared_pairs_message(arm: ArmRows, name: str, control: Control) -> str | None:
-    """How many pairs of a control that draws others are its selection's own; None where none is."""
-    shared = len(np.intersect1d(arm.rows["pair_id"], arm.selection_rows["pair_id"])) if control.pairs == "drawn" else 0
-    return f"{shared} of the {arm.rows.height} pairs of control {name} are its selection's own" if shared else None
-
-
-def shortfall_messages(arm: ArmRows, control: str) -> list[str]:
-    """The warnings about an arm: its selection keeps too few pairs, or the control has fewer than it."""
-    pairs, of_selection = arm.rows.height, arm.selection_rows.height
-    messages = [arm.shortfall] if arm.shortfall else []
-    if pairs < of_selection:
+def messages(study: Study, arm: grid.Arm, made: ArmRows) -> list[str]:
+    """The warnings about an arm: its selection keeps too few pairs, its control has fewer than that, or some of its
+    own; and the selection's notes."""
+    pairs, own, said = made.rows, made.selection_rows, [made.shortfall] if made.shortfall else []
+    if pairs.height < own.height:
         why = "not enough pairs match; match fewer values, or raise limits.per_prompt"
-        messages.append(f"control {control} has {pairs} pairs, its selection {of_selection}: {why}")
-    return messages
+        said.append(f"control {arm.control} has {pairs.height} pairs, its selection {own.height}: {why}")
+    if study.controls[arm.control].pairs == "drawn":
+        shared = len(np.intersect1d(pairs["pair_id"], own["pair_id"]))
+        whose = f"{shared} of the {pairs.height} pairs of control {arm.control} are its selection's own"
+        said += [whose] if shared else []
+    return [*said, *made.notes]
 
 
 def arm_metrics(rows: pl.DataFrame, unpaired: pl.DataFrame, selection_rows: pl.DataFrame) -> dict[str, object]:

@@ -71,7 +71,7 @@ def declared_runs(study: Study) -> DeclaredRuns:
     """The runs of the study's grid."""
     arms = {name: (run.method, *run.arm[:-1]) for name, run in study.runs.items()}
     treatments = frozenset(name for name, control in study.controls.items() if control.treatment)
-    return DeclaredRuns(arms, {name: run.arm.seed for name, run in study.runs.items()}, treatments)
+    return DeclaredRuns(arms, {name: run.seed for name, run in study.runs.items()}, treatments)
 
 
 def per_prompt(results: pl.DataFrame) -> pl.DataFrame:

@@ -38,6 +38,11 @@ class Params(Strict):
         """Whether it is the selection itself, which the others are controls of."""
         return self.pairs == "own" and self.labels == "as_is"
 
+    @property
+    def draws(self) -> bool:
+        """Whether another seed makes another subset of it."""
+        return self.pairs == "drawn" or self.labels == "shuffled"
+
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions."""
         if self.match and self.pairs != "drawn":

@@ -1,11 +1,10 @@
-"""The study grid: every combination of its axes is an arm, a subset to learn from, and with a method and a seed a
-run."""
+"""The study grid: which subsets are learnt from (arms), by which method and which seed of training (runs)."""
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from curation.core.messages import show_value
 from curation.core.params import Strict
@@ -13,35 +12,39 @@ from curation.core.ranges import Seed
 from curation.core.references import Refers
 from curation.core.study import Study
 
+if TYPE_CHECKING:
+    from curation.experiment.controls import Params as Control
+
 OWN = "own"  # a selection's own budget
 MOST_CHARACTERS = 200  # of a run's name, which files and folders are called by
 
 
 class Arm(NamedTuple):
-    """One combination of all axes but the methods; its name is DVC's for it."""
+    """A subset to learn from. `draw` is the seed of what its control draws, None where nothing is drawn."""
 
     selection: str
     generator_pairs: str
     budget: str
     control: str
+    draw: int | None
+
+    @property
+    def name(self) -> str:
+        """`selection-generator_pairs-budget-control`, and `-draw` where there is one."""
+        return "-".join(str(part) for part in self if part is not None)
+
+
+class Run(NamedTuple):
+    """An arm learnt from by a method, with a seed of training."""
+
+    method: str
+    arm: Arm
     seed: int
 
     @property
     def name(self) -> str:
-        """`selection-generator_pairs-budget-control-seed`."""
-        return "-".join(map(str, self))
-
-
-class Run(NamedTuple):
-    """An arm learnt from by a method."""
-
-    method: str
-    arm: Arm
-
-    @property
-    def name(self) -> str:
-        """`method-` and the arm's name."""
-        return f"{self.method}-{self.arm.name}"
+        """`method-`, the arm's name and `-seed`."""
+        return f"{self.method}-{self.arm.name}-{self.seed}"
 
 
 def _budget(value: Any) -> int | str:
@@ -52,12 +55,57 @@ def _budget(value: Any) -> int | str:
     return OWN if value == OWN else int(value)
 
 
+def _listed(value: Any) -> Any:
+    """One value as a list of it."""
+    return value if value is None or isinstance(value, list) else [value]
+
+
 Budget: TypeAlias = Annotated[int | str, PlainValidator(_budget)]
+OneOrMore = BeforeValidator(_listed)
+
+
+class Wanted(Strict):
+    """One of `grid.arms`: the arms of every combination of what it names, a value or a list each. What it leaves out is
+    the grid's axis of that name."""
+
+    selection: Annotated[list[str], OneOrMore, Refers("selections")]
+    generator_pairs: Annotated[list[str] | None, OneOrMore, Refers("generator_pairs")] = None
+    budget: Annotated[list[Budget] | None, OneOrMore] = None
+    control: Annotated[list[str] | None, OneOrMore, Refers("controls")] = None
+    methods: Annotated[list[str] | None, OneOrMore, Refers("methods")] = None
+    seeds: Annotated[list[Seed] | None, OneOrMore] = None
+    draws: Annotated[list[Seed] | None, OneOrMore] = None
+
+
+class Axes(NamedTuple):
+    """The values whose every combination is a run; no draws: each seed draws by itself."""
+
+    methods: list[str]
+    selections: list[str]
+    generator_pairs: list[str]
+    budgets: list[int | str]
+    controls: list[str]
+    seeds: list[int]
+    draws: list[int] | None
+
+    def arms(self, controls: dict[str, "Control"]) -> Iterator[tuple[Arm, list[int]]]:
+        """Each arm, and the seeds that it is trained with."""
+        budgets = [str(budget) for budget in self.budgets]
+        for parts in itertools.product(self.selections, self.generator_pairs, budgets, self.controls):
+            if parts[-1] not in controls or not controls[parts[-1]].draws:
+                yield Arm(*parts, None), self.seeds
+            elif self.draws is None:
+                yield from ((Arm(*parts, seed), [seed]) for seed in self.seeds)
+            else:
+                yield from ((Arm(*parts, draw), self.seeds) for draw in self.draws)
 
 
 class Params(Strict):
-    """`grid` in params.yaml: the axes. A budget is a number of pairs, or `own` for the selection's. Empty axes make
-    no run."""
+    """`grid` in params.yaml. Every combination of the axes is a run; where there are `arms`, only those of its entries
+    are. A budget is a number of pairs, or `own` for the selection's. Empty axes make no run.
+
+    `seeds` are of training, `draws` of what controls draw: null where each seed draws by itself.
+    """
 
     methods: Annotated[list[str], Refers("methods")]
     selections: Annotated[list[str], Refers("selections")]
@@ -65,58 +113,102 @@ class Params(Strict):
     budgets: list[Budget]
     controls: Annotated[list[str], Refers("controls")]
     seeds: list[Seed]
+    draws: list[Seed] | None = None
+    arms: Annotated[list[Wanted] | None, Field(max_length=10_000)] = None
+
+    def axes(self) -> list[Axes]:
+        """Of each entry of `arms`, or of the grid itself where it has none."""
+        own = Axes(
+            self.methods, self.selections, self.generator_pairs, self.budgets, self.controls, self.seeds, self.draws
+        )
+        if self.arms is None:
+            return [own]
+        return [
+            Axes(
+                own.methods if wanted.methods is None else wanted.methods,
+                wanted.selection,
+                own.generator_pairs if wanted.generator_pairs is None else wanted.generator_pairs,
+                own.budgets if wanted.budget is None else wanted.budget,
+                own.controls if wanted.control is None else wanted.control,
+                own.seeds if wanted.seeds is None else wanted.seeds,
+                own.draws if wanted.draws is None else wanted.draws,
+            )
+            for wanted in self.arms
+        ]
+
+    def list_arms(self, controls: dict[str, "Control"]) -> list[Arm]:
+        """All arms, each once, in the order of the entries and their axes."""
+        return list(dict.fromkeys(arm for axes in self.axes() for arm, _ in axes.arms(controls)))
+
+    def list_runs(self, controls: dict[str, "Control"]) -> list[Run]:
+        """All runs but the baseline, each once, in the order of the entries and their axes."""
+        runs = (
+            Run(method, arm, seed)
+            for axes in self.axes()
+            for method in axes.methods
+            for arm, seeds in axes.arms(controls)
+            for seed in seeds
+        )
+        return list(dict.fromkeys(runs))
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """An axis that names something twice, two runs of one name, and methods that would be compared though they
-        differ in arithmetic."""
-        axes = [(axis, [str(value) for value in getattr(self, axis)]) for axis in type(self).model_fields]
-        twice = [(axis, value) for axis, values in axes for value in sorted(set(values)) if values.count(value) > 1]
-        yield from (f"{axis}: {value!r} is there twice" for axis, value in twice)
-        bf16 = {name: study.methods[name].bf16 for name in self.methods if name in study.methods}
+        """What is named twice, an entry that makes no arm, two runs of one name, and methods that would be compared
+        though they differ in arithmetic."""
+        yield from _find_twice("", self)
+        for number, wanted in enumerate(self.arms or []):
+            yield from _find_twice(f"arms.{number}.", wanted)
+            axes = self.axes()[number]
+            if empty := [name for name, values in axes._asdict().items() if values == [] and name != "methods"]:
+                yield f"arms.{number}: names no {empty[0]}, and grid.{empty[0]} is empty, so it makes no arm; name them"
+        used = dict.fromkeys(name for axes in self.axes() for name in axes.methods)
+        bf16 = {name: study.methods[name].bf16 for name in used if name in study.methods}
         if len(set(bf16.values())) > 1:
             by_method = ", ".join(f"{str(on).lower()} in {name}" for name, on in bf16.items())
             yield f"methods: bf16 is {by_method}; runs are compared, so give them one"
-        for selection, _, pairs in self._list_sizes(study):
-            if pairs == 0:
-                yield f"selections: {selection!r} keeps no pair, so its arms have nothing to train on; raise its budget"
-        names = [run.name for run in self.runs()]
+        for selection in dict.fromkeys(name for name, _, pairs, _ in self._list_sizes(study) if pairs == 0):
+            yield f"selections: {selection!r} keeps no pair, so its arms have nothing to train on; raise its budget"
+        yield from self._find_name_faults(study)
+
+    def _find_name_faults(self, study: Study) -> Iterator[str]:
+        """Arms and runs that files cannot be called by, or two by one name."""
+        runs, arms = self.list_runs(study.controls), self.list_arms(study.controls)
         yield from (
             f"selections: {name!r} is an arm and a selection; rename the selection"
-            for name in sorted(set(study.arms) & set(study.selections))
+            for name in sorted({arm.name for arm in arms} & set(study.selections))
         )
+        names = [run.name for run in runs] or [arm.name for arm in arms]
         if names and len(longest := max(names, key=len)) > MOST_CHARACTERS:
             yield f"selections: {longest[:40]!r}… is a run with too long a name for a file; shorten its parts' names"
-        if not twice and len(set(names)) < len(names):
+        if len(set(names)) < len(names):
             yield f"selections: two combinations are called {max(names, key=names.count)!r}; rename one of their parts"
 
     def warnings(self, study: Study) -> Iterator[str]:
         """Arms that have fewer examples than a method reads at once."""
-        for selection, budget, pairs in self._list_sizes(study):
-            for name in self.methods:
-                method = study.methods[name]
-                if pairs and method.batch_size > pairs * (2 if method.kind == "kto" else 1):
-                    yield (
-                        f"methods: {name!r} reads {method.batch_size} examples at once, more than {pairs:g} pairs of "
-                        f"{selection!r} (budget {budget}) are; lower its batch_size, or raise the budget"
-                    )
-
-    def _list_sizes(self, study: Study) -> Iterator[tuple[str, int | str, float | None]]:
-        """Each selection and budget, and how many pairs their arms have at most; None where params.yaml does not
-        say."""
-        for selection, budget in itertools.product(self.selections, self.budgets):
-            own = study.selections[selection].budget or {} if selection in study.selections else {}
-            yield selection, budget, own.get("pairs") if isinstance(budget, str) else budget
-
-    def arms(self) -> list[Arm]:
-        """All arms, in the order of the axes."""
-        budgets = [str(budget) for budget in self.budgets]
-        return [
-            Arm(*combination)
-            for combination in itertools.product(
-                self.selections, self.generator_pairs, budgets, self.controls, self.seeds
+        warned = dict.fromkeys(
+            (name, selection, budget, pairs)
+            for selection, budget, pairs, methods in self._list_sizes(study)
+            for name in methods
+            if pairs and study.methods[name].batch_size > pairs * (2 if study.methods[name].kind == "kto" else 1)
+        )
+        for name, selection, budget, pairs in warned:
+            yield (
+                f"methods: {name!r} reads {study.methods[name].batch_size} examples at once, more than {pairs:g} pairs "
+                f"of {selection!r} (budget {budget}) are; lower its batch_size, or raise the budget"
             )
-        ]
 
-    def runs(self) -> list[Run]:
-        """All runs but the baseline, in the order of the axes."""
-        return [Run(method, arm) for method in self.methods for arm in self.arms()]
+    def _list_sizes(self, study: Study) -> Iterator[tuple[str, int | str, float | None, list[str]]]:
+        """Each selection and budget, how many pairs their arms have at most, None where params.yaml does not say, and
+        the methods that they are trained by."""
+        for axes in self.axes():
+            for selection, budget in itertools.product(axes.selections, axes.budgets):
+                own = study.selections[selection].budget or {} if selection in study.selections else {}
+                pairs = own.get("pairs") if isinstance(budget, str) else budget
+                yield selection, budget, pairs, axes.methods
+
+
+def _find_twice(place: str, named: Strict) -> Iterator[str]:
+    """A value that an axis of `named` has twice."""
+    for axis in type(named).model_fields:
+        values = [str(value) for value in getattr(named, axis) or []] if axis != "arms" else []
+        twice = [value for value in sorted(set(values)) if values.count(value) > 1]
+        yield from (f"{place}{axis}: {value!r} is there twice" for value in twice)

@@ -99,7 +99,7 @@ class Params(Strict):
 
 def _student_user(study: Study) -> str | None:
     """What loads the student, in words; None if nothing does."""
-    if study.grid.runs():
+    if study.runs:
         return "the grid's runs train"
     if study.scorers:
         return "scorers ask"

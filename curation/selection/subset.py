@@ -1,7 +1,6 @@
 """Kept pairs as trainers read them. Only the texts of kept pairs are read."""
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -69,6 +68,15 @@ def curriculum_positions(selection: Selection, rows: np.ndarray) -> pl.Series:
     ranker = Ranker(selection.ranker.ids, selection.settings.seed, by)
     position[ranker.argsort(rows)] = np.arange(len(rows))
     return pl.Series("curriculum_position", position)
+
+
+# the tables of `Texts`, and the column that their rows are found by
+READ_BY = (
+    (contracts.TRACES, "trace_id"),
+    (contracts.PROMPTS, "prompt_id"),
+    (contracts.RESPONSES, "trace_id"),
+    (contracts.LISTED_PAIRS, "chosen_trace_id"),
+)
 
 
 class Texts(NamedTuple):
@@ -155,15 +163,26 @@ def mean_margin(subset: pl.DataFrame) -> dict[str, float]:
 def from_tables(generators: Iterable[str]) -> Texts:
     """The texts of the tables on disk."""
 
-    def pick(table: Table, files: list[Path], key: str) -> RowPicker:
-        return lambda ids, columns: parquet.pick(table, files, ids.alias(key), columns)
+    files = {"traces": [contracts.path("traces", name) for name in generators]}
 
-    return Texts(
-        pick(contracts.TRACES, [contracts.path("traces", name) for name in generators], "trace_id"),
-        pick(contracts.PROMPTS, [contracts.path("prompts")], "prompt_id"),
-        pick(contracts.RESPONSES, [contracts.path("responses")], "trace_id"),
-        pick(contracts.LISTED_PAIRS, [contracts.path("listed_pairs")], "chosen_trace_id"),
-    )
+    def pick(table: Table, key: str) -> RowPicker:
+        of_table = files.get(table.name, [contracts.path(table.name)])
+        return lambda ids, columns: parquet.pick(table, of_table, ids.alias(key), columns)
+
+    return Texts(*(pick(table, key) for table, key in READ_BY))
+
+
+def keep_texts(texts: Texts, subsets: Iterable[pl.DataFrame]) -> Texts:
+    """The texts of the pairs in all the subsets, in memory, each read once."""
+    names = ["prompt_id", *(f"{side}_trace_id" for side in SIDES)]
+    prompts, *sides = pl.concat([contracts.empty(SUBSETS).select(names), *(rows.select(names) for rows in subsets)])
+    ids = {"trace_id": pl.concat(sides).unique(), "prompt_id": prompts.unique()}
+
+    def keep(pick: RowPicker, table: Table, key: str) -> RowPicker:
+        rows = pick(ids.get(key, ids["trace_id"]), table.schema.names)
+        return lambda some, columns: rows.filter(pl.col(key).is_in(some.implode())).select(columns)
+
+    return Texts(*(keep(pick, table, key) for pick, (table, key) in zip(texts, READ_BY, strict=True)))
 
 
 def from_frames(traces: pl.DataFrame, prompts: pl.DataFrame, *own_rows: pl.DataFrame) -> Texts:

@@ -1,7 +1,7 @@
 """Every check of `curation/tables/sql/checks` over the tables: each returns no rows on sound ones."""
 
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
@@ -74,21 +74,21 @@ class Fits(NamedTuple):
 OF_A_SUBSET = {"findings", "subset_rules", "reliability", "ranking_judges"}
 
 
-def examine(study: Study, subset: str) -> Findings:
-    """What the checks find that read nothing but findings, of one subset whose files are there; of the judge that it
-    ranks by, as far as reliability was measured before. An empty subset has no findings."""
-    with connect(study, subset=subset) as connection:
+def examine(study: Study, subsets: Collection[str]) -> dict[str, Findings]:
+    """What the checks find that read nothing but findings, of each of the subsets, whose files are there; of the judge
+    that it ranks by, as far as reliability was measured before. An empty subset has no findings."""
+    found = {name: Findings({}, []) for name in subsets}
+    with connect(study, subsets=subsets) as connection:
         present = set(views(connection))
         _keep_summaries(connection, present)
-        (rows,) = answer(connection, "select * exclude (selection) from findings")
-        named = [
-            message
-            for parsed in read_checks().values()
-            if parsed.tables <= OF_A_SUBSET & present
-            for found in answer(connection, parsed.text)
-            for message in found.filter(selection=subset)["finding"]
-        ]
-    return Findings(rows.row(0, named=True) if rows.height else {}, named)
+        for rows in answer(connection, "select * from findings") if "findings" in present else ():
+            found |= {row.pop("selection"): Findings(row, []) for row in rows.to_dicts()}
+        for parsed in read_checks().values():
+            for rows in answer(connection, parsed.text) if parsed.tables <= OF_A_SUBSET & present else ():
+                for name, message in rows.select("selection", "finding").rows():
+                    if name in found:
+                        found[name].messages.append(message)
+    return found
 
 
 def examine_fits(examples: pl.DataFrame) -> Fits:

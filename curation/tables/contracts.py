@@ -15,10 +15,12 @@ from curation.tables.measurements import (
     PROBABILITIES,
     RELIABILITY,
     RESULTS,
+    RUNS,
 )
 from curation.tables.table import ID, INT, REAL, SCORED, STATUSES, TEXT, TEXTS, YES, Table, schema, together
 
 DATA = Path("data")
+ARMS = "arms"  # the folder of the subsets of the grid's arms
 ROLES = ("system", "user", "assistant", "tool")  # of the messages of a prompt
 SPLITS = ("train", "in_domain", "out_of_domain")
 PREFERENCE = "preference"  # the dimension of a pairwise judge that names none
@@ -185,7 +187,7 @@ EXAMPLES = Table(
 _ALL = (
     PROMPTS, DECONTAMINATION, RESPONSES, RATINGS, LISTED_PAIRS, TRACES, RENDERINGS, JUDGMENTS, PAIRS, PREFERENCES,
     PAIR_SCORES, GENERATOR_DELTAS, PROBABILITIES, CALIBRATION, RELIABILITY, SELECTIONS, SUBSETS, UNPAIRED, EXAMPLES,
-    RESULTS, COMPARISONS,
+    RUNS, RESULTS, COMPARISONS,
 )  # fmt: skip
 TABLES = {table.name: table for table in _ALL}
 
@@ -206,6 +208,11 @@ def deltas(dimensions: Iterable[str]) -> Table:
 def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
     """Where a table lies: `data/<table>.parquet`, or `data/<table>/<name>.parquet` for a table kept in parts."""
     return data / f"{table}.parquet" if name is None else data / table / f"{name}.parquet"
+
+
+def arm_path(table: str, arm: str, data: Path = DATA) -> Path:
+    """Where `subsets` or `unpaired` of an arm of the grid lies: `data/arms/<table>/<arm>.parquet`."""
+    return data / ARMS / table / f"{arm}.parquet"
 
 
 def empty(table: Table) -> pl.DataFrame:

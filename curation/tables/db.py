@@ -1,6 +1,6 @@
 """DuckDB over the tables: a view per table for questions, and the queries of `curation/tables/sql` for stages."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from curation.tables import contracts, findings
 from curation.tables.contracts import SIDES
 from curation.tables.declared import DECLARED, register_declared
 from curation.tables.ids import database
+from curation.tables.measurements import RUNS
 from curation.tables.outdated import refuse_renamed
 from curation.tables.texts import normal_text
 
 SQL = Path(__file__).parent / "sql"
-PARTS = {
+PARTS = {  # tables kept in parts: what names the parts
     "traces": ("generators",),
     "judgments": ("judges",),
     "preferences": ("pairwise_judges",),
@@ -45,9 +46,11 @@ SAFE = {  # settings, the last of which keeps all others as they are
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
-OF_ONE_SUBSET = ("traces", "pairs", "subsets", "unpaired", "reliability")
+OF_SUBSETS = ("subsets", "unpaired")
+READ_OF_SUBSETS = ("traces", "pairs", *OF_SUBSETS, "reliability")
+TRAINED = "trained"  # the view of the table `runs`, which the view `runs` joins to what params declare
 # all that `connect` may make
-VIEWS = (*contracts.TABLES, "deltas", *DECLARED, "truth", "candidates", "findings", "fits")
+VIEWS = (*contracts.TABLES, TRAINED, "deltas", *DECLARED, "truth", "candidates", "findings", "fits")
 
 
 def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.DataFrame:
@@ -61,7 +64,7 @@ def query(name: str, frames: Mapping[str, pl.DataFrame], **params: Any) -> pl.Da
 
 
 def connect(
-    params: str | Path | Study = "params.yaml", safe: bool = False, subset: str | None = None
+    params: str | Path | Study = "params.yaml", safe: bool = False, subsets: Collection[str] | None = None
 ) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with one view per table that exists beside `params` (a path, or what was read of it),
     `deltas`, all judges long, and what params declares: `arms`, `runs`, `scales`, `subset_rules` and
@@ -69,7 +72,8 @@ def connect(
     `findings`, what one should see of each subset. `normal_text` of two texts that are the same is equal, and
     `delimiter_in` of a text is its first delimiter of reasoning, '' where it has none.
 
-    Views are made from the names that params declares, so a deleted judge's file is not read. `safe`: its SQL
+    Views are made from the names that params declares, so a deleted judge's file is not read; with `subsets` only what
+    findings of these are read from. `safe`: its SQL
     opens no file, no network and no extension, and changes no setting; it has the tables from pyarrow. Raises
     CurationError on bad params.
     """
@@ -80,21 +84,17 @@ def connect(
     try:
         connection.execute(f"create macro normal_text(text) as {normal_text('text')}")
         connection.execute(f"create macro delimiter_in(text) as regexp_extract(text, '{DELIMITER}')")
-        for name in contracts.TABLES if subset is None else OF_ONE_SUBSET:
-            declared = parts(study, name) if name in PARTS else []
-            if subset is not None and name in ("subsets", "unpaired"):
-                declared = [subset]
-            files = (
-                [contracts.path(name, part, data) for part in declared]
-                if name in PARTS
-                else [contracts.path(name, data=data)]
-            )
-            _view(source, name, [file for file in files if file.exists()], PART_COLUMNS.get(name))
-        if subset is None:
+        for name in contracts.TABLES if subsets is None else READ_OF_SUBSETS:
+            files = part_files(study, name, data) if name in PARTS else [contracts.path(name, data=data)]
+            if subsets is not None and name in OF_SUBSETS:
+                files = [file for file in files if file.stem in subsets]
+            _view(source, TRAINED if name == "runs" else name, [file for file in files if file.exists()])
+        if subsets is None:
             _deltas_view(source, study, data)
         register_declared(connection, study)
+        _runs_view(connection)
         _findings_view(source, study, data)
-        if subset is None:
+        if subsets is None:
             _candidates_view(source, study, data)
         for setting, value in SAFE.items() if safe else ():
             connection.execute(f"set {setting} = {value}")
@@ -111,7 +111,7 @@ def absent_parts(study: Study) -> list[Path]:
     data = study.path.parent / contracts.DATA
     absent: list[Path] = []
     for name in PARTS:
-        files = [contracts.path(name, part, data) for part in parts(study, name)]
+        files = part_files(study, name, data)
         missing = [file for file in files if not file.exists()]
         absent += missing if len(missing) < len(files) else []
     return absent + [
@@ -121,10 +121,12 @@ def absent_parts(study: Study) -> list[Path]:
     ]
 
 
-def parts(study: Study, table: str) -> list[str]:
-    """The names of a table's parts: the entries of sections, in any of which a part may be declared."""
+def part_files(study: Study, table: str, data: Path) -> list[Path]:
+    """Where the parts of a table lie, whether or not they are there."""
     return [
-        name for section in PARTS[table] for name in ([BASELINE] if section == BASELINE else getattr(study, section))
+        contracts.arm_path(table, name, data) if section == "arms" else contracts.path(table, name, data)
+        for section in PARTS[table]
+        for name in ([BASELINE] if section == BASELINE else getattr(study, section))
     ]
 
 
@@ -144,8 +146,9 @@ class _Files:
         return '"' + str(file).replace('"', '""') + '"'
 
 
-def _view(files: _Files, name: str, parts: list[Path], part_column: str | None) -> None:
-    """A view of the rows of `parts`, with the name of each row's part as `part_column` unless that is None."""
+def _view(files: _Files, name: str, parts: list[Path]) -> None:
+    """A view of the rows of `parts`, with the name of each row's part where the rows do not say it."""
+    part_column = PART_COLUMNS.get(name)
     if not parts:
         return
     for file in parts:
@@ -172,6 +175,14 @@ def _deltas_view(files: _Files, study: Study, data: Path) -> None:
             ]
     if selects:
         files.connection.execute(f"create view deltas as {' union all '.join(selects)}")
+
+
+def _runs_view(connection: duckdb.DuckDBPyConnection) -> None:
+    """`runs`: what params declare of each, and what came of it, null where it was not trained."""
+    if TRAINED not in views(connection):
+        columns = ", ".join(f"null::varchar as {name}" for name in RUNS.schema.names if name != "run")
+        connection.execute(f"create view {TRAINED} as select null::varchar as run, {columns} limit 0")
+    connection.execute(f"create view runs as select * from declared_runs left join {TRAINED} using (run)")
 
 
 def _findings_view(files: _Files, study: Study, data: Path) -> None:

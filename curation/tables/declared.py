@@ -6,14 +6,14 @@ import polars as pl
 from curation.core.study import Study
 from curation.tables import findings
 
-DECLARED = ("arms", "runs", "scales", "subset_rules", "ranking_judges")  # views of what params.yaml declares
+DECLARED = ("arms", "declared_runs", "scales", "subset_rules", "ranking_judges")  # views of what params.yaml declares
 ARMS = dict.fromkeys(("arm", "selection", "generator_pairs", "budget", "control"), pl.String) | {
-    "seed": pl.Int64,
+    "draw": pl.Int64,
     "treatment": pl.Boolean,
     "drawn_from": pl.String,
 }
 RUNS = (
-    {"run": pl.String, "method": pl.String, "kind": pl.String}
+    {"run": pl.String, "method": pl.String, "kind": pl.String, "seed": pl.Int64}
     | ARMS
     | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
 )
@@ -23,7 +23,8 @@ SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high":
 
 
 def register_declared(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `arms`, `runs`, each with its method and the parts of its arm, `scales`, the ends of
+    """What params.yaml declares: `arms`; `declared_runs`, each with its method, its seed
+    and the parts of its arm; `scales`, the ends of
     the scores that a judge may give, `subset_rules`, what each subset keeps and how its pairs are labelled, and
     `ranking_judges`, the judges and dimensions that each selection ranks by."""
     arms = {
@@ -31,10 +32,10 @@ def register_declared(connection: duckdb.DuckDBPyConnection, study: Study) -> No
         for name, arm in study.arms.items()
     }
     runs = []
-    for name, (method, arm) in study.runs.items():
+    for name, (method, arm, seed) in study.runs.items():
         settings = study.methods[method]
         weights = (getattr(settings, f"{side}_weight", None) for side in ("desirable", "undesirable"))
-        runs.append((name, method, settings.kind, *arms[arm.name], *weights))
+        runs.append((name, method, settings.kind, seed, *arms[arm.name], *weights))
     scales = [
         (judge, dimension, *ends)
         for judge, body in study.judges.items()
@@ -42,7 +43,7 @@ def register_declared(connection: duckdb.DuckDBPyConnection, study: Study) -> No
     ]
     declared = (
         ("arms", list(arms.values()), ARMS),
-        ("runs", runs, RUNS),
+        ("declared_runs", runs, RUNS),
         ("scales", scales, SCALES),
         ("subset_rules", list(findings.subset_rules(study)), RULES),
         ("ranking_judges", list(findings.ranking_judges(study)), RANKING_JUDGES),

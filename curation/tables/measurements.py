@@ -52,6 +52,14 @@ RELIABILITY = Table(
     {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
      **interval("value")},
 )  # fmt: skip
+RUN_STATUSES = ("trained", "failed")
+RUNS = Table(
+    "runs", "run of the grid", ("run",),
+    schema(run=TEXT, key=(TEXT,), status=TEXT, weights=(TEXT,), micro_batch=(INT,), figures=(TEXT,), error=(TEXT,)),
+    {f"status is one of {', '.join(RUN_STATUSES)}": pl.col("status").is_in(RUN_STATUSES),
+     "error exactly where it failed": pl.col("error").is_not_null() == (pl.col("status") == "failed"),
+     "weights exactly where it did not": pl.col("weights").is_null() == (pl.col("status") == "failed")},
+)  # fmt: skip
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
     schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,

@@ -15,7 +15,7 @@ from curation.models.student import Params as Student
 from curation.models.targets import facts, ids_hash
 from curation.selection.subset import Texts
 from curation.tables import parquet
-from curation.tables.contracts import EXAMPLES, SIDES, SUBSETS, UNPAIRED, empty, path
+from curation.tables.contracts import EXAMPLES, SIDES, SUBSETS, UNPAIRED, arm_path, empty
 from curation.traces.renderings import READ, READ_OF_PROMPTS, TRACES_PER_BATCH, joined, render_traces, to_render
 
 ROW, CUT = ("arm", "method", "row_id"), ("trace_id", "max_length")
@@ -48,7 +48,7 @@ class Rendered(NamedTuple):
 def methods_of(study: Study) -> dict[str, dict[str, Method]]:
     """By arm of the grid, the methods that it is trained by."""
     methods: dict[str, dict[str, Method]] = {}
-    for name, arm in dict.fromkeys(study.runs.values()):
+    for name, arm in dict.fromkeys((run.method, run.arm) for run in study.runs.values()):
         settings = study.methods[name]
         methods.setdefault(arm.name, {})[name] = Method(settings.kind, settings.max_length)
     return methods
@@ -58,8 +58,8 @@ def read_arms(arms: Iterable[str]) -> dict[str, ArmRows]:
     """The rows of each arm, as `examples` takes them, from the tables on disk."""
     return {
         name: ArmRows(
-            parquet.read(SUBSETS, path("subsets", name), ("pair_id", "chosen_trace_id", "rejected_trace_id")),
-            parquet.read(UNPAIRED, path("unpaired", name), ("trace_id", "label")),
+            parquet.read(SUBSETS, arm_path("subsets", name), ("pair_id", "chosen_trace_id", "rejected_trace_id")),
+            parquet.read(UNPAIRED, arm_path("unpaired", name), ("trace_id", "label")),
         )
         for name in arms
     }

@@ -5,7 +5,7 @@ with
 sides as (
     select c.arm, c.drawn_from, t.arm as of_arm
     from arms as c
-    join arms as t using (selection, generator_pairs, budget, seed)
+    join arms as t using (selection, generator_pairs, budget)
     where t.treatment and c.drawn_from <> 'own'
 ),
 own as (select s.arm, count(*) as pairs, count(t.pair_id) as shared

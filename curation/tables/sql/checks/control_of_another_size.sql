@@ -6,6 +6,6 @@ sizes as (select selection as arm, count(*) as pairs from subsets group by selec
 counted as (select a.*, coalesce(s.pairs, 0) as pairs from arms as a left join sizes as s using (arm))
 select c.arm, c.pairs, t.pairs as of_selection
 from counted as c
-join counted as t using (selection, generator_pairs, budget, seed)
+join counted as t using (selection, generator_pairs, budget)
 where t.treatment and c.drawn_from <> 'all' and c.pairs <> t.pairs
 order by all

@@ -5,7 +5,7 @@ with
 beside as (
     select c.arm, t.arm as of_arm
     from arms as c
-    join arms as t using (selection, generator_pairs, budget, seed)
+    join arms as t using (selection, generator_pairs, budget)
     where t.treatment and c.drawn_from = 'drawn'
 )
 select
