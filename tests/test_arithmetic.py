@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.models import devices, weights
+from curation.core import devices
+from curation.models import weights
 
 AVX2 = "flags\t\t: fpu sse4_2 fma avx avx2 bmi2\n"
 

@@ -13,9 +13,9 @@ from test_train import settings
 from tiny import save_tiny_llama
 
 from curation.calls.call import Call, Reply
+from curation.core.devices import find_device_fault
 from curation.core.errors import CurationError
 from curation.models import weights
-from curation.models.devices import find_device_fault
 from curation.models.engines import transformers
 from curation.models.faults import one_sentence
 from curation.models.student import Params as Student

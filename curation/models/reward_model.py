@@ -15,13 +15,13 @@ import numpy as np
 
 from curation.calls.call import Call, OnReply, Reply, engine_name
 from curation.calls.scores import SCORING, STEP, Rows, count_steps, is_score, make_reply
+from curation.core.devices import Device
 from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize, Day, Length
 from curation.models import weights
 from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template, encode
-from curation.models.devices import Device
 from curation.models.faults import loading, one_sentence
 
 AT_ONCE = 16_384  # calls that are written and sorted by length together

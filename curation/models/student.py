@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from curation.calls.extra import check_template_kwargs
+from curation.core.devices import Device
 from curation.core.errors import CurationError
 from curation.core.params import Plain, Strict
 from curation.core.ranges import Day, FilePath, Filled, Word
 from curation.core.study import Study
 from curation.models.chat_template import CLOCK, Template, find_unread, reads_clock
-from curation.models.devices import Device
 from curation.models.weights import fingerprint
 
 
@@ -61,7 +61,7 @@ class Params(Strict):
 
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the student is not there, if anything loads it."""
-        from curation.models.devices import find_unmet_torch
+        from curation.core.devices import find_unmet_torch
         from curation.models.local import find_model_faults, read_chat_template
 
         if _student_user(study):

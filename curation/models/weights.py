@@ -17,9 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curation.core.devices import warn_if_slow
 from curation.core.errors import CurationError, refused_writes
 from curation.models.chat_template import Template
-from curation.models.devices import warn_if_slow
 from curation.models.faults import first_line, loading
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")

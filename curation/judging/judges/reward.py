@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from curation.calls import scores
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.ledger import Ledger
+from curation.core.devices import find_unmet_torch
 from curation.core.errors import CurationError
 from curation.core.needs import find_uninstalled
 from curation.core.params import Column, Strict
@@ -21,7 +22,6 @@ from curation.judging.patterns import check_separator
 from curation.judging.shown import NotShown, Shows, find_shown
 from curation.judging.steps import split_shown
 from curation.models import reward_model, weights
-from curation.models.devices import find_unmet_torch
 from curation.models.local import find_head_fault, find_model_faults, find_too_long, find_unknown_token
 from curation.tables.contracts import JUDGMENTS, empty
 from curation.tables.messages import for_model, full_messages

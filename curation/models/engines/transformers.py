@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 
 from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
+from curation.core.devices import Device, find_unmet_torch
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template
-from curation.models.devices import Device, find_unmet_torch
 from curation.models.engines._decoding import Decoder
 from curation.models.engines._generation import generate
 from curation.models.faults import one_sentence
