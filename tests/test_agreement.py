@@ -100,6 +100,12 @@ def test_too_little_is_not_measured() -> None:
     assert agreement.auroc(np.arange(4.0), np.array([True, True, False, False]), one) is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_one_prompt_alone_decides_has_no_interval_and_no_warning_of_numpy() -> None:
+    """A ratio whose divisor is 0 without that prompt, as a slope's over ratings that differ in it only."""
+    assert agreement.jackknife(lambda sums: sums[..., 0] / sums[..., 1], np.array([[1.0, 0], [2, 0], [3, 1]])) is None
+
+
 def test_order_of_rows_changes_nothing_but_rounding() -> None:
     x, y, cluster = ratings(1)
     order = np.random.default_rng(2).permutation(len(x))

@@ -130,6 +130,18 @@ def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
     assert [dep for dep in named if not (ROOT / dep).exists()] == []
 
 
+def test_a_folder_of_tables_is_there_where_no_name_fills_it() -> None:
+    """The kind of fault: a study without judges, or selections, of whose folder DVC says that it is not there."""
+    bodies = [body.get("do", body) for body in STAGES.values()]
+    whole = {out for body in bodies for out in body.get("outs", []) if isinstance(out, str)}
+    folders = {dep for body in bodies for dep in body["deps"] if re.fullmatch(r"data/\w+", dep)} - whole
+    always = {f"data/{out.split('/')[1]}" for out in whole if "$" not in out and out.count("/") == 2}
+    by_name = folders - always - {"data/import", "data/traces"}  # there is always a source and a generator
+    assert {"data/judgments", "data/preferences", "data/pair_scores", "data/selections"} <= by_name
+    for folder in sorted(by_name):
+        assert (ROOT / folder / ".gitkeep").exists(), folder
+
+
 def test_the_walk_sees_a_missing_dep() -> None:
     assert ROOT / "curation/judging/judges/rubric.py" in reached(ROOT / "stages/judge.py", "rubric")
     assert ROOT / "curation/calls/chat.py" in reached(ROOT / "stages/judge.py", "rubric")

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -553,15 +553,15 @@ def test_what_was_there_is_kept_under_a_name_of_its_own() -> None:
     assert [Path(f"params.yaml.old{end}").read_text() for end in ("", 1, 2)] == ["0\n", "1\n", "2\n"]
 
 
-@pytest.mark.slow
-def test_from_outputs_to_a_selected_subset_in_three_commands(folder: Path) -> None:
+@pytest.fixture
+def run(folder: Path) -> Callable[..., str]:
+    """Runs a command in a clone of ours, which gives what it prints."""
     for name in ("curation", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("preferences", "pair_scores", "import"):
-        (folder / "data" / name).mkdir(parents=True)
-    three_outputs(folder / "out")
+    kept = [str(file.relative_to(ROOT)) for file in ROOT.glob("data/*/.gitkeep")]
+    for name in ("dvc.yaml", ".dvcignore", "data/import/README.md", *kept):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(folder),
@@ -573,6 +573,21 @@ def test_from_outputs_to_a_selected_subset_in_three_commands(folder: Path) -> No
         return done.stdout
 
     run("dvc", "init", "-q", "--no-scm")
+    return run
+
+
+@pytest.mark.slow
+def test_a_study_that_nothing_rates_is_selected_from_as_it_is_written(folder: Path, run: Callable[..., str]) -> None:
+    """The kind of fault: a stage that asks for the tables of judges where there is none."""
+    each_twice = each(prompt=lambda n: SUMS[n], output_1=lambda n: say(n, 0), output_2=lambda n: say(n, 1))
+    run(sys.executable, "-m", "curation", "new", lines("a.jsonl", each_twice))
+    run("dvc", "repro", "select")
+    assert read().judges == {} and pl.read_parquet(folder / "data/subsets/random.parquet").height == len(each_twice)
+
+
+@pytest.mark.slow
+def test_from_outputs_to_a_selected_subset_in_three_commands(folder: Path, run: Callable[..., str]) -> None:
+    three_outputs(folder / "out")
     run(sys.executable, "-m", "curation", "new", "out")
     run("dvc", "repro", "select")
     said = run(sys.executable, "-m", "curation", "sql", "--json", "select count(*) as n from pairs semi join "

@@ -25,7 +25,8 @@ MADE = [  # what stages write
     *(DATA / name for name in ("rendered.txt", "audited.txt")),
     LOCK,
 ]
-KEPT = (Path(), DATA, ASIDE, DATA / "preferences", DATA / "pair_scores")  # dvc.yaml asks for the last two, empty or not
+ASKED_FOR = ("judgments", "preferences", "pair_scores", "selections", "subsets", "unpaired")  # empty or not
+KEPT = (Path(), DATA, ASIDE, *(DATA / name for name in ASKED_FOR))
 ABOUT = "Move the tables, metrics, plots and models in data/, and dvc.lock, to a folder of their own, or back."
 
 
@@ -85,7 +86,9 @@ def describe(folder: Path) -> dict[str, Any]:
     generators and judges, files and megabytes."""
     files, prompts = _made(folder), folder / contracts.path("prompts")
     sources = parquet.read(contracts.PROMPTS, prompts, ["source"])["source"] if prompts.exists() else None
-    parts = {name: sorted(file.stem for file in (folder / DATA / name).glob("*")) for name in ("traces", "judgments")}
+    parts = {
+        name: sorted(file.stem for file in (folder / DATA / name).glob("[!.]*")) for name in ("traces", "judgments")
+    }
     return {
         "name": folder.name,
         "prompts": None if sources is None else len(sources),

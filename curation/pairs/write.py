@@ -37,10 +37,11 @@ class Groups(NamedTuple):
 
 def write_deltas(study: Study) -> Iterator[tuple[str, dict[str, Summary]]]:
     """Each judge's, pairwise judge's and panel's name and the summary of each of its dimensions, in their order in
-    params.yaml; when it comes, `data/deltas/<name>.parquet` is there.
+    params.yaml; when it comes, `data/deltas/<name>.parquet` is there. The folder is there where there is no judge.
 
     Raises CurationError, or Errors, if a table that they are made of is not there or breaks its contract.
     """
+    (contracts.DATA / "deltas").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(JUDGES_AT_ONCE) as threads:
         pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
         rows = number_traces(pairs)

@@ -28,8 +28,9 @@ def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, mo
     total = sums.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value, without = float(statistic(total)), statistic(total - sums)
-    # Var = (G - 1) / G * sum over clusters of (value without it - mean of these)^2
-    half = t_quantile(clusters - 1) * np.sqrt((clusters - 1) / clusters * ((without - without.mean()) ** 2).sum())
+        # Var = (G - 1) / G * sum over clusters of (value without it - mean of these)^2
+        variance = (clusters - 1) / clusters * ((without - without.mean()) ** 2).sum()
+    half = t_quantile(clusters - 1) * np.sqrt(variance)
     if not np.isfinite(value) or not np.isfinite(half):
         return None
     return Interval(value, max(value - half, min(least, value)), min(value + half, max(most, value)), clusters)
