@@ -125,6 +125,17 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"grid.seeds": [0, 0]}, ["grid.seeds: '0' is there twice"]),
     ({"methods.kto.bf16": True},
      ["grid.methods: bf16 is false in dpo, true in kto; runs are compared, so give them one"]),
+    ({"grid.arms": [{"selection": "all", "controls": "random"}, {"control": "random", "budget": 0}]},
+     ["grid.arms.0.controls: unknown key; did you mean 'control'?",
+      "grid.arms.1.selection: missing; add it",
+      "grid.arms.1.budget.0: 0 is no number of pairs to learn from; give one from 1 to 2147483647"]),
+    ({"grid.arms": [{"selection": "topp"}, {"selection": "all", "control": ["itself", "randm"]}]},
+     ["grid.arms.0.selection: 'topp' is not in selections; known: all, top_step_coherence, bottom_step_coherence, "
+      "top_generator_delta",
+      "grid.arms.1.control: 'randm' is not in controls; did you mean 'random'?"]),
+    ({"grid.arms": [{"selection": "all", "seeds": [1, 1], "control": []}], "compare.primary": None},
+     ["grid.arms.0.seeds: '1' is there twice",
+      "grid.arms.0: names no control, so it makes no arm; name one, or leave `control` out"]),
     ({"grid.budgets": ["half"]}, ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
     ({"grid.selections": ["topp"]},
      ["grid.selections: 'topp' is not in selections; known: all, top_step_coherence, "

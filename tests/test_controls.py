@@ -278,4 +278,45 @@ def test_the_grid_is_every_combination() -> None:
     runs, arms = grid.list_runs(STUDY.controls), grid.list_arms(STUDY.controls)
     assert len(arms) == 4 and len({run.name for run in runs}) == 16
     assert runs[0].name == "dpo-top-any-own-itself-0" and arms[-1].name == "low-any-10-itself"
+    assert len({(run.method, run.arm) for run in runs}) == 8, "nothing is drawn, so each arm is one for both seeds"
     assert Grid.model_validate(axes | {"methods": []}).list_runs(STUDY.controls) == []
+
+
+AXES: dict[str, Any] = {
+    "methods": ["dpo", "kto"], "selections": ["top"], "generator_pairs": ["any"], "budgets": ["own"],
+    "controls": ["itself", "random"], "seeds": [0, 1],
+}  # fmt: skip
+
+
+def names(**changes: Any) -> tuple[list[str], list[str]]:
+    """The names of the arms and of the runs."""
+    grid = Grid.model_validate(AXES | changes)
+    return tuple([one.name for one in made(STUDY.controls)] for made in (grid.list_arms, grid.list_runs))  # type: ignore[return-value]
+
+
+def test_seeds_of_draws_and_of_training_are_apart() -> None:
+    """An arm that draws nothing is one, whatever the seed; one that draws is another for each draw. Without `draws` a
+    seed of training draws by itself, so that no seed shares its control with another."""
+    arms, runs = names(methods=["dpo"])
+    assert arms == ["top-any-own-itself", "top-any-own-random-0", "top-any-own-random-1"]
+    assert [run for run in runs if "random" in run] == ["dpo-top-any-own-random-0-0", "dpo-top-any-own-random-1-1"]
+    arms, runs = names(methods=["dpo"], draws=[5, 6, 7])
+    assert arms == ["top-any-own-itself", *(f"top-any-own-random-{draw}" for draw in (5, 6, 7))]
+    assert len(runs) == 2 + 3 * 2 and "dpo-top-any-own-random-6-1" in runs
+
+
+def test_the_grid_may_list_the_arms_that_are_wanted() -> None:
+    """And nothing else is made: 18 wanted runs were 306 declared ones where only products could be said. What an entry
+    leaves out is the axis, one value is a list of one, and what two entries name is there once."""
+    wanted = [
+        {"selection": "top", "control": "itself"},
+        {"selection": ["top", "low"], "control": "random", "budget": [10, 20], "methods": "dpo", "seeds": 3},
+        {"selection": "top", "control": "itself", "methods": "dpo", "seeds": [1]},
+    ]
+    arms, runs = names(arms=wanted)
+    assert arms == ["top-any-own-itself"] + [
+        f"{selection}-any-{budget}-random-3" for selection in ("top", "low") for budget in (10, 20)
+    ]
+    assert runs == [f"{method}-top-any-own-itself-{seed}" for method in ("dpo", "kto") for seed in (0, 1)] + [
+        f"dpo-{selection}-any-{budget}-random-3-3" for selection in ("top", "low") for budget in (10, 20)
+    ]

@@ -206,5 +206,5 @@ def list_parts(sections: dict[str, Any]) -> Parts:
         members = enumerate(getattr(panel, "members", []))
         parts += [(f"delta.panels.{name}.members.{number}", member) for number, member in members]
     wanted = enumerate(getattr(sections.get("grid"), "arms", None) or [])
-    parts += [(f"grid.arms.{number}", entry) for number, entry in wanted]
+    parts += [(f"grid.arms.{number}", entry) for number, entry in wanted if isinstance(entry, BaseModel)]
     return [(place, settings) for place, settings in parts if settings is not None]

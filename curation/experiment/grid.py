@@ -78,13 +78,13 @@ class Wanted(Strict):
 
 
 class Axes(NamedTuple):
-    """The values whose every combination is a run; no draws: each seed draws by itself."""
+    """The values whose every combination is a run, in the order of `Wanted`; no draws: each seed draws by itself."""
 
-    methods: list[str]
     selections: list[str]
     generator_pairs: list[str]
     budgets: list[int | str]
     controls: list[str]
+    methods: list[str]
     seeds: list[int]
     draws: list[int] | None
 
@@ -119,22 +119,12 @@ class Params(Strict):
     def axes(self) -> list[Axes]:
         """Of each entry of `arms`, or of the grid itself where it has none."""
         own = Axes(
-            self.methods, self.selections, self.generator_pairs, self.budgets, self.controls, self.seeds, self.draws
+            self.selections, self.generator_pairs, self.budgets, self.controls, self.methods, self.seeds, self.draws
         )
         if self.arms is None:
             return [own]
-        return [
-            Axes(
-                own.methods if wanted.methods is None else wanted.methods,
-                wanted.selection,
-                own.generator_pairs if wanted.generator_pairs is None else wanted.generator_pairs,
-                own.budgets if wanted.budget is None else wanted.budget,
-                own.controls if wanted.control is None else wanted.control,
-                own.seeds if wanted.seeds is None else wanted.seeds,
-                own.draws if wanted.draws is None else wanted.draws,
-            )
-            for wanted in self.arms
-        ]
+        named = [zip(own, wanted.model_dump().values(), strict=True) for wanted in self.arms]
+        return [Axes(*(axis if value is None else value for axis, value in values)) for values in named]
 
     def list_arms(self, controls: dict[str, "Control"]) -> list[Arm]:
         """All arms, each once, in the order of the entries and their axes."""
@@ -157,9 +147,11 @@ class Params(Strict):
         yield from _find_twice("", self)
         for number, wanted in enumerate(self.arms or []):
             yield from _find_twice(f"arms.{number}.", wanted)
-            axes = self.axes()[number]
-            if empty := [name for name, values in axes._asdict().items() if values == [] and name != "methods"]:
-                yield f"arms.{number}: names no {empty[0]}, and grid.{empty[0]} is empty, so it makes no arm; name them"
+            named = wanted.model_dump()
+            for axis, values in zip(named, self.axes()[number], strict=True):
+                if values == [] and axis != "methods":
+                    way_out = f"name one, or leave `{axis}` out" if named[axis] == [] else "name one"
+                    yield f"arms.{number}: names no {axis}, so it makes no arm; {way_out}"
         used = dict.fromkeys(name for axes in self.axes() for name in axes.methods)
         bf16 = {name: study.methods[name].bf16 for name in used if name in study.methods}
         if len(set(bf16.values())) > 1:
