@@ -7,9 +7,10 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.experiment.arms import arm_metrics, arms, messages
+from curation.selection import single_traces
 from curation.selection.candidates import from_files
 from curation.selection.own_rows import several_rows_message
-from curation.selection.subset import add_messages, from_tables, keep_texts, unpair
+from curation.selection.subset import add_messages, from_tables, keep_texts, unpaired_rows
 from curation.tables import contracts, parquet
 from curation.tables.checks import examine
 
@@ -18,14 +19,15 @@ def main() -> None:
     study, metrics, told = read(), dict[str, object](), dict[str, list[str]]()
     (contracts.DATA / contracts.ARMS).mkdir(parents=True, exist_ok=True)  # DVC looks for it, though there be no arm
     with progress("arms", len(study.arms), "arms") as shown:
-        made = list(arms(study.arms.values(), study, from_files(study)))
-        texts = keep_texts(from_tables(study.generators), [pairs.rows for _, pairs in made])
+        made = list(arms(study.arms.values(), study, from_files(study), single_traces.from_files(study)))
+        learnt = (rows for _, of_arm in made for rows in (of_arm.rows, of_arm.labelled) if rows is not None)
+        texts = keep_texts(from_tables(study.generators), learnt)
         for arm, pairs in made:
             subset = add_messages(pairs.rows, texts)
-            traces = unpair(subset, texts)
+            traces = unpaired_rows(subset, pairs.labelled, texts)
             parquet.write(contracts.SUBSETS, subset, contracts.arm_path("subsets", arm.name))
             parquet.write(contracts.UNPAIRED, traces, contracts.arm_path("unpaired", arm.name))
-            metrics[arm.name] = arm_metrics(subset, traces, pairs.selection_rows)
+            metrics[arm.name] = arm_metrics(subset, traces, pairs.selection_rows, pairs.own_labelled)
             told[arm.name] = [*messages(study, arm, pairs), *filter(None, [several_rows_message(subset, texts)])]
             shown.advance(note=f"{arm.name}: {subset.height} pairs")
     # their findings stand in the metrics of audit

@@ -7,16 +7,12 @@ from curation.core.errors import name_argument, run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
+from curation.selection import single_traces
 from curation.selection.candidates import from_files
+from curation.selection.labelled import label_traces, labelled_messages, labelled_metrics
 from curation.selection.own_rows import several_rows_message
 from curation.selection.select import select, shortfall_message
-from curation.selection.subset import (
-    add_messages,
-    from_tables,
-    kept_rows,
-    subset_metrics,
-    unpair,
-)
+from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpaired_rows
 from curation.tables import contracts, parquet
 from curation.tables.checks import examine
 
@@ -25,14 +21,17 @@ def main() -> None:
     study, name = read(), name_argument("selections")
     settings, pairs = study.selections[name], from_files(study)
     with progress(f"select {name}", 3, "steps") as shown, ThreadPoolExecutor(1) as writer:
-        selection = select(name, settings, pairs)
+        selection, labelled = (
+            select(name, settings, pairs),
+            label_traces(name, settings, single_traces.from_files(study)),
+        )
         verdicts = selection.verdicts
         shown.advance(note=f"{verdicts.height} verdicts")
         # millions of verdicts take as long to write as the texts of the kept pairs take to find
         writes = [writer.submit(parquet.write, contracts.SELECTIONS, verdicts, contracts.path("selections", name))]
         texts = from_tables(study.generators)
         subset = add_messages(kept_rows(selection, study.dimensions), texts)
-        traces = unpair(subset, texts)
+        traces = unpaired_rows(subset, labelled and labelled.own, texts)
         writes.append(writer.submit(parquet.write, contracts.UNPAIRED, traces, contracts.path("unpaired", name)))
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
         shown.advance(note=f"{subset.height} kept")
@@ -40,9 +39,9 @@ def main() -> None:
             write.result()
         shown.advance(note=f"{subset.height} kept")
     findings, told = examine(study, [name])[name], [shortfall_message(selection), several_rows_message(subset, texts)]
-    for message in [*filter(None, told), *selection.notes, *findings.messages]:
+    for message in [*filter(None, told), *selection.notes, *labelled_messages(labelled), *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
-    metrics = subset_metrics(verdicts, subset, traces) | {"findings": findings.metrics}
+    metrics = subset_metrics(verdicts, subset, traces) | labelled_metrics(labelled) | {"findings": findings.metrics}
     write_metrics(contracts.DATA / f"metrics/select/{name}.json", metrics)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."
 LOOK = """select chosen_model, rejected_model, count(*) as pairs from pairs
   semi join 'data/subsets/{}.parquet' using (pair_id) group by all order by all"""
+LOOK_UNPAIRED = "select label, count(*) as responses from 'data/unpaired/{}.parquet' group by all order by all"
 EPILOG = """
 A FILE is .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet, or a folder of such: what models answered, preference
 sets, prompts with answers, ratings. It is linked into data/import, where DVC sees it change. Each guess has a comment
@@ -164,6 +165,7 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
         print(f"{out}: written; this has to be put right before it runs", file=sys.stderr)
         raise
     first = next(iter(draft.params["selections"]))
+    look = LOOK_UNPAIRED if study.selections[first].takes_no_pair else LOOK
     print(f"{out}: written; {cost}")
     if out != Path("params.yaml"):
         print(f"next: put {out} in the place of params.yaml, which DVC reads")
@@ -172,7 +174,7 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
     if not Path("dvc.yaml").exists():
         print("next: go to a clone of the project, as there is no dvc.yaml here", file=sys.stderr)
     print("next: dvc repro select")
-    print(f'then: curation sql "{LOOK.format(first)}"')
+    print(f'then: curation sql "{look.format(first)}"')
 
 
 def _find_cost(study: "Study", whole: bool) -> str:

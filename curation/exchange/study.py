@@ -1,7 +1,7 @@
 """A params.yaml that reads users' files, drafted from what they hold: from files to a selected subset, without training
 anything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from curation.core.errors import CurationError
@@ -136,6 +136,10 @@ def _ladder(draft: Draft) -> tuple[str, list[str], str]:
 def _select(draft: Draft) -> None:
     """A selection for each thing that is known of a pair, the first the one to look at."""
     selections = draft.params["selections"] = {}
+    if labels := [f"case {name}.{rating} when 1 then true when 0 then false end" for name, rating in _labels(draft)]:
+        label = labels[0] if len(labels) == 1 else f"coalesce({', '.join(labels)})"
+        selections["labelled"] = PLAIN | {"budget": {"pairs": 0}, "unpaired": {"label": label, "budget": None}}
+        draft.note(("selections", "labelled"), "Every labelled response, in a pair or not, for methods of kind kto.")
     limits = {"per_prompt": PER_PROMPT, "generator_share": None}
     listed = draft.params["pair"]["order"] == "listed"
     for name, judge in draft.params["judges"].items():
@@ -152,6 +156,14 @@ def _select(draft: Draft) -> None:
         selections["decided"] = PLAIN | {"require": require}
     selections["all" if listed else "random"] = PLAIN if listed else PLAIN | {"limits": limits}
     draft.note(("selections",), "Which pairs are kept (docs/selections.md). Each is a subset of its own.")
+
+
+def _labels(draft: Draft) -> Iterator[tuple[str, str]]:
+    """The judges that have the labels of single responses, and what they call them."""
+    for name, judge in draft.params["judges"].items():
+        layout = draft.params["sources"].get(judge.get("source"), {}).get("layout", {})
+        if judge["kind"] == "listed" and layout.get("kind") == "labelled":
+            yield name, layout["rating"]
 
 
 def _train_nothing(draft: Draft, benchmarks: bool) -> None:

@@ -10,47 +10,68 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment import grid
-from curation.experiment.controls import control_rows
+from curation.experiment.controls import Params as Control
+from curation.experiment.controls import control_rows, control_traces
 from curation.selection.candidates import Candidates
+from curation.selection.labelled import Labelled, label_traces, labelled_messages
 from curation.selection.rules import GENERATOR_PAIRS, Params
 from curation.selection.select import Selection, select, shortfall_message
+from curation.selection.single_traces import SingleTraces
 from curation.selection.subset import kept_rows, mean_margin, subset_rows
 from curation.tables.contracts import SIDES
 
 
 class ArmRows(NamedTuple):
     """An arm's pairs, and those of the selection that it is, or is compared with, as `subset_rows` gives them; and
-    the message that the selection keeps too few, if it does, and its notes."""
+    the message that the selection keeps too few, if it does, and its notes. Where the selection labels single traces,
+    `labelled` are the arm's, and `own_labelled` says how many the selection takes; None where it does not."""
 
     rows: pl.DataFrame
     selection_rows: pl.DataFrame
     shortfall: str | None
     notes: list[str]
+    labelled: pl.DataFrame | None = None
+    own_labelled: int | None = None
 
 
-def arms(wanted: Iterable[grid.Arm], study: Study, pairs: Candidates) -> Iterator[tuple[grid.Arm, ArmRows]]:
-    """The pairs of each of the arms. Arms of one selection, generators and budget share what it keeps. Raises
-    CurationError if an expression fails on a value."""
+def arms(
+    wanted: Iterable[grid.Arm], study: Study, pairs: Candidates, traces: SingleTraces
+) -> Iterator[tuple[grid.Arm, ArmRows]]:
+    """The pairs of each of the arms, and of `traces` the labelled ones where its selection labels some. Arms of one
+    selection, generators and budget share what it keeps. Raises CurationError if an expression fails on a value."""
 
     @cache
-    def kept(name: str, generator_pairs: str, budget: str) -> tuple[Selection, pl.DataFrame]:
+    def kept(name: str, generator_pairs: str, budget: str) -> tuple[Selection, pl.DataFrame, Labelled | None]:
         settings = restrict(study.selections[name], study.generator_pairs[generator_pairs].where, budget)
         selection = select(name, settings, pairs)
-        return selection, kept_rows(selection, study.dimensions)
+        return selection, kept_rows(selection, study.dimensions), label_traces(name, settings, traces)
 
     for arm in wanted:
-        selection, own = kept(arm.selection, arm.generator_pairs, arm.budget)
-        rows, swapped = control_rows(study.controls[arm.control], arm.draw or 0, selection)
+        control, draw = study.controls[arm.control], arm.draw or 0
+        selection, own, labelled = kept(arm.selection, arm.generator_pairs, arm.budget)
+        rows, swapped = control_rows(control, draw, selection)
         drawn = subset_rows(selection, rows, swapped, study.dimensions)
-        yield arm, ArmRows(drawn, own, shortfall_message(selection), selection.notes)
+        made = ArmRows(drawn, own, shortfall_message(selection), selection.notes)
+        yield arm, made if labelled is None else _add_labelled(made, labelled, control, draw)
+
+
+def _add_labelled(made: ArmRows, labelled: Labelled, control: Control, draw: int) -> ArmRows:
+    unmatched = ["unpaired: labelled traces are drawn by their label alone; match is of pairs"] if control.match else []
+    return made._replace(
+        notes=[*made.notes, *labelled_messages(labelled), *unmatched],
+        labelled=control_traces(control, draw, labelled),
+        own_labelled=len(labelled.kept),
+    )
 
 
 def restrict(settings: Params, condition: str, budget: str) -> Params:
     """The settings with the requirement that `condition` is true, and with `budget` pairs unless that is the
-    selection's own."""
+    selection's own; then with twice as many labelled traces, if it takes such, and no pair if it wants none."""
     changes: dict[str, Any] = {"require": {GENERATOR_PAIRS: condition, **settings.require}}
     if budget != grid.OWN:
-        changes["budget"] = {"pairs": float(budget)}
+        changes["budget"] = {"pairs": 0.0 if settings.takes_no_pair else float(budget)}
+        if settings.unpaired is not None:
+            changes["unpaired"] = settings.unpaired.with_budget(2 * int(budget))
     return settings.model_copy(update=changes)
 
 
@@ -68,15 +89,18 @@ def messages(study: Study, arm: grid.Arm, made: ArmRows) -> list[str]:
     return [*said, *made.notes]
 
 
-def arm_metrics(rows: pl.DataFrame, unpaired: pl.DataFrame, selection_rows: pl.DataFrame) -> dict[str, object]:
+def arm_metrics(
+    rows: pl.DataFrame, unpaired: pl.DataFrame, selection_rows: pl.DataFrame, own_labelled: int | None = None
+) -> dict[str, object]:
     """The numbers of pairs, their prompts and unpaired examples, and the mean margin; and how many pairs and unpaired
-    examples a run on the selection itself would see, for equal updates."""
+    examples a run on the selection itself would see, for equal updates: `own_labelled` where it labels traces."""
     chosen, rejected = (selection_rows[f"{side}_trace_id"].unique() for side in SIDES)
+    one_sided = len(np.setxor1d(chosen, rejected, assume_unique=True))
     return {
         "pairs": rows.height,
         "prompts": rows["prompt_id"].n_unique(),
         "unpaired": unpaired.height,
         **mean_margin(rows),
         "own_pairs": selection_rows.height,
-        "own_unpaired": len(np.setxor1d(chosen, rejected, assume_unique=True)),
+        "own_unpaired": one_sided if own_labelled is None else own_labelled,
     }

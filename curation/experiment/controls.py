@@ -1,5 +1,5 @@
-"""Controls: what a selection is compared with. The same pairs with other labels, or other pairs drawn to be like its
-own."""
+"""Controls: what a selection is compared with. The same pairs, or labelled traces, with other labels, or others drawn
+to be like its own."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -12,6 +12,7 @@ from curation.core.stats import dense_rank
 from curation.core.study import Study
 from curation.experiment.matching import draw_matched
 from curation.selection import column_names
+from curation.selection.labelled import Labelled
 from curation.selection.ranking import Ranker, draws
 from curation.selection.rules import NEVER_RANKED
 from curation.selection.select import Selection, find_unscored
@@ -26,7 +27,8 @@ class Params(Strict):
     `pairs: drawn` draws as many pairs at random as the selection keeps, from all that it could rank, and as many of
     each combination of the values of `match` as it keeps. `pairs: all` takes all of those, and a run on them makes as
     many updates as one on the selection. `labels` swaps chosen and rejected in no pair, in all, or in those for which
-    a coin of the seed comes up heads.
+    a coin of the seed comes up heads. Of the labelled traces of a selection's `unpaired` they do the same: drawn are
+    as many of each label.
     """
 
     pairs: Literal["own", "drawn", "all"]
@@ -65,9 +67,27 @@ def control_rows(control: Params, seed: int, selection: Selection) -> tuple[np.n
         rows = _pool(selection)
     elif control.pairs == "drawn":
         rows = _draw(control, selection, Ranker(ids, seed))
-    heads = draws(ids[rows], seed ^ COIN) >> np.uint64(63) > 0
-    swapped = {"as_is": np.zeros(len(rows), bool), "reversed": np.ones(len(rows), bool), "shuffled": heads}
-    return rows, swapped[control.labels]
+    return rows, _swapped(control, seed, ids[rows])
+
+
+def control_traces(control: Params, seed: int, labelled: Labelled) -> pl.DataFrame:
+    """trace_id, prompt_id and label of the control's labelled traces, by `seed` and the selection's name as
+    `control_rows`. Drawn are as many of each label as the selection takes, from all that it could take."""
+    ids = labelled.traces.rows["trace_id"].to_numpy()
+    seed = content_id(labelled.name, seed)
+    rows = {"own": labelled.kept, "all": labelled.pool}.get(control.pairs)
+    if rows is None:
+        need = np.bincount(labelled.desirable[labelled.kept], minlength=2)
+        label = labelled.desirable[labelled.pool].astype(np.int64)
+        rows = labelled.pool[Ranker(ids, seed).first_of_each(need[label], label, labelled.pool)]
+    return labelled.examples(rows, labelled.desirable[rows] ^ _swapped(control, seed, ids[rows]))
+
+
+def _swapped(control: Params, seed: int, ids: np.ndarray) -> np.ndarray:
+    """A mask of the rows of these ids whose labels change."""
+    if control.labels == "shuffled":
+        return np.asarray(draws(ids, seed ^ COIN) >> np.uint64(63) > 0)
+    return np.full(len(ids), control.labels == "reversed")
 
 
 def _pool(selection: Selection) -> np.ndarray:

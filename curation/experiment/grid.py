@@ -11,6 +11,7 @@ from curation.core.params import Strict
 from curation.core.ranges import Seed
 from curation.core.references import Refers
 from curation.core.study import Study
+from curation.experiment.labelled_arms import find_labelled_mistakes
 
 if TYPE_CHECKING:
     from curation.experiment.controls import Params as Control
@@ -157,8 +158,10 @@ class Params(Strict):
         if len(set(bf16.values())) > 1:
             by_method = ", ".join(f"{str(on).lower()} in {name}" for name, on in bf16.items())
             yield f"methods: bf16 is {by_method}; runs are compared, so give them one"
-        for selection in dict.fromkeys(name for name, _, pairs, _ in self._list_sizes(study) if pairs == 0):
-            yield f"selections: {selection!r} keeps no pair, so its arms have nothing to train on; raise its budget"
+        for selection in dict.fromkeys(name for name, _, pairs, *_ in self._list_sizes(study) if pairs == 0):
+            if not study.selections[selection].takes_no_pair:
+                yield f"selections: {selection!r} keeps no pair, so its arms have nothing to train on; raise its budget"
+        yield from find_labelled_mistakes(self.list_runs(study.controls), study)
         yield from self._find_name_faults(study)
 
     def _find_name_faults(self, study: Study) -> Iterator[str]:
@@ -177,25 +180,30 @@ class Params(Strict):
     def warnings(self, study: Study) -> Iterator[str]:
         """Arms that have fewer examples than a method reads at once."""
         warned = dict.fromkeys(
-            (name, selection, budget, pairs)
-            for selection, budget, pairs, methods in self._list_sizes(study)
+            (name, selection, budget, size)
+            for selection, budget, pairs, traces, methods in self._list_sizes(study)
             for name in methods
-            if pairs and study.methods[name].batch_size > pairs * (2 if study.methods[name].kind == "kto" else 1)
+            if (size := traces if study.methods[name].kind == "kto" else pairs)
+            and study.methods[name].batch_size > size
         )
-        for name, selection, budget, pairs in warned:
+        for name, selection, budget, size in warned:
+            what = "traces" if study.methods[name].kind == "kto" else "pairs"
             yield (
-                f"methods: {name!r} reads {study.methods[name].batch_size} examples at once, more than {pairs:g} pairs "
+                f"methods: {name!r} reads {study.methods[name].batch_size} examples at once, more than {size:g} {what} "
                 f"of {selection!r} (budget {budget}) are; lower its batch_size, or raise the budget"
             )
 
-    def _list_sizes(self, study: Study) -> Iterator[tuple[str, int | str, float | None, list[str]]]:
-        """Each selection and budget, how many pairs their arms have at most, None where params.yaml does not say, and
-        the methods that they are trained by."""
+    def _list_sizes(self, study: Study) -> Iterator[tuple[str, int | str, float | None, float | None, list[str]]]:
+        """Each selection and budget, how many pairs and how many unpaired examples their arms have at most, None where
+        params.yaml does not say, and the methods that they are trained by."""
         for axes in self.axes():
             for selection, budget in itertools.product(axes.selections, axes.budgets):
-                own = study.selections[selection].budget or {} if selection in study.selections else {}
-                pairs = own.get("pairs") if isinstance(budget, str) else budget
-                yield selection, budget, pairs, axes.methods
+                settings = study.selections[selection]
+                pairs = (settings.budget or {}).get("pairs") if isinstance(budget, str) else budget
+                traces = None if pairs is None else 2 * pairs
+                if settings.unpaired is not None and isinstance(budget, str):
+                    traces = (settings.unpaired.budget or {}).get("traces")
+                yield selection, budget, pairs, traces, axes.methods
 
 
 def _find_twice(place: str, named: Strict) -> Iterator[str]:

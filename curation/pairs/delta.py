@@ -12,8 +12,8 @@ from curation.core.params import NAME, Strict
 from curation.core.stats import Clusters, only_interval
 from curation.pairs.noise import flag_within_noise, pool_noise
 from curation.pairs.panel import Panel
-from curation.pairs.ratings import rate_traces
 from curation.pairs.sides import join_sides
+from curation.pairs.traces import rate_traces
 from curation.tables import contracts
 from curation.tables.contracts import SIDES
 from curation.tables.measurements import GENERATOR_DELTAS

@@ -10,16 +10,15 @@ from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.study import Study
 from curation.pairs.listed import find_listed
+from curation.pairs.traces import IS_EMPTY, has_text
 from curation.tables.contracts import LISTED_PAIRS, PAIRS, SIDES, empty
 from curation.tables.ids import content_ids
 from curation.tables.preference_sets import KIND
-from curation.tables.texts import EMPTY
 
 PAIRS_IN_BLOCK = 4_000_000  # looked at in one piece
 TRACE_COLUMNS = (  # what pairs are made of
     "trace_id", "prompt_id", "generator", "sample_index", "scale_b", "text_id", "completion_characters",
 )  # fmt: skip
-IS_EMPTY = (pl.col("text_id") == EMPTY) | (pl.col("completion_characters") == 0)  # also after some reasoning
 
 
 class Params(Strict):
@@ -79,8 +78,7 @@ def pair(settings: Params, traces: pl.DataFrame, listed: pl.DataFrame | None = N
     Raises CurationError if the settings name a generator that wrote nothing.
     """
     _refuse_unknown_generators(settings, traces["generator"].unique().to_list())
-    has_text = pl.col("text_id").is_not_null() & (pl.lit(settings.empty == "keep") | ~IS_EMPTY)
-    rows = traces.select(TRACE_COLUMNS).filter(has_text).sort("prompt_id", "trace_id")
+    rows = traces.select(TRACE_COLUMNS).filter(has_text(settings.empty)).sort("prompt_id", "trace_id")
     if settings.order == "listed":
         blocks = [find_listed(settings, rows, empty(LISTED_PAIRS) if listed is None else listed)]
     else:

@@ -1,4 +1,4 @@
-"""The names that expressions may use for what is known of a candidate, and their types."""
+"""The names that expressions may use for what is known of a candidate, or of a single trace, and their types."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -19,6 +19,7 @@ TRACE = (
     "characters", "reasoning_characters", "completion_characters",
 )  # fmt: skip
 TOKENS = ("tokens", "reasoning_tokens", "completion_tokens")  # of a trace, under the student's tokenizer
+IDS = ("trace_id", "prompt_id")  # of a single trace
 PROMPT = ("source", "task")
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
@@ -48,6 +49,41 @@ def mistake(expression: str, study: Study, result_type: ResultType) -> str | Non
     """What is wrong with an expression over a study's candidates, or None: what `fault` says, or a generator or source
     that the study does not have, or a status that no trace has."""
     return fault(expression, schema(study), result_type) or _unknown_text(expression, study)
+
+
+@lru_cache(maxsize=1)
+def trace_schema(study: Study) -> dict[ColumnName, pl.DataType]:
+    """Every name that an expression over single traces can use, and its type: what a side of a pair has, and the scores
+    of judges, by their dimensions."""
+    traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
+    types: dict[ColumnName, pl.DataType] = {(name,): traces[name] for name in (*IDS, *TRACE)}
+    types |= {(name,): pl.Int32() for name in TOKENS if study.renderings.count}
+    types |= {("prompt", name): prompts[name] for name in PROMPT}
+    return types | {(judge, name): pl.Float64() for judge in study.judges for name in study.dimensions[judge]}
+
+
+def trace_mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
+    """What is wrong with an expression over a study's single traces, or None, as `mistake` says it of pairs."""
+    if message := fault(expression, trace_schema(study), result_type):
+        return _compares_traces(expression, study) or message
+    return _unknown_text(expression, study)
+
+
+def _compares_traces(expression: str, study: Study) -> str | None:
+    """The message about a name of what compares traces, which says nothing of one alone; None where there is none."""
+    try:
+        columns = parse(expression).columns
+    except (ValueError, RecursionError):
+        return None
+    for name in columns:
+        if name[0] in study.pairwise_judges or name[0] in study.delta.panels or name[0] in study.scorers:
+            return f"{'.'.join(name)!r} is of pairs, and a single trace is in none; name a judge of traces"
+        if len(name) == 2 and name[0] in SIDES and (name[1],) in trace_schema(study):
+            return f"{'.'.join(name)!r} is of a pair; of a single trace it is {name[1]!r}"
+        if name[0] in study.judges and name not in trace_schema(study):
+            rated = [f"{name[0]}.{dimension}" for dimension in study.dimensions[name[0]]]
+            return f"{'.'.join(name)!r} is not a column of a single trace; the judge's scores are {', '.join(rated)}"
+    return None
 
 
 def _unknown_text(expression: str, study: Study) -> str | None:

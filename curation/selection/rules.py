@@ -10,6 +10,7 @@ from curation.core.params import Column, Strict
 from curation.core.ranges import Filled, HashedSeed, Positive, Share
 from curation.core.study import Study
 from curation.selection import column_names
+from curation.selection.unpaired import Amount, Unpaired, one_of
 from curation.tables.expressions.evaluation import ResultType
 from curation.tables.expressions.syntax import ColumnName, parse
 
@@ -25,7 +26,9 @@ REASONS = (*NEVER_RANKED, OUTSIDE, REVERSED, PER_PROMPT, GENERATOR_SHARE, OVER_B
 
 Value: TypeAlias = Annotated[float, Field(ge=-1e300, le=1e300, description="differences of values stay finite")]
 Quantile: TypeAlias = Annotated[float, Field(ge=0, le=1, description="a share of the candidates")]
-Amount: TypeAlias = Annotated[float, Field(ge=0, le=1e12, description="a whole number, or a share up to 1")]
+Budget: TypeAlias = Annotated[
+    dict[Literal["pairs", "share", "tokens"], Amount], AfterValidator(one_of("pairs, share and tokens"))
+]
 
 
 class Expression(NamedTuple):
@@ -116,34 +119,25 @@ class Curriculum(Strict):
     first: Literal["lowest", "highest"]
 
 
-def _check_budget(budget: dict[str, float]) -> dict[str, float]:
-    if len(budget) != 1:
-        raise ValueError("give one of pairs, share and tokens")
-    ((unit, amount),) = budget.items()
-    if unit == "share" and not 0 < amount <= 1:
-        raise ValueError(f"share {amount:g} is not above 0 and up to 1")
-    if unit != "share" and (amount < 0 or amount != int(amount)):
-        raise ValueError(f"{unit} {amount:g} is not a whole number from 0")
-    return budget
-
-
 class Params(Strict):
     """One of `selections` in params.yaml.
 
     `value` is an SQL expression over the columns of a candidate; it is the pair's margin, and may be null where `keep`
     is random. A pair is kept only if each expression of `require` is true; the first that is not is the reason, by its
     name. `budget` is a number of `pairs`, a `share` of those that nothing else drops, or a number of `tokens` of both
-    sides by the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
+    sides by the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`. `unpaired` says
+    which single traces are examples with a label; null, or left out: the traces of the kept pairs.
     """
 
     value: str | None
     require: dict[Column, str]
     keep: Keep
-    budget: Annotated[dict[Literal["pairs", "share", "tokens"], Amount], AfterValidator(_check_budget)] | None
+    budget: Budget | None
     strata: Strata | None
     limits: Limits
     order: Curriculum | None
     seed: HashedSeed
+    unpaired: Unpaired | None = None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
@@ -151,6 +145,8 @@ class Params(Strict):
             raise ValueError(f"keep {self.keep.kind} ranks by a value; give one")
         if self.strata is not None and (self.budget is None or "tokens" in self.budget):
             raise ValueError("strata divide a budget of pairs or a share; give one")
+        if self.unpaired is not None and self.order is not None:
+            raise ValueError("order is of pairs, and unpaired takes single traces, in no order; leave one of them out")
         if reserved := [name for name in self.require if name in REASONS]:
             raise ValueError(f"require.{reserved[0]}: that is a reason already; give it another name")
         return self
@@ -165,6 +161,11 @@ class Params(Strict):
     def has_token_budget(self) -> bool:
         """Whether the budget is in tokens."""
         return self.budget is not None and "tokens" in self.budget
+
+    @property
+    def takes_no_pair(self) -> bool:
+        """Whether it is of single traces alone."""
+        return self.unpaired is not None and self.budget == {"pairs": 0}
 
     @property
     def ranking_columns(self) -> tuple[ColumnName, ...]:
@@ -192,3 +193,5 @@ class Params(Strict):
         for place, expression in self.expressions.items():
             if message := column_names.mistake(expression.text, study, expression.result_type):
                 yield f"{place}: {message}"
+        if self.unpaired is not None:
+            yield from (f"unpaired.{line}" for line in self.unpaired.mistakes(study))

@@ -94,18 +94,28 @@ def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     them, and beside them the reasoning of either side, whether it was truncated in generation, and the prompt's whole
     messages and tools where it has more; the user's own ids of either side, and what `add_own_columns` gives."""
     trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
+    rows = join_sides(_add_prompts(subset, texts), _read_messages(trace_ids, texts))
+    return add_own_columns(rows.rename({f"{side}_completion": side for side in SIDES}), texts).select(
+        SUBSETS.schema.names
+    )
+
+
+def _read_messages(trace_ids: pl.Series, texts: Texts) -> pl.DataFrame:
+    """The texts of traces as trainers read them: the completion as a list of one message."""
     message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
-    sides = texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status", "external_id"]).select(
+    return texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status", "external_id"]).select(
         "trace_id",
         "external_id",
         "reasoning",
         (pl.col("status") == "truncated").alias("truncated"),
         pl.concat_list(message).alias("completion"),
     )
-    prompts = texts.prompts(subset["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
-    rows = join_sides(subset.join(prompts, on="prompt_id", maintain_order="left"), sides)
-    names = {"messages": "prompt_messages", **{f"{side}_completion": side for side in SIDES}}
-    return add_own_columns(rows.rename(names), texts).select(SUBSETS.schema.names)
+
+
+def _add_prompts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
+    """`rows`, in their order, with the messages and tools of the prompt of each."""
+    prompts = texts.prompts(rows["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
+    return rows.join(prompts, on="prompt_id", maintain_order="left").rename({"messages": "prompt_messages"})
 
 
 def unpair(subset: pl.DataFrame, texts: Texts | None = None) -> pl.DataFrame:
@@ -135,9 +145,26 @@ def unpair(subset: pl.DataFrame, texts: Texts | None = None) -> pl.DataFrame:
         .join(on_both_sides, on="trace_id", how="anti", maintain_order="left")
     )
     position = pl.when(pl.col("curriculum_position").is_not_null()).then(pl.int_range(pl.len(), dtype=pl.Int32))
+    return _carry(traces.with_columns(position.alias("curriculum_position")), texts)
+
+
+def unpaired_rows(subset: pl.DataFrame, labelled: pl.DataFrame | None, texts: Texts) -> pl.DataFrame:
+    """The rows of `unpaired`: of the `labelled` traces, which have trace_id, prompt_id and label, in no order of a
+    curriculum; of the subset's, as `unpair` takes them, where there are none declared."""
+    return unpair(subset, texts) if labelled is None else _add_texts(labelled, texts)
+
+
+def _add_texts(examples: pl.DataFrame, texts: Texts) -> pl.DataFrame:
+    traces = _add_prompts(examples, texts).join(
+        _read_messages(examples["trace_id"], texts), on="trace_id", maintain_order="left"
+    )
+    return _carry(traces.with_columns(pl.lit(None, pl.Int32).alias("curriculum_position")), texts)
+
+
+def _carry(traces: pl.DataFrame, texts: Texts | None) -> pl.DataFrame:
+    """The rows of `unpaired` with what responses of preference sets carry."""
     carried = texts.responses(traces["trace_id"], ["trace_id", "carried"]) if texts else NOTHING_CARRIED
-    traces = traces.join(carried, on="trace_id", how="left", maintain_order="left")
-    return traces.with_columns(position.alias("curriculum_position")).select(UNPAIRED.schema.names)
+    return traces.join(carried, on="trace_id", how="left", maintain_order="left").select(UNPAIRED.schema.names)
 
 
 def subset_metrics(verdicts: pl.DataFrame, subset: pl.DataFrame, unpaired: pl.DataFrame) -> dict[str, object]:
@@ -173,10 +200,13 @@ def from_tables(generators: Iterable[str]) -> Texts:
 
 
 def keep_texts(texts: Texts, subsets: Iterable[pl.DataFrame]) -> Texts:
-    """The texts of the pairs in all the subsets, in memory, each read once."""
-    names = ["prompt_id", *(f"{side}_trace_id" for side in SIDES)]
-    prompts, *sides = pl.concat([contracts.empty(SUBSETS).select(names), *(rows.select(names) for rows in subsets)])
-    ids = {"trace_id": pl.concat(sides).unique(), "prompt_id": prompts.unique()}
+    """The texts of the pairs, or of the single traces, in all the subsets, in memory, each read once."""
+    of_trace = ["prompt_id", "trace_id"]
+    named = [contracts.empty(UNPAIRED).select(of_trace)]
+    for rows in subsets:
+        columns = ["trace_id"] if "trace_id" in rows.columns else [f"{side}_trace_id" for side in SIDES]
+        named += [rows.select("prompt_id", pl.col(column).alias("trace_id")) for column in columns]
+    ids = {name: pl.concat(named)[name].unique() for name in of_trace}
 
     def keep(pick: RowPicker, table: Table, key: str) -> RowPicker:
         rows = pick(ids.get(key, ids["trace_id"]), table.schema.names)

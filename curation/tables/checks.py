@@ -71,12 +71,13 @@ class Fits(NamedTuple):
     warnings: list[str]
 
 
-OF_A_SUBSET = {"findings", "subset_rules", "reliability", "ranking_judges"}
+OF_A_SUBSET = {"findings", "unpaired", "subset_rules", "reliability", "ranking_judges"}
 
 
 def examine(study: Study, subsets: Collection[str]) -> dict[str, Findings]:
-    """What the checks find that read nothing but findings, of each of the subsets, whose files are there; of the judge
-    that it ranks by, as far as reliability was measured before. An empty subset has no findings."""
+    """What the checks find that read nothing but findings and unpaired examples, of each of the subsets, whose files
+    are there; of the judge that it ranks by, as far as reliability was measured before. Of no pairs there are no
+    findings."""
     found = {name: Findings({}, []) for name in subsets}
     with connect(study, subsets=subsets) as connection:
         present = set(views(connection))

@@ -17,16 +17,16 @@ RUNS = (
     | ARMS
     | {"desirable_weight": pl.Float64, "undesirable_weight": pl.Float64}
 )
-RULES = dict.fromkeys(("selection", "keep", "pairs", "labels"), pl.String)
+RULES = dict.fromkeys(("selection", "keep", "pairs", "labels", "examples"), pl.String)
 RANKING_JUDGES = dict.fromkeys(("selection", "judge", "dimension"), pl.String)
 SCALES = {"judge": pl.String, "dimension": pl.String, "low": pl.Float64, "high": pl.Float64}
 
 
 def register_declared(connection: duckdb.DuckDBPyConnection, study: Study) -> None:
-    """What params.yaml declares: `arms`; `declared_runs`, each with its method, its seed
-    and the parts of its arm; `scales`, the ends of
-    the scores that a judge may give, `subset_rules`, what each subset keeps and how its pairs are labelled, and
-    `ranking_judges`, the judges and dimensions that each selection ranks by."""
+    """What params.yaml declares: `arms`; `declared_runs`, each with its method, its seed and the parts of its arm;
+    `scales`, the ends of the scores that a judge may give, `subset_rules`, what each subset keeps, how its pairs are
+    labelled and what its unpaired examples are, and `ranking_judges`, the judges and dimensions that each selection
+    ranks by."""
     arms = {
         name: (name, *arm, study.controls[arm.control].treatment, study.controls[arm.control].pairs)
         for name, arm in study.arms.items()

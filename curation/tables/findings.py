@@ -11,13 +11,17 @@ GRADED = "correct"  # the dimension of a judge of answers: 1 for right, 0 for wr
 NO_TRUTH = "select null::bigint as pair_id, null::double as chosen, null::double as rejected, false as graded limit 0"
 
 
-def subset_rules(study: Study) -> Iterator[tuple[str, str, str, str]]:
-    """Of each subset its name, which pairs its selection keeps, where its own pairs come from, and its labels."""
+def subset_rules(study: Study) -> Iterator[tuple[str, str, str, str, str]]:
+    """Of each subset its name, which pairs its selection keeps, where its own pairs come from, its labels, and what its
+    unpaired examples are: the traces of its pairs, or labelled ones."""
+    examples = {
+        name: "of_pairs" if selection.unpaired is None else "labelled" for name, selection in study.selections.items()
+    }
     for name, selection in study.selections.items():
-        yield name, selection.keep.kind, "own", "as_is"
+        yield name, selection.keep.kind, "own", "as_is", examples[name]
     for name, arm in study.arms.items():
-        control = study.controls[arm.control]
-        yield name, study.selections[arm.selection].keep.kind, control.pairs, control.labels
+        control, kept = study.controls[arm.control], study.selections[arm.selection].keep.kind
+        yield name, kept, control.pairs, control.labels, examples[arm.selection]
 
 
 def ranking_judges(study: Study) -> Iterator[tuple[str, str, str]]:

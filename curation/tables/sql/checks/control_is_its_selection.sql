@@ -1,19 +1,31 @@
--- tables: arms, subsets
+-- tables: arms, subsets, unpaired, subset_rules
 -- warning
--- A control that draws other pairs has some. A selection of nearly all pairs leaves none to draw.
+-- A control that draws others has some: pairs, and traces where its selection labels them. A selection of nearly all
+-- leaves none to draw.
 with
+learnt as (
+    select selection, 'pairs' as what, pair_id as id, null::boolean as label from subsets
+    union all
+    select u.selection, 'labelled traces' as what, u.trace_id as id, u.label
+    from unpaired as u
+    join subset_rules as r using (selection)
+    where r.examples = 'labelled'
+),
 sides as (
     select c.arm, c.drawn_from, t.arm as of_arm
     from arms as c
     join arms as t using (selection, generator_pairs, budget)
     where t.treatment and c.drawn_from <> 'own'
 ),
-own as (select s.arm, count(*) as pairs, count(t.pair_id) as shared
+own as (
+    select s.arm, c.what, count(*) as drawn, count(t.id) as shared
     from sides as s
-    join subsets as c on c.selection = s.arm
-    left join subsets as t on t.selection = s.of_arm and t.pair_id = c.pair_id
-    group by s.arm)
-select arm, pairs, shared
+    join learnt as c on c.selection = s.arm
+    left join learnt as t
+        on t.selection = s.of_arm and t.what = c.what and t.id = c.id and t.label is not distinct from c.label
+    group by s.arm, c.what
+)
+select arm, what, drawn, shared
 from own
-where shared = pairs
+where shared = drawn
 order by all

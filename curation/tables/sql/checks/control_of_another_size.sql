@@ -1,11 +1,23 @@
--- tables: arms, subsets
+-- tables: arms, subsets, unpaired, subset_rules
 -- warning
--- A control has as many pairs as its selection, unless it takes all.
+-- A control has as many pairs as its selection, unless it takes all; and as many examples where these are labelled.
 with
-sizes as (select selection as arm, count(*) as pairs from subsets group by selection),
-counted as (select a.*, coalesce(s.pairs, 0) as pairs from arms as a left join sizes as s using (arm))
-select c.arm, c.pairs, t.pairs as of_selection
+examples as (
+    select u.selection, count(*) as examples
+    from unpaired as u
+    join subset_rules as r using (selection)
+    where r.examples = 'labelled'
+    group by u.selection
+),
+pairs as (select selection, count(*) as pairs from subsets group by selection),
+counted as (
+    select a.*, coalesce(p.pairs, 0) as pairs, coalesce(e.examples, 0) as labelled
+    from arms as a
+    left join pairs as p on p.selection = a.arm
+    left join examples as e on e.selection = a.arm
+)
+select c.arm, c.pairs, t.pairs as of_selection, c.labelled, t.labelled as labelled_of_selection
 from counted as c
 join counted as t using (selection, generator_pairs, budget)
-where t.treatment and c.drawn_from <> 'all' and c.pairs <> t.pairs
+where t.treatment and c.drawn_from <> 'all' and (c.pairs <> t.pairs or c.labelled <> t.labelled)
 order by all

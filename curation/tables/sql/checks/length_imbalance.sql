@@ -1,8 +1,9 @@
--- tables: subsets, traces
+-- tables: subsets, unpaired, subset_rules, traces
 -- warning
 -- The chosen traces of a subset, reasoning and answer together, are at most $length times as long as the rejected ones,
 -- and the rejected at most $length times as long as the chosen (geometric means). Where both sides of some pair have
--- reasoning, so much longer each part is by itself is said.
+-- reasoning, so much longer each part is by itself is said. The same of desirable and undesirable examples where a
+-- selection labels traces itself.
 with
 ratios as (
     select
@@ -13,6 +14,16 @@ ratios as (
     join traces as c on c.trace_id = s.chosen_trace_id
     join traces as r on r.trace_id = s.rejected_trace_id
     where c.characters > 0 and r.characters > 0
+),
+labelled as (
+    select
+        selection, count(*) as traces,
+        avg(ln(t.characters)) filter (u.label) - avg(ln(t.characters)) filter (not u.label) as longer
+    from unpaired as u
+    join subset_rules as r using (selection)
+    join traces as t using (trace_id)
+    where r.examples = 'labelled' and t.characters > 0
+    group by selection
 )
 select
     selection,
@@ -31,4 +42,12 @@ select
 from ratios
 group by selection
 having abs(avg(whole)) > ln($length)
-order by selection
+union all
+select
+    selection,
+    format(
+        'of {} labelled traces the desirable are {} times as long as the undesirable', traces, round(exp(longer), 3)
+    ) as finding
+from labelled
+where abs(longer) > ln($length)
+order by all

@@ -1,7 +1,17 @@
-"""What a judge says of single traces: its repeats as one score."""
+"""Single traces, which pairs are made of: whether one has a text, and the score that a judge's repeats come to."""
 
 import numpy as np
 import polars as pl
+
+from curation.tables.texts import EMPTY
+
+IS_EMPTY = (pl.col("text_id") == EMPTY) | (pl.col("completion_characters") == 0)  # also after some reasoning
+
+
+def has_text(empty: str) -> pl.Expr:
+    """Whether a trace has a text to learn from: a completion, and unless `pair.empty` is `keep` one that says
+    something."""
+    return pl.col("text_id").is_not_null() & (pl.lit(empty == "keep") | ~IS_EMPTY)
 
 
 def rate_traces(judgments: pl.DataFrame, dimension: str, traces: pl.DataFrame, expected: bool) -> pl.DataFrame:
