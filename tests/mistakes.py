@@ -89,6 +89,22 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["selections.top_step_coherence: keep top ranks by a value; give one"]),
     ({"selections.all.budget": {"tokens": 100}, "renderings.count": False},
      ["selections.all.budget.tokens: tokens are not counted; set renderings.count: true"]),
+    ({"selections.all.unpaired": {"label": "rubric.logik = 1", "require": {"kept": "true"}}},
+     ["selections.all.unpaired: require.kept: that is a reason already; give it another name"]),
+    ({"selections.all.unpaired": {"label": "chosen.tokens > 1", "require": {"a": "rubric.delta_step_coherence > 0",
+      "b": "pairwise.preference = 1", "c": "generator = 'qwen-1500'", "d": "characters"}}},
+     ["selections.all.unpaired.label: 'chosen.tokens' is of a pair; of a single trace it is 'tokens'",
+      "selections.all.unpaired.require.a: 'rubric.delta_step_coherence' is no score of a single trace; did you mean "
+      "'rubric.step_coherence'?",
+      "selections.all.unpaired.require.b: 'pairwise.preference' is of pairs, and a single trace is in none; name a "
+      "judge of traces",
+      "selections.all.unpaired.require.c: \"generator = 'qwen-1500'\": generator is never 'qwen-1500'; did you mean "
+      "'qwen-1500m'?",
+      "selections.all.unpaired.require.d: 'characters' is not true or false"]),
+    ({"selections.all.unpaired": {"label": "true", "budget": {"pairs": 1}}},
+     ["selections.all.unpaired.budget.pairs: 'pairs' is not one of 'traces' or 'share'"]),
+    ({"selections.all.unpaired": {"label": "true"}, "selections.all.order": {"by": "chosen.tokens", "first": "lowest"}},
+     ["selections.all: order is of pairs, and unpaired takes single traces, in no order; leave one of them out"]),
     ({"pair.chosen": ["qwen-1500"]}, ["pair.chosen: 'qwen-1500' is not in generators; did you mean 'qwen-1500m'?"]),
     ({"generators.qwen-500m.endpoint.base_url": "127.0.0.1:8005"},
      ["generators.qwen-500m.endpoint.base_url: '127.0.0.1:8005' is no address; write it as http://HOST:PORT/v1"]),

@@ -75,7 +75,7 @@ READERS = {
     "scorers.implicit": Reader(("scorers.held_out",), (("score_pairs", "held_out"),)),
     "scorers.reference": Reader(("scorers.plain",), (("score_pairs", "plain"),)),
     "selections": Reader(
-        ("selections.clear", "selections.band", "selections.near", "selections.shares"),
+        ("selections.clear", "selections.band", "selections.near", "selections.shares", "selections.single"),
         (("select", ENTRY),),
     ),
     "sources.pairs": Reader(("sources.set",), (("collect",),)),
@@ -331,6 +331,11 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "near": world.PLAIN | value | {"keep": {"kind": "nearest", "target": 1.0}},
         "shares": world.PLAIN | value | {
             "keep": {"kind": "top"}, "budget": {"share": 0.5}, "strata": {"by": "chosen_model", "shares": "equal"},
+        },
+        "single": world.PLAIN | {
+            "unpaired": {
+                "label": "rubric.logic > 3", "require": {"short": "characters < 99"}, "budget": {"traces": 2},
+            },
         },
     }  # fmt: skip
     flow.write(raw, folder / "params.yaml")

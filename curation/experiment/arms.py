@@ -35,7 +35,7 @@ class ArmRows(NamedTuple):
 
 
 def arms(
-    wanted: Iterable[grid.Arm], study: Study, pairs: Candidates, traces: SingleTraces
+    wanted: Iterable[grid.Arm], study: Study, pairs: Candidates, traces: SingleTraces | None = None
 ) -> Iterator[tuple[grid.Arm, ArmRows]]:
     """The pairs of each of the arms, and of `traces` the labelled ones where its selection labels some. Arms of one
     selection, generators and budget share what it keeps. Raises CurationError if an expression fails on a value."""
@@ -44,7 +44,8 @@ def arms(
     def kept(name: str, generator_pairs: str, budget: str) -> tuple[Selection, pl.DataFrame, Labelled | None]:
         settings = restrict(study.selections[name], study.generator_pairs[generator_pairs].where, budget)
         selection = select(name, settings, pairs)
-        return selection, kept_rows(selection, study.dimensions), label_traces(name, settings, traces)
+        labelled = None if traces is None else label_traces(name, settings, traces)
+        return selection, kept_rows(selection, study.dimensions), labelled
 
     for arm in wanted:
         control, draw = study.controls[arm.control], arm.draw or 0

@@ -82,7 +82,7 @@ def _compares_traces(expression: str, study: Study) -> str | None:
             return f"{'.'.join(name)!r} is of a pair; of a single trace it is {name[1]!r}"
         if name[0] in study.judges and name not in trace_schema(study):
             rated = [f"{name[0]}.{dimension}" for dimension in study.dimensions[name[0]]]
-            return f"{'.'.join(name)!r} is not a column of a single trace; the judge's scores are {', '.join(rated)}"
+            return f"{'.'.join(name)!r} is no score of a single trace{did_you_mean('.'.join(name), rated)}"
     return None
 
 
