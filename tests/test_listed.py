@@ -295,9 +295,11 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     assert set(loose.select("label", "external_id", "carried").rows()) == {
         (True, "own-a", '{"row": "plus"}'), (False, "own-b", '{"row": "plus"}')
     }  # fmt: skip
-    no_rows = subset.from_frames(written, PROMPT_ROWS, RESPONSE_ROWS, contracts.empty(LISTED_PAIRS))
+    own = pl.concat_str(pl.lit('{"n": '), pl.int_range(pl.len()), pl.lit(', "row": "plus"}'))
+    remarked = RESPONSE_ROWS.with_columns(pl.when(pl.col("carried").is_not_null()).then(own).alias("carried"))
+    no_rows = subset.from_frames(written, PROMPT_ROWS, remarked, contracts.empty(LISTED_PAIRS))
     assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {
-        (None, '{"row": "plus"}')
+        (None, '{"row":"plus"}')
     }
 
 

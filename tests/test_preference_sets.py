@@ -203,6 +203,28 @@ def test_the_same_set_in_any_layout_is_the_same_prompts_responses_and_pairs(tmp_
     assert made["turns"].ratings.height == 6 and same_rows(made["turns"].ratings, made["several"].ratings)
 
 
+@pytest.mark.parametrize("form", ONE_A_ROW)
+def test_a_pair_of_two_rows_has_what_both_say_column_by_column(form: str, tmp_path: Path) -> None:
+    """The kind of fault: one column that differs, as a remark on each response, takes all others with it."""
+    rows = in_layout(form, 0, "Hi", "Hello!", "Go.")
+    said = [{"note": "kind", "n": 1, "tags": ["a"]}, {"note": "rude", "n": True, "tags": ["a"]}]
+    path = save(tmp_path / "a.jsonl", [row | more for row, more in zip(rows, said, strict=True)])
+    names = ["lang", "note", "n", "tags"]
+    made = collected(path, layout=LAYOUTS[form], columns=COLUMNS | {"carried": names})
+    assert made.listed_pairs["carried"].to_list() == ['{"lang":"en","tags":["a"]}']
+    apart = collected(path, layout=LAYOUTS[form], columns=COLUMNS | {"carried": ["note", "n"]})
+    assert apart.listed_pairs["carried"].to_list() == [None]
+
+
+def test_a_response_of_several_rows_has_id_and_columns_of_one_of_them(tmp_path: Path) -> None:
+    """The kind of fault: the id of one row beside the columns of another."""
+    row = {"q": "Hi", "text": "Hello!", "model": "m", "score": 1}
+    rows = [row | {"id": "1", "lang": "fr"}, row | {"id": "2", "lang": "en"}, row | {"id": None, "lang": "de"}]
+    for order in (rows, rows[::-1]):
+        made = collected(save(tmp_path / "a.jsonl", order), layout=LAYOUTS["rows"], columns=COLUMNS)
+        assert made.responses.select("external_id", "carried").rows() == [("1", '{"lang":"fr"}')]
+
+
 def test_each_chosen_text_of_a_list_is_better_than_each_rejected_one(tmp_path: Path) -> None:
     """As RewardBench 2 and RM-Bench have them."""
     row = {"q": "Hi", "good": ["a", "b"], "bad": ["x", "y", "z"], "g": ["m", "n"], "b": "o", "s": [5, 4], "t": 1}

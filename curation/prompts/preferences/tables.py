@@ -9,6 +9,7 @@ import polars as pl
 from curation.core.text import one_line
 from curation.prompts.layouts._kind import Ordering
 from curation.prompts.preferences.frames import Frames
+from curation.tables.carried import OF_ROW, say_alike
 from curation.tables.contracts import LISTED_PAIRS, ORDERS, RATINGS, RESPONSES, UNKNOWN, empty
 from curation.tables.ids import content_ids
 from curation.tables.user_ratings import number_repeats
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from curation.tables.user_table import UserTable
 
 AT_ONCE = 20_000  # responses whose texts are copied
-ABOUT = ("external_id", "carried")  # of the row, what the user's own columns say
 
 
 class PreferenceSet(NamedTuple):
@@ -86,13 +86,15 @@ def _with_trace_ids(source: str, responses: pl.DataFrame) -> pl.DataFrame:
 
 
 def _distinct_responses(table: "UserTable", given: pl.DataFrame) -> pl.DataFrame:
-    """A row each response, with the least id and columns of the rows that it stands in. Texts of one trace_id are the
-    same, but that no reasoning may be null or empty."""
-    told = ("finish_reason", "left_out_characters", *ABOUT)
-    several = pl.any_horizontal(pl.col(name).n_unique() > 1 for name in ABOUT).alias("several")
+    """A row each response, with the id and columns of the least of the rows that it stands in. Texts of one trace_id
+    are the same, but that no reasoning may be null or empty."""
+    told = ("finish_reason", "left_out_characters")
+    several = pl.any_horizontal(pl.col(name).n_unique() > 1 for name in OF_ROW).alias("several")
     block = (pl.col("reasoning") == "").any().alias("empty_block")
-    groups = given.select("trace_id", "reasoning", *told).with_row_index("at").group_by("trace_id")
-    least = groups.agg(pl.col("at").first(), *(pl.col(name).min() for name in told), several, block)
+    rows = given.select("trace_id", "reasoning", *told, *OF_ROW).with_row_index("at").sort(OF_ROW, nulls_last=True)
+    least = rows.group_by("trace_id", maintain_order=True).agg(
+        pl.col("at", *OF_ROW).first(), *(pl.col(name).min() for name in told), several, block
+    )
     if again := given.height - least.height:
         ids = least["several"].sum()
         _say(
@@ -140,7 +142,7 @@ def _list_comparisons(
         "verdict",
         pl.when(pl.col("first").is_null()).then(pl.lit(UNKNOWN))
         .when(pl.col("first") == chosen).then(pl.lit(ORDERS[0])).otherwise(pl.lit(ORDERS[1])).alias("order"),
-        *ABOUT,
+        *OF_ROW,
     )  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, rati
     alike."""
     scored = ratings.filter(pl.col("dimension") == ordering.by, pl.col("score").is_not_null())
     means = scored.sort("score").group_by("trace_id").agg(pl.col("score").mean().round(9))
-    sides = responses.select("trace_id", "prompt_id", *ABOUT).join(means, on="trace_id")
+    sides = responses.select("trace_id", "prompt_id", *OF_ROW).join(means, on="trace_id")
     pairs = sides.join(sides, on="prompt_id", suffix="_other").filter(
         (pl.col("score") > pl.col("score_other"))
         | ((pl.col("score") == pl.col("score_other")) & (pl.col("trace_id") < pl.col("trace_id_other")) & ordering.ties)
@@ -160,21 +162,21 @@ def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, rati
             f"{table.name}: {alone} of {responses.height} responses are in no pair: no other to their prompt differs "
             f"in {ordering.by}"
         )
-    alike = (pl.when(pl.col(name) == pl.col(f"{name}_other")).then(name).alias(name) for name in ABOUT)
+    same_row = pl.when(pl.col("external_id") == pl.col("external_id_other")).then("external_id").alias("external_id")
     return pairs.select(
         "prompt_id", pl.col("trace_id").alias("chosen_trace_id"), pl.col("trace_id_other").alias("rejected_trace_id"),
         pl.when(pl.col("score") > pl.col("score_other")).then(pl.lit("chosen")).otherwise(pl.lit("tie"))
         .alias("verdict"),
-        pl.lit(UNKNOWN).alias("order"), *alike,
+        pl.lit(UNKNOWN).alias("order"), same_row, say_alike(pairs, ("carried", "carried_other")).alias("carried"),
     )  # fmt: skip
 
 
 def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
     """The comparisons with an id of all that they say, and of how many say the same before them."""
-    said = ["prompt_id", "chosen_trace_id", "rejected_trace_id", "verdict", "order", *ABOUT]
+    said = ["prompt_id", "chosen_trace_id", "rejected_trace_id", "verdict", "order", *OF_ROW]
     numbered = pairs.with_columns(pl.int_range(pl.len()).over(said).alias("repeat"))
     parts = numbered.select(
-        pl.col(name).fill_null("") if name in ("verdict", *ABOUT) else name for name in (*said, "repeat")
+        pl.col(name).fill_null("") if name in ("verdict", *OF_ROW) else name for name in (*said, "repeat")
     )
     return numbered.with_columns(content_ids(parts).alias("listed_id"))
 
