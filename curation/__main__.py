@@ -18,6 +18,7 @@ COMMANDS = {
     "sql": "ask the tables; without SQL an interactive shell",
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",
+    "runs": "what was trained: list it, push or pull it, or delete what no table of runs names",
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
     "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",

@@ -1,21 +1,19 @@
 """Write data/results/<run>.parquet of every run that was trained, and of `baseline`, the student as it is."""
 
-from pathlib import Path
-
 from curation.calls.ledger import Ledger
 from curation.core.errors import run
 from curation.core.params import BASELINE, read
 from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import evaluate
+from curation.training.run_store import RunStore, find_weights
 
 
 def main() -> None:
     study = read()
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
-    trained = parquet.read(measurements.RUNS, contracts.path("runs")).filter(status="trained")
-    store = Path(study.ledger.path).parent / "runs"
-    folders = {run: store / key for run, key in trained.select("run", "key").rows()}
+    runs = parquet.read(measurements.RUNS, contracts.path("runs"))
+    folders = find_weights(RunStore.beside(study.ledger), runs)
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         for name in [BASELINE, *folders]:
             results = evaluate(study.evaluate, name, study.student, folders.get(name), judge, prompts, ledger)

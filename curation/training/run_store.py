@@ -13,11 +13,15 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curation.calls.ledger import Params as Ledger
-from curation.core.errors import CurationError, refused_writes
+import polars as pl
+
+from curation.core.errors import CurationError, Errors, refused_writes
 from curation.training.run_record import KEY, Record, describe, hash_file, parse, sizes
+
+if TYPE_CHECKING:
+    from curation.calls.ledger import Params as Ledger
 
 WEIGHTS, RECORD = "weights", "run.json"
 HOST = re.sub(r"\W+", "_", platform.node()) or "host"
@@ -43,7 +47,7 @@ class RunStore:
         self.folder = folder
 
     @classmethod
-    def beside(cls, ledger: Ledger) -> "RunStore":
+    def beside(cls, ledger: "Ledger") -> "RunStore":
         """The store of a study: the folder `runs` where its ledger lies."""
         return cls(ledger.file.parent / "runs")
 
@@ -154,6 +158,25 @@ class RunStore:
         """When the run was last made, fetched or found, in seconds of the epoch."""
         file = self.folder / key / RECORD
         return (file if file.exists() else self.folder / key).stat().st_mtime
+
+
+def find_weights(store: RunStore, runs: pl.DataFrame) -> dict[str, Path]:
+    """By run of the table `runs`, the folder of its weights. Raises Errors naming the runs whose weights are not in the
+    store, or are others than the table says."""
+    folders, lines = dict[str, Path](), list[str]()
+    for run, key, weights in runs.filter(status="trained").select("run", "key", "weights").rows():
+        stored = store.find(key)
+        if stored and stored.weights == weights:
+            folders[run] = stored.folder
+        else:
+            what = "are others than data/runs.parquet says" if stored else "are not there"
+            lines.append(
+                f"{store.folder / key}: the weights of run {run} {what}; `curation runs pull` brings them from a store "
+                "that has them, and `dvc repro -f train` trains what is missing"
+            )
+    if lines:
+        raise Errors(lines)
+    return folders
 
 
 def remove(path: Path) -> None:

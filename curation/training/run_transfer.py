@@ -28,17 +28,21 @@ class Shelf(NamedTuple):
         """Where a part of a run lies."""
         return str(self.files.join(self.root, key, *parts))
 
+    def said(self, path: str) -> str:
+        """How a message names a path, which is not to be found without the name of its remote."""
+        return path if path.startswith(self.name) else f"{self.name}: {path}"
+
     def record(self, key: str) -> Record | None:
         """What is known of a run; None if it is not there. Raises CurationError if it is not what its key says, or
         names files that no run may have."""
         place = self.path(key, RECORD)
         try:
             with self.files.open(place, "rb") as opened:
-                record = parse(opened.read(), f"{self.name}: {place}")
+                record = parse(opened.read(), self.said(place))
         except FileNotFoundError:
             return None
         if key_of(record.made_of) != key:
-            raise CurationError(f"{self.name}: {place}: is of another run than its key says; delete it there")
+            raise CurationError(f"{self.said(place)}: is of another run than its key says; delete it there")
         return record
 
     def list_keys(self) -> list[str]:
@@ -54,7 +58,7 @@ def folder_shelf(folder: Path) -> Shelf:
     """The runs of a folder."""
     from dvc.fs import localfs
 
-    return Shelf(localfs, str(folder.absolute()), str(folder))
+    return Shelf(localfs, str(folder), str(folder))
 
 
 def remote_shelf(name: str) -> Shelf:
@@ -118,10 +122,10 @@ def _fetch(store: RunStore, shelf: Shelf, path: str, to: Path, sha256: str) -> N
         try:
             shelf.files.get_file(path, str(partial))
         except FileNotFoundError:
-            raise CurationError(f"{shelf.name}: {path}: is not there; push the run again") from None
+            raise CurationError(f"{shelf.said(path)}: is not there; push the run again") from None
         if hash_file(partial) != sha256:
             raise CurationError(
-                f"{shelf.name}: {path}: is damaged: it does not have the hash in {RECORD}; delete the run there, and "
+                f"{shelf.said(path)}: is damaged: it does not have the hash in {RECORD}; delete the run there, and "
                 "take it from where it was trained"
             )
         with refused_writes(to):
@@ -163,7 +167,7 @@ def _put(shelf: Shelf, file: Path, path: str, size: int | None) -> bool:
     shelf.files.makedirs(shelf.files.parent(path), exist_ok=True)
     shelf.files.put_file(str(file), path)
     if size is not None and not there():
-        raise CurationError(f"{shelf.name}: {path}: did not arrive whole; run again to go on")
+        raise CurationError(f"{shelf.said(path)}: did not arrive whole; run again to go on")
     return True
 
 

@@ -1,25 +1,26 @@
 """The runs of the grid: trained once each, and found again by what they are made of."""
 
 import json
+import os
 import sys
-from pathlib import Path
 
 import polars as pl
 
 from curation.core.canonical import canonical
 from curation.core.errors import CurationError, Errors, require_existing
 from curation.core.study import Study
-from curation.models import weights
 from curation.tables import contracts, parquet
 from curation.tables.measurements import RUNS
+from curation.training.run_key import READ, Machine, digest_rows, run_key
+from curation.training.run_store import RunStore, remove
 from curation.training.train import equal_updates, train
 
 WAY_OUT = "`dvc repro arms` makes it"
 
 
 def train_runs(study: Study) -> pl.DataFrame:
-    """The rows of `runs`, with the weights of each in the run store. A run that fails is a row with its error, and
-    costs no other run."""
+    """The rows of `runs`, with the weights of each in the run store: those that are there already are not trained
+    again. A run that fails is a row with its error, and costs no other run."""
     own = json.loads(require_existing(contracts.DATA / "metrics/arms.json", WAY_OUT).read_text())
     return pl.DataFrame([_train(study, name, own) for name in study.runs], contracts.empty(RUNS).schema, orient="row")
 
@@ -28,7 +29,7 @@ def _train(study: Study, name: str, own: dict[str, dict[str, int]]) -> tuple[str
     method, arm, seed = study.runs[name]
     settings = study.methods[method]
     table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
-    rows = parquet.read(table, contracts.arm_path(table.name, arm.name))
+    rows = parquet.read(table, contracts.arm_path(table.name, arm.name), READ[table.name])
     paired, unpaired = (
         (contracts.empty(contracts.SUBSETS), rows)
         if settings.kind == "kto"
@@ -36,18 +37,28 @@ def _train(study: Study, name: str, own: dict[str, dict[str, int]]) -> tuple[str
     )
     if study.controls[arm.control].pairs == "all":
         settings = equal_updates(settings, own[arm.name]["own_unpaired" if settings.kind == "kto" else "own_pairs"])
-    out = folder_of(study, name)
-    try:
-        figures = train(name, settings, seed, study.student, paired, unpaired, out)
-    except CurationError as error:
-        print(f"train {name}: {error}", file=sys.stderr)
-        return name, None, "failed", None, None, None, str(error)
-    return name, name, "trained", weights.fingerprint(out), settings.batch_size, canonical(figures), None
+    machine = machine_of(study.student.device, settings.batch_size)
+    key, made_of = run_key(digest_rows(rows), settings, seed, study.student, machine)
+    store = RunStore.beside(study.ledger)
+    stored = store.find(key)
+    if stored is None:
+        partial = store.new(key)
+        try:
+            figures = train(name, settings, seed, study.student, paired, unpaired, partial)
+            stored = store.keep(key, partial, made_of, figures)
+        except CurationError as error:
+            print(f"train {name}: {error}", file=sys.stderr)
+            return name, None, "failed", None, None, None, str(error)
+        finally:
+            remove(partial)
+    return name, key, "trained", stored.weights, machine.micro_batch, canonical(stored.figures), None
 
 
-def folder_of(study: Study, key: str) -> Path:
-    """Where the weights of a run lie."""
-    return Path(study.ledger.path).parent / "runs" / key
+def machine_of(device: str, micro_batch: int) -> Machine:
+    """What of this machine is in a run's key."""
+    if device.startswith("cuda"):
+        return Machine("cuda", None, micro_batch)
+    return Machine("cpu", int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))), micro_batch)
 
 
 def run_metrics(runs: pl.DataFrame) -> dict[str, object]:
