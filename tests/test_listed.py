@@ -298,9 +298,7 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     own = pl.concat_str(pl.lit('{"n": '), pl.int_range(pl.len()), pl.lit(', "row": "plus"}'))
     remarked = RESPONSE_ROWS.with_columns(pl.when(pl.col("carried").is_not_null()).then(own).alias("carried"))
     no_rows = subset.from_frames(written, PROMPT_ROWS, remarked, contracts.empty(LISTED_PAIRS))
-    assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {
-        (None, '{"row":"plus"}')
-    }
+    assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {(None, '{"row":"plus"}')}
 
 
 def studied(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
