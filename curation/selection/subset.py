@@ -94,22 +94,22 @@ def add_messages(subset: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     them, and beside them the reasoning of either side, whether it was truncated in generation, and the prompt's whole
     messages and tools where it has more; the user's own ids of either side, and what `add_own_columns` gives."""
     trace_ids = pl.concat([subset[f"{side}_trace_id"] for side in SIDES]).unique()
-    rows = join_sides(_add_prompts(subset, texts), _read_messages(trace_ids, texts))
-    return add_own_columns(rows.rename({f"{side}_completion": side for side in SIDES}), texts).select(
-        SUBSETS.schema.names
-    )
+    rows = join_sides(_add_prompts(subset, texts), _read_texts(trace_ids, texts))
+    messages = (_as_message(f"{side}_completion").alias(side) for side in SIDES)
+    return add_own_columns(rows.with_columns(messages), texts).select(SUBSETS.schema.names)
 
 
-def _read_messages(trace_ids: pl.Series, texts: Texts) -> pl.DataFrame:
-    """The texts of traces as trainers read them: the completion as a list of one message."""
-    message = pl.struct(pl.lit("assistant").alias("role"), pl.col("completion").alias("content"))
-    return texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status", "external_id"]).select(
-        "trace_id",
-        "external_id",
-        "reasoning",
-        (pl.col("status") == "truncated").alias("truncated"),
-        pl.concat_list(message).alias("completion"),
-    )
+def _read_texts(trace_ids: pl.Series, texts: Texts) -> pl.DataFrame:
+    """What trainers read of traces. The completion is text yet: a join of texts copies none, and one of messages, which
+    are lists, copies all."""
+    rows = texts.traces(trace_ids, ["trace_id", "reasoning", "completion", "status", "external_id"])
+    return rows.with_columns((pl.col("status") == "truncated").alias("truncated")).drop("status")
+
+
+def _as_message(text: str) -> pl.Expr:
+    """A list of one message of the assistant's, with the text of a column; null where there is none."""
+    message = pl.struct(pl.lit("assistant").alias("role"), pl.col(text).alias("content"))
+    return pl.when(pl.col(text).is_not_null()).then(pl.concat_list(message))
 
 
 def _add_prompts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
@@ -156,9 +156,10 @@ def unpaired_rows(subset: pl.DataFrame, labelled: pl.DataFrame | None, texts: Te
 
 def _add_texts(examples: pl.DataFrame, texts: Texts) -> pl.DataFrame:
     traces = _add_prompts(examples, texts).join(
-        _read_messages(examples["trace_id"], texts), on="trace_id", maintain_order="left"
+        _read_texts(examples["trace_id"], texts), on="trace_id", maintain_order="left"
     )
-    return _carry(traces.with_columns(pl.lit(None, pl.Int32).alias("curriculum_position")), texts)
+    message = _as_message("completion").alias("completion")
+    return _carry(traces.with_columns(message, pl.lit(None, pl.Int32).alias("curriculum_position")), texts)
 
 
 def _carry(traces: pl.DataFrame, texts: Texts | None) -> pl.DataFrame:

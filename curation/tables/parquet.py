@@ -162,8 +162,10 @@ def canonical(table: Table, part: pl.DataFrame, origin: Path) -> pa.Table:
     positive = pl.when(rounded == 0).then(0.0).otherwise(rounded).name.keep()
     try:
         frame = part.select(table.schema.names).with_columns(positive).rechunk()
-        arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-        return arrow.cast(table.schema).combine_chunks()
+        columns = (  # one by one, so that of the texts of one column only there is a second copy
+            frame[field.name].to_arrow(compat_level=pl.CompatLevel.oldest()).cast(field.type) for field in table.schema
+        )
+        return pa.Table.from_arrays(list(columns), schema=table.schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
         raise CurationError(f"{origin}: does not fit {table.name}: {error}") from None
 
