@@ -66,7 +66,7 @@ def view(of: Mapping[str, pl.DataFrame], empty: str = "drop") -> SingleTraces:
     return SingleTraces(
         TraceReaders(
             traces.select, lambda columns: pytest.fail("no tokens are asked for"), prompts.select,
-            {"thumbs": judgments.select},
+            {"thumbs": judgments.select}, of.get("responses", contracts.empty(contracts.RESPONSES)).select,
         ),
         empty, False,
     )  # fmt: skip

@@ -5,6 +5,8 @@ Kinds of fault: a label that moves to another text or changes sides; what the fi
 vanishes without a word; an order of rows that changes one of ours; a setting that would do nothing.
 """
 
+import json
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from curation.judging.judges import listed as ratings_kind
 from curation.judging.pairwise_judges import listed as verdicts_kind
 from curation.judging.prefer import prefer
 from curation.pairs.pair import pair
-from curation.selection import subset
+from curation.selection import from_frames, own_rows, subset
 from curation.tables import contracts, parquet
+from curation.tables.carried import read_carried
 from curation.tables.contracts import LISTED_PAIRS, PROMPTS, RATINGS, RESPONSES
 from curation.tables.ids import content_id
 from curation.traces.generate import generate
@@ -301,6 +304,66 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     assert set(subset.add_messages(rows, no_rows).select("external_id", "carried").rows()) == {(None, '{"row":"plus"}')}
 
 
+CARRIED: list[tuple[Any, str | None]] = [
+    ("a", "a"), ("", ""), ("3", "3"), (3, "3"), (3.0, "3"), (2.5, "2.5"), (2**70, str(2**70)), (True, "true"),
+    (None, None), ({"b": [1]}, '{"b":[1]}'), ([], "[]"), ("\u2028\"", "\u2028\""),
+]  # fmt: skip
+
+
+def test_an_expression_sees_of_a_pair_what_goes_with_it_to_the_subset(ledger: Ledger) -> None:
+    """Kind: a column of the user's own rows that an expression reads otherwise than the subset has it, or not at all:
+    of the row that lists the pair, either way round, else what both responses have in common; whatever its type or
+    its name."""
+    written = traces(ledger)
+    pairs = pair(world.pairing(within_generator=True), written)
+    listed = world.rows_of(LISTED_PAIRS, ROWS[:5][::-1])
+    view = from_frames(pairs, responses=RESPONSE_ROWS, listed_pairs=listed)
+    seen = view.values({"n": "carried.n::int", "row": "carried.row = 'plus'", "dotted": 'carried."a.b"'})
+    texts = subset.from_frames(written, PROMPT_ROWS, RESPONSE_ROWS, listed)
+    went = own_rows.add_own_columns(view.readers.pairs(["pair_id", *own_rows.TRACE_IDS]), texts)["carried"]
+    told = [json.loads(row) if row else {} for row in went]
+    assert seen["n"].to_list() == [row.get("n") for row in told] and set(seen["n"]) >= {1, 2, 4, None}
+    assert seen["row"].to_list() == [row["row"] == "plus" if "row" in row else None for row in told]
+    assert True in seen["row"] and not seen["dotted"].count()
+
+
+@pytest.mark.parametrize(("value", "text"), CARRIED)
+def test_what_is_carried_is_text(value: Any, text: str | None) -> None:
+    rows = pl.Series([json.dumps({"a.b": value}), None, '{"c": 1}'])
+    assert read_carried(rows, "a.b").to_list() == [text, None, None]
+
+
+SELECTED: list[tuple[str, list[str]]] = [
+    ("carried.lang = 'en'", []),
+    ("carried.turns::int > 2 and coalesce(carried.lang, '') <> 'de'", []),
+    ('carried."meta.x" = \'en\'', []),
+    ("carried.turns > 2",
+     ["'carried.turns > 2': Binder Error: Cannot compare values of type VARCHAR and type INTEGER_LITERAL - an explicit "
+      "cast is required; what is carried is text: write carried.turns::double"]),
+    ('"carried"."meta.x" - 1 > 2',
+     ["'\"carried\".\"meta.x\" - 1 > 2': Binder Error: No function matches the given name and argument types "
+      "'-(VARCHAR, INTEGER_LITERAL)'. You might need to add explicit type casts.; what is carried is text: write "
+      'carried."meta.x"::double']),
+    ("carried.meta.x = 'en'", ["'carried.meta.x' has a dot in the name of the column; write carried.\"meta.x\""]),
+    ("carried.lagn = 'en'", ["'carried.lagn' is not a column; did you mean 'carried.lang'?"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "said"), SELECTED)
+@pytest.mark.parametrize("of_traces", [False, True])
+def test_expressions_name_what_sources_carry(expression: str, said: list[str], of_traces: bool, tmp_path: Path) -> None:
+    """Of pairs, and of single traces."""
+    required: dict[str, Any] = {"require": {"mine": expression}}
+    place = "unpaired.require.mine" if of_traces else "require.mine"
+    changes: dict[str, Any] = {
+        "sources.uf.columns": {"prompt": "q", "carried": ["lang", "turns", "meta.x"]},
+        "selections": {"s": world.PLAIN | ({"unpaired": {"label": "true"} | required} if of_traces else required)},
+        "grid.selections": ["s"], "compare.primary.selection": "s",
+    }  # fmt: skip
+    found = [line for line in studied(tmp_path, changes) if line.startswith("selections.")]
+    assert found == [f"selections.s.{place}: {line}" for line in said]
+
+
 def studied(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
     """What the check says of a params file with a preference set of which `changes` are made, by place."""
     layout = {
@@ -318,7 +381,7 @@ def studied(tmp_path: Path, changes: dict[str, Any]) -> list[str]:
         "columns": {"prompt": "q"},
     }
     listed = {"kind": "listed", "source": SET}
-    raw = world.settings()
+    raw = deepcopy(world.settings())
     raw["sources"] |= {SET: uf}
     raw["generators"] |= {SET: {**listed, "family": None, "scale_b": None}}
     raw["judges"] |= {"people": {**listed, "scale": {"helpful": [1.0, 5.0]}}}

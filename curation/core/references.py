@@ -12,7 +12,7 @@ from curation.core.messages import did_you_mean
 RATING = ("judges", "pairwise_judges", "delta.panels")  # the sections whose entries have deltas
 NAMED_IN_EXPRESSIONS = (*RATING, "scorers")
 NAME_GENERATORS = ("imported", "listed")  # kinds of generators that stand for as many as their rows name
-RESERVED = ("chosen", "rejected", "prompt", "identical")  # what expressions call parts of the pair itself
+RESERVED = ("chosen", "rejected", "prompt", "identical", "carried")  # what expressions call parts of the pair itself
 
 Parts: TypeAlias = list[tuple[str, BaseModel]]  # what of a file has fields of its own, by where it stands
 

@@ -2,6 +2,7 @@
 read when it is first asked for."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,11 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.study import Study
-from curation.selection.column_names import OF_GENERATORS, OF_PROMPT, TOKENS
+from curation.selection.column_names import CARRIED, OF_GENERATORS, OF_PROMPT, TOKENS
 from curation.selection.named_columns import ColumnReader, NamedColumns
+from curation.selection.own_rows import TRACE_IDS, RowPicker, add_own_columns
 from curation.tables import contracts, measurements, parquet
+from curation.tables.carried import read_carried
 from curation.tables.contracts import SIDES
 from curation.tables.expressions.syntax import ColumnName
 from curation.tables.table import Table
@@ -28,6 +31,15 @@ class ColumnReaders(NamedTuple):
     renderings: ColumnReader
     prompts: ColumnReader
     scores: Mapping[str, ColumnReader]
+    responses: ColumnReader
+    listed_pairs: ColumnReader
+
+
+class _OwnRows(NamedTuple):
+    """All rows of preference sets, whatever ids are asked for."""
+
+    responses: RowPicker
+    listed_pairs: RowPicker
 
 
 class Candidates(NamedColumns):
@@ -78,6 +90,8 @@ class Candidates(NamedColumns):
         head, column = name
         if head in SIDES:
             return self._read_of_trace(head, column)
+        if head == CARRIED:
+            return read_carried(self._carried, column)
         if head == "prompt":
             return self._join(["prompt_id"], self.readers.prompts(["prompt_id", column]), column)
         if head in self.readers.scores:
@@ -88,6 +102,13 @@ class Candidates(NamedColumns):
         if column.startswith(f"{OF_GENERATORS}_"):
             return self._read_generator_delta(head, column.removeprefix(f"{OF_GENERATORS}_"))
         return self.delta_columns(head, [column]).to_series()
+
+    @cached_property
+    def _carried(self) -> pl.Series:
+        """What goes with each pair to subsets."""
+        readers = (self.readers.responses, self.readers.listed_pairs)
+        own = _OwnRows(*((lambda _, columns, read=read: read(columns)) for read in readers))
+        return add_own_columns(pl.DataFrame([self.column(name) for name in ("pair_id", *TRACE_IDS)]), own)["carried"]
 
     def delta_columns(self, judge: str, columns: Sequence[str]) -> pl.DataFrame:
         """Columns of one judge's deltas. Raises CurationError if they are of other pairs than these."""
@@ -145,6 +166,8 @@ def from_files(study: Study) -> Candidates:
         renderings=reader(contracts.RENDERINGS),
         prompts=reader(contracts.PROMPTS),
         scores={scorer: reader(measurements.PAIR_SCORES, scorer) for scorer in study.scorers},
+        responses=reader(contracts.RESPONSES),
+        listed_pairs=reader(contracts.LISTED_PAIRS),
     )
     return Candidates(readers, study.pair.order == "both" or study.pair.within_generator)
 
@@ -157,6 +180,8 @@ def from_frames(
     renderings: pl.DataFrame | None = None,
     prompts: pl.DataFrame | None = None,
     scores: Mapping[str, pl.DataFrame] | None = None,
+    responses: pl.DataFrame | None = None,
+    listed_pairs: pl.DataFrame | None = None,
 ) -> Candidates:
     """The candidates of tables in memory, as in a notebook: `deltas` by judge, `scores` by scorer. A table has the
     columns that its contract in `curation/tables/contracts.py` says, and its rows come in any order.
@@ -180,4 +205,6 @@ def from_frames(
         renderings=reader("renderings", renderings),
         prompts=reader("prompts", prompts),
         scores={scorer: reader("scores", rows.sort("pair_id")) for scorer, rows in (scores or {}).items()},
+        responses=reader("responses", responses),
+        listed_pairs=reader("listed_pairs", listed_pairs),
     ))  # fmt: skip

@@ -21,6 +21,7 @@ TRACE = (
 TOKENS = ("tokens", "reasoning_tokens", "completion_tokens")  # of a trace, under the student's tokenizer
 IDS = ("trace_id", "prompt_id")  # of a single trace
 PROMPT = ("source", "task")
+CARRIED = "carried"  # what the user's own rows of preference sets say, by the names of their columns
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
 
@@ -34,7 +35,7 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
     types |= {(side, name): traces[name] for side in SIDES for name in TRACE}
     types |= {(side, name): pl.Int32() for side in SIDES for name in TOKENS if study.renderings.count}
-    types |= {("prompt", name): prompts[name] for name in PROMPT}
+    types |= {("prompt", name): prompts[name] for name in PROMPT} | _carried(study)
     scores = contracts.empty(measurements.PAIR_SCORES).schema
     for scorer, settings in study.scorers.items():
         types |= {(scorer, name): scores[name] for name in settings.columns}
@@ -45,10 +46,33 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     return types
 
 
+def _carried(study: Study) -> dict[ColumnName, pl.DataType]:
+    """The columns that the sources carry: text, whatever a file has, since another row may have something else."""
+    sources = study.sources.values()
+    return {(CARRIED, name): pl.String() for source in sources for name in getattr(source, "carried_names", [])}
+
+
 def mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
     """What is wrong with an expression over a study's candidates, or None: what `fault` says, or a generator or source
     that the study does not have, or a status that no trace has."""
-    return fault(expression, schema(study), result_type) or _unknown_text(expression, study)
+    if message := fault(expression, schema(study), result_type):
+        return message + _cast_carried(expression, schema(study))
+    return _unknown_text(expression, study)
+
+
+def _cast_carried(expression: str, types: Mapping[ColumnName, pl.DataType]) -> str:
+    """What to add to a message about an expression that may take what is carried for a number; nothing if it has none
+    of it."""
+    try:
+        named = parse(expression).columns
+    except (ValueError, RecursionError):
+        return ""
+    carried = [name for name in named if name[0] == CARRIED and name in types]
+    if not carried or any(name not in types for name in named):
+        return ""
+    column = carried[0][1]
+    quoted = column if column.isidentifier() else f'"{column}"'
+    return f"; what is carried is text: write {CARRIED}.{quoted}::double"
 
 
 @lru_cache(maxsize=1)
@@ -58,14 +82,14 @@ def trace_schema(study: Study) -> dict[ColumnName, pl.DataType]:
     traces, prompts = contracts.empty(contracts.TRACES).schema, contracts.empty(contracts.PROMPTS).schema
     types: dict[ColumnName, pl.DataType] = {(name,): traces[name] for name in (*IDS, *TRACE)}
     types |= {(name,): pl.Int32() for name in TOKENS if study.renderings.count}
-    types |= {("prompt", name): prompts[name] for name in PROMPT}
+    types |= {("prompt", name): prompts[name] for name in PROMPT} | _carried(study)
     return types | {(judge, name): pl.Float64() for judge in study.judges for name in study.dimensions[judge]}
 
 
 def trace_mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
     """What is wrong with an expression over a study's single traces, or None, as `mistake` says it of pairs."""
     if message := fault(expression, trace_schema(study), result_type):
-        return _compares_traces(expression, study) or message
+        return _compares_traces(expression, study) or message + _cast_carried(expression, trace_schema(study))
     return _unknown_text(expression, study)
 
 

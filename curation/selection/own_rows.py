@@ -1,6 +1,7 @@
 """What of a user's own rows travels with kept pairs: ids, and the columns that the sources of preference sets name."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import polars as pl
 
@@ -9,13 +10,20 @@ from curation.tables.carried import OF_ROW, say_alike
 from curation.tables.contracts import SIDES
 from curation.tables.ids import content_ids
 
-if TYPE_CHECKING:
-    from curation.selection.subset import Texts
-
 TRACE_IDS = [f"{side}_trace_id" for side in SIDES]
+RowPicker: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
 
 
-def add_own_columns(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
+class OwnRows(Protocol):
+    """The user's own rows of preference sets, by trace_id and by chosen_trace_id."""
+
+    @property
+    def responses(self) -> RowPicker: ...
+    @property
+    def listed_pairs(self) -> RowPicker: ...
+
+
+def add_own_columns(pairs: pl.DataFrame, texts: OwnRows) -> pl.DataFrame:
     """`pairs` with external_id and carried: of the row that lists a pair, as it is or, if none does, the other way
     round; of the one with the least listed_id where there are several. Of a pair that no row lists they are what its
     two responses have in common, each column for itself."""
@@ -32,7 +40,7 @@ def add_own_columns(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
     ))  # fmt: skip
 
 
-def find_rows(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
+def find_rows(pairs: pl.DataFrame, texts: OwnRows) -> pl.DataFrame:
     """The rows of `listed_pairs` that list one of `pairs` as it is or, where none does, the other way round, with its
     pair_id; by pair_id and listed_id."""
     ids = pl.concat([pairs[column] for column in TRACE_IDS]).unique()
@@ -46,7 +54,7 @@ def find_rows(pairs: pl.DataFrame, texts: "Texts") -> pl.DataFrame:
     return as_first.select("pair_id", "listed_id", *OF_ROW)
 
 
-def several_rows_message(pairs: pl.DataFrame, texts: "Texts") -> str | None:
+def several_rows_message(pairs: pl.DataFrame, texts: OwnRows) -> str | None:
     """How many of the pairs stand in several rows of preference sets; None where none does."""
     counts = find_rows(pairs, texts)["pair_id"].value_counts().filter(pl.col("count") > 1)["count"]
     if counts.is_empty():

@@ -8,9 +8,10 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.pairs.traces import has_text, rate_traces
-from curation.selection.column_names import TOKENS
+from curation.selection.column_names import CARRIED, TOKENS
 from curation.selection.named_columns import ColumnReader, NamedColumns
 from curation.tables import contracts, parquet
+from curation.tables.carried import read_carried
 from curation.tables.expressions.syntax import ColumnName
 
 OWN = ("trace_id", "prompt_id", "text_id")  # of every trace of the view
@@ -24,6 +25,7 @@ class TraceReaders(NamedTuple):
     renderings: ColumnReader
     prompts: ColumnReader
     judgments: Mapping[str, ColumnReader]
+    responses: ColumnReader
 
 
 class SingleTraces(NamedColumns):
@@ -53,6 +55,9 @@ class SingleTraces(NamedColumns):
         head, column = name[0], name[-1]
         if name[:-1] == ("prompt",):
             return self._join("prompt_id", self.readers.prompts(["prompt_id", column]), column)
+        if head == CARRIED:
+            responses = self.readers.responses(["trace_id", "carried"])
+            return read_carried(self._join("trace_id", responses, "carried"), column)
         if len(name) > 1:
             return self._score(head, column)
         if column in OWN:
@@ -85,5 +90,6 @@ def from_files(study: Study) -> SingleTraces:
         lambda columns: parquet.read(contracts.RENDERINGS, contracts.path("renderings"), columns),
         lambda columns: parquet.read(contracts.PROMPTS, contracts.path("prompts"), columns),
         {judge: read_judgments(judge) for judge in study.judges},
+        lambda columns: parquet.read(contracts.RESPONSES, contracts.path("responses"), columns),
     )
     return SingleTraces(readers, study.pair.empty, study.delta.expected)

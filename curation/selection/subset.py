@@ -1,7 +1,7 @@
 """Kept pairs as trainers read them. Only the texts of kept pairs are read."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ from curation.core.metrics import mean
 from curation.pairs.sides import join_sides
 from curation.selection.candidates import Candidates
 from curation.selection.column_names import rated_dimension
-from curation.selection.own_rows import add_own_columns
+from curation.selection.own_rows import RowPicker, add_own_columns
 from curation.selection.ranking import Ranker
 from curation.selection.select import Selection
 from curation.tables import contracts, parquet
@@ -18,7 +18,6 @@ from curation.tables.contracts import SIDES, SUBSETS, UNPAIRED
 from curation.tables.table import Table
 
 NOTHING_CARRIED = pl.DataFrame(schema={"trace_id": pl.Int64, "carried": pl.String})
-RowPicker: TypeAlias = Callable[[pl.Series, list[str]], pl.DataFrame]  # some columns of the rows that have these ids
 
 
 def kept_rows(selection: Selection, dimensions: Mapping[str, list[str]]) -> pl.DataFrame:

@@ -20,6 +20,21 @@ def say_alike(sides: pl.DataFrame, names: tuple[str, str]) -> pl.Series:
     return found.select(pl.when(pl.col(one) == pl.col(other)).then(one).otherwise("alike")).to_series()
 
 
+def read_carried(carried: pl.Series, name: str) -> pl.Series:
+    """What rows carry of the column `name`, as text: null where they carry none, a whole number alike however the file
+    writes it, 3 and 3.0, true and false as such, and lists and objects as JSON."""
+    distinct = carried.drop_nulls().unique()
+    values = [_as_text(json.loads(row).get(name)) for row in distinct]
+    known = pl.DataFrame({"carried": distinct, "value": pl.Series(values, dtype=pl.String)})
+    return carried.to_frame("carried").join(known, on="carried", how="left", maintain_order="left")["value"]
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else canonical(value)
+
+
 def _keys_alike(one: dict[str, object], other: dict[str, object]) -> str | None:
     # as JSON, since 1 and true are equal to Python
     alike = {key: value for key, value in one.items() if key in other and canonical(value) == canonical(other[key])}

@@ -102,6 +102,11 @@ class Params(UserFileParams):
             read_frames(self, table, say=False)
 
     @property
+    def carried_names(self) -> list[str]:
+        """The columns whose values go with its pairs and responses."""
+        return list(self.columns.carried or [])
+
+    @property
     def rating_names(self) -> list[str]:
         """What responses are rated on."""
         names: list[str] = self.layout.rating_names

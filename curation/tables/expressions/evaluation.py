@@ -69,6 +69,8 @@ def _missing_quotes(expression: str, schema: Mapping[ColumnName, pl.DataType]) -
 def _unknown_column(name: ColumnName, schema: Mapping[ColumnName, pl.DataType]) -> str:
     """The message about a column that there is not: the nearest of those that begin alike, else how all begin."""
     text, heads = ".".join(name), list(dict.fromkeys(column[0] for column in schema))
+    if len(name) > 2 and (name[0], text.partition(".")[2]) in schema:
+        return f'{show_value(text)} has a dot in the name of the column; write {name[0]}."{".".join(name[1:])}"'
     if name[0] in heads and len(name) > 1:
         alike = [".".join(column) for column in schema if column[0] == name[0]]
         return f"{show_value(text)} is not a column{did_you_mean(text, alike)}"
