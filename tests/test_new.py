@@ -348,7 +348,7 @@ FOUND: dict[str, tuple[Any, dict[str, Any]]] = {  # the files, and what of the s
         "sources.several.columns.prompt": "prompt", "sources.several.layout.rejected": "rejected",
     }),
     "scored sides": (scored_sides, {
-        "sources.webgpt.columns.prompt": "question.full_text", "generators.answer-1.columns.completion": "answer_1",
+        "sources.webgpt.columns.prompt": "question.full_text", "sources.webgpt.layout.order_by": "score",
         "judges.ratings.scale": {"score": [-0.3, 0.3]}, "selections.top_score.keep.kind": "top",
     }),
     "a column for each vote": (column_for_each_vote, {
@@ -427,7 +427,7 @@ def test_a_published_preference_set_is_read_with_its_own_pairs(file: Path) -> No
     wanted = YAML(typ="safe").load(file.with_name("sets.yaml"))[file.stem]["settings"]
     own = source.layout.model_dump(exclude_none=True)
     kept = ("kind", "chosen", "rejected", "each", "text", "a", "b", "words", "negative", "rank", "completion", "label",
-            "model", "model_a", "model_b", "winner", "chosen_model", "rejected_model")  # fmt: skip
+            "model", "model_a", "model_b", "winner", "chosen_model", "rejected_model", "turn", "prefix")  # fmt: skip
     layout = wanted["layout"]
     assert {key: own.get(key) for key in kept} == {key: layout.get(key) for key in kept}
     columns = [wanted["columns"].get(key) for key in ("prompt", "system")]

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from curation.commands import new
+from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
+from curation.exchange import looking
 
 Row = dict[str, Any]
 ASKED = [f"What is {number} + 5? Say why you think so." for number in range(8)]
@@ -122,6 +124,25 @@ def voted_texts() -> list[str]:
     return [traces(), lines("votes.jsonl", votes)]
 
 
+def thinking_models() -> list[str]:
+    """As s1K-1.1: what each of two models thought, and answered, and what a judge said of it."""
+    return [lines("s1k.jsonl", of_each(lambda n: {
+        "question": ASKED[n], "solution": str(n + 5), "cot_type": "math", "metadata": "{'a': 1}",
+        "gemini_thinking_trajectory": f"Gemini thinks that {n} and 5 are added up.", "gemini_attempt": say(n, 0),
+        "deepseek_thinking_trajectory": f"R1 thinks of {n}, and then of 5.", "deepseek_attempt": say(n, 1),
+        "gemini_grade": "Yes" if n % 2 else "No", "gemini_grade_reason": "It fits the solution well enough.",
+        "deepseek_grade": "Yes", "deepseek_grade_reason": "It says what the solution says.",
+    }))]  # fmt: skip
+
+
+def degrees() -> list[str]:
+    """As AlpacaEval's annotations: how far the second output is preferred, from 1 to 2."""
+    return [document("annotations.json", of_each(lambda n: {
+        "instruction": ASKED[n], "output_1": say(n, 0), "output_2": say(n, 1), "generator_1": "reference",
+        "generator_2": "mine", "preference": (1.0, 2.0, 1.31)[n % 3], "annotator": "gpt4",
+    }))]  # fmt: skip
+
+
 FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what shows that they were understood
     "inspect-ai": (inspect_ai, {
         "generators/qwen2-5-7b/rows": "samples", "generators/gpt-4o-mini/columns/messages": "messages",
@@ -149,6 +170,12 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
         "pairwise_judges/votes/a/completion": "response_a", "pairwise_judges/votes/words/tie": ["tie", "both bad"],
         "generators": ["traces"],
     }),
+    "models that think": (thinking_models, {
+        "generators": ["gemini-attempt", "deepseek-attempt"], "sources/s1k/columns/answer": "solution",
+        "generators/gemini-attempt/columns/reasoning": "gemini_thinking_trajectory",
+        "generators/deepseek-attempt/columns/reasoning": "deepseek_thinking_trajectory",
+    }),
+    "degrees that are no words": (degrees, {"generators": ["output-1", "output-2"], "pairwise_judges": []}),
     "rows within data": (wrapped, {
         "sources/export/rows": "data", "generators/export/columns/generator": "model",
         "sources/export/columns/prompt": "question",
@@ -161,3 +188,53 @@ def test_a_layout_that_people_have_is_read_as_what_it_is(name: str) -> None:
     make, found = FOUND[name]
     study = written(*make())
     assert {place: at(study, place) for place in found} == found
+
+
+def a_turn_a_row() -> list[str]:
+    """As OASST's messages, with the id of the message before."""
+    rows = [{"message_id": f"{n}", "parent_id": None if n % 2 == 0 else f"{n - 1}", "text": ASKED[n], "rank": None,
+             "role": ("prompter", "assistant")[n % 2], "lang": "en"} for n in range(8)]  # fmt: skip
+    return [lines("messages.jsonl", rows)]
+
+
+def worked_out() -> list[str]:
+    """As LIMO: a question, its answer and a solution that thinks aloud."""
+    return [lines("limo.jsonl", of_each(lambda n: {"question": ASKED[n], "answer": str(n + 5),
+                                                   "solution": f"Okay. {say(n, 0)} \\boxed{{{n + 5}}}"}))]  # fmt: skip
+
+
+REFUSED: dict[str, tuple[Callable[[], list[str]], str]] = {
+    "a turn a row": (a_turn_a_row, "each row is one turn of a conversation, as column 'role' says; write a row for"),
+    "solutions": (worked_out, "holds prompts alone; name the files of what models answered, too; or call 'solution'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_layout_that_is_not_read_says_so_in_one_line_with_the_way_out(name: str) -> None:
+    make, said = REFUSED[name]
+    with pytest.raises(CurationError) as caught:
+        new.main(make())
+    assert said in str(caught.value) and "\n" not in str(caught.value) and not Path("params.yaml").exists()
+
+
+def test_what_plays_no_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    written(*thinking_models(), *degrees())
+    told = [line for line in capsys.readouterr().out.splitlines() if ": not read: " in line]
+    assert told == [
+        "s1k.jsonl: not read: 'metadata', 'gemini_grade', 'gemini_grade_reason', 'deepseek_grade', "
+        "'deepseek_grade_reason'",
+        "annotations.json: not read: 'generator_1', 'generator_2', 'preference', 'annotator'",
+    ]
+
+
+def test_a_file_is_looked_at_from_its_first_rows_to_its_last(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many rows some are looked at, neighbours together; columns that come late are seen too."""
+    monkeypatch.setattr(looking, "MOST_ROWS", 4096)
+    early = [{"prompt": f"{ASKED[0]} {n}", "response": say(n, m)} for n in range(2_500) for m in (0, 1)]
+    late = [{"prompt": f"Late: {n}?", "response": f"<think>hm</think>{n}", "thumbs": n} for n in range(3_500)]
+    study = written(lines("grown.jsonl", [*early, *late]))
+    assert study.generators["grown"].reasoning.kind == "think"
+    told = capsys.readouterr().out
+    assert " of 8500 rows" in told and "grown.jsonl: not read: 'thumbs'" in told

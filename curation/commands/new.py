@@ -98,10 +98,13 @@ def _print_findings(files: Sequence["Read"], held_out: Sequence["Read"]) -> None
 
     from curation.commands.rows import print_rows
     from curation.exchange.describing import describe
+    from curation.exchange.unread import describe_unread
 
     rows = [row for file in files for row in describe(file)]
     rows += [row for file in held_out for row in describe(file, "benchmark")]
     print_rows(pl.DataFrame(rows, schema=dict.fromkeys(("file", "holds", "column", "what"), pl.String), orient="row"))
+    for line in (line for file in files for line in describe_unread(file.guess)):
+        print(line)
 
 
 def _make_text(draft: "Draft", out: Path, arguments: Sequence[str]) -> str:

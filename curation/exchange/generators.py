@@ -28,6 +28,7 @@ def draft_generators(draft: Draft, trace: Read, matched: Matched) -> None:
         columns = _columns_of_traces(draft, trace, matched)
         if column is not None:
             columns["completion"] = column
+            columns |= {"reasoning": guess.thoughts[column]} if column in guess.thoughts else {}
         _draft_generator(draft, trace, matched, columns, trace.label if column is None else column)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from curation.core.messages import first_names, show_value
 from curation.exchange.looking import Column, Kind, Look
-from curation.exchange.words import rate_name, split_name
+from curation.exchange.words import BY_OBJECT, rate_name, split_name
 
 Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings", "verdicts", "rated texts"]
 LONGEST_NAME = 100  # characters of a model's, on average
@@ -37,9 +37,9 @@ OF_A_TRACE = ("model", "sample_index", "finish_reason", "reasoning")  # that say
 
 @dataclass
 class Guess:
-    """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each; the
-    layout of a preference set, the numbers that rate, what there is to say of a part, and what of
-    a set's rows goes with its pairs."""
+    """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each, and
+    of `thoughts` that of the reasoning of some; the layout of a preference set, the numbers that rate, what there is to
+    say of a part, and what of a set's rows goes with its pairs."""
 
     look: Look
     holds: Holds
@@ -49,6 +49,7 @@ class Guess:
     ratings: dict[str, Column] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     carried: list[str] = field(default_factory=list)
+    thoughts: dict[str, str] = field(default_factory=dict)
 
     def column(self, role: str) -> Column | None:
         """The column that plays a part, if one does."""
@@ -82,18 +83,28 @@ class Roles:
         """The columns that may play the part by name and kind, the surest first."""
         beside = self.columns.get("completion", "")
         rated = [
-            (rate, role in OF_A_TRACE and -_shared(one.name, beside), one.name.count("."), number, one)
+            (rate, _far(role, one.name, beside), one.name.count("."), _shorter_last(rate, one), number, one)
             for number, one in enumerate(self.free(*(kinds or KINDS[role])))
             if (rate := rate_name(one.name, role)) is not None
             and (role != "model" or one.length <= LONGEST_NAME)
             and not (role in TOLD and set(split_name(one.name)) & NOT_TOLD)
         ]
-        return [one for *_, one in sorted(rated, key=lambda entry: entry[:4])]
+        return [one for *_, one in sorted(rated, key=lambda entry: entry[:-1])]
 
     def take(self, role: str, kinds: Sequence[Kind] | None = None) -> Column | None:
         """The surest column plays the part, if there is one."""
         found = self.find(role, kinds)
         return self.set(role, found[0], "", found[1:]) if found else None
+
+
+def _far(role: str, name: str, completion: str) -> int:
+    """The less, the more of its name a column of a trace has in common with that of the completion."""
+    return -_shared(name, completion) if role in OF_A_TRACE else 0
+
+
+def _shorter_last(rate: int, column: Column) -> float:
+    """Of fields that are known by the object they are in alone, the longest text first."""
+    return -column.length if rate >= BY_OBJECT else 0.0
 
 
 def _shared(name: str, other: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from curation.core.errors import CurationError
 from curation.exchange.guess import Guess
 from curation.exchange.looking import Look, find_lists, look
-from curation.exchange.refusing import refuse_loss
+from curation.exchange.refusing import refuse_loss, refuse_turns
 from curation.exchange.roles import guess_roles
 from curation.exchange.sets import guess_rated, guess_set
 
@@ -35,6 +35,7 @@ def _guess(looked: Look, held_out: bool) -> Guess:
 
 
 def _find(looked: Look, held_out: bool) -> Guess:
+    refuse_turns(looked)
     if not held_out and (found := guess_set(looked)) is not None:
         return found
     guess = guess_roles(looked)

@@ -18,6 +18,7 @@ from curation.tables.user_tools import prune
 MOST_ROWS = 20_000  # of a file that are looked at
 MOST_BYTES = 2**29  # of a file that is read to its end
 DEEPEST = 5  # fields within each other
+SAID = {"content", "value", "tool_calls", "function_call", "reasoning_content", "thinking"}  # of a message
 SEEN = 500  # values that say what a column holds
 
 # `samples` are lists of what has a text each, as choices of a server; `structs` lists of other objects
@@ -163,7 +164,7 @@ def _refuse_rows_in_one(path: str, values: Sequence[Any]) -> None:
     """Raise CurationError if the one object of a file has a row under each of its keys, or the list of a column."""
     what = ""
     if all(isinstance(value, Mapping) for value in values) and len({frozenset(value) for value in values}) == 1:
-        if not are_messages(list(values)):
+        if not _converse(list(values)):
             what = f"{len(values)} objects that are alike"
     elif all(isinstance(value, list) and len(value) > 1 for value in values) and len(set(map(len, values))) == 1:
         what = "" if any(isinstance(one, Mapping | list) for value in values for one in value) else "a list a column"
@@ -185,6 +186,11 @@ def _top_names(table: UserTable) -> list[str]:
     return [*file.names]
 
 
+def _converse(value: Any) -> bool:
+    """Whether a list is one of messages, which have a content; nodes of a tree have roles too."""
+    return are_messages(value) and any(not SAID.isdisjoint(message) for message in value)
+
+
 def _columns(values: Mapping[str, list[Any]]) -> dict[str, Column]:
     return {column.name: column for name, own in values.items() for column in _split(name, own)}
 
@@ -192,7 +198,7 @@ def _columns(values: Mapping[str, list[Any]]) -> dict[str, Column]:
 def _split(name: str, values: list[Any], left: int = DEEPEST) -> Iterator[Column]:
     """The column, or where it holds objects that are no message its fields."""
     seen = [value for value in values if value is not None]
-    if left and seen and all(isinstance(value, Mapping) for value in seen) and not are_messages(seen):
+    if left and seen and all(isinstance(value, Mapping) for value in seen) and not _converse(seen):
         for field in dict.fromkeys(str(key) for value in seen for key in value):
             yield from _split(f"{name}.{field}", [take(value, field) for value in values], left - 1)
     else:
@@ -210,7 +216,7 @@ def _kind(seen: Sequence[Any]) -> Kind:
         return "truth"
     if all(as_number(value) is not None for value in seen):
         return "number"
-    if are_messages(list(seen)):
+    if _converse(list(seen)):
         return "message"
     lists = [value for value in seen if isinstance(value, list)]
     if not lists:
@@ -218,9 +224,7 @@ def _kind(seen: Sequence[Any]) -> Kind:
         if not texts or not all(isinstance(value, str) or as_number(value) is not None for value in seen):
             return "other"
         return "messages" if all(map(_holds_list, texts)) else "text"  # also where some are numbers
-    if any(are_messages(value) for value in lists) and len(lists) + sum(isinstance(one, str) for one in seen) == len(
-        seen
-    ):
+    if any(_converse(value) for value in lists) and len(lists) + sum(isinstance(one, str) for one in seen) == len(seen):
         return "messages"
     return _kind_of_lists(lists) if len(lists) == len(seen) else "other"
 
@@ -237,12 +241,12 @@ def _kind_of_lists(lists: Sequence[list[Any]]) -> Kind:
         return "numbers"
     if all(isinstance(value, Mapping) for value in inner):
         return "samples" if all(map(_is_sample, inner)) else "structs"
-    return "samples" if all(are_messages(value) for value in inner) else "other"
+    return "samples" if all(_converse(value) for value in inner) else "other"
 
 
 def _is_sample(value: Mapping[str, Any]) -> bool:
     said = value.get("message", value.get("text"))
-    return isinstance(said, str) or (isinstance(said, Mapping) and are_messages([said]))
+    return isinstance(said, str) or (isinstance(said, Mapping) and _converse([said]))
 
 
 def _holds_list(text: str) -> bool:

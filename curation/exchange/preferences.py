@@ -16,7 +16,7 @@ from curation.exchange.transcripts import find_transcript, has_turns
 from curation.exchange.words import column_name
 
 SCALES = ((0.0, 1.0), (1.0, 5.0), (0.0, 4.0), (1.0, 7.0), (1.0, 10.0), (0.0, 10.0), (0.0, 100.0))
-OF_LAYOUT = ("order_by", "winner")  # what is guessed of a layout, and said there
+OF_LAYOUT = ("order_by", "winner", "prefix", "turn")  # what is guessed of a layout, and said there
 ITEM = re.compile(r"(.+?)\.\d+\.(.+)")  # a field of an item of a list
 MOST_MODELS = 20  # whose size is written down
 
@@ -124,7 +124,7 @@ def scales_of(look: Look, layout: dict[str, Any]) -> dict[str, list[float]]:
         place = layout["rank"] if layout["kind"] == "ranked" else layout["winner"]
         own = [number for column in _of_response(look, layout, place) for number in numbers_of(column)] or [1.0, 2.0]
         half = max(map(abs, own)) / 2  # of a vote each side has half
-        ranked = [-max(own), -min(own) if max(own) > min(own) else 1 - max(own)]
+        ranked = [-max(own), 0 - min(own) if max(own) > min(own) else 1 - max(own)]
         found[layout["rating"]] = ranked if layout["kind"] == "ranked" else [-half, half]
     return found
 

@@ -1,10 +1,13 @@
 """Which columns rate, and what they rate."""
 
+from collections.abc import Sequence
+
 from curation.exchange.guess import Roles
 from curation.exchange.id_columns import may_be_id
 from curation.exchange.looking import Column
 from curation.exchange.words import column_name, is_called, rate_name, split_name
 
+OVERALL = ("overall_score", "overall", "score", "rating", "quality", "helpfulness", "reward")
 MOSTLY = 0.5  # of the values of a column that rates are numbers
 NO_SCORE = {  # words in names of numbers that rate nothing
     "id", "idx", "index", "seed", "tokens", "token", "length", "len", "time", "latency", "created", "timestamp", "cost",
@@ -47,6 +50,11 @@ def find_rating_columns(roles: Roles) -> dict[str, Column]:
 
 def _is_mostly_numbers(column: Column) -> bool:
     return len(column.numbers) >= MOSTLY * len(column.given) > 0
+
+
+def surest_rating(names: Sequence[str]) -> str:
+    """The rating that says which response is the better one, by its name; else the first."""
+    return next((name for name in OVERALL if name in names), names[0])
 
 
 def rating_name(name: str) -> str:

@@ -8,11 +8,13 @@ from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
-from curation.exchange.looking import SEEN
+from curation.exchange.looking import SEEN, Look
 from curation.exchange.transcripts import has_turns
 from curation.exchange.words import split_name
+from curation.tables.user_messages import ROLE_OF
 
 PROTOCOL = {"messages", "choices", "message", "outputs"}  # keys of what is asked of a server and of what it answers
+ROLES = {*ROLE_OF, "prompter"}  # the second as OASST has it
 HALVES = ("instruction", "input")  # of a prompt, as Alpaca has it
 
 
@@ -29,6 +31,16 @@ def refuse_loss(guess: Guess) -> None:
         raise CurationError(
             one_line(f"{guess.look.title}: {names} are a prompt together; write both into one column, as prompt")
         )
+
+
+def refuse_turns(looked: Look) -> None:
+    """Raise CurationError if each row is one turn of a conversation, whose others are rows too."""
+    for column in looked.of_kind("text"):
+        words = {str(value).strip().lower() for value in column.given[:SEEN]}
+        if split_name(column.name)[-1:] == ["role"] and "." not in column.name and len(words) > 1 and words <= ROLES:
+            said = f"each row is one turn of a conversation, as column {show_value(column.name)} says"
+            way_out = "write a row for each conversation, with its turns in a list as messages"
+            raise CurationError(one_line(f"{looked.title}: {said}; {way_out}"))
 
 
 def _is_json(texts: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ from curation.exchange.guess import OF_A_TRACE, SPOKEN, Guess, Holds, Roles
 from curation.exchange.id_columns import find_ids
 from curation.exchange.looking import Column, Look, as_number
 from curation.exchange.rating_columns import find_rating_columns, find_ratings
-from curation.exchange.words import WORDS, is_called, rate_name, split_name
+from curation.exchange.words import WORDS, is_called, rate_name, split_name, swap_word
 from curation.tables.user_messages import ROLE_OF, parse_list
 
 HALF = 0.5
@@ -24,10 +24,13 @@ def guess_roles(look: Look) -> Guess:
     or a rating."""
     roles = Roles(look)
     wide = _find_what_was_said(roles)
+    thoughts = {} if wide else _find_wide_thoughts(roles)
+    roles.taken.update((*thoughts, *thoughts.values()))
+    wide = wide or [*thoughts]
     for role in ("system", "tools", "model", "sample_index", "finish_reason", "reasoning"):
         roles.take(role)
     said = {"completion", "messages"} & roles.columns.keys()
-    if not said and any(role in roles.columns for role in OF_A_TRACE) and "prompt" in roles.columns:
+    if not (said or wide) and any(role in roles.columns for role in OF_A_TRACE) and "prompt" in roles.columns:
         said = {"completion"} if roles.take("completion") or _take_answer_as_completion(roles) else set()
     wide = wide or ([] if said or "prompt" not in roles.columns else _find_wide(roles))
     roles.taken.update(wide)
@@ -46,7 +49,7 @@ def guess_roles(look: Look) -> Guess:
         holds, ratings = "ratings", found
     else:
         raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))
-    return Guess(look, holds, roles.columns, wide, None, ratings, roles.notes)
+    return Guess(look, holds, roles.columns, wide, None, ratings, roles.notes, thoughts=thoughts)
 
 
 def _nothing(look: Look, what: str) -> str:
@@ -125,8 +128,44 @@ def _prose(roles: Roles) -> list[Column]:
     return [
         one
         for one in roles.free("text")
-        if one.length >= SHORT and not any(is_called(one.name, role) for role in others)
+        if one.length >= SHORT and not any(is_called(one.name, role) for role in others) and not _says_why(one)
     ]
+
+
+def _find_wide_thoughts(roles: Roles) -> dict[str, str]:
+    """Where several models have a column of reasoning each, named alike but for one word, the column of each one's
+    completion, with that of its reasoning."""
+    thoughts = [one for one in roles.free("text") if rate_name(one.name, "reasoning") is not None]
+    for one in thoughts:
+        alike = [other for other in thoughts if other is not one and _in_one_word(one, other)]
+        if not alike:
+            continue
+        words = {other.name: _word_of(other, one) for other in alike} | {one.name: _word_of(one, alike[0])}
+        mine = words.pop(one.name)
+        texts = {other.name: other for other in roles.free("text") if other not in thoughts}
+        completions = [
+            own
+            for own in sorted(texts.values(), key=lambda own: -own.length)
+            if mine in split_name(own.name) and not _says_why(own)
+            and all(swap_word(own.name, mine, word, texts) for word in words.values())
+        ]  # fmt: skip
+        if "prompt" in roles.columns and completions:
+            first = completions[0].name
+            others = {swap_word(first, mine, word, texts) or "": name for name, word in words.items()}
+            return {first: one.name} | others
+    return {}
+
+
+def _word_of(column: Column, other: Column) -> str:
+    """The word in which its name differs from another's."""
+    both = zip(split_name(column.name), split_name(other.name), strict=True)
+    return next(one for one, two in both if one != two)
+
+
+def _says_why(column: Column) -> bool:
+    """Whether its name ends in a word for the reasons of a rating, or for reasoning, and so for no answer."""
+    rates = [rate_name(column.name, role) for role in ("rationale", "reasoning")]
+    return any(rate is not None for rate in rates)
 
 
 def _find_wide(roles: Roles) -> list[str]:

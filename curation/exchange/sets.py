@@ -11,11 +11,11 @@ from curation.exchange.layouts.lists import find_list
 from curation.exchange.layouts.pair import find_pair
 from curation.exchange.layouts.votes import find_choice, find_votes
 from curation.exchange.looking import SEEN, Column, Look
+from curation.exchange.rating_columns import surest_rating
 from curation.exchange.roles import find_prompt_by_content
 from curation.exchange.transcripts import are_conversations, first_side
 from curation.exchange.words import column_name, rate_name, split_name
 
-OVERALL = ("overall_score", "overall", "score", "rating", "quality", "helpfulness", "reward")
 SHORT_WORDS, MOST_CARRIED = 24, 4  # characters of a column that is carried, and how many are
 
 
@@ -63,7 +63,7 @@ def _with_columns(roles: Roles, layout: dict[str, Any], ratings: Mapping[str, Co
         roles.taken.update(layout["ratings"].values())
     if layout["kind"] == "responses" and layout.get("ratings"):
         names = list(layout["ratings"])
-        layout["order_by"] = next((name for name in OVERALL if name in names), names[0])
+        layout["order_by"] = surest_rating(names)
         others = [name for name in names if name != layout["order_by"]]
         said = f"; or {first_names(others, 5)}, or null: the file lists no pairs then" if others else ""
         roles.notes["order_by"] = f"guessed: which of two responses is the better one{said}"

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from curation.core.errors import CurationError
+from curation.core.messages import first_names, show_value
+from curation.core.text import one_line
 from curation.exchange.draft import Draft
 from curation.exchange.guess import Holds
 from curation.exchange.matching import Read
@@ -14,6 +16,7 @@ from curation.exchange.ratings import draft_ratings, draft_verdicts, names_trace
 from curation.exchange.rubric import draft_rubric
 from curation.exchange.sources import draft_source
 from curation.exchange.traces import draft_traces
+from curation.exchange.unread import may_be_written
 from curation.tables.contracts import PREFERENCE
 
 STUDENT = {
@@ -61,10 +64,11 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
     for file in files:
         of[file.guess.holds].append(file)
     if not of["traces"] and not of["preferences"]:
-        raise CurationError(
-            f"{files[0].guess.look.title}: holds {files[0].guess.holds} alone; name the files of what models answered, "
-            "too"
-        )
+        guess = files[0].guess
+        texts = first_names(map(show_value, may_be_written(guess)), 5)
+        said = f"; or call {texts} completion, if a model wrote that" if texts else ""
+        way_out = f"name the files of what models answered, too{said}"
+        raise CurationError(one_line(f"{guess.look.title}: holds {guess.holds} alone; {way_out}"))
     draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
     draft.whole = all(file.guess.look.whole for file in files)
     if of["traces"]:

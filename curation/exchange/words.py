@@ -24,6 +24,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     ),
     "reasoning": (
         "reasoning_content", "reasoning", "thinking", "thought", "thoughts", "chain_of_thought", "cot", "rationale",
+        "thinking_trajectory", "reasoning_trace", "thinking_content", "reasoning_text",
     ),
     "model": (
         "generator", "model", "model_name", "model_id", "model_name_or_path", "model_path", "model_used", "llm",
@@ -57,6 +58,7 @@ WORDS: dict[str, tuple[str, ...]] = {  # the surest first
     "rationale": ("rationale", "reason", "why", "comment", "explanation", "feedback", "begründung"),
 }  # fmt: skip
 LOOSE = ("prompt", "completion", "answer", "score")  # known by a word anywhere in a name
+BY_OBJECT = 300  # how surely a field is known whose object alone has the word
 _WORD = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -79,7 +81,7 @@ def rate_name(name: str, role: str) -> int | None:
     found = [known.index(word) for word in words if word in known and role in LOOSE]
     if not found and role == "prompt":  # `question.full_text`
         above = [*map(split_name, name.split("."))][:-1]
-        return next((300 for words_above in above if "_".join(words_above) in known), None)
+        return next((BY_OBJECT for words_above in above if "_".join(words_above) in known), None)
     return 200 + min(found) if found else None
 
 

@@ -1,6 +1,7 @@
 """Which of two sides won: the columns that say so, and their words."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from curation.exchange.guess import Roles
@@ -30,6 +31,8 @@ def find_winner(roles: Roles, sides: set[str], a: str, b: str) -> dict[str, Any]
         return {"winner": each}
     found.sort(key=lambda one: min(WINNERS.index(word) for word in _winner_words(one.name)))
     for column in found:
+        if column.kind == "number" and _is_degree(column.numbers):
+            continue
         if column.kind == "number" and min(column.numbers) < 0:
             roles.notes["winner"] = "guessed: a number below 0 speaks for the first; write b if for the second"
             rating = {"rating": "strength"} if max(map(abs, column.numbers)) > 1 else {}
@@ -40,6 +43,12 @@ def find_winner(roles: Roles, sides: set[str], a: str, b: str) -> dict[str, Any]
             roles.notes["winner"] = "guessed: which word says which, of those that the file has"
             return {"winner": column.name, "words": {vote: own for vote, own in words.items() if vote not in unsaid}}
     return None
+
+
+def _is_degree(numbers: Sequence[float]) -> bool:
+    """Whether numbers say how far a side is preferred, and no words: `1.3` between 1 and 2, but no `1.5`, a tie."""
+    low, high = min(numbers), max(numbers)
+    return low >= 0 and any(number != int(number) and number != (low + high) / 2 for number in numbers)
 
 
 def _find_winner_columns(roles: Roles, a: str, b: str) -> dict[str, str] | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from curation.core.messages import first_names, show_value
+from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.params import Column, Strict
 from curation.prompts.layouts._kind import (
     Comparison,
@@ -20,6 +20,7 @@ from curation.prompts.layouts._kind import (
     read_model,
 )
 from curation.prompts.layouts._numbers import read_number
+from curation.tables.user_messages import ROLE_OF, are_messages
 
 Words = Annotated[list[str | int | bool], Field(min_length=1)]
 Vote: TypeAlias = Literal["a", "b", "tie", "both_bad"]
@@ -67,14 +68,16 @@ class WinnerColumns(Strict):
 class Params(LayoutParams):
     """A layout of kind votes: `a` and `b` as the sides of kind pair, and `winner`: a column whose `words` say which
     won; or one of numbers, 0 a tie, where `negative` is the side that those below 0 speak for; or a column for each
-    vote. `rating` is the name under which such a number is a rating too: half of it for one side, minus half for the
-    other; `ratings` are numbers that stand beside each side. `shown_first` is the side that was shown first in every
-    row, null where that is not known."""
+    vote. Without a winner `order_by` is one of `ratings`: the side that has more of it won, and equal ones are a tie.
+    `turn` is a column with the number of the assistant's turn that the vote is on: conversations end there. `rating` is
+    the name under which such a number is a rating too: half of it for one side, minus half for the other; `ratings` are
+    numbers that stand beside each side. `shown_first` is the side that was shown first in every row, null where that is
+    not known."""
 
     kind: Literal["votes"]
     a: str
     b: str
-    winner: str | WinnerColumns
+    winner: str | WinnerColumns | None = None
     words: Won | None = None
     negative: Literal["a", "b"] | None = None
     rating: Column | None = None
@@ -82,12 +85,22 @@ class Params(LayoutParams):
     model_a: str | None = None
     model_b: str | None = None
     shown_first: Literal["a", "b"] | None = None
+    order_by: Column | None = None
+    turn: str | None = None
 
     @model_validator(mode="after")
     def _says_who_won(self) -> "Params":
-        ways = [self.words, self.negative, None if isinstance(self.winner, str) else self.winner]
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("say which side won by one of words, negative and a winner with a column for each vote")
+        each = None if isinstance(self.winner, str) else self.winner
+        if sum(way is not None for way in (self.words, self.negative, each, self.order_by)) != 1:
+            raise ValueError(
+                "say which side won by one of words, negative, a winner with a column for each vote, and order_by"
+            )
+        if (self.winner is None) == (self.order_by is None):
+            raise ValueError("winner: name the column that says which side won, or none beside order_by")
+        if self.order_by is not None and self.order_by not in (self.ratings or {}):
+            raise ValueError(
+                f"order_by: {self.order_by!r} is no rating{did_you_mean(self.order_by, self.ratings or {})}"
+            )
         if self.rating is not None and self.negative is None:
             raise ValueError("rating: a vote is a rating only where it is a number; name negative, or leave it out")
         if self.rating is not None and self.rating in (self.ratings or {}):
@@ -102,12 +115,13 @@ class Params(LayoutParams):
     @property
     def columns(self) -> dict[str, str]:
         """All that a row is read by."""
-        votes = {"winner": self.winner} if isinstance(self.winner, str) else self.winner.model_dump()
-        votes = {place if place == "winner" else f"winner.{place}": column for place, column in votes.items()}
+        votes = {"winner": self.winner} if isinstance(self.winner, str) else {}
+        if isinstance(self.winner, WinnerColumns):
+            votes = {f"winner.{place}": column for place, column in self.winner.model_dump().items()}
         rated = {
             f"ratings.{name}.{side}": getattr(of, side) for name, of in (self.ratings or {}).items() for side in SIDES
         }
-        named = {**self.sides, **votes, "model_a": self.model_a, "model_b": self.model_b, **rated}
+        named = {**self.sides, **votes, "turn": self.turn, "model_a": self.model_a, "model_b": self.model_b, **rated}
         return {place: column for place, column in named.items() if column is not None}
 
     @property
@@ -124,16 +138,43 @@ class Params(LayoutParams):
 def read(settings: Params, row: Mapping[str, Any]) -> Listed:
     """Both responses, and the vote."""
     for_a = None if settings.negative is None else _read_number(settings, row["winner"])
-    vote = _vote(settings, row) if settings.negative is None else _vote_of(for_a)
+    if settings.order_by is not None:
+        vote = _vote_by(settings.order_by, row)
+    else:
+        vote = _vote(settings, row) if settings.negative is None else _vote_of(for_a)
     scores = (None, None) if for_a is None else (for_a / 2, -for_a / 2)
     responses = [
-        Given(row[side], read_model(row, f"model_{side}"), _scores(settings, row, side, score), side=side)
+        Given(
+            _up_to_turn(settings, row, side),
+            read_model(row, f"model_{side}"),
+            _scores(settings, row, side, score),
+            side=side,
+        )
         for side, score in zip(SIDES, scores, strict=True)
     ]
     better = 1 if vote == "b" else 0
     verdict: Verdict | None = vote if vote is None or vote == "tie" or vote == "both_bad" else "chosen"
     first = None if settings.shown_first is None else SIDES.index(settings.shown_first)
     return Listed(responses, [Comparison(better, 1 - better, verdict, first)])
+
+
+def _up_to_turn(settings: Params, row: Mapping[str, Any], side: str) -> Any:
+    """What a side says up to the turn that the vote is on, whole where that is its last or no column says it."""
+    said = row[side]
+    turn = None if settings.turn is None or is_null(row["turn"]) else read_number(row["turn"])
+    if settings.turn is not None and turn is None and not is_null(row["turn"]):
+        raise Unreadable("layout.turn", f"is {show_value(row['turn'])}, not the number of a turn")
+    if turn is None or not are_messages(said):
+        return said
+    roles = [ROLE_OF.get(str(message.get("role", message.get("from"))).strip().lower()) for message in said]
+    ends = [number for number, role in enumerate(roles, 1) if role == "assistant"]
+    return said[: ends[int(turn) - 1]] if turn in range(1, len(ends) + 1) else said
+
+
+def _vote_by(rating: str, row: Mapping[str, Any]) -> Vote | None:
+    """The side that is rated higher; null where one has no number."""
+    a, b = (read_number(row[f"ratings.{rating}.{side}"]) for side in SIDES)
+    return None if a is None or b is None else _vote_of(a - b)
 
 
 def _scores(settings: Params, row: Mapping[str, Any], side: str, of_vote: float | None) -> dict[str, Any]:
