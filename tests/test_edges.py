@@ -320,6 +320,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["controls"] = raw["controls"] | {"matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"}}
     raw["evaluate"] = raw["evaluate"] | {
         "engine": {"kind": "transformers", **here}, "sampling": sampling, "reasoning": marks,
+        "benchmarks": {"letters": sampling | {"samples": 2}},
     }  # fmt: skip
     value = {"value": "rubric.delta_logic"}
     share = {"per_prompt": 2, "generator_share": {"side": "chosen", "at_most": 1.0}}

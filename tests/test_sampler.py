@@ -76,6 +76,20 @@ def test_samples_of_one_prompt_read_it_once(model: tuple[Any, Any]) -> None:
     assert read[1] == (20, 1)
 
 
+def test_calls_that_are_sampled_otherwise_do_not_break_up_batches(model: tuple[Any, Any]) -> None:
+    """As of two benchmarks whose prompts take turns in length: each sampling has one batch here, not one a prompt."""
+    read: list[tuple[int, int]] = []
+    hook = (
+        model[0]
+        .get_input_embeddings()
+        .register_forward_hook(lambda layer, given, out: read.append(tuple(given[0].shape)))
+    )
+    apart = [*calls(temperature=1.0, samples=1, max_tokens=2), *calls(temperature=0.5, samples=1, max_tokens=2)]
+    assert len(replies(model, apart, 20)) == 2 * len(PROMPTS)
+    hook.remove()
+    assert [prompts for prompts, longest in read if longest > 1] == [len(PROMPTS)] * 2
+
+
 def test_greedy_is_what_generate_gives(model: tuple[Any, Any]) -> None:
     network, tokenizer = model
     requests = calls(temperature=0.0, samples=1, max_tokens=24)

@@ -164,6 +164,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         },
         "score is finite": {"score": float("nan"), "status": "scored"},
         "left_out_characters is positive or null": {"left_out_characters": 0},
+        "n_tokens is not negative": {"n_tokens": -1},
         STATUS_RULE: {
             "score": None,
             "status": "",

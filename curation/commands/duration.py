@@ -96,9 +96,11 @@ def print_durations(study: Study, as_json: bool) -> None:
         else:
             took = f"about {max(seconds / 60, 0.1):.1f} min"
         print(f"{stage}: {to_come} of {runs} runs to come, {took}")
+    limits = sorted({study.evaluate.sampling_of(name).max_tokens for name in study.benchmarks})
+    counted = " to ".join(map(str, dict.fromkeys([limits[0], limits[-1]]))) if limits else "no"
     print(
         f"one after the other, on {study.student.device} in {study.student.dtype}; "
-        f"replies counted at {study.evaluate.sampling.max_tokens} tokens each"
+        f"replies counted at {counted} tokens each"
     )
 
 
@@ -152,8 +154,8 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
 
     if not calls:
         return 0.0
-    limit = calls[0].max_tokens or TOKENS_TIMED
-    timed = min(TOKENS_TIMED, limit)
+    limits = [call.max_tokens or TOKENS_TIMED for call in calls]
+    timed = min(TOKENS_TIMED, *limits)
     few = [
         Call(call.model, call.revision, call.messages, {**call.sampling, "max_tokens": timed}, call.sample_index)
         for call in islice(calls, 2 * batch_size)
@@ -161,4 +163,4 @@ def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_s
     replies: list[Reply] = []
     began = time.perf_counter()
     sample(network, tokenizer, few, batch_size, lambda call, reply: replies.append(reply), template=template)
-    return (time.perf_counter() - began) * math.ceil(len(calls) / len(few)) * limit / timed
+    return (time.perf_counter() - began) * math.ceil(len(calls) / len(few)) * (sum(limits) / len(limits)) / timed

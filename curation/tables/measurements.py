@@ -64,9 +64,10 @@ RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
     schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT,
-           left_out_characters=(INT,)),
+           left_out_characters=(INT,), n_tokens=(INT,)),
     {**SCORED,
-     "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True)},
+     "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
+     "n_tokens is not negative": (pl.col("n_tokens") >= 0).fill_null(True)},
 )  # fmt: skip
 COMPARISONS = Table(
     "comparisons", "arm, what it is against, benchmark and measure",

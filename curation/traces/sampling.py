@@ -17,19 +17,38 @@ from curation.tables.ids import content_id
 from curation.tables.messages import for_model, full_messages, with_system
 
 OWN = dict.fromkeys(("top_p", "top_k"), SAMPLING)
+Samples = Annotated[int, Field(ge=1, le=100_000, description="each is a call for every prompt")]
+TopK = Annotated[int, Field(ge=0, le=10_000_000, description="no vocabulary holds more")]
+SamplingExtra = Annotated[Extra, AfterValidator(refuse_own(OWN))]
+
+
+class SamplingChanges(Strict):
+    """What of a sampling is another; what is left out or null stays. `extra` takes the place of the other whole."""
+
+    samples: Samples | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: TopK | None = None
+    max_tokens: Length | None = None
+    seed: HashedSeed | None = None
+    extra: SamplingExtra | None = None
 
 
 class GenerationSampling(Strict):
     """How a model is sampled. `top_k` 0 means all tokens; `extra`, which may be left out, holds further fields of each
     request."""
 
-    samples: Annotated[int, Field(ge=1, le=100_000, description="each is a call for every prompt")]
+    samples: Samples
     temperature: Temperature
     top_p: Share
-    top_k: Annotated[int, Field(ge=0, le=10_000_000, description="no vocabulary holds more")]
+    top_k: TopK
     max_tokens: Length
     seed: HashedSeed
-    extra: Annotated[Extra, AfterValidator(refuse_own(OWN))] | None = None
+    extra: SamplingExtra | None = None
+
+    def changed(self, changes: SamplingChanges) -> "GenerationSampling":
+        """This one, but for the changes."""
+        return self.model_copy(update={name: value for name, value in changes if value is not None})
 
     @property
     def sent(self) -> dict[str, Any]:

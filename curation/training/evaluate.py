@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ from curation.calls.ledger import Ledger
 from curation.calls.upkeep import tell_of_lost_reasoning
 from curation.core.canonical import canonical
 from curation.core.errors import CurationError
+from curation.core.messages import did_you_mean
 from curation.core.params import Strict
 from curation.core.references import Refers
 from curation.core.study import Study
@@ -29,17 +31,20 @@ from curation.models.student import Params as Student
 from curation.tables.contracts import empty
 from curation.tables.measurements import RESULTS
 from curation.traces.delimiters import find_unread
-from curation.traces.sampling import GenerationSampling, make_calls, make_rows
+from curation.traces.sampling import GenerationSampling, SamplingChanges, make_calls, make_rows
 
 if TYPE_CHECKING:
     from curation.judging.judges._kind import Judge
+
+MOST_TRUNCATED = 0.1  # of a run's answers to a benchmark, before it is warned of
 
 
 class Params(Strict):
     """`evaluate` in params.yaml: every source outside the train split is a benchmark; `judge` is a judge of kind
     answer.
 
-    `reasoning` says by which delimiters the student's texts mark reasoning, null that none do. The judge grades the
+    `benchmarks` says what of `sampling` is another for a benchmark, as 16 samples here and one there; null that nothing
+    is. `reasoning` says by which delimiters the student's texts mark reasoning, null that none do. The judge grades the
     answer alone.
 
     Where `engine` is of kind openai, its server serves each run under the run's name, as `vllm serve --lora-modules`
@@ -47,6 +52,7 @@ class Params(Strict):
     """
 
     sampling: GenerationSampling
+    benchmarks: dict[str, SamplingChanges] | None = None
     engine: Annotated[transformers.Params | openai.Params | vllm.Params, Field(discriminator="kind")]
     judge: Annotated[str | None, Refers("judges")]
     reasoning: Rule | None = None
@@ -60,12 +66,11 @@ class Params(Strict):
             yield f"judge: null, but {what}; name a judge of kind answer"
         elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
             yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
-        for name in TEMPLATE_FIELDS:
-            if name in (self.sampling.extra or {}):
-                where = "chat_template" if name == "chat_template" else "template_kwargs"
-                yield f"sampling.extra.{name}: training would not be told it; set student.{where}"
-        found = self.engine.find_mistakes(self.sampling.max_tokens, self.told(study.student).extra or {})
-        yield from (f"sampling.{line}" for line in found)
+        for name in self.benchmarks or {}:
+            if name not in study.benchmarks:
+                what = f"{name!r} is on the train split" if name in study.sources else f"{name!r} is not in sources"
+                yield f"benchmarks.{name}: {what}{did_you_mean(name, study.benchmarks)}"
+        yield from self._of_samplings(lambda sampling: self._find_sampling_mistakes(sampling, study.student))
         named = [name for name in ("chat_template", "template_date") if getattr(study.student, name) is not None]
         if named and not self.engine.runs_here and not self.template_served:
             yield (
@@ -73,21 +78,33 @@ class Params(Strict):
                 "with that and set evaluate.template_served: true, or name an engine of kind vllm or transformers"
             )
 
-    def told(self, student: Student) -> GenerationSampling:
-        """The sampling of every call, with what the student's template is told."""
-        if student.template_kwargs is None:
-            return self.sampling
-        # servers read the effort as a field of its own, too
-        own = {name: value for name, value in student.template_kwargs.items() if name in TEMPLATE_FIELDS}
-        extra = (self.sampling.extra or {}) | own | {TEMPLATE_KWARGS: student.template_kwargs}
-        return self.sampling.model_copy(update={"extra": extra})
+    def sampling_of(self, benchmark: str) -> GenerationSampling:
+        """How a benchmark's answers are sampled."""
+        changes = (self.benchmarks or {}).get(benchmark)
+        return self.sampling if changes is None else self.sampling.changed(changes)
+
+    def _of_samplings(self, find: Callable[[GenerationSampling], Iterator[str]]) -> Iterator[str]:
+        """What `find` says of each sampling, after its place; of a benchmark's what it does not say of all."""
+        of_all = list(find(self.sampling))
+        yield from (f"sampling.{line}" for line in of_all)
+        for name in self.benchmarks or {}:
+            own = [line for line in find(self.sampling_of(name)) if line not in of_all]
+            yield from (f"benchmarks.{name}.{line}" for line in own)
+
+    def _find_sampling_mistakes(self, sampling: GenerationSampling, student: Student) -> Iterator[str]:
+        for name in TEMPLATE_FIELDS:
+            if name in (sampling.extra or {}):
+                where = "chat_template" if name == "chat_template" else "template_kwargs"
+                yield f"extra.{name}: training would not be told it; set student.{where}"
+        yield from self.engine.find_mistakes(sampling.max_tokens, told(sampling, student).extra or {})
 
     def unmet(self, study: Study) -> Iterator[str]:
         """What of the engine is not there, if a benchmark is to be answered."""
         if study.benchmarks:
             yield from (f"engine.{line}" for line in self.engine.find_unmet())
             if self.engine.runs_here:
-                yield from find_too_long("sampling.max_tokens", self.sampling.max_tokens, study.student.model)
+                model = study.student.model
+                yield from self._of_samplings(lambda one: find_too_long("max_tokens", one.max_tokens, model))
 
 
 def evaluate(
@@ -116,25 +133,62 @@ def evaluate(
     engine = settings.engine.engine(loaded._replace(template=student.template), name, settings.reasoning)
     replies = ledger.fulfil(calls, engine, "evaluate", name)
     tell_of_lost_reasoning(ledger, calls, "evaluate", name)
-    answers = make_rows(held_out, settings.sampling, replies, settings.reasoning)
-    for line in find_unread("evaluate.reasoning", settings.reasoning, answers):
-        print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)
+    ordered = iter(replies)
+    answers = pl.concat(
+        make_rows(rows, sampling, islice(ordered, rows.height * sampling.samples), settings.reasoning)
+        for sampling, rows in divide(settings, held_out)
+    )
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
     # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))
     grades = answer.grade(judge, answer.read_questions(rows.with_columns(said)), f"evaluate {name}")
-    return rows.with_columns(
+    results = rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),
         pl.Series("score", [graded.score for graded in grades], dtype=pl.Float64),
         pl.Series("status", [graded.status for graded in grades], dtype=pl.String),
     ).select(RESULTS.schema.names)
+    for line in (*find_unread("evaluate.reasoning", settings.reasoning, results), *find_truncated(settings, results)):
+        print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)
+    return results
+
+
+def divide(settings: Params, held_out: pl.DataFrame) -> list[tuple[GenerationSampling, pl.DataFrame]]:
+    """The prompts of benchmarks by how they are sampled, in their order: those that are sampled as all are, and then
+    each benchmark that is not. No part is empty, but the only one."""
+    own = sorted(settings.benchmarks or {})
+    parts = [(settings.sampling, held_out.filter(~pl.col("source").is_in(own)))]
+    parts += [(settings.sampling_of(name), held_out.filter(source=name)) for name in own]
+    return [part for part in parts if not part[1].is_empty()] or parts[:1]
+
+
+def told(sampling: GenerationSampling, student: Student) -> GenerationSampling:
+    """The sampling with what the student's template is told."""
+    if student.template_kwargs is None:
+        return sampling
+    # servers read the effort as a field of its own, too
+    own = {name: value for name, value in student.template_kwargs.items() if name in TEMPLATE_FIELDS}
+    extra = (sampling.extra or {}) | own | {TEMPLATE_KWARGS: student.template_kwargs}
+    return sampling.model_copy(update={"extra": extra})
+
+
+def find_truncated(settings: Params, results: pl.DataFrame) -> Iterator[str]:
+    """What to say of the benchmarks more than MOST_TRUNCATED of whose answers by one run the limit cut."""
+    answers = results.filter(pl.col("finish_reason") != "error").group_by("benchmark", maintain_order=True)
+    for benchmark, share in answers.agg((pl.col("finish_reason") == "length").mean()).sort("benchmark").rows():
+        if share > MOST_TRUNCATED:
+            place = f"benchmarks.{benchmark}" if benchmark in (settings.benchmarks or {}) else "sampling"
+            limit = settings.sampling_of(benchmark).max_tokens
+            yield (
+                f"{share:.0%} of the answers to {benchmark} were cut off at {limit} tokens and are graded as they "
+                f"stand, so part of a gain may be brevity; raise evaluate.{place}.max_tokens"
+            )
 
 
 def make_student_calls(settings: Params, student: Student, revision: str, held_out: pl.DataFrame) -> list[Call]:
-    """The calls to weights of the student, which `revision` stands for: it is asked as it was trained, with the same
-    system message, template settings and form of what was thought in earlier turns. Its template and date are in the
-    key."""
+    """The calls to weights of the student, which `revision` stands for, in the order of `divide`: it is asked as it was
+    trained, with the same system message, template settings and form of what was thought in earlier turns. Its template
+    and date are in the key."""
     identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
     if student.chat_template or student.template_date:
         identity += f"+{canonical([student.chat_template_revision, student.template_date])}"
@@ -143,7 +197,11 @@ def make_student_calls(settings: Params, student: Student, revision: str, held_o
         for messages in held_out["messages"]
     ]
     prompts = held_out.with_columns(pl.Series("messages", whole, dtype=pl.String))
-    return make_calls(prompts, student.model, identity, student.system, settings.told(student))
+    return [
+        call
+        for sampling, rows in divide(settings, prompts)
+        for call in make_calls(rows, student.model, identity, student.system, told(sampling, student))
+    ]
 
 
 def _weights(name: str, student: Student, model: Path | None) -> tuple[str, weights.Weights]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from curation.calls.call import Call, Engine, OnReply, Reply, engine_name
 from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
+from curation.core.canonical import canonical
 from curation.core.devices import Device, find_unmet_torch
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize
@@ -90,7 +91,13 @@ def sample(
     prompt_of = dict[str, str]()
     waiting = [call for call in calls if _is_rendered(tokenizer, call, template, prompt_of, on_reply)]
     decode = Decoder(tokenizer, rule)
-    ordered = sorted(waiting, key=lambda call: (len(prompt_of[call.key]), prompt_of[call.key], call.sample_index))
+    # by their sampling first, which a batch has one of
+    ordered = sorted(
+        waiting,
+        key=lambda call: (
+            canonical(_without_seed(call)), len(prompt_of[call.key]), prompt_of[call.key], call.sample_index,
+        ),
+    )  # fmt: skip
     for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
         on_reply(call, reply)
 

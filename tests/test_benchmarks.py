@@ -1,0 +1,85 @@
+"""How the student answers each benchmark: as all are sampled, or as it alone is."""
+
+from typing import Any
+
+import polars as pl
+import world
+from conftest import Serve
+from server import Answer, Request, good
+from world import own
+
+from curation.calls.ledger import Ledger
+from curation.judging.judges import answer
+from curation.models.student import Params as Student
+from curation.tables import measurements, parquet
+from curation.traces.sampling import make_calls
+from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls
+
+STUDENT = Student.model_validate(own()["student"])
+HELD_OUT = world.prompts().filter(pl.col("split") != "train").sort("prompt_id")
+LETTERS = "How many e are in tree?"  # the one prompt of `letters`; `held_sums` has two
+
+
+def settings(**changes: Any) -> Params:
+    """The shipped settings with some of them changed."""
+    return Params.model_validate(own()["evaluate"] | changes)
+
+
+def keys(benchmarks: dict[str, Any] | None) -> list[str]:
+    """Of the calls to the student, in their order."""
+    return [call.key for call in make_student_calls(settings(benchmarks=benchmarks), STUDENT, "r", HELD_OUT)]
+
+
+def test_what_nothing_changes_has_the_keys_and_the_order_it_had() -> None:
+    """A reply that was bought stays valid whatever is said of another benchmark, or of as many more samples."""
+    before = [call.key for call in make_calls(HELD_OUT, STUDENT.model, "r@float32", None, settings().sampling)]
+    assert keys(None) == keys({}) == before
+    assert set(keys({"letters": {}})) == set(keys({"letters": settings().sampling.model_dump()})) == set(before)
+    more = keys({"letters": {"samples": 5}})
+    assert set(before) < set(more) and len(more) == 4 + 5
+    hotter = keys({"letters": {"temperature": 1.0, "extra": {"min_p": 0.1}}})
+    assert len(set(before) & set(hotter)) == 4 and len(set(hotter)) == 6
+
+
+def test_each_benchmark_is_asked_and_graded_as_its_own_sampling_says(serve: Serve, ledger: Ledger) -> None:
+    def reply(request: Request) -> Answer:
+        return good("\\boxed{9}" if request.last_message != LETTERS else "\\boxed{2}")
+
+    server = serve(reply)
+    how = settings(
+        engine={"kind": "openai", "endpoint": server.endpoint().model_dump()},
+        benchmarks={"letters": {"samples": 3, "max_tokens": 7, "temperature": 1.0}},
+    )
+    grader = answer.Params.model_validate(own()["judges"]["answer"])
+    results = evaluate(how, "baseline", STUDENT, None, grader, world.prompts(), ledger)
+    parquet.check(measurements.RESULTS, results, "results")
+    asked = {
+        (request.last_message == LETTERS, request.body["max_tokens"], request.body["temperature"])
+        for request in server.requests
+    }
+    assert asked == {(True, 7, 1.0), (False, 64, 0.7)}
+    samples = results.group_by("benchmark").agg(pl.col("sample_index").unique().sort(), pl.len()).sort("benchmark")
+    assert samples.rows() == [("held_sums", [0, 1], 4), ("letters", [0, 1, 2], 3)]
+    assert results["score"].to_list() == [1.0] * 7 and results["n_tokens"].to_list() == [3] * 7
+
+
+def answered(cut: int, of: int) -> pl.DataFrame:
+    """Results on `letters`, some of which reached the limit; and one failed call, which is no answer."""
+    rows = [
+        {"run": "baseline", "benchmark": "letters", "split": "in_domain", "prompt_id": n, "sample_index": 0,
+         "finish_reason": "error" if n == of else "length" if n < cut else "stop", "status": "error"}
+        for n in range(of + 1)
+    ]  # fmt: skip
+    return world.rows_of(measurements.RESULTS, rows)
+
+
+def test_more_than_a_tenth_of_cut_answers_are_warned_of_with_the_limit_that_cut_them() -> None:
+    assert list(find_truncated(settings(), answered(1, 10))) == []
+    (line,) = find_truncated(settings(), answered(2, 10))
+    assert line == (
+        "20% of the answers to letters were cut off at 64 tokens and are graded as they stand, so part of a gain may "
+        "be brevity; raise evaluate.sampling.max_tokens"
+    )
+    (line,) = find_truncated(settings(benchmarks={"letters": {"max_tokens": 9}}), answered(11, 11))
+    assert "100% of" in line and line.endswith("at 9 tokens and are graded as they stand, so part of a gain may be "
+                                               "brevity; raise evaluate.benchmarks.letters.max_tokens")  # fmt: skip
