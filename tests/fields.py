@@ -7,7 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from curation.core.kinds import KIND_FOLDERS, kind, kinds
@@ -47,7 +47,8 @@ def settings() -> Iterator[Setting]:
 
 def _of_model(place: str, model: type[BaseModel]) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
-        yield from _of_type(f"{place}.{name}", field.annotation, [field])
+        # a section that is itself a mapping of names has no field to name
+        yield from _of_type(place if issubclass(model, RootModel) else f"{place}.{name}", field.annotation, [field])
 
 
 def _of_type(place: str, annotation: Any, marks: list[Any]) -> Iterator[Setting]:

@@ -197,6 +197,22 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
       "grid.controls"]),
     ({"selections.top_step_coherence-any-own-itself": CopyOf("selections.all")},
      ["grid.selections: 'top_step_coherence-any-own-itself' is an arm and a selection; rename the selection"]),
+    ({"evaluate.benchmarks": {"arithmetic_held_uot": {"samples": 1}, "arithmetic": {"samples": 0}}},
+     ["evaluate.benchmarks.arithmetic.samples: 0 is less than 1"]),
+    ({"evaluate.benchmarks": {"arithmetic_held_uot": {"samples": 1}, "arithmetic": {"samples": 1, "extra": {"x": 1}}}},
+     ["evaluate.benchmarks.arithmetic_held_uot: 'arithmetic_held_uot' is not in sources; did you mean "
+      "'arithmetic_held_out'?",
+      "evaluate.benchmarks.arithmetic: 'arithmetic' is on the train split; did you mean 'arithmetic_held_out'?",
+      "evaluate.benchmarks.arithmetic.extra.x: transformers on this machine takes reasoning_effort, chat_template, "
+      "chat_template_kwargs and nothing else; leave it out, or serve the model and use kind openai"]),
+    ({"models": {"Mine": "x", "baseline": "x", "dpo-top_step_coherence-any-own-itself-0": "x", "sound": "x"}},
+     ["models.Mine: a name is lower-case letters, digits, '-' and '_', and starts with a letter",
+      "models.baseline: that is the name of the untrained student's run; give these weights another",
+      "models.dpo-top_step_coherence-any-own-itself-0: that is the name of a run of the grid; give these weights "
+      "another"]),
+    ({"models": {"mine": 3, "other": " "}},
+     ["models.mine: 3 is not text", "models.other: ' ' is blank; write it out"]),
+    ({"models": ["mine"]}, ["models: ['mine'] is not a mapping"]),
     ({"evaluate.judge": "rubric"}, ["evaluate.judge: 'rubric' is of kind rubric; name a judge of kind answer"]),
     ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
     ({"judges.answer.extract": []},

@@ -17,7 +17,7 @@ from curation.core import checked
 from curation.core.params import ALL_SECTIONS, list_parts
 from curation.core.parsed import read_bytes
 from curation.core.study import Study
-from curation.core.text import one_line
+from curation.core.text import one_line, to_path
 
 EXTRAS = {  # by package, what of pyproject.toml brings it
     "aiohttp": "judge",
@@ -75,7 +75,7 @@ def _see_file(text: str) -> bytes:
     there is none."""
     stamps = []
     with suppress(OSError, ValueError):
-        path = Path(text).expanduser()
+        path = to_path(text)
         for file in [path, *sorted(path.iterdir() if path.is_dir() else [])]:
             status = file.stat()
             stamps.append(f"{file.name} {status.st_size} {status.st_mtime_ns} {status.st_mode}")

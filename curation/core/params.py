@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, RootModel, ValidationError
 
 from curation.core import checked
 from curation.core.errors import Errors
@@ -36,6 +36,7 @@ SECTIONS = {
     "evaluate": "curation.training.evaluate",
     "grid": "curation.experiment.grid",
     "audit": "curation.tables.checks",
+    "models": "curation.training.given",
     "compare": "curation.experiment.compare",
 }
 COLLECTIONS = {
@@ -44,8 +45,18 @@ COLLECTIONS = {
     "generator_pairs": "curation.experiment.generator_pairs",
 }
 ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
+MAY_BE_LEFT_OUT = ("models",)  # which stands for an empty mapping
 BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,99}")  # files are called so
+
+
+def find_name_fault(name: Any) -> str | None:
+    """Why a key of params.yaml can be no name; None if it can."""
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return None
+    if isinstance(name, str) and len(name) > 100:
+        return f"shorten it from {len(name)} to 100 characters"
+    return "a name is lower-case letters, digits, '-' and '_', and starts with a letter"
 
 
 class Strict(BaseModel):
@@ -111,7 +122,7 @@ def _study(path: Path, raw: dict[str, Any]) -> Study:
 
     def typed(name: str) -> Any:
         lines: list[str] = []
-        section = _section(name, raw[name], f"{path}: {name}", lines)
+        section = _section(name, raw.get(name, {}) if name in MAY_BE_LEFT_OUT else raw[name], f"{path}: {name}", lines)
         if lines:
             raise _errors(lines)
         return section
@@ -128,6 +139,7 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     for key in raw:
         if key not in ALL_SECTIONS and not str(key).startswith("x-"):
             lines.append(f"{path}: {key}: unknown section{did_you_mean(key, ALL_SECTIONS)}")
+    raw = {name: {} for name in MAY_BE_LEFT_OUT} | raw
     lines += [f"{path}: {name}: missing; add this section" for name in ALL_SECTIONS if name not in raw]
     order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
@@ -162,12 +174,8 @@ def _entries(section: str, raw: dict[Any, Any], place: str, lines: list[str]) ->
     typed: dict[str, Any] = {}
     for name, body in raw.items():
         entry = f"{place}.{name}"
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            way_out = (
-                f"shorten it from {len(name)} to 100 characters" if isinstance(name, str) and len(name) > 100 else ""
-            )
-            rule = "a name is lower-case letters, digits, '-' and '_', and starts with a letter"
-            lines.append(f"{entry}: {way_out or rule}")
+        if fault := find_name_fault(name):
+            lines.append(f"{entry}: {fault}")
         elif section in COLLECTIONS:
             typed[name] = _validate(_params_of(COLLECTIONS[section]), body, entry, lines)
         elif not isinstance(body, dict) or "kind" not in body:
@@ -191,7 +199,7 @@ def _validate(model: type[Strict], raw: Any, place: str, lines: list[str]) -> An
         return model.model_validate(raw)
     except ValidationError as error:
         lines += format_validation_errors(model, error.errors(), place)
-        if not isinstance(raw, dict):
+        if not isinstance(raw, dict) or issubclass(model, RootModel):
             return None
         wrong = {problem["loc"][0] for problem in error.errors() if len(problem["loc"]) == 1}
         return model.model_construct(**{key: raw[key] for key in raw.keys() - wrong if key in model.model_fields})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.tables.checks
     import curation.traces.renderings
     import curation.training.evaluate
+    import curation.training.given
     from curation.judging.judges._kind import Judge
     from curation.judging.pairwise_judges._kind import PairwiseJudge
     from curation.prompts.sources._kind import Source
@@ -76,6 +77,7 @@ class Study:
     grid: curation.experiment.grid.Params
     audit: curation.tables.checks.Params
     evaluate: curation.training.evaluate.Params
+    models: curation.training.given.Params
     compare: curation.experiment.compare.Params
     ledger: curation.calls.ledger.Params
     budget: curation.calls.budget.Params

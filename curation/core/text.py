@@ -1,6 +1,8 @@
 """Text of a user's, a file's or a model's own, made fit to be shown: short, with nothing that a terminal acts on."""
 
+import os
 import re
+from pathlib import Path
 
 MOST_SHOWN, LONGEST_LINE = 200, 1000  # characters of a value, and of a line
 UNSEEN = re.compile(  # control, format and surrogate characters but tabs, line ends, joiners and signs that show
@@ -29,3 +31,9 @@ def neutralize(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` on one line that a terminal can print, the middle of one that is too long left out."""
     return shorten(neutralize(shorten(text, LONGEST_LINE)).translate(ENDS), LONGEST_LINE)
+
+
+def to_path(text: str) -> Path:
+    """The path that a text of params.yaml means: `~` is the home of a user, as in a shell; of a user that there is not
+    it stays, where pathlib raises."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111

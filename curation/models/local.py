@@ -32,13 +32,14 @@ def find_model_faults(model: str, revision: str | None, chats: bool = True) -> I
         return
     if path is None:
         return
-    faults = list(_folder_faults(path, chats)) if path.is_dir() else []
+    faults = list(find_folder_faults(path, chats)) if path.is_dir() else []
     yield from (f"model: {model}: {line}" for line in faults)
     if not faults and _size(path) <= MOST_HASHED and revision != (actual := weights.fingerprint(path)):
         yield f"revision: {revision!r} is not the hash of {model}, which is {actual}; correct the one that is wrong"
 
 
-def _folder_faults(folder: Path, chats: bool) -> Iterator[str]:
+def find_folder_faults(folder: Path, chats: bool) -> Iterator[str]:
+    """What a folder lacks to be a model that transformers can load or, where it `chats`, that can be asked."""
     if not (folder / "config.json").is_file():
         yield "has no config.json, so it is no model that transformers can load; name its folder"
     elif not any(folder.glob("*.safetensors")):

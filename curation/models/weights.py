@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from curation.core.devices import warn_if_slow
 from curation.core.errors import CurationError, refused_writes
+from curation.core.text import to_path
 from curation.models.chat_template import Template
 from curation.models.faults import first_line, loading
 
@@ -46,7 +47,7 @@ def locate(model: str) -> Path | None:
             raise CurationError(f"{model}: no package {package} is installed; run `make setup`")
         path = Path(next(iter(spec.submodule_search_locations)), file)
     elif model.startswith((".", "/", "~")) or Path(model).exists() or not HUB_ID.fullmatch(model):
-        path = Path(model).expanduser()
+        path = to_path(model)
     else:
         return None
     if not path.exists():
@@ -78,10 +79,25 @@ def load(model: str, revision: str, dtype: str, adapter: Path | None = None, dev
     """
     network, _ = load_network("AutoModelForCausalLM", model, revision, dtype, device)
     if adapter is not None:
-        from peft import PeftModel
-
-        network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
+        network = merge_into(network, adapter)
     return to_device(network, device), tokenizer(model, revision)
+
+
+def merge_into(network: Any, adapter: Path) -> Any:
+    """The network with the LoRA adapter of a folder merged in. Raises CurationError if peft cannot load it, or if it is
+    one of another network: peft leaves out what it does not find, and would give the network as it was."""
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with loading(str(adapter)):
+        adapted = PeftModel.from_pretrained(network, adapter)
+        with safe_open(adapter / "adapter_model.safetensors", framework="pt") as tensors:
+            there = set(tensors.keys())
+    wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    if odd := sorted(wanted - there) or sorted(name for name in there - wanted if "lora_" in name):
+        where = "not in the adapter" if odd[0] in wanted else "not in the model"
+        raise CurationError(f"{adapter}: is no adapter of this student: {odd[0]} is {where}; train it on this student")
+    return adapted.merge_and_unload()
 
 
 def load_network(head: Any, model: str, revision: str, dtype: str, device: str) -> tuple[Any, dict[str, Any]]:

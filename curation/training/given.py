@@ -1,0 +1,91 @@
+"""Weights that were trained elsewhere: runs that are evaluated and compared, and not trained here."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, RootModel
+
+from curation.core.errors import CurationError
+from curation.core.params import BASELINE, find_name_fault
+from curation.core.ranges import FilePath
+from curation.core.study import Study
+from curation.core.text import to_path
+from curation.models import weights
+from curation.models.local import find_folder_faults
+
+ADAPTER, WHOLE = "adapter_config.json", "config.json"  # what lies in a folder of either
+PICKLED = ("*.bin", "*.pt", "*.pth")  # weights that run code when they are opened
+
+
+class Params(RootModel[dict[str, FilePath]]):
+    """`models` in params.yaml, which may be left out: names of runs, and where the weights of each lie: the folder of a
+    LoRA adapter of the student, or of a whole model with its tokenizer."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folder of each by its name."""
+        return {name: to_path(folder) for name, folder in self.root.items()}
+
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """Names that no run may have, or that one has already."""
+        for name in self.root:
+            if fault := find_name_fault(name):
+                yield f"{name}: {fault}"
+            elif name == BASELINE or name in study.runs:
+                whose = "the untrained student's run" if name == BASELINE else "a run of the grid"
+                yield f"{name}: that is the name of {whose}; give these weights another"
+
+    def unmet(self, study: Study) -> Iterator[str]:
+        """A folder that is not there, or holds no weights that can be opened."""
+        for name, folder in self.folders.items():
+            if fault := find_fault(folder):
+                yield f"{name}: {fault}"
+
+
+def find_fault(folder: Path) -> str | None:
+    """Why what lies in `folder` cannot be evaluated; None where it is an adapter or a whole model."""
+    if not folder.is_dir():
+        way_out = "name the folder that it lies in" if folder.exists() else "put it there, or correct the path"
+        return f"{folder} is {'a file' if folder.exists() else 'not there'}; {way_out}"
+    adapter, whole = (_has_weights(folder, config) for config in (ADAPTER, WHOLE))
+    if adapter and whole:
+        return f"{folder} holds an adapter and a whole model; keep each in a folder of its own"
+    if adapter:
+        return None
+    if whole:
+        return next((f"{folder} {line}" for line in find_folder_faults(folder, chats=False)), None)
+    if pickled := sorted(file.name for pattern in PICKLED for file in folder.glob(pattern)):
+        return f"{folder} has pickled weights ({pickled[0]}), which are not opened; save them as safetensors"
+    inner = sorted(file.parent for name in (ADAPTER, WHOLE) for file in folder.glob(f"*/{name}"))
+    hint = f"name the folder that has them, such as {inner[-1]}" if inner else "name the folder that has them"
+    return f"{folder} has no {ADAPTER} or {WHOLE} beside *.safetensors, so it is no trained model; {hint}"
+
+
+def _has_weights(folder: Path, config: str) -> bool:
+    """Whether the folder holds a config and weights that belong to it."""
+    adapters = set(folder.glob("adapter_model*.safetensors"))
+    files = adapters if config == ADAPTER else set(folder.glob("*.safetensors")) - adapters
+    return (folder / config).is_file() and bool(files)
+
+
+def look_at(models: Params) -> Iterator[dict[str, Any]]:
+    """A row of `runs` of each: `given` with the hash of all the files of its folder, or `failed` with what is wrong."""
+    for name, folder in models.folders.items():
+        if fault := find_fault(folder):
+            yield {"run": name, "status": "failed", "error": fault}
+        else:
+            yield {"run": name, "status": "given", "weights": weights.fingerprint(folder)}
+
+
+def require_unchanged(models: Params, hashes: Mapping[str, str]) -> None:
+    """Raises CurationError naming the first folder that is not what `hashes`, as `train` kept them, say."""
+    for name, folder in models.folders.items():
+        if fault := find_fault(folder):
+            raise CurationError(f"models.{name}: {fault}")
+        if name in hashes and weights.fingerprint(folder) != hashes[name]:
+            raise CurationError(
+                f"models.{name}: {folder}: other weights than `train` found there; `dvc repro -f train` takes them in"
+            )

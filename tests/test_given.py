@@ -1,0 +1,171 @@
+"""Weights trained elsewhere, `models` in params.yaml: what lies in their folders, and that it stays what it was."""
+
+import json
+from pathlib import Path
+
+import flow
+import pytest
+import world
+from mistakes import changed
+from tiny import save_tiny_llama
+from world import own
+
+from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
+from curation.core.needs import look_around
+from curation.core.params import read
+from curation.judging.judges import answer
+from curation.models import weights
+from curation.models.student import Params as Student
+from curation.training.evaluate import Params as Evaluate
+from curation.training.evaluate import evaluate
+from curation.training.given import Params, find_fault, look_at, require_unchanged
+
+EMPTY = (2).to_bytes(8, "little") + b"{}"  # safetensors without a tensor
+
+
+def put(folder: Path, *names: str) -> Path:
+    """`folder` holds files of these names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(EMPTY if name.endswith(".safetensors") else b"{}")
+    return folder
+
+
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+WHOLE = ("config.json", "model.safetensors", "tokenizer.json")
+FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "an adapter": (ADAPTER, ""),
+    "a whole model": (WHOLE, ""),
+    "in shards": (("config.json", "model-00001-of-00002.safetensors", "tokenizer.json"), ""),
+    "both": ((*ADAPTER, *WHOLE), " holds an adapter and a whole model; keep each in a folder of its own"),
+    "no tokenizer": (WHOLE[:2], " has no tokenizer (tokenizer.json); save one with the model"),
+    "pickled": (
+        ("config.json", "pytorch_model.bin"),
+        " has pickled weights (pytorch_model.bin), which are not opened; save them as safetensors",
+    ),
+    "an adapter's config, pickled weights": (
+        ("adapter_config.json", "adapter_model.bin"),
+        " has pickled weights (adapter_model.bin), which are not opened; save them as safetensors",
+    ),
+    "a config alone": (
+        ("config.json",),
+        " has no adapter_config.json or config.json beside *.safetensors, so it is no trained model; name the folder "
+        "that has them",
+    ),
+    "the folder above": (
+        ("checkpoint-30/adapter_config.json", "README.md"),
+        " has no adapter_config.json or config.json beside *.safetensors, so it is no trained model; name the folder "
+        "that has them, such as FOLDER/checkpoint-30",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_folder_holds_one_trained_model_that_can_be_opened(tmp_path: Path, name: str) -> None:
+    files, fault = FAULTS[name]
+    folder = put(tmp_path / "mine", *files)
+    assert find_fault(folder) == (f"{folder}{fault.replace('FOLDER', str(folder))}" if fault else None)
+
+
+def test_what_is_no_folder_is_named_with_the_way_out(tmp_path: Path) -> None:
+    file = put(tmp_path, "config.json") / "config.json"
+    assert find_fault(file) == f"{file} is a file; name the folder that it lies in"
+    assert find_fault(tmp_path / "no") == f"{tmp_path / 'no'} is not there; put it there, or correct the path"
+
+
+def test_one_that_is_broken_leaves_the_others_whole(tmp_path: Path) -> None:
+    mine = put(tmp_path / "mine", *ADAPTER)
+    rows = list(look_at(Params({"broken": str(tmp_path / "no"), "mine": str(mine)})))
+    assert rows == [
+        {"run": "broken", "status": "failed", "error": find_fault(tmp_path / "no")},
+        {"run": "mine", "status": "given", "weights": weights.fingerprint(mine)},
+    ]
+
+
+def test_a_folder_that_changed_since_train_is_named_with_the_way_out(tmp_path: Path) -> None:
+    """In its bytes, by a file more, or by not being there; one that `train` did not see is no change."""
+    mine = put(tmp_path / "mine", *ADAPTER)
+    models, seen = Params({"mine": str(mine)}), {"mine": weights.fingerprint(mine)}
+    require_unchanged(models, seen)
+    require_unchanged(models, {})
+    (mine / "adapter_config.json").write_text(json.dumps({"r": 2}))
+    with pytest.raises(CurationError) as raised:
+        require_unchanged(models, seen)
+    assert str(raised.value) == (
+        f"models.mine: {mine}: other weights than `train` found there; `dvc repro -f train` takes them in"
+    )
+    put(mine, *ADAPTER)
+    require_unchanged(models, seen)
+    put(mine, "more.json")
+    with pytest.raises(CurationError, match="other weights than `train` found there"):
+        require_unchanged(models, seen)
+    with pytest.raises(CurationError, match=r"^models.mine: .*/gone is not there"):
+        require_unchanged(Params({"mine": str(tmp_path / "gone")}), seen)
+
+
+def test_curation_params_looks_into_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where `~` names a user whom this machine does not know, which pathlib raises on."""
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "mine", *ADAPTER)
+    flow.write(changed({"models": {"mine": "mine", "other": "~nobody-of-that-name/x"}}), tmp_path / "params.yaml")
+    lines = look_around(read(Path("params.yaml"))).unmet
+    assert lines == [
+        "params.yaml: models.other: ~nobody-of-that-name/x is not there; put it there, or correct the path"
+    ]
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny student of two layers."""
+    return save_tiny_llama(tmp_path_factory.mktemp("student") / "tiny")
+
+
+def adapter_of(student: Path, folder: Path, layers: int, scale: float = 1.0) -> Path:
+    """`folder` holds a LoRA adapter that changes every answer of the student, cut or grown to so many layers."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(student)
+    config.num_hidden_layers = layers
+    network = get_peft_model(AutoModelForCausalLM.from_config(config), LoraConfig(r=2, target_modules=["q_proj"]))
+    torch.manual_seed(1)
+    for name, values in network.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(values, std=scale)
+    network.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_an_adapter_of_another_network_is_no_run_of_this_student(student: Path, tmp_path: Path) -> None:
+    """peft leaves out what it does not find: the student would stand in the table under the adapter's name."""
+    revision = weights.fingerprint(student)
+    for layers, where in ((1, "not in the adapter"), (3, "not in the model")):
+        with pytest.raises(CurationError) as raised:
+            weights.load(str(student), revision, "float32", adapter_of(student, tmp_path / str(layers), layers))
+        assert str(raised.value).startswith(f"{tmp_path / str(layers)}: is no adapter of this student: base_model.")
+        assert f" is {where}; train it on this student" in str(raised.value)
+
+
+@pytest.mark.slow
+def test_given_weights_are_evaluated_as_trained_ones_are(student: Path, tmp_path: Path, ledger: Ledger) -> None:
+    """An adapter, and the whole model that it makes of the student, answer alike, and not as the student does; each
+    has keys of its own."""
+    revision = weights.fingerprint(student)
+    adapter = adapter_of(student, tmp_path / "adapter", 2, scale=3.0)
+    network, tokenizer = weights.load(str(student), revision, "float32", adapter)
+    for part in (network, tokenizer):
+        part.save_pretrained(tmp_path / "whole")
+    assert find_fault(adapter) is None and find_fault(tmp_path / "whole") is None
+    raw = own()
+    sampling = raw["evaluate"]["sampling"] | {"samples": 1, "temperature": 0.0, "max_tokens": 8}
+    how = Evaluate.model_validate(raw["evaluate"] | {"sampling": sampling})
+    learner = Student.model_validate(raw["student"] | {"model": str(student), "revision": revision})
+    grader = answer.Params.model_validate(raw["judges"]["answer"])
+    said = {
+        name: evaluate(how, name, learner, folder, grader, world.prompts(), ledger)["completion"].to_list()
+        for name, folder in (("baseline", None), ("mine", adapter), ("whole", tmp_path / "whole"))
+    }
+    assert said["mine"] == said["whole"] != said["baseline"]
