@@ -20,7 +20,7 @@ from curation.calls.call import Call
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging.judge import judge
-from curation.judging.judges import reward
+from curation.judging.judges import _reward_calls, reward
 from curation.models import weights
 from curation.tables.contracts import JUDGMENTS
 from curation.tables.parquet import check
@@ -153,7 +153,7 @@ def test_a_call_is_known_by_all_that_changes_its_score(model: Path, step_model: 
     steps = {"steps": STEPS}
 
     def key(made: reward.Params) -> str:
-        call = reward.make_caller(made, prompts())(1, "5")
+        call = _reward_calls.make_caller(made, prompts())(1, "5")
         assert isinstance(call, Call)
         return call.key
 
@@ -239,7 +239,7 @@ def test_what_is_shown_is_what_is_scored(model: Path) -> None:
     rows = traces("It is 5.", "5").with_columns(reasoning=pl.Series(["2 and 3", " "]))
     marks = {"delimiters": ["<t>\n", "\n</t>\n\n"]}
     said = {
-        (shows, bool(marks)): [*reward._write_texts(settings(model, shows=shows, **marks), rows)]
+        (shows, bool(marks)): [*_reward_calls.write_texts(settings(model, shows=shows, **marks), rows)]
         for shows, marks in ((None, {}), (None, marks), ("answer", {}), ("reasoning", marks))
     }
     assert said[None, False] == ["2 and 3\n\nIt is 5.", "5"]
@@ -354,7 +354,7 @@ def test_a_pair_of_texts_is_read_as_its_tokenizer_joins_them(tmp_path: Path, led
 
 def test_a_plan_counts_the_models_own_tokens(model: Path) -> None:
     """What it would read, where the model is here; a served one's are guessed as ever."""
-    calls = [reward.make_caller(settings(model), prompts())(1, text) for text in TEXTS]
+    calls = [_reward_calls.make_caller(settings(model), prompts())(1, text) for text in TEXTS]
     counted = settings(model).count_tokens([call for call in calls if isinstance(call, Call)])
     assert counted == sum(len(text.encode()) + len("<|user|>What is 2 + 3?<|assistant|>") + 2 for text in TEXTS)
 

@@ -15,7 +15,7 @@ from curation.core.stats import wilson
 from curation.pairs.noise import variances
 from curation.pairs.sides import join_sides
 from curation.reliability import measures
-from curation.reliability.measures import Measurement
+from curation.reliability.measurement import Measurement
 from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
 from curation.tables.contracts import SIDES, empty

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 AT_ONCE = 100_000_000  # bytes of the columns that ids are computed of
+TEXTS_AT_ONCE = 20_000  # traces whose texts are copied
 
 
 def content_id(*parts: object) -> int:
@@ -21,6 +22,23 @@ def content_ids(parts: pl.DataFrame) -> pl.Series:
     names = [f"part_{number}" for number in range(parts.width)]
     rows = parts.rename(dict(zip(parts.columns, names, strict=True)))
     return compute(f"select {sql_id(*names)} as id from rows", rows)
+
+
+def says() -> pl.Expr:
+    """Who says what, of rows with generator, reasoning and completion: no reasoning may be null or empty."""
+    thought = pl.when(pl.col("reasoning") != "").then("reasoning")
+    return pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
+
+
+def trace_ids(rows: pl.DataFrame, number: str | None = None) -> pl.Series:
+    """The trace_id of each row of a user's file: of its prompt_id, of what `says` has of it, and of the column
+    `number`, which tells those apart that say the same; without one they are the same trace."""
+    told_apart = pl.lit(0) if number is None else pl.col(number)
+    parts = [
+        content_ids(some.select("prompt_id", says().alias("said"), told_apart.alias("number")))
+        for some in rows.iter_slices(TEXTS_AT_ONCE)
+    ]
+    return (pl.concat(parts) if parts else pl.Series(dtype=pl.Int64)).alias("trace_id")
 
 
 def sql_id(*parts: str) -> str:

@@ -14,6 +14,7 @@ from curation.core.ranges import Scale, Score
 from curation.core.study import Study
 from curation.judging import find_traces, long_form
 from curation.judging.find_traces import TraceColumns
+from curation.judging.judges._rated import find_flat_scales, find_off_scale, tabulate
 from curation.judging.judges._steps import Steps, rate_by_steps
 from curation.judging.long_form import Cell, Dimensions, Rationale, RowParams, list_cells
 from curation.tables.user_ratings import (
@@ -86,10 +87,9 @@ class Params(RowParams):
         for name, (low, high) in self.scales.items():
             if name not in self.dimension_names:
                 yield f"scale.{name}: is none of its dimensions; known: {', '.join(self.dimension_names)}"
-            if low >= high:
-                yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
             if self.steps and self.steps.aggregate == "product" and (low < 0 or high > 1):
                 yield f"steps.aggregate: product leaves the scale from {low:g} to {high:g}; take min, mean or last"
+        yield from find_flat_scales(self.scales)
 
     def _find_rating_mistakes(self) -> Iterator[str]:
         long = self.dimension is not None
@@ -169,23 +169,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     )
     if settings.steps is not None:
         rows = rate_by_steps(settings.steps, rows, settings.slots, table)
-    dimensions = pl.DataFrame({"dimension": settings.dimension_names}, schema={"dimension": pl.String})
-    every = traces.select("trace_id").join(dimensions, how="cross")
-    status = (
-        pl.when(pl.col("row").is_null()).then(pl.lit("no_reference"))
-        .when(pl.col("score").is_null()).then(pl.lit("missing"))
-        .otherwise(pl.lit("scored"))
-    )  # fmt: skip
-    numbered = _number(settings, table, rows)
-    return every.join(numbered, on=["trace_id", "dimension"], how="left", maintain_order="left").select(
-        "trace_id",
-        "dimension",
-        pl.col("repeat").fill_null(0),
-        "score",
-        pl.lit(None, pl.Float64).alias("expected_score"),
-        status.alias("status"),
-        "rationale",
-    )
+    return tabulate(traces, settings.dimension_names, _number(settings, table, rows), pl.col("row").is_not_null())
 
 
 def _read_ratings(settings: Params, table: UserTable, given: pl.DataFrame) -> pl.DataFrame:
@@ -203,16 +187,13 @@ def _read_ratings(settings: Params, table: UserTable, given: pl.DataFrame) -> pl
 
 def _refuse_off_scale(settings: Params, table: UserTable, ratings: pl.DataFrame, cells: list[Cell]) -> None:
     """Raises CurationError if a score, or a step's, is off the scale of its dimension."""
-    for name, (low, high) in settings.scales.items():
-        mine = ratings.filter(dimension=name).select("row", "score")
-        each = mine.explode("score") if isinstance(mine.schema["score"], pl.List) else mine
-        if (off := each.filter(~pl.col("score").is_between(low, high))).height:
-            row, value = off.row(0)
-            column = next(cell.column for cell in cells if cell.dimension in (None, name))
-            raise CurationError(
-                f"{table.at(row)}: column {column!r} is {value:g}, off the scale of {name} from {low:g} to "
-                f"{high:g}, as are {off.height} rows; correct them, or the judge's scale"
-            )
+    for name, low, high, off in find_off_scale(ratings, settings.scales):
+        row, value = off.select("row", "score").row(0)
+        column = next(cell.column for cell in cells if cell.dimension in (None, name))
+        raise CurationError(
+            f"{table.at(row)}: column {column!r} is {value:g}, off the scale of {name} from {low:g} to "
+            f"{high:g}, as are {off.height} rows; correct them, or the judge's scale"
+        )
 
 
 def _find_rated(

@@ -13,6 +13,7 @@ from curation.core.params import Column, Strict
 from curation.core.ranges import Scale
 from curation.core.references import Refers
 from curation.core.study import Study
+from curation.judging.judges._rated import find_flat_scales, find_off_scale, tabulate
 from curation.tables.contracts import RATINGS
 from curation.tables.preference_sets import find_set_fault, read_set
 
@@ -39,12 +40,11 @@ class Params(Strict):
         """A source that is no preference set; a scale of no rating of it, or without a width."""
         yield from find_set_fault(self.source, study)
         ratings = getattr(study.sources[self.source], "rating_names", None)
-        for name, (low, high) in self.scales.items():
+        for name in self.scale:
             if ratings is not None and name not in ratings:
                 known = did_you_mean(name, ratings) if ratings else "; it declares no ratings"
                 yield f"scale.{name}: is no rating of sources.{self.source}.layout{known}"
-            if low >= high:
-                yield f"scale.{name}: lowest {low:g} is not below highest {high:g}"
+        yield from find_flat_scales(self.scales)
 
 
 def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
@@ -58,34 +58,16 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     if ratings.is_empty():
         raise CurationError(f"judge {name}: source {settings.source} rates no trace; see its layout's ratings")
     _refuse_off_scale(settings, name, ratings)
-    dimensions = pl.DataFrame({"dimension": settings.dimension_names})
-    slots = traces.select("trace_id").join(dimensions, how="cross", maintain_order="left")
-    rows = slots.join(ratings, on=["trace_id", "dimension"], how="left", maintain_order="left_right")
-    is_rated = pl.col("trace_id").is_in(ratings["trace_id"].unique().implode())
-    status = (
-        pl.when(pl.col("score").is_not_null()).then(pl.lit("scored"))
-        .when(is_rated).then(pl.lit("missing"))
-        .otherwise(pl.lit("no_reference"))
-    )  # fmt: skip
-    return rows.select(
-        "trace_id",
-        "dimension",
-        pl.col("repeat").fill_null(0),
-        "score",
-        pl.lit(None, pl.Float64).alias("expected_score"),
-        status.alias("status"),
-        "rationale",
-    )
+    rated = pl.col("trace_id").is_in(ratings["trace_id"].unique().implode())
+    return tabulate(traces, settings.dimension_names, ratings, rated)
 
 
 def _refuse_off_scale(settings: Params, name: str, ratings: pl.DataFrame) -> None:
     """Raises CurationError if a score is off the scale of its dimension."""
-    for dimension, (low, high) in settings.scales.items():
-        off = ratings.filter(pl.col("dimension") == dimension, ~pl.col("score").is_between(low, high)).sort("trace_id")
-        if off.height:
-            trace_id, value = off.select("trace_id", "score").row(0)
-            raise CurationError(
-                f"source {settings.source}: {off.height} rating(s) of {dimension} are off the scale from {low:g} to "
-                f"{high:g}, such as {value:g} of trace {trace_id}; correct them, or params.yaml: "
-                f"judges.{name}.scale.{dimension}"
-            )
+    for dimension, low, high, off in find_off_scale(ratings, settings.scales):
+        trace_id, value = off.sort("trace_id").select("trace_id", "score").row(0)
+        raise CurationError(
+            f"source {settings.source}: {off.height} rating(s) of {dimension} are off the scale from {low:g} to "
+            f"{high:g}, such as {value:g} of trace {trace_id}; correct them, or params.yaml: "
+            f"judges.{name}.scale.{dimension}"
+        )

@@ -11,13 +11,11 @@ from curation.prompts.layouts._kind import Ordering
 from curation.prompts.preferences.frames import Frames
 from curation.tables.carried import OF_ROW, say_alike
 from curation.tables.contracts import LISTED_PAIRS, ORDERS, RATINGS, RESPONSES, UNKNOWN, empty
-from curation.tables.ids import content_ids
+from curation.tables.ids import content_ids, trace_ids
 from curation.tables.user_ratings import number_repeats
 
 if TYPE_CHECKING:
     from curation.tables.user_table import UserTable
-
-AT_ONCE = 20_000  # responses whose texts are copied
 
 
 class PreferenceSet(NamedTuple):
@@ -55,7 +53,9 @@ def tabulate(source: str, prompt_ids: pl.Series, preferences: PreferenceSet) -> 
     ids = prompt_ids.gather(frames.rows["prompt"])
     of_row = frames.rows.select("row", ids.alias("prompt_id"), pl.col("row_id").alias("external_id"), "carried")
     rows = frames.responses.select("row").join(of_row, on="row", how="left", maintain_order="left")  # no text is copied
-    given = _with_trace_ids(source, frames.responses.hstack(rows.drop("row")))
+    # a response has its source for its generator where the row names none, and the id of an imported trace that says it
+    given = frames.responses.hstack(rows.drop("row")).with_columns(pl.col("generator").fill_null(source))
+    given = given.with_columns(trace_ids(given))
     distinct = _distinct_responses(table, given)
     slots = given.select("row", "slot", "trace_id")
     ratings = _number_ratings(frames.ratings.join(slots, on=["row", "slot"]))
@@ -70,19 +70,6 @@ def tabulate(source: str, prompt_ids: pl.Series, preferences: PreferenceSet) -> 
             for rows, table in ((responses, RESPONSES), (ratings, RATINGS), (_with_ids(pairs), LISTED_PAIRS))
         )
     )
-
-
-def _with_trace_ids(source: str, responses: pl.DataFrame) -> pl.DataFrame:
-    """The responses with their generator, the source's where the row names none, and the id that an imported trace of
-    the same texts has."""
-    named = responses.with_columns(pl.col("generator").fill_null(source))
-    thought = pl.when(pl.col("reasoning") != "").then("reasoning")
-    said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
-    parts = (
-        content_ids(some.select("prompt_id", said.alias("said"), pl.lit(0).alias("repeat")))
-        for some in named.iter_slices(AT_ONCE)
-    )
-    return named.with_columns(pl.concat(parts).alias("trace_id"))
 
 
 def _distinct_responses(table: "UserTable", given: pl.DataFrame) -> pl.DataFrame:

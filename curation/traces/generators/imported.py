@@ -12,7 +12,7 @@ from curation.core.errors import CurationError
 from curation.models.reasoning import split
 from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
-from curation.tables.ids import content_ids
+from curation.tables.ids import says, trace_ids
 from curation.tables.user_files import UserFileParams
 from curation.tables.user_table import UserTable
 from curation.tables.user_values import COMPLETIONS, PROMPT, ColumnType
@@ -93,19 +93,15 @@ def traces(settings: Params, name: str, prompts: pl.DataFrame, responses: pl.Dat
     refuse_same_id(table, settings.columns, rows)
     if "sample_index" in rows.columns:
         refuse_same_sample(table, settings.columns, rows)
-        rows = _with_ids(rows, "sample_index")
+        rows = rows.with_columns(trace_ids(rows, "sample_index"))
     else:
         text = ["prompt_id", "generator", "said"]
         rows = rows.sort(*text, "external_id", "family", "scale_b", "finish_reason")
-        rows = _with_ids(rows.with_columns(pl.int_range(pl.len()).over(text).alias("repeat")), "repeat")
+        rows = rows.with_columns(pl.int_range(pl.len()).over(text).alias("repeat"))
+        rows = rows.with_columns(trace_ids(rows, "repeat"))
         rank = pl.col("trace_id").rank("ordinal").over("prompt_id", "generator") - 1
         rows = rows.with_columns(rank.cast(pl.Int32).alias("sample_index"))
     return rows.select(column for column in TRACES.schema.names if column in rows.columns)
-
-
-def _with_ids(rows: pl.DataFrame, number: str) -> pl.DataFrame:
-    """The rows with a trace_id of what they say and `number`, which tells those apart that say the same."""
-    return rows.with_columns(content_ids(rows.select("prompt_id", "said", number)).alias("trace_id"))
 
 
 def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
@@ -130,8 +126,7 @@ def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFra
         texts = [split(reply, settings.reasoning) for reply in replies]
         kinds = {name: SCHEMA[name] for name in SAID}
         rows = rows.with_columns(pl.DataFrame(texts, schema=kinds, orient="row"))
-    said = pl.concat_str("generator", thought, "completion", separator="\x1f", ignore_nulls=True)
-    return rows.with_columns(said.alias("said"))
+    return rows.with_columns(says().alias("said"))
 
 
 def _tell_of_unanswered(table: UserTable, name: str, given: int, frame: pl.DataFrame) -> None:
