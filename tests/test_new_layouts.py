@@ -6,7 +6,9 @@ beside taken for a set of its own; what a file holds and no table gets, without 
 the last ones do not bear out.
 """
 
+import importlib
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
 from curation.exchange import looking
+from curation.tables import contracts, parquet
 
 Row = dict[str, Any]
 ASKED = [f"What is {number} + 5? Say why you think so." for number in range(8)]
@@ -143,6 +146,28 @@ def degrees() -> list[str]:
     }))]  # fmt: skip
 
 
+def lm_eval() -> list[str]:
+    """Samples of lm-eval: a folder for each model, a file for each task, whose doc_ids are the same."""
+    for model in ("Qwen__Qwen2.5-7B", "meta-llama__Llama-3.2-1B"):
+        for task, key in (("gsm8k", "question"), ("math", "problem")):
+            lines(f"out/{model}/samples_{task}.jsonl", of_each(lambda n, model=model, task=task, key=key: {
+                "doc_id": n, "doc": {key: f"{ASKED[n]} In {task} terms.", "answer": str(n + 5)}, "target": str(n + 5),
+                "arguments": {"gen_args_0": {"arg_0": f"Q: {ASKED[n]} In {task} terms.\nA:", "arg_1": {"until": []}}},
+                "resps": [[say(n, int(model[0] == "m"))]], "filtered_resps": [str(n)], "doc_hash": f"h{n}",
+                "exact_match": float(n % 2),
+            }))  # fmt: skip
+    return ["out"]
+
+
+def silent() -> list[str]:
+    """Of three models in a file one answered nothing, and nothing is in another file, all of whose requests failed."""
+    rows = [{"prompt": ASKED[n], "response": None if m == 2 else say(n, m), "model": f"m{m}", "answer": n + 5}
+            for n in range(8) for m in range(3)]  # fmt: skip
+    failed = of_each(lambda n: {"prompt": ASKED[n], "response": None, "finish_reason": "error"})
+    ended = of_each(lambda n: {"prompt": ASKED[n], "response": say(n, 1), "finish_reason": "abort"})
+    return [lines("mixed.jsonl", rows), lines("failed.jsonl", failed), lines("ended.jsonl", ended)]
+
+
 FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what shows that they were understood
     "inspect-ai": (inspect_ai, {
         "generators/qwen2-5-7b/rows": "samples", "generators/gpt-4o-mini/columns/messages": "messages",
@@ -154,12 +179,12 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
         "sources/results_amc23/rows": "results.AMC23.examples",
         "generators/results-amc23/columns/completion": "model_outputs",
     }),
-    "ratings of texts": (lambda: rated_texts(helpfulness=lambda n, m: 1 + (n + m) % 5, clarity=lambda n, m: n % 4), {
+    "ratings of texts": (lambda: rated_texts(helpfulness=lambda n, m: 1 + (n + m) % 5, clarity=lambda n, m: (n + 2 * m) % 4), {
         "judges/people/trace/completion": "text", "judges/people/trace/prompt": "prompt",
         "judges/people/dimensions": {"helpfulness": "helpfulness", "clarity": "clarity"},
         "generators": ["traces"], "sources": ["traces"], "pairwise_judges": [],
     }),
-    "numbers of no known name": (lambda: rated_texts(wit=lambda n, m: n % 4), {
+    "numbers of no known name": (lambda: rated_texts(wit=lambda n, m: (n + m) % 4), {
         "judges/people/dimensions": {"wit": "wit"}, "generators": ["traces"],
     }),
     "labels of texts": (lambda: rated_texts(label=lambda n, m: not m), {
@@ -176,6 +201,11 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
         "generators/deepseek-attempt/columns/reasoning": "deepseek_thinking_trajectory",
     }),
     "degrees that are no words": (degrees, {"generators": ["output-1", "output-2"], "pairwise_judges": []}),
+    "lm-eval": (lm_eval, {
+        "generators/qwen2-5-7b-samples-gsm8k/scale_b": 7.0, "generators/llama-3-2-1b-samples-math/family": "llama-3-2",
+        "generators/llama-3-2-1b-samples-gsm8k/columns/prompt_id": None,
+    }),
+    "nothing": (silent, {"generators": ["mixed"], "sources": ["mixed"]}),
     "rows within data": (wrapped, {
         "sources/export/rows": "data", "generators/export/columns/generator": "model",
         "sources/export/columns/prompt": "question",
@@ -188,6 +218,34 @@ def test_a_layout_that_people_have_is_read_as_what_it_is(name: str) -> None:
     make, found = FOUND[name]
     study = written(*make())
     assert {place: at(study, place) for place in found} == found
+
+
+STAGES = ("collect", "generate", "renderings", "judge", "pair", "prefer", "delta", "calibrate", "reliability", "select")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOUND)
+def test_the_study_that_is_written_runs_to_its_subsets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = written(*FOUND[name][0]())
+    names = {"generate": study.generators, "judge": study.judges, "prefer": study.pairwise_judges,
+             "select": study.selections}  # fmt: skip
+    for stage in (
+        "collect",
+        "generate",
+        "renderings",
+        "judge",
+        "pair",
+        "prefer",
+        "delta",
+        "calibrate",
+        "reliability",
+        "select",
+    ):
+        for argument in names.get(stage, [None]):
+            monkeypatch.setattr(sys, "argv", [stage, *([] if argument is None else [argument])])
+            importlib.import_module(f"stages.{stage}").main()
+    for selection in study.selections:
+        assert not parquet.read(contracts.SUBSETS, contracts.path("subsets", selection)).is_empty(), selection
 
 
 def a_turn_a_row() -> list[str]:
@@ -225,6 +283,44 @@ def test_what_plays_no_part_is_named(capsys: pytest.CaptureFixture[str]) -> None
         "'deepseek_grade_reason'",
         "annotations.json: not read: 'generator_1', 'generator_2', 'preference', 'annotator'",
     ]
+
+
+def test_who_answered_nothing_is_named_and_is_no_generator(capsys: pytest.CaptureFixture[str]) -> None:
+    written(*silent())
+    told = capsys.readouterr().out
+    assert "failed.jsonl: left out: 'response' is empty in every row" in told
+    assert "ended.jsonl: left out: no row has a prompt and a completion in 'response' that ended well" in told
+    assert "mixed.jsonl: left out: all rows of 'm2', which answered nothing" in told
+    assert "# 2 models: m0 (8), m1 (8)" in Path("params.yaml").read_text()
+
+
+def options(**columns: Any) -> str:
+    rows = of_each(lambda n: {"question": ASKED[n], "model_output": f"I take ({'ABC'[n % 3]}) of these.", "model": "m",
+                              "answer": "ABC"[n % 2]} | columns)  # fmt: skip
+    return lines("mc.jsonl", rows)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"choices": ["twelve of them", "seven or so", "none"]},
+        {"choices": {"text": ["twelve of them", "seven or so", "none"], "label": ["A", "B", "C"]}},
+        {"A": "twelve of them", "B": "seven or so, I think", "C": "none of these at all"},
+        {"option_a": "twelve of them", "option_b": "seven or so, I think", "option_c": "none of these at all"},
+    ],
+)
+def test_options_that_no_prompt_says_are_named(columns: Row, capsys: pytest.CaptureFixture[str]) -> None:
+    study = written(options(**columns))
+    assert list(study.generators) == ["m"]
+    name = f"'{next(iter(columns))}"
+    assert f"mc.jsonl: no prompt says the options, which {name}" in capsys.readouterr().out
+
+
+def test_options_that_prompts_say_are_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = of_each(lambda n: {"question": f"{ASKED[n]}\nA. twelve\nB. seven\nC. none", "model_output": f"I take A {n}.",
+                              "choices": ["twelve", "seven", "none"], "answer": "A"})  # fmt: skip
+    written(lines("mc.jsonl", rows))
+    assert "options" not in capsys.readouterr().out
 
 
 def test_a_file_is_looked_at_from_its_first_rows_to_its_last(

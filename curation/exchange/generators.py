@@ -83,10 +83,21 @@ def _is_another_run(trace: Read, other: Read) -> bool:
 
 def _draft_generator(draft: Draft, trace: Read, matched: Matched, columns: dict[str, Any], label: str) -> None:
     guess, model = trace.guess, trace.guess.column("model")
-    models = Counter(model.given) if model is not None and columns["generator"] else Counter()
+    kept = _find_kept(guess, columns)
+    if not any(kept):
+        where = "" if columns["completion"] is None else f" in {show_value(columns['completion'])}"
+        said = f"left out: no row has a prompt and a completion{where} that ended well"
+        draft.said.append(one_line(f"{guess.look.title}: {said}"))
+        return
+    models = Counter[str]()
+    if model is not None and columns["generator"]:
+        models = Counter(name for name, is_kept in zip(model.values, kept, strict=True) if is_kept)
+        if silent := {*model.given} - models.keys():
+            names = first_names(sorted(map(show_value, silent)), 5)
+            draft.said.append(one_line(f"{guess.look.title}: left out: all rows of {names}, which answered nothing"))
     if any(_is_another_run(trace, other) for other in matched.traces):  # of one model: two generators
         columns["generator"], models = None, Counter()
-    called = next(iter(models)) if len(models) == 1 else label
+    called = next(iter(models)) if len(models) == 1 else label.replace("__", "/")  # as lm-eval writes a model's name
     family, scale_b = (None, None) if len(models) > 1 else guess_size(called)
     rule, why = guess_rule([text for texts in texts_of(guess, columns["completion"]) for text in texts])
     settings: dict[str, Any] = {"kind": "imported", "family": family, "scale_b": scale_b, **trace.file}
@@ -128,6 +139,18 @@ def _where(guess: Guess, columns: dict[str, Any]) -> str:
             listed = ", ".join("'" + value.replace("'", "''") + "'" for value in bad)
             said.append(f"{quoted(ended)} not in ({listed})")
     return " and ".join(said)
+
+
+def _find_kept(guess: Guess, columns: dict[str, Any]) -> list[bool]:
+    """Which rows are read: those that `_where` keeps."""
+    kept = [True] * guess.look.rows
+    nulls = [columns["prompt"], columns["completion"]] if "reasoning" not in columns else [columns["prompt"]]
+    for column in (guess.look.columns[name] for name in nulls if name is not None):
+        kept = [one and value is not None for one, value in zip(kept, column.values, strict=True)]
+    ended = guess.column("finish_reason")
+    if ended is not None and columns["finish_reason"]:
+        kept = [one and str(why).lower() not in ENDED_BADLY for one, why in zip(kept, ended.values, strict=True)]
+    return kept
 
 
 def _null_with(guess: Guess, completion: Column) -> Column:

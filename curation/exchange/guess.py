@@ -9,7 +9,7 @@ from curation.core.messages import first_names, show_value
 from curation.exchange.looking import Column, Kind, Look
 from curation.exchange.words import BY_OBJECT, rate_name, split_name
 
-Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings", "verdicts", "rated texts"]
+Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings", "verdicts", "rated texts", "nothing"]
 LONGEST_NAME = 100  # characters of a model's, on average
 TOLD = ("prompt", "completion", "answer")
 NOT_TOLD = {"id", "ids", "hash", "url", "tokens", "length", "type", "lang", "language", "error", "path", "file", "name"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curation.core.errors import CurationError, refused_writes
 from curation.core.text import one_line
+from curation.exchange.generators import guess_size
 from curation.tables.json_values import Fault
 from curation.tables.user_forms import PACKED, form_of
 from curation.tables.user_paths import ABOUT_DATA, HIDDEN, WATCHED, list_files
@@ -66,10 +67,11 @@ def bare_name(file: Path) -> str:
 
 
 def label(file: Path, others: Sequence[Path]) -> str:
-    """What tells a file from the others: its bare name, with that of its folder where another has the same."""
-    name = bare_name(file)
+    """What tells a file from the others: its bare name, with that of its folder where another has the same, or where
+    the folder is called as a model and the file is not, as in what lm-eval writes."""
+    name, folder = bare_name(file), file.resolve().parent.name
     same = [other for other in others if bare_name(other) == name and other != file]
-    return f"{file.resolve().parent.name}-{name}" if same else name
+    return f"{folder}-{name}" if same or (guess_size(folder)[1] and not guess_size(name)[1]) else name
 
 
 def plan_links(files: Sequence[Path]) -> dict[Path, Path]:

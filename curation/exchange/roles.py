@@ -8,21 +8,21 @@ from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.guess import OF_A_TRACE, SPOKEN, Guess, Holds, Roles
 from curation.exchange.id_columns import find_ids
-from curation.exchange.looking import Column, Look, as_number
+from curation.exchange.looking import Column, Look
+from curation.exchange.options import are_options, find_options
 from curation.exchange.rating_columns import find_rating_columns, find_ratings
 from curation.exchange.words import WORDS, is_called, rate_name, split_name, swap_word
 from curation.tables.user_messages import ROLE_OF, parse_list
 
 HALF = 0.5
 FEW_ROWS = 3
-OPTIONS = {"choices", "choice", "options", "option"}  # of a question; a server's choices are objects
 SHORT = 12  # characters of a text that is no prompt, and no answer to one
 
 
 def guess_roles(look: Look) -> Guess:
     """What a file that is no preference set holds. Raises CurationError if nothing in it can be a prompt, a completion
     or a rating."""
-    roles = Roles(look)
+    roles = Roles(look, [one.name for one in find_options(look)])
     wide = _find_what_was_said(roles)
     thoughts = {} if wide else _find_wide_thoughts(roles)
     roles.taken.update((*thoughts, *thoughts.values()))
@@ -42,6 +42,8 @@ def guess_roles(look: Look) -> Guess:
         holds: Holds = "traces"
         if not roles.columns.keys() & {"prompt", "messages", "prompt_id"}:
             raise CurationError(_nothing(look, "no column of prompts, and no ids of any"))
+    elif (silent := _find_silent(roles)) is not None:
+        holds, roles.columns = "nothing", roles.columns | {"completion": silent.name}
     elif "prompt" in roles.columns:
         roles.take("task")
         holds = "prompts"
@@ -50,6 +52,12 @@ def guess_roles(look: Look) -> Guess:
     else:
         raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))
     return Guess(look, holds, roles.columns, wide, None, ratings, roles.notes, thoughts=thoughts)
+
+
+def _find_silent(roles: Roles) -> Column | None:
+    """The column of completions, if it has none in any row, as where every request failed."""
+    empty = [one for one in roles.look.of_kind("empty") if is_called(one.name, "completion")]
+    return empty[0] if empty and any(role in roles.columns for role in OF_A_TRACE) else None
 
 
 def _nothing(look: Look, what: str) -> str:
@@ -64,7 +72,7 @@ def _find_what_was_said(roles: Roles) -> list[str]:
     said = [one for one in lists if _is_only_answer(one)]
     conversations = [one for one in lists if one not in said and _ends_in_answer(one)]
     asked = [one for one in lists if one not in conversations and one not in said]
-    completions = [*said, *(one for one in roles.find("completion") if not _are_options(one))]
+    completions = [*said, *(one for one in roles.find("completion") if not are_options(one))]
     listed = [one for one in completions if one.kind in ("samples", "texts") and _has_several(one)]
     if conversations and not (asked and completions) and not (listed and roles.find("prompt")):
         roles.set("messages", conversations[0], "", conversations[1:])
@@ -94,16 +102,6 @@ def _find_what_was_said(roles: Roles) -> list[str]:
 def _has_several(column: Column) -> bool:
     """Whether a row has several samples: of one alone, a conversation that ends in it says as much, and more."""
     return any(len(value) > 1 for value in column.given)
-
-
-def _are_options(column: Column) -> bool:
-    """Whether its lists are what a question has to choose from, or numbers and truths about these."""
-    if column.kind != "texts":
-        return False
-    words = {word for part in column.name.split(".") for word in split_name(part)}
-    flat = [text for value in column.given[:200] for one in value for text in (one if isinstance(one, list) else [one])]
-    plain = all(as_number(text) is not None or str(text).lower() in ("true", "false") for text in flat)
-    return bool(words & OPTIONS) or plain
 
 
 def _in_one_word(column: Column, other: Column) -> bool:

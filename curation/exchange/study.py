@@ -64,16 +64,21 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
     for file in files:
         of[file.guess.holds].append(file)
     if not of["traces"] and not of["preferences"]:
-        guess = files[0].guess
+        guess = next((file for file in files if file not in of["nothing"]), files[0]).guess
         texts = first_names(map(show_value, may_be_written(guess)), 5)
         said = f"; or call {texts} completion, if a model wrote that" if texts else ""
         way_out = f"name the files of what models answered, too{said}"
         raise CurationError(one_line(f"{guess.look.title}: holds {guess.holds} alone; {way_out}"))
     draft = Draft({name: {} for name in ("sources", "decontaminate", "generators", "judges", "pairwise_judges")})
+    for file in of["nothing"]:
+        name = show_value(file.guess.columns["completion"])
+        draft.said.append(one_line(f"{file.guess.look.title}: left out: {name} is empty in every row"))
     draft.whole = all(file.guess.look.whole for file in files)
     if of["traces"]:
         draft_traces(draft, of["prompts"], of["traces"])
     draft_preferences(draft, of["preferences"])
+    if not draft.params["generators"]:
+        raise CurationError("; ".join(draft.said))
     draft_ratings(draft, of["ratings"], of["traces"])
     draft_verdicts(draft, of["verdicts"])
     draft_rated_texts(draft, of["rated texts"])
