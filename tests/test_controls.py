@@ -12,7 +12,8 @@ import pytest
 import world
 
 from curation.experiment.arms import ArmRows, arm_metrics, arms, messages, restrict
-from curation.experiment.controls import Params, control_rows
+from curation.experiment.controls import Params
+from curation.experiment.drawing import control_rows
 from curation.experiment.grid import Arm
 from curation.experiment.grid import Params as Grid
 from curation.selection.candidates import Candidates, from_frames

@@ -22,7 +22,7 @@ from served import ran
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.experiment.controls import Params as Control
-from curation.experiment.controls import control_traces
+from curation.experiment.drawing import control_traces
 from curation.selection.labelled import Labelled, label_traces, labelled_messages
 from curation.selection.rules import Params as Selection
 from curation.selection.single_traces import SingleTraces, TraceReaders

@@ -11,7 +11,7 @@ import polars as pl
 from curation.core.study import Study
 from curation.experiment import grid
 from curation.experiment.controls import Params as Control
-from curation.experiment.controls import control_rows, control_traces
+from curation.experiment.drawing import control_rows, control_traces
 from curation.selection.candidates import Candidates
 from curation.selection.labelled import Labelled, label_traces, labelled_messages
 from curation.selection.rules import GENERATOR_PAIRS, Params

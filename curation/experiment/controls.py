@@ -4,21 +4,8 @@ to be like its own."""
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
-import polars as pl
-
 from curation.core.params import Strict
-from curation.core.stats import dense_rank
 from curation.core.study import Study
-from curation.experiment.matching import draw_matched
-from curation.selection import column_names
-from curation.selection.labelled import Labelled
-from curation.selection.ranking import Ranker, draws
-from curation.selection.rules import NEVER_RANKED
-from curation.selection.select import Selection, find_unscored
-from curation.tables.ids import content_id
-
-COIN = 1 << 40  # so that a pair's coin is not its draw
 
 
 class Params(Strict):
@@ -47,72 +34,10 @@ class Params(Strict):
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions."""
+        from curation.selection import column_names  # training reads a control's words, and opens no table engine
+
         if self.match and self.pairs != "drawn":
             yield f"match: pairs are {self.pairs!r}, not drawn, so nothing is matched; leave it empty, or draw them"
         for number, text in enumerate(self.match):
             if message := column_names.mistake(text, study, "any"):
                 yield f"match.{number}: {message}"
-
-
-def control_rows(control: Params, seed: int, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
-    """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the
-    selection's name: another seed draws another control, and so does another selection of the same size.
-
-    Fewer pairs than the selection keeps are drawn only where no others match within its limit of pairs of one prompt.
-    """
-    ids = selection.pairs.column("pair_id").to_numpy()
-    seed = content_id(selection.verdicts["selection"].first(), seed)
-    rows = selection.kept
-    if control.pairs == "all":
-        rows = _pool(selection)
-    elif control.pairs == "drawn":
-        rows = _draw(control, selection, Ranker(ids, seed))
-    return rows, _swapped(control, seed, ids[rows])
-
-
-def control_traces(control: Params, seed: int, labelled: Labelled) -> pl.DataFrame:
-    """trace_id, prompt_id and label of the control's labelled traces, by `seed` and the selection's name as
-    `control_rows`. Drawn are as many of each label as the selection takes, from all that it could take."""
-    ids = labelled.traces.rows["trace_id"].to_numpy()
-    seed = content_id(labelled.name, seed)
-    rows = {"own": labelled.kept, "all": labelled.pool}.get(control.pairs)
-    if rows is None:
-        need = np.bincount(labelled.desirable[labelled.kept], minlength=2)
-        label = labelled.desirable[labelled.pool].astype(np.int64)
-        rows = labelled.pool[Ranker(ids, seed).first_of_each(need[label], label, labelled.pool)]
-    return labelled.examples(rows, labelled.desirable[rows] ^ _swapped(control, seed, ids[rows]))
-
-
-def _swapped(control: Params, seed: int, ids: np.ndarray) -> np.ndarray:
-    """A mask of the rows of these ids whose labels change."""
-    if control.labels == "shuffled":
-        return np.asarray(draws(ids, seed ^ COIN) >> np.uint64(63) > 0)
-    return np.full(len(ids), control.labels == "reversed")
-
-
-def _pool(selection: Selection) -> np.ndarray:
-    """The rows that a selection could rank, or could if it required nothing; of pairs of the same two texts one, and of
-    a pair and its reverse the one that ranks higher."""
-    never_ranked = selection.verdicts["reason"].is_in(NEVER_RANKED).to_numpy(writable=True)
-    never_ranked[find_unscored(selection.settings, selection.worth, np.arange(len(never_ranked)))] = True
-    pairs = selection.pairs
-    pool = pairs.without_repeats(np.flatnonzero(~never_ranked))
-    if not pairs.has_reversed_pairs:
-        return pool
-    return np.asarray(pool[~selection.ranker.outranked_by_reverse(*pairs.trace_ids(), pool)])
-
-
-def _draw(control: Params, selection: Selection, ranker: Ranker) -> np.ndarray:
-    """As many rows of the pool as are kept, and as many of each combination of matched values, under the selection's
-    limit of pairs of one prompt."""
-    pairs = selection.pairs
-    expressions = {str(number): f"({text})::varchar" for number, text in enumerate(control.match)}
-    pool = _pool(selection)
-    rows = np.union1d(selection.kept, pool)  # no other can make an expression fail
-    group = np.zeros(len(ranker.ids), np.int64)
-    if expressions:
-        values = pairs.values(expressions, "controls: match.", rows)
-        group[rows] = dense_rank(values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series())
-    limit = selection.settings.limits.per_prompt or len(ranker.ids)
-    prompt = dense_rank(pairs.column("prompt_id"))
-    return draw_matched(selection.kept, pool, group, prompt, limit, ranker)

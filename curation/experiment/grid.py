@@ -11,7 +11,6 @@ from curation.core.params import Strict
 from curation.core.ranges import Seed
 from curation.core.references import Refers
 from curation.core.study import Study
-from curation.experiment.labelled_arms import find_labelled_mistakes
 
 if TYPE_CHECKING:
     from curation.experiment.controls import Params as Control
@@ -145,6 +144,8 @@ class Params(Strict):
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is named twice, an entry that makes no arm, two runs of one name, and methods that would be compared
         though they differ in arithmetic."""
+        from curation.experiment.labelled_arms import find_labelled_mistakes  # it loads DuckDB, which no run needs
+
         yield from _find_twice("", self)
         for number, wanted in enumerate(self.arms or []):
             yield from _find_twice(f"arms.{number}.", wanted)
