@@ -124,7 +124,7 @@ class Params(Strict):
         if self.arms is None:
             return [own]
         named = [zip(own, wanted.model_dump().values(), strict=True) for wanted in self.arms]
-        return [Axes(*(axis if value is None else value for axis, value in values)) for values in named]
+        return [Axes._make(axis if value is None else value for axis, value in values) for values in named]
 
     def list_arms(self, controls: dict[str, "Control"]) -> list[Arm]:
         """All arms, each once, in the order of the entries and their axes."""
