@@ -7,6 +7,7 @@ another's place; a traceback where there is no network; other values than those 
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,19 @@ def test_a_split_is_read_as_of_its_commit_with_a_hub_and_without(sets: Sets, tmp
     )
     assert no_commit[0] == [f"dataset: {no_commit[1]}"]
     assert f"{absent}its configurations in the cache are b, null may mean another: write one as config; " in null[1]
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path: Path) -> None:
+    """Kind: a library that waits and asks again where nobody is. It says so on stderr each time that it does."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    done = subprocess.run(
+        [sys.executable, "-c", READ], input=json.dumps(asked()), env=environment(tmp_path, HF_ENDPOINT=nobody),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ((unmet, said),) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "is not in the cache of datasets, and cannot be fetched: the hub cannot be reached: " in said
+    assert unmet == [] and "Retrying" not in done.stderr and "MaxRetry" not in done.stderr
 
 
 def test_a_damaged_cache_is_refused_in_a_sentence(sets: Sets, tmp_path: Path) -> None:

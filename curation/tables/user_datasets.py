@@ -25,6 +25,7 @@ from curation.tables.user_blocks import BLOCK, Block, SeenColumns, arrow_blocks
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SPLIT = re.compile(r"\w+(\.\w+)*")
+LONGEST_WAIT = 10.0  # seconds for a hub's first answer
 MOST_SAID = 400  # characters of what the library says
 DEFAULT = "default"  # what the library calls the configuration of a data set that names none
 
@@ -171,6 +172,7 @@ def _fetch(settings: DatasetParams) -> Path:
     from datasets.exceptions import DatasetNotFoundError
 
     _refuse_offline(settings)
+    _refuse_unreachable(settings)
     logging.set_verbosity_error()  # or it warns that it takes another version, which is refused below
     try:
         builder = load_dataset_builder(f"hf://datasets/{settings.name}", settings.config, revision=settings.revision)
@@ -182,6 +184,20 @@ def _fetch(settings: DatasetParams) -> Path:
         raise Fault(_describe_absence(settings, "the hub cannot be reached"))
     builder.download_and_prepare()
     return Path(builder.cache_dir)
+
+
+def _refuse_unreachable(settings: DatasetParams) -> None:
+    """Nothing. Raises Fault if no hub answers one request, of any kind: the library would ask six times, and wait half
+    a minute in all. What a hub that answers has to say is left to the library."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().dataset_info(settings.name, revision=settings.revision, timeout=LONGEST_WAIT)
+    except HfHubHTTPError:
+        return
+    except Exception as error:  # whatever the network, a proxy or its library makes of it
+        raise Fault(_describe_absence(settings, f"the hub cannot be reached: {_said(error)}")) from None
 
 
 def _describe_absence(settings: DatasetParams, why: str) -> str:
