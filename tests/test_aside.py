@@ -5,14 +5,16 @@ when calls are paid for; what was moved that comes back in part, or over what is
 repository, the users' own, or the ledger, moved too.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 from conftest import Serve
-from served import answering, ran, rebuilt, save, served_params
+from served import ROOT, answering, ran, rebuilt, save, served_params
 
 SHIPPED = {"data/metrics/collect.json": "{}\n", "data/metrics/generate/gpt.json": "{}\n", "dvc.lock": "stages: {}\n"}
 STAY = ("data/import/prompts.jsonl", "data/recorded/calls.parquet", ".curation/ledger.sqlite", "data/gold.csv")
@@ -143,3 +145,38 @@ def test_what_cannot_be_moved_leaves_all_as_it_was(folder: Path) -> None:
     done = ran(folder, "curation", "aside")
     assert done.returncode == 1 and "cannot be moved to data/aside/" in done.stderr
     assert found(folder) == before
+
+
+@pytest.mark.slow
+def test_what_dvc_removed_to_make_other_prompts_is_moved_aside_too(serve: Serve, tmp_path: Path) -> None:
+    """Kind: a table of a study that is lost since another study was refused. DVC removes what a stage wrote before the
+    stage can say that it will not run."""
+    for name in ("curation", "stages"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    url = serve(answering).url
+    served_params(tmp_path, url, prompts=3, samples=1)
+    for name in ("recorded", "preferences", "pair_scores"):
+        (tmp_path / "data" / name).mkdir()
+    assert dvc(tmp_path, "init", "-q", "--no-scm").returncode == 0
+    built = dvc(tmp_path, "repro", "collect")
+    assert built.returncode == 0, built.stderr
+    assert ran(tmp_path, "stages.generate", "writer").returncode == 0
+    prompts = (tmp_path / "data/prompts.parquet").read_bytes()
+    other_study(tmp_path, url)
+    refused = dvc(tmp_path, "repro", "collect")
+    assert refused.returncode != 0 and "params.yaml declares no 'writer'; `curation aside` moves" in refused.stderr
+    assert not (tmp_path / "data/prompts.parquet").exists()
+
+    done = ran(tmp_path, "curation", "aside")
+    (folder,) = (tmp_path / "data/aside").iterdir()
+    assert done.returncode == 0 and (folder / "data/prompts.parquet").read_bytes() == prompts
+    assert " sums " in ran(tmp_path, "curation", "aside", "--list").stdout
+
+
+def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

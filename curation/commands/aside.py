@@ -4,11 +4,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from ruamel.yaml import YAML
 
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
@@ -51,11 +53,13 @@ def main(arguments: list[str]) -> None:
 
 def move_aside() -> Path | None:
     """What stages wrote is in a folder of `data/aside`, which is returned, and what git has of it is also here, as git
-    has it. None, and nothing is moved, if nothing else is here.
+    has it. None, and nothing is moved, if nothing else is here. What DVC removed to make another study's prompts comes
+    out of its cache first.
 
     Users' files, recorded calls and the ledger stay. The folder is named by what it holds, so a study has the same name
     whenever it is moved. Raises CurationError, and moves nothing, if a file cannot be moved.
     """
+    _restore_collected()
     files = _made(Path())
     if not _not_of_git(files):
         return None
@@ -66,6 +70,17 @@ def move_aside() -> Path | None:
     _move(files, Path(), folder)
     _git("checkout-index", "--force", "--quiet", "-z", "--stdin", names=sorted(in_git))
     return folder
+
+
+def _restore_collected() -> None:
+    """What the stage `collect` wrote is here again, if DVC has it in its cache: DVC removes it before the stage runs,
+    which may refuse the tables that are left of another study."""
+    if contracts.path("prompts").exists() or not list((DATA / "traces").glob("*.parquet")) or not LOCK.exists():
+        return
+    stages = YAML(typ="safe", pure=True).load(LOCK).get("stages") or {}
+    outs = [out["path"] for out in (stages.get("collect") or {}).get("outs") or []]
+    if outs:
+        subprocess.run([sys.executable, "-m", "dvc", "checkout", "--quiet", *outs], capture_output=True, check=False)
 
 
 def bring_back(name: str) -> int:
@@ -82,8 +97,8 @@ def bring_back(name: str) -> int:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What was moved to `folder`: its prompts and their sources, null where DVC had removed them to make others; its
-    generators and judges, files and megabytes."""
+    """What was moved to `folder`: its prompts and their sources, null where there are none; its generators and judges,
+    files and megabytes."""
     files, prompts = _made(folder), folder / contracts.path("prompts")
     sources = parquet.read(contracts.PROMPTS, prompts, ["source"])["source"] if prompts.exists() else None
     parts = {
