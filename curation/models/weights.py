@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from curation.core.devices import warn_if_slow
 from curation.core.errors import CurationError, refused_writes
+from curation.core.main_repository import share_folder
 from curation.core.text import to_path
 from curation.models.chat_template import Template
 from curation.models.faults import first_line, loading
@@ -185,7 +186,7 @@ def _dequantise(gguf: Path) -> Path:
 def _cache(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
     """The folder `name` of CACHE, whole, which holds the model and tokenizer that `make` returns; made if it is not
     there."""
-    folder = CACHE / name[:16]
+    folder = share_folder(CACHE) / name[:16]
     if folder.exists():
         return folder
     network, tokenizer = make()
