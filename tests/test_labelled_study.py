@@ -78,13 +78,16 @@ def test_every_row_of_the_set_is_learnt_from(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in FILE.read_text().splitlines()]
     raw = drafted(tmp_path, FILE)
     assert raw["selections"]["labelled"].items() >= SHOWN["selections"]["labelled"].items()
+    raw["selections"] = {"labelled": raw["selections"]["labelled"]}
     build(tmp_path, raw, "audit", "train")
     command, shown = COMMAND.findall(SECTION)[1]
     assert ran(tmp_path, *shlex.split(command)).stdout == shown
     wanted = {row["completion"][0]["content"]: row["label"] for row in rows}
     assert unpaired(tmp_path) == unpaired(tmp_path, "arms/unpaired/labelled-any-own-itself") == wanted
     runs = pl.read_parquet(tmp_path / "data/runs.parquet")
-    assert dict(runs.select("run", "status").rows()) == {RUN.format(name): "trained" for name in ("itself", "shuffled")}
+    assert dict(runs.select("run", "status").rows()) == {
+        RUN.format(name): "trained" for name in ("itself", "shuffled-0")
+    }
     assert [json.loads(figures)["examples"] for figures in runs["figures"]] == [4, 4]
     assert ran(tmp_path, "curation", "verify").returncode == 0
 
@@ -102,13 +105,8 @@ def test_a_set_without_a_single_pair_and_its_rows_turned_round(tmp_path: Path) -
         folder.mkdir()
         (folder / "thumbs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in turned))
         said = build(folder, drafted(folder, folder / "thumbs.jsonl"))
-        assert (
-            "select labelled: unpaired: 2 of 22 traces say what another trace of their prompt says under the " in said
-        )
-        assert (
-            "select labelled: unpaired: 1 of 22 traces say what another trace of their prompt says under the same"
-            in said
-        )
+        assert "select labelled: unpaired: 2 of 22 traces say what another of their prompt says under the " in said
+        assert "select labelled: unpaired: 1 of 22 traces say what another of their prompt says under the same" in said
     own = pl.read_parquet(folders[0] / "data/unpaired/labelled.parquet")
     metrics = json.loads((folders[0] / "data/metrics/select/labelled.json").read_text())
     assert metrics["unpaired_reason"] == {"both_labels": 2, "kept": 19, "repeated": 1} and own.height == 19

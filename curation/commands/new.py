@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ABOUT = "Look at files, say what they hold, and write a params.yaml that reads them."
 LOOK = """select chosen_model, rejected_model, count(*) as pairs from pairs
   semi join 'data/subsets/{}.parquet' using (pair_id) group by all order by all"""
-LOOK_UNPAIRED = "select label, count(*) as responses from 'data/unpaired/{}.parquet' group by all order by all"
+LOOK_UNPAIRED = """select label, count(*) as responses
+  from 'data/unpaired/{}.parquet' group by all order by all"""
 EPILOG = """
 A FILE is .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet, or a folder of such: what models answered, preference
 sets, prompts with answers, ratings. It is linked into data/import, where DVC sees it change. Each guess has a comment

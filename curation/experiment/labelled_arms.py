@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from curation.core.study import Study
-from curation.tables.expressions.syntax import parse
 
 if TYPE_CHECKING:
     from curation.experiment.grid import Run
@@ -28,6 +27,8 @@ def _mistakes_of(run: "Run", study: Study) -> Iterator[str]:
     if settings.unpaired.budget == {"traces": 0}:
         yield f"selections: {name!r} takes no trace, and {learner} traces; raise its unpaired.budget"
     way_out = f"and {name!r} labels single traces (unpaired), which {learner}; leave one of the two out"
+    from curation.tables.expressions.syntax import parse  # which training, that reads the grid, does without
+
     if study.controls[run.arm.control].match:
         yield f"controls: {run.arm.control!r} matches pairs, {way_out}"
     if parse(study.generator_pairs[run.arm.generator_pairs].where).columns:

@@ -13,8 +13,8 @@ from curation.selection.verdicts import Verdicts, reject_unmet
 
 SAID = {  # of the reasons whose traces a user may miss
     UNLABELLED: "have no label, for unpaired.label is null",
-    BOTH_LABELS: "say what another trace of their prompt says under the other label",
-    REPEATED: "say what another trace of their prompt says under the same label",
+    BOTH_LABELS: "say what another of their prompt says under the other label",
+    REPEATED: "say what another of their prompt says under the same label",
 }
 
 
