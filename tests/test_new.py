@@ -420,6 +420,44 @@ def test_what_files_of_many_tools_hold_is_found(name: str) -> None:
     assert {place: at(study, place) for place in found} == found
 
 
+@pytest.mark.parametrize(
+    ("traces", "ratings", "found"),
+    [
+        (("uid", "t{n}-{m}"), ("item", "t{n}-{m}"), {"trace_id": "item"}),
+        (("ref", "t{n}-{m}"), ("subject_ref", "t{n}-{m}"), {"trace_id": "subject_ref"}),
+        (("nummer", "{k}"), ("zu", "{k}"), {"trace_id": "zu"}),
+        (("id", "t{n}-{m}"), ("id", "judge-{k}"), {"trace_id": "about"}),
+        (("qid", "q{n}"), ("item", "q{n}"), {"trace": {"prompt_id": "item", "generator": "model"}}),
+    ],
+)
+def test_ids_that_ratings_and_traces_share_are_known_by_their_values(
+    traces: tuple[str, str], ratings: tuple[str, str], found: dict[str, Any]
+) -> None:
+    """The kind of fault: an id is only one where its column is called so; a row's own number taken for a trace's."""
+    ids = [(n, m, 100 + 2 * n + m) for n in range(len(SUMS)) for m in (0, 1)]
+    written_by = [
+        {traces[0]: as_id(traces[1], n, m, k), "prompt": SUMS[n], "response": say(n, m), "model": f"m{m}"}
+        for n, m, k in ids
+    ]
+    rows = [
+        {ratings[0]: as_id(ratings[1], n, m, k), "model": f"m{m}", "grade": 1 + (n + m + len(aspect)) % 5,
+         "aspect": aspect, "about": f"t{n}-{m}" if "about" in found.values() else "it"}
+        for n, m, k in ids for aspect in ("tone", "rigour")
+    ]  # fmt: skip
+    files = [lines("traces.jsonl", written_by), lines("people.jsonl", rows[::-1])]
+    draft, _ = new.look_and_draft(files, [], None)
+    judge = draft.params["judges"]["people"]
+    assert {name: judge.get(name) for name in ("trace_id", "trace")} == {"trace_id": None, "trace": None} | found
+    assert (judge["dimension"], judge["score"]) == ("aspect", "grade")
+    (generator,) = draft.params["generators"].values()
+    assert "trace" in found or generator["columns"]["trace_id"] == traces[0]
+
+
+def as_id(form: str, n: int, m: int, k: int) -> Any:
+    """An id, a number where its form is one."""
+    return k if form == "{k}" else form.format(n=n, m=m, k=k)
+
+
 @pytest.mark.parametrize("file", [fast_if(file.stem in ("arena", "ultrafeedback"), file) for file in SETS])
 def test_a_published_preference_set_is_read_with_its_own_pairs(file: Path) -> None:
     study = written(str(file))
@@ -445,6 +483,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "ids of no prompts": (lambda: batch()[1:], "batch_0.jsonl: has no prompts, and no other file"),
     "ratings of nothing": (
         lambda: [*samples(), lines("r.jsonl", [{"id": "a", "score": 1}, {"id": "b", "score": 2}])],
+        "r.jsonl: rates what has an id, and no trace",
+    ),
+    "ratings of what no column names": (
+        lambda: [*samples(), lines("r.jsonl", [{"item": "a", "score": 1}, {"item": "b", "score": 2}])],
         "r.jsonl: rates what has an id, and no trace",
     ),
     "rows by id": (

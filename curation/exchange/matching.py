@@ -10,6 +10,7 @@ from typing import Any
 from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
+from curation.exchange.looking import Column
 from curation.tables.user_messages import ROLE_OF, parse_list
 from curation.tables.user_values import KEY
 
@@ -67,8 +68,11 @@ def _normal(text: str) -> str:
 def ids(guess: Guess, role: str = "prompt_id") -> list[Key]:
     """Each row's id, as params read it; null where there is none."""
     column = guess.column(role)
-    if column is None:
-        return [None] * guess.look.rows
+    return [None] * guess.look.rows if column is None else column_ids(column)
+
+
+def column_ids(column: Column) -> list[Key]:
+    """What the column's values are as ids."""
     return [None if value is None else _id(value) for value in column.values]
 
 

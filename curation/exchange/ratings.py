@@ -46,6 +46,8 @@ def draft_ratings(draft: Draft, ratings: Sequence[Read], traces: Sequence[Read])
                 settings[role] = column.name
         settings |= {"unmatched": "drop", "scale": {name: scale_of(own) for name, own in of.items()}}
         name = draft.add("judges", column_name(one.label, "ratings"), settings)
+        if "trace_id" in settings:
+            draft.note(("judges", name, "trace_id"), guess.notes.get("trace_id", ""))
         draft.note(("judges", name, "scale"), "guessed: a usual scale around what the file has, or its own ends")
         draft.note(("judges", name, "steps"), "guessed: a trace is as good as its worst step; or mean, last, product")
         draft.note(("judges", name, "missing"), "guessed: what is no number stands for no rating")

@@ -47,7 +47,10 @@ def guess_roles(look: Look) -> Guess:
     elif "prompt" in roles.columns:
         roles.take("task")
         holds = "prompts"
-    elif (found := find_rating_columns(roles)) and roles.columns.keys() & {"trace_id", "prompt_id"}:
+    elif (found := find_rating_columns(roles)) and (
+        roles.columns.keys() & {"trace_id", "prompt_id"}
+        or any(rate_name(one.name, "score") is not None for one in found.values())
+    ):
         holds, ratings = "ratings", found
     else:
         raise CurationError(_nothing(look, "no column of text that could be a prompt or a completion"))

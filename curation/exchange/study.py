@@ -14,6 +14,7 @@ from curation.exchange.preferences import draft_preferences
 from curation.exchange.rated_texts import as_rated_texts, draft_rated_texts, find_all_ratings, rates_texts
 from curation.exchange.ratings import draft_ratings, draft_verdicts, names_traces
 from curation.exchange.rubric import draft_rubric
+from curation.exchange.shared_ids import name_shared_ids
 from curation.exchange.sources import draft_source
 from curation.exchange.traces import draft_traces
 from curation.exchange.unread import may_be_written
@@ -43,14 +44,16 @@ class Asked(NamedTuple):
 
 def find_beside(files: Sequence[Read]) -> None:
     """Files that were taken for sets are known as what they are: of votes between traces of other files, which they
-    name, or of ratings and votes of texts that these have."""
+    name, or of ratings and votes of texts that these have. Ids that ratings share with traces are known by them."""
     traces = [file for file in files if file.guess.holds == "traces"]
     for file in traces:
         others = [one for one in traces if one is not file]
         if (rated := as_rated_texts(file, others)) is not None:
             file.guess, traces = rated, others
     for file in files:
-        if file.guess.holds == "preferences" and names_traces(file, traces):
+        if file.guess.holds == "ratings":
+            name_shared_ids(file, traces)
+        elif file.guess.holds == "preferences" and names_traces(file, traces):
             file.guess.holds = "verdicts"
         elif file.guess.holds == "preferences" and rates_texts(file, traces):
             file.guess.holds = "rated texts"
