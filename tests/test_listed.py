@@ -57,7 +57,7 @@ PROMPT_ROWS = world.rows_of(
     PROMPTS,
     [
         {"prompt_id": prompt(name), "source": SET, "task": "", "split": "train",
-         "prompt": [{"role": "user", "content": name}]}
+         "prompt": [{"role": "user", "content": name}], "external_id": f"ask-{name}"}
         for name in ("plus", "times")
     ],
 )  # fmt: skip
@@ -293,7 +293,10 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     assert told["a", "b"] == ["row-1", '{"n": 1}', "own-a"]
     assert told["b", "a"] == ["row-2", '{"n": 2}', "own-b"]
     assert told["c", "b"] == ["row-4", '{"n": 4}', "own-c"], "the other way round"
+    asked = {prompt(name): f"ask-{name}" for name in ("plus", "times")}
+    assert all(asked[one] == own for one, own in made.select("prompt_id", "prompt_external_id").rows())
     loose = subset.unpair(made.filter(external_id="row-1"), texts)
+    assert loose["prompt_external_id"].to_list() == ["ask-plus"] * 2
     parquet.check(contracts.UNPAIRED, loose, "unpaired")
     assert set(loose.select("label", "external_id", "carried").rows()) == {
         (True, "own-a", '{"row": "plus"}'), (False, "own-b", '{"row": "plus"}')

@@ -194,8 +194,8 @@ def trace_rows(said: list[tuple[str | None, str]], **columns: Any) -> pl.DataFra
 def prompt_rows(messages: list[dict[str, str]]) -> pl.DataFrame:
     """The row of `prompts` of the prompt of `trace_rows`."""
     schema = empty(PROMPTS).schema
-    columns = ("prompt_id", "prompt", "messages", "tools")
-    return pl.DataFrame([(7, messages, None, None)], {name: schema[name] for name in columns}, orient="row")
+    columns = ("prompt_id", "prompt", "messages", "tools", "external_id")
+    return pl.DataFrame([(7, messages, None, None, None)], {name: schema[name] for name in columns}, orient="row")
 
 
 @settings(max_examples=5)  # each writes a file

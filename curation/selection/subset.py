@@ -112,9 +112,10 @@ def _as_message(text: str) -> pl.Expr:
 
 
 def _add_prompts(rows: pl.DataFrame, texts: Texts) -> pl.DataFrame:
-    """`rows`, in their order, with the messages and tools of the prompt of each."""
-    prompts = texts.prompts(rows["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools"])
-    return rows.join(prompts, on="prompt_id", maintain_order="left").rename({"messages": "prompt_messages"})
+    """`rows`, in their order, with the messages and tools of the prompt of each, and the user's own id of it."""
+    prompts = texts.prompts(rows["prompt_id"].unique(), ["prompt_id", "prompt", "messages", "tools", "external_id"])
+    names = {"messages": "prompt_messages", "external_id": "prompt_external_id"}
+    return rows.join(prompts.rename(names), on="prompt_id", maintain_order="left")
 
 
 def unpair(subset: pl.DataFrame, texts: Texts | None = None) -> pl.DataFrame:
@@ -123,7 +124,7 @@ def unpair(subset: pl.DataFrame, texts: Texts | None = None) -> pl.DataFrame:
 
     They come in the order of the first pair that each is in, by its curriculum_position where there is one.
     """
-    columns = ("prompt_id", "prompt", "prompt_messages", "tools", "curriculum_position")
+    columns = ("prompt_id", "prompt", "prompt_messages", "tools", "curriculum_position", "prompt_external_id")
     sides = [
         subset.select(
             *columns,

@@ -160,7 +160,8 @@ SUBSETS = Table(
            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
            prompt_messages=(TEXT,), tools=(TEXT,),
            margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,),
-           external_id=(TEXT,), carried=(TEXT,), chosen_external_id=(TEXT,), rejected_external_id=(TEXT,)),
+           external_id=(TEXT,), carried=(TEXT,), chosen_external_id=(TEXT,), rejected_external_id=(TEXT,),
+           prompt_external_id=(TEXT,)),
     {"chosen is not rejected":
         (pl.col("chosen") != pl.col("rejected"))
         | (pl.col("chosen_reasoning").fill_null("") != pl.col("rejected_reasoning").fill_null(""))},
@@ -169,7 +170,7 @@ UNPAIRED = Table(
     "unpaired", "trace of a subset", ("trace_id",),
     schema(trace_id=ID, prompt_id=ID, prompt=MESSAGES, completion=MESSAGES,
            reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
-           label=YES, curriculum_position=(INT,), external_id=(TEXT,), carried=(TEXT,)),
+           label=YES, curriculum_position=(INT,), external_id=(TEXT,), carried=(TEXT,), prompt_external_id=(TEXT,)),
 )  # fmt: skip
 DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
 LEFT = ("kept", "cut", "lost", "dropped")  # a text: there, cut by max_length, lost to the template, left out on purpose
