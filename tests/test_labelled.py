@@ -7,7 +7,7 @@ a method cannot learn from, found only when it runs.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from served import ran
 
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
+from curation.experiment import plots
 from curation.experiment.controls import Params as Control
 from curation.experiment.drawing import control_traces
 from curation.selection.labelled import Labelled, label_traces, labelled_messages
 from curation.selection.rules import Params as Selection
 from curation.selection.single_traces import SingleTraces, TraceReaders
-from curation.tables import contracts
+from curation.tables import contracts, db, parquet
+from curation.tables.checks import check
 from curation.traces import generate
 
 PROMPTS, EACH = 40, 6
@@ -258,3 +260,67 @@ def test_what_a_method_cannot_learn_from_is_refused_in_params(tmp_path: Path) ->
     ]
     del raw["selections"]["single"]["unpaired"]
     assert refused(tmp_path, raw)[0].startswith("selections: 'single' keeps no pair, so its arms have nothing to train")
+
+
+def change(rows: pl.DataFrame, **values: Any) -> pl.DataFrame:
+    """The rows with other values in the first of them."""
+    first = pl.int_range(pl.len()) == 0
+    return rows.with_columns(pl.when(first).then(value).otherwise(name).alias(name) for name, value in values.items())
+
+
+MADE_UP = pl.lit(pl.Series([[{"role": "assistant", "content": "It was compared with the reference"}]]))
+PLANTED: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {  # check: what is wrong, and what is said
+    "subset_of_held_out_prompt": (
+        lambda rows: change(rows, prompt_id=pl.lit(world.prompt_id("held_a"))), "split in_domain"
+    ),
+    "unpaired_text_not_its_traces": (lambda rows: change(rows, completion=MADE_UP), f"selection {REVERSED}"),
+    "judge_text_in_subset": (lambda rows: change(rows, completion=MADE_UP), "judge answer"),
+    "control_of_another_size": (lambda rows: rows.head(-1), "labelled 7, labelled_of_selection 8"),
+    "one_generators_share": (lambda rows: rows, "side desirable"),
+    "length_imbalance": (lambda rows: rows, "of 8 labelled traces the desirable are "),
+    "truncated_side": (lambda rows: change(rows, truncated=pl.lit(True)), "1 of 8 labelled traces were cut off"),
+    "run_without_pairs": (lambda rows: rows.clear(), f"run kto-{REVERSED}-0"),
+    "kto_balance": (lambda rows: rows.filter("label"), "undesirable 0"),
+    "control_is_its_selection": (lambda rows: rows, "what labelled traces, drawn 8, shared 8"),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_audit_looks_at_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each check finds what is wrong with labelled traces alone, though there is no pair; and nothing in sound ones."""
+    sound = world.sound()
+    said = sound.judgments.with_columns(rationale=pl.lit("It was compared with the reference"))
+    params = world.write(replace(sound, judgments=said), tmp_path)
+    raw = settings()
+    raw["selections"] = {"single": SINGLE}
+    raw["audit"] = raw["audit"] | {"generator": 0.5, "length": 1.1}
+    flow.write(raw, params)
+    for stage in (["select", "single"], ["arms"]):
+        assert ran(tmp_path, f"stages.{stage[0]}", *stage[1:]).returncode == 0
+    file = tmp_path / f"data/arms/unpaired/{REVERSED}.parquet"
+    rows = pl.read_parquet(file)
+    for name, (plant, found) in PLANTED.items():
+        monkeypatch.setattr("curation.tables.checks.checks", lambda name=name: {name: db.checks()[name]})
+        if name == "control_is_its_selection":
+            raw["controls"]["reversed"] = {"pairs": "all", "match": [], "labels": "as_is"}
+            flow.write(raw, params)
+            assert ran(tmp_path, "stages.arms").returncode == 0
+        parquet.write(contracts.UNPAIRED, plant(pl.read_parquet(file) if name.startswith("control_is") else rows), file)
+        try:
+            check("before_training", params)
+            told = capsys.readouterr().err
+        except Errors as errors:
+            told = "\n".join(errors.lines)
+        assert f"check {name}: " in told and found in told, (name, told)
+
+
+@pytest.mark.slow
+def test_what_learns_from_no_pair_is_not_on_the_curve_of_pairs(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    shown = {"method": "kto", "against": "baseline", "benchmark": "b", "measure": "accuracy", "pairs": 0, "gain": 0.1,
+             "ci_low": 0.0, "ci_high": 0.2, "generator_pairs": "any", "selection": "s", "control": "c"}  # fmt: skip
+    plots.efficiency(world.rows_of(contracts.COMPARISONS, [shown]), tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").exists() and not recwarn.list

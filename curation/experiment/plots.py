@@ -44,8 +44,8 @@ def gains(comparisons: pl.DataFrame, file: Path) -> None:
 
 def efficiency(comparisons: pl.DataFrame, file: Path) -> None:
     """The data-efficiency curve, one panel per benchmark and measure: gain over the baseline by the pairs learnt
-    from, a line for what differs in budget only, with 95 % intervals."""
-    rows = comparisons.filter(pl.col("against") == "baseline").sort(
+    from, a line for what differs in budget only, with 95 % intervals. What learnt from no pair has no place on it."""
+    rows = comparisons.filter(pl.col("against") == "baseline", pl.col("pairs") > 0).sort(
         "measure", "benchmark", "method", "selection", "generator_pairs", "control", "pairs"
     )
     panels = list(rows.group_by("measure", "benchmark", maintain_order=True))
