@@ -206,6 +206,12 @@ def test_a_set_that_says_nothing_of_the_pairs_is_refused(ledger: Ledger) -> None
         verdicts(pairs, ledger, [row(1, "d", "f")])
 
 
+def test_a_set_that_compares_nothing_and_a_study_without_pairs_have_no_verdict(ledger: Ledger) -> None:
+    """As labelled rows, each the only one of its prompt: alone, or beside a set that has pairs."""
+    pairs = pair(world.pairing(), traces(ledger))
+    assert verdicts(pairs, ledger, []) == verdicts(pairs.clear(), ledger) == {}
+
+
 def candidates(ledger: Ledger, rows: list[dict[str, Any]] = ROWS, **changes: Any) -> list[tuple[str, str]]:
     """The candidates where pairs are listed, by the names of their texts."""
     settings = world.pairing(**{"order": "listed", "within_generator": True} | changes)

@@ -41,7 +41,7 @@ def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> p
     """One row per row of the set that compares the two traces of a pair, whichever of them is called chosen; rows of
     one pair and order are its repeats. Without a verdict it is `missing`.
 
-    Raises CurationError if there are pairs, and the set compares the traces of none.
+    Raises CurationError if the set compares responses, and there are pairs, but none that it compares.
     """
     listed = _number(compared.listed.filter(source=settings.source))
     turned = listed.select(
@@ -51,7 +51,7 @@ def prefer(settings: Params, name: str, compared: Compared, ledger: Ledger) -> p
         "repeat",
     )
     rows = compared.pairs.select("pair_id", *TRACES).join(pl.concat([listed, turned]), on=TRACES)
-    if rows.is_empty() and not compared.pairs.is_empty():
+    if rows.is_empty() and not listed.is_empty() and not compared.pairs.is_empty():
         raise CurationError(f"pairwise judge {name}: source {settings.source} compares the traces of no pair")
     status = pl.when(pl.col("verdict").is_null()).then(pl.lit("missing")).otherwise(pl.lit("scored")).alias("status")
     absent = {"strength": pl.Float64, "p_tie": pl.Float64, "rationale": pl.String}
