@@ -179,7 +179,7 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
         "sources/results_amc23/rows": "results.AMC23.examples",
         "generators/results-amc23/columns/completion": "model_outputs",
     }),
-    "ratings of texts": (lambda: rated_texts(helpfulness=lambda n, m: (n + m) % 5 + 1, clarity=lambda n, m: (n + m) % 4), {
+    "ratings of texts": (lambda: rated_texts(helpfulness=lambda n, m: (n + m) % 5, clarity=lambda n, m: (n + m) % 4), {
         "judges/people/trace/completion": "text", "judges/people/trace/prompt": "prompt",
         "judges/people/dimensions": {"helpfulness": "helpfulness", "clarity": "clarity"},
         "generators": ["traces"], "sources": ["traces"], "pairwise_judges": [],
