@@ -1,26 +1,32 @@
 """Weights trained elsewhere, `models` in params.yaml: what lies in their folders, and that it stays what it was."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import flow
 import pytest
 import world
 from mistakes import changed
+from ruamel.yaml import YAML
 from tiny import save_tiny_llama
 from world import own
 
 from curation.calls.ledger import Ledger
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, Errors
 from curation.core.needs import look_around
 from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models import weights
 from curation.models.student import Params as Student
+from curation.tables import measurements, parquet
 from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import evaluate
-from curation.training.given import Params, find_fault, look_at, require_unchanged
+from curation.training.given import Params, find_fault, find_given, look_at
 
+ROOT = Path(__file__).parent.parent
 EMPTY = (2).to_bytes(8, "little") + b"{}"  # safetensors without a tensor
 
 
@@ -76,32 +82,35 @@ def test_what_is_no_folder_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 def test_one_that_is_broken_leaves_the_others_whole(tmp_path: Path) -> None:
     mine = put(tmp_path / "mine", *ADAPTER)
-    rows = list(look_at(Params({"broken": str(tmp_path / "no"), "mine": str(mine)})))
-    assert rows == [
-        {"run": "broken", "status": "failed", "error": find_fault(tmp_path / "no")},
-        {"run": "mine", "status": "given", "weights": weights.fingerprint(mine)},
-    ]
+    rows = look_at(Params({"broken": str(tmp_path / "no"), "mine": str(mine)}))
+    parquet.check(measurements.RUNS, rows, "runs")
+    assert rows.select("run", "status", "weights", "error").rows() == [
+        ("broken", "failed", None, find_fault(tmp_path / "no")), ("mine", "given", weights.fingerprint(mine), None),
+    ]  # fmt: skip
 
 
-def test_a_folder_that_changed_since_train_is_named_with_the_way_out(tmp_path: Path) -> None:
-    """In its bytes, by a file more, or by not being there; one that `train` did not see is no change."""
-    mine = put(tmp_path / "mine", *ADAPTER)
-    models, seen = Params({"mine": str(mine)}), {"mine": weights.fingerprint(mine)}
-    require_unchanged(models, seen)
-    require_unchanged(models, {})
+def test_folders_that_changed_since_train_are_named_with_the_way_out(tmp_path: Path) -> None:
+    """In their bytes, by a file more, or by not being there; all of them at once. One that `train` did not see is
+    none that is evaluated."""
+    mine, other = (put(tmp_path / name, *ADAPTER) for name in ("mine", "other"))
+    models = Params({"mine": str(mine), "other": str(other)})
+    seen = look_at(models)
+    assert find_given(models, seen) == {"mine": mine, "other": other}
+    assert find_given(models, seen.head(1)) == {"mine": mine}
     (mine / "adapter_config.json").write_text(json.dumps({"r": 2}))
-    with pytest.raises(CurationError) as raised:
-        require_unchanged(models, seen)
-    assert str(raised.value) == (
-        f"models.mine: {mine}: other weights than `train` found there; `dvc repro -f train` takes them in"
-    )
+    put(other, "more.json")
+    with pytest.raises(Errors) as raised:
+        find_given(models, seen)
+    assert str(raised.value).splitlines() == [
+        f"models.{name}: {tmp_path / name}: other weights than `train` found there; `dvc repro -f train` takes them in"
+        for name in ("mine", "other")
+    ]
+    shutil.rmtree(mine)
+    (other / "more.json").unlink()
+    with pytest.raises(Errors, match=r"^models.mine: .*/mine is not there; put it there"):
+        find_given(models, seen)
     put(mine, *ADAPTER)
-    require_unchanged(models, seen)
-    put(mine, "more.json")
-    with pytest.raises(CurationError, match="other weights than `train` found there"):
-        require_unchanged(models, seen)
-    with pytest.raises(CurationError, match=r"^models.mine: .*/gone is not there"):
-        require_unchanged(Params({"mine": str(tmp_path / "gone")}), seen)
+    assert find_given(models, seen) == {"mine": mine, "other": other}
 
 
 def test_curation_params_looks_into_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +122,29 @@ def test_curation_params_looks_into_the_folders(tmp_path: Path, monkeypatch: pyt
     assert lines == [
         "params.yaml: models.other: ~nobody-of-that-name/x is not there; put it there, or correct the path"
     ]
+
+
+@pytest.mark.slow
+def test_dvc_trains_where_there_are_other_models_and_takes_a_file_without_any(tmp_path: Path) -> None:
+    """DVC itself, with the head and the command of our graph: a folder's name may hold what a shell would act on."""
+    graph = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")
+    command = graph["stages"]["train"]["cmd"].replace("python -m stages.train", "touch ran; echo")
+    stage = {"cmd": f"{command} > out.txt", "params": ["grid"], "outs": ["out.txt"]}
+    flow.write({"vars": graph["vars"], "stages": {"train": stage}}, tmp_path / "dvc.yaml")
+    ran_on(tmp_path, "init", "--no-scm", "--quiet")
+    said = []
+    for models in (None, {}, {"mine": "a b/$(touch pwned); c"}, {"mine": "other"}, {"mine": "other"}):
+        flow.write({"grid": {"seeds": [0]}} | ({} if models is None else {"models": models}), tmp_path / "params.yaml")
+        ran_on(tmp_path, "repro", "--quiet")
+        said.append(((tmp_path / "out.txt").read_text(), (tmp_path / "ran").exists()))
+        (tmp_path / "ran").unlink(missing_ok=True)
+    mine = ("--mine a b/$(touch pwned); c\n", True)
+    assert said == [("\n", True), ("\n", False), mine, ("--mine other\n", True), ("--mine other\n", False)]
+    assert not (tmp_path / "pwned").exists()
+
+
+def ran_on(folder: Path, *command: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *command], cwd=folder, check=True)
 
 
 @pytest.fixture(scope="module")

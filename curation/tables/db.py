@@ -1,6 +1,6 @@
 """DuckDB over the tables: a view per table for questions, and the queries of `curation/tables/sql` for stages."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ PARTS = {  # tables kept in parts: what names the parts
     "selections": ("selections",),
     "subsets": ("selections", "arms"),
     "unpaired": ("selections", "arms"),
-    "results": (BASELINE, "runs"),
+    "results": (BASELINE, "runs", "models"),
 }
 PART_COLUMNS = {  # of views of tables whose parts do not say which they are: the column that does
     "pair_scores": "scorer",
@@ -126,8 +126,13 @@ def part_files(study: Study, table: str, data: Path) -> list[Path]:
     return [
         contracts.arm_path(table, name, data) if section == "arms" else contracts.path(table, name, data)
         for section in PARTS[table]
-        for name in ([BASELINE] if section == BASELINE else getattr(study, section))
+        for name in ([BASELINE] if section == BASELINE else _names(study, section))
     ]
+
+
+def _names(study: Study, section: str) -> Iterable[str]:
+    names: Iterable[str] = study.models.folders if section == "models" else getattr(study, section)
+    return names
 
 
 class _Files:

@@ -52,7 +52,7 @@ RELIABILITY = Table(
     {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
      **interval("value")},
 )  # fmt: skip
-RUN_STATUSES = ("trained", "failed")
+RUN_STATUSES = ("trained", "failed", "given")
 RUNS = Table(
     "runs", "run of the grid", ("run",),
     schema(run=TEXT, key=(TEXT,), status=TEXT, weights=(TEXT,), micro_batch=(INT,), figures=(TEXT,), error=(TEXT,)),

@@ -1,18 +1,20 @@
 """Weights that were trained elsewhere: runs that are evaluated and compared, and not trained here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import polars as pl
 from pydantic import ConfigDict, RootModel
 
-from curation.core.errors import CurationError
+from curation.core.errors import Errors
 from curation.core.params import BASELINE, find_name_fault
 from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.core.text import to_path
 from curation.models import weights
 from curation.models.local import find_folder_faults
+from curation.tables.contracts import empty
+from curation.tables.measurements import RUNS
 
 ADAPTER, WHOLE = "adapter_config.json", "config.json"  # what lies in a folder of either
 PICKLED = ("*.bin", "*.pt", "*.pth")  # weights that run code when they are opened
@@ -71,21 +73,30 @@ def _has_weights(folder: Path, config: str) -> bool:
     return (folder / config).is_file() and bool(files)
 
 
-def look_at(models: Params) -> Iterator[dict[str, Any]]:
-    """A row of `runs` of each: `given` with the hash of all the files of its folder, or `failed` with what is wrong."""
+def look_at(models: Params) -> pl.DataFrame:
+    """The rows of `runs` of each: `given` with the hash of all the files of its folder, or `failed` with the fault."""
+    rows: list[dict[str, str]] = []
     for name, folder in models.folders.items():
         if fault := find_fault(folder):
-            yield {"run": name, "status": "failed", "error": fault}
+            rows.append({"run": name, "status": "failed", "error": fault})
         else:
-            yield {"run": name, "status": "given", "weights": weights.fingerprint(folder)}
+            rows.append({"run": name, "status": "given", "weights": weights.fingerprint(folder)})
+    return pl.DataFrame(rows, empty(RUNS).schema)
 
 
-def require_unchanged(models: Params, hashes: Mapping[str, str]) -> None:
-    """Raises CurationError naming the first folder that is not what `hashes`, as `train` kept them, say."""
-    for name, folder in models.folders.items():
+def find_given(models: Params, runs: pl.DataFrame) -> dict[str, Path]:
+    """By run of the table `runs`, the folder of its given weights. Raises Errors naming each that is not what `train`
+    found there."""
+    folders, lines = dict[str, Path](), list[str]()
+    hashes = dict(runs.filter(status="given").select("run", "weights").rows())
+    for name, folder in ((name, folder) for name, folder in models.folders.items() if name in hashes):
+        folders[name] = folder
         if fault := find_fault(folder):
-            raise CurationError(f"models.{name}: {fault}")
-        if name in hashes and weights.fingerprint(folder) != hashes[name]:
-            raise CurationError(
+            lines.append(f"models.{name}: {fault}")
+        elif weights.fingerprint(folder) != hashes[name]:
+            lines.append(
                 f"models.{name}: {folder}: other weights than `train` found there; `dvc repro -f train` takes them in"
             )
+    if lines:
+        raise Errors(lines)
+    return folders

@@ -11,6 +11,7 @@ from curation.core.errors import CurationError, Errors, require_existing
 from curation.core.study import Study
 from curation.tables import contracts, parquet
 from curation.tables.measurements import RUNS
+from curation.training.given import look_at
 from curation.training.run_key import READ, Machine, digest_rows, run_key
 from curation.training.run_store import RunStore, remove
 from curation.training.train import equal_updates, train
@@ -20,9 +21,11 @@ WAY_OUT = "`dvc repro arms` makes it"
 
 def train_runs(study: Study) -> pl.DataFrame:
     """The rows of `runs`, with the weights of each in the run store: those that are there already are not trained
-    again. A run that fails is a row with its error, and costs no other run."""
+    again, and weights trained elsewhere stay where they lie. A run that fails is a row with its error, and costs no
+    other run."""
     own = json.loads(require_existing(contracts.DATA / "metrics/arms.json", WAY_OUT).read_text())
-    return pl.DataFrame([_train(study, name, own) for name in study.runs], contracts.empty(RUNS).schema, orient="row")
+    trained = [_train(study, name, own) for name in study.runs]
+    return pl.concat([pl.DataFrame(trained, contracts.empty(RUNS).schema, orient="row"), look_at(study.models)])
 
 
 def _train(study: Study, name: str, own: dict[str, dict[str, int]]) -> tuple[str | int | None, ...]:
