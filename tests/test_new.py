@@ -23,6 +23,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
 from curation.exchange.draft import Draft, write
+from curation.exchange.placing import list_tables
 from curation.traces.generators.listed import Model
 
 ROOT = Path(__file__).parents[1]
@@ -593,6 +594,42 @@ def test_what_was_there_is_kept_under_a_name_of_its_own() -> None:
         Path("params.yaml").write_text(f"{number}\n")
         written(file, "--replace")
     assert [Path(f"params.yaml.old{end}").read_text() for end in ("", 1, 2)] == ["0\n", "1\n", "2\n"]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["data/train-00000-of-00002.jsonl", "data/train-00001-of-00002.jsonl", "README.md"], ["set/data"]),
+        (["train-00000-of-00001.jsonl", "test-00000-of-00001.jsonl"], None),
+        (["m1_1_of_2.jsonl", "m1_2_of_2.jsonl", "m2_1_of_2.jsonl", "m2_2_of_2.jsonl"], "'m1', 'm2'"),
+        (["data/train-0-of-2.jsonl", "data/train-1-of-2.jsonl", "data/test-0-of-1.jsonl"], "2 tables, 'test', 'train'"),
+    ],
+)
+def test_shards_are_one_table_where_they_are_of_one(names: list[str], found: Any) -> None:
+    """The kind of fault: what two models wrote, or two splits, as one table; the shards of one as several."""
+    for name in names:
+        lines(f"set/{name}", [{}])
+    if isinstance(found, str):
+        with pytest.raises(CurationError, match=f"holds shards of .*{found}; put those of each into a folder"):
+            list_tables(["set"])
+    else:
+        assert [str(one) for one in list_tables(["set"])] == (found or sorted(f"set/{name}" for name in names))
+
+
+def test_no_set_takes_the_selections_of_another() -> None:
+    """The kind of fault: two judges with ratings of one name, of which the last has all the selections."""
+    for name in ("one", "two"):
+        lines(f"sets/{name}.jsonl", each(
+            prompt=lambda n, name=name: f"{name}: {SUMS[n]}", chosen=lambda n: say(n, 0), rejected=lambda n: say(n, 1),
+            score_chosen=lambda n: 4 + n % 2, score_rejected=1,
+        ))  # fmt: skip
+    draft, _ = new.look_and_draft(["sets"], [], None)
+    found = {name: body["value"] or list(body["require"].values()) for name, body in draft.params["selections"].items()}
+    assert found == {
+        "top_score": "one_ratings.delta_score", "top_score_two_ratings": "two_ratings.delta_score",
+        "decided": ["one_labels.delta_preference > 0"], "decided_two_labels": ["two_labels.delta_preference > 0"],
+        "all": [],
+    }  # fmt: skip
 
 
 @pytest.fixture

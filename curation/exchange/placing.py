@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from curation.core.errors import CurationError, refused_writes
+from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.generators import guess_size
 from curation.tables.json_values import Fault
@@ -20,8 +21,9 @@ MOST_FILES = 64
 
 
 def list_tables(paths: Sequence[str]) -> list[Path]:
-    """The files that the paths name, those of a folder one by one; a folder of numbered shards stands for itself.
-    Raises CurationError if there are none, or more than anyone would compare."""
+    """The files that the paths name, those of a folder one by one; a folder of numbered shards of one table stands for
+    itself. Raises CurationError if there are none, more than anyone would compare, or shards of several tables in a
+    folder."""
     found: list[Path] = []
     for text in paths:
         path = Path(text)
@@ -38,8 +40,8 @@ def list_tables(paths: Sequence[str]) -> list[Path]:
 
 def _list_folder(folder: Path) -> list[Path]:
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and _is_data(file)]
-    if len(files) > 1 and all(SHARD.search(file.name) for file in files):
-        return [folder] if len({form_of(file)[0] for file in files}) == 1 else files
+    if _are_shards(folder, files):
+        return [folder]
     inner = [file for child in sorted(folder.iterdir()) if child.is_dir() for file in _list_inner(child)]
     if not files and not inner:
         list_files(str(folder))  # which says why
@@ -48,7 +50,23 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def _list_inner(folder: Path) -> list[Path]:
-    return [] if folder.name.startswith(".") else [file for file in sorted(folder.iterdir()) if _is_data(file)]
+    files = [] if folder.name.startswith(".") else [file for file in sorted(folder.iterdir()) if _is_data(file)]
+    return [folder] if _are_shards(folder, files) else files
+
+
+def _are_shards(folder: Path, files: Sequence[Path]) -> bool:
+    """Whether the files of a folder are the shards of one table. Raises CurationError where they are those of several,
+    of which one has more than one, as of the splits of a published set."""
+    parts = [SHARD.split(file.name)[0] for file in files if SHARD.search(file.name)]
+    if len(parts) < max(len(files), 2) or len({form_of(file)[0] for file in files}) > 1:
+        return False
+    tables = sorted(set(parts))
+    if 1 < len(tables) < len(parts):
+        names = first_names((show_value(name.rstrip("-_.")) for name in tables), 5)
+        raise CurationError(
+            one_line(f"{folder}: holds shards of {len(tables)} tables, {names}; put those of each into a folder")
+        )
+    return len(tables) == 1
 
 
 def _is_data(file: Path) -> bool:

@@ -162,12 +162,17 @@ def _select(draft: Draft) -> None:
         for dimension in dimensions[:3]:
             delta = f"{name}.delta_{dimension}"
             own = {"value": delta, "require": {"better": f"{delta} > 0"}, "keep": {"kind": "top"}, "budget": HALF}
-            selections[f"top_{dimension}"[:60]] = PLAIN | own
+            selections[_free_name(selections, f"top_{dimension}", name)] = PLAIN | own
     for name in draft.params["pairwise_judges"]:
         require = {"decided": f"{name}.delta_{PREFERENCE} > 0"}
-        selections["decided"] = PLAIN | {"require": require}
+        selections[_free_name(selections, "decided", name)] = PLAIN | {"require": require}
     selections["all" if listed else "random"] = PLAIN if listed else PLAIN | {"limits": limits}
     draft.note(("selections",), "Which pairs are kept (docs/selections.md). Each is a subset of its own.")
+
+
+def _free_name(selections: dict[str, Any], name: str, judge: str) -> str:
+    """The name of a selection, with the judge's where another judge's selection has it."""
+    return name[:60] if name[:60] not in selections else f"{name}_{judge}"[:60]
 
 
 def _labels(draft: Draft) -> Iterator[tuple[str, str]]:
