@@ -17,11 +17,13 @@ from ruamel.yaml import YAML
 from served import ran, save, served_params
 from server import DROPPED, Answer, ChatServer, Request, Script, cut, failing, good, shaped
 from test_rubric import prompts, traces
+from tiny import TEMPLATE, byte_tokenizer
 
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.judging.judge import judge
 from curation.judging.judges import reward
+from curation.models import weights
 from curation.tables.contracts import JUDGMENTS
 from curation.tables.parquet import check
 
@@ -53,17 +55,20 @@ def said(request: Request) -> str:
 @pytest.fixture
 def serve_scores() -> Any:
     """Starts a server of all routes for a script; all end with the test."""
-    routes = [f"/{route}" for route in ("classify", "pooling", "score", "rerank")]
+    routes = [f"/{route}" for route in ("classify", "pooling", "score", "rerank", "predict")]
     with ExitStack() as running:
         yield lambda script: running.enter_context(ChatServer(script, routes))
 
 
-def settings(server: ChatServer, route: str = "classify", extra: Any = None, **changes: Any) -> reward.Params:
+def settings(server: ChatServer, /, route: str = "classify", extra: Any = None, **changes: Any) -> reward.Params:
     asked = {name: changes.pop(name) for name in ("max_retries", "concurrency", "timeout_s") if name in changes}
+    own = {name: changes.pop(name) for name in ("server", "template_date") if name in changes}
     address = server.url.removesuffix("/v1")
     engine = {"kind": "served", "route": route, "endpoint": server.endpoint(base_url=address, **asked).model_dump()}
     named = {"kind": "reward", "model": "rm", "revision": "r1", "dimensions": ["reward"]}
-    return reward.Params.model_validate(named | {"engine": engine | ({"extra": extra} if extra else {})} | changes)
+    return reward.Params.model_validate(
+        named | {"engine": engine | own | ({"extra": extra} if extra else {})} | changes
+    )
 
 
 def judged(judge_: reward.Params, ledger: Ledger, *completions: str | None) -> pl.DataFrame:
@@ -182,6 +187,120 @@ def test_tools_are_told_to_no_route_of_messages(serve_scores: Any, ledger: Ledge
     )
     [row] = judge("reward", settings(server, "score"), traces("5"), asked, ledger).rows(named=True)
     assert row["score"] == 1.0 and [tools in request.body["text_1"] for request in server.requests] == [True]
+
+
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {}}}]
+OTHERS: list[tuple[str, str, Any, Any]] = [  # server, route, its reply of one and of two labels, its own fields
+    ("sglang", "classify", [{"embedding": [-24.25], "meta_info": {"id": "f", "prompt_tokens": 12}}, 
+                            [{"embedding": [1.5, -0.5], "meta_info": {"id": "f", "prompt_tokens": 12}}]], {}),
+    ("tei", "predict", [[{"score": -24.25, "label": "helpful"}],
+                        [{"score": 1.5, "label": "LABEL_0"}, {"score": -0.5, "label": "LABEL_1"}][::-1]],
+     {"raw_scores": True}),
+    ("tei", "rerank", [[{"index": 0, "score": -24.25}]], {"raw_scores": True}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """`model` and `revision` of a judge whose chat template reads tools, and opens with the token that the tokenizer
+    opens a text with."""
+    from tokenizers.processors import TemplateProcessing
+
+    folder, made = tmp_path_factory.mktemp("model"), byte_tokenizer()
+    made.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    made.chat_template = "<s>{% if tools %}{{ tools | tojson }}\n{% endif %}" + TEMPLATE.removeprefix("<s>")
+    made.save_pretrained(folder)
+    return {"model": str(folder), "revision": weights.fingerprint(folder)}
+
+
+@pytest.mark.parametrize(("server", "route", "replies", "extra"), OTHERS)
+def test_other_servers_are_sent_what_the_model_reads(
+    serve_scores: Any, ledger: Ledger, tokenizer: dict[str, Any], server: str, route: str, replies: Any, extra: Any
+) -> None:
+    """Kind: a conversation that a server reads otherwise than the model was taught, or a score of another label. SGLang
+    and TEI take one text of a reward model, and open it as the tokenizer does; TEI has labels by their scores."""
+    asked = prompts().with_columns(tools=pl.lit(json.dumps(TOOLS)))
+    for labels, reply in enumerate(replies, 1):
+        far, said = serve_scores([shaped(reply)]), "5" * labels
+        here = settings(far, route, extra, server=server, dimensions=["reward", "safe"][:labels], **tokenizer)
+        rows = judge("reward", here, traces(said), asked, ledger).sort("dimension")
+        assert rows["status"].to_list() == ["scored"] * labels
+        assert rows["score"].to_list() == ([-24.25] if labels == 1 else [1.5, -0.5])
+        [sent] = far.requests
+        text = sent.body.get("text", sent.body.get("inputs"))
+        if route == "rerank":
+            assert sent.body == {"query": sent.body["query"], "texts": [said], **extra}
+            assert "What is 2 + 3?" in sent.body["query"] and json.dumps(TOOLS) in sent.body["query"]
+            continue
+        made = weights.tokenizer(here.model, here.revision)
+        turns = [{"role": "user", "content": "What is 2 + 3?"}, {"role": "assistant", "content": said}]
+        meant = made.apply_chat_template(turns, tools=TOOLS, return_dict=True)["input_ids"]
+        assert made(text)["input_ids"] == meant and meant.count(0) == 1
+        assert sent.body == ({"model": here.model, "text": text} if server == "sglang" else {"inputs": text}) | extra
+        assert judge("reward", here, traces(said), asked, ledger).sort("dimension").equals(rows)
+        assert len(far.requests) == 1
+
+
+NO_PREDICTIONS: list[tuple[str, str, Any]] = [
+    ("sglang", "classify", {"embedding": []}), ("sglang", "classify", {"embedding": [None]}),
+    ("sglang", "classify", [{"embedding": [1.0]}] * 2), ("sglang", "classify", body("classify", [1.0])),
+    ("tei", "predict", []), ("tei", "predict", [{"label": "a"}]), ("tei", "predict", [{"score": "1", "label": "a"}]),
+    ("tei", "predict", [{"score": 1.0, "label": "a"}, {"score": 0.5, "label": "b"}]),
+    ("tei", "predict", [{"score": 1.0, "label": "LABEL_0"}, {"score": 0.5, "label": "LABEL_0"}]),
+    ("tei", "predict", [[{"score": 1.0, "label": "a"}]]), ("tei", "rerank", [{"index": 0, "score": 1.0}] * 2),
+    ("tei", "rerank", {"results": [{"index": 0, "relevance_score": 1.0}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("server", "route", "reply"), NO_PREDICTIONS)
+def test_what_other_servers_say_in_another_shape_is_no_score(
+    serve_scores: Any, ledger: Ledger, tokenizer: dict[str, Any], server: str, route: str, reply: Any
+) -> None:
+    here = settings(serve_scores([shaped(reply)]), route, server=server, **tokenizer)
+    assert judged(here, ledger, "5").select("score", "status").rows() == [(None, "error")]
+
+
+def test_a_conversation_that_cannot_be_written_whole_is_not_sent(
+    serve_scores: Any, ledger: Ledger, tmp_path: Path
+) -> None:
+    """A template that reads no tools, or leaves out what is to be scored; a tokenizer that ends each text."""
+    from tokenizers.processors import TemplateProcessing
+
+    ended = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    cases = [
+        (TEMPLATE, None, TOOLS, "the prompt has tools, and the chat template reads none"),
+        ("{{ messages[0].content }}", None, None, "the chat template leaves out some of what is to be scored; "),
+        (TEMPLATE, ended, None, "a server would read tokens that the chat template does not write; score it here"),
+    ]
+    far = serve_scores([])
+    for number, (template, processor, tools, why) in enumerate(cases):
+        made = byte_tokenizer()
+        made.chat_template = template
+        if processor:
+            made.backend_tokenizer.post_processor = processor
+        folder = tmp_path / str(number)
+        made.save_pretrained(folder)
+        here = settings(far, server="sglang", model=str(folder), revision=weights.fingerprint(folder))
+        asked = prompts().with_columns(tools=pl.lit(json.dumps(tools) if tools else None, pl.String))
+        [row] = judge("reward", here, traces("5"), asked, ledger).rows(named=True)
+        assert row["status"] == "error" and str(row["rationale"]).startswith(why)
+    assert far.requests == []
+
+
+def test_a_server_has_its_own_routes(serve_scores: Any) -> None:
+    far = serve_scores([])
+    for server, route, changes, why in (
+        ("sglang", "pooling", {}, "sglang has no route pooling; name classify"),
+        (None, "predict", {}, "vllm has no route predict; name classify or pooling or score or rerank"),
+        (
+            "tei",
+            "rerank",
+            {"template_date": "2026-01-01"},
+            "template_date is for texts written here, and rerank is sent",
+        ),
+    ):
+        with pytest.raises(ValueError, match=why):
+            settings(far, route, server=server, **changes)
 
 
 def test_a_call_of_a_tool_is_worded_for_servers(serve_scores: Any, ledger: Ledger) -> None:

@@ -20,9 +20,9 @@ from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize, Day, Length
 from curation.models import weights
-from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template, encode
 from curation.models.faults import loading, one_sentence
+from curation.models.reward_text import render_scored
 
 AT_ONCE = 16_384  # calls that are written and sorted by length together
 FINEST = 16  # tokens: lengths that are padded to differ by as many at least
@@ -148,26 +148,10 @@ def write(tokenizer: Any, calls: Sequence[Call], settings: Params) -> Iterator[T
         for call, ids, of in zip(calls, encoded["input_ids"], types, strict=True):
             yield Text(call, np.array(ids, np.int32), None if of is None else np.array(of, np.int32), None)
         return
-    written = [_render(tokenizer, call, Template(None, settings.template_date)) for call in calls]
+    written = [render_scored(tokenizer, call, Template(None, settings.template_date)) for call in calls]
     ids_of = iter(encode(tokenizer, [text for text in written if isinstance(text, str)]))
     for call, text in zip(calls, written, strict=True):
         yield str(text) if isinstance(text, RenderingFault) else _read(tokenizer, call, next(ids_of))
-
-
-def _render(tokenizer: Any, call: Call, template: Template) -> str | RenderingFault:
-    """The conversation as the chat template writes it, or why it does not: it refuses it, or leaves out some of what is
-    to be scored, as many do with what stands before `</think>`."""
-    try:
-        text = render_call(tokenizer, call, template, generation_prompt=False)
-    except RenderingFault as fault:
-        return fault
-    if _without_blanks(call.last_message) not in _without_blanks(text):
-        return RenderingFault("the chat template leaves out some of what is to be scored; set shows or delimiters")
-    return text
-
-
-def _without_blanks(text: str) -> str:
-    return "".join(text.split())
 
 
 def _read(tokenizer: Any, call: Call, ids: list[int]) -> Text | str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +13,8 @@ from curation.judging.conversation import Conversation, read_problem
 from curation.judging.shown import NotShown, find_shown
 from curation.judging.steps import split_shown
 from curation.models import reward_model, weights
+from curation.models.chat_template import RenderingFault, Template
+from curation.models.reward_text import for_server, render_scored
 from curation.tables.messages import for_model, full_messages
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ def make_caller(settings: "Params", prompts: pl.DataFrame) -> Callable[[int, str
     way: dict[str, str]
     if isinstance(settings.engine, scores.Params):
         way, sampling = {"route": settings.engine.route}, dict(settings.engine.extra or {})
+        way |= {"server": settings.engine.speaks} if settings.engine.speaks != "vllm" else {}
     else:
         # not in the key: what was too long is asked again under a higher limit, and nothing else
         way, sampling = {"input": settings.engine.input}, {"max_tokens": settings.engine.max_length}
@@ -61,20 +65,38 @@ def make_caller(settings: "Params", prompts: pl.DataFrame) -> Callable[[int, str
     token = settings.steps.token if settings.steps else None
     way |= {scores.STEP: token} if token else {}
     sampling |= {scores.SCORING: way}
+    write_out = _make_writer(settings) if settings.writes_text else None
 
     def call_for(prompt_id: int, said: str) -> Call | NotShown:
         prompt, whole, tools = problems[prompt_id]
         messages = for_model(full_messages(prompt, whole))
         if settings.as_texts:
             messages, tools = [{"role": "user", "content": _write_problem(prompt, whole, tools)}], None
-        if tools and here is None:
+        if tools and here is None and not settings.writes_text:
             return NotShown("error", "the prompt has tools, of which no route for reward models is told")
         if token and any(token in str(message["content"]) for message in messages):
             return NotShown("error", f"the prompt holds {token}, which ends steps")
         messages = [*messages, {"role": "assistant", "content": said}]
-        return Call(settings.model, revision, messages, sampling, 0, tools=json.loads(tools) if tools else None)
+        call = Call(settings.model, revision, messages, sampling, 0, tools=json.loads(tools) if tools else None)
+        return write_out(call) if write_out else call
 
     return call_for
+
+
+def _make_writer(settings: "Params") -> Callable[[Call], Call | NotShown]:
+    """A function from a call to the same with its conversation as the one text that a server is sent, or why there is
+    none."""
+    tokenizer = weights.tokenizer(settings.model, settings.revision)
+    template = Template(None, settings.engine.template_date)
+
+    def write_out(call: Call) -> Call | NotShown:
+        text = render_scored(tokenizer, call, template)
+        text = text if isinstance(text, RenderingFault) else for_server(tokenizer, text)
+        if isinstance(text, RenderingFault):
+            return NotShown("error", str(text))
+        return replace(call, messages=[{"role": "user", "content": text}], tools=None)
+
+    return write_out
 
 
 def _write_problem(prompt: Any, messages: str | None, tools: str | None) -> str:

@@ -79,6 +79,11 @@ class Params(Strict):
             return self.engine.route in ROUTES_OF_TEXTS
         return self.engine.input == "pair"
 
+    @property
+    def writes_text(self) -> bool:
+        """Whether a server is sent the text that the model's own chat template writes here."""
+        return isinstance(self.engine, scores.Params) and self.engine.takes_text
+
     def make_engine(self) -> Engine:
         """What answers its calls."""
         if isinstance(self.engine, scores.Params):
@@ -117,6 +122,7 @@ class Params(Strict):
         """What of the model, of its device or of packages is not there; a model that gives no scores, or others."""
         if isinstance(self.engine, scores.Params):
             yield from (f"engine.endpoint: {line}" for line in find_uninstalled("aiohttp"))
+            yield from find_model_faults(self.model, self.revision) if self.writes_text else ()
             return
         faults = list(find_model_faults(self.model, self.revision, chats=self.engine.input == "chat"))
         heads = (reward_model.TOKENS, reward_model.QWEN) if self.steps else (reward_model.SEQUENCES,)
