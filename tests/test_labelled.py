@@ -22,6 +22,7 @@ from served import ran
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.experiment import plots
+from curation.experiment.arms import restrict
 from curation.experiment.controls import Params as Control
 from curation.experiment.drawing import control_traces
 from curation.selection.labelled import Labelled, label_traces, labelled_messages
@@ -187,6 +188,15 @@ def test_controls_are_as_many_of_each_label_and_flip_what_they_should() -> None:
         flipped = sum(shuffled[trace] != label for trace, label in rows.items())
         assert shuffled.keys() == rows.keys() and 0.25 * len(rows) < flipped < 0.75 * len(rows)
     assert control("own", "shuffled", 0) != control("own", "shuffled", 1)
+
+
+def test_a_budget_of_the_grid_is_twice_as_many_labelled_traces() -> None:
+    for budget, pairs in (({"pairs": 0}, 0), ({"share": 0.5}, 8), (None, 8)):
+        own = Selection.model_validate(world.PLAIN | {"budget": budget, "unpaired": {"label": LABEL}})
+        assert restrict(own, "true", "own").unpaired == own.unpaired and restrict(own, "true", "own").budget == budget
+        of_grid = restrict(own, "true", "8")
+        assert of_grid.budget == {"pairs": pairs} and of_grid.unpaired is not None, "of none, none is wanted still"
+        assert (of_grid.unpaired.label, of_grid.unpaired.budget) == (LABEL, {"traces": 16})
 
 
 SINGLE = world.PLAIN | {
