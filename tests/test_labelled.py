@@ -28,7 +28,7 @@ from curation.experiment.drawing import control_traces
 from curation.selection.labelled import Labelled, label_traces, labelled_messages
 from curation.selection.rules import Params as Selection
 from curation.selection.single_traces import SingleTraces, TraceReaders
-from curation.tables import contracts, db, parquet
+from curation.tables import contracts, db, measurements, parquet
 from curation.tables.checks import check
 from curation.traces import generate
 
@@ -332,5 +332,5 @@ def test_what_learns_from_no_pair_is_not_on_the_curve_of_pairs(
 ) -> None:
     shown = {"method": "kto", "against": "baseline", "benchmark": "b", "measure": "accuracy", "pairs": 0, "gain": 0.1,
              "ci_low": 0.0, "ci_high": 0.2, "generator_pairs": "any", "selection": "s", "control": "c"}  # fmt: skip
-    plots.efficiency(world.rows_of(contracts.COMPARISONS, [shown]), tmp_path / "curve.png")
+    plots.efficiency(world.rows_of(measurements.COMPARISONS, [shown]), tmp_path / "curve.png")
     assert (tmp_path / "curve.png").exists() and not recwarn.list
