@@ -23,7 +23,7 @@ def main() -> None:
     study = read()
     refuse_undeclared(study)
     collected = collect(study.sources, study.decontaminate)
-    for name, rows in collected._asdict().items():
+    for name, rows in collected.tables.items():
         parquet.write(contracts.TABLES[name], rows, contracts.path(name))
     verdicts = collected.decontamination
     reasons = metrics(verdicts)
@@ -34,7 +34,10 @@ def main() -> None:
             file=sys.stderr,
         )
     counts = dict(collected.prompts.group_by("source").agg(pl.len()).sort("source").rows())
-    write_metrics(contracts.DATA / "metrics/collect.json", {"prompts": counts, "decontamination": reasons})
+    told = {"prompts": counts, "decontamination": reasons}
+    if (repeats := collected.near_duplicate_responses) is not None:
+        told["responses"] = {"near_duplicate": repeats}
+    write_metrics(contracts.DATA / "metrics/collect.json", told)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw = {**world.settings(), "decontaminate": {
         "exact": True, "ngram": {"size": 3, "share": 0.5},
         "near_duplicates": {"shingle": 3, "permutations": 16, "threshold": 0.9, "seed": 0},
+        "near_duplicate_responses": {"shingle": 3, "threshold": 0.9},
     }}  # fmt: skip
     (folder / "chat.jinja").write_text(CHAT_TEMPLATE)
     raw["student"] = {

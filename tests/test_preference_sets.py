@@ -44,7 +44,7 @@ def source(path: Path, **settings: Any) -> Params:
 def collected(path: Path, name: str = "mine", **settings: Any) -> Collected:
     """What is collected of one set, which keeps the contracts of its tables."""
     made = collect({name: source(path, **settings)}, NOTHING_DROPPED)
-    for table, rows in made._asdict().items():
+    for table, rows in made.tables.items():
         parquet.check(contracts.TABLES[table], rows, table)
     return made
 
@@ -109,7 +109,7 @@ def test_a_published_layout_becomes_what_it_must(
 
 def assert_same(made: Collected, other: Collected) -> None:
     """Every table has the same rows."""
-    for table, rows in made._asdict().items():
+    for table, rows in made.tables.items():
         key = contracts.TABLES[table].key
         assert rows.sort(key).equals(getattr(other, table).sort(key)), table
 

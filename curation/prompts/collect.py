@@ -8,10 +8,13 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
+from curation.core.messages import show_value
+from curation.core.text import one_line
 from curation.prompts.decontaminate import Params, decontaminate
+from curation.prompts.near_responses import Repeat, find_repeats
 from curation.prompts.preferences.tables import PreferenceTables, no_preferences, tabulate
 from curation.prompts.sources._kind import HasPreferences
-from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, empty
+from curation.tables.contracts import DECONTAMINATION_REASONS, PROMPTS, SIDES, empty
 from curation.tables.ids import content_id
 from curation.tables.prompt_identity import identities
 
@@ -54,13 +57,20 @@ def _read(sources: Mapping[str, "Source"]) -> tuple[pl.DataFrame, PreferenceTabl
 
 
 class Collected(NamedTuple):
-    """The rows of five tables: those of the preference sets are empty in a study that has none."""
+    """The rows of five tables, those of the preference sets empty in a study that has none; and how many responses were
+    dropped since they nearly repeat another, None where none are to be."""
 
     prompts: pl.DataFrame
     decontamination: pl.DataFrame
     responses: pl.DataFrame
     ratings: pl.DataFrame
     listed_pairs: pl.DataFrame
+    near_duplicate_responses: int | None = None
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """The rows by the names of their tables."""
+        return {name: rows for name, rows in self._asdict().items() if isinstance(rows, pl.DataFrame)}
 
 
 def collect(sources: Mapping[str, "Source"], settings: Params) -> Collected:
@@ -84,7 +94,11 @@ def collect(sources: Mapping[str, "Source"], settings: Params) -> Collected:
         )
     kept = prompts.filter(~pl.col("prompt_id").is_in(dropped["prompt_id"]))
     _refuse_duplicates(kept)
-    return Collected(kept, verdicts, *_of_kept(preferences, kept))
+    of_kept = _of_kept(preferences, kept)
+    if settings.near_duplicate_responses is None:
+        return Collected(kept, verdicts, *of_kept)
+    repeats = find_repeats(settings.near_duplicate_responses, of_kept.responses)
+    return Collected(kept, verdicts, *_without_repeats(of_kept, repeats), len(repeats))
 
 
 def _of_kept(preferences: PreferenceTables, kept: pl.DataFrame) -> PreferenceTables:
@@ -100,6 +114,34 @@ def _of_kept(preferences: PreferenceTables, kept: pl.DataFrame) -> PreferenceTab
             f"{preferences.listed_pairs.height - listed_pairs.height} listed pairs are of dropped prompts, and dropped",
             file=sys.stderr,
         )
+    return PreferenceTables(responses, ratings, listed_pairs)
+
+
+def _without_repeats(preferences: PreferenceTables, repeats: list[Repeat]) -> PreferenceTables:
+    """The tables without the responses that nearly repeat another, and without what is said of them; how much that is,
+    and the first of them, is said on stderr."""
+    if not repeats:
+        return preferences
+    dropped = pl.Series([repeat.trace_id for repeat in repeats], dtype=pl.Int64).implode()
+    responses, ratings = (
+        rows.filter(~pl.col("trace_id").is_in(dropped)) for rows in (preferences.responses, preferences.ratings)
+    )
+    sides = pl.any_horizontal(pl.col(f"{side}_trace_id").is_in(dropped) for side in SIDES)
+    listed_pairs = preferences.listed_pairs.filter(~sides)
+    first, like = (
+        preferences.responses.filter(trace_id=trace_id).select("generator", "completion").row(0)
+        for trace_id in repeats[0][:2]
+    )
+    print(
+        one_line(
+            f"collect: {len(repeats)} of {preferences.responses.height} responses nearly repeat another to their "
+            f"prompt and are dropped (decontaminate.near_duplicate_responses), with "
+            f"{preferences.ratings.height - ratings.height} ratings and "
+            f"{preferences.listed_pairs.height - listed_pairs.height} listed pairs; the first, of {first[0]}, "
+            f"{show_value(first[1])}, is like that of {like[0]}, {show_value(like[1])}: {repeats[0].overlap:.2f}"
+        ),
+        file=sys.stderr,
+    )
     return PreferenceTables(responses, ratings, listed_pairs)
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.ranges import Few, Seed, Share
+from curation.prompts.near_responses import NearResponses
 from curation.prompts.questions import list_texts, ngrams, tokens
 from curation.tables.contracts import DECONTAMINATION, empty
 
@@ -41,12 +42,13 @@ class NearDuplicates(Strict):
 
 
 class Params(Strict):
-    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens are those of a benchmark prompt. A rule
-    that is null or false is not applied."""
+    """`decontaminate` in params.yaml. `exact` drops train prompts whose tokens are those of a benchmark prompt,
+    `near_duplicate_responses` responses of preference sets. A rule that is null or false is not applied."""
 
     exact: bool
     ngram: Ngram | None
     near_duplicates: NearDuplicates | None
+    near_duplicate_responses: NearResponses | None = None
 
 
 class Verdict(NamedTuple):
