@@ -179,7 +179,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     columns = {
         "prompt": "prompt", "completion": "text", "generator": None, "sample_index": None, "family": None,
         "scale_b": None, "finish_reason": None, "prompt_id": None, "trace_id": None, "reasoning": "thought",
-        "system": "first", "tools": "tools",
+        "system": "first", "tools": "tools", "options": None,
     }  # fmt: skip
     raw["generators"] = {
         "large": {"kind": "transformers", "scale_b": 7.0, **named, **own, **here},
@@ -231,7 +231,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     raw["sources"]["own"] = {
         "kind": "table", "path": "prompts.jsonl", "where": "i = 'p1'", "rows": None, "split": "train",
-        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u"},
+        "columns": {"prompt": "q", "answer": "a", "task": "t", "prompt_id": "i", "system": "s", "tools": "u",
+                    "options": None},
         "verifier": "math",
         "instruction": "Be brief.",
     }  # fmt: skip

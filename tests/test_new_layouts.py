@@ -20,6 +20,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
 from curation.exchange import looking
+from curation.prompts.sources import table
 from curation.tables import contracts, parquet
 
 Row = dict[str, Any]
@@ -300,20 +301,45 @@ def options(**columns: Any) -> str:
     return lines("mc.jsonl", rows)
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"choices": ["twelve of them", "seven or so", "none"]},
-        {"choices": {"text": ["twelve of them", "seven or so", "none"], "label": ["A", "B", "C"]}},
-        {"A": "twelve of them", "B": "seven or so, I think", "C": "none of these at all"},
-        {"option_a": "twelve of them", "option_b": "seven or so, I think", "option_c": "none of these at all"},
-    ],
-)
-def test_options_that_no_prompt_says_are_named(columns: Row, capsys: pytest.CaptureFixture[str]) -> None:
-    study = written(options(**columns))
+OPTIONS: dict[str, Row] = {
+    "a list": {"choices": ["twelve of them", "seven or so", "none"]},
+    "texts and labels": {"choices": {"text": ["twelve of them", "seven or so", "none"], "label": ["A", "B", "C"]}},
+    "letters": {"A": "twelve of them", "B": "seven or so", "C": "none"},
+    "words and letters": {"option_a": "twelve of them", "option_b": "seven or so", "option_c": "none"},
+    "numbers": {"choices": ["twelve of them", "seven or so", "none"], "answer": 0},
+    "numbers from 1": {"endings": ["twelve of them", "seven or so", "none"], "answer": 1},
+}
+
+
+@pytest.mark.parametrize("form", OPTIONS)
+def test_options_in_columns_of_their_own_end_the_prompt(form: str) -> None:
+    """The kind of fault: a prompt that asks nothing, as what it is asked to choose from stands elsewhere."""
+    study = written(options(**OPTIONS[form]))
     assert list(study.generators) == ["m"]
-    name = f"'{next(iter(columns))}"
-    assert f"mc.jsonl: no prompt says the options, which {name}" in capsys.readouterr().out
+    (source,) = study.sources.values()
+    rows = table.prompts(source, set())
+    asked = rows["prompt"].list.last().struct.field("content").to_list()
+    assert asked == [f"{text}\nA. twelve of them\nB. seven or so\nC. none" for text in ASKED]
+    right = {"answer": ["A"] * 8} if form.startswith("numbers") else {"answer": ["A", "B"] * 4}
+    assert rows["answer"].to_list() == right["answer"] and source.verifier.kind == "choice"
+    generator = study.generators["m"]
+    assert generator.columns.options == source.columns.options
+
+
+def test_options_that_another_file_lacks_are_named_and_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = of_each(lambda n: {"question": ASKED[n], "response": say(n, 0)})
+    study = written(options(choices=["twelve of them", "seven or so", "none"]), lines("others.jsonl", rows))
+    assert all(source.columns.options is None for source in study.sources.values())
+    assert "mc.jsonl: no prompt says the options, which 'choices' have; give every file" in capsys.readouterr().out
+
+
+def test_a_number_of_no_option_is_refused_with_its_row() -> None:
+    file = lines("mc.jsonl", [{"q": ASKED[0], "o": ["x", "y"], "a": 27}])
+    columns = {"prompt": "q", "answer": {"column": "a", "first": 0}, "task": None, "options": "o"}
+    source = {"kind": "table", "path": file, "split": "train", "columns": columns, "verifier": "choice",
+              "instruction": None}  # fmt: skip
+    with pytest.raises(CurationError, match=r"mc\.jsonl: row 0: column 'a' is 27, the number of no option"):
+        table.prompts(table.Params.model_validate(source), set())
 
 
 def test_options_that_prompts_say_are_not_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,7 +69,7 @@ def look_and_draft(
 ) -> "tuple[Draft, dict[Path, Path]]":
     """The study that the files make, once what they hold is printed, and where it looks for each of them."""
     from curation.exchange.placing import label, list_tables, plan_links
-    from curation.exchange.study import Asked, draft_study, find_beside
+    from curation.exchange.study import Asked, draft_study, find_beside, find_options_of_all
 
     files, held_out = list_tables(paths), list_tables(benchmarks)
     if both := {file.resolve() for file in files} & {file.resolve() for file in held_out}:
@@ -78,6 +78,7 @@ def look_and_draft(
     read_files = [one for file in files for one in _read_file(file, places[file], label(file, files))]
     read_held_out = [one for file in held_out for one in _read_file(file, places[file], label(file, held_out), True)]
     find_beside(read_files)
+    find_options_of_all(read_files, read_held_out)
     _print_findings(read_files, read_held_out)
     return draft_study(read_files, read_held_out, Asked(*judge) if judge else None), places
 

@@ -22,6 +22,8 @@ def describe(file: Read, held_out: str = "") -> Iterator[Row]:
     yield guess.look.title, held_out or f"{guess.holds}{kind}", "", guess.look.seen
     for role, name in guess.columns.items():
         yield "", role, one_line(name), _what(file, role)
+    for name in guess.options:
+        yield "", "options", one_line(name), "end the prompt, a letter each"
     for name in guess.wide:
         yield "", "completion", one_line(name), "texts"
     if guess.holds == "traces" and (said := describe_reasoning(guess)):

@@ -11,6 +11,7 @@ from curation.exchange.draft import Draft
 from curation.exchange.guess import Guess
 from curation.exchange.looking import Column, quoted
 from curation.exchange.matching import Matched, Read
+from curation.exchange.options import map_options
 from curation.exchange.thoughts import guess_rule
 from curation.exchange.words import slug
 
@@ -43,6 +44,8 @@ def _columns_of_traces(draft: Draft, trace: Read, matched: Matched) -> dict[str,
         if column is None or (role in NEVER_NULL and _has_null(guess, column)):
             continue
         columns[names.get(role, role)] = column.name
+    if guess.options and columns["prompt"]:
+        columns["options"] = map_options(guess.options)
     if matched.by_id:
         columns["prompt_id"] = guess.columns["prompt_id"]
     completion = guess.column("completion")

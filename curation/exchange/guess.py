@@ -39,7 +39,7 @@ OF_A_TRACE = ("model", "sample_index", "finish_reason", "reasoning")  # that say
 class Guess:
     """What a file holds: the column of each part, of `wide` traces the columns of completions, a generator each, and
     of `thoughts` that of the reasoning of some; the layout of a preference set, the numbers that rate, what there is to
-    say of a part, and what of a set's rows goes with its pairs."""
+    say of a part, what of a set's rows goes with its pairs, and the columns of options that end prompts."""
 
     look: Look
     holds: Holds
@@ -50,6 +50,7 @@ class Guess:
     notes: dict[str, str] = field(default_factory=dict)
     carried: list[str] = field(default_factory=list)
     thoughts: dict[str, str] = field(default_factory=dict)
+    options: list[str] = field(default_factory=list)
 
     def column(self, role: str) -> Column | None:
         """The column that plays a part, if one does."""

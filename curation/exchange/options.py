@@ -4,6 +4,7 @@ a prompt that does not say them asks nothing."""
 from collections.abc import Sequence
 from itertools import takewhile
 
+from curation.exchange.guess import Guess
 from curation.exchange.looking import SEEN, Column, Look, as_number
 from curation.exchange.words import split_name, swap_word
 
@@ -36,6 +37,25 @@ def are_options(column: Column) -> bool:
     flat = [text for value in column.given[:200] for one in value for text in (one if isinstance(one, list) else [one])]
     plain = all(as_number(text) is not None or str(text).lower() in ("true", "false") for text in flat)
     return bool(words & WORDS) or plain
+
+
+def find_unsaid(guess: Guess) -> list[Column]:
+    """The columns of options that the prompts of a file do not say."""
+    prompt, options = guess.column("prompt"), find_options(guess.look)
+    return [] if prompt is None or not options or are_asked(options, prompt) else options
+
+
+def map_options(names: Sequence[str]) -> str | list[str]:
+    """What params name: the column of lists, or all columns of one option each."""
+    return names[0] if len(names) == 1 else list(names)
+
+
+def find_first(answer: Column) -> int | None:
+    """The number of the first option, if answers are numbers of options, null where they are none."""
+    numbers = answer.numbers
+    if answer.kind != "number" or any(number != int(number) or not 0 <= number < len(LETTERS) for number in numbers):
+        return None
+    return 0 if min(numbers) == 0 else 1
 
 
 def are_asked(options: Sequence[Column], prompt: Column) -> bool:

@@ -7,6 +7,7 @@ from curation.exchange.answers import MARK, guess_verifier
 from curation.exchange.draft import Draft
 from curation.exchange.looking import quoted
 from curation.exchange.matching import ALIKE, Key, Read, agree
+from curation.exchange.options import LETTERS, find_first, map_options
 from curation.exchange.words import column_name
 
 
@@ -17,6 +18,12 @@ def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> 
     columns |= {role: guess.columns[role] for role in ("prompt", "messages", "system", "tools", "task")
                 if role in guess.columns}  # fmt: skip
     golds, why_not = _golds(source)
+    if guess.options:
+        columns["options"] = map_options(guess.options)
+    answer = guess.column("answer") if guess.options else None
+    first = find_first(answer) if answer is not None else None
+    if first is not None:
+        golds = {key: LETTERS[int(float(gold)) - first].upper() for key, gold in golds.items()}
     marked = sum(MARK in gold for gold in golds.values()) > ALIKE * len(golds)
     if marked:
         golds = {key: gold.rpartition(MARK)[2].strip() for key, gold in golds.items()}
@@ -24,6 +31,9 @@ def draft_source(draft: Draft, source: Read, split: str, by_id: bool = True) -> 
     if golds:
         name = guess.columns["answer"]
         columns["answer"] = {"column": name, "after": MARK} if marked else name
+        if first is not None:
+            columns["answer"] = {"column": name, "first": first}
+            why_not = "guessed: numbers of options, `first` the number of the first"
     if by_id and "prompt_id" in guess.columns and agree(source.keys, source.ids) and None not in source.ids:
         columns["prompt_id"] = guess.columns["prompt_id"]
     prompt = guess.column("prompt")

@@ -10,6 +10,7 @@ from curation.core.text import one_line
 from curation.exchange.draft import Draft
 from curation.exchange.guess import Holds
 from curation.exchange.matching import Read
+from curation.exchange.options import find_unsaid
 from curation.exchange.preferences import draft_preferences
 from curation.exchange.rated_texts import as_rated_texts, draft_rated_texts, find_all_ratings, rates_texts
 from curation.exchange.ratings import draft_ratings, draft_verdicts, names_traces
@@ -40,6 +41,15 @@ class Asked(NamedTuple):
 
     url: str
     model: str
+
+
+def find_options_of_all(files: Sequence[Read], held_out: Sequence[Read]) -> None:
+    """Options end the prompts that do not say them; of files of prompts and traces if all have some, so that a prompt
+    is the same in each."""
+    asked = [file.guess for file in files if file.guess.holds in ("traces", "prompts") and file.guess.column("prompt")]
+    unsaid = {id(guess): find_unsaid(guess) for guess in (*asked, *(file.guess for file in held_out))}
+    for guess in (*(asked if all(unsaid[id(one)] for one in asked) else ()), *(file.guess for file in held_out)):
+        guess.options = [column.name for column in unsaid[id(guess)]]
 
 
 def find_beside(files: Sequence[Read]) -> None:

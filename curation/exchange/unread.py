@@ -7,7 +7,7 @@ from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
 from curation.exchange.looking import Column
-from curation.exchange.options import are_asked, find_options
+from curation.exchange.options import find_options, find_unsaid
 
 MOST_NAMED = 8
 LONG = 40  # characters of a text that may be what a model wrote
@@ -17,9 +17,9 @@ def describe_unread(guess: Guess) -> Iterator[str]:
     """A sentence on options that prompts do not say, and one on the columns that nothing is made of. Reading a whole
     set says that of its own."""
     prompt, options = guess.column("prompt"), find_options(guess.look)
-    if options and prompt is not None and not are_asked(options, prompt):
+    if prompt is not None and not guess.options and find_unsaid(guess):
         names = first_names((show_value(one.name) for one in options), MOST_NAMED)
-        way_out = f"write them into {show_value(prompt.name)}, and an answer that is a number as its letter"
+        way_out = "give every file of prompts and traces these columns, or write the options into its prompts"
         yield one_line(f"{guess.look.title}: no prompt says the options, which {names} have; {way_out}")
     unread = list_unread(guess) if guess.holds != "preferences" or not guess.look.whole else []
     if unread := [one for one in unread if one not in options]:

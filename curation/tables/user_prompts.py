@@ -2,7 +2,9 @@
 the answer, a column of system prompts, one of tools."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Mapping
+from string import ascii_uppercase
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -12,13 +14,15 @@ from curation.tables.messages import Message
 from curation.tables.prompt_identity import identity
 from curation.tables.user_table import UserTable
 from curation.tables.user_tools import as_json
-from curation.tables.user_values import CONVERSATION, PROMPT, TEXT, TOOLS, ColumnType
+from curation.tables.user_values import CONVERSATION, OPTIONS, PROMPT, TEXT, TOOLS, ColumnType
 
 COLUMN_TYPES = {
     "prompt": ColumnType(PROMPT),
     "messages": ColumnType(CONVERSATION),
     "system": ColumnType(TEXT, nullable=True),
     "tools": ColumnType(TOOLS, nullable=True),
+    "options": ColumnType(OPTIONS),
+    **{f"options.{letter}": ColumnType(TEXT) for letter in ascii_uppercase},
 }
 SCHEMA = dict.fromkeys(("turns", "tools", "said", "last_turn"), pl.String)
 
@@ -31,6 +35,15 @@ class Conversation(NamedTuple):
     tools: str | None
     said: str | None
     last_turn: str | None
+
+
+def map_options(columns: Mapping[str, Any]) -> dict[str, str | None]:
+    """The mapping with a place for each column of options where these stand in several: `options.A`, `options.B`."""
+    named = columns.get("options")
+    if not isinstance(named, list):
+        return dict(columns)
+    apart = {f"options.{letter}": name for letter, name in zip(ascii_uppercase, named, strict=False)}
+    return {ours: name for ours, name in columns.items() if ours != "options"} | apart
 
 
 def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | None]) -> pl.DataFrame:
@@ -46,7 +59,7 @@ def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | 
     made = []
     for row, *values in distinct.select("row", *given).iter_rows():
         try:
-            made.append(read_conversation(**dict(zip(given, values, strict=True))))
+            made.append(read_conversation(**_join_options(dict(zip(given, values, strict=True)))))
         except ValueError as error:
             name = columns["messages" if "messages" in given else "prompt"]
             raise CurationError(one_line(f"{table.at(row)}: column {name!r} {error}")) from None
@@ -58,17 +71,33 @@ def read_prompts(table: UserTable, rows: pl.DataFrame, columns: dict[str, str | 
     return joined.drop(keys.columns)
 
 
+def _join_options(given: dict[str, str | None]) -> dict[str, str | None]:
+    """The values of a row, its options as one JSON list where they stand in several columns."""
+    apart = [value for name, value in given.items() if name.startswith("options.")]
+    if not apart:
+        return given
+    return {name: value for name, value in given.items() if "." not in name} | {"options": as_json(apart)}
+
+
 def read_conversation(
-    prompt: str | None = None, messages: str | None = None, system: str | None = None, tools: str | None = None
+    prompt: str | None = None,
+    messages: str | None = None,
+    system: str | None = None,
+    tools: str | None = None,
+    options: str | None = None,
 ) -> Conversation:
-    """What a row gives, from the JSON of its prompt or of its conversation, its system prompt and the JSON of its
-    tools. Raises ValueError where a list is no prompt, or its system message is not `system`."""
+    """What a row gives, from the JSON of its prompt or of its conversation, its system prompt, the JSON of its tools
+    and that of its options, with which the last turn ends, a letter each. Raises ValueError where a list is no prompt,
+    or its system message is not `system`."""
     if prompt is None and messages is None:
         return Conversation(None, None, None, None)
     listed: list[Message] = json.loads(messages or prompt or "[]")
     last_turn = None
     if messages is not None and listed[-1]["role"] == "assistant":
         last_turn = as_json(listed.pop())
+    if options is not None and listed and listed[-1]["role"] == "user":
+        lines = (f"{letter}. {text}" for letter, text in zip(ascii_uppercase, json.loads(options), strict=False))
+        listed[-1] = {**listed[-1], "content": "\n".join([listed[-1]["content"], *lines])}
     turns = _join_system([_without_blank_reasoning(message) for message in listed], system)
     _refuse_no_prompt(turns, of_conversation=messages is not None)
     return Conversation(as_json(turns), tools, identity(turns, tools), last_turn)

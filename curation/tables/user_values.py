@@ -82,6 +82,13 @@ def _whole(value: Any, least: int, most: int, words: str = "a whole number") -> 
     return int(value)
 
 
+def _options(value: Any) -> str:
+    """The JSON of a list of texts; numbers are written as Python does."""
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"not {OPTIONS.words}")
+    return as_json([_answer(one) for one in value])
+
+
 def _key(value: Any) -> str:
     """An id as text: whole numbers and text name the same row."""
     return _text(value) if isinstance(value, str) else str(_whole(value, -(2**127), 2**128, KEY.words))
@@ -122,7 +129,8 @@ COMPLETIONS = ValueType(  # the samples of a row
     read_completions,
 )
 TOOLS = ValueType("a list of tools, or its JSON text", pl.String(), read_tools)
-LISTS = (PROMPT, CONVERSATION, COMPLETION, COMPLETIONS, TOOLS)
+OPTIONS = ValueType("a list of texts", pl.String(), _options)
+LISTS = (PROMPT, CONVERSATION, COMPLETION, COMPLETIONS, TOOLS, OPTIONS)
 
 
 def convert_values(values: list[Any], type: ColumnType) -> pl.Series:

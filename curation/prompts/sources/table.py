@@ -1,17 +1,19 @@
 """Prompts from a user's own file."""
 
 import sys
+from string import ascii_uppercase
 from typing import Annotated, Any, Literal
 
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
+from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.prompts.sources._distinct import TWO_ANSWERS, check_verifier, distinct_prompts, refuse_two
 from curation.tables import user_prompts
 from curation.tables.user_files import UserFileParams
 from curation.tables.user_table import UserTable
-from curation.tables.user_values import ANSWERS, KEY, TEXT, ColumnType
+from curation.tables.user_values import ANSWERS, INDEX, KEY, TEXT, ColumnType
 
 COLUMN_TYPES = user_prompts.COLUMN_TYPES | {
     "answer": ColumnType(ANSWERS, nullable=True),
@@ -21,18 +23,21 @@ COLUMN_TYPES = user_prompts.COLUMN_TYPES | {
 
 
 class AnswerText(Strict):
-    """A column whose texts are no answer as they stand: of each what is `after` the last of this mark, as in a solution
-    that ends in `#### 18`, or all where it has none; and of that several accepted answers with `separator` between
-    them. One of both may be left out."""
+    """A column whose values are no answer as they stand: of each text what is `after` the last of this mark, as in a
+    solution that ends in `#### 18`, or all where it has none; and of that several accepted answers with `separator`
+    between them. Or numbers of options, of which `first` is the number of the first: they become letters."""
 
     column: str
     separator: Annotated[str, Field(min_length=1)] | None = None
     after: Annotated[str, Field(min_length=1)] | None = None
+    first: Literal[0, 1] | None = None
 
     @model_validator(mode="after")
     def _says_what_to_take(self) -> "AnswerText":
-        if self.separator is None and self.after is None:
-            raise ValueError("neither separator nor after is given; give one, or name the column alone")
+        if self.separator is None and self.after is None and self.first is None:
+            raise ValueError("neither separator, after nor first is given; give one, or name the column alone")
+        if self.first is not None and (self.separator is not None or self.after is not None):
+            raise ValueError("first: numbers have no separator and no mark; leave them out")
         return self
 
 
@@ -41,8 +46,11 @@ class Columns(Strict):
     accepted answer. `prompt` holds texts or lists of messages, `messages` conversations, of which a last turn of the
     assistant's is no part of the prompt: one of the two. `system` and `tools` stand beside either.
 
+    `options` are what a question has to choose from: a column of lists, or a list of columns. Each ends the prompt with
+    a letter and a point before it.
+
     `prompt_id`, ids of the file's own: rows of one id are one prompt, whatever their texts, and its id is kept as
-    external_id. It, `messages`, `system` and `tools` may be left out."""
+    external_id. It, `messages`, `system`, `tools` and `options` may be left out."""
 
     prompt: str | None
     answer: str | AnswerText | None
@@ -51,6 +59,7 @@ class Columns(Strict):
     messages: str | None = None
     system: str | None = None
     tools: str | None = None
+    options: str | list[str] | None = None
 
     @model_validator(mode="after")
     def _names_prompts(self) -> "Columns":
@@ -71,9 +80,11 @@ class Params(UserFileParams):
 
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
-        answer, columns = self.columns.answer, self.columns.model_dump()
+        answer, columns = self.columns.answer, user_prompts.map_options(self.columns.model_dump(exclude={"answer"}))
+        columns["answer"] = answer if isinstance(answer, str) else None
         if isinstance(answer, AnswerText):
-            return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(TEXT, nullable=True)}
+            values = TEXT if answer.first is None else INDEX
+            return columns | {"answer": answer.column}, COLUMN_TYPES | {"answer": ColumnType(values, nullable=True)}
         return columns, COLUMN_TYPES
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
@@ -100,6 +111,10 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     optional = ("answer", "task", "external_id")
     missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
     frame = frame.with_columns(missing).with_columns(_list_answers(answer))
+    lost = frame.filter(pl.col("answer").is_not_null(), pl.col("answers").list.len() == 0)
+    if isinstance(answer, AnswerText) and answer.first is not None and lost.height:
+        row, number = lost.row(0, named=True)["row"], lost["answer"][0]
+        raise CurationError(f"{table.at(row)}: column {answer.column!r} is {number}, the number of no option")
     if settings.columns.prompt_id:
         frame = _unite_texts(table, frame)
         refuse_two(table, frame, "external_id", "ids", "keep one")
@@ -112,6 +127,10 @@ def _list_answers(column: str | AnswerText | None) -> pl.Expr:
     answer = pl.col("answer")
     if not isinstance(column, AnswerText):
         return pl.concat_list(answer).list.drop_nulls().list.unique(maintain_order=True).alias("answers")
+    if column.first is not None:
+        letters = dict(enumerate(ascii_uppercase, column.first))
+        letter = answer.replace_strict(letters, default=None, return_dtype=pl.String)
+        return pl.concat_list(letter).list.drop_nulls().alias("answers")
     if column.after is not None:
         answer = answer.str.split(column.after).list.last()
     parts = (answer.str.split(column.separator) if column.separator else pl.concat_list(answer)).list.eval(

@@ -27,8 +27,9 @@ class Columns(Strict):
     """The file's names for our columns; null where it has none. Without `generator` every row is this generator's.
 
     `prompt` holds texts or lists of messages, beside a `completion`; `messages` conversations, whose last turn is the
-    completion. `system` and `tools` stand beside either. Where `reasoning` is given, a completion may be null. A list
-    of completions holds the samples 0, 1, … of its row; then no other column may be of one sample (OF_ONE_SAMPLE).
+    completion. `system`, `tools` and `options` stand beside either. Where `reasoning` is given, a completion may be
+    null. A list of completions holds the samples 0, 1, … of its row; then no other column may be of one sample
+    (OF_ONE_SAMPLE).
 
     `prompt_id` and `trace_id` are ids of the file's own: rows with a `prompt_id` are of the prompt whose source has
     that id, whatever a lone text says; `trace_id` is kept as external_id. These two, `reasoning`, `messages`, `system`
@@ -48,6 +49,7 @@ class Columns(Strict):
     messages: str | None = None
     system: str | None = None
     tools: str | None = None
+    options: str | list[str] | None = None
 
     @model_validator(mode="after")
     def _names_prompts(self) -> "Columns":

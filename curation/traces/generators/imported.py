@@ -38,7 +38,8 @@ class Params(GeneratorParams, UserFileParams):
         """The file's names for our columns, and what they may hold."""
         prompt = ColumnType(PROMPT, nullable=self.columns.prompt_id is not None)
         completion = ColumnType(COMPLETIONS, nullable=self.columns.reasoning is not None)
-        return self.columns.model_dump(), COLUMN_TYPES | {"prompt": prompt, "completion": completion}
+        columns = user_prompts.map_options(self.columns.model_dump())
+        return columns, COLUMN_TYPES | {"prompt": prompt, "completion": completion}
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
         """Nothing. Raises CurationError if a row's messages are no prompt, or there is no answer to be had."""
