@@ -139,7 +139,7 @@ def test_all_values_that_are_not_what_their_places_say_are_named_at_once(tmp_pat
         ({**PAIR, "choosen_model": "m"}, ["layout.choosen_model: unknown key; did you mean 'chosen_model'?"]),
         ({**LISTS, "order_by": "skore"}, ["layout: order_by: 'skore' is no rating; did you mean 'score'?"]),
         ({**WORDS, "negative": "a"}, [
-            "layout: say which side won by one of words, negative and a winner with a column for each vote"
+            "layout: say which side won by one of words, negative, a winner with a column for each vote, and order_by"
         ]),
         ({**WORDS, "words": {"a": ["A", 1], "b": ["1"]}}, ["layout.words: '1' is there twice; keep one"]),
     ],

@@ -359,7 +359,9 @@ def test_a_trained_student_is_asked_as_it_was_trained(student: Student) -> None:
     """Its system message, settings and date are in the calls and their keys; without any of them a call is what it was
     before there were such settings."""
     settings = Evaluate.model_validate(PARAMS["evaluate"])
-    held_out = world.rows_of(contracts.PROMPTS, [{"prompt_id": 1, "prompt": QUESTION, "split": "in_domain"}])
+    held_out = world.rows_of(
+        contracts.PROMPTS, [{"prompt_id": 1, "source": "b", "prompt": QUESTION, "split": "in_domain"}]
+    )
 
     def first(**named: Any) -> Any:
         return make_student_calls(settings, student.model_copy(update=named), "r", held_out)[0]
@@ -379,7 +381,9 @@ def test_every_engine_here_asks_with_the_prompt_that_was_trained(
 ) -> None:
     settings = {"qwen3": {"enable_thinking": False}, "gptoss": {"reasoning_effort": "high"}}.get(template)
     told = of(student, template, system="Be brief.", template_kwargs=settings)
-    held_out = world.rows_of(contracts.PROMPTS, [{"prompt_id": 1, "prompt": QUESTION, "split": "in_domain"}])
+    held_out = world.rows_of(
+        contracts.PROMPTS, [{"prompt_id": 1, "source": "b", "prompt": QUESTION, "split": "in_domain"}]
+    )
     call = make_student_calls(Evaluate.model_validate(PARAMS["evaluate"]), told, "r", held_out)[0]
     trained = Renderer(tokenizer, told).render(QUESTION, None, None, ANSWER)
     assert render_call(tokenizer, call, told.template) == trained.prompt

@@ -31,7 +31,7 @@ class Listed(Candidates):
             *deltas, identical=False, same_texts_as=pl.lit(None, pl.Int64)
         )
         read = self.listed.select
-        super().__init__(ColumnReaders(read, {}, read, read, read, read, {}), has_reversed_pairs=False)
+        super().__init__(ColumnReaders(read, {}, read, read, read, read, {}, read, read), has_reversed_pairs=False)
 
     def _read_column(self, name: ColumnName) -> pl.Series:
         return self.listed[".".join(name)]
