@@ -147,7 +147,7 @@ def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, rati
     if alone := responses.height - len(listed):
         _say(
             f"{table.name}: {alone} of {responses.height} responses are in no pair: no other to their prompt differs "
-            f"in {ordering.by}"
+            f"in {ordering.by}; unpaired of a selection can take them"
         )
     same_row = pl.when(pl.col("external_id") == pl.col("external_id_other")).then("external_id").alias("external_id")
     return pairs.select(
