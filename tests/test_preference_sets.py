@@ -339,3 +339,22 @@ def is_read(how: Params, row: dict[str, Any]) -> bool:
     except LeftOut:
         return False
     return True
+
+
+def test_a_prompt_of_thousands_of_responses_does_not_list_millions_of_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: a table that grows with the square of what one prompt has. Of the rarer label none is left out."""
+    rows = [{"q": "Say a number.", "a": f"It is {n}.", "good": n % 100 == 0} for n in range(1200)]
+    rows += [{"q": "Say two.", "a": text, "good": good} for text, good in (("two", True), ("three", False))]
+    layout = {"kind": "labelled", "completion": "a", "label": "good", "rating": "thumbs"}
+    told = {"columns": {"prompt": "q"}, "layout": layout}
+    made = collected(save(tmp_path / "set.jsonl", rows), **told)
+    assert made.listed_pairs.height == 12 * 988 + 1 and made.responses.height == len(rows)
+    assert made.listed_pairs["chosen_trace_id"].n_unique() == 13
+    [line] = [line for line in capsys.readouterr().err.splitlines() if " in no pair" in line]
+    assert line.endswith(
+        "200 of 1202 responses are in no pair: more than 1,000 are rated to one prompt, and of those so many are "
+        "compared, as evenly of each rating as there are"
+    )
+    assert_same(made, collected(save(tmp_path / "turned.jsonl", rows[::-1]), **told))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from curation.tables.user_table import UserTable
 
 
+MOST_COMPARED = 1000  # responses to one prompt of which all pairs are made: half a million
+
+
 class PreferenceSet(NamedTuple):
     """A set as its files have it: these, its distinct prompts, and what its rows hold; `frames.rows` have in `prompt`
     which of the prompts is theirs."""
@@ -135,16 +138,26 @@ def _list_comparisons(
 
 def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
     """All pairs of responses to one prompt that the mean of their ratings orders, with what both sides' rows say
-    alike."""
+    alike; of a prompt with more than MOST_COMPARED responses, of as many of them as `_choose_compared` says."""
     scored = ratings.filter(pl.col("dimension") == ordering.by, pl.col("score").is_not_null())
     means = scored.sort("score").group_by("trace_id").agg(pl.col("score").mean().round(9))
-    sides = responses.select("trace_id", "prompt_id", *OF_ROW).join(means, on="trace_id")
-    pairs = sides.join(sides, on="prompt_id", suffix="_other").filter(
+    rated = responses.select("trace_id", "prompt_id", *OF_ROW).join(means, on="trace_id")
+    sides = _choose_compared(rated)
+    left_out = rated.height - sides.height
+    if left_out:
+        _say(
+            f"{table.name}: {left_out} of {responses.height} responses are in no pair: more than {MOST_COMPARED:,} are "
+            f"rated to one prompt, and of those so many are compared, as evenly of each rating as there are"
+        )
+    numbers = sides.select("prompt_id", "trace_id", "score").with_row_index("at")  # ids and columns are not joined
+    pairs = numbers.join(numbers, on="prompt_id", suffix="_other").filter(
         (pl.col("score") > pl.col("score_other"))
         | ((pl.col("score") == pl.col("score_other")) & (pl.col("trace_id") < pl.col("trace_id_other")) & ordering.ties)
     )
+    own = sides.select(OF_ROW)
+    pairs = pairs.hstack(own[pairs["at"]]).hstack(own[pairs["at_other"]].select(pl.all().name.suffix("_other")))
     listed = pl.concat([pairs["trace_id"], pairs["trace_id_other"]]).unique()
-    if alone := responses.height - len(listed):
+    if alone := responses.height - left_out - len(listed):
         _say(
             f"{table.name}: {alone} of {responses.height} responses are in no pair: no other to their prompt differs "
             f"in {ordering.by}; unpaired of a selection can take them"
@@ -156,6 +169,16 @@ def _order(table: "UserTable", ordering: Ordering, responses: pl.DataFrame, rati
         .alias("verdict"),
         pl.lit(UNKNOWN).alias("order"), same_row, say_alike(pairs, ("carried", "carried_other")).alias("carried"),
     )  # fmt: skip
+
+
+def _choose_compared(rated: pl.DataFrame) -> pl.DataFrame:
+    """The responses of which pairs are made: all, but MOST_COMPARED of a prompt that has more. Those are as evenly of
+    each score as there are, of one score those of the least ids, so that the order of rows decides none."""
+    if (rated["prompt_id"].value_counts()["count"] <= MOST_COMPARED).all():
+        return rated
+    ordered = rated.sort("trace_id").with_columns(pl.int_range(pl.len()).over("prompt_id", "score").alias("turn"))
+    ordered = ordered.sort("turn", "trace_id").with_columns(pl.int_range(pl.len()).over("prompt_id").alias("place"))
+    return ordered.filter(pl.col("place") < MOST_COMPARED).drop("turn", "place")
 
 
 def _with_ids(pairs: pl.DataFrame) -> pl.DataFrame:
