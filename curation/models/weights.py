@@ -23,6 +23,7 @@ from curation.core.main_repository import share_folder
 from curation.core.text import to_path
 from curation.models.chat_template import Template
 from curation.models.faults import first_line, loading
+from curation.models.gguf import read_once
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
@@ -173,12 +174,13 @@ def _dequantise(gguf: Path) -> Path:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-        print(f"unpacking {gguf.name} once, about 40 s", file=sys.stderr)
+        print(f"unpacking {gguf.name} once, some seconds", file=sys.stderr)
         plain = GgufConfig(dequantize=True)
-        network = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16
-        )
-        return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        with read_once():
+            network = AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, quantization_config=plain, dtype=torch.bfloat16
+            )
+            return network, AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
     return _cache(fingerprint(gguf).removeprefix("sha256:"), unpack)
 
