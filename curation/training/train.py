@@ -27,16 +27,18 @@ def train(
     settings: "Method",
     seed: int,
     student: Student,
-    paired: pl.DataFrame,
-    unpaired: pl.DataFrame,
+    paired: pl.DataFrame | None,
+    unpaired: pl.DataFrame | None,
     out: Path,
 ) -> dict[str, float]:
     """`out` holds the run's weights, whole: what was there is replaced only when training has ended. Returns the
-    metrics of training.
+    metrics of training. A method reads one of the two tables, and the other may be null.
 
     Raises CurationError if there is nothing to train on.
     """
-    if (unpaired if settings.kind == "kto" else paired).is_empty():
+    method = kind("methods", settings.kind)
+    rows = unpaired if method.READS == "unpaired" else paired
+    if rows is None or rows.is_empty():
         raise CurationError(
             f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
         )
@@ -44,7 +46,7 @@ def train(
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        metrics = kind("methods", settings.kind).train(settings, Job(seed, student, paired, unpaired, name, partial))
+        metrics = method.train(settings, Job(seed, student, paired, unpaired, name, partial))
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:

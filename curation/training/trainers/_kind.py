@@ -1,7 +1,7 @@
 """What a method of training is to the rest of the study."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from curation.training.trainers._settings import Lora
 from curation.training.trainers._training import Job
@@ -38,6 +38,15 @@ class MethodKind(Protocol[Settings]):
 
     @property
     def Params(self) -> type[Settings]: ...
+    @property
+    def READS(self) -> Literal["subsets", "unpaired"]:
+        """The table that it learns from."""
+        ...
+
+    @property
+    def COLUMNS(self) -> tuple[str, ...]:
+        """What it reads of a row of that table; the first is the row's key."""
+        ...
 
     @property
     def VERSION(self) -> int:

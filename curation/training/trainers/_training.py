@@ -17,6 +17,7 @@ from curation.models.student import Params as Student
 from curation.models.targets import why_dropped
 from curation.tables.ids import content_ids
 from curation.training.trainers._fitting import fit
+from curation.training.trainers._memory import halve_until_it_fits, take_in_parts
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
     TrainerParams,
@@ -24,15 +25,23 @@ from curation.training.trainers._settings import (
     trainer_arguments,
 )
 
+PROMPT_COLUMNS = ("prompt", "prompt_messages", "tools", "curriculum_position")  # what every method reads of a row
+PAIR_COLUMNS = (
+    "pair_id",
+    *PROMPT_COLUMNS,
+    *(f"{side}{part}" for side in ("chosen", "rejected") for part in ("", "_reasoning", "_truncated")),
+)
+
 
 class Job(NamedTuple):
     """One training: whom, on what, called what, saved where. `paired` and `unpaired` are rows of the tables `subsets`
-    and `unpaired`; a method learns from one of them."""
+    and `unpaired`. A method learns from the one that its kind `READS`, of which it wants the kind's `COLUMNS` in their
+    order; the other may be null."""
 
     seed: int
     student: Student
-    paired: pl.DataFrame
-    unpaired: pl.DataFrame
+    paired: pl.DataFrame | None
+    unpaired: pl.DataFrame | None
     label: str
     out: Path
 
@@ -42,28 +51,36 @@ def train_student(
     job: Job,
     rows: pl.DataFrame,
     sides: tuple[str, ...],
-    build: Callable[[dict[str, Any], dict[str, Any]], Any],
+    build: Callable[[dict[str, Any], dict[str, Any], int], Any],
     extra: tuple[str, ...] = (),
+    in_parts: bool = True,
 ) -> dict[str, float]:
     """`job.out` holds the student trained on the rows' prompt and `sides`, as they render, and `extra`, as `fit` saves
-    it. Returns the metrics of training, and how many rows were read, truncated and dropped.
+    it. Returns the metrics of training, how many rows were read, truncated and dropped, and how many examples were
+    taken at once: `batch_size`, or where a method may take a batch `in_parts`, as many as the device has room for.
 
-    `build` gives a TRL trainer, from the arguments of its configuration and its own.
+    `build` gives a TRL trainer, from the arguments of its configuration, its own, and the examples taken at once.
     """
-    student = job.student
-    network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
-    renderer = Renderer(tokenizer, student)
-    rows, counts = render_trainable(renderer, rows, sides, settings.max_length)
-    with tempfile.TemporaryDirectory() as scratch:
-        config = trainer_arguments(settings, job.seed, student.device, Path(scratch), rows)
-        dataset = make_dataset(rows, ("prompt", *sides, *extra), job.seed)
-        lora = lora_config(settings, network)
-        parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
-        with one_sentence(f"run {job.label}"):
+
+    def attempt(micro_batch: int) -> dict[str, float]:
+        student = job.student
+        network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
+        renderer = Renderer(tokenizer, student)
+        trainable, counts = render_trainable(renderer, rows, sides, settings.max_length)
+        with tempfile.TemporaryDirectory() as scratch, one_sentence(f"run {job.label}"):
+            config = trainer_arguments(settings, job.seed, student.device, Path(scratch), trainable)
+            dataset = make_dataset(trainable, ("prompt", *sides, *extra), job.seed)
+            lora = lora_config(settings, network)
+            parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
             with verbatim(renderer):
-                trainer = build(config, parts)
-            metrics = fit(trainer, job.label, job.out, student)
-    return {**counts, **metrics}
+                trainer = build(config, parts, micro_batch)
+            if micro_batch < settings.batch_size:
+                take_in_parts(trainer, micro_batch, len(sides))
+            return {**counts, **fit(trainer, job.label, job.out, student)}
+
+    if in_parts:
+        return halve_until_it_fits(settings.batch_size, job.label, attempt)
+    return {**attempt(settings.batch_size), "micro_batch": settings.batch_size}
 
 
 def render_trainable(
@@ -113,11 +130,11 @@ def make_dataset(rows: pl.DataFrame, columns: tuple[str, ...], seed: int) -> Any
 
 
 def build_with_reference(
-    trainer: Any, label: str, settings: ReferenceTrainerParams, parts: dict[str, Any], config: Any
+    trainer: Any, label: str, settings: ReferenceTrainerParams, parts: dict[str, Any], config: Any, size: int
 ) -> Any:
-    """A TRL trainer with a reference model. Where the reference's log-probabilities are taken first, they have a
-    progress line."""
-    batches = -(-len(parts["train_dataset"]) // settings.batch_size) if settings.precompute else 0
+    """A TRL trainer with a reference model. Where the reference's log-probabilities are taken first, `size` examples at
+    a time, they have a progress line."""
+    batches = -(-len(parts["train_dataset"]) // size) if settings.precompute else 0
     with progress(f"reference {label}", batches, "batches") as shown:
 
         class Counted(trainer):  # type: ignore[misc]

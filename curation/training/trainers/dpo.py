@@ -3,9 +3,11 @@
 from typing import Any, Literal
 
 from curation.training.trainers._settings import ReferenceTrainerParams
-from curation.training.trainers._training import Job, build_with_reference, train_student
+from curation.training.trainers._training import PAIR_COLUMNS, Job, build_with_reference, train_student
 
-VERSION = 1
+READS: Literal["subsets"] = "subsets"
+COLUMNS = PAIR_COLUMNS
+VERSION = 1  # of what it makes of the same rows and settings; the golden test says when to raise it
 
 
 class Training(ReferenceTrainerParams):
@@ -23,10 +25,16 @@ class Params(Training):
 def train(settings: Training, job: Job) -> dict[str, float]:
     """`job.out` holds the weights trained on `job.paired`. Returns the metrics of `train_student`."""
 
-    def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
+    def build(config: dict[str, Any], parts: dict[str, Any], size: int) -> Any:
         from trl import DPOConfig, DPOTrainer
 
-        own = {"beta": settings.beta, "loss_type": [settings.loss], "precompute_ref_log_probs": settings.precompute}
-        return build_with_reference(DPOTrainer, job.label, settings, parts, DPOConfig(**config, **own))
+        own = {
+            "beta": settings.beta,
+            "loss_type": [settings.loss],
+            "precompute_ref_log_probs": settings.precompute,
+            "precompute_ref_batch_size": size,
+        }
+        return build_with_reference(DPOTrainer, job.label, settings, parts, DPOConfig(**config, **own), size)
 
+    assert job.paired is not None
     return train_student(settings, job, job.paired, ("chosen", "rejected"), build)

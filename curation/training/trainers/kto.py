@@ -5,10 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from curation.core.ranges import Factor
+from curation.models.faults import OutOfMemory
 from curation.training.trainers._settings import ReferenceTrainerParams
-from curation.training.trainers._training import Job, build_with_reference, train_student
+from curation.training.trainers._training import PROMPT_COLUMNS, Job, build_with_reference, train_student
 
-VERSION = 1
+READS: Literal["unpaired"] = "unpaired"
+COLUMNS = ("trace_id", *PROMPT_COLUMNS, "completion", "reasoning", "truncated", "label")
+VERSION = 1  # of what it makes of the same rows and settings; the golden test says when to raise it
 
 
 class Params(ReferenceTrainerParams):
@@ -21,9 +24,13 @@ class Params(ReferenceTrainerParams):
 
 
 def train(settings: Params, job: Job) -> dict[str, float]:
-    """`job.out` holds the weights trained on `job.unpaired`. Returns the metrics of `train_student`."""
+    """`job.out` holds the weights trained on `job.unpaired`. Returns the metrics of `train_student`.
 
-    def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
+    A batch is taken whole, because its KL term is a mean over it: where it has no room, OutOfMemory is raised.
+    """
+    assert job.unpaired is not None
+
+    def build(config: dict[str, Any], parts: dict[str, Any], size: int) -> Any:
         from trl import KTOConfig, KTOTrainer
 
         own = {
@@ -32,6 +39,9 @@ def train(settings: Params, job: Job) -> dict[str, float]:
             "undesirable_weight": settings.undesirable_weight,
             "precompute_ref_log_probs": settings.precompute,
         }
-        return build_with_reference(KTOTrainer, job.label, settings, parts, KTOConfig(**config, **own))
+        return build_with_reference(KTOTrainer, job.label, settings, parts, KTOConfig(**config, **own), size)
 
-    return train_student(settings, job, job.unpaired, ("completion",), build, extra=("label",))
+    try:
+        return train_student(settings, job, job.unpaired, ("completion",), build, ("label",), in_parts=False)
+    except OutOfMemory as fault:
+        raise OutOfMemory(f"{fault}; KTO takes its KL term from a whole batch, so none is taken in parts") from fault

@@ -3,9 +3,11 @@
 from typing import Any, Literal
 
 from curation.training.trainers._settings import TrainerParams
-from curation.training.trainers._training import Job, train_student
+from curation.training.trainers._training import PAIR_COLUMNS, Job, train_student
 
-VERSION = 1
+READS: Literal["subsets"] = "subsets"
+COLUMNS = tuple(name for name in (*PAIR_COLUMNS, "chosen_trace_id") if not name.startswith("rejected"))
+VERSION = 1  # of what it makes of the same rows and settings; the golden test says when to raise it
 
 
 class Params(TrainerParams):
@@ -17,13 +19,14 @@ class Params(TrainerParams):
 def train(settings: Params, job: Job) -> dict[str, float]:
     """`job.out` holds the weights trained on the chosen traces of `job.paired`, each read once however many pairs it is
     in. Returns the metrics of `train_student`."""
+    assert job.paired is not None
     chosen = (
         job.paired.sort("curriculum_position", maintain_order=True)
         .unique("chosen_trace_id", keep="first", maintain_order=True)
         .rename({"chosen": "completion", "chosen_reasoning": "reasoning", "chosen_truncated": "truncated"})
     )
 
-    def build(config: dict[str, Any], parts: dict[str, Any]) -> Any:
+    def build(config: dict[str, Any], parts: dict[str, Any], size: int) -> Any:
         from trl import SFTConfig, SFTTrainer
 
         return SFTTrainer(args=SFTConfig(**config, completion_only_loss=True), **parts)
