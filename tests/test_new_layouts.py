@@ -20,6 +20,7 @@ from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
 from curation.exchange import looking
+from curation.exchange.placing import label
 from curation.prompts.sources import table
 from curation.tables import contracts, parquet
 
@@ -347,6 +348,12 @@ def test_options_that_prompts_say_are_not_named(capsys: pytest.CaptureFixture[st
                               "choices": ["twelve", "seven", "none"], "answer": "A"})  # fmt: skip
     written(lines("mc.jsonl", rows))
     assert "options" not in capsys.readouterr().out
+
+
+def test_a_folder_is_part_of_a_name_only_where_it_is_called_as_a_model() -> None:
+    found = ("Qwen2.5-7B/samples", "tmp1m8wnayq/a", "runs/a", "a", "runs-3b/llama-1b")
+    files = [Path(lines(f"{name}.jsonl", [{"q": 1}])) for name in found]
+    assert [label(file, [file]) for file in files] == ["Qwen2.5-7B-samples", "a", "a", "a", "llama-1b"]
 
 
 def test_a_file_is_looked_at_from_its_first_rows_to_its_last(

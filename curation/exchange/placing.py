@@ -11,12 +11,12 @@ from pathlib import Path
 from curation.core.errors import CurationError, refused_writes
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
-from curation.exchange.generators import guess_size
 from curation.tables.json_values import Fault
 from curation.tables.user_forms import PACKED, form_of
 from curation.tables.user_paths import ABOUT_DATA, HIDDEN, WATCHED, list_files
 
 SHARD = re.compile(r"\d+[-_]of[-_]\d+|\A(part|shard|chunk)[-_]?\d+", re.IGNORECASE)
+SIZED = re.compile(r"(?<![A-Za-z\d.])\d+(\.\d+)?[bm](?![A-Za-z\d])", re.IGNORECASE)  # how large a model is
 MOST_FILES = 64
 
 
@@ -87,9 +87,10 @@ def bare_name(file: Path) -> str:
 def label(file: Path, others: Sequence[Path]) -> str:
     """What tells a file from the others: its bare name, with that of its folder where another has the same, or where
     the folder is called as a model and the file is not, as in what lm-eval writes."""
-    name, folder = bare_name(file), file.resolve().parent.name
-    same = [other for other in others if bare_name(other) == name and other != file]
-    return f"{folder}-{name}" if same or (guess_size(folder)[1] and not guess_size(name)[1]) else name
+    name, folder = bare_name(file), file.parent.name
+    if any(bare_name(other) == name and other != file for other in others):
+        return f"{file.resolve().parent.name}-{name}"
+    return f"{folder}-{name}" if SIZED.search(folder) and not SIZED.search(name) else name
 
 
 def plan_links(files: Sequence[Path]) -> dict[Path, Path]:
