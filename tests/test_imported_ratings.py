@@ -67,7 +67,8 @@ class Study:
     def __init__(self, folder: Path, ledger: Ledger, rows: list[dict[str, Any]], order: str, **columns: Any) -> None:
         path = save(folder / "traces.jsonl", rows)
         self.folder, self.ledger = folder, ledger
-        self.prompts = read_sources({"mine": source(path, columns={"prompt_id": "pid"})})
+        of_prompts = {name: column for name, column in columns.items() if name in ("system", "tools")}
+        self.prompts = read_sources({"mine": source(path, columns={"prompt_id": "pid"} | of_prompts)})
         mapped = {"trace_id": "own", "scale_b": None, "prompt_id": "pid"} | columns
         self.traces = generate("theirs", generator(path, columns=mapped), self.prompts, ledger)
         self.pairs = pair.pair(
@@ -138,6 +139,33 @@ def test_a_rating_of_a_text_is_one_of_every_trace_that_says_it(tmp_path: Path, l
     rows = [{"pid": "p2", "by": "big", "text": "It is 24", "x": 4}]
     found = study.judge(rows, dimensions={"logic": "x"}, **KEYS["its prompt's id, generator and text"])
     assert scored(found, study) == {"p2/big/0": 4.0, "again": 4.0}
+
+
+TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}]
+
+
+@pytest.mark.parametrize("told", ["completion", "number"])
+def test_a_prompt_is_named_with_the_system_message_and_the_tools_that_stand_beside_it(
+    told: str, tmp_path: Path, ledger: Ledger
+) -> None:
+    """The kind of fault: half of a prompt's identity that no column of a file of ratings can say."""
+    asked = {"plain": {}, "brief": {"sys": "Be brief."}, "armed": {"tools": TOOLS}}
+    rows = [
+        row | {"sys": None, "tools": None} | beside | {"pid": f"{row['pid']}-{name}", "own": f"{row['own']}/{name}"}
+        for name, beside in asked.items() for row in ROWS
+    ]  # fmt: skip
+    study = Study(tmp_path, ledger, rows, "ladder", system="sys", tools="tools")
+    rated = [row | {"x": float(number)} for number, row in enumerate(rows)]
+    apart = {"completion": "text"} if told == "completion" else {"sample_index": "n"}
+    trace = {"prompt": "q", "system": "sys", "tools": "tools", "generator": "by"} | apart
+    wanted = {row["own"]: row["x"] for row in rated}
+    assert scored(study.judge(rated[::-1], dimensions={"logic": "x"}, trace=trace), study) == wanted
+    turns = [row | {"q": [{"role": "system", "content": row["sys"]}] * bool(row["sys"])
+                    + [{"role": "user", "content": row["q"]}]} for row in rated]  # fmt: skip
+    del trace["system"]
+    assert scored(study.judge(turns, dimensions={"logic": "x"}, trace=trace), study) == wanted
+    with pytest.raises(ValidationError, match="name the column of prompt"):
+        study.judge(rated, dimensions={"logic": "x"}, trace={"prompt_id": "pid", "generator": "by", "tools": "tools"})
 
 
 def test_a_trace_without_an_answer_is_found_by_no_text(study: Study) -> None:

@@ -12,16 +12,18 @@ from curation.core.params import Strict
 from curation.core.text import one_line
 from curation.tables.prompt_identity import identities, match_identities
 from curation.tables.texts import text_ids
+from curation.tables.user_prompts import COLUMN_TYPES as PROMPT_TYPES
 from curation.tables.user_prompts import read_prompts
 from curation.tables.user_ratings import refuse_other_text
 from curation.tables.user_table import UserTable
-from curation.tables.user_values import INDEX, KEY, PROMPT, TEXT, ColumnType
+from curation.tables.user_values import INDEX, KEY, TEXT, ColumnType
 
 KEYS, NUMBERS, TEXTS = ("trace_id", "prompt_id", "prompt"), ("generator", "sample_index"), ("completion", "reasoning")
+OF_PROMPT = ("system", "tools")  # what a prompt says beside its turns
 COLUMN_TYPES = {
     "trace_id": ColumnType(KEY),
     "prompt_id": ColumnType(KEY),
-    "prompt": ColumnType(PROMPT),
+    **{name: PROMPT_TYPES[name] for name in ("prompt", *OF_PROMPT)},
     "generator": ColumnType(TEXT),
     "sample_index": ColumnType(INDEX),
     "completion": ColumnType(TEXT, nullable=True),
@@ -31,13 +33,15 @@ COLUMN_TYPES = {
 
 class TraceColumns(Strict):
     """The columns that say which trace a row is about: `trace_id`, ours or the user's own; or that of its prompt,
-    `prompt_id` or all that it says, `prompt`, with what tells the traces of a prompt apart: `generator`, and
-    `sample_index` where that gave several, or the texts, `completion` and `reasoning`. Texts beside a trace_id or a
-    sample_index are held against the trace's."""
+    `prompt_id` or all that it says, `prompt` with `system` and `tools` where these stand beside it, with what tells the
+    traces of a prompt apart: `generator`, and `sample_index` where that gave several, or the texts, `completion` and
+    `reasoning`. Texts beside a trace_id or a sample_index are held against the trace's."""
 
     trace_id: str | None = None
     prompt_id: str | None = None
     prompt: str | None = None
+    system: str | None = None
+    tools: str | None = None
     generator: str | None = None
     sample_index: str | None = None
     completion: str | None = None
@@ -47,6 +51,8 @@ class TraceColumns(Strict):
     def _names_a_trace(self) -> "TraceColumns":
         if sum(column is not None for column in (self.trace_id, self.prompt_id, self.prompt)) != 1:
             raise ValueError("one of trace_id, prompt_id and prompt names a column, the others are left out")
+        if self.prompt is None and (self.system is not None or self.tools is not None):
+            raise ValueError("system and tools are what a prompt says; name the column of prompt, or leave them out")
         if self.trace_id is None and self.generator is None and self.completion is None:
             raise ValueError("a prompt has many traces; name the column of their generator, or of their completion")
         if self.trace_id is None and self.generator is None and self.sample_index is not None:
@@ -115,7 +121,8 @@ def _find_prompts(columns: TraceColumns, given: pl.DataFrame, prompts: pl.DataFr
     if columns.prompt_id is not None:
         return given.join(list_ids(prompts, "prompt_id", "of_prompt"), on="prompt_id", maintain_order="left")
     known = prompts.select("prompt_id", identities(prompts).alias("identity"))
-    read = read_prompts(table, given, {"prompt": columns.prompt})
+    names = {name: getattr(columns, name) for name in ("prompt", *OF_PROMPT)}
+    read = read_prompts(table, given, names)
     matched = match_identities(read.drop("turns", "tools", "last_turn"), known)
     return matched.drop("said").rename({"prompt_id": "of_prompt"}).drop_nulls("of_prompt")
 
@@ -169,6 +176,6 @@ def describe_key(columns: TraceColumns, given: pl.DataFrame) -> str:
     said = [
         f"{theirs} {show_value(json.loads(first[ours])[-1].get('content') if ours == 'prompt' else first[ours])}"
         for ours, theirs in columns.named().items()
-        if ours not in TEXTS or columns.by_text
+        if ours not in OF_PROMPT and (ours not in TEXTS or columns.by_text)
     ]
     return ", ".join(said)

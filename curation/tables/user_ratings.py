@@ -14,7 +14,10 @@ from curation.tables.user_table import UserTable
 
 MOST_SHOWN = 40  # characters of a text
 KEEP_TEXT = "take ids from `curation sql --csv` and keep them text: what reads them as doubles rounds them"
-SAME_TEXT = "check that its texts are those of the study, as `curation sql` has them, a source's instruction included"
+SAME_TEXT = (
+    "check that its texts are those of the study, as `curation sql` has them, a source's instruction, system message "
+    "and tools included"
+)
 
 
 def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None:
