@@ -1,25 +1,32 @@
 """Write data/comparisons.parquet and its plots."""
 
 import json
+import sys
 
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment import plots
-from curation.experiment.compare import compare, comparison_metrics, declared_runs
+from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
 from curation.tables import contracts, measurements, parquet
 
 
 def main() -> None:
     study = read()
-    results = parquet.read_parts(measurements.RESULTS, [BASELINE, *study.runs])
+    declared = declared_runs(study)
+    there = [name for name in (BASELINE, *declared.arms) if contracts.path("results", name).exists()]
+    results = parquet.read_parts(measurements.RESULTS, there)
+    failed = parquet.read(measurements.RUNS, contracts.path("runs")).filter(status="failed")
+    missing = find_missing(declared, there, dict(failed.select("run", "error").rows()))
     of_arm = json.loads((contracts.DATA / "metrics/arms.json").read_text())
     pairs_of_run = {name: of_arm[trained.arm.name]["pairs"] for name, trained in study.runs.items()}
-    comparisons = compare(study.compare, declared_runs(study), results, pairs_of_run)
+    comparisons = compare(study.compare, declared, results, pairs_of_run)
+    for message in messages(study.compare, comparisons, missing):
+        print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
-    write_metrics(contracts.DATA / "metrics/compare.json", comparison_metrics(comparisons))
+    write_metrics(contracts.DATA / "metrics/compare.json", comparison_metrics(comparisons, missing))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
-from curation.experiment.compare import DeclaredRuns, Params, compare, comparison_metrics, per_prompt
+from curation.experiment.compare import Params, compare, comparison_metrics
+from curation.experiment.contrasts import DeclaredRuns
+from curation.experiment.values import per_prompt
 from curation.tables import measurements, parquet
 
 
@@ -209,7 +211,7 @@ def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
     assert set(rows["benchmark"]) == {"held_sums"}
     same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
     assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]
-    metrics: Any = comparison_metrics(rows)
+    metrics: Any = comparison_metrics(rows, [])
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_baseline"] == 0.5
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_reversed"] == 0.5
     assert metrics["baseline"]["held_sums"]["avg_at_2"] == 0.25

@@ -173,6 +173,14 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "comparisons": {
         "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},
         "gain is null exactly when it is against nothing": {"gain": None, "against": "baseline"},
+        "truncated_against is null exactly when it is against nothing": {
+            "truncated_against": None,
+            "against": "baseline",
+            "gain": 0.1,
+            "ci_low": 0.1,
+            "ci_high": 0.1,
+        },
+        "truncated and truncated_against are from 0 to 1": {"truncated": 1.5},
         "p <= p_holm": {"p": 0.2, "p_holm": 0.1, "gain": 0.1, "ci_low": 0.1, "ci_high": 0.1, "against": "baseline"},
     },
     "deltas": {

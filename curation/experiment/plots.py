@@ -11,7 +11,9 @@ def gains(comparisons: pl.DataFrame, file: Path) -> None:
     """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
     at 0; the primary contrast in red."""
     rows = comparisons.drop_nulls("gain").with_columns(
-        pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control").alias("arm")
+        pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control")
+        .str.strip_chars()
+        .alias("arm")
     )
     panels = list(
         rows.sort("measure", "benchmark", "against", "arm").group_by(

@@ -74,9 +74,14 @@ COMPARISONS = Table(
     ("method", "selection", "generator_pairs", "budget", "control", "against", "benchmark", "measure"),
     schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT,
            against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,), value=REAL, value_low=REAL, value_high=REAL,
+           truncated=REAL, truncated_against=(REAL,),
            gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
            primary=YES),
     {**interval("gain"),
      "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
+     "truncated_against is null exactly when it is against nothing":
+        pl.col("truncated_against").is_null() == (pl.col("against") == ""),
+     "truncated and truncated_against are from 0 to 1":
+        pl.all_horizontal(pl.col(name).is_between(0, 1).fill_null(True) for name in ("truncated", "truncated_against")),
      "p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)},
 )  # fmt: skip

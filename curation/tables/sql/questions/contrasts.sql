@@ -1,12 +1,13 @@
 -- By how much does each selection beat each of its controls?
 -- gain is the selection's value less its control's, on the same seeds and prompts. The primary contrast was declared
--- before and is not corrected; p_holm corrects every other one for all contrasts of its measure.
+-- before and is not corrected; p_holm corrects every other one for all contrasts of its measure. cut and control_cut
+-- are the shares of answers that the limit of tokens cut: where they differ, part of the gain may be brevity.
 select
     c.primary, measure, benchmark, method, selection, generator_pairs as "generators", budget, against as control,
     round(gain, 3) as gain, round(ci_low, 3) as ci_low, round(ci_high, 3) as ci_high, n, seeds,
-    p, p_holm
+    p, p_holm, round(truncated, 3) as cut, round(truncated_against, 3) as control_cut
 from comparisons as c
 where against not in ('', 'baseline')
 order by
-    not c.primary, measure not like 'avg@%', measure, benchmark, c.gain desc,
+    not c.primary, measure not like 'avg@%', benchmark, measure, c.gain desc,
     method, selection, generator_pairs, budget, against

@@ -1,0 +1,210 @@
+"""What is compared, of the runs that there are: over draws, over benchmarks of several k, beside weights trained
+elsewhere, and without the runs that failed."""
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import flow
+import numpy as np
+import polars as pl
+import pytest
+import world
+from mistakes import changed
+
+from curation.core.errors import Errors
+from curation.core.params import read
+from curation.core.stats import crossed_mean, holm
+from curation.experiment.compare import Params, compare, declared_runs, find_missing
+from curation.experiment.contrasts import DeclaredRuns
+from curation.tables import contracts, measurements, parquet
+
+ITSELF, RANDOM = (("dpo", "top", "any", "own", control) for control in ("itself", "random"))
+GIVEN = ("given", "theirs", "", "", "")
+Scores = Mapping[tuple[str, str], Sequence[Sequence[float]]]  # run, benchmark: of each prompt its samples
+
+
+def results(scores: Scores, cut: Mapping[str, int] | None = None) -> pl.DataFrame:
+    """Results; of a run's answers to each benchmark the first `cut` reached the limit."""
+    rows = [
+        {"run": run, "benchmark": benchmark, "split": "in_domain", "prompt_id": prompt, "sample_index": sample,
+         "finish_reason": "length" if number < (cut or {}).get(run, 0) else "stop", "score": score, "status": "scored"}
+        for (run, benchmark), of_prompts in scores.items()
+        for number, (prompt, sample, score) in enumerate(
+            (prompt, sample, score) for prompt, samples in enumerate(of_prompts) for sample, score in enumerate(samples)
+        )
+    ]  # fmt: skip
+    return world.rows_of(measurements.RESULTS, rows)
+
+
+def compared(
+    runs: Mapping[str, tuple[tuple[str, ...], int]],
+    answered: pl.DataFrame,
+    primary: dict[str, Any] | None = None,
+    pairs: int = 3,
+) -> pl.DataFrame:
+    """The rows of `comparisons`; `runs` has the arm and the seed of each."""
+    declared = DeclaredRuns(
+        {run: arm for run, (arm, _) in runs.items()}, {run: seed for run, (_, seed) in runs.items()},
+        frozenset({"itself"}),
+    )  # fmt: skip
+    learnt = {run: pairs for run, (arm, _) in runs.items() if arm != GIVEN}
+    rows = compare(Params.model_validate({"primary": primary}), declared, answered, learnt)
+    parquet.check(measurements.COMPARISONS, rows, "comparisons")
+    return rows
+
+
+def one(rows: pl.DataFrame, **parts: str) -> dict[str, Any]:
+    return rows.row(by_predicate=pl.all_horizontal(pl.col(name) == value for name, value in parts.items()), named=True)
+
+
+def test_the_value_of_a_seed_is_the_mean_over_its_draws() -> None:
+    """Two draws of a control, each trained with two seeds, are two observations and not four; the draw that failed
+    with the second seed leaves that seed to the other."""
+    runs = {"a0": (ITSELF, 0), "a1": (ITSELF, 1), "r00": (RANDOM, 0), "r10": (RANDOM, 0), "r01": (RANDOM, 1)}
+    scores = {
+        "a0": [1, 1, 0], "a1": [1, 0, 1], "r00": [0, 1, 0], "r10": [1, 1, 0], "r01": [0, 0, 1], "baseline": [0, 0, 0],
+    }  # fmt: skip
+    rows = compared(runs, results({(run, "sums"): [[float(one)] for one in of] for run, of in scores.items()}))
+    means = np.array([[0.5, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    selection_gains = np.array([scores["a0"], scores["a1"]]) - means
+    for control, against, gains in (("itself", "random", selection_gains), ("random", "baseline", means)):
+        found, wanted = one(rows, measure="avg@1", control=control, against=against), crossed_mean(gains)
+        assert wanted is not None
+        assert (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx(
+            (wanted.mean, wanted.low, wanted.high, wanted.p)
+        )
+        assert (found["seeds"], found["n"], found["pairs"]) == (2, 3, 3)
+
+
+def test_each_benchmark_has_its_own_k_and_the_measures_are_corrected_as_one() -> None:
+    """avg@4 here and avg@1 there are one family of Holm, and the primary contrast is on the benchmark that it names,
+    whatever its k: 'avg@16' stands before 'avg@2'."""
+    draw = np.random.default_rng(0)
+    k_of = {"long": 1, "short": 16, "some": 2}
+    runs = {"a0": (ITSELF, 0), "r0": (RANDOM, 0)}
+    scores = {
+        (run, benchmark): draw.integers(0, 2, (20, k)).astype(float).tolist()
+        for run in ("baseline", *runs)
+        for benchmark, k in k_of.items()
+    }
+    primary = dict(zip(("method", "selection", "generator_pairs", "budget", "control"), RANDOM, strict=True))
+    rows = compared(runs, results(scores), primary | {"benchmark": "some"})
+    measures = rows.group_by("benchmark").agg(pl.col("measure").unique().sort()).sort("benchmark").rows()
+    assert measures == [(name, [f"avg@{k}", f"pass@{k}"]) for name, k in sorted(k_of.items())]
+    (first,) = rows.filter("primary").select("benchmark", "measure", "against").rows()
+    assert first == ("some", "avg@2", "random")
+    for _, family in rows.filter(~pl.col("primary")).drop_nulls("p").group_by(
+        pl.col("against") == "baseline", pl.col("measure").str.starts_with("avg")
+    ):  # fmt: skip
+        assert family["benchmark"].n_unique() >= 2
+        assert family.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(family["p"].to_list())))
+
+
+def test_weights_trained_elsewhere_are_compared_with_the_baseline_alone() -> None:
+    runs = {"a0": (ITSELF, 0), "r0": (RANDOM, 0), "theirs": (GIVEN, 0)}
+    scores = {"a0": [1, 0], "r0": [0, 0], "theirs": [1, 1], "baseline": [0, 1]}
+    rows = compared(runs, results({(run, "sums"): [[float(one)] for one in of] for run, of in scores.items()}))
+    theirs = rows.filter(method="given")
+    assert theirs.select("selection", "generator_pairs", "budget", "control", "against", "pairs", "gain").rows() == [
+        ("theirs", "", "", "", "baseline", None, 0.5)
+    ] * 2  # fmt: skip
+    assert rows.filter(pl.col("against") == "random").select("method").unique().rows() == [("dpo",)]
+
+
+def test_the_share_of_cut_answers_stands_beside_each_value_and_each_gain() -> None:
+    """Over all answers of the runs compared; a call that failed is no answer."""
+    runs = {"a0": (ITSELF, 0), "a1": (ITSELF, 1), "r0": (RANDOM, 0)}
+    answered = results({(run, "sums"): [[1.0, 0.0]] * 4 for run in ("baseline", *runs)}, {"a0": 4, "a1": 1, "r0": 2})
+    last = (pl.col("run") == "baseline") & (pl.col("prompt_id") == 3)
+    of_baseline = pl.when(pl.col("run") == "baseline").then(pl.lit("length")).otherwise("finish_reason")
+    answered = answered.with_columns(
+        pl.when(last).then(pl.lit("error")).otherwise(of_baseline).alias("finish_reason"),
+        pl.when(~last).then("score").alias("score"),
+        pl.when(last).then(pl.lit("error")).otherwise("status").alias("status"),
+    )
+    rows = compared(runs, answered).filter(measure="avg@2")
+    cut = rows.select("control", "against", "truncated", "truncated_against").rows()
+    assert sorted(cut) == [
+        ("", "", 1.0, None), ("itself", "baseline", 5 / 16, 1.0), ("itself", "random", 4 / 8, 2 / 8),
+        ("random", "baseline", 2 / 8, 1.0),
+    ]  # fmt: skip
+
+
+def test_a_run_without_results_is_named_with_what_it_failed_of() -> None:
+    declared = DeclaredRuns({"a": ITSELF, "b": RANDOM, "c": GIVEN}, {"a": 0, "b": 0, "c": 0}, frozenset())
+    assert find_missing(declared, ["a", "baseline"], {"b": "no memory"}) == {
+        "b": "failed: no memory",
+        "c": "no results",
+    }
+    assert find_missing(declared, ["a", "b", "c", "baseline"], {}) == {}
+    assert list(find_missing(declared, [], {})) == ["baseline", "a", "b", "c"]
+
+
+def test_compare_takes_what_there_is_and_lists_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that failed, weights whose evaluation did not come to its end, the baseline, and at last all of them."""
+    folder = world.write(world.sound(), tmp_path).parent
+    raw = world.settings() | {"models": {"theirs": "w"}}
+    flow.write(raw, folder / "params.yaml")
+    (folder / "data/metrics").mkdir(exist_ok=True)
+    (folder / "data/metrics/arms.json").write_text(json.dumps({arm: {"pairs": 3} for arm in world.CELLS}))
+    failed = [
+        {"run": world.TUNED, "status": "trained", "weights": "sha256:0", "key": "0"},
+        {"run": world.TURNED, "status": "failed", "error": "a loss of nan at step 3"},
+        {"run": "theirs", "status": "given", "weights": "sha256:1"},
+    ]
+    parquet.write(
+        measurements.RUNS, world.rows_of(measurements.RUNS, failed), contracts.path("runs", data=folder / "data")
+    )
+    contracts.path("results", world.TURNED, folder / "data").unlink()
+    monkeypatch.chdir(folder)
+
+    def stage() -> tuple[pl.DataFrame, dict[str, Any], str]:
+        capsys.readouterr()
+        importlib.import_module("stages.compare").main()
+        metrics = json.loads((folder / "data/metrics/compare.json").read_text())
+        return parquet.read(measurements.COMPARISONS, contracts.path("comparisons")), metrics, capsys.readouterr().err
+
+    rows, metrics, said = stage()
+    assert set(rows["control"]) == {"", "itself"} and set(rows["against"]) == {"", "baseline"}
+    assert (metrics["missing_runs"], metrics["missing"]) == (2, {world.TURNED: 1, "theirs": 1})
+    assert said.splitlines() == [
+        f"warning: compare: 2 runs are missing from it: {world.TURNED} (failed: a loss of nan at step 3), theirs (no "
+        "results)",
+        "warning: compare: compare.primary has no result: dpo clear any own reversed held_sums",
+    ]
+    contracts.path("results", "baseline").unlink()
+    rows, metrics, said = stage()
+    assert rows.select("control", "against", "gain").unique().rows() == [("itself", "", None)]
+    assert metrics["missing_runs"] == 3 and "3 runs are missing from it: baseline (no results), " in said
+    contracts.path("results", world.TUNED).unlink()
+    rows, metrics, said = stage()
+    assert rows.is_empty() and metrics == {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}
+    assert (folder / "data/plots/gains.png").exists()
+
+
+def test_a_primary_contrast_that_the_grid_does_not_put_together_is_no_contrast(tmp_path: Path) -> None:
+    """Each of its parts is somewhere in grid.arms, and no entry has all of them."""
+    arms = [
+        {"selection": "top_step_coherence", "control": ["itself", "random"], "methods": "kto"},
+        {"selection": "top_generator_delta", "control": "random", "methods": ["dpo", "kto"]},
+    ]
+    flow.write(changed({"grid.arms": arms}), tmp_path / "params.yaml")
+    with pytest.raises(Errors) as raised:
+        read(tmp_path / "params.yaml")
+    assert [line.partition("compare.")[2] for line in str(raised.value).splitlines()] == [
+        f"primary: the grid has no run dpo top_step_coherence any own {control}; add it to grid.arms"
+        for control in ("random", "itself")
+    ]
+
+
+def test_what_is_declared_is_the_grid_and_the_weights_trained_elsewhere(tmp_path: Path) -> None:
+    flow.write(changed({"models": {"theirs": "w"}, "grid.seeds": [3, 4]}), tmp_path / "params.yaml")
+    declared = declared_runs(read(tmp_path / "params.yaml"))
+    assert declared.arms["theirs"] == GIVEN and declared.treatments == {"itself"}
+    drawn = {run: declared.seeds[run] for run, arm in declared.arms.items() if arm[-1] == "random"}
+    assert sorted(drawn.values()) == [3] * 4 + [4] * 4 and len(set(declared.arms.values())) == 9
