@@ -7,6 +7,7 @@ stands for two different trainings, or two keys for one.
 
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ import pytest
 import world
 from stored import FIGURES, keep, made_of, write_weights
 
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.models.weights import fingerprint
+from curation.tables import measurements
 from curation.training.run_key import Machine, digest_rows, run_key
 from curation.training.run_record import key_of
-from curation.training.run_store import RECORD, RunStore
+from curation.training.run_store import RECORD, RunStore, find_weights
 from curation.training.trainers import dpo as trainer
 
 CPU = Machine("cpu", 1, 4)
@@ -62,7 +64,7 @@ def test_a_run_that_is_not_as_its_record_says_is_named_and_made_again(
         file.unlink() if damage.endswith("gone") else file.write_text("x")
         assert store.find(kept.key) is None
         message = capsys.readouterr().err
-        assert said in message and message.endswith("; it is trained anew\n"), message
+        assert said in message and message.endswith("; the run counts as not trained\n"), message
         assert kept.key in message and kept.key not in {stored.key for stored in store.stored()}
         again = keep(store, number)
         assert again == kept == store.verify(kept.key)
@@ -77,6 +79,25 @@ def test_what_has_the_right_size_and_other_bytes_is_found_by_its_hash(tmp_path: 
     assert store.find(kept.key) == kept
     with pytest.raises(CurationError, match=r"adapter_model\.safetensors: was modified"):
         store.verify(kept.key)
+
+
+def test_the_weights_of_a_table_are_those_it_names_or_named_as_missing(tmp_path: Path) -> None:
+    """What `evaluate` is told: never another training's, nor a part of the runs in silence."""
+    store = RunStore(tmp_path)
+    one, two = keep(store, 1), keep(store, 2)
+    rows = [{"run": f"run-{kept.made_of['seed']}", "key": kept.key, "status": "trained", "weights": kept.weights}
+            for kept in (one, two)]  # fmt: skip
+    failed = {"run": "run-3", "status": "failed", "error": "out of memory"}
+    table = world.rows_of(measurements.RUNS, [*rows, failed])
+    assert find_weights(store, table) == {"run-1": one.folder, "run-2": two.folder}
+    shutil.rmtree(tmp_path / one.key)
+    shutil.rmtree(tmp_path / two.key)
+    keep(store, 2, fill=5.0)
+    with pytest.raises(Errors) as error:
+        find_weights(store, table)
+    missing, other = error.value.lines
+    assert missing.startswith(f"{store.folder / one.key}: the weights of run run-1 are not there; `curation runs pull`")
+    assert "the weights of run run-2 are others than data/runs.parquet says" in other
 
 
 def test_of_two_that_train_one_run_the_first_stands(tmp_path: Path) -> None:

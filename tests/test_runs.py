@@ -7,6 +7,7 @@ is not there just then, or what another process is writing.
 """
 
 import json
+import multiprocessing
 import os
 import shutil
 import threading
@@ -98,7 +99,7 @@ def test_runs_that_the_table_names_go_there_and_come_back(
         assert other.verify(stored.key)._replace(folder=stored.folder) == stored
     runs.main(["pull", place, "--all"])
     assert capsys.readouterr().out == f"{place}: 1 runs pulled, 2 were there\n"
-    assert {path.name for path in other.folder.iterdir()} == {key(0), key(1), key(2)}
+    assert {path.name for path in other.folder.glob("[!.]*")} == {key(0), key(1), key(2)}
     shutil.rmtree(here / "mine")
     contracts.path("runs").unlink()
     shutil.rmtree(other.folder)
@@ -203,14 +204,31 @@ def test_a_push_that_was_cut_is_no_run_and_goes_on(here: Path, store: RunStore) 
     assert there(other) == [key(0)]
 
 
+def test_two_that_pull_at_once_bring_each_run_whole(here: Path, store: RunStore) -> None:
+    runs.main(["push", "../shared", "--all"])
+    other = study(here / "yours")
+    fork = multiprocessing.get_context("fork")
+    pulling = [fork.Process(target=runs.main, args=(["pull", "../shared"],)) for _ in range(3)]
+    for process in pulling:
+        process.start()
+    for process in pulling:
+        process.join()
+    assert [process.exitcode for process in pulling] == [0, 0, 0]
+    assert {path.name for path in other.folder.glob("[!.]*")} == set(map(key, range(3)))
+    assert all(other.verify(one).weights == store.read(one).weights for one in there(other))
+
+
 @pytest.mark.slow
 def test_a_damaged_run_is_not_pushed(here: Path, store: RunStore) -> None:
     remote("../../remote")
+    shutil.rmtree(store.folder / key(2))
+    name_in_table(*map(store.read, (key(0), key(1))), store.read(key(1))._replace(key=key(2)))
     file = store.read(key(0)).folder / "adapter_model.safetensors"
     file.write_bytes(b"!" + file.read_bytes()[1:])
     for place, said in {"shared": "was modified", "../shared": "is damaged"}.items():
-        with pytest.raises(Errors, match=f"adapter_model.safetensors: {said}"):
+        with pytest.raises(Errors, match=f"adapter_model.safetensors: {said}") as error:
             runs.main(["push", place])
+        assert any(f"has no run {key(2)[:12]}" in line for line in error.value.lines)
     assert there(RunStore(here / "shared")) == there(RunStore(here / "remote/curation-runs")) == [key(1)]
 
 

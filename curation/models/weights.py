@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,6 +70,11 @@ def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
     for name, _, _ in stamp:
         with Path(name).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return combine(digests)
+
+
+def combine(digests: Sequence[str]) -> str:
+    """The fingerprint of files of which these are the SHA-256, in the order of their names."""
     return f"sha256:{digests[0] if len(digests) == 1 else hashlib.sha256(''.join(digests).encode()).hexdigest()}"
 
 

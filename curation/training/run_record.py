@@ -57,8 +57,9 @@ class Record(BaseModel):
 def describe(folder: Path, made_of: dict[str, Any], figures: dict[str, Any]) -> Record:
     """The record of the weights in `folder`. Raises CurationError if there are none, or what is there is no weights."""
     files = {name: File(size=size, sha256=hash_file(folder / name)) for name, size in sizes(folder).items()}
+    whole = weights.combine([file.sha256 for file in files.values()])
     try:
-        return Record(made_of=made_of, figures=figures, weights=weights.fingerprint(folder), files=files)
+        return Record(made_of=made_of, figures=figures, weights=whole, files=files)
     except ValidationError as error:
         raise CurationError(f"{folder}: holds no weights that can be kept: {_first(error)}") from None
 

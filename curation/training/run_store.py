@@ -59,7 +59,7 @@ class RunStore:
         try:
             stored = self.read(key)
         except CurationError as error:
-            print(f"warning: {error}; it is trained anew", file=sys.stderr, flush=True)
+            print(f"warning: {error}; the run counts as not trained", file=sys.stderr, flush=True)
             return None
         with suppress(OSError):  # a store may be read alone
             os.utime(self.folder / key / RECORD)

@@ -3,6 +3,7 @@
 A run arrives whole or not at all, its hashes verified. What a cut transfer has brought is not brought again.
 """
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from curation.training.run_record import KEY, Record, hash_file, key_of, parse, 
 from curation.training.run_store import RECORD, WEIGHTS, RunStore, remove
 
 ON_REMOTE = "curation-runs"  # the folder of a remote that holds runs, beside DVC's own `files` and `runs`
+LOCK = ".lock"
 ARRIVING = "arriving.partial"  # ends the name of what an earlier transfer has brought
 
 
@@ -89,18 +91,40 @@ def receive(store: RunStore, shelf: Shelf, key: str, wanted: str | None = None) 
     Raises CurationError, and the store is as it was, if the shelf does not have it, or has it damaged, or with other
     weights than those `wanted`.
     """
-    here = store.find(key)
-    if here and wanted in (None, here.weights):
-        return False
-    record = shelf.record(key)
-    if record is None:
-        raise CurationError(f"{shelf.name}: has no run {key[:12]}…; push it from where it was trained")
-    if wanted not in (None, record.weights):
-        raise CurationError(
-            f"{shelf.name}: run {key[:12]}… has other weights than data/runs.parquet says: {record.weights[:19]}… for "
-            f"{str(wanted)[:19]}…; it is of another training"
-        )
-    whole = store.folder / f"{key}.{ARRIVING}"
+    with _alone(store.folder):
+        here = store.find(key)
+        if here and wanted in (None, here.weights):
+            return False
+        record = shelf.record(key)
+        if record is None:
+            raise CurationError(f"{shelf.name}: has no run {key[:12]}…; push it from where it was trained")
+        if wanted not in (None, record.weights):
+            raise CurationError(
+                f"{shelf.name}: run {key[:12]}… has other weights than data/runs.parquet says: {record.weights[:19]}… "
+                f"for {str(wanted)[:19]}…; it is of another training"
+            )
+        whole = store.folder / f"{key}.{ARRIVING}"
+        _bring(store, shelf, key, record, whole)
+        if here:  # with other weights than those wanted
+            remove(store.folder / key)
+        store.place(key, whole)
+        return True
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Inside the block no other process brings runs into the folder: it would write to the same files."""
+    with refused_writes(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    with lock:
+        with suppress(OSError):  # some file systems have no locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _bring(store: RunStore, shelf: Shelf, key: str, record: Record, whole: Path) -> None:
+    """`whole` holds the run, but for what of it was there already."""
     for name in sizes(whole / WEIGHTS).keys() - record.files.keys():  # of another training
         remove(whole / WEIGHTS / name)
     for name, file in record.files.items():
@@ -108,11 +132,6 @@ def receive(store: RunStore, shelf: Shelf, key: str, wanted: str | None = None) 
         if not (to.is_file() and to.stat().st_size == file.size and hash_file(to) == file.sha256):
             _fetch(store, shelf, shelf.path(key, WEIGHTS, *name.split("/")), to, file.sha256)
     write_whole(whole / RECORD, record.text())
-    if here:  # with other weights than those wanted
-        remove(store.folder / key)
-    store.place(key, whole)
-    remove(whole)
-    return True
 
 
 def _fetch(store: RunStore, shelf: Shelf, path: str, to: Path, sha256: str) -> None:
@@ -138,8 +157,9 @@ def _fetch(store: RunStore, shelf: Shelf, path: str, to: Path, sha256: str) -> N
 def send(store: RunStore, shelf: Shelf, key: str) -> bool:
     """The run of that key is on `shelf`, of which other processes take it as there only once all of it is; False if it
     was there before. Raises CurationError if the store has it damaged or not at all."""
-    record, theirs = store.record(key), shelf.record(key)
-    stored = store.verify(key)
+    if key not in store.list_keys():
+        raise CurationError(f"{store.folder}: has no run {key[:12]}…; train it, or pull it from where it was trained")
+    stored, record, theirs = store.verify(key), store.record(key), shelf.record(key)
     if theirs and theirs.weights != record.weights:
         raise CurationError(
             f"{shelf.name}: run {key[:12]}… is there with other weights, {theirs.weights[:19]}…, which stay: it was "
