@@ -327,6 +327,14 @@ def test_options_in_columns_of_their_own_end_the_prompt(form: str) -> None:
     assert generator.columns.options == source.columns.options
 
 
+def test_a_letter_past_all_answers_is_no_option() -> None:
+    """`I think` after the option that was taken."""
+    rows = of_each(lambda n: {"question": ASKED[n], "choices": ["twelve", "seven", "none"], "answer": n % 3,
+                              "model": "m", "model_output": f"It is ({'ABC'[n % 3]}), I think."})  # fmt: skip
+    written(lines("mc.jsonl", rows))
+    assert "of 8 completions tried, 8 are right so" in Path("params.yaml").read_text()
+
+
 def test_options_that_another_file_lacks_are_named_and_not_read(capsys: pytest.CaptureFixture[str]) -> None:
     rows = of_each(lambda n: {"question": ASKED[n], "response": say(n, 0)})
     study = written(options(choices=["twelve of them", "seven or so", "none"]), lines("others.jsonl", rows))

@@ -14,6 +14,7 @@ LONGEST = 120  # characters of an answer that a verifier compares
 MOST_READ = 0.9  # of the golds that a verifier has to read
 CHOICE = re.compile(r"\s*\(?([A-J])\)?[.:)]?\s*")
 LAST_LETTER = r"(?:^|[^A-Za-z])\(?([A-J])\)?(?:[^A-Za-z']|$)"
+FEWEST_LETTERS = "D"  # of options, unless an answer is a later one; `I` is a word too
 WAYS: tuple[dict[str, Any], ...] = (
     {"kind": "boxed", "match": "last"},
     {"kind": "after", "marker": "####", "match": "last", "until": "line", "take": "all"},
@@ -68,6 +69,9 @@ def guess_extractions(verifier: Any, cases: Sequence[tuple[str, str]]) -> tuple[
     cases = cases[:: max(1, len(cases) // TRIED)][:TRIED]
     name = verifier if isinstance(verifier, str) else verifier["kind"]
     last = LAST.get(name, {"kind": "after", "marker": ":", "match": "last", "until": "line", "take": "all"})
+    if name == "choice":
+        letters = [letter[1] for _, gold in cases if (letter := CHOICE.fullmatch(gold))]
+        last = last | {"pattern": LAST_LETTER.replace("A-J", f"A-{max([FEWEST_LETTERS, *letters])}")}
     completions = [completion for completion, _ in cases]
     found = {number: find_answers([read_extraction(way)], completions) for number, way in enumerate((*WAYS, last))}
     scores = {number: _count(verifier, answers, cases) for number, answers in found.items()}
