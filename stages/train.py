@@ -8,10 +8,11 @@ from curation.training.runs import refuse_failures, run_metrics, train_runs
 
 
 def main() -> None:
-    runs = train_runs(read())
+    study = read()
+    runs = train_runs(study)
     parquet.write(measurements.RUNS, runs, contracts.path("runs"))
     write_metrics(contracts.DATA / "metrics/train.json", run_metrics(runs))
-    refuse_failures(runs)
+    refuse_failures(runs, study.execution.of_runs.max_failed)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("judge", "steps_of"), ("prefer", "panel"), ("prefer", "voters"), ("score_pairs", "plain"), ("delta",),
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
-    "execution": "wants a Ray cluster; tests/test_cluster.py",
+    "execution": "wants a Ray cluster, or many processes: tests/test_cluster.py, tests/test_workers.py",
     "generators.listed": "the set of this study has no traces: tests/test_listed.py",
     "judges.listed": "a scale as of judges.imported; no trace of the set to rate: tests/test_listed.py",
     "pairwise_judges.listed": "names a source and nothing else: tests/test_listed.py",

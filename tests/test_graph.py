@@ -29,7 +29,7 @@ KERNEL = {file for file in (ROOT / "curation/core").glob("*.py") if file.stem no
     ROOT / f"curation/{room}/{name}.py"
     for room, names in {
         "tables": ("contracts", "ids", "measurements", "outdated", "parquet", "table"),
-        "models": ("faults", "gguf", "local"),
+        "models": ("faults", "gguf", "kept", "local"),
     }.items()
     for name in names
 }

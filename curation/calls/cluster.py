@@ -50,7 +50,7 @@ class RayEngine:
     def __call__(self, calls: Iterator[Call], on_reply: OnReply) -> None:
         """Give `on_reply` every attempt. Ctrl-C starts no further call and waits for those under way. Raises what an
         engine raises, and CurationError if there is no cluster, or its workers die one after the other."""
-        _connect(self.settings)
+        connect(self.settings)
         run = _Run(self.settings, self.engine, calls, on_reply)
         try:
             run.answer_all()
@@ -58,7 +58,8 @@ class RayEngine:
             run.end()
 
 
-def _connect(settings: Params) -> None:
+def connect(settings: Params) -> None:
+    """This process belongs to the cluster. Raises CurationError if there is none."""
     try:
         import ray
     except ImportError:

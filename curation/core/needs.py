@@ -20,6 +20,7 @@ from curation.core.study import Study
 from curation.core.text import one_line, to_path
 
 EXTRAS = {  # by package, what of pyproject.toml brings it
+    "accelerate": "train",
     "aiohttp": "judge",
     "datasets": "hub",
     "instructor": "judge",

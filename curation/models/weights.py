@@ -24,6 +24,7 @@ from curation.core.text import to_path
 from curation.models.chat_template import Template
 from curation.models.faults import first_line, loading
 from curation.models.gguf import read_once
+from curation.models.kept import Name, read_or_copy
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(?<!\.gguf)(?<!\.safetensors)")
 CACHE = Path(".curation/weights")
@@ -78,13 +79,20 @@ def combine(digests: Sequence[str]) -> str:
     return f"sha256:{digests[0] if len(digests) == 1 else hashlib.sha256(''.join(digests).encode()).hexdigest()}"
 
 
-def load(model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu") -> tuple[Any, Any]:
-    """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left.
+def load(
+    model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu", frozen: bool = False
+) -> tuple[Any, Any]:
+    """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left. Where its
+    weights stay as they are, `frozen`, a process that keeps them shares them.
 
     Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot
     use the device.
     """
-    network, _ = load_network("AutoModelForCausalLM", model, revision, dtype, device)
+
+    def read() -> Any:
+        return load_network("AutoModelForCausalLM", model, revision, dtype, device)[0]
+
+    network = read_or_copy(Name(model, revision, dtype), read, frozen and adapter is None)
     if adapter is not None:
         network = merge_into(network, adapter)
     return to_device(network, device), tokenizer(model, revision)

@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from curation.training.trainers._kind import Method
 
 PACKAGES = ("torch", "transformers", "trl", "peft")
-OF_PROMPT = ("prompt", "prompt_messages", "tools")
-READ = {  # by table, the columns that a method is handed, and so all that may decide what it learns
-    "subsets": (
-        "pair_id", "chosen_trace_id", *OF_PROMPT, "chosen", "chosen_reasoning", "chosen_truncated", "rejected",
-        "rejected_reasoning", "rejected_truncated", "curriculum_position",
-    ),
-    "unpaired": ("trace_id", *OF_PROMPT, "completion", "reasoning", "truncated", "label", "curriculum_position"),
-}  # fmt: skip
 
 
 class Machine(NamedTuple):

@@ -1,67 +1,110 @@
 """The runs of the grid: trained once each, and found again by what they are made of."""
 
 import json
-import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from curation.core.canonical import canonical
 from curation.core.errors import CurationError, Errors, require_existing
+from curation.core.kinds import kind
 from curation.core.study import Study
-from curation.tables import contracts, parquet
+from curation.models.student import Params as Student
+from curation.tables import contracts
 from curation.tables.measurements import RUNS
 from curation.training.given import look_at
-from curation.training.run_key import READ, Machine, digest_rows, run_key
-from curation.training.run_store import RunStore, remove
-from curation.training.train import equal_updates, train
+from curation.training.run_key import Machine, digest_rows, run_key
+from curation.training.run_store import RunStore, Stored, remove
+from curation.training.train import equal_updates
+from curation.training.train_all import ToTrain, read_rows, train_all
+from curation.training.trainers._memory import micro_batches
+from curation.training.workers import count_threads, name_run
+
+if TYPE_CHECKING:
+    from curation.training.trainers._kind import Method
 
 WAY_OUT = "`dvc repro arms` makes it"
 
 
+class Plan(NamedTuple):
+    """A run of the grid as it is to be trained: the method, on the rows of an arm, whose digest is `digest`, here."""
+
+    settings: "Method"
+    seed: int
+    student: Student
+    rows: Path
+    digest: str
+    machine: Machine
+
+    def identify(self, micro_batch: int) -> tuple[str, dict[str, Any]]:
+        """The key of the run where so many examples are taken at once, and what that is made of."""
+        machine = self.machine._replace(micro_batch=micro_batch)
+        return run_key(self.digest, self.settings, self.seed, self.student, machine)
+
+    @property
+    def key(self) -> str:
+        """The key where a batch has room."""
+        return self.identify(self.settings.batch_size)[0]
+
+    def find(self, store: RunStore) -> Stored | None:
+        """The run, in as many parts as it was trained in; None where it was not."""
+        keys = (self.identify(size)[0] for size in micro_batches(self.settings.batch_size))
+        return next((found for key in keys if (found := store.find(key))), None)
+
+    def job(self, run: str, out: Path) -> ToTrain:
+        """Its training, with the weights to `out`."""
+        return ToTrain(run, self.settings, self.seed, self.student, self.rows, out)
+
+
 def train_runs(study: Study) -> pl.DataFrame:
     """The rows of `runs`, with the weights of each in the run store: those that are there already are not trained
-    again, and weights trained elsewhere stay where they lie. A run that fails is a row with its error, and costs no
-    other run."""
+    again, two runs of one key are one, and weights trained elsewhere stay where they lie. A run that fails is a row
+    with its error, and costs no other run."""
     own = json.loads(require_existing(contracts.DATA / "metrics/arms.json", WAY_OUT).read_text())
-    trained = [_train(study, name, own) for name in study.runs]
-    return pl.concat([pl.DataFrame(trained, contracts.empty(RUNS).schema, orient="row"), look_at(study.models)])
+    store, plans = RunStore.beside(study.ledger), {name: _plan(study, name, own) for name in study.runs}
+    keys = {name: plan.key for name, plan in plans.items()}
+    distinct = {key: name for name, key in reversed(keys.items())}  # the first run of a key stands for the others
+    stored = {key: found for key, name in distinct.items() if (found := plans[name].find(store))}
+    missing = [name for name, key in keys.items() if distinct[key] == name and key not in stored]
+    jobs = {name: plans[name].job(name, store.new(keys[name])) for name in missing}
+    errors = dict[str, str]()
+    try:
+        for run, figures, error in train_all(list(jobs.values()), study.execution, study.student):
+            try:
+                if error is None:
+                    key, made_of = plans[run].identify(figures["micro_batch"])
+                    stored[keys[run]] = store.keep(key, jobs[run].out, made_of, figures)
+            except CurationError as refused:
+                error = str(refused)
+            if error is not None:
+                errors[keys[run]] = error
+                print(name_run(run, error), file=sys.stderr, flush=True)
+    finally:
+        for job in jobs.values():
+            remove(job.out)
+    rows = [_row(name, stored.get(key), errors.get(key)) for name, key in keys.items()]
+    return pl.concat([pl.DataFrame(rows, contracts.empty(RUNS).schema, orient="row"), look_at(study.models)])
 
 
-def _train(study: Study, name: str, own: dict[str, dict[str, int]]) -> tuple[str | int | None, ...]:
+def _plan(study: Study, name: str, own: dict[str, dict[str, int]]) -> Plan:
     method, arm, seed = study.runs[name]
-    settings = study.methods[method]
-    table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
-    rows = parquet.read(table, contracts.arm_path(table.name, arm.name), READ[table.name])
-    paired, unpaired = (
-        (contracts.empty(contracts.SUBSETS), rows)
-        if settings.kind == "kto"
-        else (rows, contracts.empty(contracts.UNPAIRED))
-    )
+    settings, student = study.methods[method], study.student
+    reads = kind("methods", settings.kind)
+    file = contracts.arm_path(reads.READS, arm.name)
     if study.controls[arm.control].pairs == "all":
-        settings = equal_updates(settings, own[arm.name]["own_unpaired" if settings.kind == "kto" else "own_pairs"])
-    machine = machine_of(study.student.device, settings.batch_size)
-    key, made_of = run_key(digest_rows(rows), settings, seed, study.student, machine)
-    store = RunStore.beside(study.ledger)
-    stored = store.find(key)
+        settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
+    threads = count_threads(study.execution.of_runs, student.device)
+    machine = Machine("cuda" if student.device.startswith("cuda") else "cpu", threads, settings.batch_size)
+    return Plan(settings, seed, student, file, digest_rows(read_rows(settings, file)), machine)
+
+
+def _row(name: str, stored: Stored | None, error: str | None) -> tuple[str | int | None, ...]:
     if stored is None:
-        partial = store.new(key)
-        try:
-            figures = train(name, settings, seed, study.student, paired, unpaired, partial)
-            stored = store.keep(key, partial, made_of, figures)
-        except CurationError as error:
-            print(f"train {name}: {error}", file=sys.stderr)
-            return name, None, "failed", None, None, None, str(error)
-        finally:
-            remove(partial)
-    return name, key, "trained", stored.weights, machine.micro_batch, canonical(stored.figures), None
-
-
-def machine_of(device: str, micro_batch: int) -> Machine:
-    """What of this machine is in a run's key."""
-    if device.startswith("cuda"):
-        return Machine("cuda", None, micro_batch)
-    return Machine("cpu", int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))), micro_batch)
+        return name, None, "failed", None, None, None, error
+    micro_batch = stored.made_of["machine"]["micro_batch"]
+    return name, stored.key, "trained", stored.weights, micro_batch, canonical(stored.figures), None
 
 
 def run_metrics(runs: pl.DataFrame) -> dict[str, object]:
@@ -69,7 +112,8 @@ def run_metrics(runs: pl.DataFrame) -> dict[str, object]:
     return {run: json.loads(figures) for run, figures in runs.drop_nulls("figures").select("run", "figures").rows()}
 
 
-def refuse_failures(runs: pl.DataFrame) -> None:
-    """Nothing. Raises Errors with a line for each run that failed."""
-    if failed := runs.filter(status="failed").select("run", "error").rows():
-        raise Errors([f"run {run}: {error}" for run, error in failed])
+def refuse_failures(runs: pl.DataFrame, most: int) -> None:
+    """Nothing. Raises Errors with a line for each run that failed, where more than `most` did."""
+    failed = runs.filter(status="failed").select("run", "error").rows()
+    if len(failed) > most:
+        raise Errors([name_run(run, error) for run, error in failed])

@@ -64,7 +64,9 @@ def train_student(
 
     def attempt(micro_batch: int) -> dict[str, float]:
         student = job.student
-        network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=student.device)
+        network, tokenizer = weights.load(
+            student.model, student.pinned, student.dtype, device=student.device, frozen=settings.lora is not None
+        )
         renderer = Renderer(tokenizer, student)
         trainable, counts = render_trainable(renderer, rows, sides, settings.max_length)
         with tempfile.TemporaryDirectory() as scratch, one_sentence(f"run {job.label}"):

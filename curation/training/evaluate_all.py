@@ -1,0 +1,77 @@
+"""Many runs evaluated: those that a model answers here side by side, all others one after the other."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from curation.calls.budget import Params as Budget
+from curation.calls.ledger import Ledger
+from curation.calls.ledger import Params as LedgerSettings
+from curation.core.study import Study
+from curation.models.student import Params as Student
+from curation.training import evaluate
+from curation.training.workers import Outcome, count_threads, one_by_one, side_by_side
+
+if TYPE_CHECKING:
+    from curation.judging.judges._kind import Judge
+
+
+class ToEvaluate(NamedTuple):
+    """A run to evaluate on `prompts`: its weights lie in `model`, None are the student's own. The ledger keeps what is
+    bought as it comes."""
+
+    run: str
+    settings: evaluate.Params
+    student: Student
+    model: Path | None
+    judge: "Judge | None"
+    prompts: pl.DataFrame
+    ledger: LedgerSettings
+    budget: Budget
+
+    def on(self, device: str) -> "ToEvaluate":
+        """The same, with an engine on a device of that kind on this one."""
+        engine = self.settings.engine
+        if engine.kind != "transformers" or engine.device.partition(":")[0] != device.partition(":")[0]:
+            return self
+        there = engine.model_copy(update={"device": device})
+        return self._replace(settings=self.settings.model_copy(update={"engine": there}))
+
+    def do(self) -> pl.DataFrame:
+        """Evaluate. Returns the rows of `results`. Raises CurationError as `evaluate` does."""
+        with Ledger(self.ledger, self.budget) as ledger:
+            return self.evaluate(ledger)
+
+    def evaluate(self, ledger: Ledger) -> pl.DataFrame:
+        """The same with a ledger that is open."""
+        settings, judge = self.settings, self.judge
+        return evaluate.evaluate(settings, self.run, self.student, self.model, judge, self.prompts, ledger)
+
+    def clear(self) -> None:
+        """The ledger has what was bought; there is nothing else."""
+
+
+def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.DataFrame) -> Iterator[Outcome]:
+    """The rows of `results` of each run of `models`, by its weights, or its error, as they end: side by side as
+    `execution.runs` says, where transformers loads the weights on this machine.
+
+    Others are asked one run after the other. Raises CurationError where that cannot be done.
+    """
+    judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
+    held_out = prompts.filter(pl.col("split") != "train")
+    jobs = [
+        ToEvaluate(name, study.evaluate, study.student, model, judge, held_out, study.ledger, study.budget)
+        for name, model in models.items()
+    ]
+    execution, settings = study.execution, study.execution.of_runs
+    if study.evaluate.engine.kind != "transformers" or execution.engine != "local":
+        with Ledger(study.ledger, study.budget, execution.distribute) as ledger:
+            for job in jobs:
+                yield Outcome(job.run, job.evaluate(ledger), None)
+    elif execution.runs is None:
+        yield from one_by_one(jobs, count_threads(settings, study.student.device))
+    else:
+        at_once = settings.parallel if settings.engine == "local" else 1
+        yield from side_by_side("evaluate", jobs, settings.model_copy(update={"parallel": at_once}), study.student)

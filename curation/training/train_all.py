@@ -1,0 +1,66 @@
+"""Many runs trained: side by side on this machine, on a Ray cluster, or one after the other over many processes."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from curation.core.kinds import kind
+from curation.models.student import Params as Student
+from curation.tables import contracts, parquet
+from curation.training.train import train
+from curation.training.workers import Outcome, count_threads, one_by_one, side_by_side
+
+if TYPE_CHECKING:
+    from curation.calls.execution import Params as Execution
+    from curation.training.trainers._kind import Method
+
+
+TABLES = {table.name: table for table in (contracts.SUBSETS, contracts.UNPAIRED)}
+
+
+class ToTrain(NamedTuple):
+    """A run to train, by a method on the `rows` of an arm, a table on disk. `out`, which is not there yet, will hold
+    the weights."""
+
+    run: str
+    method: "Method"
+    seed: int
+    student: Student
+    rows: Path
+    out: Path
+
+    def on(self, device: str) -> "ToTrain":
+        """The same on another device."""
+        return self._replace(student=self.student.model_copy(update={"device": device}))
+
+    def do(self) -> dict[str, float]:
+        """Train. Returns the metrics of training. Raises CurationError as `train` does."""
+        rows = read_rows(self.method, self.rows)
+        return train(self.run, self.method, self.seed, self.student, rows, rows, self.out)
+
+    def clear(self) -> None:
+        """Nothing of it is left on disk."""
+        for folder in (self.out, self.out.with_name(f"{self.run}.partial")):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_rows(method: "Method", file: Path) -> pl.DataFrame:
+    """What a method reads of the rows of an arm, in the order that it wants it in."""
+    reads = kind("methods", method.kind)
+    return parquet.read(TABLES[reads.READS], file, reads.COLUMNS).select(reads.COLUMNS)
+
+
+def train_all(jobs: Sequence[ToTrain], execution: "Execution", student: Student) -> Iterator[Outcome]:
+    """The metrics of every run, or its error, as they end. Where and how many at a time is `execution.runs`'s affair,
+    and changes nothing of them; without it this process trains one after the other."""
+    settings = execution.of_runs
+    if execution.runs is None:
+        return one_by_one(jobs, count_threads(settings, student.device))
+    if settings.engine == "ray":
+        from curation.training.over_ray import train_over_ray
+
+        return train_over_ray(jobs, settings, execution.ray)
+    return side_by_side("train", jobs, settings, student)
