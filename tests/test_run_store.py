@@ -122,7 +122,9 @@ def test_nothing_is_kept_of_a_training_that_left_no_weights(tmp_path: Path) -> N
 
 
 def _die_half_way(folder: Path, key: str) -> None:
-    write_weights(RunStore(folder).new(key))
+    out = RunStore(folder).new(key)
+    write_weights(out.with_name(f"{out.name}.partial"))  # as `train` does
+    write_weights(out)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -134,11 +136,11 @@ def test_what_a_killed_process_leaves_is_never_a_run_and_goes_with_the_next_try(
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    (left,) = store.leftovers()
-    assert left != alive and str(process.pid) in left.name and (left / "adapter_config.json").exists()
+    left, inner = store.leftovers()
+    assert alive not in (left, inner) and f"-{process.pid}-" in left.name and (left / "adapter_config.json").exists()
     assert store.find(key) is None and len(list(store.stored())) == 1
     RunStore(tmp_path).new(key)
-    assert not left.exists() and alive.exists(), "a living process's is its own"
+    assert not left.exists() and not inner.exists() and alive.exists(), "a living process's is its own"
 
 
 def test_a_key_that_leads_out_of_the_store_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WEIGHTS, RECORD = "weights", "run.json"
 HOST = re.sub(r"\W+", "_", platform.node()) or "host"
-PARTIAL = re.compile(r"(?P<key>\w+)\.(?P<host>\w+)-(?P<pid>\d+)-\w+\.partial")
+PARTIAL = re.compile(r"(?P<key>\w+)\.(?P<host>\w+)-(?P<pid>\d+)-\w+(\.partial)+")
 IDLE_HOURS = 1  # after which what another machine, or a cut transfer, left is nobody's
 
 

@@ -42,7 +42,7 @@ def train(
         raise CurationError(
             f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
         )
-    partial = out.with_name(f"{name}.partial")
+    partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:

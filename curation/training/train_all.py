@@ -43,7 +43,7 @@ class ToTrain(NamedTuple):
 
     def clear(self) -> None:
         """Nothing of it is left on disk."""
-        for folder in (self.out, self.out.with_name(f"{self.run}.partial")):
+        for folder in (self.out, self.out.with_name(f"{self.out.name}.partial")):
             shutil.rmtree(folder, ignore_errors=True)
 
 
