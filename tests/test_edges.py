@@ -27,7 +27,7 @@ from curation.core.needs import look_around
 from curation.core.params import read
 from curation.core.text import LONGEST_LINE
 from curation.models import weights
-from curation.tables import contracts, parquet
+from curation.tables import contracts, measurements, parquet
 
 
 class SmallStudy(NamedTuple):
@@ -68,6 +68,7 @@ READERS = {
     "methods.dpo": Reader(("methods.dpo",), (("train",),)),
     "methods.kto": Reader(("methods.kto",), (("train",),)),
     "methods.sft": Reader(("methods.sft",), (("train",),)),
+    "models": Reader(("models",), (("evaluate",),)),
     "pair": Reader(("pair",), (("pair",),)),
     "pairwise_judges.imported": Reader(("pairwise_judges.panel", "pairwise_judges.voters"), (("prefer", ENTRY),)),
     "pairwise_judges.verdict": Reader(("pairwise_judges.versus",), (("prefer", "versus"),)),
@@ -191,6 +192,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "small": {"kind": "openai", "scale_b": 0.1, "model": "m", "revision": "r", **named, "endpoint": endpoint},
         "set": {"kind": "listed", "source": "set", "family": None, "scale_b": None},
     }  # fmt: skip
+    # nothing is trained yet, so that `evaluate` asks the student alone
+    parquet.write(measurements.RUNS, contracts.empty(measurements.RUNS), contracts.path("runs", data=folder / "data"))
     none = contracts.empty(contracts.TRACES)
     parquet.write(contracts.TRACES, none, contracts.path("traces", "set", folder / "data"))
     train = [text for _, split, text, _ in world.PROMPTS.values() if split == "train"]
@@ -324,6 +327,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "engine": {"kind": "transformers", **here}, "sampling": sampling, "reasoning": marks,
         "benchmarks": {"letters": sampling | {"samples": 2}},
     }  # fmt: skip
+    raw["models"] = {"whole": "tiny"}
     value = {"value": "rubric.delta_logic"}
     share = {"per_prompt": 2, "generator_share": {"side": "chosen", "at_most": 1.0}}
     raw["selections"] = raw["selections"] | {

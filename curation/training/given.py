@@ -49,21 +49,31 @@ class Params(RootModel[dict[str, FilePath]]):
 
 def find_fault(folder: Path) -> str | None:
     """Why what lies in `folder` cannot be evaluated; None where it is an adapter or a whole model."""
-    if not folder.is_dir():
-        way_out = "name the folder that it lies in" if folder.exists() else "put it there, or correct the path"
-        return f"{folder} is {'a file' if folder.exists() else 'not there'}; {way_out}"
+    try:
+        if folder.is_dir():
+            fault = _find_fault_of_folder(folder)
+        elif folder.exists():
+            fault = "is a file; name the folder that it lies in"
+        else:
+            fault = "is not there; put it there, or correct the path"
+    except OSError as error:  # a folder that may not be looked into
+        fault = f"cannot be looked at: {error.strerror}; correct the path, or its rights"
+    return fault and f"{folder} {fault}"
+
+
+def _find_fault_of_folder(folder: Path) -> str | None:
     adapter, whole = (_has_weights(folder, config) for config in (ADAPTER, WHOLE))
     if adapter and whole:
-        return f"{folder} holds an adapter and a whole model; keep each in a folder of its own"
+        return "holds an adapter and a whole model; keep each in a folder of its own"
     if adapter:
         return None
     if whole:
-        return next((f"{folder} {line}" for line in find_folder_faults(folder, chats=False)), None)
+        return next(find_folder_faults(folder, chats=False), None)
     if pickled := sorted(file.name for pattern in PICKLED for file in folder.glob(pattern)):
-        return f"{folder} has pickled weights ({pickled[0]}), which are not opened; save them as safetensors"
+        return f"has pickled weights ({pickled[0]}), which are not opened; save them as safetensors"
     inner = sorted(file.parent for name in (ADAPTER, WHOLE) for file in folder.glob(f"*/{name}"))
-    hint = f"name the folder that has them, such as {inner[-1]}" if inner else "name the folder that has them"
-    return f"{folder} has no {ADAPTER} or {WHOLE} beside *.safetensors, so it is no trained model; {hint}"
+    hint = f"name the folder that has them{f', such as {inner[-1]}' if inner else ''}"
+    return f"has no {ADAPTER} or {WHOLE} beside *.safetensors, so it is no trained model; {hint}"
 
 
 def _has_weights(folder: Path, config: str) -> bool:
