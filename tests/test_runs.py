@@ -20,6 +20,7 @@ import flow
 import pytest
 import world
 from stored import keep, made_of, write_weights
+from test_keeping import read_only
 
 from curation.commands import runs
 from curation.core.errors import CurationError, Errors
@@ -101,8 +102,11 @@ def test_runs_that_the_table_names_go_there_and_come_back(
     assert capsys.readouterr().out == f"{place}: 1 runs pulled, 2 were there\n"
     assert {path.name for path in other.folder.glob("[!.]*")} == {key(0), key(1), key(2)}
     shutil.rmtree(here / "mine")
-    contracts.path("runs").unlink()
     shutil.rmtree(other.folder)
+    name_in_table()
+    runs.main(["pull", place])
+    assert there(other) == [], "all runs of the table failed"
+    contracts.path("runs").unlink()
     runs.main(["pull", place])
     assert len(there(other)) == 3, "all, where no table says which"
 
@@ -278,6 +282,22 @@ def test_pruning_says_what_would_go_and_takes_what_no_table_names(
     assert there(store) == sorted(map(key, (0, 1, 4)))
     runs.main(["prune", "--delete", "--all"])
     assert there(store) == [] and alive.exists()
+
+
+def test_a_store_that_cannot_be_written_is_read(here: Path, store: RunStore) -> None:
+    """As one on a disk that is shared for reading: each refusal is one line, and what is there stays."""
+    runs.main(["push", "../shared", "--all"])
+    shutil.rmtree(store.folder / key(0))
+    with read_only(store.folder):
+        assert store.find(key(1)) == store.read(key(1)) and len(there(store)) == 2
+        runs.main(["list", "--verify"])
+        for arguments, said in {
+            ("prune", "--delete"): f"{key(2)}: cannot be deleted: Read-only file system",
+            ("pull", "../shared"): "runs: cannot be written: Read-only file system",
+        }.items():
+            with pytest.raises(CurationError, match=said):
+                runs.main([*arguments])
+    assert len(there(store)) == 2
 
 
 def test_pruning_waits_for_the_table_that_dvc_has_removed(store: RunStore) -> None:

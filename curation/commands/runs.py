@@ -20,7 +20,7 @@ from curation.core.progress import progress
 from curation.tables import contracts, parquet
 from curation.tables.measurements import RUNS
 from curation.training.run_record import sizes
-from curation.training.run_store import RunStore, remove
+from curation.training.run_store import RunStore
 from curation.training.run_transfer import Shelf, folder_shelf, receive, remote_shelf, said_of, send
 
 TAKES = {  # what each action takes beside its name
@@ -81,8 +81,7 @@ def list_runs(store: RunStore, verify: bool) -> None:
 
 def push(store: RunStore, place: str, all_runs: bool) -> None:
     """The runs that data/runs.parquet names, or all, are in another folder or on a remote of DVC's."""
-    named = read_named(asides=False)
-    keys = store.list_keys() if all_runs or not named else sorted(named)
+    keys = store.list_keys() if all_runs or not _table().exists() else sorted(read_named(asides=False))
     if is_folder(place):
         there, own = RunStore(Path(place).expanduser()), folder_shelf(store.folder)
         _move(place, "pushed", keys, lambda key: receive(there, own, key))
@@ -95,7 +94,7 @@ def pull(store: RunStore, place: str, all_runs: bool) -> None:
     """The runs that data/runs.parquet names, or all of the other folder or remote, are in the store."""
     shelf, named = _open(place), read_named(asides=False)
     with said_of(place):
-        keys = shelf.list_keys() if all_runs or not named else sorted(named)
+        keys = shelf.list_keys() if all_runs or not _table().exists() else sorted(named)
     wanted = {key: body.weights for key, body in named.items()}
     _move(place, "pulled", keys, lambda key: receive(store, shelf, key, wanted.get(key)))
 
@@ -104,9 +103,9 @@ def prune(store: RunStore, all_runs: bool, older: float | None, delete: bool) ->
     """Print, and with `delete` delete, the runs that no table of runs names (`all_runs`: any), those that were not used
     for `older` days if given, and what killed processes left."""
     named = read_named()
-    if not (all_runs or contracts.path("runs").exists()):
+    if not (all_runs or _table().exists()):
         raise CurationError(
-            f"{contracts.path('runs')}: is not there, so all runs would go; `dvc checkout` brings it back, and --all "
+            f"{_table()}: is not there, so all runs would go; `dvc checkout` brings it back, and --all "
             "deletes runs whether a table names them or not"
         )
     since = time.time() - (older or 0) * DAY
@@ -117,7 +116,7 @@ def prune(store: RunStore, all_runs: bool, older: float | None, delete: bool) ->
         size = bytes_in(path)
         total += size
         if delete:
-            remove(path)
+            store.drop(path)
         print(f"{path}: {size:,} bytes{': deleted' if delete else ''}")
     if not paths:
         print("there are none")
@@ -128,13 +127,17 @@ def prune(store: RunStore, all_runs: bool, older: float | None, delete: bool) ->
 def read_named(asides: bool = True) -> dict[str, Named]:
     """By key, what data/runs.parquet says of the runs that have weights, and with `asides` the tables of studies that
     were moved aside."""
-    tables = [contracts.path("runs"), *(sorted(ASIDE.glob(f"*/{contracts.path('runs')}")) if asides else [])]
+    tables = [_table(), *(sorted(ASIDE.glob(f"*/{_table()}")) if asides else [])]
     named = dict[str, Named]()
     for table in filter(Path.exists, tables):
         rows = parquet.read(RUNS, table, ("run", "key", "weights")).drop_nulls(["key", "weights"])
         for run, key, weights in rows.iter_rows():
             named.setdefault(key, Named([], weights)).runs.append(run)
     return named
+
+
+def _table() -> Path:
+    return contracts.path("runs")
 
 
 def is_folder(place: str) -> bool:

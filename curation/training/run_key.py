@@ -3,7 +3,7 @@ their machine lets them."""
 
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -19,10 +19,10 @@ PACKAGES = ("torch", "transformers", "trl", "peft")
 
 
 class Machine(NamedTuple):
-    """What of the machine decides the weights to the last bit: the kind of device, the threads of a CPU (null on a
-    GPU), the examples read at once, and the processes that train one run."""
+    """What of the machine decides the weights to the last bit: the kind of device (cpu, cuda, …), the threads
+    of a CPU (null elsewhere), the examples read at once, and the processes that train one run."""
 
-    device: Literal["cpu", "cuda"]
+    device: str
     threads: int | None
     micro_batch: int
     world: int = 1

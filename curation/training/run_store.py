@@ -154,6 +154,14 @@ class RunStore:
         transfers that wrote nothing for an hour."""
         return [entry for entry in _entries(self.folder) if entry.name.endswith(".partial") and _is_left(entry)]
 
+    def drop(self, entry: Path) -> None:
+        """An entry of the store is gone, at once. Raises CurationError if it cannot be deleted."""
+        try:
+            going = entry.rename(self.partial(entry.name.partition(".")[0]))
+        except OSError as error:
+            raise CurationError(f"{entry}: cannot be deleted: {error.strerror}") from None
+        remove(going)
+
     def used(self, key: str) -> float:
         """When the run was last made, fetched or found, in seconds of the epoch."""
         file = self.folder / key / RECORD

@@ -96,7 +96,7 @@ def _plan(study: Study, name: str, own: dict[str, dict[str, int]]) -> Plan:
     if study.controls[arm.control].pairs == "all":
         settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
     threads = count_threads(study.execution.of_runs, student.device)
-    machine = Machine("cuda" if student.device.startswith("cuda") else "cpu", threads, settings.batch_size)
+    machine = Machine(student.device.partition(":")[0], threads, settings.batch_size)
     return Plan(settings, seed, student, file, digest_rows(read_rows(settings, file)), machine)
 
 
