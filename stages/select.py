@@ -19,12 +19,9 @@ from curation.tables.checks import examine
 
 def main() -> None:
     study, name = read(), name_argument("selections")
-    settings, pairs = study.selections[name], from_files(study)
-    with progress(f"select {name}", 3, "steps") as shown, ThreadPoolExecutor(1) as writer:
-        selection, labelled = (
-            select(name, settings, pairs),
-            label_traces(name, settings, single_traces.from_files(study)),
-        )
+    with progress(f"select {name}", 2, "steps") as shown, ThreadPoolExecutor(1) as writer:
+        selection = select(name, study.selections[name], from_files(study))
+        labelled = label_traces(name, study.selections[name], single_traces.from_files(study))
         verdicts = selection.verdicts
         shown.advance(note=f"{verdicts.height} verdicts")
         # millions of verdicts take as long to write as the texts of the kept pairs take to find
@@ -34,7 +31,6 @@ def main() -> None:
         traces = unpaired_rows(subset, labelled and labelled.own, texts)
         writes.append(writer.submit(parquet.write, contracts.UNPAIRED, traces, contracts.path("unpaired", name)))
         parquet.write(contracts.SUBSETS, subset, contracts.path("subsets", name))
-        shown.advance(note=f"{subset.height} kept")
         for write in writes:
             write.result()
         shown.advance(note=f"{subset.height} kept")

@@ -321,7 +321,9 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "held_out": raw["scorers"]["held_out"] | {"rounds": 1, "train_pairs": 4, "training": unkind},
         "plain": {"kind": "reference", "max_length": 64, "batch_size": 2},
     }
-    raw["grid"] = raw["grid"] | {"methods": ["dpo", "kto", "sft"], "budgets": ["own", 2]}
+    wanted = {"selection": "clear", "generator_pairs": ["any"], "budget": ["own", 2], "control": "reversed"}
+    wanted |= {"methods": ["dpo", "kto", "sft"], "seeds": [0], "draws": [0]}
+    raw["grid"] |= {"methods": ["dpo", "kto", "sft"], "draws": [0], "arms": [wanted, {"selection": "clear"}]}
     raw["controls"] = raw["controls"] | {"matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"}}
     raw["evaluate"] = raw["evaluate"] | {
         "engine": {"kind": "transformers", **here}, "sampling": sampling, "reasoning": marks,
