@@ -2,6 +2,7 @@
 their machine lets them."""
 
 import hashlib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,6 +68,7 @@ def student_identity(student: Student) -> dict[str, Any]:
     }
 
 
+@cache  # it is read from a file
 def _version(package: str) -> str | None:
     try:
         return version(package)
