@@ -211,9 +211,10 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     }  # fmt: skip
     named_so = {
         "trace_id": None, "prompt_id": None, "prompt": "q", "generator": "by", "sample_index": "n",
-        "completion": "text", "reasoning": "thought",
+        "completion": "text", "reasoning": "thought", "system": "before", "tools": "may_call",
     }  # fmt: skip
-    of_large = {"q": world.PROMPTS["plus"][2], "by": "large", "n": 0, "text": "2 + 3 = 5", "thought": None}
+    of_large = {"q": world.PROMPTS["plus"][2], "by": "large", "n": 0, "text": "2 + 3 = 5"}
+    of_large |= dict.fromkeys(("thought", "before", "may_call"))
     of_medium = of_large | {"by": "medium", "text": "2 + 3 is 5"}
     said = {"on": "Logic", "x": 0.5, "why": "so", "who": "ann", "step": 0, "won": "A"}
     voted = said | {
