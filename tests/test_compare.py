@@ -173,14 +173,13 @@ def test_compare_takes_what_there_is_and_lists_what_is_missing(
     assert set(rows["control"]) == {"", "itself"} and set(rows["against"]) == {"", "baseline"}
     assert (metrics["missing_runs"], metrics["missing"]) == (2, {world.TURNED: 1, "theirs": 1})
     assert said.splitlines() == [
-        f"warning: compare: 2 runs are missing from it: {world.TURNED} (failed: a loss of nan at step 3), theirs (no "
-        "results)",
+        f"warning: compare: not compared: {world.TURNED} (failed: a loss of nan at step 3), theirs (no results)",
         "warning: compare: compare.primary has no result: dpo clear any own reversed held_sums",
     ]
     contracts.path("results", "baseline").unlink()
     rows, metrics, said = stage()
     assert rows.select("control", "against", "gain").unique().rows() == [("itself", "", None)]
-    assert metrics["missing_runs"] == 3 and "3 runs are missing from it: baseline (no results), " in said
+    assert metrics["missing_runs"] == 3 and "not compared: baseline (no results), " in said
     contracts.path("results", world.TUNED).unlink()
     rows, metrics, said = stage()
     assert rows.is_empty() and metrics == {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}

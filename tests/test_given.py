@@ -1,5 +1,6 @@
 """Weights trained elsewhere, `models` in params.yaml: what lies in their folders, and that it stays what it was."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -15,13 +16,15 @@ from tiny import save_tiny_llama
 from world import own
 
 from curation.calls.ledger import Ledger
+from curation.commands.orphans import orphans
 from curation.core.errors import CurationError, Errors
 from curation.core.needs import look_around
 from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models import weights
 from curation.models.student import Params as Student
-from curation.tables import measurements, parquet
+from curation.tables import contracts, measurements, parquet
+from curation.tables.db import connect
 from curation.training.evaluate import Params as Evaluate
 from curation.training.evaluate import evaluate
 from curation.training.given import Params, find_fault, find_given, look_at
@@ -45,6 +48,11 @@ FAULTS: dict[str, tuple[tuple[str, ...], str]] = {
     "a whole model": (WHOLE, ""),
     "in shards": (("config.json", "model-00001-of-00002.safetensors", "tokenizer.json"), ""),
     "both": ((*ADAPTER, *WHOLE), " holds an adapter and a whole model; keep each in a folder of its own"),
+    "an adapter that kept its model's config": ((*ADAPTER, "config.json"), ""),
+    "a whole model with an adapter's config": (
+        (*WHOLE, ADAPTER[0]),
+        " holds an adapter and a whole model; keep each in a folder of its own",
+    ),
     "no tokenizer": (WHOLE[:2], " has no tokenizer (tokenizer.json); save one with the model"),
     "pickled": (
         ("config.json", "pytorch_model.bin"),
@@ -85,8 +93,9 @@ def test_one_that_is_broken_leaves_the_others_whole(tmp_path: Path) -> None:
     rows = look_at(Params({"broken": str(tmp_path / "no"), "mine": str(mine)}))
     parquet.check(measurements.RUNS, rows, "runs")
     assert rows.select("run", "status", "weights", "error").rows() == [
-        ("broken", "failed", None, find_fault(tmp_path / "no")), ("mine", "given", weights.fingerprint(mine), None),
-    ]  # fmt: skip
+        ("broken", "failed", None, f"models.broken: {find_fault(tmp_path / 'no')}"),
+        ("mine", "given", weights.fingerprint(mine), None),
+    ]
 
 
 def test_folders_that_changed_since_train_are_named_with_the_way_out(tmp_path: Path) -> None:
@@ -201,3 +210,41 @@ def test_given_weights_are_evaluated_as_trained_ones_are(student: Path, tmp_path
         for name, folder in (("baseline", None), ("mine", adapter), ("whole", tmp_path / "whole"))
     }
     assert said["mine"] == said["whole"] != said["baseline"]
+
+
+@pytest.mark.slow
+def test_a_study_of_given_weights_alone_goes_from_train_to_compare(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of two folders is broken: `train` stops and names it, and the other is compared all the same. Weights that
+    change afterwards are not passed off as those that were seen."""
+    world.write(world.sound(), tmp_path)
+    mine = adapter_of(student, tmp_path / "mine", 2, scale=3.0)
+    (mine / "config.json").write_bytes((student / "config.json").read_bytes())  # as some trainers leave it there
+    raw = world.settings()
+    raw["student"] |= {"model": str(student), "revision": weights.fingerprint(student)}
+    raw["evaluate"]["sampling"] |= {"max_tokens": 4}
+    raw |= {"models": {"mine": "mine", "gone": "gone"}, "compare": {"primary": None}}
+    raw["grid"] = raw["grid"] | {"methods": []}
+    flow.write(raw, tmp_path / "params.yaml")
+    for file in (tmp_path / "data/results").glob("*.parquet"):
+        file.unlink()
+    monkeypatch.chdir(tmp_path)
+    stages = {name: importlib.import_module(f"stages.{name}").main for name in ("arms", "train", "evaluate", "compare")}
+    stages["arms"]()
+    with pytest.raises(CurationError, match=r"^models.gone: gone is not there; put it there, or correct the path$"):
+        stages["train"]()
+    stages["evaluate"]()
+    capsys.readouterr()
+    stages["compare"]()
+    assert "compare: not compared: gone (failed: models.gone: gone is not there" in capsys.readouterr().err
+    rows = parquet.read(measurements.COMPARISONS, contracts.path("comparisons"))
+    assert set(rows.select("method", "selection", "against").rows()) == {("", "", ""), ("given", "mine", "baseline")}
+    with connect(tmp_path / "params.yaml") as tables:
+        told = tables.sql("select run, method, status, arm from runs order by run").fetchall()
+        assert told == [("gone", "given", "failed", None), ("mine", "given", "given", None)]
+        assert tables.sql("select distinct run from results order by run").fetchall() == [("baseline",), ("mine",)]
+    assert orphans(read(Path("params.yaml"))) == []
+    (mine / "notes.txt").write_text("trained longer")
+    with pytest.raises(CurationError, match=r"^models.mine: mine: other weights than `train` found there"):
+        stages["evaluate"]()

@@ -151,7 +151,7 @@ def messages(settings: Params, comparisons: pl.DataFrame, missing: Mapping[str, 
     """What to say of runs that are not compared, and of a primary contrast that has no result for want of them."""
     if missing:
         named = first_names((f"{name} ({clip(why)})" for name, why in missing.items()), 5)
-        yield f"{len(missing)} runs are missing from it: {named}"
+        yield f"not compared: {named}"
     if settings.primary is not None and not comparisons["primary"].any():
         yield f"compare.primary has no result: {' '.join(str(value) for _, value in settings.primary)}"
 

@@ -212,6 +212,6 @@ def _weights(name: str, student: Student, model: Path | None) -> tuple[str, weig
     require_finite(model, f"run {name}")
     trained = weights.fingerprint(model)
     revision = f"{student.pinned}+{trained}"
-    if (model / "config.json").exists():
-        return revision, weights.Weights(str(model.resolve()), trained)
-    return revision, weights.Weights(student.model, student.pinned, model)
+    if (model / "adapter_config.json").exists():
+        return revision, weights.Weights(student.model, student.pinned, model)
+    return revision, weights.Weights(str(model.resolve()), trained)

@@ -22,7 +22,7 @@ PICKLED = ("*.bin", "*.pt", "*.pth")  # weights that run code when they are open
 
 class Params(RootModel[dict[str, FilePath]]):
     """`models` in params.yaml, which may be left out: names of runs, and where the weights of each lie: the folder of a
-    LoRA adapter of the student, or of a whole model with its tokenizer."""
+    LoRA adapter of the student, or of a whole model with its own tokenizer."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -63,7 +63,7 @@ def find_fault(folder: Path) -> str | None:
 
 def _find_fault_of_folder(folder: Path) -> str | None:
     adapter, whole = (_has_weights(folder, config) for config in (ADAPTER, WHOLE))
-    if adapter and whole:
+    if whole and (folder / ADAPTER).exists():  # transformers would load that adapter too
         return "holds an adapter and a whole model; keep each in a folder of its own"
     if adapter:
         return None
@@ -88,7 +88,7 @@ def look_at(models: Params) -> pl.DataFrame:
     rows: list[dict[str, str]] = []
     for name, folder in models.folders.items():
         if fault := find_fault(folder):
-            rows.append({"run": name, "status": "failed", "error": fault})
+            rows.append({"run": name, "status": "failed", "error": f"models.{name}: {fault}"})
         else:
             rows.append({"run": name, "status": "given", "weights": weights.fingerprint(folder)})
     return pl.DataFrame(rows, empty(RUNS).schema)
