@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from curation.tables.expressions.evaluation import ResultType, evaluate, fault
 from curation.tables.expressions.functions import AGGREGATES, OPERATORS, SCALARS, WINDOWS
 from curation.tables.expressions.syntax import MOST_CHARACTERS, engine
+from curation.tables.user_filter import find_kept
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = {
@@ -145,3 +147,30 @@ def test_the_page_lists_them() -> None:
     listed = set(re.findall(r"`(\w+)`", page.split("\n## Functions\n")[1].split("\n## ")[0]))
     of_operators = {"ilike_escape", "not_ilike_escape", "like_escape", "not_like_escape"}
     assert listed - {"case", "in", "between", "coalesce", "like"} == SCALARS - of_operators | AGGREGATES | WINDOWS
+
+
+NAMES = [f"model-{number}" for number in range(24)]
+CHUNK, CHUNKS = 2_000, 24  # as a file's blocks: of one chunk DuckDB kept the order
+
+
+@pytest.mark.parametrize("listed", [1, 9, 23])
+@pytest.mark.parametrize("negated", ["", "not "])
+@pytest.mark.parametrize("column", ["chosen_model", "number"])
+def test_a_value_stands_on_the_row_that_it_is_of_however_many_constants_are_listed(
+    column: str, negated: str, listed: int
+) -> None:
+    """Kind of fault: a plan that gives rows in another order than they came in. DuckDB made a join of `in` with nine
+    constants and more, so that other rows were kept than the expression says."""
+    number = [row % len(NAMES) for row in range(CHUNK * CHUNKS)]
+    rows = pl.DataFrame({"chosen_model": [NAMES[one] for one in number], "number": number})
+    constants = ", ".join(f"'{NAMES[one]}'" if column == "chosen_model" else str(one) for one in range(listed))
+    expression = f"{column} {negated}in ({constants})"
+    blocks = pl.concat([rows[start : start + CHUNK] for start in range(0, rows.height, CHUNK)], rechunk=False)
+    columns = {(name,): blocks[name].to_arrow() for name in rows.columns}
+    chunked = {
+        name: pa.chunked_array([values[start : start + CHUNK] for start in range(0, len(values), CHUNK)])
+        for name, values in columns.items()
+    }
+    expected = [(one < listed) != bool(negated) for one in number]
+    assert evaluate({"kept": expression}, blocks)["kept"].to_list() == expected
+    assert find_kept(expression, chunked).tolist() == expected
