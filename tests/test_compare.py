@@ -3,7 +3,8 @@ elsewhere, and without the runs that failed."""
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,20 @@ from mistakes import changed
 from curation.core.errors import Errors
 from curation.core.params import read
 from curation.core.stats import crossed_mean, holm
-from curation.experiment.compare import Params, compare, declared_runs, find_missing
+from curation.experiment.compare import (
+    ARM,
+    Params,
+    compare,
+    comparison_metrics,
+    declared_runs,
+    find_missing,
+    messages,
+)
 from curation.experiment.contrasts import DeclaredRuns
 from curation.tables import contracts, measurements, parquet
 
 ITSELF, RANDOM = (("dpo", "top", "any", "own", control) for control in ("itself", "random"))
+PRIMARY: dict[str, str] = dict(zip(ARM, RANDOM, strict=True))
 GIVEN = ("given", "theirs", "", "", "")
 Scores = Mapping[tuple[str, str], Sequence[Sequence[float]]]  # run, benchmark: of each prompt its samples
 
@@ -90,8 +100,7 @@ def test_each_benchmark_has_its_own_k_and_the_measures_are_corrected_as_one() ->
         for run in ("baseline", *runs)
         for benchmark, k in k_of.items()
     }
-    primary = dict(zip(("method", "selection", "generator_pairs", "budget", "control"), RANDOM, strict=True))
-    rows = compared(runs, results(scores), primary | {"benchmark": "some"})
+    rows = compared(runs, results(scores), PRIMARY | {"benchmark": "some"})
     measures = rows.group_by("benchmark").agg(pl.col("measure").unique().sort()).sort("benchmark").rows()
     assert measures == [(name, [f"avg@{k}", f"pass@{k}"]) for name, k in sorted(k_of.items())]
     (first,) = rows.filter("primary").select("benchmark", "measure", "against").rows()
@@ -141,34 +150,47 @@ def test_a_run_without_results_is_named_with_what_it_failed_of() -> None:
     }
     assert find_missing(declared, ["a", "b", "c", "baseline"], {}) == {}
     assert list(find_missing(declared, [], {})) == ["baseline", "a", "b", "c"]
+    settings = Params.model_validate({"primary": PRIMARY | {"benchmark": "sums"}})
+    rows = contracts.empty(measurements.COMPARISONS)
+    said = list(messages(settings, rows, {"b": "failed: no\nmemory" + "y" * 300, "c": "no results"}))
+    assert re.fullmatch(r"not compared: b \(failed: no\\nmemoryy{150,200}…\), c \(no results\)", said[0])
+    assert said[1:] == ["compare.primary has no result: dpo top any own random sums"]
+    assert list(messages(Params(primary=None), rows, {})) == []
+    assert comparison_metrics(rows, ["b", "c"]) == {"missing_runs": 2, "missing": {"b": 1, "c": 1}}
 
 
-def test_compare_takes_what_there_is_and_lists_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A run that failed, weights whose evaluation did not come to its end, the baseline, and at last all of them."""
+Staged = Callable[[], tuple[pl.DataFrame, dict[str, Any], str]]
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Staged:
+    """Runs `compare` on a study with a run that was trained and evaluated, one that failed, and weights from elsewhere
+    whose evaluation has not come to its end: the rows, the metrics and what was said."""
     folder = world.write(world.sound(), tmp_path).parent
-    raw = world.settings() | {"models": {"theirs": "w"}}
-    flow.write(raw, folder / "params.yaml")
+    flow.write(world.settings() | {"models": {"theirs": "w"}}, folder / "params.yaml")
     (folder / "data/metrics").mkdir(exist_ok=True)
     (folder / "data/metrics/arms.json").write_text(json.dumps({arm: {"pairs": 3} for arm in world.CELLS}))
-    failed = [
+    known = [
         {"run": world.TUNED, "status": "trained", "weights": "sha256:0", "key": "0"},
         {"run": world.TURNED, "status": "failed", "error": "a loss of nan at step 3"},
         {"run": "theirs", "status": "given", "weights": "sha256:1"},
     ]
-    parquet.write(
-        measurements.RUNS, world.rows_of(measurements.RUNS, failed), contracts.path("runs", data=folder / "data")
-    )
+    runs = world.rows_of(measurements.RUNS, known)
+    parquet.write(measurements.RUNS, runs, contracts.path("runs", data=folder / "data"))
     contracts.path("results", world.TURNED, folder / "data").unlink()
     monkeypatch.chdir(folder)
 
-    def stage() -> tuple[pl.DataFrame, dict[str, Any], str]:
+    def run() -> tuple[pl.DataFrame, dict[str, Any], str]:
         capsys.readouterr()
         importlib.import_module("stages.compare").main()
-        metrics = json.loads((folder / "data/metrics/compare.json").read_text())
+        metrics = json.loads(Path("data/metrics/compare.json").read_text())
         return parquet.read(measurements.COMPARISONS, contracts.path("comparisons")), metrics, capsys.readouterr().err
 
+    return run
+
+
+@pytest.mark.slow
+def test_compare_takes_what_there_is_and_lists_what_is_missing(stage: Staged) -> None:
     rows, metrics, said = stage()
     assert set(rows["control"]) == {"", "itself"} and set(rows["against"]) == {"", "baseline"}
     assert (metrics["missing_runs"], metrics["missing"]) == (2, {world.TURNED: 1, "theirs": 1})
@@ -176,6 +198,10 @@ def test_compare_takes_what_there_is_and_lists_what_is_missing(
         f"warning: compare: not compared: {world.TURNED} (failed: a loss of nan at step 3), theirs (no results)",
         "warning: compare: compare.primary has no result: dpo clear any own reversed held_sums",
     ]
+
+
+@pytest.mark.slow
+def test_without_a_baseline_there_are_values_and_without_any_results_no_rows(stage: Staged) -> None:
     contracts.path("results", "baseline").unlink()
     rows, metrics, said = stage()
     assert rows.select("control", "against", "gain").unique().rows() == [("itself", "", None)]
@@ -183,7 +209,7 @@ def test_compare_takes_what_there_is_and_lists_what_is_missing(
     contracts.path("results", world.TUNED).unlink()
     rows, metrics, said = stage()
     assert rows.is_empty() and metrics == {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}
-    assert (folder / "data/plots/gains.png").exists()
+    assert Path("data/plots/gains.png").exists()
 
 
 def test_a_primary_contrast_that_the_grid_does_not_put_together_is_no_contrast(tmp_path: Path) -> None:

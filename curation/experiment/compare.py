@@ -11,7 +11,7 @@ from curation.core.params import BASELINE, Strict
 from curation.core.ranges import Positive
 from curation.core.stats import holm
 from curation.core.study import Study
-from curation.core.text import clip
+from curation.core.text import clip, one_line
 from curation.experiment.contrasts import Contrast, DeclaredRuns, contrasts
 from curation.experiment.values import AVERAGE, Truncation, per_prompt
 from curation.tables.contracts import empty
@@ -150,7 +150,7 @@ def _correct_p(primary: Primary | None, table: pl.DataFrame) -> pl.DataFrame:
 def messages(settings: Params, comparisons: pl.DataFrame, missing: Mapping[str, str]) -> Iterator[str]:
     """What to say of runs that are not compared, and of a primary contrast that has no result for want of them."""
     if missing:
-        named = first_names((f"{name} ({clip(why)})" for name, why in missing.items()), 5)
+        named = first_names((f"{name} ({clip(one_line(why))})" for name, why in missing.items()), 5)
         yield f"not compared: {named}"
     if settings.primary is not None and not comparisons["primary"].any():
         yield f"compare.primary has no result: {' '.join(str(value) for _, value in settings.primary)}"
