@@ -1,0 +1,37 @@
+"""A job that trains nothing, in a module that is quick to import: workers import it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curation.core.errors import CurationError
+
+
+class Errand(NamedTuple):
+    """It leaves a file with the number of its process, and then does as its name says."""
+
+    run: str
+    folder: Path
+
+    def on(self, device: str) -> "Errand":
+        """Itself."""
+        return self
+
+    def do(self) -> Any:
+        """Returns the threads that its process has and its name."""
+        (self.folder / self.run).write_text(str(os.getpid()))
+        if self.run.startswith("mistaken"):
+            raise CurationError("run mistaken: nothing to learn;\nwiden it")
+        if self.run.startswith("odd"):
+            raise TypeError("no such thing")
+        if self.run.startswith("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.run.startswith("long"):
+            time.sleep(600)
+        return os.environ["OMP_NUM_THREADS"], self.run
+
+    def clear(self) -> None:
+        """Its file is gone."""
+        (self.folder / self.run).unlink(missing_ok=True)
