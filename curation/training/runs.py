@@ -14,6 +14,7 @@ from curation.core.study import Study
 from curation.models.student import Params as Student
 from curation.tables import contracts
 from curation.tables.measurements import RUNS
+from curation.training.accelerate_config import count_processes
 from curation.training.given import look_at
 from curation.training.run_key import Machine, digest_rows, run_key
 from curation.training.run_store import RunStore, Stored, remove
@@ -46,11 +47,16 @@ class Plan(NamedTuple):
     @property
     def key(self) -> str:
         """The key where a batch has room."""
-        return self.identify(self.settings.batch_size)[0]
+        return self.identify(self.sizes[0])[0]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many examples a process takes at once, where a batch has room, and where it has not."""
+        return micro_batches(self.settings.batch_size // self.machine.world)
 
     def find(self, store: RunStore) -> Stored | None:
         """The run, in as many parts as it was trained in; None where it was not."""
-        keys = (self.identify(size)[0] for size in micro_batches(self.settings.batch_size))
+        keys = (self.identify(size)[0] for size in self.sizes)
         return next((found for key in keys if (found := store.find(key))), None)
 
     def job(self, run: str, out: Path) -> ToTrain:
@@ -95,8 +101,10 @@ def _plan(study: Study, name: str, own: dict[str, dict[str, int]]) -> Plan:
     file = contracts.arm_path(reads.READS, arm.name)
     if study.controls[arm.control].pairs == "all":
         settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
-    threads = count_threads(study.execution.of_runs, student.device)
-    machine = Machine(student.device.partition(":")[0], threads, settings.batch_size)
+    execution = study.execution.of_runs
+    world = count_processes(Path(execution.config)) if execution.engine == "accelerate" and execution.config else 1
+    threads = count_threads(execution, student.device)
+    machine = Machine(student.device.partition(":")[0], threads, settings.batch_size // world, world)
     return Plan(settings, seed, student, file, digest_rows(read_rows(settings, file)), machine)
 
 

@@ -2,6 +2,8 @@
 
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +44,20 @@ def train(
         raise CurationError(
             f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
         )
+    with made_whole(out) as partial:
+        return method.train(settings, Job(seed, student, paired, unpaired, name, partial))
+
+
+@contextmanager
+def made_whole(out: Path) -> Iterator[Path]:
+    """A folder that is not there yet; once the block has ended well, what it has made there is `out`, in the place of
+    what was there. After an error nothing of it is left."""
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
     try:
-        metrics = method.train(settings, Job(seed, student, paired, unpaired, name, partial))
+        yield partial
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return metrics

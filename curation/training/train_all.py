@@ -11,6 +11,7 @@ from curation.core.kinds import kind
 from curation.models.student import Params as Student
 from curation.tables import contracts, parquet
 from curation.training.train import train
+from curation.training.worker import do
 from curation.training.workers import Outcome, count_threads, one_by_one, side_by_side
 
 if TYPE_CHECKING:
@@ -47,6 +48,35 @@ class ToTrain(NamedTuple):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+class OverProcesses(NamedTuple):
+    """A run to train by all processes of accelerate's `config`, on a CPU each with so many threads."""
+
+    one: ToTrain
+    config: Path
+    threads: int | None
+
+    @property
+    def run(self) -> str:
+        """The run's name."""
+        return self.one.run
+
+    def on(self, device: str) -> "OverProcesses":
+        """The same on another device."""
+        return self._replace(one=self.one.on(device))
+
+    def do(self) -> dict[str, float]:
+        """Train. Returns the metrics of training. Raises CurationError as `train_over_processes` does."""
+        from curation.training.launched import train_over_processes
+
+        run, method, seed, student, file, out = self.one
+        rows = read_rows(method, file)
+        return train_over_processes(run, method, seed, student, rows, out, self.config, self.threads)
+
+    def clear(self) -> None:
+        """Nothing of it is left on disk."""
+        self.one.clear()
+
+
 def read_rows(method: "Method", file: Path) -> pl.DataFrame:
     """What a method reads of the rows of an arm, in the order that it wants it in."""
     reads = kind("methods", method.kind)
@@ -63,4 +93,7 @@ def train_all(jobs: Sequence[ToTrain], execution: "Execution", student: Student)
         from curation.training.over_ray import train_over_ray
 
         return train_over_ray(jobs, settings, execution.ray)
+    if settings.engine == "accelerate" and settings.config:
+        threads, config = count_threads(settings, student.device), Path(settings.config)
+        return (Outcome(job.run, *do(OverProcesses(job, config, threads))) for job in jobs)
     return side_by_side("train", jobs, settings, student)

@@ -9,6 +9,7 @@ from curation.core.errors import CurationError, refused_writes
 from curation.core.progress import progress
 from curation.models.faults import require_finite
 from curation.models.student import Params as Student
+from curation.training.trainers._processes import Processes, gather_weights
 
 # What must be finite in every step beside the loss, by its name in the logs: KTO's loss leaves out the examples that
 # are NaN, the sum of its logits does not.
@@ -19,9 +20,9 @@ WATCHED = {
 }
 
 
-def fit(trainer: Any, label: str, out: Path, student: Student) -> dict[str, float]:
+def fit(trainer: Any, label: str, out: Path, student: Student, processes: Processes | None = None) -> dict[str, float]:
     """Train; then `out` holds the weights as safetensors (with LoRA the adapter alone, else the tokenizer too) and
-    run.json. Returns the number of steps and the last losses.
+    run.json; of several processes the first writes it. Returns the number of steps and the last losses.
 
     Raises CurationError at the first loss or gradient norm that is not finite, and if a weight is not: such weights are
     never a result.
@@ -45,8 +46,10 @@ def fit(trainer: Any, label: str, out: Path, student: Student) -> dict[str, floa
     with progress(f"train {label}", _total_steps(trainer), "steps") as shown:
         trainer.train()
     with refused_writes(out.with_name(label)):
-        _save(trainer, out, student)
-    require_finite(out, f"run {label}")
+        network, own = gather_weights(trainer) if processes else (trainer.model, None)
+        if processes is None or processes.rank == 0:
+            _save(trainer, network, own, out, student)
+            require_finite(out, f"run {label}")
     bits = 16 if trainer.args.bf16 or student.dtype == "bfloat16" else 32
     return {**_final_metrics(steps), "arithmetic_bits": bits}
 
@@ -59,9 +62,9 @@ def _total_steps(trainer: Any) -> int:
     return math.ceil(steps)
 
 
-def _save(trainer: Any, out: Path, student: Student) -> None:
+def _save(trainer: Any, network: Any, own: dict[str, Any] | None, out: Path, student: Student) -> None:
     out.mkdir(parents=True)
-    trainer.model.save_pretrained(out)
+    network.save_pretrained(out, **({} if own is None else {"state_dict": own}))
     for card in out.glob("*.md"):
         card.unlink()
     if (adapter := out / "adapter_config.json").exists():

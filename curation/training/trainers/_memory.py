@@ -45,10 +45,13 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def take_in_parts(trainer: Any, micro_batch: int, sides: int) -> None:
+def take_in_parts(trainer: Any, micro_batch: int, sides: int, rank: int = 0, world: int = 1) -> None:
     """Have the trainer take each batch in parts of at most `micro_batch` examples, whose gradients add up to the
     batch's: each part counts by its share, so that it does not matter whether a batch or a part is full. A batch's
-    tensors have a row for each example, or `sides` of them, one side after the other."""
+    tensors have a row for each example, or `sides` of them, one side after the other.
+
+    Of `world` processes that all read the batch, and whose gradients are averaged, each takes the parts of its `rank`.
+    """
     step, loss_of, share = trainer.training_step, trainer.compute_loss, 1.0
 
     def loss_by_share(*inputs: Any, **more: Any) -> Any:
@@ -58,10 +61,15 @@ def take_in_parts(trainer: Any, micro_batch: int, sides: int) -> None:
         nonlocal share
         examples, shares, losses = len(inputs["input_ids"]) // sides, list[float](), list[Any]()
         logged = {name: len(values) for name, values in trainer._metrics["train"].items()}
-        for part in _parts(inputs, examples, micro_batch, sides):
-            shares.append(len(part["input_ids"]) / len(inputs["input_ids"]))
+        state = trainer.accelerator.gradient_state
+        is_last_batch, parts = state.sync_gradients, list(assign_parts(examples, micro_batch, rank, world))
+        for number, (first, last, together) in enumerate(parts, start=1):
+            part = _rows(inputs, first, last, examples, sides)
+            shares.append(together / examples)
             # a loss that counts the tokens of the whole step is a sum already
             share = 1.0 if num_items_in_batch is not None else _weight(part) / _weight(inputs)
+            share *= together / (last - first)
+            state._set_sync_gradients(is_last_batch and number == len(parts))  # DeepSpeed steps where it is set
             losses.append(step(model, part, num_items_in_batch))
         _log_one(trainer._metrics["train"], logged, shares)
         return sum(losses)
@@ -69,13 +77,28 @@ def take_in_parts(trainer: Any, micro_batch: int, sides: int) -> None:
     trainer.compute_loss, trainer.training_step = loss_by_share, step_in_parts
 
 
-def _parts(inputs: Any, examples: int, size: int, sides: int) -> Iterator[dict[str, Any]]:
+def assign_parts(examples: int, size: int, rank: int, world: int) -> Iterator[tuple[int, int, int]]:
+    """The parts of a batch that the process `rank` of `world` takes, of at most `size` examples, each from the first to
+    before the last, and how many examples all processes take then. All take as many at once; the rest, fewer than there
+    are processes, is taken by each of them."""
+    done = 0
+    while done < examples:
+        each = min(size, (examples - done) // world)
+        if each:
+            yield done + rank * each, done + (rank + 1) * each, each * world
+            done += each * world
+        else:
+            rest = min(size, examples - done)
+            yield done, done + rest, rest
+            done += rest
+
+
+def _rows(inputs: Any, first: int, last: int, examples: int, sides: int) -> dict[str, Any]:
     import torch
 
-    for first in range(0, examples, size):
-        rows = torch.arange(first, min(first + size, examples))
-        of_sides = torch.cat([rows + side * examples for side in range(sides)])
-        yield {name: rows_of[rows if len(rows_of) == examples else of_sides] for name, rows_of in inputs.items()}
+    rows = torch.arange(first, last)
+    of_sides = torch.cat([rows + side * examples for side in range(sides)])
+    return {name: tensor[rows if len(tensor) == examples else of_sides] for name, tensor in inputs.items()}
 
 
 def _weight(inputs: Any) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import polars as pl
 from pydantic import Field
@@ -13,6 +13,10 @@ from curation.core.params import Strict
 from curation.core.ranges import EXACT, BatchSize, Factor, Length, Natural, Positive, Word
 from curation.core.study import Study
 from curation.models.local import find_too_long, module_names
+from curation.training.accelerate_config import find_faults
+
+if TYPE_CHECKING:
+    from curation.training.trainers._kind import Method
 
 
 class Lora(Strict):
@@ -56,6 +60,8 @@ class TrainerParams(Strict):
         for name in self.lora.modules if self.lora and modules else ():
             if name not in modules and name != "all-linear":
                 yield f"lora.modules: {name!r} is no module of {study.student.model}{did_you_mean(name, modules)}"
+        if (runs := study.execution.of_runs).engine == "accelerate" and runs.config and Path(runs.config).is_file():
+            yield from find_faults(Path(runs.config), cast("Method", self), study.student.device)
         kind, _, number = study.student.device.partition(":")
         if kind == "cuda" and number not in ("", "0"):
             yield (

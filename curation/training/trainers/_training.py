@@ -18,6 +18,7 @@ from curation.models.targets import why_dropped
 from curation.tables.ids import content_ids
 from curation.training.trainers._fitting import fit
 from curation.training.trainers._memory import halve_until_it_fits, take_in_parts
+from curation.training.trainers._processes import ALONE, Processes, read_whole_batches, share_dataset
 from curation.training.trainers._settings import (
     ReferenceTrainerParams,
     TrainerParams,
@@ -36,7 +37,7 @@ PAIR_COLUMNS = (
 class Job(NamedTuple):
     """One training: whom, on what, called what, saved where. `paired` and `unpaired` are rows of the tables `subsets`
     and `unpaired`. A method learns from the one that its kind `READS`, of which it wants the kind's `COLUMNS` in their
-    order; the other may be null."""
+    order; the other may be null. `processes` is this process among those that train it together, null if none do."""
 
     seed: int
     student: Student
@@ -44,6 +45,7 @@ class Job(NamedTuple):
     unpaired: pl.DataFrame | None
     label: str
     out: Path
+    processes: Processes | None = None
 
 
 def train_student(
@@ -64,25 +66,30 @@ def train_student(
 
     def attempt(micro_batch: int) -> dict[str, float]:
         student = job.student
-        network, tokenizer = weights.load(
-            student.model, student.pinned, student.dtype, device=student.device, frozen=settings.lora is not None
-        )
+        # of several processes, each is told by accelerate where its part of the weights goes
+        device, frozen = "cpu" if job.processes else student.device, settings.lora is not None
+        network, tokenizer = weights.load(student.model, student.pinned, student.dtype, device=device, frozen=frozen)
         renderer = Renderer(tokenizer, student)
         trainable, counts = render_trainable(renderer, rows, sides, settings.max_length)
         with tempfile.TemporaryDirectory() as scratch, one_sentence(f"run {job.label}"):
             config = trainer_arguments(settings, job.seed, student.device, Path(scratch), trainable)
             dataset = make_dataset(trainable, ("prompt", *sides, *extra), job.seed)
+            if job.processes:
+                dataset = share_dataset(dataset, job.processes)
             lora = lora_config(settings, network)
             parts = {"model": network, "train_dataset": dataset, "processing_class": tokenizer, "peft_config": lora}
             with verbatim(renderer):
                 trainer = build(config, parts, micro_batch)
+            if job.processes:
+                read_whole_batches(trainer)
             if micro_batch < settings.batch_size:
-                take_in_parts(trainer, micro_batch, len(sides))
-            return {**counts, **fit(trainer, job.label, job.out, student)}
+                take_in_parts(trainer, micro_batch, len(sides), *(job.processes or ALONE)[:2])
+            return {**counts, **fit(trainer, job.label, job.out, student, job.processes)}
 
-    if in_parts:
+    if in_parts and not job.processes:
         return halve_until_it_fits(settings.batch_size, job.label, attempt)
-    return {**attempt(settings.batch_size), "micro_batch": settings.batch_size}
+    size = job.processes.micro_batch if job.processes else settings.batch_size
+    return {**attempt(size), "micro_batch": size}
 
 
 def render_trainable(
