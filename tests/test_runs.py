@@ -7,7 +7,6 @@ is not there just then, or what another process is writing.
 """
 
 import json
-import multiprocessing
 import os
 import shutil
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 import flow
 import pytest
 import world
+from served import started
 from stored import keep, made_of, write_weights
 from test_keeping import read_only
 
@@ -208,18 +208,42 @@ def test_a_push_that_was_cut_is_no_run_and_goes_on(here: Path, store: RunStore) 
     assert there(other) == [key(0)]
 
 
+@pytest.mark.slow
 def test_two_that_pull_at_once_bring_each_run_whole(here: Path, store: RunStore) -> None:
     runs.main(["push", "../shared", "--all"])
     other = study(here / "yours")
-    fork = multiprocessing.get_context("fork")
-    pulling = [fork.Process(target=runs.main, args=(["pull", "../shared"],)) for _ in range(3)]
-    for process in pulling:
-        process.start()
-    for process in pulling:
-        process.join()
-    assert [process.exitcode for process in pulling] == [0, 0, 0]
+    pulling = [started(Path(), "curation", "runs", "pull", "../shared") for _ in range(3)]
+    assert [process.communicate()[1] for process in pulling] == ["", "", ""]
     assert {path.name for path in other.folder.glob("[!.]*")} == set(map(key, range(3)))
     assert all(other.verify(one).weights == store.read(one).weights for one in there(other))
+
+
+@pytest.mark.slow
+def test_a_pull_that_is_killed_goes_on_where_it_was(here: Path, store: RunStore) -> None:
+    """Killed while it waits for the second of a run's files."""
+    runs.main(["push", "../shared"])
+    config, adapter = (
+        here / "shared" / key(0) / "weights" / name for name in ("adapter_config.json", "adapter_model.safetensors")
+    )
+    body = adapter.read_bytes()
+    adapter.unlink()
+    os.mkfifo(adapter)
+    other = study(here / "yours")
+    process = started(Path(), "curation", "runs", "pull", "../shared")
+    while not list(other.folder.glob(f"{key(0)}.*/weights/adapter_config.json")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert there(other) == [key(1)] and other.find(key(0)) is None
+    adapter.unlink()
+    adapter.write_bytes(body)
+    config.unlink()  # has been brought
+    runs.main(["pull", "../shared"])
+    assert other.verify(key(0)).weights == store.read(key(0)).weights
+    name_in_table(other.read(key(0)))
+    runs.main(["prune", "--delete"])
+    assert [path.name for path in other.folder.glob("[!.]*")] == [key(0)]
 
 
 @pytest.mark.slow
