@@ -9,6 +9,8 @@ is not there just then, or what another process is writing.
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -203,6 +205,11 @@ def test_a_push_that_was_cut_is_no_run_and_goes_on(here: Path, store: RunStore) 
     os.chdir(here / "mine")
     runs.main(["push", "shared"])
     assert (shared / "weights/adapter_config.json").stat().st_mtime_ns == pushed
+    stray = here / "remote/files/md5/aa" / ("b" * 30)  # what no table needs any more
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"")
+    subprocess.run([sys.executable, "-m", "dvc", "gc", "-q", "-w", "-c", "-f", "-r", "shared"], check=True)
+    assert not stray.exists()
     os.chdir(here / "yours")
     runs.main(["pull", "shared"])
     assert there(other) == [key(0)]
