@@ -1,6 +1,7 @@
 """The batched sampler, with a real, tiny model: what shares a batch changes no reply, and a draw follows the model's
 own distribution."""
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +12,11 @@ from scipy import stats
 from tiny import save_tiny_llama
 
 from curation.calls.call import Call, Reply
+from curation.core.progress import heard, progress
 from curation.models import weights
-from curation.models.engines._generation import Draw
-from curation.models.engines.transformers import sample
+from curation.models.engines._generation import Draw, generate
+from curation.models.engines._pace import Decoded, Pace
+from curation.models.engines.transformers import LENGTHS_APART, sample
 
 pytestmark = pytest.mark.slow
 
@@ -167,3 +170,75 @@ def test_an_error_in_one_batch_ends_all(model: tuple[Any, Any]) -> None:
     with pytest.raises(TypeError):
         replies(model, requests, 1)
     assert (torch.get_num_threads(), threading.active_count()) == (cores, running)
+
+
+@pytest.mark.parametrize("tokens", [1, 5, 20, 258, 3_000])
+def test_numbers_drawn_for_many_steps_are_those_of_one_after_the_other(tokens: int) -> None:
+    """And a row's stay its own where others leave."""
+    import torch
+
+    requests = [Call("m", "0", [], {"temperature": 1.0, "seed": seed}, 0) for seed in range(6)]
+    draw, alone = Draw(requests), [torch.Generator().manual_seed(seed) for seed in range(6)]
+    for step in range(150):
+        if step in (7, 90):
+            stay = [0, 2, 3] if step == 7 else [1, 2]
+            draw.keep(stay)
+            alone = [alone[row] for row in stay]
+        assert torch.equal(draw.uniform(tokens), torch.stack([torch.rand(tokens, generator=one) for one in alone]))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_shapes_that_repeat_give_the_same_tokens(model: tuple[Any, Any], temperature: float) -> None:
+    """As on a GPU: prompts are padded to a multiple of 64, and a batch shrinks to halves of its size alone."""
+    import torch
+
+    network, tokenizer = model
+    requests = calls(temperature)
+    texts = [
+        tokenizer.apply_chat_template(one.messages, add_generation_prompt=True, tokenize=False) for one in requests
+    ]
+    told, rows, found = list[tuple[int, int]](), set[int](), dict[bool, dict[int, list[int]]]()
+    hook = network.model.layers[0].register_forward_hook(lambda layer, given, out: rows.add(given[0].shape[0]))
+    for repeat in (False, True):
+        encoded = tokenizer(
+            texts, return_tensors="pt", padding=True, add_special_tokens=False,
+            pad_to_multiple_of=LENGTHS_APART if repeat else None,
+        )  # fmt: skip
+        rows.clear()
+        with torch.inference_mode():
+            eos, tell = tokenizer.eos_token_id, lambda *now: told.append(now)
+            found[repeat] = dict(generate(network, encoded, requests, eos, threading.Event(), tell, repeat))
+    hook.remove()
+    assert found[True].keys() == set(range(20))
+    cut = {
+        repeat: {row: new[: new.index(eos)] if eos in new else new for row, new in of.items()}
+        for repeat, of in found.items()
+    }
+    assert cut[True] == cut[False]
+    assert encoded["input_ids"].shape[1] % LENGTHS_APART == 0
+    assert rows <= {len(PROMPTS), 20, 10, 5, 3, 2, 1} and 20 in rows  # each prompt is read once for its samples
+    assert all(0 <= tokens <= 16 * 20 and 0 <= ended <= 20 for tokens, ended in told)
+
+
+def test_progress_is_told_before_any_call_has_ended(model: tuple[Any, Any]) -> None:
+    """Half of a batch ends before its first reply: what was decoded tells how far it is."""
+    lines, shares = list[str](), list[float]()
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        shares.append(shown.share or 0.0)
+
+    requests = calls(temperature=1.0)
+    with heard(hear), progress("evaluate x", len(requests), "calls") as shown:
+        sample(*model, requests, 20, lambda call, reply: shown.advance())
+    before = [line for line in lines if line.startswith("evaluate x: 0/20 calls in ")]
+    assert before and all(re.search(r" s, \d+ s left$", line) for line in before)
+    assert 0 < shares[0] < 1 and shares[: len(before)] == sorted(shares[: len(before)]) and max(shares) <= 1
+
+
+def test_a_call_is_reckoned_as_long_as_it_may_be_until_one_has_ended() -> None:
+    pace = Pace(calls=100, longest=200)
+    assert pace.add(Decoded(0, 16 * 50, 0)) == 16 * 50 / (100 * 200)
+    assert pace.add(Decoded(0, 16 * 40, 10)) == pytest.approx(1440 / (100 * 144))  # 144 tokens for each that ended
+    assert pace.add(Decoded(1, 16 * 50, 0)) == pytest.approx(2240 / (100 * 200))
+    assert pace.add(Decoded(1, 10**6, 50)) == 1.0

@@ -1,7 +1,7 @@
 """Calls answered here, in transformers: local weights, CPU or GPU, batched."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, ClassVar, Literal
@@ -11,15 +11,18 @@ from curation.calls.extra import TEMPLATE_FIELDS, find_untaken
 from curation.core.canonical import canonical
 from curation.core.devices import Device, find_unmet_torch
 from curation.core.params import Strict
+from curation.core.progress import reach
 from curation.core.ranges import BatchSize
 from curation.models import weights
 from curation.models.call_rendering import render_call
 from curation.models.chat_template import RenderingFault, Template
 from curation.models.engines._decoding import Decoder
 from curation.models.engines._generation import generate
+from curation.models.engines._pace import Decoded, Pace
 from curation.models.faults import one_sentence
 from curation.models.reasoning import Rule
 
+LENGTHS_APART = 64  # lengths of prompts that a GPU meets: in few shapes, which it need not work out anew
 MOST_THREADS = 4  # more of them wait for Python's lock
 
 
@@ -81,12 +84,18 @@ def sample(
     for many cores to share.
     """
 
-    def answers(batch: list[Call], stopped: Event) -> Iterator[tuple[Call, Reply]]:
+    on_gpu = network.device.type == "cuda"
+
+    def answers(batch: list[Call], stopped: Event, tell: Callable[[Decoded], None]) -> Iterator[tuple[Call, Reply]]:
         prompts = [prompt_of[call.key] for call in batch]
-        encoded = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(network.device)
-        lengths = encoded["attention_mask"].sum(dim=1).tolist()
-        for row, new in generate(network, encoded, batch, tokenizer.eos_token_id, stopped):
-            yield batch[row], _reply(decode, tokenizer.eos_token_id, lengths[row], new)
+        encoded = tokenizer(
+            prompts, return_tensors="pt", padding=True, add_special_tokens=False,
+            pad_to_multiple_of=LENGTHS_APART if on_gpu else None,
+        ).to(network.device)  # fmt: skip
+        lengths, eos = encoded["attention_mask"].sum(dim=1).tolist(), tokenizer.eos_token_id
+        told = partial(Decoded, id(batch))
+        for row, new in generate(network, encoded, batch, eos, stopped, lambda *now: tell(told(*now)), on_gpu):
+            yield batch[row], _reply(decode, eos, lengths[row], new)
 
     prompt_of = dict[str, str]()
     waiting = [call for call in calls if _is_rendered(tokenizer, call, template, prompt_of, on_reply)]
@@ -98,8 +107,12 @@ def sample(
             canonical(_without_seed(call)), len(prompt_of[call.key]), prompt_of[call.key], call.sample_index,
         ),
     )  # fmt: skip
-    for call, reply in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
-        on_reply(call, reply)
+    pace = Pace(len(ordered), max((call.sampling["max_tokens"] for call in ordered), default=1))
+    for answer in _side_by_side(answers, list(_batches(ordered, batch_size)), network.device.type):
+        if isinstance(answer, Decoded):
+            reach(pace.add(answer))
+        else:
+            on_reply(*answer)
 
 
 def _is_rendered(
@@ -115,10 +128,10 @@ def _is_rendered(
 
 
 def _side_by_side(
-    answers: Callable[[list[Call], Event], Iterable[Any]], batches: list[list[Call]], device: str
+    answers: Callable[[list[Call], Event, Callable[[Any], None]], Iterable[Any]], batches: list[list[Call]], device: str
 ) -> Iterator[Any]:
-    """What `answers` gives for every batch, as it comes, from threads that share the CPU's cores evenly. An error ends
-    them all, as does closing the iterator."""
+    """What `answers` gives and tells of every batch, as it comes, from threads that share the CPU's cores evenly. An
+    error ends them all, as does closing the iterator."""
     import torch
 
     cores = torch.get_num_threads()
@@ -130,7 +143,7 @@ def _side_by_side(
         try:
             with torch.inference_mode():
                 while not stopped.is_set() and (batch := next(waiting, None)) is not None:
-                    for answer in answers(batch, stopped):
+                    for answer in answers(batch, stopped, results.put):
                         results.put(answer)
             results.put(None)
         except BaseException as error:
