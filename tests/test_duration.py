@@ -64,6 +64,21 @@ def test_what_is_to_come_is_counted(study: Path) -> None:
     keep_runs(world.TUNED)
     trained, answered = duration.durations(read(study))
     assert (trained.to_come, answered.to_come) == (1, 2)
+    change(study, lambda body: body.update(models={"theirs": "tiny"}))
+    trained, more = duration.durations(read(study))
+    assert (trained.to_come, more.to_come, more.runs) == (1, 3, 4)
+
+
+def test_each_benchmark_is_counted_at_its_own_limit(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keep_runs(world.TUNED, world.TURNED)
+    change(study, lambda body: body["evaluate"].update(benchmarks={"letters": {"max_tokens": 6400}}))
+    contracts.path("results", "baseline").unlink()
+    _, answered = duration.durations(read(study))
+    duration.print_durations(read(study), as_json=False)
+    assert "replies counted at 64 to 6400 tokens each" in capsys.readouterr().out
+    change(study, lambda body: body["evaluate"].update(benchmarks=None))
+    _, before = duration.durations(read(study))
+    assert answered.seconds and before.seconds and answered.seconds > before.seconds > duration.START
 
 
 def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

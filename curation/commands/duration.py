@@ -50,9 +50,10 @@ def durations(study: Study) -> list[Duration]:
     prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
     held_out = prompts.filter(pl.col("split") != "train")
     untrained = list(runs) if "train" in changed else [name for name in runs if name not in _find_trained(data)]
+    evaluated = [BASELINE, *runs, *study.models.folders]
     unanswered = [
         name
-        for name in (BASELINE, *runs)
+        for name in evaluated
         if name in untrained or "evaluate" in changed or not contracts.path("results", name, data).exists()
     ]
     training, answering, engine = 0.0, None, study.evaluate.engine
@@ -78,7 +79,7 @@ def durations(study: Study) -> list[Duration]:
         shown.advance()
     return [
         Duration("train", len(runs), len(untrained), training),
-        Duration("evaluate", len(runs) + 1, len(unanswered), answering),
+        Duration("evaluate", len(evaluated), len(unanswered), answering),
     ]
 
 
