@@ -77,9 +77,17 @@ def test_more_than_a_tenth_of_cut_answers_are_warned_of_with_the_limit_that_cut_
     assert list(find_truncated(settings(), answered(1, 10))) == []
     (line,) = find_truncated(settings(), answered(2, 10))
     assert line == (
-        "20% of the answers to letters were cut off at 64 tokens and are graded as they stand, so part of a gain may "
-        "be brevity; raise evaluate.sampling.max_tokens"
+        "answers were cut off, 20% of letters at 64 tokens, and part of a gain may be brevity; raise "
+        "evaluate.sampling.max_tokens"
     )
-    (line,) = find_truncated(settings(benchmarks={"letters": {"max_tokens": 9}}), answered(11, 11))
-    assert "100% of" in line and line.endswith("at 9 tokens and are graded as they stand, so part of a gain may be "
-                                               "brevity; raise evaluate.benchmarks.letters.max_tokens")  # fmt: skip
+
+
+def test_a_run_has_one_line_about_all_its_benchmarks_with_each_setting_to_raise() -> None:
+    """A grid has a hundred runs, and each is cut on all benchmarks if on one."""
+    sums, more = (answered(4, 8).with_columns(pl.lit(name).alias("benchmark")) for name in ("held_sums", "more"))
+    how = settings(benchmarks={"letters": {"max_tokens": 9}, "held_sums": {"samples": 1}})
+    (line,) = find_truncated(how, pl.concat([answered(11, 11), sums, more]))
+    assert line == (
+        "answers were cut off, 50% of held_sums at 64 tokens, 100% of letters at 9 tokens, 50% of more at 64 tokens, "
+        "and part of a gain may be brevity; raise evaluate.benchmarks.letters.max_tokens, evaluate.sampling.max_tokens"
+    )

@@ -173,16 +173,19 @@ def told(sampling: GenerationSampling, student: Student) -> GenerationSampling:
 
 
 def find_truncated(settings: Params, results: pl.DataFrame) -> Iterator[str]:
-    """What to say of the benchmarks more than MOST_TRUNCATED of whose answers by one run the limit cut."""
+    """A line about the benchmarks, if there are any, more than MOST_TRUNCATED of whose answers by one run the limit
+    cut."""
     answers = results.filter(pl.col("finish_reason") != "error").group_by("benchmark", maintain_order=True)
-    for benchmark, share in answers.agg((pl.col("finish_reason") == "length").mean()).sort("benchmark").rows():
-        if share > MOST_TRUNCATED:
-            place = f"benchmarks.{benchmark}" if benchmark in (settings.benchmarks or {}) else "sampling"
-            limit = settings.sampling_of(benchmark).max_tokens
-            yield (
-                f"{share:.0%} of the answers to {benchmark} were cut off at {limit} tokens and are graded as they "
-                f"stand, so part of a gain may be brevity; raise evaluate.{place}.max_tokens"
-            )
+    shares = answers.agg((pl.col("finish_reason") == "length").mean().alias("cut")).sort("benchmark")
+    said, limits = list[str](), set[str]()
+    for benchmark, share in shares.filter(pl.col("cut") > MOST_TRUNCATED).rows():
+        said.append(f"{share:.0%} of {benchmark} at {settings.sampling_of(benchmark).max_tokens} tokens")
+        changes = (settings.benchmarks or {}).get(benchmark)
+        own = changes is not None and changes.max_tokens is not None
+        limits.add(f"evaluate.{f'benchmarks.{benchmark}' if own else 'sampling'}.max_tokens")
+    if said:
+        way_out = f"raise {', '.join(sorted(limits))}"
+        yield f"answers were cut off, {', '.join(said)}, and part of a gain may be brevity; {way_out}"
 
 
 def make_student_calls(settings: Params, student: Student, revision: str, held_out: pl.DataFrame) -> list[Call]:
