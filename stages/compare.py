@@ -3,7 +3,7 @@
 import json
 import sys
 
-from curation.core.errors import run
+from curation.core.errors import require_existing, run
 from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment import plots
@@ -18,8 +18,8 @@ def main() -> None:
     results = parquet.read_parts(measurements.RESULTS, there)
     failed = parquet.read(measurements.RUNS, contracts.path("runs")).filter(status="failed")
     missing = find_missing(declared, there, dict(failed.select("run", "error").rows()))
-    of_arm = json.loads((contracts.DATA / "metrics/arms.json").read_text())
-    pairs_of_run = {name: of_arm[trained.arm.name]["pairs"] for name, trained in study.runs.items()}
+    of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
+    pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
     comparisons = compare(study.compare, declared, results, pairs_of_run)
     for message in messages(study.compare, comparisons, missing):
         print(f"warning: compare: {message}", file=sys.stderr)
