@@ -6,7 +6,8 @@ from itertools import takewhile
 from typing import Any, Literal, TypeAlias
 
 from curation.core.messages import first_names, show_value
-from curation.exchange.looking import Column, Kind, Look
+from curation.exchange.looking import Column, Look
+from curation.exchange.values import Kind
 from curation.exchange.words import BY_OBJECT, rate_name, split_name
 
 Holds: TypeAlias = Literal["traces", "prompts", "preferences", "ratings", "verdicts", "rated texts", "nothing"]

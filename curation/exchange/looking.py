@@ -4,27 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from curation.core.errors import CurationError
 from curation.core.progress import progress
+from curation.exchange.values import SEEN, Kind, as_number, converse, kind_of
 from curation.tables.json_values import Fault
 from curation.tables.user_fields import take
 from curation.tables.user_files import open_path
-from curation.tables.user_messages import are_messages, parse_list
 from curation.tables.user_table import UserTable
 from curation.tables.user_tools import prune
 
 MOST_ROWS = 20_000  # of a file that are looked at
 MOST_BYTES = 2**29  # of a file that is read to its end
 DEEPEST = 5  # fields within each other
-SAID = {"content", "value", "tool_calls", "function_call", "reasoning_content", "thinking"}  # of a message
-SEEN = 500  # values that say what a column holds
-
-# `samples` are lists of what has a text each, as choices of a server; `structs` lists of other objects
-Kind: TypeAlias = Literal[
-    "empty", "text", "number", "truth", "messages", "message", "texts", "numbers", "samples", "structs", "other"
-]
 
 
 @dataclass(frozen=True)
@@ -164,7 +157,7 @@ def _refuse_rows_in_one(path: str, values: Sequence[Any]) -> None:
     """Raise CurationError if the one object of a file has a row under each of its keys, or the list of a column."""
     what = ""
     if all(isinstance(value, Mapping) for value in values) and len({frozenset(value) for value in values}) == 1:
-        if not _converse(list(values)):
+        if not converse(list(values)):
             what = f"{len(values)} objects that are alike"
     elif all(isinstance(value, list) and len(value) > 1 for value in values) and len(set(map(len, values))) == 1:
         what = "" if any(isinstance(one, Mapping | list) for value in values for one in value) else "a list a column"
@@ -186,11 +179,6 @@ def _top_names(table: UserTable) -> list[str]:
     return [*file.names]
 
 
-def _converse(value: Any) -> bool:
-    """Whether a list is one of messages, which have a content; nodes of a tree have roles too."""
-    return are_messages(value) and any(not SAID.isdisjoint(message) for message in value)
-
-
 def _columns(values: Mapping[str, list[Any]]) -> dict[str, Column]:
     return {column.name: column for name, own in values.items() for column in _split(name, own)}
 
@@ -198,81 +186,15 @@ def _columns(values: Mapping[str, list[Any]]) -> dict[str, Column]:
 def _split(name: str, values: list[Any], left: int = DEEPEST) -> Iterator[Column]:
     """The column, or where it holds objects that are no message its fields."""
     seen = [value for value in values if value is not None]
-    if left and seen and all(isinstance(value, Mapping) for value in seen) and not _converse(seen):
+    if left and seen and all(isinstance(value, Mapping) for value in seen) and not converse(seen):
         for field in dict.fromkeys(str(key) for value in seen for key in value):
             yield from _split(f"{name}.{field}", [take(value, field) for value in values], left - 1)
     else:
-        yield Column(name, values, _kind(seen[:SEEN]))
+        yield Column(name, values, kind_of(seen[:SEEN]))
 
 
 def _names(objects: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(str(key) for one in objects[:SEEN] if isinstance(one, Mapping) for key in one))
-
-
-def _kind(seen: Sequence[Any]) -> Kind:
-    if not seen:
-        return "empty"
-    if all(isinstance(value, bool) for value in seen):
-        return "truth"
-    if all(as_number(value) is not None for value in seen):
-        return "number"
-    if _converse(list(seen)):
-        return "message"
-    lists = [value for value in seen if isinstance(value, list)]
-    if not lists:
-        texts = [value for value in seen if isinstance(value, str)]
-        if not texts or not all(isinstance(value, str) or as_number(value) is not None for value in seen):
-            return "other"
-        return "messages" if all(map(_holds_list, texts)) else "text"  # also where some are numbers
-    if any(_converse(value) for value in lists) and len(lists) + sum(isinstance(one, str) for one in seen) == len(seen):
-        return "messages"
-    return _kind_of_lists(lists) if len(lists) == len(seen) else "other"
-
-
-def _kind_of_lists(lists: Sequence[list[Any]]) -> Kind:
-    inner = [value for one in lists for value in one if value is not None]
-    if inner and all(isinstance(value, list) and value and isinstance(value[0], str) for value in inner):
-        inner = [text for value in inner for text in value]  # samples of several requests, as lm-eval has them
-    if not inner:
-        return "other"
-    if all(isinstance(value, str) for value in inner):
-        return "texts"
-    if all(as_number(value) is not None for value in inner):
-        return "numbers"
-    if all(isinstance(value, Mapping) for value in inner):
-        return "samples" if all(map(_is_sample, inner)) else "structs"
-    return "samples" if all(_converse(value) for value in inner) else "other"
-
-
-def _is_sample(value: Mapping[str, Any]) -> bool:
-    said = value.get("message", value.get("text"))
-    return isinstance(said, str) or (isinstance(said, Mapping) and _converse([said]))
-
-
-def _holds_list(text: str) -> bool:
-    try:
-        return parse_list(text) is not None
-    except ValueError:
-        return False
-
-
-def as_number(value: Any) -> float | None:
-    """A number, or the text of one; None for anything else, a truth too."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if number == number and abs(number) != float("inf") else None
-
-
-def spell(value: Any) -> str:
-    """A value as a text: truths in lower case, whole numbers without a point."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    number = None if isinstance(value, str) else as_number(value)
-    return str(int(number)) if number is not None and number == int(number) else str(value).strip()
 
 
 def quoted(column: Column) -> str:

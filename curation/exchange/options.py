@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from curation.exchange.guess import Guess
-from curation.exchange.looking import SEEN, Column, Look, as_number
+from curation.exchange.looking import Column, Look
+from curation.exchange.values import SEEN, as_number
 from curation.exchange.words import split_name, swap_word
 
 WORDS = {"choices", "choice", "options", "option", "endings"}  # of a question; a server's choices are objects

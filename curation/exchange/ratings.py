@@ -7,9 +7,10 @@ from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.exchange.draft import Draft
 from curation.exchange.guess import Guess
-from curation.exchange.looking import Column, as_number
+from curation.exchange.looking import Column
 from curation.exchange.matching import Read, ids, share
 from curation.exchange.preferences import numbers_of, scale_of
+from curation.exchange.values import as_number
 from curation.exchange.words import column_name, split_name
 
 MOST_DIMENSIONS = 40

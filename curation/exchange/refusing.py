@@ -8,8 +8,9 @@ from curation.core.errors import CurationError
 from curation.core.messages import first_names, show_value
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
-from curation.exchange.looking import SEEN, Look
+from curation.exchange.looking import Look
 from curation.exchange.transcripts import has_turns
+from curation.exchange.values import SEEN
 from curation.exchange.words import split_name
 from curation.tables.user_messages import ROLE_OF
 

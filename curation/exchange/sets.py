@@ -10,10 +10,11 @@ from curation.exchange.layouts.labelled import find_label, find_words
 from curation.exchange.layouts.lists import find_list
 from curation.exchange.layouts.pair import find_pair
 from curation.exchange.layouts.votes import find_choice, find_votes
-from curation.exchange.looking import SEEN, Column, Look
+from curation.exchange.looking import Column, Look
 from curation.exchange.rating_columns import surest_rating
 from curation.exchange.roles import find_prompt_by_content
 from curation.exchange.transcripts import are_conversations, first_side
+from curation.exchange.values import SEEN
 from curation.exchange.words import column_name, rate_name, split_name
 
 SHORT_WORDS, MOST_CARRIED = 24, 4  # characters of a column that is carried, and how many are

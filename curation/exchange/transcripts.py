@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curation.exchange.guess import Guess, Roles
-from curation.exchange.looking import SEEN, Column, Look
+from curation.exchange.looking import Column, Look
+from curation.exchange.values import SEEN
 from curation.prompts.preferences.answers import list_turns
 
 TURNS = (("\n\nHuman:", "\n\nAssistant:"), ("\n\nH:", "\n\nA:"), ("\nUser:", "\nAssistant:"))

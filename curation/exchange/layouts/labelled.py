@@ -3,7 +3,8 @@
 from typing import Any
 
 from curation.exchange.guess import Guess
-from curation.exchange.looking import Column, spell
+from curation.exchange.looking import Column
+from curation.exchange.values import spell
 from curation.exchange.words import split_name
 
 LABELS = (

@@ -5,7 +5,8 @@ from typing import Any
 
 from curation.exchange.guess import Roles
 from curation.exchange.layouts.sides import names_writer, surest_sides
-from curation.exchange.looking import SEEN, Column
+from curation.exchange.looking import Column
+from curation.exchange.values import SEEN
 from curation.exchange.words import column_name, split_name, swap_word
 
 BETTER = {  # what the better of two is called, and the worse

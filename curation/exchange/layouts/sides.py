@@ -1,7 +1,8 @@
 """Which columns may be the sides of a preference, and who wrote them."""
 
 from curation.exchange.guess import Roles
-from curation.exchange.looking import SEEN, Column
+from curation.exchange.looking import Column
+from curation.exchange.values import SEEN
 from curation.exchange.words import names_model, rate_name, split_name
 
 WRITERS = ("source", "by", "author")  # after the name of a side: who wrote it

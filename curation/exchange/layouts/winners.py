@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from curation.exchange.guess import Roles
-from curation.exchange.looking import Column, as_number, spell
+from curation.exchange.looking import Column
+from curation.exchange.values import as_number, spell
 from curation.exchange.words import rate_name, split_name, swap_word
 
 WINNERS = (
