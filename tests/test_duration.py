@@ -1,6 +1,8 @@
 """How long the runs will take: what there is to do is counted exactly, and its time follows the work."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,21 @@ import world
 from ruamel.yaml import YAML
 from served import ran
 from server import endpoint
+from stored import write_weights
 from tiny import save_tiny_llama
 
+from curation.calls.call import Call, OnReply, Reply
+from curation.calls.ledger import Ledger
 from curation.commands import duration
 from curation.core.errors import CurationError
 from curation.core.params import read
+from curation.core.study import Study
 from curation.models import weights
 from curation.models.rendering import Renderer
 from curation.tables import contracts, measurements, parquet
+from curation.training.evaluate import make_student_calls
+from curation.training.run_store import RunStore
+from curation.training.runs import plan_runs
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +62,12 @@ def test_what_is_to_come_is_counted(study: Path) -> None:
     assert (
         (trained.stage, trained.runs, trained.to_come) == ("train", 2, 2)
         and trained.seconds
-        and trained.seconds > 2 * duration.START
+        and trained.seconds > duration.START
     )
     assert (
         (answered.stage, answered.runs, answered.to_come) == ("evaluate", 3, 2)
         and answered.seconds
-        and answered.seconds > 2 * duration.START
+        and answered.seconds > duration.START
     )
     contracts.path("results", "baseline").unlink()
     keep_runs(world.TUNED)
@@ -93,6 +102,41 @@ def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.Monk
     assert [one.to_come for one in duration.durations(read(study))] == [0, 3]
 
 
+def test_what_the_stores_have_is_not_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an edit DVC finds all of a stage changed: what was bought before costs nothing, and what two runs share is
+    bought once."""
+    monkeypatch.setattr(duration, "_find_changed_stages", lambda folder: {"train", "evaluate"})
+    change(study, lambda body: body["controls"].update(itself_again=body["controls"]["itself"]))
+    change(study, lambda body: body["grid"]["controls"].append("itself_again"))
+    for table in ("subsets", "unpaired"):
+        again = world.ARM.replace("itself", "itself_again")
+        shutil.copy(contracts.arm_path(table, world.ARM), contracts.arm_path(table, again))
+    Path("data/metrics").mkdir(exist_ok=True)
+    Path("data/metrics/arms.json").write_text("{}")
+    assert [(one.runs, one.to_come) for one in duration.durations(read(study))] == [(3, 2), (4, 3)]
+    store, plan = RunStore.beside(read(study).ledger), plan_runs(read(study))[world.TUNED]
+    stored = store.keep(plan.key, write_weights(store.new(plan.key)), plan.identify(plan.sizes[0])[1], {})
+    assert [one.to_come for one in duration.durations(read(study))] == [1, 3]
+    for model in (None, stored.folder):
+        buy_answers(read(study), model)
+    assert [one.to_come for one in duration.durations(read(study))] == [1, 1]
+
+
+def buy_answers(study: Study, model: Path | None) -> None:
+    """The ledger has a reply to whatever the evaluation of these weights asks."""
+    revision = study.student.pinned + (f"+{weights.fingerprint(model)}" if model else "")
+    calls = make_student_calls(
+        study.evaluate, study.student, revision, world.prompts().filter(pl.col("split") != "train")
+    )
+
+    def answer(asked: Iterator[Call], on_reply: OnReply) -> None:
+        for call in asked:
+            on_reply(call, Reply("9", "stop"))
+
+    with Ledger(study.ledger) as ledger:
+        list(ledger.fulfil(calls, answer, "evaluate", "a run"))
+
+
 def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that moves a second whenever it is read."""
     from itertools import count
@@ -115,7 +159,7 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert duration._seconds_of_replies(network, tokenizer, [], 4, student.template) == 0
     monkeypatch.setattr(duration, "_count_tokens_read", lambda *what: 8 * 128 * 50.0)
-    assert duration.durations(read(study))[0].seconds == 2 * (duration.START + 50)
+    assert duration.durations(read(study))[0].seconds == duration.START + 2 * 50
 
 
 def test_what_is_read_follows_the_method(study: Path) -> None:

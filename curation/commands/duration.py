@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
 from curation.core.errors import require_existing
 from curation.core.params import BASELINE
 from curation.core.progress import progress
@@ -23,6 +24,8 @@ from curation.models.chat_template import Template
 from curation.models.rendering import Renderer, rows_of_side
 from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import make_student_calls
+from curation.training.run_store import RunStore
+from curation.training.runs import look_up, plan_runs
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
@@ -41,21 +44,24 @@ class Duration(NamedTuple):
 
 
 def durations(study: Study) -> list[Duration]:
-    """What `train` and `evaluate` have to do, because an outcome is not there or DVC knows of a change, and how long it
-    takes by the time of one batch of each. Replies are counted at `max_tokens`, which few reach.
+    """What `train` and `evaluate` have to do, and how long it takes by the time of one batch of each: where DVC knows
+    of a change, the runs that are not in the run store, and those whose answers the ledger has not all; else those
+    whose outcome is not there. Replies are counted at `max_tokens`, which few reach.
 
     Raises CurationError if the subsets are not there yet.
     """
     runs, data, changed = study.runs, study.path.parent / contracts.DATA, _find_changed_stages(study.path.parent)
     prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
     held_out = prompts.filter(pl.col("split") != "train")
-    untrained = list(runs) if "train" in changed else [name for name in runs if name not in _find_trained(data)]
+    if "train" in changed:
+        keys, stored, untrained = look_up(plan_runs(study, data), RunStore.beside(study.ledger))
+        trained = {name: stored[key].weights for name, key in keys.items() if key in stored}
+    else:
+        trained = _find_trained(data)
+        untrained = [name for name in runs if name not in trained]
     evaluated = [BASELINE, *runs, *study.models.folders]
-    unanswered = [
-        name
-        for name in evaluated
-        if name in untrained or "evaluate" in changed or not contracts.path("results", name, data).exists()
-    ]
+    there = [name for name in evaluated if contracts.path("results", name, data).exists() and "evaluate" not in changed]
+    unanswered = untrained + _find_unanswered(study, trained, held_out, [*untrained, *there])
     training, answering, engine = 0.0, None, study.evaluate.engine
 
     @cache
@@ -69,13 +75,13 @@ def durations(study: Study) -> list[Duration]:
                 _count_tokens_read(study, run.method, run.arm, Renderer(tokenizer, study.student), data)
                 for run in (runs[name] for name in untrained)
             )
-            training = START * len(untrained) + _seconds_a_token(network) * tokens
+            training = START + _seconds_a_token(network) * tokens
         shown.advance()
         if engine.kind == "transformers" and unanswered:
             calls = make_student_calls(study.evaluate, study.student, study.student.pinned, held_out)
             network, tokenizer = load_student(engine.dtype, engine.device)
             timed = _seconds_of_replies(network, tokenizer, calls, engine.batch_size, study.student.template)
-            answering = len(unanswered) * (START + timed)
+            answering = START + len(unanswered) * timed
         shown.advance()
     return [
         Duration("train", len(runs), len(untrained), training),
@@ -105,10 +111,26 @@ def print_durations(study: Study, as_json: bool) -> None:
     )
 
 
-def _find_trained(data: Path) -> set[str]:
-    """The runs whose training ended well."""
+def _find_trained(data: Path) -> dict[str, str]:
+    """The hash of the weights of each run whose training ended well."""
     file = contracts.path("runs", data=data)
-    return set(parquet.read(measurements.RUNS, file).filter(status="trained")["run"]) if file.exists() else set()
+    if not file.exists():
+        return {}
+    return dict(parquet.read(measurements.RUNS, file).filter(status="trained").select("run", "weights").rows())
+
+
+def _find_unanswered(study: Study, trained: dict[str, str], held_out: pl.DataFrame, known: list[str]) -> list[str]:
+    """Of the baseline, the trained runs and the weights trained elsewhere, but for those that are `known`, the names of
+    those whose answers the ledger has not all; of equal weights the first."""
+    pinned, found = study.student.pinned, list[str]()
+    revisions = {BASELINE: pinned} | {name: f"{pinned}+{weights}" for name, weights in trained.items()}
+    first = {revision: name for name, revision in reversed(revisions.items())}
+    with Ledger(study.ledger, study.budget) as ledger:
+        for revision, name in reversed(first.items()):
+            if name not in known:
+                calls = make_student_calls(study.evaluate, study.student, revision, held_out)
+                found += [name] if any(ledger.find(call) is None for call in calls) else []
+    return found + [name for name in study.models.folders if name not in known]
 
 
 def _find_changed_stages(folder: Path) -> set[str]:

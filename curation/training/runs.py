@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,7 @@ from curation.training.trainers._memory import micro_batches
 from curation.training.workers import count_threads, name_run
 
 if TYPE_CHECKING:
+    from curation.experiment.grid import Run
     from curation.training.trainers._kind import Method
 
 WAY_OUT = "`dvc repro arms` makes it"
@@ -68,12 +70,8 @@ def train_runs(study: Study) -> pl.DataFrame:
     """The rows of `runs`, with the weights of each in the run store: those that are there already are not trained
     again, two runs of one key are one, and weights trained elsewhere stay where they lie. A run that fails is a row
     with its error, and costs no other run."""
-    own = json.loads(require_existing(contracts.DATA / "metrics/arms.json", WAY_OUT).read_text())
-    store, plans = RunStore.beside(study.ledger), {name: _plan(study, name, own) for name in study.runs}
-    keys = {name: plan.key for name, plan in plans.items()}
-    distinct = {key: name for name, key in reversed(keys.items())}  # the first run of a key stands for the others
-    stored = {key: found for key, name in distinct.items() if (found := plans[name].find(store))}
-    missing = [name for name, key in keys.items() if distinct[key] == name and key not in stored]
+    store, plans = RunStore.beside(study.ledger), plan_runs(study)
+    keys, stored, missing = look_up(plans, store)
     jobs = {name: plans[name].job(name, store.new(keys[name])) for name in missing}
     errors = dict[str, str]()
     try:
@@ -94,11 +92,26 @@ def train_runs(study: Study) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(rows, contracts.empty(RUNS).schema, orient="row"), look_at(study.models)])
 
 
-def _plan(study: Study, name: str, own: dict[str, dict[str, int]]) -> Plan:
-    method, arm, seed = study.runs[name]
+def plan_runs(study: Study, data: Path = contracts.DATA) -> dict[str, Plan]:
+    """Every run of the grid by its name, on the subsets of arms in `data`. Raises CurationError if one is not there."""
+    own = json.loads(require_existing(data / "metrics/arms.json", WAY_OUT).read_text())
+    return {name: _plan(study, run, own, data) for name, run in study.runs.items()}
+
+
+def look_up(plans: Mapping[str, Plan], store: RunStore) -> tuple[dict[str, str], dict[str, Stored], list[str]]:
+    """The key of each run, by key those that are in the store, and the names of those to train: where several have one
+    key, the first."""
+    keys = {name: plan.key for name, plan in plans.items()}
+    distinct = {key: name for name, key in reversed(keys.items())}
+    stored = {key: found for key, name in distinct.items() if (found := plans[name].find(store))}
+    return keys, stored, [name for name, key in keys.items() if distinct[key] == name and key not in stored]
+
+
+def _plan(study: Study, run: "Run", own: dict[str, dict[str, int]], data: Path) -> Plan:
+    method, arm, seed = run
     settings, student = study.methods[method], study.student
     reads = kind("methods", settings.kind)
-    file = contracts.arm_path(reads.READS, arm.name)
+    file = contracts.arm_path(reads.READS, arm.name, data)
     if study.controls[arm.control].pairs == "all":
         settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
     execution = study.execution.of_runs
