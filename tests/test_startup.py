@@ -1,7 +1,8 @@
 """What a command waits for before its first line: what it imports, and a check of params.yaml that has passed and is
 not made again.
 
-Kinds of fault: an import at the head of a module that only one function needs; a memory that says sound of what nobody
+Kinds of fault: an import at the head of a module that only one function needs; a setting that a library reads when it
+is first loaded, made after that; a memory that says sound of what nobody
 checked, or that stops a command; a short-cut that says another thing than the long way; a module
 shadowed by a name that its package exports.
 """
@@ -375,3 +376,18 @@ def test_without_reasoning_gym_only_collect_fails(monkeypatch: pytest.MonkeyPatc
     finally:
         for cache in (reasoning_gym._list_sources, reasoning_gym._read_declared_keys):
             cache.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["stages.train", "curation.commands.params"])
+def test_threads_sleep_whoever_loads_torch_first(name: str) -> None:
+    """OpenMP reads how its threads wait when it is loaded, so it is said before a stage or a command begins. Training
+    imported torch one line too early, and its threads span on cores that others wanted."""
+    said = (
+        f"import os, {name} as module; from curation.core.errors import run\n"
+        "run(lambda: print(os.environ['GOMP_SPINCOUNT'], os.environ['OMP_WAIT_POLICY']))"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    done = subprocess.run([sys.executable, "-c", said], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 PASSIVE\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curation.core.output import abandon_output, neutral_streams
 from curation.core.text import neutralize, one_line
+from curation.core.threads import let_threads_sleep
 
 MOST_LINES = 100  # of a message
 
@@ -50,6 +51,7 @@ def _more(count: int) -> list[str]:
 def run(main: Callable[[], None]) -> None:
     """Run a command. A `CurationError` prints its lines on stderr and exits 1, as does what the system refuses; an
     interrupt exits 130; no traceback. Whatever is printed is neutralized."""
+    let_threads_sleep()  # here, for whoever loads torch first need not know of it
     with neutral_streams():
         try:
             try:

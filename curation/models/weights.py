@@ -21,6 +21,7 @@ from curation.core.devices import warn_if_slow
 from curation.core.errors import CurationError, refused_writes
 from curation.core.main_repository import share_folder
 from curation.core.text import to_path
+from curation.core.threads import let_threads_sleep
 from curation.models.chat_template import Template
 from curation.models.faults import first_line, loading
 from curation.models.gguf import read_once
@@ -224,12 +225,11 @@ def _cache(name: str, make: Callable[[], tuple[Any, Any]]) -> Path:
 def configure_process() -> None:
     """Set up this process for torch and transformers; called before either is imported.
 
-    OpenMP's threads sleep while they wait, and do not spin on cores that others need. glibc keeps the memory of freed
+    OpenMP's threads sleep while they wait. glibc keeps the memory of freed
     tensors, and does not give it back after each. The libraries print no progress bars, and of their messages only
     errors. What the environment sets already stays.
     """
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # of theirs; ours turns its own on
