@@ -49,10 +49,12 @@ def many(parallel: int, **more: Any) -> Runs:
 
 
 def test_every_job_has_its_own_outcome(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Also where its process is killed, as a system does that has no memory left: another one takes its place."""
-    jobs = [Errand(name, tmp_path) for name in ("killed", "mistaken", "good", "odd", "well")]
+    """Also where its process is killed, as a system does that has no memory left: another one takes its place. A job
+    may share its work among processes, as grading does where it takes long."""
+    jobs = [Errand(name, tmp_path) for name in ("killed", "mistaken", "good", "odd", "well", "shared")]
     found = {run: (value, error) for run, value, error in side_by_side("do", jobs, many(1, threads=3), STUDENT)}
     assert found["good"] == (("3", "good"), None) and found["well"] == (("3", "well"), None)
+    assert found["shared"] == ("SHARED", None)
     assert found["mistaken"] == (None, "run mistaken: nothing to learn;\\nwiden it")
     assert found["odd"] == (None, "TypeError: no such thing")
     assert found["killed"] == (

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from multiprocessing import current_process
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol
@@ -76,6 +77,7 @@ def work(parent: Connection, place: Place, student: Student) -> None:
     """Do the jobs that `parent` sends, and send back Told and Done, until it goes away. Ctrl-C is the parent's to
     hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    current_process().daemon = False  # to its parent it is one; itself it may have children, as grading has
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_listen, args=(parent, jobs), daemon=True).start()
     _forgo_semaphores()
