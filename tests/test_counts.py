@@ -44,11 +44,13 @@ def test_calls_are_the_studys_that_asks_them_now_shipped_or_others(serve: Serve,
     (tmp_path / "data/traces/writer.parquet").unlink()
     params_of(tmp_path, url, 3, "author", "rubric", "Be strict.\n")
     built(tmp_path, "author", "rubric")
-    params = params_of(tmp_path, url, 3, "author", "critic", "Be kind.\n")
+    params = params_of(tmp_path, url, 3, "author", "critic", "Be kind.\n") | {"models": {"theirs": "their/weights"}}
+    save(params, tmp_path)
     file = str(tmp_path / ".curation/ledger.sqlite")
     with Ledger(Params(path=file, recorded="none", offline=True, max_failed=0.0)) as ledger:
         for model in (params["student"]["model"], "another"):
             ledger.append(Call(model, "r", [], {}, 0), Reply("5", "stop"), "evaluate", "baseline")
+        ledger.append(Call(params["student"]["model"], "w", [], {}, 0), Reply("5", "stop"), "evaluate", "theirs")
     done = ran(tmp_path, "curation", "ledger", "stat")
     assert done.returncode == 0, done.stderr
     names, *rows = ([cell.strip() for cell in line.strip("│").split("┆")] for line in done.stdout.splitlines()[1:-2])
@@ -58,12 +60,13 @@ def test_calls_are_the_studys_that_asks_them_now_shipped_or_others(serve: Serve,
     }
     assert by_name == {
         (OWN, "evaluate", "baseline"): (1, 1, "0.000"),
+        (OWN, "evaluate", "theirs"): (1, 1, "0.000"),
         (OWN, "generate", "author"): (3, 1, "3.000"),  # the server counts 3 tokens a reply; two of three were shipped
         (SHIPPED, "judge", "rubric"): (2, 0, "0.000"),
         (OTHER, "evaluate", "baseline"): (1, 1, "0.000"),
         (OTHER, "judge", "rubric"): (3, 3, "0.000"),
     }
     assert done.stdout.splitlines()[-1] == (
-        "4 attempts of this study, 2 shipped ones that it does not ask, 4 of other studies or of earlier versions of "
+        "5 attempts of this study, 2 shipped ones that it does not ask, 4 of other studies or of earlier versions of "
         "this one"
     )

@@ -29,7 +29,7 @@ MADE = [  # what stages write
 ]
 ASKED_FOR = ("judgments", "preferences", "pair_scores", "selections", "subsets", "unpaired")  # empty or not
 KEPT = (Path(), DATA, ASIDE, *(DATA / name for name in ASKED_FOR))
-ABOUT = "Move the tables, metrics, plots and models in data/, and dvc.lock, to a folder of their own, or back."
+ABOUT = "Move the tables, metrics and plots in data/, and dvc.lock, to a folder of their own, or back."
 
 
 def main(arguments: list[str]) -> None:

@@ -65,7 +65,7 @@ def _asked_by(study: Study) -> Asked:
     calls = dict[str, tuple[str, str]]()
     for stage in stage_calls(study):
         calls = dict.fromkeys(stage.distinct, (stage.stage, stage.name)) | calls
-    return Asked(calls, [BASELINE, *study.runs], study.student.model)
+    return Asked(calls, [BASELINE, *study.runs, *study.models.folders], study.student.model)
 
 
 def _print_counts(rows: pl.DataFrame) -> None:
