@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def test_a_process_that_keeps_the_student_copies_it(student: Student, monkeypatc
 def study(folder: Path, seeds: int, steps: int = 3, max_failed: int = 0, **runs: Any) -> None:
     """The small world's study is in `folder` up to its arms: a student of two layers, trained with so many seeds by a
     method, and by one whose max_length no prompt fits in."""
-    body = world.settings()
+    body = deepcopy(world.settings())  # which other tests share
     if not (folder / "tiny").exists():
         world.write(world.sound(), folder)
         save_tiny_llama(folder / "tiny")
