@@ -190,7 +190,7 @@ WARNS = {
     ),
     "answer_lost": (
         planted(completion=pl.when(FIRST).then(pl.lit("lost")).otherwise("completion")),
-        "the chat template deletes 2 answer(s) that dpo reads, as of row ",
+        "the chat template deletes 2 answers that dpo reads, as of row ",
     ),
     "reasoning_on_one_side": (
         planted(

@@ -61,7 +61,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
     ),
     "texts_of_both_labels": (
         lambda: traces(pl.col("prompt_id") == prompt_id("plus"), text_id=1),
-        "1 text(s) are both desirable and undesirable, carried by different traces",
+        "1 text is both desirable and undesirable, carried by different traces",
     ),
     "empty_side": (
         lambda: subset(CLEAR.with_columns(chosen=pl.when(IN_PLUS).then(message(" \u3000\n")).otherwise("chosen"))),

@@ -130,7 +130,7 @@ def test_why_a_completion_ended_is_said_in_our_words(tmp_path: Path, prompts: pl
     assert [made[row["text"]] for row in rows] == list(said.values())
     failed = generator(save(tmp_path / "traces.jsonl", [*rows[:3], rows[3] | {"end": "abort"}]),
                        columns={"finish_reason": "end"})  # fmt: skip
-    with pytest.raises(CurationError, match=r"row 3: 'end' is 'abort', so the reply failed, as of 1 row\(s\)"):
+    with pytest.raises(CurationError, match=r"row 3: 'end' is 'abort', so the reply failed, as of 1 row"):
         generate("theirs", failed, prompts, ledger)
 
 
@@ -178,10 +178,10 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
         (
             "t.parquet",
             changed(0, text=None),
-            "column 'text' (columns.completion) is null in 1 row(s), the first is row 0",
+            "column 'text' (columns.completion) is null in 1 row, the first is row 0",
         ),
-        ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row(s), the first is row 2"),
-        ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row(s), the first is row 1"),
+        ("t.jsonl", changed(2, q=None), "column 'q' (columns.prompt) is null in 1 row, the first is row 2"),
+        ("t.jsonl", changed(1, by=None), "column 'by' (columns.generator) is null in 1 row, the first is row 1"),
         ("t.parquet", [row | {"text": 5} for row in ROWS],
          "column 'text' (columns.completion) holds int64, not text or one message of the assistant's, or a list of "
          "these"),
@@ -193,7 +193,7 @@ def test_an_instruction_ends_the_prompt_so_bare_traces_no_longer_match(tmp_path:
          "{'index': 1}], whose completion 2 is {'index': 1}, which has no text"),
         ("t.jsonl", changed(3, text=[]), "line 4: column 'text' (columns.completion) is [], a list without a "
          "completion; leave such rows out"),
-        ("t.jsonl", changed(3, text=["a", "b"]), "row 3: column 'text' holds several completions, as in 1 row(s), and "
+        ("t.jsonl", changed(3, text=["a", "b"]), "row 3: column 'text' holds several completions, as in 1 row, and "
          "column 'n' (columns.sample_index) is of one; set columns.sample_index: null, or give each completion a row "
          "of its own"),
         (
@@ -313,7 +313,7 @@ def test_a_prompt_with_two_answers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CurationError) as error:
         read_sources({"mine": source(path)})
     assert str(error.value) == (
-        f"{path}: 1 prompt(s) have two answers, the first '24' at row 2 and '25' at row 3; keep one, or accept both: "
+        f"{path}: 1 prompt has two answers, the first '24' at row 2 and '25' at row 3; keep one, or accept both: "
         "give them as a list in one row"
     )
 
@@ -393,7 +393,7 @@ def test_a_prompt_of_two_sources_is_decontaminated_or_refused(
     with pytest.raises(CurationError) as error:
         collect(sources, Screen.model_validate(SCREEN))
     assert str(error.value) == (
-        "1 prompt(s) are in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
+        "1 prompt is in two sources, the first, 'What is 4 * 6?' of mine, in held_out too; "
         f"remove them from one, or let params.yaml: decontaminate.{rule} drop them"
     )
     prompts, decontamination, *_ = collect(sources, Screen.model_validate(SCREEN | drops))

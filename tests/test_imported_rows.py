@@ -143,7 +143,7 @@ def test_a_rating_of_another_text_is_refused_by_row_and_id(tmp_path: Path, ledge
     save(tmp_path / "gold.jsonl", [*gold, {"id": "big-0", "x": 1, "text": "b"}])
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: row 2: column 'text' has another text than big-0: 'b', not 'a', as have 1 rows",
+        match=r"gold\.jsonl: row 2: column 'text' has another text than big-0: 'b', not 'a', as in 1 row",
     ):
         judge("gold", settings, traces, world.prompts(), ledger)
 
@@ -252,9 +252,7 @@ def test_a_prompt_id_that_says_two_things_is_refused(tmp_path: Path, ledger: Led
     ):
         generate("theirs", generator(path, columns=BARE | {"prompt_id": "q"}), prompts, ledger)
     twice = save(tmp_path / "p.jsonl", [{"pid": pid, "q": "Q", "gold": "5"} for pid in (7, 8)])
-    with pytest.raises(
-        CurationError, match=r"1 prompt\(s\) have two ids, the first '7' at row 0 and '8' at row 1; keep"
-    ):
+    with pytest.raises(CurationError, match=r"1 prompt has two ids, the first '7' at row 0 and '8' at row 1; keep"):
         read_sources({"mine": source(twice, columns={"prompt_id": "pid"})})
 
 
@@ -314,7 +312,7 @@ def test_a_rating_off_its_scale_is_named(tmp_path: Path, ledger: Ledger) -> None
     assert judge("gold", settings, traces, world.prompts(), ledger)["score"].drop_nulls().len() == 2
     save(tmp_path / "gold.jsonl", [*gold, {"id": "big-3", "x": 0}, {"id": "small-0", "x": 50}])
     with pytest.raises(
-        CurationError, match=r"gold\.jsonl: row 3: column 'x' is 0, off the scale of logic from 1 to 5, as are 2 rows"
+        CurationError, match=r"gold\.jsonl: row 3: column 'x' is 0, off the scale of logic from 1 to 5, as in 2 rows"
     ):
         judge("gold", settings, traces, world.prompts(), ledger)
 

@@ -263,12 +263,12 @@ def test_replies_that_hold_a_cut_out_key_are_named_and_dropped_when_asked(
     )
     assert ran(tmp_path, "curation", "ledger", "prune")[:2] == (
         0,
-        f"{path}: 1 rows deleted, none of which could answer a call\n",
+        f"{path}: 1 row deleted, none of which could answer a call\n",
     )
     wrong = ran(tmp_path, "curation", "ledger", "verify", "--redacted")
     assert (wrong.returncode, wrong.stderr) == (1, "error: ledger verify: takes no --redacted, which goes with prune\n")
     pruned = ran(tmp_path, "curation", "ledger", "prune", "--redacted")
-    assert pruned[:2] == (0, f"{path}: 4 replies that held `[key]` deleted; the next run buys them again\n")
+    assert pruned[:2] == (0, f"{path}: 4 replies that held `[key]` deleted, to be bought again by the next run\n")
     assert ran(tmp_path, "curation", "ledger", "verify") == (
         0,
         f"{path}: 3 rows, all with the hash of their content\n",

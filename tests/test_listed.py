@@ -149,7 +149,7 @@ def test_a_rating_off_its_scale_is_refused(folder: Path, ledger: Ledger) -> None
     settings = ratings_kind.Params.model_validate({"kind": "listed", "source": SET, "scale": {"helpful": [1.0, 4.0]}})
     with pytest.raises(
         CurationError,
-        match=rf"^source uf: 1 rating\(s\) of helpful are off the scale from 1 to 4, such as 5 of trace {trace('a')}; "
+        match=rf"^source uf: 1 rating of helpful is off the scale from 1 to 4, such as 5 of trace {trace('a')}; "
         r"correct them, or params.yaml: judges.people.scale.helpful$",
     ):
         judge("people", settings, traces(ledger), PROMPT_ROWS, ledger)

@@ -250,7 +250,7 @@ def test_it_is_said_where_it_is_used_and_bought_again_when_asked(serve: Serve, t
     )  # fmt: skip
     pruned = ran(tmp_path, "curation", "ledger", "prune", "--without-reasoning", "writer")
     assert pruned.stdout == (
-        ".curation/ledger.sqlite: 2 replies kept without their reasoning deleted; the next run buys them again\n"
+        ".curation/ledger.sqlite: 2 replies kept without reasoning deleted, to be bought again by the next run\n"
     )
     again = ran(tmp_path, "stages.generate", "writer")
     assert (again.returncode, "without their reasoning" in again.stderr, len(server.requests)) == (0, False, 2)

@@ -248,7 +248,7 @@ def test_reasoning_of_earlier_turns_is_kept_and_counted(tmp_path: Path, capsys: 
     quoted = [user('"reasoning_content": "x"'), assistant("b"), user("c")]
     path = save(tmp_path / "p.jsonl", [{"q": TURNS}, {"q": quoted}])
     assert whole(read(path)) == [TURNS, quoted]
-    assert f"{path}: 1 prompts have reasoning in earlier turns; it is kept, and most" in capsys.readouterr().err
+    assert f"{path}: 1 prompt has reasoning in earlier turns; it is kept, and most" in capsys.readouterr().err
 
 
 def user(text: str) -> Message:
@@ -339,7 +339,7 @@ def test_text_that_is_a_lists_json_is_said_to_be_read_so(tmp_path: Path, capsys:
     path = save(tmp_path / "p.jsonl", [{"q": json.dumps([user("a")])}, {"q": "[1, 2]: the sum?"}])
     assert whole(read(path)) == [[user("a")], [user("[1, 2]: the sum?")]]
     assert capsys.readouterr().err == (
-        f"{path}: column 'q' (columns.prompt): 1 texts are the JSON of message lists, and read as these\n"
+        f"{path}: column 'q' (columns.prompt): 1 text is the JSON of message lists, and read so\n"
     )
 
 
@@ -422,7 +422,7 @@ def test_what_is_no_conversation_is_said_before_anything_runs(tmp_path: Path) ->
     assert list(source(path, columns={"answer": None, "prompt": None, "messages": "m"}).unmet(None)) == []
     assert list(generator(path, columns=columns).unmet(None)) == [
         f"path: {path}: row 0: column 'm' does not end in a turn of the assistant's, so there is no completion, as in "
-        "1 row(s); leave them out"
+        "1 row; leave them out"
     ]
     path = save(tmp_path / "t.jsonl", [{"m": [assistant("a")]}])
     (said,) = source(path, columns={"answer": None, "prompt": None, "messages": "m"}).unmet(None)
@@ -506,7 +506,7 @@ def test_an_answer_that_is_the_json_of_a_message_is_its_text(
     write(tmp_path / f"t.{form}")
     traces = written(str(tmp_path / f"t.{form}"), asked(tmp_path, [user("a")]), ledger, prompt="q", completion="c")
     assert set(traces.select("reasoning", "completion").rows()) == {("5 + 6", "11"), *((None, one) for one in others)}
-    assert "(columns.completion): 1 texts are the JSON of message lists, and read as these" in capsys.readouterr().err
+    assert "(columns.completion): 1 text is the JSON of message lists, and read so" in capsys.readouterr().err
     both = [user("a"), assistant("11")]
     for value, why in {
         json.dumps(both): "more than one message; a conversation that ends in the answer is named",
@@ -603,7 +603,7 @@ def test_a_conversation_of_a_prompts_id_but_of_other_turns_is_left_out(
     traces = written(path, prompts, ledger, "drop", **columns)
     assert sorted(traces["completion"]) == ["11", "56"]
     err = capsys.readouterr().err
-    assert "1 rows have another text than the prompt of their id" in err
+    assert "1 row has another text than the prompt of their id" in err
     assert "2 of 4 rows have other turns than the prompt of their id" in err
     with pytest.raises(
         CurationError, match="2 of 4 rows have other turns than the prompt of their id, the first is row 1"
@@ -649,7 +649,7 @@ def test_a_conversation_that_nobody_answers_is_left_out_and_counted(
         save(tmp_path / "t.jsonl", kept)
         with pytest.raises(CurationError) as error:
             written(path, prompts, ledger, "error" if kept is rows else "drop", messages="m")
-        assert str(error.value) == f"{why.format(int(kept is rows))} row(s); {way_out}"
+        assert str(error.value) == f"{why.format(int(kept is rows))} rows; {way_out}"
 
 
 @pytest.mark.slow
@@ -721,5 +721,5 @@ def test_the_same_last_message_after_other_turns_is_another_prompt(tmp_path: Pat
     twice = {
         name: source(save(tmp_path / f"{name}.jsonl", [{"q": first}]), columns={"answer": None}) for name in ("a", "b")
     }
-    with pytest.raises(CurationError, match=r"1 prompt\(s\) are in two sources, the first, 'Go on.' of a, in b too"):
+    with pytest.raises(CurationError, match=r"1 prompt is in two sources, the first, 'Go on.' of a, in b too"):
         collect(twice, Screen.model_validate({"exact": True, "ngram": None, "near_duplicates": None}))

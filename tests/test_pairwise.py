@@ -334,6 +334,6 @@ def test_verdicts_of_people_are_read_by_pair(
     file.write_text(json.dumps({"id": one, "says": "chosen"}) + "\n" + json.dumps({"id": one, "says": "A"}) + "\n")
     with pytest.raises(
         CurationError,
-        match=r"gold\.jsonl: column 'says' holds 'A' in 1 row\(s\), the first is row 1, not chosen, rejected, tie;",
+        match=r"gold\.jsonl: column 'says' holds 'A' in 1 row, the first is row 1, not chosen, rejected, tie;",
     ):
         prefer("gold", gold, pairs(), TRACES, PROMPTS, ledger)

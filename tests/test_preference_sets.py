@@ -261,10 +261,10 @@ def test_turns_in_lists_are_a_conversation_whose_sides_part_in_the_last_turn(
     assert made["prompts"] == ["user: Hi | assistant: Hello. | user: Why?", "user: Hi"]
     assert [pair[:2] for pair in made["pairs"]] == [["Because.", "No."]]
     assert said(capsys, path) == [
-        "left out: 1 rows: the sides differ in more than their last turn; the first at row 1",
-        "left out: 1 responses that say nothing; the first at row 2",
-        "left out: 1 comparisons with a response that says nothing; the first at row 2",
-        "left out: 1 rows: a side has more or fewer turns than the prompt; the first at row 3",
+        "left out: 1 row: the sides differ in more than their last turn; the first at row 1",
+        "left out: 1 response that says nothing; the first at row 2",
+        "left out: 1 comparison with a response that says nothing; the first at row 2",
+        "left out: 1 row: a side has more or fewer turns than the prompt; the first at row 3",
     ]
     with pytest.raises(CurationError, match="is 'Hi', not a list of texts, one for each turn"):
         collected(save(path, [rows[0] | {"q": "Hi"}]), **how, columns={"prompt": "q"})
@@ -297,11 +297,11 @@ ANY = {
     "ranked": {"kind": "ranked", "each": "all", "text": "text", "rank": "rank", "rating": "rank"},
 }
 COUNTS = {  # what a line says of its number
-    "rows": r"left out: (\d+) rows: ",
-    "silent": r"left out: (\d+) responses that say nothing",
-    "of_silent": r"left out: (\d+) comparisons with a response that says nothing",
-    "same": r"left out: (\d+) comparisons whose sides say the same",
-    "again": r"(\d+) responses have the texts of another",
+    "rows": r"left out: (\d+) rows?: ",
+    "silent": r"left out: (\d+) responses? that says? nothing",
+    "of_silent": r"left out: (\d+) comparisons? with a response that says nothing",
+    "same": r"left out: (\d+) comparisons? whose sides say the same",
+    "again": r"(\d+) responses? ha(?:ve|s) the texts of another",
 }
 
 

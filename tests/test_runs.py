@@ -91,7 +91,7 @@ def test_runs_that_the_table_names_go_there_and_come_back(
     runs.main(["push", place])
     assert capsys.readouterr().out == f"{place}: 0 runs pushed, 2 were there\n"
     runs.main(["push", place, "--all"])
-    assert capsys.readouterr().out == f"{place}: 1 runs pushed, 2 were there\n"
+    assert capsys.readouterr().out == f"{place}: 1 run pushed, 2 were there\n"
 
     other = study(here / "yours")
     remote("../../remote")
@@ -101,7 +101,7 @@ def test_runs_that_the_table_names_go_there_and_come_back(
     for stored in wanted:
         assert other.verify(stored.key)._replace(folder=stored.folder) == stored
     runs.main(["pull", place, "--all"])
-    assert capsys.readouterr().out == f"{place}: 1 runs pulled, 2 were there\n"
+    assert capsys.readouterr().out == f"{place}: 1 run pulled, 2 were there\n"
     assert {path.name for path in other.folder.glob("[!.]*")} == {key(0), key(1), key(2)}
     shutil.rmtree(here / "mine")
     shutil.rmtree(other.folder)
@@ -127,7 +127,7 @@ def test_what_is_wrong_with_one_run_is_named_and_holds_up_no_other(
     capsys.readouterr()
     with pytest.raises(Errors) as error:
         runs.main(["pull", "../shared"])
-    assert capsys.readouterr().out == "../shared: 1 runs pulled, 0 were there\n" and there(other) == [key(2)]
+    assert capsys.readouterr().out == "../shared: 1 run pulled, 0 were there\n" and there(other) == [key(2)]
     said = dict(zip(sorted((key(0), key(1))), sorted(error.value.lines), strict=True))
     assert f"../shared/{first.relative_to(shared)}: is damaged: it does not have the hash in run.json" in said[key(0)]
     assert f"../shared/{second.relative_to(shared)}: is not there; push the run again" in said[key(1)]

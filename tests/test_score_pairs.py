@@ -342,7 +342,7 @@ def test_too_few_prompts_are_said(student: Student) -> None:
     pairs, traces, prompts = study(SUMS)
     with pytest.raises(
         CurationError,
-        match=r"^scorers\.held_out\.folds: 7 are too many for 6 prompt\(s\); lower folds, or add prompts$",
+        match=r"^scorers\.held_out\.folds: 7 are too many for 6 prompts; lower folds, or add prompts$",
     ):
         score_pairs("held_out", scorer(folds=7), student, pairs, traces, prompts)
     two = pairs.head(2)

@@ -883,5 +883,5 @@ def test_a_budget_of_tokens_does_not_take_a_pair_without_a_count() -> None:
     counted = made.readers.renderings(["trace_id", "tokens"]).filter(pl.col("trace_id") != 11)
     made.readers = made.readers._replace(renderings=counted.select)
     how = Params.model_validate(world.PLAIN | {"budget": {"tokens": 500}})
-    with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.budget\.tokens: 2 pair\(s\) have a side"):
+    with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.budget\.tokens: 2 pairs have a side"):
         select("s", how, made)

@@ -224,7 +224,7 @@ UNREAD = {
     "a header alone": ("f.csv", b"q,n\n", "has no rows"),
     "text in CSV": ("f.csv", b'q,n\n"a\nb",1\nc,two\n', "line 4: column 'n' (columns.n) is 'two', not a number"),
     "text in CSV, CR alone": ("f.csv", b'q,n\r"a\rb",1\rc,two\r', "line 4: column 'n' (columns.n) is 'two'"),
-    "an empty text in CSV": ("f.csv", b"q,n\n,1\n", "column 'q' (columns.q) is null in 1 row(s), the first is row 0"),
+    "an empty text in CSV": ("f.csv", b"q,n\n,1\n", "column 'q' (columns.q) is null in 1 row, the first is row 0"),
 }  # fmt: skip
 
 

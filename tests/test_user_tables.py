@@ -109,7 +109,7 @@ def test_a_folder_is_read_by_name_and_what_it_holds_besides_is_said(
     table = open_path(str(tmp_path))
     assert table.read(NAMES, TYPES)["id"].to_list() == ["0", "1", "2", "3", "4"]
     assert capsys.readouterr().err == (
-        f"{tmp_path}: 3 file(s) as one table, a.parquet, b.parquet, c.parquet; passed over: README.md, "
+        f"{tmp_path}: 3 files as one table, a.parquet, b.parquet, c.parquet; passed over: README.md, "
         "dataset_infos.json, images, rows.arrow\n"
     )
     assert [table.at(row) for row in (1, 2, 4)] == [
@@ -151,7 +151,7 @@ def test_what_later_steps_refuse_names_the_file_of_a_folder(tmp_path: Path, ledg
             step(str(folder))
         said[column] = str(error.value).removeprefix(str(folder))
     assert said["gold"].startswith(
-        ": 1 prompt(s) have two answers, the first '24' at row 0 of b.jsonl and '6' at row 1 of b.jsonl; keep one"
+        ": 1 prompt has two answers, the first '24' at row 0 of b.jsonl and '6' at row 1 of b.jsonl; keep one"
     )
     assert said["n"].startswith(": row 0 of b.jsonl and row 1 of b.jsonl are both sample 0 of 'big' for one prompt")
     assert said["q"].startswith(": 1 of 4 rows have a prompt that is no train prompt, the first is row 1 of b.jsonl;")
@@ -185,7 +185,7 @@ def test_what_later_steps_refuse_names_the_file_of_a_folder(tmp_path: Path, ledg
         "shards without rows": ({"a.jsonl": b"\n", "b.jsonl": b"[]"}, ": has no rows"),
         "a null in the second": (
             {"a.jsonl": lines(ROWS), "b.jsonl": lines([{"id": 6, "q": None}])},
-            ": column 'q' (columns.q) is null in 1 row(s), the first is row 0 of b.jsonl",
+            ": column 'q' (columns.q) is null in 1 row, the first is row 0 of b.jsonl",
         ),
         "another type in the second": (
             {"a.jsonl": lines(ROWS), "b.jsonl": lines([{"id": 6, "q": 5}])},

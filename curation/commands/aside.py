@@ -16,6 +16,7 @@ from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, show_value
+from curation.core.text import say_count
 from curation.tables import contracts, parquet
 from curation.tables.contracts import ARMS, DATA
 
@@ -44,9 +45,12 @@ def main(arguments: list[str]) -> None:
     elif given.list:
         print_rows(pl.DataFrame([describe(folder) for folder in _moved()]))
     elif given.back:
-        print(f"{bring_back(given.back)} files are back in their places; params.yaml is yours to bring back")
+        print(
+            f"{say_count(bring_back(given.back), 'file is', 'files are')} back in place; params.yaml is yours to "
+            "bring back"
+        )
     elif folder := move_aside():
-        print(f"{folder}: {len(_made(folder))} files moved here; curation aside --back {folder.name}")
+        print(f"{folder}: {say_count(len(_made(folder)), 'file')} moved here; curation aside --back {folder.name}")
     else:
         print("there is nothing to move: no stage has written here")
 

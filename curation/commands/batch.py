@@ -20,6 +20,7 @@ from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, write_whole
 from curation.core.params import read
 from curation.core.study import Study
+from curation.core.text import say_count
 
 URL = "/v1/chat/completions"
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     stage = (read(), given.stage, given.name, given.file)
     if given.action == "write":
-        print(f"{given.file}: {write_batch(*stage)} calls of {given.stage} {given.name}")
+        print(f"{given.file}: {say_count(write_batch(*stage), 'call')} of {given.stage} {given.name}")
     else:
         print(f"{given.file}: " + ", ".join(f"{count} {what}" for what, count in read_batch(*stage).items()))
 

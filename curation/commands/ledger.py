@@ -15,6 +15,7 @@ from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.params import BASELINE, read
 from curation.core.study import Study
+from curation.core.text import say_count
 
 TAKES = {  # what each action takes beside its name
     "stat": (),
@@ -38,21 +39,27 @@ def main(arguments: list[str]) -> None:
         if asked:
             _print_counts(pl.DataFrame(count_calls(ledger, asked), schema=NAMES))
         elif action == "verify":
-            print(f"{path}: {upkeep.verify(ledger)} rows, all with the hash of their content")
+            print(f"{path}: {say_count(upkeep.verify(ledger), 'row')}, all with the hash of their content")
         elif action == "prune" and given.redacted:
             count = upkeep.drop_redacted(ledger)
-            print(f"{path}: {count} replies that held `[key]` deleted; the next run buys them again")
+            print(
+                f"{path}: {say_count(count, 'reply', 'replies')} that held `[key]` deleted, to be bought again by "
+                "the next run"
+            )
         elif action == "prune" and given.without_reasoning:
             _require_model(ledger, given.without_reasoning)
             count = upkeep.drop_without_reasoning(ledger, given.without_reasoning)
-            print(f"{path}: {count} replies kept without their reasoning deleted; the next run buys them again")
+            print(
+                f"{path}: {say_count(count, 'reply', 'replies')} kept without reasoning deleted, to be bought again "
+                "by the next run"
+            )
         elif action == "prune":
-            print(f"{path}: {upkeep.prune(ledger)} rows deleted, none of which could answer a call")
+            print(f"{path}: {say_count(upkeep.prune(ledger), 'row')} deleted, none of which could answer a call")
         elif action == "export":
             _require_calls(ledger, given.stage, given.name)
-            print(f"{given.file}: {ledger.export_file(given.file, given.stage, given.name)} calls")
+            print(f"{given.file}: {say_count(ledger.export_file(given.file, given.stage, given.name), 'call')}")
         else:
-            print(f"{given.file}: {ledger.import_file(given.file)} new rows read")
+            print(f"{given.file}: {say_count(ledger.import_file(given.file), 'new row')} read")
         if action in ("verify", "import"):
             _warn_of_redacted(ledger, path)
             _tell_of_unusable(ledger, path, refuse=action == "verify")
@@ -72,7 +79,8 @@ def _print_counts(rows: pl.DataFrame) -> None:
     print_rows(rows)
     own, shipped, other = (rows.filter(pl.col("of") == whose)["attempts"].sum() for whose in WHOSE)
     print(
-        f"{own} attempts of this study, {shipped} shipped ones that it does not ask, {other} of other studies or of "
+        f"{say_count(own, 'attempt')} of this study, {say_count(shipped, 'shipped one')} that it does not ask, "
+        f"{other} of other studies or of "
         "earlier versions of this one"
     )
 
@@ -121,7 +129,8 @@ def _warn_of_redacted(ledger: Ledger, path: str) -> None:
     if redacted := upkeep.find_redacted(ledger):
         named = first_names((f"{key[:16]}… of {stage} {name}" for key, stage, name in redacted), MOST_REPLIES_NAMED)
         print(
-            f"warning: {path}: {len(redacted)} replies hold `[key]` ({named}): an earlier version may have cut the "
+            f"warning: {path}: {say_count(len(redacted), 'reply holds', 'replies hold')} `[key]` ({named}): an "
+            "earlier version may have cut the "
             "API key's text out of them, or it is the model's own; `curation ledger prune --redacted` deletes them, "
             "and the next run buys them again",
             file=sys.stderr,

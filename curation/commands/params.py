@@ -7,6 +7,7 @@ from curation.commands.terminal import Parser
 from curation.core.errors import Errors
 from curation.core.needs import look_around
 from curation.core.params import read
+from curation.core.text import say_count
 
 COUNTED = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
 ABOUT = "Check a params file whole, and that this machine has what it needs."
@@ -26,5 +27,6 @@ def main(arguments: list[str]) -> None:
         print("".join(f"warning: {line}\n" for line in warnings), end="", file=sys.stderr)
         if unmet:
             raise Errors(unmet)
-    counts = ", ".join(f"{len(study.names(section))} {section.replace('_', ' ')}" for section in COUNTED)
+    kinds = {section: section.replace("_", " ").removesuffix("s") for section in COUNTED}
+    counts = ", ".join(say_count(len(study.names(section)), kind) for section, kind in kinds.items())
     print(f"{given.file}: valid; {counts}")

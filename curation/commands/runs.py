@@ -17,6 +17,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.messages import show_value
 from curation.core.params import read
 from curation.core.progress import progress
+from curation.core.text import say_count
 from curation.tables import contracts, parquet
 from curation.tables.measurements import RUNS
 from curation.training.run_record import sizes
@@ -73,8 +74,8 @@ def list_runs(store: RunStore, verify: bool) -> None:
     if rows:
         print_rows(pl.DataFrame(rows, infer_schema_length=None))
     checked = ", all with the hashes of their files" if verify and not faults else ""
-    print(f"{store.folder}: {len(rows)} runs, {sum(bytes_in(store.folder / key) for key in store.list_keys()):,} bytes"
-          f"{checked}")  # fmt: skip
+    size = sum(bytes_in(store.folder / key) for key in store.list_keys())
+    print(f"{store.folder}: {say_count(len(rows), 'run')}, {size:,} bytes{checked}")
     if faults:
         raise Errors(faults)
 
@@ -171,7 +172,7 @@ def _move(place: str, did: str, keys: Iterable[str], move: Callable[[str], bool]
                     faults.append(str(error))
                 shown.advance()
     finally:
-        print(f"{place}: {moved} runs {did}, {there} were there")
+        print(f"{place}: {say_count(moved, 'run')} {did}, {say_count(there, 'was', 'were')} there")
     if faults:
         raise Errors(faults)
 

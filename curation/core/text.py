@@ -33,6 +33,12 @@ def one_line(text: str) -> str:
     return shorten(neutralize(shorten(text, LONGEST_LINE)).translate(ENDS), LONGEST_LINE)
 
 
+def say_count(number: int, one: str, many: str | None = None) -> str:
+    """The number before its noun, and a verb if it has one: `1 row is`, `2 rows are`. Without `many` it is `one` with
+    an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def to_path(text: str) -> Path:
     """The path that a text of params.yaml means: `~` is the home of a user, as in a shell; of a user that there is not
     it stays, where pathlib raises."""

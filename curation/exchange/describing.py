@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from curation.core.messages import first_names, show_value
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.exchange.completions import answers_of
 from curation.exchange.guess import Guess
 from curation.exchange.matching import Read
@@ -40,15 +40,19 @@ def _what(file: Read, role: str) -> str:
     found = file.guess.look.columns[column]
     if role in ("prompt", "messages"):
         lists = "message lists" if found.kind == "messages" else "texts"
-        return f"{len({*file.keys} - {None})} prompts, {lists}"
+        return f"{say_count(len({*file.keys} - {None}), 'prompt')}, {lists}"
     if role in ("model", "task"):
         counted = Counter(map(str, found.given)).most_common()
         return first_names((f"{one_line(name)} ({count})" for name, count in counted), MOST_MODELS)
     if found.kind in ("samples", "texts"):
-        return f"{sum(len(value) for value in found.given)} {found.kind}"
+        return say_count(sum(len(value) for value in found.given), found.kind[:-1])
     if role == "reasoning":
-        return f"in {len(found.given)} rows"
-    return f"{found.distinct} values, as {one_line(show_value(found.given[0]))[:30]}" if found.given else "empty"
+        return f"in {say_count(len(found.given), 'row')}"
+    return (
+        f"{say_count(found.distinct, 'value')}, as {one_line(show_value(found.given[0]))[:30]}"
+        if found.given
+        else "empty"
+    )
 
 
 def describe_reasoning(guess: Guess) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.core.messages import show_value
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.prompts.decontaminate import Params, decontaminate
 from curation.prompts.near_responses import Repeat, find_repeats
 from curation.prompts.preferences.tables import PreferenceTables, no_preferences, tabulate
@@ -110,8 +110,9 @@ def _of_kept(preferences: PreferenceTables, kept: pl.DataFrame) -> PreferenceTab
     ratings = preferences.ratings.filter(pl.col("trace_id").is_in(responses["trace_id"].implode()))
     if gone := preferences.responses.height - responses.height:
         print(
-            f"collect: {gone} responses, {preferences.ratings.height - ratings.height} ratings and "
-            f"{preferences.listed_pairs.height - listed_pairs.height} listed pairs are of dropped prompts, and dropped",
+            f"collect: dropped with their prompts: {say_count(gone, 'response')}, "
+            f"{say_count(preferences.ratings.height - ratings.height, 'rating')}, "
+            f"{say_count(preferences.listed_pairs.height - listed_pairs.height, 'listed pair')}",
             file=sys.stderr,
         )
     return PreferenceTables(responses, ratings, listed_pairs)
@@ -136,8 +137,9 @@ def _without_repeats(preferences: PreferenceTables, repeats: list[Repeat]) -> Pr
         one_line(
             f"collect: {len(repeats)} of {preferences.responses.height} responses nearly repeat another to their "
             f"prompt and are dropped (decontaminate.near_duplicate_responses), with "
-            f"{preferences.ratings.height - ratings.height} ratings and "
-            f"{preferences.listed_pairs.height - listed_pairs.height} listed pairs; the first, of {first[0]}, "
+            f"{say_count(preferences.ratings.height - ratings.height, 'rating')} and "
+            f"{say_count(preferences.listed_pairs.height - listed_pairs.height, 'listed pair')}; the first, of "
+            f"{first[0]}, "
             f"{show_value(first[1])}, is like that of {like[0]}, {show_value(like[1])}: {repeats[0].overlap:.2f}"
         ),
         file=sys.stderr,
@@ -157,7 +159,8 @@ def _refuse_duplicates(prompts: pl.DataFrame) -> None:
     way_out = f", or let params.yaml: decontaminate.{rule} drop them" if rule else ""
     count, first = twice["identity"].n_unique(), _quote(source, text)
     raise CurationError(
-        f"{count} prompt(s) are in two sources, the first, {first}, in {other} too; remove them from one{way_out}"
+        f"{say_count(count, 'prompt is', 'prompts are')} in two sources, the first, {first}, in {other} too; remove "
+        f"them from one{way_out}"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from curation.core.errors import CurationError
 from curation.core.stats import dense_rank
+from curation.core.text import say_count
 from curation.selection.candidates import Candidates
 from curation.selection.ranking import Ranker, allocate, cap_groups
 from curation.selection.rules import OUTSIDE, PAIR_TOKENS, PER_PROMPT, REVERSED, Band, GeneratorShare, Params, Quantiles
@@ -116,7 +117,10 @@ def _limit_tokens(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
     assert ranked.settings.budget is not None
     counts = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"][rows]
     if unknown := counts.null_count():
-        raise CurationError(f"budget.tokens: {unknown} pair(s) have a side without a count; run `dvc repro renderings`")
+        raise CurationError(
+            f"budget.tokens: {say_count(unknown, 'pair has', 'pairs have')} a side without a count; run `dvc repro "
+            "renderings`"
+        )
     order, tokens = ranked.ranker.argsort(rows), counts.to_numpy()
     affordable = np.zeros(len(rows), bool)
     affordable[order] = np.cumsum(tokens[order]) <= ranked.settings.budget["tokens"]

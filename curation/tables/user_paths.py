@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from curation.core.errors import CurationError
 from curation.core.messages import first_names
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.tables.contracts import DATA
 from curation.tables.json_values import Fault
 from curation.tables.user_forms import form_of
@@ -111,5 +111,5 @@ def _name(files: Iterable[Path]) -> str:
 def describe_folder(path: str, found: Files) -> str:
     """What is read of a folder and what is not, in words."""
     files, others = found
-    said = f"{path}: {len(files)} file(s) as one table, {_name(files)}"
+    said = f"{path}: {say_count(len(files), 'file')} as one table, {_name(files)}"
     return said + (f"; passed over: {_name(others)}" if others else "")

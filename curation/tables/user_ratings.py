@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.text import clip, one_line
+from curation.core.text import clip, one_line, say_count
 from curation.tables.ids import content_ids
 from curation.tables.texts import text_ids
 from curation.tables.user_table import UserTable
@@ -33,8 +33,8 @@ def refuse_other_text(table: UserTable, column: str, rows: pl.DataFrame) -> None
         theirs, our = clip(theirs, MOST_SHOWN), clip(our or "", MOST_SHOWN)
         raise CurationError(
             one_line(
-                f"{table.at(number)}: column {column!r} has another text than {of}: {theirs!r}, not {our!r}, as have "
-                f"{other.height} rows; take ids and texts from `curation sql` at once"
+                f"{table.at(number)}: column {column!r} has another text than {of}: {theirs!r}, not {our!r}, as in "
+                f"{say_count(other.height, 'row')}; take ids and texts from `curation sql` at once"
             )
         )
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
-from curation.core.text import clip, one_line
+from curation.core.text import clip, one_line, say_count
 from curation.tables import user_filter
 from curation.tables.json_values import Fault
 from curation.tables.user_blocks import Block
@@ -118,7 +118,9 @@ class UserTable:
         for ours, column in mapped.items():
             self._refuse_nulls(column, frame.select("row", ours))
             if lists[ours]:
-                self._print(f"{column}: {lists[ours]} texts are the JSON of message lists, and read as these")
+                self._print(
+                    f"{column}: {say_count(lists[ours], 'text is', 'texts are')} the JSON of message lists, and read so"
+                )
         return frame
 
     @property
@@ -197,7 +199,9 @@ class UserTable:
         if column.type.nullable or not (nulls := values.filter(values.to_series(1).is_null())).height:
             return
         first = self.words(nulls["row"][0])
-        raise CurationError(one_line(f"{self.name}: {column} is null in {nulls.height} row(s), the first is {first}"))
+        raise CurationError(
+            one_line(f"{self.name}: {column} is null in {say_count(nulls.height, 'row')}, the first is {first}")
+        )
 
     def _print(self, said: str) -> None:
         if self._say:

@@ -12,6 +12,7 @@ from curation.core.errors import CurationError
 from curation.core.params import Column, Strict
 from curation.core.ranges import Scale, Score
 from curation.core.study import Study
+from curation.core.text import say_count
 from curation.judging import find_traces, long_form
 from curation.judging.find_traces import TraceColumns
 from curation.judging.judges._rated import find_flat_scales, find_off_scale, tabulate
@@ -192,7 +193,7 @@ def _refuse_off_scale(settings: Params, table: UserTable, ratings: pl.DataFrame,
         column = next(cell.column for cell in cells if cell.dimension in (None, name))
         raise CurationError(
             f"{table.at(row)}: column {column!r} is {value:g}, off the scale of {name} from {low:g} to "
-            f"{high:g}, as are {off.height} rows; correct them, or the judge's scale"
+            f"{high:g}, as in {say_count(off.height, 'row')}; correct them, or the judge's scale"
         )
 
 

@@ -13,6 +13,7 @@ from curation.core.params import Column, Strict
 from curation.core.ranges import Scale
 from curation.core.references import Refers
 from curation.core.study import Study
+from curation.core.text import say_count
 from curation.judging.judges._rated import find_flat_scales, find_off_scale, tabulate
 from curation.tables.contracts import RATINGS
 from curation.tables.preference_sets import find_set_fault, read_set
@@ -66,8 +67,8 @@ def _refuse_off_scale(settings: Params, name: str, ratings: pl.DataFrame) -> Non
     """Raises CurationError if a score is off the scale of its dimension."""
     for dimension, low, high, off in find_off_scale(ratings, settings.scales):
         trace_id, value = off.sort("trace_id").select("trace_id", "score").row(0)
+        rated = say_count(off.height, f"rating of {dimension} is", f"ratings of {dimension} are")
         raise CurationError(
-            f"source {settings.source}: {off.height} rating(s) of {dimension} are off the scale from {low:g} to "
-            f"{high:g}, such as {value:g} of trace {trace_id}; correct them, or params.yaml: "
-            f"judges.{name}.scale.{dimension}"
+            f"source {settings.source}: {rated} off the scale from {low:g} to {high:g}, such as {value:g} of "
+            f"trace {trace_id}; correct them, or params.yaml: judges.{name}.scale.{dimension}"
         )

@@ -10,7 +10,7 @@ from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.study import Study
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.judging import long_form
 from curation.judging.find_traces import COLUMN_TYPES as TRACE_TYPES
 from curation.judging.find_traces import TraceColumns
@@ -206,7 +206,8 @@ def _refuse_unknown_words(
         first = table.words(rows.filter(wrong)[0])
         raise CurationError(
             one_line(
-                f"{table.name}: column {column!r} holds {named} in {wrong.sum()} row(s), the first is {first}, not "
+                f"{table.name}: column {column!r} holds {named} in {say_count(wrong.sum(), 'row')}, the first is "
+                f"{first}, not "
                 f"{', '.join(valid)}; write these words in their place, or set words"
             )
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from curation.core.errors import Errors
 from curation.core.messages import first_names, show_value
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.prompts.layouts._kind import Unreadable
 from curation.tables.user_fields import MISSING, list_fields, take
 
@@ -22,7 +22,7 @@ class Findings:
     def __init__(self, settings: "Params", table: "UserTable") -> None:
         self.settings, self.table = settings, table
         self.faults: dict[str, str] = {}  # place: what is wrong there, in the first row
-        self.left_out: dict[str, tuple[int, int]] = {}  # reason: how many, the first row
+        self.left_out: dict[tuple[str, str], tuple[int, int]] = {}  # reason, of one and of many: how many, first row
         self.unread: dict[str, tuple[int, int, Any]] = {}  # rating: how many are no number, the first row, its value
         self.unseen = dict(settings.layout.fields)  # fields that no response had yet
         self.fields: dict[str, None] = {}  # those that one had
@@ -45,7 +45,7 @@ class Findings:
             name = (self.settings.places | fields)[fault.place]
             self.faults.setdefault(fault.place, f"{self.table.at(row)}: column {name!r} ({fault.place}) {fault}")
 
-    def leave_out(self, row: int, reason: str, count: int = 1) -> None:
+    def leave_out(self, row: int, reason: tuple[str, str], count: int = 1) -> None:
         """So many of a row are left out, which may be none."""
         if not count:
             return
@@ -80,9 +80,12 @@ class Findings:
                 yield f"{what} in column {column!r} is in no table; name it in columns.carried, or as layout.rating"
         for rating, (count, row, value) in self.unread.items():
             first = f"{show_value(value)}, at {self.table.words(row)}"
-            yield f"{count} ratings {rating!r} are no number, so they have no score; the first is {first}"
+            said = say_count(
+                count, f"rating {rating!r} is no number, so it has", f"ratings {rating!r} are no number, so they have"
+            )
+            yield f"{said} no score; the first is {first}"
         for reason, (count, row) in self.left_out.items():
-            yield f"left out: {count} {reason}; the first at {self.table.words(row)}"
+            yield f"left out: {say_count(count, *reason)}; the first at {self.table.words(row)}"
 
     def _list_unread(self) -> str:
         """The columns, and the fields of responses, that no setting names."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.prompts.layouts._kind import LeftOut
 from curation.prompts.preferences.findings import Findings
 from curation.prompts.preferences.row import Faults, Row, read_row
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from curation.tables.user_blocks import Block
     from curation.tables.user_table import UserTable
 
-SILENT = "responses that say nothing"
-OF_SILENT = "comparisons with a response that says nothing"
+SILENT = ("response that says nothing", "responses that say nothing")
+OF_SILENT = ("comparison with a response that says nothing", "comparisons with a response that says nothing")
 ROWS = {
     "row": pl.Int64, "said": pl.String, "turns": pl.String, "tools": pl.String, "answer": pl.List(pl.String),
     "task": pl.String, "external_id": pl.String, "row_id": pl.String, "carried": pl.String,
@@ -56,7 +56,7 @@ def read_frames(settings: "Params", table: "UserTable", say: bool = True) -> Fra
     for line in findings.describe() if say else ():
         print(one_line(f"{table.name}: {line}"), file=sys.stderr)
     if not any(block.rows.height for block in blocks):
-        reasons = ", ".join(f"{count} {reason}" for reason, (count, _) in findings.left_out.items())
+        reasons = ", ".join(say_count(count, *reason) for reason, (count, _) in findings.left_out.items())
         raise CurationError(f"{table.name}: no row is left: {reasons or 'it has none'}; look at layout and columns")
     return Frames(*(pl.concat(frames) for frames in zip(*blocks, strict=True)))
 
@@ -82,7 +82,7 @@ def _read_block(settings: "Params", block: "Block", findings: Findings) -> Frame
         try:
             row = read_row(settings, {place: listed[at] for place, listed in values.items()})
         except LeftOut as reason:
-            findings.leave_out(number, f"rows: {reason}")
+            findings.leave_out(number, (f"row: {reason}", f"rows: {reason}"))
         except Faults as error:
             findings.fault(number, error.faults)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from curation.core.text import one_line
+from curation.core.text import one_line, say_count
 from curation.prompts.layouts._kind import Ordering
 from curation.prompts.preferences.frames import Frames
 from curation.tables.carried import OF_ROW, say_alike
@@ -88,8 +88,8 @@ def _distinct_responses(table: "UserTable", given: pl.DataFrame) -> pl.DataFrame
     if again := given.height - least.height:
         ids = least["several"].sum()
         _say(
-            f"{table.name}: {again} responses have the texts of another of their prompt and generator, and are counted "
-            f"as it{f'; of {ids} with other ids or columns the least are kept' if ids else ''}"
+            f"{table.name}: {say_count(again, 'response has', 'responses have')} the texts of another to the prompt by "
+            f"the generator, counted as one{f'; of {ids} with other ids or columns the least are kept' if ids else ''}"
         )
     texts = given.select("prompt_id", "generator", "reasoning", "completion")[least["at"]]
     distinct = pl.concat([texts, least.drop("at", "several")], how="horizontal")
@@ -121,7 +121,10 @@ def _list_comparisons(
     same = pl.col("better_id") == pl.col("worse_id")
     if count := rows.select(same.sum()).item():
         first = rows.filter(same)["row"].sort()[0]
-        _say(f"{table.name}: left out: {count} comparisons whose sides say the same; the first at {table.words(first)}")
+        _say(
+            f"{table.name}: left out: {say_count(count, 'comparison')} whose sides say the same; the first at "
+            f"{table.words(first)}"
+        )
     # the better side is chosen; where neither is, the one with the lesser id
     turned = (pl.col("verdict").ne_missing("chosen")) & (pl.col("better_id") > pl.col("worse_id"))
     chosen = pl.when(turned).then("worse").otherwise("better")

@@ -6,6 +6,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
+from curation.core.text import say_count
 from curation.tables.prompt_identity import OF_CONVERSATION, identities, match_identities, normal_identities
 from curation.tables.user_table import UserTable
 from curation.traces.generators._nearest import describe_difference
@@ -71,7 +72,9 @@ def _with_same_turns(table: UserTable, name: str, unmatched: str, rows: pl.DataF
     texts, lists = both.filter(~listed), both.filter(listed)
     if texts.height:
         print(
-            f"{name}: {table.name}: {texts.height} rows have another text than the prompt of their id", file=sys.stderr
+            f"{name}: {table.name}: {say_count(texts.height, 'row has', 'rows have')} another text than the prompt "
+            "of their id",
+            file=sys.stderr,
         )
     other = lists.filter(normal_identities(lists["said"]) != normal_identities(lists["identity"]))
     if other.height:

@@ -4,6 +4,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.messages import show_value
+from curation.core.text import say_count
 from curation.tables.user_table import UserTable
 from curation.traces.generators._columns import OF_ONE_SAMPLE, Columns
 
@@ -16,7 +17,7 @@ def refuse_unanswered(table: UserTable, columns: Columns, rows: pl.DataFrame, un
         drop = "" if len(lost) == rows.height else ", or set unmatched: drop"
         raise CurationError(
             f"{table.at(lost[0])}: column {columns.messages!r} does not end in a turn of the assistant's, so there "
-            f"is no completion, as in {len(lost)} row(s); leave them out{drop}"
+            f"is no completion, as in {say_count(len(lost), 'row')}; leave them out{drop}"
         )
 
 
@@ -35,7 +36,8 @@ def refuse_columns_of_one(table: UserTable, columns: Columns, several: pl.Series
         if (theirs := getattr(columns, name)) is not None:
             raise CurationError(
                 f"{table.at(several[0])}: column {columns.completion!r} holds several completions, as in "
-                f"{len(several)} row(s), and column {theirs!r} (columns.{name}) is of one; set columns.{name}: null, "
+                f"{say_count(len(several), 'row')}, and column {theirs!r} (columns.{name}) is of one; set "
+                f"columns.{name}: null, "
                 "or give each completion a row of its own"
             )
 
@@ -47,7 +49,7 @@ def refuse_failed(table: UserTable, columns: Columns, rows: pl.DataFrame) -> Non
         row, word = failed.row(0)
         raise CurationError(
             f"{table.at(row)}: {columns.finish_reason!r} is {show_value(word)}, so the reply failed, as of "
-            f"{failed.height} row(s); leave them out"
+            f"{say_count(failed.height, 'row')}; leave them out"
         )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from curation.calls.call import WITHOUT_TEXT, WORD_OF, Reply
 from curation.calls.ledger import Ledger
 from curation.core.errors import CurationError
+from curation.core.text import say_count
 from curation.models.reasoning import split
 from curation.tables import user_prompts
 from curation.tables.contracts import TRACES, empty
@@ -115,7 +116,7 @@ def _split(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFra
     if len(silent):
         raise CurationError(
             f"{table.at(silent[0])}: neither {settings.columns.completion!r} nor "
-            f"{settings.columns.reasoning!r} has a text, as in {len(silent)} row(s); leave them out"
+            f"{settings.columns.reasoning!r} has a text, as in {say_count(len(silent), 'row')}; leave them out"
         )
     cut = rows.filter(pl.col("finish_reason").is_in(WITHOUT_TEXT), pl.col("completion").str.strip_chars() == "")
     apart = any(rows[name].count() for name in ("reasoning", "refusal", "tool_calls"))

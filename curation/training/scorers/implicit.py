@@ -19,6 +19,7 @@ from curation.core.errors import CurationError
 from curation.core.params import Strict
 from curation.core.ranges import BatchSize, Few, Positive, Seed
 from curation.core.study import Study
+from curation.core.text import say_count
 from curation.models import weights
 from curation.models.logprobs import encode, log_probs
 from curation.models.rendering import Renderer
@@ -99,7 +100,8 @@ def assign_folds(settings: Params, pairs: pl.DataFrame, number: int, name: str) 
     folds = (content_ids(pairs.select(pl.lit(settings.seed + number), "prompt_id")) % settings.folds).alias("fold")
     if prompts < settings.folds:
         raise CurationError(
-            f"scorers.{name}.folds: {settings.folds} are too many for {prompts} prompt(s); lower folds, or add prompts"
+            f"scorers.{name}.folds: {settings.folds} are too many for {say_count(prompts, 'prompt')}; lower folds, "
+            "or add prompts"
         )
     if folds.n_unique() == 1:
         raise CurationError(

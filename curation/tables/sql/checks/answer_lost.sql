@@ -4,8 +4,8 @@
 select
     arm as selection,
     format(
-        'the chat template deletes {} answer(s) that {} reads, as of row {}; name another, student.chat_template',
-        answers_lost, method, an_answer_lost
+        'the chat template deletes {} that {} reads, as of row {}; name another, student.chat_template',
+        if(answers_lost = 1, '1 answer', answers_lost || ' answers'), method, an_answer_lost
     ) as finding
 from fits
 where answers_lost > 0
