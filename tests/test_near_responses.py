@@ -100,3 +100,12 @@ def test_what_nearly_repeats_another_is_dropped_with_all_that_is_said_of_it(
 def test_the_same_words_to_another_prompt_are_no_repeat(tmp_path: Path) -> None:
     alike = [{"q": name, "rs": [{"t": "so it is", "m": "a", "score": 1}]} for name in ("one", "two")]
     assert collected(tmp_path, alike, RULE).near_duplicate_responses == 0
+
+
+def test_texts_of_signs_that_are_no_tokens_are_alike_only_where_they_are_the_same(tmp_path: Path) -> None:
+    """The kind of fault: what has nothing to compare taken for the same as anything else that has not."""
+    said = ["\U0001f600", "\U0001f389", " \U0001f600 ", "...", "?"]
+    answers = [{"t": text, "m": str(number), "score": number} for number, text in enumerate(said)]
+    made = collected(tmp_path, [{"q": "How are you?", "rs": answers}], {"shingle": 5, "threshold": 0.1})
+    assert sorted({text.strip() for text in said}) == sorted(text.strip() for text in made.responses["completion"])
+    assert made.responses.height == 4

@@ -204,7 +204,7 @@ def test_what_is_of_a_dropped_prompt_is_in_no_table_and_counted(
     made = collect(sources, Decontaminate.model_validate({"exact": True, "ngram": None, "near_duplicates": None}))
     assert set(made.responses["completion"]) == {"9", "8"} and made.listed_pairs.height == 1
     assert set(made.ratings["trace_id"]) == set(made.responses["trace_id"])
-    line = "collect: 2 responses, 2 ratings and 1 listed pairs are of dropped prompts, and dropped"
+    line = "collect: dropped with their prompts: 2 responses, 2 ratings, 1 listed pair"
     assert line in capsys.readouterr().err.splitlines()
 
 
@@ -265,7 +265,7 @@ def test_odd_rows_are_read_as_they_are_meant(case: str, tmp_path: Path) -> None:
         ({**PAIR, "chosen_model": "all"}, {}, "column 'all' (layout.chosen_model) is [{'rated': "),
         (WORDS | {"winner": "ok"}, {"ok": float("inf")}, "'ok' (layout.winner) is inf, which words does not have"),
         ({**WORDS, "words": None, "negative": "a"}, {"won": "inf"}, "'won' (layout.winner) is 'inf', not a number"),
-        (LISTS, {"all": []}, "no row is left: 1 rows: there is no response"),
+        (LISTS, {"all": []}, "no row is left: 1 row: there is no response"),
         (LISTS | {"each": None, "text": "all", "ratings": {"score": "q"}}, {"all": ["x", "y"]},
          "column 'q' (layout.ratings.score) is 'What is 2 + 3?', not a list of 2"),
         (PAIR, {"good": "\ud800"}, "column 'good' (layout.chosen) is '\\ud800', text with half a character"),
@@ -274,3 +274,69 @@ def test_odd_rows_are_read_as_they_are_meant(case: str, tmp_path: Path) -> None:
 def test_what_cannot_be_meant_is_said(layout: dict[str, Any], row: dict[str, Any], line: str, tmp_path: Path) -> None:
     with pytest.raises(CurationError, match=re.escape(line)):
         collected(save(tmp_path / "set.jsonl", [ROW | row]), layout=layout, columns={"prompt": "q"})
+
+
+TURNS = {"kind": "votes", "a": "good", "b": "bad", "winner": "won", "words": {"a": ["A"], "b": ["B"]}, "turn": "turn"}
+
+
+def talk(*texts: str) -> list[dict[str, str]]:
+    """A conversation that the user begins."""
+    return [message(("user", "assistant")[number % 2], text) for number, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize("form", ["lists", "json", "transcript"])
+def test_a_vote_on_an_earlier_turn_ends_both_sides_there_however_they_are_written(form: str, tmp_path: Path) -> None:
+    """The kind of fault: a column that is heeded in one form of a value and passed over in another."""
+    write: dict[str, Any] = {
+        "lists": lambda turns: turns,
+        "json": json.dumps,
+        "transcript": lambda turns: "".join(f" {turn['role'][0]}: {turn['content']}" for turn in turns),
+    }
+    sides = {"good": talk("Hi", "x1", "And?", "x2"), "bad": talk("Hi", "y1", "And?", "y2")}
+    row = {side: write[form](turns) for side, turns in sides.items()} | {"won": "A", "turn": 1}
+    spoken = {"user": " u:", "assistant": " a:"} if form == "transcript" else None
+    made = collected(save(tmp_path / "t.jsonl", [row]), layout=TURNS, transcript=spoken)
+    assert sorted(made.responses["completion"]) == ["x1", "y1"]
+
+
+@pytest.mark.parametrize("turn", [0, -1, 1.5, "first"])
+def test_a_number_that_is_no_turn_is_a_mistake(turn: Any, tmp_path: Path) -> None:
+    """One that counts from 0 would be a vote on another turn."""
+    row = {"good": talk("Hi", "x1"), "bad": talk("Hi", "y1"), "won": "A", "turn": turn}
+    line = f"row 0: column 'turn' (layout.turn) is {turn!r}, not the number of a turn; they count from 1"
+    assert line in "".join(unmet(save(tmp_path / "t.jsonl", [row]), layout=TURNS, columns={}))
+
+
+def test_a_vote_on_a_turn_that_a_side_does_not_reach_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sides = {"good": talk("Hi", "x1"), "bad": talk("Hi", "y1"), "won": "A"}
+    path = save(tmp_path / "t.jsonl", [sides | {"turn": 1}, sides | {"turn": 2}])
+    assert collected(path, layout=TURNS).listed_pairs.height == 1
+    assert (
+        "left out: 1 row: a side ends before the turn that the vote is on; the first at row 1"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_prompts_that_are_the_same_text_are_one_prompt_of_a_row(turned: bool, tmp_path: Path) -> None:
+    """Unicode's normal form, line ends and outer blanks make no other prompt, of either side or in the column."""
+    sides = [talk("Caf\u00e9?\r\nOr tea?", "x"), talk("Cafe\u0301?\nOr tea? ", "y")][:: -1 if turned else 1]
+    row = {"q": " Caf\u00e9?\nOr tea?", "good": sides[0], "bad": sides[1]}
+    made = collected(save(tmp_path / "t.jsonl", [row]), layout=PAIR, columns={"prompt": "q"})
+    assert made.listed_pairs.height == 1
+    assert [turn["content"] for turn in made.prompts["prompt"][0]] == ["Cafe\u0301?\nOr tea? "]
+
+
+def test_of_a_prompt_with_several_tasks_or_ids_the_least_is_kept_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The kind of fault: a value of a named column that is in no table, and that nothing says."""
+    rows = [{"q": "Q", "good": "x", "bad": f"y{of}", "t": f"t{of}", "id": f"i{of}"} for of in (2, 1)]
+    columns = {"prompt": "q", "task": "t", "prompt_id": "id"}
+    made = collected(path := save(tmp_path / "t.jsonl", rows), layout=PAIR, columns=columns)
+    assert made.prompts.select("task", "external_id").rows() == [("t1", "i1")]
+    said = capsys.readouterr().err
+    for what in ("tasks", "ids"):
+        assert f"{path}: 1 prompt has several {what}, of which the least is kept\n" in said

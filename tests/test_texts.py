@@ -10,10 +10,11 @@ import world
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.core.text import say_count
 from curation.pairs import pair
 from curation.tables import contracts
 from curation.tables.ids import content_id
-from curation.tables.texts import BLANKS, EMPTY, text_ids, trace_text_ids
+from curation.tables.texts import BLANKS, EMPTY, normal_form, normal_texts, text_ids, trace_text_ids
 from curation.traces import generate
 
 LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -116,3 +117,13 @@ def test_pairs_of_the_same_two_texts_name_the_first_of_them(texts: list[tuple[in
         number: min(pairs)[2] if len(pairs) > 1 else None for pairs in of_texts.values() for _, _, number in pairs
     }
     assert dict(made.select("pair_id", "same_texts_as").rows()) == expected
+
+
+@given(TEXTS)
+def test_the_normal_form_in_python_is_that_in_duckdb(text: str) -> None:
+    assert normal_texts(pl.Series([text])).to_list() == [normal_form(text)]
+
+
+def test_a_count_agrees_with_its_noun_and_its_verb() -> None:
+    assert [say_count(number, "row") for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert [say_count(number, "reply is", "replies are") for number in (1, 21)] == ["1 reply is", "21 replies are"]

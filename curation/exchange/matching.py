@@ -2,7 +2,6 @@
 file gives the prompts of which traces."""
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from curation.core.errors import CurationError
 from curation.core.text import one_line
 from curation.exchange.guess import Guess
 from curation.exchange.looking import Column
+from curation.tables.texts import normal_form
 from curation.tables.user_messages import ROLE_OF, parse_list
 from curation.tables.user_values import KEY
 
@@ -39,7 +39,7 @@ def _key(value: Any, system: Any, drop_last: bool) -> Key:
     if drop_last and turns and turns[-1][0] == "assistant":
         turns.pop()
     if isinstance(system, str) and system.strip() and not any(role == "system" for role, _ in turns):
-        turns.insert(0, ("system", _normal(system)))
+        turns.insert(0, ("system", normal_form(system)))
     return json.dumps(turns, ensure_ascii=False)
 
 
@@ -58,11 +58,7 @@ def _turn(message: Any) -> tuple[str, str]:
     role = str(message.get("role", message.get("from", ""))).strip().lower()
     content = message.get("content", message.get("value", ""))
     text = content if isinstance(content, str) else json.dumps(content, sort_keys=True, default=str)
-    return ROLE_OF.get(role, role), _normal(text)
-
-
-def _normal(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    return ROLE_OF.get(role, role), normal_form(text)
 
 
 def ids(guess: Guess, role: str = "prompt_id") -> list[Key]:

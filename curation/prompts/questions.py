@@ -57,9 +57,12 @@ def _list_said(turns: list[Message], instruction: str | None) -> list[list[str]]
 
 
 def tokens(text: pl.Expr) -> pl.Expr:
-    """A text's tokens with a space between, in Unicode's NFKC, in lower case."""
+    """A text's tokens with a space between, in Unicode's NFKC, in lower case; one of nothing but other signs, an emoji,
+    is those signs."""
     apart = text.str.replace_all(r"(\p{No})", " $1")  # NFKC makes 22 of 2², and 31/2 of 3½
-    return apart.str.normalize("NFKC").str.to_lowercase().str.replace_many(SIGNS).str.extract_all(PIECE).list.join(" ")
+    plain = apart.str.normalize("NFKC").str.to_lowercase()
+    found = plain.str.replace_many(SIGNS).str.extract_all(PIECE)
+    return pl.when(found.list.len() == 0).then(plain.str.strip_chars()).otherwise(found.list.join(" "))
 
 
 def ngrams(text: str, size: int) -> Iterable[tuple[str, ...]]:

@@ -1,6 +1,9 @@
 """When two texts are the same: in Unicode's normal form NFC, whatever ends their lines and whatever blanks stand
 around them."""
 
+import re
+import unicodedata
+
 import polars as pl
 
 from curation.tables.ids import compute, content_id, sql_id
@@ -12,6 +15,12 @@ BLANKS = (
 BLANK = "".join(map(chr, BLANKS))  # what `str.strip` takes
 EMPTY = content_id("")  # the id of a text of nothing but blanks
 _LINE_ENDS = r"\r\n?|[\x{85}\x{2028}\x{2029}]"
+_LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
+
+
+def normal_form(text: str) -> str:
+    """The normal form of a text: equal for texts that are the same."""
+    return _LINE_END.sub("\n", unicodedata.normalize("NFC", text)).strip(BLANK)
 
 
 def normal_text(text: str) -> str:

@@ -13,6 +13,7 @@ from curation.prompts.layouts._kind import (
     Comparison,
     Given,
     LayoutParams,
+    LeftOut,
     Listed,
     Unreadable,
     Verdict,
@@ -159,16 +160,23 @@ def read(settings: Params, row: Mapping[str, Any]) -> Listed:
 
 
 def _up_to_turn(settings: Params, row: Mapping[str, Any], side: str) -> Any:
-    """What a side says up to the turn that the vote is on, whole where that is its last or no column says it."""
+    """What a side says up to the turn that the vote is on; whole where no column says it, and where the side is an
+    answer alone. Raises LeftOut where a conversation ends before that turn."""
     said = row[side]
-    turn = None if settings.turn is None or is_null(row["turn"]) else read_number(row["turn"])
-    if settings.turn is not None and turn is None and not is_null(row["turn"]):
-        raise Unreadable("layout.turn", f"is {show_value(row['turn'])}, not the number of a turn")
-    if turn is None or not are_messages(said):
+    if settings.turn is None or is_null(row["turn"]):
+        return said
+    turn = read_number(row["turn"])
+    if turn is None or turn < 1 or turn != int(turn):
+        raise Unreadable("layout.turn", f"is {show_value(row['turn'])}, not the number of a turn; they count from 1")
+    if not are_messages(said):
         return said
     roles = [ROLE_OF.get(str(message.get("role", message.get("from"))).strip().lower()) for message in said]
     ends = [number for number, role in enumerate(roles, 1) if role == "assistant"]
-    return said[: ends[int(turn) - 1]] if turn in range(1, len(ends) + 1) else said
+    if turn <= len(ends):
+        return said[: ends[int(turn) - 1]]
+    if "user" in roles:
+        raise LeftOut("a side ends before the turn that the vote is on")
+    return said
 
 
 def _vote_by(rating: str, row: Mapping[str, Any]) -> Vote | None:

@@ -1,11 +1,13 @@
 """What was answered, and to what, whatever form a row has it in: a text, a message, a conversation, a transcript."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from curation.core.canonical import canonical
 from curation.prompts.layouts._kind import LeftOut
 from curation.prompts.preferences.transcript import Transcript
 from curation.tables.messages import Message
+from curation.tables.texts import normal_form
 from curation.tables.user_messages import CALLS, parse_answer, read_answer, read_messages
 from curation.tables.user_tools import check_json, parse_json
 
@@ -46,6 +48,13 @@ def read_given(said: Any, transcript: Transcript | None) -> Answer:
     if not isinstance(said, list):
         raise ValueError("not text, a message or a list of messages")
     return _answer_of(read_messages(_with_content(said))) if said else Answer(None)
+
+
+def find_turns(text: str, transcript: Transcript | None) -> list[Any] | None:
+    """The messages of a conversation that is one text, with the transcript's marks or as JSON; null of another text.
+    Raises ValueError where it has the form of a list of messages and is no JSON."""
+    turns = transcript.read_answered(text) if transcript else None
+    return turns if turns is not None else parse_answer(text)
 
 
 def list_turns(value: Any) -> list[str]:
@@ -92,9 +101,10 @@ def _answer_of(turns: list[Message]) -> Answer:
 def common_prompt(answers: list[Answer]) -> list[Message]:
     """The turns before the answers, none where they have none. Raises LeftOut where they have several."""
     prompts = [answer.before for answer in answers if answer.before]
-    if any(prompt != prompts[0] for prompt in prompts[1:]):
+    others = [prompt for prompt in prompts[1:] if prompt != prompts[0]]
+    if any(_normal(prompt) != _normal(prompts[0]) for prompt in others):
         raise LeftOut(OTHER_PROMPTS)
-    return list(prompts[0]) if prompts else []
+    return list(min([prompts[0], *others], key=canonical)) if prompts else []  # whichever side has it
 
 
 def join_prompts(of_sides: list[Message], of_column: list[Message]) -> list[Message]:
@@ -110,8 +120,15 @@ def join_prompts(of_sides: list[Message], of_column: list[Message]) -> list[Mess
     raise LeftOut(OTHER_PROMPT)
 
 
+def _normal(messages: Iterable[Message]) -> list[Message]:
+    return [
+        {key: normal_form(value) if isinstance(value, str) else value for key, value in message.items()}
+        for message in messages
+    ]
+
+
 def _said(messages: list[Message]) -> list[tuple[str, str]]:
-    return [(message["role"], message["content"].strip()) for message in messages]
+    return [(message["role"], normal_form(message["content"])) for message in messages]
 
 
 def _is_part(part: list[tuple[str, str]], whole: list[tuple[str, str]]) -> bool:

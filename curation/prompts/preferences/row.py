@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from curation.calls.call import Reply
@@ -14,6 +15,7 @@ from curation.prompts.layouts._numbers import read_number
 from curation.prompts.preferences.answers import (
     Answer,
     common_prompt,
+    find_turns,
     join_prompts,
     list_turns,
     read_given,
@@ -88,6 +90,8 @@ def read_row(how: HowToRead, values: Mapping[str, Any]) -> Row:
     of_layout = {place.removeprefix("layout."): value for place, value in values.items()}
     if how.turns:
         of_layout |= _converse_by_turns(faults, how.layout.sides, values)
+    elif "turn" in how.layout.columns:
+        of_layout |= _converse_by_text(how, of_layout)
     listed = _try(faults, layout_kind(how.layout.kind).read, how.layout, of_layout) or Listed([])
     answers = [_try(faults, _read_answer, how, *given) or SILENT for given in enumerate(listed.responses)]
     beside = [] if how.turns else _try(faults, _read_prompt, how.transcript, values) or []
@@ -141,6 +145,17 @@ def _converse_by_turns(
     asked = _try(faults, _read_turns, "columns.prompt", values)
     replies = {side: _try(faults, _read_turns, f"layout.{side}", values) for side in sides}
     return {side: take_turns(asked, own) if asked and own else None for side, own in replies.items()}
+
+
+def _converse_by_text(how: HowToRead, of_layout: Mapping[str, Any]) -> dict[str, Any]:
+    """The sides that are conversations in one text, as lists, which a layout can end at a turn. One that cannot be read
+    stays, for `read_given` to say so."""
+    found: dict[str, Any] = {}
+    for side in how.layout.sides:
+        if isinstance(said := of_layout.get(side), str):
+            with suppress(ValueError):
+                found[side] = find_turns(said, how.transcript) or said
+    return found
 
 
 def _read_turns(place: str, values: Mapping[str, Any]) -> list[str]:

@@ -133,7 +133,7 @@ def preference_set(settings: Params) -> PreferenceSet:
     frames = read_frames(settings, table)
     rows = frames.rows.sort("said", "row")
     refuse_two(table, rows, "answer", "answers", TWO_ANSWERS)
-    of_prompt = rows.with_columns(pl.col("external_id").min().over("said"), pl.col("answer").alias("answers"))
+    of_prompt = rows.with_columns(pl.col("answer").alias("answers"))
     prompts = distinct_prompts(table, of_prompt, settings.verifier, settings.instruction)
     numbered = rows.with_columns((pl.col("said").rank("dense") - 1).alias("prompt"))
     return PreferenceSet(table, prompts, frames._replace(rows=numbered), settings.layout.ordering)
