@@ -206,9 +206,8 @@ def _refuse_unknown_words(
         first = table.words(rows.filter(wrong)[0])
         raise CurationError(
             one_line(
-                f"{table.name}: column {column!r} holds {named} in {say_count(wrong.sum(), 'row')}, the first is "
-                f"{first}, not "
-                f"{', '.join(valid)}; write these words in their place, or set words"
+                f"{table.name}: column {column!r} holds {named} in {say_count(int(wrong.sum()), 'row')}, the first is "
+                f"{first}, not {', '.join(valid)}; write these words in their place, or set words"
             )
         )
 

@@ -38,9 +38,8 @@ def distinct_prompts(table: UserTable, frame: pl.DataFrame, verifier: Any, instr
         _say_several(table, frame)
     if thoughtful := distinct["turns"].str.contains('"reasoning_content": ', literal=True).sum():
         print(
-            f"{table.name}: {say_count(thoughtful, 'prompt has', 'prompts have')} reasoning in earlier turns; it is "
-            "kept, "
-            "and most chat templates leave it out of what a model reads",
+            f"{table.name}: {say_count(int(thoughtful), 'prompt has', 'prompts have')} reasoning in earlier turns; it "
+            "is kept, and most chat templates leave it out of what a model reads",
             file=sys.stderr,
         )
     written = None if verifier is None else write_verifier(verifier)

@@ -37,8 +37,7 @@ def refuse_columns_of_one(table: UserTable, columns: Columns, several: pl.Series
             raise CurationError(
                 f"{table.at(several[0])}: column {columns.completion!r} holds several completions, as in "
                 f"{say_count(len(several), 'row')}, and column {theirs!r} (columns.{name}) is of one; set "
-                f"columns.{name}: null, "
-                "or give each completion a row of its own"
+                f"columns.{name}: null, or give each completion a row of its own"
             )
 
 
