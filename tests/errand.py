@@ -12,7 +12,7 @@ from curation.core.errors import CurationError
 
 
 class Errand(NamedTuple):
-    """It leaves a file with the number of its process, and then does as its name says."""
+    """It leaves a file with the numbers of its processes, and does as its name says."""
 
     run: str
     folder: Path
@@ -23,7 +23,8 @@ class Errand(NamedTuple):
 
     def do(self) -> Any:
         """Returns the threads that its process has and its name."""
-        (self.folder / self.run).write_text(str(os.getpid()))
+        if not self.run.startswith("nested"):
+            (self.folder / self.run).write_text(str(os.getpid()))
         if self.run.startswith("mistaken"):
             raise CurationError("run mistaken: nothing to learn;\nwiden it")
         if self.run.startswith("odd"):
@@ -32,6 +33,11 @@ class Errand(NamedTuple):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.run.startswith("long"):
             time.sleep(600)
+        if self.run.startswith("nested"):
+            child = get_context("spawn").Process(target=time.sleep, args=(600,))
+            child.start()
+            (self.folder / self.run).write_text(f"{os.getpid()} {child.pid}")
+            child.join()
         if self.run.startswith("shared"):
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 return pool.submit(str.upper, self.run).result()

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import world
 from conftest import OpenLedger, Serve
+from flow import write
+from ruamel.yaml import YAML
 from served import Held, answering, ran, rebuilt, save, served_params, started
 from server import Answer, Request, endpoint, failing
+from test_workers import study as train_study
 from tiny import save_tiny_llama
 
 from curation.calls.call import Call
 from curation.calls.chat import HttpEngine
 from curation.calls.cluster import Params as Ray
 from curation.calls.cluster import RayEngine
+from curation.calls.execution import ONE_WORKER
 from curation.core.errors import CurationError
 from curation.models import weights
 from curation.models.engines import transformers
+from curation.training.workers import count_threads
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +167,33 @@ def test_local_weights_answer_there_as_here(
 
         ray.shutdown()
     assert there == here and len(set(here)) > 1
+
+
+def test_runs_are_trained_where_there_is_room_and_again_where_a_node_goes_away(tmp_path: Path, cluster: Any) -> None:
+    """One run a node, each with the bytes of a run here. The node that is removed had one under way, which the other
+    trains too; what failed on a node is told here."""
+    threads = count_threads(ONE_WORKER, "cpu")
+    (tmp_path / "here").mkdir()
+    train_study(tmp_path / "here", 2, steps=60)
+    done = ran(tmp_path / "here", "stages.train")
+    assert done.returncode == 1 and f"error: run short-{world.ARM}-0: max_length 2: no prompt" in done.stderr
+
+    (tmp_path / "there").mkdir()
+    train_study(tmp_path / "there", 2, steps=60, engine="ray", parallel=2, threads=threads)
+    params = YAML(typ="safe", pure=True).load(tmp_path / "there/params.yaml")
+    params["execution"]["ray"] = over(cluster)
+    write(params, tmp_path / "there/params.yaml")
+    child = started(tmp_path / "there", "stages.train")
+    said = []
+    for line in child.stderr or ():
+        said.append(line)
+        if line.startswith("train: ") and "2 handed to the cluster" in line and cluster.worker_nodes:
+            cluster.remove_node(next(node for node in cluster.worker_nodes), allow_graceful=False)
+    assert child.wait(120) == 1, said
+    cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
+    assert sum(line.startswith("a worker was lost with run ") for line in said) == 1, said
+    one, two = (folder / "data/runs.parquet" for folder in (tmp_path / "here", tmp_path / "there"))
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_every_job_has_its_own_outcome(tmp_path: Path, capfd: pytest.CaptureFixt
 def pids(folder: Path, runs: list[str]) -> list[int]:
     """The processes of jobs, once each has begun."""
     until(lambda: all((folder / run).exists() and (folder / run).read_text() for run in runs))
-    return [int((folder / run).read_text()) for run in runs]
+    return [int(number) for run in runs for number in (folder / run).read_text().split()]
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -85,23 +85,25 @@ def until(true: Callable[[], bool]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
-    """A killed parent cannot end them: they see that it is gone. Ctrl-C reaches all, and is the parent's to hear."""
+    """A killed parent cannot end them: they see that it is gone, and end what they share their work with. Ctrl-C
+    reaches all, and is the parent's to hear."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
         "from curation.core.errors import run\n"
-        "from test_workers import *\njobs = [Errand(f'long{n}', Path(sys.argv[2])) for n in range(3)]\n"
+        "from test_workers import *\njobs = [Errand(name, Path(sys.argv[2])) for name in ('long', 'nested', 'well')]\n"
         "run(lambda: list(side_by_side('do', jobs, many(2), STUDENT)))\n"
     )
     command = [sys.executable, "-c", code, str(ROOT / "tests"), str(tmp_path)]
     parent = subprocess.Popen(
         command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    workers = pids(tmp_path, ["long0", "long1"])
+    workers = pids(tmp_path, ["long", "nested"])
     os.killpg(parent.pid, how) if how == signal.SIGINT else parent.send_signal(how)
     _, said = parent.communicate(timeout=60)
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+    assert len(workers) == 3
     assert said == ("interrupted\n" if how == signal.SIGINT else "")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ([] if how == signal.SIGINT else ["long0", "long1"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ([] if how == signal.SIGINT else ["long", "nested"])
 
 
 def test_a_worker_sees_one_gpu_of_those_that_its_parent_sees(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from curation.calls import cluster
 from curation.core.progress import progress
 from curation.models.kept import keep
+from curation.models.weights import configure_process
 from curation.training.train_all import ToTrain
 from curation.training.worker import Done, do
 from curation.training.workers import Outcome
@@ -115,6 +116,7 @@ def train_here(job: ToTrain, rows: bytes, threads: int | None, folder: str) -> T
         os.chdir(folder)
     if threads is not None:
         os.environ |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    configure_process()
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())

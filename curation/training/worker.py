@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from multiprocessing import current_process
+from multiprocessing import active_children, current_process
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol
@@ -103,11 +103,13 @@ def do(job: Job) -> Done:
 
 
 def _listen(parent: Connection, jobs: "SimpleQueue[Job]") -> None:
-    """Take jobs as they come. Where the parent has gone, however it went, this process ends at once."""
+    """Take jobs as they come. Where the parent has gone, however it went, this process and its children end at once."""
     try:
         while True:
             jobs.put(parent.recv())
     except (EOFError, OSError):
+        for child in active_children():
+            child.kill()
         os._exit(0)
 
 

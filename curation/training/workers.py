@@ -16,6 +16,7 @@ from curation.training.worker import Done, Job, Place, Told, do, work
 if TYPE_CHECKING:
     from curation.calls.execution import Runs
 
+PATIENCE = 5.0  # seconds until a worker that does not end is ended
 MOST_SHOWN = 4  # jobs under way, in a line
 
 
@@ -88,8 +89,8 @@ class _Worker:
 
     def end(self) -> str:
         """It has ended, and what was not done is cleared. Returns how it ended, for a person to read."""
-        self.connection.close()
-        self.process.join(0.2)  # one that died is gone by then
+        self.connection.close()  # by which it ends itself
+        self.process.join(PATIENCE)
         self.process.kill()
         self.process.join()
         if self.job:
@@ -152,6 +153,6 @@ class _Crew:
     def end(self) -> None:
         """No worker is left."""
         for worker in self.workers:
-            worker.process.kill()
+            worker.connection.close()
         for worker in self.workers:
             worker.end()
