@@ -90,6 +90,10 @@ def test_the_weights_of_a_table_are_those_it_names_or_named_as_missing(tmp_path:
     failed = {"run": "run-3", "status": "failed", "error": "out of memory"}
     table = world.rows_of(measurements.RUNS, [*rows, failed])
     assert find_weights(store, table) == {"run-1": one.folder, "run-2": two.folder}
+    file = two.folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(Errors, match=rf"run run-2 were modified; delete {store.folder / two.key}, and "):
+        find_weights(store, table)
     shutil.rmtree(tmp_path / one.key)
     shutil.rmtree(tmp_path / two.key)
     keep(store, 2, fill=5.0)

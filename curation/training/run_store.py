@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from curation.core.errors import CurationError, Errors, refused_writes
+from curation.models.weights import fingerprint
 from curation.training.run_record import KEY, Record, describe, hash_file, parse, sizes
 
 if TYPE_CHECKING:
@@ -170,18 +171,22 @@ class RunStore:
 
 def find_weights(store: RunStore, runs: pl.DataFrame) -> dict[str, Path]:
     """By run of the table `runs`, the folder of its weights. Raises Errors naming the runs whose weights are not in the
-    store, or are others than the table says."""
+    store, were modified, or are others than the table says."""
     folders, lines = dict[str, Path](), list[str]()
     for run, key, weights in runs.filter(status="trained").select("run", "key", "weights").rows():
-        stored = store.find(key)
-        if stored and stored.weights == weights:
+        stored, entry = store.find(key), store.folder / key
+        if stored and stored.weights == weights == fingerprint(stored.folder):
             folders[run] = stored.folder
-        else:
-            what = "are others than data/runs.parquet says" if stored else "are not there"
-            lines.append(
-                f"{store.folder / key}: the weights of run {run} {what}; `curation runs pull` brings them from a store "
-                "that has them, and `dvc repro -f train` trains what is missing"
-            )
+            continue
+        what, before = "are not there", ""
+        if stored and stored.weights == weights:
+            what, before = "were modified", f"delete {entry}, and "
+        elif stored:
+            what = "are others than data/runs.parquet says"
+        lines.append(
+            f"{entry}: the weights of run {run} {what}; {before}`curation runs pull` brings them from a store "
+            "that has them, and `dvc repro -f train` trains what is missing"
+        )
     if lines:
         raise Errors(lines)
     return folders
