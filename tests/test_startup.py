@@ -89,7 +89,7 @@ def test_a_remembered_check_loads_no_tables_either() -> None:
     code = "import sys\nfrom curation.__main__ import entry\nentry()\n"
     printed(code, "params", str(SOUND))
     said, loaded = printed(f"{code}print(*({{*{HEAVY + TABLES}}} & sys.modules.keys()))", "params", str(SOUND))
-    counts = "3 sources, 3 generators, 3 judges, 1 pairwise judges, 0 scorers, 4 selections, 4 arms, 8 runs"
+    counts = "3 sources, 3 generators, 3 judges, 1 pairwise judge, 0 scorers, 4 selections, 4 arms, 8 runs"
     assert said == f"{SOUND}: valid; {counts}"
     assert loaded == ""
 
