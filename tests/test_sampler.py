@@ -12,7 +12,7 @@ from scipy import stats
 from tiny import save_tiny_llama
 
 from curation.calls.call import Call, Reply
-from curation.core.progress import heard, progress
+from curation.core.progress import Progress, heard, progress
 from curation.models import weights
 from curation.models.engines._generation import Draw, generate
 from curation.models.engines._pace import Decoded, Pace
@@ -224,9 +224,9 @@ def test_progress_is_told_before_any_call_has_ended(model: tuple[Any, Any]) -> N
     """Half of a batch ends before its first reply: what was decoded tells how far it is."""
     lines, shares = list[str](), list[float]()
 
-    def hear(line: str) -> None:
-        lines.append(line)
-        shares.append(shown.share or 0.0)
+    def hear(told: Progress) -> None:
+        lines.append(told.describe())
+        shares.append(told.reached())
 
     requests = calls(temperature=1.0)
     with heard(hear), progress("evaluate x", len(requests), "calls") as shown:

@@ -131,7 +131,7 @@ def test_progress_that_is_heard_is_not_shown(
 ) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     told: list[str] = []
-    with progress.heard(told.append), progress.progress("train a", 3, "steps") as shown:
+    with progress.heard(lambda shown: told.append(shown.describe())), progress.progress("train a", 3, "steps") as shown:
         shown.advance(0)
         shown.advance(note="loss 0.5")
     assert told[0] == "train a: 0/3 steps in 0 s"  # there is no pace yet

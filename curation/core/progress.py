@@ -9,8 +9,8 @@ from contextvars import ContextVar
 from curation.core.text import one_line
 
 SECONDS_BETWEEN_LINES = 5.0
-LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("LISTENER", default=None)
-
+REFERENCE = "reference "  # how the label begins of what is taken of the student before it is trained
+LISTENER: ContextVar["Callable[[Progress], None] | None"] = ContextVar("LISTENER", default=None)
 SHOWN: ContextVar["Progress | None"] = ContextVar("SHOWN", default=None)
 
 
@@ -44,7 +44,7 @@ class Progress:
 
     def _show(self, count: int) -> None:
         if self.listener is not None:
-            self.listener(self.describe())
+            self.listener(self)
         elif self.bar is not None:
             self.bar.update(count)
             self.bar.set_postfix_str(", ".join(filter(None, [self._left(), one_line(self.note)])))
@@ -63,10 +63,16 @@ class Progress:
 
     def _left(self) -> str:
         """How long the rest will take; nothing where that is not known, or there is no rest."""
-        share = self.done / self.total if self.share is None and self.total else self.share
+        share = self.reached()
         if not share or self.done >= self.total:
             return ""
         return f"{(time.monotonic() - self.started) * max(1 / share - 1, 0):.0f} s left"
+
+    def reached(self) -> float:
+        """The share of all the work that is done, as far as one can tell."""
+        if self.share is not None:
+            return self.share
+        return self.done / self.total if self.total else 0.0
 
     def _line(self) -> None:
         print(self.describe(), file=sys.stderr, flush=True)
@@ -98,8 +104,8 @@ def reach(share: float) -> None:
 
 
 @contextmanager
-def heard(listener: Callable[[str], None]) -> Iterator[None]:
-    """Inside the block progress is not shown; `listener` is told each line of it."""
+def heard(listener: Callable[[Progress], None]) -> Iterator[None]:
+    """Inside the block progress is not shown; `listener` hears of each step of it."""
     token = LISTENER.set(listener)
     try:
         yield

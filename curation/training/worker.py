@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from curation.core.errors import CurationError
 from curation.core.output import neutral_streams
-from curation.core.progress import heard
+from curation.core.progress import REFERENCE, Progress, heard
 from curation.core.text import one_line
 from curation.models.kept import keep
 from curation.models.student import Params as Student
@@ -61,9 +61,10 @@ class Place(NamedTuple):
 
 
 class Told(NamedTuple):
-    """How far a job is, on one line."""
+    """How far a job is: on one line, and as a share of its work. What prepares a training is no part of that."""
 
     line: str
+    share: float
 
 
 class Done(NamedTuple):
@@ -83,7 +84,7 @@ def work(parent: Connection, place: Place, student: Student) -> None:
     _forgo_semaphores()
     device = place.enter()
     keep(student.model, student.pinned)
-    tell = _seldom(lambda line: parent.send(Told(line)))
+    tell = _seldom(lambda shown: parent.send(_describe(shown)))
     with neutral_streams(), heard(tell):
         while True:
             parent.send(do(jobs.get().on(device)))
@@ -121,14 +122,18 @@ def _forgo_semaphores() -> None:
     tqdm.set_lock(threading.RLock())
 
 
-def _seldom(tell: Callable[[str], None]) -> Callable[[str], None]:
+def _describe(shown: Progress) -> Told:
+    return Told(shown.describe(), 0.0 if shown.label.startswith(REFERENCE) else shown.reached())
+
+
+def _seldom(tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
     """`tell`, but not for every step."""
     told = 0.0
 
-    def tell_seldom(line: str) -> None:
+    def tell_seldom(shown: Progress) -> None:
         nonlocal told
         if time.monotonic() - told >= SECONDS_BETWEEN_TALES:
             told = time.monotonic()
-            tell(line)
+            tell(shown)
 
     return tell_seldom

@@ -65,7 +65,7 @@ def side_by_side(label: str, jobs: Sequence[Job], settings: "Runs", student: Stu
         with progress(label, len(jobs), "runs") as shown:
             while crew.hand_out():
                 for outcome in crew.hear(shown):
-                    shown.advance(note=crew.describe())
+                    crew.tell(shown, 1)
                     yield outcome
     finally:
         crew.end()
@@ -76,7 +76,7 @@ class _Worker:
 
     def __init__(self, place: Place, student: Student) -> None:
         context = get_context("spawn")  # a fork of a process that has threads may hang
-        self.place, self.student, self.line = place, student, ""
+        self.place, self.student, self.told = place, student, Told("", 0.0)
         self.job: Job | None = None
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, place, student), daemon=True)
@@ -84,7 +84,7 @@ class _Worker:
         theirs.close()  # so that the connection ends with the process
 
     def give(self, job: Job) -> None:
-        self.job, self.line = job, f"{job.run} begins"
+        self.job, self.told = job, Told(f"{job.run} begins", 0.0)
         self.connection.send(job)
 
     def end(self) -> str:
@@ -138,15 +138,21 @@ class _Crew:
                 self.workers.remove(worker)
                 self.free.append(worker.place)
             if isinstance(said, Told):
-                worker.line = said.line
-                shown.advance(0, self.describe())
+                worker.told = said
+                self.tell(shown, 0)
             elif job:
                 worker.job = None
                 yield Outcome(job.run, *said)
 
+    def tell(self, shown: Progress, count: int) -> None:
+        """So many more are done: show it, with what is under way, which counts as far as it is."""
+        under_way = sum(worker.told.share for worker in self.workers if worker.job)
+        shown.share = (shown.done + count + under_way) / shown.total
+        shown.advance(count, self.describe())
+
     def describe(self) -> str:
         """What is under way, on one line."""
-        lines = [worker.line for worker in self.workers if worker.job]
+        lines = [worker.told.line for worker in self.workers if worker.job]
         more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
         return "; ".join([*lines[:MOST_SHOWN], *more])
 

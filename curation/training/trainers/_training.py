@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curation.core.errors import CurationError
-from curation.core.progress import progress
+from curation.core.progress import REFERENCE, progress
 from curation.models import weights
 from curation.models.chat_template import RenderingFault
 from curation.models.faults import one_sentence
@@ -144,7 +144,7 @@ def build_with_reference(
     """A TRL trainer with a reference model. Where the reference's log-probabilities are taken first, `size` examples at
     a time, they have a progress line."""
     batches = -(-len(parts["train_dataset"]) // size) if settings.precompute else 0
-    with progress(f"reference {label}", batches, "batches") as shown:
+    with progress(f"{REFERENCE}{label}", batches, "batches") as shown:
 
         class Counted(trainer):  # type: ignore[misc]
             def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
