@@ -322,6 +322,8 @@ def test_a_store_that_cannot_be_written_is_read(here: Path, store: RunStore) -> 
     with read_only(store.folder):
         assert store.find(key(1)) == store.read(key(1)) and len(there(store)) == 2
         runs.main(["list", "--verify"])
+        with pytest.raises(CurationError, match=r"\.curation/runs: cannot be written, so nothing is trained"):
+            store.new(key(7))
         for arguments, said in {
             ("prune", "--delete"): f"{key(2)}: cannot be deleted: Read-only file system",
             ("pull", "../shared"): "runs: cannot be written: Read-only file system",

@@ -98,7 +98,10 @@ class RunStore:
 
     def new(self, key: str) -> Path:
         """A folder to write the weights of that run to. It is not there yet, the one that it is to be made in is; no
-        other process is given the same. What processes that have ended left of this run is gone."""
+        other process is given the same. What processes that have ended left of this run is gone. Raises CurationError
+        if the store cannot be written, which would otherwise show once the run is trained."""
+        if self.folder.exists() and not os.access(self.folder, os.W_OK):
+            raise CurationError(f"{self.folder}: cannot be written, so nothing is trained; see to its rights")
         for left in self.leftovers():
             if left.name.startswith(f"{key}."):
                 remove(left)
