@@ -76,7 +76,7 @@ class _Worker:
 
     def __init__(self, place: Place, student: Student) -> None:
         context = get_context("spawn")  # a fork of a process that has threads may hang
-        self.place, self.student, self.told = place, student, Told("", 0.0)
+        self.place, self.told = place, Told("", 0.0)
         self.job: Job | None = None
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, place, student), daemon=True)
