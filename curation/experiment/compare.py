@@ -59,7 +59,7 @@ class Params(Strict):
             itself = "the selection itself (pairs: own, labels: as_is)"
             yield f"primary: the grid has controls only; add {itself} to grid.controls"
         if treatments and not absent:
-            arms = set(declared_runs(study).arms.values())
+            arms = {(run.method, *run.arm[:-1]) for run in study.runs.values()}
             yield from (
                 f"primary: the grid has no run {' '.join(one)}; add it to grid.arms"
                 for one in (arm, (*arm[:-1], treatments[0]))
