@@ -77,7 +77,7 @@ def _asked_by(study: Study) -> Asked:
 
 def _print_counts(rows: pl.DataFrame) -> None:
     print_rows(rows)
-    own, shipped, other = (int(rows.filter(pl.col("of") == whose)["attempts"].sum()) for whose in WHOSE)
+    own, shipped, other = (int(rows.filter(pl.col("of") == whose)["attempts"].sum() or 0) for whose in WHOSE)
     print(
         f"{say_count(own, 'attempt')} of this study, {say_count(shipped, 'shipped one')} that it does not ask, "
         f"{other} of other studies or of earlier versions of this one"
