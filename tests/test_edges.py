@@ -502,7 +502,7 @@ def test_every_setting_is_in_the_small_study(study: SmallStudy) -> None:
     assert len(found) > 1000
 
 
-FAST = 10
+FAST = 6
 
 
 def test_some_edges_run_or_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,6 @@ Kinds of fault: a part that counts as much as a full one; a step that ends elsew
 that failed; an allocation error in words that nobody looks for; memory that the failed attempt keeps.
 """
 
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from curation.models import weights
 from curation.models.faults import OutOfMemory, is_out_of_memory, one_sentence
 from curation.models.student import Params as Student
 from curation.selection.subset import unpair
-from curation.tables import contracts, parquet
 from curation.training.train import train
 from curation.training.trainers._memory import micro_batches
 
@@ -138,52 +135,6 @@ def test_no_room_for_one_or_for_a_batch_of_kto_is_one_sentence(
     with pytest.raises(OutOfMemory, match=r"^run x: the device has too little memory: .*" + way_out):
         train("x", method(name), 0, student, paired, unpair(paired), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
-
-
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from curation.models import weights
-weights.configure_process()
-import torch
-from curation.models.student import Params as Student
-from curation.tables import contracts, parquet
-from curation.training.train import train
-from curation.training.trainers.dpo import Params
-
-torch.set_num_threads(1)
-model, rows, how, out, room = sys.argv[1:]
-student = Student(model=model, revision=weights.fingerprint(Path(model)), dtype="float32", device="cpu")
-paired, how = parquet.read(contracts.SUBSETS, Path(rows)), Params.model_validate_json(how)
-train("small", how.model_copy(update={"batch_size": 4}), 0, student, paired, None, Path(out))
-# threads and libraries have taken theirs
-used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData:"))
-resource.setrlimit(resource.RLIMIT_DATA, ((used + int(room)) * 1024, resource.RLIM_INFINITY))
-print(train("x", how, 0, student, paired, None, Path(out)))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="wants a limit on memory")
-def test_a_real_limit_on_memory_is_met_by_halving(
-    student: Student,  # noqa: F811
-    paired: pl.DataFrame,  # noqa: F811
-    tmp_path: Path,
-) -> None:
-    """A process that may take 100 MB more than it has, and a batch of 32 pairs of 400 tokens that wants 300."""
-    file = tmp_path / "rows.parquet"
-    long = pl.lit([{"role": "assistant", "content": "x" * 370}], dtype=paired.schema["chosen"])
-    many = pl.concat([paired.with_columns(pl.col("pair_id") + 10 * number, chosen=long) for number in range(6)])
-    parquet.write(contracts.SUBSETS, many.head(32).sort("pair_id"), file)
-    how = method("dpo", batch_size=32, max_steps=1, max_length=512, precompute=False)
-    whole = train("x", how, 0, student, parquet.read(contracts.SUBSETS, file), None, tmp_path / "whole")
-    arguments = (student.model, file, how.model_dump_json(), tmp_path / "limited", 100_000)
-    done = subprocess.run([sys.executable, "-c", LIMITED, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "run x: 32 at a time are too many for the device's memory; begins again with 16" in done.stderr
-    assert whole["micro_batch"] == 32 and "'micro_batch': 32" not in done.stdout
-    start, one, two = (tensors(folder) for folder in (Path(student.model), tmp_path / "whole", tmp_path / "limited"))
-    assert distance(one, two) < 1e-3 * distance(one, {name: start[name] for name in one})
 
 
 @pytest.mark.parametrize(

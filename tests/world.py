@@ -394,14 +394,14 @@ def own() -> dict[str, Any]:
 
 
 def settings() -> dict[str, Any]:
-    """The project's own params, cut down to the names of this world."""
+    """The project's own params, cut down to the names of this world; the copy may be changed."""
     raw = own()
     source = next(body for body in raw["sources"].values())
     generator = next(body for body in raw["generators"].values())
     rubric = next(body for body in raw["judges"].values() if body["kind"] == "rubric")
     dimension = next(body for body in rubric["dimensions"].values())
     training = {name: value for name, value in raw["methods"]["dpo"].items() if name != "kind"}
-    return {
+    body = {
         **{
             name: raw[name]
             for name in ("student", "renderings", "ledger", "budget", "execution", "decontaminate", "calibrate")
@@ -434,6 +434,7 @@ def settings() -> dict[str, Any]:
         "evaluate": {**raw["evaluate"], "judge": "answer"},
         "compare": {"primary": PRIMARY},
     }
+    return deepcopy(body)
 
 
 def selection(name: str, **changes: Any) -> Any:
