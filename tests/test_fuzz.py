@@ -17,4 +17,4 @@ def test_no_mutated_body_ends_a_run_or_makes_a_score(count: int) -> None:
 def test_a_mutated_params_file_is_valid_or_refused_in_lines(count: int) -> None:
     """What is asserted of each stands in `bench/fuzz/params.py`."""
     outcomes = params.run(count, seed=count)
-    assert sum(outcomes.values()) == count and {"refused: not YAML", "refused: several mistakes"} < set(outcomes)
+    assert sum(outcomes.values()) == count and {"refused: not YAML", "refused: several mistakes"} <= set(outcomes)

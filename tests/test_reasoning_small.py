@@ -90,7 +90,7 @@ def test_every_trace_that_answers_is_judged_and_reaches_the_student(study: Path)
 
 
 def test_both_sides_of_the_subset_think(study: Path) -> None:
-    subset = pl.read_parquet(study / f"data/subsets/{ARM}.parquet")
+    subset = pl.read_parquet(study / f"data/arms/subsets/{ARM}.parquet")
     texts = {row["trace_id"]: row for row in traces(study).iter_rows(named=True)}
     assert subset.height == 8
     for row in subset.iter_rows(named=True):
