@@ -3,7 +3,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTHON ?= python3
 
-.PHONY: setup repro test check bench lock
+.PHONY: setup repro test test-long check bench lock
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,9 @@ repro: setup
 
 test: setup
 	python -m pytest
+
+test-long: setup
+	python -m pytest -m long
 
 check: setup
 	ruff check .

@@ -137,6 +137,7 @@ PLANTED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_trainer_that_makes_other_weights_is_found(
     fault: str,

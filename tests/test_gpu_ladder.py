@@ -139,6 +139,7 @@ def do(folder: Path, *stages: str) -> Done:
     return done
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_recipe_trains_and_compares_every_arm_that_it_names(tmp_path: Path) -> None:
     put_files(tmp_path)

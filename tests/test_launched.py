@@ -69,6 +69,7 @@ def test_two_processes_train_what_one_does(
     assert files[0] == files[1]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_fails_in_a_process_is_one_sentence_and_leaves_nothing(
     student: Student,  # noqa: F811
@@ -95,6 +96,7 @@ train_over_processes("x", Params.model_validate_json(how), 0, Student.model_vali
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_no_process_outlives_the_one_that_wants_it(

@@ -225,6 +225,7 @@ def test_a_layout_that_people_have_is_read_as_what_it_is(name: str) -> None:
 STAGES = ("collect", "generate", "renderings", "judge", "pair", "prefer", "delta", "calibrate", "reliability", "select")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOUND)
 def test_the_study_that_is_written_runs_to_its_subsets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def until(true: Callable[[], bool]) -> None:
     raise AssertionError("it never was so")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
@@ -209,6 +210,7 @@ def test_a_run_is_the_same_whatever_was_trained_before_it(student: Student, arm:
     assert len(set(here_hash.values())) == len(CASES)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_process_that_keeps_the_student_copies_it(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is frozen shares its values, and whether it is trained is its own; what is not has values of its own."""
