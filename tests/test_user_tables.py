@@ -8,6 +8,7 @@ rows which it leaves out; a mistake that only shows once files are read.
 
 import gzip
 import json
+import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
@@ -470,6 +471,7 @@ def test_dvc_sees_a_shard_change_and_what_a_link_to_one_leads_to(
     """As dvc.yaml names data/import, and so all that a folder there holds."""
     from dvc.repo import Repo
 
+    monkeypatch.setattr(logging.getLogger("dvc"), "handlers", [])  # they hold the output of an earlier test
     monkeypatch.chdir(tmp_path)
     shards, elsewhere = Path("data/import/set"), tmp_path / "elsewhere.jsonl"
     shards.mkdir(parents=True)
