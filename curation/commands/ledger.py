@@ -10,7 +10,7 @@ from curation.calls import upkeep
 from curation.calls.counts import NAMES, WHOSE, Asked, count_calls
 from curation.calls.ledger import Ledger
 from curation.commands.rows import print_rows
-from curation.commands.terminal import Parser
+from curation.commands.terminal import Parser, refuse_untaken
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names, show_value
 from curation.core.params import BASELINE, read
@@ -97,11 +97,7 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     given = parser.parse_args(arguments)
     if given.redacted and given.without_reasoning:
         raise CurationError("ledger prune: --redacted and --without-reasoning are two prunings; do one, then the other")
-    for option in ("file", "stage", "name", "redacted", "without_reasoning"):
-        if getattr(given, option) and option not in TAKES[given.action]:
-            said = "file" if option == "file" else f"--{option.replace('_', '-')}"
-            takers = " or ".join(action for action, options in TAKES.items() if option in options)
-            raise CurationError(f"ledger {given.action}: takes no {said}, which goes with {takers}")
+    refuse_untaken("ledger", given, TAKES, "file")
     if "file" in TAKES[given.action] and given.file is None:
         raise CurationError(f"ledger {given.action}: name a Parquet file")
     return given

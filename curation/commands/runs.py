@@ -12,7 +12,7 @@ import polars as pl
 
 from curation.commands.aside import ASIDE
 from curation.commands.rows import print_rows
-from curation.commands.terminal import Parser
+from curation.commands.terminal import Parser, refuse_untaken
 from curation.core.errors import CurationError, Errors
 from curation.core.messages import show_value
 from curation.core.params import read
@@ -192,11 +192,7 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     parser.add_argument("--older", metavar="DAYS", type=_days, help="prune: only what was not used for so many days")
     parser.add_argument("--delete", action="store_true", help="prune: delete them, which nothing brings back")
     given = parser.parse_args(arguments)
-    for option in ("place", "verify", "all", "older", "delete"):
-        if getattr(given, option) not in (None, False) and option not in TAKES[given.action]:
-            said = "place" if option == "place" else f"--{option}"
-            takers = " or ".join(action for action, options in TAKES.items() if option in options)
-            raise CurationError(f"runs {given.action}: takes no {said}, which goes with {takers}")
+    refuse_untaken("runs", given, TAKES, "place")
     if "place" in TAKES[given.action] and given.place is None:
         raise CurationError(f"runs {given.action}: name a folder, or a remote of DVC's")
     return given

@@ -6,10 +6,8 @@ import polars as pl
 
 from curation.core.stats import pass_at_k
 
-AVERAGE, BEST = (
-    "avg",
-    "pass",
-)  # measures, of k samples a prompt: avg@k is their mean, pass@k the chance that one is right
+# measures, of k samples a prompt: avg@k is their mean, pass@k the chance that one is right
+AVERAGE, BEST = "avg", "pass"
 
 
 def per_prompt(results: pl.DataFrame) -> pl.DataFrame:

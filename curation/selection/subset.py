@@ -190,7 +190,6 @@ def mean_margin(subset: pl.DataFrame) -> dict[str, float]:
 
 def from_tables(generators: Iterable[str]) -> Texts:
     """The texts of the tables on disk."""
-
     files = {"traces": [contracts.path("traces", name) for name in generators]}
 
     def pick(table: Table, key: str) -> RowPicker:

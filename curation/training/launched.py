@@ -23,7 +23,7 @@ from curation.core.kinds import kind
 from curation.models.faults import OutOfMemory, first_line
 from curation.models.student import Params as Student
 from curation.training.accelerate_config import count_processes, find_faults, read_config
-from curation.training.train import made_whole
+from curation.training.train import made_whole, require_rows
 from curation.training.trainers._memory import halve_until_it_fits
 from curation.training.trainers._processes import Processes
 from curation.training.trainers._training import Job
@@ -46,10 +46,7 @@ def train_over_processes(
     """
     for line in find_faults(config, settings, student.device):
         raise CurationError(f"run {name}: {line}")
-    if rows.is_empty():
-        raise CurationError(
-            f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
-        )
+    require_rows(name, rows)
     world = count_processes(config)
     with made_whole(out) as partial:
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curation.calls import cluster
 from curation.core.progress import progress
+from curation.core.threads import limit_threads
 from curation.models.kept import keep
 from curation.models.weights import configure_process
 from curation.training.train_all import ToTrain
@@ -115,7 +116,7 @@ def train_here(job: ToTrain, rows: bytes, threads: int | None, folder: str) -> T
     if Path(folder).is_dir():
         os.chdir(folder)
     if threads is not None:
-        os.environ |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        limit_threads(threads)
     configure_process()
     import torch
 

@@ -39,13 +39,17 @@ def train(
     Raises CurationError if there is nothing to train on.
     """
     method = kind("methods", settings.kind)
-    rows = unpaired if method.READS == "unpaired" else paired
+    require_rows(name, unpaired if method.READS == "unpaired" else paired)
+    with made_whole(out) as partial:
+        return method.train(settings, Job(seed, student, paired, unpaired, name, partial))
+
+
+def require_rows(name: str, rows: pl.DataFrame | None) -> None:
+    """Nothing. Raises CurationError if there is nothing to train run `name` on."""
     if rows is None or rows.is_empty():
         raise CurationError(
             f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
         )
-    with made_whole(out) as partial:
-        return method.train(settings, Job(seed, student, paired, unpaired, name, partial))
 
 
 @contextmanager

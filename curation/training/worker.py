@@ -17,6 +17,7 @@ from curation.core.errors import CurationError
 from curation.core.output import neutral_streams
 from curation.core.progress import REFERENCE, Progress, heard
 from curation.core.text import one_line
+from curation.core.threads import limit_threads
 from curation.models.kept import keep
 from curation.models.student import Params as Student
 
@@ -51,7 +52,7 @@ class Place(NamedTuple):
         """This process has those threads and, of GPUs, that one alone. Returns what the device is called then. Called
         before torch is imported."""
         if self.threads is not None:
-            os.environ |= {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
+            limit_threads(self.threads)
         kind, _, number = self.device.partition(":")
         if kind != "cuda" or not number:
             return self.device
