@@ -14,8 +14,7 @@ import polars as pl
 from curation.core.params import BASELINE
 from curation.core.stats import Crossed, crossed_mean
 from curation.experiment.compare import Params, compare
-from curation.experiment.contrasts import DeclaredRuns
-from curation.experiment.values import AVERAGE, per_prompt
+from curation.experiment.values import AVERAGE, DeclaredRuns, per_prompt
 
 RESULTS = Path(__file__).parents[1] / "tests/data/gpu_study/results.parquet"
 IN_DOMAIN, OUT_OF_DOMAIN = "gsm8k_held_out", "out_of_domain"

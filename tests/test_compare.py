@@ -27,7 +27,7 @@ from curation.experiment.compare import (
     find_missing,
     messages,
 )
-from curation.experiment.contrasts import DeclaredRuns
+from curation.experiment.values import DeclaredRuns
 from curation.tables import contracts, measurements, parquet
 
 ITSELF, RANDOM = (("dpo", "top", "any", "own", control) for control in ("itself", "random"))

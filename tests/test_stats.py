@@ -1,8 +1,6 @@
 """The statistics against independent ones: statsmodels, scipy, and counting all the draws."""
 
-import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, pass_at_k, wilson
+from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, wilson
 from curation.experiment.compare import Params, compare, comparison_metrics
-from curation.experiment.contrasts import DeclaredRuns
-from curation.experiment.values import per_prompt
+from curation.experiment.values import DeclaredRuns
 from curation.tables import measurements, parquet
 
 
@@ -71,13 +68,6 @@ def test_one_cluster_has_a_mean_and_no_interval() -> None:
     assert clustered_mean(pl.Series([], dtype=pl.Float64), pl.Series([], dtype=pl.Int64)) is None
 
 
-@given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n), st.integers(1, n))))
-def test_pass_at_k_counts_the_draws_with_a_right_sample(case: tuple[int, int, int]) -> None:
-    right, samples, k = case
-    draws = list(combinations([True] * right + [False] * (samples - right), k))
-    assert pass_at_k(right, samples, k) == pytest.approx(sum(map(any, draws)) / math.comb(samples, k))
-
-
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=30))
 def test_the_p_of_one_seed_is_that_of_a_paired_t_test(quarters: list[tuple[int, int]]) -> None:
     before, after = np.array(quarters).T / 4
@@ -101,16 +91,6 @@ def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFr
         (run, "sums", "in_domain", prompt, sample, None, "text", "stop", score, "error" if score is None else "scored")
         for (run, prompt), scores in rows.items() for sample, score in enumerate(scores)
     ])  # fmt: skip
-
-
-def test_unscored_samples_do_not_count() -> None:
-    found = per_prompt(results({("a", 1): [1, None, 0], ("a", 2): [None, None, None], ("a", 3): [0, 0, 1]}))
-    assert found.select("prompt_id", "measure", "value").rows() == [
-        (1, "avg@3", 0.5),
-        (3, "avg@3", 1 / 3),
-        (1, "pass@3", 1.0),
-        (3, "pass@3", 1.0),
-    ]
 
 
 ARMS = {"a0": "itself", "a1": "itself", "b0": "random", "b1": "random", "b2": "random"}

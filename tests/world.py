@@ -20,7 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from curation.core import stats
-from curation.experiment import arms, compare, contrasts, controls, generator_pairs, grid
+from curation.experiment import arms, compare, controls, generator_pairs, grid, values
 from curation.models.student import Params as Student
 from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
@@ -122,7 +122,7 @@ SELECTIONS: dict[str, dict[str, Any]] = {
 CELLS = {
     name: grid.Arm("clear", "any", "own", control, None) for name, control in ((ARM, "itself"), (BESIDE, "reversed"))
 }
-DECLARED = contrasts.DeclaredRuns(
+DECLARED = values.DeclaredRuns(
     {TUNED: ("dpo", "clear", "any", "own", "itself"), TURNED: ("dpo", "clear", "any", "own", "reversed")},
     {TUNED: 0, TURNED: 0},
     frozenset({"itself"}),

@@ -180,15 +180,6 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def pass_at_k(right: int, samples: int, k: int) -> float:
-    """The chance that one of k samples drawn from `samples`, of which `right` are right, is right (Chen et al.,
-    arXiv 2107.03374)."""
-    if samples - right < k:
-        return 1.0
-    # 1 - C(wrong, k) / C(samples, k) = 1 - product over i from wrong + 1 to samples of (1 - k / i)
-    return float(1.0 - np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
-
-
 @overload
 def wilson(share: float, n: float) -> tuple[float, float]: ...
 @overload

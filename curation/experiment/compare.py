@@ -12,13 +12,12 @@ from curation.core.ranges import Positive
 from curation.core.stats import holm
 from curation.core.study import Study
 from curation.core.text import clip, one_line
-from curation.experiment.contrasts import Contrast, DeclaredRuns, contrasts
-from curation.experiment.values import AVERAGE, Truncation, per_prompt
+from curation.experiment.contrasts import Contrast, contrasts
+from curation.experiment.values import AVERAGE, GIVEN, Answers, DeclaredRuns, per_prompt
 from curation.tables.contracts import empty
 from curation.tables.measurements import COMPARISONS
 
 ARM = ("method", "selection", "generator_pairs", "budget", "control")  # what an arm is, whatever its seed
-GIVEN = "given"  # the method of an arm that was trained elsewhere, whose name is its selection's
 
 
 class Primary(Strict):
@@ -95,14 +94,14 @@ def compare(
     with controls, or with the baseline; that of the primary contrast is not, since it was declared. `pairs_of_run` is
     the number of pairs that each run learnt from, of those that learnt from any here.
     """
-    rows, truncation = [], Truncation(results)
+    rows, answers = [], Answers(results)
     for (benchmark, measure), group in per_prompt(results).group_by("benchmark", "measure", maintain_order=True):
         values = {
             run: dict(part.select("prompt_id", "value").rows())
             for (run,), part in group.group_by("run", maintain_order=True)
         }
         for contrast in contrasts(runs, values):
-            rows.append(_row(contrast, str(benchmark), str(measure), pairs_of_run, truncation))
+            rows.append(_row(contrast, str(benchmark), str(measure), pairs_of_run, answers))
     table = pl.DataFrame(
         rows,
         schema={name: kind for name, kind in empty(COMPARISONS).schema.items() if name not in ("p_holm", "primary")},
@@ -112,13 +111,13 @@ def compare(
 
 
 def _row(
-    contrast: Contrast, benchmark: str, measure: str, pairs_of_run: Mapping[str, int], truncation: Truncation
+    contrast: Contrast, benchmark: str, measure: str, pairs_of_run: Mapping[str, int], answers: Answers
 ) -> tuple[object, ...]:
     value, gain = contrast.value, contrast.gain
     known = [pairs_of_run[run] for run in contrast.runs if run in pairs_of_run]
     pairs = round(sum(known) / len(known)) if known else None
     cut, cut_against = (
-        truncation.share(runs, benchmark) if runs else None for runs in (contrast.runs, contrast.others)
+        answers.truncated(runs, benchmark) if runs else None for runs in (contrast.runs, contrast.others)
     )
     gains = (None,) * 6 if gain is None else (gain.mean, gain.low, gain.high, gain.prompts, gain.seeds, gain.p)
     return (

@@ -7,18 +7,9 @@ import numpy as np
 
 from curation.core.params import BASELINE
 from curation.core.stats import Crossed, crossed_mean
+from curation.experiment.values import ArmKey, DeclaredRuns
 
-ArmKey: TypeAlias = tuple[str, ...]  # method, selection, generator_pairs, budget, control: an arm, whatever its seed
 PromptValues: TypeAlias = Mapping[int, float]  # a run's value of each prompt
-
-
-class DeclaredRuns(NamedTuple):
-    """What params.yaml says of the runs but the baseline: each run's arm and seed by its name, and which controls are
-    the selection itself. An arm that draws has a run for each seed and draw."""
-
-    arms: Mapping[str, ArmKey]
-    seeds: Mapping[str, int]
-    treatments: frozenset[str]
 
 
 class Trained(NamedTuple):

@@ -60,6 +60,7 @@ RUNS = Table(
      "error exactly where it failed": pl.col("error").is_not_null() == (pl.col("status") == "failed"),
      "weights exactly where it did not": pl.col("weights").is_null() == (pl.col("status") == "failed")},
 )  # fmt: skip
+COUNTED_AS_WRONG = ("no_answer", "unparsable", "refused", "truncated")  # in an evaluation
 RESULTS = Table(
     "results", "prompt, sample, run and benchmark", ("run", "benchmark", "prompt_id", "sample_index"),
     schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
