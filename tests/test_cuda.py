@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 from test_train import settings
-from tiny import save_tiny_llama
+from tiny import read_by, save_tiny_llama
 
 from curation.calls.call import Call, Reply
 from curation.core.devices import find_device_fault
@@ -19,7 +19,6 @@ from curation.models import weights
 from curation.models.engines import transformers
 from curation.models.faults import one_sentence
 from curation.models.student import Params as Student
-from curation.selection.subset import unpair
 from curation.tables import contracts
 from curation.training.train import train
 
@@ -74,7 +73,7 @@ def test_a_step_is_the_same_twice(method: str, dtype: str, model: Path, paired: 
     files = []
     for name in ("one", "two"):
         how = settings(method, max_steps=1, bf16=dtype == "bfloat16")
-        metrics = train(name, how, 0, student(model, dtype), paired, unpair(paired), tmp_path / name)
+        metrics = train(name, how, 0, student(model, dtype), read_by(how, paired), tmp_path / name)
         assert metrics["arithmetic_bits"] == (32 if dtype == "float32" else 16)
         files.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
     assert files[0] == files[1]
@@ -119,11 +118,11 @@ def test_a_run_without_room_is_taken_in_parts_or_is_one_sentence(
     try:
         if method == "kto":
             with pytest.raises(CurationError) as caught:
-                train("x", wide, 0, student(model, "float32"), many, unpair(many), tmp_path / "x")
+                train("x", wide, 0, student(model, "float32"), read_by(wide, many), tmp_path / "x")
             assert "\n" not in str(caught.value) and "memory" in str(caught.value)
             assert list(tmp_path.iterdir()) == []
         else:
-            metrics = train("x", wide, 0, student(model, "float32"), many, unpair(many), tmp_path / "x")
+            metrics = train("x", wide, 0, student(model, "float32"), read_by(wide, many), tmp_path / "x")
             assert metrics["micro_batch"] < 4096
             assert "run x: 4096 at a time are too many for the device's memory" in capsys.readouterr().err
     finally:

@@ -16,12 +16,11 @@ import polars as pl
 import pytest
 from test_memory import tensors
 from test_train import PARAMS, TOY, paired  # noqa: F401 (fixture)
-from tiny import save_tiny_llama
+from tiny import read_by, save_tiny_llama
 
 from curation.core.kinds import kind, kinds
 from curation.models import weights
 from curation.models.student import Params as Student
-from curation.selection.subset import unpair
 from curation.training.train import train
 from curation.training.trainers import _training
 
@@ -70,7 +69,7 @@ def method(name: str, **changes: Any) -> Any:
 
 
 def figures(how: Any, student: Student, rows: pl.DataFrame, out: Path) -> tuple[float, float, float]:
-    metrics = train("run", how, 0, student, rows, unpair(rows), out)
+    metrics = train("run", how, 0, student, read_by(how, rows), out)
     learnt = tensors(out)
     if how.lora is None:
         start = tensors(Path(student.model))
@@ -160,8 +159,7 @@ def test_a_method_reads_what_it_says_and_no_more(
 ) -> None:
     """So that the key of a run holds all that its weights came from, and other columns may change."""
     how, reads = method(name), kind("methods", name)
-    rows = {"subsets": paired, "unpaired": unpair(paired)}
-    train("all", how, 0, student, *rows.values(), tmp_path / "all")
-    own = {table: rows[table].select(reads.COLUMNS) if table == reads.READS else None for table in rows}
-    train("own", how, 0, student, own["subsets"], own["unpaired"], tmp_path / "own")
+    rows = read_by(how, paired)
+    train("all", how, 0, student, rows, tmp_path / "all")
+    train("own", how, 0, student, rows.select(reads.COLUMNS), tmp_path / "own")
     assert weights.fingerprint(tmp_path / "all") == weights.fingerprint(tmp_path / "own")

@@ -55,7 +55,7 @@ def test_two_processes_train_what_one_does(
 ) -> None:
     how, rows, file = CASES[name], paired.head(5), tmp_path / "rows.parquet"
     parquet.write(contracts.SUBSETS, rows, file)
-    one = train("one", how, 0, student, rows, None, tmp_path / "one")
+    one = train("one", how, 0, student, rows, tmp_path / "one")
     runs = {"engine": "accelerate", "parallel": 1, "max_failed": 0, "threads": 1, "config": str(config(tmp_path))}
     execution = Execution.model_validate({**PARAMS["execution"], "runs": runs})
     ((run, two, error),) = train_all([ToTrain("two", how, 0, student, file, tmp_path / "two")], execution, student)

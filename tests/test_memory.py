@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 from test_train import PARAMS, TOY, paired, settings, student  # noqa: F401 (fixtures)
+from tiny import read_by
 
 from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.faults import OutOfMemory, is_out_of_memory, one_sentence
 from curation.models.student import Params as Student
-from curation.selection.subset import unpair
 from curation.training.train import train
 from curation.training.trainers._memory import micro_batches
 
@@ -83,10 +83,10 @@ def test_a_batch_without_room_is_taken_in_parts_and_the_step_is_the_same(
 ) -> None:
     name, changes, room = CASES[case]
     rows, how = paired.head(5), method(name, **changes)
-    whole = train("whole", how, 0, student, rows, None, tmp_path / "whole")
+    whole = train("whole", how, 0, student, rows, tmp_path / "whole")
     assert "micro" not in capsys.readouterr().err and whole["micro_batch"] == 4
     leave_room_for(room, monkeypatch)
-    halved = train("halved", how, 0, student, rows, None, tmp_path / "halved")
+    halved = train("halved", how, 0, student, rows, tmp_path / "halved")
     told = capsys.readouterr().err
     sizes = [size for size in micro_batches(4) if size * (2 if name == "dpo" else 1) > room]
     assert [f"run halved: {size} at a time are too many" in told for size in (4, 2, 1)] == [
@@ -108,8 +108,8 @@ def test_what_is_taken_in_parts_is_what_the_rows_say(
 ) -> None:
     """The comparison above can fail: one pair less, or the last pair twice, is farther away than rounding."""
     how = method("dpo")
-    train("five", how, 0, student, paired.head(5), None, tmp_path / "five")
-    train("four", how, 0, student, paired.head(4), None, tmp_path / "four")
+    train("five", how, 0, student, paired.head(5), tmp_path / "five")
+    train("four", how, 0, student, paired.head(4), tmp_path / "four")
     start, one, two = (tensors(folder) for folder in (Path(student.model), tmp_path / "five", tmp_path / "four"))
     assert distance(one, two) > 0.05 * distance(one, {name: start[name] for name in one})
 
@@ -133,7 +133,7 @@ def test_no_room_for_one_or_for_a_batch_of_kto_is_one_sentence(
 ) -> None:
     leave_room_for(0, monkeypatch)
     with pytest.raises(OutOfMemory, match=r"^run x: the device has too little memory: .*" + way_out):
-        train("x", method(name), 0, student, paired, unpair(paired), tmp_path / "x")
+        train("x", method(name), 0, student, read_by(method(name), paired), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 

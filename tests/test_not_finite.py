@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from conftest import OpenLedger
 from test_train import HERE, PARAMS, TOY, evaluated, paired, settings, student  # noqa: F401 (fixtures)
-from tiny import save_tiny_llama
+from tiny import read_by, save_tiny_llama
 
 from curation.calls.call import Call
 from curation.calls.counts import count_calls
@@ -107,7 +107,7 @@ def test_a_run_that_is_not_finite_stops_and_leaves_what_was_there(
     (out / "before").write_text("an older run")
     monkeypatch.setattr(weights, "load", planted)
     with pytest.raises(CurationError, match=words.format(kind=name)):
-        train(name, method(name), 0, student, paired, unpair(paired), out)
+        train(name, method(name), 0, student, read_by(method(name), paired), out)
     assert [file.name for file in tmp_path.iterdir()] == [name] and [file.name for file in out.iterdir()] == ["before"]
 
 
@@ -122,7 +122,7 @@ def test_a_learning_rate_that_is_too_high_is_stopped_too(
     with pytest.raises(
         CurationError, match=r"run wild: .*not finite|run wild: step \d: the (loss|gradient norm) is (nan|inf)"
     ):
-        train("wild", wild, 0, student, paired, unpair(paired), tmp_path / "wild")
+        train("wild", wild, 0, student, read_by(wild, paired), tmp_path / "wild")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,7 +154,7 @@ def test_an_example_that_ktos_loss_leaves_out_is_seen(
         match=r"run kto: step 1: the (mean logit of (chosen|rejected)|gradient norm|loss) is nan"
         ".*so it is not the learning rate",
     ):
-        train("kto", method("kto"), 0, student, paired, unpair(paired), tmp_path / "kto")
+        train("kto", method("kto"), 0, student, unpair(paired), tmp_path / "kto")
 
 
 def test_a_figure_that_is_not_a_number_in_some_step_is_left_out() -> None:

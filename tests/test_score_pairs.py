@@ -252,7 +252,7 @@ def test_no_pair_is_scored_by_a_model_that_saw_its_prompt(student: Student, monk
     train, likely = implicit.dpo.train, implicit.log_probs
 
     def training(settings: Any, job: Any) -> Any:
-        seen[job.label] = [prompt[0]["content"] for prompt in job.paired["prompt"].to_list()]
+        seen[job.label] = [prompt[0]["content"] for prompt in job.rows["prompt"].to_list()]
         return train(settings, job)
 
     def reading(network: Any, encoded: Any, batch_size: int, label: str) -> pl.DataFrame:

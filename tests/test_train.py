@@ -9,7 +9,7 @@ import pytest
 import world
 from conftest import OpenLedger, Serve
 from server import good
-from tiny import save_tiny_llama
+from tiny import read_by, save_tiny_llama
 from world import own
 
 from curation.calls.counts import count_calls
@@ -77,7 +77,6 @@ def test_an_adapter_lists_its_modules_in_order(student: Student, paired: pl.Data
         0,
         student,
         paired,
-        unpair(paired),
         tmp_path / "run",
     )
     assert json.loads((tmp_path / "run/adapter_config.json").read_text())["target_modules"] == sorted(modules)
@@ -97,7 +96,7 @@ def test_each_kind_trains_and_saves_safetensors_only(
     case: str, student: Student, paired: pl.DataFrame, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    metrics = train("run", CASES[case], 0, student, paired, unpair(paired), out)
+    metrics = train("run", CASES[case], 0, student, read_by(CASES[case], paired), out)
     files = {file.name for file in out.iterdir()}
     assert (metrics["steps"], metrics["arithmetic_bits"]) == (2, 32)
     assert (
@@ -117,7 +116,7 @@ def test_sft_reads_each_chosen_trace_once(student: Student, paired: pl.DataFrame
     }
     sft = kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
     doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
-    assert train("sft", sft, 0, student, doubled, unpair(paired), tmp_path / "run")["examples"] == 6
+    assert train("sft", sft, 0, student, doubled, tmp_path / "run")["examples"] == 6
 
 
 def test_training_moves_the_weights_the_same_way_twice(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
@@ -128,7 +127,6 @@ def test_training_moves_the_weights_the_same_way_twice(student: Student, paired:
             0,
             student,
             paired.sample(fraction=1, shuffle=True),
-            unpair(paired),
             tmp_path / name,
         )
     one, two = ((tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("one", "two"))
@@ -149,15 +147,8 @@ def test_a_curriculum_is_learnt_in_its_order_whatever_the_seed(
     for name, places in (("up", range(6)), ("down", range(5, -1, -1))):
         rows = paired.with_columns(curriculum_position=pl.Series(list(places), dtype=pl.Int32))
         for seed in (0, 1):
-            train(
-                "run",
-                settings(method, lora=None, learning_rate=0.01),
-                seed,
-                student,
-                rows,
-                unpair(rows),
-                tmp_path / f"{name}{seed}",
-            )
+            how = settings(method, lora=None, learning_rate=0.01)
+            train("run", how, seed, student, read_by(how, rows), tmp_path / f"{name}{seed}")
             prints[name, seed] = weights.fingerprint(tmp_path / f"{name}{seed}")
     assert prints["up", 0] == prints["up", 1] and prints["down", 0] == prints["down", 1]  # the seed changes nothing
     assert prints["up", 0] != prints["down", 0]  # the curriculum does
@@ -182,9 +173,8 @@ def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
     rows = paired.with_columns(chosen_reasoning=thought, chosen_truncated=pl.col("pair_id") == 1)
     base = PARAMS["methods"]["kto" if method == "kto" else "dpo"] | TOY | {"lora": None, "kind": method}
     own = {name: value for name, value in base.items() if method != "sft" or name not in ("beta", "precompute", "loss")}
-    metrics = train(
-        "run", kind("methods", method).Params.model_validate(own), 0, told, rows, unpair(rows), tmp_path / "r"
-    )
+    how = kind("methods", method).Params.model_validate(own)
+    metrics = train("run", how, 0, told, read_by(how, rows), tmp_path / "r")
     tokenizer = weights.tokenizer(str(tmp_path / "r"), weights.fingerprint(tmp_path / "r"))
     assert tokenizer.chat_template == file.read_text()
     renderer = Renderer(weights.tokenizer(student.model, student.pinned), told)
@@ -201,7 +191,7 @@ def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
 def test_a_row_that_the_template_refuses_is_named(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
     reasons = paired.with_columns(chosen_reasoning=pl.when(pl.col("pair_id") == 3).then(pl.lit("Hm.")))
     with pytest.raises(CurationError, match=r"^pair_id 3: there is reasoning, and student\.reasoning is null; say how"):
-        train("run", settings("dpo"), 0, student, reasons, unpair(reasons), tmp_path / "run")
+        train("run", settings("dpo"), 0, student, reasons, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,12 +199,12 @@ def test_nothing_to_train_on_is_said_and_leaves_nothing(student: Student, paired
     with pytest.raises(
         CurationError, match="run dpo: its arm has nothing to train on; widen its selection, or take it out of the grid"
     ):
-        train("dpo", CASES["sigmoid"], 0, student, paired.head(0), unpair(paired.head(0)), tmp_path / "dpo")
+        train("dpo", CASES["sigmoid"], 0, student, paired.head(0), tmp_path / "dpo")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_cut_sides_are_counted(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
-    metrics = train("truncated", settings("dpo", max_length=30), 0, student, paired, unpair(paired), tmp_path / "run")
+    metrics = train("truncated", settings("dpo", max_length=30), 0, student, paired, tmp_path / "run")
     assert (metrics["examples"], metrics["dropped"], metrics["sides_truncated"]) == (6, 0, 6)
 
 
@@ -224,13 +214,13 @@ def test_pairs_equal_once_cut_are_dropped_and_none_left_is_said(
     same = paired.with_columns(
         pl.when(pl.col("pair_id") < 2).then(pl.col("chosen")).otherwise(pl.col("rejected")).alias("rejected")
     )
-    metrics = train("some", settings("dpo"), 0, student, same, unpair(paired), tmp_path / "run")
+    metrics = train("some", settings("dpo"), 0, student, same, tmp_path / "run")
     assert (metrics["examples"], metrics["dropped"]) == (4, 2)
     with pytest.raises(
         CurationError,
         match="max_length 5: no prompt leaves room for an answer, or the sides of all pairs are the same tokens; ",
     ):
-        train("truncated", settings("dpo", max_length=5), 0, student, paired, unpair(paired), tmp_path / "truncated")
+        train("truncated", settings("dpo", max_length=5), 0, student, paired, tmp_path / "truncated")
 
 
 @pytest.mark.parametrize("name", ["subsets", "unpaired"])
@@ -281,7 +271,7 @@ def evaluated(engine: dict[str, Any], run: str, student: Student, model: Path, l
 def test_a_trained_student_is_evaluated_once(
     case: str, student: Student, paired: pl.DataFrame, ledger: Ledger, tmp_path: Path
 ) -> None:
-    train("run", CASES[case], 0, student, paired, unpair(paired), tmp_path / "run")
+    train("run", CASES[case], 0, student, read_by(CASES[case], paired), tmp_path / "run")
     first = evaluated(HERE, "run", student, tmp_path / "run", ledger)
     parquet.check(measurements.RESULTS, first, "results")
     assert first["sample_index"].to_list() == [0, 1, 2]
@@ -296,7 +286,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     serve: Serve, student: Student, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     """The same calls over HTTP: what one engine sampled, another does not ask again."""
-    train("run", CASES["sigmoid"], 0, student, paired, unpair(paired), tmp_path / "run")
+    train("run", CASES["sigmoid"], 0, student, paired, tmp_path / "run")
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
@@ -321,7 +311,7 @@ def test_an_adapter_is_merged_once_for_engines_that_want_a_folder(
 ) -> None:
     import torch
 
-    train("run", settings("dpo"), 0, student, paired, unpair(paired), tmp_path / "run")
+    train("run", settings("dpo"), 0, student, paired, tmp_path / "run")
     monkeypatch.chdir(tmp_path)
     model = weights.Weights(student.model, student.revision, tmp_path / "run")
     folder = weights.merge_adapter(model)

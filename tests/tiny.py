@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from curation.selection.subset import unpair
+
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -94,3 +98,8 @@ def save_tiny_reward_model(folder: Path, labels: int = 1, steps: bool = False, p
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def read_by(how: Any, pairs: pl.DataFrame) -> pl.DataFrame:
+    """What a method reads of these rows of `subsets`: themselves, or their traces."""
+    return unpair(pairs) if how.kind == "kto" else pairs

@@ -124,12 +124,11 @@ def main() -> None:
                 )
             method, rows = kind("methods", job["kind"]), pl.read_parquet(shared / "rows.parquet")
             settings = method.Params.model_validate(job["settings"])
-            paired, unpaired = (rows, None) if method.READS == "subsets" else (None, rows)
             processes = Processes(rank, world, shared, job["micro_batch"])
             figures = method.train(
                 settings,
-                Job(job["seed"], Student.model_validate(job["student"]), paired, unpaired, job["name"],
-                    Path(job["out"]), processes),
+                Job(job["seed"], Student.model_validate(job["student"]), rows, job["name"], Path(job["out"]),
+                    processes),
             )  # fmt: skip
         except Exception as error:
             _tell_first(shared, error)

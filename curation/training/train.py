@@ -29,24 +29,23 @@ def train(
     settings: "Method",
     seed: int,
     student: Student,
-    paired: pl.DataFrame | None,
-    unpaired: pl.DataFrame | None,
+    rows: pl.DataFrame,
     out: Path,
 ) -> dict[str, float]:
     """`out` holds the run's weights, whole: what was there is replaced only when training has ended. Returns the
-    metrics of training. A method reads one of the two tables, and the other may be null.
+    metrics of training. `rows` are of the table that the method `READS`.
 
     Raises CurationError if there is nothing to train on.
     """
     method = kind("methods", settings.kind)
-    require_rows(name, unpaired if method.READS == "unpaired" else paired)
+    require_rows(name, rows)
     with made_whole(out) as partial:
-        return method.train(settings, Job(seed, student, paired, unpaired, name, partial))
+        return method.train(settings, Job(seed, student, rows, name, partial))
 
 
-def require_rows(name: str, rows: pl.DataFrame | None) -> None:
+def require_rows(name: str, rows: pl.DataFrame) -> None:
     """Nothing. Raises CurationError if there is nothing to train run `name` on."""
-    if rows is None or rows.is_empty():
+    if rows.is_empty():
         raise CurationError(
             f"run {name}: its arm has nothing to train on; widen its selection, or take it out of the grid"
         )

@@ -40,7 +40,7 @@ class ToTrain(NamedTuple):
     def do(self) -> dict[str, float]:
         """Train. Returns the metrics of training. Raises CurationError as `train` does."""
         rows = read_rows(self.method, self.rows)
-        return train(self.run, self.method, self.seed, self.student, rows, rows, self.out)
+        return train(self.run, self.method, self.seed, self.student, rows, self.out)
 
     def clear(self) -> None:
         """Nothing of it is left on disk."""

@@ -132,7 +132,7 @@ def _policy(settings: Params, student: Student, seed: int, paired: pl.DataFrame,
     """The student trained on `paired`, inside the block; after it the weights are gone."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "policy"
-        dpo.train(settings.training, Job(seed, student, paired, paired.clear(), label, out))
+        dpo.train(settings.training, Job(seed, student, paired, label, out))
         gc.collect()  # the trainer holds its network in a cycle, and the next one wants the room
         if settings.training.lora is None:
             yield weights.load(str(out), weights.fingerprint(out), student.dtype, device=student.device)[0]

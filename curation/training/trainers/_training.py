@@ -35,14 +35,13 @@ PAIR_COLUMNS = (
 
 
 class Job(NamedTuple):
-    """One training: whom, on what, called what, saved where. `paired` and `unpaired` are rows of the tables `subsets`
-    and `unpaired`. A method learns from the one that its kind `READS`, of which it wants the kind's `COLUMNS` in their
-    order; the other may be null. `processes` is this process among those that train it together, null if none do."""
+    """One training: whom, on what, called what, saved where. `rows` are of the table that the method's kind `READS`, of
+    which it wants the kind's `COLUMNS` in their order. `processes` is this process among those that train it together,
+    null if none do."""
 
     seed: int
     student: Student
-    paired: pl.DataFrame | None
-    unpaired: pl.DataFrame | None
+    rows: pl.DataFrame
     label: str
     out: Path
     processes: Processes | None = None

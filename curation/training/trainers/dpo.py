@@ -23,7 +23,7 @@ class Params(Training):
 
 
 def train(settings: Training, job: Job) -> dict[str, float]:
-    """`job.out` holds the weights trained on `job.paired`. Returns the metrics of `train_student`."""
+    """`job.out` holds the weights trained on `job.rows`. Returns the metrics of `train_student`."""
 
     def build(config: dict[str, Any], parts: dict[str, Any], size: int) -> Any:
         from trl import DPOConfig, DPOTrainer
@@ -36,5 +36,4 @@ def train(settings: Training, job: Job) -> dict[str, float]:
         }
         return build_with_reference(DPOTrainer, job.label, settings, parts, DPOConfig(**config, **own), size)
 
-    assert job.paired is not None
-    return train_student(settings, job, job.paired, ("chosen", "rejected"), build)
+    return train_student(settings, job, job.rows, ("chosen", "rejected"), build)

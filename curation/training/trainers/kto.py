@@ -24,11 +24,10 @@ class Params(ReferenceTrainerParams):
 
 
 def train(settings: Params, job: Job) -> dict[str, float]:
-    """`job.out` holds the weights trained on `job.unpaired`. Returns the metrics of `train_student`.
+    """`job.out` holds the weights trained on `job.rows`. Returns the metrics of `train_student`.
 
     A batch is taken whole, because its KL term is a mean over it: where it has no room, OutOfMemory is raised.
     """
-    assert job.unpaired is not None
 
     def build(config: dict[str, Any], parts: dict[str, Any], size: int) -> Any:
         from trl import KTOConfig, KTOTrainer
@@ -42,6 +41,6 @@ def train(settings: Params, job: Job) -> dict[str, float]:
         return build_with_reference(KTOTrainer, job.label, settings, parts, KTOConfig(**config, **own), size)
 
     try:
-        return train_student(settings, job, job.unpaired, ("completion",), build, ("label",), in_parts=False)
+        return train_student(settings, job, job.rows, ("completion",), build, ("label",), in_parts=False)
     except OutOfMemory as fault:
         raise OutOfMemory(f"{fault}; KTO takes its KL term from a whole batch, so none is taken in parts") from fault

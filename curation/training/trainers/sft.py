@@ -17,11 +17,10 @@ class Params(TrainerParams):
 
 
 def train(settings: Params, job: Job) -> dict[str, float]:
-    """`job.out` holds the weights trained on the chosen traces of `job.paired`, each read once however many pairs it is
+    """`job.out` holds the weights trained on the chosen traces of `job.rows`, each read once however many pairs it is
     in. Returns the metrics of `train_student`."""
-    assert job.paired is not None
     chosen = (
-        job.paired.sort("curriculum_position", maintain_order=True)
+        job.rows.sort("curriculum_position", maintain_order=True)
         .unique("chosen_trace_id", keep="first", maintain_order=True)
         .rename({"chosen": "completion", "chosen_reasoning": "reasoning", "chosen_truncated": "truncated"})
     )
