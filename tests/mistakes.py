@@ -152,9 +152,9 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"grid.arms": [{"selection": "all", "seeds": [1, 1], "control": []}], "compare.primary": None},
      ["grid.arms.0.seeds: '1' is there twice",
       "grid.arms.0: names no control, so it makes no arm; name one, or leave `control` out"]),
-    ({"grid.draws": [], "grid.arms": [{"selection": "all"}, {"selection": "all", "draws": []}], "compare.primary": None},
-     ["grid.arms.1: names no draws, so it makes no arm; name one, or leave `draws` out",
-      "grid.draws: names none, so no arm that draws is made; name one, or leave it out: each seed draws by itself"]),
+    ({"grid.draws": [], "grid.arms": [{"selection": "all", "draws": []}], "compare.primary": None},
+     ["grid.arms.0: names no draws, so it makes no arm; name one, or leave `draws` out",
+      "grid.draws: names none, so no arm that draws is made; name one, or leave it out: each seed draws its own"]),
     ({"grid.budgets": ["half"]}, ["grid.budgets.0: 'half' is neither a number of pairs nor 'own'"]),
     ({"grid.selections": ["topp"]},
      ["grid.selections: 'topp' is not in selections; known: all, top_step_coherence, "

@@ -155,7 +155,7 @@ class Params(Strict):
                     way_out = f"name one, or leave `{axis}` out" if named[axis] == [] else "name one"
                     yield f"arms.{number}: names no {axis}, so it makes no arm; {way_out}"
         if self.draws == []:
-            yield "draws: names none, so no arm that draws is made; name one, or leave it out: each seed draws by itself"
+            yield "draws: names none, so no arm that draws is made; name one, or leave it out: each seed draws its own"
         used = dict.fromkeys(name for axes in self.axes() for name in axes.methods)
         bf16 = {name: study.methods[name].bf16 for name in used if name in study.methods}
         if len(set(bf16.values())) > 1:
