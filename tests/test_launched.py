@@ -22,7 +22,7 @@ from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models.student import Params as Student
 from curation.tables import contracts, parquet
-from curation.training.accelerate_config import find_faults
+from curation.training.accelerate_config import find_faults, read_arithmetic
 from curation.training.launched import train_over_processes
 from curation.training.train import train
 from curation.training.train_all import ToTrain, train_all
@@ -156,6 +156,42 @@ def test_a_config_that_no_run_can_be_trained_by_is_refused_before_anything_start
     assert re.search(said, found)
     assert list(find_faults(config(tmp_path), method("dpo"), "cpu")) == []
     assert "cannot be read: No such file" in next(find_faults(tmp_path / "none.yaml", method("dpo"), "cpu"))
+
+
+SHARDED = ["num_processes: 2", "distributed_type: FSDP", "fsdp_config: {fsdp_version: 2}"]
+DEEPSPEED = ["num_processes: 2", "distributed_type: DEEPSPEED", "deepspeed_config: {deepspeed_config_file: FILE}"]
+
+
+def arithmetic(folder: Path, *lines: str) -> dict[str, Any] | None:
+    named = {line.partition(":")[0] for line in lines}
+    plain = [line for line in CPU.splitlines() if line.partition(":")[0] not in named]
+    file = folder / "accelerate.yaml"
+    file.write_text("\n".join([*plain, *lines]).replace("FILE", str(folder / "own.json")))
+    return read_arithmetic(file)
+
+
+def test_what_a_config_says_of_the_arithmetic_is_told_from_how_it_starts_processes(tmp_path: Path) -> None:
+    """Wherever DeepSpeed's own file lies; one that is not there is told before anything starts."""
+    on_gpus = (
+        "num_processes: 4",
+        "distributed_type: MULTI_GPU",
+        "gpu_ids: all",
+        "mixed_precision: bf16",
+        "debug: true",
+    )
+    for plain in (("num_processes: 2",), on_gpus, ("num_processes: 2", "fsdp_config: {}", "downcast_bf16: 'no'")):
+        assert arithmetic(tmp_path, *plain) is None
+    assert arithmetic(tmp_path, *SHARDED) == {"distributed_type": "FSDP", "fsdp_config": {"fsdp_version": 2}}
+    compiled = arithmetic(tmp_path, "num_processes: 2", "dynamo_config: {dynamo_backend: INDUCTOR}")
+    assert compiled == {"dynamo_config": {"dynamo_backend": "INDUCTOR"}}
+    for stage in (2, 3):
+        (tmp_path / "own.json").write_text(f'{{"zero_optimization": {{"stage": {stage}}}}}')
+        said = arithmetic(tmp_path, *DEEPSPEED)
+        own = {"deepspeed_config_file": {"zero_optimization": {"stage": stage}}}
+        assert said == {"distributed_type": "DEEPSPEED", "deepspeed_config": own}
+    (tmp_path / "own.json").unlink()
+    (fault,) = find_faults(tmp_path / "accelerate.yaml", method("dpo"), "cuda")
+    assert "deepspeed_config_file: " in fault and "own.json: cannot be read: No such file or directory; put it" in fault
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])

@@ -218,6 +218,10 @@ def test_an_arm_smaller_than_a_batch_is_warned_of_and_an_empty_one_refused(
         "own) are; lower its batch_size, or raise the budget"
         for name in ("top_step_coherence", "top_generator_delta")
     ]
+    flow.write(changed({"methods.dpo.lora.dropout": 0.1}), Path("params.yaml"))
+    main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: params.yaml: methods.dpo.lora.dropout: 0.1 does nothing in a method with a refer")
     with pytest.raises(Errors, match=r"grid\.selections: 'top_generator_delta' keeps no pair, so its arms"):
         unmet(tmp_path, {"selections.top_generator_delta.budget": {"pairs": 0}})
 

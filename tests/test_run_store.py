@@ -185,9 +185,11 @@ def test_a_key_changes_with_each_thing_that_changes_weights_and_with_nothing_els
         run_key("sha256:rows", settings, 0, hub, CPU),
         run_key("sha256:rows", settings, 0, hub.model_copy(update={"model": "org/two"}), CPU),
         *(run_key("sha256:rows", settings, 0, student, machine) for machine in (
-            Machine("cuda", None, 4), CPU._replace(threads=2), CPU._replace(micro_batch=2), CPU._replace(world=2))),
+            Machine("cuda", None, 4), CPU._replace(threads=2), CPU._replace(micro_batch=2), CPU._replace(world=2),
+            CPU._replace(config={"distributed_type": "FSDP"}))),
     ]  # fmt: skip
     assert len({key, *(other for other, _ in others)}) == len(others) + 1
+    assert "config" not in parts["machine"], "it would be another key than it was before configs were in it"
 
 
 def test_a_version_of_a_package_or_of_a_trainer_is_in_the_key(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:

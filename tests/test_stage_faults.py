@@ -6,9 +6,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+import world
 from conftest import Serve
+from flow import write
 from served import answering, ran, rebuilt, save, served_params
 from server import BROKEN, DROPPED, NO_CHOICES, STALLED, Answer, Request, cut, failing, good, shaped
+
+from curation.core.params import read
+from curation.training.evaluate_all import evaluate_all
 
 POISON = "What is 3 + 1?"
 FAULTS: dict[str, tuple[Answer, str, int]] = {  # the answer, the status of its judgments, attempts with one retry
@@ -110,3 +115,20 @@ def test_offline_rebuilds_the_tables_without_a_socket(
         "error: judge rubric: ledger.offline is true and 8 of 8 calls have no reply (the first is key "
     )
     assert "prompt 'Problem:" in done.stderr
+
+
+def test_a_run_that_a_server_does_not_know_costs_no_other(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the adapters was not loaded when the server was started."""
+    raw = world.settings()
+    server = serve(lambda request: failing(404) if request.body["model"] == "forgotten" else good("9"))
+    raw["evaluate"]["engine"] = {"kind": "openai", "endpoint": server.endpoint(max_retries=0).model_dump()}
+    monkeypatch.chdir(tmp_path)
+    write(raw, tmp_path / "params.yaml")
+    runs = dict.fromkeys(("forgotten", "baseline", "again"))
+    outcomes = {run: (rows, error) for run, rows, error in evaluate_all(read(), runs, world.prompts())}
+    assert list(outcomes) == list(runs)
+    (none, error), (rows, fine), (again, well) = outcomes.values()
+    assert none is None and "forgotten: HTTP 404: no; check model" in error
+    assert fine is None and well is None and set(rows["completion"]) == set(again["completion"]) == {"9"}

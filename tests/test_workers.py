@@ -28,6 +28,7 @@ from tiny import save_tiny_llama
 
 from curation.calls.execution import ONE_WORKER, Runs
 from curation.core import progress
+from curation.core.errors import CurationError
 from curation.core.kinds import kind
 from curation.models import kept, weights
 from curation.models.student import Params as Student
@@ -143,6 +144,29 @@ def test_progress_that_is_heard_is_not_shown(
     assert capsys.readouterr().err == "train b: 0/3 steps in 0 s\n"
 
 
+def test_one_by_one_tells_of_all_runs_and_a_failure_costs_no_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where workers train them: how many are done, and how far the one under way is."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+
+    def work() -> str:
+        with progress.progress("train a", 2, "steps") as shown:
+            shown.advance(note="loss 0.5")
+        return "done"
+
+    def fail() -> None:
+        raise CurationError("nothing to\nlearn")
+
+    outcomes = list(one_by_one("train", {"a": work, "b": fail, "c": work}, None))
+    assert outcomes == [("a", "done", None), ("b", None, "nothing to\\nlearn"), ("c", "done", None)]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" in ")[0] for line in lines] == [f"train: {done}/3 runs" for done in (0, 1, 2, 2)], (
+        "the last is told by close, after two seconds"
+    )
+    assert all("train a: 1/2 steps" in line and line.endswith("loss 0.5") for line in lines)
+
+
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     tiny = save_tiny_llama(tmp_path_factory.mktemp("tiny"))
@@ -200,7 +224,7 @@ def test_a_run_is_the_same_whatever_was_trained_before_it(student: Student, arm:
 
     ways = {"here": list(CASES), "there": list(CASES)[::-1]}
     threads = torch.get_num_threads()
-    here = one_by_one([to_train(run, "here") for run in ways["here"]], 1)
+    here = one_by_one("train", {run: to_train(run, "here").do for run in ways["here"]}, 1)
     there = side_by_side("train", [to_train(run, "there") for run in ways["there"]], many(1, threads=1), student)
     for _, figures, error in (*here, *there):
         assert error is None and figures["micro_batch"] == 2

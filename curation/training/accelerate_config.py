@@ -1,5 +1,6 @@
 """The config of accelerate that a run is trained by, which is the user's own file."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
     from curation.training.trainers._kind import Method
 
 ON_A_CPU = ("NO", "MULTI_CPU")  # accelerate's names; it shards no weights there, whatever a config says
+PLAIN = (*ON_A_CPU, "MULTI_GPU")  # every process has all weights
+OWN_FILE = "deepspeed_config_file"
+NOTHING = (None, False, "", "no", "NO", [], {})
+# what starts the processes, and what is asked for elsewhere: their number and the method's bf16 are in a run's key
+STARTS = frozenset({
+    "compute_environment", "debug", "enable_cpu_affinity", "gpu_ids", "machine_rank", "main_process_ip",
+    "main_process_port", "main_training_function", "mixed_precision", "mpirun_config", "num_machines", "num_processes",
+    "rdzv_backend", "same_network", "use_cpu",
+})  # fmt: skip
 WRITES = "`accelerate config --config_file` writes one"
 
 
@@ -37,10 +47,33 @@ def count_processes(config: Path) -> int:
     return world
 
 
+def read_arithmetic(config: Path) -> dict[str, Any] | None:
+    """What of the config decides the arithmetic beside the number of processes, as how weights are sharded; DeepSpeed's
+    own file by what it says. None where every process has all weights, and computes as torch does. Raises CurationError
+    where one of the files cannot be read."""
+    found = {name: value for name, value in read_config(config).items() if name not in STARTS and value not in NOTHING}
+    if found.get("distributed_type") in PLAIN:
+        del found["distributed_type"]
+    deepspeed = found.get("deepspeed_config")
+    if isinstance(deepspeed, dict) and (file := deepspeed.get(OWN_FILE)):
+        found["deepspeed_config"] = deepspeed | {OWN_FILE: _read_json(Path(str(file)), config)}
+    return found or None
+
+
+def _read_json(file: Path, config: Path) -> Any:
+    place = f"{config}: {OWN_FILE}: {file}"
+    try:
+        return json.loads(file.read_bytes())
+    except OSError as error:
+        raise CurationError(f"{place}: cannot be read: {error.strerror}; put it there, or correct the path") from None
+    except ValueError as error:
+        raise CurationError(f"{place}: is no JSON: {error}") from None
+
+
 def find_faults(config: Path, settings: "Method", device: str) -> Iterator[str]:
     """Why no run can be trained by the config and this method on `device`."""
     try:
-        world, found = count_processes(config), read_config(config)
+        world, found, _ = count_processes(config), read_config(config), read_arithmetic(config)
     except CurationError as error:
         yield f"kind: {error}"
         return

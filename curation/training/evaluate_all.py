@@ -1,6 +1,7 @@
 """Many runs evaluated: those that a model answers here side by side, all others one after the other."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,10 +56,8 @@ class ToEvaluate(NamedTuple):
 
 def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.DataFrame) -> Iterator[Outcome]:
     """The rows of `results` of each run of `models`, by its weights, or its error, as they end: side by side as
-    `execution.runs` says, where transformers loads the weights on this machine.
-
-    Others are asked one run after the other. Raises CurationError where that cannot be done.
-    """
+    `execution.runs` says, where transformers loads the weights on this machine; others are asked one run after the
+    other."""
     judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
     held_out = prompts.filter(pl.col("split") != "train")
     jobs = [
@@ -68,10 +67,10 @@ def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.Da
     execution, settings = study.execution, study.execution.of_runs
     if study.evaluate.engine.kind != "transformers" or execution.engine != "local":
         with Ledger(study.ledger, study.budget, execution.distribute) as ledger:
-            for job in jobs:
-                yield Outcome(job.run, job.evaluate(ledger), None)
+            yield from one_by_one("evaluate", {job.run: partial(job.evaluate, ledger) for job in jobs}, None)
     elif execution.runs is None:
-        yield from one_by_one(jobs, count_threads(settings, study.student.device))
+        threads = count_threads(settings, study.student.device)
+        yield from one_by_one("evaluate", {job.run: job.do for job in jobs}, threads)
     else:
         at_once = settings.parallel if settings.engine == "local" else 1
         yield from side_by_side("evaluate", jobs, settings.model_copy(update={"parallel": at_once}), study.student)

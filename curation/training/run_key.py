@@ -21,24 +21,29 @@ PACKAGES = ("torch", "transformers", "trl", "peft")
 
 class Machine(NamedTuple):
     """What of the machine decides the weights to the last bit: the kind of device (cpu, cuda, …), the threads
-    of a CPU (null elsewhere), the examples read at once, and the processes that train one run."""
+    of a CPU (null elsewhere), the examples read at once, the processes that train one run, and what their config says
+    of the arithmetic (null: nothing)."""
 
     device: str
     threads: int | None
     micro_batch: int
     world: int = 1
+    config: dict[str, Any] | None = None
 
 
 def run_key(rows: str, settings: "Method", seed: int, student: Student, machine: Machine) -> tuple[str, dict[str, Any]]:
     """The key of a run, and what it is made of, which can be read: `rows` is their digest, and `settings` are the
     method's with `max_steps` as it will be."""
+    on = machine._asdict()
+    if on["config"] is None:  # which runs that were trained before it was there do not name
+        del on["config"]
     made_of = {
         "rows": rows,
         "method": settings.model_dump(mode="json"),
         "version": kind("methods", settings.kind).VERSION,
         "seed": seed,
         "student": student_identity(student),
-        "machine": machine._asdict(),
+        "machine": on,
         "packages": {name: _version(name) for name in PACKAGES},
     }
     return key_of(made_of), made_of

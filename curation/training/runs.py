@@ -15,7 +15,7 @@ from curation.core.study import Study
 from curation.models.student import Params as Student
 from curation.tables import contracts
 from curation.tables.measurements import RUNS
-from curation.training.accelerate_config import count_processes
+from curation.training.accelerate_config import count_processes, read_arithmetic
 from curation.training.given import look_at
 from curation.training.run_key import Machine, digest_rows, run_key
 from curation.training.run_store import RunStore, Stored, remove
@@ -114,10 +114,11 @@ def _plan(study: Study, run: "Run", own: dict[str, dict[str, int]], data: Path) 
     file = contracts.arm_path(reads.READS, arm.name, data)
     if study.controls[arm.control].pairs == "all":
         settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
-    execution = study.execution.of_runs
-    world = count_processes(Path(execution.config)) if execution.engine == "accelerate" and execution.config else 1
+    execution, world, config = study.execution.of_runs, 1, None
+    if execution.engine == "accelerate" and execution.config:
+        world, config = count_processes(Path(execution.config)), read_arithmetic(Path(execution.config))
     threads = count_threads(execution, student.device)
-    machine = Machine(student.device.partition(":")[0], threads, settings.batch_size // world, world)
+    machine = Machine(student.device.partition(":")[0], threads, settings.batch_size // world, world, config)
     return Plan(settings, seed, student, file, digest_rows(read_rows(settings, file)), machine)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,6 @@ from curation.core.kinds import kind
 from curation.models.student import Params as Student
 from curation.tables import contracts, parquet
 from curation.training.train import train
-from curation.training.worker import do
 from curation.training.workers import Outcome, count_threads, one_by_one, side_by_side
 
 if TYPE_CHECKING:
@@ -48,35 +48,6 @@ class ToTrain(NamedTuple):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class OverProcesses(NamedTuple):
-    """A run to train by all processes of accelerate's `config`, on a CPU each with so many threads."""
-
-    one: ToTrain
-    config: Path
-    threads: int | None
-
-    @property
-    def run(self) -> str:
-        """The run's name."""
-        return self.one.run
-
-    def on(self, device: str) -> "OverProcesses":
-        """The same on another device."""
-        return self._replace(one=self.one.on(device))
-
-    def do(self) -> dict[str, float]:
-        """Train. Returns the metrics of training. Raises CurationError as `train_over_processes` does."""
-        from curation.training.launched import train_over_processes
-
-        run, method, seed, student, file, out = self.one
-        rows = read_rows(method, file)
-        return train_over_processes(run, method, seed, student, rows, out, self.config, self.threads)
-
-    def clear(self) -> None:
-        """Nothing of it is left on disk."""
-        self.one.clear()
-
-
 def read_rows(method: "Method", file: Path) -> pl.DataFrame:
     """What a method reads of the rows of an arm, in the order that it wants it in."""
     reads = kind("methods", method.kind)
@@ -88,12 +59,21 @@ def train_all(jobs: Sequence[ToTrain], execution: "Execution", student: Student)
     and changes nothing of them; without it this process trains one after the other."""
     settings = execution.of_runs
     if execution.runs is None:
-        return one_by_one(jobs, count_threads(settings, student.device))
+        return one_by_one("train", {job.run: job.do for job in jobs}, count_threads(settings, student.device))
     if settings.engine == "ray":
         from curation.training.over_ray import train_over_ray
 
         return train_over_ray(jobs, settings, execution.ray)
     if settings.engine == "accelerate" and settings.config:
         threads, config = count_threads(settings, student.device), Path(settings.config)
-        return (Outcome(job.run, *do(OverProcesses(job, config, threads))) for job in jobs)
+        return one_by_one(
+            "train", {job.run: partial(_train_over_processes, job, config, threads) for job in jobs}, None
+        )
     return side_by_side("train", jobs, settings, student)
+
+
+def _train_over_processes(job: ToTrain, config: Path, threads: int | None) -> dict[str, float]:
+    from curation.training.launched import train_over_processes
+
+    run, method, seed, student, file, out = job
+    return train_over_processes(run, method, seed, student, read_rows(method, file), out, config, threads)

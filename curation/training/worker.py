@@ -85,16 +85,22 @@ def work(parent: Connection, place: Place, student: Student) -> None:
     _forgo_semaphores()
     device = place.enter()
     keep(student.model, student.pinned)
-    tell = _seldom(lambda shown: parent.send(_describe(shown)))
+    tell = _seldom(lambda shown: parent.send(describe(shown)))
     with neutral_streams(), heard(tell):
         while True:
             parent.send(do(jobs.get().on(device)))
 
 
 def do(job: Job) -> Done:
-    """The job, done. Whatever goes wrong is its error, on one line: other jobs do not suffer from it."""
+    """The job, done, or why it failed."""
+    return attempt(job.do)
+
+
+def attempt(work: Callable[[], Any]) -> Done:
+    """What the work of one job gives. Whatever goes wrong is its error, on one line: other jobs do not suffer from
+    it."""
     try:
-        return Done(job.do(), None)
+        return Done(work(), None)
     except CurationError as error:
         return Done(None, one_line(str(error)))
     except Exception as error:  # nobody's mistake but the program's, or a library's
@@ -123,7 +129,8 @@ def _forgo_semaphores() -> None:
     tqdm.set_lock(threading.RLock())
 
 
-def _describe(shown: Progress) -> Told:
+def describe(shown: Progress) -> Told:
+    """How far it is, as whoever waits for more than it is told."""
     return Told(shown.describe(), 0.0 if shown.label.startswith(REFERENCE) else shown.reached())
 
 

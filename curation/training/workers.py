@@ -3,15 +3,15 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from curation.core.progress import Progress, progress
+from curation.core.progress import Progress, heard, progress
 from curation.models.student import Params as Student
-from curation.training.worker import Done, Job, Place, Told, do, work
+from curation.training.worker import Done, Job, Place, Told, attempt, describe, work
 
 if TYPE_CHECKING:
     from curation.calls.execution import Runs
@@ -43,14 +43,25 @@ def count_threads(settings: "Runs", device: str) -> int | None:
     return settings.threads or (int(said) if said.isdecimal() and int(said) else cores)
 
 
-def one_by_one(jobs: Sequence[Job], threads: int | None) -> Iterator[Outcome]:
-    """The outcome of every job, done by this process with so many threads of the CPU."""
+def one_by_one(label: str, jobs: Mapping[str, Callable[[], Any]], threads: int | None) -> Iterator[Outcome]:
+    """The outcome of every job, by the name of its run, done by this process with so many threads of the CPU."""
     if threads and jobs:
         import torch
 
         torch.set_num_threads(threads)
-    for job in jobs:
-        yield Outcome(job.run, *do(job))
+    with progress(label, len(jobs), "runs") as shown:
+
+        def tell(under_way: Progress) -> None:
+            told = describe(under_way)
+            shown.share = (shown.done + told.share) / shown.total
+            shown.advance(0, told.line)
+
+        for run, job in jobs.items():
+            with heard(tell):
+                done = attempt(job)
+            shown.share = None
+            shown.advance(1, shown.note)
+            yield Outcome(run, *done)
 
 
 def side_by_side(label: str, jobs: Sequence[Job], settings: "Runs", student: Student) -> Iterator[Outcome]:

@@ -77,6 +77,15 @@ class ReferenceTrainerParams(TrainerParams):
     beta: Annotated[float, Field(ge=1e-6, le=1000, description=EXACT)]
     precompute: bool
 
+    def warnings(self, study: Study) -> Iterator[str]:
+        """Dropout, which TRL turns off in the student and in its reference, so that the two differ in what was learnt
+        alone."""
+        if self.lora and self.lora.dropout:
+            yield (
+                f"lora.dropout: {self.lora.dropout:g} does nothing in a method with a reference, where TRL turns "
+                "dropout off; write 0, or train by a method of kind sft"
+            )
+
 
 def trainer_arguments(
     settings: TrainerParams, seed: int, device: str, scratch: Path, rows: pl.DataFrame
