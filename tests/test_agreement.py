@@ -4,11 +4,13 @@ against the truth."""
 from collections.abc import Callable
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
 from curation.core.metrics import Interval
 from curation.reliability import agreement
+from curation.reliability.measurement import clustered_share, share_interval
 
 SEEDS = range(20)
 
@@ -152,3 +154,47 @@ def test_an_auroc_covers_the_planted_value() -> None:
         found = agreement.auroc(score, positive, cluster)
         covered += found is not None and found.low <= truth <= found.high
     assert covered >= 186
+
+
+def on_a_ladder(source: np.random.Generator, rarer: int, truth: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """64 prompts of three pairs, in `rarer` of which one or two pairs have the rejected side right; scores of a judge
+    that ranks them as often rightly as `truth` says, half of whose variance a prompt's pairs share."""
+    prompt = np.repeat(np.arange(64), 3)
+    right = np.arange(192) % 3 >= np.where(prompt < rarer, 1 + prompt % 2, 0)
+    score = source.normal(size=64)[prompt] + source.normal(size=192) + 2 * stats.norm.ppf(truth) * right
+    return score, right, prompt
+
+
+@pytest.mark.parametrize(("rarer", "truth"), [(5, 0.6), (8, 0.95), (15, 0.7)])
+def test_an_auroc_covers_where_one_side_is_nearly_always_right(rarer: int, truth: float) -> None:
+    """The kind of fault: an interval as sure as all prompts make it, where few of them decide. Coverage was 0.87, 0.86
+    and 0.93."""
+    found = [agreement.auroc(*on_a_ladder(np.random.default_rng(seed), rarer, truth)) for seed in range(300)]
+    covered = [one is not None and one.low <= truth <= one.high for one in found]
+    assert 0.935 < np.mean(covered) < 1
+
+
+def test_an_auroc_of_four_rare_prompts_has_no_interval() -> None:
+    found = agreement.auroc(*on_a_ladder(np.random.default_rng(0), 4, 0.8))
+    assert found is not None and 0 < found.mean < 1 and np.isnan([found.low, found.high]).all()
+
+
+@pytest.mark.parametrize(("prompts", "truth"), [(8, 0.8), (20, 0.95), (40, 0.5)])
+def test_a_share_covers_in_few_prompts(prompts: int, truth: float) -> None:
+    """Three pairs a prompt, which differ from prompt to prompt in how likely the judge is to be right. The kind of
+    fault: an interval that is too sure of a share near 1, or does not end there. Coverage was 0.93, 1 and 0.95."""
+    source = np.random.default_rng(1)
+    chance = source.beta(truth * 7 / 3, (1 - truth) * 7 / 3, (600, prompts))
+    covered = []
+    for right in source.binomial(3, chance):
+        share = right.sum() / (3 * prompts)
+        squares = float((((right - 3 * share) / (3 * prompts)) ** 2).sum())
+        found = share_interval(share, squares, prompts, prompts)
+        covered.append(0 <= found.low <= truth <= found.high <= 1)
+    assert 0.94 < np.mean(covered) < 0.992
+
+
+def test_right_in_twelve_of_twelve_is_not_sure() -> None:
+    """The kind of fault: an interval of no width at a ceiling."""
+    found = clustered_share(pl.Series([1.0] * 12), pl.Series(range(12)))
+    assert found is not None and found.high == pytest.approx(1) and 0.7 < found.low < 0.8

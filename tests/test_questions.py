@@ -33,7 +33,7 @@ def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
         found = {name: rows for name, text in db.questions().items() for rows in ask.answer(connection, text)}
     return {
         name: rows.filter(pl.col("judge") != "versus")
-        if "dimension" in rows.columns and name != "position_bias"
+        if "dimension" in rows.columns and name not in ("position_bias", "judge_accuracy")
         else rows
         for name, rows in found.items()
     }
@@ -116,6 +116,13 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("wordy", "reversed", 1, 0.111, 4.0, 4.0),
     ],
 }
+ANSWERS[
+    "judge_accuracy"
+] = [  # of seven such pairs four have the right trace as chosen; no interval of an AUROC so small
+    ("rubric", "brevity", "answer", 0.9, 0.0, 1.0, 0.8, 4, 1, 1.0, None, None),
+    ("rubric", "logic", "answer", 0.571, 0.002, 0.999, 0.571, 4, 3, 0.667, None, None),
+    ("versus", "preference", "answer", 0.714, 0.003, 1.0, 0.571, 4, 3, 0.667, None, None),
+]
 ANSWERS["position_bias"] = [("versus", "preference", 0.5, 8, 0.75, 0.0, 16)]
 ANSWERS["preference_set"] = [("sums", "prompts nearly the same as another", 0, 3, 0.0)]  # no response of it is a trace
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others

@@ -20,10 +20,7 @@ SOUND = world.sound()
 
 WRONG = "1 of 3 chosen traces are wrong, and 1 rejected ones are better, by the judge taken for the truth"
 SEEN_OF_ARMS = f"arm {world.ARM}: {WRONG}\n"
-SEEN = (
-    "select clear: ranks by rubric on logic, which is suspect: auroc, coverage, pairwise_accuracy\n"
-    f"select clear: {WRONG}\n"
-)
+SEEN = f"select clear: ranks by rubric on logic, which is suspect: coverage, pairwise_accuracy\nselect clear: {WRONG}\n"
 
 
 def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     "reliability": {
         "value is null exactly when clusters is 0": {"value": None, "ci_low": None, "ci_high": None, "clusters": 3},
         "ci_low <= value <= ci_high": {"value": 1.0, "ci_low": 1.5, "ci_high": 2.0, "clusters": 3},
+        "chosen_right and rejected_right together": {"chosen_right": 3, "rejected_right": None},
+        "base_rate is from 0 to 1": {"base_rate": 1.5},
     },
     "preferences": {
         "verdict is null exactly when status is not scored": {"verdict": None, "strength": None, "p_tie": None},

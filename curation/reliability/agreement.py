@@ -10,8 +10,10 @@ from typing import TypeAlias
 import numpy as np
 
 from curation.core.metrics import Interval
-from curation.core.stats import t_quantile, wilson
+from curation.core.stats import t_quantile
+from curation.reliability.measurement import NO_END, share_interval
 
+FEWEST = 5  # clusters of the rarer sort that an AUROC has an interval of
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last axis, one value for each of the others
 
 
@@ -97,14 +99,15 @@ def alpha(sums: np.ndarray) -> np.ndarray:
 
 
 def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Interval | None:
-    """The chance that a positive has a higher score than a negative, equal ones half; interval clustered as in
-    Obuchowski 1997.
+    """The chance that a positive has a higher score than a negative, equal ones half; errors clustered as in
+    Obuchowski 1997, the interval that of a share.
 
-    The interval is one of the log odds, so that it stays within 0 and 1. None without both sorts, or with fewer than
-    two clusters.
+    What decides how sure it is are the clusters of the rarer sort: without FEWEST of them the ends are NO_END. None
+    without both sorts, or with fewer than two clusters.
     """
     higher, lower = score[positive], score[~positive]
-    if not len(higher) or not len(lower):
+    clusters = len(np.unique(cluster))
+    if not len(higher) or not len(lower) or clusters < 2:
         return None
     placement = np.empty(len(score))
     for own, others, sign in ((positive, np.sort(lower), 1), (~positive, np.sort(higher), -1)):
@@ -112,18 +115,11 @@ def auroc(score: np.ndarray, positive: np.ndarray, cluster: np.ndarray) -> Inter
         share = (below + up_to) / (2 * len(others))  # of the others that are lower, equal ones half
         placement[own] = (share if sign > 0 else 1 - share) / own.sum()
     # the mean of the positives' shares is the AUROC, and so is that of the negatives'
-    value = round(float(placement[positive].sum()), 12)  # 1 is 1, and its odds are none
+    value = float(placement[positive].sum())
+    rarer = min(len(np.unique(cluster[sort])) for sort in (positive, ~positive))
+    if rarer < FEWEST:
+        return Interval(value, NO_END, NO_END, clusters)
     # a cluster's part in the estimate is the sum of its placements about their mean, value / how many of its sort
     about_mean = placement - np.where(positive, value / positive.sum(), value / (~positive).sum())
-    parts = sum_by_cluster(cluster, about_mean)[:, 0]
-    clusters = len(parts)
-    if clusters < 2:
-        return None
-    if not 0 < value < 1:  # Wilson's, for as many observations as the rarer sort has clusters
-        low, high = wilson(value, min(len(np.unique(cluster[positive])), len(np.unique(cluster[~positive]))))
-        return Interval(value, min(low, value), max(high, value), clusters)
-    # Var = G / (G - 1) * sum of parts^2, and d log(p / (1 - p)) / dp = 1 / (p (1 - p))
-    half = t_quantile(clusters - 1) * np.sqrt(clusters / (clusters - 1) * (parts**2).sum()) / (value * (1 - value))
-    odds = np.log(value / (1 - value))
-    low, high = (float(1 / (1 + np.exp(-end))) for end in (odds - half, odds + half))
-    return Interval(value, low, high, clusters)
+    squares = float((sum_by_cluster(cluster, about_mean) ** 2).sum())
+    return share_interval(value, squares, rarer, clusters)

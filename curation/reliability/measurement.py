@@ -2,55 +2,72 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from curation.core.metrics import Interval
-from curation.core.stats import Z, clustered_mean, wilson
+from curation.core.stats import clustered_mean, t_quantile, wilson
+
+DOUBT = 0.05  # how much of a prompt is added to a share, half of it a win and half a loss: by bench/judges.py
+NO_END = float("nan")  # of an interval that too few prompts give
 
 
 class Measurement(NamedTuple):
     """A measure of one judge and dimension, `against` another judge, its own repeats, length, a family, or nothing.
 
-    `interval` is None where the measure does not vary or has too few prompts; `n` is how many rows it is of.
+    `interval` is None where the measure does not vary or has too few prompts; it has a mean alone, its ends NO_END,
+    where the value is known and how far it may be off is not. `n` is how many rows it is of; of a measure that asks
+    which side of a pair is right, in how many of them the chosen and in how many the rejected side is.
     """
 
     measure: str
     against: str
     interval: Interval | None
     n: int
+    chosen_right: int | None = None
+    rejected_right: int | None = None
 
 
 def measure_share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:
-    """The share of `rows` in which `holds`, from 0 to 1."""
-    return Measurement(measure, against, share_interval(_mean_interval(rows, holds)), rows.height)
-
-
-def measure_rate(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:
-    """A share that may be small: the interval is Wilson's, for as many independent observations as would give a mean
-    the width that clusters give it; at most one a row."""
-    mean = _mean_interval(rows, holds)
-    if mean is None or not 0 < round(mean.mean, 12) < 1:
-        return Measurement(measure, against, share_interval(mean), rows.height)
-    half = (mean.high - mean.low) / 2
-    alone = mean.mean * (1 - mean.mean) * (Z / half) ** 2 if half else rows.height  # half = Z * (p (1 - p) / n)^0.5
-    low, high = wilson(mean.mean, min(alone, rows.height))
-    return Measurement(measure, against, mean._replace(low=low, high=high), rows.height)
+    """The share of `rows` in which `holds`, or the mean of values from 0 to 1."""
+    return Measurement(measure, against, clustered_share(*_values(rows, holds)), rows.height)
 
 
 def measure_mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Measurement:
     """The mean of `value` over `rows`."""
-    return Measurement(measure, against, _mean_interval(rows, value), rows.height)
+    return Measurement(measure, against, clustered_mean(*_values(rows, value)), rows.height)
 
 
-def _mean_interval(rows: pl.DataFrame, value: pl.Expr) -> Interval | None:
+def _values(rows: pl.DataFrame, value: pl.Expr) -> tuple[pl.Series, pl.Series]:
     values = rows.select(value.cast(pl.Float64).alias("value"), "prompt_id")
-    return clustered_mean(values["value"], values["prompt_id"])
+    return values["value"], values["prompt_id"]
 
 
-def share_interval(interval: Interval | None) -> Interval | None:
-    """The interval of a mean as one of a share: no further than 0 and 1, and Wilson's for as many observations as
-    clusters where all or none hold."""
-    if interval is None or 0 < round(interval.mean, 12) < 1:
-        return interval and interval._replace(low=max(interval.low, 0.0), high=min(interval.high, 1.0))
-    low, high = wilson(round(interval.mean, 12), interval.n)
-    return interval._replace(low=min(low, interval.mean), high=max(high, interval.mean))
+def clustered_share(values: pl.Series, prompts: pl.Series) -> Interval | None:
+    """The mean of `values` from 0 to 1 with the interval of a share; None with fewer than two prompts."""
+    mean = clustered_mean(values, prompts)
+    if mean is None:
+        return None
+    squares = ((mean.high - mean.low) / 2 / t_quantile(mean.n - 1)) ** 2 * (mean.n - 1) / mean.n
+    return share_interval(mean.mean, squares, mean.n, mean.n)
+
+
+def share_interval(share: float, squares: float, decisive: int, prompts: int) -> Interval:
+    """The 95 % interval of a `share` of `prompts`, of which `decisive`, two at least, say how sure it is. `squares` is
+    the sum of squares of what each prompt adds to the share.
+
+    One more prompt of weight DOUBT, half of it a win and half a loss, keeps the interval from ending where so few
+    prompts happen to agree; it is one of the log odds, so it stays within 0 and 1, with Student's t and as many degrees
+    of freedom as decisive prompts less one. Where all or none hold it is Wilson's, for as many observations as those.
+    """
+    if (whole := round(share, 12)) in (0, 1):
+        low, high = wilson(whole, decisive)
+    else:
+        total = decisive + DOUBT
+        centre = (decisive * share + DOUBT / 2) / total
+        own = prompts / (prompts - 1) * (decisive / total) ** 2 * squares
+        variance = own + DOUBT / 2 * (centre**2 + (1 - centre) ** 2) / total**2
+        odds, spread = np.log(centre / (1 - centre)), centre * (1 - centre)  # d log(p / (1 - p)) / dp = 1 / (p (1 - p))
+        half = t_quantile(decisive - 1) * np.sqrt(variance) / spread
+        low, high = (float((1 + np.tanh(end / 2)) / 2) for end in (odds - half, odds + half))
+    return Interval(share, min(low, share), max(high, share), prompts)

@@ -7,9 +7,8 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from curation.core.stats import clustered_mean
 from curation.reliability import agreement
-from curation.reliability.measurement import Measurement, measure_mean, measure_rate, measure_share, share_interval
+from curation.reliability.measurement import Measurement, clustered_share, measure_mean, measure_share
 from curation.tables.contracts import SIDES, UNKNOWN
 
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
@@ -74,7 +73,7 @@ def measure_verdicts(verdicts: pl.DataFrame, truth: str | None) -> Iterator[Meas
         right_side = pl.when("chosen_right").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
         right = (pl.col("verdict") == right_side).cast(pl.Float64)
         accuracy = pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right)
-        yield measure_share("verdict_accuracy", truth, labelled, accuracy)
+        yield _count_right(measure_share("verdict_accuracy", truth, labelled, accuracy), labelled)
 
 
 def measure_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Measurement]:
@@ -108,12 +107,12 @@ def measure_decisions(rows: pl.DataFrame, truth: str | None) -> Iterator[Measure
     decided = rows.filter(pl.col("decision") != 0)
     unlike = decided.filter(pl.col("log_ratio") != 0)
     longer_wins = (pl.col("decision") > 0) == (pl.col("log_ratio") > 0)
-    yield measure_rate("longer_preferred_rate", "length", unlike, longer_wins)
+    yield measure_share("longer_preferred_rate", "length", unlike, longer_wins)
     if truth is not None:
         labelled = rows.drop_nulls(["decision", "chosen_right"])
-        yield measure_rate("undecided_rate", truth, labelled, pl.col("decision") == 0)
+        yield measure_share("undecided_rate", truth, labelled, pl.col("decision") == 0)
         turned = (pl.col("decision") > 0) != pl.col("chosen_right")
-        yield measure_rate("reversal_rate", truth, decided.drop_nulls("chosen_right"), turned)
+        yield measure_share("reversal_rate", truth, decided.drop_nulls("chosen_right"), turned)
 
 
 def _measure_length(rows: pl.DataFrame, delta: str, part: str, truth: str | None) -> Iterator[Measurement]:
@@ -138,8 +137,16 @@ def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterato
     values, right, prompt = labelled[delta].to_numpy(), labelled["chosen_right"].to_numpy(), labelled["prompt_id"]
     sign = np.sign(np.where(np.abs(values) < EQUAL, 0.0, values))
     wins = pl.Series((sign * np.where(right, 1, -1) + 1) / 2)  # 1, 0.5 or 0
-    yield Measurement("pairwise_accuracy", truth, share_interval(clustered_mean(wins, prompt)), labelled.height)
-    yield Measurement("auroc", truth, agreement.auroc(values, right, prompt.to_numpy()), labelled.height)
+    accuracy = Measurement("pairwise_accuracy", truth, clustered_share(wins, prompt), labelled.height)
+    yield _count_right(accuracy, labelled)
+    ranked = Measurement("auroc", truth, agreement.auroc(values, right, prompt.to_numpy()), labelled.height)
+    yield _count_right(ranked, labelled)
+
+
+def _count_right(measurement: Measurement, labelled: pl.DataFrame) -> Measurement:
+    """With how often either side is right, since saying "chosen" of every pair is right as often as chosen is."""
+    chosen = int(labelled["chosen_right"].sum())
+    return measurement._replace(chosen_right=chosen, rejected_right=labelled.height - chosen)
 
 
 def _sum_moments_with_length(rows: pl.DataFrame, delta: str, part: str) -> np.ndarray:

@@ -31,15 +31,18 @@ NEUTRAL = {
 
 def reliability(table: pl.DataFrame, file: Path) -> None:
     """One row per judge and dimension, one panel per measure and what it is against: the value with its 95 %
-    interval, suspect ones in red."""
+    interval as far as there is one, suspect ones in red; a grey bar is what always saying "chosen" would score."""
     rows = table.drop_nulls("value").with_columns(pl.format("{}: {}", "judge", "dimension").alias("row"))
     names = rows["row"].unique().sort().to_list()
     panels = list(rows.sort("measure", "against").group_by("measure", "against", maintain_order=True))
     figure, axes = figure_of(len(panels), columns=6, width=2.1, height=0.8 + 0.17 * len(names))
     for number, (axis, ((measure, against), group)) in enumerate(zip(axes, panels, strict=False)):
-        for name, suspect, value, low, high in group.select("row", "suspect", "value", "ci_low", "ci_high").rows():
-            y, errors = names.index(name), [[value - low], [high - value]]
+        columns = ("row", "suspect", "value", "ci_low", "ci_high", "base_rate")
+        for name, suspect, value, low, high, base_rate in group.select(columns).rows():
+            y, errors = names.index(name), None if low is None else [[value - low], [high - value]]
             axis.errorbar([value], [y], xerr=errors, fmt="o", color=RED if suspect else BLUE, markersize=4, capsize=2)
+            if base_rate is not None and measure != "auroc":
+                axis.plot([base_rate], [y], "|", color=GREY, markersize=10)
         if measure in NEUTRAL:
             axis.axvline(NEUTRAL[str(measure)], color=GREY, linewidth=1, linestyle=":")
         axis.set_yticks(range(len(names)), names if number % 6 == 0 else [], fontsize=7)

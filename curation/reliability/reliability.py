@@ -1,6 +1,7 @@
 """How far each judge can be believed: its coverage, zero deltas, repeats, orders, preference for length and for its own
 family, agreement with the other judges and with right answers."""
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated, NamedTuple
@@ -82,7 +83,9 @@ def reliability(
                 rows += [_row(judge, dimension, measurement) for measurement in measurements]
                 curves += [_curve(judge, dimension, estimator, p) for estimator, p in stated.items()]
                 shown.advance(note=f"{judge} {dimension}")
-    return pl.DataFrame(rows, schema=empty(RELIABILITY).schema, orient="row"), pl.concat(curves)
+    table = pl.DataFrame(rows, schema=empty(RELIABILITY).drop("base_rate").schema, orient="row")
+    base_rate = pl.col("chosen_right") / (pl.col("chosen_right") + pl.col("rejected_right"))
+    return table.with_columns(base_rate=base_rate.fill_nan(None)), pl.concat(curves)
 
 
 def _noise_source(tables: JudgeTables, judge: str) -> str:
@@ -222,9 +225,10 @@ def _curve(judge: str, dimension: str, estimator: str, stated: pl.DataFrame) -> 
 
 
 def _row(judge: str, dimension: str, measurement: Measurement) -> tuple[object, ...]:
-    measure, against, interval, n = measurement
+    measure, against, interval, n, *right = measurement
     mean, low, high, clusters = (None, None, None, 0) if interval is None else interval
-    return judge, dimension, measure, against, mean, low, high, n, clusters, is_suspect(measure, interval)
+    ends = [None if end is None or math.isnan(end) else end for end in (low, high)]
+    return judge, dimension, measure, against, mean, *ends, n, clusters, is_suspect(measure, interval), *right
 
 
 def metrics(table: pl.DataFrame) -> dict[str, object]:
@@ -238,7 +242,10 @@ def metrics(table: pl.DataFrame) -> dict[str, object]:
         for (dimension,), group in rows.drop_nulls("value").group_by("dimension", maintain_order=True):
             intervals = group.select(key.alias("key"), "value", "ci_low", "ci_high", "clusters").rows()
             by_dimension[str(dimension)] = {
-                name: number for key_, *ends in intervals for name, number in Interval(*ends).keys(key_).items()
+                name: number
+                for key_, *ends in intervals
+                for name, number in Interval(*ends).keys(key_).items()
+                if number is not None
             }
         by_judge[str(judge)] = by_dimension
     return by_judge

@@ -48,9 +48,12 @@ RELIABILITY = Table(
     "reliability", "judge, dimension, measure and what it is measured against",
     ("judge", "dimension", "measure", "against"),
     schema(judge=TEXT, dimension=TEXT, measure=TEXT, against=TEXT,
-           value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES),
+           value=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, clusters=ID, suspect=YES,
+           chosen_right=(ID,), rejected_right=(ID,), base_rate=(REAL,)),
     {"value is null exactly when clusters is 0": pl.col("value").is_null() == (pl.col("clusters") == 0),
-     **interval("value")},
+     **interval("value"),
+     "chosen_right and rejected_right together": together("chosen_right", "rejected_right"),
+     "base_rate is from 0 to 1": pl.col("base_rate").is_between(0, 1).fill_null(True)},
 )  # fmt: skip
 RUN_STATUSES = ("trained", "failed", "given")
 RUNS = Table(
