@@ -13,7 +13,7 @@ import polars as pl
 
 from curation.core.params import BASELINE
 from curation.core.stats import Crossed, crossed_mean
-from curation.experiment.compare import Params, compare
+from curation.experiment.compare import compare
 from curation.experiment.values import AVERAGE, DeclaredRuns, per_prompt
 
 RESULTS = Path(__file__).parents[1] / "tests/data/gpu_study/results.parquet"
@@ -61,7 +61,7 @@ def compared(results: pl.DataFrame) -> pl.DataFrame:
             method, selection, *rest, _ = run.split("-")
             arms[run] = (method, selection, *rest)
     declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
-    return compare(Params(primary=None), declared, results, {}).filter(measure=f"{AVERAGE}@1")
+    return compare(declared, results, {}).filter(measure=f"{AVERAGE}@1")
 
 
 def tabulate(comparisons: pl.DataFrame) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _params() -> dict[str, Any]:
     study["renderings"] = {"count": False}
     study["selections"] = {"as_listed": study["selections"]["as_listed"]}
     study["grid"]["selections"] = ["as_listed"]
-    study["compare"]["primary"]["selection"] = "as_listed"
+    study["contrasts"], study["compare"]["primary"] = {}, None
     return study
 
 

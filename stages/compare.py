@@ -20,8 +20,8 @@ def main() -> None:
     missing = find_missing(declared, there, dict(failed.select("run", "error").rows()))
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
-    comparisons = compare(study.compare, declared, results, pairs_of_run)
-    for message in messages(study.compare, comparisons, missing):
+    comparisons = compare(declared, results, pairs_of_run)
+    for message in messages(missing):
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")

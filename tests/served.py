@@ -94,7 +94,7 @@ def served_params(folder: Path, url: str, prompts: int, samples: int = 2, **chan
         {"any": params["generator_pairs"]["any"]},
     )
     params["grid"] = {axis: [] for axis in params["grid"]}
-    params["compare"] = {"primary": None}
+    params["contrasts"], params["compare"] = {}, {"primary": None}
     save(params, folder)
     return params
 

@@ -344,7 +344,7 @@ def test_a_warning_is_said_and_stops_nothing(
     alone(name, monkeypatch)
     params, raw = world.write(WARNED[name](SOUND), tmp_path), deepcopy(world.settings())
     if name == "selection_without_control":
-        raw["grid"]["controls"], raw["compare"]["primary"] = ["itself"], None
+        raw["grid"]["controls"], raw["contrasts"], raw["compare"]["primary"] = ["itself"], {}, None
     if name == "control_is_its_selection":
         raw["controls"]["reversed"] = {"pairs": "all", "match": [], "labels": "as_is"}
     if name == "control_shares_pairs":

@@ -15,12 +15,9 @@ import pytest
 import world
 from mistakes import changed
 
-from curation.core.errors import Errors
 from curation.core.params import read
 from curation.core.stats import crossed_mean, holm
 from curation.experiment.compare import (
-    ARM,
-    Params,
     compare,
     comparison_metrics,
     declared_runs,
@@ -31,7 +28,6 @@ from curation.experiment.values import DeclaredRuns
 from curation.tables import contracts, measurements, parquet
 
 ITSELF, RANDOM = (("dpo", "top", "any", "own", control) for control in ("itself", "random"))
-PRIMARY: dict[str, str] = dict(zip(ARM, RANDOM, strict=True))
 GIVEN = ("given", "theirs", "", "", "")
 Scores = Mapping[tuple[str, str], Sequence[Sequence[float]]]  # run, benchmark: of each prompt its samples
 
@@ -52,7 +48,6 @@ def results(scores: Scores, cut: Mapping[str, int] | None = None) -> pl.DataFram
 def compared(
     runs: Mapping[str, tuple[tuple[str, ...], int]],
     answered: pl.DataFrame,
-    primary: dict[str, Any] | None = None,
     pairs: int = 3,
 ) -> pl.DataFrame:
     """The rows of `comparisons`; `runs` has the arm and the seed of each."""
@@ -61,7 +56,7 @@ def compared(
         frozenset({"itself"}),
     )  # fmt: skip
     learnt = {run: pairs for run, (arm, _) in runs.items() if arm != GIVEN}
-    rows = compare(Params.model_validate({"primary": primary}), declared, answered, learnt)
+    rows = compare(declared, answered, learnt)
     parquet.check(measurements.COMPARISONS, rows, "comparisons")
     return rows
 
@@ -90,8 +85,7 @@ def test_the_value_of_a_seed_is_the_mean_over_its_draws() -> None:
 
 
 def test_each_benchmark_has_its_own_k_and_the_measures_are_corrected_as_one() -> None:
-    """avg@4 here and avg@1 there are one family of Holm, and the primary contrast is on the benchmark that it names,
-    whatever its k: 'avg@16' stands before 'avg@2'."""
+    """avg@16 here and avg@1 there are one family of Holm."""
     draw = np.random.default_rng(0)
     k_of = {"long": 1, "short": 16, "some": 2}
     runs = {"a0": (ITSELF, 0), "r0": (RANDOM, 0)}
@@ -100,16 +94,16 @@ def test_each_benchmark_has_its_own_k_and_the_measures_are_corrected_as_one() ->
         for run in ("baseline", *runs)
         for benchmark, k in k_of.items()
     }
-    rows = compared(runs, results(scores), PRIMARY | {"benchmark": "some"})
+    rows = compared(runs, results(scores))
     measures = rows.group_by("benchmark").agg(pl.col("measure").unique().sort()).sort("benchmark").rows()
     assert measures == [(name, [f"avg@{k}", f"pass@{k}"]) for name, k in sorted(k_of.items())]
-    (first,) = rows.filter("primary").select("benchmark", "measure", "against").rows()
-    assert first == ("some", "avg@2", "random")
-    for _, family in rows.filter(~pl.col("primary")).drop_nulls("p").group_by(
+    for _, family in rows.drop_nulls("gain").group_by(
         pl.col("against") == "baseline", pl.col("measure").str.starts_with("avg")
     ):  # fmt: skip
         assert family["benchmark"].n_unique() >= 2
-        assert family.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(family["p"].to_list())))
+        tested = family.drop_nulls("p").sort("p")
+        counted = holm([*tested["p"], *[1.0] * (family.height - tested.height)])
+        assert tested["p_holm"].to_list() == pytest.approx(counted[: tested.height])
 
 
 def test_weights_trained_elsewhere_are_compared_with_the_baseline_alone() -> None:
@@ -150,12 +144,10 @@ def test_a_run_without_results_is_named_with_what_it_failed_of() -> None:
     }
     assert find_missing(declared, ["a", "b", "c", "baseline"], {}) == {}
     assert list(find_missing(declared, [], {})) == ["baseline", "a", "b", "c"]
-    settings = Params.model_validate({"primary": PRIMARY | {"benchmark": "sums"}})
     rows = contracts.empty(measurements.COMPARISONS)
-    said = list(messages(settings, rows, {"b": "failed: no\nmemory" + "y" * 300, "c": "no results"}))
+    said = list(messages({"b": "failed: no\nmemory" + "y" * 300, "c": "no results"}))
     assert re.fullmatch(r"not compared: b \(failed: no\\nmemoryy{150,200}…\), c \(no results\)", said[0])
-    assert said[1:] == ["compare.primary has no result: dpo top any own random sums"]
-    assert list(messages(Params(primary=None), rows, {})) == []
+    assert len(said) == 1 and list(messages({})) == []
     assert comparison_metrics(rows, ["b", "c"]) == {"missing_runs": 2, "missing": {"b": 1, "c": 1}}
 
 
@@ -196,7 +188,6 @@ def test_compare_takes_what_there_is_and_lists_what_is_missing(stage: Staged) ->
     assert (metrics["missing_runs"], metrics["missing"]) == (2, {world.TURNED: 1, "theirs": 1})
     assert said.splitlines() == [
         f"warning: compare: not compared: {world.TURNED} (failed: a loss of nan at step 3), theirs (no results)",
-        "warning: compare: compare.primary has no result: dpo clear any own reversed held_sums",
     ]
 
 
@@ -210,21 +201,6 @@ def test_without_a_baseline_there_are_values_and_without_any_results_no_rows(sta
     rows, metrics, said = stage()
     assert rows.is_empty() and metrics == {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}
     assert Path("data/plots/gains.png").exists()
-
-
-def test_a_primary_contrast_that_the_grid_does_not_put_together_is_no_contrast(tmp_path: Path) -> None:
-    """Each of its parts is somewhere in grid.arms, and no entry has all of them."""
-    arms = [
-        {"selection": "top_step_coherence", "control": ["itself", "random"], "methods": "kto"},
-        {"selection": "top_generator_delta", "control": "random", "methods": ["dpo", "kto"]},
-    ]
-    flow.write(changed({"grid.arms": arms}), tmp_path / "params.yaml")
-    with pytest.raises(Errors) as raised:
-        read(tmp_path / "params.yaml")
-    assert [line.partition("compare.")[2] for line in str(raised.value).splitlines()] == [
-        f"primary: the grid has no run dpo top_step_coherence any own {control}; add it to grid.arms"
-        for control in ("random", "itself")
-    ]
 
 
 def test_what_is_declared_is_the_grid_and_the_weights_trained_elsewhere(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def params(folder: Path, server: ChatServer) -> None:
     dpo = settings["methods"]["dpo"] | {"max_steps": 1, "bf16": False, "batch_size": 2, "accumulation": 1}
     settings["methods"] = {"dpo": dpo | {"lora": dpo["lora"] | {"modules": ["q_proj"], "layers": 1}}}
     settings["grid"] |= {"methods": ["dpo"], "controls": ["itself"]}
-    settings["compare"]["primary"] = None
+    settings["contrasts"], settings["compare"]["primary"] = {}, None
     settings["evaluate"]["sampling"] |= {"samples": 1, "max_tokens": 2}
     settings["evaluate"]["engine"] = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     flow.write(settings, folder / "params.yaml")

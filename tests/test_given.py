@@ -224,7 +224,7 @@ def test_a_study_of_given_weights_alone_goes_from_train_to_compare(
     raw = world.settings()
     raw["student"] |= {"model": str(student), "revision": weights.fingerprint(student)}
     raw["evaluate"]["sampling"] |= {"max_tokens": 4}
-    raw |= {"models": {"mine": "mine", "gone": "gone"}, "compare": {"primary": None}}
+    raw |= {"models": {"mine": "mine", "gone": "gone"}, "contrasts": {}, "compare": {"primary": None}}
     raw["grid"] = raw["grid"] | {"methods": []}
     flow.write(raw, tmp_path / "params.yaml")
     for file in (tmp_path / "data/results").glob("*.parquet"):

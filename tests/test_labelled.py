@@ -215,7 +215,7 @@ def settings(**grid: Any) -> dict[str, Any]:
     raw["selections"] = raw["selections"] | {"single": SINGLE}
     raw["methods"] = raw["methods"] | {"kto": world.own()["methods"]["kto"]}
     raw["grid"] = raw["grid"] | {"methods": ["kto"], "selections": ["single"], **grid}
-    raw["compare"] = {"primary": None}
+    raw["contrasts"], raw["compare"] = {}, {"primary": None}
     return raw
 
 

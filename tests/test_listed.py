@@ -367,7 +367,7 @@ def test_expressions_name_what_sources_carry(expression: str, said: list[str], o
     changes: dict[str, Any] = {
         "sources.uf.columns": {"prompt": "q", "carried": ["lang", "turns", "meta.x"]},
         "selections": {"s": world.PLAIN | ({"unpaired": {"label": "true"} | required} if of_traces else required)},
-        "grid.selections": ["s"], "compare.primary.selection": "s",
+        "grid.selections": ["s"], "contrasts": {}, "compare.primary": None,
     }  # fmt: skip
     found = [line for line in studied(tmp_path, changes) if line.startswith("selections.")]
     assert found == [f"selections.s.{place}: {line}" for line in said]

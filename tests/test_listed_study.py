@@ -93,7 +93,7 @@ def params(folder: Path) -> dict[str, Any]:
     raw["pairwise_judges"] = {f"{name}_labels": {"kind": "listed", "source": name} for name in ("uf", "hh")}
     raw["pair"] |= {"order": "listed", "ladder": [], "within_generator": True, "samples": "all"}
     raw["delta"]["panels"] = {}
-    raw |= {"reliability": {"truth": "uf_labels", "families": {}}, "compare": {"primary": None}}
+    raw |= {"reliability": {"truth": "uf_labels", "families": {}}, "contrasts": {}, "compare": {"primary": None}}
     raw["calibrate"]["truth"] = "uf_labels"
     plain = raw["x-selection"]
     widest = {"value": "gpt4.delta_helpfulness", "keep": {"kind": "top"}, "budget": {"pairs": 8}}

@@ -149,7 +149,9 @@ def test_an_engine_and_an_interpreter_that_are_not_there(tmp_path: Path, monkeyp
         "evaluate.engine.python: nosuch: cannot be run (FileNotFoundError); name an interpreter that has vllm"
     ]
     unused = {"sources.arithmetic_held_out.split": "train", "sources.number_theory_and_letters.split": "train"}
-    assert unmet(tmp_path, {"evaluate.engine": vllm, "compare.primary": None} | unused) == []  # nothing is evaluated
+    assert (
+        unmet(tmp_path, {"evaluate.engine": vllm, "contrasts": {}, "compare.primary": None} | unused) == []
+    )  # nothing is evaluated
     with pytest.raises(Errors, match=r"sampling\.max_tokens: 64 leaves no room for a prompt in max_model_len: 64"):
         unmet(tmp_path, {"evaluate.engine": vllm | {"max_model_len": 64}})
 
@@ -183,7 +185,8 @@ def test_the_command_lists_what_lacks_and_checks_the_file_alone_if_told(
 
 
 UNUSED = {
-    "evaluate.judge": None, "student.revision": None, "renderings.count": False, "compare.primary": None,
+    "evaluate.judge": None, "student.revision": None, "renderings.count": False,
+    "contrasts": {}, "compare.primary": None,
     "sources.arithmetic_held_out.split": "train", "sources.number_theory_and_letters.split": "train",
     **{f"grid.{axis}": [] for axis in ("methods", "selections", "generator_pairs", "budgets", "controls", "seeds")},
 }  # fmt: skip

@@ -55,7 +55,8 @@ def study(tmp_path: Path, serve: Serve) -> dict[str, Any]:
 
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "recipes/paper_scale.yaml")
     params["sources"] = {"openr1_math": params["sources"]["openr1_math"]}
-    params["compare"]["primary"] = params["evaluate"]["benchmarks"] = None  # of the sources that are gone
+    params["contrasts"], params["compare"]["primary"] = {}, None
+    params["evaluate"]["benchmarks"] = None  # of the sources that are gone
     server = serve(answer)
     for name in ("s1-3b", "s1-32b"):
         params["generators"][name]["endpoint"] |= {"base_url": server.url}

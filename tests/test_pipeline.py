@@ -97,7 +97,9 @@ def toy_params(folder: Path) -> dict[str, Any]:
     }
     params["generator_pairs"] = {"any": {"where": "true"}}
     params["grid"] |= {"methods": ["dpo"], "selections": ["right"]}
-    params["compare"]["primary"] |= {"selection": "right", "benchmark": "products"}
+    right = {"plus": {"method": "dpo", "selection": "right"}, "minus": {"control": "random"}}
+    params["contrasts"] = {"right": {**right, "benchmark": "products"}}
+    params["compare"]["primary"] = "right"
     params["evaluate"]["sampling"] |= {"samples": 2, "max_tokens": 4}
     return params
 
@@ -214,7 +216,7 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
     def one_run_for_another(params: dict[str, Any]) -> None:
         """The control goes, whose run would be one more to train."""
         params["grid"].update(selections=["right", "few"], controls=["itself"])
-        params["compare"]["primary"] = None
+        params["contrasts"], params["compare"]["primary"] = {}, None
 
     assert changed(study, one_run_for_another, "orphans", "--delete") == [
         "arms", "audit", "check", "compare", "evaluate", "train",

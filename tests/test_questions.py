@@ -58,9 +58,9 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("pass@2", "held_sums", *NOBODY, 0.5, None, None, None, None, None, None, None, 0.0, None),
         ("pass@2", "held_sums", *CONTROL, 3, 0.5, 0.0, -12.706, 12.706, 2, 1, 1.0, 1.0, 0.0, 0.0),
     ],
-    "contrasts": [
-        (True, "avg@2", "held_sums", *CONTROL, 0.5, 0.5, 0.5, 2, 1, None, None, 0.0, 0.0),
-        (False, "pass@2", "held_sums", *CONTROL, 0.5, -5.853, 6.853, 2, 1, 0.5, 0.5, 0.0, 0.0),
+    "gains_over_controls": [
+        ("avg@2", "held_sums", *CONTROL, 0.5, 0.5, 0.5, 2, 1, None, None, 0.0, 0.0),
+        ("pass@2", "held_sums", *CONTROL, 0.5, -5.853, 6.853, 2, 1, 0.5, 0.5, 0.0, 0.0),
     ],
     "efficiency": [
         ("avg@2", "held_sums", *TREATED[:3], "itself", 3, 0.5, -5.853, 6.853, 1),

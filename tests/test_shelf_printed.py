@@ -130,6 +130,7 @@ def test_the_recipe_is_the_default_study_with_the_shelf() -> None:
     free = {name: shelf.selection(name, {}) for name in shelf.entries() if name not in SCORED}
     assert recipe == study | {
         "selections": study["selections"] | free, "grid": study["grid"] | {"selections": []},
+        "contrasts": {},
         "compare": {"primary": None},
     }  # fmt: skip
     lines = {line.strip("# ") for line in RECIPE.read_text().splitlines()}

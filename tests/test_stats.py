@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, wilson
-from curation.experiment.compare import Params, compare, comparison_metrics
+from curation.experiment.compare import compare, comparison_metrics
 from curation.experiment.values import DeclaredRuns
 from curation.tables import measurements, parquet
 
@@ -99,23 +99,10 @@ RUNS = DeclaredRuns(
     {run: int(run[1]) for run in ARMS},
     frozenset({"itself"}),
 )
-PRIMARY = {
-    "method": "dpo",
-    "selection": "top",
-    "generator_pairs": "any",
-    "budget": "own",
-    "control": "random",
-    "benchmark": "sums",
-}
 
 
-def compared(scores: dict[tuple[str, int], list[float | None]], primary: dict[str, str] | None = None) -> pl.DataFrame:
-    rows = compare(
-        Params.model_validate({"primary": primary}),
-        RUNS,
-        results(scores),
-        {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4},
-    )
+def compared(scores: dict[tuple[str, int], list[float | None]]) -> pl.DataFrame:
+    rows = compare(RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
     parquet.check(measurements.COMPARISONS, rows, "comparisons")
     return rows
 
@@ -152,42 +139,31 @@ def test_a_selection_is_compared_with_its_control_seed_by_seed() -> None:
         (run, prompt): [one] for run, row in (mine | theirs).items() for prompt, one in enumerate(row)
     }
     scores |= {("baseline", prompt): [0] for prompt in range(3)}
-    rows = compared(scores, PRIMARY)
+    rows = compared(scores)
     found, wanted = row(rows, "itself", "random"), crossed_mean(np.array([[1, 0, 0], [0, 0, 1]]))
     assert wanted is not None and (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx(
         (1 / 3, wanted.low, wanted.high, wanted.p)
     )
-    assert (found["n"], found["seeds"], found["pairs"], found["primary"]) == (
-        3,
-        2,
-        4,
-        True,
-    )  # the third seed has no counterpart
+    assert (found["n"], found["seeds"], found["pairs"]) == (3, 2, 4)  # the third seed has no counterpart
     assert (row(rows, "random", "baseline")["seeds"], row(rows, "random", "baseline")["gain"]) == (
         3,
         pytest.approx(5 / 9),
     )
-    assert rows.filter(control="random", against="itself").is_empty() and rows.filter("primary").height == 1
+    assert rows.filter(control="random", against="itself").is_empty()
 
 
-def test_the_primary_contrast_is_not_corrected_and_the_others_of_its_kind_are() -> None:
+def test_gains_over_controls_and_over_the_baseline_are_corrected_each_for_its_measure() -> None:
     draw = np.random.default_rng(0)
     scores: dict[tuple[str, int], list[float | None]] = {
         (run, prompt): [float(draw.random() < 0.5)] * 2 for run in ("baseline", *ARMS) for prompt in range(30)
     }  # fmt: skip
-    rows = compared(scores, PRIMARY)
-    first = rows.filter("primary").row(0, named=True)
-    assert (first["measure"], first["p_holm"]) == ("avg@2", first["p"])
-    for _, group in (
-        rows.filter(~pl.col("primary")).drop_nulls("p").group_by(pl.col("against") == "baseline", "measure")
-    ):
+    rows = compared(scores)
+    for _, group in rows.drop_nulls("p").group_by(pl.col("against") == "baseline", "measure"):
         assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
 
 
 def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
-    rows = compare(
-        Params.model_validate({"primary": None}), world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3}
-    )
+    rows = compare(world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3})
     assert set(rows["benchmark"]) == {"held_sums"}
     same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
     assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.compare import Params, compare
+from curation.experiment.compare import compare
 from curation.experiment.values import BASELINE_ARM, Answers, DeclaredRuns, per_prompt, study_values
 from curation.tables import measurements, parquet
 
@@ -85,7 +85,7 @@ def test_equal_models_that_differ_in_unreadable_answers_show_no_gain() -> None:
     answers = {run: [of_run[at] for at in draw.permutation(1000)] for run, of_run in answers.items()}
     assert 150 / (1000 - 300) - 150 / (1000 - 50) > 0.05
     answered = results(answers)
-    rows = compare(Params(primary=None), declared({"a0": (ITSELF, 0)}), answered, {})
+    rows = compare(declared({"a0": (ITSELF, 0)}), answered, {})
     assert rows.filter(against="baseline", measure="avg@1").select("gain", "p").rows() == [(0.0, 1.0)]
     assert [Answers(answered).missing([run], "sums") for run in answers] == [0.3, 0.05]
 

@@ -275,7 +275,7 @@ def study(folder: Path, seeds: int, steps: int = 3, max_failed: int = 0, **runs:
     dpo = body["methods"]["dpo"] | TOY | {"max_steps": steps, "epochs": 1000.0}
     body["methods"] = {"dpo": dpo, "short": dpo | {"max_length": 2}}
     body["grid"] |= {"methods": list(body["methods"]), "controls": ["itself"], "seeds": list(range(seeds))}
-    body["compare"]["primary"] = None
+    body["contrasts"], body["compare"]["primary"] = {}, None
     body["evaluate"]["sampling"] |= {"samples": 2, "max_tokens": 4}
     execution = {"engine": "local", "parallel": 1, "max_failed": max_failed} | runs
     body["execution"] = body["execution"] | ({"runs": execution} if runs or max_failed else {})

@@ -64,13 +64,13 @@ GRID: dict[str, Any] = {
         "seeds": [0],
     },
 }
-PRIMARY = {
-    "method": "dpo",
-    "selection": "clear",
-    "generator_pairs": "any",
-    "budget": "own",
-    "control": "reversed",
-    "benchmark": "held_sums",
+PRIMARY = "direction"
+CONTRASTS = {
+    PRIMARY: {
+        "plus": {"method": "dpo", "selection": "clear"},
+        "minus": {"control": "reversed"},
+        "benchmark": "held_sums",
+    }
 }
 DIMENSIONS = {"answer": ["correct"], "rubric": ["logic", "brevity"]}
 RATED = DIMENSIONS | {"versus": ["preference"]}  # with the pairwise judge
@@ -432,6 +432,7 @@ def settings() -> dict[str, Any]:
         **GRID,
         "methods": {"dpo": raw["methods"]["dpo"]},
         "evaluate": {**raw["evaluate"], "judge": "answer"},
+        "contrasts": CONTRASTS,
         "compare": {"primary": PRIMARY},
     }
     return deepcopy(body)
@@ -522,7 +523,7 @@ def world(judged: pl.DataFrame) -> World:
         runs(),
         answered,
         compare.compare(
-            compare.Params.model_validate(body["compare"]), DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
+            DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
         ),
     )  # fmt: skip
 

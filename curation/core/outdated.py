@@ -11,6 +11,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from curation.core import renamed
 from curation.core.errors import Outdated
+from curation.core.outdated_primary import has_old_primary, of_primary
 from curation.core.parsed import compose
 from curation.core.rewriting import Replacement, entries_of, nodes_at, replace_word, rewrite
 
@@ -45,7 +46,7 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
 
     `raw` is what `body`, the file's bytes, was read as.
     """
-    if not _is_old(raw):  # which is quicker to see than to compose the file
+    if not (_is_old(raw) or has_old_primary(raw)):  # which is quicker to see than to compose the file
         return
     text = body.decode("utf-8-sig")
     root, scorers = compose(text), raw.get("scorers")
@@ -54,8 +55,8 @@ def refuse_outdated(path: Path, body: bytes, raw: dict[str, Any]) -> None:
     for place in EXPRESSIONS:
         for node in nodes_at(root, place.split(".")):
             replacements.update(_of_expression(node, text, is_old_column))
-    if replacements:
-        replacements.update(_of_new_keys(root))
+    if replacements or has_old_primary(raw):
+        replacements.update((*_of_new_keys(root), *of_primary(root, text)))
         raise Outdated(rewrite(path, text, sorted(replacements)))
 
 

@@ -45,6 +45,7 @@ COLLECTIONS = {
     "selections": "curation.selection.rules",
     "controls": "curation.experiment.controls",
     "generator_pairs": "curation.experiment.generator_pairs",
+    "contrasts": "curation.experiment.declarations",
 }
 ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
 MAY_BE_LEFT_OUT = ("models",)  # which stands for an empty mapping

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.calls.ledger
     import curation.experiment.compare
     import curation.experiment.controls
+    import curation.experiment.declarations
     import curation.experiment.generator_pairs
     import curation.experiment.grid
     import curation.models.student
@@ -78,6 +79,7 @@ class Study:
     audit: curation.tables.checks.Params
     evaluate: curation.training.evaluate.Params
     models: curation.training.given.Params
+    contrasts: dict[str, curation.experiment.declarations.Params]
     compare: curation.experiment.compare.Params
     ledger: curation.calls.ledger.Params
     budget: curation.calls.budget.Params

@@ -220,6 +220,7 @@ def _train_nothing(draft: Draft, benchmarks: bool) -> None:
             "engine": {"kind": "transformers", "dtype": "float32", "device": "cpu", "batch_size": 8},
             "judge": answer if benchmarks else None,
         },
+        "contrasts": {},
         "compare": {"primary": None},
         "ledger": {"path": ".curation/ledger.sqlite", "recorded": "data/recorded", "offline": False,
                    "max_failed": 0.05},

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
-from curation.core.plots import BLUE, GREY, RED, figure_of, save
+from curation.core.plots import BLUE, GREY, figure_of, save
 
 
 def gains(comparisons: pl.DataFrame, file: Path) -> None:
     """One panel per benchmark, measure and what is compared with: the gain of each arm with its 95 % interval; none
-    at 0; the primary contrast in red."""
+    at 0."""
     rows = comparisons.drop_nulls("gain").with_columns(
         pl.format("{} {} {} {} {}", "method", "selection", "generator_pairs", "budget", "control")
         .str.strip_chars()
@@ -23,15 +23,13 @@ def gains(comparisons: pl.DataFrame, file: Path) -> None:
     most = max((group.height for _, group in panels), default=1)
     figure, axes = figure_of(len(panels), columns=2, width=6.4, height=1.0 + 0.2 * most)
     for axis, ((measure, benchmark, against), group) in zip(axes, panels, strict=False):
-        for y, (arm, gain, low, high, primary) in enumerate(
-            group.select("arm", "gain", "ci_low", "ci_high", "primary").rows()
-        ):
+        for y, (arm, gain, low, high) in enumerate(group.select("arm", "gain", "ci_low", "ci_high").rows()):
             axis.errorbar(
                 [gain],
                 [y],
                 xerr=[[gain - low], [high - gain]],
                 fmt="o",
-                color=RED if primary else BLUE,
+                color=BLUE,
                 markersize=4,
                 capsize=2,
             )

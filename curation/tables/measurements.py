@@ -79,8 +79,7 @@ COMPARISONS = Table(
     schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT,
            against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,), value=REAL, value_low=REAL, value_high=REAL,
            truncated=REAL, truncated_against=(REAL,),
-           gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,),
-           primary=YES),
+           gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,)),
     {**interval("gain"),
      "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
      "truncated_against is null exactly when it is against nothing":
