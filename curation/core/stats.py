@@ -2,6 +2,7 @@
 by prompt."""
 
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 from typing import Any, NamedTuple, overload
 
@@ -13,6 +14,7 @@ from curation.core.metrics import Interval
 CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)  # how many standard errors that is to either side
 MAX_CELLS = 50_000_000  # groups times clusters; beyond that only the cells that occur are numbered
+FEW_DF = 5  # of a variance between seeds, below which Satterthwaite covers too little
 ROUNDING = 1e-12  # values that differ by less differ by rounding only
 
 
@@ -169,6 +171,36 @@ def _mean_squares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return squares, dfs
 
 
+def crossed_error(
+    prompts: np.ndarray, prompts_df: np.ndarray, seeds: np.ndarray, sampling: np.ndarray, seeds_df: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The standard error of a mean over prompts and seeds, and the degrees of freedom of its Student's t.
+
+    prompts: the variance for other prompts, with `prompts_df`. seeds: what the runs' values say of the variance for
+    other seeds, with `seeds_df`; its expectation is that variance plus `sampling`, which `prompts` holds already.
+
+    The variance is prompts + seeds - sampling, or prompts where that is more; the degrees of freedom are those of
+    Satterthwaite 1946. With fewer than five for seeds these cover too little; the interval is then one of modified
+    large samples (Graybill and Wang 1980), each variance at its own quantile, and its degrees of freedom are those at
+    which Student's quantile makes it. `python -m bench.evidence` prints how often both cover.
+    """
+    total = prompts + np.maximum(seeds - sampling, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usual = np.where(seeds > sampling, total**2 / (prompts**2 / prompts_df + seeds**2 / seeds_df), prompts_df)
+        of_prompts, of_seeds = _t_quantiles(prompts_df) ** 2, _t_quantiles(seeds_df) ** 2
+        off = of_prompts + (of_seeds - of_prompts) * (np.clip(seeds_df, 1, 2) - 1) / 4
+        half = np.sqrt(of_prompts * prompts + np.maximum(of_seeds * seeds - off * sampling, 0.0))
+        few = np.interp(half / np.sqrt(total), *_dfs_by_quantile())
+    return np.sqrt(total), np.where(seeds_df < FEW_DF, few, usual)
+
+
+@cache
+def _dfs_by_quantile() -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles of Student's t in their order, and the degrees of freedom of each, from 1,000,000 to 1."""
+    df = np.geomspace(1e6, 1, 5000)
+    return _t_quantiles(df), df
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Each p corrected for there being several (Holm 1979): the chance of any false finding among them is then at
     most the level that they are held to."""
@@ -181,18 +213,19 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 @overload
-def wilson(share: float, n: float) -> tuple[float, float]: ...
+def wilson(share: float, n: float, quantile: float = Z) -> tuple[float, float]: ...
 @overload
-def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]: ...
-def wilson(share: Any, n: Any) -> tuple[Any, Any]:
-    """The ends of Wilson's 95 % interval of a `share` of `n` independent observations, which has a width at 0 and at
-    1 too; numbers or columns."""
-    # all x with (share - x)^2 <= Z^2 x (1 - x) / n: the roots of that quadratic
-    centre, half = share + Z**2 / (2 * n), Z * ((share * (1 - share) + Z**2 / (4 * n)) / n) ** 0.5
-    return (centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)
+def wilson(share: pl.Expr, n: pl.Expr, quantile: float = Z) -> tuple[pl.Expr, pl.Expr]: ...
+def wilson(share: Any, n: Any, quantile: float = Z) -> tuple[Any, Any]:
+    """The ends of Wilson's interval of a `share` of `n` independent observations, which has a width at 0 and at 1 too;
+    numbers or columns. It is a 95 % one, or reaches as many standard errors as `quantile` says."""
+    # all x with (share - x)^2 <= quantile^2 x (1 - x) / n: the roots of that quadratic
+    square = quantile**2
+    centre, half = share + square / (2 * n), quantile * ((share * (1 - share) + square / (4 * n)) / n) ** 0.5
+    return (centre - half) / (1 + square / n), (centre + half) / (1 + square / n)
 
 
-def t_quantile(df: int) -> float:
+def t_quantile(df: float) -> float:
     """How many standard errors a 95 % interval reaches to either side: Student's t with `df` degrees of freedom."""
     return float(_t_quantiles(np.array([df]))[0])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curation.core.stats import CONFIDENCE, ROUNDING
+from curation.core.stats import CONFIDENCE, ROUNDING, crossed_error, t_quantile, wilson
 from curation.experiment.seed_variance import BetweenSeeds, between_seeds, common_seeds, of_seeds
 from curation.experiment.values import ArmKey, BenchmarkValues
 
@@ -59,6 +59,30 @@ class Part(NamedTuple):
         ends = [(weight * low, weight * high) for weight, _ in self.arms]
         return sum(min(pair) for pair in ends), sum(max(pair) for pair in ends)
 
+    def unseen(self) -> float:
+        """Where fewer than six prompts differ from the others, how far the mean may be from that of other prompts for
+        prompts of a kind that this sample does not have; else 0.
+
+        Their share is at most 1 - 0.025^(1/n), about 3.7/n, and each differs by the extent at most.
+        """
+        differences, counts = np.unique(np.round(self.differences(), 12), return_counts=True)
+        n = counts.sum()
+        if n - counts.max() >= FEWEST_DISCORDANT:
+            return 0.0
+        usual, (low, high) = float(differences[counts.argmax()]), self.extent()
+        return float(1 - ((1 - CONFIDENCE) / 2) ** (1 / n)) * max(high - usual, usual - low)
+
+    def between_prompts(self) -> tuple[float, float]:
+        """The variance of the mean over prompts, and its degrees of freedom: prompts less one, or fewer where few
+        prompts make it: 2 over the square of its own coefficient of variation, which the fourth powers give. So a gain
+        of m prompts that are otherwise alike has 2 m, about what an exact test of the m says."""
+        differences = self.differences()
+        n, apart = len(differences), differences - differences.mean()
+        squares = float((apart**2).sum())
+        excess = float((apart**4).sum()) / squares**2 - 1 / n if squares > ROUNDING**2 else 0.0
+        df = min(n - 1.0, max(2 / excess, 1.0)) if excess > 0 else n - 1.0
+        return max(squares / (n - 1) / n, (self.unseen() / t_quantile(df)) ** 2), df
+
 
 def estimate(
     arms: Mapping[ArmKey, float], benchmarks: Mapping[str, float], study: Mapping[str, BenchmarkValues]
@@ -92,14 +116,11 @@ def estimate(
     if refused:
         return _refuse(refused, prompts, voided)
     trained = {arm: len(own) for arm, own in zip(arms, seeds, strict=True) if _is_trained(arm, benchmarks, study)}
-    shares: dict[str, float] = {}
-    for arm, count in trained.items():
-        shares[arm[0]] = shares.get(arm[0], 0.0) + arms[arm] ** 2 / count
-    between = [(share, between_seeds(method, benchmarks, study)) for method, share in shares.items()]
+    shares = {arm: arms[arm] ** 2 / count for arm, count in trained.items()}
+    between = between_seeds(shares, benchmarks, study)
     value = sum(part.weight * float(part.differences().mean()) for part in parts)
-    known = [(share, pooled) for share, pooled in between if pooled is not None]
-    scope = SEEDS if len(known) == len(between) else THIS_RUN
-    error, df = standard_error(_between_prompts(parts), known if scope == SEEDS else [])
+    scope = THIS_RUN if between is None else SEEDS
+    error, df = _standard_error(_between_prompts(parts), between or [])
     low, high = _interval(value, error, df, parts)
     p = _p(value, error, df) if scope == SEEDS else None
     fewest = min(trained.values(), default=1)
@@ -117,52 +138,39 @@ def _refuse(why: str, prompts: int, voided: int) -> Estimate:
 
 def _between_prompts(parts: Sequence[Part]) -> tuple[float, float]:
     """The variance of the sum for other prompts, and its degrees of freedom (Satterthwaite over benchmarks)."""
-    each = [(part.weight**2 * variance, df) for part in parts for variance, df in [_of_prompts(part)]]
+    each = [(part.weight**2 * variance, df) for part in parts for variance, df in [part.between_prompts()]]
     total = sum(variance for variance, _ in each)
-    return total, total**2 / sum(variance**2 / df for variance, df in each) if total else 1.0
+    return total, total**2 / sum(variance**2 / df for variance, df in each)
 
 
-def _of_prompts(part: Part) -> tuple[float, float]:
-    """The variance of the mean over one benchmark's prompts, and its degrees of freedom."""
-    from scipy import stats
-
-    differences = part.differences()
-    n = len(differences)
-    apart = differences - differences.mean()
-    squares = float((apart**2).sum())
-    # a variance that few prompts make has fewer degrees of freedom than prompts less one: 2 over its own relative
-    # variance, which the fourth powers give
-    excess = float((apart**4).sum()) / squares**2 - 1 / n if squares > ROUNDING**2 else 0.0
-    df = min(n - 1.0, max(2 / excess, 1.0)) if excess > 0 else n - 1.0
-    variance = squares / (n - 1) / n
-    values, counts = np.unique(np.round(differences, 12), return_counts=True)
-    if n - counts.max() < FEWEST_DISCORDANT:
-        # a share of prompts that no sample of n showed is at most 1 - 0.025^(1/n), and each may differ by the extent
-        usual, (low, high) = float(values[counts.argmax()]), part.extent()
-        unseen = (1 - ((1 - CONFIDENCE) / 2) ** (1 / n)) * max(high - usual, usual - low)
-        variance = max(variance, (unseen / float(stats.t.ppf((1 + CONFIDENCE) / 2, df))) ** 2)
-    return variance, df
-
-
-def standard_error(prompts: tuple[float, float], between: Sequence[tuple[float, BetweenSeeds]]) -> tuple[float, float]:
-    """The standard error and its degrees of freedom: of a variance for other prompts with its degrees, and for each
-    method its share of the sum's variance between seeds."""
-    variance, df = prompts
-    means = sum(share * one.means for share, one in between)
-    seeds = means - sum(share * one.sampling for share, one in between)
-    if seeds <= 0:
-        return variance**0.5, df
-    squares = sum((share * one.means) ** 2 / one.df for share, one in between)
-    total = variance + seeds
-    return total**0.5, total**2 / (variance**2 / df + squares)
+def _standard_error(prompts: tuple[float, float], seeds: Sequence[tuple[float, BetweenSeeds]]) -> tuple[float, float]:
+    """The standard error and its degrees of freedom: of the variance for other prompts with its degrees, and of the
+    terms of the variance for other seeds, each a share and what it is of."""
+    if not seeds:
+        return prompts[0] ** 0.5, prompts[1]
+    share, means, sampling, df = map(np.array, zip(*((share, *one) for share, one in seeds), strict=True))
+    total = (share * means).sum()
+    seeds_df = total**2 / ((share * means) ** 2 / df).sum() if total else df.sum()
+    error, df = crossed_error(*map(np.array, (*prompts, total, (share * sampling).sum(), seeds_df)))
+    return float(error), float(df)
 
 
 def _interval(value: float, error: float, df: float, parts: Sequence[Part]) -> tuple[float, float]:
-    from scipy import stats
-
-    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, df))
+    """The 95 % interval, within what the sum can be. A mean of values (no weight below 0, their sum 1) has Wilson's, of
+    as many observations as its standard error says, or as there are prompts where hardly any differ."""
+    weights = [part.weight * weight for part in parts for weight, _ in part.arms]
     ends = [(part.weight * low, part.weight * high) for part in parts for low, high in [part.extent()]]
-    return max(value - half, sum(min(pair) for pair in ends)), min(value + half, sum(max(pair) for pair in ends))
+    least, most = sum(min(pair) for pair in ends), sum(max(pair) for pair in ends)
+    quantile = t_quantile(df)
+    if min(weights) > 0 and abs(sum(weights) - 1) < ROUNDING and most - least < 1 + ROUNDING:
+        if all(part.unseen() for part in parts):
+            n = 1 / sum(part.weight**2 / part.arms[0][1].shape[1] for part in parts)
+        else:
+            n = value * (1 - value) / error**2
+        low, high = wilson(value, n, quantile)
+    else:
+        low, high = value - quantile * error, value + quantile * error
+    return max(min(low, value), least), min(max(high, value), most)  # rounding puts Wilson's end at 1 below it
 
 
 def _p(value: float, error: float, df: float) -> float:

@@ -7,9 +7,11 @@ import numpy as np
 
 from curation.experiment.values import ArmKey, ArmValues, BenchmarkValues
 
+ALIKE = 0.2  # the level of the test that arms' variances are the same, below which each has its own
+
 
 class BetweenSeeds(NamedTuple):
-    """The variance between the runs of an arm.
+    """The variance between the runs of an arm, or of several.
 
     means: of the runs' values, each a mean over prompts; its expectation is the variance between seeds plus `sampling`.
     sampling: the part of it that the answers to these prompts make, from seeds x prompts within an arm.
@@ -27,54 +29,86 @@ class BetweenSeeds(NamedTuple):
 
 
 def between_seeds(
-    method: str, benchmarks: Mapping[str, float], study: Mapping[str, BenchmarkValues]
-) -> BetweenSeeds | None:
-    """The variance between runs of a method of a sum over benchmarks with these weights: pooled over the arms that have
-    two seeds or more. None where no arm of the method has two."""
-    return pool(within for _, within in replicated(method, benchmarks, study))
+    shares: Mapping[ArmKey, float], benchmarks: Mapping[str, float], study: Mapping[str, BenchmarkValues]
+) -> list[tuple[float, BetweenSeeds]] | None:
+    """What the seeds add to the variance of a contrast, as terms: the sum of share x variance. `shares` are of the arms
+    that were trained: squared weight over the number of seeds.
+
+    The arms of a method share one variance, pooled over all arms of that method in the study that have two seeds or
+    more; unless these differ (`alike`): then each has its own, if each of the contrast's has two seeds. None where a
+    method has no arm with two seeds.
+    """
+    terms = []
+    for method in dict.fromkeys(arm[0] for arm in shares):
+        own = {arm: share for arm, share in shares.items() if arm[0] == method}
+        each = replicated(method, benchmarks, study)
+        if not each:
+            return None
+        if set(own) <= set(each) and not alike(*map(np.array, zip(*each.values(), strict=True))):
+            terms += [(share, each[arm]) for arm, share in own.items()]
+        else:
+            terms.append((sum(own.values()), pool(each.values())))
+    return terms
 
 
 def replicated(
     method: str, benchmarks: Mapping[str, float], study: Mapping[str, BenchmarkValues]
-) -> Iterable[tuple[ArmKey, BetweenSeeds]]:
-    """The arms of a method that have two seeds or more on all the benchmarks, each with the variance between them."""
+) -> dict[ArmKey, BetweenSeeds]:
+    """The arms of a method that have two seeds or more on all the benchmarks, each with the variance between them of
+    the sum over benchmarks with these weights."""
     arms = set.intersection(*({arm for arm in study[name].arms if arm[0] == method} for name in benchmarks))
+    found = {}
     for arm in sorted(arms):
         own = {name: study[name].arms[arm] for name in benchmarks}
         seeds = common_seeds(own.values())
         if len(seeds) > 1 and all(values.trained for values in own.values()):
             within = within_arm([(weight, of_seeds(own[name], seeds)) for name, weight in benchmarks.items()])
             if within is not None:
-                yield arm, within
+                found[arm] = within
+    return found
 
 
 def within_arm(values: Sequence[tuple[float, np.ndarray]]) -> BetweenSeeds | None:
     """The variance between the seeds of one arm: of each benchmark its weight and its seeds x prompts values, of which
     prompts without a value in some run do not count. None with fewer than two prompts."""
-    means, sampling = 0.0, 0.0
+    means, sampling = np.zeros(len(values[0][1])), 0.0
     for weight, cells in values:
         valid = cells[:, ~np.isnan(cells).any(axis=0)]
         seeds, prompts = valid.shape
         if prompts < 2:
             return None
-        by_seed = valid.mean(axis=1, keepdims=True)
-        rest = valid - valid.mean(axis=0) - by_seed + valid.mean()
-        means = means + weight * by_seed[:, 0]
+        by_seed = valid.mean(axis=1)
+        rest = valid - valid.mean(axis=0) - by_seed[:, None] + valid.mean()
+        means += weight * by_seed
         sampling += weight**2 * float((rest**2).sum()) / ((seeds - 1) * (prompts - 1)) / prompts
-    return BetweenSeeds(float(np.var(means, ddof=1)), sampling, len(values[0][1]) - 1)
+    return BetweenSeeds(float(np.var(means, ddof=1)), sampling, len(means) - 1)
 
 
-def pool(arms: Iterable[BetweenSeeds]) -> BetweenSeeds | None:
-    """The mean of the arms' variances, each weighted by its degrees of freedom."""
-    each = list(arms)
-    if not each:
-        return None
-    df = sum(one.df for one in each)
-    means, sampling = (sum(one.df * one[column] for one in each) / df for column in (0, 1))
-    return BetweenSeeds(means, sampling, df)
+def pool(arms: Iterable[BetweenSeeds]) -> BetweenSeeds:
+    """The mean of one arm's variance or more, each weighted by its degrees of freedom."""
+    means, sampling, df = map(np.array, zip(*arms, strict=True))
+    total = float(df.sum())
+    return BetweenSeeds(float((df * means).sum()) / total, float((df * sampling).sum()) / total, total)
+
+
+def alike(means: np.ndarray, sampling: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """Whether the variances of arms (the last axis) can be the same: Bartlett's test at 20 % (`ALIKE`), a level at
+    which a pooled variance is worth its risk (Bancroft 1964). No variance counts as less than its sampling part, since
+    runs that happen to agree more than their answers can are no evidence."""
+    from scipy import stats
+
+    arms, total = means.shape[-1], df.sum(axis=-1)
+    if arms < 2:
+        return np.ones(means.shape[:-1], bool)
+    least = np.maximum(np.maximum(means, sampling), np.finfo(float).tiny)
+    pooled = (df * least).sum(axis=-1) / total
+    correction = 1 + ((1 / df).sum(axis=-1) - 1 / total) / (3 * (arms - 1))
+    statistic = (total * np.log(pooled) - (df * np.log(least)).sum(axis=-1)) / correction
+    return np.asarray(stats.chi2.sf(statistic, arms - 1) > ALIKE)
 
 
 def common_seeds(values: Iterable[ArmValues]) -> list[int]:
+    """The seeds that all have, sorted."""
     return sorted(set.intersection(*(set(one.seeds) for one in values)))
 
 
