@@ -1,117 +1,88 @@
-"""`curation plan`: what a run would ask and what that would cost, before anything is asked; or how long it trains."""
+"""`curation plan`: what a study would ask and cost, what its contrasts can see, how long it takes and how much memory,
+before anything is asked or trained."""
 
 import json
-import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import polars as pl
 
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Spending
-from curation.calls.call import Call
-from curation.calls.extra import OWN_SAMPLING
 from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
-from curation.commands.outstanding import AsksModel, StageCalls, known_calls, stage_calls
+from curation.commands.forecast import SUMMED, Stage, forecast, has_tokenizer
+from curation.commands.outstanding import StageCalls, known_calls
+from curation.commands.plan_power import power_json, power_of, print_power
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
-from curation.core.canonical import canonical
 from curation.core.errors import Errors
-from curation.core.metrics import Interval
 from curation.core.params import read
 from curation.core.study import Study
-from curation.models import weights
-from curation.models.call_rendering import render_call
 from curation.tables.other_study import WAYS_OUT, find_undeclared
 from curation.traces.generators._rows import look_at_prompt
 from curation.traces.losses import look_at_traces
 
-SUMMED = ("calls", "in_ledger", "to_make", "prompt_tokens", "completion_tokens", "usd", "usd_low", "usd_high")
-CHARS_PER_TOKEN = 4.0  # where there is neither a tokenizer nor a history
-FEWEST_REPLIES = 5  # that make a history
-
-
-@runtime_checkable
-class Scores(Protocol):
-    """The settings of a judge whose model writes nothing, and scores what it reads."""
-
-    def count_tokens(self, calls: Sequence[Call]) -> int | None:
-        """The tokens that it would read, by its own tokenizer; None where that is not on this machine."""
-        ...
-
-
-class Stage(NamedTuple):
-    """One generate, judge or prefer stage. `calls` are distinct; it is exact unless `at_most`: traces not written yet
-    may turn out equal.
-
-    Tokens and dollars are of the calls to make. `basis` says what they are estimated from.
-    """
-
-    stage: str
-    name: str
-    model: str
-    calls: int
-    in_ledger: int
-    to_make: int
-    at_most: bool
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float
-    usd_low: float
-    usd_high: float
-    basis: str
+SECTIONS = ("calls", "power")
 
 
 def main(arguments: list[str]) -> None:
-    """Print the forecast: of calls and dollars, or with --runs of time; and what the student would not learn from the
-    traces that there are, raising Errors where that stops the study before a judge is asked."""
-    parser = Parser(prog="curation plan", description="What a run would ask, and what that would cost; asks nothing.")
+    """Print the sections that are named, or all; and what the student would not learn from the traces that there are,
+    raising Errors where that stops the study before a judge is asked."""
+    parser = Parser(prog="curation plan", description=f"{__doc__} Asks nothing.")
+    parser.add_argument("section", nargs="*", help=f"of {', '.join(SECTIONS)}; all where none is named")
     parser.add_argument("--json", action="store_true", help="print JSON")
     runs = "instead, how long training and evaluating take here, by timing the student"
     parser.add_argument("--runs", action="store_true", help=runs)
     given = parser.parse_args(arguments)
+    if odd := [name for name in given.section if name not in SECTIONS]:
+        parser.error(f"{odd[0]}: no such section; there are {', '.join(SECTIONS)}")
     if given.runs:
         return print_durations(read(), given.json)
-    study = read()
+    study, wanted = read(), given.section or SECTIONS
     known = known_calls(study)
-    planned = forecast(study, known.stages)
+    said = dict[str, Any]()
     losses = look_at_traces(study, known.traces, known.prompts)
     left = [f"{line}; {WAYS_OUT}" for line in find_undeclared(study)]
     losses = losses._replace(warnings=[*left, *known.unread, *_find_misread(study, known.stages), *losses.warnings])
-    total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
-    with Ledger(study.ledger, study.budget) as ledger:
-        spent = ledger.spending()
+    if "calls" in wanted:
+        said |= _tell_calls(study, known.stages, given.json)
+    if "power" in wanted:
+        power = power_of(study, known.prompts)
+        said |= {"power": power_json(power)}
+        if not given.json:
+            print_power(study, power)
     if given.json:
-        caps = {"max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
-        budget = {"calls_made": spent.calls, "usd_spent": spent.usd, **caps}
-        stages = [stage._asdict() for stage in planned]
-        said = {"stages": stages, "total": total, "budget": budget}
         print(json.dumps(said | {"warnings": losses.warnings, "stops": losses.stops}, indent=1))
-    else:
-        _print(planned, total, study.budget, spent)
     print(losses.report(), end="", file=sys.stderr)
     if losses.stops:
         raise Errors([f"{study.path}: {line}" for line in losses.stops])
+
+
+def _tell_calls(study: Study, stages: list[StageCalls], as_json: bool) -> dict[str, Any]:
+    """The calls as plain data, printed unless `as_json`."""
+    planned = forecast(study, stages)
+    total = {name: sum(getattr(stage, name) for stage in planned) for name in SUMMED}
+    with Ledger(study.ledger, study.budget) as ledger:
+        spent = ledger.spending()
+    if not as_json:
+        print_calls(planned, total, study.budget, spent)
+    caps = {"max_calls": study.budget.max_calls, "max_usd": study.budget.max_usd}
+    budget = {"calls_made": spent.calls, "usd_spent": spent.usd, **caps}
+    return {"stages": [stage._asdict() for stage in planned], "total": total, "budget": budget}
 
 
 def _find_misread(study: Study, stages: list[StageCalls]) -> Iterator[str]:
     """What is said of generators that are to be asked here, whose prompts open a block that their rule does not know,
     or do not open one that it does."""
     for stage, name, settings, _, missing, _ in stages:
-        if stage == "generate" and missing and _has_tokenizer(settings):
+        if stage == "generate" and missing and has_tokenizer(settings):
             rule = study.generators[name].reasoning
             yield from look_at_prompt(name, rule, settings.model, settings.revision, missing[0])
 
 
-def _has_tokenizer(settings: AsksModel) -> bool:
-    """Whether the model is loaded on this machine, from files that are on it."""
-    return settings.kind in ("transformers", "vllm") and weights.locate(settings.model) is not None
-
-
-def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
+def print_calls(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
     if planned:
         at_most = pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")
         print_rows(pl.DataFrame(planned, orient="row").with_columns(at_most))
@@ -126,104 +97,3 @@ def _print(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: S
     too_dear = budget.max_usd is not None and spent.usd + total["usd"] > budget.max_usd
     if too_many or too_dear:
         print("the budget will stop this run")
-
-
-def plan(study: Study) -> list[Stage]:
-    """A row per generate, judge and prefer stage that asks a model, in the order they run. Asks none."""
-    return forecast(study, stage_calls(study))
-
-
-def forecast(study: Study, stages: list[StageCalls]) -> list[Stage]:
-    """A row for each of the stages, with what its outstanding calls would take."""
-    with Ledger(study.ledger, study.budget) as ledger:
-        return [_stage(ledger, calls) for calls in stages]
-
-
-def _stage(ledger: Ledger, calls: StageCalls) -> Stage:
-    """The row of one stage: its calls counted, and what the outstanding ones would take."""
-    model, missing = calls.settings.model, calls.missing
-    history = _history(ledger, calls)
-    prompt, how = _prompt_tokens(calls.settings, missing, history)
-    writes = not isinstance(calls.settings, Scores)
-    completion = _completion_tokens(missing, history) if writes else Interval(0.0, 0.0, 0.0, len(missing))
-    low, mean, high = (ledger.budget.usd(model, p, c) for p, c in zip(_ends(prompt), _ends(completion), strict=True))
-    known = f"{len(history)} replies" if len(history) >= FEWEST_REPLIES else "max_tokens"
-    basis = f"{how}, {known}" if writes else how
-    return Stage(
-        stage=calls.stage,
-        name=calls.name,
-        model=model,
-        calls=len(calls.distinct),
-        in_ledger=len(calls.distinct) - len(missing),
-        to_make=len(missing),
-        at_most=calls.at_most,
-        prompt_tokens=round(prompt.mean),
-        completion_tokens=round(completion.mean),
-        usd=mean,
-        usd_low=low,
-        usd_high=high,
-        basis=basis if missing else "",
-    )
-
-
-def _history(ledger: Ledger, calls: StageCalls) -> list[tuple[str, int, int]]:
-    """The replies that say what the outstanding ones will take: of this stage and name, else of another name, and asked
-    for with the same declared fields, since another effort to reason is another price."""
-    declared = _declared(calls.missing[0].sampling) if calls.missing else {}
-    for name in (calls.name, None):
-        rows = ledger.history(calls.stage, name, calls.settings.model)
-        if alike := [row for row in rows if _declared(json.loads(row[0])["sampling"]) == declared]:
-            return alike
-    return []
-
-
-def _declared(sampling: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in sampling.items() if name not in OWN_SAMPLING}
-
-
-def _ends(interval: Interval) -> tuple[float, float, float]:
-    return interval.low, interval.mean, interval.high
-
-
-def _prompt_tokens(
-    settings: AsksModel, missing: list[Call], history: list[tuple[str, int, int]]
-) -> tuple[Interval, str]:
-    """The tokens of all prompts: counted by the model's own tokenizer where its weights are here, else by tokens per
-    character so far."""
-    if missing and _has_tokenizer(settings):
-        tokenizer = weights.tokenizer(settings.model, settings.revision)
-        texts = [render_call(tokenizer, call) for call in missing]
-        total = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
-        return Interval(total, total, total, len(missing)), "tokenizer"
-    characters = float(sum(_characters(call.messages, call.tools) for call in missing))
-    if len(history) >= FEWEST_REPLIES and missing:
-        asked = [json.loads(request) for request, _, _ in history]
-        read = [max(_characters(one["messages"], one.get("tools")), 1) for one in asked]
-        rates = np.array([tokens for _, tokens, _ in history]) / np.array(read)
-        return _total(rates * characters / len(missing), len(missing)), "history"
-    guess = characters / CHARS_PER_TOKEN
-    return Interval(guess, guess / 2, guess * 2, 0), "4 characters a token"
-
-
-def _characters(messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> int:
-    """The characters of what a call says; of what is no text, those of its JSON."""
-    said = [value for message in messages for name, value in message.items() if name != "role"]
-    return sum(len(value if isinstance(value, str) else canonical(value)) for value in [*said, *(tools or [])])
-
-
-def _completion_tokens(missing: list[Call], history: list[tuple[str, int, int]]) -> Interval:
-    """The tokens of all replies: as many a call as so far, or all that max_tokens allows where there is no history."""
-    if len(history) >= FEWEST_REPLIES and missing:
-        return _total(np.array([tokens for _, _, tokens in history], dtype=float), len(missing))
-    most = float(sum(call.max_tokens or 0 for call in missing))
-    return Interval(most, 0.0, most, 0)
-
-
-def _total(seen: np.ndarray, draws: int) -> Interval:
-    """The sum of `draws` more like those `seen`, with its 95 % prediction interval (Student's; the mean's own error
-    included)."""
-    from scipy import stats
-
-    n, mean = len(seen), float(seen.mean())
-    half = float(stats.t.ppf(0.975, n - 1) * seen.std(ddof=1) * math.sqrt(draws + draws**2 / n))
-    return Interval(draws * mean, max(draws * mean - half, 0.0), draws * mean + half, n)

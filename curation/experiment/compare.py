@@ -1,9 +1,10 @@
 """The grid's arms against the baseline and against their controls, paired by seed and prompt."""
 
 from collections.abc import Collection, Container, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
+from pydantic import Field
 
 from curation.core.messages import did_you_mean, first_names
 from curation.core.metrics import Interval
@@ -12,17 +13,23 @@ from curation.core.study import Study
 from curation.core.text import clip, one_line
 from curation.experiment.contrasts import Contrast, contrasts
 from curation.experiment.families import correct
+from curation.experiment.pilot import Assumed
 from curation.experiment.terms import ARM, arm_name
 from curation.experiment.values import GIVEN, Answers, DeclaredRuns, per_prompt
 from curation.tables.contracts import empty
 from curation.tables.measurements import COMPARISONS
 
+Gain = Annotated[float, Field(ge=1e-4, le=1, description="of shares of right answers")]
+
 
 class Params(Strict):
     """`compare` in params.yaml: which of `contrasts` the study is about, declared before its result is seen, and so not
-    corrected for the others; null where there is none."""
+    corrected for the others; null where there is none. `detect` is the gain that the study is to find, 0.03 for three
+    points, and `assume` what `curation plan` takes where there are no results yet; neither changes a table."""
 
     primary: str | None
+    detect: Gain | None = None
+    assume: Assumed | None = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A name that is no contrast's, or that of several."""

@@ -1,0 +1,204 @@
+"""What a study can see before it is paid for: how wide a contrast's interval will be, the smallest gain that it finds,
+and how many prompts, samples or seeds another gain takes.
+
+The variance is `estimate`'s: over prompts, of the difference that the weights make of the arms, and between seeds of
+training; each part has its degrees of freedom, and their sum has Satterthwaite's. A contrast whose arms have one seed
+each, in a study where no arm has two, is of these runs alone.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from curation.core.stats import CONFIDENCE
+
+POWER = 0.8
+MOST_PROMPTS, MOST_SAMPLES, MOST_SEEDS = 10_000_000, 4_096, 100  # beyond which a number of them is none
+QUANTILES = 400  # of what is integrated over
+
+
+class Variation(NamedTuple):
+    """How the answers to a benchmark vary. `of_runs` is the variance over prompts of what one run adds to a prompt's
+    value, whatever its samples; `of_samples` that of one answer about its run's value of the prompt; `basis` says what
+    they rest on."""
+
+    prompts: int
+    samples: int
+    of_runs: float
+    of_samples: float
+    basis: str
+
+    @property
+    def of_a_run(self) -> float:
+        """The variance over prompts of a run's value beside another's: half of that of their difference."""
+        return self.of_runs + self.of_samples / self.samples
+
+
+class Side(NamedTuple):
+    """An arm in a contrast: its weight, how many seeds of training it has and how many draws each, and the method that
+    trains it; None where it has no seed of training here."""
+
+    weight: float
+    seeds: int
+    draws: int
+    method: str | None
+
+
+class Design(NamedTuple):
+    """A contrast as it will be measured. `benchmarks` are weights and variations; `seed_sd` is the standard deviation
+    between runs that differ in the seed alone, which is pooled over the arms of a method: `pooled` has the seeds of
+    each."""
+
+    sides: tuple[Side, ...]
+    benchmarks: tuple[tuple[float, Variation], ...]
+    seed_sd: float
+    pooled: Mapping[str, tuple[int, ...]]
+
+    @property
+    def methods(self) -> list[str]:
+        """Those of its arms."""
+        return list(dict.fromkeys(side.method for side in self.sides if side.method is not None))
+
+    def seed_df(self, method: str) -> int:
+        """Of the variance between seeds of a method; 0 where no arm of it has two."""
+        return sum(seeds - 1 for seeds in self.pooled[method])
+
+    @property
+    def is_of_seeds(self) -> bool:
+        """Whether it speaks of other seeds than these: each of its methods has an arm with two."""
+        return all(self.seed_df(method) for method in self.methods)
+
+    @property
+    def prompts(self) -> int:
+        """Of all its benchmarks."""
+        return sum(variation.prompts for _, variation in self.benchmarks)
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether it is one mean less another, so that a gain in points means something."""
+        plus = sum(side.weight for side in self.sides if side.weight > 0)
+        minus = sum(side.weight for side in self.sides if side.weight < 0)
+        of_benchmarks = sum(weight for weight, _ in self.benchmarks)
+        return all(math.isclose(value, 1.0, abs_tol=1e-6) for value in (plus, -minus, of_benchmarks))
+
+    def with_prompts(self, total: int) -> Self:
+        """The same with so many prompts in all, divided as they are."""
+        share = total / self.prompts
+        return self._change(lambda variation: variation._replace(prompts=max(round(variation.prompts * share), 2)))
+
+    def with_samples(self, samples: int) -> Self:
+        """The same with so many samples of each prompt."""
+        return self._change(lambda variation: variation._replace(samples=samples))
+
+    def with_seeds(self, seeds: int) -> Self:
+        """The same with so many seeds of each arm that is trained."""
+        sides = tuple(side if side.method is None else side._replace(seeds=seeds) for side in self.sides)
+        pooled = {method: (seeds,) * len(arms) for method, arms in self.pooled.items()}
+        return self._replace(sides=sides, pooled=pooled)
+
+    def _change(self, change: Callable[[Variation], Variation]) -> Self:
+        return self._replace(benchmarks=tuple((weight, change(variation)) for weight, variation in self.benchmarks))
+
+
+class Needs(NamedTuple):
+    """What a gain takes, each alone: prompts in all, samples of a prompt, seeds of an arm; None where none is enough
+    while the others stay."""
+
+    prompts: int | None
+    samples: int | None
+    seeds: int | None
+
+
+def standard_error(design: Design) -> tuple[float, float]:
+    """The standard error of the contrast, and its degrees of freedom."""
+    runs = sum(side.weight**2 / (side.seeds * side.draws) for side in design.sides)
+    means = [
+        (weight, variation.of_a_run / variation.prompts, variation.prompts - 1)
+        for weight, variation in design.benchmarks
+    ]
+    # each part of the variance, what it is estimated by, and the degrees of freedom of that
+    parts = [(weight**2 * runs * mean,) * 2 + (df,) for weight, mean, df in means]
+    if design.is_of_seeds:
+        weights = [weight for weight, *_ in means]
+        # whether a lucky seed is lucky on every benchmark is not known before: what is worse is taken
+        of_seeds = max(sum(weights) ** 2, sum(weight**2 for weight in weights)) * design.seed_sd**2
+        sampling = sum(weight**2 * mean for weight, mean, _ in means)
+        for method in design.methods:
+            share = sum(side.weight**2 / side.seeds for side in design.sides if side.method == method)
+            parts.append((share * of_seeds, share * (of_seeds + sampling), design.seed_df(method)))
+    variance = sum(part for part, *_ in parts)
+    if variance <= 0:
+        return 0.0, 1.0
+    return math.sqrt(variance), variance**2 / sum(by**2 / max(df, 1) for _, by, df in parts)
+
+
+def half_width(design: Design) -> float:
+    """How far the interval will reach to either side."""
+    error, df = standard_error(design)
+    return error * _critical(df)
+
+
+def power(design: Design, gain: float) -> float:
+    """How often the contrast will be found to differ from 0 where it is `gain`."""
+    error, df = standard_error(design)
+    if error == 0:
+        return float(gain != 0)
+    return _rejected(abs(gain) / error, df)
+
+
+def detectable(design: Design, wanted: float = POWER) -> float:
+    """The smallest gain that is found so often."""
+    from scipy.optimize import brentq
+
+    error, df = standard_error(design)
+    most = _critical(df) + 40.0
+    return error * float(brentq(lambda shift: _rejected(shift, df) - wanted, 0.0, most, xtol=1e-6))
+
+
+def find_needs(design: Design, gain: float, wanted: float = POWER) -> Needs:
+    """What it takes to find `gain` so often."""
+
+    def enough(change: Callable[[int], Design], least: int, most: int) -> int | None:
+        return _least(lambda number: power(change(number), gain) >= wanted, least, most)
+
+    return Needs(
+        enough(design.with_prompts, 2 * len(design.benchmarks), MOST_PROMPTS),
+        enough(design.with_samples, 1, MOST_SAMPLES),
+        enough(design.with_seeds, 2, MOST_SEEDS) if design.methods else None,
+    )
+
+
+def _least(suffices: Callable[[int], bool], least: int, most: int) -> int | None:
+    """The smallest number of those that suffices, where more never suffice less."""
+    if not suffices(most):
+        return None
+    while least < most:
+        middle = (least + most) // 2
+        least, most = (least, middle) if suffices(middle) else (middle + 1, most)
+    return least
+
+
+def _critical(df: float) -> float:
+    from scipy import stats
+
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, max(df, 1.0)))
+
+
+def _rejected(shift: float, df: float) -> float:
+    """How often a two-sided t test rejects 0 where the statistic is shifted by so many standard errors."""
+    from scipy.special import ndtr
+
+    # given how large the standard error turns out, the statistic is normal; SciPy's own noncentral t is NaN far out
+    threshold = _critical(df) * _estimated_errors(max(df, 1.0))
+    return float((ndtr(shift - threshold) + ndtr(-shift - threshold)).mean())
+
+
+@lru_cache(maxsize=256)
+def _estimated_errors(df: float) -> np.ndarray:
+    """Of a standard error, the estimates that are as likely as each other, in multiples of it."""
+    from scipy import stats
+
+    return np.sqrt(stats.chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, df) / df)
