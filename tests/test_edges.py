@@ -304,6 +304,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "panels": {"both": {"dimension": "quality", "rule": "mean_z", "members": members}},
     }
     raw["budget"] = {"max_usd": 5.0, "max_calls": 5000, "prices": {"m": {"prompt": 1.0, "completion": 1.0}}}
+    assumed = {"accuracy": 0.5, "same_run": 0.5, "other_run": 0.4, "seed_sd": 0.01}
+    raw["compare"] = raw["compare"] | {"detect": 0.03, "assume": assumed}
     raw["reliability"] = {"truth": "answer", "families": {"rubric": "family"}}
     training = raw["methods"]["dpo"] | {
         "max_steps": 1, "batch_size": 2, "max_length": 64,

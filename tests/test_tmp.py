@@ -106,7 +106,7 @@ def test_predicted_power_is_that_of_simulated_studies(
         study = {"b": BenchmarkValues(np.arange(prompts), samples, arms)}
         p = estimate({itself: 1.0, random: -1.0}, {"b": 1.0}, study).p
         found += p is not None and p < 0.05
-    print("POWER", found/studies)
+    print("POWER", found / studies)
     assert 0.75 <= found / studies <= 0.85
 
 

@@ -44,7 +44,8 @@ def power_json(power: Power) -> dict[str, Any]:
 
 
 def print_power(study: Study, power: Power) -> None:
-    """Print a row for each declared contrast, and one for all gains of a kind on a benchmark: that which sees least."""
+    """Print a row for each declaration, and one for all gains of a kind on a benchmark: of several contrasts that which
+    sees least."""
     if not power.contrasts:
         print("power: nothing is compared")
         return
@@ -57,17 +58,18 @@ def print_power(study: Study, power: Power) -> None:
 
 
 def _grouped(contrasts: Sequence[Detection]) -> list[list[Detection]]:
-    """Each declared contrast by itself, and all gains of a kind on a benchmark together."""
+    """The contrasts of one declaration together, and all gains of a kind, on a benchmark."""
     groups = dict[tuple[str, ...], list[Detection]]()
     for one in contrasts:
-        own = (one.contrast,) if one.kind == DECLARED else ()
-        groups.setdefault((one.kind, one.benchmark, *own), []).append(one)
+        declared = one.contrast.partition(".")[0] if one.kind == DECLARED else ""
+        groups.setdefault((one.kind, declared, one.benchmark), []).append(one)
     return list(groups.values())
 
 
 def _row(rows: list[Detection], detect: float | None) -> dict[str, object]:
     one = max(rows, key=lambda row: row.smallest)
-    name = one.contrast if len(rows) == 1 else f"{len(rows)} gains over {one.kind}"
+    declared = f"{one.contrast.partition('.')[0]} ({len(rows)})" if one.kind == DECLARED else ""
+    name = one.contrast if len(rows) == 1 else declared or f"over {one.kind} ({len(rows)})"
     told = dict[str, str | None]()
     if detect is not None:
         told[f"finds {detect:g}"] = None if one.power is None else f"{one.power:.0%}"
@@ -81,7 +83,7 @@ def _row(rows: list[Detection], detect: float | None) -> dict[str, object]:
         "samples": one.samples,
         "seeds": one.seeds,
         "half width": round(one.half_width, 3),
-        "smallest gain": round(one.smallest, 3),
+        "smallest": round(one.smallest, 3),
         **told,
         "by": one.basis,
     }

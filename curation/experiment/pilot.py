@@ -58,7 +58,7 @@ class Assumption(NamedTuple):
         correlation = max(self.same_run, self.other_run)
         answer = self.accuracy * (1 - self.accuracy)
         of_runs, of_samples = answer * (correlation - self.other_run), answer * (1 - correlation)
-        return Variation(prompts, samples, of_runs, of_samples, f"assumed, at an accuracy of {self.accuracy:.2g}")
+        return Variation(prompts, samples, of_runs, of_samples, f"assumed, {self.accuracy:.0%} right")
 
 
 def assumption(given: Assumed | None) -> Assumption:
