@@ -13,8 +13,8 @@ def main() -> None:
     study = read()
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     deltas = {
-        name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name))
-        for name, rated in study.dimensions.items()
+        name: parquet.read(contracts.judge_deltas(study, name), contracts.path("deltas", name))
+        for name in study.dimensions
     }
     truth, preferences = study.calibrate.truth, None
     if truth in study.pairwise_judges:

@@ -21,8 +21,8 @@ def main() -> None:
             for name in study.pairwise_judges
         },
         {
-            name: parquet.read(contracts.deltas(rated), contracts.path("deltas", name))
-            for name, rated in study.dimensions.items()
+            name: parquet.read(contracts.judge_deltas(study, name), contracts.path("deltas", name))
+            for name in study.dimensions
         },
         parquet.read(measurements.PROBABILITIES, contracts.path("probabilities")),
         study.dimensions,

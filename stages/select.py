@@ -10,6 +10,7 @@ from curation.core.progress import progress
 from curation.selection import single_traces
 from curation.selection.candidates import from_files
 from curation.selection.labelled import label_traces, labelled_messages, labelled_metrics
+from curation.selection.noise import noise_message
 from curation.selection.own_rows import several_rows_message
 from curation.selection.select import select, shortfall_message
 from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpaired_rows
@@ -34,7 +35,9 @@ def main() -> None:
         for write in writes:
             write.result()
         shown.advance(note=f"{subset.height} kept")
-    findings, told = examine(study, [name])[name], [shortfall_message(selection), several_rows_message(subset, texts)]
+    findings = examine(study, [name])[name]
+    told = [shortfall_message(selection), several_rows_message(subset, texts)]
+    told.append(noise_message(study.selections[name], study.delta.noise))
     for message in [*filter(None, told), *selection.notes, *labelled_messages(labelled), *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
     metrics = subset_metrics(verdicts, subset, traces) | labelled_metrics(labelled) | {"findings": findings.metrics}

@@ -180,6 +180,11 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"selections.all.require": {"strong": "chosen_model in ('qwen-500m', 'qwen-1500')"}},
      ["selections.all.require.strong: \"chosen_model in ('qwen-500m', 'qwen-1500')\": chosen_model is never "
       "'qwen-1500'; did you mean 'qwen-1500m'?"]),
+    ({"selections.all.require": {"loud": "not rubric.within_noise_factuality", "same": "pairwise.sd_preference = 0"}},
+     ["selections.all.require.loud: rubric.within_noise_factuality is unknown, since rubric is asked once: give it "
+      "repeats: 2 or more",
+      "selections.all.require.same: pairwise.sd_preference is unknown, since pairwise is asked once: give it "
+      "repeats: 2 or more; what its two orders differ by is pairwise.bias_…"]),
     ({"selections.all.require": {"whole": "chosen.status = 'completed'"}},
      ["selections.all.require.whole: \"chosen.status = 'completed'\": chosen.status is never 'completed'; did you mean "
       "'complete'?"]),

@@ -446,7 +446,7 @@ def test_the_same_verdicts_long_and_wide_are_the_same_preferences(
     other = study.prefer(long, dimension="on", dimensions={"help": "Help", "style": "Style"}, verdict="won", **shared)
     assert first.equals(other) and first.height == 2 * len(cells) and first["rationale"].null_count() == 0
     wanted = pairwise.pairwise_deltas(delta.Params(**world.DELTA), study.pairs, first, ["help", "style"])
-    parquet.check(contracts.deltas(["help", "style"]), wanted, "deltas")
+    parquet.check(contracts.deltas(["help", "style"], pairwise=True), wanted, "deltas")
 
 
 def test_words_numbers_and_orders_are_the_files_own(study: Study) -> None:

@@ -3,6 +3,7 @@ delta."""
 
 import json
 import re
+import statistics
 from math import log
 from pathlib import Path
 from typing import Any
@@ -190,14 +191,34 @@ def deltas(verdicts: list[tuple[int, int, str, str]], **changes: Any) -> pl.Data
     ]
     preferences = world.rows_of(contracts.PREFERENCES, rows)
     wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA | changes), given, preferences, ["preference"])
-    parquet.check(contracts.deltas(["preference"]), wide, "deltas")
+    parquet.check(contracts.deltas(["preference"], pairwise=True), wide, "deltas")
     return wide
 
 
 def test_a_judge_that_always_says_first_has_no_delta() -> None:
     (row,) = deltas([(1, 2, "chosen_first", "chosen"), (1, 2, "rejected_first", "rejected")]).rows(named=True)
     assert row["delta_preference"] == pytest.approx(0, abs=1e-12) and row["chosen_preference"] == pytest.approx(0.5)
-    assert row["n_preference"] == 2 and row["sd_preference"] == pytest.approx(2**0.5) and row["within_noise_preference"]
+    assert (row["n_preference"], row["sd_preference"], row["bias_preference"]) == (2, None, 1)
+    assert row["within_noise_preference"] is None
+
+
+def test_noise_is_what_repeats_differ_by_and_bias_what_orders_do() -> None:
+    """Asked three times in each order. The kind of fault: a judge that goes by the order, steadily, whose orders were
+    taken for noise; and one that wavers, whose noise is the same in both orders."""
+    steady = [(1, 2, "chosen_first", "chosen")] * 3 + [(1, 2, "rejected_first", "rejected")] * 3
+    (row,) = deltas(steady).rows(named=True)
+    assert (row["n_preference"], row["sd_preference"], row["bias_preference"]) == (6, 0, 1)
+    assert row["within_noise_preference"] is False  # a noise of 0 hides nothing
+    wavering = [(1, 2, order, said) for order in contracts.ORDERS for said in ("chosen", "chosen", "rejected")]
+    (row,) = deltas(wavering).rows(named=True)
+    assert row["sd_preference"] == pytest.approx(statistics.stdev([1, 1, -1])) and row["bias_preference"] == 0
+    both = [(1, 2, "chosen_first", said) for said in ("chosen", "chosen")]
+    both += [(1, 2, "rejected_first", said) for said in ("tie", "rejected", "rejected")]
+    (row,) = deltas(both).rows(named=True)
+    assert row["sd_preference"] == pytest.approx((2 * statistics.variance([0, -1, -1]) / 3) ** 0.5)
+    assert row["bias_preference"] == pytest.approx((1 - -2 / 3) / 2)
+    (row,) = deltas([(1, 2, "chosen_first", "chosen")] * 2).rows(named=True)
+    assert (row["sd_preference"], row["bias_preference"]) == (0, None)
 
 
 def test_a_tie_is_kept_as_a_tie() -> None:
@@ -243,7 +264,7 @@ def test_each_dimension_is_fitted_to_its_own_verdicts() -> None:
         preferences = world.rows_of(contracts.PREFERENCES, rows)
         parquet.check(contracts.PREFERENCES, preferences, "preferences")
         wide = pairwise.pairwise_deltas(delta.Params(**world.DELTA), given, preferences, list(dimensions))
-        parquet.check(contracts.deltas(dimensions), wide, "deltas")
+        parquet.check(contracts.deltas(dimensions, pairwise=True), wide, "deltas")
         return wide
 
     both = judged(clarity=one, depth=other)

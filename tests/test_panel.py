@@ -8,7 +8,7 @@ import pytest
 import world
 from pydantic import ValidationError
 
-from curation.pairs import delta, panel
+from curation.pairs import delta, noise, panel
 from curation.tables import contracts, parquet
 
 PAIRS = world.frame(
@@ -94,3 +94,20 @@ def test_a_delta_below_the_judges_noise_is_within_noise() -> None:
 def test_without_repeats_the_noise_is_unknown() -> None:
     once = judged("a", X).filter(pl.col("repeat") == 0)
     assert delta.deltas(delta.Params(**world.DELTA), PAIRS, once, ["x"])["within_noise_x"].null_count() == 4
+
+
+@pytest.mark.parametrize(("times", "share"), [(1.0, 0.32), (1.96, 0.05)])
+def test_delta_noise_says_how_many_equal_pairs_are_beyond_it(times: float, share: float) -> None:
+    """The kind of fault: a threshold in standard errors that is taken for a sure one. Traces that a judge, asked twice,
+    finds equal but for its own wavering."""
+    source = np.random.default_rng(0)
+    pairs = world.frame(contracts.PAIRS, [(n, n, 2 * n, 2 * n + 1, "a", "b", False) for n in range(3000)])
+    rows = [
+        {"trace_id": trace, "judge": "j", "dimension": "x", "repeat": repeat, "score": score, "status": "scored"}
+        for trace, scores in enumerate(source.normal(size=(6000, 2)).tolist())
+        for repeat, score in enumerate(scores)
+    ]
+    judged = world.rows_of(contracts.JUDGMENTS, rows)
+    wide = delta.deltas(delta.Params(**world.DELTA | {"noise": times}), pairs, judged, ["x"])
+    assert round(noise.share_beyond(times), 2) == share
+    assert 1 - (wide["within_noise_x"].mean() or 0) == pytest.approx(share, abs=0.02)

@@ -222,7 +222,7 @@ def test_a_second_judge_of_correctness_is_an_answer_judge_too(tmp_path: Path) ->
         connection.execute("alter view deltas rename to written")
         connection.execute(
             "create view deltas as from written union all "
-            "select pair_id, 'second', 'correct', * exclude (pair_id) from second"
+            "select pair_id, 'second', 'correct', * exclude (pair_id), null from second"
         )
         (cells,) = ask.answer(connection, db.questions()["correctness_cells"])
     assert cells is not None

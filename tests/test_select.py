@@ -23,6 +23,7 @@ from curation.pairs import pair
 from curation.selection import column_names, ranking
 from curation.selection.candidates import Candidates, from_frames
 from curation.selection.filters import FILTERS
+from curation.selection.noise import noise_message
 from curation.selection.rules import (
     GENERATOR_PAIRS,
     GENERATOR_SHARE,
@@ -885,3 +886,10 @@ def test_a_budget_of_tokens_does_not_take_a_pair_without_a_count() -> None:
     how = Params.model_validate(world.PLAIN | {"budget": {"tokens": 500}})
     with pytest.raises(CurationError, match=r"^params\.yaml: selections\.s\.budget\.tokens: 2 pairs have a side"):
         select("s", how, made)
+
+
+def test_what_asks_for_noise_is_told_how_often_chance_passes_for_more() -> None:
+    plain = Params.model_validate(world.settings()["selections"]["clear"])
+    asks = plain.model_copy(update={"require": {"loud": "not rubric.within_noise_logic"}})
+    assert noise_message(asks, 1.0) == "delta.noise is 1: of pairs that are equal to a judge 32% are beyond its noise"
+    assert noise_message(plain, 1.0) is None

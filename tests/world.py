@@ -587,7 +587,8 @@ def put(world: World, data: Path, there: World | None) -> None:
         parquet.write(measurements.PAIR_SCORES, world.pair_scores, contracts.path("pair_scores", "held_out", data))
     for judge, rows in world.deltas.items():
         if new("deltas", judge):
-            parquet.write(contracts.deltas(RATED[judge]), rows, contracts.path("deltas", judge, data))
+            table = contracts.deltas(RATED[judge], pairwise=judge == "versus")
+            parquet.write(table, rows, contracts.path("deltas", judge, data))
     for name in ("subsets", "unpaired"):
         for one in filter(lambda one: new(name, one), (*SELECTIONS, *CELLS)):
             place = contracts.arm_path if one in CELLS else contracts.path

@@ -24,12 +24,16 @@ class Params(Strict):
     """`delta` in params.yaml.
 
     `score` rates by the expected score, or a verdict's probabilities, where the judge gives them, or by what was
-    sampled. A delta nearer to 0 than `noise` times its judge's own is within_noise. `prior` is the standard deviation
-    of the log strengths of a prompt's traces before any verdict. `panels` combine judges.
+    sampled. A delta nearer to 0 than `noise` times its judge's own is within_noise; of pairs that are equal to the
+    judge 1.0 leaves 32 % beyond it, 1.64 10 % and 1.96 5 %. `prior` is the standard deviation of the log strengths of
+    a prompt's traces before any verdict. `panels` combine judges.
     """
 
     score: Literal["expected", "sampled"]
-    noise: Annotated[float, Field(ge=0, le=1e6, description="times a judge's own noise")]
+    noise: Annotated[
+        float,
+        Field(ge=0, le=1e6, description="times a judge's noise; 1.0 leaves 32 % of equal pairs beyond it, 1.96 5 %"),
+    ]
     prior: Annotated[float, Field(ge=1e-3, le=1000, description="a standard deviation of log strengths")]
     panels: dict[Annotated[str, Field(pattern=rf"^{NAME.pattern}$")], Panel]
 

@@ -1,11 +1,13 @@
-"""How far a judge's own repeats move a delta, and which deltas are no larger than that."""
+"""How far a judge's own repeats move a delta, and which deltas are no larger than that. What the order of two traces
+does to a pairwise judge is bias, and no noise: asking again brings the same."""
 
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
 
-from curation.tables.contracts import JUDGED
+from curation.tables.contracts import JUDGED, JUDGED_IN_ORDERS
 
 
 def variances(wide: pl.DataFrame, dimension: str) -> np.ndarray:
@@ -34,7 +36,14 @@ def add_within_noise(times: float, pairs: pl.DataFrame, wide: pl.DataFrame, dime
     unequal = wide.join(ids, on="pair_id", how="semi", maintain_order="left")
     columns = ["pair_id"]
     for dimension in dimensions:
+        judged = JUDGED_IN_ORDERS if f"bias_{dimension}" in wide.columns else JUDGED
         noise = pool_noise(variances(unequal, dimension))
         wide = wide.with_columns(flag_within_noise(dimension, noise, times))
-        columns += [f"{column}_{dimension}" for column in JUDGED]
+        columns += [f"{column}_{dimension}" for column in judged]
     return wide.select(columns)
+
+
+def share_beyond(times: float) -> float:
+    """How many of the pairs that a judge finds equal are yet beyond `times` its noise, by chance: the share of a normal
+    distribution that is `times` standard deviations from its mean, or further."""
+    return 2 * NormalDist().cdf(-times)

@@ -61,7 +61,7 @@ def _group(pairs: pl.DataFrame) -> Groups:
 
 def _write_and_sum_up(study: Study, rows: TraceRows, groups: Future[Groups], name: str) -> dict[str, Summary]:
     dimensions = study.dimensions[name]
-    table, file = contracts.deltas(dimensions), contracts.path("deltas", name)
+    table, file = contracts.judge_deltas(study, name), contracts.path("deltas", name)
     if name in study.judges:
         judgments = contracts.path("judgments", name)
         # no name holds the judgments, so that delta_parts frees them as soon as it can
@@ -95,6 +95,6 @@ def _read_members(study: Study, panel: Panel) -> dict[str, pl.DataFrame]:
     for member in panel.members:
         columns.setdefault(member.judge, ["pair_id"]).extend(f"{side}_{member.dimension}" for side in SIDES)
     return {
-        judge: parquet.read(contracts.deltas(study.dimensions[judge]), contracts.path("deltas", judge), names)
+        judge: parquet.read(contracts.judge_deltas(study, judge), contracts.path("deltas", judge), names)
         for judge, names in columns.items()
     }

@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
+from curation.core.metrics import Interval
 from curation.reliability import agreement
 from curation.reliability.measurement import Measurement, clustered_share, measure_mean, measure_share
-from curation.tables.contracts import SIDES, UNKNOWN
+from curation.tables.contracts import ORDERS, SIDES, UNKNOWN
 
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
 LENGTHS = {  # columns of traces, by what a measure of length is called after them: of both texts, and of each
@@ -63,6 +64,7 @@ def measure_verdicts(verdicts: pl.DataFrame, truth: str | None) -> Iterator[Meas
     )
     both_orders = by_pair.filter(pl.col("orders") == 2).sort("pair_id", "repeat")
     yield measure_share("position_inconsistency", "order", both_orders, pl.col("verdicts") > 1)
+    yield _measure_bias(scored)
     yield measure_share("verdict_tie_rate", "", scored, pl.col("verdict") == "tie")
     slots = scored.with_columns(pl.struct("pair_id", "order").rank("dense").alias("slot"))
     yield from measure_repeats(
@@ -74,6 +76,18 @@ def measure_verdicts(verdicts: pl.DataFrame, truth: str | None) -> Iterator[Meas
         right = (pl.col("verdict") == right_side).cast(pl.Float64)
         accuracy = pl.when(pl.col("verdict") == "tie").then(0.5).otherwise(right)
         yield _count_right(measure_share("verdict_accuracy", truth, labelled, accuracy), labelled)
+
+
+def _measure_bias(scored: pl.DataFrame) -> Measurement:
+    """What standing first adds to a verdict, from -1 to 1, over pairs and repeats that were asked in both orders."""
+    by_order = (pl.col("value").filter(pl.col("order") == order).first().alias(order) for order in ORDERS)
+    asked = scored.group_by("pair_id", "prompt_id", "repeat").agg(by_order).drop_nulls(ORDERS).sort("pair_id", "repeat")
+    first, second = (pl.col(order) for order in ORDERS)
+    share = measure_share("position_bias", "order", asked, ((first - second) / 2 + 1) / 2)
+    if share.interval is None:
+        return share
+    mean, low, high, prompts = share.interval
+    return share._replace(interval=Interval(2 * mean - 1, 2 * low - 1, 2 * high - 1, prompts))
 
 
 def measure_noise(wide: pl.DataFrame, dimension: str, variance: np.ndarray, against: str) -> Iterator[Measurement]:

@@ -10,6 +10,7 @@ from curation.core.plots import BLUE, GREY, RED, figure_of, save
 TITLE_WIDTH = 24  # characters of a panel's title that fit beside its neighbour's
 NEUTRAL = {
     "first_position_rate": 0.5,
+    "position_bias": 0.0,
     "verdict_accuracy": 0.5,
     "longer_preferred_rate": 0.5,
     "reversal_rate": 0.5,

@@ -160,7 +160,7 @@ def from_files(study: Study) -> Candidates:
 
     readers = ColumnReaders(
         pairs=reader(contracts.PAIRS),
-        deltas={judge: reader(contracts.deltas(names), judge) for judge, names in study.dimensions.items()},
+        deltas={judge: reader(contracts.judge_deltas(study, judge), judge) for judge in study.dimensions},
         generator_deltas=reader(measurements.GENERATOR_DELTAS),
         traces=lambda columns: parquet.read_parts(contracts.TRACES, study.generators, columns),
         renderings=reader(contracts.RENDERINGS),

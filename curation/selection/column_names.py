@@ -9,7 +9,7 @@ from curation.core.messages import did_you_mean
 from curation.core.references import NAME_GENERATORS
 from curation.core.study import Study
 from curation.tables import contracts, measurements
-from curation.tables.contracts import JUDGED, SIDES
+from curation.tables.contracts import JUDGED, JUDGED_IN_ORDERS, SIDES
 from curation.tables.expressions.evaluation import ResultType, fault
 from curation.tables.expressions.syntax import ColumnName, parse
 
@@ -24,6 +24,7 @@ PROMPT = ("source", "task")
 CARRIED = "carried"  # what the user's own rows of preference sets say, by the names of their columns
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
+OF_REPEATS = ("sd_", "within_noise_")  # the columns that a judge without repeats has no values of
 
 
 @lru_cache(maxsize=1)  # every expression of a params file asks
@@ -40,8 +41,9 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
     for scorer, settings in study.scorers.items():
         types |= {(scorer, name): scores[name] for name in settings.columns}
     for judge, names in study.dimensions.items():
-        wide = contracts.empty(contracts.deltas(names)).schema
-        types |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in JUDGED}
+        wide = contracts.empty(contracts.judge_deltas(study, judge)).schema
+        judged = JUDGED_IN_ORDERS if judge in study.pairwise_judges else JUDGED
+        types |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in judged}
         types |= {(judge, f"{kind}_{name}"): pl.Float64() for name in names for kind in (*OF_PROMPT, OF_GENERATORS)}
     return types
 
@@ -57,7 +59,7 @@ def mistake(expression: str, study: Study, result_type: ResultType) -> str | Non
     that the study does not have, or a status that no trace has."""
     if message := fault(expression, schema(study), result_type):
         return message + _cast_carried(expression, schema(study))
-    return _unknown_text(expression, study)
+    return _unknown_text(expression, study) or _unknown_noise(expression, study)
 
 
 def _cast_carried(expression: str, types: Mapping[ColumnName, pl.DataType]) -> str:
@@ -121,6 +123,16 @@ def _unknown_text(expression: str, study: Study) -> str | None:
         possible = texts.get(column[-1], [])
         if possible and text not in possible:
             return f"{expression!r}: {'.'.join(column)} is never {text!r}{did_you_mean(text, possible)}"
+    return None
+
+
+def _unknown_noise(expression: str, study: Study) -> str | None:
+    """The message about the noise of a judge that is asked once, which nothing tells; every pair would be dropped."""
+    judges = dict[str, object](study.judges | study.pairwise_judges)
+    for judge, column in (name for name in parse(expression).columns if len(name) == 2):
+        if column.startswith(OF_REPEATS) and getattr(judges.get(judge), "repeats", None) == 1:
+            orders = f"; what its two orders differ by is {judge}.bias_…" if judge in study.pairwise_judges else ""
+            return f"{judge}.{column} is unknown, since {judge} is asked once: give it repeats: 2 or more{orders}"
     return None
 
 

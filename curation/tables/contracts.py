@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,9 @@ from curation.tables.measurements import (
 )
 from curation.tables.table import ID, INT, REAL, SCORED, STATUSES, TEXT, TEXTS, YES, Table, schema, together
 
+if TYPE_CHECKING:
+    from curation.core.study import Study
+
 DATA = Path("data")
 ARMS = "arms"  # the folder of the subsets of the grid's arms
 ROLES = ("system", "user", "assistant", "tool")  # of the messages of a prompt
@@ -30,6 +34,7 @@ LISTED_VERDICTS = ("chosen", "tie", "both_bad")  # of a preference set, whose ch
 UNKNOWN = "unknown"  # the order of a verdict that came with none
 SIDES = ("chosen", "rejected")  # of a pair
 JUDGED = (*SIDES, "delta", "n", "sd", "within_noise")  # what deltas say of a pair, on each dimension
+JUDGED_IN_ORDERS = (*JUDGED, "bias")  # the same of a pairwise judge
 DECONTAMINATION_REASONS = ("kept", "exact", "ngram", "near_duplicate")  # the reasons of `decontamination`
 DECIMALS = 9
 
@@ -193,13 +198,22 @@ _ALL = (
 TABLES = {table.name: table for table in _ALL}
 
 
-def deltas(dimensions: Iterable[str]) -> Table:
-    """The table of one judge's deltas: a row per pair, six columns per dimension."""
+def judge_deltas(study: "Study", judge: str) -> Table:
+    """The table of the deltas of one judge, pairwise judge or panel of a study."""
+    return deltas(study.dimensions[judge], pairwise=judge in study.pairwise_judges)
+
+
+def deltas(dimensions: Iterable[str], pairwise: bool = False) -> Table:
+    """The table of one judge's deltas: a row per pair, six columns per dimension, of a pairwise judge seven."""
     columns: dict[str, pa.DataType | tuple[pa.DataType]] = {"pair_id": ID}
     rules = {}
     for name in dimensions:
         columns |= {f"{side}_{name}": (REAL,) for side in (*SIDES, "delta")}
         columns |= {f"n_{name}": INT, f"sd_{name}": (REAL,), f"within_noise_{name}": (YES,)}
+        if pairwise:
+            columns |= {f"bias_{name}": (REAL,)}
+            bias = pl.col(f"bias_{name}")
+            rules[f"bias_{name} is from -1 to 1"] = bias.is_between(-1, 1).fill_null(True)
         delta, noise = pl.col(f"delta_{name}"), pl.col(f"within_noise_{name}")
         rules[f"within_noise_{name} is null where delta_{name} is"] = delta.is_not_null() | noise.is_null()
         rules[f"delta_{name} is null exactly when n_{name} is 0"] = delta.is_null() == (pl.col(f"n_{name}") == 0)

@@ -174,7 +174,8 @@ def _deltas_view(files: _Files, study: Study, data: Path) -> None:
             selects += [
                 f"select pair_id, '{name}' as judge, '{d}' as dimension, "
                 f"chosen_{d} as chosen, rejected_{d} as rejected, delta_{d} as delta, "
-                f"n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise "
+                f"n_{d} as n, sd_{d} as sd, within_noise_{d} as within_noise, "
+                f"{f'bias_{d}' if name in study.pairwise_judges else 'null::double'} as bias "
                 f"from {rows}"
                 for d in dimensions
             ]

@@ -6,7 +6,12 @@ from pathlib import Path
 from curation.core.study import Study
 from curation.tables import contracts
 
-RATED = (*contracts.JUDGED, "prompt_mean", "prompt_sd", "generator_delta")  # what expressions call a judge's columns
+RATED = (
+    *contracts.JUDGED_IN_ORDERS,
+    "prompt_mean",
+    "prompt_sd",
+    "generator_delta",
+)  # what expressions call a judge's columns
 GRADED = "correct"  # the dimension of a judge of answers: 1 for right, 0 for wrong
 NO_TRUTH = "select null::bigint as pair_id, null::double as chosen, null::double as rejected, false as graded limit 0"
 
