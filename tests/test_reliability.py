@@ -1,5 +1,5 @@
 """What is measured of judges: by hand in the small world, and of planted judges whose faults are known, over a
-socket and then 200 times."""
+socket and then in many draws."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -26,7 +26,8 @@ from curation.tables.table import Table
 from curation.traces import generate
 
 # of 800 seeds from 2000 on, each interval covers in 0.935 to 0.960; a block of 200 may miss 0.93 by luck
-SEEDS, FIRST_SEED = 200, 2050
+FIRST_SEED = 2050
+LEAST = {40: 0.85, 200: 0.93}  # by how many draws: the share of intervals that cover, and of verdicts that are right
 FAMILIES = dict.fromkeys((*planted.REPEATS, *planted.PAIRWISE), "own")
 
 
@@ -215,14 +216,15 @@ def measured(seed: int) -> pl.DataFrame:
     return reliability.reliability(reliability.Params(truth="answer", families=FAMILIES), seen, pairs, written)[0]
 
 
-@pytest.fixture(scope="module")
-def tables_of_seeds() -> pl.DataFrame:
+@pytest.fixture(scope="module", params=[40, pytest.param(200, marks=pytest.mark.long)])
+def tables_of_seeds(request: pytest.FixtureRequest) -> pl.DataFrame:
+    """Of so many draws."""
     with (
         pytest.MonkeyPatch.context() as patch,
         ProcessPoolExecutor(2, get_context("spawn")) as workers,
     ):  # Polars does not survive a fork
         patch.setenv("POLARS_MAX_THREADS", "1")
-        found = list(workers.map(measured, range(SEEDS), chunksize=10))
+        found = list(workers.map(measured, range(request.param), chunksize=10))
     return pl.concat([rows.with_columns(pl.lit(seed).alias("seed")) for seed, rows in enumerate(found)])
 
 
@@ -232,11 +234,12 @@ def test_a_planted_judge_is_measured_rightly(case: tuple[str, str, str], tables_
     judge, measure, against = case
     truth = float(planted.TRUE[case])
     found = tables_of_seeds.filter(judge=judge, measure=measure, against=against)
-    assert found.height == SEEDS
+    draws = tables_of_seeds["seed"].n_unique()
+    assert found.height == draws
     covered = found.select(((pl.col("ci_low") - 1e-9 <= truth) & (truth <= pl.col("ci_high") + 1e-9)).mean()).item()
     print(f"| {judge} | {measure} | {truth:.3f} | {found['value'].mean():.3f} | {covered:.3f} |")
-    assert covered >= 0.93
-    error = float(found["value"].to_numpy().std(ddof=1)) / SEEDS**0.5
+    assert covered >= LEAST[draws]
+    error = float(found["value"].to_numpy().std(ddof=1)) / draws**0.5
     assert abs(found["value"].mean() - truth) < 4 * error + 0.01 * max(1.0, abs(truth))
 
 
@@ -258,16 +261,17 @@ SUSPECTS = {
 def test_a_fault_is_suspect(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     share = mean(tables_of_seeds.filter(judge=judge, measure=SUSPECTS[judge])["suspect"])
     print(f"| {judge} | {SUSPECTS[judge]} | {share:.3f} |")
-    assert share is not None and share >= 0.93
+    assert share is not None and share >= LEAST[tables_of_seeds["seed"].n_unique()]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", ["fine", "fair"])
 def test_a_judge_without_a_fault_is_not_suspect(judge: str, tables_of_seeds: pl.DataFrame) -> None:
     rows = tables_of_seeds.filter(judge=judge)
-    clean = rows.group_by("seed").agg(~pl.col("suspect").any())["suspect"].mean()
+    clean_of = rows.group_by("seed").agg(~pl.col("suspect").any())
+    clean = clean_of["suspect"].mean()
     print(f"| {judge} | no suspect at all | {clean:.3f} |", rows.filter("suspect")["measure"].value_counts().rows())
-    assert clean >= 0.93
+    assert clean >= LEAST[clean_of.height]
 
 
 PARTS = {"": "characters", "reasoning_": "reasoning_characters", "answer_": "completion_characters"}
