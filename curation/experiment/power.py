@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from curation.core.stats import CONFIDENCE
+from curation.core.stats import CONFIDENCE, crossed_error
 
 POWER = 0.8
 MOST_PROMPTS, MOST_SAMPLES, MOST_SEEDS = 10_000_000, 4_096, 100  # beyond which a number of them is none
@@ -115,24 +115,25 @@ class Needs(NamedTuple):
 def standard_error(design: Design) -> tuple[float, float]:
     """The standard error of the contrast, and its degrees of freedom."""
     runs = sum(side.weight**2 / (side.seeds * side.draws) for side in design.sides)
-    means = [
-        (weight, variation.of_a_run / variation.prompts, variation.prompts - 1)
-        for weight, variation in design.benchmarks
-    ]
-    # each part of the variance, what it is estimated by, and the degrees of freedom of that
-    parts = [(weight**2 * runs * mean,) * 2 + (df,) for weight, mean, df in means]
-    if design.is_of_seeds:
-        weights = [weight for weight, *_ in means]
-        # whether a lucky seed is lucky on every benchmark is not known before: what is worse is taken
-        of_seeds = max(sum(weights) ** 2, sum(weight**2 for weight in weights)) * design.seed_sd**2
-        sampling = sum(weight**2 * mean for weight, mean, _ in means)
-        for method in design.methods:
-            share = sum(side.weight**2 / side.seeds for side in design.sides if side.method == method)
-            parts.append((share * of_seeds, share * (of_seeds + sampling), design.seed_df(method)))
-    variance = sum(part for part, *_ in parts)
-    if variance <= 0:
+    means = [(weight**2 * seen.of_a_run / seen.prompts, seen.prompts - 1) for weight, seen in design.benchmarks]
+    sampling = sum(mean for mean, _ in means)
+    if sampling <= 0:
         return 0.0, 1.0
-    return math.sqrt(variance), variance**2 / sum(by**2 / max(df, 1) for _, by, df in parts)
+    of_prompts, df = runs * sampling, sampling**2 / sum(mean**2 / df for mean, df in means)
+    if not design.methods or not design.is_of_seeds:
+        return math.sqrt(of_prompts), df
+    weights = [weight for weight, _ in design.benchmarks]
+    # whether a lucky seed is lucky on every benchmark is not known before: what is worse is taken
+    between = max(sum(weights) ** 2, sum(weight**2 for weight in weights)) * design.seed_sd**2
+    shares = {
+        method: sum(side.weight**2 / side.seeds for side in design.sides if side.method == method)
+        for method in design.methods
+    }
+    share = sum(shares.values())
+    seeds_df = share**2 / sum(of_method**2 / design.seed_df(method) for method, of_method in shares.items())
+    parts = (of_prompts, df, share * (between + sampling), share * sampling, seeds_df)
+    error, df = crossed_error(*map(np.array, parts))
+    return float(error), float(df)
 
 
 def half_width(design: Design) -> float:
