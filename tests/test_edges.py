@@ -303,7 +303,11 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["delta"] = raw["delta"] | {
         "panels": {"both": {"dimension": "quality", "rule": "mean_z", "members": members}},
     }
-    raw["budget"] = {"max_usd": 5.0, "max_calls": 5000, "prices": {"m": {"prompt": 1.0, "completion": 1.0}}}
+    raw["budget"] = {
+        "max_usd": 5.0,
+        "max_calls": 5000,
+        "prices": {"m": {"prompt": 1.0, "completion": 1.0, "cached": 0.5, "batch": 0.5}},
+    }
     assumed = {"accuracy": 0.5, "same_run": 0.5, "other_run": 0.4, "seed_sd": 0.01}
     raw["compare"] = raw["compare"] | {"detect": 0.03, "assume": assumed}
     raw["reliability"] = {"truth": "answer", "families": {"rubric": "family"}}

@@ -354,7 +354,7 @@ def test_a_file_that_cannot_be_trusted_changes_nothing(open_ledger: OpenLedger, 
     [
         ("notes.txt", "is no ledger, and stays as it is; set ledger.path to another file"),
         ("other.sqlite", "is no ledger, and stays as it is; set ledger.path to another file"),
-        ("later.sqlite", "a ledger of layout 99, written by a later version of this program, which reads up to 4; "
+        ("later.sqlite", "a ledger of layout 99, written by a later version of this program, which reads up to 5; "
          "update it, or set ledger.path to another file"),
         ("pipe", "is no ledger, and stays as it is; set ledger.path to another file"),
         ("folder", "is a folder; set ledger.path to a file in it"),

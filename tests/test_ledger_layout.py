@@ -1,6 +1,6 @@
 """The ledger's layouts: the third keeps what was sent, the fourth the server's count of what was thought and what of
-the message has no column. Files of earlier ones are read as they are, and what an earlier version kept as a reply and
-is none, is asked again."""
+the message has no column, the fifth what of the prompt the server had kept and whether it came in a batch. Files of
+earlier ones are read as they are, and what an earlier version kept as a reply and is none, is asked again."""
 
 import sqlite3
 import subprocess
@@ -25,7 +25,7 @@ from curation.calls.ledger import Ledger, Params
 from curation.core.errors import CurationError
 
 OLD = COLUMNS.names[: -len(ADDED)]
-COLUMNS_OF = {2: OLD, 3: COLUMNS.names[: -len(ADDED_IN[4])]}
+COLUMNS_OF = {2: OLD, 3: COLUMNS.names[: -len(ADDED_IN[4] + ADDED_IN[5])]}
 SAID = Reply(
     "A: 5",
     "stop",
@@ -38,6 +38,8 @@ SAID = Reply(
     note="a part dropped",
     reasoning_tokens=2,
     rest='{"content": ["2+3", "é"]}',
+    cached_tokens=4,
+    batched=1,
 )
 CALLED = Reply(None, "tool_calls", tool_calls='[{"name": "é"}]')
 
@@ -85,7 +87,9 @@ def test_an_edited_new_column_is_a_mismatch(open_ledger: OpenLedger, tmp_path: P
         ledger = open_ledger(prompt)
         ledger.append(call(prompt), reply, "generate", "g")
         ledger.export_file(tmp_path / f"{prompt}.parquet")
-        edited(name, 5 if name == "reasoning_tokens" else "edited")(tmp_path / f"{prompt}.parquet")
+        edited(name, 5 if name in ("reasoning_tokens", "cached_tokens", "batched") else "edited")(
+            tmp_path / f"{prompt}.parquet"
+        )
         with pytest.raises(CurationError, match="hash mismatch: row was modified"):
             open_ledger("target").import_file(tmp_path / f"{prompt}.parquet")
 
@@ -108,7 +112,7 @@ def test_a_file_of_the_third_layout_is_brought_to_the_fourth_and_keeps_its_ids(
     """Its exports too. The kind: a layout that came and went while users had it."""
     thought = ("2+3", "reasoning", None, None, None)
     plain, body = old_row("a"), old_row("b")[1:]
-    given = (id_of((*body, *thought, None, None)), *body, *thought)
+    given = (id_of((*body, *thought, *(None for _ in ADDED[len(thought) :]))), *body, *thought)
     old_file(tmp_path / "ledger.sqlite", [(*plain, *(None for _ in thought)), given], 3)
     ledger = open_ledger()
     assert upkeep.verify(ledger) == 2 and {row[0] for row in rows(ledger)} == {plain[0], given[0]}

@@ -2,15 +2,22 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Serve
+from conftest import OpenLedger, Serve
 from served import answering, ran, rebuilt, save, served_params
 from server import Answer, Request, good
+from test_ledger import call
 
+from curation.calls import wire
 from curation.calls.budget import Params as Budget
 from curation.calls.budget import Price
+from curation.calls.call import Reply
+from curation.calls.counts import count_calls
+from curation.commands.forecast import forecast_stage
+from curation.commands.outstanding import StageCalls
 
 STAGES = (["stages.generate", "writer"], ["stages.judge", "rubric"])
 PRICES = {"writer": {"prompt": 1.0, "completion": 2.0}, "judge": {"prompt": 10.0, "completion": 20.0}}
@@ -192,3 +199,50 @@ def test_a_pairwise_judge_is_planned_in_both_orders(serve: Serve, tmp_path: Path
         == 8
     )
     assert to_make(tmp_path) == [(8, 8, 0), (8, 8, 0), (8, 8, 0)]
+
+
+def test_cached_and_batched_tokens_have_prices_of_their_own() -> None:
+    """By hand; those that are left out are the usual ones."""
+    price = Price(prompt=2.0, completion=8.0, cached=0.5, batch=0.5)
+    budget = Budget(max_usd=None, max_calls=None, prices={"m": price, "plain": Price(prompt=2.0, completion=8.0)})
+    assert budget.usd("m", 1_000_000, 500_000, 400_000) == pytest.approx(1.2 + 0.2 + 4.0)
+    assert budget.usd("m", 1_000_000, 500_000, 400_000, batched=True) == pytest.approx(2.7)
+    assert budget.usd("plain", 1_000_000, 500_000, 400_000, batched=True) == 6.0
+
+
+USAGES = {
+    "openai": ({"prompt_tokens_details": {"cached_tokens": 6}}, 6),
+    "deepseek": ({"prompt_cache_hit_tokens": 5, "prompt_cache_miss_tokens": 2}, 5),
+    "none": ({"prompt_tokens_details": {"cached_tokens": 0}}, 0),
+    "not said": ({}, None),
+    "more than there are": ({"prompt_tokens_details": {"cached_tokens": 8}}, None),
+    "no number": ({"prompt_tokens_details": {"cached_tokens": "6"}}, None),
+    "no mapping": ({"prompt_tokens_details": [6]}, None),
+}
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_what_the_server_had_kept_is_read(name: str) -> None:
+    details, cached = USAGES[name]
+    choice = {"message": {"content": "5"}, "finish_reason": "stop"}
+    body = {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3, **details}}
+    reply = wire.read_body(200, body, "e").reply
+    assert (reply.cached_tokens, reply.prompt_tokens, reply.error) == (cached, 7, None)
+
+
+def test_spending_and_the_forecast_know_what_was_kept_and_batched(open_ledger: OpenLedger) -> None:
+    """The kind of fault: a budget that stops early, and a price that frightens, because every token counts alike."""
+    ledger, price = open_ledger(), Price(prompt=10.0, completion=20.0, cached=1.0, batch=0.5)
+    ledger.budget = Budget(max_usd=None, max_calls=None, prices={"m": price})
+    for number in range(6):
+        replied = Reply("5", "stop", 100, 10, cached_tokens=80, batched=1 if number < 2 else None)
+        ledger.append(call(f"q {number}"), replied, "generate", "g")
+    live, batched = 4, 2
+    each = (20 * 10.0 + 80 * 1.0 + 10 * 20.0) / 1e6
+    assert ledger.spending().usd == pytest.approx(each * (live + 0.5 * batched))
+    assert [row["usd"] for row in count_calls(ledger)] == [pytest.approx(each * (live + 0.5 * batched))]
+    settings: Any = SimpleNamespace(kind="openai", model="m", revision="r")
+    asked = [call(f"more {number}") for number in range(10)]
+    stage = forecast_stage(ledger, StageCalls("generate", "g", settings, {one.key: one for one in asked}, asked, False))
+    assert stage.cached_tokens == pytest.approx(0.8 * stage.prompt_tokens, abs=1)
+    assert stage.usd_batched == pytest.approx(stage.usd / 2) and stage.usd_low <= stage.usd <= stage.usd_high

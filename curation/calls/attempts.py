@@ -24,6 +24,7 @@ ADDED_IN = {
     3: (("reasoning", pa.string()), ("reasoning_field", pa.string()), ("refusal", pa.string()),
         ("tool_calls", pa.string()), ("note", pa.string())),
     4: (("reasoning_tokens", pa.int64()), ("rest", pa.string())),
+    5: (("cached_tokens", pa.int64()), ("batched", pa.int64())),
 }  # fmt: skip
 ADDED = tuple(name for columns in ADDED_IN.values() for name, _ in columns)
 COLUMNS = pa.schema(
@@ -34,7 +35,10 @@ COLUMNS = pa.schema(
     + [(name, pa.string()) for name in ("logprobs", "error", "mode", "engine", "created_at")]
     + [column for columns in ADDED_IN.values() for column in columns]
 )
-EARLIER = [COLUMNS.names[: -sum(len(ADDED_IN[later]) for later in ADDED_IN if later > layout)] for layout in (2, 3)]
+EARLIER = [
+    COLUMNS.names[: -sum(len(ADDED_IN[later]) for later in ADDED_IN if later > layout)]
+    for layout in sorted(ADDED_IN)[:-1]
+]
 
 
 class Attempt(NamedTuple):

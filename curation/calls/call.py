@@ -91,7 +91,8 @@ class Reply:
     are JSON. `logprobs` is a list of [token, {token: logprob}] by position, in nats; `mode` says how structured output
     was asked for; `note` what was dropped; `last` is false where another attempt follows. `reasoning_tokens` are the
     server's own count of those of the `completion_tokens` that it thought in; `rest` is what no other field holds of
-    the message, as JSON.
+    the message, as JSON. `cached_tokens` are those of the prompt that the server had kept from another call, by its own
+    count; `batched` is 1 of a reply that came in a batch file.
 
     Whatever a reply is made from, from whichever engine, file or ledger: a table can hold it. What is optional and
     unusable is dropped, with a note. What is needed and unusable makes an error: a text that is none, a
@@ -114,6 +115,8 @@ class Reply:
     note: str | None = None
     reasoning_tokens: int | None = None
     rest: str | None = None
+    cached_tokens: int | None = None
+    batched: int | None = None
 
     def __post_init__(self) -> None:
         sent, kept, dropped = self.__dict__, dict[str, Any](), list[str]()
@@ -174,11 +177,12 @@ def _read_positions(logprobs: Any) -> list[Any] | None:
 
 
 OPTIONAL = ("text", "finish_reason", "note", "reasoning", "reasoning_field", "refusal", "tool_calls", "rest")
+NUMBERS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "batched")
 TEXTS = {*OPTIONAL, "engine", "mode", "error"}
 READERS: list[tuple[str, Callable[[Any], Any]]] = [
     *((name, read_text) for name in OPTIONAL),
     *((name, lambda text: read_text(text) or "") for name in ("engine", "mode")),
-    *((name, read_count) for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens")),
+    *((name, read_count) for name in NUMBERS),
     ("error", lambda error: utf8(str(error))),
     ("logprobs", _read_positions),
 ]

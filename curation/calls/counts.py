@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from curation.calls.ledger import Ledger
-from curation.calls.store import IS_REPLY, counted
+from curation.calls.store import CACHED, IS_REPLY, counted
 from curation.calls.upkeep import HIDDEN_REASONING, WITHOUT_REASONING
 
 NAMES = (
@@ -16,6 +16,9 @@ NAMES = (
     "hidden_reasoning", "prompt_tokens", "completion_tokens", "usd",
 )  # fmt: skip
 WHOSE = ("this study", "shipped", "other")
+
+TOKENS = ("prompt", "completion", "cached")
+PRICED = [f"sum(bought * (batched = {batched}) * {name})" for batched in (0, 1) for name in TOKENS]
 
 _EVALUATED = """
     INSERT OR IGNORE INTO temp.asked
@@ -27,11 +30,14 @@ _COUNTED = f"""
         SELECT iif(asked.key IS NOT NULL, 0, iif(calls.id IN (SELECT value FROM json_each(?)), 1, 2)) AS whose,
             coalesce(asked.stage, calls.stage) AS stage, coalesce(asked.name, calls.name) AS name, model,
             calls.key AS key, bought, {IS_REPLY} AS good, {WITHOUT_REASONING} AS lost, {HIDDEN_REASONING} AS hidden,
-            coalesce({counted("prompt_tokens")}, 0) AS prompt, coalesce({counted("completion_tokens")}, 0) AS completion
+            coalesce({counted("prompt_tokens")}, 0) AS prompt,
+            coalesce({counted("completion_tokens")}, 0) AS completion,
+            coalesce({CACHED}, 0) AS cached, batched IS TRUE AS batched
         FROM calls LEFT JOIN temp.asked ON asked.key = calls.key
     )
     SELECT whose, stage, name, model, count(*), sum(bought), count(DISTINCT iif(good, key, NULL)), sum(NOT good),
-        sum(lost), sum(hidden IS TRUE), sum(prompt), sum(completion), sum(bought * prompt), sum(bought * completion)
+        sum(lost), sum(hidden IS TRUE), sum(prompt), sum(completion),
+        {", ".join(PRICED)}
     FROM attempts GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 
@@ -65,8 +71,9 @@ def count_calls(ledger: Ledger, asked: Asked = NOTHING) -> list[dict[str, Any]]:
     rows = db.execute(_COUNTED, (json.dumps(_shipped(Path(ledger.settings.recorded))),)).fetchall()
     db.execute("DROP TABLE temp.asked")
     told = []
-    for whose, stage, name, model, *counts, bought_prompt, bought_completion in rows:
-        usd = ledger.budget.usd(model, bought_prompt, bought_completion)
+    for whose, stage, name, model, *counts in rows:
+        counts, live, batched = counts[: -len(PRICED)], counts[-len(PRICED) : -len(TOKENS)], counts[-len(TOKENS) :]
+        usd = ledger.budget.usd(model, *live) + ledger.budget.usd(model, *batched, batched=True)
         told.append(dict(zip(NAMES, (WHOSE[whose], stage, name, model, *counts, usd), strict=True)))
     return told
 

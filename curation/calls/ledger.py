@@ -19,7 +19,7 @@ from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
-from curation.calls.store import Store, counted, insert_attempt
+from curation.calls.store import CACHED, Store, counted, insert_attempt
 from curation.core.errors import CurationError
 from curation.core.main_repository import in_main_repository
 from curation.core.needs import find_folder_fault
@@ -29,7 +29,7 @@ from curation.core.ranges import FilePath
 from curation.core.study import Study
 
 FARTHEST = 10_000  # calls that are skipped at once
-TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')})"
+TOKENS = f"sum({counted('prompt_tokens')}), sum({counted('completion_tokens')}), sum({CACHED})"
 
 
 def _check_file(path: str) -> str:
@@ -198,11 +198,12 @@ class Ledger(Store):
         if newest < spending.counted:  # rows were pruned, which may have moved the others
             spending.forget()
         rows = self.db.execute(
-            f"SELECT model, count(*), {TOKENS} FROM calls WHERE rowid > ? AND rowid <= ? AND bought GROUP BY model",
+            f"SELECT model, batched, count(*), {TOKENS} FROM calls WHERE rowid > ? AND rowid <= ? AND bought "
+            "GROUP BY model, batched",
             (spending.counted, newest),
         )
-        for model, calls, prompt_tokens, completion_tokens in rows:
-            spending.count(model, calls, prompt_tokens or 0, completion_tokens or 0)
+        for model, batched, calls, *tokens in rows:
+            spending.count(model, calls, *(count or 0 for count in tokens), bool(batched))
         spending.counted = newest
 
 

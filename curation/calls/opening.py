@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from curation.core.errors import CurationError
 
-VERSION = 4  # of the file's layout; 2 and 3 are brought to it
+VERSION = 5  # of the file's layout; 2 to 4 are brought to it
 LOCKED = 60.0  # seconds to wait for another process
 MAGIC = b"SQLite format 3\0"
 

@@ -46,6 +46,9 @@ def counted(name: str) -> str:
     return f"(CASE WHEN typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {MOST_TOKENS - 1} THEN {name} END)"
 
 
+CACHED = f"min({counted('cached_tokens')}, {counted('prompt_tokens')})"  # null where one of them is
+
+
 class Store:
     """An open ledger file. Use as a context manager, or close it. Raises CurationError if the file is not a ledger
     of this layout.
@@ -148,12 +151,13 @@ class Store:
         """Stage, name and model of the calls, each once, sorted."""
         return self.db.execute("SELECT DISTINCT stage, name, model FROM calls ORDER BY 1, 2, 3").fetchall()
 
-    def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int]]:
-        """Request, prompt tokens and completion tokens of the newest good replies of one stage and model, and of one
-        name unless None."""
+    def history(self, stage: str, name: str | None, model: str, most: int = 1000) -> list[tuple[str, int, int, int]]:
+        """Request, tokens of prompt and completion, and cached ones of the prompt's, of the newest good replies of one
+        stage and model, and of one name unless None."""
         return self.db.execute(
-            "SELECT request, prompt_tokens, completion_tokens FROM calls WHERE stage = ? AND model = ? "
-            f"AND (? IS NULL OR name = ?) AND error IS NULL AND {counted('prompt_tokens')} IS NOT NULL "
+            f"SELECT request, prompt_tokens, completion_tokens, coalesce({CACHED}, 0) FROM calls "
+            "WHERE stage = ? AND model = ? AND (? IS NULL OR name = ?) AND error IS NULL "
+            f"AND {counted('prompt_tokens')} IS NOT NULL "
             f"AND {counted('completion_tokens')} IS NOT NULL ORDER BY created_at DESC, id LIMIT ?",
             (stage, model, name, name, most),
         ).fetchall()

@@ -204,9 +204,19 @@ def _read_choice(
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         reasoning_tokens=reasoning_tokens,
+        cached_tokens=_read_cached(usage if isinstance(usage, Mapping) else {}),
         engine=f"{engine} {redact_line(fingerprint or '', secret)}".strip(),
         note="; ".join(notes) or None,
     )
+
+
+def _read_cached(usage: Mapping[str, Any]) -> int | None:
+    """The tokens of the prompt that the server had kept from another call, as OpenAI counts them or as DeepSeek does;
+    None where it does not say, or says more than there are."""
+    details = usage.get("prompt_tokens_details")
+    said = details.get("cached_tokens") if isinstance(details, Mapping) else usage.get("prompt_cache_hit_tokens")
+    cached = read_count(said)
+    return cached if cached is not None and cached <= (read_count(usage.get("prompt_tokens")) or 0) else None
 
 
 def _read_usage(usage: Mapping[str, Any]) -> tuple[Any, Any, int | None]:

@@ -146,4 +146,4 @@ def _read_line(place: str, line: str, calls: StageCalls, engine: str, secret: st
             f"{place}: status_code {wire.redact_line(str(status), secret)[:16]} is no HTTP status; nothing was kept"
         )
     reply = wire.read_body(status, response.get("body"), engine, secret).reply
-    return call, replace(reply, mode="json_schema" if call.schema else "")
+    return call, replace(reply, mode="json_schema" if call.schema else "", batched=1)

@@ -85,12 +85,18 @@ def _find_misread(study: Study, stages: list[StageCalls]) -> Iterator[str]:
 def print_calls(planned: list[Stage], total: dict[str, Any], budget: Budget, spent: Spending) -> None:
     if planned:
         at_most = pl.when("at_most").then(pl.lit("at most")).otherwise(pl.lit("")).alias("at_most")
-        print_rows(pl.DataFrame(planned, orient="row").with_columns(at_most))
+        rows = pl.DataFrame(planned, orient="row", schema_overrides={"usd_batched": pl.Float64}).with_columns(at_most)
+        idle = [name for name in ("cached_tokens", "usd_batched") if not any(rows[name])]
+        print_rows(rows.drop("model", *idle))
     dollars = f"${total['usd']:.2f} (${total['usd_low']:.2f} to ${total['usd_high']:.2f})"
     print(f"{total['to_make']} calls to make of {total['calls']}, {dollars}")
     caps = {"max_calls": budget.max_calls, "max_usd": budget.max_usd}
     named = ", ".join(f"budget.{name}: {cap:g}" for name, cap in caps.items() if cap is not None) or "no budget"
     print(f"attempts bought here so far: {spent.calls}, ${spent.usd:.2f}; {named}")
+    if cheaper := [stage for stage in planned if stage.usd_batched is not None and stage.to_make]:
+        saved = sum(stage.usd - (stage.usd_batched or 0.0) for stage in cheaper)
+        names = ", ".join(f"{stage.stage} {stage.name}" for stage in cheaper)
+        print(f"`curation batch write` would save ${saved:.2f} of it: {names}")
     if unpriced := sorted({stage.model for stage in planned if stage.to_make} - budget.prices.keys()):
         print(f"no price in budget.prices, so counted as $0: {', '.join(unpriced)}")
     too_many = budget.max_calls is not None and spent.calls + total["to_make"] > budget.max_calls
