@@ -111,7 +111,7 @@ def test_folders_that_changed_since_train_are_named_with_the_way_out(tmp_path: P
     with pytest.raises(Errors) as raised:
         find_given(models, seen)
     assert str(raised.value).splitlines() == [
-        f"models.{name}: {tmp_path / name}: other weights than `train` found there; `dvc repro -f train` takes them in"
+        f"models.{name}: {tmp_path / name}: other weights than `train` found there; `dvc repro -sf train` takes them in"
         for name in ("mine", "other")
     ]
     shutil.rmtree(mine)

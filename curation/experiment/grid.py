@@ -152,7 +152,8 @@ class Params(Strict):
             named = wanted.model_dump()
             for axis, values in zip(named, self.axes()[number], strict=True):
                 if values == [] and axis != "methods" and (named[axis] == [] or axis != "draws"):
-                    way_out = f"name one, or leave `{axis}` out" if named[axis] == [] else "name one"
+                    may_lack = named[axis] == [] and axis != "selection"
+                    way_out = f"name one, or leave `{axis}` out" if may_lack else "name one"
                     yield f"arms.{number}: names no {axis}, so it makes no arm; {way_out}"
         if self.draws == []:
             yield "draws: names none, so no arm that draws is made; name one, or leave it out: each seed draws its own"

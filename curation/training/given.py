@@ -105,7 +105,7 @@ def find_given(models: Params, runs: pl.DataFrame) -> dict[str, Path]:
             lines.append(f"models.{name}: {fault}")
         elif weights.fingerprint(folder) != hashes[name]:
             lines.append(
-                f"models.{name}: {folder}: other weights than `train` found there; `dvc repro -f train` takes them in"
+                f"models.{name}: {folder}: other weights than `train` found there; `dvc repro -sf train` takes them in"
             )
     if lines:
         raise Errors(lines)

@@ -188,7 +188,7 @@ def find_weights(store: RunStore, runs: pl.DataFrame) -> dict[str, Path]:
             what = "are others than data/runs.parquet says"
         lines.append(
             f"{entry}: the weights of run {run} {what}; {before}`curation runs pull` brings them from a store "
-            "that has them, and `dvc repro -f train` trains what is missing"
+            "that has them, and `dvc repro -sf train` trains what is missing"
         )
     if lines:
         raise Errors(lines)
