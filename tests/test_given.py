@@ -37,7 +37,7 @@ def put(folder: Path, *names: str) -> Path:
     """`folder` holds files of these names."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(EMPTY if name.endswith(".safetensors") else b"{}")
+        (folder / name).write_bytes(EMPTY if name.endswith(".safetensors") else b'{"peft_type": "LORA"}')
     return folder
 
 
@@ -82,6 +82,27 @@ def test_a_folder_holds_one_trained_model_that_can_be_opened(tmp_path: Path, nam
     assert find_fault(folder) == (f"{folder}{fault.replace('FOLDER', str(folder))}" if fault else None)
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("adapter_model.safetensors", EMPTY[:9], "has adapter_model.safetensors, which is not whole: its size is not"),
+        ("adapter_model.safetensors", EMPTY + b"0", "has adapter_model.safetensors, which is not whole: its size is"),
+        ("adapter_model.safetensors", b"", "has adapter_model.safetensors, which is not whole: its size is not what"),
+        ("model.safetensors", b"\xff" * 9, "has model.safetensors, which is not whole: its size is not what its head"),
+        ("adapter_config.json", b"{", "has an adapter_config.json that is no JSON: Expecting property name"),
+        ("adapter_config.json", b'{"peft_type": "IA3"}', "has an adapter of peft_type 'IA3'; name one of LORA"),
+        ("adapter_config.json", b"[1]", "has an adapter of peft_type null; name one of LORA"),
+    ],
+)
+def test_files_that_no_library_could_read_are_named_beforehand(
+    tmp_path: Path, name: str, body: bytes, said: str
+) -> None:
+    """A copy that was interrupted, and what is no adapter of LoRA's."""
+    folder = put(tmp_path / "mine", *(WHOLE if name.startswith("model") else ADAPTER))
+    (folder / name).write_bytes(body)
+    assert str(find_fault(folder)).startswith(f"{folder} {said}")
+
+
 def test_what_is_no_folder_is_named_with_the_way_out(tmp_path: Path) -> None:
     file = put(tmp_path, "config.json") / "config.json"
     assert find_fault(file) == f"{file} is a file; name the folder that it lies in"
@@ -106,7 +127,7 @@ def test_folders_that_changed_since_train_are_named_with_the_way_out(tmp_path: P
     seen = look_at(models)
     assert find_given(models, seen) == {"mine": mine, "other": other}
     assert find_given(models, seen.head(1)) == {"mine": mine}
-    (mine / "adapter_config.json").write_text(json.dumps({"r": 2}))
+    (mine / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2}))
     put(other, "more.json")
     with pytest.raises(Errors) as raised:
         find_given(models, seen)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def find_folder_faults(folder: Path, chats: bool) -> Iterator[str]:
         yield "has no config.json, so it is no model that transformers can load; name its folder"
     elif not any(folder.glob("*.safetensors")):
         yield "has no *.safetensors, so it has no weights; name the folder that has them"
+    elif cut := find_cut(folder):
+        yield cut
     elif not any((folder / name).is_file() for name in TOKENIZERS):
         yield "has no tokenizer (tokenizer.json); save one with the model"
     elif chats and not _has_template(folder):
@@ -152,6 +155,20 @@ def _hub_generation_config(model: str, revision: str) -> dict[str, Any]:
         return _json(Path(hf_hub_download(model, GENERATION, revision=revision)))
     except (OSError, ValueError):  # it has none, or cannot be reached
         return {}
+
+
+def find_cut(folder: Path) -> str | None:
+    """What to say of a file of weights in the folder that is not whole, as a copy that was interrupted leaves it; None
+    where all have the sizes that their headers say."""
+    for file in sorted(folder.glob("*.safetensors")):
+        with file.open("rb") as body:
+            length = int.from_bytes(body.read(8), "little")
+        tensors = [tensor for name, tensor in _header(file).items() if name != "__metadata__"]
+        with suppress(TypeError, KeyError, IndexError):  # of another header than one of tensors
+            if file.stat().st_size == 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0):
+                continue
+        return f"has {file.name}, which is not whole: its size is not what its header says; copy it again"
+    return None
 
 
 def _header(file: Path) -> dict[str, Any]:

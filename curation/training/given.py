@@ -1,5 +1,6 @@
 """Weights that were trained elsewhere: runs that are evaluated and compared, and not trained here."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import polars as pl
 from pydantic import ConfigDict, RootModel
 
 from curation.core.errors import Errors
+from curation.core.messages import show_value
 from curation.core.params import BASELINE, find_name_fault
 from curation.core.ranges import FilePath
 from curation.core.study import Study
 from curation.core.text import to_path
 from curation.models import weights
-from curation.models.local import find_folder_faults
+from curation.models.local import find_cut, find_folder_faults
 from curation.tables.contracts import empty
 from curation.tables.measurements import RUNS
 
@@ -66,7 +68,7 @@ def _find_fault_of_folder(folder: Path) -> str | None:
     if whole and (folder / ADAPTER).exists():  # transformers would load that adapter too
         return "holds an adapter and a whole model; keep each in a folder of its own"
     if adapter:
-        return None
+        return find_cut(folder) or _find_fault_of_adapter(folder / ADAPTER)
     if whole:
         return next(find_folder_faults(folder, chats=False), None)
     if pickled := sorted(file.name for pattern in PICKLED for file in folder.glob(pattern)):
@@ -74,6 +76,16 @@ def _find_fault_of_folder(folder: Path) -> str | None:
     inner = sorted(file.parent for name in (ADAPTER, WHOLE) for file in folder.glob(f"*/{name}"))
     hint = f"name the folder that has them{f', such as {inner[-1]}' if inner else ''}"
     return f"has no {ADAPTER} or {WHOLE} beside *.safetensors, so it is no trained model; {hint}"
+
+
+def _find_fault_of_adapter(config: Path) -> str | None:
+    """Why the adapter of that config is not one of LoRA, which alone is merged into the student."""
+    try:
+        said = json.loads(config.read_bytes())
+    except ValueError as error:
+        return f"has an {ADAPTER} that is no JSON: {error}; copy it again"
+    kind = said.get("peft_type") if isinstance(said, dict) else None
+    return None if kind == "LORA" else f"has an adapter of peft_type {show_value(kind)}; name one of LORA"
 
 
 def _has_weights(folder: Path, config: str) -> bool:
