@@ -7,6 +7,7 @@ from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.experiment.arms import arm_metrics, arms, messages
+from curation.experiment.update_rows import collect_update_rows
 from curation.selection import single_traces
 from curation.selection.candidates import from_files
 from curation.selection.own_rows import several_rows_message
@@ -17,7 +18,6 @@ from curation.tables.checks import examine
 
 def main() -> None:
     study, metrics, told = read(), dict[str, object](), dict[str, list[str]]()
-    (contracts.DATA / contracts.ARMS).mkdir(parents=True, exist_ok=True)  # DVC looks for it, though there be no arm
     with progress("arms", len(study.arms), "arms") as shown:
         made = list(arms(study.arms.values(), study, from_files(study), single_traces.from_files(study)))
         learnt = (rows for _, of_arm in made for rows in (of_arm.rows, of_arm.labelled) if rows is not None)
@@ -27,9 +27,11 @@ def main() -> None:
             traces = unpaired_rows(subset, pairs.labelled, texts)
             parquet.write(contracts.SUBSETS, subset, contracts.arm_path("subsets", arm.name))
             parquet.write(contracts.UNPAIRED, traces, contracts.arm_path("unpaired", arm.name))
-            metrics[arm.name] = arm_metrics(subset, traces, pairs.selection_rows, pairs.own_labelled)
+            metrics[arm.name] = arm_metrics(pairs, traces)
             told[arm.name] = [*messages(study, arm, pairs), *filter(None, [several_rows_message(subset, texts)])]
             shown.advance(note=f"{arm.name}: {subset.height} pairs")
+    counted = collect_update_rows({arm.name: rows.update_rows for arm, rows in made})
+    parquet.write(contracts.UPDATE_ROWS, counted, contracts.update_rows_path())
     # their findings stand in the metrics of audit
     for name, found in examine(study, metrics).items():
         for message in [*told[name], *found.messages]:

@@ -1,5 +1,6 @@
-"""Write data/examples.parquet; and data/audited.txt and data/metrics/audit.json, which has the findings of every subset
-too, if no blocking check of what runs would learn from returns a row; fail and name the rows otherwise."""
+"""Write data/examples.parquet and data/updates.parquet; and data/audited.txt and data/metrics/audit.json, which has the
+findings of every subset too, if no blocking check of what runs would learn from returns a row; fail and name the rows
+otherwise."""
 
 from curation.core.errors import run, write_whole
 from curation.core.metrics import write_metrics
@@ -8,7 +9,8 @@ from curation.models import rendering
 from curation.selection.subset import from_tables
 from curation.tables import contracts, parquet
 from curation.tables.checks import audit
-from curation.training.examples import Rendered, examples, methods_of, read_arms
+from curation.training.examples import Rendered, examples, methods_of, read_arms, read_update_rows
+from curation.training.updates import updates
 
 # the same after every audit, so that runs whose subsets did not change are not trained again
 PASSED = b"No blocking check returned a row.\n"
@@ -18,8 +20,10 @@ def main() -> None:
     study = read()
     rows = parquet.read(contracts.RENDERINGS, contracts.path("renderings"))
     rendered = Rendered(rows, from_tables(study.generators), lambda: rendering.load(study.student))
-    read_by = examples(read_arms(study.arms), methods_of(study), rendered, study.student)
+    arms, others, methods = read_arms(study.arms), read_update_rows(), methods_of(study)
+    read_by, counted = (examples(rows_of_arms, methods, rendered, study.student) for rows_of_arms in (arms, others))
     parquet.write(contracts.EXAMPLES, read_by, contracts.path("examples"))
+    parquet.write(contracts.UPDATES, updates(read_by, counted, study.methods), contracts.path("updates"))
     write_metrics(contracts.DATA / "metrics/audit.json", audit())
     write_whole(contracts.DATA / "audited.txt", PASSED)
 

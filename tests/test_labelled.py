@@ -239,7 +239,8 @@ def test_the_stages_write_them_and_every_check_holds(tmp_path: Path) -> None:
     turned = pl.read_parquet(tmp_path / f"data/arms/unpaired/{REVERSED}.parquet")
     assert labels(turned) == {trace: not label for trace, label in labels(one).items()}
     metrics = json.loads((tmp_path / "data/metrics/arms.json").read_text())[REVERSED]
-    assert metrics["own_unpaired"] == metrics["unpaired"] == one.height and metrics["pairs"] == 0
+    assert metrics["unpaired"] == one.height and metrics["pairs"] == 0
+    assert metrics["shared"] == {"labelled": {"number": one.height, "of_control": 1.0, "of_selection": 1.0}}
 
 
 def refused(tmp_path: Path, raw: dict[str, Any]) -> list[str]:

@@ -154,6 +154,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "a text is one of kept, cut, lost, dropped": {"completion": "gone"},
         "dropped is one of fault, no_room, identical, identical_once_cut": {"dropped": "dull"},
     },
+    "updates": {"examples are not negative": {"examples": -1}, "there is an update": {"updates": 0}},
     "runs": {
         "status is one of trained, failed, given": {"status": "lost"},
         "error exactly where it failed": {"error": "no memory"},

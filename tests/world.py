@@ -20,6 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from curation.core import stats
+from curation.core.kinds import kind
 from curation.experiment import arms, compare, controls, generator_pairs, grid, values
 from curation.models.student import Params as Student
 from curation.pairs import delta, pair, pairwise
@@ -31,7 +32,7 @@ from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_id
 from curation.tables.table import Table
 from curation.traces import generate
-from curation.training import examples
+from curation.training import examples, updates
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
@@ -160,6 +161,7 @@ class World:
     subsets: dict[str, pl.DataFrame]
     unpaired: dict[str, pl.DataFrame]
     examples: pl.DataFrame
+    updates: pl.DataFrame
     runs: pl.DataFrame
     results: pl.DataFrame
     comparisons: pl.DataFrame
@@ -514,12 +516,14 @@ def world(judged: pl.DataFrame) -> World:
     subsets |= {
         arm.name: subset.add_messages(made.rows, texts) for arm, made in arms.arms(CELLS.values(), declared, view)
     }
+    read_by = examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts)
     return World(
         prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written),
         pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
         pl.concat(made.verdicts.cast({"reason": pl.String}) for made in selections.values()),
         subsets, {name: subset.unpair(rows, texts) for name, rows in subsets.items()},
-        examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts),
+        read_by,
+        updates.updates(read_by, read_by.clear(), {"dpo": kind("methods", "dpo").Params(**body["methods"]["dpo"])}),
         runs(),
         answered,
         compare.compare(
@@ -571,6 +575,7 @@ def put(world: World, data: Path, there: World | None) -> None:
         "reliability",
         "calibration",
         "examples",
+        "updates",
         "runs",
         "comparisons",
     ):

@@ -25,7 +25,7 @@ def control_rows(control: Control, seed: int, selection: Selection) -> tuple[np.
     seed = content_id(selection.verdicts["selection"].first(), seed)
     rows = selection.kept
     if control.pairs == "all":
-        rows = _pool(selection)
+        rows = pool(control, selection)
     elif control.pairs == "drawn":
         rows = _draw(control, selection, Ranker(ids, seed))
     return rows, _swapped(control, seed, ids[rows])
@@ -51,16 +51,17 @@ def _swapped(control: Control, seed: int, ids: np.ndarray) -> np.ndarray:
     return np.full(len(ids), control.labels == "reversed")
 
 
-def _pool(selection: Selection) -> np.ndarray:
-    """The rows that a selection could rank, or could if it required nothing; of pairs of the same two texts one, and of
-    a pair and its reverse the one that ranks higher."""
-    never_ranked = selection.verdicts["reason"].is_in(NEVER_RANKED).to_numpy(writable=True)
+def pool(control: Control, selection: Selection) -> np.ndarray:
+    """The rows that a selection could rank, or, unless the control requires what it does, could if it required nothing;
+    of pairs of the same two texts one, and of a pair and its reverse the one that ranks higher."""
+    reasons = [*NEVER_RANKED, *(selection.settings.require if control.require else ())]
+    never_ranked = selection.verdicts["reason"].is_in(reasons).to_numpy(writable=True)
     never_ranked[find_unscored(selection.settings, selection.worth, np.arange(len(never_ranked)))] = True
     pairs = selection.pairs
-    pool = pairs.without_repeats(np.flatnonzero(~never_ranked))
+    rows = pairs.without_repeats(np.flatnonzero(~never_ranked))
     if not pairs.has_reversed_pairs:
-        return pool
-    return np.asarray(pool[~selection.ranker.outranked_by_reverse(*pairs.trace_ids(), pool)])
+        return rows
+    return np.asarray(rows[~selection.ranker.outranked_by_reverse(*pairs.trace_ids(), rows)])
 
 
 def _draw(control: Control, selection: Selection, ranker: Ranker) -> np.ndarray:
@@ -68,12 +69,12 @@ def _draw(control: Control, selection: Selection, ranker: Ranker) -> np.ndarray:
     limit of pairs of one prompt."""
     pairs = selection.pairs
     expressions = {str(number): f"({text})::varchar" for number, text in enumerate(control.match)}
-    pool = _pool(selection)
-    rows = np.union1d(selection.kept, pool)  # no other can make an expression fail
+    drawn_from = pool(control, selection)
+    rows = np.union1d(selection.kept, drawn_from)  # no other can make an expression fail
     group = np.zeros(len(ranker.ids), np.int64)
     if expressions:
         values = pairs.values(expressions, "controls: match.", rows)
         group[rows] = dense_rank(values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series())
     limit = selection.settings.limits.per_prompt or len(ranker.ids)
     prompt = dense_rank(pairs.column("prompt_id"))
-    return draw_matched(selection.kept, pool, group, prompt, limit, ranker)
+    return draw_matched(selection.kept, drawn_from, group, prompt, limit, ranker)

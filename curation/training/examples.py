@@ -15,7 +15,16 @@ from curation.models.student import Params as Student
 from curation.models.targets import facts, ids_hash
 from curation.selection.subset import Texts
 from curation.tables import parquet
-from curation.tables.contracts import EXAMPLES, SIDES, SUBSETS, UNPAIRED, arm_path, empty
+from curation.tables.contracts import (
+    EXAMPLES,
+    SIDES,
+    SUBSETS,
+    UNPAIRED,
+    UPDATE_ROWS,
+    arm_path,
+    empty,
+    update_rows_path,
+)
 from curation.traces.renderings import READ, READ_OF_PROMPTS, TRACES_PER_BATCH, joined, render_traces, to_render
 
 ROW, CUT = ("arm", "method", "row_id"), ("trace_id", "max_length")
@@ -65,19 +74,34 @@ def read_arms(arms: Iterable[str]) -> dict[str, ArmRows]:
     }
 
 
+def read_update_rows() -> dict[str, ArmRows]:
+    """By arm, the rows by whose number it takes its updates, of those that take another's."""
+    rows = parquet.read(UPDATE_ROWS, update_rows_path())
+    paired, unpaired = pl.col("reads") == "subsets", pl.col("reads") == "unpaired"
+    label = pl.col("chosen_trace_id").is_not_null()
+    return {
+        arm: ArmRows(
+            of_arm.filter(paired).select(pl.col("row_id").alias("pair_id"), "chosen_trace_id", "rejected_trace_id"),
+            of_arm.filter(unpaired).select(pl.col("row_id").alias("trace_id"), label.alias("label")),
+        )
+        for (arm,), of_arm in rows.group_by("arm")
+    }  # fmt: skip
+
+
 def examples(
     arms: Mapping[str, ArmRows],
     methods: Mapping[str, Mapping[str, Method]],
     rendered: Rendered,
     student: Student,
 ) -> pl.DataFrame:
-    """The rows of `examples`, by arm, method and row. A trace is rendered once, and only where `renderings` does not
-    say all: what a cut leaves, and whether two sides are the same once cut, takes the tokens themselves."""
+    """The rows of `examples`, by arm, method and row, of those of `methods` that are among `arms`. A trace
+    is rendered once, and only where `renderings` does not say all: what a cut leaves, and whether two sides are the
+    same once cut, takes the tokens themselves."""
     sides = pl.concat([
         empty(EXAMPLES).select(*ROW, "side", *CUT),
         *(
             _sides(arms[arm], method).with_columns(arm=pl.lit(arm), method=pl.lit(name)).select(*ROW, "side", *CUT)
-            for arm, used in methods.items() for name, method in used.items()
+            for arm, used in methods.items() if arm in arms for name, method in used.items()
         ),
     ])  # fmt: skip
     known = _known(rendered, sides["trace_id"].unique().sort())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from curation.core.canonical import canonical
-from curation.core.errors import CurationError, Errors, require_existing
+from curation.core.errors import CurationError, Errors
 from curation.core.kinds import kind
 from curation.core.study import Study
 from curation.models.student import Params as Student
@@ -19,16 +19,14 @@ from curation.training.accelerate_config import count_processes, read_arithmetic
 from curation.training.given import look_at
 from curation.training.run_key import Machine, digest_rows, run_key
 from curation.training.run_store import RunStore, Stored, remove
-from curation.training.train import equal_updates
 from curation.training.train_all import ToTrain, read_rows, train_all
 from curation.training.trainers._memory import micro_batches
+from curation.training.updates import take_updates
 from curation.training.workers import count_threads, name_run
 
 if TYPE_CHECKING:
     from curation.experiment.grid import Run
     from curation.training.trainers._kind import Method
-
-WAY_OUT = "`dvc repro arms` makes it"
 
 
 class Plan(NamedTuple):
@@ -94,8 +92,11 @@ def train_runs(study: Study) -> pl.DataFrame:
 
 def plan_runs(study: Study, data: Path = contracts.DATA) -> dict[str, Plan]:
     """Every run of the grid by its name, on the subsets of arms in `data`. Raises CurationError if one is not there."""
-    own = json.loads(require_existing(data / "metrics/arms.json", WAY_OUT).read_text())
-    return {name: _plan(study, run, own, data) for name, run in study.runs.items()}
+    taken = take_updates(study, data)
+    return {
+        name: _plan(study, run, taken.get((run.arm.name, run.method), study.methods[run.method]), data)
+        for name, run in study.runs.items()
+    }
 
 
 def look_up(plans: Mapping[str, Plan], store: RunStore) -> tuple[dict[str, str], dict[str, Stored], list[str]]:
@@ -107,19 +108,15 @@ def look_up(plans: Mapping[str, Plan], store: RunStore) -> tuple[dict[str, str],
     return keys, stored, [name for name, key in keys.items() if distinct[key] == name and key not in stored]
 
 
-def _plan(study: Study, run: "Run", own: dict[str, dict[str, int]], data: Path) -> Plan:
-    method, arm, seed = run
-    settings, student = study.methods[method], study.student
-    reads = kind("methods", settings.kind)
-    file = contracts.arm_path(reads.READS, arm.name, data)
-    if study.controls[arm.control].pairs == "all":
-        settings = equal_updates(settings, own[arm.name]["own_unpaired" if reads.READS == "unpaired" else "own_pairs"])
+def _plan(study: Study, run: "Run", settings: "Method", data: Path) -> Plan:
+    student = study.student
+    file = contracts.arm_path(kind("methods", settings.kind).READS, run.arm.name, data)
     execution, world, config = study.execution.of_runs, 1, None
     if execution.engine == "accelerate" and execution.config:
         world, config = count_processes(Path(execution.config)), read_arithmetic(Path(execution.config))
     threads = count_threads(execution, student.device)
     machine = Machine(student.device.partition(":")[0], threads, settings.batch_size // world, world, config)
-    return Plan(settings, seed, student, file, digest_rows(read_rows(settings, file)), machine)
+    return Plan(settings, run.seed, student, file, digest_rows(read_rows(settings, file)), machine)
 
 
 def _row(name: str, stored: Stored | None, error: str | None) -> tuple[str | int | None, ...]:

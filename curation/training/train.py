@@ -1,6 +1,5 @@
 """One run: the student trained by one method on one arm."""
 
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,6 @@ from curation.training.trainers._training import Job
 
 if TYPE_CHECKING:
     from curation.training.trainers._kind import Method
-
-
-def equal_updates(settings: "Method", examples: int) -> "Method":
-    """The method, with as many optimizer steps as it takes on so many examples."""
-    steps = math.ceil(math.ceil(examples / settings.batch_size) / settings.accumulation)
-    return settings.model_copy(update={"max_steps": settings.max_steps or max(math.ceil(steps * settings.epochs), 1)})
 
 
 def train(

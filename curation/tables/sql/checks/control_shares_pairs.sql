@@ -1,19 +1,36 @@
--- tables: arms, subsets
+-- tables: arms, subsets, unpaired, subset_rules
 -- warning
--- A control that draws other pairs has none of its selection's.
+-- A control that draws other pairs has none of its selection's; nor of its labelled traces, where it takes such.
 with
 beside as (
     select c.arm, t.arm as of_arm
     from arms as c
     join arms as t using (selection, generator_pairs, budget)
     where t.treatment and c.drawn_from = 'drawn'
+),
+learnt as (
+    select selection as arm, 'pairs' as what, pair_id as id from subsets
+    union all
+    select u.selection as arm, 'labelled traces' as what, u.trace_id as id
+    from unpaired as u
+    join subset_rules as r using (selection)
+    where r.examples = 'labelled'
+),
+counted as (select arm, what, count(*) as examples from learnt group by arm, what),
+shared as (
+    select b.arm, b.of_arm, c.what, count(*) as shared
+    from beside as b
+    join learnt as c on c.arm = b.arm
+    join learnt as t on t.arm = b.of_arm and t.what = c.what and t.id = c.id
+    group by b.arm, b.of_arm, c.what
 )
 select
-    b.arm as selection, count(*) as pairs, count(t.pair_id) as shared,
-    format('{} of its {} pairs are its selection''s own', count(t.pair_id), count(*)) as finding
-from beside as b
-join subsets as c on c.selection = b.arm
-left join subsets as t on t.selection = b.of_arm and t.pair_id = c.pair_id
-group by b.arm
-having count(t.pair_id) > 0
+    s.arm as selection, s.what, c.examples, s.shared, t.examples as of_selection,
+    format(
+        'shares {} {} with its selection: {:.0f}% of the control''s, {:.0f}% of the selection''s',
+        s.shared, s.what, 100.0 * s.shared / c.examples, 100.0 * s.shared / t.examples
+    ) as finding
+from shared as s
+join counted as c on c.arm = s.arm and c.what = s.what
+join counted as t on t.arm = s.of_arm and t.what = s.what
 order by all
