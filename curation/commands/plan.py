@@ -3,6 +3,7 @@ before anything is asked or trained."""
 
 import json
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from curation.calls.ledger import Ledger
 from curation.commands.duration import print_durations
 from curation.commands.forecast import SUMMED, Stage, forecast, has_tokenizer
 from curation.commands.outstanding import StageCalls, known_calls
+from curation.commands.plan_labels import tell_labels
 from curation.commands.plan_power import power_json, power_of, print_power
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
@@ -35,11 +37,17 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     runs = "instead, how long training and evaluating take here, by timing the student"
     parser.add_argument("--runs", action="store_true", help=runs)
+    labels = "instead, how many labelled pairs tell how far each judge can be believed, to within HALF_WIDTH (0.05)"
+    parser.add_argument("--labels", nargs="?", type=_read_part, const=0.05, metavar="HALF_WIDTH", help=labels)
+    share = "with --labels: the share to assume of a judge that nothing is known of"
+    parser.add_argument("--share", type=_read_part, help=share)
     given = parser.parse_args(arguments)
     if odd := [name for name in given.section if name not in SECTIONS]:
         parser.error(f"{odd[0]}: no such section; there are {', '.join(SECTIONS)}")
     if given.runs:
         return print_durations(read(), given.json)
+    if given.labels is not None:
+        return tell_labels(read(), given.labels, given.share, given.json)
     study, wanted = read(), given.section or SECTIONS
     known = known_calls(study)
     said = dict[str, Any]()
@@ -58,6 +66,16 @@ def main(arguments: list[str]) -> None:
     print(losses.report(), end="", file=sys.stderr)
     if losses.stops:
         raise Errors([f"{study.path}: {line}" for line in losses.stops])
+
+
+def _read_part(text: str) -> float:
+    try:
+        part = float(text)
+    except ValueError:
+        part = 0.0
+    if not 0 < part < 1:
+        raise ArgumentTypeError(f"{text!r} is no number between 0 and 1")
+    return part
 
 
 def _tell_calls(study: Study, stages: list[StageCalls], as_json: bool) -> dict[str, Any]:

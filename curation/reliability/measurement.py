@@ -71,3 +71,12 @@ def share_interval(share: float, squares: float, decisive: int, prompts: int) ->
         half = t_quantile(decisive - 1) * np.sqrt(variance) / spread
         low, high = (float((1 + np.tanh(end / 2)) / 2) for end in (odds - half, odds + half))
     return Interval(share, min(low, share), max(high, share), prompts)
+
+
+def share_variance(interval: Interval) -> float:
+    """The variance of a share between 0 and 1 whose interval, by all of its prompts, is `share_interval`'s."""
+    prompts, total = interval.n, interval.n + DOUBT
+    centre = (prompts * interval.mean + DOUBT / 2) / total
+    low, high = (np.log(end / (1 - end)) for end in (interval.low, interval.high))
+    variance = ((high - low) / 2 / t_quantile(prompts - 1) * centre * (1 - centre)) ** 2
+    return float((variance - DOUBT / 2 * (centre**2 + (1 - centre) ** 2) / total**2) * (total / prompts) ** 2)
