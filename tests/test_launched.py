@@ -140,6 +140,7 @@ REFUSED = {
     "precision": (["num_processes: 2", "mixed_precision: bf16"], "sft", r"^bf16: false: .* says mixed_precision: bf16"),
     "fp16": (["num_processes: 2", "mixed_precision: fp16"], "dpo", r"^bf16: false: .* says mixed_precision: fp16"),
     "FSDP": (["num_processes: 2", "distributed_type: FSDP"], "dpo", r"FSDP: is not for a CPU, .*; write MULTI_CPU"),
+    "not started": (["num_processes: 2", "distributed_type: 'NO'"], "dpo", r"NO: starts one process, and num_proc"),
     "no YAML": (["num_processes: ["], "dpo", r"accelerate.yaml: is no YAML: "),
     "a list": (["- 1"], "dpo", r"accelerate.yaml: is no config of accelerate; `accelerate config"),
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import flow
 import pytest
-from mistakes import changed
+from mistakes import SCORER, changed
 
 from curation.__main__ import main
 from curation.core.errors import CurationError, Errors
@@ -227,6 +227,20 @@ def test_an_arm_smaller_than_a_batch_is_warned_of_and_an_empty_one_refused(
     assert line.startswith("warning: params.yaml: methods.dpo.lora.dropout: 0.1 does nothing in a method with a refer")
     with pytest.raises(Errors, match=r"grid\.selections: 'top_generator_delta' keeps no pair, so its arms"):
         unmet(tmp_path, {"selections.top_generator_delta.budget": {"pairs": 0}})
+
+
+def test_a_scorer_is_trained_in_one_process_whatever_trains_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no run can be trained by is no fault of it, and is told of the methods."""
+    monkeypatch.chdir(tmp_path)
+    Path("two.yaml").write_text("distributed_type: MULTI_CPU\nnum_processes: 3\n")
+    runs = {"parallel": 1, "engine": "accelerate", "max_failed": 0, "config": "two.yaml"}
+    scorer = SCORER | {"folds": 2, "training": SCORER["training"] | {"loss": "sigmoid"}}
+    lines = unmet(tmp_path, {"execution.runs": runs, "scorers": {"own": scorer}})
+    assert [line.partition(": ")[0] for line in lines if "two.yaml" in line or "KTO" in line] == [
+        "methods.dpo.batch_size", "methods.kto.kind"
+    ]  # fmt: skip
 
 
 def table(path: str, **columns: Any) -> dict[str, Any]:

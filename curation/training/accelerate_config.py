@@ -85,6 +85,11 @@ def find_faults(config: Path, settings: "Method", device: str) -> Iterator[str]:
             f"kind: {config}: distributed_type: {how}: is not for a CPU, where student.device is; write MULTI_CPU, or "
             "set student.device: cuda"
         )
+    if world > 1 and how == "NO":
+        yield (
+            f"kind: {config}: distributed_type: NO: starts one process, and num_processes: {world}; write "
+            f"{'MULTI_CPU' if device == 'cpu' else 'MULTI_GPU'}"
+        )
     if settings.kind == "kto" and world > 1:
         yield (
             f"kind: KTO takes its KL term from a whole batch, which {world} processes would divide; train it with "

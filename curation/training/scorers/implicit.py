@@ -54,8 +54,12 @@ class Params(Strict):
         yield from (f"training.{line}" for line in self.training.mistakes(study))
 
     def unmet(self, study: Study) -> Iterator[str]:
-        """What the training lacks."""
-        yield from (f"training.{line}" for line in self.training.unmet(study))
+        """What the training lacks, which is done in one process, whatever trains the runs."""
+        yield from (f"training.{line}" for line in self.training.find_unmet(study))
+
+    def warnings(self, study: Study) -> Iterator[str]:
+        """What of the training does nothing."""
+        yield from (f"training.{line}" for line in self.training.warnings(study))
 
     @property
     def columns(self) -> tuple[str, ...]:

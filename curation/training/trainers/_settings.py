@@ -53,6 +53,12 @@ class TrainerParams(Strict):
             yield f"warmup_steps: {self.warmup_steps} are more than max_steps: {self.max_steps}; lower it"
 
     def unmet(self, study: Study) -> Iterator[str]:
+        """What of the packages and of the student is not there, and what of the processes that train a run."""
+        yield from self.find_unmet(study)
+        if (runs := study.execution.of_runs).engine == "accelerate" and runs.config and Path(runs.config).is_file():
+            yield from find_faults(Path(runs.config), cast("Method", self), study.student.device)
+
+    def find_unmet(self, study: Study) -> Iterator[str]:
         """What of the packages and of the student is not there."""
         yield from (f"kind: {line}" for line in find_uninstalled("trl", *(["peft"] if self.lora else [])))
         yield from find_too_long("max_length", self.max_length, study.student.model)
@@ -60,8 +66,6 @@ class TrainerParams(Strict):
         for name in self.lora.modules if self.lora and modules else ():
             if name not in modules and name != "all-linear":
                 yield f"lora.modules: {name!r} is no module of {study.student.model}{did_you_mean(name, modules)}"
-        if (runs := study.execution.of_runs).engine == "accelerate" and runs.config and Path(runs.config).is_file():
-            yield from find_faults(Path(runs.config), cast("Method", self), study.student.device)
         kind, _, number = study.student.device.partition(":")
         if kind == "cuda" and number not in ("", "0"):
             yield (
