@@ -243,6 +243,13 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["execution.runs.engine: ray, but execution.ray.gpus is 0 and student.device is cuda; say how much of a GPU a run "
       "gets"]),
     ({"evaluate.judge": "rubric"}, ["evaluate.judge: 'rubric' is of kind rubric; name a judge of kind answer"]),
+    ({"judges.answer.missing_answer": "unscored"},
+     ["evaluate.judge: 'answer' has missing_answer: unscored, so to give no answer would pay; say wrong, or name a "
+      "judge that does"]),
+    ({"sources.mine": {"kind": "table", "path": "a.csv", "split": "in_domain", "verifier": None, "instruction": None,
+      "columns": {"prompt": "q", "answer": None, "task": None}}},
+     ["sources.mine.verifier: null, but answers to a benchmark (split: in_domain) are graded; name one",
+      "sources.mine.columns.answer: null, but answers to a benchmark (split: in_domain) are graded; name a column"]),
     ({"audit.kto": 0.5}, ["audit.kto: 0.5 is less than 1"]),
     ({"judges.answer.extract": []},
      ["judges.answer.extract: 0 are fewer than 1; add to them"]),

@@ -1,20 +1,28 @@
 """How the student answers each benchmark: as all are sampled, or as it alone is."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 import world
 from conftest import Serve
 from server import Answer, Request, good
 from world import own
 
 from curation.calls.ledger import Ledger
+from curation.core.errors import CurationError
+from curation.core.params import read
 from curation.judging.judges import answer
 from curation.models.student import Params as Student
+from curation.prompts.sources import table
 from curation.tables import measurements, parquet
 from curation.traces.sampling import make_calls
 from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls
 
+ROOT = Path(__file__).parents[1]
 STUDENT = Student.model_validate(own()["student"])
 HELD_OUT = world.prompts().filter(pl.col("split") != "train").sort("prompt_id")
 LETTERS = "How many e are in tree?"  # the one prompt of `letters`; `held_sums` has two
@@ -91,3 +99,35 @@ def test_a_run_has_one_line_about_all_its_benchmarks_with_each_setting_to_raise(
         "answers were cut off, 50% of held_sums at 64 tokens, 100% of letters at 9 tokens, 50% of more at 64 tokens, "
         "and part of a gain may be brevity; raise evaluate.benchmarks.letters.max_tokens, evaluate.sampling.max_tokens"
     )
+
+
+def benchmark(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> table.Params:
+    """A source of these rows, kept out of training."""
+    file = folder / "sums.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    body = {
+        "kind": "table", "path": str(file), "split": "in_domain", "verifier": "math", "instruction": None,
+        "columns": {"prompt": "q", "answer": "a", "task": None},
+    }  # fmt: skip
+    return table.Params.model_validate(body | changes)
+
+
+NO_GOLD = "sums.jsonl: row 1: column 'a' has no answer, as 2 rows of this benchmark, so nothing could be graded by it"
+
+
+AFTER = {"columns": {"prompt": "q", "answer": {"column": "a", "after": "####"}, "task": None}}
+
+
+@pytest.mark.parametrize(("changes", "answers"), [({}, [None, " "]), (AFTER, ["no end ####", ""])])
+def test_a_benchmark_s_row_without_an_answer_is_refused_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], answers: list[str | None]
+) -> None:
+    """By `curation params`, which reads small files, and by `collect`; where nothing is graded it may lack one."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"q": f"1 + {n}?", "a": gold} for n, gold in enumerate(["1", *answers])]
+    held_out = benchmark(Path(), rows, **changes)
+    (line,) = held_out.unmet(read(ROOT / "params.yaml"))
+    assert line.startswith(f"path: {NO_GOLD}")
+    with pytest.raises(CurationError, match=f"^{re.escape(NO_GOLD)}"):
+        table.prompts(held_out, set())
+    assert table.prompts(benchmark(Path(), rows, split="train", **changes), set()).height == 3

@@ -62,16 +62,18 @@ def test_what_cannot_be_made_is_said(bad: Params, said: str) -> None:
 def study(folder: Path, train: list[str], held: list[str]) -> Path:
     """A folder with a study of these prompts."""
     params = served_params(folder, "http://127.0.0.1:9/v1", prompts=1)
-    columns = {"prompt": "q", "answer": None, "task": None}
+    columns = {"prompt": "q", "answer": "a", "task": None}
     for name, texts in (("train", train), ("held", held)):
-        (folder / f"data/import/{name}.jsonl").write_text("".join(json.dumps({"q": text}) + "\n" for text in texts))
+        (folder / f"data/import/{name}.jsonl").write_text(
+            "".join(json.dumps({"q": text, "a": "5"}) + "\n" for text in texts)
+        )
     params["sources"] = {
         name: {
             "kind": "table",
             "path": f"data/import/{name}.jsonl",
             "split": split,
             "columns": columns,
-            "verifier": None,
+            "verifier": "math",
             "instruction": "Be brief.",
         }
         for name, split in (("train", "train"), ("held", "out_of_domain"))

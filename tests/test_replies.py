@@ -156,17 +156,20 @@ def test_what_a_student_says_beside_its_answer_is_counted_in_its_row(serve: Serv
     assert results["completion"].unique().to_list() == [messages["final"]] and results["score"].to_list() == [1.0, 1.0]
 
 
-def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(serve: Serve, ledger: Ledger) -> None:
+def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(
+    serve: Serve, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What a limit ended in its reasoning has no completion; it is graded as the settings grade a missing answer, and
-    so is what ended there by itself, whatever it thought of. A call that failed is no answer of the student's."""
+    so is what ended there by itself, whatever it thought of. What cannot be read is wrong too. A call that failed is no
+    answer of the student's; it is said, and the next evaluation asks it again, and it alone."""
     params = read(ROOT / "params.yaml")
-    right = answer.Params.model_validate(own()["judges"]["answer"] | {"missing_answer": "wrong"})
+    right = answer.Params.model_validate(own()["judges"]["answer"])
     server = serve(
         lambda request: {
             "5": good("\\boxed{5}"), "6": good(None, "length"), "7": failing(400),
             "8": good("<think>\\boxed{8}"), "9": good("<think>\\boxed{9}", "length"),
             "10": good("<think>\\boxed{9}, no.</think>\n\\boxed{10}"),
-            "11": good("<think>\\boxed{11}</think>\\boxed{1}"),
+            "11": good("<think>\\boxed{11}</think>\\boxed{1}"), "12": good("\\boxed{3 @ 4}"),
         }[request.last_message]
     )  # fmt: skip
     sampling = params.evaluate.sampling.model_copy(update={"samples": 1})
@@ -178,7 +181,7 @@ def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong
         contracts.PROMPTS,
         [
             {"prompt_id": n, "prompt": [{"role": "user", "content": str(n)}], "answer": str(n), **shared}
-            for n in range(5, 12)
+            for n in range(5, 13)
         ],
     )
     results = evaluate(settings, "baseline", params.student, None, right, prompts, ledger).sort("prompt_id")
@@ -186,6 +189,13 @@ def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong
         (None, "\\boxed{5}", "stop", 1.0, "scored"), (None, None, "length", 0.0, "no_answer"),
         (None, None, "error", None, "error"), ("\\boxed{8}", None, "unfinished", 0.0, "no_answer"),
         ("\\boxed{9}", None, "length", 0.0, "no_answer"), ("\\boxed{9}, no.", "\\boxed{10}", "stop", 1.0, "scored"),
-        ("\\boxed{11}", "\\boxed{1}", "stop", 0.0, "scored"),
+        ("\\boxed{11}", "\\boxed{1}", "stop", 0.0, "scored"), (None, "\\boxed{3 @ 4}", "stop", 0.0, "unparsable"),
     ]  # fmt: skip
     parquet.check(measurements.RESULTS, results, "results")
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "warning: evaluate baseline: calls failed, 1 of 8 to sums: their prompts have no value in this run; "
+        "`dvc repro -sf evaluate` asks them again, and them alone; then `dvc repro`"
+    )
+    asked = [request.last_message for request in server.requests]
+    evaluate(settings, "baseline", params.student, None, right, prompts, ledger)
+    assert [request.last_message for request in server.requests][len(asked) :] == ["7"]

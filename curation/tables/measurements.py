@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from curation.tables.table import ID, INT, REAL, SCORED, TEXT, YES, Table, interval, schema, together
+from curation.tables.table import ID, INT, REAL, TEXT, YES, Table, interval, schema, scored, together
 
 LOGPS = ("chosen_logp", "rejected_logp", "policy_chosen_logp", "policy_rejected_logp")
 PAIR_SCORES = Table(
@@ -69,7 +69,7 @@ RESULTS = Table(
     schema(run=TEXT, benchmark=TEXT, split=TEXT, prompt_id=ID, sample_index=INT,
            reasoning=(TEXT,), completion=(TEXT,), finish_reason=TEXT, score=(REAL,), status=TEXT,
            left_out_characters=(INT,), n_tokens=(INT,)),
-    {**SCORED,
+    {**scored(*COUNTED_AS_WRONG),
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      "n_tokens is not negative": (pl.col("n_tokens") >= 0).fill_null(True)},
 )  # fmt: skip

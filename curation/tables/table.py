@@ -30,13 +30,19 @@ def schema(**columns: pa.DataType | tuple[pa.DataType]) -> pa.Schema:
 ID, INT, REAL, TEXT, YES = pa.int64(), pa.int32(), pa.float64(), pa.string(), pa.bool_()
 TEXTS = pa.list_(TEXT)
 
-SCORED = {
-    "score is null exactly when status is not scored; when it is no_answer, either": (
-        (pl.col("score").is_null() == (pl.col("status") != "scored")) | (pl.col("status") == "no_answer")
-    ),
-    "score is finite": pl.col("score").is_finite().fill_null(True),
-    f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
-}
+
+def scored(*either: str) -> dict[str, pl.Expr]:
+    """The rules of a score and its status, where one of the statuses `either` may have a score or none."""
+    return {
+        f"score is null exactly when status is not scored; when it is {' or '.join(either)}, either": (
+            (pl.col("score").is_null() == (pl.col("status") != "scored")) | pl.col("status").is_in(either)
+        ),
+        "score is finite": pl.col("score").is_finite().fill_null(True),
+        f"status is one of {', '.join(STATUSES)}": pl.col("status").is_in(STATUSES),
+    }
+
+
+SCORED = scored("no_answer")
 
 
 def together(first: str, *others: str) -> pl.Expr:

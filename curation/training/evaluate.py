@@ -29,13 +29,14 @@ from curation.models.reasoning import Rule
 from curation.models.rendering import as_told
 from curation.models.student import Params as Student
 from curation.tables.contracts import empty
-from curation.tables.measurements import RESULTS
+from curation.tables.measurements import COUNTED_AS_WRONG, RESULTS
 from curation.traces.delimiters import find_unread
 from curation.traces.sampling import GenerationSampling, SamplingChanges, make_calls, make_rows
 
 if TYPE_CHECKING:
     from curation.judging.judges._kind import Judge
 
+ASK_AGAIN = "`dvc repro -sf evaluate` asks them again, and them alone; then `dvc repro`"
 MOST_TRUNCATED = 0.1  # of a run's answers to a benchmark, before it is warned of
 
 
@@ -66,6 +67,11 @@ class Params(Strict):
             yield f"judge: null, but {what}; name a judge of kind answer"
         elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
             yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
+        elif self.judge is not None and study.judges[self.judge].missing_answer != "wrong":
+            yield (
+                f"judge: {self.judge!r} has missing_answer: unscored, so to give no answer would pay; say wrong, "
+                "or name a judge that does"
+            )
         for name in self.benchmarks or {}:
             if name not in study.benchmarks:
                 what = f"{name!r} is on the train split" if name in study.sources else f"{name!r} is not in sources"
@@ -139,18 +145,29 @@ def evaluate(
         for sampling, rows in divide(settings, held_out)
     )
     rows = answers.join(held_out, on="prompt_id", maintain_order="left")
-    # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay
+    # a student that was asked and gave no answer is graded as one that answered nothing, or its silence would pay; so
+    # would an answer that cannot be read
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))
     grades = answer.grade(judge, answer.read_questions(rows.with_columns(said)), f"evaluate {name}")
     results = rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),
-        pl.Series("score", [graded.score for graded in grades], dtype=pl.Float64),
+        pl.Series("score", [_counted(graded) for graded in grades], dtype=pl.Float64),
         pl.Series("status", [graded.status for graded in grades], dtype=pl.String),
     ).select(RESULTS.schema.names)
-    for line in (*find_unread("evaluate.reasoning", settings.reasoning, results), *find_truncated(settings, results)):
+    for line in (
+        *find_unread("evaluate.reasoning", settings.reasoning, results),
+        *find_truncated(settings, results),
+        *find_failed(results),
+    ):
         print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)
     return results
+
+
+def _counted(graded: answer.Grade) -> float | None:
+    """The score of a grade in an evaluation: 0 where the student answered and nothing right was found, None where
+    nothing can be said."""
+    return 0.0 if graded.status in COUNTED_AS_WRONG else graded.score
 
 
 def divide(settings: Params, held_out: pl.DataFrame) -> list[tuple[GenerationSampling, pl.DataFrame]]:
@@ -186,6 +203,14 @@ def find_truncated(settings: Params, results: pl.DataFrame) -> Iterator[str]:
     if said:
         way_out = f"raise {', '.join(sorted(limits))}"
         yield f"answers were cut off, {', '.join(said)}, and part of a gain may be brevity; {way_out}"
+
+
+def find_failed(results: pl.DataFrame) -> Iterator[str]:
+    """A line about the calls that failed, of the benchmarks that have any."""
+    failed = results.group_by("benchmark").agg((pl.col("status") == "error").sum().alias("failed"), pl.len())
+    of = [f"{count} of {asked} to {name}" for name, count, asked in failed.sort("benchmark").rows() if count]
+    if of:
+        yield f"calls failed, {', '.join(of)}: their prompts have no value in this run; {ASK_AGAIN}"
 
 
 def make_student_calls(settings: Params, student: Student, revision: str, held_out: pl.DataFrame) -> list[Call]:

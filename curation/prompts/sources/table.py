@@ -1,6 +1,7 @@
 """Prompts from a user's own file."""
 
 import sys
+from collections.abc import Iterator
 from string import ascii_uppercase
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.study import Study
+from curation.core.text import say_count
 from curation.prompts.sources._distinct import TWO_ANSWERS, check_verifier, distinct_prompts, refuse_two
 from curation.tables import user_prompts
 from curation.tables.user_files import UserFileParams
@@ -78,6 +81,14 @@ class Params(UserFileParams):
     verifier: Annotated[Any, AfterValidator(check_verifier)]
     instruction: str | None
 
+    def mistakes(self, study: Study) -> Iterator[str]:
+        """What is wrong with the path or the filter; a benchmark that nothing could be graded by."""
+        yield from super().mistakes(study)
+        if self.split != "train" and self.verifier is None:
+            yield f"verifier: null, but answers to a benchmark (split: {self.split}) are graded; name one"
+        if self.split != "train" and self.columns.answer is None:
+            yield f"columns.answer: null, but answers to a benchmark (split: {self.split}) are graded; name a column"
+
     def map_columns(self) -> tuple[dict[str, str | None], dict[str, ColumnType]]:
         """The file's names for our columns, and what they may hold."""
         answer, columns = self.columns.answer, user_prompts.map_options(self.columns.model_dump(exclude={"answer"}))
@@ -88,13 +99,31 @@ class Params(UserFileParams):
         return columns, COLUMN_TYPES
 
     def check_rows(self, table: UserTable, rows: pl.DataFrame) -> None:
-        """Nothing. Raises CurationError if a row's messages are no prompt."""
+        """Nothing. Raises CurationError if a row's messages are no prompt, or a benchmark's row has no answer."""
         _read_rows(self, table, rows)
 
 
 def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their prompts, and in `answers` what is accepted."""
     columns, _ = settings.map_columns()
-    return user_prompts.read_prompts(table, rows, columns)
+    answer = settings.columns.answer
+    frame = user_prompts.read_prompts(table, rows, columns).rename({"prompt_id": "external_id"}, strict=False)
+    optional = ("answer", "task", "external_id")
+    missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
+    frame = frame.with_columns(missing).with_columns(_list_answers(answer))
+    said = pl.col("answers").list.eval(pl.element().filter(pl.element().str.strip_chars() != "")).list.len()
+    without = frame.filter(said.fill_null(0) == 0)
+    lost = without.filter(pl.col("answer").is_not_null())
+    if isinstance(answer, AnswerText) and answer.first is not None and lost.height:
+        row, number = lost.row(0, named=True)["row"], lost["answer"][0]
+        raise CurationError(f"{table.at(row)}: column {answer.column!r} is {number}, the number of no option")
+    if settings.split != "train" and without.height:
+        raise CurationError(
+            f"{table.at(without['row'][0])}: column {columns['answer']!r} has no answer, as "
+            f"{say_count(without.height, 'row')} of this benchmark, so nothing could be graded by it; fill it in, or "
+            "leave such rows out by `where`"
+        )
+    return frame
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
@@ -102,19 +131,10 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
     has the least of its tasks, so that the order of the rows changes none; and of its messages, which may differ in
     what `identity` leaves out.
 
-    Raises CurationError if a prompt has two answers in two rows, or two ids.
+    Raises CurationError if a prompt has two answers in two rows, or two ids, or a benchmark's none.
     """
-    answer = settings.columns.answer
     table = settings.open()
     frame = _read_rows(settings, table, table.read(*settings.map_columns()))
-    frame = frame.rename({"prompt_id": "external_id"}, strict=False)
-    optional = ("answer", "task", "external_id")
-    missing = [pl.lit(None, pl.String).alias(name) for name in optional if name not in frame.columns]
-    frame = frame.with_columns(missing).with_columns(_list_answers(answer))
-    lost = frame.filter(pl.col("answer").is_not_null(), pl.col("answers").list.len() == 0)
-    if isinstance(answer, AnswerText) and answer.first is not None and lost.height:
-        row, number = lost.row(0, named=True)["row"], lost["answer"][0]
-        raise CurationError(f"{table.at(row)}: column {answer.column!r} is {number}, the number of no option")
     if settings.columns.prompt_id:
         frame = _unite_texts(table, frame)
         refuse_two(table, frame, "external_id", "ids", "keep one")
