@@ -20,7 +20,7 @@ from curation.models.student import Params as Student
 from curation.prompts.sources import table
 from curation.tables import measurements, parquet
 from curation.traces.sampling import make_calls
-from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls
+from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls, revision_of
 
 ROOT = Path(__file__).parents[1]
 STUDENT = Student.model_validate(own()["student"])
@@ -47,6 +47,17 @@ def test_what_nothing_changes_has_the_keys_and_the_order_it_had() -> None:
     assert set(before) < set(more) and len(more) == 4 + 5
     hotter = keys({"letters": {"temperature": 1.0, "extra": {"min_p": 0.1}}})
     assert len(set(before) & set(hotter)) == 4 and len(set(hotter)) == 6
+
+
+@pytest.mark.parametrize(("engine", "apart"), [({}, False), ({"dtype": "bfloat16"}, True)])
+def test_the_keys_of_an_adapter_are_others_where_it_is_not_merged_and_only_there(
+    engine: dict[str, Any], apart: bool
+) -> None:
+    """Replies of merged bfloat16 weights are not those of the adapter beside them; all others stay valid."""
+    how = settings(engine=own()["evaluate"]["engine"] | engine)
+    plain = f"{STUDENT.pinned}+sha256:0"
+    assert revision_of(how, STUDENT, "sha256:0", adapter=False) == plain
+    assert revision_of(how, STUDENT, "sha256:0", adapter=True) == (f"{plain}+unmerged" if apart else plain)
 
 
 def test_each_benchmark_is_asked_and_graded_as_its_own_sampling_says(serve: Serve, ledger: Ledger) -> None:

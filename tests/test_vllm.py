@@ -41,7 +41,8 @@ for number, line in enumerate(sys.stdin):
         sys.exit("RuntimeError: out of memory")
     text, count = call["messages"][-1]["content"] + "!", call["sampling"]["max_tokens"]
     said = {"text": text, "finish_reason": "stop", "completion_tokens": count}
-    print(json.dumps({"key": call["key"], "engine": how["dtype"], **said}), flush=True)
+    beside = "".join(f" {how.get(name)}" for name in ("enable_lora", "max_lora_rank", "adapter") if "adapter" in how)
+    print(json.dumps({"key": call["key"], "engine": how["dtype"] + beside, **said}), flush=True)
 """
 
 
@@ -74,6 +75,17 @@ def engine(model: weights.Weights, python: str | None, **changes: Any) -> Any:
 def calls(count: int) -> list[Call]:
     sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 5}
     return [Call("tiny", "0", [{"role": "user", "content": f"p{n}"}], {**sampling, "seed": n}, 0) for n in range(count)]
+
+
+def test_an_adapter_goes_beside_the_weights_with_a_rank_that_vllm_has(
+    tiny: weights.Weights, speaking: Callable[[int], str], tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/adapter_config.json").write_text(json.dumps({"r": 4, "rank_pattern": {"q_proj": 12}}))
+    heard = list[Reply]()
+    adapted = tiny._replace(adapter=Path("run"))
+    engine(adapted, speaking(9), dtype="bfloat16")(iter(calls(1)), lambda _, reply: heard.append(reply))
+    assert [reply.engine for reply in heard] == [f"bfloat16 True 16 {tmp_path / 'run'}"]
 
 
 def test_every_call_is_answered_and_few_are_under_way(tiny: weights.Weights, speaking: Callable[[int], str]) -> None:

@@ -23,7 +23,7 @@ from curation.models import weights
 from curation.models.chat_template import Template
 from curation.models.rendering import Renderer, rows_of_side
 from curation.tables import contracts, measurements, parquet
-from curation.training.evaluate import make_student_calls
+from curation.training.evaluate import make_student_calls, revision_of
 from curation.training.run_store import RunStore
 from curation.training.runs import look_up, plan_runs
 
@@ -122,8 +122,10 @@ def _find_trained(data: Path) -> dict[str, str]:
 def _find_unanswered(study: Study, trained: dict[str, str], held_out: pl.DataFrame, known: list[str]) -> list[str]:
     """Of the baseline, the trained runs and the weights trained elsewhere, but for those that are `known`, the names of
     those whose answers the ledger has not all; of equal weights the first."""
-    pinned, found = study.student.pinned, list[str]()
-    revisions = {BASELINE: pinned} | {name: f"{pinned}+{weights}" for name, weights in trained.items()}
+    found, revisions = list[str](), {BASELINE: study.student.pinned}
+    for name, hashed in trained.items():
+        has_adapter = getattr(study.methods[study.runs[name].method], "lora", None) is not None
+        revisions[name] = revision_of(study.evaluate, study.student, hashed, has_adapter)
     first = {revision: name for name, revision in reversed(revisions.items())}
     with Ledger(study.ledger, study.budget) as ledger:
         for revision, name in reversed(first.items()):

@@ -83,8 +83,9 @@ def combine(digests: Sequence[str]) -> str:
 def load(
     model: str, revision: str, dtype: str, adapter: Path | None = None, device: str = "cpu", frozen: bool = False
 ) -> tuple[Any, Any]:
-    """The model, with the LoRA adapter merged in if one is given, and its tokenizer, padding on the left. Where its
-    weights stay as they are, `frozen`, a process that keeps them shares them.
+    """The model, with the LoRA adapter if one is given, and its tokenizer, padding on the left. Where its weights stay
+    as they are, `frozen`, a process that keeps them shares them. In float32 the adapter is merged in; in bfloat16 it
+    stays beside the weights, whose rounding would swallow most of what it changes.
 
     Raises CurationError if local weights do not hash to `revision`, transformers cannot load the model, or torch cannot
     use the device.
@@ -95,13 +96,19 @@ def load(
 
     network = read_or_copy(Name(model, revision, dtype), read, frozen and adapter is None)
     if adapter is not None:
-        network = merge_into(network, adapter)
+        network = adapt(network, adapter, merge=merges(dtype))
     return to_device(network, device), tokenizer(model, revision)
 
 
-def merge_into(network: Any, adapter: Path) -> Any:
-    """The network with the LoRA adapter of a folder merged in. Raises CurationError if peft cannot load it, or if it is
-    one of another network: peft leaves out what it does not find, and would give the network as it was."""
+def merges(dtype: str) -> bool:
+    """Whether weights of that dtype hold what an adapter adds to them."""
+    return dtype == "float32"
+
+
+def adapt(network: Any, adapter: Path, merge: bool) -> Any:
+    """The network with the LoRA adapter of a folder, merged in or beside its weights. Raises CurationError if peft
+    cannot load it, or if it is one of another network: peft leaves out what it does not find, and would give the
+    network as it was."""
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 
@@ -113,7 +120,7 @@ def merge_into(network: Any, adapter: Path) -> Any:
     if odd := sorted(wanted - there) or sorted(name for name in there - wanted if "lora_" in name):
         where = "not in the adapter" if odd[0] in wanted else "not in the model"
         raise CurationError(f"{adapter}: is no adapter of this student: {odd[0]} is {where}; train it on this student")
-    return adapted.merge_and_unload()
+    return adapted.merge_and_unload() if merge else adapted.get_base_model()
 
 
 def load_network(head: Any, model: str, revision: str, dtype: str, device: str) -> tuple[Any, dict[str, Any]]:
@@ -175,10 +182,10 @@ def identity(revision: str, dtype: str | None) -> str:
 
 
 def merge_adapter(weights: Weights) -> Path:
-    """The folder of the model with its adapter merged in, as bfloat16 safetensors, made at the first call."""
+    """The folder of the model with its adapter merged in, as float32 safetensors, made at the first call."""
     assert weights.adapter is not None
-    name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}".encode()).hexdigest()
-    return _cache(name, lambda: load(weights.model, weights.revision, "bfloat16", weights.adapter))
+    name = hashlib.sha256(f"{weights.revision}+{fingerprint(weights.adapter)}@float32".encode()).hexdigest()
+    return _cache(name, lambda: load(weights.model, weights.revision, "float32", weights.adapter))
 
 
 def _dequantise(gguf: Path) -> Path:

@@ -133,7 +133,7 @@ def evaluate(
     if not isinstance(judge, answer.Params):
         kind = judge.kind if judge else None
         raise CurationError(f"evaluate.judge: a judge of kind {kind} grades no answers; name one of kind answer")
-    revision, loaded = _weights(name, student, model)
+    revision, loaded = _weights(settings, name, student, model)
     calls = make_student_calls(settings, student, revision, held_out)
 
     engine = settings.engine.engine(loaded._replace(template=student.template), name, settings.reasoning)
@@ -232,14 +232,22 @@ def make_student_calls(settings: Params, student: Student, revision: str, held_o
     ]
 
 
-def _weights(name: str, student: Student, model: Path | None) -> tuple[str, weights.Weights]:
+def revision_of(settings: Params, student: Student, trained: str, adapter: bool) -> str:
+    """What stands for trained weights, of which `trained` is the hash, in the keys of calls: whether they are an
+    `adapter` that the engine does not merge, too, since such weights answer otherwise."""
+    dtype = getattr(settings.engine, "dtype", None)  # a server's own affair, which has adapters apart
+    apart = adapter and dtype is not None and not weights.merges(dtype)
+    return f"{student.pinned}+{trained}{'+unmerged' if apart else ''}"
+
+
+def _weights(settings: Params, name: str, student: Student, model: Path | None) -> tuple[str, weights.Weights]:
     """The revision that stands for the weights of run `name`, and what an engine is to load: the student, the student
     with the adapter in `model`, or the whole model there."""
     if model is None:
         return student.pinned, weights.Weights(student.model, student.pinned)
     require_finite(model, f"run {name}")
-    trained = weights.fingerprint(model)
-    revision = f"{student.pinned}+{trained}"
-    if (model / "adapter_config.json").exists():
+    trained, adapter = weights.fingerprint(model), (model / "adapter_config.json").exists()
+    revision = revision_of(settings, student, trained, adapter)
+    if adapter:
         return revision, weights.Weights(student.model, student.pinned, model)
     return revision, weights.Weights(str(model.resolve()), trained)

@@ -22,7 +22,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # vllm prints; only replies may reach stdout
     arguments = json.loads(sys.stdin.readline())
-    template = arguments.pop("template", None)
+    template, adapter = arguments.pop("template", None), arguments.pop("adapter", None)
     import vllm
     import vllm.platforms
 
@@ -35,7 +35,11 @@ def main() -> None:
         told["strftime_now"] = clock(template["day"])
         if template["text"]:
             tokenizer.chat_template = template["text"]
-    special, marks = special_tokens(tokenizer), list[str]()
+    special, marks, lora = special_tokens(tokenizer), list[str](), None
+    if adapter:
+        from vllm.lora.request import LoRARequest
+
+        lora = LoRARequest("run", 1, adapter)
     print(json.dumps({"ready": True, "special": sorted(set(special.values()))}), file=out, flush=True)
     calls: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
     threading.Thread(target=listen, args=(calls,), daemon=True).start()
@@ -44,7 +48,7 @@ def main() -> None:
             if call is None:
                 return
             marks = call["marks"]
-            add(vllm, engine, tokenizer, call, told, out)
+            add(vllm, engine, tokenizer, call, told, out, lora)
         for output in engine.step() if engine.has_unfinished_requests() else ():  # none where all were refused
             if output.finished:
                 text = decode(tokenizer, special, marks, output.outputs[0])
@@ -80,14 +84,17 @@ def clock(day: str | None) -> Callable[[str], str]:
     return strftime_now
 
 
-def add(vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], told: dict[str, Any], out: Any) -> None:
-    """Give the engine one call, of which the chat template is `told` more. The reply to a call that is refused, say one
-    that is too long, is the error."""
+def add(
+    vllm: Any, engine: Any, tokenizer: Any, call: dict[str, Any], told: dict[str, Any], out: Any, lora: Any
+) -> None:
+    """Give the engine one call, of which the chat template is `told` more, to be answered with the adapter `lora`, if
+    it is one. The reply to a call that is refused, say one that is too long, is the error."""
     sampling = {**call["sampling"], "top_k": call["sampling"]["top_k"] or -1}
     try:
         require_read(tokenizer, call["template"])
         prompt = write_prompt(tokenizer, call, told)
-        engine.add_request(call["key"], {"prompt_token_ids": prompt}, vllm.SamplingParams(**sampling))
+        params = vllm.SamplingParams(**sampling)
+        engine.add_request(call["key"], {"prompt_token_ids": prompt}, params, lora_request=lora)
     except Exception as error:  # vllm's own classes are no ValueError, and one call is no reason to lose the others
         message = " ".join(str(error).split())[:300]
         refused = {"key": call["key"], "text": None, "finish_reason": "error", "error": message, "engine": name(vllm)}

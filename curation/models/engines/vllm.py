@@ -28,6 +28,7 @@ from curation.models.reasoning import Rule, marks_among
 SERVER = Path(__file__).with_name("_vllm_process.py")
 HAS_VLLM = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
 LOG = Path(".curation/vllm.log")
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vllm's max_lora_rank may be
 SAMPLING_PARAMS = (  # of vllm.SamplingParams, what changes no form of a reply
     "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "min_tokens", "stop", "stop_token_ids",
     "bad_words", "allowed_token_ids", "ignore_eos", "include_stop_str_in_output", "thinking_token_budget",
@@ -71,8 +72,8 @@ class Params(Strict):
             yield f"python: {python} has no vllm; name one that has it, or serve the model and use kind openai"
 
     def engine(self, model: weights.Weights, served_as: str | None = None, rule: Rule | None = None) -> Engine:
-        """What answers calls to `model`; an adapter is merged in. The process starts with the first call. What marks
-        reasoning by `rule` stays in a text."""
+        """What answers calls to `model`; an adapter stays beside its weights, and is merged in where they are float32.
+        The process starts with the first call. What marks reasoning by `rule` stays in a text."""
         return VllmEngine(self, model, rule)
 
 
@@ -150,12 +151,14 @@ class VllmEngine:
     def process(self) -> subprocess.Popen[str]:
         """The running engine, ready for calls."""
         settings, (name, revision, adapter, template) = self.settings, self.model
-        source, pinned = (weights.merge_adapter(self.model), {}) if adapter else weights.resolve(name, revision)
+        merged = adapter is not None and weights.merges(settings.dtype)
+        source, pinned = (weights.merge_adapter(self.model), {}) if merged else weights.resolve(name, revision)
         arguments = {
             "model": str(source), "revision": pinned.get("revision"), "dtype": settings.dtype,
             "max_model_len": settings.max_model_len, "enforce_eager": settings.eager,
             "tensor_parallel_size": settings.tensor_parallel, "gpu_memory_utilization": settings.gpu_memory,
             **({} if template is None else {"template": template._asdict()}),
+            **({} if adapter is None or merged else _beside(adapter)),
         }  # fmt: skip
         python = settings.python or sys.executable
         print(f"starting vllm with {name}", file=sys.stderr, flush=True)
@@ -187,6 +190,14 @@ class VllmEngine:
             )
         write_whole(LOG, text)
         return CurationError(f"kind vllm: the engine ended with {code}: {why[:300]}; all that it said is in {LOG}")
+
+
+def _beside(adapter: Path) -> dict[str, Any]:
+    """How vllm is told of an adapter; it knows some ranks, and takes an adapter of a lower one."""
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
+    known = next((one for one in RANKS if one >= rank), rank)
+    return {"enable_lora": True, "max_lora_rank": known, "adapter": str(adapter.resolve())}
 
 
 def _read_reply(sent: dict[str, Any]) -> Reply:
