@@ -78,7 +78,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "sample_index is not negative": {"sample_index": -1},
     },
     "judgments": {
-        "score is null exactly when status is not scored; when it is no_answer, either": {
+        "score is null exactly when not scored; either when no_answer": {
             "score": None,
             "expected_score": None,
             "status": "scored",
@@ -161,7 +161,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "weights exactly where it did not": {"weights": None},
     },
     "results": {
-        "score is null exactly when status is not scored; when it is no_answer, either": {
+        "score is null exactly when not scored; either when no_answer or unparsable or refused or truncated": {
             "score": 0.0,
             "status": "error",
         },

@@ -34,7 +34,7 @@ TEXTS = pa.list_(TEXT)
 def scored(*either: str) -> dict[str, pl.Expr]:
     """The rules of a score and its status, where one of the statuses `either` may have a score or none."""
     return {
-        f"score is null exactly when status is not scored; when it is {' or '.join(either)}, either": (
+        f"score is null exactly when not scored; either when {' or '.join(either)}": (
             (pl.col("score").is_null() == (pl.col("status") != "scored")) | pl.col("status").is_in(either)
         ),
         "score is finite": pl.col("score").is_finite().fill_null(True),

@@ -65,13 +65,8 @@ class Params(Strict):
         if self.judge is None and (study.benchmarks or study.runs):
             what = f"{study.benchmarks[0]} is a benchmark" if study.benchmarks else "the grid has runs"
             yield f"judge: null, but {what}; name a judge of kind answer"
-        elif self.judge is not None and not isinstance(study.judges[self.judge], answer.Params):
-            yield f"judge: {self.judge!r} is of kind {study.judges[self.judge].kind}; name a judge of kind answer"
-        elif self.judge is not None and study.judges[self.judge].missing_answer != "wrong":
-            yield (
-                f"judge: {self.judge!r} has missing_answer: unscored, so to give no answer would pay; say wrong, "
-                "or name a judge that does"
-            )
+        elif self.judge is not None:
+            yield from self._find_judge_mistakes(study.judges[self.judge])
         for name in self.benchmarks or {}:
             if name not in study.benchmarks:
                 what = f"{name!r} is on the train split" if name in study.sources else f"{name!r} is not in sources"
@@ -82,6 +77,15 @@ class Params(Strict):
             yield (
                 f"engine: a server writes prompts by its own template and clock, not by student.{named[0]}; start it "
                 "with that and set evaluate.template_served: true, or name an engine of kind vllm or transformers"
+            )
+
+    def _find_judge_mistakes(self, judge: "Judge") -> Iterator[str]:
+        if not isinstance(judge, answer.Params):
+            yield f"judge: {self.judge!r} is of kind {judge.kind}; name a judge of kind answer"
+        elif judge.missing_answer != "wrong":
+            yield (
+                f"judge: {self.judge!r} has missing_answer: unscored, so to give no answer would pay; say wrong, or "
+                "name a judge that does"
             )
 
     def sampling_of(self, benchmark: str) -> GenerationSampling:
