@@ -21,6 +21,7 @@ COMMANDS = {
     "runs": "what was trained: list it, push or pull it, or delete what no table of runs names",
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
     "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
+    "register": "write down what decides the primary contrast, before its results are seen",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",
     "verify": "rebuild the pure tables elsewhere and compare the bytes",
 }

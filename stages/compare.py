@@ -6,7 +6,7 @@ import sys
 from curation.core.errors import require_existing, run
 from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
-from curation.experiment import plots
+from curation.experiment import plots, registration
 from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
 from curation.tables import contracts, measurements, parquet
 
@@ -21,12 +21,13 @@ def main() -> None:
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
     comparisons = compare(declared, results, pairs_of_run)
-    for message in messages(missing):
+    for message in [*messages(missing), *registration.messages(study)]:
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
-    write_metrics(contracts.DATA / "metrics/compare.json", comparison_metrics(comparisons, missing))
+    metrics = comparison_metrics(comparisons, missing) | registration.metrics(study)
+    write_metrics(contracts.DATA / "metrics/compare.json", metrics)
 
 
 if __name__ == "__main__":

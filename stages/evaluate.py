@@ -1,7 +1,10 @@
 """Write data/results/<run>.parquet of every run that was trained, here or elsewhere, and of `baseline`, the student."""
 
+import sys
+
 from curation.core.errors import Errors, run
 from curation.core.params import BASELINE, read
+from curation.experiment import registration
 from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate_all import evaluate_all
 from curation.training.given import find_given
@@ -11,6 +14,8 @@ from curation.training.workers import name_run
 
 def main() -> None:
     study = read()
+    for message in registration.messages(study):
+        print(f"warning: evaluate: {message}", file=sys.stderr)
     prompts = parquet.read(contracts.PROMPTS, contracts.path("prompts"))
     runs = parquet.read(measurements.RUNS, contracts.path("runs"))
     folders = find_weights(RunStore.beside(study.ledger), runs) | find_given(study.models, runs)

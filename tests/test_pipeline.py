@@ -132,7 +132,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     for name in ("curation", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", ".dvcignore", "registered.yaml"):
         shutil.copy(ROOT / name, folder)
     (folder / "data/import").mkdir(parents=True)
     for name in ("preferences", "pair_scores"):

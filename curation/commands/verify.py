@@ -12,6 +12,7 @@ from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors
 from curation.core.params import read
 from curation.core.progress import progress
+from curation.experiment.registration import FILE
 from curation.tables.contracts import ARMS, DATA, SELECTIONS, SUBSETS, UNPAIRED, deltas
 from curation.tables.outdated import refuse_renamed
 from curation.tables.parquet import refuse_orphans
@@ -74,7 +75,9 @@ def verify() -> list[str]:
         stages.append(["compare"])
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = Path(folder)
-        (elsewhere / "params.yaml").symlink_to(Path("params.yaml").resolve())
+        for name in ("params.yaml", FILE):
+            if Path(name).exists():
+                (elsewhere / name).symlink_to(Path(name).resolve())
         (elsewhere / DATA).mkdir()
         for name in RECORDED:
             if (DATA / name).exists():

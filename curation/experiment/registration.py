@@ -1,0 +1,145 @@
+"""The primary contrast, registered: what decides it is written down before its results are seen, in a file that git
+keeps."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from curation.core.canonical import canonical
+from curation.core.errors import CurationError, write_whole
+from curation.core.parsed import parse_yaml
+from curation.core.study import Study
+from curation.core.text import shorten
+
+FILE = "registered.yaml"  # beside params.yaml
+HEAD = """\
+# What decides the primary contrast, as `curation register` found it in params.yaml. Keep it in git: `compare` marks a
+# primary that differs. `after_results` says whether there were results when it was registered.
+"""
+KEYS = {"primary": str, "sha256": str, "after_results": bool, "declaration": dict}
+PLAIN = re.compile(r"(?!(?:true|false|null)$)[a-z][a-z0-9_-]*")  # a key that needs no quotes
+MOST_NAMED = 3  # differences in a message
+
+Standing = Literal["registered", "after_results", "differs", "missing"]
+
+
+class Registration(NamedTuple):
+    """A contrast's name, all that decides it as plain data, the hash of that, and whether there were results of the
+    study when it was registered."""
+
+    primary: str
+    sha256: str
+    after_results: bool
+    declaration: dict[str, Any]
+
+
+def register(primary: str, declaration: dict[str, Any], after_results: bool, file: Path) -> Registration:
+    """`file` holds the registration, which is returned."""
+    made = Registration(primary, _digest(declaration), after_results, declaration)
+    write_whole(file, (HEAD + "".join(_lines(made._asdict()))).encode())
+    return made
+
+
+def _lines(body: dict[str, Any], margin: str = "") -> Iterator[str]:
+    """Lines of YAML, a key each; what is no mapping is written as JSON, which YAML reads as it is."""
+    for key, value in body.items():
+        named = f"{margin}{key if PLAIN.fullmatch(key) else _json(key)}:"
+        if isinstance(value, dict) and value:
+            yield f"{named}\n"
+            yield from _lines(value, f"{margin}  ")
+        else:
+            yield f"{named} {_json(value)}\n"
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
+
+
+def read_registration(file: Path) -> Registration | None:
+    """What `file` holds; None if there is none. Raises CurationError if that is no registration, or was edited."""
+    if not file.exists():
+        return None
+
+    def refuse(why: str) -> CurationError:
+        return CurationError(f"{file}:{why}; `curation register --replace` writes it anew, and git has what it was")
+
+    try:
+        body = parse_yaml(file.read_bytes(), refuse)
+    except OSError as error:
+        raise refuse(f" cannot be read: {error.strerror}") from None
+    if body.keys() != KEYS.keys() or not all(isinstance(body[key], kind) for key, kind in KEYS.items()):
+        raise refuse(" is no registration")
+    found = Registration(**body)
+    if found.sha256 != _digest(found.declaration):
+        raise refuse(" was edited: its sha256 is not that of its declaration")
+    return found
+
+
+def standing(study: Study) -> Standing | None:
+    """How the study's primary contrast stands to the file beside its params.yaml; None where it declares none. Raises
+    as `read_registration` does."""
+    declaration = study.compare.declaration(study)
+    if declaration is None:
+        return None
+    if (found := read_registration(study.path.parent / FILE)) is None:
+        return "missing"
+    if found.sha256 != _digest(declaration):
+        return "differs"
+    return "after_results" if found.after_results else "registered"
+
+
+def messages(study: Study) -> Iterator[str]:
+    """What to say of a primary contrast that is not registered, is another than the one that was, or was registered
+    when it had results already."""
+    primary = f"compare.primary: {study.compare.primary}"
+    match standing(study):
+        case "missing":
+            yield f"{primary} is not registered; `curation register` does that, before its results are seen"
+        case "differs":
+            found, declaration = read_registration(study.path.parent / FILE), study.compare.declaration(study)
+            assert found is not None and declaration is not None
+            yield f"{primary} is not the one that is registered"
+            yield from (f"{FILE}: {one}" for one in name_changes(found, str(study.compare.primary), declaration))
+        case "after_results":
+            yield f"{primary} was registered when there were results already"
+
+
+def metrics(study: Study) -> dict[str, int]:
+    """Whether the primary contrast was registered before its results, and is the one that was; nothing where there is
+    none."""
+    found = standing(study)
+    return {} if found is None else {"primary_registered": int(found == "registered")}
+
+
+def name_changes(found: Registration, primary: str, declaration: dict[str, Any]) -> list[str]:
+    """What differs between what was registered and another declaration, a text each: `place: old → new`, the first
+    few."""
+    old, new = ({"primary": name} | dict(_leaves(body)) for name, body in (found[::3], (primary, declaration)))
+    places = [place for place in dict.fromkeys([*old, *new]) if old.get(place) != new.get(place)]
+    shown = [f"{place}: {_show(old.get(place))} → {_show(new.get(place))}" for place in places[:MOST_NAMED]]
+    return shown + ([f"and {len(places) - MOST_NAMED} more"] if len(places) > MOST_NAMED else [])
+
+
+def _leaves(body: dict[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in body.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}", canonical(value)
+
+
+def _show(value: str | None) -> str:
+    return "nothing" if value is None else shorten(value)
+
+
+def short(sha256: str) -> str:
+    """Enough of a hash to know it by."""
+    return sha256[: len("sha256:") + 12]
+
+
+def _digest(declaration: dict[str, Any]) -> str:
+    return f"sha256:{hashlib.sha256(canonical(declaration).encode()).hexdigest()}"

@@ -1,0 +1,221 @@
+"""The primary contrast, registered before its results are seen.
+
+Kinds of fault: a primary that is another than the one that was declared, by its name or by what its names stand for,
+and nobody is told; a registration that takes another's place in silence, or comes after the results and does not say
+so; a file that git changes or a hand edits, and that is believed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flow
+import pytest
+import world
+from ruamel.yaml import YAML
+
+from curation.commands import register
+from curation.core.errors import CurationError, Errors
+from curation.core.params import read
+from curation.experiment import registration
+from curation.experiment.registration import messages, metrics, read_registration, standing
+
+ROOT = Path(__file__).parents[1]
+FILE = Path(registration.FILE)
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes the params.yaml of the small world's study, which is in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    flow.write(world.settings(), Path("params.yaml"))
+
+    def change(edit: Callable[[dict[str, Any]], object]) -> None:
+        raw = world.settings()
+        edit(raw)
+        flow.write(raw, Path("params.yaml"))
+
+    return change
+
+
+def test_the_repository_registers_its_own_study() -> None:
+    assert standing(read(ROOT / "params.yaml")) in ("registered", "after_results")
+
+
+EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "contrast.benchmarks.held_sums": lambda raw: raw["contrasts"][world.PRIMARY].update(benchmark="letters"),
+    "contrast.measure": lambda raw: raw["contrasts"][world.PRIMARY].update(measure="pass"),
+    "contrast.margin": lambda raw: raw["contrasts"][world.PRIMARY].update(margin={"equivalence": 0.02}),
+    "selections.clear.seed": lambda raw: raw["selections"]["clear"].update(seed=7),
+    "controls.reversed.updates": lambda raw: raw["controls"]["reversed"].update(updates="as_all"),
+    "generator_pairs.any.where": lambda raw: raw["generator_pairs"]["any"].update(where="chosen_model = 'large'"),
+    "methods.dpo.beta": lambda raw: raw["methods"]["dpo"].update(beta=0.2),
+    "evaluate.sampling.samples": lambda raw: raw["evaluate"]["sampling"].update(samples=3),
+    "runs": lambda raw: raw["grid"].update(seeds=[0, 1]),
+}
+
+
+@pytest.mark.parametrize("place", EDITS)
+def test_whatever_decides_the_primary_is_held_to_what_was_registered(place: str, study: Callable[..., None]) -> None:
+    """And what differs is named."""
+    register.main([])
+    assert standing(read()) == "registered" and list(messages(read())) == []
+    assert metrics(read()) == {"primary_registered": 1}
+    study(EDITS[place])
+    said, *changes = messages(read())
+    assert standing(read()) == "differs" and metrics(read()) == {"primary_registered": 0}
+    assert said == "compare.primary: direction is not the one that is registered"
+    assert changes[0].startswith(f"registered.yaml: {place}: ")
+
+
+@pytest.mark.parametrize("section", ["ledger", "budget", "execution", "audit"])
+def test_what_does_not_decide_it_may_change(section: str, study: Callable[..., None]) -> None:
+    register.main([])
+    changes = {
+        "ledger": {"max_failed": 0.5}, "budget": {"max_calls": 9}, "audit": {"kto": 9.0}, "execution": {"engine": "ray"}
+    }[section]  # fmt: skip
+    study(lambda raw: raw[section].update(changes))
+    assert standing(read()) == "registered"
+
+
+def test_a_primary_that_is_not_registered_is_told_and_none_is_no_fault(study: Callable[..., None]) -> None:
+    (said,) = messages(read())
+    assert said == (
+        "compare.primary: direction is not registered; `curation register` does that, before its results are seen"
+    )
+    study(lambda raw: raw["compare"].update(primary=None))
+    assert list(messages(read())) == [] and metrics(read()) == {}
+    with pytest.raises(CurationError, match=r"params.yaml: compare.primary: names no contrast, so there is none to re"):
+        register.main([])
+    assert not FILE.exists()
+
+
+def test_another_registration_is_replaced_only_when_that_is_asked_for(
+    study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    register.main([])
+    before, sha = FILE.read_bytes(), read_registration(FILE).sha256[:19]  # type: ignore[union-attr]
+    assert capsys.readouterr().out == f"registered.yaml: registers direction, {sha}; commit it\n"
+    register.main([])
+    assert capsys.readouterr().out == f"registered.yaml: direction is registered already, {sha}\n"
+    study(EDITS["methods.dpo.beta"])
+    with pytest.raises(Errors) as refused:
+        register.main([])
+    assert refused.value.lines == [
+        "registered.yaml: registers another primary; `curation register --replace` replaces it",
+        "registered.yaml: methods.dpo.beta: 0.1 → 0.2",
+    ]
+    assert FILE.read_bytes() == before
+    register.main(["--replace"])
+    assert capsys.readouterr().out.startswith("changed: methods.dpo.beta: 0.1 → 0.2\nregistered.yaml: registers dir")
+    assert standing(read()) == "registered"
+
+
+def test_what_is_registered_after_its_results_is_marked_so(
+    study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The baseline's results are of the student alone, and say nothing of a contrast."""
+    Path("data/results").mkdir(parents=True)
+    Path("data/results/baseline.parquet").touch()
+    register.main([])
+    assert standing(read()) == "registered" and capsys.readouterr().err == ""
+    Path(f"data/results/{world.TUNED}.parquet").touch()
+    register.main([])
+    assert standing(read()) == "registered", "what was registered before stays so"
+    study(EDITS["methods.dpo.beta"])
+    register.main(["--replace"])
+    assert capsys.readouterr().err == (
+        "warning: 1 run has results already, so it is registered after the fact, and marked so\n"
+    )
+    assert list(messages(read())) == ["compare.primary: direction was registered when there were results already"]
+    assert metrics(read()) == {"primary_registered": 0}
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (lambda text: text.replace("beta: 0.1", "beta: 0.3"), "was edited: its sha256 is not that of its declaration"),
+        (lambda text: text.replace("after_results: false", "after: 1"), "is no registration"),
+        (lambda text: text.replace("primary:", "primary: ["), "line 4: not YAML: "),
+        (lambda text: "<<<<<<< ours\n" + text, "line 4: not YAML: "),
+        (lambda text: "", "not a mapping of sections"),
+    ],
+)  # fmt: skip
+def test_a_file_that_a_hand_or_a_merge_changed_is_not_believed(
+    edit: Callable[[str], str], why: str, study: Callable[..., None]
+) -> None:
+    register.main([])
+    whole = FILE.read_text()
+    FILE.write_text(edit(whole))
+    for asks in (lambda: standing(read()), lambda: register.main([])):
+        with pytest.raises(
+            CurationError, match=f"^registered.yaml: {why}.*; `curation register --replace` writes it anew"
+        ):
+            asks()
+    register.main(["--replace"])
+    assert FILE.read_text() == whole
+
+
+def test_a_declaration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    odd = [
+        "true",
+        "1e5",
+        "0x1F",
+        "2026-01-31",
+        "~",
+        "- a",
+        "a: b # c",
+        "é😀\u2028\x85\x00\U000e0001",
+        "two\nlines\n",
+        " ",
+        "x" * 300,
+        "true: 1",
+        "'\"",
+    ]
+    numbers = [1.0, 1, 1e-300, 0.1 + 0.2, -0.0, 1 / 3, 10**15]
+    declaration = {"texts": odd, "by": dict.fromkeys(odd, None), "numbers": numbers, "no": {}, "none": [], "yes": True}
+    made = registration.register("odd", declaration, True, tmp_path / FILE)
+    assert read_registration(tmp_path / FILE) == made
+
+
+STAGE: Any = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["compare"]
+
+
+@pytest.mark.slow
+def test_a_primary_that_changes_after_registration_is_marked(study: Callable[..., None]) -> None:
+    """With DVC for real: the registration is a dependency of `compare`, which runs again when either changes."""
+    world.write(world.sound(), Path())
+    Path("data/metrics").mkdir(exist_ok=True)
+    Path("data/metrics/arms.json").write_text(json.dumps({world.ARM: {"pairs": 3}}))
+    deps = [dep for dep in STAGE["deps"] if Path(dep).exists() or dep == registration.FILE]
+    assert registration.FILE in deps
+    flow.write({"stages": {"compare": STAGE | {"deps": deps}}}, Path("dvc.yaml"))
+    Path("data/results").rename("results_to_come")
+    register.main([])
+    Path("results_to_come").rename("data/results")
+    dvc("init", "--no-scm", "-q")
+
+    def registered() -> tuple[int, str]:
+        said = dvc("repro", "-q")
+        return json.loads(Path("data/metrics/compare.json").read_text())["primary_registered"], said
+
+    assert registered()[0] == 1
+    study(EDITS["contrast.benchmarks.held_sums"])
+    marked, said = registered()
+    assert marked == 0 and "direction is not the one that is registered" in said
+    register.main(["--replace"])
+    marked, said = registered()
+    assert marked == 0 and "was registered when there were results already" in said
+
+
+def dvc(*arguments: str) -> str:
+    """What DVC and the stages that it runs print, on both streams."""
+    paths = {"PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, env=os.environ | paths, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
