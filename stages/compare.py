@@ -8,6 +8,8 @@ from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment import plots, registration
 from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
+from curation.experiment.gaps import find_gaps
+from curation.experiment.values import study_values
 from curation.tables import contracts, measurements, parquet
 
 
@@ -21,7 +23,8 @@ def main() -> None:
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
     comparisons = compare(declared, results, pairs_of_run)
-    for message in [*messages(missing), *registration.messages(study)]:
+    gaps = find_gaps(study_values(declared, results))
+    for message in [*messages(missing), *gaps, *registration.messages(study)]:
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")

@@ -8,6 +8,7 @@ import pytest
 import world
 
 from curation.experiment.compare import compare
+from curation.experiment.gaps import find_gaps
 from curation.experiment.values import BASELINE_ARM, Answers, DeclaredRuns, per_prompt, study_values
 from curation.tables import measurements, parquet
 
@@ -96,3 +97,19 @@ def test_the_share_of_cut_answers_is_of_those_that_came() -> None:
         "finish_reason")))  # fmt: skip
     assert [shares.truncated([run], "sums") for run in "ab"] == [0.0, 1.0]
     assert [shares.missing([run], "sums") for run in "ab"] == [1.0, 0.5]
+
+
+def test_what_has_no_value_is_said_and_a_benchmark_with_one_prompt_is_too() -> None:
+    runs = declared({"a0": (ITSELF, 0)})
+    whole = results({"baseline": [[1.0], [0.0]], "a0": [[0.0], ["unparsable"]]})
+    assert list(find_gaps(study_values(runs, whole))) == []
+    lost = results({"baseline": [[1.0], [0.0], [0.0]], "a0": [["error"], ["error"], [1.0]]})
+    assert list(find_gaps(study_values(runs, lost))) == [
+        "sums: prompts without a value, since a call failed or could not be graded: a0 (2 of 3); they are left "
+        "out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf evaluate` asks what failed "
+        "again, then `dvc repro`",
+        "sums: fewer than 2 prompts have a value in a0, so nothing is compared there; it has 3 prompts",
+    ]
+    alone = results({"baseline": [[1.0]], "a0": [[0.0]]})
+    (line,) = find_gaps(study_values(runs, alone))
+    assert line.endswith("in baseline, a0, so nothing is compared there; it has 1 prompt")

@@ -1,0 +1,42 @@
+"""What is not compared since there is no value: prompts without one in some run, and benchmarks with too few."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from curation.core.messages import first_names
+from curation.core.text import say_count
+from curation.experiment.values import AVERAGE, BenchmarkValues
+
+FEWEST = 2  # prompts; one says nothing of others
+NAMED = 5  # runs
+
+
+def find_gaps(study: Mapping[tuple[str, str], BenchmarkValues]) -> Iterator[str]:
+    """A line about each benchmark of `study_values` in some run of which prompts have no value, and about each in some
+    run of which fewer than two have one."""
+    for (benchmark, measure), values in study.items():
+        if measure == AVERAGE:
+            yield from _find_gaps(benchmark, values)
+
+
+def _find_gaps(benchmark: str, values: BenchmarkValues) -> Iterator[str]:
+    valid_of = {
+        "/".join(runs): int((~np.isnan(row)).sum())
+        for arm in values.arms.values()
+        for runs, row in zip(arm.runs, arm.values, strict=True)
+    }
+    asked = len(values.prompts)
+    gaps = {run: asked - valid for run, valid in valid_of.items() if valid < asked}
+    if gaps:
+        named = first_names((f"{run} ({lost} of {asked})" for run, lost in gaps.items()), NAMED)
+        yield (
+            f"{benchmark}: prompts without a value, since a call failed or could not be graded: {named}; they "
+            "are left out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf evaluate` asks "
+            "what failed again, then `dvc repro`"
+        )
+    if few := [run for run, valid in valid_of.items() if valid < FEWEST]:
+        yield (
+            f"{benchmark}: fewer than {FEWEST} prompts have a value in {first_names(few, NAMED)}, so nothing is "
+            f"compared there; it has {say_count(asked, 'prompt')}"
+        )
