@@ -98,14 +98,14 @@ def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
     assert [(one.to_come, one.seconds) for one in duration.durations(read(study))] == [(0, 0.0), (0, None)]
     assert loaded == []
-    monkeypatch.setattr(duration, "_find_changed_stages", lambda folder: {"evaluate"})
+    monkeypatch.setattr(duration, "find_changed_stages", lambda folder: {"evaluate"})
     assert [one.to_come for one in duration.durations(read(study))] == [0, 3]
 
 
 def test_what_the_stores_have_is_not_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an edit DVC finds all of a stage changed: what was bought before costs nothing, and what two runs share is
     bought once."""
-    monkeypatch.setattr(duration, "_find_changed_stages", lambda folder: {"train", "evaluate"})
+    monkeypatch.setattr(duration, "find_changed_stages", lambda folder: {"train", "evaluate"})
     change(study, lambda body: body["controls"].update(itself_again=body["controls"]["itself"]))
     change(study, lambda body: body["grid"]["controls"].append("itself_again"))
     for table in ("subsets", "unpaired"):

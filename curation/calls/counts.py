@@ -73,7 +73,7 @@ def count_calls(ledger: Ledger, asked: Asked = NOTHING) -> list[dict[str, Any]]:
     told = []
     for whose, stage, name, model, *counts in rows:
         counts, live, batched = counts[: -len(PRICED)], counts[-len(PRICED) : -len(TOKENS)], counts[-len(TOKENS) :]
-        usd = ledger.budget.usd(model, *live) + ledger.budget.usd(model, *batched, batched=True)
+        usd = sum(ledger.budget.usd(model, *of, is_batch) for of, is_batch in ((live, False), (batched, True)))
         told.append(dict(zip(NAMES, (WHOSE[whose], stage, name, model, *counts, usd), strict=True)))
     return told
 

@@ -202,8 +202,8 @@ class Ledger(Store):
             "GROUP BY model, batched",
             (spending.counted, newest),
         )
-        for model, batched, calls, *tokens in rows:
-            spending.count(model, calls, *(count or 0 for count in tokens), bool(batched))
+        for model, batched, calls, prompt, completion, cached in rows:
+            spending.count(model, calls, prompt or 0, completion or 0, cached or 0, bool(batched))
         spending.counted = newest
 
 

@@ -162,6 +162,16 @@ class Store:
             (stage, model, name, name, most),
         ).fetchall()
 
+    def arrivals(self, stage: str, name: str | None, model: str, most: int = 100_000) -> list[str]:
+        """When the newest good replies of one stage and model, and of one name unless None, came that were bought here,
+        the first of them first."""
+        rows = self.db.execute(
+            "SELECT created_at FROM calls WHERE stage = ? AND model = ? AND (? IS NULL OR name = ?) AND error IS NULL "
+            "AND bought ORDER BY created_at DESC LIMIT ?",
+            (stage, model, name, name, most),
+        )
+        return [at for (at,) in rows][::-1]
+
     def export_file(self, file: Path, stage: str | None = None, name: str | None = None) -> int:
         """Write the rows of one stage and name (all where None) to `file`, Parquet, sorted by id. Returns how many."""
         rows = self.db.execute(

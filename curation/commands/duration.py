@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -26,10 +27,12 @@ from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import make_student_calls, revision_of
 from curation.training.run_store import RunStore
 from curation.training.runs import look_up, plan_runs
+from curation.training.updates import count_updates
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
 BACKWARD = 2.0  # of all layers, in forward passes
+FEWEST_LENGTHS = 20  # of replies that say how long the next are
 WAY_OUT = "run `dvc repro audit` first"
 
 
@@ -43,6 +46,16 @@ class Duration(NamedTuple):
     seconds: float | None
 
 
+class ToCome(NamedTuple):
+    """The names of the runs that are to be trained, and of those that are to be answered; how many are evaluated in
+    all, and on which prompts."""
+
+    untrained: list[str]
+    unanswered: list[str]
+    evaluated: int
+    held_out: pl.DataFrame
+
+
 def durations(study: Study) -> list[Duration]:
     """What `train` and `evaluate` have to do, and how long it takes by the time of one batch of each: where DVC knows
     of a change, the runs that are not in the run store, and those whose answers the ledger has not all; else those
@@ -50,19 +63,9 @@ def durations(study: Study) -> list[Duration]:
 
     Raises CurationError if the subsets are not there yet.
     """
-    runs, data, changed = study.runs, study.path.parent / contracts.DATA, _find_changed_stages(study.path.parent)
-    prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
-    held_out = prompts.filter(pl.col("split") != "train")
-    if "train" in changed:
-        keys, stored, untrained = look_up(plan_runs(study, data), RunStore.beside(study.ledger))
-        trained = {name: stored[key].weights for name, key in keys.items() if key in stored}
-    else:
-        trained = _find_trained(data)
-        untrained = [name for name in runs if name not in trained]
-    evaluated = [BASELINE, *runs, *study.models.folders]
-    there = [name for name in evaluated if contracts.path("results", name, data).exists() and "evaluate" not in changed]
-    unanswered = untrained + _find_unanswered(study, trained, held_out, [*untrained, *there])
-    training, answering, engine = 0.0, None, study.evaluate.engine
+    runs, data, engine = study.runs, study.path.parent / contracts.DATA, study.evaluate.engine
+    untrained, unanswered, evaluated, held_out = find_to_come(study)
+    training, answering = 0.0, None
 
     @cache
     def load_student(dtype: str, device: str) -> tuple[Any, Any]:
@@ -80,13 +83,42 @@ def durations(study: Study) -> list[Duration]:
         if engine.kind == "transformers" and unanswered:
             calls = make_student_calls(study.evaluate, study.student, study.student.pinned, held_out)
             network, tokenizer = load_student(engine.dtype, engine.device)
-            timed = _seconds_of_replies(network, tokenizer, calls, engine.batch_size, study.student.template)
+            seen = find_length(study)
+            timed = _seconds_of_replies(network, tokenizer, calls, engine.batch_size, study.student.template, seen)
             answering = START + len(unanswered) * timed
         shown.advance()
     return [
         Duration("train", len(runs), len(untrained), training),
-        Duration("evaluate", len(evaluated), len(unanswered), answering),
+        Duration("evaluate", evaluated, len(unanswered), answering),
     ]
+
+
+def find_to_come(study: Study) -> ToCome:
+    """The runs that are to be trained, and those that are to be answered. Raises CurationError if the arms, or the
+    prompts, are not there yet."""
+    runs, data = study.runs, study.path.parent / contracts.DATA
+    changed = find_changed_stages(study.path.parent) or frozenset[str]()
+    prompts = parquet.read(contracts.PROMPTS, require_existing(contracts.path("prompts", data=data), WAY_OUT))
+    held_out = prompts.filter(pl.col("split") != "train")
+    if "train" in changed:
+        keys, stored, untrained = look_up(plan_runs(study, data), RunStore.beside(study.ledger))
+        trained = {name: stored[key].weights for name, key in keys.items() if key in stored}
+    else:
+        trained = _find_trained(data)
+        untrained = [name for name in runs if name not in trained]
+    evaluated = [BASELINE, *runs, *study.models.folders]
+    there = [name for name in evaluated if contracts.path("results", name, data).exists() and "evaluate" not in changed]
+    unanswered = untrained + _find_unanswered(study, trained, held_out, [*untrained, *there])
+    return ToCome(untrained, unanswered, len(evaluated), held_out)
+
+
+def count_examples(study: Study, names: Sequence[str]) -> dict[str, int]:
+    """By run, how many examples its training reads. Raises CurationError if its arm is not there yet."""
+    plans, counts = plan_runs(study, study.path.parent / contracts.DATA), dict[str, int]()
+    for name in names:
+        settings, rows = plans[name].settings, pl.scan_parquet(plans[name].rows).select(pl.len()).collect().item()
+        counts[name] = count_updates(settings, rows) * settings.batch_size * settings.accumulation
+    return counts
 
 
 def print_durations(study: Study, as_json: bool) -> None:
@@ -105,6 +137,8 @@ def print_durations(study: Study, as_json: bool) -> None:
         print(f"{stage}: {to_come} of {runs} runs to come, {took}")
     limits = sorted({study.evaluate.sampling_of(name).max_tokens for name in study.benchmarks})
     counted = " to ".join(map(str, dict.fromkeys([limits[0], limits[-1]]))) if limits else "no"
+    if seen := find_length(study):
+        counted = f"{min(seen, limits[-1] if limits else 0):.0f}"
     print(
         f"one after the other, on {study.student.device} in {study.student.dtype}; "
         f"replies counted at {counted} tokens each"
@@ -135,13 +169,15 @@ def _find_unanswered(study: Study, trained: dict[str, str], held_out: pl.DataFra
     return found + [name for name in study.models.folders if name not in known]
 
 
-def _find_changed_stages(folder: Path) -> set[str]:
-    """The stages whose dependencies, settings or outcomes DVC finds changed; none where `folder` is not DVC's."""
+@cache
+def find_changed_stages(folder: Path) -> frozenset[str] | None:
+    """The stages whose dependencies, settings or outcomes DVC finds changed; None where `folder` is not DVC's, or it
+    cannot tell."""
     if not (folder / ".dvc").is_dir():
-        return set()
+        return None
     status = [sys.executable, "-m", "dvc", "status", "--json"]
     done = subprocess.run(status, cwd=folder, capture_output=True, text=True)
-    return set(json.loads(done.stdout)) if done.returncode == 0 else set()
+    return frozenset(json.loads(done.stdout)) if done.returncode == 0 else None
 
 
 def _seconds_a_token(network: Any) -> float:
@@ -173,14 +209,34 @@ def _count_tokens_read(study: Study, method: str, arm: Arm, renderer: Renderer, 
     return float(tokens * share * settings.epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
 
 
-def _seconds_of_replies(network: Any, tokenizer: Any, calls: list[Call], batch_size: int, template: Template) -> float:
-    """Of all calls, by the first tokens of a few batches of them."""
+def find_length(study: Study) -> float | None:
+    """How many tokens a reply of the student is decoded for, by those that it gave to benchmarks, or as a generator;
+    None where it gave few. A batch is decoded until half of it has ended: longer than the mean, short of the limit."""
+    with Ledger(study.ledger, study.budget) as ledger:
+        for stage in ("evaluate", "generate"):
+            tokens = sorted(said for _, _, said, _ in ledger.history(stage, None, study.student.model))
+            if len(tokens) >= FEWEST_LENGTHS:
+                return (sum(tokens) / len(tokens) + tokens[len(tokens) * 9 // 10]) / 2
+    return None
+
+
+def _seconds_of_replies(
+    network: Any,
+    tokenizer: Any,
+    calls: list[Call],
+    batch_size: int,
+    template: Template,
+    seen: float | None = None,
+) -> float:
+    """Of all calls, by the first tokens of a few batches of them; each is as long as `seen` says, at most as its
+    limit."""
     from curation.models.engines.transformers import sample
 
     if not calls:
         return 0.0
-    limits = [call.max_tokens or TOKENS_TIMED for call in calls]
-    timed = min(TOKENS_TIMED, *limits)
+    most = [call.max_tokens or TOKENS_TIMED for call in calls]
+    limits = most if seen is None else [min(limit, seen) for limit in most]
+    timed = min(TOKENS_TIMED, *most)
     few = [
         Call(call.model, call.revision, call.messages, {**call.sampling, "max_tokens": timed}, call.sample_index)
         for call in islice(calls, 2 * batch_size)

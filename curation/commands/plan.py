@@ -16,7 +16,9 @@ from curation.commands.duration import print_durations
 from curation.commands.forecast import SUMMED, Stage, forecast, has_tokenizer
 from curation.commands.outstanding import StageCalls, known_calls
 from curation.commands.plan_labels import tell_labels
+from curation.commands.plan_memory import needs, print_needs
 from curation.commands.plan_power import power_json, power_of, print_power
+from curation.commands.plan_time import print_times, times
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import Errors
@@ -26,7 +28,7 @@ from curation.tables.other_study import WAYS_OUT, find_undeclared
 from curation.traces.generators._rows import look_at_prompt
 from curation.traces.losses import look_at_traces
 
-SECTIONS = ("calls", "power")
+SECTIONS = ("calls", "power", "time", "memory")
 
 
 def main(arguments: list[str]) -> None:
@@ -41,6 +43,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--labels", nargs="?", type=_read_part, const=0.05, metavar="HALF_WIDTH", help=labels)
     share = "with --labels: the share to assume of a judge that nothing is known of"
     parser.add_argument("--share", type=_read_part, help=share)
+    probe = "time the student, some 20 seconds, where nothing was trained or answered here yet"
+    parser.add_argument("--probe", action="store_true", help=probe)
     given = parser.parse_args(arguments)
     if odd := [name for name in given.section if name not in SECTIONS]:
         parser.error(f"{odd[0]}: no such section; there are {', '.join(SECTIONS)}")
@@ -61,6 +65,16 @@ def main(arguments: list[str]) -> None:
         said |= {"power": power_json(power)}
         if not given.json:
             print_power(study, power)
+    if "time" in wanted:
+        took = times(study, known.stages, given.probe)
+        said |= {"time": [row._asdict() for row in took]}
+        if not given.json:
+            print_times(took)
+    if "memory" in wanted:
+        found = needs(study, known.prompts)
+        said |= {"memory": [need._asdict() for need in found]}
+        if not given.json:
+            print_needs(found)
     if given.json:
         print(json.dumps(said | {"warnings": losses.warnings, "stops": losses.stops}, indent=1))
     print(losses.report(), end="", file=sys.stderr)

@@ -55,13 +55,13 @@ def find_folder_faults(folder: Path, chats: bool) -> Iterator[str]:
 
 def _has_template(folder: Path) -> bool:
     named = any((folder / name).is_file() for name in TEMPLATES)
-    return named or bool(_json(folder / "tokenizer_config.json").get("chat_template"))
+    return named or bool(read_json(folder / "tokenizer_config.json").get("chat_template"))
 
 
 def find_head_fault(model: str, heads: tuple[str, ...], labels: int | None) -> str | None:
     """What to say of a local model with none of the `heads`, as in ForSequenceClassification, or that gives another
     number of labels; None where it is one, or nothing local says what it is."""
-    config = _json(folder / "config.json") if (folder := _folder(model)) else {}
+    config = read_json(folder / "config.json") if (folder := _folder(model)) else {}
     named = config.get("architectures")
     if isinstance(named, list) and named and not str(named[0]).endswith(heads):
         way_out = "name one, or serve it (engine kind served)"
@@ -77,7 +77,7 @@ def find_unknown_token(model: str, token: str) -> str | None:
     """What to say of a token that a local model's tokenizer does not have; None where it has it, or nothing local says
     which it has."""
     folder = _folder(model)
-    said = _json(folder / TOKENIZERS[0]) if folder else {}
+    said = read_json(folder / TOKENIZERS[0]) if folder else {}
     added = {one.get("content") for one in said.get("added_tokens") or [] if isinstance(one, dict)}
     vocabulary = (said.get("model") or {}).get("vocab")
     if not said or token in added or (isinstance(vocabulary, dict) and token in vocabulary):
@@ -89,7 +89,7 @@ def context_length(model: str, revision: str | None = None) -> int | None:
     """How many tokens a model reads at most; None where no config.json says so. With a `revision` that of a model on
     the hub is looked for in the cache, where loading its tokenizer leaves it; nothing is fetched."""
     folder = _folder(model)
-    config = _json(folder / "config.json") if folder else _cached_config(model, revision) if revision else {}
+    config = read_json(folder / "config.json") if folder else cached_config(model, revision) if revision else {}
     parts = [config, config.get("text_config")]  # where a model reads images too, of its text
     lengths = [part.get(name) for part in parts if isinstance(part, dict) for name in LENGTHS]
     return next((length for length in lengths if isinstance(length, int)), None)
@@ -102,7 +102,7 @@ def read_chat_template(model: str) -> str | None:
         return None
     if (file := folder / TEMPLATES[0]).is_file():
         return file.read_text("utf-8", errors="replace")
-    texts = [_json(folder / name).get("chat_template") for name in (TEMPLATES[1], "tokenizer_config.json")]
+    texts = [read_json(folder / name).get("chat_template") for name in (TEMPLATES[1], "tokenizer_config.json")]
     return next((text for text in texts if isinstance(text, str)), None)
 
 
@@ -110,7 +110,7 @@ def end_ids(model: str, revision: str) -> frozenset[int]:
     """The ids of the tokens that end a model's answers, as its own files say beside its tokenizer: as Gemma's
     <end_of_turn>, which is not its eos_token. Of a model on the hub they are fetched, or found in the cache."""
     folder = _folder(model)
-    said = _json(folder / GENERATION) if folder else _hub_generation_config(model, revision)
+    said = read_json(folder / GENERATION) if folder else _hub_generation_config(model, revision)
     named = said.get("eos_token_id")
     return frozenset(one for one in (named if isinstance(named, list) else [named]) if isinstance(one, int))
 
@@ -118,7 +118,7 @@ def end_ids(model: str, revision: str) -> frozenset[int]:
 def module_names(model: str) -> frozenset[str]:
     """The last names of a local model's modules, such as q_proj; empty where no safetensors say so."""
     folder = _folder(model)
-    names = [name for file in sorted(folder.glob("*.safetensors")) for name in _header(file)] if folder else []
+    names = [name for file in sorted(folder.glob("*.safetensors")) for name in read_header(file)] if folder else []
     return frozenset(name.split(".")[-2] for name in names if name.count(".") > 1)
 
 
@@ -137,13 +137,14 @@ def _is_on_hub(model: str) -> bool:
         return False
 
 
-def _cached_config(model: str, revision: str) -> dict[str, Any]:
+def cached_config(model: str, revision: str) -> dict[str, Any]:
+    """The config.json of a model on the hub as the cache has it; an empty one where it has none. Nothing is fetched."""
     if not _is_on_hub(model):
         return {}
     from huggingface_hub import try_to_load_from_cache
 
     file = try_to_load_from_cache(model, "config.json", revision=revision)
-    return _json(Path(file)) if isinstance(file, str) else {}
+    return read_json(Path(file)) if isinstance(file, str) else {}
 
 
 def _hub_generation_config(model: str, revision: str) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _hub_generation_config(model: str, revision: str) -> dict[str, Any]:
     from huggingface_hub import hf_hub_download
 
     try:
-        return _json(Path(hf_hub_download(model, GENERATION, revision=revision)))
+        return read_json(Path(hf_hub_download(model, GENERATION, revision=revision)))
     except (OSError, ValueError):  # it has none, or cannot be reached
         return {}
 
@@ -163,7 +164,7 @@ def find_cut(folder: Path) -> str | None:
     for file in sorted(folder.glob("*.safetensors")):
         with file.open("rb") as body:
             length = int.from_bytes(body.read(8), "little")
-        tensors = [tensor for name, tensor in _header(file).items() if name != "__metadata__"]
+        tensors = [tensor for name, tensor in read_header(file).items() if name != "__metadata__"]
         with suppress(TypeError, KeyError, IndexError):  # of another header than one of tensors
             if file.stat().st_size == 8 + length + max((tensor["data_offsets"][1] for tensor in tensors), default=0):
                 continue
@@ -171,14 +172,15 @@ def find_cut(folder: Path) -> str | None:
     return None
 
 
-def _header(file: Path) -> dict[str, Any]:
+def read_header(file: Path) -> dict[str, Any]:
     """The header of a safetensors file: its length in eight bytes, then JSON."""
     with file.open("rb") as body:
         length = int.from_bytes(body.read(8), "little")
         return _loads(body.read(length)) if length <= file.stat().st_size else {}
 
 
-def _json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """The object that a file of JSON holds; an empty one where there is none."""
     return _loads(file.read_bytes()) if file.is_file() else {}
 
 

@@ -36,13 +36,15 @@ class File(BaseModel):
 
 class Record(BaseModel):
     """`run.json`: `weights` is the hash of the whole folder (`models.weights.fingerprint`), `files` each file within it
-    by its name."""
+    by its name. `seconds` is how long training took, on the machine `host`; null where nobody noted it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     made_of: dict[str, Any]
     figures: dict[str, Any]
     weights: str
     files: Annotated[dict[Annotated[str, AfterValidator(_check_name)], File], Field(min_length=1)]
+    seconds: float | None = None
+    host: str | None = None
 
     @property
     def size(self) -> int:
@@ -54,12 +56,18 @@ class Record(BaseModel):
         return (json.dumps(self.model_dump(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def describe(folder: Path, made_of: dict[str, Any], figures: dict[str, Any]) -> Record:
+def describe(
+    folder: Path,
+    made_of: dict[str, Any],
+    figures: dict[str, Any],
+    seconds: float | None = None,
+    host: str | None = None,
+) -> Record:
     """The record of the weights in `folder`. Raises CurationError if there are none, or what is there is no weights."""
     files = {name: File(size=size, sha256=hash_file(folder / name)) for name, size in sizes(folder).items()}
     whole = weights.combine([file.sha256 for file in files.values()])
     try:
-        return Record(made_of=made_of, figures=figures, weights=whole, files=files)
+        return Record(made_of=made_of, figures=figures, weights=whole, files=files, seconds=seconds, host=host)
     except ValidationError as error:
         raise CurationError(f"{folder}: holds no weights that can be kept: {_first(error)}") from None
 

@@ -113,13 +113,15 @@ class RunStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{key}.{HOST}-{os.getpid()}-{os.urandom(4).hex()}.partial"
 
-    def keep(self, key: str, partial: Path, made_of: dict[str, Any], figures: dict[str, Any]) -> Stored:
+    def keep(
+        self, key: str, partial: Path, made_of: dict[str, Any], figures: dict[str, Any], seconds: float | None = None
+    ) -> Stored:
         """The run whose weights were written to `partial` is in the store. If another process was first, its copy
         stands, and ours is gone. Raises CurationError, and keeps nothing, if there are no weights or they cannot be
         kept."""
         whole = self.partial(key)
         try:
-            record = describe(partial, made_of, figures)
+            record = describe(partial, made_of, figures, seconds, HOST)
             with refused_writes(self.folder / key):
                 whole.mkdir()
                 partial.rename(whole / WEIGHTS)

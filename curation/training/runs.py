@@ -19,7 +19,7 @@ from curation.training.accelerate_config import count_processes, read_arithmetic
 from curation.training.given import look_at
 from curation.training.run_key import Machine, digest_rows, run_key
 from curation.training.run_store import RunStore, Stored, remove
-from curation.training.train_all import ToTrain, read_rows, train_all
+from curation.training.train_all import SECONDS, ToTrain, read_rows, train_all
 from curation.training.trainers._memory import micro_batches
 from curation.training.updates import take_updates
 from curation.training.workers import count_threads, name_run
@@ -76,8 +76,9 @@ def train_runs(study: Study) -> pl.DataFrame:
         for run, figures, error in train_all(list(jobs.values()), study.execution, study.student):
             try:
                 if error is None:
+                    seconds = figures.pop(SECONDS)
                     key, made_of = plans[run].identify(figures["micro_batch"])
-                    stored[keys[run]] = store.keep(key, jobs[run].out, made_of, figures)
+                    stored[keys[run]] = store.keep(key, jobs[run].out, made_of, figures, seconds)
             except CurationError as refused:
                 error = str(refused)
             if error is not None:

@@ -1,6 +1,7 @@
 """Many runs trained: side by side on this machine, on a Ray cluster, or one after the other over many processes."""
 
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from curation.calls.execution import Params as Execution
     from curation.training.trainers._kind import Method
 
-
+SECONDS = "seconds"  # that training took: told beside its metrics, and none of them
 TABLES = {table.name: table for table in (contracts.SUBSETS, contracts.UNPAIRED)}
 
 
@@ -38,9 +39,10 @@ class ToTrain(NamedTuple):
         return self._replace(student=self.student.model_copy(update={"device": device}))
 
     def do(self) -> dict[str, float]:
-        """Train. Returns the metrics of training. Raises CurationError as `train` does."""
-        rows = read_rows(self.method, self.rows)
-        return train(self.run, self.method, self.seed, self.student, rows, self.out)
+        """Train. Returns the metrics of training, and the SECONDS it took. Raises CurationError as `train` does."""
+        began, rows = time.monotonic(), read_rows(self.method, self.rows)
+        figures = train(self.run, self.method, self.seed, self.student, rows, self.out)
+        return {**figures, SECONDS: time.monotonic() - began}
 
     def clear(self) -> None:
         """Nothing of it is left on disk."""
@@ -76,4 +78,6 @@ def _train_over_processes(job: ToTrain, config: Path, threads: int | None) -> di
     from curation.training.launched import train_over_processes
 
     run, method, seed, student, file, out = job
-    return train_over_processes(run, method, seed, student, read_rows(method, file), out, config, threads)
+    began, rows = time.monotonic(), read_rows(method, file)
+    figures = train_over_processes(run, method, seed, student, rows, out, config, threads)
+    return {**figures, SECONDS: time.monotonic() - began}
