@@ -72,8 +72,9 @@ def count_calls(ledger: Ledger, asked: Asked = NOTHING) -> list[dict[str, Any]]:
     db.execute("DROP TABLE temp.asked")
     told = []
     for whose, stage, name, model, *counts in rows:
-        counts, live, batched = counts[: -len(PRICED)], counts[-len(PRICED) : -len(TOKENS)], counts[-len(TOKENS) :]
-        usd = sum(ledger.budget.usd(model, *of, is_batch) for of, is_batch in ((live, False), (batched, True)))
+        *counts, live_prompt, live_said, live_cached, prompt, said, cached = counts
+        usd = ledger.budget.usd(model, live_prompt, live_said, live_cached)
+        usd += ledger.budget.usd(model, prompt, said, cached, batched=True)
         told.append(dict(zip(NAMES, (WHOSE[whose], stage, name, model, *counts, usd), strict=True)))
     return told
 

@@ -132,8 +132,8 @@ def standard_error(design: Design) -> tuple[float, float]:
     share = sum(shares.values())
     seeds_df = share**2 / sum(of_method**2 / design.seed_df(method) for method, of_method in shares.items())
     parts = (of_prompts, df, share * (between + sampling), share * sampling, seeds_df)
-    error, df = crossed_error(*map(np.array, parts))
-    return float(error), float(df)
+    error, dfs = crossed_error(*map(np.array, parts))
+    return float(error), float(dfs)
 
 
 def half_width(design: Design) -> float:
@@ -202,4 +202,4 @@ def _estimated_errors(df: float) -> np.ndarray:
     """Of a standard error, the estimates that are as likely as each other, in multiples of it."""
     from scipy import stats
 
-    return np.sqrt(stats.chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, df) / df)
+    return np.asarray(np.sqrt(stats.chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, df) / df))
