@@ -1,13 +1,19 @@
 """What a study can see: against simulated studies, against the intervals of a study that was run, and by the laws that
 it must follow. The kind of fault: a number of prompts, samples or seeds that is paid for and does not suffice."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
+from served import ROOT
 
 from bench.gpu_study import ARMS
 from bench.power import predicted_half_widths
-from curation.experiment.detection import list_gains
+from curation.experiment import compare
+from curation.experiment.contrast_rows import Fixed, LeastSquares, Row
+from curation.experiment.detection import find_weights, list_gains
 from curation.experiment.estimate import estimate
 from curation.experiment.pilot import Assumed, Assumption, Pilot, assumption, pilot
 from curation.experiment.power import (
@@ -160,3 +166,23 @@ def test_the_gains_are_those_of_comparisons() -> None:
         ("dpo-s-any-own-random over baseline", {arms["b"]: 1.0, BASELINE_ARM: -1.0}),
         ("given-theirs over baseline", {arms["c"]: 1.0, BASELINE_ARM: -1.0}),
     ]
+
+
+def test_the_settings_of_the_page_are_sound() -> None:
+    """The kind of fault: an example that is refused where it is pasted."""
+    (fragment,) = re.findall(r"```yaml\n(compare:.*?)```", (ROOT / "docs/plan.md").read_text(), re.DOTALL)
+    settings = compare.Params.model_validate(YAML(typ="safe", pure=True).load(fragment)["compare"])
+    assert settings.detect == 0.03 and assumption(settings.assume) == Assumption(accuracy=0.3, seed_sd=0.005)
+
+
+def test_a_trend_has_the_weights_of_its_least_squares() -> None:
+    """Four rungs one apart: -0.3, -0.1, 0.1, 0.3; where pairs decide the weights, nothing is said."""
+    arms = [("dpo", name, "any", "own", "itself") for name in "abcd"]
+    row = Row(
+        "h1", "", tuple((arm,) for arm in arms), LeastSquares(((0.0, 1.0, 2.0, 3.0),), 0), {"x": 1.0}, "x", "avg", None
+    )
+    weights = find_weights(row)
+    assert weights is not None and [weights[arm] for arm in arms] == pytest.approx([-0.3, -0.1, 0.1, 0.3])
+    assert find_weights(row._replace(weighing=LeastSquares(("answer.delta",), 0))) is None
+    both = find_weights(row._replace(terms=((arms[0], arms[1]), (arms[2],)), weighing=Fixed((1.0, -1.0))))
+    assert both == {arms[0]: 0.5, arms[1]: 0.5, arms[2]: -1.0}

@@ -109,8 +109,8 @@ def training_bytes(size: Size, method: Any, dtype: str, tokens: int) -> float:
         layers = size.layers
     kept = tokens * size.kept_a_token * width
     activations = tokens * size.hidden * width * layers + kept if method.checkpointing else kept * layers
-    # as they come, their logarithms in float32 and their gradient
-    logits = tokens * size.vocabulary * (2 * width + 4)
+    # as they come, moved by one, and their gradient; and their logarithms in float32
+    logits = tokens * size.vocabulary * (3 * width + 4)
     return float(own + trained + activations + logits)
 
 
