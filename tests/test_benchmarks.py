@@ -21,6 +21,7 @@ from curation.prompts.sources import table
 from curation.tables import measurements, parquet
 from curation.traces.sampling import make_calls
 from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls, revision_of
+from curation.training.gold import find_unreadable
 
 ROOT = Path(__file__).parents[1]
 STUDENT = Student.model_validate(own()["student"])
@@ -110,6 +111,16 @@ def test_a_run_has_one_line_about_all_its_benchmarks_with_each_setting_to_raise(
         "answers were cut off, 50% of held_sums at 64 tokens, 100% of letters at 9 tokens, 50% of more at 64 tokens, "
         "and part of a gain may be brevity; raise evaluate.benchmarks.letters.max_tokens, evaluate.sampling.max_tokens"
     )
+
+
+def test_a_benchmark_s_answer_that_its_verifier_cannot_read_is_named_before_anything_is_asked() -> None:
+    """Whatever is answered there is wrong; of several accepted answers one that can be read is enough."""
+    assert list(find_unreadable(HELD_OUT)) == []
+    sums = HELD_OUT.filter(source="held_sums")
+    broken = sums.with_columns(answer=pl.lit("N/A"), verifier=pl.lit("choice"))
+    (line,) = find_unreadable(broken)
+    assert line.startswith("held_sums: choice cannot read the answer of 2 of 2 prompts, the first 'N/A': whatever is")
+    assert list(find_unreadable(broken.with_columns(answers=pl.lit(["N/A", "B"], pl.List(pl.String))))) == []
 
 
 def benchmark(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> table.Params:

@@ -297,7 +297,9 @@ def test_a_check_finds_the_broken_world(
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
     "answers_all_alike": lambda w: replace(w, results=w.results.with_columns(completion=pl.lit("!!!!"))),
     "answers_not_found": lambda w: replace(w, judgments=w.judgments.with_columns(status=pl.lit("no_answer"))),
-    "answers_not_found_in_results": lambda w: replace(w, results=w.results.with_columns(status=pl.lit("no_answer"))),
+    "answers_not_found_in_results": lambda w: columns(
+        w, "results", status=pl.when(sample_index=0).then(pl.lit("no_answer")).otherwise(pl.lit("unparsable"))
+    ),
     "answers_truncated": lambda w: replace(w, results=w.results.with_columns(finish_reason=pl.lit("length"))),
     "unread_delimiters": lambda w: traces(w, completion=pl.lit("a</THINK>b")),
     "unread_delimiters_in_results": lambda w: columns(

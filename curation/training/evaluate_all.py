@@ -1,5 +1,6 @@
 """Many runs evaluated: those that a model answers here side by side, all others one after the other."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from curation.calls.ledger import Params as LedgerSettings
 from curation.core.study import Study
 from curation.models.student import Params as Student
 from curation.training import evaluate
+from curation.training.gold import find_unreadable
 from curation.training.workers import Outcome, count_threads, one_by_one, side_by_side
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.Da
     other."""
     judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
     held_out = prompts.filter(pl.col("split") != "train")
+    for line in find_unreadable(held_out):
+        print(f"warning: evaluate: {line}", file=sys.stderr, flush=True)
     jobs = [
         ToEvaluate(name, study.evaluate, study.student, model, judge, held_out, study.ledger, study.budget)
         for name, model in models.items()
