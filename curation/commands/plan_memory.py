@@ -25,6 +25,9 @@ GIB = 2**30
 PROCESS = 1.0 * GIB  # of a process that has loaded torch, transformers and TRL
 CONTEXT = 0.5 * GIB  # of CUDA's on a device
 EVALUATE = "evaluate"
+# Bytes of a logit in training, as measured: as it comes, moved by one, its gradient, and what TRL makes of it for loss
+# and metrics, of all rows at once in float32, and row by row in bfloat16.
+OF_A_LOGIT = {4: 32, 2: 10}
 SIDES = {"dpo": 2, "kto": 2, "sft": 1}  # texts that are read at once of an example: KTO's is read with another's
 
 
@@ -109,8 +112,7 @@ def training_bytes(size: Size, method: Any, dtype: str, tokens: int) -> float:
         layers = size.layers
     kept = tokens * size.kept_a_token * width
     activations = tokens * size.hidden * width * layers + kept if method.checkpointing else kept * layers
-    # as they come, moved by one, and their gradient; and their logarithms in float32
-    logits = tokens * size.vocabulary * (3 * width + 4)
+    logits = tokens * size.vocabulary * OF_A_LOGIT[width]
     return float(own + trained + activations + logits)
 
 
