@@ -11,7 +11,9 @@ from fields import Setting, settings
 
 PAGE = (Path(__file__).parents[1] / "docs/params.md").read_text()
 NUMBERS = [setting for setting in settings() if setting.type in (int, float)]
-ITS_OWN_WORDS = {"grid.budgets", "grid.arms.budget"}  # a number or `own`: its validator says what it may be
+TERMS = ("plus", "minus", "sum", "trend.over", "regress.over", "runs", "each")
+# a number or `own`: its validator says what it may be
+ITS_OWN_WORDS = {"grid.budgets", "grid.arms.budget", *(f"contrasts.{term}.budget" for term in TERMS)}
 
 
 def shown(setting: Setting) -> tuple[str, str, str]:

@@ -27,7 +27,7 @@ from curation.tables import contracts, measurements, parquet
 from curation.training.evaluate import make_student_calls, revision_of
 from curation.training.run_store import RunStore
 from curation.training.runs import look_up, plan_runs
-from curation.training.updates import count_updates
+from curation.training.updates import count_updates, take_updates
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights
 TOKENS_TIMED = 16  # of a reply
@@ -193,9 +193,9 @@ def _seconds_a_token(network: Any) -> float:
 
 
 def _count_tokens_read(study: Study, method: str, arm: Arm, renderer: Renderer, data: Path) -> float:
-    """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch; KTO
-    reads another completion beside each."""
-    settings = study.methods[method]
+    """The tokens that a run reads, backward passes in forward ones: once by the reference, and in every epoch, or in as
+    many updates as it makes; KTO reads another completion beside each."""
+    settings = take_updates(study, data).get((arm.name, method), study.methods[method])
     columns = {"kto": ["completion"], "sft": ["chosen"]}.get(settings.kind, ["chosen", "rejected"])
     table = contracts.UNPAIRED if settings.kind == "kto" else contracts.SUBSETS
     rows = parquet.read(table, require_existing(contracts.arm_path(table.name, arm.name, data), WAY_OUT))
@@ -203,10 +203,10 @@ def _count_tokens_read(study: Study, method: str, arm: Arm, renderer: Renderer, 
     lengths = [len(renderer.render(*row).ids) for row in few] or [0]
     tokens = sum(lengths) / len(lengths) * rows.height * len(columns) * (2 if settings.kind == "kto" else 1)
     few_layers = settings.lora is not None and settings.lora.layers is not None  # which end the backward pass sooner
-    layers, share = 0.3 if few_layers else 1.0, 1.0
+    layers, epochs = 0.3 if few_layers else 1.0, settings.epochs
     if settings.max_steps is not None:
-        share = min(1.0, settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1))
-    return float(tokens * share * settings.epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
+        epochs = settings.max_steps * settings.batch_size * settings.accumulation / max(rows.height, 1)
+    return float(tokens * epochs * (1 + BACKWARD * layers) + (0 if settings.kind == "sft" else tokens))
 
 
 def find_length(study: Study) -> float | None:
