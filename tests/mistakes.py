@@ -335,6 +335,10 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"judges.rubric.dimensions": [[1]]}, ["judges.rubric.dimensions: [[1]] is not a mapping"]),
     ({"judges.1": 2}, ["judges.1: a name is lower-case letters, digits, '-' and '_', and starts with a letter"]),
     ({"decontaminate.1": 2}, ["decontaminate.1: a key must be text; put it in quotes"]),
+    ({"compare.assume": {"other_run": 0.6}},
+     ["compare.assume.other_run: 0.6 is more than same_run: 0.5; two runs agree on a prompt no more than one does with "
+      "itself"]),
+    ({"compare.detect": 3.0}, ["compare.detect: 3.0 is more than 1"]),
     ({"compare.primary": 1.5}, ["compare.primary: 1.5 is not text"]),
     ({"selections.all.budget": {"pairs": inf}}, ["selections.all.budget.pairs: inf is not a finite number"]),
     ({"selections.all.value": "1", "selections.all.keep.kind": "nearest", "selections.all.keep.target": nan},

@@ -59,10 +59,10 @@ def print_power(study: Study, power: Power) -> None:
 
 def _grouped(contrasts: Sequence[Detection]) -> list[list[Detection]]:
     """The contrasts of one declaration together, and all gains of a kind, on a benchmark."""
-    groups = dict[tuple[str, ...], list[Detection]]()
+    groups = dict[tuple[object, ...], list[Detection]]()
     for one in contrasts:
         declared = one.contrast.partition(".")[0] if one.kind == DECLARED else ""
-        groups.setdefault((one.kind, declared, one.benchmark), []).append(one)
+        groups.setdefault((one.kind, declared, one.benchmark, one.is_gain), []).append(one)
     return list(groups.values())
 
 
@@ -70,12 +70,12 @@ def _row(rows: list[Detection], detect: float | None) -> dict[str, object]:
     one = max(rows, key=lambda row: row.smallest)
     declared = f"{one.contrast.partition('.')[0]} ({len(rows)})" if one.kind == DECLARED else ""
     name = one.contrast if len(rows) == 1 else declared or f"over {one.kind} ({len(rows)})"
-    told = dict[str, str | None]()
+    told = dict[str, str]()
     if detect is not None:
-        told[f"finds {detect:g}"] = None if one.power is None else f"{one.power:.0%}"
+        told[f"finds {detect:g}"] = "" if one.power is None else f"{one.power:.0%}"
         for number, what in enumerate(Needs._fields):
             name_of = f"or {what}" if number else f"{detect:g} takes {what}"
-            told[name_of] = None if one.needs is None else _say(one.needs[number])
+            told[name_of] = "" if one.needs is None else _say(one.needs[number])
     return {
         "contrast": name,
         "on": one.benchmark,

@@ -13,7 +13,7 @@ from curation.core.study import Study
 from curation.core.text import clip, one_line
 from curation.experiment.contrasts import Contrast, contrasts
 from curation.experiment.families import correct
-from curation.experiment.pilot import Assumed
+from curation.experiment.pilot import Assumed, assumption
 from curation.experiment.terms import ARM, arm_name
 from curation.experiment.values import GIVEN, Answers, DeclaredRuns, per_prompt
 from curation.tables.contracts import empty
@@ -32,7 +32,8 @@ class Params(Strict):
     assume: Assumed | None = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """A name that is no contrast's, or that of several."""
+        """A name that is no contrast's, or that of several; an assumption that no answers could meet."""
+        yield from (f"assume.{line}" for line in assumption(self.assume).find_faults())
         if self.primary is None:
             return
         from curation.experiment.contrast_rows import expand_all

@@ -52,6 +52,7 @@ class Detection(NamedTuple):
     can: bool | None
     needs: Needs | None
     basis: str
+    is_gain: bool  # one mean less another, in shares of right answers
 
 
 class Power(NamedTuple):
@@ -100,6 +101,7 @@ def look(planned: Planned, design: Design, detect: float | None) -> Detection:
         can=None if found is None else found >= POWER and design.is_of_seeds,
         needs=None if wanted is None else find_needs(design, wanted),
         basis="; ".join(dict.fromkeys(variation.basis for _, variation in design.benchmarks)),
+        is_gain=design.is_gain,
     )
 
 

@@ -1,6 +1,6 @@
 """How much answers vary: as the results that a study has show, or as it is assumed where it has none."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
@@ -48,16 +48,23 @@ class Assumption(NamedTuple):
         """The same where so many answers are right, of which some are seen."""
         return self._replace(accuracy=min(max(accuracy, FARTHEST), 1 - FARTHEST))
 
+    def find_faults(self) -> Iterator[str]:
+        """What does not go together."""
+        if self.other_run > self.same_run:
+            yield (
+                f"other_run: {self.other_run:g} is more than same_run: {self.same_run:g}; two runs agree on a prompt "
+                "no more than one does with itself"
+            )
+
     @property
     def of_runs_share(self) -> float:
         """Of what two runs with a sample each differ by, the share that more samples do not take away."""
-        return max(self.same_run - self.other_run, 0.0) / (1 - self.other_run)
+        return (self.same_run - self.other_run) / (1 - self.other_run)
 
     def variation(self, prompts: int, samples: int) -> Variation:
         """That of a benchmark nobody has answered."""
-        correlation = max(self.same_run, self.other_run)
         answer = self.accuracy * (1 - self.accuracy)
-        of_runs, of_samples = answer * (correlation - self.other_run), answer * (1 - correlation)
+        of_runs, of_samples = answer * (self.same_run - self.other_run), answer * (1 - self.same_run)
         return Variation(prompts, samples, of_runs, of_samples, f"assumed, {self.accuracy:.0%} right")
 
 
