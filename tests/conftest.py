@@ -31,6 +31,35 @@ OF_TORCH = {
     f"tests/test_{name}.py"
     for name in ("dresses", "examples", "extra", "openings", "preflight", "rendering", "renderings", "reward")
 }  # whose fast tests load torch or transformers
+LONGEST = [
+    f"test_{name}.py"
+    for name in (
+        "pipeline",
+        "workers",
+        "score_pairs",
+        "train",
+        "new",
+        "reliability",
+        "reasoning_small",
+        "ten_minutes",
+        "memory",
+        "launched",
+        "listed_study",
+        "labelled_study",
+        "cluster",
+        "shown",
+        "reward",
+        "given",
+        "examples",
+        "extending",
+        "lean_training",
+        "dresses",
+        "kill",
+        "experiments",
+        "duration",
+    )
+]  # whose slow tests take longest, the longest first
+kept: list[str] = []  # libraries that no search for garbage looks through
 collected: list[str] = []  # those of HEAVY that were loaded before the first test ran
 
 SCORES = {1: "wrong", 2: "poor", 3: "fair", 4: "good", 5: "right"}
@@ -54,8 +83,11 @@ RUBRIC: dict[str, Any] = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their
-    threads would wait for one another. To import and collect makes no garbage worth the search."""
+    threads would wait for one another. To import and collect makes no garbage worth the search. What is compiled is
+    kept: each process would compile all tests again, and each stage in a process of its own all of our source."""
     gc.disable()
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name, examples in (("few", 25), ("many", 100)):
@@ -79,10 +111,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with many slow tests first, then those that go to one process: what begins last is then quick, and no
-    process ends long after the others."""
+    """Files that take long first, then those with many slow tests, then those that go to one process: what begins last
+    is then quick, and no process ends long after the others."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: (-slow[item.path], f"tests/{item.path.name}" not in OF_TORCH))
+    place = {name: number for number, name in enumerate(LONGEST)}
+
+    def rank(item: pytest.Item) -> tuple[int, int, bool]:
+        name, many = item.path.name, slow[item.path]
+        return (place.get(name, len(place)) if many else len(place), -many, f"tests/{name}" not in OF_TORCH)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:
@@ -90,6 +128,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.freeze()
     collected.extend(name for name in HEAVY if name in sys.modules)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """So does what the largest libraries made as they were loaded: a trainer looks for garbage when it has ended."""
+    if "trl" in sys.modules and not kept:
+        gc.collect()
+        gc.freeze()
+        kept.append("trl")
 
 
 def pytest_unconfigure() -> None:

@@ -261,11 +261,11 @@ def test_the_same_verdicts_beside_a_burner_on_every_core() -> None:
         Case(case["answer"], case["reference"], "math", None) for case in CASES if case["verifier"]["kind"] == "math"
     ]
     calm = verify_all(cases, "calm", processes=1)
-    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
-        busy = [verify_all(cases, "busy", processes=2) for _ in range(2)]
+        busy = verify_all(cases, "busy", processes=2)
     finally:
         for burner in burners:
             burner.kill()
             burner.wait()
-    assert busy == [calm, calm]
+    assert busy == calm

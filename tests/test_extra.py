@@ -95,6 +95,7 @@ def _body_of(serve: Serve, asked: Call) -> dict[str, Any]:
     return server.requests[0].body
 
 
+@pytest.mark.slow
 def test_a_study_sends_them_live_and_by_batch(serve: Serve, tmp_path: Path) -> None:
     server = serve(answering)
     params = served_params(tmp_path, server.url, 2, 1)

@@ -46,7 +46,7 @@ CASES = {"dpo": method("dpo", lora=LORA), "sft": method("sft", accumulation=2)} 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["dpo", pytest.param("sft", marks=pytest.mark.long)])
 def test_two_processes_train_what_one_does(
     name: str,
     student: Student,  # noqa: F811

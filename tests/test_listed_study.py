@@ -252,7 +252,6 @@ def test_students_learn_from_them(study: Study) -> None:
     build(study.folder, "audit", "train")
     runs = pl.read_parquet(study.folder / "data/runs.parquet")
     assert set(runs["run"]) >= {f"dpo-{ARMS[0]}-0", f"kto-{ARMS[1]}-0"} and set(runs["status"]) == {"trained"}
-    assert ran(study.folder, "curation", "verify").returncode == 0
 
 
 def test_plan_knows_what_a_model_will_be_asked_before_a_table_is_written(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
+from served import ran
 
 from curation.commands import new
 from curation.core.errors import CurationError
@@ -669,8 +670,8 @@ def test_from_outputs_to_a_selected_subset_in_three_commands(folder: Path, run: 
     three_outputs(folder / "out")
     run(sys.executable, "-m", "curation", "new", "out")
     run("dvc", "repro", "select")
-    said = run(sys.executable, "-m", "curation", "sql", "--json", "select count(*) as n from pairs semi join "
-               "'data/subsets/right_over_wrong.parquet' using (pair_id)")  # fmt: skip
+    said = ran(folder, "curation", "sql", "--json", "select count(*) as n from pairs semi join "
+               "'data/subsets/right_over_wrong.parquet' using (pair_id)").stdout  # fmt: skip
     subset = pl.read_parquet(folder / "data/subsets/right_over_wrong.parquet")
     # sums 2 to 4 only llama gets wrong, 5 to 7 only the large one gets right
     assert json.loads(said) == [{"n": 12}] and subset.height == 12
@@ -679,4 +680,4 @@ def test_from_outputs_to_a_selected_subset_in_three_commands(folder: Path, run: 
     # a change of a file behind its link is seen
     three = (folder / "out/qwen-7b.jsonl").read_text().replace("\\\\boxed{12}", "\\\\boxed{13}")
     (folder / "out/qwen-7b.jsonl").write_text(three)
-    assert "generate@qwen-7b" in run("dvc", "repro", "select")
+    assert "generate@qwen-7b" in run("dvc", "status")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from served import ran
 from tiny import save_tiny_llama
 
 from curation.models.weights import fingerprint
@@ -22,7 +23,8 @@ MODELS = {"strong": (1.0, "{q} The sum is {a}."), "weak": (0.1, "I say {wrong}."
 
 
 def traces(file: Path) -> None:
-    """Eight sums, each answered by three writers; `copy` writes what `strong` writes."""
+    """Eight sums, each answered by three writers; `copy` writes what `strong` writes. Beside them three products, to
+    evaluate on."""
     rows = []
     for i in range(8):
         question, answer = f"What is {i} + {i + 1}?", 2 * i + 1
@@ -32,6 +34,8 @@ def traces(file: Path) -> None:
                 {"problem": question, "gold": str(answer), "model": model, "billions": scale, "trace": completion}
             )
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    products = [{"problem": f"What is {i} * 7?", "gold": str(7 * i)} for i in (3, 4, 5)]
+    file.with_name("products.jsonl").write_text("".join(json.dumps(row) + "\n" for row in products))
 
 
 def toy_params(folder: Path) -> dict[str, Any]:
@@ -41,9 +45,8 @@ def toy_params(folder: Path) -> dict[str, Any]:
     params["sources"] = {
         "sums": {"kind": "table", "path": "data/import/traces.jsonl", "split": "train", "columns": columns,
                  "verifier": "math", "instruction": None},
-        "products": {"kind": "reasoning_gym", "split": "in_domain", "seed": 1, "instruction": None,
-                     "tasks": {"products": {"size": 3, "config": {"min_terms": 2, "max_terms": 2, "min_digits": 1,
-                                                                  "max_digits": 1}}}},
+        "products": {"kind": "table", "path": "data/import/products.jsonl", "split": "in_domain",
+                     "columns": columns, "verifier": "math", "instruction": None},
     }  # fmt: skip
     mapped = {
         "prompt": "problem",
@@ -121,6 +124,11 @@ def run(folder: Path, *command: str, **variables: str) -> str:
     return done.stdout
 
 
+def asked(folder: Path, query: str) -> Any:
+    """The rows of a query of the tables."""
+    return json.loads(ran(folder, "curation", "sql", "--json", query).stdout)
+
+
 def stages_run(output: str) -> list[str]:
     """The names of the stages that `dvc repro` ran."""
     return sorted(line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage"))
@@ -150,7 +158,7 @@ def changed(study: Path, change: Callable[[dict[str, Any]], object], *command: s
     change(params)
     save(params, study)
     if command:
-        run(study, sys.executable, "-m", "curation", *command)
+        assert ran(study, "curation", *command).returncode == 0
     return stages_run(run(study, "dvc", "repro"))
 
 
@@ -169,25 +177,14 @@ def test_pure_tables_rebuild_to_the_same_bytes(study: Path) -> None:
 
 
 def test_pairs_and_selections_are_what_the_writers_imply(study: Path) -> None:
-    rows = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                          "select chosen_model, rejected_model, count(*) as n, "
-                          "count(*) filter (where identical) as identical, sum(delta) as gap "
-                          "from pairs join deltas using (pair_id) group by all order by all"))  # fmt: skip
+    rows = asked(study, "select chosen_model, rejected_model, count(*) as n, "
+                        "count(*) filter (where identical) as identical, sum(delta) as gap "
+                        "from pairs join deltas using (pair_id) group by all order by all")  # fmt: skip
     found = {(row["chosen_model"], row["rejected_model"]): (row["n"], row["identical"], row["gap"]) for row in rows}
     assert found[("strong", "copy")] == (8, 8, 0)
     assert found[("strong", "weak")] == (8, 0, 6)
     assert found[("weak", "strong")] == (8, 0, -6)
-    kept = json.loads(
-        run(
-            study,
-            sys.executable,
-            "-m",
-            "curation",
-            "sql",
-            "--json",
-            "select reason, count(*) as n from selections where selection = 'right' group by all",
-        )
-    )
+    kept = asked(study, "select reason, count(*) as n from selections where selection = 'right' group by all")
     assert {row["reason"]: row["n"] for row in kept} == {"kept": 6, "repeated": 6, "identical": 16, "clear": 20}
 
 
@@ -206,7 +203,7 @@ def test_metrics_and_comparisons_have_intervals(study: Path) -> None:
     assert (study / "data/plots/deltas.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path) -> None:
+def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> None:
     assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == [
         "arms",
         "audit",
@@ -221,39 +218,24 @@ def test_a_selection_a_run_and_a_judge_run_only_what_depends_on_them(study: Path
     assert changed(study, one_run_for_another, "orphans", "--delete") == [
         "arms", "audit", "check", "compare", "evaluate", "train",
     ]  # fmt: skip
+
+
+def test_judges_of_each_sort_and_a_panel_run_only_what_depends_on_them(study: Path) -> None:
+    """A judge of answers; what people said of each pair of strong and weak, in a file; a selection by their verdicts,
+    and a panel of them and the answer judge."""
+    said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
+    rows = [
+        {"pair_id": int(row["pair_id"]), "verdict": said[both]}
+        for row in asked(study, "select pair_id, chosen_model, rejected_model from pairs")
+        if (both := (row["chosen_model"], row["rejected_model"])) in said
+    ]
+    (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     strict = {
         "kind": "answer",
         "extract": [{"kind": "regex", "pattern": "sum is (.+)[.]", "match": "last"}],
         "missing_answer": "unscored",
         "pass_at": 0.99,
     }
-    ran = changed(study, lambda p: p["judges"].update(strict=strict))
-    assert ran == [
-        "arms", "audit", "calibrate", "delta", "evaluate", "judge@strict", "reliability", "select@few", "select@right",
-    ]  # fmt: skip
-
-
-def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> None:
-    """What people said of each pair of strong and weak, in a file; a selection by their verdicts, and a panel of
-    them and the answer judge."""
-    asked = json.loads(
-        run(
-            study,
-            sys.executable,
-            "-m",
-            "curation",
-            "sql",
-            "--json",
-            "select pair_id, chosen_model, rejected_model from pairs",
-        )
-    )
-    said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
-    rows = [
-        {"pair_id": int(row["pair_id"]), "verdict": said[both]}
-        for row in asked
-        if (both := (row["chosen_model"], row["rejected_model"])) in said
-    ]
-    (study / "data/import/people.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     people = {
         "kind": "imported",
         "path": "data/import/people.jsonl",
@@ -269,31 +251,30 @@ def test_a_pairwise_judge_and_a_panel_are_judges_like_any_other(study: Path) -> 
     by_people = {"value": "people.delta_preference", "keep": {"kind": "top"}, "budget": {"pairs": 5}}
 
     def change(params: dict[str, Any]) -> None:
+        params["judges"]["strict"] = strict
         params["pairwise_judges"]["people"] = people
         params["delta"]["panels"]["both"] = {"dimension": "quality", "rule": "mean", "members": members}
         params["selections"]["by_people"] = params["x-selection"] | by_people
 
-    assert {"prefer@people", "delta", "reliability", "select@by_people"} <= set(changed(study, change))
-    found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                           "select judge, chosen_model, count(delta) as n, min(delta) as low "
-                           "from deltas join pairs using (pair_id) where judge in ('people', 'both') "
-                           "and chosen_model = 'strong' group by all order by all"))  # fmt: skip
+    assert changed(study, change) == [
+        "arms", "audit", "calibrate", "delta", "evaluate", "judge@strict", "prefer@people", "reliability",
+        "select@by_people", "select@few", "select@right",
+    ]  # fmt: skip
+    found = asked(study, "select judge, chosen_model, count(delta) as n, min(delta) as low "
+                         "from deltas join pairs using (pair_id) where judge in ('people', 'both') "
+                         "and chosen_model = 'strong' group by all order by all")  # fmt: skip
     assert [(row["judge"], row["n"]) for row in found] == [("both", 8), ("people", 8)] and all(
         row["low"] > 0 for row in found
     )
-    kept = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                          "select chosen_model, count(*) as n from selections join pairs using (pair_id) "
-                          "where selection = 'by_people' and kept group by all"))  # fmt: skip
+    kept = asked(study, "select chosen_model, count(*) as n from selections join pairs using (pair_id) "
+                        "where selection = 'by_people' and kept group by all")  # fmt: skip
     assert kept == [{"chosen_model": "strong", "n": 5}]
-    assert stages_run(run(study, "dvc", "repro")) == []
 
 
 def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
-    found = json.loads(run(study, sys.executable, "-m", "curation", "sql", "--json",
-                           "select scorer, identical, count(*) as n, count(implicit_margin) as margins, "
-                           "max(n_rounds) as rounds, "
-                           "avg(held_out_loss) between 0.6 and 0.8 as undecided "
-                           "from pair_scores join pairs using (pair_id) group by all order by all"))  # fmt: skip
+    found = asked(study, "select scorer, identical, count(*) as n, count(implicit_margin) as margins, "
+                         "max(n_rounds) as rounds, avg(held_out_loss) between 0.6 and 0.8 as undecided "
+                         "from pair_scores join pairs using (pair_id) group by all order by all")  # fmt: skip
     assert found == [
         {"scorer": "held_out", "identical": False, "n": 32, "margins": 32, "rounds": 1, "undecided": True},
         {"scorer": "held_out", "identical": True, "n": 16, "margins": 0, "rounds": 0, "undecided": None},
@@ -303,27 +284,18 @@ def test_a_scorer_knows_every_pair_that_is_no_tie(study: Path) -> None:
 
 
 def test_what_was_moved_aside_and_back_is_up_to_date(study: Path) -> None:
-    moved = run(study, sys.executable, "-m", "curation", "aside")
+    moved = ran(study, "curation", "aside").stdout
     assert "dvc.lock" not in {file.name for file in study.iterdir()}
-    run(study, sys.executable, "-m", "curation", "aside", "--back", moved.split(":")[0].rsplit("/")[-1])
+    assert ran(study, "curation", "aside", "--back", moved.split(":")[0].rsplit("/")[-1]).returncode == 0
     assert stages_run(run(study, "dvc", "repro")) == []
 
 
 def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
     orphan = study / "data/traces/old.parquet"
     shutil.copy(study / "data/traces/writers.parquet", orphan)
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.pair"],
-        cwd=study,
-        env=os.environ | {"PYTHONPATH": str(study)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran(study, "stages.pair")
     assert done.returncode == 1
-    listed, deleted, after = (
-        run(study, sys.executable, "-m", "curation", "orphans", *option) for option in ([], ["--delete"], [])
-    )
+    listed, deleted, after = (ran(study, "curation", "orphans", *option).stdout for option in ([], ["--delete"], []))
     assert (
         "data/traces/old.parquet\n" in listed
         and "data/traces/old.parquet: deleted\n" in deleted
@@ -334,14 +306,7 @@ def test_a_stray_file_and_a_misspelt_name_are_said_plainly(study: Path) -> None:
         done.stderr == "error: data/traces: params.yaml declares no 'old'; declare it, or delete its file: "
         "curation orphans --delete; another study's tables are moved away by curation aside\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.select", "rihgt"],
-        cwd=study,
-        env=os.environ | {"PYTHONPATH": str(study)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ran(study, "stages.select", "rihgt")
     assert (done.returncode, done.stderr) == (
         1,
         "error: params.yaml: selections.rihgt: no such name; did you mean 'right'?\n",

@@ -70,6 +70,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
+@pytest.mark.slow
 def test_the_wheel_installs_two_packages_and_all_their_files(wheel: zipfile.ZipFile) -> None:
     names = [name for name in wheel.namelist() if ".dist-info/" not in name]
     assert {name.split("/")[0] for name in names} == {"curation", "stages"}
@@ -83,6 +84,7 @@ def test_the_wheel_installs_two_packages_and_all_their_files(wheel: zipfile.ZipF
     assert {Path(name).suffix for name in names} == {".py", ".sql", ".typed", ".yaml"}
 
 
+@pytest.mark.slow
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
     told = wheel.read(name).decode().split("\n\n")[0].splitlines()

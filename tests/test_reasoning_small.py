@@ -1,5 +1,5 @@
-"""recipes/reasoning_small.yaml from the ledger to a subset: real replies of small models that think, built by
-`dvc repro` from what is recorded, without a call.
+"""recipes/reasoning_small.yaml from the ledger to a subset: real replies of small models that think, built from what
+is recorded, without a call.
 
 Kinds of fault: a reply of which a part is in no column; reasoning that a stage on the way does not hand on; a pair of a
 trace that thinks and one that does not, where both were asked for.
@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 from served import ran
-from test_pipeline import run
 from test_shown import COMMAND
 
+from curation.core.params import read
 from curation.tables.texts import BLANK
 
 pytestmark = pytest.mark.slow
@@ -27,20 +27,22 @@ ARM = "both_think-thinkers-own-itself"
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reasoning")
-    for name in ("curation", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore"):
-        shutil.copy(ROOT / name, folder)
-    for name in ("import", "preferences", "pair_scores"):
-        (folder / "data" / name).mkdir(parents=True)
     shutil.copytree(RECORDED, folder / "data/recorded/reasoning_small")
     shutil.copy(ROOT / "recipes/reasoning_small.yaml", folder / "params.yaml")
     weights = ROOT / ".curation/weights"  # unpacked once for all tests
     weights.mkdir(parents=True, exist_ok=True)
     (folder / ".curation").mkdir()
     (folder / ".curation/weights").symlink_to(weights)
-    run(folder, "dvc", "init", "-q", "--no-scm")
-    run(folder, "dvc", "repro", "renderings", "arms")
+    study = read(folder / "params.yaml")
+    each = {"generate": study.generators, "judge": study.judges, "prefer": study.pairwise_judges,
+            "select": study.selections}  # fmt: skip
+    for stage in (
+        "collect", "generate", "renderings", "judge", "pair", "prefer", "delta", "calibrate", "reliability", "select",
+        "arms",
+    ):  # fmt: skip
+        for name in each.get(stage, [None]):
+            done = ran(folder, f"stages.{stage}", *filter(None, [name]))
+            assert done.returncode == 0, done.stderr
     return folder
 
 

@@ -155,6 +155,7 @@ def test_log_probabilities_are_trls(template: str, max_length: int, student: Stu
         assert mine == pytest.approx(trls, abs=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_log_probabilities_of_the_studys_own_student_are_trls(tmp_path: Path) -> None:
     model, revision = PARAMS["student"]["model"], PARAMS["student"]["revision"]

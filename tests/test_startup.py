@@ -63,6 +63,7 @@ def printed(code: str, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_no_module_and_no_check_imports_what_is_heavy() -> None:
     ours = [
         found.name

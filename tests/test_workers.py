@@ -50,6 +50,7 @@ def many(parallel: int, **more: Any) -> Runs:
     return Runs(parallel=parallel, engine="local", max_failed=0, **more)
 
 
+@pytest.mark.slow
 def test_every_job_has_its_own_outcome(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Also where its process is killed, as a system does that has no memory left: another one takes its place. A job
     may share its work among processes, as grading does where it takes long."""
