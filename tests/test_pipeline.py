@@ -207,6 +207,7 @@ def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> Non
     assert changed(study, lambda p: p["selections"].update(few=p["x-selection"] | {"budget": {"pairs": 4}})) == [
         "arms",
         "audit",
+        "compare",
         "select@few",
     ]
 
@@ -222,7 +223,7 @@ def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> Non
 
 def test_judges_of_each_sort_and_a_panel_run_only_what_depends_on_them(study: Path) -> None:
     """A judge of answers; what people said of each pair of strong and weak, in a file; a selection by their verdicts,
-    and a panel of them and the answer judge."""
+    and a panel of them and the answer judge. What may read data/import looks at it again, and finds what it found."""
     said = {("strong", "weak"): "chosen", ("weak", "strong"): "rejected"}
     rows = [
         {"pair_id": int(row["pair_id"]), "verdict": said[both]}
@@ -257,8 +258,8 @@ def test_judges_of_each_sort_and_a_panel_run_only_what_depends_on_them(study: Pa
         params["selections"]["by_people"] = params["x-selection"] | by_people
 
     assert changed(study, change) == [
-        "arms", "audit", "calibrate", "delta", "evaluate", "judge@strict", "prefer@people", "reliability",
-        "select@by_people", "select@few", "select@right",
+        "arms", "audit", "calibrate", "collect", "compare", "delta", "evaluate", "generate@writers", "judge@answer",
+        "judge@strict", "prefer@people", "reliability", "select@by_people", "select@few", "select@right",
     ]  # fmt: skip
     found = asked(study, "select judge, chosen_model, count(delta) as n, min(delta) as low "
                          "from deltas join pairs using (pair_id) where judge in ('people', 'both') "
