@@ -95,7 +95,7 @@ def estimate(
     """
     arms = {arm: weight for arm, weight in sorted(arms.items()) if weight}
     benchmarks = {name: weight for name, weight in sorted(benchmarks.items()) if weight}
-    parts, voided, seeds, refused = [], 0, [], None
+    parts, kept, voided, seeds, refused = list[Part](), dict[str, BenchmarkValues](), 0, list[list[int]](), None
     for arm in arms:
         own = [study[name].arms[arm] for name in benchmarks if name in study and arm in study[name].arms]
         if len(own) < len(benchmarks) or not common_seeds(own):
@@ -107,6 +107,7 @@ def estimate(
         valid = ~np.isnan(np.vstack(values)).any(axis=0)
         part = Part(weight, [(u, of_arm[:, valid]) for u, of_arm in zip(arms.values(), values, strict=True)])
         parts.append(part)
+        kept[name] = study[name] if valid.all() else _of_prompts(study[name], valid)
         voided += int((~valid).sum())
         if valid.sum() < 2:
             refused = refused or f"{name} has fewer than two prompts with a value in each run"
@@ -117,7 +118,7 @@ def estimate(
         return _refuse(refused, prompts, voided)
     trained = {arm: len(own) for arm, own in zip(arms, seeds, strict=True) if _is_trained(arm, benchmarks, study)}
     shares = {arm: arms[arm] ** 2 / count for arm, count in trained.items()}
-    between = between_seeds(shares, benchmarks, study)
+    between = between_seeds(shares, benchmarks, kept)
     value = sum(part.weight * float(part.differences().mean()) for part in parts)
     scope = THIS_RUN if between is None else SEEDS
     error, df = _standard_error(_between_prompts(parts), between or [])
@@ -125,6 +126,11 @@ def estimate(
     p = _p(value, error, df) if scope == SEEDS else None
     fewest = min(trained.values(), default=1)
     return Estimate(value, low, high, p, error, df, prompts, fewest, scope, voided, None)
+
+
+def _of_prompts(values: BenchmarkValues, kept: np.ndarray) -> BenchmarkValues:
+    arms = {arm: own._replace(values=own.values[:, kept]) for arm, own in values.arms.items()}
+    return values._replace(prompts=values.prompts[kept], arms=arms)
 
 
 def _is_trained(arm: ArmKey, benchmarks: Mapping[str, float], study: Mapping[str, BenchmarkValues]) -> bool:
@@ -174,6 +180,6 @@ def _interval(value: float, error: float, df: float, parts: Sequence[Part]) -> t
 
 
 def _p(value: float, error: float, df: float) -> float:
-    from scipy import stats
+    from scipy import special
 
-    return float(2 * stats.t.sf(abs(value) / error, df)) if abs(value) > ROUNDING else 1.0
+    return float(2 * special.stdtr(df, -abs(value) / error)) if abs(value) > ROUNDING else 1.0

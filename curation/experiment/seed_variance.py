@@ -95,7 +95,7 @@ def alike(means: np.ndarray, sampling: np.ndarray, df: np.ndarray) -> np.ndarray
     """Whether the variances of arms (the last axis) can be the same: Bartlett's test at 20 % (`ALIKE`), a level at
     which a pooled variance is worth its risk (Bancroft 1964). No variance counts as less than its sampling part, since
     runs that happen to agree more than their answers can are no evidence."""
-    from scipy import stats
+    from scipy import special
 
     arms, total = means.shape[-1], df.sum(axis=-1)
     if arms < 2:
@@ -104,7 +104,7 @@ def alike(means: np.ndarray, sampling: np.ndarray, df: np.ndarray) -> np.ndarray
     pooled = (df * least).sum(axis=-1) / total
     correction = 1 + ((1 / df).sum(axis=-1) - 1 / total) / (3 * (arms - 1))
     statistic = (total * np.log(pooled) - (df * np.log(least)).sum(axis=-1)) / correction
-    return np.asarray(stats.chi2.sf(statistic, arms - 1) > ALIKE)
+    return np.asarray(special.chdtrc(arms - 1, statistic) > ALIKE)
 
 
 def common_seeds(values: Iterable[ArmValues]) -> list[int]:

@@ -1,0 +1,224 @@
+"""The estimate of a contrast: its parts worked by hand, what must not change it, and how often it covers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from bench.evidence import Cell, ask, simulate
+from curation.core.stats import crossed_error
+from curation.experiment.estimate import SEEDS, THIS_RUN, Estimate, estimate
+from curation.experiment.seed_variance import alike, replicated
+from curation.experiment.values import BASELINE_ARM, ArmKey, ArmValues, BenchmarkValues
+
+OWN: ArmKey = ("dpo", "top", "any", "own", "itself")
+CONTROL: ArmKey = ("dpo", "top", "any", "own", "random")
+KTO: ArmKey = ("kto", "top", "any", "own", "itself")
+GAIN = {OWN: 1.0, CONTROL: -1.0}
+SUMS = {"sums": 1.0}
+
+
+def arm(values: Any, trained: bool = True) -> ArmValues:
+    cells = np.atleast_2d(np.asarray(values, float))
+    return ArmValues(tuple((f"run{seed}",) for seed in range(len(cells))), tuple(range(len(cells))), trained, cells)
+
+
+def study(arms: Mapping[ArmKey, Any], name: str = "sums") -> dict[str, BenchmarkValues]:
+    of_arm = {key: arm(values, key != BASELINE_ARM) for key, values in arms.items()}
+    prompts = next(iter(of_arm.values())).values.shape[1]
+    return {name: BenchmarkValues(np.arange(prompts), 1, of_arm)}
+
+
+def answers(seeds: int, prompts: int, share: float = 0.5, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).binomial(4, share, (seeds, prompts)) / 4
+
+
+def drawn(seeds: int = 3, prompts: int = 40) -> dict[ArmKey, Any]:
+    return {
+        BASELINE_ARM: answers(1, prompts, 0.4, 9),
+        OWN: answers(seeds, prompts, 0.6, 1),
+        CONTROL: answers(seeds, prompts, 0.5, 2),
+    }
+
+
+def test_runs_of_one_seed_have_an_interval_for_other_prompts_and_no_p() -> None:
+    values = drawn(1)
+    found = estimate(GAIN, SUMS, study(values))
+    low, high = scipy_stats.ttest_rel(values[OWN][0], values[CONTROL][0]).confidence_interval()
+    assert (found.scope, found.p, found.seeds, found.prompts) == (THIS_RUN, None, 1, 40)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.002)  # df by the fourth powers, not all of 39
+
+
+def test_weights_that_were_not_trained_here_have_a_p_and_no_variance_between_seeds() -> None:
+    given = ("given", "theirs", "", "", "")
+    values = drawn(1)
+    there = study(values)["sums"]
+    there.arms[given] = arm(values[OWN], trained=False)
+    found = estimate({given: 1, BASELINE_ARM: -1}, SUMS, {"sums": there})
+    wanted = scipy_stats.ttest_rel(values[OWN][0], values[BASELINE_ARM][0])
+    assert found.scope == SEEDS and found.p == pytest.approx(wanted.pvalue, rel=0.05)
+    assert found.standard_error == pytest.approx(abs(found.value / wanted.statistic))
+
+
+def slow_variance(values: Mapping[ArmKey, np.ndarray], weights: Mapping[ArmKey, float]) -> tuple[float, float, float]:
+    """The variance for other prompts, what the means of all arms' seeds say, and their sampling part, cell by cell."""
+    n = values[OWN].shape[1]
+    gains = [
+        sum(u * sum(run[p] for run in values[key]) / len(values[key]) for key, u in weights.items()) for p in range(n)
+    ]
+    prompts = sum((gain - sum(gains) / n) ** 2 for gain in gains) / (n - 1) / n
+    means, rest, df = 0.0, 0.0, 0
+    for key, runs in values.items():
+        if key == BASELINE_ARM or len(runs) < 2:
+            continue
+        grand, df = runs.mean(), df + len(runs) - 1
+        for run in runs:
+            means += (run.mean() - grand) ** 2
+            for p in range(n):
+                rest += (run[p] - run.mean() - sum(other[p] for other in runs) / len(runs) + grand) ** 2
+    share = sum(u**2 / len(values[key]) for key, u in weights.items() if key != BASELINE_ARM)
+    return prompts, share * means / df, share * rest / df / (n - 1) / n
+
+
+@pytest.mark.parametrize(
+    "weights", [GAIN, {OWN: 1.0, BASELINE_ARM: -1.0}, {OWN: 0.5, CONTROL: 0.5, BASELINE_ARM: -1.0}]
+)
+def test_the_variance_between_seeds_is_pooled_over_the_arms_and_the_baseline_has_none(
+    weights: Mapping[ArmKey, float],
+) -> None:
+    values = drawn(3)
+    values[OWN] = values[OWN] + np.array([[0.1], [0.0], [-0.1]])
+    values[CONTROL] = values[CONTROL] + np.array([[-0.1], [0.05], [0.05]])
+    prompts, means, sampling = slow_variance(values, weights)
+    found = estimate(weights, SUMS, study(values))
+    assert means > sampling
+    assert found.standard_error == pytest.approx((prompts + means - sampling) ** 0.5)
+    # four degrees of freedom: each variance at its own quantile
+    of_prompts, of_seeds = (scipy_stats.t.ppf(0.975, df) ** 2 for df in (found_prompts_df(values, weights), 4))
+    off = of_prompts + (of_seeds - of_prompts) / 4
+    half = (of_prompts * prompts + of_seeds * means - off * sampling) ** 0.5
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), rel=1e-4)
+
+
+def found_prompts_df(values: Mapping[ArmKey, np.ndarray], weights: Mapping[ArmKey, float]) -> float:
+    gains = sum(u * values[key].mean(axis=0) for key, u in weights.items())
+    excess = scipy_stats.kurtosis(gains, fisher=False) - 1
+    return float(min(len(np.asarray(gains)) - 1, 2 * len(np.asarray(gains)) / excess))
+
+
+def test_an_arm_of_one_seed_takes_the_variance_of_the_others_of_its_method() -> None:
+    values = drawn(3) | {CONTROL: answers(1, 40)}
+    assert estimate(GAIN, SUMS, study(values)).scope == SEEDS
+    assert estimate({KTO: 1, CONTROL: -1}, SUMS, study(values | {KTO: answers(1, 40)})).scope == THIS_RUN
+
+
+def test_arms_share_a_variance_unless_they_differ_too_much() -> None:
+    level, five = np.full(2, 1e-9), np.array([4.0, 4.0])
+    assert alike(np.array([1.0, 4.0]), level, five) and not alike(np.array([1.0, 40.0]), level, five)
+    assert alike(np.array([0.0, 4.0]), np.array([3.0, 3.0]), five)  # runs that agree more than their answers can
+    statistic, df = np.array([2.0, 6.0, 3.0]), np.array([3.0, 4.0, 2.0])
+    samples = [np.sqrt(v) * scipy_stats.zscore(np.arange(d + 1.0), ddof=1) for v, d in zip(statistic, df, strict=True)]
+    assert alike(statistic, np.zeros(3), df) == (scipy_stats.bartlett(*samples).pvalue > 0.2)
+    values = drawn(3)
+    wild = values | {OWN: values[OWN] + np.array([[0.4], [0.0], [-0.4]])}
+    own = replicated("dpo", SUMS, study(wild))[OWN]
+    found = estimate({OWN: 1, BASELINE_ARM: -1}, SUMS, study(wild))
+    assert found.standard_error**2 > own.variance / 3 > slow_variance(wild, {OWN: 1.0, BASELINE_ARM: -1.0})[1]
+
+
+def test_order_changes_nothing_and_scaling_scales() -> None:
+    values = {key: runs.round(2) for key, runs in drawn(3).items()}
+    found = estimate(GAIN, SUMS, study(values))
+    turned = {key: runs[::-1, ::-1] for key, runs in reversed(values.items())}
+    assert estimate(dict(reversed(GAIN.items())), SUMS, study(turned))[:6] == pytest.approx(found[:6])
+    twice = estimate({key: 2 * weight for key, weight in GAIN.items()}, SUMS, study(values))
+    assert twice[:3] == pytest.approx([2 * end for end in found[:3]]) and twice.p == pytest.approx(found.p)
+    turned_over = estimate({key: -weight for key, weight in GAIN.items()}, SUMS, study(values))
+    assert turned_over[:3] == pytest.approx((-found.value, -found.high, -found.low)) and turned_over.p == found.p
+    halves = study(values) | study(values, "more")
+    mean = estimate(GAIN, {"sums": 0.5, "more": 0.5}, halves)
+    assert mean.value == pytest.approx(found.value) and mean.prompts == 80
+    assert estimate(GAIN, {"sums": 1, "more": -1}, halves).value == pytest.approx(0)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_prompts_that_do_not_differ_leave_room_for_those_that_were_not_seen(seeds: int) -> None:
+    same = {BASELINE_ARM: np.ones((1, 50)), OWN: np.ones((seeds, 50)), CONTROL: np.ones((seeds, 50))}
+    found = estimate(GAIN, SUMS, study(same))
+    assert [found.value, found.high] == pytest.approx([0, 1 - 0.025 ** (1 / 50)], rel=1e-3) and found.low == -found.high
+    assert found.p == (1 if seeds > 1 else None)
+    value = estimate({OWN: 1}, SUMS, study(same))
+    assert [value.low, value.high] == pytest.approx([50 / (50 + scipy_stats.t.ppf(0.975, 49) ** 2), 1], rel=1e-3)
+    all_won = estimate({OWN: 1, BASELINE_ARM: -1}, SUMS, study(same | {BASELINE_ARM: np.zeros((1, 50))}))
+    assert all_won.high == all_won.value == 1 and 0.8 < all_won.low < 0.9
+
+
+@pytest.mark.parametrize(("wins", "decided"), [(1, False), (3, False), (4, False), (6, True), (12, True)])
+def test_a_gain_of_a_few_prompts_is_decided_where_a_sign_test_decides_it(wins: int, decided: bool) -> None:
+    right = np.zeros((1, 200))
+    right[0, :wins] = 1
+    given: ArmKey = ("given", "theirs", "", "", "")
+    there = {
+        "sums": BenchmarkValues(np.arange(200), 1, {given: arm(right, False), BASELINE_ARM: arm(0 * right, False)})
+    }
+    found = estimate({given: 1, BASELINE_ARM: -1}, SUMS, there)
+    assert found.p is not None and (found.p < 0.05) == decided == (scipy_stats.binomtest(wins, wins).pvalue < 0.05)
+
+
+def test_prompts_without_a_value_are_voided_in_all_runs_and_too_many_are_refused() -> None:
+    values = drawn(2, 300)
+    values[OWN][1, 7] = values[CONTROL][0, 9] = np.nan
+    found = estimate(GAIN, SUMS, study(values))
+    kept = {key: np.delete(runs, [7, 9], axis=1) for key, runs in values.items()}
+    assert (found.voided, found.prompts) == (2, 298) and found[:6] == estimate(GAIN, SUMS, study(kept))[:6]
+    values[OWN][0, 10:13] = np.nan
+    refused = estimate(GAIN, SUMS, study(values))
+    assert refused.refused == "5 of 300 prompts have no valid value in some run" and np.isnan(refused.value)
+    one = {key: runs[:, :1] for key, runs in drawn(2).items()}
+    assert "fewer than two prompts" in str(estimate(GAIN, SUMS, study(one)).refused)
+    assert "no results of dpo top" in str(
+        estimate(GAIN, {"other": 1}, study(drawn(2)) | study({KTO: one[OWN]}, "other")).refused
+    )
+
+
+def test_a_value_has_wilsons_interval_at_the_effective_number_of_prompts() -> None:
+    values = np.repeat([1.0, 0.0], [45, 15])[None]
+    found: Estimate = estimate({BASELINE_ARM: 1}, SUMS, study({BASELINE_ARM: values}))
+    n = 0.75 * 0.25 / found.standard_error**2
+    assert n == pytest.approx(59) and 0 < found.low < 0.75 < found.high < 1  # of binary answers, prompts less one
+    z = scipy_stats.t.ppf(0.975, found.df)
+    for end in (found.low, found.high):
+        assert (0.75 - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / n)
+
+
+@pytest.mark.parametrize("seeds", [1.0, 3.0, 9.0, 30.0])
+def test_seeds_that_do_not_matter_leave_the_error_of_prompts(seeds: int) -> None:
+    error, df = crossed_error(*map(np.array, (1.0, 99.0, 0.0, 0.2, seeds)))
+    assert [float(error), float(df)] == pytest.approx([1, 99], rel=0.01)
+
+
+@pytest.mark.slow
+def test_intervals_cover_in_simulated_studies() -> None:
+    cells: Sequence[Cell] = [
+        Cell(2, 2, 500, 4, (0.01, 0.01)),
+        Cell(4, 2, 1319, 16, (0.02, 0.02)),
+        Cell(4, 3, 27, 1, (0.0, 0.0)),
+        Cell(4, 4, 500, 16, (0.02, 0.02)),
+        Cell(12, 3, 1319, 16, (0.01, 0.01)),
+        Cell(12, 5, 100, 1, (0.005, 0.005)),
+    ]
+    for cell in cells:
+        for before, now, known in simulate(cell).values():
+            assert 0.01 <= now.error <= 0.063 and now.power <= known.power + 0.01, cell
+            assert now.width < max(before.width, 1.35), cell
+    for kind, (_, now, _) in simulate(Cell(4, 5, 1319, 16, (0.006, 0.018))).items():
+        assert now.error <= (0.075 if kind == "baseline, last" else 0.063)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("samples", "share"), [(1, 0.95), (16, 0.95), (1, 0.999), (16, 0.99)])
+def test_intervals_cover_where_a_benchmark_is_nearly_solved(samples: int, share: float) -> None:
+    found = ask(Cell(2, 2, 27, samples, (0.0, 0.0)), share, 0.0, draws=400)
+    assert min(found[:3]) >= 0.93 and found.without == 0
