@@ -263,7 +263,7 @@ def test_a_process_that_keeps_the_student_copies_it(student: Student, monkeypatc
 
 def study(folder: Path, seeds: int, steps: int = 3, max_failed: int = 0, **runs: Any) -> None:
     """The small world's study is in `folder` up to its arms: a student of two layers, trained with so many seeds by a
-    method, and by one whose max_length no prompt fits in."""
+    method, which has two names, and by one whose max_length no prompt fits in."""
     body = deepcopy(world.settings())  # which other tests share
     if not (folder / "tiny").exists():
         world.write(world.sound(), folder)
@@ -274,7 +274,7 @@ def study(folder: Path, seeds: int, steps: int = 3, max_failed: int = 0, **runs:
         (folder / "data/metrics/arms.json").write_text(json.dumps({world.ARM: {"own_pairs": 3, "own_unpaired": 6}}))
     body["student"] |= {"model": "./tiny", "revision": weights.fingerprint(folder / "tiny")}
     dpo = body["methods"]["dpo"] | TOY | {"max_steps": steps, "epochs": 1000.0}
-    body["methods"] = {"dpo": dpo, "short": dpo | {"max_length": 2}}
+    body["methods"] = {"dpo": dpo, "again": dpo, "short": dpo | {"max_length": 2}}
     body["grid"] |= {"methods": list(body["methods"]), "controls": ["itself"], "seeds": list(range(seeds))}
     body["contrasts"], body["compare"]["primary"] = {}, None
     body["evaluate"]["sampling"] |= {"samples": 2, "max_tokens": 4}
@@ -294,8 +294,8 @@ def in_store(folder: Path) -> dict[str, tuple[str, int]]:
 
 @pytest.mark.slow
 def test_tables_do_not_depend_on_how_many_runs_are_trained_at_once(tmp_path: Path, open_ledger: OpenLedger) -> None:
-    """Trained and evaluated by the stage itself, and by two workers. Each call is bought once, and runs that fail are
-    named and cost no other."""
+    """Trained and evaluated by the stage itself, and by two workers. Each call is bought once, of two runs with the
+    same weights too, and runs that fail are named and cost no other."""
     threads, made, said = count_threads(ONE_WORKER, "cpu"), {}, {}
     for name, runs in (("one", {}), ("two", {"parallel": 2, "threads": threads})):
         (tmp_path / name).mkdir()
@@ -306,7 +306,7 @@ def test_tables_do_not_depend_on_how_many_runs_are_trained_at_once(tmp_path: Pat
         files = [tmp_path / name / "data/runs.parquet", *sorted((tmp_path / name / "data/results").iterdir())]
         made[name] = {file.name: file.read_bytes() for file in files}
         shutil.copy(tmp_path / name / ".curation/ledger.sqlite", tmp_path / f"{name}.sqlite")
-    assert made["one"] == made["two"] and len(made["one"]) == 1 + 3
+    assert made["one"] == made["two"] and len(made["one"]) == 1 + 5
     assert said["one"] == said["two"]
     assert [line.partition(": max_length")[0] for line in said["two"]] == [
         f"error: run short-{world.ARM}-{seed}" for seed in range(2)

@@ -72,9 +72,10 @@ def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.Da
     if study.evaluate.engine.kind != "transformers" or execution.engine != "local":
         with Ledger(study.ledger, study.budget, execution.distribute) as ledger:
             yield from one_by_one("evaluate", {job.run: partial(job.evaluate, ledger) for job in jobs}, None)
-    elif execution.runs is None:
-        threads = count_threads(settings, study.student.device)
-        yield from one_by_one("evaluate", {job.run: job.do for job in jobs}, threads)
-    else:
-        at_once = settings.parallel if settings.engine == "local" else 1
-        yield from side_by_side("evaluate", jobs, settings.model_copy(update={"parallel": at_once}), study.student)
+        return
+    # of two runs with the same weights the second finds its answers in the ledger; beside the first it would buy them
+    beside = set({job.model: job.run for job in jobs}.values()) if execution.runs else set()
+    at_once = settings.model_copy(update={"parallel": settings.parallel if settings.engine == "local" else 1})
+    yield from side_by_side("evaluate", [job for job in jobs if job.run in beside], at_once, study.student)
+    alone = {job.run: job.do for job in jobs if job.run not in beside}
+    yield from one_by_one("evaluate", alone, count_threads(settings, study.student.device))
