@@ -106,6 +106,7 @@ def test_what_the_stores_have_is_not_to_come(study: Path, monkeypatch: pytest.Mo
     """After an edit DVC finds all of a stage changed: what was bought before costs nothing, and what two runs share is
     bought once."""
     monkeypatch.setattr(duration, "find_changed_stages", lambda folder: {"train", "evaluate"})
+    change(study, lambda body: body.update(contrasts={}, compare={"primary": None}))
     change(study, lambda body: body["controls"].update(itself_again=body["controls"]["itself"]))
     change(study, lambda body: body["grid"]["controls"].append("itself_again"))
     for table in ("subsets", "unpaired"):
