@@ -9,10 +9,9 @@ from curation.core.params import read
 from curation.core.progress import progress
 from curation.selection import single_traces
 from curation.selection.candidates import from_files
-from curation.selection.labelled import label_traces, labelled_messages, labelled_metrics
-from curation.selection.noise import noise_message
-from curation.selection.own_rows import several_rows_message
-from curation.selection.select import select, shortfall_message
+from curation.selection.labelled import label_traces, labelled_metrics
+from curation.selection.messages import selection_messages
+from curation.selection.select import select
 from curation.selection.subset import add_messages, from_tables, kept_rows, subset_metrics, unpaired_rows
 from curation.tables import contracts, parquet
 from curation.tables.checks import examine
@@ -36,9 +35,7 @@ def main() -> None:
             write.result()
         shown.advance(note=f"{subset.height} kept")
     findings = examine(study, [name])[name]
-    told = [shortfall_message(selection), several_rows_message(subset, texts)]
-    told.append(noise_message(study.selections[name], study.delta.noise))
-    for message in [*filter(None, told), *selection.notes, *labelled_messages(labelled), *findings.messages]:
+    for message in [*selection_messages(selection, labelled, subset, texts, study.delta.noise), *findings.messages]:
         print(f"select {name}: {message}", file=sys.stderr)
     metrics = subset_metrics(verdicts, subset, traces) | labelled_metrics(labelled) | {"findings": findings.metrics}
     write_metrics(contracts.DATA / f"metrics/select/{name}.json", metrics)

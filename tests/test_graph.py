@@ -167,3 +167,9 @@ def test_dvc_names_no_section_that_a_valid_file_may_lack(tmp_path: Path) -> None
         flow.write({name: body for name, body in whole.items() if name != section}, tmp_path / "params.yaml")
         with pytest.raises(CurationError, match=f"params.yaml: {section}: missing; add this section"):
             read(tmp_path / "params.yaml")
+
+
+def test_a_stage_file_fits_on_a_screen() -> None:
+    """A stage reads, calls and writes; what it says and computes has its place in a room."""
+    lengths = {file.name: len(file.read_text().splitlines()) for file in (ROOT / "stages").glob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 45} == {}
