@@ -148,8 +148,9 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
      ["grid.arms.0.selection: 'topp' is not in selections; known: all, top_step_coherence, bottom_step_coherence, "
       "top_generator_delta",
       "grid.arms.1.control: 'randm' is not in controls; did you mean 'random'?"]),
-    ({"grid.arms": [{"selection": "all", "seeds": [1, 1], "control": []}], "contrasts": {}, "compare.primary": None},
-     ["grid.arms.0.seeds: '1' is there twice",
+    ({"grid.arms": [{"selection": "all", "seeds": [1, 1], "control": []}, {"selection": []}], "contrasts": {},
+      "compare.primary": None},
+     ["grid.arms.0.seeds: '1' is there twice", "grid.arms.1: names no selection, so it makes no arm; name one",
       "grid.arms.0: names no control, so it makes no arm; name one, or leave `control` out"]),
     ({"grid.draws": [], "grid.arms": [{"selection": "all", "draws": []}], "contrasts": {},
       "compare.primary": None},

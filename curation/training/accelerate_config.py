@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 ON_A_CPU = ("NO", "MULTI_CPU")  # accelerate's names; it shards no weights there, whatever a config says
 PLAIN = (*ON_A_CPU, "MULTI_GPU")  # every process has all weights
 OWN_FILE = "deepspeed_config_file"
-NOTHING = (None, False, "", "no", "NO", [], {})
+NOTHING: tuple[Any, ...] = (None, False, "", "no", "NO", [], {})
 # what starts the processes, and what is asked for elsewhere: their number and the method's bf16 are in a run's key
 STARTS = frozenset({
     "compute_environment", "debug", "enable_cpu_affinity", "gpu_ids", "machine_rank", "main_process_ip",
