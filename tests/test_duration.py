@@ -15,9 +15,11 @@ from server import endpoint
 from stored import write_weights
 from tiny import save_tiny_llama
 
+from curation.calls.attempts import Attempt
 from curation.calls.call import Call, OnReply, Reply
 from curation.calls.ledger import Ledger
-from curation.commands import duration
+from curation.calls.store import insert_attempt
+from curation.commands import duration, plan_time
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
@@ -121,6 +123,29 @@ def test_what_the_stores_have_is_not_to_come(study: Path, monkeypatch: pytest.Mo
     for model in (None, stored.folder):
         buy_answers(read(study), model)
     assert [one.to_come for one in duration.durations(read(study))] == [1, 1]
+
+
+def test_what_was_seen_here_says_how_long_it_takes(study: Path) -> None:
+    """By hand: a run of two steps of two examples took 8 s, and those to come read as many; answers come a second
+    after each other. The kind of fault: a grid whose end nobody knows, since a clock that ran was not read."""
+    change(study, lambda body: body["methods"]["dpo"].update(batch_size=2, accumulation=1, epochs=1.0, max_steps=2))
+    Path("data/metrics").mkdir(exist_ok=True)
+    Path("data/metrics/arms.json").write_text("{}")
+    params = read(study)
+    before = {one.stage: one for one in plan_time.times(params, [], probe=False)}
+    assert before["train"].seconds is None and "--probe" in before["train"].basis
+    store, plan = RunStore.beside(params.ledger), plan_runs(params)[world.TUNED]
+    made_of = plan.identify(plan.sizes[0])[1]
+    store.keep(plan.key, write_weights(store.new(plan.key)), made_of, {"steps": 2.0}, 8.0)
+    prompts = world.prompts().filter(pl.col("split") != "train")
+    calls = make_student_calls(params.evaluate, params.student, "other weights", prompts)
+    with Ledger(params.ledger) as ledger:
+        for second in range(7):
+            at = f"2026-11-01T00:00:{second:02}.000000+00:00"
+            insert_attempt(ledger.db, Attempt(calls[0], Reply(f"{second}", "stop"), "evaluate", "other", at))
+    after = {one.stage: one for one in plan_time.times(params, [], probe=False)}
+    assert (after["train"].seconds, after["train"].basis) == (8.0 * 2, "1 run trained here")
+    assert (after["evaluate"].seconds, after["evaluate"].basis) == (2 * len(calls), "6 answers here")
 
 
 def buy_answers(study: Study, model: Path | None) -> None:

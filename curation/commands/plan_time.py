@@ -1,7 +1,8 @@
 """The time section of `curation plan`: how long each stage takes that has something to do, by what was seen here."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from curation.commands.rows import print_rows
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.core.text import say_count
+from curation.training.run_record import Record
 from curation.training.run_store import HOST, RunStore
 
 IDLE = 120.0  # seconds without a reply, after which a run of the stage had ended
@@ -119,26 +121,30 @@ def _seen_training(study: Study, untrained: Sequence[str]) -> Seen | None:
     rates = dict[str, list[float]]()
     store = RunStore.beside(study.ledger)
     for key in store.list_keys():
-        try:
+        with suppress(CurationError, LookupError, TypeError):  # a record that is damaged, or of another build
             record = store.record(key)
-        except CurationError:
-            continue
-        method, student = record.made_of.get("method"), record.made_of.get("student")
-        read = float(record.figures.get("steps", 0)) * _examples_a_step(method)
-        same = isinstance(student, dict) and student.get("revision") == study.student.pinned
-        if record.seconds and record.host == HOST and read and same and isinstance(method, dict):
-            rates.setdefault(str(method["kind"]), []).append(record.seconds / read)
+            kind, read = str(record.made_of["method"]["kind"]), _examples_read(record)
+            if record.seconds and record.host == HOST and read and _is_alike(record.made_of, study):
+                rates.setdefault(kind, []).append(record.seconds / read)
     kinds = {name: study.methods[study.runs[name].method].kind for name in untrained}
     if not untrained or any(kind not in rates for kind in kinds.values()):
         return None
     means = {kind: sum(of_kind) / len(of_kind) for kind, of_kind in rates.items()}
     counts = count_examples(study, untrained)
     seconds = sum(means[kind] * counts[name] for name, kind in kinds.items())
-    return Seen(seconds, f"{sum(map(len, rates.values()))} runs trained here")
+    return Seen(seconds, f"{say_count(sum(map(len, rates.values())), 'run')} trained here")
 
 
-def _examples_a_step(method: Any) -> float:
-    return float(method["batch_size"] * method["accumulation"]) if isinstance(method, dict) else 0.0
+def _examples_read(record: Record) -> float:
+    """How many examples the training of a run read."""
+    method = record.made_of["method"]
+    return float(record.figures.get("steps", 0) * method["batch_size"] * method["accumulation"])
+
+
+def _is_alike(made_of: Mapping[str, Any], study: Study) -> bool:
+    """Whether a run was trained on the study's student, and on a device of the kind that the study names."""
+    student, device = made_of["student"], made_of["machine"]["device"]
+    return bool(student["revision"] == study.student.pinned and device == study.student.device.partition(":")[0])
 
 
 def _seen_answering(study: Study, to_come: ToCome) -> Seen | None:
