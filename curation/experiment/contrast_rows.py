@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeAlias
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.experiment.declarations import OVER_DELTAS, Margin, Params, Trend
-from curation.experiment.terms import ArmKey, Term, find_arms, known_arms
+from curation.experiment.terms import Term, find_arms, known_arms
+from curation.experiment.values import ArmKey
 
 Terms: TypeAlias = tuple[tuple[ArmKey, ...], ...]  # of each term its arms
 
