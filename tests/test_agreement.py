@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from curation.core.metrics import Interval
-from curation.reliability import agreement
+from curation.reliability import agreement, measures
 from curation.reliability.measurement import clustered_share, share_interval
 
 SEEDS = range(20)
@@ -198,3 +198,39 @@ def test_right_in_twelve_of_twelve_is_not_sure() -> None:
     """The kind of fault: an interval of no width at a ceiling."""
     found = clustered_share(pl.Series([1.0] * 12), pl.Series(range(12)))
     assert found is not None and found.high == pytest.approx(1) and 0.7 < found.low < 0.8
+
+
+@pytest.mark.parametrize("prompts", [8, 15])
+def test_a_near_perfect_agreement_covers_in_few_prompts(prompts: int) -> None:
+    """Two raters of two verdicts, four pairs a prompt. The kind of fault: an interval of no width where the sample
+    happens to agree throughout; kappa's covered 0.5 and 0.7."""
+    found = []
+    for seed in range(200):
+        source = np.random.default_rng(seed)
+        x = np.where(source.random(4 * prompts) < 0.7, 1.0, -1.0)
+        y = np.where(source.random(4 * prompts) < 0.97, x, -x)
+        sums = agreement.sum_moments(
+            np.concatenate([x, -x]), np.concatenate([y, -y]), np.tile(np.arange(4 * prompts) // 4, 2)
+        )
+        found.append(agreement.jackknife(agreement.kappa, sums, -1, 1))
+    assert all(one is not None and -1 <= one.low < one.high <= 1 for one in found)
+    assert np.mean([one is not None and one.low <= 0.94 <= one.high for one in found]) > 0.94
+
+
+@pytest.mark.parametrize(("stated", "truth"), [([0.6, 0.7, 0.9], 0.0), ([0.95], 0.0)])
+def test_a_calibrated_judge_is_not_shown_to_err(stated: list[float], truth: float) -> None:
+    """15 prompts of three pairs. The kind of fault: an error of calibration that chance alone makes, sure of itself;
+    and a judge right in all of them whose confidence is sure to be too low."""
+    covered = {"ece": 0, "overconfidence": 0}
+    for seed in range(60):
+        source = np.random.default_rng(seed)
+        probability = source.choice(stated, 45)
+        rows = pl.DataFrame({
+            "prompt_id": np.arange(45) // 3, "probability": probability,
+            "chosen_right": source.random(45) < probability,
+        })  # fmt: skip
+        for one in measures.measure_confidence(rows, "", "truth"):
+            if one.measure in covered:
+                assert one.interval is not None and one.interval.low < one.interval.high
+                covered[one.measure] += one.interval.low <= truth <= one.interval.high
+    assert min(covered.values()) >= 54

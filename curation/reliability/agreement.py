@@ -21,8 +21,8 @@ def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, mo
     """`statistic` of the sum of `sums` (clusters x sums), with the standard error from leaving out each cluster (Efron
     and Stein 1981) and Student's t with G-1 degrees of freedom.
 
-    It reaches no further than `least` and `most`. None with fewer than two clusters, or where the statistic is not
-    defined on all of them or without one.
+    Between two ends, `least` and `most`, the interval is a share's, stretched: of a correlation that is Fisher's. None
+    with fewer than two clusters, or where the statistic is not defined on all of them or without one.
     """
     clusters = len(sums)
     if clusters < 2:
@@ -32,10 +32,14 @@ def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, mo
         value, without = float(statistic(total)), statistic(total - sums)
         # Var = (G - 1) / G * sum over clusters of (value without it - mean of these)^2
         variance = (clusters - 1) / clusters * ((without - without.mean()) ** 2).sum()
-    half = t_quantile(clusters - 1) * np.sqrt(variance)
-    if not np.isfinite(value) or not np.isfinite(half):
+    if not np.isfinite(value) or not np.isfinite(variance):
         return None
-    return Interval(value, max(value - half, min(least, value)), min(value + half, max(most, value)), clusters)
+    if (span := most - least) < np.inf:
+        share, squares = min(max((value - least) / span, 0.0), 1.0), variance * (clusters - 1) / clusters / span**2
+        ends = share_interval(share, squares, clusters, clusters)
+        return Interval(value, min(least + span * ends.low, value), max(least + span * ends.high, value), clusters)
+    half = t_quantile(clusters - 1) * np.sqrt(variance)
+    return Interval(value, max(value - half, min(least, value)), value + half, clusters)
 
 
 def sum_by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:
@@ -76,6 +80,18 @@ def intercept(sums: np.ndarray) -> np.ndarray:
     """y where x is 0, by least squares."""
     n, x, y, *_ = np.moveaxis(sums, -1, 0)
     return np.asarray((y - slope(sums) * x) / n)
+
+
+def excess_of_absolute(sums: np.ndarray) -> float:
+    """By how much chance makes the sum over columns of |the sum of `sums` (clusters x columns)| larger: of a normal
+    with this mean and error, whose absolute value exceeds the mean's the more, the nearer it is to 0."""
+    from scipy import stats
+
+    clusters, total = len(sums), sums.sum(axis=0)
+    error = np.sqrt(clusters / (clusters - 1) * ((sums - total / clusters) ** 2).sum(axis=0))
+    # what is seen is further from 0 than the mean is, by about one error: E|X| - m = error * (2 phi(z) - 2 z Phi(-z))
+    z = np.maximum(np.abs(total) / np.where(error > 0, error, 1.0) - 1, 0.0)
+    return float((error * 2 * (stats.norm.pdf(z) - z * stats.norm.sf(z))).sum())
 
 
 def sum_disagreement(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> np.ndarray:

@@ -48,8 +48,12 @@ def clustered_share(values: pl.Series, prompts: pl.Series) -> Interval | None:
     mean = clustered_mean(values, prompts)
     if mean is None:
         return None
-    squares = ((mean.high - mean.low) / 2 / t_quantile(mean.n - 1)) ** 2 * (mean.n - 1) / mean.n
-    return share_interval(mean.mean, squares, mean.n, mean.n)
+    return share_interval(mean.mean, sum_of_squares(mean), mean.n, mean.n)
+
+
+def sum_of_squares(mean: Interval) -> float:
+    """The sum of squares of what each prompt adds to a clustered mean."""
+    return ((mean.high - mean.low) / 2 / t_quantile(mean.n - 1)) ** 2 * (mean.n - 1) / mean.n
 
 
 def share_interval(share: float, squares: float, decisive: int, prompts: int) -> Interval:

@@ -8,8 +8,16 @@ import numpy as np
 import polars as pl
 
 from curation.core.metrics import Interval
+from curation.core.stats import clustered_mean
 from curation.reliability import agreement
-from curation.reliability.measurement import Measurement, clustered_share, measure_mean, measure_share
+from curation.reliability.measurement import (
+    Measurement,
+    clustered_share,
+    measure_mean,
+    measure_share,
+    share_interval,
+    sum_of_squares,
+)
 from curation.tables.contracts import ORDERS, SIDES, UNKNOWN
 
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
@@ -46,7 +54,7 @@ def measure_repeats(scored: pl.DataFrame, unit: str, both_ways: bool = False) ->
     yield measure_share("repeat_agreement", "repeats", equal, pl.col("equal"))
     columns = [scored[name].to_numpy() for name in ("score", unit, "prompt_id")]
     sums = agreement.sum_disagreement(*(_both_ways(*columns) if both_ways else columns))
-    yield Measurement("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, sums, most=1), scored.height)
+    yield Measurement("repeat_alpha", "repeats", agreement.jackknife(agreement.alpha, sums, -1, 1), scored.height)
     first, last = repeats[0], repeats[-1]
     yield measure_mean("drift", "repeats", wide.drop_nulls([first, last]), pl.col(last) - pl.col(first))
 
@@ -182,15 +190,42 @@ def measure_confidence(rows: pl.DataFrame, prefix: str, truth: str) -> Iterator[
     al., arXiv 1706.04599), mean confidence less accuracy, and the Brier score. `rows` has prompt_id, probability
     that chosen is right, and chosen_right."""
     binned = bin_confidence(rows)
+    over = _overconfidence(binned)
+    yield Measurement(f"{prefix}ece", truth, _calibration_error(binned, over), binned.height)
+    yield Measurement(f"{prefix}overconfidence", truth, over, binned.height)
+    squared_error = (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2
+    yield measure_share(f"{prefix}brier", truth, rows, squared_error)
+
+
+def _overconfidence(binned: pl.DataFrame) -> Interval | None:
+    """Mean confidence less accuracy. Confidence is known, so the interval is that of the accuracy, turned round: sure
+    of a judge that is right in 12 of 12 no more than those are."""
+    gap = clustered_mean(binned["confidence"] - binned["right"], binned["prompt_id"])
+    if gap is None:
+        return None
+    right, confidence = float(binned["right"].sum()) / binned.height, float(binned["confidence"].sum()) / binned.height
+    accuracy = share_interval(right, sum_of_squares(gap), gap.n, gap.n)
+    low, high = min(confidence - accuracy.high, gap.mean), max(confidence - accuracy.low, gap.mean)
+    return Interval(gap.mean, low, high, gap.n)
+
+
+def _calibration_error(binned: pl.DataFrame, over: Interval | None) -> Interval | None:
+    """The expected calibration error. Chance alone makes it larger, by what is taken off the lower end; and it is no
+    less than what the judge is `over`confident by, which may widen the upper one."""
     prompt, confidence, right, lower = (binned[name].to_numpy() for name in ("prompt_id", "confidence", "right", "bin"))
     # n * ECE = sum over bins of |sum in the bin of (confidence - right)|
     gaps = [np.where(lower == each, confidence - right, 0.0) for each in np.unique(lower)]
     sums = agreement.sum_by_cluster(prompt, np.ones(len(right)), *gaps)
-    error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums, 0, 1)
-    yield Measurement(f"{prefix}ece", truth, error, binned.height)
-    yield measure_mean(f"{prefix}overconfidence", truth, binned, pl.col("confidence") - pl.col("right"))
-    squared_error = (pl.col("probability") - pl.col("chosen_right").cast(pl.Float64)) ** 2
-    yield measure_share(f"{prefix}brier", truth, rows, squared_error)
+    error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums)
+    if error is None or over is None:
+        return None
+    low = max(error.low - agreement.excess_of_absolute(sums[:, 1:]) / len(right), 0.0)
+    if (
+        right.min() == right.max() and over.low <= 0 <= over.high
+    ):  # nothing varies, which is no sign that it never would
+        low = 0.0
+    high = min(max(error.high, abs(over.low), abs(over.high)), 1.0)
+    return error._replace(low=min(low, error.mean), high=max(high, error.mean))
 
 
 def _both_ways(values: np.ndarray, unit: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -222,4 +257,4 @@ def measure_agreement(
     moments = agreement.sum_moments(x, y, prompt)
     yield Measurement("kappa", name, agreement.jackknife(agreement.kappa, moments, -1, 1), both.height)
     sums = agreement.sum_disagreement(np.concatenate([x, y]), np.tile(rated, 2), np.tile(prompt, 2))
-    yield Measurement("alpha", name, agreement.jackknife(agreement.alpha, sums, most=1), both.height)
+    yield Measurement("alpha", name, agreement.jackknife(agreement.alpha, sums, -1, 1), both.height)
