@@ -119,7 +119,7 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
 ANSWERS[
     "judge_accuracy"
 ] = [  # of seven such pairs four have the right trace as chosen; no interval of an AUROC so small
-    ("rubric", "brevity", "answer", 0.9, 0.0, 1.0, 0.8, 4, 1, 1.0, None, None),
+    ("rubric", "brevity", "answer", 0.9, 0.279, 0.995, 0.8, 4, 1, 1.0, None, None),
     ("rubric", "logic", "answer", 0.571, 0.002, 0.999, 0.571, 4, 3, 0.667, None, None),
     ("versus", "preference", "answer", 0.714, 0.003, 1.0, 0.571, 4, 3, 0.667, None, None),
 ]

@@ -75,12 +75,13 @@ def assume(measure: str, pairs_per_prompt: float, share: float | None = None) ->
 
 
 def _learn(found: Interval, pairs: int) -> Share:
-    """What an interval over so many pairs says. Where it reaches 0 or 1 it does not say what share there is nor how
-    alike the pairs of a prompt are: then one prompt more is taken to be half and half, and all pairs of one alike."""
-    if found.low > 0 and found.high < 1:
-        effect = share_variance(found) * pairs / (found.mean * (1 - found.mean))
-        return Share(found.mean, effect, pairs / found.n)
-    return Share((found.mean * found.n + 0.5) / (found.n + 1), pairs / found.n, pairs / found.n)
+    """What an interval over so many pairs says. Where it does not say how alike the pairs of a prompt are, they are
+    taken to be all alike; where it reaches 0 or 1, one prompt more is taken to be half and half."""
+    varies = found.low > 0 and found.high < 1
+    share = found.mean if varies else (found.mean * found.n + 0.5) / (found.n + 1)
+    variance = share_variance(found) if varies else 0.0
+    effect = variance * pairs / (share * (1 - share)) if variance > 0 else pairs / found.n
+    return Share(share, effect, pairs / found.n)
 
 
 def half_width(share: Share, prompts: int) -> float:

@@ -62,10 +62,12 @@ def share_interval(share: float, squares: float, decisive: int, prompts: int) ->
 
     One more prompt of weight DOUBT, half of it a win and half a loss, keeps the interval from ending where so few
     prompts happen to agree; it is one of the log odds, so it stays within 0 and 1, with Student's t and as many degrees
-    of freedom as decisive prompts less one. Where all or none hold it is Wilson's, for as many observations as those.
+    of freedom as decisive prompts less one. Where all or none hold it is Wilson's, for as many observations as those;
+    where they vary no more than so many, it is no wider.
     """
-    if (whole := round(share, 12)) in (0, 1):
-        low, high = wilson(whole, decisive)
+    widest = wilson(min(max(round(share, 12), 0), 1), decisive)
+    if round(share, 12) in (0, 1):
+        low, high = widest
     else:
         total = decisive + DOUBT
         centre = (decisive * share + DOUBT / 2) / total
@@ -74,6 +76,8 @@ def share_interval(share: float, squares: float, decisive: int, prompts: int) ->
         odds, spread = np.log(centre / (1 - centre)), centre * (1 - centre)  # d log(p / (1 - p)) / dp = 1 / (p (1 - p))
         half = t_quantile(decisive - 1) * np.sqrt(variance) / spread
         low, high = (float((1 + np.tanh(end / 2)) / 2) for end in (odds - half, odds + half))
+        if own <= share * (1 - share) / decisive:  # as little as that of prompts that are right or wrong as a whole
+            low, high = max(low, widest[0]), min(high, widest[1])
     return Interval(share, min(low, share), max(high, share), prompts)
 
 
