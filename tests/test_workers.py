@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +160,13 @@ def test_one_by_one_tells_of_all_runs_and_a_failure_costs_no_other(
     def fail() -> None:
         raise CurationError("nothing to\nlearn")
 
-    outcomes = list(one_by_one("train", {"a": work, "b": fail, "c": work}, None))
-    assert outcomes == [("a", "done", None), ("b", None, "nothing to\\nlearn"), ("c", "done", None)]
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(" in ")[0] for line in lines] == [f"train: {done}/3 runs" for done in (0, 1, 2, 2)], (
-        "the last is told by close, after two seconds"
-    )
+    outcomes = list(one_by_one("train", {"a": work, "b": fail, "c": work, "d": partial(sys.exit, 3)}, None))
+    assert outcomes == [
+        ("a", "done", None), ("b", None, "nothing to\\nlearn"), ("c", "done", None), ("d", None, "SystemExit: 3")
+    ]  # fmt: skip
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("train: ")]
+    done = [line.partition(" in ")[0] for line in lines]
+    assert done == ["train: 0/4 runs", "train: 1/4 runs", "train: 2/4 runs", "train: 2/4 runs", "train: 3/4 runs"]
     assert all("train a: 1/2 steps" in line and line.endswith("loss 0.5") for line in lines)
 
 

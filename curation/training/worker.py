@@ -103,7 +103,7 @@ def attempt(work: Callable[[], Any]) -> Done:
         return Done(work(), None)
     except CurationError as error:
         return Done(None, one_line(str(error)))
-    except Exception as error:  # nobody's mistake but the program's, or a library's
+    except (Exception, SystemExit) as error:  # nobody's mistake but the program's, or a library's
         traceback.print_exc()
         return Done(None, one_line(f"{type(error).__name__}: {error}"))
     finally:
