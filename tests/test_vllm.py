@@ -190,3 +190,24 @@ def test_the_real_vllm_answers_alike_twice(tmp_path: Path, monkeypatch: pytest.M
     refused = heard[0].pop("x y " * 500)
     assert refused.text is None and "maximum context length" in str(refused.error)
     assert all(reply.error is None and reply.engine.startswith("vllm 0.") for reply in heard[0].values())
+
+
+@pytest.mark.skipif("CURATION_VLLM" not in os.environ, reason="CURATION_VLLM names no interpreter that has vllm")
+def test_the_real_vllm_answers_with_an_adapter_beside_its_weights_and_in_them(tmp_path: Path) -> None:
+    """Beside bfloat16 weights, merged into those that are float32; neither is the student's own answer."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    student = read(ROOT / "params.yaml").student
+    network, _ = weights.load(student.model, student.pinned, "float32")
+    torch.manual_seed(0)
+    adapted = get_peft_model(network, LoraConfig(r=4, target_modules=["q_proj"], init_lora_weights=False))
+    adapted.save_pretrained(tmp_path / "run")
+    asked = [Call("tiny", "0", one.messages, one.sampling | {"temperature": 0.0}, 0) for one in calls(4)]
+    for dtype in ("bfloat16", "float32"):
+        said = dict[str | None, list[str | None]]()
+        for name, adapter in (("plain", None), ("adapted", tmp_path / "run")):
+            model, texts = weights.Weights(student.model, student.pinned, adapter), said.setdefault(name, [])
+            run = engine(model, os.environ["CURATION_VLLM"], dtype=dtype)
+            run(iter(asked), lambda _, reply, texts=texts: texts.append(reply.text))
+        assert sorted(map(str, said["plain"])) != sorted(map(str, said["adapted"]))
