@@ -28,6 +28,7 @@ class Planned(NamedTuple):
     arms: Mapping[ArmKey, float]
     benchmarks: Mapping[str, float]
     label: str  # of the benchmarks
+    has_margin: bool = False  # it is to show that there is no difference that matters
 
 
 class Detection(NamedTuple):
@@ -83,9 +84,10 @@ def foresee(study: Study, prompts: pl.DataFrame, results: pl.DataFrame) -> Power
 
 
 def look(planned: Planned, design: Design, detect: float | None) -> Detection:
-    """What a contrast can see that is measured so. A gain is looked for where it is one."""
+    """What a contrast can see that is measured so. A gain is looked for where it is one, and not where there is to be
+    none."""
     seeds = [side.seeds for side in design.sides if side.method is not None]
-    wanted = detect if design.is_gain else None
+    wanted = detect if design.is_gain and not planned.has_margin else None
     found = None if wanted is None else power(design, wanted)
     return Detection(
         contrast=planned.name,
@@ -161,7 +163,7 @@ def list_declared(study: Study) -> tuple[list[Planned], list[str]]:
         if weights is None or not isinstance(row, Row):
             others.append(row.name)
         else:
-            planned.append(Planned(row.name, DECLARED, weights, row.benchmarks, row.label))
+            planned.append(Planned(row.name, DECLARED, weights, row.benchmarks, row.label, row.margin is not None))
     return planned, others
 
 
