@@ -10,7 +10,8 @@ from scipy import stats
 
 from curation.core.metrics import Interval
 from curation.reliability import agreement, measures
-from curation.reliability.measurement import clustered_share, share_interval
+from curation.reliability.measurement import clustered_share, measure_mean, share_interval
+from curation.reliability.suspect import is_suspect
 
 SEEDS = range(20)
 
@@ -234,3 +235,12 @@ def test_a_calibrated_judge_is_not_shown_to_err(stated: list[float], truth: floa
                 assert one.interval is not None and one.interval.low < one.interval.high
                 covered[one.measure] += one.interval.low <= truth <= one.interval.high
     assert min(covered.values()) >= 54
+
+
+def test_a_mean_that_does_not_vary_has_no_interval_and_is_suspect_where_it_is_off() -> None:
+    """The kind of fault: a drift of -2 in 12 of 12 traces, with an interval of no width."""
+    rows = pl.DataFrame({"drift": [-2.0] * 12, "none": [0.0] * 12, "prompt_id": range(12)})
+    for column, off in (("drift", True), ("none", False)):
+        found = measure_mean("drift", "repeats", rows, pl.col(column)).interval
+        assert found is not None and np.isnan([found.low, found.high]).all()
+        assert is_suspect("drift", found) == off

@@ -72,7 +72,8 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     small = world.sound()
     tied = pl.when(pl.col("order") == "chosen_first").then(pl.lit("tie")).otherwise("verdict").alias("verdict")
     rows = pl.concat([small.preferences, small.preferences.with_columns(pl.lit(1, pl.Int32).alias("repeat"), tied)])
-    wide = {"versus": pairwise.pairwise_deltas(delta.Params(**world.DELTA), small.pairs, rows, ["preference"])}
+    how = delta.Params(**world.DELTA | {"score": "sampled"})
+    wide = {"versus": pairwise.pairwise_deltas(how, small.pairs, rows, ["preference"])}
     seen = reliability.JudgeTables(
         {}, {"versus": rows}, wide, contracts.empty(measurements.PROBABILITIES), {"versus": ["preference"]}
     )
@@ -86,6 +87,10 @@ def test_repeats_of_a_pairwise_judge_by_hand() -> None:
     )
     # repeat 0 flips in 4 of 8 pairs; repeat 1 has a tie in one order and a verdict in the other in all
     assert found["position_inconsistency", "order"] == 12 / 16
+    # standing first adds 0 and 1 in repeat 0, -1/2 and 1/2 in repeat 1; asked again with chosen first, each verdict
+    # goes from 1 to 0, with rejected first none changes: a variance of (1/2 + 0) / 2, of a mean of four
+    assert found["position_bias", "order"] == pytest.approx(1 / 4)
+    assert found["noise", "repeats"] == pytest.approx((1 / 4 / 4) ** 0.5)
     reach = table.drop_nulls("value").filter(
         pl.col("measure").str.contains("rate|agreement|correlation|coverage|alpha")
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from curation.core.metrics import Interval
 from curation.core.stats import t_quantile
-from curation.reliability.measurement import NO_END, share_interval
+from curation.reliability.measurement import NO_END, drop_ends_of_no_width, share_interval
 
 FEWEST = 5  # clusters of the rarer sort that an AUROC has an interval of
 Statistic: TypeAlias = Callable[[np.ndarray], np.ndarray]  # sums in the last axis, one value for each of the others
@@ -39,7 +39,7 @@ def jackknife(statistic: Statistic, sums: np.ndarray, least: float = -np.inf, mo
         ends = share_interval(share, squares, clusters, clusters)
         return Interval(value, min(least + span * ends.low, value), max(least + span * ends.high, value), clusters)
     half = t_quantile(clusters - 1) * np.sqrt(variance)
-    return Interval(value, max(value - half, min(least, value)), value + half, clusters)
+    return drop_ends_of_no_width(Interval(value, max(value - half, min(least, value)), value + half, clusters))
 
 
 def sum_by_cluster(cluster: np.ndarray, *columns: np.ndarray) -> np.ndarray:

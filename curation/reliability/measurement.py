@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.metrics import Interval
-from curation.core.stats import clustered_mean, t_quantile, wilson
+from curation.core.stats import ROUNDING, clustered_mean, t_quantile, wilson
 
 DOUBT = 0.05  # how much of a prompt is added to a share, half of it a win and half a loss: by bench/judges.py
 NO_END = float("nan")  # of an interval that too few prompts give
@@ -34,8 +34,14 @@ def measure_share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr
 
 
 def measure_mean(measure: str, against: str, rows: pl.DataFrame, value: pl.Expr) -> Measurement:
-    """The mean of `value` over `rows`."""
-    return Measurement(measure, against, clustered_mean(*_values(rows, value)), rows.height)
+    """The mean of `value` over `rows`; without ends where it does not vary, which says nothing of other prompts."""
+    mean = clustered_mean(*_values(rows, value))
+    return Measurement(measure, against, mean and drop_ends_of_no_width(mean), rows.height)
+
+
+def drop_ends_of_no_width(interval: Interval) -> Interval:
+    """The interval, its ends NO_END where it has no width."""
+    return interval._replace(low=NO_END, high=NO_END) if interval.high - interval.low < ROUNDING else interval
 
 
 def _values(rows: pl.DataFrame, value: pl.Expr) -> tuple[pl.Series, pl.Series]:

@@ -3,6 +3,7 @@ prompt."""
 
 from collections.abc import Iterator
 from itertools import combinations
+from math import isnan
 
 import numpy as np
 import polars as pl
@@ -219,12 +220,11 @@ def _calibration_error(binned: pl.DataFrame, over: Interval | None) -> Interval 
     error = agreement.jackknife(lambda summed: np.abs(summed[..., 1:]).sum(axis=-1) / summed[..., 0], sums)
     if error is None or over is None:
         return None
-    low = max(error.low - agreement.excess_of_absolute(sums[:, 1:]) / len(right), 0.0)
-    if (
-        right.min() == right.max() and over.low <= 0 <= over.high
-    ):  # nothing varies, which is no sign that it never would
-        low = 0.0
-    high = min(max(error.high, abs(over.low), abs(over.high)), 1.0)
+    excess = agreement.excess_of_absolute(sums[:, 1:]) / len(right)
+    low, high = (error.mean if isnan(end) else end for end in (error.low, error.high))
+    # where nothing varies, that is no sign that it never would
+    low = 0.0 if right.min() == right.max() and over.low <= 0 <= over.high else max(low - excess, 0.0)
+    high = min(max(high, abs(over.low), abs(over.high)), 1.0)
     return error._replace(low=min(low, error.mean), high=max(high, error.mean))
 
 

@@ -1,8 +1,10 @@
 """Which measurements are suspect: somebody should look."""
 
 from collections.abc import Callable
+from math import isnan
 
 from curation.core.metrics import Interval
+from curation.core.stats import ROUNDING
 
 LOWEST_COVERAGE, HIGHEST_ZERO_DELTA_RATE = 0.95, 0.5
 LOWEST_REPEAT_ALPHA = 0.667  # Krippendorff's own lowest limit
@@ -14,7 +16,11 @@ FAR = 1.43
 
 
 def _far_from(null: float) -> Callable[[Interval], bool]:
-    return lambda interval: abs(interval.mean - null) > FAR * (interval.high - interval.low) / 2
+    def is_far(interval: Interval) -> bool:
+        half = 0.0 if isnan(interval.low) else (interval.high - interval.low) / 2  # what does not vary has no ends
+        return abs(interval.mean - null) > FAR * half + ROUNDING
+
+    return is_far
 
 
 def _far_above_zero(interval: Interval) -> bool:
