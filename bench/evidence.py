@@ -199,33 +199,34 @@ def ask(cell: Cell, share: float, gain: float, draws: int, seed: int = 0) -> Cov
 
 
 def tabulate(every: bool) -> Iterator[str]:
-    """A line for each number of arms, seeds and sd, of the worst over prompts, samples and contrasts; or for each cell
-    and contrast."""
+    """A line for each number of arms and seeds, of the worst over prompts, samples and contrasts where all arms have
+    one sd, of 0 to 2 points, and by contrast where half of them have another; or one for each cell and contrast."""
     yield "| arms | seeds | sd between runs | type I before | now | coverage now | width before | now |"
     yield "|---|---|---|---|---|---|---|---|"
     power: dict[tuple[int, int, int], tuple[Shares, ...]] = {}
-    for arms, seeds, sd in product(ARMS, SEEDS, SPREADS):
+    for arms, seeds in product(ARMS, SEEDS):
         lines = {
-            (prompts, samples, kind): found
-            for prompts, samples in product(PROMPTS, SAMPLES)
+            (sd, prompts, samples, kind): found
+            for sd, prompts, samples in product(SPREADS, PROMPTS, SAMPLES)
             for kind, found in simulate(Cell(arms, seeds, prompts, samples, sd)).items()
         }
-        if arms == 4 and sd == (0.01, 0.01):
-            power |= {(seeds, prompts, samples): lines[prompts, samples, "control"] for prompts, samples, _ in lines}
-        spread = f"{100 * sd[0]:g}" if sd[0] == sd[1] else f"{100 * sd[0]:g} or {100 * sd[1]:g}"
+        if arms == 4:
+            power |= {(seeds, n, k): lines[EQUAL[2], n, k, "control"] for n, k in product(PROMPTS, SAMPLES)}
+        start = f"{arms} | {seeds}"
         if every:
-            for (prompts, samples, kind), found in lines.items():
-                yield _line(f"{arms} | {seeds} | {spread}, n {prompts}, k {samples}, {kind}", [found])
-        elif sd[0] == sd[1]:
-            yield _line(f"{arms} | {seeds} | {spread}", list(lines.values()))
-        else:
-            for kind, name in (("control", "of each"), ("baseline", "first"), ("baseline, last", "second")):
-                yield _line(f"{arms} | {seeds} | {spread}, {name}", [lines[key] for key in lines if key[2] == kind])
+            for (sd, prompts, samples, kind), found in lines.items():
+                yield _line(f"{start} | {100 * sd[0]:g}, {100 * sd[1]:g}; n {prompts}; k {samples}; {kind}", [found])
+            continue
+        yield _line(f"{start} | 0 to 2", [lines[key] for key in lines if key[0] in EQUAL])
+        for kind, name in (("control", "one of each"), ("baseline", "of 0.6"), ("baseline, last", "of 1.8")):
+            unequal = [found for (sd, *_, which), found in lines.items() if sd not in EQUAL and which == kind]
+            yield _line(f"{start} | 0.6 and 1.8: {name}", unequal)
     yield ""
-    yield "| seeds | prompts | samples | power before | now | variances known |"
-    yield "|---|---|---|---|---|---|"
-    for (seeds, prompts, samples), found in sorted(power.items()):
-        yield f"| {seeds} | {prompts} | {samples} | {' | '.join(f'{100 * one.power:.0f}' for one in found)} |"
+    yield "| seeds | prompts | power, one sample | four | sixteen |"
+    yield "|---|---|---|---|---|"
+    for seeds, prompts in product(SEEDS, PROMPTS):
+        each = [", ".join(f"{100 * one.power:.0f}" for one in power[seeds, prompts, k]) for k in SAMPLES]
+        yield f"| {seeds} | {prompts} | {' | '.join(each)} |"
 
 
 def _line(name: str, found: list[tuple[Shares, ...]]) -> str:

@@ -14,7 +14,7 @@ from curation.core.metrics import Interval
 CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)  # how many standard errors that is to either side
 MAX_CELLS = 50_000_000  # groups times clusters; beyond that only the cells that occur are numbered
-FEW_DF = 10  # of a variance between seeds, below which Satterthwaite covers too little
+FEW_DF = 13  # of a variance between seeds, below which Satterthwaite covers too little
 ROUNDING = 1e-12  # values that differ by less differ by rounding only
 
 
@@ -180,7 +180,7 @@ def crossed_error(
     other seeds, with `seeds_df`; its expectation is that variance plus `sampling`, which `prompts` holds already.
 
     The variance is prompts + seeds - sampling, or prompts where that is more; the degrees of freedom are those of
-    Satterthwaite 1946. With fewer than ten for seeds these cover too little; the interval is then one of modified
+    Satterthwaite 1946. With fewer than 13 for seeds these cover too little; the interval is then one of modified
     large samples (Graybill and Wang 1980), each variance at its own quantile, and its degrees of freedom are those at
     which Student's quantile makes it. `python -m bench.evidence` prints how often both cover.
     """
