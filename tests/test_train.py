@@ -286,7 +286,7 @@ def test_a_served_student_is_asked_under_its_runs_name(
     serve: Serve, student: Student, paired: pl.DataFrame, ledger: Ledger, open_ledger: OpenLedger, tmp_path: Path
 ) -> None:
     """The same calls over HTTP: what one engine sampled, another does not ask again."""
-    train("run", CASES["sigmoid"], 0, student, paired, tmp_path / "run")
+    train("run", CASES["dpo full"], 0, student, paired, tmp_path / "run")
     server = serve([good("It is 2.")])
     served = {"kind": "openai", "endpoint": server.endpoint().model_dump()}
     results = evaluated(served, "run", student, tmp_path / "run", ledger)
