@@ -70,6 +70,18 @@ def test_every_job_has_its_own_outcome(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "resource_tracker" not in capfd.readouterr().err
 
 
+def test_a_worker_that_is_killed_between_two_jobs_costs_none(tmp_path: Path) -> None:
+    """As it is while a run that it has trained is kept."""
+    found, jobs = [], [Errand(name, tmp_path) for name in ("last", "good")]
+    for outcome in side_by_side("do", jobs, many(1, threads=3), STUDENT):
+        found.append(outcome)
+        if outcome.run == "last":
+            worker = psutil.Process(int((tmp_path / "last").read_text()))
+            (tmp_path / "heard").touch()
+            until(lambda worker=worker: worker.status() == psutil.STATUS_ZOMBIE)
+    assert found == [("last", ("3", "last"), None), ("good", ("3", "good"), None)]
+
+
 def pids(folder: Path, runs: list[str]) -> list[int]:
     """The processes of jobs, once each has begun."""
     until(lambda: all((folder / run).exists() and (folder / run).read_text() for run in runs))

@@ -67,6 +67,11 @@ class Told(NamedTuple):
     line: str
     share: float
 
+    @classmethod
+    def begins(cls, job: Job) -> "Told":
+        """What there is to tell of a job before it tells anything."""
+        return cls(f"{job.run} begins", 0.0)
+
 
 class Done(NamedTuple):
     """What a job gave, or why it failed."""
@@ -88,7 +93,9 @@ def work(parent: Connection, place: Place, student: Student) -> None:
     tell = _seldom(lambda shown: parent.send(describe(shown)))
     with neutral_streams(), heard(tell):
         while True:
-            parent.send(do(jobs.get().on(device)))
+            job = jobs.get().on(device)
+            parent.send(Told.begins(job))
+            parent.send(do(job))
 
 
 def do(job: Job) -> Done:

@@ -4,6 +4,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import cycle, islice
 from multiprocessing import get_context
 from multiprocessing.connection import wait
@@ -89,14 +90,16 @@ class _Worker:
         context = get_context("spawn")  # a fork of a process that has threads may hang
         self.place, self.told = place, Told("", 0.0)
         self.job: Job | None = None
+        self.idle = False  # it has done a job, and not begun the next: what it dies of is none of that one's fault
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, place, student), daemon=True)
         self.process.start()
         theirs.close()  # so that the connection ends with the process
 
     def give(self, job: Job) -> None:
-        self.job, self.told = job, Told(f"{job.run} begins", 0.0)
-        self.connection.send(job)
+        self.job, self.told = job, Told.begins(job)
+        with suppress(OSError):  # it has ended, as the connection tells whoever hears it
+            self.connection.send(job)
 
     def end(self) -> str:
         """It has ended, and what was not done is cleared. Returns how it ended, for a person to read."""
@@ -148,11 +151,15 @@ class _Crew:
                 said = Done(None, worker.end())
                 self.workers.remove(worker)
                 self.free.append(worker.place)
+                if job and worker.idle:
+                    self.waiting.appendleft(job)
+                    continue
+            worker.idle = False
             if isinstance(said, Told):
                 worker.told = said
                 self.tell(shown, 0)
             elif job:
-                worker.job = None
+                worker.job, worker.idle = None, True
                 yield Outcome(job.run, *said)
 
     def tell(self, shown: Progress, count: int) -> None:
