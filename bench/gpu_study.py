@@ -14,7 +14,7 @@ import polars as pl
 from curation.core.params import BASELINE
 from curation.core.stats import Crossed, crossed_mean
 from curation.experiment.compare import compare
-from curation.experiment.values import AVERAGE, DeclaredRuns, per_prompt
+from curation.experiment.values import AVERAGE, Answers, DeclaredRuns, per_prompt, study_values
 
 RESULTS = Path(__file__).parents[1] / "tests/data/gpu_study/results.parquet"
 IN_DOMAIN, OUT_OF_DOMAIN = "gsm8k_held_out", "out_of_domain"
@@ -61,7 +61,8 @@ def compared(results: pl.DataFrame) -> pl.DataFrame:
             method, selection, *rest, _ = run.split("-")
             arms[run] = (method, selection, *rest)
     declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
-    return compare(declared, results, {}).filter(measure=f"{AVERAGE}@1")
+    values = study_values(declared, results)
+    return compare(declared, values, Answers(results), {}).filter(measure=f"{AVERAGE}@1")
 
 
 def tabulate(comparisons: pl.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Write data/comparisons.parquet and its plots."""
+"""Write data/comparisons.parquet, data/contrasts.parquet and their plots."""
 
 import json
 import sys
@@ -8,8 +8,10 @@ from curation.core.metrics import write_metrics
 from curation.core.params import BASELINE, read
 from curation.experiment import plots, registration
 from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
+from curation.experiment.contrast_table import contrast_messages, contrast_metrics, declared_contrasts
 from curation.experiment.gaps import find_gaps
-from curation.experiment.values import study_values
+from curation.experiment.properties import from_files
+from curation.experiment.values import Answers, study_values
 from curation.tables import contracts, measurements, parquet
 
 
@@ -22,14 +24,19 @@ def main() -> None:
     missing = find_missing(declared, there, dict(failed.select("run", "error").rows()))
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
-    comparisons = compare(declared, results, pairs_of_run)
-    gaps = find_gaps(study_values(declared, results))
-    for message in [*messages(missing), *gaps, *registration.messages(study)]:
+    values = study_values(declared, results)
+    comparisons = compare(declared, values, Answers(results), pairs_of_run)
+    contrasts = declared_contrasts(study, values, from_files(study), registration.standing(study))
+    said = (*messages(missing), *contrast_messages(contrasts), *find_gaps(values), *registration.messages(study))
+    for message in said:
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
+    parquet.write(measurements.CONTRASTS, contrasts, contracts.path("contrasts"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
+    plots.forest(contrasts, contracts.DATA / "plots/contrasts.png")
     metrics = comparison_metrics(comparisons, missing) | registration.metrics(study)
+    metrics["contrasts"] = contrast_metrics(contrasts)
     write_metrics(contracts.DATA / "metrics/compare.json", metrics)
 
 

@@ -154,7 +154,9 @@ def test_the_recipe_trains_and_compares_every_arm_that_it_names(tmp_path: Path) 
     assert pl.read_parquet(tmp_path / "data/runs.parquet")["status"].to_list() == ["trained"] * 12
     comparisons = pl.read_parquet(tmp_path / "data/comparisons.parquet").filter(measure="avg@4")
     assert comparisons["benchmark"].unique().sort().to_list() == ["gsm8k_held_out", "math_easy", "svamp"]
-    assert comparisons.filter("primary").select("selection", "against").rows() == [("llama_405b", "reversed")]
+    contrasts = pl.read_parquet(tmp_path / "data/contrasts.parquet")
+    assert contrasts["contrast"][0] == "direction" and contrasts["primary"].sum() == 1
+    assert contrasts.drop_nulls("refused")["contrast"].to_list() == []
     for cell, correct in CORRECT.items():
         subset = pl.read_parquet(tmp_path / f"data/arms/subsets/{cell}-any-own-itself.parquet")
         assert found_cells(tmp_path, subset) == {correct}

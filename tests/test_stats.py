@@ -10,10 +10,12 @@ import world
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from world import compare_results
 
 from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, wilson
-from curation.experiment.compare import compare, comparison_metrics
-from curation.experiment.values import DeclaredRuns
+from curation.experiment.compare import comparison_metrics
+from curation.experiment.estimate import estimate
+from curation.experiment.values import DeclaredRuns, study_values
 from curation.tables import measurements, parquet
 
 
@@ -102,7 +104,7 @@ RUNS = DeclaredRuns(
 
 
 def compared(scores: dict[tuple[str, int], list[float | None]]) -> pl.DataFrame:
-    rows = compare(RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
+    rows = compare_results(RUNS, results(scores), {"a0": 4, "a1": 5, "b0": 4, "b1": 4, "b2": 4})
     parquet.check(measurements.COMPARISONS, rows, "comparisons")
     return rows
 
@@ -115,36 +117,34 @@ def row(rows: pl.DataFrame, control: str, against: str, measure: str = "avg@1") 
 
 
 def test_a_gain_is_over_the_prompts_that_all_the_runs_compared_answered() -> None:
-    scores: dict[tuple[str, int], list[float | None]] = {
-        ("baseline", 1): [0, 0],
-        ("baseline", 2): [0, 1],
-        ("baseline", 3): [1, 1],
-        ("baseline", 4): [None, None],
-    }
-    scores |= {("a0", 1): [1, 1], ("a0", 2): [1, 0], ("a0", 3): [1, 1], ("a0", 4): [1, 1]}
-    found = row(compared(scores), "itself", "baseline", "avg@2")
-    assert (found["value"], found["gain"], found["n"], found["seeds"], found["pairs"]) == (
-        pytest.approx(3.5 / 4),
-        pytest.approx(1 / 3),
-        3,
-        1,
-        4,
-    )
-    assert found["p"] == pytest.approx(scipy_stats.ttest_rel([1, 0.5, 1], [0, 0.5, 1]).pvalue)
+    """One prompt in 101 has no valid value in the baseline: it is left out and counted. One in four refuses the gain,
+    and leaves the arm its value."""
+    for prompts in (101, 4):
+        scores: dict[tuple[str, int], list[float | None]] = {
+            (run, prompt): [1, run == "a0"] for run in ("a0", "baseline") for prompt in range(prompts)
+        }
+        found = row(compared(scores | {("baseline", 0): [None, None]}), "itself", "baseline", "avg@2")
+        kept = found["value"], found["seeds"], found["pairs"], found["voided"], found["n"], found["scope"]
+        assert kept == (1.0, 1 if prompts > 4 else 0, 4, 1, prompts - 1, "this run")
+        if prompts > 4:
+            assert (found["gain"], found["refused"], found["p"]) == (pytest.approx(0.5), None, None)
+        else:
+            assert (found["gain"], found["refused"]) == (None, "1 of 4 prompts have no valid value in some run")
 
 
-def test_a_selection_is_compared_with_its_control_seed_by_seed() -> None:
+def test_a_selection_is_compared_with_its_control_over_all_the_seeds_of_each() -> None:
     mine, theirs = {"a0": [1, 1, 0], "a1": [1, 0, 1]}, {"b0": [0, 1, 0], "b1": [1, 0, 0], "b2": [1, 1, 1]}
     scores: dict[tuple[str, int], list[float | None]] = {
         (run, prompt): [one] for run, row in (mine | theirs).items() for prompt, one in enumerate(row)
     }
-    scores |= {("baseline", prompt): [0] for prompt in range(3)}
-    rows = compared(scores)
-    found, wanted = row(rows, "itself", "random"), crossed_mean(np.array([[1, 0, 0], [0, 0, 1]]))
-    assert wanted is not None and (found["gain"], found["ci_low"], found["ci_high"], found["p"]) == pytest.approx(
-        (1 / 3, wanted.low, wanted.high, wanted.p)
-    )
-    assert (found["n"], found["seeds"], found["pairs"]) == (3, 2, 4)  # the third seed has no counterpart
+    answered = results(scores | {("baseline", prompt): [0] for prompt in range(3)})
+    rows, arms = compare_results(RUNS, answered, {}), dict(zip(ARMS.values(), RUNS.arms.values(), strict=True))
+    found = row(rows, "itself", "random")
+    study = {"sums": study_values(RUNS, answered)["sums", "avg"]}
+    wanted = estimate({arms["itself"]: 1.0, arms["random"]: -1.0}, {"sums": 1.0}, study)
+    assert found["gain"] == pytest.approx(2 / 3 - 5 / 9)
+    assert [found[name] for name in ("gain", "ci_low", "ci_high", "p")] == [*wanted[:4]]
+    assert (found["n"], found["seeds"], found["scope"]) == (3, 2, "seeds")
     assert (row(rows, "random", "baseline")["seeds"], row(rows, "random", "baseline")["gain"]) == (
         3,
         pytest.approx(5 / 9),
@@ -163,7 +163,7 @@ def test_gains_over_controls_and_over_the_baseline_are_corrected_each_for_its_me
 
 
 def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
-    rows = compare(world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3})
+    rows = compare_results(world.DECLARED, world.results(), {world.TUNED: 3, world.TURNED: 3})
     assert set(rows["benchmark"]) == {"held_sums"}
     same = rows.filter(against="").select("method", "measure", "value", "gain", "n", "p").rows()
     assert same == [("", "avg@2", 0.25, None, None, None), ("", "pass@2", 0.5, None, None, None)]

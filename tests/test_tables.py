@@ -175,16 +175,23 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
     },
     "comparisons": {
         "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},
-        "gain is null exactly when it is against nothing": {"gain": None, "against": "baseline"},
-        "truncated_against is null exactly when it is against nothing": {
+        "gain is null exactly when it is against nothing, or refused": {"gain": None, "against": "baseline"},
+        "shares of what it is against are null exactly when it is against nothing": {
             "truncated_against": None,
             "against": "baseline",
             "gain": 0.1,
             "ci_low": 0.1,
             "ci_high": 0.1,
         },
-        "truncated and truncated_against are from 0 to 1": {"truncated": 1.5},
+        "shares are from 0 to 1": {"missing": 1.5},
         "p <= p_holm": {"p": 0.2, "p_holm": 0.1, "gain": 0.1, "ci_low": 0.1, "ci_high": 0.1, "against": "baseline"},
+    },
+    "contrasts": {
+        "ci_low <= estimate <= ci_high": {"ci_low": 0.2, "estimate": 0.1, "ci_high": 0.3},
+        "estimate is null exactly when it is refused": {"estimate": None},
+        "a verdict is of a p": {"verdict": "equivalent", "p": None, "p_holm": None, "estimate": 0.1},
+        "registered is of the primary one": {"registered": "differs", "primary": False, "estimate": 0.1},
+        "p <= p_holm": {"p": 0.2, "p_holm": 0.1, "estimate": 0.1},
     },
     "deltas": {
         "delta_logic is null exactly when n_logic is 0": {

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 import world
 
-from curation.experiment.compare import compare
 from curation.experiment.gaps import find_gaps
 from curation.experiment.values import BASELINE_ARM, Answers, DeclaredRuns, per_prompt, study_values
 from curation.tables import measurements, parquet
@@ -86,8 +85,10 @@ def test_equal_models_that_differ_in_unreadable_answers_show_no_gain() -> None:
     answers = {run: [of_run[at] for at in draw.permutation(1000)] for run, of_run in answers.items()}
     assert 150 / (1000 - 300) - 150 / (1000 - 50) > 0.05
     answered = results(answers)
-    rows = compare(declared({"a0": (ITSELF, 0)}), answered, {})
-    assert rows.filter(against="baseline", measure="avg@1").select("gain", "p").rows() == [(0.0, 1.0)]
+    rows = world.compare_results(declared({"a0": (ITSELF, 0)}), answered, {})
+    assert rows.filter(against="baseline", measure="avg@1").select("gain", "p", "scope").rows() == [
+        (0.0, None, "this run")
+    ]
     assert [Answers(answered).missing([run], "sums") for run in answers] == [0.3, 0.05]
 
 

@@ -11,7 +11,6 @@ from functools import cache
 from math import exp, log1p
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any
 
 import flow
@@ -19,9 +18,10 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
-from curation.core import stats
+from curation.core import params, stats
 from curation.core.kinds import kind
-from curation.experiment import arms, compare, controls, generator_pairs, grid, values
+from curation.experiment import arms, compare, contrast_table, grid, values
+from curation.experiment.properties import Properties
 from curation.models.student import Params as Student
 from curation.pairs import delta, pair, pairwise
 from curation.prompts import decontaminate
@@ -165,6 +165,7 @@ class World:
     runs: pl.DataFrame
     results: pl.DataFrame
     comparisons: pl.DataFrame
+    contrasts: pl.DataFrame
 
 
 def prompt_id(name: str) -> int:
@@ -506,17 +507,12 @@ def world(judged: pl.DataFrame) -> World:
     selections = {name: select(name, selection(name), view) for name in SELECTIONS}
     texts = subset.from_frames(written, prompts(), responses(), listed_pairs())
     subsets = {name: subset.add_messages(subset.kept_rows(made, RATED), texts) for name, made in selections.items()}
-    declared = SimpleNamespace(
-        selections={name: selection(name) for name in SELECTIONS}, dimensions=RATED,
-        controls={name: controls.Params.model_validate(one) for name, one in body["controls"].items()},
-        generator_pairs={
-            name: generator_pairs.Params.model_validate(one) for name, one in body["generator_pairs"].items()
-        },
-    )  # fmt: skip
+    declared = params._study(Path("params.yaml"), body)
     subsets |= {
         arm.name: subset.add_messages(made.rows, texts) for arm, made in arms.arms(CELLS.values(), declared, view)
     }
     read_by = examples_of({name: subsets[name] for name in CELLS}, renderings(written), texts)
+    scored = values.study_values(DECLARED, answered)
     return World(
         prompts(), decontamination(), responses(), ratings(), listed_pairs(), written, judged, renderings(written),
         pairs, preferred, pair_scores(pairs), wide, means, probabilities, measured, curves,
@@ -526,10 +522,17 @@ def world(judged: pl.DataFrame) -> World:
         updates.updates(read_by, read_by.clear(), {"dpo": kind("methods", "dpo").Params(**body["methods"]["dpo"])}),
         runs(),
         answered,
-        compare.compare(
-            DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)
-        ),
+        compare_results(DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
+        contrast_table.declared_contrasts(declared, scored, Properties(declared, view, lambda name: subsets[name])),
     )  # fmt: skip
+
+
+def compare_results(
+    declared: values.DeclaredRuns, answered: pl.DataFrame, pairs_of_run: Mapping[str, int]
+) -> pl.DataFrame:
+    """The rows of `comparisons` of these results."""
+    scored = values.study_values(declared, answered)
+    return compare.compare(declared, scored, values.Answers(answered), pairs_of_run)
 
 
 def write(world: World, folder: Path) -> Path:
@@ -578,6 +581,7 @@ def put(world: World, data: Path, there: World | None) -> None:
         "updates",
         "runs",
         "comparisons",
+        "contrasts",
     ):
         if new(name):
             parquet.write(contracts.TABLES[name], getattr(world, name), contracts.path(name, data=data))

@@ -42,6 +42,7 @@ PURE = (
     "unpaired",
     ARMS,
     "comparisons.parquet",
+    "contrasts.parquet",
 )
 
 

@@ -11,11 +11,11 @@ from curation.core.metrics import Interval
 from curation.core.params import BASELINE, Strict
 from curation.core.study import Study
 from curation.core.text import clip, one_line
-from curation.experiment.contrasts import Contrast, contrasts
+from curation.experiment.estimate import Estimate, estimate
 from curation.experiment.families import correct
 from curation.experiment.pilot import Assumed, assumption
 from curation.experiment.terms import ARM, arm_name
-from curation.experiment.values import GIVEN, Answers, DeclaredRuns, per_prompt
+from curation.experiment.values import BASELINE_ARM, GIVEN, Answers, ArmKey, BenchmarkValues, DeclaredRuns
 from curation.tables.contracts import empty
 from curation.tables.measurements import COMPARISONS
 
@@ -68,22 +68,25 @@ def find_missing(declared: DeclaredRuns, there: Container[str], errors: Mapping[
     return {name: f"failed: {errors[name]}" if name in errors else "no results" for name in missing}
 
 
-def compare(runs: DeclaredRuns, results: pl.DataFrame, pairs_of_run: Mapping[str, int]) -> pl.DataFrame:
+def compare(
+    runs: DeclaredRuns,
+    values: Mapping[tuple[str, str], BenchmarkValues],
+    answers: Answers,
+    pairs_of_run: Mapping[str, int],
+) -> pl.DataFrame:
     """The rows of `comparisons`, of the runs that have results: each arm's value and its gain over the baseline, and
-    each selection's gain over each of its controls of the same seeds. The value of a seed is the mean over its draws.
+    each selection's gain over each of its controls.
 
     Only prompts that have a value in all the runs compared count. p_holm is corrected for all gains of one measure over
     controls, or over the baseline. `pairs_of_run` is the number of pairs that each run learnt from, of those that
     learnt from any here.
     """
-    rows, answers = [], Answers(results)
-    for (benchmark, measure), group in per_prompt(results).group_by("benchmark", "measure", maintain_order=True):
-        values = {
-            run: dict(part.select("prompt_id", "value").rows())
-            for (run,), part in group.group_by("run", maintain_order=True)
-        }
-        for contrast in contrasts(runs, values):
-            rows.append(_row(contrast, str(benchmark), str(measure), pairs_of_run, answers))
+    rows = [
+        row
+        for (benchmark, measure), of in values.items()
+        for arm, against, other in _compared(runs, of)
+        if (row := _row(arm, against, other, benchmark, measure, of, pairs_of_run, answers))
+    ]
     table = pl.DataFrame(
         rows,
         schema={name: kind for name, kind in empty(COMPARISONS).schema.items() if name != "p_holm"},
@@ -92,20 +95,47 @@ def compare(runs: DeclaredRuns, results: pl.DataFrame, pairs_of_run: Mapping[str
     return _correct_p(table)
 
 
+def _compared(runs: DeclaredRuns, of: BenchmarkValues) -> Iterator[tuple[ArmKey, str, ArmKey | None]]:
+    """What is compared with what: each arm with the baseline, where that has results, and each selection with each of
+    its controls: the arm, how the other is called, and the other."""
+    baseline = BASELINE_ARM if BASELINE_ARM in of.arms else None
+    for arm in of.arms:
+        if arm == BASELINE_ARM or baseline is None:
+            yield arm, "", None
+        else:
+            yield arm, BASELINE, baseline
+        if arm[-1] in runs.treatments:
+            controls = (other for other in of.arms if other[:-1] == arm[:-1] and other[-1] not in runs.treatments)
+            yield from ((arm, other[-1], other) for other in controls)
+
+
 def _row(
-    contrast: Contrast, benchmark: str, measure: str, pairs_of_run: Mapping[str, int], answers: Answers
-) -> tuple[object, ...]:
-    value, gain = contrast.value, contrast.gain
-    known = [pairs_of_run[run] for run in contrast.runs if run in pairs_of_run]
-    pairs = round(sum(known) / len(known)) if known else None
-    cut, cut_against = (
-        answers.truncated(runs, benchmark) if runs else None for runs in (contrast.runs, contrast.others)
+    arm: ArmKey, against: str, other: ArmKey | None, benchmark: str, measure: str, of: BenchmarkValues,
+    pairs_of_run: Mapping[str, int], answers: Answers,
+) -> tuple[object, ...] | None:  # fmt: skip
+    """None where fewer than two prompts have a value."""
+    one, study = {benchmark: 1.0}, {benchmark: of}
+    value = estimate({arm: 1.0}, one, study)
+    if value.prompts < 2:
+        return None
+    sides = [[run for of_seed in of.arms[side].runs for run in of_seed] if side else None for side in (arm, other)]
+    cut, missing = (
+        [None if side is None else count(side, benchmark) for side in sides]
+        for count in (answers.truncated, answers.missing)
     )
-    gains = (None,) * 6 if gain is None else (gain.mean, gain.low, gain.high, gain.prompts, gain.seeds, gain.p)
+    gain = None if other is None else estimate({arm: 1.0, other: -1.0}, one, study)
+    known = [pairs_of_run[run] for run in sides[0] or [] if run in pairs_of_run]
+    pairs = round(sum(known) / len(known)) if known else None
+    gains = (None,) * 6 if gain is None else (*_numbers(gain), gain.prompts, gain.seeds, gain.scope)
     return (
-        *contrast.arm, contrast.against, benchmark, measure, pairs, value.mean, value.low, value.high,
-        cut, cut_against, *gains,
+        *arm, against, benchmark, f"{measure}@{of.samples}", pairs, *_numbers(value), *cut, *missing, *gains,
+        (gain or value).voided, None if gain is None else gain.p, (gain or value).refused,
     )  # fmt: skip
+
+
+def _numbers(found: Estimate) -> tuple[float | None, ...]:
+    """Estimate and interval; nulls where it is refused."""
+    return (None,) * 3 if found.refused else (found.value, found.low, found.high)
 
 
 def _correct_p(table: pl.DataFrame) -> pl.DataFrame:
@@ -134,9 +164,9 @@ def comparison_metrics(comparisons: pl.DataFrame, missing: Collection[str]) -> d
     for row in comparisons.iter_rows(named=True):
         arm = arm_name(tuple(row[part] for part in ARM))
         measure, keys = row["measure"].replace("@", "_at_"), dict[str, float | int]()
-        if row["against"] in ("", BASELINE):
+        if row["against"] in ("", BASELINE) and row["value"] is not None:
             keys |= Interval(row["value"], row["value_low"], row["value_high"], row["n"] or 0).keys(measure)
-            keys["truncated"] = row["truncated"]
+            keys |= {name: row[name] for name in ("truncated", "missing")}
         if row["gain"] is not None:
             gain = Interval(row["gain"], row["ci_low"], row["ci_high"], row["n"])
             keys |= gain.keys(f"{measure}_gain_over_{row['against']}")

@@ -1,81 +1,157 @@
-"""What is compared with what: each arm with the baseline, and each selection with its controls, seed by seed."""
+"""What the declared contrasts come to, of the runs that have results."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
+from curation.core.study import Study
+from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint, Row, expand_all
+from curation.experiment.estimate import SEEDS, Estimate, estimate
+from curation.experiment.margins import Tested, all_gain_p, equivalence_p, margin_p
+from curation.experiment.properties import NoProperty, Properties, delta_slope
+from curation.experiment.terms import arm_name
+from curation.experiment.values import ArmKey, BenchmarkValues
 
-from curation.core.params import BASELINE
-from curation.core.stats import Crossed, crossed_mean
-from curation.experiment.values import ArmKey, DeclaredRuns
-
-PromptValues: TypeAlias = Mapping[int, float]  # a run's value of each prompt
+PROMPTS = "prompts"  # what the interval of a trend of deltas is for, which no run is in
+Values: TypeAlias = Mapping[tuple[str, str], BenchmarkValues]  # by benchmark and measure
 
 
-class Trained(NamedTuple):
-    """An arm trained with one seed: its runs, one for each draw, and the mean of their values of each prompt."""
+class Outcome(NamedTuple):
+    """A row's estimate and p, how its terms are called, what arms and benchmarks weigh in it, and its runs."""
 
+    row: AnyRow
+    found: Estimate
+    p: float | None
+    terms: str
+    arms: Mapping[ArmKey, float]
+    benchmarks: Mapping[str, float]
     runs: tuple[str, ...]
-    values: PromptValues
 
 
-class Contrast(NamedTuple):
-    """One arm (five empty texts for the baseline), what it is compared with, its value, its gain, its runs, and those
-    that it is compared with."""
-
-    arm: ArmKey
-    against: str
-    value: Crossed
-    gain: Crossed | None
-    runs: tuple[str, ...]
-    others: tuple[str, ...]
+def find_outcomes(study: Study, values: Values, properties: Properties) -> list[Outcome]:
+    """Of every row that `contrasts` declares, in their order."""
+    outcomes: dict[str, Outcome] = {}
+    for row in expand_all(study):
+        outcomes[row.name] = _outcome(row, values, properties, outcomes)
+    return list(outcomes.values())
 
 
-def contrasts(declared: DeclaredRuns, values: Mapping[str, PromptValues]) -> Iterator[Contrast]:
-    """The contrasts of one benchmark and measure, of which each run has `values`."""
-    baseline = values.get(BASELINE)
-    if baseline and (value := crossed_mean(np.array([list(baseline.values())]))):
-        yield Contrast(("", "", "", "", ""), "", value, None, (BASELINE,), ())
-    arms = _by_arm_and_seed(declared, values)
-    for arm, by_seed in arms.items():
-        own = list(by_seed.values())
-        if (value := _gain(own, [Trained((), {})] * len(own))) is None:
-            continue
-        gain = _gain(own, [Trained((BASELINE,), baseline)] * len(own)) if baseline else None
-        yield Contrast(arm, BASELINE if gain else "", value, gain, _runs(own), (BASELINE,) if gain else ())
-        for other, other_by_seed in arms.items() if arm[-1] in declared.treatments else ():
-            seeds = [seed for seed in by_seed if seed in other_by_seed]
-            if other[:-1] == arm[:-1] and other[-1] not in declared.treatments and seeds:
-                own, others = ([of_arm[seed] for seed in seeds] for of_arm in (by_seed, other_by_seed))
-                if (gain := _gain(own, others)) is not None:
-                    yield Contrast(arm, other[-1], value, gain, _runs(own), _runs(others))
+def _outcome(row: AnyRow, values: Values, properties: Properties, known: Mapping[str, Outcome]) -> Outcome:
+    match row:
+        case Joint():
+            return _joint(row, [known[member.name] for member in row.members], values)
+        case DeltaRow():
+            return _of_deltas(row, properties)
+        case Row():
+            return _of_runs(row, values, properties)
 
 
-def _by_arm_and_seed(declared: DeclaredRuns, values: Mapping[str, PromptValues]) -> dict[ArmKey, dict[int, Trained]]:
-    draws: dict[ArmKey, dict[int, list[str]]] = {}
-    for run in values:
-        if run != BASELINE:
-            draws.setdefault(declared.arms[run], {}).setdefault(declared.seeds[run], []).append(run)
-    return {
-        arm: {seed: Trained(tuple(runs), _mean([values[run] for run in runs])) for seed, runs in by_seed.items()}
-        for arm, by_seed in draws.items()
-    }
+def _of_runs(row: Row, values: Values, properties: Properties) -> Outcome:
+    try:
+        arms = properties.weigh(row)
+    except NoProperty as why:
+        return Outcome(row, _nothing(str(why)), None, "", {}, row.benchmarks, ())
+    found = _estimate(arms, row.benchmarks, row.measure, values)
+    p = found.p if row.margin is None else margin_p(_tested(found), row.margin)
+    return Outcome(row, found, p, _show(arms), arms, row.benchmarks, _runs(arms, row.benchmarks, values))
 
 
-def _mean(draws: Sequence[PromptValues]) -> PromptValues:
-    """The mean over draws of each prompt that all have."""
-    common = sorted(set(draws[0]).intersection(*draws[1:]))
-    return {prompt: sum(values[prompt] for values in draws) / len(draws) for prompt in common}
+def _estimate(arms: Mapping[ArmKey, float], benchmarks: Mapping[str, float], measure: str, values: Values) -> Estimate:
+    """Of arms some of which weigh nothing, as where a term stands on both sides, the others."""
+    of_measure = {benchmark: of for (benchmark, one), of in values.items() if one == measure}
+    weighing = {arm: weight for arm, weight in arms.items() if abs(weight) > 1e-12}
+    if not weighing:
+        return _nothing("both sides are the same arm")
+    return estimate(weighing, benchmarks, of_measure)
 
 
-def _runs(trained: Sequence[Trained]) -> tuple[str, ...]:
-    return tuple(run for one in trained for run in one.runs)
+def _of_deltas(row: DeltaRow, properties: Properties) -> Outcome:
+    from curation.core.stats import t_quantile
+
+    try:
+        slope = delta_slope(row, properties.pairs)
+    except NoProperty as why:
+        return Outcome(row, _nothing(str(why)), None, "", {}, {}, ())
+    half = t_quantile(int(slope.df)) * slope.standard_error
+    p = 2 * _upper(abs(slope.value), slope.standard_error, slope.df)
+    ends = (slope.value - half, slope.value + half)
+    found = Estimate(slope.value, *ends, p, slope.standard_error, slope.df, slope.prompts, 0, PROMPTS, 0, None)
+    if row.margin is not None:
+        p = float(margin_p(_tested(found), row.margin) or 0.0)
+    terms = ", ".join(f"{rung}: {mean:.3g} at {x:.3g}" for rung, x, mean in slope.rungs)
+    return Outcome(row, found, p, terms, {}, {}, ())
 
 
-def _gain(own: Sequence[Trained], others: Sequence[Trained]) -> Crossed | None:
-    """The mean gain of each seed over the other, on the prompts that all have; where the others have no runs, the mean
-    value."""
-    common = sorted(set.intersection(*(set(one.values) for one in (*own, *others) if one.runs)))
-    by_seed = zip(own, others, strict=True)
-    gains = [[one.values[prompt] - other.values.get(prompt, 0.0) for prompt in common] for one, other in by_seed]
-    return crossed_mean(np.array(gains))
+def _upper(above: float, error: float, df: float) -> float:
+    from scipy import stats
+
+    return float(stats.t.sf(above / error, df)) if error else (0.0 if above else 0.5)
+
+
+def _joint(row: Joint, members: Sequence[Outcome], values: Values) -> Outcome:
+    """What is asked of all members: of `all` the numbers are those of the member that gains least."""
+    terms = f"{len(members)} of {row.name.rpartition('.')[0]}"
+    first = members[0]
+    runs = tuple(dict.fromkeys(run for member in members for run in member.runs))
+    outcome = Outcome(row, first.found, None, terms, {}, first.benchmarks, runs)
+    if refused := [member for member in members if member.found.refused]:
+        return outcome._replace(found=_nothing(f"{refused[0].row.name} has no result: {refused[0].found.refused}"))
+    if row.asks == "all":
+        least = min(members, key=lambda member: member.found.low).found
+        return outcome._replace(found=least, p=all_gain_p([_tested(member.found) for member in members]))
+    if row.equivalence is None:
+        estimates = [member.found.value for member in members]
+        return outcome._replace(found=_only(max(estimates) - min(estimates), first.found))
+    between = [_difference(one, other, values) for one, other in itertools.combinations(members, 2)]
+    widest = max(between, key=lambda found: abs(found.value) if not found.refused else float("inf"))
+    if widest.refused:
+        return outcome._replace(found=widest)
+    tests = [equivalence_p(_tested(found), row.equivalence) for found in between]
+    p = None if None in tests else max(one for one in tests if one is not None)
+    return outcome._replace(found=widest, p=p)
+
+
+def _difference(one: Outcome, other: Outcome, values: Values) -> Estimate:
+    """Of two members that differ in their arms or in their benchmarks."""
+    assert isinstance(one.row, Row)
+    if one.benchmarks == other.benchmarks:
+        arms = {arm: one.arms.get(arm, 0.0) - other.arms.get(arm, 0.0) for arm in (*one.arms, *other.arms)}
+        return _estimate(arms, one.benchmarks, one.row.measure, values)
+    names = (*one.benchmarks, *other.benchmarks)
+    between = {name: one.benchmarks.get(name, 0.0) - other.benchmarks.get(name, 0.0) for name in names}
+    return _estimate(one.arms, between, one.row.measure, values)
+
+
+def _tested(found: Estimate) -> Tested:
+    return Tested(found.value, found.standard_error, found.df, found.p)
+
+
+def _nothing(why: str) -> Estimate:
+    nan = float("nan")
+    return Estimate(nan, nan, nan, None, nan, nan, 0, 0, SEEDS, 0, why)
+
+
+def _only(value: float, of: Estimate) -> Estimate:
+    """A number that has no interval."""
+    return of._replace(value=value, low=float("nan"), high=float("nan"), p=None)
+
+
+def _show(arms: Mapping[ArmKey, float]) -> str:
+    """The arms with their weights, those that count for it first."""
+    ordered = sorted(arms.items(), key=lambda one: (-one[1], one[0]))
+    return " ".join(f"{weight:+.4g} {arm_name(arm)}" for arm, weight in ordered if weight)
+
+
+def _runs(arms: Collection[ArmKey], benchmarks: Collection[str], values: Values) -> tuple[str, ...]:
+    """The runs of the arms that have results on the benchmarks."""
+    return tuple(
+        dict.fromkeys(
+            run
+            for (benchmark, _), of in values.items()
+            if benchmark in benchmarks
+            for arm in arms
+            if arm in of.arms
+            for of_seed in of.arms[arm].runs
+            for run in of_seed
+        )
+    )

@@ -73,18 +73,35 @@ RESULTS = Table(
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      "n_tokens is not negative": (pl.col("n_tokens") >= 0).fill_null(True)},
 )  # fmt: skip
+SHARES = ("truncated", "missing")  # of the answers of an arm, and of what it is against
+SHARES_AGAINST = ("truncated_against", "missing_against")
+CORRECTED = {"p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)}
 COMPARISONS = Table(
     "comparisons", "arm, what it is against, benchmark and measure",
     ("method", "selection", "generator_pairs", "budget", "control", "against", "benchmark", "measure"),
     schema(method=TEXT, selection=TEXT, generator_pairs=TEXT, budget=TEXT, control=TEXT,
-           against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,), value=REAL, value_low=REAL, value_high=REAL,
-           truncated=REAL, truncated_against=(REAL,),
-           gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), p=(REAL,), p_holm=(REAL,)),
+           against=TEXT, benchmark=TEXT, measure=TEXT, pairs=(ID,),
+           value=(REAL,), value_low=(REAL,), value_high=(REAL,),
+           truncated=REAL, truncated_against=(REAL,), missing=REAL, missing_against=(REAL,),
+           gain=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=(ID,), seeds=(ID,), scope=(TEXT,), voided=ID,
+           p=(REAL,), refused=(TEXT,), p_holm=(REAL,)),
     {**interval("gain"),
-     "gain is null exactly when it is against nothing": pl.col("gain").is_null() == (pl.col("against") == ""),
-     "truncated_against is null exactly when it is against nothing":
-        pl.col("truncated_against").is_null() == (pl.col("against") == ""),
-     "truncated and truncated_against are from 0 to 1":
-        pl.all_horizontal(pl.col(name).is_between(0, 1).fill_null(True) for name in ("truncated", "truncated_against")),
-     "p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)},
+     "gain is null exactly when it is against nothing, or refused":
+        pl.col("gain").is_null() == ((pl.col("against") == "") | pl.col("refused").is_not_null()),
+     "shares of what it is against are null exactly when it is against nothing":
+        pl.all_horizontal((pl.col(name).is_null() == (pl.col("against") == "")) for name in SHARES_AGAINST),
+     "shares are from 0 to 1":
+        pl.all_horizontal(pl.col(name).is_between(0, 1).fill_null(True) for name in (*SHARES, *SHARES_AGAINST)),
+     **CORRECTED},
+)  # fmt: skip
+CONTRASTS = Table(
+    "contrasts", "contrast that params.yaml declares", ("contrast",),
+    schema(contrast=TEXT, family=TEXT, terms=TEXT, benchmark=TEXT, measure=TEXT,
+           estimate=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, runs=ID, seeds=ID, scope=(TEXT,),
+           p=(REAL,), p_holm=(REAL,), margin=(TEXT,), verdict=(TEXT,), voided=ID,
+           primary=YES, registered=(TEXT,), refused=(TEXT,)),
+    {**interval("estimate"), **CORRECTED,
+     "estimate is null exactly when it is refused": pl.col("estimate").is_null() == pl.col("refused").is_not_null(),
+     "a verdict is of a p": pl.col("verdict").is_null() | pl.col("p").is_not_null(),
+     "registered is of the primary one": pl.col("registered").is_null() | pl.col("primary")},
 )  # fmt: skip

@@ -1,0 +1,152 @@
+"""What the pairs of an arm are on average, by any expression of selections; and how deltas go with the generators."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from curation.core.study import Study
+from curation.experiment.contrast_rows import DeltaRow, Fixed, LeastSquares, Row
+from curation.experiment.terms import arm_name
+from curation.experiment.values import ArmKey
+from curation.selection import candidates
+from curation.selection.candidates import Candidates
+from curation.selection.column_names import OF_GENERATORS
+from curation.selection.named_columns import NamedColumns
+from curation.tables import contracts, parquet
+from curation.tables.contracts import SIDES
+from curation.tables.expressions.syntax import ColumnName
+
+TURNED = dict(zip(SIDES, SIDES[::-1], strict=True))  # what a side is once labels are reversed
+SIGNED = ("delta_", f"{OF_GENERATORS}_", "implicit_margin")  # columns that change their sign then
+
+
+class NoProperty(Exception):
+    """Why the weights of a contrast cannot be had from its arms' pairs."""
+
+
+class Reversed(NamedColumns):
+    """The candidates as they are when chosen and rejected change places."""
+
+    key = "pair_id"
+
+    def __init__(self, pairs: Candidates) -> None:
+        self.pairs = pairs
+
+    def _read_column(self, name: ColumnName) -> pl.Series:
+        *head, column = name
+        if head and head[0] in SIDES:
+            return self.pairs._read_column((TURNED[head[0]], column))
+        side, _, rest = column.partition("_")
+        if side in SIDES:
+            return self.pairs._read_column((*head, f"{TURNED[side]}_{rest}"))
+        values = self.pairs._read_column(name)
+        return -values if column.startswith(SIGNED) else values
+
+
+class Properties:
+    """Means of expressions over the pairs of arms, and the weights of contrasts that are made of them."""
+
+    def __init__(self, study: Study, pairs: Candidates, subset: Callable[[str], pl.DataFrame]) -> None:
+        """`subset` gives the rows of an arm by its name: pair_id and chosen_trace_id."""
+        self.pairs, self.subset, self.mean = pairs, subset, cache(self._mean)
+        self.names = dict[ArmKey, list[str]]()
+        for run in study.runs.values():
+            names = self.names.setdefault((run.method, *run.arm[:-1]), [])
+            names += [run.arm.name] if run.arm.name not in names else []
+
+    def weigh(self, row: Row) -> dict[ArmKey, float]:
+        """The weight of each arm of a contrast. Raises NoProperty where properties do not decide them."""
+        weights = row.weighing.weights if isinstance(row.weighing, Fixed) else _least_squares(row, self._design(row))
+        arms = dict[ArmKey, float]()
+        for weight, term in zip(weights, row.terms, strict=True):
+            for arm in term:
+                arms[arm] = arms.get(arm, 0.0) + weight / len(term)
+        return arms
+
+    def _design(self, row: Row) -> np.ndarray:
+        """terms x (intercept, properties)."""
+        assert isinstance(row.weighing, LeastSquares)
+        columns = [np.ones(len(row.terms))]
+        for on in row.weighing.on:
+            if isinstance(on, str):
+                columns.append(np.array([np.mean([self.mean(arm, on) for arm in term]) for term in row.terms]))
+            else:
+                columns.append(np.array(on))
+        return np.column_stack(columns)
+
+    def _mean(self, arm: ArmKey, expression: str) -> float:
+        """The mean of an expression over the pairs of an arm, of whatever draw."""
+        subsets = [self.subset(name) for name in self.names.get(arm, [])]
+        known = [self._values(subset, expression).drop_nulls() for subset in subsets]
+        if not sum(map(len, known)):
+            raise NoProperty(f"no pair of {arm_name(arm)} has a value of {expression}")
+        return float(pl.concat(known).to_numpy().mean())
+
+    def _values(self, subset: pl.DataFrame, expression: str) -> pl.Series:
+        rows = np.searchsorted(self.pairs.column("pair_id").to_numpy(), subset["pair_id"].to_numpy())
+        turned = subset["chosen_trace_id"].to_numpy() != self.pairs.column("chosen_trace_id").to_numpy()[rows]
+        views = ((self.pairs, rows[~turned]), (Reversed(self.pairs), rows[turned]))
+        found = [view.values({"value": expression}, "contrasts: ", of)["value"] for view, of in views if len(of)]
+        return pl.concat([values.cast(pl.Float64) for values in found]) if found else pl.Series([], dtype=pl.Float64)
+
+
+def _least_squares(row: Row, design: np.ndarray) -> np.ndarray:
+    """The weights of the terms' values in the coefficient of the row's property: a row of (X'X)^-1 X'."""
+    assert isinstance(row.weighing, LeastSquares)
+    scale = np.abs(design).max(axis=0)
+    scaled = design / np.where(scale > 0, scale, 1.0)
+    if np.linalg.matrix_rank(scaled, tol=1e-9) < design.shape[1]:
+        if len(row.weighing.on) == 1:
+            raise NoProperty("its terms do not differ in what the trend is over")
+        raise NoProperty("its properties cannot be told apart: of these arms one follows from the others")
+    return np.asarray(np.linalg.pinv(design)[row.weighing.number + 1])
+
+
+class Slope(NamedTuple):
+    """The slope of mean deltas over generator pairs, its standard error and degrees of freedom, clustered by prompt."""
+
+    value: float
+    standard_error: float
+    df: float
+    prompts: int
+    rungs: list[tuple[str, float, float]]  # of each pair of generators: x, mean delta
+
+
+def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
+    """The least squares of each generator pair's mean delta on the mean of `by` over its pairs, of the pairs that meet
+    `where`. Where each pair of generators stands is taken as it is. Raises NoProperty where there is no slope."""
+    met = pairs.values({"where": row.where}, "contrasts: ")["where"].fill_null(value=False).to_numpy()
+    rows = np.flatnonzero(met)
+    values = pairs.values({"value": row.value, "by": row.by}, "contrasts: ", rows).cast(pl.Float64)
+    models = [pairs.column(f"{side}_model")[rows] for side in SIDES]
+    known = values.with_columns(
+        pl.format("{} over {}", *(pl.Series(model.name, model) for model in models)).alias("rung"),
+        pairs.column("prompt_id")[rows].alias("prompt"),
+    ).drop_nulls()
+    rungs = known.group_by("rung").agg(pl.col("value").mean(), pl.col("by").mean(), pl.len().alias("n")).sort("rung")
+    prompts = known["prompt"].n_unique()
+    if rungs.height < 2 or prompts < 2:
+        raise NoProperty(f"{rungs.height} pairs of generators and {prompts} prompts have it, too few for a slope")
+    x = rungs["by"].to_numpy()
+    if float(np.ptp(x)) < 1e-12:
+        raise NoProperty(f"all pairs of generators have one {row.by}")
+    weights = (x - x.mean()) / float(((x - x.mean()) ** 2).sum())
+    of_rung = rungs.select("rung", (pl.Series(weights) / pl.col("n")).alias("weight"), pl.col("value").alias("mean"))
+    apart = known.join(of_rung, on="rung").select("prompt", pl.col("weight") * (pl.col("value") - pl.col("mean")))
+    of_prompt = apart.group_by("prompt").agg(pl.col("weight").sum())["weight"].to_numpy()
+    error = float(np.sqrt((np.sort(of_prompt) ** 2).sum() * prompts / (prompts - 1)))
+    slope = float(weights @ rungs["value"].to_numpy())
+    return Slope(slope, error, prompts - 1.0, prompts, rungs.select("rung", "by", "value").rows())
+
+
+def from_files(study: Study) -> Properties:
+    """Those of the tables on disk, which are read when a property is first asked for."""
+
+    def subset(name: str) -> pl.DataFrame:
+        columns = ["pair_id", "chosen_trace_id"]
+        return parquet.read(contracts.SUBSETS, contracts.arm_path("subsets", name), columns).select(columns)
+
+    return Properties(study, candidates.from_files(study), subset)
