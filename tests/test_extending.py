@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 import world
 from ruamel.yaml import YAML
+from test_types import cache_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/extending.md").read_text()
@@ -79,7 +80,7 @@ def run(source: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[
 def test_mypy_holds_the_pages_judge_to_its_protocol(source: Path) -> None:
     assert KIND is not None
     (source / "held.py").write_text(HELD.format(KIND[2]))
-    done = run(source, source, "mypy", "--cache-dir", str(ROOT / ".mypy_cache/docs"), KIND[1], "held.py")
+    done = run(source, source, "mypy", "--cache-dir", cache_of("docs"), KIND[1], "held.py")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 

@@ -4,17 +4,17 @@ Kinds of fault: a part that counts as much as a full one; a step that ends elsew
 that failed; an allocation error in words that nobody looks for; memory that the failed attempt keeps.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from test_train import PARAMS, TOY, paired, settings, student  # noqa: F401 (fixtures)
+from test_train import paired, settings, student  # noqa: F401 (fixtures)
 from tiny import read_by
 
 from curation.core.errors import CurationError
-from curation.core.kinds import kind
 from curation.models import weights
 from curation.models.faults import OutOfMemory, is_out_of_memory, one_sentence
 from curation.models.student import Params as Student
@@ -25,14 +25,8 @@ HOW = {"batch_size": 4, "max_steps": None, "epochs": 2, "learning_rate": 0.01, "
 
 
 def method(name: str, **changes: Any) -> Any:
-    if name != "sft":
-        return settings(name, **HOW | changes)
-    own = {
-        key: value
-        for key, value in (PARAMS["methods"]["dpo"] | TOY | HOW | changes).items()
-        if key not in ("beta", "precompute", "loss")
-    }
-    return kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
+    """Settings of batches of four."""
+    return settings(name, **HOW | changes)
 
 
 def leave_room_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,8 +52,17 @@ def tensors(folder: Path) -> dict[str, Any]:
     return load_file(file)
 
 
-def distance(one: dict[str, Any], other: dict[str, Any]) -> float:
-    return sum(float((one[name] - other[name]).double().square().sum()) for name in one) ** 0.5
+def apart(start: Path, one: Path, other: Path) -> float:
+    """How far two results of training are from one another, where 1 is as far as the first is from its start. What an
+    adapter adds starts from nothing."""
+    begun, ours, theirs = map(tensors, (start, one, other))
+    assert ours.keys() == theirs.keys()
+
+    def length(parts: Iterable[Any]) -> float:
+        return sum(float(part.double().square().sum()) for part in parts) ** 0.5
+
+    learnt = (tensor - begun.get(name, 0 * tensor) for name, tensor in ours.items())
+    return length(ours[name] - theirs[name] for name in ours) / length(learnt)
 
 
 CASES: dict[str, tuple[str, dict[str, Any], int]] = {  # of five rows: a last batch of one, parts of two and one
@@ -94,9 +97,7 @@ def test_a_batch_without_room_is_taken_in_parts_and_the_step_is_the_same(
     ]
     assert halved["micro_batch"] == micro_batches(4)[len(sizes)]
     assert {**halved, "micro_batch": 4} == pytest.approx(whole, rel=1e-3, abs=1e-5)
-    start, one, two = (tensors(folder) for folder in (Path(student.model), tmp_path / "whole", tmp_path / "halved"))
-    start = {name: start[name] for name in one}
-    assert distance(one, two) < 1e-3 * distance(one, start)
+    assert apart(Path(student.model), tmp_path / "whole", tmp_path / "halved") < 1e-3
     assert sorted(file.name for file in tmp_path.iterdir()) == ["halved", "whole"]
 
 
@@ -110,8 +111,7 @@ def test_what_is_taken_in_parts_is_what_the_rows_say(
     how = method("dpo")
     train("five", how, 0, student, paired.head(5), tmp_path / "five")
     train("four", how, 0, student, paired.head(4), tmp_path / "four")
-    start, one, two = (tensors(folder) for folder in (Path(student.model), tmp_path / "five", tmp_path / "four"))
-    assert distance(one, two) > 0.05 * distance(one, {name: start[name] for name in one})
+    assert apart(Path(student.model), tmp_path / "five", tmp_path / "four") > 0.05
 
 
 @pytest.mark.slow

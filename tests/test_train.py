@@ -63,8 +63,14 @@ def paired() -> pl.DataFrame:
     ])  # fmt: skip
 
 
+OF_PAIRS = ("beta", "precompute", "loss")  # settings that SFT has no use for
+
+
 def settings(run: str, **changes: Any) -> Any:
-    body = PARAMS["methods"][run] | TOY | changes
+    """Those of a method of params.yaml, or of SFT, cut down to toy size, but for the changes."""
+    body = PARAMS["methods"]["dpo" if run == "sft" else run] | TOY | changes
+    if run == "sft":
+        body = {name: value for name, value in body.items() if name not in OF_PAIRS} | {"kind": "sft"}
     return kind("methods", body["kind"]).Params.model_validate(body)
 
 
@@ -109,14 +115,8 @@ def test_each_kind_trains_and_saves_safetensors_only(
 
 
 def test_sft_reads_each_chosen_trace_once(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
-    own = {
-        name: value
-        for name, value in (PARAMS["methods"]["dpo"] | TOY).items()
-        if name not in ("beta", "precompute", "loss")
-    }
-    sft = kind("methods", "sft").Params.model_validate(own | {"kind": "sft"})
     doubled = pl.concat([paired, paired.with_columns(pl.col("pair_id") + 50)])
-    assert train("sft", sft, 0, student, doubled, tmp_path / "run")["examples"] == 6
+    assert train("sft", settings("sft"), 0, student, doubled, tmp_path / "run")["examples"] == 6
 
 
 def test_training_moves_the_weights_the_same_way_twice(student: Student, paired: pl.DataFrame, tmp_path: Path) -> None:
@@ -171,9 +171,7 @@ def test_what_is_trained_is_what_the_students_settings_make_of_a_trace(
     })  # fmt: skip
     thought = pl.when(pl.col("pair_id") % 2 == 0).then(pl.lit("Twice the number."))
     rows = paired.with_columns(chosen_reasoning=thought, chosen_truncated=pl.col("pair_id") == 1)
-    base = PARAMS["methods"]["kto" if method == "kto" else "dpo"] | TOY | {"lora": None, "kind": method}
-    own = {name: value for name, value in base.items() if method != "sft" or name not in ("beta", "precompute", "loss")}
-    how = kind("methods", method).Params.model_validate(own)
+    how = settings(method, lora=None)
     metrics = train("run", how, 0, told, read_by(how, rows), tmp_path / "r")
     tokenizer = weights.tokenizer(str(tmp_path / "r"), weights.fingerprint(tmp_path / "r"))
     assert tokenizer.chat_template == file.read_text()
