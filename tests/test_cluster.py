@@ -14,6 +14,7 @@ from flow import write
 from ruamel.yaml import YAML
 from served import Held, answering, ran, rebuilt, save, served_params, started
 from server import Answer, Request, endpoint, failing
+from test_workers import settings
 from test_workers import study as train_study
 from tiny import save_tiny_llama
 
@@ -21,10 +22,13 @@ from curation.calls.call import Call
 from curation.calls.chat import HttpEngine
 from curation.calls.cluster import Params as Ray
 from curation.calls.cluster import RayEngine
-from curation.calls.execution import ONE_WORKER
+from curation.calls.execution import ONE_WORKER, Runs
 from curation.core.errors import CurationError
 from curation.models import weights
 from curation.models.engines import transformers
+from curation.models.student import Params as Student
+from curation.training.over_ray import train_over_ray
+from curation.training.train_all import ToTrain
 from curation.training.workers import count_threads
 
 pytestmark = pytest.mark.slow
@@ -194,6 +198,20 @@ def test_runs_are_trained_where_there_is_room_and_again_where_a_node_goes_away(t
     assert sum(line.startswith("a worker was lost with run ") for line in said) == 1, said
     one, two = (folder / "data/runs.parquet" for folder in (tmp_path / "here", tmp_path / "there"))
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_what_goes_wrong_on_a_node_is_that_runs_failure(tmp_path: Path, cluster: Any) -> None:
+    """Also outside the training: here torch refuses the threads."""
+    import ray
+
+    (tmp_path / "rows.parquet").touch()
+    student = Student(model="none", revision="sha256:0", dtype="float32", device="cpu")
+    jobs = [ToTrain(run, settings("dpo"), 0, student, tmp_path / "rows.parquet", tmp_path / run) for run in "ab"]
+    runs = Runs.model_construct(engine="ray", parallel=2, threads=-1, max_failed=0)
+    outcomes = list(train_over_ray(jobs, runs, Ray.model_validate(over(cluster))))
+    ray.shutdown()  # this process is no part of the cluster any more
+    said = "on a node of the cluster: RuntimeError: set_num_threads expects a positive integer"
+    assert sorted(outcomes) == [("a", None, said), ("b", None, said)]
 
 
 def test_no_key_travels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curation.calls import cluster
 from curation.core.progress import progress
+from curation.core.text import one_line
 from curation.core.threads import limit_threads
 from curation.models.kept import keep
 from curation.models.weights import configure_process
@@ -96,8 +97,9 @@ class _Tasks:
             job = self.under_way.pop(reference)
             try:
                 yield job, self.ray.get(reference)
-            except self.ray.exceptions.RayTaskError:
-                raise
+            except self.ray.exceptions.RayTaskError as error:  # of the node, as a disk that is full
+                why = f"on a node of the cluster: {type(error.cause).__name__}: {error.cause}"
+                yield job, Trained(Done(None, one_line(why)), {}, "")
             except self.ray.exceptions.RayError as error:
                 yield job, " ".join(str(error).split())[-300:]
 
