@@ -1,0 +1,164 @@
+"""Declared contrasts: what they come to, against arithmetic by hand, and what their mistakes are told as."""
+
+from pathlib import Path
+from typing import Any
+
+import flow
+import numpy as np
+import polars as pl
+import pytest
+import world
+from mistakes import changed
+from scipy import stats
+
+from curation.core.errors import Errors
+from curation.core.params import read
+from curation.core.stats import holm
+from curation.experiment.contrast_rows import DeltaRow, Row, expand_all
+from curation.experiment.contrast_table import contrast_messages, declared_contrasts
+from curation.experiment.declarations import Margin
+from curation.experiment.families import correct
+from curation.experiment.margins import Tested, all_gain_p, margin_p
+from curation.experiment.properties import Properties, delta_slope
+from curation.experiment.values import BASELINE_ARM, ArmValues, BenchmarkValues
+from curation.selection.candidates import from_frames
+from curation.tables import measurements, parquet
+
+TERMS: dict[str, Any] = {"selection": "top_step_coherence", "method": "dpo"}
+DPO, KTO = ({"method": method} for method in ("dpo", "kto"))
+
+
+def faults(folder: Path, declared: dict[str, Any]) -> list[str]:
+    flow.write(changed({"contrasts": {"x": declared}, "compare.primary": None}), folder / "params.yaml")
+    with pytest.raises(Errors) as raised:
+        read(folder / "params.yaml")
+    return [line.partition("contrasts.x.")[2] for line in raised.value.lines]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"plus": {"selection": "top_generator_delta"}, "minus": "baseline", "benchmark": "in_domain"},
+         ["plus: leaves method out, of which top_generator_delta itself has dpo, kto; name one, or several as a list"]),
+        ({"plus": {**TERMS, "budget": 10}, "minus": {"control": "randm"}, "benchmark": "in_domian"},
+         ["benchmark: 'in_domian' is no source to evaluate on, and no split; did you mean 'in_domain'?",
+          "plus.budget: '10' is not in the grid, which has own",
+          "minus.budget: '10' is not in the grid, which has own",
+          "minus.control: 'randm' is not in the grid, which has itself, random"]),
+        ({"plus": TERMS, "benchmark": "in_domain"},
+         ["minus: missing; say what it is compared with, `minus: baseline` or the like"]),
+        ({"benchmark": "in_domain"}, ["plus: a contrast is one of plus, sum, trend, regress; this has none"]),
+        ({"plus": TERMS, "minus": {"model": "theirs"}, "benchmark": "in_domain"},
+         ["minus.model: 'theirs' is not in models; known: baseline"]),
+        ({"trend": {"over": [TERMS, "baseline"], "by": [1, 1]}, "benchmark": "in_domain"},
+         ["trend.by: all numbers are equal, so there is no slope"]),
+        ({"trend": {"over": [TERMS, "baseline"], "by": "answer.delta"}, "benchmark": "in_domain", "all": True},
+         ["all: is of several contrasts, and this is one; repeat it by `each`, or leave it out"]),
+        ({"regress": {"on": {"a": "answer.delta_correct"}, "over": [TERMS, "baseline"]}, "benchmark": "in_domain"},
+         ["regress.over: 2 arms are too few to tell 1 properties apart; name 3 or more"]),
+    ],
+)  # fmt: skip
+def test_what_the_grid_does_not_have_is_named_before_anything_is_paid_for(
+    declared: dict[str, Any], said: list[str], tmp_path: Path
+) -> None:
+    assert faults(tmp_path, declared) == said
+
+
+def contrasts_of(folder: Path, declared: dict[str, Any], gains: dict[str, float]) -> pl.DataFrame:
+    """The rows of `contrasts` of the default grid's arms with two seeds each, whose means are `gains` by method and
+    selection, on two benchmarks of 400 prompts."""
+    flow.write(changed({"contrasts": declared, "compare.primary": None, "grid.seeds": [0, 1]}), folder / "params.yaml")
+    study, draw = read(folder / "params.yaml"), np.random.default_rng(0)
+    values = {}
+    for benchmark in study.benchmarks:
+        base = draw.random(400)
+        arms = {BASELINE_ARM: ArmValues((("baseline",),), (0,), False, base[None])}
+        for run in study.runs.values():
+            arm = (run.method, *run.arm[:-1])
+            shift = gains.get(f"{arm[0]}-{arm[1]}", 0.0) if arm[-1] == "itself" else 0.0
+            seeds = base + shift + draw.normal(0, 0.05, (2, 400))
+            arms[arm] = ArmValues((("a",), ("b",)), (0, 1), True, seeds)
+        values[benchmark, "avg"] = BenchmarkValues(np.arange(400), 2, arms)
+    properties = Properties(study, from_frames(world.sound().pairs), lambda _: pytest.fail("no property is asked for"))
+    rows = declared_contrasts(study, values, properties)
+    parquet.check(measurements.CONTRASTS, rows, "contrasts")
+    return rows
+
+
+def test_sums_trends_margins_and_families_are_what_they_say(tmp_path: Path) -> None:
+    both = ["top_step_coherence", "top_generator_delta"]
+    declared = {
+        "family": {"each": {"method": ["dpo", "kto"], "selection": both}, "plus": {"control": "itself"},
+                   "minus": "baseline", "benchmark": "in_domain", "all": True, "spread": {"equivalence": 0.3}},
+        "interaction": {"plus": TERMS, "minus": "baseline", "benchmark": {"in_domain": 1, "out_of_domain": -1}},
+        "alike": {"plus": {"selection": both, "method": "kto"}, "minus": DPO, "benchmark": "in_domain",
+                  "margin": {"equivalence": 0.02}},
+        "line": {"trend": {"over": ["baseline", TERMS, {**TERMS, **KTO}], "by": [0, 1, 3]}, "benchmark": "in_domain"},
+    }  # fmt: skip
+    gains = {"dpo-top_step_coherence": 0.1, "kto-top_step_coherence": 0.3, "dpo-top_generator_delta": 0.3,
+             "kto-top_generator_delta": 0.1}  # fmt: skip
+    rows = contrasts_of(tmp_path, declared, gains)
+    found = {row["contrast"]: row for row in rows.iter_rows(named=True)}
+    assert found["line"]["estimate"] == pytest.approx(0.1, abs=0.01)
+    assert (
+        abs(found["interaction"]["estimate"]) < 0.02
+        and found["interaction"]["benchmark"] == "in_domain - out_of_domain"
+    )
+    assert (found["alike"]["verdict"], found["alike"]["margin"]) == ("equivalent", "within 0.02")
+    assert found["family.all"]["verdict"] == "all gain"
+    assert found["family.all"]["estimate"] == pytest.approx(0.1, abs=0.01)
+    assert abs(found["family.spread"]["estimate"]) == pytest.approx(0.2, abs=0.02)
+    assert found["family.spread"]["verdict"] == "equivalent"
+    assert set(rows["family"]) == {"family", "others"}
+    for _, group in rows.group_by("family"):
+        assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
+
+
+def test_a_contrast_without_results_says_why(tmp_path: Path) -> None:
+    declared = {"a": {"plus": TERMS, "minus": TERMS, "benchmark": "in_domain"}}
+    rows = contrasts_of(tmp_path, declared, {})
+    assert list(contrast_messages(rows)) == ["contrasts.a: no result: both sides are the same arm"]
+
+
+def test_the_weights_of_a_regression_are_those_of_least_squares(tmp_path: Path) -> None:
+    over = [{**TERMS, **of} for of in (DPO, KTO)] + [{**TERMS, "selection": "top_generator_delta"}, "baseline"]
+    declared = {"x": {"trend": {"over": over, "by": [1, 2, 4, 9]}, "benchmark": "in_domain"}}
+    flow.write(changed({"contrasts": declared, "compare.primary": None}), tmp_path / "params.yaml")
+    study = read(tmp_path / "params.yaml")
+    (row,) = expand_all(study)
+    assert isinstance(row, Row)
+    properties = Properties(study, from_frames(world.sound().pairs), lambda _: pytest.fail("numbers are given"))
+    design = np.column_stack([np.ones(4), [1, 2, 4, 9]])
+    wanted = (np.linalg.inv(design.T @ design) @ design.T)[1]
+    assert list(properties.weigh(row).values()) == pytest.approx(wanted)
+
+
+def test_a_trend_of_deltas_is_the_slope_over_generator_pairs_clustered_by_prompt() -> None:
+    """Against a regression of pairs on their rung's place, each rung weighing the same."""
+    made = world.sound()
+    pairs = from_frames(made.pairs, made.deltas, made.generator_deltas)
+    found = delta_slope(DeltaRow("x", "", "rubric.delta_logic", "true", "answer.generator_delta_correct", None), pairs)
+    known = made.pairs.sort("pair_id").with_columns(
+        pairs.values({"y": "rubric.delta_logic", "x": "answer.generator_delta_correct"})
+    ).drop_nulls(["x", "y"])  # fmt: skip
+    of_rung = known.group_by("chosen_model", "rejected_model").agg(pl.col("x", "y").mean())
+    assert found.value == pytest.approx(float(np.polyfit(of_rung["x"], of_rung["y"], 1)[0]))
+    assert (found.prompts, found.df) == (known["prompt_id"].n_unique(), known["prompt_id"].n_unique() - 1)
+    assert found.standard_error > 0 and len(found.rungs) == of_rung.height
+
+
+def test_a_margin_is_shown_where_the_interval_of_90_percent_lies_within_it() -> None:
+    tested = Tested(0.01, 0.005, 20.0, 0.06)
+    reach = 0.01 + 0.005 * float(stats.t.ppf(0.95, 20))
+    for margin, shown in ((reach + 1e-6, True), (reach - 1e-6, False)):
+        p = margin_p(tested, Margin(equivalence=margin))
+        assert p is not None and (p < 0.05) == shown
+    low = float(stats.t.sf((0.01 + 0.02) / 0.005, 20))
+    assert margin_p(tested, Margin(non_inferiority=0.02)) == pytest.approx(low)
+    assert margin_p(tested._replace(p=None), Margin(equivalence=0.02)) is None
+    assert all_gain_p([tested, tested._replace(p=0.01)]) == 0.06
+    assert all_gain_p([tested, tested._replace(value=-0.01)]) == 1.0
+
+
+def test_a_contrast_without_p_counts_in_its_family() -> None:
+    assert correct([0.01, None, 0.02, 0.3], ["a", "a", "a", "b"]) == pytest.approx([0.03, None, 0.04, 0.3])
