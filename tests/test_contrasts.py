@@ -1,5 +1,6 @@
 """Declared contrasts: what they come to, against arithmetic by hand, and what their mistakes are told as."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from mistakes import changed
 from scipy import stats
 
 from curation.core.errors import Errors
+from curation.core.metrics import write_metrics
 from curation.core.params import read
 from curation.core.stats import holm
 from curation.experiment.contrast_rows import DeltaRow, Row, expand_all
-from curation.experiment.contrast_table import contrast_messages, declared_contrasts
+from curation.experiment.contrast_table import contrast_messages, contrast_metrics, declared_contrasts
 from curation.experiment.declarations import Margin
 from curation.experiment.families import correct
 from curation.experiment.margins import Tested, all_gain_p, margin_p
@@ -110,6 +112,9 @@ def test_sums_trends_margins_and_families_are_what_they_say(tmp_path: Path) -> N
     assert abs(found["family.spread"]["estimate"]) == pytest.approx(0.2, abs=0.02)
     assert found["family.spread"]["verdict"] == "equivalent"
     assert set(rows["family"]) == {"family", "others"}
+    write_metrics(tmp_path / "compare.json", {"contrasts": contrast_metrics(rows)})
+    written = json.loads((tmp_path / "compare.json").read_text())["contrasts"]["family"]
+    assert written["kto-top_step_coherence"]["estimate"] == pytest.approx(0.3, abs=0.01) and "p" in written["all"]
     for _, group in rows.group_by("family"):
         assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import isnan
+from typing import Any
 
 import polars as pl
 
@@ -91,10 +92,13 @@ def contrast_messages(contrasts: pl.DataFrame) -> Iterator[str]:
         yield f"contrasts.{names[0]}{' (primary)' if primary[0] else ''}{more}: no result: {why}"
 
 
-def contrast_metrics(contrasts: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """Of each contrast that has a result its numbers."""
+def contrast_metrics(contrasts: pl.DataFrame) -> dict[str, object]:
+    """Of each contrast that has a result its numbers; those of a member of a family within the family's."""
     numbers = ("estimate", "ci_low", "ci_high", "p", "p_holm")
-    return {
-        row["contrast"]: {name: row[name] for name in numbers if row[name] is not None}
-        for row in contrasts.filter(pl.col("refused").is_null()).iter_rows(named=True)
-    }
+    tree: dict[str, Any] = {}
+    for row in contrasts.filter(pl.col("refused").is_null()).iter_rows(named=True):
+        place = tree
+        for part in filter(None, row["contrast"].split(".")):  # a metric's key has no dot
+            place = place.setdefault(part, {})
+        place.update({name: row[name] for name in numbers if row[name] is not None})
+    return tree
