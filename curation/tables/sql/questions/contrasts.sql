@@ -6,3 +6,4 @@ select
     c.primary, contrast, family, benchmark, measure, round(estimate, 3) as estimate, round(ci_low, 3) as ci_low,
     round(ci_high, 3) as ci_high, n, runs, seeds, scope, p, p_holm, margin, verdict, voided, registered, refused
 from contrasts as c
+order by not c.primary, family, contrast
