@@ -29,7 +29,17 @@ RubricSettings: TypeAlias = Callable[..., rubric.Params]
 HEAVY = ("torch", "transformers", "trl", "datasets", "sklearn", "matplotlib", "reasoning_gym", "openai", "ray")
 OF_TORCH = {
     f"tests/test_{name}.py"
-    for name in ("dresses", "examples", "extra", "openings", "preflight", "rendering", "renderings", "reward")
+    for name in (
+        "dresses",
+        "examples",
+        "extra",
+        "openings",
+        "preflight",
+        "rendering",
+        "renderings",
+        "reward",
+        "reward_served",
+    )
 }  # whose fast tests load torch or transformers
 LONGEST = [
     f"test_{name}.py"
