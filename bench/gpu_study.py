@@ -62,7 +62,7 @@ def compared(results: pl.DataFrame) -> pl.DataFrame:
             arms[run] = (method, selection, *rest)
     declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
     values = study_values(declared, results)
-    return compare(declared, values, Answers(results), {}).filter(measure=f"{AVERAGE}@1")
+    return compare(declared, values, Answers(results), {}, {}).filter(measure=f"{AVERAGE}@1")
 
 
 def tabulate(comparisons: pl.DataFrame) -> Iterator[str]:

@@ -9,8 +9,8 @@ from curation.core.params import BASELINE, read
 from curation.experiment import plots, registration
 from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
 from curation.experiment.contrast_table import contrast_messages, contrast_metrics, declared_contrasts
-from curation.experiment.gaps import find_gaps
 from curation.experiment.properties import from_files
+from curation.experiment.same_arms import find_same_arms
 from curation.experiment.values import Answers, study_values
 from curation.tables import contracts, measurements, parquet
 
@@ -20,15 +20,15 @@ def main() -> None:
     declared = declared_runs(study)
     there = [name for name in (BASELINE, *declared.arms) if contracts.path("results", name).exists()]
     results = parquet.read_parts(measurements.RESULTS, there)
-    failed = parquet.read(measurements.RUNS, contracts.path("runs")).filter(status="failed")
-    missing = find_missing(declared, there, dict(failed.select("run", "error").rows()))
+    trained = parquet.read(measurements.RUNS, contracts.path("runs"))
+    missing = find_missing(declared, there, dict(trained.filter(status="failed").select("run", "error").rows()))
+    same = find_same_arms(declared, dict(trained.drop_nulls("weights").select("run", "weights").rows()))
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
     values = study_values(declared, results)
-    comparisons = compare(declared, values, Answers(results), pairs_of_run)
-    contrasts = declared_contrasts(study, values, from_files(study), registration.standing(study))
-    said = (*messages(missing), *contrast_messages(contrasts), *find_gaps(values), *registration.messages(study))
-    for message in said:
+    comparisons = compare(declared, values, Answers(results), pairs_of_run, same)
+    contrasts = declared_contrasts(study, values, from_files(study), same, registration.standing(study))
+    for message in (*messages(missing, values), *contrast_messages(contrasts), *registration.messages(study)):
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))
     parquet.write(measurements.CONTRASTS, contrasts, contracts.path("contrasts"))

@@ -143,9 +143,9 @@ def test_a_run_without_results_is_named_with_what_it_failed_of() -> None:
     assert find_missing(declared, ["a", "b", "c", "baseline"], {}) == {}
     assert list(find_missing(declared, [], {})) == ["baseline", "a", "b", "c"]
     rows = contracts.empty(measurements.COMPARISONS)
-    said = list(messages({"b": "failed: no\nmemory" + "y" * 300, "c": "no results"}))
+    said = list(messages({"b": "failed: no\nmemory" + "y" * 300, "c": "no results"}, {}))
     assert re.fullmatch(r"not compared: b \(failed: no\\nmemoryy{150,200}…\), c \(no results\)", said[0])
-    assert len(said) == 1 and list(messages({})) == []
+    assert len(said) == 1 and list(messages({}, {})) == []
     assert comparison_metrics(rows, ["b", "c"]) == {"missing_runs": 2, "missing": {"b": 1, "c": 1}}
 
 

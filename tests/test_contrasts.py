@@ -22,7 +22,8 @@ from curation.experiment.declarations import Margin
 from curation.experiment.families import correct
 from curation.experiment.margins import Tested, all_gain_p, margin_p
 from curation.experiment.properties import Properties, delta_slope
-from curation.experiment.values import BASELINE_ARM, ArmValues, BenchmarkValues
+from curation.experiment.same_arms import find_same_arms
+from curation.experiment.values import BASELINE_ARM, ArmKey, ArmValues, BenchmarkValues, DeclaredRuns
 from curation.selection.candidates import from_frames
 from curation.tables import measurements, parquet
 
@@ -66,7 +67,9 @@ def test_what_the_grid_does_not_have_is_named_before_anything_is_paid_for(
     assert faults(tmp_path, declared) == said
 
 
-def contrasts_of(folder: Path, declared: dict[str, Any], gains: dict[str, float]) -> pl.DataFrame:
+def contrasts_of(
+    folder: Path, declared: dict[str, Any], gains: dict[str, float], same: dict[ArmKey, ArmKey] | None = None
+) -> pl.DataFrame:
     """The rows of `contrasts` of the default grid's arms with two seeds each, whose means are `gains` by method and
     selection, on two benchmarks of 400 prompts."""
     flow.write(changed({"contrasts": declared, "compare.primary": None, "grid.seeds": [0, 1]}), folder / "params.yaml")
@@ -82,7 +85,7 @@ def contrasts_of(folder: Path, declared: dict[str, Any], gains: dict[str, float]
             arms[arm] = ArmValues((("a",), ("b",)), (0, 1), True, seeds)
         values[benchmark, "avg"] = BenchmarkValues(np.arange(400), 2, arms)
     properties = Properties(study, from_frames(world.sound().pairs), lambda _: pytest.fail("no property is asked for"))
-    rows = declared_contrasts(study, values, properties)
+    rows = declared_contrasts(study, values, properties, same or {})
     parquet.check(measurements.CONTRASTS, rows, "contrasts")
     return rows
 
@@ -122,7 +125,24 @@ def test_sums_trends_margins_and_families_are_what_they_say(tmp_path: Path) -> N
 def test_a_contrast_without_results_says_why(tmp_path: Path) -> None:
     declared = {"a": {"plus": TERMS, "minus": TERMS, "benchmark": "in_domain"}}
     rows = contrasts_of(tmp_path, declared, {})
-    assert list(contrast_messages(rows)) == ["contrasts.a: no result: both sides are the same arm"]
+    assert list(contrast_messages(rows)) == ["contrasts.a: no result: both sides are the same runs"]
+
+
+def test_arms_that_are_the_same_runs_are_no_evidence_that_they_are_equal(tmp_path: Path) -> None:
+    """A control that drew all of its selection's pairs was trained once: its difference is 0 whatever training does."""
+    arms = [("dpo", name, "any", "own", "itself") for name in ("top_step_coherence", "top_generator_delta")]
+    of_runs = {"a0": arms[0], "a1": arms[0], "b0": arms[1], "b1": arms[1]}
+    runs = DeclaredRuns(of_runs, {"a0": 0, "a1": 1, "b0": 0, "b1": 1}, frozenset())
+    same = find_same_arms(runs, {"a0": "x", "a1": "y", "b1": "y", "b0": "x"})
+    assert same == dict.fromkeys(arms, arms[0])
+    assert find_same_arms(runs, {"a0": "x", "a1": "y", "b0": "x"}) == {arms[0]: arms[0]}
+    declared = {
+        "a": {"plus": TERMS, "minus": {"selection": "top_generator_delta"}, "benchmark": "in_domain",
+              "margin": {"equivalence": 0.5}},
+        "b": {"plus": TERMS, "minus": "baseline", "benchmark": "in_domain"},
+    }  # fmt: skip
+    rows = contrasts_of(tmp_path, declared, {}, same)
+    assert rows["refused"].to_list() == ["both sides are the same runs", None]
 
 
 def test_the_weights_of_a_regression_are_those_of_least_squares(tmp_path: Path) -> None:

@@ -523,7 +523,7 @@ def world(judged: pl.DataFrame) -> World:
         runs(),
         answered,
         compare_results(DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
-        contrast_table.declared_contrasts(declared, scored, Properties(declared, view, lambda name: subsets[name])),
+        contrast_table.declared_contrasts(declared, scored, Properties(declared, view, subsets.__getitem__), {}),
     )  # fmt: skip
 
 
@@ -532,7 +532,7 @@ def compare_results(
 ) -> pl.DataFrame:
     """The rows of `comparisons` of these results."""
     scored = values.study_values(declared, answered)
-    return compare.compare(declared, scored, values.Answers(answered), pairs_of_run)
+    return compare.compare(declared, scored, values.Answers(answered), pairs_of_run, {})
 
 
 def write(world: World, folder: Path) -> Path:

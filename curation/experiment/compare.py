@@ -13,7 +13,9 @@ from curation.core.study import Study
 from curation.core.text import clip, one_line
 from curation.experiment.estimate import Estimate, estimate
 from curation.experiment.families import correct
+from curation.experiment.gaps import find_gaps
 from curation.experiment.pilot import Assumed, assumption
+from curation.experiment.same_arms import SAME
 from curation.experiment.terms import ARM, arm_name
 from curation.experiment.values import BASELINE_ARM, GIVEN, Answers, ArmKey, BenchmarkValues, DeclaredRuns
 from curation.tables.contracts import empty
@@ -73,19 +75,20 @@ def compare(
     values: Mapping[tuple[str, str], BenchmarkValues],
     answers: Answers,
     pairs_of_run: Mapping[str, int],
+    same: Mapping[ArmKey, ArmKey],
 ) -> pl.DataFrame:
     """The rows of `comparisons`, of the runs that have results: each arm's value and its gain over the baseline, and
     each selection's gain over each of its controls.
 
     Only prompts that have a value in all the runs compared count. p_holm is corrected for all gains of one measure over
     controls, or over the baseline. `pairs_of_run` is the number of pairs that each run learnt from, of those that
-    learnt from any here.
+    learnt from any here; `same` says of arms which other they are, and a gain over the same runs is refused.
     """
     rows = [
         row
         for (benchmark, measure), of in values.items()
         for arm, against, other in _compared(runs, of)
-        if (row := _row(arm, against, other, benchmark, measure, of, pairs_of_run, answers))
+        if (row := _row(arm, against, other, benchmark, measure, of, pairs_of_run, answers, same))
     ]
     table = pl.DataFrame(
         rows,
@@ -111,7 +114,7 @@ def _compared(runs: DeclaredRuns, of: BenchmarkValues) -> Iterator[tuple[ArmKey,
 
 def _row(
     arm: ArmKey, against: str, other: ArmKey | None, benchmark: str, measure: str, of: BenchmarkValues,
-    pairs_of_run: Mapping[str, int], answers: Answers,
+    pairs_of_run: Mapping[str, int], answers: Answers, same: Mapping[ArmKey, ArmKey],
 ) -> tuple[object, ...] | None:  # fmt: skip
     """None where fewer than two prompts have a value."""
     one, study = {benchmark: 1.0}, {benchmark: of}
@@ -124,6 +127,8 @@ def _row(
         for count in (answers.truncated, answers.missing)
     )
     gain = None if other is None else estimate({arm: 1.0, other: -1.0}, one, study)
+    if gain is not None and other is not None and same.get(arm, arm) == same.get(other, other):
+        gain = gain._replace(p=None, refused=SAME)
     known = [pairs_of_run[run] for run in sides[0] or [] if run in pairs_of_run]
     pairs = round(sum(known) / len(known)) if known else None
     gains = (None,) * 6 if gain is None else (*_numbers(gain), gain.prompts, gain.seeds, gain.scope)
@@ -148,11 +153,12 @@ def _correct_p(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.Series("p_holm", corrected, dtype=pl.Float64)).select(COMPARISONS.schema.names)
 
 
-def messages(missing: Mapping[str, str]) -> Iterator[str]:
-    """What to say of runs that are not compared."""
+def messages(missing: Mapping[str, str], values: Mapping[tuple[str, str], BenchmarkValues]) -> Iterator[str]:
+    """What to say of runs that are not compared, and of prompts without a value."""
     if missing:
         named = first_names((f"{name} ({clip(one_line(why))})" for name, why in missing.items()), 5)
         yield f"not compared: {named}"
+    yield from find_gaps(values)
 
 
 def comparison_metrics(comparisons: pl.DataFrame, missing: Collection[str]) -> dict[str, object]:

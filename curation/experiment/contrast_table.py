@@ -1,6 +1,6 @@
 """The table of declared contrasts: its rows, what is said of them, and their metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isnan
 from typing import Any
 
@@ -13,6 +13,7 @@ from curation.experiment.declarations import Margin
 from curation.experiment.families import correct
 from curation.experiment.margins import ALL_GAIN, EQUIVALENT, NOT_INFERIOR, verdict_of
 from curation.experiment.properties import Properties
+from curation.experiment.values import ArmKey
 from curation.tables.contracts import empty
 from curation.tables.measurements import CONTRASTS
 
@@ -20,14 +21,18 @@ OTHERS, PRIMARY = "others", "primary"  # the family of what names none, and that
 
 
 def declared_contrasts(
-    study: Study, values: Values, properties: Properties, registered: str | None = None
+    study: Study,
+    values: Values,
+    properties: Properties,
+    same: Mapping[ArmKey, ArmKey],
+    registered: str | None = None,
 ) -> pl.DataFrame:
     """The rows of `contrasts`, in the order of params.yaml, but the primary one first.
 
-    p_holm is corrected for all of a family; the primary contrast is in none. `registered` is what is known of the
-    primary one's registration.
+    p_holm is corrected for all of a family; the primary contrast is in none. `same` says of arms which other they are,
+    `registered` what is known of the primary one's registration.
     """
-    outcomes = find_outcomes(study, values, properties)
+    outcomes = find_outcomes(study, values, properties, same)
     families = [PRIMARY if one.row.name == study.compare.primary else one.row.family or OTHERS for one in outcomes]
     corrected = correct([one.p for one in outcomes], families)
     rows = [

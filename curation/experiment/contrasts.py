@@ -9,11 +9,19 @@ from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint, Row, expa
 from curation.experiment.estimate import SEEDS, Estimate, estimate
 from curation.experiment.margins import Tested, all_gain_p, equivalence_p, margin_p
 from curation.experiment.properties import NoProperty, Properties, delta_slope
+from curation.experiment.same_arms import SAME
 from curation.experiment.terms import arm_name
 from curation.experiment.values import ArmKey, BenchmarkValues
 
 PROMPTS = "prompts"  # what the interval of a trend of deltas is for, which no run is in
 Values: TypeAlias = Mapping[tuple[str, str], BenchmarkValues]  # by benchmark and measure
+
+
+class Seen(NamedTuple):
+    """The values of the study's arms, and of arms that are the same runs as another, which."""
+
+    values: Values
+    same: Mapping[ArmKey, ArmKey]
 
 
 class Outcome(NamedTuple):
@@ -28,41 +36,44 @@ class Outcome(NamedTuple):
     runs: tuple[str, ...]
 
 
-def find_outcomes(study: Study, values: Values, properties: Properties) -> list[Outcome]:
-    """Of every row that `contrasts` declares, in their order."""
+def find_outcomes(study: Study, values: Values, properties: Properties, same: Mapping[ArmKey, ArmKey]) -> list[Outcome]:
+    """Of every row that `contrasts` declares, in their order. `same` says of arms which other they are."""
     outcomes: dict[str, Outcome] = {}
     for row in expand_all(study):
-        outcomes[row.name] = _outcome(row, values, properties, outcomes)
+        outcomes[row.name] = _outcome(row, Seen(values, same), properties, outcomes)
     return list(outcomes.values())
 
 
-def _outcome(row: AnyRow, values: Values, properties: Properties, known: Mapping[str, Outcome]) -> Outcome:
+def _outcome(row: AnyRow, seen: Seen, properties: Properties, known: Mapping[str, Outcome]) -> Outcome:
     match row:
         case Joint():
-            return _joint(row, [known[member.name] for member in row.members], values)
+            return _joint(row, [known[member.name] for member in row.members], seen)
         case DeltaRow():
             return _of_deltas(row, properties)
         case Row():
-            return _of_runs(row, values, properties)
+            return _of_runs(row, seen, properties)
 
 
-def _of_runs(row: Row, values: Values, properties: Properties) -> Outcome:
+def _of_runs(row: Row, seen: Seen, properties: Properties) -> Outcome:
     try:
         arms = properties.weigh(row)
     except NoProperty as why:
         return Outcome(row, _nothing(str(why)), None, "", {}, row.benchmarks, ())
-    found = _estimate(arms, row.benchmarks, row.measure, values)
+    found = _estimate(arms, row.benchmarks, row.measure, seen)
     p = found.p if row.margin is None else margin_p(_tested(found), row.margin)
-    return Outcome(row, found, p, _show(arms), arms, row.benchmarks, _runs(arms, row.benchmarks, values))
+    return Outcome(row, found, p, _show(arms), arms, row.benchmarks, _runs(arms, row.benchmarks, seen))
 
 
-def _estimate(arms: Mapping[ArmKey, float], benchmarks: Mapping[str, float], measure: str, values: Values) -> Estimate:
-    """Of arms some of which weigh nothing, as where a term stands on both sides, the others."""
-    of_measure = {benchmark: of for (benchmark, one), of in values.items() if one == measure}
-    weighing = {arm: weight for arm, weight in arms.items() if abs(weight) > 1e-12}
-    if not weighing:
-        return _nothing("both sides are the same arm")
-    return estimate(weighing, benchmarks, of_measure)
+def _estimate(arms: Mapping[ArmKey, float], benchmarks: Mapping[str, float], measure: str, seen: Seen) -> Estimate:
+    """Arms that are the same runs weigh as one; those that then weigh nothing, as where a term stands on both sides,
+    are left out."""
+    of_measure = {benchmark: of for (benchmark, one), of in seen.values.items() if one == measure}
+    once: dict[ArmKey, float] = {}
+    for arm, weight in arms.items():
+        run = seen.same.get(arm, arm)
+        once[run] = once.get(run, 0.0) + weight
+    weighing = {arm: weight for arm, weight in once.items() if abs(weight) > 1e-12}
+    return estimate(weighing, benchmarks, of_measure) if weighing else _nothing(SAME)
 
 
 def _of_deltas(row: DeltaRow, properties: Properties) -> Outcome:
@@ -88,7 +99,7 @@ def _upper(above: float, error: float, df: float) -> float:
     return float(stats.t.sf(above / error, df)) if error else (0.0 if above else 0.5)
 
 
-def _joint(row: Joint, members: Sequence[Outcome], values: Values) -> Outcome:
+def _joint(row: Joint, members: Sequence[Outcome], seen: Seen) -> Outcome:
     """What is asked of all members: of `all` the numbers are those of the member that gains least."""
     terms = f"{len(members)} of {row.name.rpartition('.')[0]}"
     first = members[0]
@@ -102,7 +113,7 @@ def _joint(row: Joint, members: Sequence[Outcome], values: Values) -> Outcome:
     if row.equivalence is None:
         estimates = [member.found.value for member in members]
         return outcome._replace(found=_only(max(estimates) - min(estimates), first.found))
-    between = [_difference(one, other, values) for one, other in itertools.combinations(members, 2)]
+    between = [_difference(one, other, seen) for one, other in itertools.combinations(members, 2)]
     widest = max(between, key=lambda found: abs(found.value) if not found.refused else float("inf"))
     if widest.refused:
         return outcome._replace(found=widest)
@@ -111,15 +122,15 @@ def _joint(row: Joint, members: Sequence[Outcome], values: Values) -> Outcome:
     return outcome._replace(found=widest, p=p)
 
 
-def _difference(one: Outcome, other: Outcome, values: Values) -> Estimate:
+def _difference(one: Outcome, other: Outcome, seen: Seen) -> Estimate:
     """Of two members that differ in their arms or in their benchmarks."""
     assert isinstance(one.row, Row)
     if one.benchmarks == other.benchmarks:
         arms = {arm: one.arms.get(arm, 0.0) - other.arms.get(arm, 0.0) for arm in (*one.arms, *other.arms)}
-        return _estimate(arms, one.benchmarks, one.row.measure, values)
+        return _estimate(arms, one.benchmarks, one.row.measure, seen)
     names = (*one.benchmarks, *other.benchmarks)
     between = {name: one.benchmarks.get(name, 0.0) - other.benchmarks.get(name, 0.0) for name in names}
-    return _estimate(one.arms, between, one.row.measure, values)
+    return _estimate(one.arms, between, one.row.measure, seen)
 
 
 def _tested(found: Estimate) -> Tested:
@@ -142,12 +153,12 @@ def _show(arms: Mapping[ArmKey, float]) -> str:
     return " ".join(f"{weight:+.4g} {arm_name(arm)}" for arm, weight in ordered if weight)
 
 
-def _runs(arms: Collection[ArmKey], benchmarks: Collection[str], values: Values) -> tuple[str, ...]:
+def _runs(arms: Collection[ArmKey], benchmarks: Collection[str], seen: Seen) -> tuple[str, ...]:
     """The runs of the arms that have results on the benchmarks."""
     return tuple(
         dict.fromkeys(
             run
-            for (benchmark, _), of in values.items()
+            for (benchmark, _), of in seen.values.items()
             if benchmark in benchmarks
             for arm in arms
             if arm in of.arms
