@@ -184,9 +184,11 @@ def test_compare_takes_what_there_is_and_lists_what_is_missing(stage: Staged) ->
     rows, metrics, said = stage()
     assert set(rows["control"]) == {"", "itself"} and set(rows["against"]) == {"", "baseline"}
     assert (metrics["missing_runs"], metrics["missing"]) == (2, {world.TURNED: 1, "theirs": 1})
-    assert said.splitlines() == [
-        f"warning: compare: not compared: {world.TURNED} (failed: a loss of nan at step 3), theirs (no results)",
-    ]
+    lines = said.splitlines()
+    missing = f"{world.TURNED} (failed: a loss of nan at step 3), theirs (no results)"
+    assert lines[0] == f"warning: compare: not compared: {missing}"
+    why = "no results of dpo clear any own reversed on held_sums"
+    assert f"warning: compare: contrasts.direction (primary): no result: {why}" in lines
 
 
 @pytest.mark.slow
@@ -197,7 +199,8 @@ def test_without_a_baseline_there_are_values_and_without_any_results_no_rows(sta
     assert metrics["missing_runs"] == 3 and "not compared: baseline (no results), " in said
     contracts.path("results", world.TUNED).unlink()
     rows, metrics, said = stage()
-    assert rows.is_empty() and metrics == {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}
+    of_missing = {"missing_runs": 4, "missing": dict.fromkeys(metrics["missing"], 1)}
+    assert rows.is_empty() and metrics == of_missing | {"contrasts": {}, "primary_registered": 0}
     assert Path("data/plots/gains.png").exists()
 
 

@@ -331,6 +331,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     wanted = {"selection": "clear", "generator_pairs": ["any"], "budget": ["own", 2], "control": "reversed"}
     wanted |= {"methods": ["dpo", "kto", "sft"], "seeds": [0], "draws": [0]}
     raw["grid"] |= {"methods": ["dpo", "kto", "sft"], "draws": [0], "arms": [wanted, {"selection": "clear"}]}
+    sides = {side: raw["contrasts"]["direction"][side] | {"budget": "own"} for side in ("plus", "minus")}
+    raw["contrasts"] = {"direction": raw["contrasts"]["direction"] | sides}
     longer = {"updates": "as_all", "require": "own"}
     raw["controls"] = raw["controls"] | {
         "matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"} | longer

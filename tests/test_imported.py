@@ -387,7 +387,7 @@ def test_a_prompt_of_two_sources_is_decontaminated_or_refused(
 ) -> None:
     path, other = (
         save(tmp_path / "prompts.parquet", ROWS),
-        save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": None}, ROWS[2]]),
+        save(tmp_path / "other.jsonl", [{"q": "Why?", "gold": "so"}, ROWS[2]]),
     )
     sources = {"mine": source(path), "held_out": source(other, split=split)}
     with pytest.raises(CurationError) as error:

@@ -684,8 +684,8 @@ SCREEN = Screen.model_validate({
 def reasons(tmp_path: Path, train: list[list[Message]], held: list[list[Message]]) -> list[str]:
     """The verdict on each train prompt, in its order."""
     sources = {
-        name: source(save(tmp_path / f"{name}.jsonl", [{"q": prompt} for prompt in listed]), split=split,
-                     columns={"answer": None}, instruction="Answer.")
+        name: source(save(tmp_path / f"{name}.jsonl", [{"q": prompt, "gold": "7"} for prompt in listed]), split=split,
+                     columns={"answer": "gold"}, instruction="Answer.")
         for name, listed, split in (("train", train, "train"), ("held", held, "in_domain"))
     }  # fmt: skip
     verdicts = collect(sources, SCREEN).decontamination

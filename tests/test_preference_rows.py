@@ -193,9 +193,9 @@ def test_what_is_of_a_dropped_prompt_is_in_no_table_and_counted(
 ) -> None:
     rows = [ROW | {"q": "What is 2 + 3?"}, ROW | {"q": "What is 4 + 5?", "good": "9", "bad": "8"}]
     path = save(tmp_path / "set.jsonl", rows)
-    held = save(tmp_path / "held.jsonl", [{"q": "what is 2+3"}])
+    held = save(tmp_path / "held.jsonl", [{"q": "what is 2+3", "gold": "5"}])
     benchmark = {"kind": "table", "path": str(held), "split": "in_domain", "verifier": None, "instruction": None,
-                 "columns": {"prompt": "q", "answer": None, "task": None}}  # fmt: skip
+                 "columns": {"prompt": "q", "answer": "gold", "task": None}}  # fmt: skip
     rated = {**PAIR, "ratings": {"ok": {"chosen": "ok", "rejected": "ok"}}}
     sources = {
         "mine": source(path, layout=rated, columns={"prompt": "q"}),

@@ -118,8 +118,9 @@ def _read_rows(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.Dat
         row, number = lost.row(0, named=True)["row"], lost["answer"][0]
         raise CurationError(f"{table.at(row)}: column {answer.column!r} is {number}, the number of no option")
     if settings.split != "train" and without.height:
+        where = "" if columns["answer"] is None else f"column {columns['answer']!r} has "
         raise CurationError(
-            f"{table.at(without['row'][0])}: column {columns['answer']!r} has no answer, as "
+            f"{table.at(without['row'][0])}: {where}no answer, as "
             f"{say_count(without.height, 'row')} of this benchmark, so nothing could be graded by it; fill it in, or "
             "leave such rows out by `where`"
         )
