@@ -90,6 +90,7 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster, or many processes: tests/test_cluster.py, tests/test_workers.py",
+    "contrasts": "names parts of the grid, all looked up when params are read: tests/test_contrasts.py",
     "generators.listed": "the set of this study has no traces: tests/test_listed.py",
     "judges.listed": "a scale as of judges.imported; no trace of the set to rate: tests/test_listed.py",
     "pairwise_judges.listed": "names a source and nothing else: tests/test_listed.py",
@@ -313,7 +314,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     raw["reliability"] = {"truth": "answer", "families": {"rubric": "family"}}
     training = raw["methods"]["dpo"] | {
         "max_steps": 1, "batch_size": 2, "max_length": 64,
-        "lora": {"rank": 2, "alpha": 4, "dropout": 0.1, "modules": ["q_proj"], "layers": 1},
+        "lora": {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1},
     }  # fmt: skip
     plain = {name: value for name, value in training.items() if name not in ("kind", "loss", "beta", "precompute")}
     unkind = {name: value for name, value in training.items() if name != "kind"}
@@ -322,7 +323,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "kto": plain | {
             "kind": "kto", "beta": 0.1, "precompute": False, "desirable_weight": 1.0, "undesirable_weight": 1.0,
         },
-        "sft": plain | {"kind": "sft"},
+        "sft": plain | {"kind": "sft", "lora": training["lora"] | {"dropout": 0.1}},  # it does nothing in the others
     }  # fmt: skip
     raw["scorers"] = {
         "held_out": raw["scorers"]["held_out"] | {"rounds": 1, "train_pairs": 4, "training": unkind},
