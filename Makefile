@@ -22,7 +22,7 @@ repro: setup
 	dvc repro select audit
 	curation plan --runs
 	dvc repro
-	curation sql "select benchmark, method, selection, against, gain, ci_low as low, ci_high as high, p_holm \
+	curation sql "select benchmark, method, selection, against, gain, ci_low as low, ci_high as high, scope, p_holm \
 		from comparisons where against not in ('', 'baseline') and measure like 'avg@%' order by all"
 
 test: setup

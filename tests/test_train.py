@@ -330,7 +330,7 @@ def test_an_adapter_is_merged_where_its_dtype_holds_what_it_adds(
         beside = load("bfloat16", tmp_path / "run").float()(ids).logits
         rounded = weights.adapt(load("bfloat16"), tmp_path / "run", merge=True).float()(ids).logits
         changed = (wanted - load("bfloat16").float()(ids).logits).norm()
-        assert (beside - wanted).norm() < 1e-3 * changed < 0.05 * changed < (rounded - wanted).norm()
+        assert (beside - wanted).norm() < 0.01 * changed < 0.05 * changed < (rounded - wanted).norm()
 
 
 def test_wrong_weights_are_refused(student: Student) -> None:
