@@ -237,7 +237,7 @@ class LLM:
     def has_unfinished_requests(self):
         return bool(self.waiting)
 
-    def add_request(self, key, prompt, sampling):
+    def add_request(self, key, prompt, sampling, lora_request=None):
         self.waiting.append((key, prompt["prompt_token_ids"]))
 
     def step(self):
