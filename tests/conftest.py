@@ -45,6 +45,7 @@ LONGEST = [
     f"test_{name}.py"
     for name in (
         "pipeline",
+        "edges",
         "workers",
         "score_pairs",
         "train",

@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -514,7 +514,12 @@ def test_every_setting_is_in_the_small_study(study: SmallStudy) -> None:
     assert len(found) > 1000
 
 
-FAST = 6
+FAST, SLOW = 6, 8
+
+
+def draw(number: int, among: Iterable[Case]) -> list[Case]:
+    """So many of the cases, the same ones each time."""
+    return sorted(among, key=lambda case: sha256(str(case).encode()).digest())[:number]
 
 
 def test_some_edges_run_or_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,14 +527,23 @@ def test_some_edges_run_or_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     world.write(world.sound(), tmp_path / "study")
     small = SmallStudy(tmp_path / "study", world.settings())
     readers = ("pair", "selections", "controls", "generator_pairs", "audit")  # none that draws a plot
-    drawn = sorted(
-        (case for case in cases(small.raw)[0] if case.reader in readers),
-        key=lambda case: sha256(str(case).encode()).digest(),
-    )[:FAST]
+    drawn = draw(FAST, (case for case in cases(small.raw)[0] if case.reader in readers))
     counts = run(lambda case: case in drawn, small, tmp_path, monkeypatch)
     assert counts["refused"] and counts["ran"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_edges_of_every_section_run_or_are_refused(
+    reader: str, study: SmallStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of each, which any run of the tests has time for."""
+    drawn = draw(SLOW, (case for case in cases(study.raw)[0] if case.reader == reader))
+    counts = run(lambda case: case in drawn, study, tmp_path, monkeypatch)
+    assert sum(counts.values()) > 0
+
+
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", READERS)
 def test_every_edge_runs_or_is_refused(
