@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from curation.core.params import BASELINE
-from curation.core.stats import Crossed, crossed_mean
 from curation.experiment.compare import compare
-from curation.experiment.values import AVERAGE, Answers, DeclaredRuns, per_prompt, study_values
+from curation.experiment.estimate import Estimate, estimate
+from curation.experiment.values import AVERAGE, Answers, ArmKey, DeclaredRuns, study_values
 
 RESULTS = Path(__file__).parents[1] / "tests/data/gpu_study/results.parquet"
 IN_DOMAIN, OUT_OF_DOMAIN = "gsm8k_held_out", "out_of_domain"
@@ -39,7 +39,7 @@ def main() -> None:
     results = sound_results()
     print("\n".join(tabulate(compared(pooled(results)))))
     for name, contrast in contrasts(results):
-        print(f"{name}: {show(contrast.mean)}, {contrast.low:.3f} to {contrast.high:.3f}")
+        print(f"{name}: {show(contrast.value)}, {contrast.low:.3f} to {contrast.high:.3f}")
 
 
 def sound_results() -> pl.DataFrame:
@@ -53,14 +53,19 @@ def pooled(results: pl.DataFrame) -> pl.DataFrame:
     return results.with_columns(pl.when(outside).then("split").otherwise("benchmark").alias("benchmark"))
 
 
-def compared(results: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `comparisons` of avg@1."""
+def declared_runs(results: pl.DataFrame) -> DeclaredRuns:
+    """The runs by their names, which say what each is."""
     arms = {}
     for run in results["run"].unique().sort():
         if run != BASELINE:
             method, selection, *rest, _ = run.split("-")
             arms[run] = (method, selection, *rest)
-    declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
+    return DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
+
+
+def compared(results: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `comparisons` of avg@1."""
+    declared = declared_runs(results)
     values = study_values(declared, results)
     return compare(declared, values, Answers(results), {}, {}).filter(measure=f"{AVERAGE}@1")
 
@@ -80,28 +85,22 @@ def tabulate(comparisons: pl.DataFrame) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def contrasts(results: pl.DataFrame) -> Iterator[tuple[str, Crossed]]:
+def contrasts(results: pl.DataFrame) -> Iterator[tuple[str, Estimate]]:
     """The widest rung less its reverse, and the slope of the four rungs: per unit of the generator-level delta."""
-    values = {
-        (run, benchmark): dict(rows.select("prompt_id", "value").rows())
-        for (run, benchmark), rows in per_prompt(results).filter(measure=f"{AVERAGE}@1").group_by("run", "benchmark")
-    }
+    values = study_values(declared_runs(results), results)
+    study = {benchmark: of for (benchmark, measure), of in values.items() if measure == AVERAGE}
 
-    def weighted(benchmark: str, weights: dict[str, float]) -> Crossed:
-        of_runs = [(values[f"dpo-{arm}-0", benchmark], weight) for arm, weight in weights.items()]
-        sums = [sum(weight * of_run[prompt] for of_run, weight in of_runs) for prompt in sorted(of_runs[0][0])]
-        contrast = crossed_mean(np.array([sums]))
-        assert contrast is not None
-        return contrast
+    def arm(selection: str, control: str) -> ArmKey:
+        return ("dpo", selection, "any", "own", control)
 
-    direction = {"llama_405b-any-own-itself": 1.0, "llama_405b-any-own-reversed": -1.0}
+    direction = {arm("llama_405b", "itself"): 1.0, arm("llama_405b", "reversed"): -1.0}
     for benchmark in (IN_DOMAIN, "svamp", "math_easy"):
-        yield f"llama-405b less its reverse, {benchmark}", weighted(benchmark, direction)
+        yield f"llama-405b less its reverse, {benchmark}", estimate(direction, {benchmark: 1.0}, study)
     deltas = np.array([ARMS["dpo", rung, "itself"][1] for rung in RUNGS])
     centred = deltas - deltas.mean()
     slope = centred / (centred**2).sum()
-    by_rung = {f"{rung}-any-own-itself": float(weight) for rung, weight in zip(RUNGS, slope, strict=True)}
-    yield f"gain a unit of delta over four rungs, {IN_DOMAIN}", weighted(IN_DOMAIN, by_rung)
+    by_rung = {arm(rung, "itself"): float(weight) for rung, weight in zip(RUNGS, slope, strict=True)}
+    yield f"gain a unit of delta over four rungs, {IN_DOMAIN}", estimate(by_rung, {IN_DOMAIN: 1.0}, study)
 
 
 def show(value: float) -> str:

@@ -7,12 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 import world
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from world import compare_results
 
-from curation.core.stats import clustered_mean, clustered_means, crossed_mean, holm, wilson
+from curation.core.stats import clustered_mean, clustered_means, holm, wilson
 from curation.experiment.compare import comparison_metrics
 from curation.experiment.estimate import estimate
 from curation.experiment.values import DeclaredRuns, study_values
@@ -68,23 +66,6 @@ def test_one_cluster_has_a_mean_and_no_interval() -> None:
     assert clustered_means(rows, ["group"], "value", "cluster").rows() == [("a", 2.0, None, None, 2, 1)]
     assert clustered_mean(rows["value"], rows["cluster"]) is None
     assert clustered_mean(pl.Series([], dtype=pl.Float64), pl.Series([], dtype=pl.Int64)) is None
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=30))
-def test_the_p_of_one_seed_is_that_of_a_paired_t_test(quarters: list[tuple[int, int]]) -> None:
-    before, after = np.array(quarters).T / 4
-    found = crossed_mean((after - before)[None])
-    assert found is not None
-    if len(set(after - before)) == 1:
-        assert found.p is None
-    else:
-        assert found.p == pytest.approx(scipy_stats.ttest_rel(after, before).pvalue)
-
-
-def test_gains_that_differ_by_rounding_only_have_no_p() -> None:
-    gains = np.array([[1 / 3 - 0, 1 - 2 / 3]])
-    found = crossed_mean(gains)
-    assert gains[0, 0] != gains[0, 1] and found is not None and found.p is None
 
 
 def results(rows: Mapping[tuple[str, int], Sequence[float | None]]) -> pl.DataFrame:
@@ -171,46 +152,6 @@ def test_the_baseline_has_a_value_and_one_prompt_makes_no_row() -> None:
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_baseline"] == 0.5
     assert metrics["dpo-clear-any-own-itself"]["held_sums"]["avg_at_2_gain_over_reversed"] == 0.5
     assert metrics["baseline"]["held_sums"]["avg_at_2"] == 0.25
-
-
-def test_with_one_seed_a_crossed_mean_is_students_over_prompts() -> None:
-    values = np.array([[1.0, 2.0, 4.0, 8.0]])
-    found = crossed_mean(values)
-    low, high = scipy_stats.t.interval(0.95, 3, loc=values.mean(), scale=scipy_stats.sem(values[0]))
-    assert found is not None and found == pytest.approx(
-        (3.75, low, high, 4, 1, scipy_stats.ttest_1samp(values[0], 0).pvalue)
-    )
-    assert crossed_mean(np.array([[1.0]])) is None and crossed_mean(np.zeros((2, 3))) == (0.0, 0.0, 0.0, 3, 2, None)
-
-
-@pytest.mark.parametrize(
-    ("seed_sd", "prompt_sd"),
-    [
-        pytest.param(0.0, 0.0, marks=pytest.mark.slow),
-        pytest.param(0.3, 0.0, marks=pytest.mark.slow),
-        pytest.param(0.0, 1.0, marks=pytest.mark.slow),
-        (0.3, 1.0),
-        (1.0, 0.3),
-    ],
-)
-@pytest.mark.parametrize(
-    ("seeds", "least"),
-    [(2, 0.87), pytest.param(3, 0.92, marks=pytest.mark.slow), pytest.param(5, 0.93, marks=pytest.mark.slow)],
-)
-def test_a_crossed_interval_covers_the_mean_over_other_seeds_and_prompts(
-    seed_sd: float, prompt_sd: float, seeds: int, least: float
-) -> None:
-    draw, covered, draws = np.random.default_rng(7), 0, 1000
-    for _ in range(draws):
-        values = (
-            draw.normal(size=(seeds, 30))
-            + seed_sd * draw.normal(size=(seeds, 1))
-            + prompt_sd * draw.normal(size=(1, 30))
-        )
-        found = crossed_mean(values)
-        assert found is not None
-        covered += found.low <= 0 <= found.high
-    assert least <= covered / draws <= 0.98
 
 
 @pytest.mark.slow

@@ -8,7 +8,15 @@ import pytest
 import world
 
 from curation.experiment.gaps import find_gaps
-from curation.experiment.values import BASELINE_ARM, Answers, DeclaredRuns, per_prompt, study_values
+from curation.experiment.values import (
+    AVERAGE,
+    BASELINE_ARM,
+    BEST,
+    Answers,
+    DeclaredRuns,
+    prompt_values,
+    study_values,
+)
 from curation.tables import measurements, parquet
 
 ITSELF, RANDOM = (("dpo", "top", "any", "own", control) for control in ("itself", "random"))
@@ -35,6 +43,16 @@ def results(answers: Mapping[str, Sequence[Sequence[Answer]]], benchmark: str = 
 def declared(runs: Mapping[str, tuple[tuple[str, ...], int]]) -> DeclaredRuns:
     arms, seeds = ({run: one[part] for run, one in runs.items()} for part in (0, 1))
     return DeclaredRuns(arms, seeds, frozenset({"itself"}))  # type: ignore[arg-type]
+
+
+def per_prompt(results: pl.DataFrame) -> pl.DataFrame:
+    """run, benchmark, prompt_id, measure, value: the valid values of `prompt_values`, a row each."""
+    values = prompt_values(results).unpivot([AVERAGE, BEST], index=["run", "benchmark", "k", "prompt_id"])
+    return (
+        values.drop_nulls("value")
+        .select("run", "benchmark", "prompt_id", pl.format("{}@{}", "variable", "k").alias("measure"), "value")
+        .sort("run", "benchmark", "measure", "prompt_id")
+    )
 
 
 @pytest.mark.parametrize("status", ["no_answer", "unparsable"])

@@ -4,7 +4,7 @@ by prompt."""
 from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -103,72 +103,6 @@ def only_interval(means: pl.DataFrame) -> Interval | None:
     than two clusters."""
     known = means.filter(pl.col("clusters") > 1).select("mean", "ci_low", "ci_high", "clusters")
     return None if known.is_empty() else Interval(*known.row(0))
-
-
-class Crossed(NamedTuple):
-    """A mean over seeds and prompts, its 95 % interval, how many prompts and seeds there are, and the two-sided p
-    that it is 0."""
-
-    mean: float
-    low: float
-    high: float
-    prompts: int
-    seeds: int
-    p: float | None
-
-
-# How the mean squares of prompts, seeds and residual add up to seeds * prompts * Var(mean). With S seeds and P prompts
-# E MS_prompts = S v_prompts + v, E MS_seeds = P v_seeds + v, E MS_residual = v, and
-# S P Var(mean) = S v_prompts + P v_seeds + v, where a component that is estimated below 0 is 0.
-BOTH_COMPONENTS = np.array([1.0, 1.0, -1.0])
-NO_VARIANCE_BETWEEN_SEEDS = np.array([1.0, 0.0, 0.0])
-NO_VARIANCE_BETWEEN_PROMPTS = np.array([0.0, 1.0, 0.0])
-
-
-def crossed_mean(values: np.ndarray) -> Crossed | None:
-    """The mean of `values`, seeds x prompts, where both are drawn from many: the interval is for other seeds and other
-    prompts.
-
-    Variance components of a two-way layout with one value a cell (Searle, Casella and McCulloch 1992, section 4.3),
-    none below 0; degrees of freedom by Satterthwaite 1946. With one seed it is Student's over prompts, which says
-    nothing of other seeds. None with fewer than two prompts; no p where nothing varies.
-    """
-    seeds, prompts = values.shape
-    if prompts < 2 or not seeds:
-        return None
-    mean = float(values.mean())
-    mean_squares, dfs = _mean_squares(values)
-    of_prompts, of_seeds, residual = mean_squares
-    if of_seeds < residual:
-        weights = NO_VARIANCE_BETWEEN_SEEDS
-    elif of_prompts < residual:
-        weights = NO_VARIANCE_BETWEEN_PROMPTS
-    else:  # or one seed, of which the last two mean squares are 0
-        weights = BOTH_COMPONENTS
-    total = float(weights @ mean_squares)
-    if total < ROUNDING**2:
-        return Crossed(mean, mean, mean, prompts, seeds, None)
-    df = total**2 / float(((weights * mean_squares) ** 2 / dfs).sum())
-    error = np.sqrt(total / values.size)
-    half = float(_t_quantiles(np.array([df]))[0]) * error
-    from scipy import stats
-
-    return Crossed(mean, mean - half, mean + half, prompts, seeds, float(2 * stats.t.sf(abs(mean) / error, df)))
-
-
-def _mean_squares(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean squares of prompts, seeds and residual of seeds x prompts values, and their degrees of freedom. With
-    one seed, the mean squares of seeds and residual are 0, each with one degree of freedom."""
-    seeds, prompts = values.shape
-    mean = float(values.mean())
-    by_prompt, by_seed = values.mean(axis=0) - mean, values.mean(axis=1) - mean
-    squares = np.array([seeds * (by_prompt**2).sum() / (prompts - 1), 0.0, 0.0])
-    dfs = np.array([prompts - 1.0, 1.0, 1.0])
-    if seeds > 1:
-        rest = values - mean - by_prompt - by_seed[:, None]
-        squares[1:] = prompts * (by_seed**2).sum() / (seeds - 1), (rest**2).sum() / ((seeds - 1) * (prompts - 1))
-        dfs[1:] = seeds - 1, (seeds - 1) * (prompts - 1)
-    return squares, dfs
 
 
 def crossed_error(

@@ -112,16 +112,6 @@ def _by_arm(declared: DeclaredRuns, of_run: Mapping[str, np.ndarray]) -> dict[Ar
     return arms
 
 
-def per_prompt(results: pl.DataFrame) -> pl.DataFrame:
-    """run, benchmark, prompt_id, measure, value: the valid values of `prompt_values`, a row each."""
-    values = prompt_values(results).unpivot([AVERAGE, BEST], index=["run", "benchmark", "k", "prompt_id"])
-    return (
-        values.drop_nulls("value")
-        .select("run", "benchmark", "prompt_id", pl.format("{}@{}", "variable", "k").alias("measure"), "value")
-        .sort("run", "benchmark", "measure", "prompt_id")
-    )
-
-
 class Answers:
     """How many answers of each run to each benchmark there are, and how many of them were cut off at the limit of
     tokens, or have no score of their own: no answer was found, it could not be read, or the call failed."""
