@@ -56,7 +56,27 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "methods.dpo.beta": lambda raw: raw["methods"]["dpo"].update(beta=0.2),
     "evaluate.sampling.samples": lambda raw: raw["evaluate"]["sampling"].update(samples=3),
     "runs": lambda raw: raw["grid"].update(seeds=[0, 1]),
+    "judges.answer.extract": lambda raw: raw["judges"]["answer"].update(extract=[{"kind": "last_number"}]),
+    "judges.rubric.repeats": lambda raw: raw["judges"]["rubric"].update(repeats=1),
+    "delta.score": lambda raw: raw["delta"].update(score="sampled"),
+    "pair.within_generator": lambda raw: raw["pair"].update(within_generator=False),
+    "generators.large.sampling.temperature": lambda raw: raw["generators"]["large"]["sampling"].update(temperature=1),
+    "sources.held_sums.seed": lambda raw: raw["sources"]["held_sums"].update(seed=9),
 }
+UNRELATED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "ledger": lambda raw: raw["ledger"].update(max_failed=0.5),
+    "budget": lambda raw: raw["budget"].update(max_calls=9),
+    "audit": lambda raw: raw["audit"].update(kto=9.0),
+    "execution": lambda raw: raw["execution"].update(engine="ray"),
+    "another benchmark": lambda raw: raw["sources"]["letters"].update(seed=9),
+    "another judge": lambda raw: raw["judges"].update(second=raw["judges"]["rubric"] | {"repeats": 3}),
+    "where a judge is": lambda raw: raw["judges"]["rubric"]["endpoint"].update(concurrency=9),
+    "another generator": lambda raw: raw["generators"].update(third=raw["generators"]["large"]),
+    "another contrast": lambda raw: raw["contrasts"].update(second=raw["contrasts"][world.PRIMARY]),
+    "its name": lambda raw: (
+        raw["contrasts"].update(renamed=raw["contrasts"].pop(world.PRIMARY)), raw["compare"].update(primary="renamed")
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", EDITS)
@@ -72,14 +92,20 @@ def test_whatever_decides_the_primary_is_held_to_what_was_registered(place: str,
     assert changes[0].startswith(f"registered.yaml: {place}: ")
 
 
-@pytest.mark.parametrize("section", ["ledger", "budget", "execution", "audit"])
-def test_what_does_not_decide_it_may_change(section: str, study: Callable[..., None]) -> None:
+@pytest.mark.parametrize("edit", UNRELATED)
+def test_what_does_not_decide_it_may_change(edit: str, study: Callable[..., None]) -> None:
     register.main([])
-    changes = {
-        "ledger": {"max_failed": 0.5}, "budget": {"max_calls": 9}, "audit": {"kto": 9.0}, "execution": {"engine": "ray"}
-    }[section]  # fmt: skip
-    study(lambda raw: raw[section].update(changes))
+    study(UNRELATED[edit])
     assert standing(read()) == "registered"
+
+
+def test_a_primary_that_is_given_up_beside_a_registration_is_marked(study: Callable[..., None]) -> None:
+    register.main([])
+    study(lambda raw: raw["compare"].update(primary=None))
+    assert metrics(read()) == {"primary_registered": 0}
+    assert list(messages(read())) == [
+        "compare.primary: null, but registered.yaml registers direction; name that, or delete the file"
+    ]
 
 
 def test_a_primary_that_is_not_registered_is_told_and_none_is_no_fault(study: Callable[..., None]) -> None:
@@ -138,7 +164,9 @@ def test_what_is_registered_after_its_results_is_marked_so(
 @pytest.mark.parametrize(
     ("edit", "why"),
     [
-        (lambda text: text.replace("beta: 0.1", "beta: 0.3"), "was edited: its sha256 is not that of its declaration"),
+        (lambda text: text.replace("beta: 0.1", "beta: 0.3"), "was edited: its sha256 is not that of what it holds"),
+        (lambda text: text.replace("false", "true", 1), "was edited: its sha256 is not that of what it holds"),
+        (lambda text: text.replace('"direction"', '"another"', 1), "was edited: its sha256 is not that of what it ho"),
         (lambda text: text.replace("after_results: false", "after: 1"), "is no registration"),
         (lambda text: text.replace("primary:", "primary: ["), "line 4: not YAML: "),
         (lambda text: "<<<<<<< ours\n" + text, "line 4: not YAML: "),

@@ -22,13 +22,14 @@ HEAD = """\
 KEYS = {"primary": str, "sha256": str, "after_results": bool, "declaration": dict}
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[a-z][a-z0-9_-]*")  # a key that needs no quotes
 MOST_NAMED = 3  # differences in a message
+MISSING = object()  # what a mapping has where it has no such key
 
 Standing = Literal["registered", "after_results", "differs", "missing"]
 
 
 class Registration(NamedTuple):
-    """A contrast's name, all that decides it as plain data, the hash of that, and whether there were results of the
-    study when it was registered."""
+    """A contrast's name, all that decides it as plain data, whether there were results of the study when it was
+    registered, and the hash of these."""
 
     primary: str
     sha256: str
@@ -38,7 +39,7 @@ class Registration(NamedTuple):
 
 def register(primary: str, declaration: dict[str, Any], after_results: bool, file: Path) -> Registration:
     """`file` holds the registration, which is returned."""
-    made = Registration(primary, _digest(declaration), after_results, declaration)
+    made = Registration(primary, _digest(primary, after_results, declaration), after_results, declaration)
     write_whole(file, (HEAD + "".join(_lines(made._asdict()))).encode())
     return made
 
@@ -74,20 +75,18 @@ def read_registration(file: Path) -> Registration | None:
     if body.keys() != KEYS.keys() or not all(isinstance(body[key], kind) for key, kind in KEYS.items()):
         raise refuse(" is no registration")
     found = Registration(**body)
-    if found.sha256 != _digest(found.declaration):
-        raise refuse(" was edited: its sha256 is not that of its declaration")
+    if found.sha256 != _digest(found.primary, found.after_results, found.declaration):
+        raise refuse(" was edited: its sha256 is not that of what it holds")
     return found
 
 
 def standing(study: Study) -> Standing | None:
-    """How the study's primary contrast stands to the file beside its params.yaml; None where it declares none. Raises
-    as `read_registration` does."""
-    declaration = study.compare.declaration(study)
-    if declaration is None:
-        return None
-    if (found := read_registration(study.path.parent / FILE)) is None:
-        return "missing"
-    if found.sha256 != _digest(declaration):
+    """How the study's primary contrast stands to the file beside its params.yaml; None where there is neither. A
+    contrast of another name that asks the same is the same. Raises as `read_registration` does."""
+    declaration, found = study.compare.declaration(study), read_registration(study.path.parent / FILE)
+    if found is None:
+        return None if declaration is None else "missing"
+    if declaration is None or canonical(found.declaration) != canonical(declaration):
         return "differs"
     return "after_results" if found.after_results else "registered"
 
@@ -101,7 +100,10 @@ def messages(study: Study) -> Iterator[str]:
             yield f"{primary} is not registered; `curation register` does that, before its results are seen"
         case "differs":
             found, declaration = read_registration(study.path.parent / FILE), study.compare.declaration(study)
-            assert found is not None and declaration is not None
+            assert found is not None
+            if declaration is None:
+                yield f"compare.primary: null, but {FILE} registers {found.primary}; name that, or delete the file"
+                return
             yield f"{primary} is not the one that is registered"
             yield from (f"{FILE}: {one}" for one in name_changes(found, str(study.compare.primary), declaration))
         case "after_results":
@@ -110,7 +112,7 @@ def messages(study: Study) -> Iterator[str]:
 
 def metrics(study: Study) -> dict[str, int]:
     """Whether the primary contrast was registered before its results, and is the one that was; nothing where there is
-    none."""
+    none, and none was registered."""
     found = standing(study)
     return {} if found is None else {"primary_registered": int(found == "registered")}
 
@@ -118,22 +120,25 @@ def metrics(study: Study) -> dict[str, int]:
 def name_changes(found: Registration, primary: str, declaration: dict[str, Any]) -> list[str]:
     """What differs between what was registered and another declaration, a text each: `place: old → new`, the first
     few."""
-    old, new = ({"primary": name} | dict(_leaves(body)) for name, body in (found[::3], (primary, declaration)))
-    places = [place for place in dict.fromkeys([*old, *new]) if old.get(place) != new.get(place)]
-    shown = [f"{place}: {_show(old.get(place))} → {_show(new.get(place))}" for place in places[:MOST_NAMED]]
-    return shown + ([f"and {len(places) - MOST_NAMED} more"] if len(places) > MOST_NAMED else [])
+    changes = _changes({"primary": found.primary} | found.declaration, {"primary": primary} | declaration)
+    shown = [f"{place}: {_show(old)} → {_show(new)}" for place, old, new in changes]
+    return shown[:MOST_NAMED] + ([f"and {len(shown) - MOST_NAMED} more"] if len(shown) > MOST_NAMED else [])
 
 
-def _leaves(body: dict[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in body.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{place}{key}.")
-        else:
-            yield f"{place}{key}", canonical(value)
+def _changes(old: dict[str, Any], new: dict[str, Any], place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where two mappings differ, as deep as both go, and what either has there; MISSING for nothing."""
+    for key in dict.fromkeys([*old, *new]):
+        one, other = old.get(key, MISSING), new.get(key, MISSING)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _changes(one, other, f"{place}{key}.")
+        elif one is MISSING or other is MISSING or canonical(one) != canonical(other):
+            yield f"{place}{key}", one, other
 
 
-def _show(value: str | None) -> str:
-    return "nothing" if value is None else shorten(value)
+def _show(value: Any) -> str:
+    if value is MISSING:
+        return "nothing"
+    return "declared" if isinstance(value, dict) and value else shorten(canonical(value))
 
 
 def short(sha256: str) -> str:
@@ -141,5 +146,5 @@ def short(sha256: str) -> str:
     return sha256[: len("sha256:") + 12]
 
 
-def _digest(declaration: dict[str, Any]) -> str:
-    return f"sha256:{hashlib.sha256(canonical(declaration).encode()).hexdigest()}"
+def _digest(primary: str, after_results: bool, declaration: dict[str, Any]) -> str:
+    return f"sha256:{hashlib.sha256(canonical([primary, after_results, declaration]).encode()).hexdigest()}"
