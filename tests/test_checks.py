@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import flow
@@ -325,6 +326,9 @@ WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what i
     "selection_without_control": lambda w: w,
     "control_is_its_selection": lambda w: w,
     "control_shares_pairs": lambda w: w,
+    "primary_not_registered": lambda w: replace(
+        w, contrasts=w.contrasts.with_columns(pl.when("primary").then(pl.lit("differs")).alias("registered"))
+    ),
     "labels_contradicted": lambda w: replace(
         w, listed_pairs=pl.concat([labelled(w, "small"), labelled(w, "medium"), labelled(w, "small", turned=True)])
     ),
@@ -360,12 +364,22 @@ def test_a_warning_is_said_and_stops_nothing(
     if raw != world.settings():
         flow.write(raw, params)
     check("all", params)
-    assert f"warning: check {name}: " in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"warning: check {name}: " in said
+    if name.startswith("control_"):  # the kind: what joins a control to its selection finds it as often as that stands
+        raw["contrasts"], raw["compare"]["primary"] = {}, None
+        raw["controls"]["again"] = dict(raw["controls"]["itself"])
+        raw["grid"]["controls"].append("again")
+        for file in tmp_path.glob(f"data/arms/*/{world.ARM}.parquet"):
+            copy(file, file.with_stem(world.ARM.replace("itself", "again")))
+        flow.write(raw, params)
+        check("all", params)
+        assert capsys.readouterr().err == said
 
 
 def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
-    for file in ("pairs", "prompts", "generator_deltas", "comparisons"):
+    for file in ("pairs", "prompts", "generator_deltas", "comparisons", "contrasts"):
         (tmp_path / f"data/{file}.parquet").unlink()
     for name in ("selections", "subsets", "unpaired", "arms", "results"):
         for part in (tmp_path / "data" / name).rglob("*.parquet"):
@@ -400,6 +414,7 @@ def test_checks_of_trained_runs_come_after_all_others(tmp_path: Path) -> None:
         == {
             "result_on_train_prompt",
             "answers_all_alike",
+            "primary_not_registered",
             "answers_not_found_in_results",
             "answers_truncated",
             "text_left_out_in_results",

@@ -21,7 +21,7 @@ from curation.tables.ids import database
 
 ROWS_SHOWN = 3
 HEAD = "-- tables:"
-AFTER_TRAINING = {"results", "comparisons"}  # the tables that are made then
+AFTER_TRAINING = {"results", "comparisons", "contrasts"}  # the tables that are made then
 
 When: TypeAlias = Literal["before_training", "after_training"]
 

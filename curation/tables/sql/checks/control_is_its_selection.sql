@@ -11,11 +11,17 @@ learnt as (
     join subset_rules as r using (selection)
     where r.examples = 'labelled'
 ),
+itself as (  -- several that say the same are one
+    select selection, generator_pairs, budget, min(arm) as arm
+    from arms
+    where treatment
+    group by selection, generator_pairs, budget
+),
 sides as (
     select c.arm, c.drawn_from, t.arm as of_arm
     from arms as c
-    join arms as t using (selection, generator_pairs, budget)
-    where t.treatment and c.drawn_from <> 'own'
+    join itself as t using (selection, generator_pairs, budget)
+    where c.drawn_from <> 'own'
 ),
 own as (
     select s.arm, c.what, count(*) as drawn, count(t.id) as shared

@@ -10,6 +10,12 @@ examples as (
     group by u.selection
 ),
 pairs as (select selection, count(*) as pairs from subsets group by selection),
+itself as (  -- several that say the same are one
+    select selection, generator_pairs, budget, min(arm) as arm
+    from arms
+    where treatment
+    group by selection, generator_pairs, budget
+),
 counted as (
     select a.*, coalesce(p.pairs, 0) as pairs, coalesce(e.examples, 0) as labelled
     from arms as a
@@ -18,6 +24,7 @@ counted as (
 )
 select c.arm, c.pairs, t.pairs as of_selection, c.labelled, t.labelled as labelled_of_selection
 from counted as c
-join counted as t using (selection, generator_pairs, budget)
-where t.treatment and c.drawn_from <> 'all' and (c.pairs <> t.pairs or c.labelled <> t.labelled)
+join itself as i using (selection, generator_pairs, budget)
+join counted as t on t.arm = i.arm
+where c.drawn_from <> 'all' and (c.pairs <> t.pairs or c.labelled <> t.labelled)
 order by all

@@ -2,11 +2,17 @@
 -- warning
 -- A control that draws other pairs has none of its selection's; nor of its labelled traces, where it takes such.
 with
+itself as (  -- several that say the same are one
+    select selection, generator_pairs, budget, min(arm) as arm
+    from arms
+    where treatment
+    group by selection, generator_pairs, budget
+),
 beside as (
     select c.arm, t.arm as of_arm
     from arms as c
-    join arms as t using (selection, generator_pairs, budget)
-    where t.treatment and c.drawn_from = 'drawn'
+    join itself as t using (selection, generator_pairs, budget)
+    where c.drawn_from = 'drawn'
 ),
 learnt as (
     select selection as arm, 'pairs' as what, pair_id as id from subsets
