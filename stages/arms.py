@@ -14,6 +14,7 @@ from curation.selection.own_rows import several_rows_message
 from curation.selection.subset import add_messages, from_tables, keep_texts, unpaired_rows
 from curation.tables import contracts, parquet
 from curation.tables.checks import examine
+from curation.tables.update_rows import UPDATE_ROWS, update_rows_path
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
             told[arm.name] = [*messages(study, arm, pairs), *filter(None, [several_rows_message(subset, texts)])]
             shown.advance(note=f"{arm.name}: {subset.height} pairs")
     counted = collect_update_rows({arm.name: rows.update_rows for arm, rows in made})
-    parquet.write(contracts.UPDATE_ROWS, counted, contracts.update_rows_path())
+    parquet.write(UPDATE_ROWS, counted, update_rows_path())
     # their findings stand in the metrics of audit
     for name, found in examine(study, metrics).items():
         for message in [*told[name], *found.messages]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from curation.core.metrics import Interval
-from curation.reliability import agreement, measures
+from curation.reliability import agreement, confidence
 from curation.reliability.measurement import clustered_share, measure_mean, share_interval
 from curation.reliability.suspect import is_suspect
 
@@ -230,7 +230,7 @@ def test_a_calibrated_judge_is_not_shown_to_err(stated: list[float], truth: floa
             "prompt_id": np.arange(45) // 3, "probability": probability,
             "chosen_right": source.random(45) < probability,
         })  # fmt: skip
-        for one in measures.measure_confidence(rows, "", "truth"):
+        for one in confidence.measure_confidence(rows, "", "truth"):
             if one.measure in covered:
                 assert one.interval is not None and one.interval.low < one.interval.high
                 covered[one.measure] += one.interval.low <= truth <= one.interval.high

@@ -20,8 +20,9 @@ from curation.models.student import Params as Student
 from curation.prompts.sources import table
 from curation.tables import measurements, parquet
 from curation.traces.sampling import make_calls
-from curation.training.evaluate import Params, evaluate, find_truncated, make_student_calls, revision_of
+from curation.training.evaluate import Params, evaluate, find_truncated
 from curation.training.gold import find_unreadable
+from curation.training.student_calls import make_student_calls, revision_of
 
 ROOT = Path(__file__).parents[1]
 STUDENT = Student.model_validate(own()["student"])

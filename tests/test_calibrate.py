@@ -11,7 +11,7 @@ from scipy import stats
 
 from curation.pairs import delta, pair
 from curation.reliability.calibrate import Params, calibrate, metrics
-from curation.reliability.measures import bin_confidence, measure_confidence
+from curation.reliability.confidence import bin_confidence, measure_confidence
 from curation.reliability.truth import label_pairs
 from curation.tables import measurements, parquet
 

@@ -26,9 +26,9 @@ from curation.core.study import Study
 from curation.models import weights
 from curation.models.rendering import Renderer
 from curation.tables import contracts, measurements, parquet
-from curation.training.evaluate import make_student_calls
 from curation.training.run_store import RunStore
 from curation.training.runs import plan_runs
+from curation.training.student_calls import make_student_calls
 
 pytestmark = pytest.mark.slow
 

@@ -19,6 +19,7 @@ from curation.core.errors import Errors
 from curation.core.params import read
 from curation.tables import contracts, db, parquet
 from curation.tables.checks import check, examine
+from curation.tables.update_rows import UPDATE_ROWS, update_rows_path
 from curation.traces import generate
 
 SOUND = world.sound()
@@ -168,9 +169,7 @@ def test_a_suspect_judge_is_said_once_reliability_is_known(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_the_findings_of_every_subset_stand_in_the_metrics_of_audit(tmp_path: Path) -> None:
     world.write(SOUND, tmp_path)
-    parquet.write(
-        contracts.UPDATE_ROWS, contracts.empty(contracts.UPDATE_ROWS), contracts.update_rows_path(tmp_path / "data")
-    )
+    parquet.write(UPDATE_ROWS, contracts.empty(UPDATE_ROWS), update_rows_path(tmp_path / "data"))
     subprocess.run([sys.executable, "-m", "stages.audit"], cwd=tmp_path, check=True, capture_output=True)
     metrics = json.loads((tmp_path / "data/metrics/audit.json").read_text())
     assert metrics["findings"].keys() == {"all", "clear", "wordy", "capable", world.ARM, world.BESIDE}

@@ -28,7 +28,7 @@ COMPUTING = ("plots", "stats")  # what in core/ decides what a stage computes
 KERNEL = {file for file in (ROOT / "curation/core").glob("*.py") if file.stem not in COMPUTING} | {
     ROOT / f"curation/{room}/{name}.py"
     for room, names in {
-        "tables": ("contracts", "ids", "measurements", "outdated", "parquet", "table"),
+        "tables": ("contracts", "ids", "measurements", "outdated", "parquet", "table", "update_rows"),
         "models": ("faults", "gguf", "kept", "local"),
     }.items()
     for name in names

@@ -32,7 +32,7 @@ from curation.models.rendering import Renderer, Row, rows_of_side, trainer_messa
 from curation.models.student import Params as Student
 from curation.tables import contracts
 from curation.training.evaluate import Params as Evaluate
-from curation.training.evaluate import make_student_calls
+from curation.training.student_calls import make_student_calls
 
 ROOT = Path(__file__).parents[1]
 PARAMS = own()

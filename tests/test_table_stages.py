@@ -14,6 +14,7 @@ from served import ran
 from curation.core.errors import CurationError
 from curation.pairs import delta, pair
 from curation.tables import contracts, parquet
+from curation.tables.update_rows import UPDATE_ROWS, update_rows_path
 
 SOUND = world.sound()
 
@@ -61,8 +62,8 @@ def test_candidates_that_are_all_ties_keep_no_pair_and_stop_nothing(tmp_path: Pa
 @pytest.mark.slow
 def test_an_audit_that_fails_names_the_rows_and_leaves_no_marker(tmp_path: Path) -> None:
     params = world.write(SOUND, tmp_path)
-    no_rows = contracts.empty(contracts.UPDATE_ROWS)
-    parquet.write(contracts.UPDATE_ROWS, no_rows, contracts.update_rows_path(tmp_path / "data"))
+    no_rows = contracts.empty(UPDATE_ROWS)
+    parquet.write(UPDATE_ROWS, no_rows, update_rows_path(tmp_path / "data"))
     done = ran(tmp_path, "stages.audit")
     assert done.returncode == 0
     assert [line.split(":")[1] for line in done.stderr.splitlines()] == [

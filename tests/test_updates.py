@@ -16,6 +16,7 @@ from curation.experiment.arms import ArmRows, arm_metrics
 from curation.experiment.controls import Params as Control
 from curation.experiment.grid import Arm
 from curation.tables import contracts, parquet
+from curation.tables.update_rows import UPDATE_ROWS
 from curation.training.updates import count_updates, take_updates, updates
 
 FULL, SELECTION = "full", "selection"
@@ -59,7 +60,7 @@ def test_a_control_says_whose_examples_decide_its_updates(case: str) -> None:
         assert rows is None
         return
     assert rows is not None
-    parquet.check(contracts.UPDATE_ROWS, rows.select(pl.lit("it").alias("arm"), pl.all()), "update_rows")
+    parquet.check(UPDATE_ROWS, rows.select(pl.lit("it").alias("arm"), pl.all()), "update_rows")
     expected = EVERYTHING.rows if whose == FULL else EVERYTHING.selection_rows
     pairs = rows.filter(reads="subsets")
     assert sorted(pairs["row_id"]) == sorted(expected["pair_id"])

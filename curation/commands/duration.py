@@ -24,9 +24,9 @@ from curation.models import weights
 from curation.models.chat_template import Template
 from curation.models.rendering import Renderer, rows_of_side
 from curation.tables import contracts, measurements, parquet
-from curation.training.evaluate import make_student_calls, revision_of
 from curation.training.run_store import RunStore
 from curation.training.runs import look_up, plan_runs
+from curation.training.student_calls import make_student_calls, revision_of
 from curation.training.updates import count_updates, take_updates
 
 START = 12.0  # seconds of a stage before its first batch: imports, weights

@@ -9,7 +9,8 @@ from curation.experiment.controls import Params as Control
 from curation.experiment.drawing import pool
 from curation.selection.labelled import Labelled
 from curation.selection.select import Selection
-from curation.tables.contracts import SIDES, UPDATE_ROWS, empty
+from curation.tables.contracts import SIDES, empty
+from curation.tables.update_rows import UPDATE_ROWS
 
 IDS = [f"{side}_trace_id" for side in SIDES]
 

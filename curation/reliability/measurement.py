@@ -9,6 +9,7 @@ from curation.core.metrics import Interval
 from curation.core.stats import ROUNDING, clustered_mean, t_quantile, wilson
 
 DOUBT = 0.05  # how much of a prompt is added to a share, half of it a win and half a loss: by bench/judges.py
+EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
 NO_END = float("nan")  # of an interval that too few prompts give
 
 

@@ -12,10 +12,9 @@ from curation.core.metrics import Interval
 from curation.core.params import Strict
 from curation.core.progress import progress
 from curation.core.references import RATING, Refers
-from curation.core.stats import wilson
 from curation.pairs.noise import variances
 from curation.pairs.sides import join_sides
-from curation.reliability import measures
+from curation.reliability import confidence, measures
 from curation.reliability.measurement import Measurement
 from curation.reliability.suspect import is_suspect
 from curation.reliability.truth import label_pairs, verdict_value
@@ -75,13 +74,13 @@ def reliability(
                     measures.measure_decisions(_join_decisions(tables, judge, dimension, compared), against),
                     () if family is None else measures.measure_self_preference(wide, delta, family, against),
                     *(
-                        measures.measure_confidence(p, PREFIX[estimator], str(against))
+                        confidence.measure_confidence(p, PREFIX[estimator], str(against))
                         for estimator, p in stated.items()
                     ),
                     _measure_agreements(tables, means, judge, dimension),
                 )
                 rows += [_row(judge, dimension, measurement) for measurement in measurements]
-                curves += [_curve(judge, dimension, estimator, p) for estimator, p in stated.items()]
+                curves += [confidence.make_curve(judge, dimension, estimator, p) for estimator, p in stated.items()]
                 shown.advance(note=f"{judge} {dimension}")
     table = pl.DataFrame(rows, schema=empty(RELIABILITY).drop("base_rate").schema, orient="row")
     base_rate = pl.col("chosen_right") / (pl.col("chosen_right") + pl.col("rejected_right"))
@@ -203,25 +202,6 @@ def _stated_probabilities(
         yield "judge", label.join(own, on="pair_id", maintain_order="left")
     rows = tables.probabilities.filter(judge=judge, dimension=dimension, part="held_out").drop_nulls("probability")
     yield "calibration", label.join(rows.select("pair_id", "probability"), on="pair_id", maintain_order="left")
-
-
-def _curve(judge: str, dimension: str, estimator: str, stated: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `calibration` for one judge's probabilities; the interval is Wilson's, for as many observations as
-    prompts."""
-    bins = (
-        measures.bin_confidence(stated)
-        .group_by("bin")
-        .agg(
-            pl.col("confidence").sort().mean(),
-            pl.col("right").sort().mean().alias("accuracy"),
-            pl.len().cast(pl.Int64).alias("n"),
-            pl.col("prompt_id").n_unique().cast(pl.Int64).alias("prompts"),
-        )
-    )
-    low, high = wilson(pl.col("accuracy"), pl.col("prompts"))
-    names = {"judge": judge, "dimension": dimension, "estimator": estimator}
-    constants = {column: pl.lit(name) for column, name in names.items()}
-    return bins.with_columns(low.alias("ci_low"), high.alias("ci_high"), **constants).select(CALIBRATION.schema.names)
 
 
 def _row(judge: str, dimension: str, measurement: Measurement) -> tuple[object, ...]:

@@ -191,16 +191,6 @@ EXAMPLES = Table(
         pl.all_horizontal(pl.col(name).is_in(LEFT).fill_null(True) for name in ("reasoning", "completion")),
      f"dropped is one of {', '.join(DROPPED)}": pl.col("dropped").is_in(DROPPED).fill_null(True)},
 )  # fmt: skip
-# The examples by whose number an arm takes its updates, where they are not its own: pairs, and single traces on the
-# side of their label. It lies among the arms, and no question reads it.
-UPDATE_ROWS = Table(
-    "update_rows", "arm and pair or single trace", ("arm", "reads", "row_id"),
-    schema(arm=TEXT, reads=TEXT, row_id=ID, chosen_trace_id=(ID,), rejected_trace_id=(ID,)),
-    {"reads is one of subsets, unpaired": pl.col("reads").is_in(("subsets", "unpaired")),
-     "a pair has two sides, a single trace one":
-        pl.sum_horizontal(pl.col(f"{side}_trace_id").is_not_null() for side in SIDES)
-        == pl.when(pl.col("reads") == "subsets").then(2).otherwise(1)},
-)  # fmt: skip
 UPDATES = Table(
     "updates", "arm and method", ("arm", "method"),
     schema(arm=TEXT, method=TEXT, examples=INT, counted=INT, updates=INT),
@@ -245,11 +235,6 @@ def path(table: str, name: str | None = None, data: Path = DATA) -> Path:
 def arm_path(table: str, arm: str, data: Path = DATA) -> Path:
     """Where `subsets` or `unpaired` of an arm of the grid lies: `data/arms/<table>/<arm>.parquet`."""
     return data / ARMS / table / f"{arm}.parquet"
-
-
-def update_rows_path(data: Path = DATA) -> Path:
-    """Where `update_rows` lies, which is of all arms."""
-    return data / ARMS / "update_rows.parquet"
 
 
 def empty(table: Table) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import polars as pl
 from pydantic import Field
 
-from curation.calls.call import Call
-from curation.calls.extra import TEMPLATE_FIELDS, TEMPLATE_KWARGS
+from curation.calls.extra import TEMPLATE_FIELDS
 from curation.calls.ledger import Ledger
 from curation.calls.upkeep import tell_of_lost_reasoning
-from curation.core.canonical import canonical
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 from curation.core.params import Strict
@@ -26,12 +23,12 @@ from curation.models.engines import openai, transformers, vllm
 from curation.models.faults import require_finite
 from curation.models.local import find_too_long
 from curation.models.reasoning import Rule
-from curation.models.rendering import as_told
 from curation.models.student import Params as Student
 from curation.tables.contracts import empty
 from curation.tables.measurements import COUNTED_AS_WRONG, RESULTS
 from curation.traces.delimiters import find_unread
-from curation.traces.sampling import GenerationSampling, SamplingChanges, make_calls, make_rows
+from curation.traces.sampling import GenerationSampling, SamplingChanges, make_rows
+from curation.training.student_calls import divide, make_student_calls, revision_of, told
 
 if TYPE_CHECKING:
     from curation.judging.judges._kind import Judge
@@ -174,25 +171,6 @@ def _counted(graded: answer.Grade) -> float | None:
     return 0.0 if graded.status in COUNTED_AS_WRONG else graded.score
 
 
-def divide(settings: Params, held_out: pl.DataFrame) -> list[tuple[GenerationSampling, pl.DataFrame]]:
-    """The prompts of benchmarks by how they are sampled, in their order: those that are sampled as all are, and then
-    each benchmark that is not. No part is empty, but the only one."""
-    own = sorted(settings.benchmarks or {})
-    parts = [(settings.sampling, held_out.filter(~pl.col("source").is_in(own)))]
-    parts += [(settings.sampling_of(name), held_out.filter(source=name)) for name in own]
-    return [part for part in parts if not part[1].is_empty()] or parts[:1]
-
-
-def told(sampling: GenerationSampling, student: Student) -> GenerationSampling:
-    """The sampling with what the student's template is told."""
-    if student.template_kwargs is None:
-        return sampling
-    # servers read the effort as a field of its own, too
-    own = {name: value for name, value in student.template_kwargs.items() if name in TEMPLATE_FIELDS}
-    extra = (sampling.extra or {}) | own | {TEMPLATE_KWARGS: student.template_kwargs}
-    return sampling.model_copy(update={"extra": extra})
-
-
 def find_truncated(settings: Params, results: pl.DataFrame) -> Iterator[str]:
     """A line about the benchmarks, if there are any, more than MOST_TRUNCATED of whose answers by one run the limit
     cut."""
@@ -215,33 +193,6 @@ def find_failed(results: pl.DataFrame) -> Iterator[str]:
     of = [f"{count} of {asked} to {name}" for name, count, asked in failed.sort("benchmark").rows() if count]
     if of:
         yield f"calls failed, {', '.join(of)}: their prompts have no value in this run; {ASK_AGAIN}"
-
-
-def make_student_calls(settings: Params, student: Student, revision: str, held_out: pl.DataFrame) -> list[Call]:
-    """The calls to weights of the student, which `revision` stands for, in the order of `divide`: it is asked as it was
-    trained, with the same system message, template settings and form of what was thought in earlier turns. Its template
-    and date are in the key."""
-    identity = weights.identity(revision, getattr(settings.engine, "dtype", None))
-    if student.chat_template or student.template_date:
-        identity += f"+{canonical([student.chat_template_revision, student.template_date])}"
-    whole = [
-        None if messages is None else json.dumps(as_told(json.loads(messages), student.reasoning), ensure_ascii=False)
-        for messages in held_out["messages"]
-    ]
-    prompts = held_out.with_columns(pl.Series("messages", whole, dtype=pl.String))
-    return [
-        call
-        for sampling, rows in divide(settings, prompts)
-        for call in make_calls(rows, student.model, identity, student.system, told(sampling, student))
-    ]
-
-
-def revision_of(settings: Params, student: Student, trained: str, adapter: bool) -> str:
-    """What stands for trained weights, of which `trained` is the hash, in the keys of calls: whether they are an
-    `adapter` that the engine does not merge, too, since such weights answer otherwise."""
-    dtype = getattr(settings.engine, "dtype", None)  # a server's own affair, which has adapters apart
-    apart = adapter and dtype is not None and not weights.merges(dtype)
-    return f"{student.pinned}+{trained}{'+unmerged' if apart else ''}"
 
 
 def _weights(settings: Params, name: str, student: Student, model: Path | None) -> tuple[str, weights.Weights]:

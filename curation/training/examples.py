@@ -15,16 +15,8 @@ from curation.models.student import Params as Student
 from curation.models.targets import facts, ids_hash
 from curation.selection.subset import Texts
 from curation.tables import parquet
-from curation.tables.contracts import (
-    EXAMPLES,
-    SIDES,
-    SUBSETS,
-    UNPAIRED,
-    UPDATE_ROWS,
-    arm_path,
-    empty,
-    update_rows_path,
-)
+from curation.tables.contracts import EXAMPLES, SIDES, SUBSETS, UNPAIRED, arm_path, empty
+from curation.tables.update_rows import UPDATE_ROWS, update_rows_path
 from curation.traces.renderings import READ, READ_OF_PROMPTS, TRACES_PER_BATCH, joined, render_traces, to_render
 
 ROW, CUT = ("arm", "method", "row_id"), ("trace_id", "max_length")
