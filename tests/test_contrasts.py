@@ -28,6 +28,11 @@ from curation.selection.candidates import from_frames
 from curation.tables import measurements, parquet
 
 TERMS: dict[str, Any] = {"selection": "top_step_coherence", "method": "dpo"}
+BOTH = ["top_step_coherence", "top_generator_delta"]
+OF_DELTAS: dict[str, Any] = {
+    "trend": {"over": "deltas", "by": "answer.generator_delta_correct"},
+    "each": {"value": ["rubric.delta_factuality", "rubric.delta_step_coherence"]},
+}
 DPO, KTO = ({"method": method} for method in ("dpo", "kto"))
 
 
@@ -59,6 +64,31 @@ def faults(folder: Path, declared: dict[str, Any]) -> list[str]:
          ["all: is of several contrasts, and this is one; repeat it by `each`, or leave it out"]),
         ({"regress": {"on": {"a": "answer.delta_correct"}, "over": [TERMS, "baseline"]}, "benchmark": "in_domain"},
          ["regress.over: 2 arms are too few to tell 1 properties apart; name 3 or more"]),
+        ({"plus": TERMS, "minus": {}, "benchmark": "in_domain"}, ["minus: both sides are the same runs"]),
+        ({"sum": [{**TERMS, "weight": 1}, {**TERMS, **KTO, "weight": 1}], "benchmark": "in_domain"},
+         ["sum: the weights add up to 2, so it is a value and no difference; let them add up to 0"]),
+        ({"plus": TERMS, "minus": "baseline", "benchmark": {"in_domain": 1, "arithmetic_held_out": -1}},
+         ["benchmark: the weights leave nothing of any benchmark; give others"]),
+        ({"trend": {"over": [TERMS, "baseline"], "by": "answer.delta_correct"}, "benchmark": "in_domain"},
+         ["trend.over.1: baseline has no pairs here with a 'answer.delta_correct'; leave it out"]),
+        ({"plus": TERMS, "minus": "baseline", "each": {"selection": BOTH}, "benchmark": "in_domain"},
+         ["each: top_step_coherence and top_generator_delta are one contrast, since its terms name themselves what "
+          "each names; leave it out there"]),
+        ({"plus": {}, "minus": "baseline", "each": {"selection": BOTH, "benchmark": ["in_domain", "out_of_domain"]},
+          "runs": DPO, "spread": {"equivalence": 0.1}},
+         ["spread: is of one benchmark, or of one term on several (in_domain, out_of_domain); repeat it by one of "
+          "them"]),
+        ({"plus": TERMS, "minus": "baseline", "each": {"benchmark": ["in_domain"]}, "spread": {"equivalence": 0.1}},
+         ["spread: is of several contrasts, and this makes one; leave it out"]),
+        ({"regress": {"on": {"all": "answer.delta_correct"},
+                      "over": [TERMS, {**TERMS, **KTO}, {**DPO, "selection": "top_generator_delta"}]},
+          "benchmark": "in_domain", "all": True},
+         ["regress.on: two of its contrasts are called all; rename what one of them is of"]),
+        (OF_DELTAS | {"measure": "pass"}, ["measure: is of runs; of deltas, leave it out"]),
+        (OF_DELTAS | {"spread": {"equivalence": 0.1}},
+         ["spread.equivalence: is of runs; of deltas give null, or leave spread out"]),
+        ({"plus": TERMS, "minus": {**TERMS, **KTO}, "runs": {"model": "baseline"}, "benchmark": "in_domain"},
+         ["runs.model: weights are no runs of the grid; name them in a term"]),
     ],
 )  # fmt: skip
 def test_what_the_grid_does_not_have_is_named_before_anything_is_paid_for(
@@ -122,9 +152,55 @@ def test_sums_trends_margins_and_families_are_what_they_say(tmp_path: Path) -> N
         assert group.sort("p")["p_holm"].to_list() == pytest.approx(holm(sorted(group["p"].to_list())))
 
 
+def test_all_with_a_margin_asks_whether_each_holds_it(tmp_path: Path) -> None:
+    """And a family that is called as the primary one's is none of its own."""
+    of_each: dict[str, Any] = {"each": {"selection": BOTH}, "plus": DPO, "minus": "baseline", "benchmark": "in_domain"}
+    declared = {
+        "primary": {**of_each, "all": True, "margin": {"non_inferiority": 0.05}},
+        "within": {**of_each, "all": True, "margin": {"equivalence": 0.05}},
+    }
+    rows = contrasts_of(tmp_path, declared, {"dpo-top_step_coherence": 0.2})
+    found = {row["contrast"]: row for row in rows.iter_rows(named=True)}
+    assert (found["primary.all"]["verdict"], found["primary.all"]["margin"]) == ("not inferior", "above -0.05")
+    assert found["primary.all"]["p"] == max(found[f"primary.{name}"]["p"] for name in BOTH)
+    assert found["primary.all"]["estimate"] == pytest.approx(0, abs=0.01)
+    assert found["within.all"]["verdict"] == "not shown"
+    assert found["within.all"]["estimate"] == pytest.approx(0.2, abs=0.01)
+    assert not rows["primary"].any()
+
+
+def test_all_may_be_asked_of_deltas_and_what_has_no_score_is_counted(tmp_path: Path) -> None:
+    """A slope that does not vary has no interval and no p, so nothing is shown of all; and pairs without a value are
+    said, which leave their rung's mean to the others."""
+    made, raw = world.sound(), world.settings()
+    part = "nullif(rubric.delta_logic, 1.5)"
+    by = "answer.generator_delta_correct"
+    declared = {"over": "deltas", "by": by}
+    raw["contrasts"] = {
+        "x": {"trend": declared, "each": {"value": ["rubric.delta_logic", part]}, "all": True},
+        "flat": {"trend": declared, "each": {"value": [by, "rubric.delta_logic"]}, "all": True, "spread": {
+            "equivalence": None}},
+    }  # fmt: skip
+    raw["compare"]["primary"] = None
+    flow.write(raw, tmp_path / "params.yaml")
+    study = read(tmp_path / "params.yaml")
+    pairs = from_frames(made.pairs, made.deltas, made.generator_deltas)
+    rows = declared_contrasts(study, {}, Properties(study, pairs, lambda _: pytest.fail("no arm")), {})
+    parquet.check(measurements.CONTRASTS, rows, "contrasts")
+    found = {row["contrast"]: row for row in rows.iter_rows(named=True)}
+    whole, some, flat = (found[name] for name in ("x.rubric.delta_logic", f"x.{part}", f"flat.{by}"))
+    assert whole["p"] is not None and found["x.all"]["verdict"] in ("all gain", "not shown")
+    assert found["x.all"]["p"] == max(one["p"] if one["estimate"] > 0 else 1.0 for one in (whole, some))
+    assert (flat["estimate"], flat["ci_low"], flat["p"]) == (pytest.approx(1), None, None)
+    assert found["flat.all"]["p"] is None and found["flat.spread"]["estimate"] is not None
+    assert some["voided"] > whole["voided"]
+    assert any(line.startswith(f"contrasts.x.{part}: {some['voided']} of ") for line in contrast_messages(rows))
+
+
 def test_a_contrast_without_results_says_why(tmp_path: Path) -> None:
-    declared = {"a": {"plus": TERMS, "minus": TERMS, "benchmark": "in_domain"}}
-    rows = contrasts_of(tmp_path, declared, {})
+    declared = {"a": {"plus": TERMS, "minus": KTO, "benchmark": "in_domain"}}
+    arms = [(method, "top_step_coherence", "any", "own", "itself") for method in ("dpo", "kto")]
+    rows = contrasts_of(tmp_path, declared, {}, dict.fromkeys(arms, arms[0]))
     assert list(contrast_messages(rows)) == ["contrasts.a: no result: both sides are the same runs"]
 
 

@@ -53,14 +53,15 @@ class DeltaRow(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """What is asked of all members of a family at once: whether each gains (`all`), or how far they lie apart: whether
-    no two differ by more than `equivalence`, None where only the largest difference is said."""
+    """What is asked of all members of a family at once: whether each gains, or holds the `margin` (`all`), or how far
+    they lie apart: whether no two differ by more than `equivalence`, None where only the largest difference is said."""
 
     name: str
     family: str
-    members: tuple[Row, ...]
+    members: tuple[Row | DeltaRow, ...]
     asks: str
     equivalence: float | None = None
+    margin: Margin | None = None
 
 
 AnyRow: TypeAlias = Row | DeltaRow | Joint
@@ -85,7 +86,7 @@ def expand(name: str, entry: Params, study: Study) -> Expanded:
     of, those of `steps` and `regress` by number and by property, and `all` and `spread` by these words.
     """
     expansion = _Expansion(entry, study)
-    members: list[AnyRow] = []
+    members: list[Row | DeltaRow] = []
     axes = {} if entry.each is None else entry.each.axes()
     own_family = entry.family or (name if axes or entry.regress else "")
     for values in itertools.product(*axes.values()):
@@ -97,12 +98,12 @@ def expand(name: str, entry: Params, study: Study) -> Expanded:
     return Expanded([*members, *_joint_rows(name, entry, members)], list(dict.fromkeys(expansion.faults)))
 
 
-def _joint_rows(name: str, entry: Params, members: Sequence[AnyRow]) -> Iterator[Joint]:
-    rows = tuple(row for row in members if isinstance(row, Row))
+def _joint_rows(name: str, entry: Params, members: Sequence[Row | DeltaRow]) -> Iterator[Joint]:
+    rows = tuple(members)
     if entry.trend is not None and entry.trend.steps:
         rows = tuple(row for row in rows if ".step_" in row.name)
     if entry.all:
-        yield Joint(f"{name}.all", entry.family or "", rows, "all")
+        yield Joint(f"{name}.all", entry.family or "", rows, "all", margin=entry.margin)
     if entry.spread is not None:
         yield Joint(f"{name}.spread", entry.family or "", rows, "spread", entry.spread.equivalence)
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint
-from curation.experiment.contrasts import Outcome, Values, find_outcomes
-from curation.experiment.declarations import Margin
+from curation.experiment.contrasts import PROMPTS, Outcome, Values, find_outcomes
+from curation.experiment.declarations import OVER_DELTAS, Margin
 from curation.experiment.families import correct
 from curation.experiment.margins import ALL_GAIN, EQUIVALENT, NOT_INFERIOR, verdict_of
 from curation.experiment.properties import Properties
@@ -33,19 +33,17 @@ def declared_contrasts(
     `registered` what is known of the primary one's registration.
     """
     outcomes = find_outcomes(study, values, properties, same)
-    families = [PRIMARY if one.row.name == study.compare.primary else one.row.family or OTHERS for one in outcomes]
-    corrected = correct([one.p for one in outcomes], families)
-    rows = [
-        _fields(one, family, p_holm, values, registered)
-        for one, family, p_holm in zip(outcomes, families, corrected, strict=True)
-    ]
+    primary = [one.row.name == study.compare.primary for one in outcomes]
+    families = [PRIMARY if is_it else one.row.family or OTHERS for one, is_it in zip(outcomes, primary, strict=True)]
+    corrected = correct([one.p for one in outcomes], list(zip(families, primary, strict=True)))
+    rows = [_fields(*of_row, values, registered) for of_row in zip(outcomes, families, primary, corrected, strict=True)]
     return pl.DataFrame(rows, empty(CONTRASTS).schema, orient="row").sort(~pl.col("primary"), maintain_order=True)
 
 
 def _fields(
-    one: Outcome, family: str, p_holm: float | None, values: Values, registered: str | None
+    one: Outcome, family: str, primary: bool, p_holm: float | None, values: Values, registered: str | None
 ) -> tuple[object, ...]:
-    row, found, primary = one.row, one.found, family == PRIMARY
+    row, found = one.row, one.found
     margin, shown = _asked(row)
     numbers = (None if isnan(value) else value for value in (found.value, found.low, found.high))
     return (
@@ -58,10 +56,10 @@ def _fields(
 
 def _asked(row: AnyRow) -> tuple[str | None, str | None]:
     """The margin in words, and what the verdict is called that a test of the row may show."""
-    if isinstance(row, Joint):
-        if row.asks == "all":
-            return None, ALL_GAIN
+    if isinstance(row, Joint) and row.asks == "spread":
         return _margin(row.equivalence, None), None if row.equivalence is None else EQUIVALENT
+    if isinstance(row, Joint) and row.margin is None:
+        return None, ALL_GAIN
     if row.margin is None:
         return None, None
     return _margin(*_sizes(row.margin)), EQUIVALENT if row.margin.equivalence is not None else NOT_INFERIOR
@@ -82,7 +80,9 @@ def _benchmarks_of(row: AnyRow, values: Values) -> tuple[str, str]:
     if isinstance(row, Joint):
         labels = list(dict.fromkeys(_benchmarks_of(member, values) for member in row.members))
         names, measures = (list(dict.fromkeys(column)) for column in zip(*labels, strict=True))
-        return "; ".join(names), measures[0] if len(measures) == 1 else row.members[0].measure
+        first = row.members[0]
+        several = OVER_DELTAS if isinstance(first, DeltaRow) else first.measure
+        return "; ".join(names), measures[0] if len(measures) == 1 else several
     if isinstance(row, DeltaRow):
         return "", row.value
     samples = {values[name, row.measure].samples for name in row.benchmarks if (name, row.measure) in values}
@@ -90,11 +90,15 @@ def _benchmarks_of(row: AnyRow, values: Values) -> tuple[str, str]:
 
 
 def contrast_messages(contrasts: pl.DataFrame) -> Iterator[str]:
-    """A line for each reason why contrasts have no result, with the first of them."""
+    """A line for each reason why contrasts have no result, with the first of them; and for each that is of deltas some
+    of which there are not."""
     refused = contrasts.drop_nulls("refused").group_by("refused", maintain_order=True).agg("contrast", "primary")
     for why, names, primary in refused.rows():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"contrasts.{names[0]}{' (primary)' if primary[0] else ''}{more}: no result: {why}"
+    for name, voided, n in contrasts.filter(scope=PROMPTS).select("contrast", "voided", "n").rows():
+        if voided:
+            yield f"contrasts.{name}: {voided} of {n} prompts have a pair without a value, and count by their others"
 
 
 def contrast_metrics(contrasts: pl.DataFrame) -> dict[str, object]:

@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from curation.core.stats import ROUNDING, t_quantile
 from curation.core.study import Study
 from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint, Row, expand_all
+from curation.experiment.declarations import Margin
 from curation.experiment.estimate import SEEDS, Estimate, estimate
 from curation.experiment.margins import Tested, all_gain_p, equivalence_p, margin_p
 from curation.experiment.properties import NoProperty, Properties, delta_slope
@@ -77,36 +79,38 @@ def _estimate(arms: Mapping[ArmKey, float], benchmarks: Mapping[str, float], mea
 
 
 def _of_deltas(row: DeltaRow, properties: Properties) -> Outcome:
-    from curation.core.stats import t_quantile
+    from scipy import stats
 
     try:
         slope = delta_slope(row, properties.pairs)
     except NoProperty as why:
         return Outcome(row, _nothing(str(why)), None, "", {}, {}, ())
-    half = t_quantile(int(slope.df)) * slope.standard_error
-    p = 2 * _upper(abs(slope.value), slope.standard_error, slope.df)
-    ends = (slope.value - half, slope.value + half)
-    found = Estimate(slope.value, *ends, p, slope.standard_error, slope.df, slope.prompts, 0, PROMPTS, 0, None)
+    half, p = t_quantile(slope.df) * slope.standard_error, None
+    if slope.standard_error > ROUNDING:
+        p = 2 * float(stats.t.sf(abs(slope.value) / slope.standard_error, slope.df))
+    else:
+        half = float("nan")  # nothing varies, which is no sign that it never would
+    numbers = (slope.value, slope.value - half, slope.value + half, p, slope.standard_error, slope.df)
+    found = Estimate(*numbers, slope.prompts, 0, PROMPTS, slope.unscored, None)
     if row.margin is not None:
-        p = float(margin_p(_tested(found), row.margin) or 0.0)
+        p = margin_p(_tested(found), row.margin)
     terms = ", ".join(f"{rung}: {mean:.3g} at {x:.3g}" for rung, x, mean in slope.rungs)
     return Outcome(row, found, p, terms, {}, {}, ())
 
 
-def _upper(above: float, error: float, df: float) -> float:
-    from scipy import stats
-
-    return float(stats.t.sf(above / error, df)) if error else (0.0 if above else 0.5)
-
-
 def _joint(row: Joint, members: Sequence[Outcome], seen: Seen) -> Outcome:
-    """What is asked of all members: of `all` the numbers are those of the member that gains least."""
+    """What is asked of all members: of `all` the numbers are those of the member that gains least, or holds the margin
+    least."""
     terms = f"{len(members)} of {row.name.rpartition('.')[0]}"
     first = members[0]
     runs = tuple(dict.fromkeys(run for member in members for run in member.runs))
     outcome = Outcome(row, first.found, None, terms, {}, first.benchmarks, runs)
     if refused := [member for member in members if member.found.refused]:
         return outcome._replace(found=_nothing(f"{refused[0].row.name} has no result: {refused[0].found.refused}"))
+    if row.asks == "all" and (margin := row.margin) is not None:
+        of_margin = [member.p for member in members]
+        p = None if None in of_margin else max(one for one in of_margin if one is not None)
+        return outcome._replace(found=max((one.found for one in members), key=lambda of: _beyond(of, margin)), p=p)
     if row.asks == "all":
         least = min(members, key=lambda member: member.found.low).found
         return outcome._replace(found=least, p=all_gain_p([_tested(member.found) for member in members]))
@@ -122,9 +126,14 @@ def _joint(row: Joint, members: Sequence[Outcome], seen: Seen) -> Outcome:
     return outcome._replace(found=widest, p=p)
 
 
+def _beyond(found: Estimate, margin: Margin) -> float:
+    """How far the interval reaches to the side, or the sides, that a margin is of."""
+    return -found.low if margin.equivalence is None else max(-found.low, found.high)
+
+
 def _difference(one: Outcome, other: Outcome, seen: Seen) -> Estimate:
     """Of two members that differ in their arms or in their benchmarks."""
-    assert isinstance(one.row, Row)
+    assert isinstance(one.row, Row)  # of runs, and of one benchmark or one term
     if one.benchmarks == other.benchmarks:
         arms = {arm: one.arms.get(arm, 0.0) - other.arms.get(arm, 0.0) for arm in (*one.arms, *other.arms)}
         return _estimate(arms, one.benchmarks, one.row.measure, seen)

@@ -124,11 +124,13 @@ class Params(Strict):
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with its form, and each part of it that the study does not have."""
         from curation.experiment.contrast_rows import expand
+        from curation.experiment.row_faults import find_faults
 
         if faults := list(self._find_faults()):
             yield from faults
             return
-        yield from expand("", self, study).faults
+        rows, faults = expand("", self, study)
+        yield from faults or find_faults(self, rows)
         yield from self._find_expression_faults(study)
 
     def _find_faults(self) -> Iterator[str]:
@@ -150,6 +152,10 @@ class Params(Strict):
             yield from self._find_faults_of_each(self.each)
         if self.trend is not None:
             yield from _find_faults_of_trend(self.trend)
+        if self.trend is not None and self.trend.over == OVER_DELTAS and self.measure is not None:
+            yield "measure: is of runs; of deltas, leave it out"
+        if self.runs is not None and self.runs.model is not None:
+            yield "runs.model: weights are no runs of the grid; name them in a term"
         if self.regress is not None and len(self.regress.over) < len(self.regress.on) + 2:
             yield (
                 f"regress.over: {len(self.regress.over)} arms are too few to tell {len(self.regress.on)} properties "

@@ -84,7 +84,7 @@ def _named(text: str) -> Iterator[str]:
 
 
 def _rows(row: AnyRow) -> tuple[Row, ...]:
-    return row.members if isinstance(row, Joint) else (row,) if isinstance(row, Row) else ()
+    return tuple(one for one in (row.members if isinstance(row, Joint) else (row,)) if isinstance(one, Row))
 
 
 def _question(row: AnyRow) -> dict[str, Any]:

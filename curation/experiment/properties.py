@@ -106,12 +106,14 @@ def _least_squares(row: Row, design: np.ndarray) -> np.ndarray:
 
 
 class Slope(NamedTuple):
-    """The slope of mean deltas over generator pairs, its standard error and degrees of freedom, clustered by prompt."""
+    """The slope of mean deltas over generator pairs, its standard error and degrees of freedom, clustered by prompt.
+    `unscored` are the prompts some of whose pairs have no value, which count by the others."""
 
     value: float
     standard_error: float
     df: float
     prompts: int
+    unscored: int
     rungs: list[tuple[str, float, float]]  # of each pair of generators: x, mean delta
 
 
@@ -122,10 +124,11 @@ def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
     rows = np.flatnonzero(met)
     values = pairs.values({"value": row.value, "by": row.by}, "contrasts: ", rows).cast(pl.Float64)
     models = [pairs.column(f"{side}_model")[rows] for side in SIDES]
-    known = values.with_columns(
+    asked = values.with_columns(
         pl.format("{} over {}", *(pl.Series(model.name, model) for model in models)).alias("rung"),
         pairs.column("prompt_id")[rows].alias("prompt"),
-    ).drop_nulls()
+    )
+    known, unscored = asked.drop_nulls(), asked.filter(pl.col("value").is_null())["prompt"].n_unique()
     rungs = known.group_by("rung").agg(pl.col("value").mean(), pl.col("by").mean(), pl.len().alias("n")).sort("rung")
     prompts = known["prompt"].n_unique()
     if rungs.height < 2 or prompts < 2:
@@ -139,7 +142,7 @@ def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
     of_prompt = apart.group_by("prompt").agg(pl.col("weight").sum())["weight"].to_numpy()
     error = float(np.sqrt((np.sort(of_prompt) ** 2).sum() * prompts / (prompts - 1)))
     slope = float(weights @ rungs["value"].to_numpy())
-    return Slope(slope, error, prompts - 1.0, prompts, rungs.select("rung", "by", "value").rows())
+    return Slope(slope, error, prompts - 1.0, prompts, unscored, rungs.select("rung", "by", "value").rows())
 
 
 def from_files(study: Study) -> Properties:
