@@ -47,7 +47,7 @@ def results(scores: Scores, cut: Mapping[str, int] | None = None) -> pl.DataFram
 def declare(runs: Mapping[str, tuple[tuple[str, ...], int]]) -> DeclaredRuns:
     """The declaration of runs that have the arm and the seed of each."""
     arms, seeds = ({run: of[part] for run, of in runs.items()} for part in (0, 1))
-    return DeclaredRuns(arms, seeds, frozenset({"itself"}))
+    return DeclaredRuns(arms, seeds, frozenset({"itself"}))  # type: ignore[arg-type]
 
 
 def compared(
@@ -102,6 +102,25 @@ def test_each_benchmark_has_its_own_k_and_the_measures_are_corrected_as_one() ->
         tested = family.drop_nulls("p").sort("p")
         counted = holm([*tested["p"], *[1.0] * (family.height - tested.height)])
         assert tested["p_holm"].to_list() == pytest.approx(counted[: tested.height])
+
+
+def test_a_run_that_failed_does_not_make_the_other_gains_fewer() -> None:
+    """Nor does one all of whose calls failed: what could not be tested counts as one that found nothing."""
+    draw = np.random.default_rng(0)
+    runs = {f"{name}{seed}": (arm, seed) for name, arm in (("a", ITSELF), ("r", RANDOM)) for seed in (0, 1)}
+    failed = ("dpo", "other", "any", "own", "itself")
+    right = {run: draw.random(60) < (0.8 if run.startswith("a") else 0.4) for run in ("baseline", *runs)}
+    answered = results({(run, "sums"): [[float(one)] for one in of] for run, of in right.items()})
+    whole = compared(runs, answered)
+    fewer = compared(runs | {"f0": (failed, 0), "g0": ((*failed[:-1], "random"), 0)}, answered)
+    for against, tested, more in (("random", 1, 1), ("baseline", 2, 2)):
+        p, p_holm = (
+            table.filter(pl.col("against") == against, pl.col("control") == "itself", pl.col("measure") == "avg@1")[
+                column
+            ][0]
+            for table, column in ((whole, "p"), (fewer, "p_holm"))
+        )
+        assert p_holm == pytest.approx(min(1.0, (tested + more) * p))
 
 
 def test_weights_trained_elsewhere_are_compared_with_the_baseline_alone() -> None:

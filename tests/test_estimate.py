@@ -175,7 +175,11 @@ def test_prompts_without_a_value_are_voided_in_all_runs_and_too_many_are_refused
     assert (found.voided, found.prompts) == (2, 298) and found[:6] == estimate(GAIN, SUMS, study(kept))[:6]
     values[OWN][0, 10:13] = np.nan
     refused = estimate(GAIN, SUMS, study(values))
-    assert refused.refused == "5 of 300 prompts have no valid value in some run" and np.isnan(refused.value)
+    assert refused.refused == "5 of 300 prompts of sums have no valid value in some run" and np.isnan(refused.value)
+    small = study(drawn(2, 20), "small")
+    small["small"].arms[OWN].values[0, 3] = np.nan  # weighs as much as the other, of which it would be 0.3 %
+    of_both = estimate(GAIN, {"small": 0.5, "sums": 0.5}, study(drawn(2, 300)) | small)
+    assert of_both.refused == "1 of 20 prompts of small have no valid value in some run"
     one = {key: runs[:, :1] for key, runs in drawn(2).items()}
     assert "fewer than two prompts" in str(estimate(GAIN, SUMS, study(one)).refused)
     assert "no results of dpo top" in str(

@@ -110,7 +110,7 @@ def test_a_gain_is_over_the_prompts_that_all_the_runs_compared_answered() -> Non
         if prompts > 4:
             assert (found["gain"], found["refused"], found["p"]) == (pytest.approx(0.5), None, None)
         else:
-            assert (found["gain"], found["refused"]) == (None, "1 of 4 prompts have no valid value in some run")
+            assert (found["gain"], found["refused"]) == (None, "1 of 4 prompts of sums have no valid value in some run")
 
 
 def test_a_selection_is_compared_with_its_control_over_all_the_seeds_of_each() -> None:

@@ -81,13 +81,14 @@ def compare(
     each selection's gain over each of its controls.
 
     Only prompts that have a value in all the runs compared count. p_holm is corrected for all gains of one measure over
-    controls, or over the baseline. `pairs_of_run` is the number of pairs that each run learnt from, of those that
-    learnt from any here; `same` says of arms which other they are, and a gain over the same runs is refused.
+    controls, or over the baseline, those of runs that failed too. `pairs_of_run` is the number of pairs that each run
+    learnt from, of those that learnt from any here; `same` says of arms which other they are, and a gain over the same
+    runs is refused.
     """
     rows = [
         row
         for (benchmark, measure), of in values.items()
-        for arm, against, other in _compared(runs, of)
+        for arm, against, other in _compared(runs, of.arms)
         if (row := _row(arm, against, other, benchmark, measure, of, pairs_of_run, answers, same))
     ]
     table = pl.DataFrame(
@@ -95,20 +96,20 @@ def compare(
         schema={name: kind for name, kind in empty(COMPARISONS).schema.items() if name != "p_holm"},
         orient="row",
     )
-    return _correct_p(table)
+    return _correct_p(table, _find_untested(runs, values, table))
 
 
-def _compared(runs: DeclaredRuns, of: BenchmarkValues) -> Iterator[tuple[ArmKey, str, ArmKey | None]]:
-    """What is compared with what: each arm with the baseline, where that has results, and each selection with each of
+def _compared(runs: DeclaredRuns, arms: Collection[ArmKey]) -> Iterator[tuple[ArmKey, str, ArmKey | None]]:
+    """What is compared with what: each arm with the baseline, where that is among them, and each selection with each of
     its controls: the arm, how the other is called, and the other."""
-    baseline = BASELINE_ARM if BASELINE_ARM in of.arms else None
-    for arm in of.arms:
+    baseline = BASELINE_ARM if BASELINE_ARM in arms else None
+    for arm in arms:
         if arm == BASELINE_ARM or baseline is None:
             yield arm, "", None
         else:
             yield arm, BASELINE, baseline
         if arm[-1] in runs.treatments:
-            controls = (other for other in of.arms if other[:-1] == arm[:-1] and other[-1] not in runs.treatments)
+            controls = (other for other in arms if other[:-1] == arm[:-1] and other[-1] not in runs.treatments)
             yield from ((arm, other[-1], other) for other in controls)
 
 
@@ -143,13 +144,34 @@ def _numbers(found: Estimate) -> tuple[float | None, ...]:
     return (None,) * 3 if found.refused else (found.value, found.low, found.high)
 
 
-def _correct_p(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with p_holm. A measure is one whatever its k, which each benchmark has for itself."""
-    families = [
-        (against if against in ("", BASELINE) else "controls", measure.partition("@")[0])
-        for against, measure in table.select("against", "measure").rows()
+def _family(against: str, measure: str) -> tuple[str, str]:
+    """Of which gains one is corrected for. A measure is one whatever its k, which each benchmark has for itself."""
+    return against if against in ("", BASELINE) else "controls", measure.partition("@")[0]
+
+
+def _find_untested(
+    runs: DeclaredRuns, values: Mapping[tuple[str, str], BenchmarkValues], table: pl.DataFrame
+) -> list[tuple[str, str]]:
+    """The families of the gains that the grid declares and the table does not have, as of runs that failed: these do
+    not make the others fewer."""
+    there = {
+        (tuple(arm), against, benchmark, measure.partition("@")[0])
+        for *arm, against, benchmark, measure in table.select(*ARM, "against", "benchmark", "measure").rows()
+    }
+    declared = [BASELINE_ARM, *dict.fromkeys(runs.arms.values())]
+    return [
+        _family(against, measure)
+        for benchmark, measure in values
+        for arm, against, _ in _compared(runs, declared)
+        if against and (arm, against, benchmark, measure) not in there
     ]
-    corrected = correct(table["p"].to_list(), families)
+
+
+def _correct_p(table: pl.DataFrame, untested: list[tuple[str, str]]) -> pl.DataFrame:
+    """The table with p_holm, where `untested` gains count as well."""
+    families = [_family(*row) for row in table.select("against", "measure").rows()]
+    p = [*table["p"].to_list(), *[None] * len(untested)]
+    corrected = correct(p, [*families, *untested])[: table.height]
     return table.with_columns(pl.Series("p_holm", corrected, dtype=pl.Float64)).select(COMPARISONS.schema.names)
 
 

@@ -13,7 +13,7 @@ from curation.experiment.seed_variance import BetweenSeeds, between_seeds, commo
 from curation.experiment.values import ArmKey, BenchmarkValues
 
 SEEDS, THIS_RUN = "seeds", "this run"  # what an interval is for
-MOST_VOIDED = 0.01  # of the prompts of a contrast, those that some run of it has no valid value of
+MOST_VOIDED = 0.01  # of the prompts of a benchmark, those that some run of the contrast has no valid value of
 FEWEST_DISCORDANT = 6  # prompts that must differ before a two-sided sign test can reach 5 %
 
 
@@ -91,7 +91,8 @@ def estimate(
 
     `study` has the values of one measure by benchmark, of all arms of the study, so that the variance between seeds is
     pooled over them. Order changes nothing: not of arms, benchmarks, seeds or prompts. Refused are a contrast of a run
-    that has no results, of fewer than two prompts, and one with more than 1 % of its prompts voided.
+    that has no results, of fewer than two prompts, and one with more than 1 % of the prompts of a benchmark voided,
+    which weighs as much as another however few it has.
     """
     arms = {arm: weight for arm, weight in sorted(arms.items()) if weight}
     benchmarks = {name: weight for name, weight in sorted(benchmarks.items()) if weight}
@@ -108,12 +109,13 @@ def estimate(
         part = Part(weight, [(u, of_arm[:, valid]) for u, of_arm in zip(arms.values(), values, strict=True)])
         parts.append(part)
         kept[name] = study[name] if valid.all() else _of_prompts(study[name], valid)
-        voided += int((~valid).sum())
-        if valid.sum() < 2:
+        lost = int((~valid).sum())
+        voided += lost
+        if lost > MOST_VOIDED * len(valid):
+            refused = refused or f"{lost} of {len(valid)} prompts of {name} have no valid value in some run"
+        elif valid.sum() < 2:
             refused = refused or f"{name} has fewer than two prompts with a value in each run"
     prompts = sum(part.arms[0][1].shape[1] for part in parts)
-    if voided > MOST_VOIDED * (prompts + voided):
-        refused = f"{voided} of {prompts + voided} prompts have no valid value in some run"
     if refused:
         return _refuse(refused, prompts, voided)
     trained = {arm: len(own) for arm, own in zip(arms, seeds, strict=True) if _is_trained(arm, benchmarks, study)}
