@@ -35,13 +35,18 @@ def between_seeds(
     that were trained: squared weight over the number of seeds.
 
     The arms of a method share one variance, pooled over all arms of that method in the study that have two seeds or
-    more; unless these differ (`alike`): then each has its own, if each of the contrast's has two seeds. None where a
-    method has no arm with two seeds.
+    more, and as many draws of each, since a mean over draws varies less (else fewer, which vary more); unless these
+    differ (`alike`): then each has its own, if each of the contrast's has two seeds. None where a method has no such
+    arm.
     """
     terms = []
-    for method in dict.fromkeys(arm[0] for arm in shares):
-        own = {arm: share for arm, share in shares.items() if arm[0] == method}
-        each = replicated(method, benchmarks, study)
+    draws = {arm: count_draws(arm, benchmarks, study) for arm in shares}
+    for method, drawn in dict.fromkeys((arm[0], draws[arm]) for arm in shares):
+        own = {arm: share for arm, share in shares.items() if (arm[0], draws[arm]) == (method, drawn)}
+        those = replicated(method, benchmarks, study)
+        counted = {arm: count_draws(arm, benchmarks, study) for arm in those}
+        each = {arm: one for arm, one in those.items() if counted[arm] == drawn}
+        each = each or {arm: one for arm, one in those.items() if counted[arm] < drawn}
         if not each:
             return None
         if set(own) <= set(each) and not alike(*map(np.array, zip(*each.values(), strict=True))):
@@ -49,6 +54,11 @@ def between_seeds(
         else:
             terms.append((sum(own.values()), pool(each.values())))
     return terms
+
+
+def count_draws(arm: ArmKey, benchmarks: Iterable[str], study: Mapping[str, BenchmarkValues]) -> int:
+    """How many runs a seed of the arm has, of the seed that has fewest."""
+    return min(len(of_seed) for name in benchmarks for of_seed in study[name].arms[arm].runs)
 
 
 def replicated(
