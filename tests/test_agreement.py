@@ -11,6 +11,7 @@ from scipy import stats
 from curation.core.metrics import Interval
 from curation.reliability import agreement, confidence
 from curation.reliability.measurement import clustered_share, measure_mean, share_interval
+from curation.reliability.measures import measure_deltas
 from curation.reliability.suspect import is_suspect
 
 SEEDS = range(20)
@@ -244,3 +245,24 @@ def test_a_mean_that_does_not_vary_has_no_interval_and_is_suspect_where_it_is_of
         found = measure_mean("drift", "repeats", rows, pl.col(column)).interval
         assert found is not None and np.isnan([found.low, found.high]).all()
         assert is_suspect("drift", found) == off
+
+
+@pytest.mark.parametrize(
+    ("told", "rejected_right", "suspect"),
+    [
+        (0.0, 12, True),  # says "chosen", nearly always
+        (0.0, 3, True),  # too few for an AUROC that has an interval
+        (2.0, 12, False),  # tells, and is right less often than who says "chosen"
+        (0.0, 0, False),  # chosen is right by definition, as in a preference set
+    ],
+)
+def test_an_accuracy_is_held_to_what_saying_chosen_is_right_in(told: float, rejected_right: int, suspect: bool) -> None:
+    """The kind of fault: 0.9 looks well above 0.5, where whoever always says "chosen" is right in 0.95."""
+    draw = np.random.default_rng(0)
+    right = np.arange(240) >= rejected_right
+    delta = draw.normal(1.5, 1, 240) + told * np.where(right, 0, -1)
+    rows = pl.DataFrame({"delta": delta, "chosen_right": right, "prompt_id": np.arange(240), "log_ratio": 0.1})
+    found = {one.measure: one for one in measure_deltas(rows.with_columns(equally_right=False), "delta", "truth")}
+    accuracy = found["pairwise_accuracy"]
+    assert accuracy.interval is not None and 0.8 < accuracy.interval.low < accuracy.interval.mean < 0.97
+    assert is_suspect("pairwise_accuracy", accuracy.interval, accuracy.chance) == suspect

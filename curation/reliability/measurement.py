@@ -9,6 +9,7 @@ from curation.core.metrics import Interval
 from curation.core.stats import ROUNDING, clustered_mean, t_quantile, wilson
 
 DOUBT = 0.05  # how much of a prompt is added to a share, half of it a win and half a loss: by bench/judges.py
+CHANCE = 0.5  # of a share that a coin may decide
 EQUAL = 1e-9  # scores that differ by less are equal, and a delta nearer to 0 is 0
 NO_END = float("nan")  # of an interval that too few prompts give
 
@@ -18,7 +19,8 @@ class Measurement(NamedTuple):
 
     `interval` is None where the measure does not vary or has too few prompts; it has a mean alone, its ends NO_END,
     where the value is known and how far it may be off is not. `n` is how many rows it is of; of a measure that asks
-    which side of a pair is right, in how many of them the chosen and in how many the rejected side is.
+    which side of a pair is right, in how many of them the chosen and in how many the rejected side is. `chance` is what
+    a judge that tells nothing reaches.
     """
 
     measure: str
@@ -27,6 +29,7 @@ class Measurement(NamedTuple):
     n: int
     chosen_right: int | None = None
     rejected_right: int | None = None
+    chance: float = CHANCE
 
 
 def measure_share(measure: str, against: str, rows: pl.DataFrame, holds: pl.Expr) -> Measurement:

@@ -9,7 +9,7 @@ import polars as pl
 
 from curation.core.metrics import Interval
 from curation.reliability import agreement
-from curation.reliability.measurement import EQUAL, Measurement, clustered_share, measure_mean, measure_share
+from curation.reliability.measurement import CHANCE, EQUAL, Measurement, clustered_share, measure_mean, measure_share
 from curation.tables.contracts import ORDERS, SIDES, UNKNOWN
 
 LENGTHS = {  # columns of traces, by what a measure of length is called after them: of both texts, and of each
@@ -145,14 +145,21 @@ def _measure_length(rows: pl.DataFrame, delta: str, part: str, truth: str | None
 
 
 def _measure_accuracy(labelled: pl.DataFrame, delta: str, truth: str) -> Iterator[Measurement]:
-    """How often the delta has the sign of the label, zero half, and how well it ranks pairs by label."""
+    """How often the delta has the sign of the label, zero half, and how well it ranks pairs by label.
+
+    Where one side is nearly always the right one, a judge that always says so is right as often; unless its AUROC shows
+    that it tells more, its accuracy is held to that. Where one side always is, as in a preference set, nothing is said
+    by that.
+    """
     values, right, prompt = labelled[delta].to_numpy(), labelled["chosen_right"].to_numpy(), labelled["prompt_id"]
     sign = np.sign(np.where(np.abs(values) < EQUAL, 0.0, values))
     wins = pl.Series((sign * np.where(right, 1, -1) + 1) / 2)  # 1, 0.5 or 0
+    ranked = agreement.auroc(values, right, prompt.to_numpy())
+    base_rate = float(right.mean()) if len(right) else CHANCE
+    tells = ranked is None or ranked.low > CHANCE  # None without both sorts
     accuracy = Measurement("pairwise_accuracy", truth, clustered_share(wins, prompt), labelled.height)
-    yield _count_right(accuracy, labelled)
-    ranked = Measurement("auroc", truth, agreement.auroc(values, right, prompt.to_numpy()), labelled.height)
-    yield _count_right(ranked, labelled)
+    yield _count_right(accuracy._replace(chance=CHANCE if tells else max(base_rate, 1 - base_rate)), labelled)
+    yield _count_right(Measurement("auroc", truth, ranked, labelled.height), labelled)
 
 
 def _count_right(measurement: Measurement, labelled: pl.DataFrame) -> Measurement:

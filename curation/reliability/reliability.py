@@ -205,10 +205,10 @@ def _stated_probabilities(
 
 
 def _row(judge: str, dimension: str, measurement: Measurement) -> tuple[object, ...]:
-    measure, against, interval, n, *right = measurement
+    measure, against, interval, n, *right, chance = measurement
     mean, low, high, clusters = (None, None, None, 0) if interval is None else interval
     ends = [None if end is None or math.isnan(end) else end for end in (low, high)]
-    return judge, dimension, measure, against, mean, *ends, n, clusters, is_suspect(measure, interval), *right
+    return judge, dimension, measure, against, mean, *ends, n, clusters, is_suspect(measure, interval, chance), *right
 
 
 def metrics(table: pl.DataFrame) -> dict[str, object]:
