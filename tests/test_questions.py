@@ -93,9 +93,9 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("pass@2", "held_sums", *TREATED[:3], "reversed", 3, 0.0, -1.0, 1.0, 1),
     ],
     "ladder": [  # Wilson's interval of 2 right in 3 is 0.21 to 0.94
-        ("answer", "large", 7.0, 0.667, 0.208, 0.939, 3, 3),
-        ("answer", "small", 0.1, 0.667, 0.159, 0.955, 3, 2),
-        ("answer", "medium", 1.5, 0.333, 0.061, 0.792, 3, 3),
+        ("answer", "large", 7.0, 0.667, 0.208, 0.939, 3, 0, 3),
+        ("answer", "small", 0.1, 0.667, 0.159, 0.955, 3, 1, 2),
+        ("answer", "medium", 1.5, 0.333, 0.061, 0.792, 3, 0, 3),
     ],
     "judged_better_but_wrong": [  # logic misleads in times large/medium, minus large/small and minus medium/small
         ("answer", "rubric", "logic", 0.5, 0.0, 0.5, 6),
@@ -151,9 +151,9 @@ ANSWERS["position_bias"] = [("versus", "preference", 0.5, 8, 0.75, 0.0, 16)]
 ANSWERS["preference_set"] = [("sums", "prompts nearly the same as another", 0, 3, 0.0)]  # no response of it is a trace
 SOME_ANSWERS: dict[str, list[tuple[Any, ...]]] = {  # rows among others
     "delta_by_generator_pair": [
-        ("answer", "correct", "large", "medium", 0.333, -1.101, 1.768, 3, 3, 0.333, 0.667, 0.0),
-        ("rubric", "brevity", "medium", "small", 2.0, None, None, 1, 1, 1.0, 0.0, 0.0),
-        ("rubric", "logic", "large", "small", 1.75, -7.78, 11.28, 2, 2, 1.0, 0.0, 0.0),
+        ("answer", "correct", "large", "medium", 0.333, -1.101, 1.768, 3, 0, 3, 0.333, 0.667, 0.0),
+        ("rubric", "brevity", "medium", "small", 2.0, None, None, 1, 1, 1, 1.0, 0.0, 0.0),
+        ("rubric", "logic", "large", "small", 1.75, -7.78, 11.28, 2, 0, 2, 1.0, 0.0, 0.0),
     ],
     "coverage": [
         ("answer", "correct", "small", "scored", 3, 0.75),

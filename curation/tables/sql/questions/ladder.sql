@@ -1,17 +1,19 @@
 -- How often is each generator right?
 -- Generators whose intervals, low to high, overlap may be equally good. The intervals are Wilson's at 95 %, with
--- prompts as their n, since traces of one prompt are not independent; n counts the traces with a score.
+-- prompts as their n, since traces of one prompt are not independent; n counts the traces with a score, and unscored
+-- those without, as of answers that could not be read: where they are many, the accuracy is that of the others.
 with
 graded as (
     select j.judge, t.generator, t.scale_b, t.prompt_id, j.score
     from judgments as j
     join traces as t using (trace_id)
-    where j.dimension = 'correct' and j.score is not null
+    where j.dimension = 'correct'
 ),
 accuracies as (
     select
         judge, generator, min(scale_b) as scale_b, avg(score) as accuracy,
-        count(*) as n, count(distinct prompt_id) as prompts, 1.959964 as z
+        count(score) as n, count(*) - count(score) as unscored,
+        count(distinct prompt_id) filter (where score is not null) as prompts, 1.959964 as z
     from graded
     group by judge, generator
 ),
@@ -24,6 +26,7 @@ intervals as (
 )
 select
     judge, generator, scale_b, round(accuracy, 3) as accuracy,
-    round(middle - half, 3) as low, round(middle + half, 3) as high, n, prompts
+    round(middle - half, 3) as low, round(middle + half, 3) as high,
+    n, unscored, prompts
 from intervals
-order by judge, round(intervals.accuracy, 9) desc, generator
+order by judge, round(intervals.accuracy, 9) desc nulls last, generator
