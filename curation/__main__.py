@@ -22,6 +22,7 @@ COMMANDS = {
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
     "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
     "register": "write down what decides the primary contrast, before its results are seen",
+    "gate": "hold metrics to bounds, for a build that stops where a data version is worse than it may be",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",
     "verify": "rebuild the pure tables elsewhere and compare the bytes",
 }
