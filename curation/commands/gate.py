@@ -82,7 +82,7 @@ def _compare(bounds: Bounds, value: float, then: Metrics | None) -> Iterator[str
     if before is None:
         yield f"{why}, so how far it fell cannot be said"
     elif before - value > bounds.max_drop + ROUNDING:
-        fell = f"{value:g} is {before - value:g} less than at {then.place}, where it was {before:g}"
+        fell = f"{value:g} is {before - value:g} below {before:g} at {then.place}"
         yield f"{fell}; {bounds.max_drop:g} is allowed"
 
 
