@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.experiment.declarations import OVER_DELTAS, Margin, Params, Trend
+from curation.experiment.least_squares import coefficient_weights
 from curation.experiment.terms import Term, find_arms, known_arms
 from curation.experiment.values import ArmKey
 
@@ -39,6 +40,23 @@ class Row(NamedTuple):
     label: str  # of the benchmarks
     measure: str
     margin: Margin | None
+
+    def weigh(self, of_terms: Sequence[float]) -> dict[ArmKey, float]:
+        """The weight of each arm where the terms have these."""
+        arms = dict[ArmKey, float]()
+        for weight, term in zip(of_terms, self.terms, strict=True):
+            for arm in term:
+                arms[arm] = arms.get(arm, 0.0) + weight / len(term)
+        return arms
+
+    def declared_weights(self) -> dict[ArmKey, float] | None:
+        """The weight of each arm; None where expressions over their pairs decide it. Raises NotApart."""
+        if isinstance(self.weighing, Fixed):
+            return self.weigh(self.weighing.weights)
+        on = [values for values in self.weighing.on if not isinstance(values, str)]
+        if len(on) < len(self.weighing.on):
+            return None
+        return self.weigh(coefficient_weights(on, self.weighing.number).tolist())
 
 
 class DeltaRow(NamedTuple):
@@ -99,9 +117,9 @@ def expand(name: str, entry: Params, study: Study) -> Expanded:
 
 
 def _joint_rows(name: str, entry: Params, members: Sequence[Row | DeltaRow]) -> Iterator[Joint]:
-    rows = tuple(members)
-    if entry.trend is not None and entry.trend.steps:
-        rows = tuple(row for row in rows if ".step_" in row.name)
+    """Of a trend with steps it is these that are asked, not its slope."""
+    has_steps = entry.trend is not None and entry.trend.steps
+    rows = tuple(row for row in members if not has_steps or (isinstance(row, Row) and isinstance(row.weighing, Fixed)))
     if entry.all:
         yield Joint(f"{name}.all", entry.family or "", rows, "all", margin=entry.margin)
     if entry.spread is not None:
@@ -120,14 +138,13 @@ class _Expansion:
         if trend is not None and trend.over == OVER_DELTAS:
             yield from self._delta_rows(name, family, trend, shared.get("value", []))
             return
-        runs = ({} if entry.runs is None else entry.runs.named()) | {
-            axis: values for axis, values in shared.items() if axis != "benchmark"
-        }
         benchmarks, label = self._find_benchmarks(shared.get("benchmark"))
+        shared = {axis: values for axis, values in shared.items() if axis != "benchmark"}
+        runs = ({} if entry.runs is None else entry.runs.named()) | shared
         row = Row(name, family, (), Fixed(()), benchmarks, label, entry.measure or "avg", entry.margin)
         if entry.plus is not None and entry.minus is not None:
             plus = self._find("plus", entry.plus, runs)
-            minus = self._find("minus", entry.minus, runs | entry.plus.named())
+            minus = self._find("minus", entry.minus, runs | entry.plus.named() | shared)
             yield row._replace(terms=(plus, minus), weighing=Fixed((1.0, -1.0)))
         elif entry.sum is not None:
             terms = tuple(self._find(f"sum.{number}", term, runs) for number, term in enumerate(entry.sum))

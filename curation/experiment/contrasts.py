@@ -99,31 +99,45 @@ def _of_deltas(row: DeltaRow, properties: Properties) -> Outcome:
 
 
 def _joint(row: Joint, members: Sequence[Outcome], seen: Seen) -> Outcome:
-    """What is asked of all members: of `all` the numbers are those of the member that gains least, or holds the margin
-    least."""
-    terms = f"{len(members)} of {row.name.rpartition('.')[0]}"
-    first = members[0]
+    """What is asked of all members."""
     runs = tuple(dict.fromkeys(run for member in members for run in member.runs))
-    outcome = Outcome(row, first.found, None, terms, {}, first.benchmarks, runs)
+    terms = f"{len(members)} of {row.name.rpartition('.')[0]}"
+    outcome = Outcome(row, members[0].found, None, terms, {}, members[0].benchmarks, runs)
     if refused := [member for member in members if member.found.refused]:
         return outcome._replace(found=_nothing(f"{refused[0].row.name} has no result: {refused[0].found.refused}"))
-    if row.asks == "all" and (margin := row.margin) is not None:
-        of_margin = [member.p for member in members]
-        p = None if None in of_margin else max(one for one in of_margin if one is not None)
-        return outcome._replace(found=max((one.found for one in members), key=lambda of: _beyond(of, margin)), p=p)
     if row.asks == "all":
-        least = min(members, key=lambda member: member.found.low).found
-        return outcome._replace(found=least, p=all_gain_p([_tested(member.found) for member in members]))
+        found, p = _least(row, members)
+        return outcome._replace(found=found, p=p)
+    found, p, *apart = _spread(row, sorted(members, key=lambda member: -member.found.value), seen)
+    upper, lower = (member.row.name.removeprefix(row.name.removesuffix(row.asks)) for member in apart)
+    return outcome._replace(found=found, p=p, terms=f"{upper} less {lower}, of {terms}")
+
+
+def _least(row: Joint, members: Sequence[Outcome]) -> tuple[Estimate, float | None]:
+    """The member that gains least, or holds the margin least, and the p that not every member does."""
+    found = [member.found for member in members]
+    if (margin := row.margin) is not None:
+        return max(found, key=lambda of: _beyond(of, margin)), _largest([member.p for member in members])
+    return min(found, key=lambda of: of.low), all_gain_p([_tested(of) for of in found])
+
+
+def _spread(row: Joint, ordered: Sequence[Outcome], seen: Seen) -> tuple[Estimate, float | None, Outcome, Outcome]:
+    """Of members, the largest first: the difference of the two that are furthest apart, at least 0, the p that some two
+    differ by more than the row says, and these two."""
     if row.equivalence is None:
-        estimates = [member.found.value for member in members]
-        return outcome._replace(found=_only(max(estimates) - min(estimates), first.found))
-    between = [_difference(one, other, seen) for one, other in itertools.combinations(members, 2)]
-    widest = max(between, key=lambda found: abs(found.value) if not found.refused else float("inf"))
-    if widest.refused:
-        return outcome._replace(found=widest)
-    tests = [equivalence_p(_tested(found), row.equivalence) for found in between]
-    p = None if None in tests else max(one for one in tests if one is not None)
-    return outcome._replace(found=widest, p=p)
+        upper, lower = ordered[0], ordered[-1]
+        return _only(upper.found.value - lower.found.value, upper.found), None, upper, lower
+    pairs = [(one, other, _difference(one, other, seen)) for one, other in itertools.combinations(ordered, 2)]
+    if untold := [pair for pair in pairs if pair[2].refused]:
+        return untold[0][2], None, *untold[0][:2]
+    upper, lower, widest = max(pairs, key=lambda pair: pair[2].value)
+    return widest, _largest([equivalence_p(_tested(found), row.equivalence) for *_, found in pairs]), upper, lower
+
+
+def _largest(p: Sequence[float | None]) -> float | None:
+    """The largest p; None where one is not known."""
+    known = [one for one in p if one is not None]
+    return max(known) if len(known) == len(p) else None
 
 
 def _beyond(found: Estimate, margin: Margin) -> float:

@@ -11,6 +11,7 @@ from curation.core.params import Strict
 from curation.core.ranges import Score
 from curation.core.study import Study
 from curation.experiment.grid import Budget
+from curation.experiment.least_squares import are_apart
 from curation.experiment.terms import Term, TermOrBaseline
 
 OVER_DELTAS = "deltas"
@@ -171,6 +172,8 @@ class Params(Strict):
                 yield f"each.{axis}: {show_value(values)} names {'one twice' if values else 'none'}"
         if "benchmark" in axes and self.benchmark is not None:
             yield "benchmark: stands in each, too; give one of them"
+        if "value" in axes and self.trend is not None and self.trend.value is not None:
+            yield "trend.value: stands in each, too; give one of them"
         of_deltas = self.trend is not None and self.trend.over == OVER_DELTAS
         for axis in axes:
             if (axis == "value") != of_deltas:
@@ -209,5 +212,5 @@ def _find_faults_of_trend(trend: Trend) -> Iterator[str]:
     if isinstance(trend.by, list):
         if len(trend.by) != len(trend.over):
             yield f"trend.by: {len(trend.by)} numbers for the {len(trend.over)} terms of over; give one for each"
-        elif len(set(trend.by)) < 2:
+        elif not are_apart(trend.by):
             yield "trend.by: all numbers are equal, so there is no slope"

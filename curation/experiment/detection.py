@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
 from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.compare import declared_runs
-from curation.experiment.contrast_rows import Fixed, Row, expand_all
+from curation.experiment.contrast_rows import Row, expand_all
 from curation.experiment.estimate import SEEDS, THIS_RUN
 from curation.experiment.pilot import Pilot, assumption, pilot
 from curation.experiment.power import POWER, Design, Needs, Side, detectable, find_needs, half_width, power
@@ -169,15 +168,4 @@ def list_declared(study: Study) -> tuple[list[Planned], list[str]]:
 
 def find_weights(row: Row) -> dict[ArmKey, float] | None:
     """The weight of each arm; None where an expression over its pairs decides it."""
-    if isinstance(row.weighing, Fixed):
-        of_terms = row.weighing.weights
-    elif any(isinstance(values, str) for values in row.weighing.on):
-        return None
-    else:
-        properties = np.column_stack([np.ones(len(row.terms)), *(np.array(values) for values in row.weighing.on)])
-        of_terms = tuple(np.linalg.pinv(properties)[1 + row.weighing.number].tolist())
-    weights = dict[ArmKey, float]()
-    for arms, weight in zip(row.terms, of_terms, strict=True):
-        for arm in arms:
-            weights[arm] = weights.get(arm, 0.0) + weight / len(arms)
-    return weights
+    return row.declared_weights()

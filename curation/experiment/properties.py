@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from curation.core.study import Study
-from curation.experiment.contrast_rows import DeltaRow, Fixed, LeastSquares, Row
+from curation.experiment.contrast_rows import DeltaRow, Fixed, Row
+from curation.experiment.least_squares import NotApart, coefficient_weights
 from curation.experiment.terms import arm_name
 from curation.experiment.values import ArmKey
 from curation.selection import candidates
@@ -17,9 +18,10 @@ from curation.selection.column_names import OF_GENERATORS
 from curation.selection.named_columns import NamedColumns
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES
-from curation.tables.expressions.syntax import ColumnName
+from curation.tables.expressions.syntax import ColumnName, parse
 
 TURNED = dict(zip(SIDES, SIDES[::-1], strict=True))  # what a side is once labels are reversed
+POLICY = {f"policy_{side}_logp": f"policy_{TURNED[side]}_logp" for side in SIDES}
 SIGNED = ("delta_", f"{OF_GENERATORS}_", "implicit_margin")  # columns that change their sign then
 
 
@@ -42,7 +44,11 @@ class Reversed(NamedColumns):
         side, _, rest = column.partition("_")
         if side in SIDES:
             return self.pairs._read_column((*head, f"{TURNED[side]}_{rest}"))
+        if column in POLICY:
+            return self.pairs._read_column((*head, POLICY[column]))
         values = self.pairs._read_column(name)
+        if column == "held_out_loss":  # -log sigmoid of the margin; of its opposite that is more by the margin
+            return values + self.pairs._read_column((*head, "implicit_margin"))
         return -values if column.startswith(SIGNED) else values
 
 
@@ -51,7 +57,8 @@ class Properties:
 
     def __init__(self, study: Study, pairs: Candidates, subset: Callable[[str], pl.DataFrame]) -> None:
         """`subset` gives the rows of an arm by its name: pair_id and chosen_trace_id."""
-        self.pairs, self.subset, self.mean = pairs, subset, cache(self._mean)
+        self.pairs, self.turned = pairs, Reversed(pairs)
+        self.subset, self.mean = subset, cache(self._mean)
         self.names = dict[ArmKey, list[str]]()
         for run in study.runs.values():
             names = self.names.setdefault((run.method, *run.arm[:-1]), [])
@@ -59,23 +66,19 @@ class Properties:
 
     def weigh(self, row: Row) -> dict[ArmKey, float]:
         """The weight of each arm of a contrast. Raises NoProperty where properties do not decide them."""
-        weights = row.weighing.weights if isinstance(row.weighing, Fixed) else _least_squares(row, self._design(row))
-        arms = dict[ArmKey, float]()
-        for weight, term in zip(weights, row.terms, strict=True):
-            for arm in term:
-                arms[arm] = arms.get(arm, 0.0) + weight / len(term)
-        return arms
+        if isinstance(row.weighing, Fixed):
+            return row.weigh(row.weighing.weights)
+        on = [values if not isinstance(values, str) else self._of_terms(row, values) for values in row.weighing.on]
+        try:
+            return row.weigh(coefficient_weights(on, row.weighing.number).tolist())
+        except NotApart as why:
+            if why.number is not None:
+                raise NoProperty(f"the pairs of all its arms have one mean of {row.weighing.on[why.number]}") from None
+            raise NoProperty("its properties cannot be told apart: of these arms one follows from the others") from None
 
-    def _design(self, row: Row) -> np.ndarray:
-        """terms x (intercept, properties)."""
-        assert isinstance(row.weighing, LeastSquares)
-        columns = [np.ones(len(row.terms))]
-        for on in row.weighing.on:
-            if isinstance(on, str):
-                columns.append(np.array([np.mean([self.mean(arm, on) for arm in term]) for term in row.terms]))
-            else:
-                columns.append(np.array(on))
-        return np.column_stack(columns)
+    def _of_terms(self, row: Row, expression: str) -> list[float]:
+        """The mean of an expression over the pairs of each term, of which each arm counts alike."""
+        return [float(np.mean([self.mean(arm, expression) for arm in term])) for term in row.terms]
 
     def _mean(self, arm: ArmKey, expression: str) -> float:
         """The mean of an expression over the pairs of an arm, of whatever draw."""
@@ -88,21 +91,21 @@ class Properties:
     def _values(self, subset: pl.DataFrame, expression: str) -> pl.Series:
         rows = np.searchsorted(self.pairs.column("pair_id").to_numpy(), subset["pair_id"].to_numpy())
         turned = subset["chosen_trace_id"].to_numpy() != self.pairs.column("chosen_trace_id").to_numpy()[rows]
-        views = ((self.pairs, rows[~turned]), (Reversed(self.pairs), rows[turned]))
-        found = [view.values({"value": expression}, "contrasts: ", of)["value"] for view, of in views if len(of)]
-        return pl.concat([values.cast(pl.Float64) for values in found]) if found else pl.Series([], dtype=pl.Float64)
+        views = ((self.pairs, rows[~turned]), (self.turned, rows[turned]))
+        return pl.concat([_value(view, expression, of) for view, of in views])
 
 
-def _least_squares(row: Row, design: np.ndarray) -> np.ndarray:
-    """The weights of the terms' values in the coefficient of the row's property: a row of (X'X)^-1 X'."""
-    assert isinstance(row.weighing, LeastSquares)
-    scale = np.abs(design).max(axis=0)
-    scaled = design / np.where(scale > 0, scale, 1.0)
-    if np.linalg.matrix_rank(scaled, tol=1e-9) < design.shape[1]:
-        if len(row.weighing.on) == 1:
-            raise NoProperty("its terms do not differ in what the trend is over")
-        raise NoProperty("its properties cannot be told apart: of these arms one follows from the others")
-    return np.asarray(np.linalg.pinv(design)[row.weighing.number + 1])
+def _value(view: NamedColumns, expression: str, rows: np.ndarray) -> pl.Series:
+    """The value of an expression for each of the rows, null where it is no finite number. A window sees all candidates,
+    as where pairs are selected."""
+    if not len(rows):
+        return pl.Series([], dtype=pl.Float64)
+    if parse(expression).has_window:
+        values = view.values({"value": expression}, "contrasts: ")["value"][rows]
+    else:
+        values = view.values({"value": expression}, "contrasts: ", rows)["value"]
+    values = values.cast(pl.Float64)
+    return values.set(~values.is_finite(), None)
 
 
 class Slope(NamedTuple):
@@ -122,12 +125,10 @@ def delta_slope(row: DeltaRow, pairs: Candidates) -> Slope:
     `where`. Where each pair of generators stands is taken as it is. Raises NoProperty where there is no slope."""
     met = pairs.values({"where": row.where}, "contrasts: ")["where"].fill_null(value=False).to_numpy()
     rows = np.flatnonzero(met)
-    values = pairs.values({"value": row.value, "by": row.by}, "contrasts: ", rows).cast(pl.Float64)
-    models = [pairs.column(f"{side}_model")[rows] for side in SIDES]
-    asked = values.with_columns(
-        pl.format("{} over {}", *(pl.Series(model.name, model) for model in models)).alias("rung"),
-        pairs.column("prompt_id")[rows].alias("prompt"),
-    )
+    read = {"value": _value(pairs, row.value, rows), "by": _value(pairs, row.by, rows)}
+    names = ("prompt_id", *(f"{side}_model" for side in SIDES))
+    asked = pl.DataFrame(read | {name: pairs.column(name)[rows] for name in names})
+    asked = asked.with_columns(pl.format("{} over {}", *names[1:]).alias("rung"), pl.col("prompt_id").alias("prompt"))
     known, unscored = asked.drop_nulls(), asked.filter(pl.col("value").is_null())["prompt"].n_unique()
     rungs = known.group_by("rung").agg(pl.col("value").mean(), pl.col("by").mean(), pl.len().alias("n")).sort("rung")
     prompts = known["prompt"].n_unique()

@@ -7,7 +7,7 @@ from curation.core.messages import first_names, show_value
 from curation.experiment.contrast_rows import AnyRow, Fixed, Joint, LeastSquares, Row
 from curation.experiment.declarations import Params
 from curation.experiment.terms import arm_name
-from curation.experiment.values import BASELINE_ARM, GIVEN, ArmKey
+from curation.experiment.values import BASELINE_ARM, GIVEN
 
 NOTHING = 1e-9  # a weight below it is none
 
@@ -48,10 +48,7 @@ def _find_empty(entry: Params, row: Row) -> Iterator[str]:
         if len(set(row.terms)) == 1:
             yield f"{'regress' if entry.regress else 'trend'}.over: all terms are the same runs"
         return
-    arms = dict[ArmKey, float]()
-    for weight, term in zip(row.weighing.weights, row.terms, strict=True):
-        for arm in term:
-            arms[arm] = arms.get(arm, 0.0) + weight / len(term)
+    arms = row.weigh(row.weighing.weights)
     place = "sum" if entry.sum is not None else "trend.over" if entry.trend is not None else "minus"
     if all(abs(weight) < NOTHING for weight in arms.values()):
         yield f"{place}: {'two neighbours are' if place == 'trend.over' else 'both sides are'} the same runs"

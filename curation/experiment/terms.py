@@ -83,6 +83,7 @@ def find_arms(term: Term, shared: Mapping[str, list[str]], known: KnownArms) -> 
             if value not in there
         ]
         faults += [f".{axis}: names none; leave it out, or name one"] if not values else []
+        faults += [f".{axis}: names {value!r} twice" for value in dict.fromkeys(values) if values.count(value) > 1]
     if faults:
         return [], faults
     if not known.arms:
