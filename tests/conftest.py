@@ -1,12 +1,15 @@
 """What several test files start from."""
 
+import atexit
 import gc
 import os
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -95,12 +98,14 @@ RUBRIC: dict[str, Any] = {
 def pytest_configure(config: pytest.Config) -> None:
     """Fewer examples where the slow tests are left out; and a core for each process of pytest-xdist, or their
     threads would wait for one another. To import and collect makes no garbage worth the search. What is compiled is
-    kept: each process would compile all tests again, and each stage in a process of its own all of our source."""
+    kept: each process would compile all tests again, and each stage in a process of its own all of our source. What
+    such a process has in memory goes with it: to take it apart takes a second."""
     gc.disable()
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        atexit.register(os._exit, 0)  # the first registered is the last called
     for name, examples in (("few", 25), ("many", 100)):
         hypothesis.settings.register_profile(name, max_examples=examples, deadline=None)
     hypothesis.settings.load_profile("few" if "not slow" in config.option.markexpr else "many")
@@ -151,8 +156,9 @@ def pytest_runtest_teardown() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Extensions of C++ look for what is left of them as the process ends, and print it."""
-    gc.unfreeze()
+    """Extensions of C++ look for what is left of them as a process ends by itself, and print it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -168,6 +174,24 @@ def parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(params, "_parse", parsed)
+        yield
+
+
+class Unsynced(sqlite3.Connection):
+    """A ledger's connection that leaves to the system when what it wrote reaches the disk: no test pulls the plug."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        """As SQLite's own, but that nothing waits for the disk."""
+        if sql.startswith("PRAGMA journal_mode"):
+            super().execute("PRAGMA synchronous=OFF")
+        return super().execute("PRAGMA synchronous=OFF" if sql.startswith("PRAGMA synchronous") else sql, *parameters)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """A disk that others write to would make a test of many ledgers the longest of all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Unsynced))
         yield
 
 

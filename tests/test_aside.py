@@ -9,12 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 from conftest import Serve
 from served import ROOT, answering, ran, rebuilt, save, served_params
+from server import ChatServer
 
 SHIPPED = {"data/metrics/collect.json": "{}\n", "data/metrics/generate/gpt.json": "{}\n", "dvc.lock": "stages: {}\n"}
 STAY = ("data/import/prompts.jsonl", "data/recorded/calls.parquet", ".curation/ledger.sqlite", "data/gold.csv")
@@ -41,16 +43,30 @@ def other_study(folder: Path, url: str) -> None:
     save(params, folder)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A built study in a git repository that has metrics and a lock of the study that it ships with; made once, with
+    its server."""
+    tmp_path = tmp_path_factory.mktemp("built")
+    with ChatServer(answering) as server:
+        build(tmp_path, server.url)
+        yield tmp_path
+
+
 @pytest.fixture
-def folder(serve: Serve, tmp_path: Path) -> Path:
-    """A built study in a git repository that has metrics and a lock of the study that it ships with."""
+def folder(built: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def build(tmp_path: Path, url: str) -> None:
     for name, text in SHIPPED.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "shipped")
-    url = serve(answering).url
     served_params(tmp_path, url, prompts=3, samples=1)
     for name in ("recorded", "preferences"):
         (tmp_path / "data" / name).mkdir()
@@ -62,7 +78,6 @@ def folder(serve: Serve, tmp_path: Path) -> Path:
     assert ran(tmp_path, *ASK) == (0, "n\n3\n", "")
     shutil.copy(tmp_path / "params.yaml", tmp_path / "first.yaml")
     other_study(tmp_path, url)
-    return tmp_path
 
 
 def test_another_studys_tables_are_told_of_before_anything_is_paid_for(folder: Path) -> None:

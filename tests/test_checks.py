@@ -239,11 +239,7 @@ BROKEN: dict[str, list[Callable[[World], World]]] = {  # check: what breaks it
         lambda w: replace(w, prompts=w.prompts.filter(pl.col("prompt_id") != prompt_id("tree"))),
     ],
 }  # fmt: skip
-CASES = [
-    pytest.param(name, number, marks=[pytest.mark.slow] * (number > 0))
-    for name, worlds in BROKEN.items()
-    for number in range(len(worlds))
-]
+CASES = [(name, number) for name, worlds in BROKEN.items() for number in range(len(worlds))]
 
 
 SEEN = {"margin_not_above_zero": 1, "ranked_by_suspect": 3, "wrong_chosen": 5}  # what one should see of its subsets
@@ -286,6 +282,7 @@ def alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curation.tables.checks.checks", lambda: {name: db.checks()[name]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_a_check_finds_the_broken_world(
     name: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

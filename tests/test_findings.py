@@ -89,7 +89,9 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (number > 1)) for number, name in enumerate(PLANTED)]
+)
 def test_what_is_planted_in_a_subset_is_said_by_name(name: str, tmp_path: Path) -> None:
     plant, said = PLANTED[name]
     params = world.write(plant(), tmp_path)

@@ -67,7 +67,7 @@ def named(file: Path) -> tuple[list[Path], list[str], list[str]]:
     nodes = [node for part in ast.parse(file.read_text()).body if not for_types_only(part) for node in ast.walk(part)]
     sections, queries = ([first for node in nodes if (first := called_with(node, name))] for name in ("kind", "query"))
     files = [found for node in nodes for found in module_files(node)]
-    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     if "parse_verifier" in called:
         files += [ROOT / "curation" / VERIFIER_FOLDER / f"{name}.py" for name in verifiers()]
     if "extraction_kind" in called:

@@ -215,7 +215,9 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (number > 2)) for number, name in enumerate(FOUND)]
+)
 def test_a_layout_that_people_have_is_read_as_what_it_is(name: str) -> None:
     make, found = FOUND[name]
     study = written(*make())

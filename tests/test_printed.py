@@ -232,11 +232,13 @@ def test_safe_sql_reads_the_tables_and_nothing_else(folder: Path, monkeypatch: p
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith('error: sql: Permission Error: Cannot access file "x.csv"')
     assert {file: file.read_bytes() for file in folder.rglob("*.parquet")} == before
-    for question in (
-        "select * from prompts order by all", "select count(*) as n, sum(chosen.characters) as c from candidates",
-        "select selection, count(*) as n from subsets group by all order by all", "select * from deltas order by all",
-    ):  # fmt: skip
-        with db.connect() as plain, db.connect(safe=True) as closed:
+    with db.connect() as plain, db.connect(safe=True) as closed:
+        for question in (
+            "select * from prompts order by all",
+            "select count(*) as n, sum(chosen.characters) as c from candidates",
+            "select selection, count(*) as n from subsets group by all order by all",
+            "select * from deltas order by all",
+        ):
             assert ask.answer(plain, question)[0].equals(ask.answer(closed, question)[0])
 
 
