@@ -46,6 +46,7 @@ def test_the_grid_names_what_is_wanted_and_nothing_else() -> None:
         *(("dpo", name, "itself") for name in (*RUNGS, "null_405b", *CELLS)),
         *(("dpo", "llama_405b", control) for control in ("reversed", "length_matched")),
         ("kto", "llama_405b", "itself"),
+        ("dpo", "larger", "itself"),
     }
     assert {run.seed for run in study.runs.values()} == {0, 1, 2}
     runs, arms = re.findall(r"\*\*(\d+) runs of (\d+) arms\*\*", PAGE.read_text())[0]
@@ -150,8 +151,8 @@ def test_the_recipe_trains_and_compares_every_arm_that_it_names(tmp_path: Path) 
     do(tmp_path, *STAGES, *(f"select {name}" for name in params["selections"]), "arms", "audit", "train", "evaluate")
     do(tmp_path, "compare")
     arms = json.loads((tmp_path / "data/metrics/arms.json").read_text())
-    assert len(arms) == 11 and all(12 <= figures["pairs"] <= 16 for figures in arms.values())
-    assert pl.read_parquet(tmp_path / "data/runs.parquet")["status"].to_list() == ["trained"] * 12
+    assert len(arms) == 14 and all(12 <= figures["pairs"] <= 16 for figures in arms.values())
+    assert pl.read_parquet(tmp_path / "data/runs.parquet")["status"].to_list() == ["trained"] * 15
     comparisons = pl.read_parquet(tmp_path / "data/comparisons.parquet").filter(measure="avg@4")
     assert comparisons["benchmark"].unique().sort().to_list() == ["gsm8k_held_out", "math_easy", "svamp"]
     contrasts = pl.read_parquet(tmp_path / "data/contrasts.parquet")

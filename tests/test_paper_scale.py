@@ -57,6 +57,9 @@ def study(tmp_path: Path, serve: Serve) -> dict[str, Any]:
     params["sources"] = {"openr1_math": params["sources"]["openr1_math"]}
     params["contrasts"], params["compare"]["primary"] = {}, None
     params["evaluate"]["benchmarks"] = None  # of the sources that are gone
+    params["generators"] = {name: params["generators"][name] for name in ("s1-3b", "s1-32b", "deepseek-r1")}
+    params["generators"]["s1-3b"]["sampling"]["samples"] = 1
+    params["pair"]["ladder"] = ["deepseek-r1", "s1-32b", "s1-3b"]
     server = serve(answer)
     for name in ("s1-3b", "s1-32b"):
         params["generators"][name]["endpoint"] |= {"base_url": server.url}
