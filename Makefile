@@ -3,7 +3,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PYTHON ?= python3
 
-.PHONY: setup repro test test-long check bench lock
+.PHONY: setup repro test test-long check bench interop lock
 
 setup: $(VENV)/.ready
 
@@ -53,6 +53,9 @@ bench: setup
 	python -m bench.fuzz params
 	python -m bench.fuzz replies
 	python -m bench.fuzz files 2000
+
+interop: setup  # installs five trainers, each in an environment of its own; some minutes
+	python tests/interop/run.py
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

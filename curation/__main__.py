@@ -15,6 +15,7 @@ COMMANDS = {
     "new": "look at files of yours, and write a params.yaml that reads them",
     "preflight": "what a student would learn from the traces and arms that there are, under any model and length",
     "grade": "try an extraction and a verifier of answers on a file's lines",
+    "export": "write arms and selections as the files that a trainer reads",
     "sql": "ask the tables; without SQL an interactive shell",
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",

@@ -37,6 +37,7 @@ KIND_FOLDERS = {
 VERIFIER_FOLDER = "judging/answers"  # a file for each verifier that prompts may name
 EXTRACTION_FOLDER = "judging/extractions"  # a file for each way to find an answer that a judge may name
 LAYOUT_FOLDER = "prompts/layouts"  # a file for each layout of a preference set that a source may name
+FORMAT_FOLDER = "exchange/formats"  # a file for each form that `curation export` writes
 
 
 @overload
@@ -95,6 +96,11 @@ def layouts() -> list[str]:
 def layout_kind(name: str) -> Layout[Any]:
     """The module of one layout; `name` must be one of `layouts`."""
     return cast("Layout[Any]", _load(LAYOUT_FOLDER, name))
+
+
+def formats() -> list[str]:
+    """The forms that are exported, sorted."""
+    return _modules(FORMAT_FOLDER)
 
 
 def _load(folder: str, name: str) -> Any:

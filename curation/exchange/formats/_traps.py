@@ -1,0 +1,58 @@
+"""Traps that several trainers share, found without a chat template."""
+
+from curation.exchange.formats._kind import Example, Trap
+
+USER_TURNS, MODEL_TURNS = ("user", "tool"), ("assistant",)
+
+
+def _thought(example: Example) -> bool:
+    """Whether an earlier turn has reasoning, in a key or inline."""
+    turns = [message for message in example.messages if message["role"] == "assistant"]
+    return any("reasoning_content" in turn or "thinking" in turn or "</think>" in turn["content"] for turn in turns)
+
+
+def _calls(example: Example) -> bool:
+    return any("tool_calls" in message or message["role"] == "tool" for message in example.messages)
+
+
+def _same(example: Example) -> bool:
+    texts = [tuple(str(value).strip() for value in answer.values()) for answer in example.answers]
+    return len(set(texts)) < len(texts)
+
+
+def _alternates(example: Example) -> bool:
+    """Whether the user, or a tool, and the model take turns after at most one system message, and a user's is last."""
+    turns = [message["role"] for message in example.messages]
+    turns = turns[1:] if turns[:1] == ["system"] else turns
+    expected = [MODEL_TURNS if number % 2 else USER_TURNS for number in range(len(turns))]
+    return len(turns) % 2 == 1 and all(turn in wanted for turn, wanted in zip(turns, expected, strict=True))
+
+
+IDENTICAL = Trap(
+    "identical", _same, "both sides say the same, as their reasoning was dropped, and nothing is learnt",
+    "keep the reasoning (--reasoning), or ask for `chosen.completion <> rejected.completion` in the selection",
+    left_out=True,
+)  # fmt: skip
+BLANK = Trap(
+    "blank_answer", lambda example: any(not answer["content"].strip() for answer in example.answers),
+    "an answer is blank, and the trainer reads an empty turn or drops the row",
+    "leave them out of the selection: `chosen.completion_characters > 0`",
+)  # fmt: skip
+TOOLS = Trap(
+    "tools", lambda example: example.tools is not None, "the trainer shows the template no tools",
+    "export to trl, ms-swift or llama-factory, which do", left_out=True,
+)  # fmt: skip
+CALLS = Trap(
+    "tool_calls", _calls, "the trainer drops the tool calls of earlier turns, and their results answer nothing",
+    "export to trl, ms-swift or llama-factory, which keep them", left_out=True,
+)  # fmt: skip
+EARLIER_THOUGHT = Trap(
+    "earlier_reasoning", _thought, "the trainer drops the reasoning of earlier turns",
+    "nothing is to be done where the student's own template drops it too, as most do",
+)  # fmt: skip
+TURNS = Trap(
+    "turns", lambda example: not _alternates(example),
+    "the trainer skips a prompt in which user and assistant do not take turns (several results of tools in a row, two "
+    "messages of the user's, a later system message)",
+    "join such messages in the source, or export to trl", left_out=True,
+)  # fmt: skip

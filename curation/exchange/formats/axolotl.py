@@ -1,0 +1,52 @@
+"""Axolotl: TRL's rows for DPO, whole conversations for KTO, which it writes as ChatML whatever the template."""
+
+from curation.exchange.formats._kind import Config, Example, Format, Row
+from curation.exchange.formats._shapes import PAIR, notes, yaml
+from curation.exchange.formats._shapes import pair as pair_of_lists
+from curation.exchange.formats._traps import BLANK, CALLS, IDENTICAL, TOOLS
+
+
+def labelled(example: Example) -> Row:
+    """The whole conversation and its label."""
+    return {"completion": example.conversations[0], "label": example.label}
+
+
+def config(config: Config) -> dict[str, str]:
+    """A file for Axolotl's command line."""
+    rows: dict[str, object] = {"path": config.rows, "ds_type": "json", "split": "train"}
+    if config.method == "dpo":
+        keys = ["role", "content", *([config.way] if config.way in ("reasoning_content", "thinking") else [])]
+        rows |= {"type": "chat_template.default", "field_messages": "prompt", "field_chosen": "chosen",
+                 "field_rejected": "rejected", "message_property_mappings": {key: key for key in keys}}  # fmt: skip
+    else:
+        rows |= {"type": "chatml.argilla_chat"}
+    settings = {
+        "base_model": config.model,
+        "rl": config.method,
+        "chat_template": "tokenizer_default" if config.method == "dpo" else "chatml",
+        "datasets": [rows],
+        "sequence_len": config.max_length,
+        "rl_beta": config.settings.get("beta"),
+        "remove_unused_columns": False if config.method == "kto" else None,
+        "output_dir": f"out-{config.name}-{config.method}",
+    }
+    told = [f"axolotl train {config.name}.{config.method}.yaml", *notes(config)]
+    if config.method == "kto":
+        told.append("Axolotl's KTO reads no chat template: it writes ChatML itself (llama3.argilla_chat: Llama 3's)")
+    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told)}
+
+
+FORMAT = Format(
+    trainer="Axolotl 0.21.0",
+    ways=("inline", "reasoning_content", "thinking", "drop"),
+    rows={"dpo": pair_of_lists, "kto": labelled},
+    sources={
+        "dpo": PAIR,
+        "kto": {
+            "layout": {"kind": "labelled", "completion": "completion", "label": "label", "rating": "label"},
+            "columns": {"row_id": "trace_id"},
+        },
+    },
+    config=config,
+    traps=[IDENTICAL, BLANK, TOOLS, CALLS],
+)
