@@ -14,9 +14,9 @@ import polars as pl
 from bench.gpu_study import RESULTS, sound_results
 from curation.core.params import read
 from curation.core.study import Study
-from curation.experiment import plots
 from curation.experiment.compare import declared_runs
 from curation.experiment.contrast_table import declared_contrasts
+from curation.experiment.forest import find_slopes, forest
 from curation.experiment.properties import from_files
 from curation.experiment.values import study_values
 
@@ -25,10 +25,11 @@ PARAMS = RESULTS.with_name("params.yaml")
 
 def main() -> None:
     """Prints the table."""
-    contrasts = answer(read(PARAMS))
+    study = read(PARAMS)
+    contrasts = answer(study)
     print("\n".join(tabulate(contrasts)))
     for file in sys.argv[1:]:
-        plots.forest(contrasts, Path(file))
+        forest(contrasts, find_slopes(study), Path(file))
 
 
 def answer(study: Study) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from curation.core.params import BASELINE, read
 from curation.experiment import plots, registration
 from curation.experiment.compare import compare, comparison_metrics, declared_runs, find_missing, messages
 from curation.experiment.contrast_table import contrast_messages, contrast_metrics, declared_contrasts
+from curation.experiment.forest import find_slopes, forest
 from curation.experiment.properties import from_files
 from curation.experiment.same_arms import find_same_arms
 from curation.experiment.values import Answers, study_values
@@ -34,7 +35,7 @@ def main() -> None:
     parquet.write(measurements.CONTRASTS, contrasts, contracts.path("contrasts"))
     plots.gains(comparisons, contracts.DATA / "plots/gains.png")
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
-    plots.forest(contrasts, contracts.DATA / "plots/contrasts.png")
+    forest(contrasts, find_slopes(study), contracts.DATA / "plots/contrasts.png")
     metrics = comparison_metrics(comparisons, missing) | registration.metrics(study)
     metrics["contrasts"] = contrast_metrics(contrasts)
     write_metrics(contracts.DATA / "metrics/compare.json", metrics)

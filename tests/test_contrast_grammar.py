@@ -20,8 +20,9 @@ import world
 from curation.core import params
 from curation.core.errors import Errors
 from curation.core.study import Study
-from curation.experiment import arms, contrast_table
+from curation.experiment import arms, contrast_table, forest
 from curation.experiment.detection import list_declared
+from curation.experiment.forest import find_slopes
 from curation.experiment.least_squares import NotApart, coefficient_weights
 from curation.experiment.primary import declare
 from curation.experiment.properties import Properties
@@ -147,6 +148,27 @@ def test_a_slope_is_the_same_wherever_its_numbers_lie() -> None:
         with pytest.raises(NotApart) as raised:
             coefficient_weights(alike, 0)
         assert raised.value.number == number
+
+
+@pytest.mark.slow
+def test_the_plot_has_a_panel_for_each_unit_and_the_primary_first(tmp_path: Path) -> None:
+    """And draws whatever a contrast is called, or that has no result."""
+    over = [CLEAR, {**CLEAR, "selection": "all"}, {**CLEAR, "selection": "capable"}]
+    declared = {
+        "slope": {"trend": {"over": over, "by": "rubric.delta_logic", "steps": True}, **ON, "all": True},
+        "flat": {"trend": {"over": over, "by": "1"}, **ON},
+        "deltas": {"trend": DELTAS, "each": {"value": ["rubric.delta_logic * 1 -- $x_$", "rubric.delta_brevity"]}},
+        "safe": {"plus": CLEAR, "minus": "baseline", **ON, "margin": {"non_inferiority": 0.1}},
+    }
+    study = ready().study(declared)
+    assert find_slopes(study) == {"slope", "flat"}
+    rows = ready().answers(study)
+    labels = [label for label, _ in forest._lines(rows.filter(family="slope"))]
+    assert labels == ["slope (held_sums)", "step_1", "step_2"]
+    for number, some in enumerate((rows, rows, rows.clear())):
+        forest.forest(some, find_slopes(study), tmp_path / f"{number}.png")
+    drawn, again, none = ((tmp_path / f"{number}.png").read_bytes() for number in range(3))
+    assert drawn == again != none
 
 
 def drawn_entry(draw: random.Random) -> dict[str, Any]:

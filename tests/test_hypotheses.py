@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from bench import hypotheses
+from bench.gpu_study import sound_results
 from curation.core.params import read
 
 ROOT = Path(__file__).parents[1]
@@ -90,5 +91,5 @@ def test_the_figures_of_the_default_study_are_those_of_its_metrics() -> None:
 
 
 def test_the_runs_that_are_declared_of_the_study_on_a_gpu_are_those_that_have_sound_results() -> None:
-    there = set(hypotheses.sound_results()["run"])
+    there = set(sound_results()["run"])
     assert set(read(hypotheses.PARAMS).runs) == there - {"baseline"}

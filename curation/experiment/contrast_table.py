@@ -11,7 +11,7 @@ from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint
 from curation.experiment.contrasts import PROMPTS, Outcome, Values, find_outcomes
 from curation.experiment.declarations import OVER_DELTAS, Margin
 from curation.experiment.families import correct
-from curation.experiment.margins import ALL_GAIN, EQUIVALENT, NOT_INFERIOR, verdict_of
+from curation.experiment.margins import ALL_GAIN, EQUIVALENT, NOT_INFERIOR, WITHIN, verdict_of
 from curation.experiment.properties import Properties
 from curation.experiment.values import ArmKey
 from curation.tables.contracts import empty
@@ -71,7 +71,7 @@ def _sizes(margin: Margin) -> tuple[float | None, float | None]:
 
 def _margin(equivalence: float | None, non_inferiority: float | None) -> str | None:
     if equivalence is not None:
-        return f"within {equivalence:g}"
+        return f"{WITHIN} {equivalence:g}"
     return None if non_inferiority is None else f"above -{non_inferiority:g}"
 
 

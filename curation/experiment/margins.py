@@ -6,6 +6,7 @@ from typing import NamedTuple
 from curation.experiment.declarations import Margin
 
 LEVEL = 0.05  # that a verdict is held to
+WITHIN = "within"  # how a margin to either side begins
 EQUIVALENT, NOT_INFERIOR, ALL_GAIN, NOT_SHOWN = "equivalent", "not inferior", "all gain", "not shown"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curation.core.plots import BLUE, GREY, RED, figure_of, save
+from curation.core.plots import BLUE, GREY, figure_of, save
 
 
 def gains(comparisons: pl.DataFrame, file: Path) -> None:
@@ -76,26 +76,4 @@ def efficiency(comparisons: pl.DataFrame, file: Path) -> None:
         axis.tick_params(labelsize=7)
     if panels:
         axes[0].legend(fontsize=5)
-    save(figure, file)
-
-
-def forest(contrasts: pl.DataFrame, file: Path) -> None:
-    """The declared contrasts that have an interval, in their order, with their 95 % intervals; none at 0, the primary
-    one first, in red. Trends are in units of their own, so each kind of number has a panel."""
-    rows = contrasts.drop_nulls(["estimate", "ci_low"])
-    panels = list(rows.group_by("measure", maintain_order=True))
-    most = max((group.height for _, group in panels), default=1)
-    figure, axes = figure_of(len(panels), columns=2, width=6.4, height=1.0 + 0.25 * most)
-    for axis, ((measure,), group) in zip(axes, panels, strict=False):
-        shown = group.select("contrast", "benchmark", "estimate", "ci_low", "ci_high", "primary").rows()
-        for y, (name, benchmark, estimate, low, high, primary) in enumerate(shown):
-            color, label = RED if primary else BLUE, f"{name} ({benchmark})" if benchmark else name
-            errors = [[estimate - low], [high - estimate]]
-            axis.errorbar([estimate], [y], xerr=errors, fmt="o", color=color, markersize=4, capsize=2)
-            axis.text(0.01, y - 0.12, label, transform=axis.get_yaxis_transform(), fontsize=6, va="bottom")
-        axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
-        axis.set_yticks([])
-        axis.set_ylim(group.height - 0.5, -0.9)
-        axis.set_title(str(measure), fontsize=8)
-        axis.tick_params(axis="x", labelsize=7)
     save(figure, file)
