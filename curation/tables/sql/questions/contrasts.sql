@@ -7,4 +7,4 @@ select
     contrast, round(estimate, 3) as estimate, round(ci_low, 3) as low, round(ci_high, 3) as high, n, p_holm,
     coalesce(verdict, scope, 'no result') as says
 from contrasts as c
-order by not c.primary, split_part(contrast, '.', 1), contrast
+order by not c.primary, regexp_extract(contrast, '^[^.]*'), contrast
