@@ -47,6 +47,7 @@ bench: setup
 	python -m bench.memory
 	python -m bench.reliability
 	python -m bench.judges
+	python -m bench.export
 	python -m bench.evidence
 	python -m bench.power
 	python -m bench.tables
