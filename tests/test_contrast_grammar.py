@@ -102,6 +102,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
      "trend.value: stands in each, too; give one of them"),
     ({"trend": {"over": [CLEAR, "baseline"], "by": [1e9, 1e9 - 1e-4]}, **ON},
      "trend.by: all numbers are equal, so there is no slope"),
+    ({"each": {"selection": ["all", "clear"]}, "plus": {"method": "dpo"}, "minus": "baseline", **ON, "all": True},
+     "each: two of its contrasts are called all; rename what one of them is of"),
+    ({"each": {"method": ["dpo", "kto"]}, "plus": CLEAR, "minus": "baseline", **ON},
+     "each: dpo and kto are one contrast, since its terms name themselves what each names; leave it out there"),
     ({"plus": {**CLEAR, "method": ["dpo", "dpo"]}, "minus": "baseline", **ON}, "plus.method: names 'dpo' twice"),
 ]  # fmt: skip
 
@@ -192,7 +196,7 @@ def drawn_entry(draw: random.Random) -> dict[str, Any]:
     if form == "plus":
         entry |= {"plus": term(other), "minus": draw.choice([term(), term(other), {}, "baseline"])}
     elif form == "sum":
-        entry["sum"] = [{**term(other), "weight": draw.choice([1, -1, 0.5])} for _ in range(2)]
+        entry["sum"] = [{**term(other), "weight": weight} for weight in (2, -1.5, -0.5)]
     elif form == "trend":
         over = [term(other) for _ in range(3)]
         entry["trend"] = {"over": over, "by": draw.choice([[0, 1, 3], *EXPRESSIONS]), "steps": draw.random() < 0.5}
@@ -270,5 +274,5 @@ def test_what_is_accepted_is_answered() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_much_that_is_accepted_is_answered() -> None:
-    answered, compared = check_some(1000, 200)
-    assert answered > 80 and compared > 80
+    answered, compared = check_some(1000, 80)
+    assert answered > 40 and compared > 20

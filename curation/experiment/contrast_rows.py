@@ -109,7 +109,7 @@ def expand(name: str, entry: Params, study: Study) -> Expanded:
     own_family = entry.family or (name if axes or entry.regress else "")
     for values in itertools.product(*axes.values()):
         shared = {axis: [value] for axis, value in zip(axes, values, strict=True)}
-        members += expansion.rows(".".join(filter(None, (name, "-".join(values)))), own_family, shared)
+        members += expansion.rows(f"{name}.{'-'.join(values)}" if values else name, own_family, shared)
     if entry.trend is not None and entry.trend.steps and not axes:
         # the slope stands for itself, its steps are the family
         members = [row._replace(family=entry.family or (name if number else "")) for number, row in enumerate(members)]
