@@ -171,7 +171,7 @@ def test_what_is_registered_after_its_results_is_marked_so(
         (lambda text: text.replace("after_results: false", "after: 1"), "is no registration"),
         (lambda text: text.replace("primary:", "primary: ["), "line 4: not YAML: "),
         (lambda text: "<<<<<<< ours\n" + text, "line 4: not YAML: "),
-        (lambda text: "", "not a mapping of sections"),
+        (lambda text: "", "is empty"),
     ],
 )  # fmt: skip
 def test_a_file_that_a_hand_or_a_merge_changed_is_not_believed(

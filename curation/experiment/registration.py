@@ -69,9 +69,12 @@ def read_registration(file: Path) -> Registration | None:
         return CurationError(f"{file}:{why}; `curation register --replace` writes it anew, and git has what it was")
 
     try:
-        body = parse_yaml(file.read_bytes(), refuse)
+        whole = file.read_bytes()
     except OSError as error:
         raise refuse(f" cannot be read: {error.strerror}") from None
+    if not whole.strip():
+        raise refuse(" is empty")
+    body = parse_yaml(whole, refuse)
     if body.keys() != KEYS.keys() or not all(isinstance(body[key], kind) for key, kind in KEYS.items()):
         raise refuse(" is no registration")
     found = Registration(**body)
@@ -121,7 +124,7 @@ def name_changes(found: Registration, primary: str, declaration: dict[str, Any])
     """What differs between what was registered and another declaration, a text each: `place: old → new`, the first
     few."""
     changes = _changes({"primary": found.primary} | found.declaration, {"primary": primary} | declaration)
-    shown = [f"{place}: {_show(old)} → {_show(new)}" for place, old, new in changes]
+    shown = [f"{place}: {_show(old, new)} → {_show(new, old)}" for place, old, new in changes]
     return shown[:MOST_NAMED] + ([f"and {len(shown) - MOST_NAMED} more"] if len(shown) > MOST_NAMED else [])
 
 
@@ -135,10 +138,11 @@ def _changes(old: dict[str, Any], new: dict[str, Any], place: str = "") -> Itera
             yield f"{place}{key}", one, other
 
 
-def _show(value: Any) -> str:
+def _show(value: Any, beside: Any) -> str:
+    """A value `beside` another; of a mapping that comes or goes no more than that it is there."""
     if value is MISSING:
         return "nothing"
-    return "declared" if isinstance(value, dict) and value else shorten(canonical(value))
+    return "declared" if isinstance(value, dict) and beside is MISSING else shorten(canonical(value))
 
 
 def short(sha256: str) -> str:
