@@ -205,10 +205,10 @@ def test_what_the_toolkit_sends_itself_is_not_set_a_second_time(tmp_path: Path) 
     ]
 
 
-def test_a_judge_may_be_sent_what_it_does_not_set(tmp_path: Path) -> None:
-    prompting.JudgeSampling.model_validate(
-        {"temperature": 0.0, "max_tokens": 8, "seed": 0, "top_logprobs": 0, "extra": {"top_p": 0.9, "top_k": 5}}
-    )
+def test_a_judge_may_be_sent_what_it_does_not_set() -> None:
+    extra = {"top_p": 0.9, "top_k": 5}
+    own = {"temperature": 0.0, "max_tokens": 8, "seed": 0, "top_logprobs": 0}
+    assert prompting.JudgeSampling.model_validate(own | {"extra": extra}).extra == extra
 
 
 SECRETS: list[dict[str, Any]] = [

@@ -101,7 +101,6 @@ def test_equal_models_that_differ_in_unreadable_answers_show_no_gain() -> None:
         run: [[1.0]] * 150 + [["unparsable"]] * lost + [[0.0]] * (850 - lost) for run, lost in unreadable_of.items()
     }
     answers = {run: [of_run[at] for at in draw.permutation(1000)] for run, of_run in answers.items()}
-    assert 150 / (1000 - 300) - 150 / (1000 - 50) > 0.05
     answered = results(answers)
     rows = world.compare_results(declared({"a0": (ITSELF, 0)}), answered, {})
     assert rows.filter(against="baseline", measure="avg@1").select("gain", "p", "scope").rows() == [
