@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
@@ -175,6 +175,11 @@ def parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(params, "_parse", parsed)
         yield
+
+
+def fast(names: Iterable[str], first: int) -> list[Any]:
+    """Parameters of a test of many cases, slow but for the first: all of them take as long as a stage."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (at >= first)) for at, name in enumerate(names)]
 
 
 class Unsynced(sqlite3.Connection):

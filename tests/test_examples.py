@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 import tiny
 import world
+from conftest import fast
 from test_renderings import under
 
 from curation.core.errors import CurationError, Errors
@@ -219,7 +220,7 @@ WARNS = {
 }
 
 
-@pytest.mark.parametrize("name", [*STOPS, *WARNS])
+@pytest.mark.parametrize("name", fast([*STOPS, *WARNS], 4))
 def test_what_is_planted_is_said_of_the_arm_and_the_method(name: str) -> None:
     plant, said = (STOPS | WARNS)[name]
     found = examine_fits(plant(world.sound()).examples)

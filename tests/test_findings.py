@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import world
+from conftest import fast
 from world import World, prompt_id, trace_id
 
 from curation.core.errors import Errors
@@ -89,9 +90,7 @@ PLANTED: dict[str, tuple[Callable[[], World], str]] = {  # check: what it warns 
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (number > 1)) for number, name in enumerate(PLANTED)]
-)
+@pytest.mark.parametrize("name", fast(PLANTED, 2))
 def test_what_is_planted_in_a_subset_is_said_by_name(name: str, tmp_path: Path) -> None:
     plant, said = PLANTED[name]
     params = world.write(plant(), tmp_path)

@@ -219,6 +219,7 @@ def settings(**grid: Any) -> dict[str, Any]:
     return raw
 
 
+@pytest.mark.slow
 def test_the_stages_write_them_and_every_check_holds(tmp_path: Path) -> None:
     """A judge's score of a trace is the mean of its repeats, by `delta.score`, as on a side of a pair."""
     tables = replace(world.sound(), traces=world.sound().traces.with_columns(external_id=pl.lit("t1")))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import fast
 
 from curation.commands import new
 from curation.core.errors import CurationError
@@ -215,9 +216,7 @@ FOUND: dict[str, tuple[Callable[[], list[str]], Row]] = {  # the files, and what
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (number > 2)) for number, name in enumerate(FOUND)]
-)
+@pytest.mark.parametrize("name", fast(FOUND, 3))
 def test_a_layout_that_people_have_is_read_as_what_it_is(name: str) -> None:
     make, found = FOUND[name]
     study = written(*make())
@@ -315,7 +314,7 @@ OPTIONS: dict[str, Row] = {
 }
 
 
-@pytest.mark.parametrize("form", OPTIONS)
+@pytest.mark.parametrize("form", fast(OPTIONS, 2))
 def test_options_in_columns_of_their_own_end_the_prompt(form: str) -> None:
     """The kind of fault: a prompt that asks nothing, as what it is asked to choose from stands elsewhere."""
     study = written(options(**OPTIONS[form]))
@@ -367,6 +366,7 @@ def test_a_folder_is_part_of_a_name_only_where_it_is_called_as_a_model() -> None
     assert [label(file, [file]) for file in files] == ["Qwen2.5-7B-samples", "a", "a", "a", "llama-1b"]
 
 
+@pytest.mark.slow
 def test_a_file_is_looked_at_from_its_first_rows_to_its_last(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

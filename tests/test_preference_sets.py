@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from conftest import fast
 from ruamel.yaml import YAML
 
 from curation.core.errors import CurationError
@@ -92,7 +93,7 @@ def said(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
     return [line.removeprefix(f"{path}: ") for line in lines]
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", fast(PUBLISHED, 8))
 def test_a_published_layout_becomes_what_it_must(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -201,6 +201,7 @@ def test_length_correlation_is_that_of_polars(found: dict[str, pl.DataFrame]) ->
     )
 
 
+@pytest.mark.slow
 def test_a_judge_that_never_varies_has_no_correlation_and_chance_auroc(tmp_path: Path) -> None:
     rated = pl.col("score").is_not_null() & (pl.col("judge") == "rubric")
     flat = answers(world.world(where(SOUND.judgments, rated, score=3.0, expected_score=None)), tmp_path)

@@ -16,6 +16,7 @@ from typing import Any
 import flow
 import pytest
 import world
+from conftest import fast
 from ruamel.yaml import YAML
 
 from curation.commands import register
@@ -79,7 +80,7 @@ UNRELATED: dict[str, Callable[[dict[str, Any]], object]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("place", EDITS)
+@pytest.mark.parametrize("place", fast(EDITS, 4))
 def test_whatever_decides_the_primary_is_held_to_what_was_registered(place: str, study: Callable[..., None]) -> None:
     """And what differs is named."""
     register.main([])
@@ -91,7 +92,7 @@ def test_whatever_decides_the_primary_is_held_to_what_was_registered(place: str,
     assert changes[0].startswith(f"registered.yaml: {place}: ")
 
 
-@pytest.mark.parametrize("edit", UNRELATED)
+@pytest.mark.parametrize("edit", fast(UNRELATED, 2))
 def test_what_does_not_decide_it_may_change(edit: str, study: Callable[..., None]) -> None:
     register.main([])
     study(UNRELATED[edit])

@@ -24,6 +24,7 @@ SEEN_OF_ARMS = f"arm {world.ARM}: {WRONG}\n"
 SEEN = f"select clear: ranks by rubric on logic, which is suspect: coverage, pairwise_accuracy\nselect clear: {WRONG}\n"
 
 
+@pytest.mark.slow
 def test_stages_write_what_the_functions_say(tmp_path: Path) -> None:
     world.write(SOUND, tmp_path)
     files = (
