@@ -19,12 +19,13 @@ from curation.calls.attempts import Attempt
 from curation.calls.call import Call, OnReply, Reply
 from curation.calls.ledger import Ledger
 from curation.calls.store import insert_attempt
-from curation.commands import duration, plan_time
+from curation.commands import duration, plan_time, to_come
+from curation.commands.outstanding import known_calls
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.core.study import Study
 from curation.models import weights
-from curation.models.rendering import Renderer
+from curation.pairs.pair import pair
 from curation.tables import contracts, measurements, parquet
 from curation.training.run_store import RunStore
 from curation.training.runs import plan_runs
@@ -100,14 +101,14 @@ def test_what_dvc_finds_changed_is_to_come(study: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
     assert [(one.to_come, one.seconds) for one in duration.durations(read(study))] == [(0, 0.0), (0, None)]
     assert loaded == []
-    monkeypatch.setattr(duration, "find_changed_stages", lambda folder: {"evaluate"})
+    monkeypatch.setattr(to_come, "find_changed_stages", lambda folder: {"evaluate"})
     assert [one.to_come for one in duration.durations(read(study))] == [0, 3]
 
 
 def test_what_the_stores_have_is_not_to_come(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an edit DVC finds all of a stage changed: what was bought before costs nothing, and what two runs share is
     bought once."""
-    monkeypatch.setattr(duration, "find_changed_stages", lambda folder: {"train", "evaluate"})
+    monkeypatch.setattr(to_come, "find_changed_stages", lambda folder: {"train", "evaluate"})
     change(study, lambda body: body.update(contrasts={}, compare={"primary": None}))
     change(study, lambda body: body["controls"].update(itself_again=body["controls"]["itself"]))
     change(study, lambda body: body["grid"]["controls"].append("itself_again"))
@@ -132,7 +133,8 @@ def test_what_was_seen_here_says_how_long_it_takes(study: Path) -> None:
     Path("data/metrics").mkdir(exist_ok=True)
     Path("data/metrics/arms.json").write_text("{}")
     params = read(study)
-    before = {one.stage: one for one in plan_time.times(params, [], probe=False)}
+    known = known_calls(params)._replace(prompts=world.prompts())  # which this world's sources do not give
+    before = {one.stage: one for one in plan_time.times(params, known, probe=False)}
     assert before["train"].seconds is None and "--probe" in before["train"].basis
     store, plan = RunStore.beside(params.ledger), plan_runs(params)[world.TUNED]
     made_of = plan.identify(plan.sizes[0])[1]
@@ -143,7 +145,7 @@ def test_what_was_seen_here_says_how_long_it_takes(study: Path) -> None:
         for second in range(7):
             at = f"2026-11-01T00:00:{second:02}.000000+00:00"
             insert_attempt(ledger.db, Attempt(calls[0], Reply(f"{second}", "stop"), "evaluate", "other", at))
-    after = {one.stage: one for one in plan_time.times(params, [], probe=False)}
+    after = {one.stage: one for one in plan_time.times(params, known, probe=False)}
     assert (after["train"].seconds, after["train"].basis) == (8.0 * 2, "1 run trained here")
     assert (after["evaluate"].seconds, after["evaluate"].basis) == (2 * len(calls), "6 answers here")
 
@@ -175,42 +177,66 @@ def test_time_follows_the_work(study: Path, monkeypatch: pytest.MonkeyPatch) -> 
     network, tokenizer = weights.load(student.model, student.revision, "float32")
     assert duration._seconds_a_token(network) == 1 / (8 * 128)
     calls = make_calls(world.prompts(), student.model, student.revision, None, how)
-    assert (
-        duration._seconds_of_replies(network, tokenizer, calls, 4, student.template)
-        == 3 * how.max_tokens / duration.TOKENS_TIMED
-    )  # 8 of 24 are timed
-    assert (
-        duration._seconds_of_replies(network, tokenizer, calls[:8], 4, student.template)
-        == how.max_tokens / duration.TOKENS_TIMED
-    )
+    assert duration._seconds_of_replies(network, tokenizer, calls, 4, student.template) == 3  # 8 of 24 are timed
+    assert duration._seconds_of_replies(network, tokenizer, calls[:8], 4, student.template) == 1
     assert duration._seconds_of_replies(network, tokenizer, [], 4, student.template) == 0
-    monkeypatch.setattr(duration, "_count_tokens_read", lambda *what: 8 * 128 * 50.0)
-    assert duration.durations(read(study))[0].seconds == duration.START + 2 * 50
+    monkeypatch.setattr(duration, "count_tokens_read", lambda *what: 8 * 128 * 25.0)
+    assert duration.durations(read(study))[0].seconds == duration.START + 2 * 25
+
+
+def test_a_prompt_is_read_once_however_long_the_reply() -> None:
+    """By hand: 3 s to the first token, 15 more in 6 s, so that 61 take 3 + 60 x 0.4. The kind of fault: what is done
+    once counted with each token, and a time that is four times what it will be."""
+    assert duration.extend(3.0, 9.0, 16, 61.0) == pytest.approx(27.0)
+    assert duration.extend(3.0, 9.0, 16, 16.0) == pytest.approx(9.0)
+    assert duration.extend(3.0, 2.0, 16, 61.0) == 3.0, "the clock's own noise is no speed"
 
 
 def test_what_is_read_follows_the_method(study: Path) -> None:
-    """Counted, not timed: the tokens of both sides once by the reference and in every epoch, passes back in passes
-    forth."""
-    tokenizer = weights.tokenizer(read(study).student.model, read(study).student.revision)
+    """Counted, not timed: each side as long as the longest of its batch, once by the reference and in every update,
+    passes back in passes forth; what is dropped is not read."""
+    file = contracts.path("examples")
+    rows = parquet.read(contracts.EXAMPLES, file)
 
     def tokens(edit: Any) -> float:
         change(study, edit)
-        renderer = Renderer(tokenizer, read(study).student)
-        return duration._count_tokens_read(read(study), "dpo", world.CELLS[world.ARM], renderer, study.parent / "data")
+        params = read(study)
+        (reading,) = to_come.find_readings(params, [world.TUNED]).values()
+        return duration.count_tokens_read(reading)
 
-    rows = world.sound().subsets[world.ARM]
-    said = sum(
-        len(tokenizer.apply_chat_template([*row["prompt"], *row[side]], return_dict=False))
-        for row in rows.to_dicts()
-        for side in ("chosen", "rejected")
-    )
-    assert tokens(lambda body: body["methods"]["dpo"].update(lora=None, epochs=1.0)) == pytest.approx(
-        said * (1 + 1 * 3)
-    )
-    assert tokens(lambda body: body["methods"]["dpo"].update(epochs=2.0)) == pytest.approx(said * (1 + 2 * 3))
-    assert tokens(
-        lambda body: body["methods"]["dpo"].update(max_steps=1, batch_size=1, accumulation=1, epochs=1.0)
-    ) == pytest.approx(said * (1 + 3 / rows.height))
+    of_arm = rows.filter(arm=world.ARM, method="dpo").sort("row_id")
+    longest = of_arm.select((pl.col("prompt_tokens") + pl.col("target_tokens")).max()).item()
+    pairs = of_arm["row_id"].n_unique()
+    said = pairs * 2 * longest
+    whole = {"lora": None, "batch_size": pairs, "accumulation": 1, "max_steps": None, "precompute": True}
+    assert tokens(lambda body: body["methods"]["dpo"].update(whole, epochs=1.0)) == said * (1 + 3)
+    assert tokens(lambda body: body["methods"]["dpo"].update(epochs=2.0)) == said * (1 + 2 * 3)
+    assert tokens(lambda body: body["methods"]["dpo"].update(precompute=False)) == said * (2 + 2 * 3)
+    assert tokens(lambda body: body["methods"]["dpo"].update(precompute=True, max_steps=5)) == said * (1 + 5 * 3)
+    first = pl.col("row_id") == of_arm["row_id"][0]
+    dropped = pl.when(first).then(pl.lit("identical")).otherwise("dropped").alias("dropped")
+    parquet.write(contracts.EXAMPLES, rows.with_columns(dropped), file)
+    fewer = tokens(lambda body: body["methods"]["dpo"].update(batch_size=1, max_steps=None, epochs=1.0))
+    left = of_arm.filter(~first).with_columns(whole=pl.col("prompt_tokens") + pl.col("target_tokens"))
+    assert fewer == sum(2 * longest for longest in left.group_by("row_id").agg(pl.col("whole").max())["whole"]) * 4
+
+
+def test_before_the_arms_are_there_a_budget_says_how_much_is_read(study: Path) -> None:
+    """A whole study is foreseen before its first call is made: at most as many pairs as are declared, or as there can
+    be. The kind of fault: a plan that can say how long it takes once half of it was paid for."""
+    change(study, lambda body: body["selections"]["clear"].update(budget={"pairs": 2}))
+    change(study, lambda body: body["methods"]["dpo"].update(batch_size=2, accumulation=1, epochs=2.0, max_steps=None))
+    shutil.rmtree("data")
+    params = read(study)
+    known = known_calls(params)
+    readings = to_come.find_readings(params, list(params.runs), known)
+    assert {(one.examples, one.updates, one.at_most) for one in readings.values()} == {(2, 2, True)}
+    change(study, lambda body: body["selections"]["clear"].update(budget=None))
+    everything = {one.examples for one in to_come.find_readings(read(study), list(params.runs), known).values()}
+    assert everything == {pair(params.pair, known.drafts, known.listed_pairs).height}
+    found = {one.stage: one for one in plan_time.times(read(study), known, probe=True)}
+    assert "at most" in found["train"].work and found["train"].seconds
+    assert found["evaluate"].work == "3 runs" and found["evaluate"].seconds
 
 
 def test_a_served_student_takes_as_long_as_its_server(study: Path) -> None:

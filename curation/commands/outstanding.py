@@ -46,12 +46,15 @@ class StageCalls(NamedTuple):
 
 class Known(NamedTuple):
     """What is known before anything is asked: the calls of each stage, in the order they run, the traces that there are
-    replies for, what they have of delimiters that no rule read, and the prompts."""
+    replies for, what they have of delimiters that no rule read, and the prompts. `drafts` are all traces, with a text
+    of their own in the place of replies to come; `listed_pairs` are those of preference sets."""
 
     stages: list[StageCalls]
     traces: pl.DataFrame
     unread: list[str]
     prompts: pl.DataFrame
+    drafts: pl.DataFrame
+    listed_pairs: pl.DataFrame
 
 
 UNWRITTEN = "not written yet: "  # begins the text that stands for a reply
@@ -114,4 +117,4 @@ def known_calls(study: Study) -> Known:
             if isinstance(comparer, AsksModel):
                 prefer(name, comparer, pairs, traces, prompts, ledger)
             note("prefer", name, comparer, unwritten)
-    return Known(stages, traces.filter(WRITTEN), unread, prompts)
+    return Known(stages, traces.filter(WRITTEN), unread, prompts, traces, collected.listed_pairs)

@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> None:
         if not given.json:
             print_power(study, power)
     if "time" in wanted:
-        took = times(study, known.stages, given.probe)
+        took = times(study, known, given.probe)
         said |= {"time": [row._asdict() for row in took]}
         if not given.json:
             print_times(took)

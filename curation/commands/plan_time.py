@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curation.calls.ledger import Ledger
-from curation.commands.duration import ToCome, count_examples, durations, find_changed_stages, find_to_come
-from curation.commands.outstanding import StageCalls
+from curation.commands.duration import durations
+from curation.commands.outstanding import Known, StageCalls
 from curation.commands.rows import print_rows
+from curation.commands.to_come import Reading, ToCome, find_changed_stages, find_readings, find_to_come
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.core.text import say_count
@@ -59,11 +60,10 @@ class Seen(NamedTuple):
     basis: str
 
 
-def times(study: Study, stages: Sequence[StageCalls], probe: bool) -> list[Took]:
+def times(study: Study, known: Known, probe: bool) -> list[Took]:
     """What is to do, a row a stage that asks or trains, then the others together. With `probe` the student is timed
     where nothing was seen."""
-    rows = list(_of_calls(study, stages))
-    rows += _of_runs(study, probe)
+    rows = [*_of_calls(study, known.stages), *_of_runs(study, known, probe)]
     changed = find_changed_stages(study.path.parent)
     others = [name for name in _list_stages(study) if _comes_after(name, changed)]
     own = A_STAGE * len(others)
@@ -94,29 +94,32 @@ def _of_calls(study: Study, stages: Sequence[StageCalls]) -> Iterator[Took]:
             yield Took(f"{one.stage} {one.name}", work, seconds, basis)
 
 
-def _of_runs(study: Study, probe: bool) -> Iterator[Took]:
+def _of_runs(study: Study, known: Known, probe: bool) -> Iterator[Took]:
     """Training and evaluating what is not there yet: by runs that were trained here and answers that came here, else by
     timing the student."""
     try:
-        to_come = find_to_come(study)
-        training = _seen_training(study, to_come.untrained)
-        answering = _seen_answering(study, to_come)
+        to_come = find_to_come(study, known)
+        readings = find_readings(study, to_come.untrained, known)
+        training, answering = _seen_training(study, readings), _seen_answering(study, to_come)
         if probe and ((to_come.untrained and not training) or (to_come.unanswered and not answering)):
-            timed = [Seen(one.seconds, "timed just now") for one in durations(study) if one.seconds is not None]
+            timed = [Seen(one.seconds, "timed just now") for one in durations(study, known) if one.seconds is not None]
             training, answering = training or timed[0], answering or (timed[1] if len(timed) > 1 else None)
-    except CurationError as error:  # the arms are not there
+    except CurationError as error:  # no weights, or a table of an earlier version
         yield Took("train, evaluate", f"{len(study.runs)} runs", None, str(error))
         return
     at_once = min(study.execution.of_runs.parallel, max(len(to_come.untrained), 1))
     if to_come.untrained:
-        seconds = None if training is None else training.seconds / at_once
-        yield Took("train", say_count(len(to_come.untrained), "run"), seconds, training.basis if training else UNSEEN)
+        seconds, basis = training or (None, UNSEEN)
+        at_most = "at most " if any(one.at_most for one in readings.values()) else ""
+        updates = sum(one.updates for one in readings.values())
+        work = f"{say_count(len(to_come.untrained), 'run')}, {at_most}{say_count(updates, 'update')}"
+        yield Took("train", work, None if seconds is None else seconds / at_once, basis)
     if to_come.unanswered:
         seconds, basis = answering or (None, UNSEEN)
         yield Took("evaluate", say_count(len(to_come.unanswered), "run"), seconds, basis)
 
 
-def _seen_training(study: Study, untrained: Sequence[str]) -> Seen | None:
+def _seen_training(study: Study, readings: Mapping[str, Reading]) -> Seen | None:
     """By the runs of the same methods and student that this machine has trained, an example at a time."""
     rates = dict[str, list[float]]()
     store = RunStore.beside(study.ledger)
@@ -126,12 +129,10 @@ def _seen_training(study: Study, untrained: Sequence[str]) -> Seen | None:
             kind, read = str(record.made_of["method"]["kind"]), _examples_read(record)
             if record.seconds and record.host == HOST and read and _is_alike(record.made_of, study):
                 rates.setdefault(kind, []).append(record.seconds / read)
-    kinds = {name: study.methods[study.runs[name].method].kind for name in untrained}
-    if not untrained or any(kind not in rates for kind in kinds.values()):
+    if not readings or any(one.method.kind not in rates for one in readings.values()):
         return None
     means = {kind: sum(of_kind) / len(of_kind) for kind, of_kind in rates.items()}
-    counts = count_examples(study, untrained)
-    seconds = sum(means[kind] * counts[name] for name, kind in kinds.items())
+    seconds = sum(means[one.method.kind] * one.read for one in readings.values())
     return Seen(seconds, f"{say_count(sum(map(len, rates.values())), 'run')} trained here")
 
 
