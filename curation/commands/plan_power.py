@@ -7,16 +7,17 @@ import polars as pl
 
 from curation.commands.rows import print_rows
 from curation.core.errors import CurationError
-from curation.core.messages import first_names
 from curation.core.params import BASELINE
 from curation.core.study import Study
 from curation.experiment.compare import declared_runs
-from curation.experiment.detection import DECLARED, Detection, Power, foresee
+from curation.experiment.detection import ALL_GAIN, GAIN, Detection, Power, foresee
 from curation.experiment.pilot import assumption
+from curation.experiment.planned import DECLARED, Unforeseen
 from curation.experiment.power import POWER, Needs
 from curation.tables import contracts, measurements, parquet
 
 NEVER = "no number"
+OF_DETECT = {GAIN: "a gain of", ALL_GAIN: "all gain"}
 
 
 def power_of(study: Study, prompts: pl.DataFrame) -> Power:
@@ -39,54 +40,69 @@ def power_json(power: Power) -> dict[str, Any]:
         "seed_sd": power.seed_sd,
         "seed_sd_basis": power.seed_basis,
         "contrasts": rows,
-        "unforeseen": power.unforeseen,
+        "unforeseen": [one._asdict() for one in power.unforeseen],
     }
 
 
 def print_power(study: Study, power: Power) -> None:
     """Print a row for each declaration, and one for all gains of a kind on a benchmark: of several contrasts that which
     sees least."""
-    if not power.contrasts:
+    if not power.contrasts and not power.unforeseen:
         print("power: nothing is compared")
         return
     print(
-        f"power: the smallest gain that is found in {POWER:.0%} of studies, two-sided at 5 %, each contrast by itself"
+        f"power: the smallest gain that is found in {POWER:.0%} of studies, or margin that is shown, at 5 %, by itself"
     )
-    print_rows(pl.DataFrame([_row(rows, power.detect) for rows in _grouped(power.contrasts)], infer_schema_length=None))
+    rows = [_row(rows, power.detect) for rows in _grouped(power.contrasts)]
+    rows += [_unforeseen_row(of_one) for of_one in _declared_together(power.unforeseen)]
+    print_rows(pl.DataFrame(rows, infer_schema_length=None).fill_null(""))
     for line in _notes(study, power):
         print(line)
 
 
 def _grouped(contrasts: Sequence[Detection]) -> list[list[Detection]]:
-    """The contrasts of one declaration together, and all gains of a kind, on a benchmark."""
-    groups = dict[tuple[object, ...], list[Detection]]()
+    """The contrasts of one declaration together that ask the same, and all gains of a kind, on a benchmark."""
+    groups = dict[tuple[str, ...], list[Detection]]()
     for one in contrasts:
         declared = one.contrast.partition(".")[0] if one.kind == DECLARED else ""
-        groups.setdefault((one.kind, declared, one.benchmark, one.is_gain), []).append(one)
+        groups.setdefault((one.kind, declared, one.benchmark, one.asks), []).append(one)
     return list(groups.values())
 
 
-def _row(rows: list[Detection], detect: float | None) -> dict[str, object]:
+def _declared_together(unforeseen: Sequence[Unforeseen]) -> list[list[Unforeseen]]:
+    """Those of one declaration that are unforeseen for one reason."""
+    groups = dict[tuple[str, str], list[Unforeseen]]()
+    for one in unforeseen:
+        groups.setdefault((one.contrast.partition(".")[0], one.why), []).append(one)
+    return list(groups.values())
+
+
+def _row(rows: list[Detection], detect: float | None) -> dict[str, str]:
     one = max(rows, key=lambda row: row.smallest)
-    declared = f"{one.contrast.partition('.')[0]} ({len(rows)})" if one.kind == DECLARED else ""
-    name = one.contrast if len(rows) == 1 else declared or f"over {one.kind} ({len(rows)})"
-    told = dict[str, str]()
-    if detect is not None:
-        told[f"finds {detect:g}"] = "" if one.power is None else f"{one.power:.0%}"
-        for number, what in enumerate(Needs._fields):
-            name_of = f"or {what}" if number else f"{detect:g} takes {what}"
-            told[name_of] = "" if one.needs is None else _say(one.needs[number])
+    of_kind = f"over {one.kind} ({len(rows)})"
+    needs = [""] * len(Needs._fields) if one.needs is None else list(map(_say, one.needs))
+    told = ["" if one.power is None else f"{one.power:.0%}", *needs]
     return {
-        "contrast": name,
+        "contrast": one.contrast if len(rows) == 1 else _of_several(rows) if one.kind == DECLARED else of_kind,
+        "asks": one.asks if one.asks not in OF_DETECT or one.power is None else f"{OF_DETECT[one.asks]} {detect:g}",
         "on": one.benchmark,
-        "prompts": one.prompts,
-        "samples": one.samples,
-        "seeds": one.seeds,
-        "half width": round(one.half_width, 3),
-        "smallest": round(one.smallest, 3),
-        **told,
+        "prompts": str(one.prompts),
+        "samples": str(one.samples),
+        "seeds": "" if one.seeds is None else str(one.seeds),
+        "half width": f"{one.half_width:.3f}",
+        "smallest": f"{one.smallest:.3f}",
+        **dict(zip(("finds it", "takes prompts", "or samples", "or seeds"), told, strict=True)),
         "by": one.basis,
     }
+
+
+def _unforeseen_row(rows: list[Unforeseen]) -> dict[str, str]:
+    name = rows[0].contrast if len(rows) == 1 else _of_several(rows)
+    return {"contrast": name, "asks": "not foreseen", "by": rows[0].why}
+
+
+def _of_several(rows: Sequence[Detection] | Sequence[Unforeseen]) -> str:
+    return f"{rows[0].contrast.partition('.')[0]} ({len(rows)})"
 
 
 def _say(number: int | None) -> str:
@@ -112,11 +128,11 @@ def _notes(study: Study, power: Power) -> Iterator[str]:
             f"{len(of_these)} of {len(power.contrasts)} are of these runs alone, without p: no arm has two seeds, and "
             f"another seed moves a run by some {power.seed_sd:.3f} ({power.seed_basis}); name two or more in grid.seeds"
         )
-    if power.unforeseen:
-        yield f"not foreseen, since pairs, deltas or other contrasts decide: {first_names(power.unforeseen, 5)}"
     if power.detect is None:
         yield "name the gain that the study is to find in compare.detect: 0.03, to see what it takes"
         return
-    asked = [one for one in power.contrasts if one.can is not None]
-    can = sum(bool(one.can) for one in asked)
-    yield f"as declared, {can} of {len(asked)} contrasts can see compare.detect: {power.detect:g}"
+    for asked, what in ((True, f"see compare.detect: {power.detect:g}"), (False, "show their margin")):
+        rows = [one for one in power.contrasts if one.can is not None and (one.asks in OF_DETECT) == asked]
+        if rows:
+            can = sum(bool(one.can) for one in rows)
+            yield f"as declared, {can} of {len(rows)} contrasts can {what}"

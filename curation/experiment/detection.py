@@ -1,46 +1,38 @@
 """What each contrast of a study can see, before it is run."""
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.compare import declared_runs
-from curation.experiment.contrast_rows import Row, expand_all
+from curation.experiment.declarations import Margin
 from curation.experiment.estimate import SEEDS, THIS_RUN
+from curation.experiment.margin_power import Together, margin_power, size_of, smallest_margin
 from curation.experiment.pilot import Pilot, assumption, pilot
-from curation.experiment.power import POWER, Design, Needs, Side, detectable, find_needs, half_width, power
-from curation.experiment.values import AVERAGE, BASELINE_ARM, GIVEN, ArmKey, DeclaredRuns
+from curation.experiment.planned import DECLARED, Asked, Planned, Unforeseen, list_declared, list_gains
+from curation.experiment.power import POWER, Design, Measured, Needs, Side, detectable, find_needs, half_width, power
+from curation.experiment.values import BASELINE_ARM, BEST, GIVEN, ArmKey, DeclaredRuns
 
-DECLARED = "declared"
-
-
-class Planned(NamedTuple):
-    """A contrast that `compare` will make: weights of arms times weights of benchmarks. `kind` is what it is of: a
-    control's name, `baseline`, or `declared`."""
-
-    name: str
-    kind: str
-    arms: Mapping[ArmKey, float]
-    benchmarks: Mapping[str, float]
-    label: str  # of the benchmarks
-    has_margin: bool = False  # it is to show that there is no difference that matters
+GAIN, ALL_GAIN, SLOPE, SUM = "a gain", "all gain", "a slope", "a sum"  # what is to be found, where there is no margin
 
 
 class Detection(NamedTuple):
-    """What a contrast can see. `prompts` are of all its benchmarks, `seeds` of the arm with the fewest, None without
-    one that is trained; `half_width` is how far its interval will reach, `smallest` the gain that it finds four times
-    in five.
+    """What a contrast can see. `asks` says what it is to find; `prompts` are of all its benchmarks, `seeds` of the arm
+    with the fewest, None without one that is trained; `half_width` is how far its interval will reach; `smallest` the
+    gain that it finds four times in five, or the margin that it shows so often where there is no difference.
 
-    Of `compare.detect`: how often it is found, whether that is often enough, and what it takes, each alone. `scope` is
-    `seeds`, or `this run` where no arm has two: there is no p then, and the figures are of these runs' prompts alone.
+    Of `compare.detect`, or of the margin: how often it is found or shown, whether that is often enough, and what it
+    takes, each alone. `scope` is `seeds`, or `this run` where no arm has two: there is no p then, and the figures are
+    of these runs' prompts alone.
     """
 
     contrast: str
     kind: str
+    asks: str
     benchmark: str
     prompts: int
     samples: int
@@ -52,14 +44,13 @@ class Detection(NamedTuple):
     can: bool | None
     needs: Needs | None
     basis: str
-    is_gain: bool  # one mean less another, in shares of right answers
 
 
 class Power(NamedTuple):
     """All contrasts of a study, and what their figures rest on."""
 
     contrasts: list[Detection]
-    unforeseen: list[str]  # declared contrasts of which nothing can be said yet
+    unforeseen: list[Unforeseen]
     detect: float | None
     seed_sd: float
     seed_basis: str
@@ -72,12 +63,18 @@ def foresee(study: Study, prompts: pl.DataFrame, results: pl.DataFrame) -> Power
     asked = dict(prompts.filter(pl.col("source").is_in(study.benchmarks)).group_by("source").len().rows())
     designs = _Designs(study, declared, seen, asked)
     sd, basis = seen.seed_sd({run.method for run in study.runs.values()})
-    own, unforeseen = list_declared(study)
-    planned, looked = [*own, *list_gains(declared, study.benchmarks)], list[Detection]()
+    own, joint, unforeseen = list_declared(study)
+    planned: list[Planned | Asked] = [*own, *joint, *list_gains(declared, study.benchmarks)]
+    looked = list[Detection]()
     with progress("power", len(planned), "contrasts") as shown:
         for one in planned:
-            if (design := designs.of(one)) is not None:
-                looked.append(look(one, design, detect))
+            members = one.members if isinstance(one, Asked) else (one,)
+            if any(asked.get(benchmark, 0) < 2 for member in members for benchmark in member.benchmarks):
+                unforeseen.append(Unforeseen(one.name, "its benchmarks have fewer than two prompts"))
+            elif isinstance(one, Asked):
+                looked.append(look_at_all(one, designs.together(one.members), detect))
+            else:
+                looked.append(look(one, designs.of(one), detect))
             shown.advance()
     return Power(looked, unforeseen, detect, sd, basis)
 
@@ -85,24 +82,65 @@ def foresee(study: Study, prompts: pl.DataFrame, results: pl.DataFrame) -> Power
 def look(planned: Planned, design: Design, detect: float | None) -> Detection:
     """What a contrast can see that is measured so. A gain is looked for where it is one, and not where there is to be
     none."""
+    found = _found(planned.name, planned.kind, planned.label, design)
+    if (margin := planned.margin) is not None:
+        return found._replace(
+            asks=_name_margin(margin),
+            smallest=smallest_margin(design, margin),
+            **_reached(design, lambda changed: margin_power(changed, margin), design.is_of_seeds),
+        )
+    if planned.is_slope or not design.is_gain:
+        return found._replace(asks=SLOPE if planned.is_slope else SUM, smallest=detectable(design))
+    wanted = {} if detect is None else _reached(design, lambda changed: power(changed, detect), design.is_of_seeds)
+    return found._replace(asks=GAIN, smallest=detectable(design), **wanted)
+
+
+def look_at_all(asked: Asked, together: Together, detect: float | None) -> Detection:
+    """What is seen of several contrasts at once, with the figures of the one whose interval is widest."""
+    widest, of_seeds = together.widest, all(design.is_of_seeds for design in together.designs)
+    label = asked.members[together.designs.index(widest)].label
+    found = _found(asked.name, DECLARED, label, widest)
+    if (margin := asked.margin) is not None:
+        return found._replace(
+            asks=f"all {_name_margin(margin)}",
+            smallest=together.smallest_margin(margin),
+            **_reached(together, lambda changed: changed.power_of_margin(margin), of_seeds),
+        )
+    told = dict[str, Any]()
+    if detect is not None and all(design.is_gain for design in together.designs):
+        told = _reached(together, lambda changed: changed.power_of_all(detect), of_seeds)
+    return found._replace(asks=ALL_GAIN, smallest=together.detectable(), **told)
+
+
+def _name_margin(margin: Margin) -> str:
+    return f"{'not worse by' if margin.equivalence is None else 'alike within'} {size_of(margin):g}"
+
+
+def _reached(design: Measured, shown: Callable[[Measured], float], is_of_seeds: bool) -> dict[str, Any]:
+    """How often that is shown, whether often enough, and what it takes."""
+    often = shown(design)
+    needs = find_needs(design, lambda changed: shown(changed) >= POWER)
+    return {"power": often, "can": often >= POWER and is_of_seeds, "needs": needs}
+
+
+def _found(name: str, kind: str, label: str, design: Design) -> Detection:
+    """What holds of a contrast whatever it asks."""
     seeds = [side.seeds for side in design.sides if side.method is not None]
-    wanted = detect if design.is_gain and not planned.has_margin else None
-    found = None if wanted is None else power(design, wanted)
     return Detection(
-        contrast=planned.name,
-        kind=planned.kind,
-        benchmark=planned.label,
+        contrast=name,
+        kind=kind,
+        asks="",
+        benchmark=label,
         prompts=design.prompts,
         samples=min(variation.samples for _, variation in design.benchmarks),
         seeds=min(seeds, default=None),
         scope=SEEDS if design.is_of_seeds else THIS_RUN,
         half_width=half_width(design),
-        smallest=detectable(design),
-        power=found,
-        can=None if found is None else found >= POWER and design.is_of_seeds,
-        needs=None if wanted is None else find_needs(design, wanted),
+        smallest=0.0,
+        power=None,
+        can=None,
+        needs=None,
         basis="; ".join(dict.fromkeys(variation.basis for _, variation in design.benchmarks)),
-        is_gain=design.is_gain,
     )
 
 
@@ -116,20 +154,33 @@ class _Designs:
             of_seed = self.runs.setdefault(arm, {})
             of_seed[declared.seeds[run]] = of_seed.get(declared.seeds[run], 0) + 1
 
-    def of(self, planned: Planned) -> Design | None:
-        """How it is measured; None without prompts to measure it on."""
-        if any(self.asked.get(benchmark, 0) < 2 for benchmark in planned.benchmarks):
-            return None
+    def of(self, planned: Planned) -> Design:
+        """How it is measured."""
         variations = tuple(
-            (weight, self.seen.variation(name, planned.arms, self.asked[name], self._samples(name)))
+            (weight, self.seen.variation(name, planned.arms, self.asked[name], self._samples(name), planned.measure))
             for name, weight in planned.benchmarks.items()
         )
-        sides = tuple(self._side(arm, weight) for arm, weight in planned.arms.items())
+        sides = tuple(self._side(arm, weight) for arm, weight in planned.arms.items() if abs(weight) > 1e-12)
         methods = [side.method for side in sides if side.method is not None]
         pooled = {
             method: tuple(len(seeds) for arm, seeds in self.runs.items() if arm[0] == method) for method in methods
         }
-        return Design(sides, variations, self.seen.seed_sd(methods)[0], pooled)
+        sd, _ = self.seen.seed_sd(methods, planned.measure)
+        return Design(sides, variations, sd, pooled, planned.measure == BEST)
+
+    def together(self, members: Sequence[Planned]) -> Together:
+        """How they are measured, and how they correlate: by the arms and the benchmarks that two share."""
+        designs = tuple(map(self.of, members))
+        arms = list(dict.fromkeys(arm for one in members for arm in one.arms))
+        benchmarks = list(dict.fromkeys(name for one in members for name in one.benchmarks))
+        runs = np.array([[one.arms.get(arm, 0.0) for arm in arms] for one in members])
+        counts = [self._side(arm, 1.0) for arm in arms]
+        runs = runs / np.sqrt([side.seeds * side.draws for side in counts])
+        names = np.array([[one.benchmarks.get(name, 0.0) for name in benchmarks] for one in members])
+        names = names / np.sqrt([self.asked[name] for name in benchmarks])
+        shared = (runs @ runs.T) * (names @ names.T)
+        own = np.sqrt(np.maximum(np.diag(shared), 1e-300))
+        return Together(designs, shared / np.outer(own, own))
 
     def _samples(self, benchmark: str) -> int:
         return self.study.evaluate.sampling_of(benchmark).samples
@@ -138,34 +189,3 @@ class _Designs:
         seeds = self.runs.get(arm, {0: 1})
         is_trained = arm != BASELINE_ARM and arm[0] != GIVEN
         return Side(weight, len(seeds), min(seeds.values()), arm[0] if is_trained else None)
-
-
-def list_gains(declared: DeclaredRuns, benchmarks: list[str]) -> Iterator[Planned]:
-    """What `comparisons` has on each benchmark: every selection over each of its controls, and every arm over the
-    untrained student."""
-    arms, treatments = list(dict.fromkeys(declared.arms.values())), declared.treatments
-    for benchmark in benchmarks:
-        for arm in arms:
-            others = [other for other in arms if other[:-1] == arm[:-1] and other[-1] not in treatments]
-            for other in [*(others if arm[-1] in treatments else []), BASELINE_ARM]:
-                kind = other[-1] or BASELINE
-                name = f"{'-'.join(part for part in arm if part)} over {kind}"
-                yield Planned(name, kind, {arm: 1.0, other: -1.0}, {benchmark: 1.0}, benchmark)
-
-
-def list_declared(study: Study) -> tuple[list[Planned], list[str]]:
-    """The contrasts of means that params.yaml declares, and the names of the others: those whose weights depend on
-    pairs that are not there yet, of pass@k, of deltas, and of what is asked of several at once."""
-    planned, others = list[Planned](), list[str]()
-    for row in expand_all(study):
-        weights = find_weights(row) if isinstance(row, Row) and row.measure == AVERAGE else None
-        if weights is None or not isinstance(row, Row):
-            others.append(row.name)
-        else:
-            planned.append(Planned(row.name, DECLARED, weights, row.benchmarks, row.label, row.margin is not None))
-    return planned, others
-
-
-def find_weights(row: Row) -> dict[ArmKey, float] | None:
-    """The weight of each arm; None where an expression over its pairs decides it."""
-    return row.declared_weights()

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from curation.core.params import Strict
 from curation.experiment.power import Variation
-from curation.experiment.values import AVERAGE, ArmKey, BenchmarkValues, DeclaredRuns, counted_score, study_values
+from curation.experiment.values import AVERAGE, BEST, ArmKey, BenchmarkValues, DeclaredRuns, counted_score, study_values
 
 FEWEST_PROMPTS, FEWEST_DFS = 20, 4  # of results that say more than an assumption
+PROMPTS_TAKEN = 400  # of those that differ in how often they are answered rightly
 FARTHEST = 0.02  # that an accuracy is from 0 and 1, which a few prompts may show by chance
 
 Probability = Annotated[float, Field(ge=0.001, le=0.999, description="at 0 and 1 nothing varies")]
@@ -61,11 +62,32 @@ class Assumption(NamedTuple):
         """Of what two runs with a sample each differ by, the share that more samples do not take away."""
         return (self.same_run - self.other_run) / (1 - self.other_run)
 
-    def variation(self, prompts: int, samples: int) -> Variation:
+    def variation(self, prompts: int, samples: int, measure: str = AVERAGE) -> Variation:
         """That of a benchmark nobody has answered."""
+        basis = f"assumed, {self.accuracy:.0%} right"
+        if measure == BEST:
+            return Variation(prompts, samples, self._best_varies(samples), 0.0, basis)
         answer = self.accuracy * (1 - self.accuracy)
         of_runs, of_samples = answer * (self.same_run - self.other_run), answer * (1 - self.same_run)
-        return Variation(prompts, samples, of_runs, of_samples, f"assumed, {self.accuracy:.0%} right")
+        return Variation(prompts, samples, of_runs, of_samples, basis)
+
+    def _best_varies(self, samples: int) -> float:
+        """The variance over prompts of a run's pass@k beside another's: how often a run is right on a prompt is a beta
+        number about the prompt's own, and that about the accuracy, with the correlations that are assumed."""
+        from scipy import special
+
+        prompts: np.ndarray | float = self.accuracy
+        if self.other_run > 0:
+            total = 1 / self.other_run - 1
+            ends = self.accuracy * total, (1 - self.accuracy) * total
+            prompts = special.betaincinv(*ends, (np.arange(PROMPTS_TAKEN) + 0.5) / PROMPTS_TAKEN)
+        if self.same_run - self.other_run < 1e-9:
+            none = (1 - prompts) ** samples
+        else:
+            of_run = (1 - self.other_run) / (self.same_run - self.other_run) - 1
+            answers = np.arange(samples)[:, None]
+            none = (((1 - prompts) * of_run + answers) / (of_run + answers)).prod(axis=0)
+        return float(np.mean(none * (1 - none)))
 
 
 def assumption(given: Assumed | None) -> Assumption:
@@ -75,41 +97,50 @@ def assumption(given: Assumed | None) -> Assumption:
 
 
 class Pilot(NamedTuple):
-    """What the results of a study say of how much answers vary. `of_samples` is by benchmark the variance of an answer
-    about its run's value of the prompt, where prompts were answered more than once."""
+    """What the results of a study say of how much answers vary, by benchmark and measure. `of_samples` is by benchmark
+    the variance of an answer about its run's value of the prompt, where prompts were answered more than once."""
 
-    values: Mapping[str, BenchmarkValues]
+    values: Mapping[tuple[str, str], BenchmarkValues]
     of_samples: Mapping[str, float]
     assumed: Assumption
 
-    def variation(self, benchmark: str, arms: Collection[ArmKey], prompts: int, samples: int) -> Variation:
+    def variation(
+        self, benchmark: str, arms: Collection[ArmKey], prompts: int, samples: int, measure: str = AVERAGE
+    ) -> Variation:
         """That of a benchmark with so many prompts and samples for a contrast of these arms: by their results if two of
-        them have some, else by those of all arms, else as assumed."""
-        if (values := self.values.get(benchmark)) is None:
-            return self.assumed.variation(prompts, samples)
-        own = [arm for arm in arms if arm in values.arms]
-        used = own if len(own) > 1 else list(values.arms)
-        runs = np.concatenate([values.arms[arm].values for arm in used]) if used else np.empty((0, 0))
-        runs = runs[:, ~np.isnan(runs).any(axis=0)]
-        of_a_run = residual_variance(runs)
+        them have some, else by those of all arms, else as assumed. Of pass@k, results of another k say how many answers
+        are right, and no more."""
+        runs = self._runs(benchmark, arms, measure)
         if runs.shape[1] < FEWEST_PROMPTS:
-            return self.assumed.variation(prompts, samples)
-        if of_a_run <= 0:  # one run, or runs that answer alike
-            return self.assumed.at(float(runs.mean())).variation(prompts, samples)
+            return self.assumed.variation(prompts, samples, measure)
+        seen, of_a_run = self.values[benchmark, measure].samples, residual_variance(runs)
+        if of_a_run <= 0 or (measure == BEST and seen != samples):  # one run, or runs that answer alike
+            right = float(self._runs(benchmark, arms, AVERAGE).mean())
+            return self.assumed.at(right).variation(prompts, samples, measure)
         basis = f"{len(runs)} runs, {runs.shape[1]} prompts"
+        if measure == BEST:
+            return Variation(prompts, samples, of_a_run, 0.0, basis)
         if benchmark in self.of_samples:
-            noise = min(self.of_samples[benchmark], of_a_run * values.samples)
+            noise = min(self.of_samples[benchmark], of_a_run * seen)
         else:  # a sample each does not tell what more of them would take away
             noise = of_a_run * (1 - self.assumed.of_runs_share)
-        return Variation(prompts, samples, of_a_run - noise / values.samples, noise, basis)
+        return Variation(prompts, samples, of_a_run - noise / seen, noise, basis)
 
-    def seed_sd(self, methods: Collection[str]) -> tuple[float, str]:
+    def _runs(self, benchmark: str, arms: Collection[ArmKey], measure: str) -> np.ndarray:
+        """Runs x prompts, of the prompts that each has a value of."""
+        if (values := self.values.get((benchmark, measure))) is None or not values.arms:
+            return np.empty((0, 0))
+        own = [arm for arm in arms if arm in values.arms]
+        runs = np.concatenate([values.arms[arm].values for arm in (own if len(own) > 1 else values.arms)])
+        return np.asarray(runs[:, ~np.isnan(runs).any(axis=0)])
+
+    def seed_sd(self, methods: Collection[str], measure: str = AVERAGE) -> tuple[float, str]:
         """The standard deviation between seeds of arms of these methods, pooled over arms and benchmarks, and what it
         rests on."""
         squares, dfs = 0.0, 0
-        for values in self.values.values():
+        for (_, one_measure), values in self.values.items():
             for arm, one in values.arms.items():
-                if one.trained and arm[0] in methods and len(one.seeds) > 1:
+                if one_measure == measure and one.trained and arm[0] in methods and len(one.seeds) > 1:
                     runs = one.values[:, ~np.isnan(one.values).any(axis=0)]
                     if runs.shape[1] < FEWEST_PROMPTS:
                         continue
@@ -124,11 +155,6 @@ class Pilot(NamedTuple):
 
 def pilot(declared: DeclaredRuns, results: pl.DataFrame, assumed: Assumption) -> Pilot:
     """What `results` say, which may have no rows."""
-    values = {
-        benchmark: values
-        for (benchmark, measure), values in study_values(declared, results).items()
-        if measure == AVERAGE
-    }
     within = (
         results.select("run", "benchmark", "prompt_id", counted_score().alias("score"))
         .drop_nulls()
@@ -138,7 +164,7 @@ def pilot(declared: DeclaredRuns, results: pl.DataFrame, assumed: Assumption) ->
         .group_by("benchmark")
         .agg(pl.col("score").mean())
     )
-    return Pilot(values, dict(within.rows()), assumed)
+    return Pilot(study_values(declared, results), dict(within.rows()), assumed)
 
 
 def residual_variance(runs: np.ndarray) -> float:

@@ -7,9 +7,9 @@ each, in a study where no arm has two, is of these runs alone.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -50,12 +50,13 @@ class Side(NamedTuple):
 class Design(NamedTuple):
     """A contrast as it will be measured. `benchmarks` are weights and variations; `seed_sd` is the standard deviation
     between runs that differ in the seed alone, which is pooled over the arms of a method: `pooled` has the seeds of
-    each."""
+    each. `of_best`: it is of pass@k, which other samples make another measure."""
 
     sides: tuple[Side, ...]
     benchmarks: tuple[tuple[float, Variation], ...]
     seed_sd: float
     pooled: Mapping[str, tuple[int, ...]]
+    of_best: bool = False
 
     @property
     def methods(self) -> list[str]:
@@ -78,11 +79,15 @@ class Design(NamedTuple):
 
     @property
     def is_gain(self) -> bool:
-        """Whether it is one mean less another, so that a gain in points means something."""
-        plus = sum(side.weight for side in self.sides if side.weight > 0)
-        minus = sum(side.weight for side in self.sides if side.weight < 0)
-        of_benchmarks = sum(weight for weight, _ in self.benchmarks)
-        return all(math.isclose(value, 1.0, abs_tol=1e-6) for value in (plus, -minus, of_benchmarks))
+        """Whether it is one mean less another, or one such gain less another of other benchmarks, so that a gain in
+        points means something."""
+        of_arms, of_benchmarks = _sums(side.weight for side in self.sides), _sums(one for one, _ in self.benchmarks)
+        return of_arms == (1.0, -1.0) and of_benchmarks in ((1.0, 0.0), (1.0, -1.0))
+
+    @property
+    def fewest_prompts(self) -> int:
+        """That it could be measured on."""
+        return 2 * len(self.benchmarks)
 
     def with_prompts(self, total: int) -> Self:
         """The same with so many prompts in all, divided as they are."""
@@ -101,6 +106,23 @@ class Design(NamedTuple):
 
     def _change(self, change: Callable[[Variation], Variation]) -> Self:
         return self._replace(benchmarks=tuple((weight, change(variation)) for weight, variation in self.benchmarks))
+
+
+class CanChange(Protocol):
+    """What is measured, with other numbers of what it is measured on."""
+
+    @property
+    def of_best(self) -> bool: ...
+    @property
+    def methods(self) -> list[str]: ...
+    @property
+    def fewest_prompts(self) -> int: ...
+    def with_prompts(self, total: int) -> Self: ...
+    def with_samples(self, samples: int) -> Self: ...
+    def with_seeds(self, seeds: int) -> Self: ...
+
+
+Measured = TypeVar("Measured", bound=CanChange)
 
 
 class Needs(NamedTuple):
@@ -139,7 +161,7 @@ def standard_error(design: Design) -> tuple[float, float]:
 def half_width(design: Design) -> float:
     """How far the interval will reach to either side."""
     error, df = standard_error(design)
-    return error * _critical(df)
+    return error * critical(df)
 
 
 def power(design: Design, gain: float) -> float:
@@ -155,19 +177,19 @@ def detectable(design: Design, wanted: float = POWER) -> float:
     from scipy.optimize import brentq
 
     error, df = standard_error(design)
-    most = _critical(df) + 40.0
+    most = critical(df) + 40.0
     return error * float(brentq(lambda shift: _rejected(shift, df) - wanted, 0.0, most, xtol=1e-6))
 
 
-def find_needs(design: Design, gain: float, wanted: float = POWER) -> Needs:
-    """What it takes to find `gain` so often."""
+def find_needs(design: Measured, suffices: Callable[[Measured], bool]) -> Needs:
+    """The least of each that suffices, where more never suffice less. Of pass@k other samples are another measure."""
 
-    def enough(change: Callable[[int], Design], least: int, most: int) -> int | None:
-        return _least(lambda number: power(change(number), gain) >= wanted, least, most)
+    def enough(change: Callable[[int], Measured], least: int, most: int) -> int | None:
+        return _least(lambda number: suffices(change(number)), least, most)
 
     return Needs(
-        enough(design.with_prompts, 2 * len(design.benchmarks), MOST_PROMPTS),
-        enough(design.with_samples, 1, MOST_SAMPLES),
+        enough(design.with_prompts, design.fewest_prompts, MOST_PROMPTS),
+        None if design.of_best else enough(design.with_samples, 1, MOST_SAMPLES),
         enough(design.with_seeds, 2, MOST_SEEDS) if design.methods else None,
     )
 
@@ -182,7 +204,14 @@ def _least(suffices: Callable[[int], bool], least: int, most: int) -> int | None
     return least
 
 
-def _critical(df: float) -> float:
+def _sums(weights: Iterable[float]) -> tuple[float, float]:
+    """Of those above 0 and of those below, rounded."""
+    known = np.array(list(weights))
+    return round(float(known[known > 0].sum()), 6), round(float(known[known < 0].sum()), 6)
+
+
+def critical(df: float) -> float:
+    """The quantile of Student's t that a two-sided test at 5 % asks for."""
     from scipy import stats
 
     return float(stats.t.ppf(0.5 + CONFIDENCE / 2, max(df, 1.0)))
@@ -193,13 +222,14 @@ def _rejected(shift: float, df: float) -> float:
     from scipy.special import ndtr
 
     # given how large the standard error turns out, the statistic is normal; SciPy's own noncentral t is NaN far out
-    threshold = _critical(df) * _estimated_errors(max(df, 1.0))
+    threshold = critical(df) * estimated_errors(df)
     return float((ndtr(shift - threshold) + ndtr(-shift - threshold)).mean())
 
 
 @lru_cache(maxsize=256)
-def _estimated_errors(df: float) -> np.ndarray:
+def estimated_errors(df: float) -> np.ndarray:
     """Of a standard error, the estimates that are as likely as each other, in multiples of it."""
     from scipy import stats
 
+    df = max(df, 1.0)
     return np.asarray(np.sqrt(stats.chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, df) / df))
