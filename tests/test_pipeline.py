@@ -221,6 +221,7 @@ def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_judges_of_each_sort_and_a_panel_run_only_what_depends_on_them(study: Path) -> None:
     """A judge of answers; what people said of each pair of strong and weak, in a file; a selection by their verdicts,
     and a panel of them and the answer judge. What may read data/import looks at it again, and finds what it found."""
