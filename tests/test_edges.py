@@ -26,6 +26,7 @@ from curation.core.errors import CurationError
 from curation.core.needs import look_around
 from curation.core.params import read
 from curation.core.text import LONGEST_LINE
+from curation.experiment.terms import ARM
 from curation.models import weights
 from curation.tables import contracts, measurements, parquet
 
@@ -50,6 +51,24 @@ READERS = {
     "budget": Reader(("budget",), (("generate", "small"),)),
     "calibrate": Reader(("calibrate",), (("calibrate",), ("reliability",))),
     "compare": Reader(("compare",), (("compare",),)),
+    "contrasts": Reader(
+        tuple(
+            f"contrasts.{name}"
+            for name in (
+                "sides",
+                "other",
+                "total",
+                "line",
+                "by_pairs",
+                "parts",
+                "axes",
+                "on_each",
+                "deltas",
+                "dimensions",
+            )
+        ),
+        (("compare",),),
+    ),
     "controls": Reader(("controls.itself", "controls.matched"), (("arms",),)),
     "decontaminate": Reader(("decontaminate",), (("collect",),)),
     "delta": Reader(("delta",), (("delta",),)),
@@ -90,7 +109,13 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "execution": "wants a Ray cluster, or many processes: tests/test_cluster.py, tests/test_workers.py",
-    "contrasts": "names parts of the grid, all looked up when params are read: tests/test_contrasts.py",
+    **dict.fromkeys(
+        (
+            *(f"contrasts.{place}" for place in ("minus", "runs", "trend.over", "regress.over")),
+            *(f"contrasts.sum.{axis}" for axis in (*ARM, "model")),
+        ),
+        "the same class as contrasts.plus",
+    ),
     "generators.listed": "the set of this study has no traces: tests/test_listed.py",
     "judges.listed": "a scale as of judges.imported; no trace of the set to rate: tests/test_listed.py",
     "pairwise_judges.listed": "names a source and nothing else: tests/test_listed.py",
@@ -127,6 +152,30 @@ NOT_RUN = {  # what no edge is run of, and why
 ONLY_MORE_WORK = {  # numbers whose upper end takes as long as it says
     "samples", "repeats", "max_steps", "epochs", "rounds", "folds", "size", "accumulation", "permutations",
     "concurrency", "batch_size", "rank",
+}  # fmt: skip
+ITSELF, TURNED = (
+    {"method": ["dpo"], "selection": ["clear"], "generator_pairs": ["any"], "budget": ["own"], "control": [control]}
+    for control in ("itself", "reversed")
+)
+OTHERS = [{**ITSELF, "method": [method]} for method in ("kto", "sft")]
+CONTRASTS: dict[str, Any] = {  # of each form one, or two where settings exclude each other
+    "sides": {"plus": ITSELF, "minus": TURNED, "benchmark": {"held_sums": 1.0}, "family": "f", "margin": {
+        "equivalence": 0.1}},
+    "other": {"plus": {"model": ["whole"]}, "minus": TURNED, "benchmark": {"held_sums": 1.0}, "margin": {
+        "non_inferiority": 0.1}},
+    "total": {"sum": [ITSELF | {"weight": 1.0}, TURNED | {"weight": -1.0}], "benchmark": {"held_sums": 1.0}},
+    "line": {"trend": {"over": [ITSELF, TURNED, *OTHERS], "by": [0.0, 1.0, 2.0, 4.0], "steps": True},
+             "benchmark": {"held_sums": 1.0}, "all": True, "spread": {"equivalence": 0.1}},
+    "by_pairs": {"trend": {"over": [ITSELF, TURNED], "by": "rubric.delta_logic"}, "benchmark": {"held_sums": 1.0}},
+    "parts": {"regress": {"on": {"logic": "rubric.delta_logic"}, "over": [ITSELF, TURNED, *OTHERS]},
+              "benchmark": {"held_sums": 1.0}},
+    "axes": {"each": {**ITSELF}, "plus": {}, "minus": {"model": ["baseline"]},
+             "benchmark": {"held_sums": 1.0}},
+    "on_each": {"each": {"benchmark": ["held_sums"]}, "plus": ITSELF, "minus": TURNED},
+    "deltas": {"trend": {"over": "deltas", "value": "rubric.delta_logic", "where": "not identical",
+                         "by": "answer.generator_delta_correct"}},
+    "dimensions": {"trend": {"over": "deltas", "by": "answer.generator_delta_correct"},
+                   "each": {"value": ["rubric.delta_logic"]}},
 }  # fmt: skip
 CHAT_TEMPLATE = """{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}
 {%- if add_generation_prompt %}<assistant>{% endif %}"""
@@ -333,7 +382,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     wanted |= {"methods": ["dpo", "kto", "sft"], "seeds": [0], "draws": [0]}
     raw["grid"] |= {"methods": ["dpo", "kto", "sft"], "draws": [0], "arms": [wanted, {"selection": "clear"}]}
     sides = {side: raw["contrasts"]["direction"][side] | {"budget": "own"} for side in ("plus", "minus")}
-    raw["contrasts"] = {"direction": raw["contrasts"]["direction"] | sides}
+    raw["contrasts"] = {"direction": raw["contrasts"]["direction"] | sides, **CONTRASTS}
     longer = {"updates": "as_all", "require": "own"}
     raw["controls"] = raw["controls"] | {
         "matched": {"pairs": "drawn", "match": ["chosen_model"], "labels": "as_is"} | longer

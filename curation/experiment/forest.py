@@ -8,7 +8,7 @@ import polars as pl
 
 from curation.core.plots import BLUE, GREY, INK, RED, save
 from curation.core.study import Study
-from curation.core.text import shorten
+from curation.core.text import neutralize, shorten
 from curation.experiment.contrast_rows import Joint, LeastSquares, Row, expand_all
 from curation.experiment.contrasts import PROMPTS
 from curation.experiment.margins import WITHIN
@@ -83,7 +83,8 @@ def _draw(axis: Any, lines: Sequence[Line]) -> None:
         said = row["verdict"] or (row["scope"] if row["p_holm"] is None else f"p {row['p_holm']:.2g}")
         axis.text(1.01, y, f"{value:+.3f}{interval}  {said}", transform=beside, fontsize=6, va="center", color=INK)
     axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
-    axis.set_yticks(range(len(lines)), [shorten(name, LONGEST) for name, _ in lines], fontsize=6, parse_math=False)
+    names = [neutralize(shorten(name, LONGEST)) for name, _ in lines]
+    axis.set_yticks(range(len(lines)), names, fontsize=6, parse_math=False)
     for label, (_, row) in zip(axis.get_yticklabels(), lines, strict=True):
         label.set_fontweight("bold" if row is None else "normal")
     axis.set_ylim(len(lines) - 0.5, -0.5)
