@@ -19,11 +19,13 @@ import world
 from conftest import fast
 from ruamel.yaml import YAML
 
-from curation.commands import register
+from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
+from curation.commands import params, register
 from curation.core.errors import CurationError, Errors
-from curation.core.params import read
+from curation.core.params import BASELINE, read
 from curation.experiment import registration
-from curation.experiment.registration import messages, metrics, read_registration, standing
+from curation.experiment.registration import find_absent, messages, metrics, read_registration, standing
 
 ROOT = Path(__file__).parents[1]
 FILE = Path(registration.FILE)
@@ -106,8 +108,11 @@ def test_a_primary_that_is_given_up_beside_a_registration_is_marked(study: Calla
     study(lambda raw: raw["compare"].update(primary=None))
     assert metrics(read()) == {"primary_registered": 0}
     assert list(messages(read())) == [
-        "compare.primary: null, but registered.yaml registers direction; name that, or delete the file"
+        "compare.primary: null, but registered.yaml registers direction; name that, or `curation register --replace` "
+        "registers that there is none"
     ]
+    register.main(["--replace"])
+    assert metrics(read()) == {} and list(messages(read())) == []
 
 
 def test_a_primary_that_is_not_registered_is_told_and_none_is_no_fault(study: Callable[..., None]) -> None:
@@ -117,9 +122,44 @@ def test_a_primary_that_is_not_registered_is_told_and_none_is_no_fault(study: Ca
     )
     study(lambda raw: raw["compare"].update(primary=None))
     assert list(messages(read())) == [] and metrics(read()) == {}
-    with pytest.raises(CurationError, match=r"params.yaml: compare.primary: names no contrast, so there is none to re"):
-        register.main([])
-    assert not FILE.exists()
+
+
+def test_a_study_without_a_primary_registers_that(
+    study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DVC wants the file. The kind of fault: a study that cannot have what a stage depends on; and a primary that is
+    named once results are there, where it was said that there is none."""
+    study(lambda raw: raw["compare"].update(primary=None))
+    assert list(find_absent(read())) == []
+    Path("dvc.yaml").touch()
+    (told,) = find_absent(read())
+    assert told == (
+        "registered.yaml: does not exist, and `dvc repro` stops before it compares; `curation register` writes that "
+        "there is no primary contrast"
+    )
+    params.main(["--file-only"])
+    assert capsys.readouterr().err == ""
+    register.main([])
+    assert capsys.readouterr().out.startswith("registered.yaml: registers no primary contrast, sha256:")
+    assert list(find_absent(read())) == [] and metrics(read()) == {} and list(messages(read())) == []
+    register.main([])
+    assert "no primary contrast is registered already" in capsys.readouterr().out
+    study(lambda raw: None)
+    assert standing(read()) == "differs" and metrics(read()) == {"primary_registered": 0}
+    assert 'registered.yaml: primary: null → "direction"' in list(messages(read()))
+
+
+def test_results_that_were_put_aside_were_seen_all_the_same(study: Callable[..., None]) -> None:
+    """Their answers are in the ledger, and make them again in a moment. The kind of fault: a folder that is moved away
+    while the primary is registered."""
+    call = Call("student", "sha", [{"role": "user", "content": "2 + 2?"}], {"max_tokens": 8}, 0)
+    settings = read()
+    for name, marked in ((BASELINE, False), ("dpo-of-another-study", False), (world.TUNED, True)):
+        with Ledger(settings.ledger) as ledger:
+            ledger.append(call, Reply(name, "stop"), "evaluate", name)
+        register.main(["--replace"])
+        assert read_registration(FILE).after_results is marked  # type: ignore[union-attr]
+        FILE.unlink()
 
 
 def test_another_registration_is_replaced_only_when_that_is_asked_for(

@@ -8,6 +8,7 @@ from curation.core.errors import Errors
 from curation.core.needs import look_around
 from curation.core.params import read
 from curation.core.text import say_count
+from curation.experiment.registration import find_absent
 
 COUNTED = ("sources", "generators", "judges", "pairwise_judges", "scorers", "selections", "arms", "runs")
 ABOUT = "Check a params file whole, and that this machine has what it needs."
@@ -24,7 +25,8 @@ def main(arguments: list[str]) -> None:
     study = read(given.file)
     if not given.file_only:
         unmet, warnings = look_around(study)
-        print("".join(f"warning: {line}\n" for line in warnings), end="", file=sys.stderr)
+        told = [*warnings, *find_absent(study)]
+        print("".join(f"warning: {line}\n" for line in told), end="", file=sys.stderr)
         if unmet:
             raise Errors(unmet)
     kinds = {section: section.replace("_", " ").removesuffix("s") for section in COUNTED}

@@ -24,6 +24,7 @@ from curation.commands.terminal import Parser
 from curation.core.errors import Errors
 from curation.core.params import read
 from curation.core.study import Study
+from curation.experiment.registration import find_absent
 from curation.tables.other_study import WAYS_OUT, find_undeclared
 from curation.traces.generators._rows import look_at_prompt
 from curation.traces.losses import look_at_traces
@@ -57,12 +58,13 @@ def main(arguments: list[str]) -> None:
     said = dict[str, Any]()
     losses = look_at_traces(study, known.traces, known.prompts)
     left = [f"{line}; {WAYS_OUT}" for line in find_undeclared(study)]
-    losses = losses._replace(warnings=[*left, *known.unread, *_find_misread(study, known.stages), *losses.warnings])
+    left += [*find_absent(study), *known.unread, *_find_misread(study, known.stages)]
+    losses = losses._replace(warnings=[*left, *losses.warnings])
     if "calls" in wanted:
         said |= _tell_calls(study, known.stages, given.json)
     if "power" in wanted:
         power = power_of(study, known.prompts)
-        said |= {"power": power_json(power)}
+        said |= {"power": power_json(study, power)}
         if not given.json:
             print_power(study, power)
     if "time" in wanted:

@@ -9,6 +9,7 @@ from curation.commands.rows import print_rows
 from curation.core.errors import CurationError
 from curation.core.params import BASELINE
 from curation.core.study import Study
+from curation.experiment import registration
 from curation.experiment.compare import declared_runs
 from curation.experiment.detection import ALL_GAIN, GAIN, Detection, Power, foresee
 from curation.experiment.pilot import assumption
@@ -31,7 +32,7 @@ def power_of(study: Study, prompts: pl.DataFrame) -> Power:
     return foresee(study, prompts, results)
 
 
-def power_json(power: Power) -> dict[str, Any]:
+def power_json(study: Study, power: Power) -> dict[str, Any]:
     """The same as plain data."""
     rows = [row._asdict() | {"needs": None if row.needs is None else row.needs._asdict()} for row in power.contrasts]
     return {
@@ -39,6 +40,8 @@ def power_json(power: Power) -> dict[str, Any]:
         "power": POWER,
         "seed_sd": power.seed_sd,
         "seed_sd_basis": power.seed_basis,
+        "primary": study.compare.primary,
+        "registered": registration.standing(study),
         "contrasts": rows,
         "unforeseen": [one._asdict() for one in power.unforeseen],
     }
@@ -56,8 +59,15 @@ def print_power(study: Study, power: Power) -> None:
     rows = [_row(rows, power.detect) for rows in _grouped(power.contrasts)]
     rows += [_unforeseen_row(of_one) for of_one in _declared_together(power.unforeseen)]
     print_rows(pl.DataFrame(rows, infer_schema_length=None).fill_null(""))
-    for line in _notes(study, power):
+    for line in [*_notes(study, power), *_say_registered(study)]:
         print(line)
+
+
+def _say_registered(study: Study) -> Iterator[str]:
+    """How the primary contrast stands to what is registered."""
+    if registration.standing(study) == "registered":
+        yield f"compare.primary: {study.compare.primary} is registered, before its results"
+    yield from registration.messages(study)
 
 
 def _grouped(contrasts: Sequence[Detection]) -> list[list[Detection]]:

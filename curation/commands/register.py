@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+from curation.calls.ledger import Ledger
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors
 from curation.core.params import BASELINE, read
+from curation.core.study import Study
 from curation.core.text import say_count
 from curation.experiment import registration
 from curation.experiment.registration import name_changes, read_registration, short
@@ -15,31 +17,39 @@ ABOUT = "Write registered.yaml: all that decides compare.primary. Keep it in git
 
 
 def main(arguments: list[str]) -> None:
-    """Register the primary contrast. Raises CurationError if there is none, Errors if another is registered already and
-    is not to be replaced."""
+    """Register the primary contrast, or that there is none. Raises Errors if another is registered already and is not
+    to be replaced."""
     parser = Parser(prog="curation register", description=ABOUT)
     parser.add_argument("--replace", action="store_true", help="in the place of another; says what changes")
     replacing = parser.parse_args(arguments).replace
     study = read()
     file, primary = study.path.parent / registration.FILE, study.compare.primary
-    declaration = study.compare.declaration(study)
-    if primary is None or declaration is None:
-        raise CurationError(f"{study.path}: compare.primary: names no contrast, so there is none to register; name one")
+    declaration, name = study.compare.declaration(study) or {}, primary or "no primary contrast"
     found = None if replacing and not _is_sound(file) else read_registration(file)
-    if found is not None and registration.standing(study) in ("registered", "after_results"):
-        print(f"{file}: {primary} is registered already, {short(found.sha256)}")
+    if found is not None and registration.standing(study) in (None, "registered", "after_results"):
+        print(f"{file}: {name} is registered already, {short(found.sha256)}")
         return
     changes = [] if found is None else name_changes(found, primary, declaration)
     if found is not None and not replacing:
         other = f"{file}: registers another primary; `curation register --replace` replaces it"
         raise Errors([other, *(f"{file}: {one}" for one in changes)])
-    results = [one for one in (study.path.parent / DATA / "results").glob("[!.]*.parquet") if one.stem != BASELINE]
-    made = registration.register(primary, declaration, bool(results), file)
+    answered = find_answered(study) if primary else set()
+    made = registration.register(primary, declaration, bool(answered), file)
     print(*(f"changed: {one}" for one in changes), sep="\n", end="\n" if changes else "")
-    print(f"{file}: registers {primary}, {short(made.sha256)}; commit it")
-    if results:
-        there = say_count(len(results), "run has results", "runs have results")
+    print(f"{file}: registers {name}, {short(made.sha256)}; commit it")
+    if answered:
+        there = say_count(len(answered), "run has results", "runs have results")
         print(f"warning: {there} already, so it is registered after the fact, and marked so", file=sys.stderr)
+
+
+def find_answered(study: Study) -> set[str]:
+    """The runs whose results may have been seen: those in data/results, and those whose answers are in the ledger,
+    from which the results can be had again at once."""
+    there = {one.stem for one in (study.path.parent / DATA / "results").glob("[!.]*.parquet")}
+    if study.ledger.file.exists():
+        with Ledger(study.ledger, study.budget) as ledger:
+            there |= {name for stage, name, _ in ledger.names() if stage == "evaluate" and name in study.runs}
+    return there - {BASELINE}
 
 
 def _is_sound(file: Path) -> bool:

@@ -19,25 +19,27 @@ HEAD = """\
 # What decides the primary contrast, as `curation register` found it in params.yaml. Keep it in git: `compare` marks a
 # primary that differs. `after_results` says whether there were results when it was registered.
 """
-KEYS = {"primary": str, "sha256": str, "after_results": bool, "declaration": dict}
+KEYS = {"primary": (str, type(None)), "sha256": str, "after_results": bool, "declaration": dict}
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[a-z][a-z0-9_-]*")  # a key that needs no quotes
 MOST_NAMED = 3  # differences in a message
 MISSING = object()  # what a mapping has where it has no such key
+
+NONE = "`curation register --replace` registers that there is none"
 
 Standing = Literal["registered", "after_results", "differs", "missing"]
 
 
 class Registration(NamedTuple):
     """A contrast's name, all that decides it as plain data, whether there were results of the study when it was
-    registered, and the hash of these."""
+    registered, and the hash of these. A study without a primary registers that there is none."""
 
-    primary: str
+    primary: str | None
     sha256: str
     after_results: bool
     declaration: dict[str, Any]
 
 
-def register(primary: str, declaration: dict[str, Any], after_results: bool, file: Path) -> Registration:
+def register(primary: str | None, declaration: dict[str, Any], after_results: bool, file: Path) -> Registration:
     """`file` holds the registration, which is returned."""
     made = Registration(primary, _digest(primary, after_results, declaration), after_results, declaration)
     write_whole(file, (HEAD + "".join(_lines(made._asdict()))).encode())
@@ -84,11 +86,13 @@ def read_registration(file: Path) -> Registration | None:
 
 
 def standing(study: Study) -> Standing | None:
-    """How the study's primary contrast stands to the file beside its params.yaml; None where there is neither. A
+    """How the study's primary contrast stands to the file beside its params.yaml; None where neither has one. A
     contrast of another name that asks the same is the same. Raises as `read_registration` does."""
     declaration, found = study.compare.declaration(study), read_registration(study.path.parent / FILE)
+    if declaration is None and (found is None or found.primary is None):
+        return None
     if found is None:
-        return None if declaration is None else "missing"
+        return "missing"
     if declaration is None or canonical(found.declaration) != canonical(declaration):
         return "differs"
     return "after_results" if found.after_results else "registered"
@@ -105,12 +109,20 @@ def messages(study: Study) -> Iterator[str]:
             found, declaration = read_registration(study.path.parent / FILE), study.compare.declaration(study)
             assert found is not None
             if declaration is None:
-                yield f"compare.primary: null, but {FILE} registers {found.primary}; name that, or delete the file"
+                yield f"compare.primary: null, but {FILE} registers {found.primary}; name that, or {NONE}"
                 return
             yield f"{primary} is not the one that is registered"
             yield from (f"{FILE}: {one}" for one in name_changes(found, str(study.compare.primary), declaration))
         case "after_results":
             yield f"{primary} was registered when there were results already"
+
+
+def find_absent(study: Study) -> Iterator[str]:
+    """That DVC will not compare without the file, where DVC runs the study and there is none."""
+    folder = study.path.parent
+    if (folder / "dvc.yaml").exists() and not (folder / FILE).exists():
+        what = "the primary contrast" if study.compare.primary else "that there is no primary contrast"
+        yield f"{FILE}: does not exist, and `dvc repro` stops before it compares; `curation register` writes {what}"
 
 
 def metrics(study: Study) -> dict[str, int]:
@@ -120,7 +132,7 @@ def metrics(study: Study) -> dict[str, int]:
     return {} if found is None else {"primary_registered": int(found == "registered")}
 
 
-def name_changes(found: Registration, primary: str, declaration: dict[str, Any]) -> list[str]:
+def name_changes(found: Registration, primary: str | None, declaration: dict[str, Any]) -> list[str]:
     """What differs between what was registered and another declaration, a text each: `place: old → new`, the first
     few."""
     changes = _changes({"primary": found.primary} | found.declaration, {"primary": primary} | declaration)
@@ -150,5 +162,5 @@ def short(sha256: str) -> str:
     return sha256[: len("sha256:") + 12]
 
 
-def _digest(primary: str, after_results: bool, declaration: dict[str, Any]) -> str:
+def _digest(primary: str | None, after_results: bool, declaration: dict[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(canonical([primary, after_results, declaration]).encode()).hexdigest()}"
