@@ -76,7 +76,8 @@ def test_the_fragments_of_the_page_give_the_figures_beside_them(tmp_path: Path) 
 def test_the_figures_of_the_default_study_are_those_of_its_metrics() -> None:
     """Of the contrasts that its metrics have: those of an entry that was declared since are not there yet."""
     numbers = r"\| +(-?[\d.]+|null) +" * 3
-    rows = re.findall(rf"^\| ([\w.]+) +{numbers}\|", PAGE.read_text(), re.MULTILINE)
+    page = PAGE.read_text()
+    rows = re.findall(rf"^\| ([\w.]+) +{numbers}\|", page, re.MULTILINE)
     metrics = json.loads((ROOT / "data/metrics/compare.json").read_text())["contrasts"]
     known = {}
     for name, *shown in rows:
@@ -88,6 +89,12 @@ def test_the_figures_of_the_default_study_are_those_of_its_metrics() -> None:
             found = [held.get(key) for key in ("estimate", "ci_low", "ci_high")]
             assert [number and round(number, 3) for number in found] == pytest.approx(known[name]), name
     assert {"step_coherence", "kto_as_dpo"} <= set(known)
+    slopes = list(metrics["deltas_follow_generators"]["rubric"].values())
+    low, high, p = re.findall(r"slopes of ([\d.]+) to ([\d.]+) points.*?p_holm at most ([\d.e-]+)", page, re.DOTALL)[0]
+    assert [min(of["estimate"] for of in slopes), max(of["estimate"] for of in slopes)] == pytest.approx(
+        [float(low), float(high)], abs=5e-4
+    )
+    assert len(slopes) == 5 and max(of["p_holm"] for of in slopes) == float(p)
 
 
 def test_the_runs_that_are_declared_of_the_study_on_a_gpu_are_those_that_have_sound_results() -> None:
