@@ -310,15 +310,17 @@ def test_a_value_is_read_as_what_it_says_or_named(values: ValueType, given: Any,
         assert none is None and value == expected and type(value) is type(expected)
 
 
-@pytest.mark.parametrize(("values", "given", "expected"), VALUES)
+def in_both_forms(given: Any) -> bool:
+    """JSON has no decimals, bytes or days, Parquet no whole number of more than 63 bits."""
+    return not isinstance(given, Decimal | bytes | date) and not (isinstance(given, int) and given.bit_length() > 63)
+
+
+@pytest.mark.parametrize(("values", "given", "expected"), [case for case in VALUES if in_both_forms(case[1])])
 def test_every_form_says_the_same_of_a_value(values: ValueType, given: Any, expected: Any, tmp_path: Path) -> None:
     """JSON and Parquet: what one reads, the other reads alike; what one refuses, the other does."""
     forms = [tmp_path / "f.jsonl", tmp_path / "f.parquet"]
-    try:
-        forms[0].write_text(json.dumps({"v": given}))
-        forms[1].write_bytes(parquet(pa.table({"v": [given]})))
-    except (TypeError, OverflowError, pa.ArrowException):
-        pytest.skip("one of the forms cannot hold it")
+    forms[0].write_text(json.dumps({"v": given}))
+    forms[1].write_bytes(parquet(pa.table({"v": [given]})))
     said = []
     for file in forms:
         try:
