@@ -6,6 +6,7 @@ that is half written, or was no export and is gone; a mistake of the command lin
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,17 @@ import pytest
 import world
 from exporting import CALLED, NAME, PLAIN, THOUGHT, answer, pair, read_set, said, save_study
 from served import Done, ran
+from test_ten_minutes import COMMAND, as_shown
 
 from curation.core.kinds import formats
 from curation.exchange import export
+from curation.exchange.looking import look
+from curation.exchange.sets import guess_set
 from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 from curation.tables.prompt_identity import identities
 
+PAGE = Path(__file__).parents[1] / "docs/export.md"
 FORMATS = [name.replace("_", "-") for name in formats()]
 PAIRS_ONLY = {"nemo-rl", "open-instruct", "openai", "openrlhf"}
 WITH_TOOLS = {"trl", "unsloth", "llama-factory", "ms-swift", "openai"}
@@ -96,6 +101,15 @@ def test_pairs_ids_and_texts_come_back_as_they_were(
     assert told(back) == told(before, set(pairs) - set(lost))
     if to != "openai":  # its rows may have no key of ours
         assert set(back["listed_pairs"]["external_id"]) == set(pairs) - set(lost)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_new_finds_the_pairs_of_every_format(study: Path, tmp_path: Path, to: str) -> None:
+    """In the layout that the manifest says."""
+    assert exported(study, to, out=str(tmp_path / "out")).returncode == 0
+    source = manifest(tmp_path / "out")["sets"][0]["source"]
+    guess = guess_set(look(str(tmp_path / "out" / source["path"])))
+    assert guess is not None and guess.layout == source["layout"]
 
 
 def responses_with_labels(tables: dict[str, pl.DataFrame], lost: list[str]) -> list[Any]:
@@ -248,3 +262,19 @@ def test_reasoning_without_a_way_and_text_past_the_template_are_refused(tmp_path
     past = exported(tmp_path, "trl")
     assert past.returncode == 1 and "--reasoning, one of reasoning_content, thinking, inline, drop" in past.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_every_command_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
+    """Of a study with pairs of every sort; what is said on stderr comes last."""
+    save_study(tmp_path, PLAIN + THOUGHT + CALLED, reasoning="inline")
+    commands = COMMAND.findall(PAGE.read_text())
+    assert len(commands) == 3
+    for command, shown in commands:
+        words = shlex.split(command.partition(";")[0])
+        if words[0] == "cat":
+            said = (tmp_path / words[1]).read_text()
+        else:
+            done = ran(tmp_path, *words)
+            code = f"exit code {done.returncode}\n" if "echo" in command else ""
+            said = done.stdout + done.stderr + code
+        assert as_shown(shown).fullmatch(said), f"$ {command}\n{said}"

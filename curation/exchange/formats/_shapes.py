@@ -17,6 +17,13 @@ def pair(example: Example) -> Row:
     return {"prompt": example.messages, "chosen": [chosen], "rejected": [rejected]} | tools(example)
 
 
+def apart(example: Example) -> Row:
+    """Prompt, chosen and rejected as lists of messages, for trainers that make texts called `prompt`, `chosen` and
+    `rejected` of them, which would have to be lists where a column of that name is."""
+    chosen, rejected = example.answers
+    return {"prompt_messages": example.messages, "chosen_messages": [chosen], "rejected_messages": [rejected]}
+
+
 def conversations(example: Example) -> Row:
     """Chosen and rejected as whole conversations."""
     chosen, rejected = example.conversations
@@ -36,6 +43,10 @@ def tools(example: Example) -> Row:
 PAIR = {
     "layout": {"kind": "pair", "chosen": "chosen", "rejected": "rejected"},
     "columns": {"prompt": "prompt", "tools": "tools", "row_id": "pair_id"},
+}
+APART = {
+    "layout": {"kind": "pair", "chosen": "chosen_messages", "rejected": "rejected_messages"},
+    "columns": {"prompt": "prompt_messages", "row_id": "pair_id"},
 }
 CONVERSATIONS = {"layout": PAIR["layout"], "columns": {"row_id": "pair_id"}}
 LABELLED = {

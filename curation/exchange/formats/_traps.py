@@ -56,3 +56,8 @@ TURNS = Trap(
     "messages of the user's, a later system message)",
     "join such messages in the source, or export to trl", left_out=True,
 )  # fmt: skip
+LABELLED_THOUGHT = Trap(
+    "reasoning", lambda example: example.label is not None and any(len(answer) > 2 for answer in example.answers),
+    "the trainer's KTO writes role and content alone, and the reasoning is lost", "--reasoning inline, or drop",
+    left_out=True,
+)  # fmt: skip

@@ -1,9 +1,10 @@
-"""Axolotl: TRL's rows for DPO, whole conversations for KTO, which it writes as ChatML whatever the template."""
+"""Axolotl: lists of messages for DPO, whole conversations for KTO, which it writes as ChatML whatever the template."""
 
 from curation.exchange.formats._kind import Config, Example, Format, Row
-from curation.exchange.formats._shapes import PAIR, notes, yaml
-from curation.exchange.formats._shapes import pair as pair_of_lists
-from curation.exchange.formats._traps import BLANK, CALLS, IDENTICAL, TOOLS
+from curation.exchange.formats._shapes import APART, apart, notes, yaml
+from curation.exchange.formats._traps import BLANK, CALLS, IDENTICAL, LABELLED_THOUGHT, TOOLS
+
+FIELDS = {"messages": "prompt", "chosen": "chosen", "rejected": "rejected"}
 
 
 def labelled(example: Example) -> Row:
@@ -15,9 +16,9 @@ def config(config: Config) -> dict[str, str]:
     """A file for Axolotl's command line."""
     rows: dict[str, object] = {"path": config.rows, "ds_type": "json", "split": "train"}
     if config.method == "dpo":
+        fields = {f"field_{field}": f"{of}_messages" for field, of in FIELDS.items()}
         keys = ["role", "content", *([config.way] if config.way in ("reasoning_content", "thinking") else [])]
-        rows |= {"type": "chat_template.default", "field_messages": "prompt", "field_chosen": "chosen",
-                 "field_rejected": "rejected", "message_property_mappings": {key: key for key in keys}}  # fmt: skip
+        rows |= {"type": "chat_template.default", **fields, "message_property_mappings": {key: key for key in keys}}
     else:
         rows |= {"type": "chatml.argilla_chat"}
     settings = {
@@ -39,14 +40,14 @@ def config(config: Config) -> dict[str, str]:
 FORMAT = Format(
     trainer="Axolotl 0.21.0",
     ways=("inline", "reasoning_content", "thinking", "drop"),
-    rows={"dpo": pair_of_lists, "kto": labelled},
+    rows={"dpo": apart, "kto": labelled},
     sources={
-        "dpo": PAIR,
+        "dpo": APART,
         "kto": {
             "layout": {"kind": "labelled", "completion": "completion", "label": "label", "rating": "label"},
             "columns": {"row_id": "trace_id"},
         },
     },
     config=config,
-    traps=[IDENTICAL, BLANK, TOOLS, CALLS],
+    traps=[IDENTICAL, BLANK, TOOLS, CALLS, LABELLED_THOUGHT],
 )

@@ -7,9 +7,10 @@ from curation.tables.messages import Message
 
 
 def pair(example: Example) -> Row:
-    """Both conversations, the chosen one first."""
+    """Both conversations, the chosen one first. Each has tools of its own, or the rejected one would have none."""
     chosen, rejected = map(turns, example.conversations)
-    return {"messages": chosen, "rejected_messages": rejected} | tools(example)
+    also = {f"rejected_{name}": value for name, value in tools(example).items()}
+    return {"messages": chosen, "rejected_messages": rejected} | tools(example) | also
 
 
 def labelled(example: Example) -> Row:

@@ -1,7 +1,7 @@
-"""OpenRLHF: TRL's rows, read with a prompt key. It has no KTO, and hands its template no tools."""
+"""OpenRLHF: lists of messages, read with a prompt key. It has no KTO, and hands its template no tools."""
 
 from curation.exchange.formats._kind import Config, Format
-from curation.exchange.formats._shapes import PAIR, notes, pair, script
+from curation.exchange.formats._shapes import APART, apart, notes, script
 from curation.exchange.formats._traps import BLANK, IDENTICAL, TOOLS
 
 
@@ -11,9 +11,9 @@ def config(config: Config) -> dict[str, str]:
         "--model.model_name_or_path": config.model,
         "--model.beta": config.settings.get("beta"),
         "--data.dataset": config.rows,
-        "--data.prompt_key": "prompt",
-        "--data.chosen_key": "chosen",
-        "--data.rejected_key": "rejected",
+        "--data.prompt_key": "prompt_messages",
+        "--data.chosen_key": "chosen_messages",
+        "--data.rejected_key": "rejected_messages",
         "--data.apply_chat_template": True,
         "--data.max_len": config.max_length,
     }
@@ -25,8 +25,8 @@ def config(config: Config) -> dict[str, str]:
 FORMAT = Format(
     trainer="OpenRLHF 0.11.2",
     ways=("reasoning_content", "thinking", "inline", "drop"),
-    rows={"dpo": pair},
-    sources={"dpo": PAIR},
+    rows={"dpo": apart},
+    sources={"dpo": APART},
     config=config,
     traps=[IDENTICAL, BLANK, TOOLS],
     no_kto="OpenRLHF has no KTO",

@@ -12,6 +12,7 @@ from curation.exchange.words import column_name, split_name, swap_word
 BETTER = {  # what the better of two is called, and the worse
     "chosen": "rejected", "preferred": "dispreferred", "accepted": "rejected", "winner": "loser", "better": "worse",
     "positive": "negative", "pos": "neg", "good": "bad", "win": "lose", "won": "lost", "wins": "loses", "best": "worst",
+    "preferred_output": "non_preferred_output", "messages": "rejected_messages",
 }  # fmt: skip
 BEFORE = {"initial", "prefix", "previous", "partial", "prior", "preceding"}  # what was said before the sides
 

@@ -1,6 +1,6 @@
 """What Axolotl makes of an export: the texts that it hands TRL.
 
-python read_axolotl.py EXPORT MODEL METHOD OUT
+python read_axolotl.py EXPORT MODEL METHOD OUT TEMPLATE
 """
 
 import json
@@ -14,7 +14,7 @@ from axolotl.utils.schemas.enums import RLType
 from transformers import AutoTokenizer
 
 
-def main(export: str, model: str, method: str, out: str) -> None:
+def main(export: str, model: str, method: str, out: str, _: str) -> None:
     """OUT holds the rows as JSON."""
     told = yaml.safe_load(Path(export, f"clear.{method}.yaml").read_text())
     told["datasets"][0]["path"] = f"{export}/clear.{method}.jsonl"

@@ -1,6 +1,6 @@
 """What LLaMA-Factory makes of an export: the decoded token ids of its data set, by the entry of dataset_info.json.
 
-python read_llama_factory.py EXPORT MODEL METHOD OUT
+python read_llama_factory.py EXPORT MODEL METHOD OUT TEMPLATE
 """
 
 import json
@@ -17,9 +17,15 @@ from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
 from llamafactory.hparams import DataArguments, ModelArguments
 from transformers import AutoTokenizer, Seq2SeqTrainingArguments
 
-export, model, method, out = sys.argv[1:]
+export, model, method, out, flavour = sys.argv[1:]
 tokenizer = AutoTokenizer.from_pretrained(model)
-data = DataArguments(dataset=f"clear-{method}", dataset_dir=export, cutoff_len=512, preserve_thinking=True)
+data = DataArguments(
+    dataset=f"clear-{method}",
+    dataset_dir=export,
+    cutoff_len=512,
+    preserve_thinking=True,
+    template="qwen3" if flavour == "qwen3" else None,
+)
 training = Seq2SeqTrainingArguments(output_dir=f"{out}.run", use_cpu=True, do_train=True, report_to=[])
 template = get_template_and_fix_tokenizer(tokenizer, data)
 stage = "rm" if method == "dpo" else "kto"

@@ -1,6 +1,6 @@
 """What ms-swift makes of an export: the decoded token ids that its template encodes.
 
-python read_ms_swift.py EXPORT MODEL METHOD OUT
+python read_ms_swift.py EXPORT MODEL METHOD OUT TEMPLATE
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-export, model, method, out = sys.argv[1:]
+export, model, method, out, flavour = sys.argv[1:]
 os.environ["MODELSCOPE_CACHE"] = f"{out}.cache"
 from swift.dataset import load_dataset
 from swift.model import get_model_processor
@@ -16,7 +16,7 @@ from swift.template import get_template
 
 _, processor = get_model_processor(model, load_model=False, model_type="llama")
 rows, _ = load_dataset([f"{export}/clear.{method}.jsonl"], load_from_cache_file=False)
-template = get_template(processor, template_type="chatml", loss_scale="last_round", default_system="")
+template = get_template(processor, template_type=flavour, loss_scale="last_round", default_system="")
 template.set_mode("rlhf" if method == "dpo" else "kto")
 decode = template.tokenizer.decode
 
@@ -35,6 +35,7 @@ for row in rows:
         read.append({"prompt": prompt, "completion": chosen, "label": bool(made["label"])})
     else:
         again, rejected = split(made["rejected_input_ids"], made["rejected_labels"])
-        assert prompt == again
         read.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+        if prompt != again:
+            read[-1]["prompt of rejected"] = again
 Path(out).write_text(json.dumps(read))

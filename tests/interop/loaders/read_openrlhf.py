@@ -1,9 +1,10 @@
 """What OpenRLHF makes of an export: the decoded token ids of its data set.
 
-python read_openrlhf.py EXPORT MODEL METHOD OUT
+python read_openrlhf.py EXPORT MODEL METHOD OUT TEMPLATE
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,12 @@ from datasets import load_dataset
 from openrlhf.datasets.reward_dataset import RewardDataset
 from transformers import AutoTokenizer
 
-export, model, method, out = sys.argv[1:]
+export, model, method, out, _ = sys.argv[1:]
 tokenizer = AutoTokenizer.from_pretrained(model)
 rows = load_dataset("json", data_files=f"{export}/clear.{method}.jsonl", split="train", cache_dir=f"{out}.cache")
-keys = SimpleNamespace(prompt_key="prompt", chosen_key="chosen", rejected_key="rejected", apply_chat_template=True)
+told = Path(export, f"clear.{method}.sh").read_text()  # the command's own options
+options = dict(re.findall(r"--data\.(\w+_key) (\S+)", told))
+keys = SimpleNamespace(**options, apply_chat_template=True)
 made = RewardDataset(
     rows, tokenizer, 512, SimpleNamespace(args=SimpleNamespace(data=keys)), is_dpo=True, num_processors=1
 )

@@ -1,6 +1,6 @@
 """What TRL makes of an export: the decoded token ids of its own data sets.
 
-python read_trl.py EXPORT MODEL METHOD OUT
+python read_trl.py EXPORT MODEL METHOD OUT TEMPLATE
 """
 
 import json
@@ -11,7 +11,7 @@ from datasets import load_dataset
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
-export, model, method, out = sys.argv[1:]
+export, model, method, out, _ = sys.argv[1:]
 tokenizer = AutoTokenizer.from_pretrained(model)
 rows = load_dataset("json", data_files=f"{export}/clear.{method}.jsonl", split="train", cache_dir=f"{out}.cache")
 settings = {"output_dir": f"{out}.run", "use_cpu": True, "report_to": [], "max_length": 512}
