@@ -1,13 +1,15 @@
 """`curation gate`: metrics held to bounds, in a real repository of git.
 
 Kinds of fault: a value that is worse and passes; a metric that is not there, has no number or is in two files, and
-passes; a bound of another metric; a page whose examples or workflow are not what the command does.
+passes; one of another study, or of settings that are no longer declared, that passes; a bound of another metric; a
+page whose examples or workflow are not what the command does.
 """
 
 import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -111,3 +113,51 @@ def test_the_workflow_is_one_and_its_gate_runs(study: Path) -> None:
     command = workflow["jobs"]["gate"]["steps"][-1]["run"]
     done = ran(study, *shlex.split(command.replace("origin/$GITHUB_BASE_REF", "main")))
     assert done.stderr == "error: contrasts.direction.estimate: 0.1 is 0.05 below 0.15 at main; 0.02 is allowed\n"
+
+
+@pytest.mark.slow
+def test_a_metric_that_was_made_by_other_settings_does_not_pass(tmp_path: Path) -> None:
+    """As DVC itself writes its lock: after `dvc repro` the gate passes; where params.yaml was edited since, or the file
+    was, it does not, whatever the value; and it does again where the edit is taken back."""
+    asked = shlex.split("--metric top.accuracy --min 0.5 --metric other.loss --max 1")
+    making = "import pathlib as p; p.Path('data/metrics/{0}.json').write_text('{{\"{0}\": {{\"{1}\": 0.7}}}}')"
+    stages = {
+        name: {
+            "cmd": shlex.join(["python", "-c", making.format(name, metric)]),
+            "params": params,
+            "metrics": [{f"data/metrics/{name}.json": {"cache": False}}],
+        }
+        for name, metric, params in [("top", "accuracy", ["judges.rubric-1", "grid"]), ("other", "loss", ["student"])]
+    }
+    declared = "x-one: &one {kind: rubric, scores: {1: bad, 2: good}}\njudges: {rubric-1: {<<: *one, model: a}}\n"
+    declared += "grid: {seeds: [0], budget: 0.5}\nstudent: {dtype: null}\nledger: {offline: false}\n"
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    (tmp_path / "params.yaml").write_text(declared)
+    (tmp_path / "data/metrics").mkdir(parents=True)
+    for command in ("init --no-scm --quiet", "repro --quiet"):
+        subprocess.run([sys.executable, "-m", "dvc", *command.split()], cwd=tmp_path, check=True)
+    made, other = tmp_path / "data/metrics/top.json", "error: data/metrics/top.json: was made by other settings than "
+
+    assert ran(tmp_path, "curation", "gate", *asked).returncode == 0
+    for old, new, named in [
+        ("model: a", "model: b", "judges.rubric-1"),
+        ("2: good", "2: fair", "judges.rubric-1"),
+        ("rubric-1:", "rubric-2:", "judges.rubric-1"),
+        ("budget: 0.5", "budget: 0.6", "grid"),
+        ("offline: false", "offline: true", None),
+    ]:
+        (tmp_path / "params.yaml").write_text(declared.replace(old, new))
+        done = ran(tmp_path, "curation", "gate", *asked)
+        assert (done.returncode, done.stderr.startswith(f"{other}params.yaml has: {named};")) == (
+            (0, False) if named is None else (1, True)
+        ), (new, done.stderr)
+    (tmp_path / "params.yaml").write_text(declared)
+    made.write_text(made.read_text().replace("0.7", "0.8"))
+    done = ran(tmp_path, "curation", "gate", *asked)
+    assert (done.returncode, "data/metrics/top.json: is not the file that dvc.lock tells of" in done.stderr) == (
+        1,
+        True,
+    )
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n")
+    done = ran(tmp_path, "curation", "gate", *asked)
+    assert (done.returncode, "dvc.lock: cannot be read" in done.stderr, "Traceback" in done.stderr) == (1, True, False)

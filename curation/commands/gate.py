@@ -8,12 +8,14 @@ from typing import Any
 
 from curation.commands.terminal import Parser
 from curation.core.errors import Errors
+from curation.core.lock_file import find_outdated
 from curation.core.metric_files import Metrics, read_metrics, read_metrics_of
 from curation.tables.contracts import DATA, path
 
 ABOUT = """\
 Hold metrics of data/metrics to bounds. Exits 1 with a sentence for each that is worse than it may be, has no value, or
-is not there. Bounds are of the --metric before them:
+is not there, and for each file of theirs that was made by other settings than params.yaml has. Bounds are of the
+--metric before them:
 
   curation gate --metric contrasts.direction.ci_low --min 0
   curation gate --metric direction.estimate --max-drop 0.01 --against main
@@ -52,9 +54,12 @@ def main(arguments: list[str]) -> None:
             parser.error(f"--metric {bounds.name}: --max-drop is held against a revision; name it as --against REV")
     if given.against is not None and all(bounds.max_drop is None for bounds in given.wanted):
         parser.error("--against: no metric has a --max-drop; add one, or leave --against out")
-    now = read_metrics(DATA / "metrics")
-    then = None if given.against is None else read_metrics_of(given.against, DATA / "metrics")
+    folder = DATA / "metrics"
+    now = read_metrics(folder)
+    then = None if given.against is None else read_metrics_of(given.against, folder)
+    read = dict.fromkeys(folder / f"{file}.json" for bounds in given.wanted for file in now.files_of(bounds.name))
     faults = [fault for bounds in given.wanted for fault in _hold(bounds, now, then)]
+    faults += find_outdated(read)
     if faults:
         raise Errors(faults)
 

@@ -26,7 +26,7 @@ class Metrics(NamedTuple):
     def find(self, name: str) -> tuple[float | None, str]:
         """The value of `NAME` or `FILE:NAME`; or None, and why there is none."""
         wanted, _, key = name.rpartition(":")
-        found = {file: of[key] for file, of in self.files.items() if key in of and wanted in ("", file)}
+        found = {file: self.files[file][key] for file in self.files_of(name)}
         if len(found) > 1:
             return (
                 None,
@@ -40,6 +40,11 @@ class Metrics(NamedTuple):
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None, f"is {show_value(value)} in {self.place}, which is no number"
         return float(value), ""
+
+    def files_of(self, name: str) -> list[str]:
+        """The files that have `NAME` or `FILE:NAME`."""
+        wanted, _, key = name.rpartition(":")
+        return [file for file, of in self.files.items() if key in of and wanted in ("", file)]
 
 
 def read_metrics(folder: Path) -> Metrics:

@@ -1,0 +1,53 @@
+"""What dvc.lock says of a file in `data/metrics`: by which settings it was made, and which bytes DVC wrote."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from curation.core import parsed
+from curation.core.errors import CurationError
+from curation.core.messages import first_names
+
+LOCK = Path("dvc.lock")
+PARAMS = Path("params.yaml")
+MOST_NAMED = 5  # settings in a message
+ABSENT = object()
+WAY_OUT = "run `dvc repro`, and commit data/metrics with dvc.lock"
+
+
+def find_outdated(files: Iterable[Path]) -> Iterator[str]:
+    """A sentence for each of these files that is not the one that dvc.lock has, or whose stage had other settings than
+    params.yaml has now. None where there is no dvc.lock, and of a file that is no stage's. Raises CurationError where
+    params.yaml or dvc.lock is no YAML."""
+    wanted = list(files)
+    if not LOCK.exists() or not wanted:
+        return
+    try:
+        stages = (YAML(typ="safe", pure=True).load(LOCK) or {}).get("stages") or {}
+    except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks
+        raise CurationError(f"{LOCK}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
+    params = parsed.parse_yaml(parsed.read_bytes(PARAMS), lambda why: CurationError(f"{PARAMS}:{why}"))
+    made = {out["path"]: (stage, out) for stage in stages.values() for out in stage.get("outs") or []}
+    for file in wanted:
+        stage, out = made.get(file.as_posix(), ({}, {}))
+        settings = (stage.get("params") or {}).get(str(PARAMS)) or {}
+        changed = [name for name, value in settings.items() if _look_up(params, name) != value]
+        if changed:
+            yield f"{file}: was made by other settings than {PARAMS} has: {first_names(changed, MOST_NAMED)}; {WAY_OUT}"
+        elif out.get("hash") == "md5" and out.get("md5") != _md5(file):
+            yield f"{file}: is not the file that {LOCK} tells of; {WAY_OUT}"
+
+
+def _look_up(params: Mapping[str, Any], name: str) -> Any:
+    """The value at `name`, as `judges.rubric`."""
+    found: Any = params
+    for key in name.split("."):
+        found = found.get(key, ABSENT) if isinstance(found, Mapping) else ABSENT
+    return found
+
+
+def _md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
