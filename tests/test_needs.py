@@ -225,6 +225,13 @@ def test_an_arm_smaller_than_a_batch_is_warned_of_and_an_empty_one_refused(
     main()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: params.yaml: methods.dpo.lora.dropout: 0.1 does nothing in a method with a refer")
+    controls = ["itself", "random", "itself_equal_updates"]
+    flow.write(changed({"methods.dpo.max_steps": 5, "grid.controls": controls}), Path("params.yaml"))
+    main()
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: params.yaml: controls.itself_equal_updates.updates: as_all does nothing in methods.dpo, which makes "
+        "max_steps: 5 updates whatever it learns from; set its max_steps to null, or updates to by_epochs"
+    ]
     with pytest.raises(Errors, match=r"grid\.selections: 'top_generator_delta' keeps no pair, so its arms"):
         unmet(tmp_path, {"selections.top_generator_delta.budget": {"pairs": 0}})
 

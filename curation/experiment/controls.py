@@ -48,6 +48,19 @@ class Params(Strict):
         """Whether another seed makes another subset of it."""
         return self.pairs == "drawn" or self.labels == "shuffled"
 
+    def warnings(self, study: Study) -> Iterator[str]:
+        """Updates that a method does not make, since it has a number of its own."""
+        if (of := self.updates_of) is None:
+            return
+        names = dict.fromkeys(run.method for run in study.runs.values() if study.controls[run.arm.control] == self)
+        for name in names:
+            if steps := study.methods[name].max_steps:
+                asked = "as_selection" if of == "own" else "as_all"
+                yield (
+                    f"updates: {asked} does nothing in methods.{name}, which makes max_steps: {steps} updates whatever "
+                    "it learns from; set its max_steps to null, or updates to by_epochs"
+                )
+
     def mistakes(self, study: Study) -> Iterator[str]:
         """What is wrong with the expressions."""
         from curation.selection import column_names  # training reads a control's words, and opens no table engine
