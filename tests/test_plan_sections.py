@@ -4,6 +4,7 @@ fit."""
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import world
@@ -12,10 +13,12 @@ from served import ROOT, ran
 from test_ledger import call, echo
 from tiny import save_tiny_llama
 
+from curation.commands import plan_memory
 from curation.commands.plan_memory import GIB, PROCESS, answering_bytes, training_bytes
 from curation.commands.plan_time import find_pace
 from curation.core.params import read
-from curation.models.size import Size, read_size
+from curation.models.engines import vllm
+from curation.models.size import Size, _of_config, read_size
 from curation.models.weights import fingerprint
 from curation.training.trainers import dpo
 
@@ -107,6 +110,52 @@ def test_a_size_is_read_from_the_header_of_a_file(tmp_path: Path) -> None:
     assert packed is not None and packed[1:] == SMALL[1:]
     assert packed.parameters == pytest.approx(134_515_008, rel=0.001)
     assert read_size(str(tmp_path), "") is None and read_size("no/such-model-here", "main") is None
+
+
+MIXTURES: dict[str, dict[str, Any]] = {
+    "qwen3_moe": {"num_experts": 6, "moe_intermediate_size": 24, "head_dim": 16},
+    "qwen2_moe": {"num_experts": 6, "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40},
+    "mixtral": {"num_local_experts": 6},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MIXTURES)
+def test_all_experts_are_held(kind: str) -> None:
+    """As the network itself has them, which is made without memory. The kind of fault: a model of many experts that
+    counts as one of them, and fits on paper."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    widths = {
+        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 500, "tie_word_embeddings": True,
+    }  # fmt: skip
+    config = AutoConfig.for_model(kind, **widths, **MIXTURES[kind])
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config)
+    held = sum(parameter.numel() for parameter in network.parameters())
+    found = _of_config(config.to_dict(), None)
+    assert found is not None and found.parameters == pytest.approx(held, rel=0.05)
+
+
+def test_vllm_has_room_where_its_share_of_the_device_holds_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: of 0.5B in bfloat16 1 GB, and 512 bytes x 24 layers a token of keys and values."""
+    settings = {"kind": "vllm", "python": None, "dtype": "bfloat16", "tensor_parallel": 1, "eager": False}
+
+    def need(room: float, **changes: Any) -> plan_memory.Need:
+        monkeypatch.setattr(plan_memory, "device_room", lambda device: room)
+        engine = vllm.Params.model_validate(
+            settings | {"max_model_len": 4096, "gpu_memory": 0.5, "concurrency": 64} | changes
+        )
+        return plan_memory._need_of_vllm("evaluate", "m", HALF_B, engine, 512)
+
+    own, cache = 2 * HALF_B.parameters + 0.5 * GIB, 512 * 24
+    assert need(80e9).device == own + 64 * 512 * cache
+    assert need(2 * (own + 4096 * cache) + 1).fits and not need(2 * (own + 4096 * cache) - 1).fits
+    assert need(2e9, max_model_len=256, tensor_parallel=2).device == pytest.approx(
+        HALF_B.parameters + 0.5 * GIB + 64 * 256 * cache / 2
+    )
 
 
 @pytest.mark.slow

@@ -15,11 +15,12 @@ import polars as pl
 from curation.commands.forecast import CHARS_PER_TOKEN
 from curation.commands.rows import print_rows
 from curation.core.study import Study
-from curation.models.engines import transformers
+from curation.models.engines import transformers, vllm
 from curation.models.size import BYTES, Size, read_size
 from curation.tables import contracts, parquet
 from curation.tables.contracts import EXAMPLES
 from curation.traces.generators.transformers import Params as Generator
+from curation.traces.generators.vllm import Params as VllmGenerator
 
 GIB = 2**30
 PROCESS = 1.0 * GIB  # of a process that has loaded torch, transformers and TRL
@@ -43,6 +44,7 @@ class Need(NamedTuple):
     host: float | None
     device: float | None
     fits: bool | None
+    way_out: str
 
 
 def needs(study: Study, prompts: pl.DataFrame) -> list[Need]:
@@ -69,7 +71,7 @@ class Asked(NamedTuple):
     work: str
     model: str
     revision: str
-    engine: transformers.Params | Generator
+    engine: transformers.Params | vllm.Params
     limit: int
     prompts: pl.DataFrame
 
@@ -82,6 +84,9 @@ def _needs_of_answers(study: Study, prompts: pl.DataFrame) -> Iterator[Need]:
             continue
         said = pl.col("prompt").list.eval(pl.element().struct.field("content").str.len_chars()).list.sum()
         length = round(int(read.select(said.max()).item() or 0) / CHARS_PER_TOKEN) + limit
+        if isinstance(engine, vllm.Params):
+            yield _need_of_vllm(work, model, read_size(model, revision), engine, length)
+            continue
         batches = min(os.cpu_count() or 1, transformers.MOST_THREADS) if engine.device == "cpu" else 1
         rows, size = engine.batch_size * batches, read_size(model, revision)
         held = None if size is None else answering_bytes(size, engine.dtype, rows, length)
@@ -92,11 +97,11 @@ def _needs_of_answers(study: Study, prompts: pl.DataFrame) -> Iterator[Need]:
 def _list_asked(study: Study, prompts: pl.DataFrame) -> Iterator[Asked]:
     engine, student = study.evaluate.engine, study.student
     held_out, train = prompts.filter(pl.col("split") != "train"), prompts.filter(split="train")
-    if isinstance(engine, transformers.Params) and student.revision:
+    if isinstance(engine, transformers.Params | vllm.Params) and student.revision:
         limit = max((study.evaluate.sampling_of(name).max_tokens for name in study.benchmarks), default=0)
         yield Asked(EVALUATE, student.model, student.pinned, engine, limit, held_out)
     for name, one in study.generators.items():
-        if isinstance(one, Generator):
+        if isinstance(one, Generator | VllmGenerator):
             yield Asked(f"generate {name}", one.model, one.revision, one, one.sampling.max_tokens, train)
 
 
@@ -119,10 +124,30 @@ def training_bytes(size: Size, method: Any, dtype: str, tokens: int) -> float:
 def answering_bytes(size: Size, dtype: str, rows: int, length: int) -> float:
     """What answering holds, of so many rows of prompt and reply."""
     width = BYTES.get(dtype, 4)
-    cache = rows * length * size.layers * 2 * size.keys * width
+    cache = cache_bytes(size, width, rows, length)
     reading = rows * length * (2 * size.inner + 4 * size.hidden) * width  # a layer's, of the prompts
     logits = rows * size.vocabulary * (width + 3 * 4)
     return float(size.parameters * width + cache + reading + logits)
+
+
+def cache_bytes(size: Size, width: int, rows: int, length: int) -> float:
+    """What keys and values of so many rows take."""
+    return float(rows * length * size.layers * 2 * size.keys * width)
+
+
+def _need_of_vllm(work: str, model: str, size: Size | None, engine: vllm.Params, length: int) -> Need:
+    """A GPU's share of weights, and of the cache of `concurrency` rows. vLLM takes `gpu_memory` of the device, whatever
+    it needs, and answers fewer at once where the cache has less room: there is none where it cannot hold one row of
+    `max_model_len`."""
+    width, gpus, room = BYTES.get(engine.dtype, 4), engine.tensor_parallel, device_room("cuda")
+    device, fits = None, None
+    if size is not None:
+        own = size.parameters * width / gpus + CONTEXT
+        device = own + cache_bytes(size, width, engine.concurrency, min(length, engine.max_model_len)) / gpus
+        least = own + cache_bytes(size, width, 1, engine.max_model_len) / gpus
+        fits = None if room is None else least <= engine.gpu_memory * room
+    helps = "raise gpu_memory or tensor_parallel, or lower max_model_len"
+    return Need(work, model, engine.dtype, 1, engine.concurrency * length, PROCESS, device, fits, helps)
 
 
 def _need(
@@ -134,7 +159,8 @@ def _need(
     there = None if held is None or on_host else (held + CONTEXT) * -(-at_once // devices)
     wanted, room = (host, host_room()) if on_host else (there, device_room(device))
     fits = None if wanted is None or room is None else wanted <= room
-    return Need(work, model, dtype, at_once, tokens, host, there, fits)
+    helps = "lower execution.runs.parallel" if at_once > 1 else "lower batch_size, or its lengths"
+    return Need(work, model, dtype, at_once, tokens, host, there, fits, helps)
 
 
 def _longest_examples() -> dict[str, int]:
@@ -195,5 +221,10 @@ def _say(held: float | None) -> str:
 def _warn(found: Sequence[Need]) -> Iterator[str]:
     for need in found:
         if need.fits is False:
-            helps = "lower execution.runs.parallel" if need.at_once > 1 else "lower batch_size, or its lengths"
-            yield f"warning: {need.work}: needs more than there is here; {helps}"
+            yield f"warning: {need.work}: needs more than there is here; {need.way_out}"
+    if unknown := [need.work for need in found if need.device is None and need.host in (None, PROCESS)]:
+        yield f"not known, since config.json is not on this machine, or is of no decoder: {', '.join(unknown)}"
+    yield (
+        "counted: weights (of all experts), gradients and two moments of what is trained, what layers keep, logits, "
+        "keys and values; not what attention holds of its own, nor what an allocator keeps; `auto` as bfloat16"
+    )

@@ -84,5 +84,17 @@ def _of_config(config: dict[str, Any], parameters: int | None) -> Size | None:
     queries, keys = heads * head, (said.get("num_key_value_heads") or heads) * head
     if not parameters:
         embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings") else 2)
-        parameters = embeddings + layers * (2 * hidden * (queries + keys) + 3 * hidden * inner)
+        parameters = embeddings + layers * (2 * hidden * (queries + keys) + 3 * hidden * _all_experts(said, inner))
     return Size(parameters, layers, hidden, queries, keys, inner, vocabulary, heads)
+
+
+def _all_experts(config: dict[str, Any], inner: int) -> int:
+    """The width of the feed-forward parts of a layer, all experts together: each has weights that are held, though few
+    of them work on a token."""
+    names = ("num_experts", "num_local_experts", "n_routed_experts")
+    experts = next((config[name] for name in names if isinstance(config.get(name), int)), 0)
+    if experts < 2:
+        return inner
+    of_one = config.get("moe_intermediate_size") or inner
+    shared = (config.get("n_shared_experts") or 0) * of_one + (config.get("shared_expert_intermediate_size") or 0)
+    return int(experts * of_one + shared)
