@@ -19,6 +19,9 @@ def find_faults(entry: Params, rows: Sequence[AnyRow]) -> Iterator[str]:
     yield from _find_equal_rows(of_runs)
     yield from dict.fromkeys(line for row in of_runs for line in _find_empty(entry, row))
     yield from dict.fromkeys(line for row in of_runs for line in _find_without_pairs(entry, row))
+    if entry.regress is not None and entry.spread is not None:
+        yield "spread: coefficients of different properties are in units of their own; leave it out"
+        return
     for joint in rows:
         if isinstance(joint, Joint) and joint.asks == "spread":
             yield from _find_spread_faults(joint)
