@@ -19,8 +19,9 @@ from curation.tables import contracts, measurements, parquet
 def main() -> None:
     study = read()
     declared = declared_runs(study)
-    there = [name for name in (BASELINE, *declared.arms) if contracts.path("results", name).exists()]
-    results = parquet.read_parts(measurements.RESULTS, there)
+    written = [name for name in (BASELINE, *declared.arms) if contracts.path("results", name).exists()]
+    results = parquet.read_parts(measurements.RESULTS, written)
+    there = results["run"].unique().to_list()
     trained = parquet.read(measurements.RUNS, contracts.path("runs"))
     missing = find_missing(declared, there, dict(trained.filter(status="failed").select("run", "error").rows()))
     same = find_same_arms(declared, dict(trained.drop_nulls("weights").select("run", "weights").rows()))

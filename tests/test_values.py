@@ -117,6 +117,16 @@ def test_the_share_of_cut_answers_is_of_those_that_came() -> None:
     assert [shares.missing([run], "sums") for run in "ab"] == [1.0, 0.5]
 
 
+def test_a_benchmark_that_a_run_has_no_results_on_is_said() -> None:
+    """As of a table that was written half: its rows on another benchmark do not say so."""
+    runs = declared({"a0": (ITSELF, 0)})
+    whole = {"baseline": [[1.0], [0.0]], "a0": [[0.0], [1.0]]}
+    answered = pl.concat([results(whole), results({"baseline": whole["baseline"]}, "letters")])
+    assert list(find_gaps(study_values(runs, answered))) == [
+        "letters: no results of a0; `dvc repro -sf evaluate` makes them, then `dvc repro`"
+    ]
+
+
 def test_what_has_no_value_is_said_and_a_benchmark_with_one_prompt_is_too() -> None:
     runs = declared({"a0": (ITSELF, 0)})
     whole = results({"baseline": [[1.0], [0.0]], "a0": [[0.0], ["unparsable"]]})

@@ -13,11 +13,20 @@ NAMED = 5  # runs
 
 
 def find_gaps(study: Mapping[tuple[str, str], BenchmarkValues]) -> Iterator[str]:
-    """A line about each benchmark of `study_values` in some run of which prompts have no value, and about each in some
-    run of which fewer than two have one."""
-    for (benchmark, measure), values in study.items():
-        if measure == AVERAGE:
-            yield from _find_gaps(benchmark, values)
+    """A line about each benchmark of `study_values` that a run has no results on, which has some on another; about
+    each in some run of which prompts have no value, and about each in some run of which fewer than two have one."""
+    averages = {benchmark: values for (benchmark, measure), values in study.items() if measure == AVERAGE}
+    every = dict.fromkeys(run for values in averages.values() for run in _runs(values))
+    for benchmark, values in averages.items():
+        there = set(_runs(values))
+        if absent := [run for run in every if run not in there]:
+            named = first_names(absent, NAMED)
+            yield f"{benchmark}: no results of {named}; `dvc repro -sf evaluate` makes them, then `dvc repro`"
+        yield from _find_gaps(benchmark, values)
+
+
+def _runs(values: BenchmarkValues) -> Iterator[str]:
+    return (run for arm in values.arms.values() for of_seed in arm.runs for run in of_seed)
 
 
 def _find_gaps(benchmark: str, values: BenchmarkValues) -> Iterator[str]:
