@@ -7,6 +7,7 @@ that is half written, or was no export and is gone; a mistake of the command lin
 import hashlib
 import json
 import shlex
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,13 @@ FORMATS = [name.replace("_", "-") for name in formats()]
 PAIRS_ONLY = {"nemo-rl", "open-instruct", "openai", "openrlhf"}
 WITH_TOOLS = {"trl", "unsloth", "llama-factory", "ms-swift", "openai"}
 WITHOUT_KEYS = {"llama-factory", "ms-swift", "open-instruct", "openai"}  # of reasoning
+QUICK = {("trl", "dpo", "reasoning_content"), ("llama-factory", "kto", "inline"), ("ms-swift", "dpo", "inline")}
 COMBINED = [
-    pytest.param(to, method, way, id=f"{to}-{method}-{way}", marks=pytest.mark.slow if way != "inline" else ())
-    for to in FORMATS
-    for method in ("dpo", "kto") if method == "dpo" or to not in PAIRS_ONLY
-    for way in ("inline", "reasoning_content") if way == "inline" or to not in WITHOUT_KEYS
-    if (to, method, way) != ("axolotl", "kto", "reasoning_content")
-]  # fmt: skip
+    pytest.param(*way, id="-".join(way), marks=() if way in QUICK else pytest.mark.slow)
+    for way in product(FORMATS, ("dpo", "kto"), ("inline", "reasoning_content"))
+    if not (way[1] == "kto" and way[0] in PAIRS_ONLY) and not (way[2] == "reasoning_content" and way[0] in WITHOUT_KEYS)
+    if way != ("axolotl", "kto", "reasoning_content")
+]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,7 @@ def test_pairs_ids_and_texts_come_back_as_they_were(
         assert set(back["listed_pairs"]["external_id"]) == set(pairs) - set(lost)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", FORMATS)
 def test_new_finds_the_pairs_of_every_format(study: Path, tmp_path: Path, to: str) -> None:
     """In the layout that the manifest says."""
@@ -167,7 +169,9 @@ TRAPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TRAPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "tools" else pytest.mark.slow) for name in TRAPS]
+)
 def test_what_a_trainer_would_do_to_a_row_is_said_and_strict_writes_nothing(tmp_path: Path, name: str) -> None:
     to, way, row = TRAPS[name]
     save_study(tmp_path, [*PLAIN[:2], row])
