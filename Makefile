@@ -50,6 +50,8 @@ bench: setup
 	python -m bench.export
 	python -m bench.evidence
 	python -m bench.power
+	python -m bench.gpu_study
+	python -m bench.hypotheses
 	python -m bench.tables
 	python -m bench.fuzz params
 	python -m bench.fuzz replies
