@@ -21,9 +21,9 @@ def main() -> None:
     declared = declared_runs(study)
     written = [name for name in (BASELINE, *declared.arms) if contracts.path("results", name).exists()]
     results = parquet.read_parts(measurements.RESULTS, written)
-    there = results["run"].unique().to_list()
     trained = parquet.read(measurements.RUNS, contracts.path("runs"))
-    missing = find_missing(declared, there, dict(trained.filter(status="failed").select("run", "error").rows()))
+    failed = dict(trained.filter(status="failed").select("run", "error").rows())
+    missing = find_missing(declared, set(results["run"]), failed)
     same = find_same_arms(declared, dict(trained.drop_nulls("weights").select("run", "weights").rows()))
     of_arm = json.loads(require_existing(contracts.DATA / "metrics/arms.json", "`dvc repro arms` makes it").read_text())
     pairs_of_run = {name: of_arm[one.arm.name]["pairs"] for name, one in study.runs.items() if one.arm.name in of_arm}
@@ -38,8 +38,7 @@ def main() -> None:
     plots.efficiency(comparisons, contracts.DATA / "plots/efficiency.png")
     forest(contrasts, find_slopes(study), contracts.DATA / "plots/contrasts.png")
     metrics = comparison_metrics(comparisons, missing) | registration.metrics(study)
-    metrics["contrasts"] = contrast_metrics(contrasts)
-    write_metrics(contracts.DATA / "metrics/compare.json", metrics)
+    write_metrics(contracts.DATA / "metrics/compare.json", metrics | {"contrasts": contrast_metrics(contrasts)})
 
 
 if __name__ == "__main__":
