@@ -86,21 +86,28 @@ def tabulate(comparisons: pl.DataFrame) -> Iterator[str]:
 
 
 def contrasts(results: pl.DataFrame) -> Iterator[tuple[str, Estimate]]:
-    """The widest rung less its reverse, and the slope of the four rungs: per unit of the generator-level delta."""
+    """Each of `declared`."""
     values = study_values(declared_runs(results), results)
     study = {benchmark: of for (benchmark, measure), of in values.items() if measure == AVERAGE}
+    for name, arms, benchmark in declared():
+        yield name, estimate(arms, {benchmark: 1.0}, study)
+
+
+def declared() -> Iterator[tuple[str, dict[ArmKey, float], str]]:
+    """The widest rung less its reverse, and the slope of the four rungs, per unit of the generator-level delta: the
+    weights of arms, and the benchmark."""
 
     def arm(selection: str, control: str) -> ArmKey:
         return ("dpo", selection, "any", "own", control)
 
     direction = {arm("llama_405b", "itself"): 1.0, arm("llama_405b", "reversed"): -1.0}
     for benchmark in (IN_DOMAIN, "svamp", "math_easy"):
-        yield f"llama-405b less its reverse, {benchmark}", estimate(direction, {benchmark: 1.0}, study)
+        yield f"llama-405b less its reverse, {benchmark}", direction, benchmark
     deltas = np.array([ARMS["dpo", rung, "itself"][1] for rung in RUNGS])
     centred = deltas - deltas.mean()
     slope = centred / (centred**2).sum()
     by_rung = {arm(rung, "itself"): float(weight) for rung, weight in zip(RUNGS, slope, strict=True)}
-    yield f"gain a unit of delta over four rungs, {IN_DOMAIN}", estimate(by_rung, {IN_DOMAIN: 1.0}, study)
+    yield f"gain a unit of delta over four rungs, {IN_DOMAIN}", by_rung, IN_DOMAIN
 
 
 def show(value: float) -> str:

@@ -1,5 +1,6 @@
 """How wide intervals were said to be beside how wide they were, on the first study on a GPU: of the gain of each of its
-arms over the untrained student, predicted from what a study knows at two times before it is paid for.
+arms over the untrained student, and of each of its other contrasts, predicted from what a study knows at two times
+before it is paid for.
 
 python -m bench.power
 """
@@ -27,8 +28,9 @@ def main() -> None:
 
 
 def predicted_half_widths() -> dict[str, list[tuple[str, str, float, float]]]:
-    """By what they are predicted from: arm, benchmark, predicted and observed half-width of each gain over the student
-    untrained. The pilots are its answers alone, of which correlations say nothing, and these with the first run's."""
+    """By what they are predicted from: arm or contrast, benchmark, predicted and observed half-width, of each gain over
+    the student untrained and of what `gpu_study` declares. The pilots are the student's answers alone, of which
+    correlations say nothing, and these with the first run's."""
     results = gpu_study.sound_results()
     arms = {run: _arm(run) for run in results["run"].unique().sort() if run != BASELINE}
     declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
@@ -46,6 +48,13 @@ def predicted_half_widths() -> dict[str, list[tuple[str, str, float, float]]]:
             for pilot_name, seen in pilots.items():
                 half = half_width(_design(seen, {part: asked[part] for part in parts}))
                 predicted[pilot_name].append((name, benchmark, half, (high - low) / 2))
+    told = dict(gpu_study.contrasts(results))
+    for name, weights, benchmark in gpu_study.declared():
+        for pilot_name, seen in pilots.items():
+            sides = tuple(Side(weight, 1, 1, "dpo") for weight in weights.values())
+            variation = seen.variation(benchmark, list(weights), asked[benchmark], 1)
+            half = half_width(Design(sides, ((1.0, variation),), 0.0, {"dpo": (1,) * len(ARMS)}))
+            predicted[pilot_name].append((name, benchmark, half, (told[name].high - told[name].low) / 2))
     return predicted
 
 

@@ -23,7 +23,7 @@ from curation.training.run_store import HOST, RunStore
 IDLE = 120.0  # seconds without a reply, after which a run of the stage had ended
 FEWEST_SEEN = 5  # replies, or it is chance
 UNSEEN = "never done here: --probe times it"
-A_STAGE = 6.0  # seconds of a stage beside its work: DVC, Python, imports, the check of params.yaml
+A_STAGE = 4.0  # seconds of a stage beside its work: DVC, Python, imports, the check of params.yaml
 BEFORE = {  # the order of stages; those of one place run before or after each other
     name: place
     for place, names in enumerate(
