@@ -48,7 +48,10 @@ def print_labels(budgets: list[LabelBudget], half_width: float) -> None:
     """Print a row for each judge, dimension and measure, and what was assumed."""
     print(f"labels: pairs and prompts for a 95 % interval that reaches {half_width:g} to either side")
     if not budgets:
-        print("no judge is measured against a truth, and none is asked in two orders")
+        print(
+            "no judge is measured against a truth, and none is asked in two orders; "
+            "declare the judge, and reliability.truth"
+        )
         return
     print_rows(pl.DataFrame(budgets, schema=LabelBudget._fields, orient="row", infer_schema_length=None))
     if any(budget.basis == "assumed" for budget in budgets):

@@ -207,7 +207,7 @@ def _row(need: Need) -> dict[str, object]:
     return {
         "work": need.work,
         "dtype": need.dtype,
-        "tokens": need.tokens,
+        "tokens at once": need.tokens,
         "side by side": need.at_once,
         "host": _say(need.host),
         "device": "" if need.device is None else _say(need.device),

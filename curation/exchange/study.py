@@ -230,7 +230,8 @@ def _train_nothing(draft: Draft, benchmarks: bool) -> None:
     draft.note(
         ("student",),
         "Nothing is trained before `methods` and `grid` name something (docs/grid.md); put your own model here then, "
-        "and count its tokens with renderings.count: true.",
+        "count its tokens with renderings.count: true, and where traces think say by `reasoning` how it gets that "
+        "(docs/reasoning.md).",
     )
     if truth is not None:
         draft.note(("reliability", "truth"), "the other judges are measured against it")
