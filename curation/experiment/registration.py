@@ -19,7 +19,9 @@ HEAD = """\
 # What decides the primary contrast, as `curation register` found it in params.yaml. Keep it in git: `compare` marks a
 # primary that differs. `after_results` says whether there were results when it was registered.
 """
-KEYS = {"primary": (str, type(None)), "sha256": str, "after_results": bool, "declaration": dict}
+KEYS: dict[str, type | tuple[type, ...]] = {
+    "primary": (str, type(None)), "sha256": str, "after_results": bool, "declaration": dict
+}  # fmt: skip
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[a-z][a-z0-9_-]*")  # a key that needs no quotes
 MOST_NAMED = 3  # differences in a message
 MISSING = object()  # what a mapping has where it has no such key
