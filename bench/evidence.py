@@ -1,14 +1,16 @@
-"""How often the intervals of gains cover, in simulated studies: python -m bench.evidence [--every | --answers].
+"""How often the intervals of gains cover, in simulated studies:
+python -m bench.evidence [--every | --answers | --rules | --levels] [--seed N].
 
 A study has arms of one method beside the untrained baseline, some seeds of training each, and a benchmark of binary
 answers to prompts that differ in difficulty. The first table draws what an interval is made of (the runs' means and the
-mean squares), which takes minutes; `--every` prints a line a cell. `--answers` draws answers and asks `estimate`
-itself: a few cells of the table again, and benchmarks that are nearly solved.
+mean squares), which takes minutes; `--every` prints a line a cell, `--rules` the worst of each rule by which arms tell
+each other their variance between seeds, `--levels` how often p is below other levels than 5 %. `--answers` draws
+answers and asks `estimate` itself: a few cells of the table again, and benchmarks that are nearly solved.
 
 docs/evidence.md shows what it prints.
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
@@ -16,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from curation.core.stats import Z, crossed_error
+from curation.core.stats import FEW_DF, Z, crossed_error, few_half_width
 from curation.experiment.estimate import estimate
-from curation.experiment.seed_variance import alike
+from curation.experiment.seed_variance import alike, lend
 from curation.experiment.values import BASELINE_ARM, ArmKey, ArmValues, BenchmarkValues
 
 DRAWS, ANSWERED = 10_000, 2_000  # studies a cell: of the parts of an interval, and of answers
@@ -58,12 +60,31 @@ class Kind(NamedTuple):
     over_baseline: bool
 
 
+LENT, LENT_UNTESTED, POOLED, OWN = "lent", "lent without a test", "pooled", "own"
+RULES = {
+    POOLED: "pooled where the test passes, else own",
+    OWN: "each arm's own",
+    LENT_UNTESTED: "lent, without a test",
+    LENT: "lent where the test passes, else own",
+}
+LEVELS = (0.1, 0.05, 0.01, 0.005)
 KINDS = (Kind("control", (0, -1), False), Kind("baseline", (0,), True), Kind("baseline, last", (-1,), True))
 
 
-def simulate(cell: Cell, draws: int = DRAWS, seed: int = 0) -> dict[str, tuple[Shares, ...]]:
-    """By contrast what the intervals do before (`crossed`), now, and with known variances."""
-    rng = np.random.default_rng(seed)
+class Drawn(NamedTuple):
+    """Of each study drawn: a contrast's gain, which truly is 0, the five parts of its variance that `crossed_error`
+    takes, its standard error where all variances are known; and for the interval that was: the variance between seeds
+    that are paired, and the part of it that answers make."""
+
+    gain: np.ndarray
+    parts: tuple[np.ndarray, ...]
+    known: float
+    paired: np.ndarray
+    rest: float
+
+
+def draw(cell: Cell, draws: int, rng: np.random.Generator, rule: str = LENT) -> Iterator[tuple[Kind, Drawn]]:
+    """The contrasts of drawn studies."""
     of_arm, of_run, of_sample = variances(0.5)
     within = of_run + of_sample / cell.samples  # of a run's value of a prompt, beside its arm's
     sds = np.repeat(cell.sd, cell.arms // 2)
@@ -71,34 +92,48 @@ def simulate(cell: Cell, draws: int = DRAWS, seed: int = 0) -> dict[str, tuple[S
     means = rng.normal(size=(draws, cell.arms, cell.seeds)) * np.sqrt(sds**2 + within / cell.prompts)[:, None]
     between = means.var(axis=-1, ddof=1)
     sampling = within / cell.prompts * _chi2(rng, more * (cell.prompts - 1), (draws, cell.arms))
-    dfs = np.full((draws, cell.arms), float(more))
-    same = alike(between, sampling, dfs)
-    found = {}
+    same = alike(between, sampling, np.full((draws, cell.arms), float(more)))
     for kind in KINDS:
         own = list(kind.arms)
-        share = len(own) / cell.seeds
         baseline = of_sample / cell.samples if kind.over_baseline else 0.0
-        prompts = (2 * of_arm + share * within + baseline) / cell.prompts
-        known = np.sqrt(prompts + (sds[own] ** 2).sum() / cell.seeds)
+        prompts = (2 * of_arm + len(own) / cell.seeds * within + baseline) / cell.prompts
+        known = float(np.sqrt(prompts + (sds[own] ** 2).sum() / cell.seeds))
         gain = means[:, own].mean(axis=-1) @ [1.0, -1.0][: len(own)]
-        gain += rng.normal(size=draws) * np.sqrt(max(prompts - share * within / cell.prompts, 0))
+        gain += rng.normal(size=draws) * np.sqrt(max(prompts - len(own) / cell.seeds * within / cell.prompts, 0))
         seen = prompts * _chi2(rng, cell.prompts - 1, (draws,))
-        pooled = [share * one.mean(axis=1) for one in (between, sampling)]
-        each = [one[:, own].sum(axis=1) / cell.seeds for one in (between, sampling)]
-        each_df = each[0] ** 2 / ((between[:, own] / cell.seeds) ** 2).sum(axis=1) * more
-        error, df = crossed_error(
-            seen,
-            np.full(draws, cell.prompts - 1.0),
-            np.where(same, pooled[0], each[0]),
-            np.where(same, pooled[1], each[1]),
-            np.where(same, float(cell.arms * more), each_df),
-        )
+        of_seeds = _between_seeds(rule, cell, own, between, sampling, same)
         paired = means[:, own[0]] - means[:, own[1]] if len(own) > 1 else means[:, own[0]]
-        halves = (
-            crossed(seen, paired.var(axis=-1, ddof=1) / cell.seeds, share * within / cell.prompts, cell, rng),
-            error * _quantile(df),
-            np.full(draws, Z * known),
-        )
+        parts = (seen, np.full(draws, cell.prompts - 1.0), *of_seeds)
+        rest = len(own) / cell.seeds * within / cell.prompts
+        yield kind, Drawn(gain, parts, known, paired.var(axis=-1, ddof=1) / cell.seeds, rest)
+
+
+def _between_seeds(
+    rule: str, cell: Cell, own: list[int], between: np.ndarray, sampling: np.ndarray, same: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By a rule what the seeds say of a contrast's variance, its sampling part and its degrees of freedom."""
+    more = cell.seeds - 1
+    each = between[:, own].sum(axis=1) / cell.seeds
+    each_df = each**2 / ((between[:, own] / cell.seeds) ** 2).sum(axis=1) * more
+    shares = np.zeros(cell.arms)
+    shares[own] = 1 / len(own)
+    if rule == POOLED:
+        weights, df = np.full(cell.arms, 1 / cell.arms), float(cell.arms * more)
+    else:
+        weights, df = lend(shares, np.full(cell.arms, float(more)))
+    together = np.ones_like(same) if rule == LENT_UNTESTED else same & (rule != OWN)
+    share = len(own) / cell.seeds
+    means, of_answers = (np.where(together, share * one @ weights, share * one @ shares) for one in (between, sampling))
+    return means, of_answers, np.where(together, df, each_df)
+
+
+def simulate(cell: Cell, draws: int = DRAWS, seed: int = 0, rule: str = LENT) -> dict[str, tuple[Shares, ...]]:
+    """By contrast what the intervals do before (`crossed`), now, and with known variances."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for kind, (gain, parts, known, paired, rest) in draw(cell, draws, rng, rule):
+        error, df = crossed_error(*parts)
+        halves = (crossed(parts[0], paired, rest, cell, rng), error * _quantile(df), np.full(draws, Z * known))
         found[kind.name] = tuple(
             Shares(np.mean(abs(gain) > half), np.mean(abs(gain + GAIN) > half), np.mean(half) / (Z * known))
             for half in halves
@@ -198,7 +233,7 @@ def ask(cell: Cell, share: float, gain: float, draws: int, seed: int = 0) -> Cov
     return Covered(control, baseline, value, float(widths[0]) / draws, float(widths[1]) / draws, without)
 
 
-def tabulate(every: bool) -> Iterator[str]:
+def tabulate(every: bool, seed: int = 0) -> Iterator[str]:
     """A line for each number of arms and seeds, of the worst over prompts, samples and contrasts where all arms have
     one sd, of 0 to 2 points, and by contrast where half of them have another; or one for each cell and contrast."""
     yield "| arms | seeds | sd between runs | type I before | now | coverage now | width before | now |"
@@ -208,7 +243,7 @@ def tabulate(every: bool) -> Iterator[str]:
         lines = {
             (sd, prompts, samples, kind): found
             for sd, prompts, samples in product(SPREADS, PROMPTS, SAMPLES)
-            for kind, found in simulate(Cell(arms, seeds, prompts, samples, sd)).items()
+            for kind, found in simulate(Cell(arms, seeds, prompts, samples, sd), seed=seed).items()
         }
         if arms == 4:
             power |= {(seeds, n, k): lines[EQUAL[2], n, k, "control"] for n, k in product(PROMPTS, SAMPLES)}
@@ -227,6 +262,54 @@ def tabulate(every: bool) -> Iterator[str]:
     for seeds, prompts in product(SEEDS, PROMPTS):
         each = [", ".join(f"{100 * one.power:.0f}" for one in power[seeds, prompts, k]) for k in SAMPLES]
         yield f"| {seeds} | {prompts} | {' | '.join(each)} |"
+
+
+def tabulate_rules(seed: int) -> Iterator[str]:
+    """A line for each rule: the worst of all cells where arms have one sd, and where half of them have another."""
+    yield "| rule | type I, one sd | 0.6 and 1.8 | coverage, one sd | one of each | of 0.6 | of 1.8 | mean width |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for rule, name in RULES.items():
+        found: dict[str, list[Shares]] = {}
+        for cell in _cells():
+            for kind, (_, now, _) in simulate(cell, seed=seed, rule=rule).items():
+                found.setdefault("equal" if cell.sd in EQUAL else kind, []).append(now)
+        errors = {kind: [100 * one.error for one in each] for kind, each in found.items()}
+        unequal = max(max(each) for kind, each in errors.items() if kind != "equal")
+        covers = " | ".join(
+            f"{100 - max(errors[kind]):.1f}-{100 - min(errors[kind]):.1f}"
+            for kind in ("equal", *(kind.name for kind in KINDS))
+        )
+        width = np.mean([one.width for each in found.values() for one in each])
+        yield f"| {name} | {max(errors['equal']):.1f} | {unequal:.1f} | {covers} | {width:.2f} |"
+
+
+def tabulate_levels(seed: int) -> Iterator[str]:
+    """By the number of seeds, how often p is below a level at most, in %."""
+    yield f"| arms | seeds | {' | '.join(f'{100 * level:g} %' for level in LEVELS)} |"
+    yield "|---|---|" + "---|" * len(LEVELS)
+    worst: dict[tuple[int, int], np.ndarray] = {}
+    for cell in _cells():
+        rng = np.random.default_rng(seed)
+        for _, drawn in draw(cell, 2 * DRAWS, rng):
+            shares = np.array([np.mean(abs(drawn.gain) > half_width(drawn.parts, level)) for level in LEVELS])
+            key = cell.arms, cell.seeds
+            worst[key] = np.maximum(worst.get(key, shares), shares)
+    for (arms, seeds), shares in worst.items():
+        yield f"| {arms} | {seeds} | {' | '.join(f'{100 * share:.2f}' for share in shares)} |"
+
+
+def half_width(parts: tuple[np.ndarray, ...], level: float) -> np.ndarray:
+    """Beyond which p is below the level; at 10 %, of which TOST's 90 % interval is, Student's of the 95 % interval."""
+    error, df = crossed_error(*parts)
+    student = -error * special.stdtrit(np.maximum(df, 1), level / 2)
+    return np.asarray(
+        student if level > LEVELS[1] else np.where(parts[4] < FEW_DF, few_half_width(*parts, level), student)
+    )
+
+
+def _cells() -> Iterator[Cell]:
+    for arms, seeds, sd, prompts, samples in product(ARMS, SEEDS, SPREADS, PROMPTS, SAMPLES):
+        yield Cell(arms, seeds, prompts, samples, sd)
 
 
 def _line(name: str, found: list[tuple[Shares, ...]]) -> str:
@@ -261,7 +344,19 @@ def tabulate_answers(draws: int) -> Iterator[str]:
 
 
 def main() -> None:
-    lines = tabulate_answers(ANSWERED) if "--answers" in sys.argv else tabulate("--every" in sys.argv)
+    parser = argparse.ArgumentParser()
+    for flag in ("--every", "--answers", "--rules", "--levels"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    wanted = parser.parse_args()
+    if wanted.answers:
+        lines = tabulate_answers(ANSWERED)
+    elif wanted.rules:
+        lines = tabulate_rules(wanted.seed)
+    elif wanted.levels:
+        lines = tabulate_levels(wanted.seed)
+    else:
+        lines = tabulate(wanted.every, wanted.seed)
     for line in lines:
         print(line, flush=True)
 

@@ -58,8 +58,10 @@ def test_the_variance_between_seeds_counts_of_each_trained_arm() -> None:
     variation = Variation(10**6, 1, 0.1, 0.1, "")
     both, one = (Side(1.0, 3, 1, "dpo"), Side(-1.0, 3, 1, "dpo")), (Side(1.0, 3, 1, "dpo"), Side(-1.0, 1, 1, None))
     errors = [standard_error(Design(sides, ((1.0, variation),), 0.01, {"dpo": (3, 3, 3)})) for sides in (both, one)]
-    assert errors[0][0] == pytest.approx(0.01 * (2 / 3) ** 0.5, rel=0.01) and errors[0][1] == pytest.approx(6, rel=0.02)
+    assert errors[0][0] == pytest.approx(0.01 * (2 / 3) ** 0.5, rel=0.01)
     assert errors[1][0] == pytest.approx(0.01 * (1 / 3) ** 0.5, rel=0.01)
+    # of one arm its two degrees and the 6 / 7 that two others lend; of two arms more, but less than twice these
+    assert errors[1][1] == pytest.approx(2 + 6 / 7, rel=0.02) and errors[0][1] == pytest.approx(4.29, rel=0.02)
 
 
 def test_what_a_gain_takes_is_enough_and_one_less_is_not() -> None:

@@ -15,6 +15,7 @@ CONFIDENCE = 0.95
 Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)  # how many standard errors that is to either side
 MAX_CELLS = 50_000_000  # groups times clusters; beyond that only the cells that occur are numbered
 FEW_DF = 13  # of a variance between seeds, below which Satterthwaite covers too little
+LEAST_P = 1e-100  # that is told apart from less
 ROUNDING = 1e-12  # values that differ by less differ by rounding only
 
 
@@ -121,11 +122,47 @@ def crossed_error(
     total = prompts + np.maximum(seeds - sampling, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = np.where(seeds > sampling, total**2 / (prompts**2 / prompts_df + seeds**2 / seeds_df), prompts_df)
-        of_prompts, of_seeds = _t_quantiles(prompts_df) ** 2, _t_quantiles(seeds_df) ** 2
-        off = of_prompts + (of_seeds - of_prompts) * (np.clip(seeds_df, 1, 2) - 1) / 4
-        half = np.sqrt(of_prompts * prompts + np.maximum(of_seeds * seeds - off * sampling, 0.0))
+        half = few_half_width(prompts, prompts_df, seeds, sampling, seeds_df, 1 - CONFIDENCE)
         few = np.interp(half / np.sqrt(total), *_dfs_by_quantile())
     return np.sqrt(total), np.where(seeds_df < FEW_DF, few, usual)
+
+
+def crossed_p(value: float, prompts: float, prompts_df: float, seeds: float, sampling: float, seeds_df: float) -> float:
+    """The level at which the interval of `crossed_error` about a mean of `value` ends at 0, which is its two-sided p.
+
+    With fewer than 13 degrees of freedom for seeds it isn't Student's at those of the 95 % interval, which at levels
+    below 1 % would be too small: each variance has its own quantile at each level.
+    """
+    from scipy import optimize, special
+
+    if abs(value) <= ROUNDING:
+        return 1.0
+    parts = tuple(map(np.array, (prompts, prompts_df, seeds, sampling, seeds_df)))
+    if seeds_df >= FEW_DF:
+        error, df = crossed_error(*parts)
+        return float(2 * special.stdtr(df, -abs(value) / error))
+
+    def beyond(log_level: float) -> float:
+        return float(few_half_width(*parts, level=np.exp(log_level))) - abs(value)
+
+    least = np.log(LEAST_P)
+    return LEAST_P if beyond(least) <= 0 else float(np.exp(optimize.brentq(beyond, least, 0.0)))
+
+
+def few_half_width(
+    prompts: np.ndarray,
+    prompts_df: np.ndarray,
+    seeds: np.ndarray,
+    sampling: np.ndarray,
+    seeds_df: np.ndarray,
+    level: float,
+) -> np.ndarray:
+    """How far the interval of modified large samples reaches that leaves out what is true in `level` of all cases."""
+    from scipy import special
+
+    of_prompts, of_seeds = (special.stdtrit(np.maximum(df, 1), level / 2) ** 2 for df in (prompts_df, seeds_df))
+    off = of_prompts + (of_seeds - of_prompts) * (np.clip(seeds_df, 1, 2) - 1) / 4
+    return np.asarray(np.sqrt(of_prompts * prompts + np.maximum(of_seeds * seeds - off * sampling, 0.0)))
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curation.core.stats import CONFIDENCE, ROUNDING, crossed_error, t_quantile, wilson
+from curation.core.stats import CONFIDENCE, FEW_DF, ROUNDING, crossed_error, crossed_p, t_quantile, wilson
 from curation.experiment.seed_variance import BetweenSeeds, between_seeds, common_seeds, of_seeds
 from curation.experiment.values import ArmKey, BenchmarkValues
 
@@ -123,9 +123,10 @@ def estimate(
     between = between_seeds(shares, benchmarks, kept)
     value = sum(part.weight * float(part.differences().mean()) for part in parts)
     scope = THIS_RUN if between is None else SEEDS
-    error, df = _standard_error(_between_prompts(parts), between or [])
+    variances = _add_seeds(_between_prompts(parts), between or [])
+    error, df = map(float, crossed_error(*map(np.array, variances)))
     low, high = _interval(value, error, df, parts)
-    p = _p(value, error, df) if scope == SEEDS else None
+    p = crossed_p(value, *variances) if scope == SEEDS else None
     fewest = min(trained.values(), default=1)
     return Estimate(value, low, high, p, error, df, prompts, fewest, scope, voided, None)
 
@@ -151,16 +152,15 @@ def _between_prompts(parts: Sequence[Part]) -> tuple[float, float]:
     return total, total**2 / sum(variance**2 / df for variance, df in each)
 
 
-def _standard_error(prompts: tuple[float, float], seeds: Sequence[tuple[float, BetweenSeeds]]) -> tuple[float, float]:
-    """The standard error and its degrees of freedom: of the variance for other prompts with its degrees, and of the
-    terms of the variance for other seeds, each a share and what it is of."""
+def _add_seeds(prompts: tuple[float, float], seeds: Sequence[tuple[float, BetweenSeeds]]) -> tuple[float, ...]:
+    """What `crossed_error` takes: the variance for other prompts with its degrees of freedom, and that for other seeds
+    of terms, each a share and what it is of; without terms that is 0."""
     if not seeds:
-        return prompts[0] ** 0.5, prompts[1]
+        return *prompts, 0.0, 0.0, FEW_DF
     share, means, sampling, df = map(np.array, zip(*((share, *one) for share, one in seeds), strict=True))
     total = (share * means).sum()
     seeds_df = total**2 / ((share * means) ** 2 / df).sum() if total else df.sum()
-    error, df = crossed_error(*map(np.array, (*prompts, total, (share * sampling).sum(), seeds_df)))
-    return float(error), float(df)
+    return *prompts, float(total), float((share * sampling).sum()), float(seeds_df)
 
 
 def _interval(value: float, error: float, df: float, parts: Sequence[Part]) -> tuple[float, float]:
@@ -179,9 +179,3 @@ def _interval(value: float, error: float, df: float, parts: Sequence[Part]) -> t
     else:
         low, high = value - quantile * error, value + quantile * error
     return max(min(low, value), least), min(max(high, value), most)  # rounding puts Wilson's end at 1 below it
-
-
-def _p(value: float, error: float, df: float) -> float:
-    from scipy import special
-
-    return float(2 * special.stdtr(df, -abs(value) / error)) if abs(value) > ROUNDING else 1.0

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 
 from curation.core.stats import CONFIDENCE, crossed_error
+from curation.experiment.seed_variance import lend
 
 POWER = 0.8
 MOST_PROMPTS, MOST_SAMPLES, MOST_SEEDS = 10_000_000, 4_096, 100  # beyond which a number of them is none
@@ -49,8 +50,8 @@ class Side(NamedTuple):
 
 class Design(NamedTuple):
     """A contrast as it will be measured. `benchmarks` are weights and variations; `seed_sd` is the standard deviation
-    between runs that differ in the seed alone, which is pooled over the arms of a method: `pooled` has the seeds of
-    each. `of_best`: it is of pass@k, which other samples make another measure."""
+    between runs that differ in the seed alone, of which the arms of a method tell each other: `pooled` has the seeds
+    of each. `of_best`: it is of pass@k, which other samples make another measure."""
 
     sides: tuple[Side, ...]
     benchmarks: tuple[tuple[float, Variation], ...]
@@ -63,9 +64,18 @@ class Design(NamedTuple):
         """Those of its arms."""
         return list(dict.fromkeys(side.method for side in self.sides if side.method is not None))
 
-    def seed_df(self, method: str) -> int:
-        """Of the variance between seeds of a method; 0 where no arm of it has two."""
-        return sum(seeds - 1 for seeds in self.pooled[method])
+    def seed_df(self, method: str) -> float:
+        """Of the variance between seeds that the contrast's arms of a method have; 0 where no arm of it has two."""
+        df = [seeds - 1 for seeds in self.pooled[method] if seeds > 1]
+        own = [(side.weight**2 / side.seeds, side.seeds - 1) for side in self.sides if side.method == method]
+        if not df:
+            return 0.0
+        shares = [0.0] * len(df)
+        for share, of_arm in own:  # whose place among its equals does not matter
+            place = next((number for number, one in enumerate(df) if one == of_arm and not shares[number]), None)
+            if place is not None:
+                shares[place] = share / sum(share for share, _ in own)
+        return lend(np.array(shares), np.array(df, float))[1]
 
     @property
     def is_of_seeds(self) -> bool:

@@ -1,4 +1,4 @@
-"""How far the runs of one arm differ by their seed of training alone, pooled over the arms of a study."""
+"""How far the runs of one arm differ by their seed of training alone, and what the other arms of a study tell of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +8,8 @@ import numpy as np
 from curation.experiment.values import ArmKey, ArmValues, BenchmarkValues
 
 ALIKE = 0.2  # the level of the test that arms' variances are the same, below which each has its own
+MOST_LENT, HALF_LENT = 3.0, 5.0  # degrees of freedom that other arms lend one, and how many of them lend half of these
+TINY = np.finfo(float).tiny
 
 
 class BetweenSeeds(NamedTuple):
@@ -34,10 +36,10 @@ def between_seeds(
     """What the seeds add to the variance of a contrast, as terms: the sum of share x variance. `shares` are of the arms
     that were trained: squared weight over the number of seeds.
 
-    The arms of a method share one variance, pooled over all arms of that method in the study that have two seeds or
-    more, and as many draws of each, since a mean over draws varies less (else fewer, which vary more); unless these
-    differ (`alike`): then each has its own, if each of the contrast's has two seeds. None where a method has no such
-    arm.
+    An arm's variance is that of its own seeds, drawn towards those of the other arms of its method (`lend`): all that
+    have two seeds or more, and as many draws of each, since a mean over draws varies less (else fewer, which vary
+    more); unless these differ (`alike`): then each has its own, if each of the contrast's has two seeds. None where a
+    method has no such arm.
     """
     terms = []
     draws = {arm: count_draws(arm, benchmarks, study) for arm in shares}
@@ -52,13 +54,42 @@ def between_seeds(
         if set(own) <= set(each) and not alike(*map(np.array, zip(*each.values(), strict=True))):
             terms += [(share, each[arm]) for arm, share in own.items()]
         else:
-            terms.append((sum(own.values()), pool(each.values())))
+            terms.append(_drawn_together(own, each))
     return terms
 
 
 def count_draws(arm: ArmKey, benchmarks: Iterable[str], study: Mapping[str, BenchmarkValues]) -> int:
     """How many runs a seed of the arm has, of the seed that has fewest."""
     return min(len(of_seed) for name in benchmarks for of_seed in study[name].arms[arm].runs)
+
+
+def _drawn_together(shares: Mapping[ArmKey, float], each: Mapping[ArmKey, BetweenSeeds]) -> tuple[float, BetweenSeeds]:
+    """The sum of the shares, and the mean of the arms' variances that they make."""
+    means, sampling, dfs = map(np.array, zip(*each.values(), strict=True))
+    of_each = np.array([shares.get(arm, 0.0) for arm in each])
+    total = sum(shares.values())
+    weights, df = lend(of_each / total, dfs)
+    return total, BetweenSeeds(float(weights @ means), float(weights @ sampling), df)
+
+
+def lend(shares: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, float]:
+    """A mean of arms' variances as weights of what the seeds of each say, and its degrees of freedom.
+
+    shares: of the mean, of each arm that has seeds; what they lack to 1 is of arms with one seed, which take the mean
+    over all on trust. df: of each arm.
+
+    As in moderated statistics (Smyth 2004), an arm's variance is the mean of its own and of the other arms', at their
+    degrees of freedom. Arms may differ, so m others count as 3 m / (m + 5) at most: two arms lend each other half a
+    degree, any number of them three.
+    """
+    others = len(df) - 1
+    rest = df.sum() - df
+    lent = np.minimum(rest, MOST_LENT * others / (others + HALF_LENT))
+    borrowed = shares * lent / (df + lent)
+    each = borrowed / np.maximum(rest, 1.0)  # of a degree of another arm
+    weights = shares - borrowed + df * (each.sum() - each) + (1 - shares.sum()) * df / df.sum()
+    apart = borrowed**2 * (1 / np.maximum(lent, TINY) - 1 / np.maximum(rest, TINY))  # by which arms may differ
+    return weights, float(1 / ((weights**2 / df).sum() + apart.sum()))
 
 
 def replicated(
@@ -94,13 +125,6 @@ def within_arm(values: Sequence[tuple[float, np.ndarray]]) -> BetweenSeeds | Non
     return BetweenSeeds(float(np.var(means, ddof=1)), sampling, len(means) - 1)
 
 
-def pool(arms: Iterable[BetweenSeeds]) -> BetweenSeeds:
-    """The mean of one arm's variance or more, each weighted by its degrees of freedom."""
-    means, sampling, df = map(np.array, zip(*arms, strict=True))
-    total = float(df.sum())
-    return BetweenSeeds(float((df * means).sum()) / total, float((df * sampling).sum()) / total, total)
-
-
 def alike(means: np.ndarray, sampling: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Whether the variances of arms (the last axis) can be the same: Bartlett's test at 20 % (`ALIKE`), a level at
     which a pooled variance is worth its risk (Bancroft 1964). No variance counts as less than its sampling part, since
@@ -110,7 +134,7 @@ def alike(means: np.ndarray, sampling: np.ndarray, df: np.ndarray) -> np.ndarray
     arms, total = means.shape[-1], df.sum(axis=-1)
     if arms < 2:
         return np.ones(means.shape[:-1], bool)
-    least = np.maximum(np.maximum(means, sampling), np.finfo(float).tiny)
+    least = np.maximum(np.maximum(means, sampling), TINY)
     pooled = (df * least).sum(axis=-1) / total
     correction = 1 + ((1 / df).sum(axis=-1) - 1 / total) / (3 * (arms - 1))
     statistic = (total * np.log(pooled) - (df * np.log(least)).sum(axis=-1)) / correction
