@@ -1,4 +1,5 @@
-"""The command line: `curation COMMAND …` runs `main` of `curation/commands/COMMAND.py`, and imports no other's."""
+"""The command line: `curation COMMAND …` runs `main` of `curation/commands/COMMAND.py`, a dash in its name an
+underscore, and imports no other's."""
 
 import importlib
 import sys
@@ -24,6 +25,7 @@ COMMANDS = {
     "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
     "register": "write down what decides the primary contrast, before its results are seen",
     "gate": "hold metrics to bounds, for a build that stops where a data version is worse than it may be",
+    "eval-task": "write a benchmark as a task of lm-eval, so that both sides ask the same prompts",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",
     "verify": "rebuild the pure tables elsewhere and compare the bytes",
 }
@@ -50,7 +52,7 @@ def main() -> None:
         parser.error(f"{name}: is now {RENAMED[name]}")
     if name not in COMMANDS:
         parser.error(f"{name}: no such command{did_you_mean(name, COMMANDS)}")
-    importlib.import_module(f"curation.commands.{name}").main(sys.argv[2:])
+    importlib.import_module(f"curation.commands.{name.replace('-', '_')}").main(sys.argv[2:])
 
 
 if __name__ == "__main__":

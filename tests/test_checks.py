@@ -306,6 +306,9 @@ def test_a_check_finds_the_broken_world(
 
 
 WARNED: dict[str, Callable[[World], World]] = {  # check that only warns: what it warns of
+    "measured_otherwise": lambda w: replace(
+        w, provenance=pl.concat([w.provenance, w.provenance.with_columns(run=pl.lit("ours"), value=pl.lit("lm_eval"))])
+    ),
     "answers_all_alike": lambda w: replace(w, results=w.results.with_columns(completion=pl.lit("!!!!"))),
     "answers_not_found": lambda w: replace(w, judgments=w.judgments.with_columns(status=pl.lit("no_answer"))),
     "answers_not_found_in_results": lambda w: columns(
@@ -401,6 +404,7 @@ def test_checks_of_tables_that_are_not_there_yet_are_left_out(tmp_path: Path) ->
         "judgment_without_trace",
         "labels_contradicted",
         "listed_pair_without_responses",
+        "measured_otherwise",
         "ranked_by_suspect",
         "rating_without_response",
         "reasoning_in_part",

@@ -170,7 +170,11 @@ def test_a_command_says_what_it_is_for(folder: Path, name: str) -> None:
 
 
 def test_every_command_has_a_file(folder: Path) -> None:
-    with_main = {file.stem for file in (ROOT / "curation/commands").glob("*.py") if "\ndef main(" in file.read_text()}
+    with_main = {
+        file.stem.replace("_", "-")
+        for file in (ROOT / "curation/commands").glob("*.py")
+        if "\ndef main(" in file.read_text()
+    }
     assert with_main == set(COMMANDS)
 
 

@@ -49,7 +49,7 @@ def faults(folder: Path, declared: dict[str, Any]) -> list[str]:
         ({"plus": {"selection": "top_generator_delta"}, "minus": "baseline", "benchmark": "in_domain"},
          ["plus: leaves method out, of which top_generator_delta itself has dpo, kto; name one, or several as a list"]),
         ({"plus": {**TERMS, "budget": 10}, "minus": {"control": "randm"}, "benchmark": "in_domian"},
-         ["benchmark: 'in_domian' is no source to evaluate on, and no split; did you mean 'in_domain'?",
+         ["benchmark: 'in_domian' is no benchmark, and no split; did you mean 'in_domain'?",
           "plus.budget: '10' is not in the grid, which has own",
           "minus.budget: '10' is not in the grid, which has own",
           "minus.control: 'randm' is not in the grid, which has itself, random"]),

@@ -150,9 +150,9 @@ def test_the_commands_of_the_index_are_those_there_are(
     monkeypatch.setattr(sys, "argv", ["curation", "--help"])
     with pytest.raises(SystemExit):
         main()
-    there = set(re.findall(r"^  (\w+) ", capsys.readouterr().out.split("\ncommands:\n")[1], re.MULTILINE))
+    there = set(re.findall(r"^  ([\w-]+) ", capsys.readouterr().out.split("\ncommands:\n")[1], re.MULTILINE))
     index = " ".join(command for command, _ in rows(ROOT / "docs/README.md", "command"))
-    assert set(re.findall(r"`curation (\w+)", index)) == there
+    assert set(re.findall(r"`curation ([\w-]+)", index)) == there
 
 
 def test_the_rooms_and_their_names_are_those_of_the_code() -> None:

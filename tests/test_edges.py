@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import flow
+import polars as pl
 import pytest
 import world
 from fields import Setting, settings
@@ -45,6 +46,7 @@ class Reader(NamedTuple):
     stages: tuple[tuple[str, ...], ...]
 
 
+HARNESS_LOGS = Path(__file__).parent / "data/harness_logs"
 ENTRY = "the entry"  # whose setting it is
 READERS = {
     "audit": Reader(("audit",), (("audit",),)),
@@ -101,6 +103,10 @@ READERS = {
     "sources.pairs": Reader(("sources.set",), (("collect",),)),
     "sources.reasoning_gym": Reader(("sources.sums",), (("collect",),)),
     "sources.table": Reader(("sources.own",), (("collect",),)),
+    **{
+        f"results.{kind}": Reader((f"results.{kind}_sums",), (("import_results",),))
+        for kind in ("inspect", "lighteval", "lm_eval", "table")
+    },
     "student": Reader(("student",), (("train",),)),
     "renderings": Reader(("renderings",), (("renderings",),)),
 }
@@ -392,6 +398,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "benchmarks": {"letters": sampling | {"samples": 2}},
     }  # fmt: skip
     raw["models"] = {"whole": "tiny"}
+    raw["results"] = write_logs(folder)
     value = {"value": "rubric.delta_logic"}
     share = {"per_prompt": 2, "generator_share": {"side": "chosen", "at_most": 1.0}}
     raw["selections"] = raw["selections"] | {
@@ -417,6 +424,25 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         run_stage(patch, ("arms",))  # which the audit reads
         assert look_around(read(folder / "params.yaml")) == ([], [])
     return SmallStudy(folder, raw)
+
+
+def write_logs(folder: Path) -> dict[str, Any]:
+    """What `results` says of logs of each harness, which lie in the folder."""
+    for kind in ("lm_eval", "inspect"):
+        shutil.copytree(HARNESS_LOGS / kind / "plain", folder / kind)
+    details = {"doc": [{"id": "0", "query": "1 + 1?"}], "metric": [{"em": 1.0}], "model_response": [{"text": ["2"]}]}
+    pl.DataFrame(details).write_parquet(folder / "details_sums_2026-11-27T04-12-12.1.parquet")
+    row = {"q": "1 + 1?", "n": 0, "points": 1.0, "said": "2", "failed": None}
+    (folder / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    columns = {"prompt": "q", "sample": "n", "score": "points", "completion": "said", "error": "failed"}
+    of_kinds: dict[str, dict[str, Any]] = {
+        "inspect": {"task": "whole_sums", "scorer": "form", "metric": "digits", "runs": {"whole": "inspect"}},
+        "lighteval": {"task": "sums", "metric": "em", "runs": {"whole": "details_sums_2026-11-27T04-12-12.1.parquet"}},
+        "lm_eval": {"task": "sums", "metric": "exact_match", "filter": "strict-match", "runs": {"whole": "lm_eval"}},
+        "table": {"columns": columns, "where": "n = 0", "runs": {"whole": "scores.jsonl"}},
+    }
+    shared = {"split": "in_domain", "scale": [0.0, 1.0]}
+    return {f"{kind}_sums": {"kind": kind, **shared, **settings} for kind, settings in of_kinds.items()}
 
 
 def run_stage(patch: pytest.MonkeyPatch, stage: tuple[str, ...]) -> None:

@@ -27,7 +27,9 @@ def test_a_recipe_is_a_whole_valid_params_file_of_kinds_that_exist(file: Path) -
     raw: dict[str, Any] = YAML(typ="safe", pure=True).load(file)
     sections = {name for name in raw if not name.startswith("x-")}
     assert sections | {*MAY_BE_LEFT_OUT} == {*KIND_FOLDERS, *COLLECTIONS, *SECTIONS}
-    named = {(folder, body["kind"]) for section, folder in KIND_FOLDERS.items() for body in raw[section].values()}
+    named = {
+        (folder, body["kind"]) for section, folder in KIND_FOLDERS.items() for body in raw.get(section, {}).values()
+    }
     assert [kind for kind in sorted(named) if not (ROOT / "curation" / kind[0] / f"{kind[1]}.py").exists()] == []
     study = read(file)
     assert study.evaluate.judge is None or study.judges[study.evaluate.judge].kind == "answer"

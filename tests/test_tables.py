@@ -31,6 +31,19 @@ ROWS: dict[str, pl.DataFrame] = {
 }
 
 STATUS_RULE = f"status is one of {', '.join(STATUSES)}"
+OF_RESULTS: dict[str, dict[str, Any]] = {
+    "score is null exactly when not scored; either when no_answer or unparsable or refused or truncated": {
+        "score": 0.0,
+        "status": "error",
+    },
+    "score is finite": {"score": float("nan"), "status": "scored"},
+    "left_out_characters is positive or null": {"left_out_characters": 0},
+    "n_tokens is not negative": {"n_tokens": -1},
+    STATUS_RULE: {
+        "score": None,
+        "status": "",
+    },
+}
 BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that break it on a sound row
     "prompts": {
         "split is one of train, in_domain, out_of_domain": {"split": "test"},
@@ -160,19 +173,9 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "error exactly where it failed": {"error": "no memory"},
         "weights exactly where it did not": {"weights": None},
     },
-    "results": {
-        "score is null exactly when not scored; either when no_answer or unparsable or refused or truncated": {
-            "score": 0.0,
-            "status": "error",
-        },
-        "score is finite": {"score": float("nan"), "status": "scored"},
-        "left_out_characters is positive or null": {"left_out_characters": 0},
-        "n_tokens is not negative": {"n_tokens": -1},
-        STATUS_RULE: {
-            "score": None,
-            "status": "",
-        },
-    },
+    "results": OF_RESULTS,
+    "imported_results": OF_RESULTS,
+    "provenance": {},
     "comparisons": {
         "ci_low <= gain <= ci_high": {"ci_low": 0.2, "gain": 0.1, "ci_high": 0.3, "against": "baseline"},
         "gain is null exactly when it is against nothing, or refused": {"gain": None, "against": "baseline"},

@@ -37,6 +37,7 @@ PROTOCOLS = {
     "pairwise_judges": "PairwiseJudge",
     "scorers": "Scorer",
     "methods": "Method",
+    "results": "Measured",
 }
 ENGINES = sorted(file.stem for file in (ROOT / "curation/models/engines").glob("[!_]*.py"))
 REVEALED = {

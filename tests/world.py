@@ -48,6 +48,7 @@ DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt
 RESPONSES = {"gpt": ("2 + 3 = 5.", 5.0), "llama": ("Six.", 1.0)}  # of a preference set, to plus: text, rating
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 ARM, BESIDE = "clear-any-own-itself", "clear-any-own-reversed"
+ELSEWHERE = "theirs"  # a run that another harness measured
 TUNED, TURNED = f"dpo-{ARM}-0", f"dpo-{BESIDE}-0"
 RUNS = ("baseline", TUNED, TURNED)
 GRID: dict[str, Any] = {
@@ -164,6 +165,8 @@ class World:
     updates: pl.DataFrame
     runs: pl.DataFrame
     results: pl.DataFrame
+    imported_results: pl.DataFrame
+    provenance: pl.DataFrame
     comparisons: pl.DataFrame
     contrasts: pl.DataFrame
 
@@ -386,6 +389,30 @@ def results() -> pl.DataFrame:
     return rows_of(measurements.RESULTS, rows)
 
 
+def imported_results() -> pl.DataFrame:
+    """The rows of `imported_results`, of a run that the study does not declare."""
+    rows = [
+        {
+            "run": ELSEWHERE,
+            "benchmark": "their_sums",
+            "split": "out_of_domain",
+            "prompt_id": content_id("their_sums", number),
+            "sample_index": 0,
+            "finish_reason": "stop",
+            "score": score,
+            "status": "scored",
+        }
+        for number, score in enumerate((0.0, 1.0, 1.0))
+    ]
+    return rows_of(measurements.IMPORTED_RESULTS, rows)
+
+
+def provenance() -> pl.DataFrame:
+    """The rows of `provenance`, of that run."""
+    said = {"harness": ("table", True), "model": ("theirs", False)}
+    return frame(measurements.PROVENANCE, [("their_sums", ELSEWHERE, field, *rest) for field, rest in said.items()])
+
+
 @cache
 def _own() -> dict[str, Any]:
     return dict(YAML(typ="safe", pure=True).load(PARAMS))
@@ -522,6 +549,8 @@ def world(judged: pl.DataFrame) -> World:
         updates.updates(read_by, read_by.clear(), {"dpo": kind("methods", "dpo").Params(**body["methods"]["dpo"])}),
         runs(),
         answered,
+        imported_results(),
+        provenance(),
         compare_results(DECLARED, answered, dict.fromkeys((TUNED, TURNED), 3)),
         contrast_table.declared_contrasts(declared, scored, Properties(declared, view, subsets.__getitem__), {}),
     )  # fmt: skip
@@ -580,6 +609,8 @@ def put(world: World, data: Path, there: World | None) -> None:
         "examples",
         "updates",
         "runs",
+        "imported_results",
+        "provenance",
         "comparisons",
         "contrasts",
     ):

@@ -16,6 +16,7 @@ from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean
 
 if TYPE_CHECKING:
+    from curation.exchange.results._kind import MeasuredKind
     from curation.judging.answers._kind import Verifier
     from curation.judging.extractions._kind import Extraction
     from curation.judging.judges._kind import JudgeKind
@@ -33,6 +34,7 @@ KIND_FOLDERS = {
     "pairwise_judges": "judging/pairwise_judges",
     "scorers": "training/scorers",
     "methods": "training/trainers",
+    "results": "exchange/results",
 }
 VERIFIER_FOLDER = "judging/answers"  # a file for each verifier that prompts may name
 EXTRACTION_FOLDER = "judging/extractions"  # a file for each way to find an answer that a judge may name
@@ -52,6 +54,8 @@ def kind(section: Literal["pairwise_judges"], name: str) -> PairwiseJudgeKind[An
 def kind(section: Literal["scorers"], name: str) -> ScorerKind[Any]: ...
 @overload
 def kind(section: Literal["methods"], name: str) -> MethodKind[Any]: ...
+@overload
+def kind(section: Literal["results"], name: str) -> MeasuredKind[Any]: ...
 @overload
 def kind(section: str, name: str) -> Any: ...
 def kind(section: str, name: str) -> Any:

@@ -48,7 +48,7 @@ COLLECTIONS = {
     "contrasts": "curation.experiment.declarations",
 }
 ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
-MAY_BE_LEFT_OUT = ("models",)  # which stands for an empty mapping
+MAY_BE_LEFT_OUT = ("models", "results")  # each stands for an empty mapping then
 BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,99}")  # files are called so
 

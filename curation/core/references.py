@@ -37,6 +37,7 @@ def find_dangling(path: Path, sections: dict[str, Any], raw: dict[str, Any], par
         *_of_dimensions(parts, sections),
         *_of_families(sections, raw),
         *_of_expressions(raw),
+        *_of_results(raw),
     ]
     return [f"{path}: {line}" for line in lines]
 
@@ -111,6 +112,13 @@ def _of_expressions(raw: dict[str, Any]) -> Iterator[str]:
         for name in entries(raw, second):
             if name in entries(raw, first):
                 yield f"{second}.{name}: {first} has an entry of that name; expressions go by name, so rename one"
+
+
+def _of_results(raw: dict[str, Any]) -> Iterator[str]:
+    """Benchmarks of another harness that are called as a source."""
+    for name in entries(raw, "results"):
+        if name in entries(raw, "sources"):
+            yield f"results.{name}: sources has an entry of that name; benchmarks go by name, so rename one"
 
 
 def _texts(values: Any) -> list[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.traces.renderings
     import curation.training.evaluate
     import curation.training.given
+    from curation.exchange.results._kind import Measured
     from curation.judging.judges._kind import Judge
     from curation.judging.pairwise_judges._kind import PairwiseJudge
     from curation.prompts.sources._kind import Source
@@ -79,6 +80,7 @@ class Study:
     audit: curation.tables.checks.Params
     evaluate: curation.training.evaluate.Params
     models: curation.training.given.Params
+    results: dict[str, Measured]
     contrasts: dict[str, curation.experiment.declarations.Params]
     compare: curation.experiment.compare.Params
     ledger: curation.calls.ledger.Params
@@ -113,6 +115,12 @@ class Study:
     def benchmarks(self) -> list[str]:
         """The names of the sources to evaluate on: those outside the train split."""
         return [name for name, source in self.sources.items() if source.split != "train"]
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """The split of each benchmark: of the sources outside the train split, and of `results`."""
+        own = {name: self.sources[name].split for name in self.benchmarks}
+        return own | {name: measured.split for name, measured in self.results.items()}
 
     @property
     def dimensions(self) -> dict[str, list[str]]:

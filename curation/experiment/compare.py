@@ -58,7 +58,7 @@ class Params(Strict):
 def declared_runs(study: Study) -> DeclaredRuns:
     """The runs of the study's grid, and those trained elsewhere, each an arm with one seed."""
     arms = {name: (run.method, *run.arm[:-1]) for name, run in study.runs.items()}
-    arms |= {name: (GIVEN, name, "", "", "") for name in study.models.folders}
+    arms |= {name: (GIVEN, name, "", "", "") for name in study.models.names}
     seeds = dict.fromkeys(arms, 0) | {name: run.seed for name, run in study.runs.items()}
     treatments = frozenset(name for name, control in study.controls.items() if control.treatment)
     return DeclaredRuns(arms, seeds, treatments)

@@ -190,7 +190,8 @@ class _Expansion:
     def _find_benchmarks(self, each: Sequence[str] | None) -> tuple[dict[str, float], str]:
         """The weights of benchmarks, splits resolved, and how they are called together."""
         wanted = self.entry.benchmark if each is None else {each[0]: 1.0}
-        there = self.study.benchmarks
+        of_splits = self.study.splits
+        there = list(of_splits)
         if wanted is None:
             if len(there) != 1:
                 listed = ", ".join(there) or "none"
@@ -198,14 +199,14 @@ class _Expansion:
             return dict.fromkeys(there[:1], 1.0), there[0] if there else ""
         splits = dict[str, list[str]]()
         for name in there:
-            splits.setdefault(self.study.sources[name].split, []).append(name)
+            splits.setdefault(of_splits[name], []).append(name)
         weights = dict[str, float]()
         for name, weight in wanted.items():
             members = [name] if name in there else splits.get(name, [])
             if not members:
                 known = [*there, *splits]
                 hint = did_you_mean(name, known)
-                self.faults.append(f"benchmark: {name!r} is no source to evaluate on, and no split{hint}")
+                self.faults.append(f"benchmark: {name!r} is no benchmark, and no split{hint}")
             for member in members:
                 weights[member] = weights.get(member, 0.0) + weight / len(members)
         return weights, _label(wanted)

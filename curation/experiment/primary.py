@@ -43,6 +43,8 @@ def declare(name: str, study: Study) -> dict[str, Any]:
         "student": study.student.model_dump(mode="json", exclude_none=True, exclude={"device"}),
         "evaluate": evaluate if arms else {},
     }
+    if measured := _settings(study.results, sorted({name for one in _rows(row) for name in one.benchmarks})):
+        declaration["results"] = {name: _without_places(settings) for name, settings in measured.items()}
     return declaration | {"judges": _settings(_raters(study), _find_judges(declaration, study))}
 
 
@@ -50,6 +52,11 @@ def _sources(row: AnyRow, study: Study) -> list[str]:
     """Those to train on, and the benchmarks that the contrast is of."""
     asked = {name for one in _rows(row) for name in one.benchmarks}
     return [name for name, source in study.sources.items() if name in asked or source.split == "train"]
+
+
+def _without_places(measured: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a benchmark of another harness, but for where logs lie."""
+    return {name: value for name, value in measured.items() if name != "runs"}
 
 
 def _generators(study: Study) -> list[str]:

@@ -63,7 +63,7 @@ def known_arms(study: Study) -> KnownArms:
     """Those of the study."""
     arms = list(dict.fromkeys((run.method, *run.arm[:-1]) for run in study.runs.values()))
     treatments = [name for name, control in study.controls.items() if control.treatment]
-    return KnownArms(arms, list(study.models.folders), treatments)
+    return KnownArms(arms, study.models.names, treatments)
 
 
 def find_arms(term: Term, shared: Mapping[str, list[str]], known: KnownArms) -> tuple[list[ArmKey], list[str]]:

@@ -36,7 +36,7 @@ def register_declared(connection: duckdb.DuckDBPyConnection, study: Study) -> No
         settings = study.methods[method]
         weights = (getattr(settings, f"{side}_weight", None) for side in ("desirable", "undesirable"))
         runs.append((name, method, settings.kind, seed, *arms[arm.name], *weights))
-    runs += [(name, "given", *[None] * (len(RUNS) - 2)) for name in study.models.folders]
+    runs += [(name, "given", *[None] * (len(RUNS) - 2)) for name in study.models.names]
     scales = [
         (judge, dimension, *ends)
         for judge, body in study.judges.items()

@@ -73,6 +73,14 @@ RESULTS = Table(
      "left_out_characters is positive or null": (pl.col("left_out_characters") > 0).fill_null(True),
      "n_tokens is not negative": (pl.col("n_tokens") >= 0).fill_null(True)},
 )  # fmt: skip
+IMPORTED_RESULTS = Table(
+    "imported_results", "prompt, sample, run and benchmark of another harness", RESULTS.key, RESULTS.schema,
+    RESULTS.rules,
+)  # fmt: skip
+PROVENANCE = Table(
+    "provenance", "setting that another harness logged of a run on a benchmark", ("benchmark", "run", "field"),
+    schema(benchmark=TEXT, run=TEXT, field=TEXT, value=TEXT, alike=YES),
+)  # fmt: skip
 SHARES = ("truncated", "missing")  # of the answers of an arm, and of what it is against
 SHARES_AGAINST = ("truncated_against", "missing_against")
 CORRECTED = {"p <= p_holm": (pl.col("p") <= pl.col("p_holm") + 1e-8).fill_null(True)}

@@ -22,25 +22,34 @@ ADAPTER, WHOLE = "adapter_config.json", "config.json"  # what lies in a folder o
 PICKLED = ("*.bin", "*.pt", "*.pth")  # weights that run code when they are opened
 
 
-class Params(RootModel[dict[str, FilePath]]):
+class Params(RootModel[dict[str, FilePath | None]]):
     """`models` in params.yaml, which may be left out: names of runs, and where the weights of each lie: the folder of a
-    LoRA adapter of the student, or of a whole model with its own tokenizer."""
+    LoRA adapter of the student, or of a whole model with its own tokenizer. Null is of a model whose weights are not
+    here, and that `results` says all of."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     @property
     def folders(self) -> dict[str, Path]:
-        """The folder of each by its name."""
-        return {name: to_path(folder) for name, folder in self.root.items()}
+        """The folder of each that has one by its name."""
+        return {name: to_path(folder) for name, folder in self.root.items() if folder is not None}
+
+    @property
+    def names(self) -> list[str]:
+        """Of all of them."""
+        return list(self.root)
 
     def mistakes(self, study: Study) -> Iterator[str]:
-        """Names that no run may have, or that one has already."""
-        for name in self.root:
+        """Names that no run may have, or that one has already; a model of which nothing is known."""
+        measured = {run for one in study.results.values() for run in one.runs}
+        for name, folder in self.root.items():
             if fault := find_name_fault(name):
                 yield f"{name}: {fault}"
             elif name == BASELINE or name in study.runs:
                 whose = "the untrained student's run" if name == BASELINE else "a run of the grid"
                 yield f"{name}: that is the name of {whose}; give these weights another"
+            elif folder is None and name not in measured:
+                yield f"{name}: null, but results names no logs of it; add it to an entry's runs, or name its weights"
 
     def unmet(self, study: Study) -> Iterator[str]:
         """A folder that is not there, or holds no weights that can be opened."""

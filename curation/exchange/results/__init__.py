@@ -1,0 +1,1 @@
+"""Harnesses whose logs hold the results of runs: a file each."""
