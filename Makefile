@@ -57,8 +57,9 @@ bench: setup
 	python -m bench.fuzz replies
 	python -m bench.fuzz files 2000
 
-interop: setup  # installs five trainers, each in an environment of its own; some minutes
+interop: setup  # installs five trainers and lm-eval, each in an environment of its own; some minutes
 	python tests/interop/run.py
+	python tests/interop/eval_task.py
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

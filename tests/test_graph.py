@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 from world import own
 
+from curation.commands.verify import PURE, RECORDED
 from curation.core.errors import CurationError
 from curation.core.kinds import (
     EXTRACTION_FOLDER,
@@ -140,6 +141,14 @@ def test_a_folder_of_tables_is_there_where_no_name_fills_it() -> None:
     assert {"data/judgments", "data/preferences", "data/pair_scores", "data/selections"} <= by_name
     for folder in sorted(by_name):
         assert (ROOT / folder / ".gitkeep").exists(), folder
+
+
+def test_verify_has_every_table_that_a_pure_stage_reads() -> None:
+    """The kind of fault: a new table that a stage reads, and that it is rebuilt without."""
+    pure = ("pair", "delta", "calibrate", "reliability", "select", "arms", "compare")
+    deps = {dep for stage in pure for dep in STAGES[stage].get("do", STAGES[stage])["deps"] if dep.startswith("data/")}
+    read_by = {dep.split("/")[1] for dep in deps} - {"metrics"}
+    assert len(read_by) > 10 and read_by <= {*RECORDED, *PURE}
 
 
 def test_the_walk_sees_a_missing_dep() -> None:

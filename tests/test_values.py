@@ -133,9 +133,9 @@ def test_what_has_no_value_is_said_and_a_benchmark_with_one_prompt_is_too() -> N
     assert list(find_gaps(study_values(runs, whole))) == []
     lost = results({"baseline": [[1.0], [0.0], [0.0]], "a0": [["error"], ["error"], [1.0]]})
     assert list(find_gaps(study_values(runs, lost))) == [
-        "sums: prompts without a value, since a call failed or could not be graded: a0 (2 of 3); they are left "
-        "out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf evaluate` asks what failed "
-        "again, then `dvc repro`",
+        "sums: prompts without a value, since a call failed, could not be graded or was not made: a0 (2 of 3); they "
+        "are left out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf evaluate` asks what "
+        "failed of the study's own benchmarks again, then `dvc repro`",
         "sums: fewer than 2 prompts have a value in a0, so nothing is compared there; it has 3 prompts",
     ]
     alone = results({"baseline": [[1.0]], "a0": [[0.0]]})

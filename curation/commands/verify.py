@@ -29,6 +29,8 @@ RECORDED = (
     "pair_scores",
     "runs.parquet",
     "results",
+    "imported_results.parquet",
+    "provenance.parquet",
 )
 PURE = (
     "pairs.parquet",

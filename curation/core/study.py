@@ -119,7 +119,7 @@ class Study:
     @property
     def splits(self) -> dict[str, str]:
         """The split of each benchmark: of the sources outside the train split, and of `results`."""
-        own = {name: self.sources[name].split for name in self.benchmarks}
+        own: dict[str, str] = {name: self.sources[name].split for name in self.benchmarks}
         return own | {name: measured.split for name, measured in self.results.items()}
 
     @property

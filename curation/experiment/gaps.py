@@ -40,9 +40,9 @@ def _find_gaps(benchmark: str, values: BenchmarkValues) -> Iterator[str]:
     if gaps:
         named = first_names((f"{run} ({lost} of {asked})" for run, lost in gaps.items()), NAMED)
         yield (
-            f"{benchmark}: prompts without a value, since a call failed or could not be graded: {named}; they "
-            "are left out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf evaluate` asks "
-            "what failed again, then `dvc repro`"
+            f"{benchmark}: prompts without a value, since a call failed, could not be graded or was not made: "
+            f"{named}; they are left out of each contrast with that run, and above 1 % it is refused; `dvc repro -sf "
+            "evaluate` asks what failed of the study's own benchmarks again, then `dvc repro`"
         )
     if few := [run for run, valid in valid_of.items() if valid < FEWEST]:
         yield (

@@ -99,7 +99,7 @@ def compare(name: str, flavour: str, method: str, folder: Path) -> dict[str, Any
     lost = {row_id for ids in made["left_out"].values() for row_id in ids}
     ours = in_order(rendered(folder, flavours()[flavour].way, method, lost))
     wrote, meant = OTHERWISE.get(name, ("", ""))
-    made_of_it = read(set_up(name), name, out, folder / "model", method, flavour)
+    made_of_it = read(set_up(name, TRAINERS[name]), name, out, folder / "model", method, flavour)
     theirs = in_order([row | {"prompt": row["prompt"].replace(wrote, meant)} for row in made_of_it])
     differ = [pair for pair in zip_longest(ours, theirs) if pair[0] != pair[1]]
     less = f", {len(lost)} left out" if lost else ""
@@ -111,9 +111,9 @@ def compare(name: str, flavour: str, method: str, folder: Path) -> dict[str, Any
     return {"rows_sha256": hashlib.sha256(rows.read_bytes()).hexdigest(), "read": theirs, "differ": differ}
 
 
-def set_up(name: str) -> Path:
-    """The Python of the trainer's environment, which is made if it is not there."""
-    if not TRAINERS[name]:
+def set_up(name: str, packages: tuple[str, ...]) -> Path:
+    """The Python of the environment of that name with these packages, made if it is not there; this one without any."""
+    if not packages:
         return Path(sys.executable)
     folder = WORK / name
     python = folder / "bin/python"
@@ -123,7 +123,7 @@ def set_up(name: str) -> Path:
         own = folder / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
         (own / "_project.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
         pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps"]
-        subprocess.run([*pip, *TRAINERS[name]], check=True)
+        subprocess.run([*pip, *packages], check=True)
         (folder / ".ready").touch()
     return python
 

@@ -22,6 +22,7 @@ class HarnessParams(Strict):
     where the logs of each run lie: of the grid, of `models`, or `baseline`. `scale` are the scores that are worth 0 and
     1, which may be left out where they are 0 and 1."""
 
+    kind: str
     split: Literal["in_domain", "out_of_domain"]
     runs: Annotated[dict[str, FilePath], Field(min_length=1)]
     scale: Scale | None = None
@@ -49,7 +50,8 @@ class HarnessParams(Strict):
 
         for run, path in self.runs.items():
             try:
-                if sum(file.stat().st_size for file in find_logs(self, path)) <= MOST_READ:
+                sizes = [file.stat().st_size for file in find_logs(self, path)]
+                if sum(sizes) <= MOST_READ:
                     read_run(self, "", path)
             except CurationError as error:
                 yield one_line(f"runs.{run}: {error}")

@@ -5,7 +5,8 @@
 with
 of_benchmark as (select benchmark, count(distinct run) as runs from provenance group by benchmark)
 select
-    benchmark, field, count(distinct value) as values, string_agg(distinct left(value, 40), '; ' order by left(value, 40)) as said
+    benchmark, field, count(distinct value) as values,
+    string_agg(distinct left(value, 40), '; ' order by left(value, 40)) as said
 from provenance
 join of_benchmark using (benchmark)
 where alike
