@@ -29,7 +29,7 @@ def main() -> None:
     values = study_values(declared, results)
     comparisons = compare(declared, values, Answers(results), pairs_of_run, same)
     contrasts = declared_contrasts(study, values, from_files(study), same, registration.standing(study))
-    told = [*messages(missing, values), *contrast_messages(contrasts), *find_differences(provenance)]
+    told = [*messages(missing, values, study.results), *contrast_messages(contrasts), *find_differences(provenance)]
     for message in (*told, *registration.messages(study)):
         print(f"warning: compare: {message}", file=sys.stderr)
     parquet.write(measurements.COMPARISONS, comparisons, contracts.path("comparisons"))

@@ -48,7 +48,7 @@ DROPPED = ("sums", "what is 8+1", "9")  # source, text, answer of a train prompt
 RESPONSES = {"gpt": ("2 + 3 = 5.", 5.0), "llama": ("Six.", 1.0)}  # of a preference set, to plus: text, rating
 GENERATORS = {"large": 7.0, "medium": 1.5, "small": 0.1}  # name: billions of parameters
 ARM, BESIDE = "clear-any-own-itself", "clear-any-own-reversed"
-ELSEWHERE = "theirs"  # a run that another harness measured
+ELSEWHERE = "elsewhere"  # a run that another harness measured
 TUNED, TURNED = f"dpo-{ARM}-0", f"dpo-{BESIDE}-0"
 RUNS = ("baseline", TUNED, TURNED)
 GRID: dict[str, Any] = {

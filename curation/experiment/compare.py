@@ -175,12 +175,15 @@ def _correct_p(table: pl.DataFrame, untested: list[tuple[str, str]]) -> pl.DataF
     return table.with_columns(pl.Series("p_holm", corrected, dtype=pl.Float64)).select(COMPARISONS.schema.names)
 
 
-def messages(missing: Mapping[str, str], values: Mapping[tuple[str, str], BenchmarkValues]) -> Iterator[str]:
-    """What to say of runs that are not compared, and of prompts without a value."""
+def messages(
+    missing: Mapping[str, str], values: Mapping[tuple[str, str], BenchmarkValues], elsewhere: Collection[str] = ()
+) -> Iterator[str]:
+    """What to say of runs that are not compared, and of prompts without a value; the benchmarks `elsewhere` another
+    harness asked."""
     if missing:
         named = first_names((f"{name} ({clip(one_line(why))})" for name, why in missing.items()), 5)
         yield f"not compared: {named}"
-    yield from find_gaps(values)
+    yield from find_gaps(values, elsewhere)
 
 
 def comparison_metrics(comparisons: pl.DataFrame, missing: Collection[str]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What is not compared since there is no value: prompts without one in some run, and benchmarks with too few."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -12,14 +12,15 @@ FEWEST = 2  # prompts; one says nothing of others
 NAMED = 5  # runs
 
 
-def find_gaps(study: Mapping[tuple[str, str], BenchmarkValues]) -> Iterator[str]:
+def find_gaps(study: Mapping[tuple[str, str], BenchmarkValues], elsewhere: Collection[str] = ()) -> Iterator[str]:
     """A line about each benchmark of `study_values` that a run has no results on, which has some on another; about
-    each in some run of which prompts have no value, and about each in some run of which fewer than two have one."""
+    each in some run of which prompts have no value, and about each in some run of which fewer than two have one. Those
+    `elsewhere` another harness asked, of the runs that it likes."""
     averages = {benchmark: values for (benchmark, measure), values in study.items() if measure == AVERAGE}
-    every = dict.fromkeys(run for values in averages.values() for run in _runs(values))
+    every = dict.fromkeys(run for name, values in averages.items() if name not in elsewhere for run in _runs(values))
     for benchmark, values in averages.items():
         there = set(_runs(values))
-        if absent := [run for run in every if run not in there]:
+        if benchmark not in elsewhere and (absent := [run for run in every if run not in there]):
             named = first_names(absent, NAMED)
             yield f"{benchmark}: no results of {named}; `dvc repro -sf evaluate` makes them, then `dvc repro`"
         yield from _find_gaps(benchmark, values)
