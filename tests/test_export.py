@@ -161,6 +161,10 @@ TRAPS = {
         "x", [said("user", "1?"), said("assistant", "2", reasoning_content="+ 1"), said("user", "3?")], answer("4"),
         answer("5"),
     )),
+    "earlier_reasoning in a key": ("openai", None, pair(
+        "x", [said("user", "1?"), said("assistant", "2", reasoning_content="+ 1"), said("user", "3?")], answer("4"),
+        answer("5"),
+    )),
     "turns": ("llama-factory", "inline", pair("x", [said("user", "1?"), said("user", "2?")], answer("4"), answer("5"))),
     "call_ids": ("openai", "inline", pair("x", [
         said("user", "1?"), said("assistant", "", tool_calls=[{"function": {"name": "f", "arguments": {}}}]),
@@ -175,7 +179,8 @@ TRAPS = {
 def test_what_a_trainer_would_do_to_a_row_is_said_and_strict_writes_nothing(tmp_path: Path, name: str) -> None:
     to, way, row = TRAPS[name]
     save_study(tmp_path, [*PLAIN[:2], row])
-    options = ("--method", "dpo", "--reasoning", way)
+    options = ("--method", "dpo", *(("--reasoning", way) if way else ()))
+    name = name.split()[0]
     done = exported(tmp_path, to, *options)
     assert done.returncode == 0, done.stderr
     (made,) = manifest(tmp_path / "out")["sets"]

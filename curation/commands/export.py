@@ -66,6 +66,8 @@ def list_sources(study: Study, names: list[str], method: Method | None, to: str,
         there = {kind: settings for kind, settings in kinds.items() if kind in format.rows}
         if not there:
             faults.append(f"{name}: {to}: {format.no_kto}, and takes pairs alone: --method dpo")
+        elif len(there) < len(kinds):
+            print(f"note: {name}: {format.no_kto}, which the grid trains it by as well", file=sys.stderr)
         for kind, settings in there.items():
             table = TABLES[kind].name
             file = contracts.arm_path(table, arm) if arm in study.arms else contracts.path(table, arm)

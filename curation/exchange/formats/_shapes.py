@@ -9,6 +9,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 
 from curation.exchange.formats._kind import Config, Example, Row
+from curation.tables.messages import Message
+
+KEYS = ("reasoning_content", "thinking")  # of a message, that templates read reasoning from
 
 
 def pair(example: Example) -> Row:
@@ -26,8 +29,13 @@ def apart(example: Example) -> Row:
 
 def conversations(example: Example) -> Row:
     """Chosen and rejected as whole conversations."""
-    chosen, rejected = example.conversations
+    chosen, rejected = map(without_keys, example.conversations)
     return {"chosen": chosen, "rejected": rejected}
+
+
+def without_keys(messages: list[Message]) -> list[Message]:
+    """The messages without a key of reasoning."""
+    return [{key: message[key] for key in message if key not in KEYS} for message in messages]
 
 
 def labelled(example: Example) -> Row:

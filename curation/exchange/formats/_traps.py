@@ -1,6 +1,7 @@
 """Traps that several trainers share, found without a chat template."""
 
 from curation.exchange.formats._kind import Example, Trap
+from curation.tables.messages import Message
 
 USER_TURNS, MODEL_TURNS = ("user", "tool"), ("assistant",)
 
@@ -15,9 +16,12 @@ def _calls(example: Example) -> bool:
     return any("tool_calls" in message or message["role"] == "tool" for message in example.messages)
 
 
+def _keyed(messages: list[Message]) -> bool:
+    return any("reasoning_content" in message or "thinking" in message for message in messages)
+
+
 def _same(example: Example) -> bool:
-    texts = [tuple(str(value).strip() for value in answer.values()) for answer in example.answers]
-    return len(set(texts)) < len(texts)
+    return len(example.answers) == 2 and example.answers[0] == example.answers[1]
 
 
 def _alternates(example: Example) -> bool:
@@ -56,8 +60,13 @@ TURNS = Trap(
     "messages of the user's, a later system message)",
     "join such messages in the source, or export to trl", left_out=True,
 )  # fmt: skip
+EARLIER_KEY = Trap(
+    "earlier_reasoning", lambda example: _keyed(example.messages),
+    "the trainer has no key for the reasoning of earlier turns, which is left out of them",
+    "--reasoning inline, or drop to say nothing of it",
+)  # fmt: skip
 LABELLED_THOUGHT = Trap(
-    "reasoning", lambda example: example.label is not None and any(len(answer) > 2 for answer in example.answers),
+    "reasoning", lambda example: example.label is not None and _keyed(example.conversations[0]),
     "the trainer's KTO writes role and content alone, and the reasoning is lost", "--reasoning inline, or drop",
     left_out=True,
 )  # fmt: skip

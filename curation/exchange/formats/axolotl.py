@@ -17,7 +17,11 @@ def config(config: Config) -> dict[str, str]:
     rows: dict[str, object] = {"path": config.rows, "ds_type": "json", "split": "train"}
     if config.method == "dpo":
         fields = {f"field_{field}": f"{of}_messages" for field, of in FIELDS.items()}
-        keys = ["role", "content", *([config.way] if config.way in ("reasoning_content", "thinking") else [])]
+        keys = [
+            "role",
+            "content",
+            "thinking" if config.way == "thinking" else "reasoning_content",
+        ]  # where there is one
         rows |= {"type": "chat_template.default", **fields, "message_property_mappings": {key: key for key in keys}}
     else:
         rows |= {"type": "chatml.argilla_chat"}

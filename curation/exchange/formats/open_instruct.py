@@ -2,7 +2,7 @@
 
 from curation.exchange.formats._kind import Config, Format
 from curation.exchange.formats._shapes import CONVERSATIONS, conversations, notes, script
-from curation.exchange.formats._traps import BLANK, CALLS, IDENTICAL, TOOLS
+from curation.exchange.formats._traps import BLANK, CALLS, EARLIER_KEY, IDENTICAL, TOOLS
 
 
 def config(config: Config) -> dict[str, str]:
@@ -24,6 +24,6 @@ FORMAT = Format(
     rows={"dpo": conversations},
     sources={"dpo": CONVERSATIONS},
     config=config,
-    traps=[IDENTICAL, BLANK, TOOLS, CALLS],
+    traps=[IDENTICAL, BLANK, TOOLS, CALLS, EARLIER_KEY],
     no_kto="open-instruct has no KTO",
 )

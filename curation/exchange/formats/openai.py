@@ -4,14 +4,14 @@ import json
 
 from curation.calls.tool_calls import for_server
 from curation.exchange.formats._kind import Config, Example, Format, Row, Trap
-from curation.exchange.formats._shapes import PAIR
-from curation.exchange.formats._traps import BLANK, IDENTICAL
+from curation.exchange.formats._shapes import PAIR, without_keys
+from curation.exchange.formats._traps import BLANK, EARLIER_KEY, IDENTICAL
 
 
 def pair(example: Example) -> Row:
     """The messages and tools that are asked, and an output for either side."""
     chosen, rejected = example.answers
-    asked: Row = {"messages": [*map(for_server, example.messages)]}
+    asked: Row = {"messages": [*map(for_server, without_keys(example.messages))]}
     if example.tools is not None:
         asked |= {"tools": json.loads(example.tools), "parallel_tool_calls": True}
     return {"input": asked, "preferred_output": [chosen], "non_preferred_output": [rejected]}
@@ -46,7 +46,7 @@ FORMAT = Format(
         },
     },
     config=config,
-    traps=[IDENTICAL, BLANK, IDS],
+    traps=[IDENTICAL, BLANK, IDS, EARLIER_KEY],
     keeps_beside=False,
     no_kto="the hosted shape has no KTO",
 )
