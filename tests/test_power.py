@@ -102,7 +102,7 @@ def answers(
 
 def estimated(values: np.ndarray, samples: int = 1) -> list[Estimate]:
     """Of arms x seeds x prompts, the gain of each arm but the last over the last."""
-    of_arms = {("dpo", str(number)): of_arm for number, of_arm in enumerate(values)}
+    of_arms: dict[ArmKey, np.ndarray] = {("dpo", str(number)): of_arm for number, of_arm in enumerate(values)}
     arms = {arm: ArmValues(((),) * len(of), tuple(range(len(of))), True, of) for arm, of in of_arms.items()}
     study = {"b": BenchmarkValues(np.arange(values.shape[2]), samples, arms)}
     *own, last = arms

@@ -151,9 +151,9 @@ def _count_examples(study: Study, run: "Run", of: str, pairs: int, lengths: Sequ
     """At most: of a selection's budget (`own`), or of all that it could keep."""
     selection, kept, method = study.selections[run.arm.selection], pairs, study.methods[run.method]
     reads_traces = method.kind == "kto"
-    budget: dict[str, float] = {**(selection.budget or {})}
+    budget: Mapping[str, float] = {str(unit): amount for unit, amount in (selection.budget or {}).items()}
     if reads_traces and selection.unpaired is not None:
-        budget = {**(selection.unpaired.budget or {})}
+        budget = {str(unit): amount for unit, amount in (selection.unpaired.budget or {}).items()}
     if of == "own":
         if run.arm.budget != "own":
             kept = min(int(run.arm.budget), pairs)
