@@ -36,7 +36,9 @@ OF_TORCH = {
         "dresses",
         "examples",
         "extra",
+        "lost_reasoning",
         "openings",
+        "plan",
         "preflight",
         "rendering",
         "renderings",
@@ -123,6 +125,12 @@ class TorchInOneProcess(LoadFileScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
     """Where the slow tests run too, what a process loads is the least of it, and their files are shared out."""
     return (TorchInOneProcess if "not slow" in config.option.markexpr else LoadFileScheduling)(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is long is slow too, or `-m "not slow"` would run it."""
+    if item.get_closest_marker("long"):
+        item.add_marker("slow")
 
 
 @pytest.hookimpl(trylast=True)
