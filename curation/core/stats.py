@@ -122,7 +122,7 @@ def crossed_error(
     total = prompts + np.maximum(seeds - sampling, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual = np.where(seeds > sampling, total**2 / (prompts**2 / prompts_df + seeds**2 / seeds_df), prompts_df)
-        half = few_half_width(prompts, prompts_df, seeds, sampling, seeds_df, 1 - CONFIDENCE)
+        half = few_half_width(1 - CONFIDENCE, prompts, prompts_df, seeds, sampling, seeds_df)
         few = np.interp(half / np.sqrt(total), *_dfs_by_quantile())
     return np.sqrt(total), np.where(seeds_df < FEW_DF, few, usual)
 
@@ -130,7 +130,7 @@ def crossed_error(
 def crossed_p(value: float, prompts: float, prompts_df: float, seeds: float, sampling: float, seeds_df: float) -> float:
     """The level at which the interval of `crossed_error` about a mean of `value` ends at 0, which is its two-sided p.
 
-    With fewer than 13 degrees of freedom for seeds it isn't Student's at those of the 95 % interval, which at levels
+    With fewer than 13 degrees of freedom for seeds it is not Student's at those of the 95 % interval, which at levels
     below 1 % would be too small: each variance has its own quantile at each level.
     """
     from scipy import optimize, special
@@ -143,19 +143,19 @@ def crossed_p(value: float, prompts: float, prompts_df: float, seeds: float, sam
         return float(2 * special.stdtr(df, -abs(value) / error))
 
     def beyond(log_level: float) -> float:
-        return float(few_half_width(*parts, level=np.exp(log_level))) - abs(value)
+        return float(few_half_width(float(np.exp(log_level)), *parts)) - abs(value)
 
     least = np.log(LEAST_P)
     return LEAST_P if beyond(least) <= 0 else float(np.exp(optimize.brentq(beyond, least, 0.0)))
 
 
 def few_half_width(
+    level: float,
     prompts: np.ndarray,
     prompts_df: np.ndarray,
     seeds: np.ndarray,
     sampling: np.ndarray,
     seeds_df: np.ndarray,
-    level: float,
 ) -> np.ndarray:
     """How far the interval of modified large samples reaches that leaves out what is true in `level` of all cases."""
     from scipy import special
