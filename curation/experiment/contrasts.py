@@ -8,14 +8,13 @@ from curation.core.stats import ROUNDING, t_quantile
 from curation.core.study import Study
 from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint, Row, expand_all
 from curation.experiment.declarations import Margin
-from curation.experiment.estimate import SEEDS, Estimate, estimate
+from curation.experiment.estimate import PROMPTS, SEEDS, Estimate, estimate
 from curation.experiment.margins import Tested, all_gain_p, equivalence_p, margin_p
 from curation.experiment.properties import NoProperty, Properties, delta_slope
 from curation.experiment.same_arms import SAME
 from curation.experiment.terms import arm_name
 from curation.experiment.values import ArmKey, BenchmarkValues
 
-PROMPTS = "prompts"  # what the interval of a trend of deltas is for, which no run is in
 Values: TypeAlias = Mapping[tuple[str, str], BenchmarkValues]  # by benchmark and measure
 
 

@@ -10,7 +10,7 @@ from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.compare import declared_runs
 from curation.experiment.declarations import Margin
-from curation.experiment.estimate import SEEDS, THIS_RUN
+from curation.experiment.estimate import PROMPTS, SEEDS, THIS_RUN
 from curation.experiment.margin_power import Together, margin_power, size_of, smallest_margin
 from curation.experiment.pilot import Pilot, assumption, pilot
 from curation.experiment.planned import DECLARED, Asked, Planned, Unforeseen, list_declared, list_gains
@@ -134,7 +134,7 @@ def _found(name: str, kind: str, label: str, design: Design) -> Detection:
         prompts=design.prompts,
         samples=min(variation.samples for _, variation in design.benchmarks),
         seeds=min(seeds, default=None),
-        scope=SEEDS if design.is_of_seeds else THIS_RUN,
+        scope=PROMPTS if not design.methods else SEEDS if design.is_of_seeds else THIS_RUN,
         half_width=half_width(design),
         smallest=0.0,
         power=None,

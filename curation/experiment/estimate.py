@@ -12,7 +12,7 @@ from curation.core.stats import CONFIDENCE, FEW_DF, ROUNDING, crossed_error, cro
 from curation.experiment.seed_variance import BetweenSeeds, between_seeds, common_seeds, of_seeds
 from curation.experiment.values import ArmKey, BenchmarkValues
 
-SEEDS, THIS_RUN = "seeds", "this run"  # what an interval is for
+SEEDS, THIS_RUN, PROMPTS = "seeds", "this run", "prompts"  # what an interval is for
 MOST_VOIDED = 0.01  # of the prompts of a benchmark, those that some run of the contrast has no valid value of
 FEWEST_DISCORDANT = 6  # prompts that must differ before a two-sided sign test can reach 5 %
 
@@ -23,8 +23,9 @@ class Estimate(NamedTuple):
     value, low, high: with its 95 % interval. p: two-sided, that it is 0.
     standard_error, df: those of Student's t that the interval and p are.
     prompts, seeds: how many there are, of all benchmarks, and of the arm that has fewest.
-    scope: "seeds", for other prompts and other seeds of training; or "this run", for other prompts alone, where no arm
-        of the method has two seeds; then there is no p.
+    scope: "seeds", for other prompts and other seeds of training; "prompts", for other prompts, where nothing in it was
+        trained here; or "this run", for other prompts alone, where no arm of the method has two seeds; then there is no
+        p.
     voided: prompts left out since some run of the contrast has no valid value.
     refused: why there is no estimate; the numbers are NaN then.
     """
@@ -122,11 +123,11 @@ def estimate(
     shares = {arm: arms[arm] ** 2 / count for arm, count in trained.items()}
     between = between_seeds(shares, benchmarks, kept)
     value = sum(part.weight * float(part.differences().mean()) for part in parts)
-    scope = THIS_RUN if between is None else SEEDS
+    scope = PROMPTS if not trained else THIS_RUN if between is None else SEEDS
     variances = _add_seeds(_between_prompts(parts), between or [])
     error, df = map(float, crossed_error(*map(np.array, variances)))
     low, high = _interval(value, error, df, parts)
-    p = crossed_p(value, *variances) if scope == SEEDS else None
+    p = crossed_p(value, *variances) if scope != THIS_RUN else None
     fewest = min(trained.values(), default=1)
     return Estimate(value, low, high, p, error, df, prompts, fewest, scope, voided, None)
 

@@ -10,7 +10,7 @@ from curation.core.plots import BLUE, GREY, INK, RED, save
 from curation.core.study import Study
 from curation.core.text import neutralize, shorten
 from curation.experiment.contrast_rows import Joint, LeastSquares, Row, expand_all
-from curation.experiment.contrasts import PROMPTS
+from curation.experiment.estimate import PROMPTS
 from curation.experiment.margins import WITHIN
 
 GAINS = "share of right answers"
@@ -27,8 +27,10 @@ def forest(contrasts: pl.DataFrame, slopes: Collection[str], file: Path) -> None
     then families in their order, with 0 as a line, margins as a band, and the numbers beside."""
     from matplotlib.figure import Figure
 
-    unit = pl.when(scope=PROMPTS).then(pl.lit(DELTAS)).when(pl.col("contrast").is_in(list(slopes))).then(pl.lit(SLOPES))
-    rows = contrasts.with_columns(unit.otherwise(pl.lit(GAINS)).alias("unit"))
+    of_deltas = (pl.col("scope") == PROMPTS) & (pl.col("runs") == 0)
+    is_slope = pl.col("contrast").is_in(list(slopes))
+    unit = pl.when(of_deltas).then(pl.lit(DELTAS)).when(is_slope).then(pl.lit(SLOPES)).otherwise(pl.lit(GAINS))
+    rows = contrasts.with_columns(unit.alias("unit"))
     panels = [(title, list(_lines(part))) for title in (GAINS, SLOPES, DELTAS) if len(part := rows.filter(unit=title))]
     heights = [0.7 + 0.2 * len(lines) for _, lines in panels] or [1.0]
     size = (9.0, min(sum(heights), MOST_INCHES))
