@@ -132,6 +132,8 @@ def _by_tables(study: Study, names: Sequence[str]) -> dict[str, Reading]:
 
 def _by_declarations(study: Study, names: Sequence[str], known: Known) -> dict[str, Reading]:
     """At most the budget of a selection, and at most all pairs; each side as long as traces are so far."""
+    if not names:
+        return {}
     pairs = pair(study.pair, known.drafts, known.listed_pairs).height
     lengths, found = _lengths_of_traces(study, known), {}
     for name in names:

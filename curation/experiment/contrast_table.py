@@ -8,8 +8,9 @@ import polars as pl
 
 from curation.core.study import Study
 from curation.experiment.contrast_rows import AnyRow, DeltaRow, Joint
-from curation.experiment.contrasts import PROMPTS, Outcome, Values, find_outcomes
+from curation.experiment.contrasts import Outcome, Values, find_outcomes
 from curation.experiment.declarations import OVER_DELTAS, Margin
+from curation.experiment.estimate import PROMPTS
 from curation.experiment.families import correct
 from curation.experiment.margins import ALL_GAIN, EQUIVALENT, NOT_INFERIOR, WITHIN, verdict_of
 from curation.experiment.properties import Properties
@@ -96,7 +97,7 @@ def contrast_messages(contrasts: pl.DataFrame) -> Iterator[str]:
     for why, names, primary in refused.rows():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"contrasts.{names[0]}{' (primary)' if primary[0] else ''}{more}: no result: {why}"
-    for name, voided, n in contrasts.filter(scope=PROMPTS).select("contrast", "voided", "n").rows():
+    for name, voided, n in contrasts.filter(scope=PROMPTS, runs=0).select("contrast", "voided", "n").rows():
         if voided:
             yield f"contrasts.{name}: {voided} of {n} prompts have a pair without a value, and count by their others"
 
