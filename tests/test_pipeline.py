@@ -143,6 +143,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", ".dvcignore", "registered.yaml"):
         shutil.copy(ROOT / name, folder)
     (folder / "data/import").mkdir(parents=True)
+    (folder / "data/harness").mkdir(parents=True, exist_ok=True)
     for name in ("preferences", "pair_scores"):
         (folder / "data" / name).mkdir()
     traces(folder / "data/import/traces.jsonl")
