@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from ruamel.yaml import YAML
 
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError
+from curation.core.lock_file import LOCK, read_stages
 from curation.core.messages import did_you_mean, show_value
 from curation.core.text import say_count
 from curation.tables import contracts, parquet
 from curation.tables.contracts import ARMS, DATA
 
 ASIDE = DATA / "aside"
-LOCK = Path("dvc.lock")
 MADE = [  # what stages write
     *(DATA / f"{table}.parquet" for table in contracts.TABLES),
     *(DATA / name for name in (*contracts.TABLES, ARMS, "deltas", "models", "metrics", "plots")),
@@ -81,8 +80,7 @@ def _restore_collected() -> None:
     which may refuse the tables that are left of another study."""
     if contracts.path("prompts").exists() or not list((DATA / "traces").glob("*.parquet")) or not LOCK.exists():
         return
-    stages = YAML(typ="safe", pure=True).load(LOCK).get("stages") or {}
-    outs = [out["path"] for out in (stages.get("collect") or {}).get("outs") or []]
+    outs = [out["path"] for out in (read_stages().get("collect") or {}).get("outs") or []]
     if outs:
         subprocess.run([sys.executable, "-m", "dvc", "checkout", "--quiet", *outs], capture_output=True, check=False)
 

@@ -1,4 +1,5 @@
-"""What dvc.lock says of a file in `data/metrics`: by which settings it was made, and which bytes DVC wrote."""
+"""What dvc.lock says: of each stage, and of a file in `data/metrics` by which settings it was made, and which bytes DVC
+wrote."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,10 +26,7 @@ def find_outdated(files: Iterable[Path]) -> Iterator[str]:
     wanted = list(files)
     if not LOCK.exists() or not wanted:
         return
-    try:
-        stages = (YAML(typ="safe", pure=True).load(LOCK) or {}).get("stages") or {}
-    except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks
-        raise CurationError(f"{LOCK}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
+    stages = read_stages()
     params = parsed.parse_yaml(parsed.read_bytes(PARAMS), lambda why: CurationError(f"{PARAMS}:{why}"))
     made = {out["path"]: (stage, out) for stage in stages.values() for out in stage.get("outs") or []}
     for file in wanted:
@@ -39,6 +37,14 @@ def find_outdated(files: Iterable[Path]) -> Iterator[str]:
             yield f"{file}: was made by other settings than {PARAMS} has: {first_names(changed, MOST_NAMED)}; {WAY_OUT}"
         elif out.get("hash") == "md5" and out.get("md5") != _md5(file):
             yield f"{file}: is not the file that {LOCK} tells of; {WAY_OUT}"
+
+
+def read_stages() -> dict[str, Any]:
+    """What dvc.lock says of each stage, by its name. Raises CurationError where it is no YAML."""
+    try:
+        return dict((YAML(typ="safe", pure=True).load(LOCK) or {}).get("stages") or {})
+    except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks
+        raise CurationError(f"{LOCK}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
 
 
 def _look_up(params: Mapping[str, Any], name: str) -> Any:

@@ -58,6 +58,16 @@ class Config(NamedTuple):
     template_kwargs: dict[str, Any]
     settings: dict[str, Any]
 
+    @property
+    def stem(self) -> str:
+        """What the set's files are called, but for what they end in."""
+        return f"{self.name}.{self.method}"
+
+    @property
+    def out(self) -> str:
+        """The folder that the trainer is to write to."""
+        return f"out-{self.name}-{self.method}"
+
 
 @dataclass(frozen=True)
 class Format:

@@ -57,8 +57,15 @@ APART = {
     "columns": {"prompt": "prompt_messages", "row_id": "pair_id"},
 }
 CONVERSATIONS = {"layout": PAIR["layout"], "columns": {"row_id": "pair_id"}}
+
+
+def labelled_in(column: str) -> dict[str, str]:
+    """The layout of rows whose completion, or whole conversation, is the column, beside its label."""
+    return {"kind": "labelled", "completion": column, "label": "label", "rating": "label"}
+
+
 LABELLED = {
-    "layout": {"kind": "labelled", "completion": "completion", "label": "label", "rating": "label"},
+    "layout": labelled_in("completion"),
     "columns": {"prompt": "prompt", "tools": "tools", "row_id": "trace_id"},
 }
 

@@ -1,7 +1,7 @@
 """Axolotl: lists of messages for DPO, whole conversations for KTO, which it writes as ChatML whatever the template."""
 
 from curation.exchange.formats._kind import Config, Example, Format, Row
-from curation.exchange.formats._shapes import APART, apart, notes, yaml
+from curation.exchange.formats._shapes import APART, apart, labelled_in, notes, yaml
 from curation.exchange.formats._traps import BLANK, CALLS, IDENTICAL, LABELLED_THOUGHT, TOOLS
 
 FIELDS = {"messages": "prompt", "chosen": "chosen", "rejected": "rejected"}
@@ -33,12 +33,12 @@ def config(config: Config) -> dict[str, str]:
         "sequence_len": config.max_length,
         "rl_beta": config.settings.get("beta"),
         "remove_unused_columns": False if config.method == "kto" else None,
-        "output_dir": f"out-{config.name}-{config.method}",
+        "output_dir": config.out,
     }
-    told = [f"axolotl train {config.name}.{config.method}.yaml", *notes(config)]
+    told = [f"axolotl train {config.stem}.yaml", *notes(config)]
     if config.method == "kto":
         told.append("Axolotl's KTO reads no chat template: it writes ChatML itself (llama3.argilla_chat: Llama 3's)")
-    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told)}
+    return {f"{config.stem}.yaml": yaml(settings, *told)}
 
 
 FORMAT = Format(
@@ -48,7 +48,7 @@ FORMAT = Format(
     sources={
         "dpo": APART,
         "kto": {
-            "layout": {"kind": "labelled", "completion": "completion", "label": "label", "rating": "label"},
+            "layout": labelled_in("completion"),
             "columns": {"row_id": "trace_id"},
         },
     },

@@ -3,7 +3,7 @@
 import json
 
 from curation.exchange.formats._kind import Config, Example, Format, Row
-from curation.exchange.formats._shapes import calls_as_text, notes, yaml
+from curation.exchange.formats._shapes import calls_as_text, labelled_in, notes, yaml
 from curation.exchange.formats._traps import BLANK, EARLIER_THOUGHT, IDENTICAL, TURNS
 from curation.tables.messages import Message
 
@@ -53,15 +53,15 @@ def config(config: Config) -> dict[str, str]:
         "pref_beta": config.settings.get("beta"),
         "enable_thinking": config.template_kwargs.get("enable_thinking", True),
         "preserve_thinking": True,
-        "output_dir": f"out-{name}",
+        "output_dir": config.out,
     }
     told = [
-        f"llamafactory-cli train {config.name}.{config.method}.yaml",
+        f"llamafactory-cli train {config.stem}.yaml",
         *notes(config),
         "template: NAME, if its registry has your model's; else it reads the tokenizer's own",
     ]
     info = json.dumps({name: entry}, indent=2)
-    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told), "dataset_info.json": info + "\n"}
+    return {f"{config.stem}.yaml": yaml(settings, *told), "dataset_info.json": info + "\n"}
 
 
 FORMAT = Format(
@@ -74,7 +74,7 @@ FORMAT = Format(
             "columns": {"prompt": "conversations", "tools": "tools", "row_id": "pair_id"},
         },
         "kto": {
-            "layout": {"kind": "labelled", "completion": "conversations", "label": "label", "rating": "label"},
+            "layout": labelled_in("conversations"),
             "columns": {"tools": "tools", "row_id": "trace_id"},
         },
     },

@@ -1,7 +1,7 @@
 """ms-swift: whole conversations; of a pair the rejected one under a name of its own."""
 
 from curation.exchange.formats._kind import Config, Example, Format, Row
-from curation.exchange.formats._shapes import calls_as_text, notes, tools, yaml
+from curation.exchange.formats._shapes import calls_as_text, labelled_in, notes, tools, yaml
 from curation.exchange.formats._traps import BLANK, EARLIER_THOUGHT, IDENTICAL
 from curation.tables.messages import Message
 
@@ -41,14 +41,14 @@ def config(config: Config) -> dict[str, str]:
         "loss_scale": "last_round",
         "beta": config.settings.get("beta"),
         **{name: config.settings.get(name) for name in ("desirable_weight", "undesirable_weight")},
-        "output_dir": f"out-{config.name}-{config.method}",
+        "output_dir": config.out,
     }
     told = [
-        f"swift rlhf {config.name}.{config.method}.yaml",
+        f"swift rlhf {config.stem}.yaml",
         *notes(config),
         "loss_scale: last_round, or earlier turns of the assistant's are learnt as well",
     ]
-    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told)}
+    return {f"{config.stem}.yaml": yaml(settings, *told)}
 
 
 FORMAT = Format(
@@ -61,7 +61,7 @@ FORMAT = Format(
             "columns": {"tools": "tools", "row_id": "pair_id"},
         },
         "kto": {
-            "layout": {"kind": "labelled", "completion": "messages", "label": "label", "rating": "label"},
+            "layout": labelled_in("messages"),
             "columns": {"tools": "tools", "row_id": "trace_id"},
         },
     },

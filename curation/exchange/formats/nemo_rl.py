@@ -23,7 +23,7 @@ def config(config: Config) -> dict[str, str]:
         *notes(config),
         "a pair longer than max_total_sequence_length stays in the batch and teaches nothing",
     ]
-    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told)}
+    return {f"{config.stem}.yaml": yaml(settings, *told)}
 
 
 FORMAT = Format(

@@ -15,7 +15,7 @@ def config(config: Config) -> dict[str, str]:
     }
     told = [*notes(config), "the last turn alone is learnt; rows that max_seq_length leaves empty are dropped"]
     text = script(["accelerate", "launch", "open_instruct/dpo.py"], options, *told)
-    return {f"{config.name}.{config.method}.sh": text.replace(f"'{config.rows} 1.0'", f"{config.rows} 1.0")}
+    return {f"{config.stem}.sh": text.replace(f"'{config.rows} 1.0'", f"{config.rows} 1.0")}
 
 
 FORMAT = Format(

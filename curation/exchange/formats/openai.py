@@ -22,7 +22,7 @@ def config(config: Config) -> dict[str, str]:
     beta = config.settings.get("beta")
     method = {"type": "dpo", "dpo": {"hyperparameters": {} if beta is None else {"beta": beta}}}
     job = {"training_file": "FILE-ID", "model": "MODEL", "method": method}
-    return {f"{config.name}.{config.method}.job.json": json.dumps(job, indent=2) + "\n"}
+    return {f"{config.stem}.job.json": json.dumps(job, indent=2) + "\n"}
 
 
 def _lacks_ids(example: Example) -> bool:

@@ -19,7 +19,7 @@ def config(config: Config) -> dict[str, str]:
     }
     told = [*notes(config), "without a prompt key the whole prompt would be learnt as part of the answer"]
     words = ["deepspeed", "--module", "openrlhf.cli.train_dpo"]
-    return {f"{config.name}.{config.method}.sh": script(words, options, *told)}
+    return {f"{config.stem}.sh": script(words, options, *told)}
 
 
 FORMAT = Format(

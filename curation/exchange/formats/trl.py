@@ -13,12 +13,12 @@ def config(config: Config) -> dict[str, str]:
         "max_length": config.max_length,
         **{name: config.settings.get(name) for name in ("beta", "desirable_weight", "undesirable_weight")},
         "per_device_train_batch_size": config.settings.get("batch_size"),
-        "output_dir": f"out-{config.name}-{config.method}",
+        "output_dir": config.out,
     }
-    told = [f"trl {config.method} --config {config.name}.{config.method}.yaml", *notes(config)]
+    told = [f"trl {config.method} --config {config.stem}.yaml", *notes(config)]
     if config.method == "kto":
         told.append("KTO compares a row with others of its batch: more than one a device, or its KL is of nothing")
-    return {f"{config.name}.{config.method}.yaml": yaml(settings, *told)}
+    return {f"{config.stem}.yaml": yaml(settings, *told)}
 
 
 FORMAT = Format(

@@ -22,10 +22,10 @@ def config(config: Config) -> dict[str, str]:
         f"model, tokenizer = FastLanguageModel.from_pretrained({config.model!r}, max_seq_length={length})",
         "model = FastLanguageModel.get_peft_model(model)",
         f'rows = load_dataset("json", data_files={config.rows!r}, split="train")',
-        f'arguments = {name}Config(output_dir="out-{config.name}-{config.method}", max_length={length})',
+        f'arguments = {name}Config(output_dir="{config.out}", max_length={length})',
         f"{name}Trainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer).train()",
     ]
-    return {f"{config.name}.{config.method}.py": "\n".join(lines) + "\n"}
+    return {f"{config.stem}.py": "\n".join(lines) + "\n"}
 
 
 FORMAT = replace(trl.FORMAT, trainer="Unsloth", config=config, parquet=False)

@@ -1,5 +1,6 @@
 """What the settings of all harnesses have."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,13 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from curation.core.errors import CurationError
-from curation.core.messages import did_you_mean
+from curation.core.messages import did_you_mean, first_names
 from curation.core.params import BASELINE, Strict
 from curation.core.ranges import FilePath, Scale
 from curation.core.study import Study
 from curation.core.text import one_line, to_path
 
 WATCHED = Path("data/harness")  # what DVC looks at
+SHOWN = 5  # tasks in a message
 MOST_READ = 2**25  # bytes of logs that are read to look whether they can be
 
 
@@ -68,3 +70,21 @@ def choose(what: str, wanted: str | None, there: Iterable[str]) -> str:
     if wanted is None and len(names) != 1:
         raise CurationError(f"has {len(names)} {what}s: {', '.join(names) or 'none'}; name one as {what}")
     return names[0] if wanted is None else wanted
+
+
+def find_named(folder: Path, task: str, kind: str, ending: str, way_out: str) -> list[Path]:
+    """The files of the folder, however deep, that are called `KIND_TASK_DATE.ENDING` of the task. Raises CurationError
+    naming the tasks that there are, or `way_out`, if there is none."""
+    pattern = name_pattern(kind, ending)
+    files = sorted(folder.rglob(f"*.{ending}"))
+    named = {file: match["task"] for file in files if (match := pattern.fullmatch(file.name))}
+    found = [file for file, of in named.items() if of == task]
+    if not found:
+        there = f"it has {kind} of {first_names(sorted(set(named.values())), SHOWN)}" if named else way_out
+        raise CurationError(f"{folder}: has no {kind}_{task}_DATE.{ending}; {there}")
+    return found
+
+
+def name_pattern(kind: str, ending: str) -> re.Pattern[str]:
+    """How such a file is called, with its `task` and its `date`."""
+    return re.compile(rf"{kind}_(?P<task>.+)_(?P<date>\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.{ending}")

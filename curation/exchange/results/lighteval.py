@@ -1,7 +1,6 @@
 """Logs of lighteval: `details_TASK_DATE.parquet`, as `--save-details` writes them, a row for each document. Its columns
 are called as its documentation calls them, or as its code does; no run of it was at hand to hold them to."""
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +10,10 @@ from curation.core.ranges import Word
 from curation.exchange.results._hashes import digest, digest_all, write
 from curation.exchange.results._kind import Log, Row
 from curation.exchange.results._scores import read_score
-from curation.exchange.results._settings import HarnessParams, choose
+from curation.exchange.results._settings import HarnessParams, choose, find_named
 
-NAME = re.compile(r"details_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.parquet")
 COLUMNS = {"doc": "__doc__", "metric": "__metric__", "model_response": "__model_response__"}
-SHOWN = 5  # tasks in a message
+SHOWN = 5  # columns in a message
 
 
 class Params(HarnessParams):
@@ -29,13 +27,7 @@ class Params(HarnessParams):
 
 def find_logs(settings: Params, folder: Path) -> list[Path]:
     """The files of the task's details. Raises CurationError naming the tasks that there are, if there is none."""
-    named = {file: match["task"] for file in sorted(folder.rglob("*.parquet")) if (match := NAME.fullmatch(file.name))}
-    found = [file for file, task in named.items() if task == settings.task]
-    if not found:
-        tasks = sorted(set(named.values()))
-        there = f"it has details of {first_names(tasks, SHOWN)}" if tasks else "run lighteval with --save-details"
-        raise CurationError(f"{folder}: has no details_{settings.task}_DATE.parquet; {there}")
-    return found
+    return find_named(folder, settings.task, "details", "parquet", "run lighteval with --save-details")
 
 
 def read_log(settings: Params, file: Path) -> Log:

@@ -2,21 +2,19 @@
 document and filter, and `results_DATE.json` beside it."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from curation.core.errors import CurationError
-from curation.core.messages import first_names, show_value
+from curation.core.messages import show_value
 from curation.core.ranges import Word
 from curation.exchange.results._hashes import digest, digest_all, write
 from curation.exchange.results._kind import Log, Row
 from curation.exchange.results._scores import read_score
-from curation.exchange.results._settings import HarnessParams, choose
+from curation.exchange.results._settings import HarnessParams, choose, find_named, name_pattern
 
-NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.jsonl")
-SHOWN = 5  # tasks in a message
+NAME = name_pattern("samples", "jsonl")
 OF_ALL = ("lm_eval_version", "system_instruction_sha", "fewshot_as_multiturn")  # of results_DATE.json
 OF_CONFIG = ("limit", "random_seed", "numpy_seed", "torch_seed", "fewshot_seed", "gen_kwargs")
 OF_TASK = ("versions", "n-shot", "task_hashes")  # by task
@@ -35,13 +33,7 @@ class Params(HarnessParams):
 
 def find_logs(settings: Params, folder: Path) -> list[Path]:
     """The files of the task's samples. Raises CurationError naming the tasks that there are, if there is none."""
-    named = {file: match["task"] for file in sorted(folder.rglob("*.jsonl")) if (match := NAME.fullmatch(file.name))}
-    found = [file for file, task in named.items() if task == settings.task]
-    if not found:
-        tasks = sorted(set(named.values()))
-        there = f"it has samples of {first_names(tasks, SHOWN)}" if tasks else "run lm_eval with --log_samples"
-        raise CurationError(f"{folder}: has no samples_{settings.task}_DATE.jsonl; {there}")
-    return found
+    return find_named(folder, settings.task, "samples", "jsonl", "run lm_eval with --log_samples")
 
 
 def read_log(settings: Params, file: Path) -> Log:
