@@ -1,0 +1,55 @@
+"""Pages of HTML: one file, no script, nothing from elsewhere. What traces, judges and files say is data: it is
+escaped, and what shows nothing or turns the text around is spelled out, as on a terminal."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from curation.core.text import neutralize
+from curation.explore.words import mark_differences
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(template: str, **values: Any) -> bytes:
+    """The page that `curation/explore/templates/<template>` makes of the values, in UTF-8."""
+    return environment().get_template(template).render(values).encode(errors="backslashreplace")
+
+
+@cache
+def environment() -> "Environment":
+    """Where templates are found and how they are filled: every value is escaped, and nothing that is missing is taken
+    for empty. `macros.html` has what pages share: `sides` (two traces beside each other), `trace`, `scores`, `facts`.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("curation.explore"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    made.filters |= {"number": say_number, "share": share_of_scale}
+    made.globals["mark_differences"] = mark_differences
+    return made
+
+
+def _finalize(value: Any) -> Any:
+    """A value as it is escaped and written: text neutralized, nothing for None."""
+    if value is None:
+        return ""
+    return neutralize(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def say_number(value: float | None) -> str:
+    """A number as a reader wants it: three decimals at most; a dash for none."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
+
+
+def share_of_scale(value: float | None, low: float, high: float) -> float:
+    """How far along its scale a value is, in percent from 0 to 100."""
+    return 0.0 if value is None or high <= low else round(100 * min(max((value - low) / (high - low), 0), 1), 1)
