@@ -2,6 +2,7 @@
 underscore, and imports no other's."""
 
 import importlib
+import importlib.util
 import sys
 
 import curation
@@ -50,6 +51,8 @@ def main() -> None:
         return parser.print_help()
     if name in RENAMED:
         parser.error(f"{name}: is now {RENAMED[name]}")
+    if name not in COMMANDS and name.isidentifier() and importlib.util.find_spec(f"stages.{name}"):
+        parser.error(f"{name}: is a stage and no command; `dvc repro` runs it, `dvc stage list` names each")
     if name not in COMMANDS:
         parser.error(f"{name}: no such command{did_you_mean(name, COMMANDS)}")
     importlib.import_module(f"curation.commands.{name.replace('-', '_')}").main(sys.argv[2:])

@@ -1,6 +1,7 @@
 """`curation` as a user runs it, over the small world; as a process of its own where what it leaves to its shell is
 tested."""
 
+import importlib
 import json
 import re
 import shlex
@@ -146,6 +147,7 @@ def test_a_command_that_is_none_has_the_nearest_one(folder: Path) -> None:
         "orphan": "orphan: no such command; did you mean 'orphans'?",
         "strays": "strays: is now orphans",
         "--foo": "--foo: no such option",
+        "select": "select: is a stage and no command; `dvc repro` runs it, `dvc stage list` names each",
     }.items():
         done = curation(folder, typed)
         assert (done.returncode, done.stdout) == (2, "")
@@ -197,7 +199,38 @@ def test_no_option_is_taken_by_its_beginning(folder: Path, typed: str) -> None:
     orphan.write_bytes(b"")
     done = curation(folder, *typed.split())
     assert done.returncode != 0 and orphan.exists() and not (folder / "x.parquet").exists() and not done.stdout
-    assert "unrecognized arguments: --" in done.stderr or done.stderr.startswith("error: shelf: ")
+    assert ": no such option; " in done.stderr or done.stderr.startswith("error: shelf: ")
+
+
+SLIPS = {
+    "export top_step_coherence --to llamafactory --out x": (
+        "--to: 'llamafactory' is not one of axolotl, llama-factory, ms-swift, nemo-rl, open-instruct, openai, "
+        "openrlhf, trl, unsloth; did you mean 'llama-factory'?"
+    ),
+    "ledger exprt": "action: 'exprt' is not one of stat, export, import, verify, prune; did you mean 'export'?",
+    "batch write judg a b.jsonl": "stage: 'judg' is not one of generate, judge; did you mean 'judge'?",
+    "plan powr": "powr: no such section; did you mean 'power'?",
+    "plan --lables": "--lables: no such option; did you mean '--labels'?",
+    "aside --lst=now": "--lst=now: no such option; did you mean '--list'?",
+    "register x": "'x': one argument too many",
+    "preflight --max-length 0": "argument --max-length: '0' is no whole number above 0",
+}
+
+
+@pytest.mark.parametrize("typed", SLIPS)
+def test_a_slip_of_the_keyboard_has_the_nearest_word(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of every command: all read their arguments by one parser. The kind of fault: an error that is argparse's own,
+    which lists what there is in Python's words and leaves the reader to look for the letter."""
+    command, *words = typed.split()
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"curation.commands.{command}").main(words)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2 and last.endswith(SLIPS[typed]) and last.startswith(f"curation {command}: error: ")
+
+
+def test_every_command_reads_its_arguments_by_that_parser() -> None:
+    for file in (ROOT / "curation").rglob("*.py"):
+        assert file.name == "terminal.py" or "ArgumentParser(" not in file.read_text(), file
 
 
 def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:

@@ -18,6 +18,7 @@ from curation.calls.scores import SCORING
 from curation.commands.outstanding import StageCalls, stage_calls
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, write_whole
+from curation.core.messages import did_you_mean
 from curation.core.params import read
 from curation.core.study import Study
 from curation.core.text import say_count
@@ -85,6 +86,9 @@ def read_batch(study: Study, stage: str, name: str, file: Path) -> dict[str, int
 
 
 def _calls_of(study: Study, stage: str, name: str) -> StageCalls:
+    named = study.names({"generate": "generators", "judge": "judges"}[stage])
+    if name not in named:
+        raise CurationError(f"batch: {stage} {name}: no such name in params.yaml{did_you_mean(name, named)}")
     by_name = {(calls.stage, calls.name): calls for calls in stage_calls(study)}
     if (stage, name) not in by_name:
         listed = ", ".join(" ".join(both) for both in by_name)

@@ -5,7 +5,7 @@ from argparse import Namespace
 from importlib import import_module
 from typing import Any, cast
 
-from curation.commands.terminal import Parser
+from curation.commands.terminal import Parser, count
 from curation.core.errors import CurationError, Errors
 from curation.core.kinds import formats
 from curation.core.messages import did_you_mean
@@ -136,10 +136,8 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     parser.add_argument("--method", choices=["dpo", "kto"], help="pairs or labelled traces; else as the grid does")
     parser.add_argument("--reasoning", choices=WAYS, help="how reasoning goes; else as student.reasoning says")
     parser.add_argument("--tokenizer", metavar="DIR", help="look at what its chat template does to the rows")
-    parser.add_argument("--max-length", type=int, metavar="N", help="tokens of prompt and answer; else the method's")
+    parser.add_argument("--max-length", type=count, metavar="N", help="tokens of prompt and answer; else the method's")
     parser.add_argument("--strict", action="store_true", help="write nothing if a row would be dropped or mangled")
     parser.add_argument("--replace", action="store_true", help="take the place of an export that is there")
-    given = parser.parse_args(arguments)
-    if given.max_length is not None and given.max_length < 1:
-        parser.error(f"--max-length: {given.max_length} is less than one token")
+    given: Namespace = parser.parse_args(arguments)
     return given

@@ -94,7 +94,7 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     parser.add_argument("--redacted", action="store_true", help=redacted)
     without = "prune: the good replies by this model whose reasoning an earlier version dropped"
     parser.add_argument("--without-reasoning", metavar="MODEL", help=without)
-    given = parser.parse_args(arguments)
+    given: Namespace = parser.parse_args(arguments)
     if given.redacted and given.without_reasoning:
         raise CurationError("ledger prune: --redacted and --without-reasoning are two prunings; do one, then the other")
     refuse_untaken("ledger", given, TAKES, "file")

@@ -22,6 +22,7 @@ from curation.commands.plan_time import print_times, times
 from curation.commands.rows import print_rows
 from curation.commands.terminal import Parser
 from curation.core.errors import Errors
+from curation.core.messages import did_you_mean
 from curation.core.params import read
 from curation.core.study import Study
 from curation.experiment.registration import find_absent
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--probe", action="store_true", help=probe)
     given = parser.parse_args(arguments)
     if odd := [name for name in given.section if name not in SECTIONS]:
-        parser.error(f"{odd[0]}: no such section; there are {', '.join(SECTIONS)}")
+        parser.error(f"{odd[0]}: no such section{did_you_mean(odd[0], SECTIONS)}")
     if given.runs:
         return print_durations(read(), given.json)
     if given.labels is not None:

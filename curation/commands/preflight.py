@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from curation.commands.rows import print_rows
-from curation.commands.terminal import Parser
+from curation.commands.terminal import Parser, count
 from curation.core.errors import CurationError, Errors, require_existing
 from curation.core.params import read
 from curation.core.study import Study
@@ -40,11 +40,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--model", metavar="M", help="another student: a folder, package:…, or a hub id, M@REVISION")
     parser.add_argument("--template", metavar="FILE", help="another chat template")
     parser.add_argument("--reasoning", choices=[*WAYS, "drop"], help="another student.reasoning")
-    parser.add_argument("--max-length", type=int, metavar="N", help="another max_length of every method")
+    parser.add_argument("--max-length", type=count, metavar="N", help="another max_length of every method")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
-    if given.max_length is not None and given.max_length < 1:
-        parser.error(f"--max-length: {given.max_length} is less than one token")
     study = read()
     student = _student(study.student, given)
     renderer = rendering.load(student)

@@ -191,7 +191,7 @@ def _parse_arguments(arguments: list[str]) -> Namespace:
     parser.add_argument("--all", action="store_true", help=whole)
     parser.add_argument("--older", metavar="DAYS", type=_days, help="prune: only what was not used for so many days")
     parser.add_argument("--delete", action="store_true", help="prune: delete them, which nothing brings back")
-    given = parser.parse_args(arguments)
+    given: Namespace = parser.parse_args(arguments)
     refuse_untaken("runs", given, TAKES, "place")
     if "place" in TAKES[given.action] and given.place is None:
         raise CurationError(f"runs {given.action}: name a folder, or a remote of DVC's")

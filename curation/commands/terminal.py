@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from curation.core.errors import CurationError
+from curation.core.messages import did_you_mean
 from curation.core.text import one_line
 
 
@@ -18,11 +19,35 @@ def refuse_untaken(command: str, given: argparse.Namespace, takes: Mapping[str, 
             raise CurationError(f"{command} {given.action}: takes no {said}, which goes with {takers}")
 
 
+def count(text: str) -> int:
+    """A whole number above 0, of an argument."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
 class Parser(argparse.ArgumentParser):
-    """Takes options by their whole names alone, since `orphans --del` deleted; keeps the lines of its texts."""
+    """Takes options by their whole names alone, since `orphans --del` deleted; keeps the lines of its texts; says of
+    an unknown option, and of a value that is no choice, what is known."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does; what is left over ends the program with the nearest option, or as one word too many."""
+        given, left = self.parse_known_args(args, namespace)
+        if left and left[0].startswith("-"):
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            self.error(f"{left[0]}: no such option{did_you_mean(left[0].partition('=')[0], known)}")
+        if left:
+            self.error(f"{left[0]!r}: one argument too many")
+        return given
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # where argparse asks about choices
+        if action.choices is not None and value not in action.choices:
+            known = list(action.choices)
+            nearest = did_you_mean(value, known, ())
+            raise argparse.ArgumentError(action, f"{value!r} is not one of {', '.join(known)}{nearest}")
 
     def error(self, message: str) -> NoReturn:
         """Say how the command is used and what is wrong, in one line, and exit 2."""
