@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.stats import dense_rank
@@ -34,10 +35,21 @@ def reject_outside_band(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
         low, high = -np.inf if keep.low is None else keep.low, np.inf if keep.high is None else keep.high
         outside |= (ranked.margin[rows] < low) | (ranked.margin[rows] > high)
     if isinstance(keep, Quantiles):
-        by_value = Ranker(ranked.ranker.ids, ranked.settings.seed, ranked.margin)
-        below, up_to = (int(np.floor(share * len(rows) + 1e-9)) for share in (keep.low, keep.high))
-        outside |= by_value.first(below, rows) | ~by_value.first(up_to, rows)
+        below, up_to = quantile_ranks(keep, len(rows))
+        outside |= by_value(ranked).first(below, rows) | ~by_value(ranked).first(up_to, rows)
     return outside
+
+
+def quantile_ranks(keep: Quantiles, count: int) -> tuple[int, int]:
+    """Of `count` rows by their value, from the lowest: how many are below the quantiles, and up to which rank they are
+    within."""
+    below, up_to = (int(np.floor(share * count + 1e-9)) for share in (keep.low, keep.high))
+    return below, up_to
+
+
+def by_value(ranked: Ranked) -> Ranker:
+    """The order of the values themselves, the lowest first."""
+    return Ranker(ranked.ranker.ids, ranked.settings.seed, ranked.margin)
 
 
 def reject_reversed(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
@@ -73,7 +85,7 @@ def divide_budget(ranked: Ranked, rows: np.ndarray) -> Division:
     """How the budget falls to the rows, stratum by stratum. Raises CurationError if it is in tokens, and a pair that
     it comes to has no count of them."""
     over_share, over_budget = [rows[:0]], [rows[:0]]
-    for stratum, room in _strata(ranked, rows):
+    for stratum, room in strata(ranked, rows):
         kept = ranked.ranker.first(room, stratum)
         shared = np.zeros(len(stratum), bool)
         if (limit := ranked.settings.limits.generator_share) is not None:
@@ -86,19 +98,19 @@ def divide_budget(ranked: Ranked, rows: np.ndarray) -> Division:
     return Division(np.concatenate(over_share), np.concatenate(over_budget))
 
 
-def _strata(ranked: Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+def strata(ranked: Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """The rows of each stratum, in their order, and how many of them the budget has room for."""
-    budget, strata = ranked.settings.budget, ranked.settings.strata
+    budget, by = ranked.settings.budget, ranked.settings.strata
     total = len(rows)
     if budget is not None and not ranked.settings.has_token_budget:
         ((unit, amount),) = budget.items()
         total = int(amount) if unit == "pairs" else int(np.floor(amount * len(rows) + 1e-9))
-    if strata is None:
+    if by is None:
         yield rows, total
         return
     names, stratum = np.unique(ranked.stratum[rows], return_inverse=True)
     sizes = np.bincount(stratum, minlength=len(names))
-    for number, room in enumerate(allocate(sizes, total, strata.shares)):
+    for number, room in enumerate(allocate(sizes, total, by.shares)):
         yield rows[stratum == number], int(room)
 
 
@@ -115,7 +127,7 @@ def _limit_share(ranked: Ranked, limit: GeneratorShare, room: int, rows: np.ndar
 def _limit_tokens(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
     """A mask of the rows that come first, up to the one that would exceed the budget of tokens."""
     assert ranked.settings.budget is not None
-    counts = ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"][rows]
+    counts = pair_tokens(ranked, rows)
     if unknown := counts.null_count():
         raise CurationError(
             f"budget.tokens: {say_count(unknown, 'pair has', 'pairs have')} a side without a count; run `dvc repro "
@@ -125,3 +137,8 @@ def _limit_tokens(ranked: Ranked, rows: np.ndarray) -> np.ndarray:
     affordable = np.zeros(len(rows), bool)
     affordable[order] = np.cumsum(tokens[order]) <= ranked.settings.budget["tokens"]
     return affordable
+
+
+def pair_tokens(ranked: Ranked, rows: np.ndarray) -> pl.Series:
+    """What each of the rows takes of a budget of tokens; null where a side has no count."""
+    return ranked.pairs.values({"tokens": PAIR_TOKENS})["tokens"][rows]

@@ -23,7 +23,7 @@ class Labelled(NamedTuple):
 
     `pool` are the rows that could be taken: of one prompt each text once, under one label. `kept` are those that the
     budget has room for. `desirable` has a label for each trace of the view, which means nothing outside the pool.
-    `reasons` counts the traces by reason, and adds up to all of them.
+    `verdicts` has the reason of each trace of the view; `reasons` counts them, and adds up to all.
     """
 
     name: str
@@ -32,7 +32,17 @@ class Labelled(NamedTuple):
     pool: np.ndarray
     kept: np.ndarray
     desirable: np.ndarray
-    reasons: dict[str, int]
+    verdicts: Verdicts
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many traces have each reason, of those that any has."""
+        counts = np.bincount(self.verdicts.numbers, minlength=len(self.verdicts.reasons)).tolist()
+        return {reason: count for reason, count in zip(self.verdicts.reasons, counts, strict=True) if count}
+
+    def reason_of(self, row: int) -> str:
+        """The reason of one trace of the view."""
+        return str(self.verdicts.reasons[self.verdicts.numbers[row]])
 
     @property
     def own(self) -> pl.DataFrame:
@@ -75,7 +85,7 @@ def label_traces(name: str, selection: Params, traces: SingleTraces) -> Labelled
     first = Ranker(traces.rows["trace_id"].to_numpy(), selection.seed).first(_room(settings, len(pool)), pool)
     verdicts.give(OVER_BUDGET, pool[~first])
     verdicts.give(KEPT, verdicts.left)
-    return Labelled(name, settings, traces, pool, pool[first], desirable, _count(verdicts))
+    return Labelled(name, settings, traces, pool, pool[first], desirable, verdicts)
 
 
 def _room(settings: Unpaired, labelled: int) -> int:
@@ -84,11 +94,6 @@ def _room(settings: Unpaired, labelled: int) -> int:
         return labelled
     ((unit, amount),) = settings.budget.items()
     return int(amount) if unit == "traces" else int(np.floor(amount * labelled + 1e-9))
-
-
-def _count(verdicts: Verdicts) -> dict[str, int]:
-    counts = np.bincount(verdicts.numbers, minlength=len(verdicts.reasons)).tolist()
-    return {reason: count for reason, count in zip(verdicts.reasons, counts, strict=True) if count}
 
 
 def labelled_metrics(labelled: Labelled | None) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Rows with the columns that expressions name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
@@ -55,6 +55,10 @@ class NamedColumns:
         needed = dict.fromkeys(column for text in expressions.values() for column in parse(text).columns)
         height = (self.key,)  # so that an expression of constants has rows too
         return pl.DataFrame({".".join(column): self._pick(column, rows) for column in {height: None} | needed})
+
+    def pick_value(self, column: ColumnName, row: int) -> Any:
+        """What one column is of one row."""
+        return self._pick(column, np.array([row]))[0]
 
     def _pick(self, column: ColumnName, rows: np.ndarray | None) -> pl.Series:
         values = self._read_column(column)

@@ -51,6 +51,15 @@ class Ranker:
         first[tied if missing == len(tied) else tied[np.argsort(self.draws(rows[tied]))[:missing]]] = True
         return first
 
+    def rank(self, row: int, rows: np.ndarray) -> tuple[int, int]:
+        """The place of `row` among `rows`, of which it is one, from 1; and how many of them have its key, itself
+        included, so that draws decide between them. Without a key that is 1."""
+        draw = self.draws(rows) < self.draws(np.array([row]))
+        if self.key is None:
+            return 1 + int(np.count_nonzero(draw)), 1
+        before, equal = self.key[rows] < self.key[row], self.key[rows] == self.key[row]
+        return 1 + int(np.count_nonzero(before | (equal & draw))), int(np.count_nonzero(equal))
+
     def argsort(self, rows: np.ndarray) -> np.ndarray:
         """Where in `rows` the first one is, the second one, and so on."""
         return np.lexsort((self.draws(rows), *([] if self.key is None else [self.key[rows]])))

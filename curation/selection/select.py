@@ -42,7 +42,8 @@ class Selection(NamedTuple):
     """What `select` returns. Its tables and arrays have a row for each candidate, in the order of pair_id.
 
     `verdicts` are the rows of `selections`. `worth.margin` is each candidate's value, nan where it has none. `ranker`
-    says which candidate comes before which. `notes` say of which candidates an expression says nothing.
+    says which candidate comes before which. `stratum` is the number of the stratum of each that the budget came to, in
+    the order of their names; empty where there are none. `notes` say of which candidates an expression says nothing.
     """
 
     settings: Params
@@ -50,7 +51,13 @@ class Selection(NamedTuple):
     verdicts: pl.DataFrame
     worth: Worth
     ranker: Ranker
+    stratum: np.ndarray
     notes: list[str]
+
+    @property
+    def ranked(self) -> Ranked:
+        """What the filters looked at."""
+        return Ranked(self.settings, self.pairs, self.worth.margin, self.stratum, self.ranker)
 
     @property
     def kept(self) -> np.ndarray:
@@ -97,7 +104,7 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
     if worth.position is not None and (last := int(np.isnan(worth.position[verdicts.left]).sum())):
         notes.append(f"order.by is no finite number for {last} of the pairs that it keeps: they come last")
     verdicts.give(KEPT, verdicts.left)
-    return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, notes)
+    return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, stratum, notes)
 
 
 def _rows(name: str, ids: pl.Series, verdicts: Verdicts, margin: np.ndarray) -> pl.DataFrame:

@@ -1,0 +1,151 @@
+"""Why a pair has its verdict: the numbers that are said decide the very verdict that the selection gave, for every
+pair and every rule.
+
+Kinds of fault: a rank counted among other rows than the selection counted; a cut that is not the last that is kept; a
+reason without numbers."""
+
+from collections import defaultdict
+from typing import Any
+
+import world
+from hypothesis import given
+from hypothesis import strategies as st
+from test_select import BUDGETS, KEEPS, LINES, SHARES, candidates, per_prompt
+
+from curation.selection.labelled import label_traces
+from curation.selection.reasons import Reasons, Why, explain_label
+from curation.selection.rules import REASONS, Params
+from curation.selection.select import select
+from curation.selection.single_traces import SingleTraces, TraceReaders
+
+TOP = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
+
+
+def explained(text: str | None = None, **changes: Any) -> dict[int, Why]:
+    """Why each candidate of a listing has its verdict, by pair; each of the verdict that it has."""
+    listing = [] if text is None else [text]
+    selection = select("s", Params.model_validate(TOP | changes), candidates(*listing))
+    reasons = Reasons(selection)
+    told = {pair: reasons.explain(row) for row, pair in enumerate(reasons.ids.tolist())}
+    assert {pair: why.reason for pair, why in told.items()} == dict(
+        selection.verdicts.select("pair_id", "reason").rows()
+    )
+    return told
+
+
+def decide(why: Why, settings: Params) -> str:
+    """The verdict that the numbers of `why` decide, where they alone do."""
+    said, keep = why.numbers, settings.keep.kind
+    if "room" in said and settings.limits.generator_share is None:
+        if settings.has_token_budget:
+            return "kept" if said["tokens_so_far"] <= said["budget_tokens"] else "over_budget"
+        return "kept" if said["rank"] <= said["room"] else "over_budget"
+    if "limit" in said:
+        return "per_prompt" if said["rank"] > said["limit"] else "wrong"
+    if "low" in said:
+        low, high = (
+            float(f"{sign}inf") if end is None else end
+            for sign, end in zip("-+", (said["low"], said["high"]), strict=True)
+        )
+        return "outside_band" if not low <= said["margin"] <= high else "wrong"
+    if keep == "quantiles" and "first" in said:
+        return "outside_band" if not said["first"] <= said["rank"] <= said["last"] else "wrong"
+    if "reverse_margin" in said and keep in ("top", "bottom"):
+        higher = said["reverse_margin"] - said["margin"]
+        return "reversed" if (higher if keep == "top" else -higher) >= 0 else "wrong"
+    return why.reason
+
+
+@given(
+    st.lists(LINES, min_size=1, max_size=24, unique_by=lambda line: line[:3]), KEEPS,
+    BUDGETS | st.builds(lambda n: {"tokens": float(n)}, st.integers(0, 60)), st.none() | st.integers(1, 3), SHARES,
+    st.sampled_from([None, "equal", "proportional"]), st.integers(0, 3),
+)  # fmt: skip
+def test_the_numbers_decide_the_verdict_of_every_pair(
+    lines: Any, keep: Any, budget: Any, most: Any, share: Any, shares: Any, seed: int
+) -> None:
+    text = "\n".join(
+        f"{n} {p} {10 * p + c}>{10 * p + r} {'-' if value is None else value} {'identical' if identical else ''}"
+        for n, (p, c, r, value, identical) in enumerate(lines, 1)
+    )
+    share = None if budget and "tokens" in budget else share
+    changes = {
+        "keep": keep, "budget": budget, "seed": seed, "limits": {"per_prompt": most, "generator_share": share},
+        "require": {"near": "abs(chosen.characters - rejected.characters) <= 10"},
+        "strata": {"by": "prompt.source", "shares": shares} if shares and budget and "tokens" not in budget else None,
+    }  # fmt: skip
+    settings, ranks = Params.model_validate(TOP | changes), defaultdict[Any, list[int]](list)
+    for why in explained(text, **changes).values():
+        assert decide(why, settings) == why.reason and why.words
+        if "room" in why.numbers:
+            ranks[why.numbers.get("stratum")].append(why.numbers["rank"])
+            if why.numbers.get("cut") is not None and share is None and keep["kind"] in ("top", "bottom"):
+                over = why.numbers["margin"] - why.numbers["cut"]
+                assert (over if keep["kind"] == "top" else -over) * (1 if why.reason == "kept" else -1) >= 0
+        if "generator" in why.numbers:
+            of = why.numbers["generator"]
+            assert of["kept"] <= of["at_most"] * why.numbers["kept"] + 1e-9
+    assert all(sorted(found) == list(range(1, len(found) + 1)) for found in ranks.values())
+
+
+def test_what_is_said_of_each_reason() -> None:
+    told = explained(
+        require={"clear": "rubric.delta_logic >= 0.5 or rubric.delta_logic is null"},
+        limits=per_prompt(2),
+        budget={"pairs": 4},
+    )
+    said = {why.reason: why.words for why in reversed(told.values())}
+    assert said == {
+        "identical": "both sides are the same text",
+        "clear": "not true: rubric.delta_logic >= 0.5 or rubric.delta_logic is null, where rubric.delta_logic is -3",
+        "unscored": "rubric.delta_logic gives no number, where rubric.delta_logic is unknown",
+        "reversed": "pair 8, the same traces the other way round, ranks higher: margin 1.5, here 0.6",
+        "per_prompt": "rank 3 of 3 of its prompt, limits.per_prompt 2",
+        "kept": "rank 1 of 6, budget 4; margin 3, the cut is 1.5",
+        "over_budget": "rank 5 of 6, budget 4; margin 0.7, the cut was 1.5",
+    }
+    band = explained(keep={"kind": "band", "low": 2.6, "high": None})
+    assert band[3].words == "margin 2.5, the band is from 2.6 to any"
+    quantiles = explained(keep={"kind": "quantiles", "low": 0.5, "high": 1.0})
+    assert quantiles[12].words == "margin 0.49, number 2 of 10 from the lowest; kept are 6 to 10"
+    nearest = explained(keep={"kind": "nearest", "target": 2.6}, budget={"pairs": 1})
+    assert nearest[4].words == "rank 4 of 8, budget 1; margin 2, the cut was 2.5 (distances 0.6 and 0.1)"
+    random = explained(value=None, keep={"kind": "random"}, budget={"pairs": 1})
+    assert {why.words.partition(", ")[2] for why in random.values() if "rank" in why.numbers} == {
+        "budget 1; the order is drawn by the seed"
+    }
+    assert {reason for every in (told, band) for reason in (why.reason for why in every.values())} <= {
+        *REASONS,
+        "clear",
+    }
+
+
+def test_a_pair_of_the_same_texts_names_the_one_that_stays() -> None:
+    text = "1 1 11>12 1.0 as 1\n2 1 13>14 2.0 as 1\n3 1 12>13 0.5"
+    assert explained(text)[2].words == "pair 1 has the same two texts, and stays"
+
+
+def test_a_labelled_trace_says_its_rank_by_draw() -> None:
+    study = world.sound()
+    readers = TraceReaders(
+        lambda columns: study.traces.select(columns), lambda columns: study.renderings.select(columns),
+        lambda columns: study.prompts.select(columns),
+        {"answer": lambda columns: study.judgments.filter(judge="answer").select(columns)},
+        lambda columns: study.responses.select(columns),
+    )  # fmt: skip
+    unpaired = {"label": "answer.correct = 1", "require": {"long": "characters > 3"}, "budget": {"traces": 2}}
+    settings = Params.model_validate(world.PLAIN | {"budget": {"pairs": 0}, "unpaired": unpaired})
+    labelled = label_traces("s", settings, SingleTraces(readers, "drop", True))
+    assert labelled is not None
+    told = [explain_label(labelled, 0, trace) for trace in labelled.traces.rows["trace_id"]]
+    assert explain_label(labelled, 0, 7) is None
+    ranks = {}
+    for why in told:
+        assert why is not None and why.words
+        if "rank" in why.numbers:
+            assert why.reason == ("kept" if why.numbers["rank"] <= why.numbers["room"] else "over_budget")
+            ranks[why.numbers["rank"]] = why.reason
+    assert sorted(ranks) == list(range(1, len(labelled.pool) + 1))
+    assert {
+        reason: sum(why is not None and why.reason == reason for why in told) for reason in labelled.reasons
+    } == labelled.reasons
