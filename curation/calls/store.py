@@ -4,7 +4,6 @@ at most the calls in flight.
 The oldest reply that serves a call answers it, so ledgers merged in any order answer alike.
 """
 
-import hashlib
 import json
 import re
 import sqlite3
@@ -31,6 +30,7 @@ from curation.calls.opening import (
 )
 from curation.core.delimiters import DELIMITER
 from curation.core.errors import CurationError
+from curation.core.hashing import hash_file
 
 NAMES = ", ".join(COLUMNS.names)
 SLOTS = ", ".join("?" for _ in COLUMNS.names)
@@ -188,7 +188,7 @@ class Store:
         Raises CurationError, and changes nothing, if it is no export of a ledger or a row was modified.
         """
         try:
-            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest = hash_file(file)
         except OSError as error:
             raise CurationError(f"{file}: cannot be read: {error.strerror}") from None
         if self.db.execute("SELECT 1 FROM imports WHERE sha256 = ?", (digest,)).fetchone():

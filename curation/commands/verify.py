@@ -1,7 +1,6 @@
 """`curation verify`: proof that the pure stages give the same bytes again. They run in an empty folder on the recorded
 tables of this one."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors
+from curation.core.hashing import hash_file
 from curation.core.params import read
 from curation.core.progress import progress
 from curation.experiment.registration import FILE
@@ -121,4 +121,4 @@ def _pure_files(data: Path) -> list[Path]:
 
 
 def _digests(data: Path) -> dict[str, str]:
-    return {str(file.relative_to(data)): hashlib.sha256(file.read_bytes()).hexdigest() for file in _pure_files(data)}
+    return {str(file.relative_to(data)): hash_file(file) for file in _pure_files(data)}

@@ -1,6 +1,5 @@
 """Arms and selections as the files of a trainer: rows, the file that tells the trainer of them, and a manifest."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import curation
 from curation.core.errors import CurationError, Errors, partial_of, refused_writes
+from curation.core.hashing import hash_file
 from curation.core.progress import progress
 from curation.exchange.exported import Source, count
 from curation.exchange.templates import TRAPS
@@ -89,7 +89,7 @@ def _manifest(order: Order, made: Sequence[Made], folder: Path) -> dict[str, Any
             "name": one.source.name,
             "method": one.source.method,
             "table": str(one.source.file),
-            "table_sha256": _hash(one.source.file),
+            "table_sha256": hash_file(one.source.file),
             "rows_in": one.rows_in,
             "rows_out": one.rows_out,
             "left_out": one.left_out,
@@ -99,7 +99,7 @@ def _manifest(order: Order, made: Sequence[Made], folder: Path) -> dict[str, Any
         }
         for one in made
     ]
-    files = {file.name: {"bytes": file.stat().st_size, "sha256": _hash(file)} for file in sorted(folder.iterdir())}
+    files = {file.name: {"bytes": file.stat().st_size, "sha256": hash_file(file)} for file in sorted(folder.iterdir())}
     return {
         "made_by": MADE_BY,
         "version": curation.__version__,
@@ -112,8 +112,3 @@ def _manifest(order: Order, made: Sequence[Made], folder: Path) -> dict[str, Any
         "sets": sets,
         "files": files,
     }
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as body:
-        return hashlib.file_digest(body, "sha256").hexdigest()

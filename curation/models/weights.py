@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from curation.core.devices import warn_if_slow
 from curation.core.errors import CurationError, refused_writes
+from curation.core.hashing import hash_file
 from curation.core.main_repository import share_folder
 from curation.core.text import to_path
 from curation.core.threads import let_threads_sleep
@@ -68,11 +69,7 @@ def fingerprint(path: Path) -> str:
 
 @cache
 def _fingerprint(stamp: tuple[tuple[str, int, int], ...]) -> str:
-    digests = []
-    for name, _, _ in stamp:
-        with Path(name).open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return combine(digests)
+    return combine([hash_file(Path(name)) for name, _, _ in stamp])
 
 
 def combine(digests: Sequence[str]) -> str:

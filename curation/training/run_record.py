@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from curation.core.canonical import canonical
 from curation.core.errors import CurationError
+from curation.core.hashing import hash_file
 from curation.models import weights
 
 KEY = re.compile(r"\w{1,128}")  # of a run, which names a folder
@@ -94,9 +95,3 @@ def sizes(folder: Path) -> dict[str, int]:
     """Every file in `folder`, by its name from there, and its size."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
-
-
-def hash_file(file: Path) -> str:
-    """The SHA-256 of what `file` holds."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from curation.core.errors import CurationError, Errors, refused_writes
+from curation.core.hashing import hash_file
 from curation.models.weights import fingerprint
-from curation.training.run_record import KEY, Record, describe, hash_file, parse, sizes
+from curation.training.run_record import KEY, Record, describe, parse, sizes
 
 if TYPE_CHECKING:
     from curation.calls.ledger import Params as Ledger

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curation.core.errors import CurationError, refused_writes, write_whole
+from curation.core.hashing import hash_file
 from curation.core.messages import did_you_mean, show_value
-from curation.training.run_record import KEY, Record, hash_file, key_of, parse, sizes
+from curation.training.run_record import KEY, Record, key_of, parse, sizes
 from curation.training.run_store import RECORD, WEIGHTS, RunStore, remove
 
 ON_REMOTE = "curation-runs"  # the folder of a remote that holds runs, beside DVC's own `files` and `runs`
