@@ -5,7 +5,7 @@ import sys
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
 from curation.core.params import read
-from curation.reliability.calibrate import MIN_LABELLED_PAIRS, calibrate, metrics
+from curation.reliability.calibrate import MIN_LABELLED_PAIRS, calibrate, find_flat, metrics
 from curation.tables import contracts, measurements, parquet
 
 
@@ -22,10 +22,12 @@ def main() -> None:
     probabilities, labels = calibrate(study.calibrate, pairs, deltas, study.dimensions, preferences)
     if probabilities.height and probabilities["probability"].null_count() == probabilities.height:
         print(
-            f"calibrate: {truth} labels fewer than {MIN_LABELLED_PAIRS} pairs of the part that is fitted, so there are"
-            " no probabilities; raise calibrate.fit_share or label more pairs",
+            f"calibrate: {truth} labels fewer than {MIN_LABELLED_PAIRS} pairs outside of each fold, so there are no"
+            " probabilities; label more pairs, or raise calibrate.folds",
             file=sys.stderr,
         )
+    for line in find_flat(probabilities):
+        print(f"calibrate: {line}", file=sys.stderr)
     parquet.write(measurements.PROBABILITIES, probabilities, contracts.path("probabilities"))
     write_metrics(contracts.DATA / "metrics/calibrate.json", metrics(probabilities, labels))
 

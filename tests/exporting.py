@@ -94,6 +94,7 @@ def subset_of(made: Collected) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = pairs.with_columns(
         pl.Series("pair_id", ids), pl.Series("margin", [0.5 + at for at in range(len(ids))], pl.Float64),
         *(pl.lit(None, pl.Float64).alias(f"{side}_rating") for side in ("chosen", "rejected")),
+        pl.Series("p_chosen", [None if at == 1 else 0.6 + 0.4 / (at + 1) for at in range(len(ids))], pl.Float64),
         pl.lit(None, pl.Int32).alias("curriculum_position"),
     ).sort("pair_id")  # fmt: skip
     paired = subset.add_messages(rows, texts)

@@ -1,4 +1,8 @@
-"""Calibration: fitted to some prompts, measured on the others, the same for a pair and its reverse."""
+"""Calibration: no probability is fitted to its own prompt, all are measured, a pair and its reverse have the same, and
+a judge that knows nothing is said to.
+
+The kind of fault: a probability that has seen the label it is held against.
+"""
 
 from typing import Any
 
@@ -10,7 +14,7 @@ import world
 from scipy import stats
 
 from curation.pairs import delta, pair
-from curation.reliability.calibrate import Params, calibrate, metrics
+from curation.reliability.calibrate import Params, calibrate, find_flat, metrics
 from curation.reliability.confidence import bin_confidence, measure_confidence
 from curation.reliability.truth import label_pairs
 from curation.tables import measurements, parquet
@@ -26,7 +30,7 @@ WIDE = {
 
 def fitted(**changes: Any) -> pl.DataFrame:
     rows, _ = calibrate(
-        Params.model_validate({"truth": "answer", "method": "platt", "fit_share": 0.5, "seed": 0} | changes),
+        Params.model_validate({"truth": "answer", "method": "platt", "folds": 5, "seed": 0} | changes),
         PAIRS,
         WIDE,
         RATED,
@@ -35,16 +39,39 @@ def fitted(**changes: Any) -> pl.DataFrame:
     return rows
 
 
-def test_prompts_are_parted_whole_and_by_a_hash_of_the_seed() -> None:
+def test_prompts_are_in_one_fold_each_by_a_hash_of_the_seed() -> None:
     rows = fitted().join(PAIRS.select("pair_id", "prompt_id"), on="pair_id")
-    assert rows.group_by("prompt_id").agg(pl.col("part").n_unique())["part"].to_list() == [1] * planted.PROMPTS
-    assert 0.4 < rows.select((pl.col("part") == "fit").mean()).item() < 0.6
-    assert not fitted(seed=1)["part"].equals(fitted()["part"])
+    assert rows.group_by("prompt_id").agg(pl.col("fold").n_unique())["fold"].to_list() == [1] * planted.PROMPTS
+    assert sorted(rows["fold"].unique()) == [0, 1, 2, 3, 4]
+    assert not fitted(seed=1)["fold"].equals(fitted()["fold"])
     label = label_pairs(WIDE["answer"], "correct", None)
     found = metrics(fitted(), label)
-    assert found["fit_pairs"] + found["held_out_pairs"] == PAIRS.height
-    assert found["fit_labelled"] + found["held_out_labelled"] == label.filter(pl.col("label") != 0).height
-    assert set(rows["judge"]) == {"fine", "random"}
+    assert (found["pairs"], found["labelled"]) == (PAIRS.height, label.filter(pl.col("label") != 0).height)
+    assert set(rows["judge"]) == set(found["p_chosen"]) == {"fine", "random"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_no_probability_has_seen_a_label_of_its_own_prompt(method: str) -> None:
+    """Turning all labels of one fold's prompts changes the other folds, and nothing of its own."""
+    fold = (
+        fitted().join(PAIRS.select("pair_id", "prompt_id"), on="pair_id").filter(judge="fine").select("pair_id", "fold")
+    )
+    turned = (
+        WIDE["answer"]
+        .join(fold, on="pair_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("fold") == 2)
+            .then(-pl.col("delta_correct"))
+            .otherwise("delta_correct")
+            .alias("delta_correct")
+        )
+    )
+    own, other = (
+        calibrate(Params(truth="answer", method=method, folds=5, seed=0), PAIRS, wide, RATED)[0].filter(judge="fine")
+        for wide in (WIDE, WIDE | {"answer": turned.drop("fold")})
+    )  # fmt: skip
+    assert own.filter(fold=2).equals(other.filter(fold=2))
+    assert not own.filter(fold=1).equals(other.filter(fold=1))
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
@@ -62,25 +89,30 @@ def test_a_pair_and_its_reverse_have_probabilities_that_add_up_to_one(method: st
 
 def test_platts_probability_is_what_drew_the_deltas() -> None:
     """delta is N(+-10, 200) by which side is right, so that the log odds are delta / 10: a slope within its own
-    error."""
-    rows = (
-        fitted(fit_share=1.0).filter(judge="fine").join(WIDE["fine"].select("pair_id", "delta_quality"), on="pair_id")
-    )
-    odds = np.log(rows["probability"] / (1 - rows["probability"])).to_numpy()
-    slope = stats.linregress(rows["delta_quality"].to_numpy(), odds)
-    assert slope.rvalue == pytest.approx(1, abs=1e-9) and slope.intercept == pytest.approx(0, abs=1e-9)
-    assert slope.slope == pytest.approx(0.1, abs=0.025)
+    error, in each fold."""
+    rows = fitted().filter(judge="fine").join(WIDE["fine"].select("pair_id", "delta_quality"), on="pair_id")
+    for _, of_fold in rows.group_by("fold"):
+        odds = np.log(of_fold["probability"] / (1 - of_fold["probability"])).to_numpy()
+        slope = stats.linregress(of_fold["delta_quality"].to_numpy(), odds)
+        assert slope.rvalue == pytest.approx(1, abs=1e-6) and slope.intercept == pytest.approx(0, abs=1e-6)
+        assert slope.slope == pytest.approx(0.1, abs=0.03)
 
 
 def test_a_random_judge_is_told_that_it_knows_nothing() -> None:
-    assert fitted().filter(judge="random").select((pl.col("probability") - 0.5).abs().max()).item() < 0.2
+    rows = fitted()
+    assert rows.filter(judge="random").select((pl.col("probability") - 0.5).abs().max()).item() < 0.2
+    flat = rows.with_columns(
+        pl.when(pl.col("judge") == "random").then(0.5).otherwise("probability").alias("probability")
+    )
+    (line,) = find_flat(flat)
+    assert line.startswith("random ") and "0.50 to 0.50 for 9 pairs in 10: its delta hardly says" in line
 
 
 def test_too_few_labels_or_no_truth_calibrate_nothing() -> None:
     assert fitted(truth=None).is_empty()
     few = PAIRS.filter(pl.col("prompt_id") < 3)
     rows, _ = calibrate(
-        Params(truth="answer", method="platt", fit_share=1.0, seed=0),
+        Params(truth="answer", method="platt", folds=2, seed=0),
         few,
         {n: w.join(few, on="pair_id", how="semi") for n, w in WIDE.items()},
         RATED,

@@ -51,7 +51,14 @@ def both_orders() -> candidates.Candidates:
     preferred = world.preferences(pairs)
     wide["versus"] = pairwise.pairwise_deltas(delta.Params(**world.DELTA), pairs, preferred, ["preference"])
     means = world.generator_deltas(pairs, wide, world.RATED)
-    return candidates.from_frames(pairs, wide, means, made.traces, made.renderings, made.prompts)
+    p = pl.when(pl.col("delta_logic") > 0).then(0.875).when(pl.col("delta_logic") < 0).then(0.125).otherwise(0.5)
+    soft = [
+        wide["rubric"].select("pair_id", judge=pl.lit("rubric"), dimension=pl.lit(name), probability=p)
+        for name in world.DIMENSIONS["rubric"]
+    ]
+    return candidates.from_frames(
+        pairs, wide, means, made.traces, made.renderings, made.prompts, probabilities=pl.concat(soft)
+    )
 
 
 def test_each_column_of_a_reversed_pair_is_that_of_the_reverse() -> None:

@@ -30,7 +30,7 @@ from curation.traces.renderings import READ, READ_OF_PROMPTS, joined, render_tra
 from curation.training.examples import ArmRows, Method, Rendered, examples
 from curation.training.trainers._training import render_trainable
 
-RATED = ("margin", "chosen_rating", "rejected_rating", "curriculum_position")
+RATED = ("margin", "p_chosen", "chosen_rating", "rejected_rating", "curriculum_position")
 OF_PAIRS = ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")
 WORDS = ["four", "two", "<think>", "</think>", "ü", "\n", "4"]
 

@@ -282,8 +282,8 @@ def test_ids_and_columns_of_the_users_rows_reach_the_subsets(ledger: Ledger) -> 
     rows = pairs.select(
         "pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", *(
             pl.lit(None, dtype).alias(name)
-            for name, dtype in {"margin": pl.Float64, "chosen_rating": pl.Float64, "rejected_rating": pl.Float64,
-                                "curriculum_position": pl.Int32}.items()
+            for name, dtype in {"margin": pl.Float64, "p_chosen": pl.Float64, "chosen_rating": pl.Float64,
+                                "rejected_rating": pl.Float64, "curriculum_position": pl.Int32}.items()
         ),
     ).filter(~pairs["identical"])  # fmt: skip
     texts = subset.from_frames(written, PROMPT_ROWS, RESPONSE_ROWS, world.rows_of(LISTED_PAIRS, ROWS[::-1]))

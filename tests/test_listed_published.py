@@ -70,7 +70,7 @@ def test_a_published_set_goes_through_whole(
     said = verdicts.join(candidates, on="pair_id").select(*SIDES, "verdict")
     assert better_sides(said) == better_sides(sounding) and said.height >= candidates.height
 
-    columns = {"margin": pl.Float64, "chosen_rating": pl.Float64, "rejected_rating": pl.Float64}
+    columns = {"margin": pl.Float64, "p_chosen": pl.Float64, "chosen_rating": pl.Float64, "rejected_rating": pl.Float64}
     nulls = [pl.lit(None, kind).alias(column) for column, kind in (columns | {"curriculum_position": pl.Int32}).items()]
     texts = subset.from_frames(traces, made.prompts, made.responses, made.listed_pairs)
     kept = subset.add_messages(candidates.select("pair_id", "prompt_id", *SIDES, *nulls), texts)

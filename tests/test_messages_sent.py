@@ -83,7 +83,7 @@ def test_judges_and_pairs_have_the_whole_conversation(
         assert all(f"\n{text}\n" in shown for text in ("Be brief.", "2 + 3?", "five", "And 6 more?"))
         assert '{"name": "add", "arguments": {"a": 2, "b": 3}}' in shown and json.dumps(TOOLS) in shown
     kept = pairs.with_columns(
-        pl.lit(None, pl.Float64).alias(name) for name in ("margin", "chosen_rating", "rejected_rating")
+        pl.lit(None, pl.Float64).alias(name) for name in ("margin", "p_chosen", "chosen_rating", "rejected_rating")
     ).with_columns(pl.lit(None, pl.Int32).alias("curriculum_position"))
     made = subset.add_messages(kept, subset.from_frames(traces, prompts))
     parquet.check(contracts.SUBSETS, made, "subset")

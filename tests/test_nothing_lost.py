@@ -29,8 +29,8 @@ from curation.tables.user_messages import read_completion, read_completions, rea
 from curation.traces.renderings import render_traces
 
 PAIR_COLUMNS = (
-    "pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "margin", "chosen_rating", "rejected_rating",
-    "curriculum_position",
+    "pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id", "margin", "p_chosen", "chosen_rating",
+    "rejected_rating", "curriculum_position",
 )  # fmt: skip
 
 DELIMITERS = [
@@ -207,7 +207,7 @@ def test_both_texts_of_a_trace_are_in_its_row_of_a_subset_to_the_character(
     file = tmp_path_factory.getbasetemp() / "subset.parquet"
     sides = list(permutations(range(len(said)), 2))
     schema = {name: kind for name, kind in empty(SUBSETS).schema.items() if name in PAIR_COLUMNS}
-    rows = pl.DataFrame([(n, 7, *both, *[None] * 4) for n, both in enumerate(sides)], schema, orient="row")
+    rows = pl.DataFrame([(n, 7, *both, *[None] * 5) for n, both in enumerate(sides)], schema, orient="row")
     texts = from_frames(trace_rows(said), prompt_rows([{"role": "user", "content": "2 + 3?"}]))
     parquet.write(SUBSETS, add_messages(rows, texts), file)
     read = parquet.read(SUBSETS, file)

@@ -33,7 +33,7 @@ def answers(world_: World, folder: Path) -> dict[str, pl.DataFrame]:
         found = {name: rows for name, text in db.questions().items() for rows in ask.answer(connection, text)}
     return {
         name: rows.filter(pl.col("judge") != "versus")
-        if "dimension" in rows.columns and name not in ("position_bias", "judge_accuracy")
+        if "dimension" in rows.columns and name not in ("position_bias", "judge_accuracy", "p_chosen")
         else rows
         for name, rows in found.items()
     }
@@ -126,6 +126,10 @@ ANSWERS[
     ("rubric", "brevity", "answer", 0.9, 0.279, 0.995, 0.8, 4, 1, 1.0, None, None),
     ("rubric", "logic", "answer", 0.571, 0.002, 0.999, 0.571, 4, 3, 0.667, None, None),
     ("versus", "preference", "answer", 0.714, 0.003, 1.0, 0.571, 4, 3, 0.667, None, None),
+]
+ANSWERS["p_chosen"] = [  # seven labelled pairs are too few to calibrate
+    (judge, dimension, 0, pairs, *[None] * 4, 0, *[None] * 6)
+    for judge, dimension, pairs in (("rubric", "brevity", 6), ("rubric", "logic", 8), ("versus", "preference", 8))
 ]
 ANSWERS["position_bias"] = [("versus", "preference", 0.5, 8, 0.75, 0.0, 16)]
 ANSWERS["preference_set"] = [("sums", "prompts nearly the same as another", 0, 3, 0.0)]  # no response of it is a trace

@@ -122,7 +122,7 @@ def measured_as(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     small = world.sound()
     judgments = {name: small.judgments.filter(judge=name) for name in world.DIMENSIONS}
-    fit = calibrate.Params(truth=truth, method="platt", fit_share=0.5, seed=0)
+    fit = calibrate.Params(truth=truth, method="platt", folds=5, seed=0)
     rated = world.RATED | {"versus": names}
     own = preferences if truth == "versus" else None
     probabilities, _ = calibrate.calibrate(fit, small.pairs, deltas, rated, own)
@@ -215,7 +215,7 @@ def measured(seed: int) -> pl.DataFrame:
     preferences = {name: planted.preferences(name, pairs, written) for name in planted.PAIRWISE}
     wide = {name: delta.deltas(how, pairs, rows, planted.DIMENSIONS[name]) for name, rows in judgments.items()}
     wide |= {name: pairwise.pairwise_deltas(how, pairs, rows, ["preference"]) for name, rows in preferences.items()}
-    fit = calibrate.Params(truth="answer", method="platt", fit_share=0.5, seed=0)
+    fit = calibrate.Params(truth="answer", method="platt", folds=5, seed=0)
     probabilities, _ = calibrate.calibrate(fit, pairs, wide, planted.DIMENSIONS)
     seen = reliability.JudgeTables(judgments, preferences, wide, probabilities, planted.DIMENSIONS)
     return reliability.reliability(reliability.Params(truth="answer", families=FAMILIES), seen, pairs, written)[0]

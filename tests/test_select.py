@@ -742,7 +742,8 @@ def test_counts_say_what_became_of_the_candidates() -> None:
 
 
 def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
-    """Every one of them but the means over a prompt and the generator deltas, and what is made of several."""
+    """Every one of them but the means over a prompt, the generator deltas and the calibrated probabilities, and what is
+    made of several."""
     sound = world.sound()
     thought = pl.when(pl.col("completion").is_not_null() & (pl.col("generator") != "small")).then(pl.lit("5, so"))
     traces = generate.add_text_columns(sound.traces.with_columns(reasoning=thought))
@@ -769,7 +770,7 @@ def test_the_view_candidates_has_what_expressions_name(tmp_path: Path) -> None:
         "chosen.tokens + rejected.tokens",
     ]
     params = world.write(made, tmp_path)
-    aggregated = (*column_names.OF_PROMPT, column_names.OF_GENERATORS)
+    aggregated = (*column_names.OF_PROMPT, column_names.OF_GENERATORS, column_names.SOFT)
     texts += [".".join(name) for name in column_names.schema(read(params)) if not name[-1].startswith(aggregated)]
     assert {"chosen.reasoning_tokens", "rejected.completion_characters", "chosen.status"} <= set(texts)
     with db.connect(params) as connection:

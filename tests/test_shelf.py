@@ -31,7 +31,13 @@ class Listed(Candidates):
             *deltas, identical=False, same_texts_as=pl.lit(None, pl.Int64)
         )
         read = self.listed.select
-        super().__init__(ColumnReaders(read, {}, read, read, read, read, {}, read, read), has_reversed_pairs=False)
+
+        def nothing(_: pl.Series, columns: list[str]) -> pl.DataFrame:
+            return read(columns)
+
+        super().__init__(
+            ColumnReaders(read, {}, read, read, read, read, {}, nothing, read, read), has_reversed_pairs=False
+        )
 
     def _read_column(self, name: ColumnName) -> pl.Series:
         return self.listed[".".join(name)]

@@ -152,13 +152,14 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "held_out_loss is finite and not negative": {"held_out_loss": -0.1},
     },
     "probabilities": {
-        "part is one of fit, held_out": {"part": "test"},
+        "fold is not negative": {"fold": -1},
         "probability is from 0 to 1": {"probability": 1.1},
     },
     "calibration": {"estimator is one of judge, calibration": {"estimator": "nobody"}},
     "selections": {"reason is kept exactly when kept": {"kept": True, "reason": "identical"}},
     "subsets": {
-        "chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")}
+        "p_chosen is from 0 to 1": {"p_chosen": 1.1},
+        "chosen is not rejected": {side: [{"role": "assistant", "content": "5"}] for side in ("chosen", "rejected")},
     },
     "unpaired": {},
     "examples": {

@@ -33,7 +33,12 @@ _OLD_COLUMN = re.compile(
 )
 _OLD_KEYS = [
     *renamed.SECTIONS,
-    *(f"{section}.{key}" for old in (renamed.KEYS, renamed.MOVED) for section, keys in old.items() for key in keys),
+    *(
+        f"{section}.{key}"
+        for old in (renamed.KEYS, renamed.REPLACED, renamed.MOVED)
+        for section, keys in old.items()
+        for key in keys
+    ),
     f"judges.*.{renamed.PATTERNS}",
     *(f"selections.*.require.{reason}" for reason in renamed.REASONS.values()),
 ]
@@ -86,6 +91,11 @@ def _of_keys(root: Node) -> Iterator[Replacement]:
         for inner, _ in entries_of(value) if key.value in renamed.KEYS else ():
             if inner.value in renamed.KEYS[key.value]:
                 yield _of_key(inner, renamed.KEYS[key.value][inner.value])
+        for inner, old in entries_of(value) if key.value in renamed.REPLACED else ():
+            if inner.value in renamed.REPLACED[key.value]:
+                name, new = renamed.REPLACED[key.value][inner.value]
+                message = f"{key.value}.{inner.value} is now {key.value}.{name}"
+                yield Replacement(inner.start_mark.index, old.end_mark.index, f"{name}: {new}", message)
 
 
 def _of_key(key: Node, new: str) -> Replacement:

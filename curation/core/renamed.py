@@ -7,6 +7,7 @@ Names that SQL expressions of params.yaml use are those of columns: `tie`, `rubr
 SECTIONS = {"screen": "decontaminate", "tokens": "renderings"}
 KEYS = {"pair": {"ties": "identical"}, "audit": {"ties": "identical"}}  # by section
 ADDED = {"pair": {"empty": "drop"}}  # keys that a section of version 0.1 lacks, with the values that change least
+REPLACED = {"calibrate": {"fit_share": ("folds", "5")}}  # keys by section that became others, with their values
 MOVED = {"evaluate": {"system": "student"}}  # keys by section: where they stand now
 TABLES = {"screened": "decontamination", "tokens": "renderings"}
 COLUMNS = {  # by table; a name that ends in `_` is the beginning of several

@@ -20,9 +20,10 @@ ROWS = 2048  # of a batch
 TABLES: dict[Method, Table] = {"dpo": SUBSETS, "kto": UNPAIRED}
 SIDES: dict[Method, tuple[str, ...]] = {"dpo": ("chosen", "rejected"), "kto": ("completion",)}
 BESIDE: dict[Method, tuple[str, ...]] = {
-    "dpo": ("pair_id", "prompt_id", "margin", "chosen_rating", "rejected_rating", "curriculum_position", "external_id"),
+    "dpo": ("pair_id", "prompt_id", "margin", "p_chosen", "chosen_rating", "rejected_rating", "curriculum_position",
+            "external_id"),
     "kto": ("trace_id", "prompt_id", "curriculum_position", "external_id"),
-}
+}  # fmt: skip
 IDS = {name for names in BESIDE.values() for name in names if name.endswith("_id")}
 
 

@@ -13,7 +13,7 @@ MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])
 REAL = pa.float64()
 COLUMNS = {  # of either shape; others are text
     "dpo": {"prompt": MESSAGES, "chosen": MESSAGES, "rejected": MESSAGES, "tools": None, "pair_id": None,
-            "prompt_id": None, "margin": REAL, "chosen_rating": REAL, "rejected_rating": REAL},
+            "prompt_id": None, "margin": REAL, "p_chosen": REAL, "chosen_rating": REAL, "rejected_rating": REAL},
     "kto": {"prompt": MESSAGES, "completion": MESSAGES, "label": pa.bool_(), "tools": None, "trace_id": None,
             "prompt_id": None},
 }  # fmt: skip

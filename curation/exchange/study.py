@@ -207,7 +207,7 @@ def _train_nothing(draft: Draft, benchmarks: bool) -> None:
         "scorers": {},
         "delta": {"score": "sampled", "noise": 1.0, "prior": 1.0, "panels": {}},
         "reliability": {"truth": truth, "families": {}},
-        "calibrate": {"truth": None, "method": "platt", "fit_share": 0.5, "seed": 0},
+        "calibrate": {"truth": None, "method": "platt", "folds": 5, "seed": 0},
         "student": dict(STUDENT),
         "renderings": {"count": False},
         "controls": {"itself": {"pairs": "own", "match": [], "labels": "as_is"}},

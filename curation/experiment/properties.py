@@ -14,7 +14,7 @@ from curation.experiment.terms import arm_name
 from curation.experiment.values import ArmKey
 from curation.selection import candidates
 from curation.selection.candidates import Candidates
-from curation.selection.column_names import OF_GENERATORS
+from curation.selection.column_names import OF_GENERATORS, SOFT
 from curation.selection.named_columns import NamedColumns
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES
@@ -49,6 +49,8 @@ class Reversed(NamedColumns):
         values = self.pairs._read_column(name)
         if column == "held_out_loss":  # -log sigmoid of the margin; of its opposite that is more by the margin
             return values + self.pairs._read_column((*head, "implicit_margin"))
+        if column.startswith(f"{SOFT}_"):
+            return 1 - values
         return -values if column.startswith(SIGNED) else values
 
 

@@ -1,5 +1,4 @@
-"""What a delta means as a probability: fitted to the labelled pairs of some prompts, to be measured on the other
-ones."""
+"""What a delta means as a probability, by cross-fitting: none is fitted to a pair of its own prompt."""
 
 import warnings
 from collections.abc import Mapping
@@ -7,15 +6,16 @@ from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from curation.core.params import Strict
 from curation.core.progress import progress
-from curation.core.ranges import HashedSeed, Share
+from curation.core.ranges import HashedSeed
 from curation.core.references import RATING, Refers
 from curation.reliability.truth import label_pairs
-from curation.tables.contracts import empty
+from curation.tables.contracts import DECIMALS, empty
 from curation.tables.ids import content_ids
-from curation.tables.measurements import PROBABILITIES
+from curation.tables.measurements import NEAR_HALF, PROBABILITIES
 
 MIN_LABELLED_PAIRS = 20  # to fit on
 
@@ -23,13 +23,13 @@ MIN_LABELLED_PAIRS = 20  # to fit on
 class Params(Strict):
     """`calibrate` in params.yaml.
 
-    `truth` names whose first dimension says which side of a pair is right; null calibrates nothing. The share
-    `fit_share` of the prompts, drawn by a hash of `seed` and their id, is what is fitted.
+    `truth` names whose first dimension says which side of a pair is right; null calibrates nothing. A hash of `seed`
+    and its id puts each prompt into one of the `folds`, whose pairs get what is fitted to all other folds.
     """
 
     truth: Annotated[str | None, Refers(*RATING)]
     method: Literal["isotonic", "platt"]
-    fit_share: Share
+    folds: Annotated[int, Field(ge=2, le=1000, description="each is fitted to the others")]
     seed: HashedSeed
 
 
@@ -40,8 +40,8 @@ def calibrate(
     dimensions: Mapping[str, list[str]],
     preferences: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of `probabilities`: for each pair of unequal texts with a delta its probability that chosen is right,
-    and whether its prompt was fitted. And the labels, by pair.
+    """The rows of `probabilities`: for each pair of unequal texts with a delta its fold, and the probability that
+    chosen is right as the labelled pairs of the other folds have it. And the labels, by pair.
 
     `preferences` are the truth's, if it is a pairwise judge. Fitted to each labelled pair in both orders, so that
     p(-delta) = 1 - p(delta) whichever side a ladder calls chosen. Null where there are fewer than 20 labelled pairs to
@@ -50,36 +50,43 @@ def calibrate(
     if settings.truth is None:
         return empty(PROBABILITIES), pl.DataFrame(schema={"pair_id": pl.Int64, "label": pl.Float64})
     label = label_pairs(deltas[settings.truth], dimensions[settings.truth][0], preferences)
-    labelled = _split(settings, pairs).join(label, on="pair_id", how="left", maintain_order="left")
+    labelled = _assign_folds(settings, pairs).join(label, on="pair_id", how="left", maintain_order="left")
     judged = [(judge, name) for judge, names in dimensions.items() if judge != settings.truth for name in names]
     probabilities = [empty(PROBABILITIES)]
     with progress("calibrate", len(judged), "dimensions") as shown:
         for judge, dimension in judged:
             delta = deltas[judge].select("pair_id", pl.col(f"delta_{dimension}").round(9).alias("delta")).drop_nulls()
             rows = labelled.join(delta, on="pair_id", maintain_order="left")
-            fitted = rows.filter((pl.col("part") == "fit") & pl.col("label").is_in([-1.0, 1.0]))
-            right = fitted["label"].to_numpy() > 0
-            probability = _fit(settings.method, fitted["delta"].to_numpy(), right, rows["delta"].to_numpy())
             columns = {"judge": pl.lit(judge), "dimension": pl.lit(dimension)}
-            rows = rows.with_columns(pl.Series("probability", probability, pl.Float64), **columns)
+            rows = rows.with_columns(_cross_fit(settings.method, rows), **columns)
             probabilities.append(rows.select(PROBABILITIES.schema.names))
             shown.advance(note=f"{judge} {dimension}")
     return pl.concat(probabilities), label
 
 
-def _split(settings: Params, pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs of unequal texts by pair_id, each with its `part`: that of its prompt."""
+def _assign_folds(settings: Params, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of unequal texts by pair_id, each with the `fold` of its prompt."""
     unequal = pairs.filter(~pl.col("identical")).select("pair_id", "prompt_id").sort("pair_id")
     draw = content_ids(unequal.select(pl.lit(settings.seed), "prompt_id"))
-    part = pl.when(draw / 2.0**63 < settings.fit_share).then(pl.lit("fit")).otherwise(pl.lit("held_out"))
-    return unequal.with_columns(part.alias("part"))
+    return unequal.with_columns((draw % settings.folds).cast(pl.Int32).alias("fold"))
 
 
-def _fit(method: str, delta: np.ndarray, right: np.ndarray, every_delta: np.ndarray) -> np.ndarray | list[None]:
+def _cross_fit(method: str, rows: pl.DataFrame) -> pl.Series:
+    """The probability of each row, which has fold, delta and label, as fitted to the other folds."""
+    fold, delta, label = (rows[name].to_numpy() for name in ("fold", "delta", "label"))
+    probability = np.full(rows.height, np.nan)
+    for number in np.unique(fold):
+        of_fold = fold == number
+        fitted = ~of_fold & np.isin(label, [-1.0, 1.0])
+        probability[of_fold] = _fit(method, delta[fitted], label[fitted] > 0, delta[of_fold])
+    return pl.Series("probability", probability, nan_to_null=True).round(DECIMALS)
+
+
+def _fit(method: str, delta: np.ndarray, right: np.ndarray, every_delta: np.ndarray) -> np.ndarray:
     """The probability at each of `every_delta`, fitted to those pairs whose `delta` and whether chosen is `right` are
-    given."""
+    given; nan where they are too few."""
     if len(delta) < MIN_LABELLED_PAIRS:
-        return [None] * len(every_delta)
+        return np.full(len(every_delta), np.nan)
     x, y = np.concatenate([delta, -delta]), np.concatenate([right, ~right]).astype(float)
     if not x.any():
         return np.full(len(every_delta), 0.5)
@@ -109,9 +116,36 @@ def _fit_platt(x: np.ndarray, y: np.ndarray, every_x: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_proba(every_x[:, None] / x.std())[:, 1])
 
 
-def metrics(probabilities: pl.DataFrame, label: pl.DataFrame) -> dict[str, int]:
-    """How many pairs are in each part, and how many of them have a label, which is what is fitted to and measured
-    on."""
+def metrics(probabilities: pl.DataFrame, label: pl.DataFrame) -> dict[str, object]:
+    """How many pairs there are, and how many of them have a label, which is what is fitted to and measured on; and by
+    judge and dimension, under `p_chosen`, their `spread`."""
     pairs = probabilities.unique("pair_id").join(label.filter(pl.col("label") != 0), on="pair_id", how="left")
-    rows = pairs.group_by("part").agg(pl.len().alias("pairs"), pl.col("label").count().alias("labelled")).sort("part")
-    return {f"{row['part']}_{name}": row[name] for row in rows.rows(named=True) for name in ("pairs", "labelled")}
+    by_judge: dict[str, dict[str, object]] = {}
+    for judge, dimension, *row in spread(probabilities).rows():
+        by_judge.setdefault(judge, {})[dimension] = dict(zip(SPREAD, row, strict=True))
+    return {"pairs": pairs.height, "labelled": pairs["label"].count(), "p_chosen": by_judge}
+
+
+SPREAD = ("pairs", "p05", "p50", "p95", "near_half")
+
+
+def spread(probabilities: pl.DataFrame) -> pl.DataFrame:
+    """By judge and dimension that has probabilities: how many, the quantiles of 5, 50 and 95 % of them, and the share
+    within 0.05 of 0.5. By how far p is from 0.5 a soft label says more than a coin."""
+    p = pl.col("probability")
+    near_half = ((p - 0.5).abs() < NEAR_HALF).mean()
+    quantiles = (p.quantile(share, "lower") for share in (0.05, 0.5, 0.95))
+    of_dimension = probabilities.drop_nulls("probability").group_by("judge", "dimension", maintain_order=True)
+    return of_dimension.agg(
+        expression.alias(name) for name, expression in zip(SPREAD, (pl.len(), *quantiles, near_half), strict=True)
+    )
+
+
+def find_flat(probabilities: pl.DataFrame) -> list[str]:
+    """A sentence for each judge and dimension whose probabilities are near 0.5 nearly throughout."""
+    return [
+        f"{judge} {dimension}: p_chosen is {low:.2f} to {high:.2f} for 9 pairs in 10: its delta hardly says which "
+        "side is right, and soft labels by it say next to nothing"
+        for judge, dimension, _, low, _, high, near_half in spread(probabilities).rows()
+        if near_half >= 0.9
+    ]

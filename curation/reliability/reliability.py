@@ -194,13 +194,13 @@ def _stated_probabilities(
     tables: JudgeTables, judge: str, dimension: str, compared: pl.DataFrame
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The probabilities that chosen is right of pairs with a label, and whose they are: a pairwise judge's own, the
-    mean of its verdicts', and those of calibration on the prompts it was not fitted to."""
+    mean of its verdicts', and those of calibration, none of which was fitted to the pair's prompt."""
     label = compared.select("pair_id", "prompt_id", "chosen_right").drop_nulls("chosen_right")
     if judge in tables.preferences:
         strengths = tables.preferences[judge].filter(dimension=dimension).drop_nulls("strength").group_by("pair_id")
         own = strengths.agg(((pl.col("strength").mean() + 1) / 2).alias("probability"))
         yield "judge", label.join(own, on="pair_id", maintain_order="left")
-    rows = tables.probabilities.filter(judge=judge, dimension=dimension, part="held_out").drop_nulls("probability")
+    rows = tables.probabilities.filter(judge=judge, dimension=dimension).drop_nulls("probability")
     yield "calibration", label.join(rows.select("pair_id", "probability"), on="pair_id", maintain_order="left")
 
 

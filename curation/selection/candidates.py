@@ -10,7 +10,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.study import Study
-from curation.selection.column_names import CARRIED, OF_GENERATORS, OF_PROMPT, TOKENS
+from curation.selection.column_names import CARRIED, OF_GENERATORS, OF_PROMPT, SOFT, TOKENS
 from curation.selection.named_columns import ColumnReader, NamedColumns
 from curation.selection.own_rows import TRACE_IDS, RowPicker, add_own_columns
 from curation.tables import contracts, measurements, parquet
@@ -22,7 +22,7 @@ from curation.tables.table import Table
 
 class ColumnReaders(NamedTuple):
     """The tables that the view's columns come from; deltas by judge and scores by scorer, their rows by pair_id as
-    those of pairs."""
+    those of pairs; probabilities by judge."""
 
     pairs: ColumnReader
     deltas: Mapping[str, ColumnReader]
@@ -31,6 +31,7 @@ class ColumnReaders(NamedTuple):
     renderings: ColumnReader
     prompts: ColumnReader
     scores: Mapping[str, ColumnReader]
+    probabilities: RowPicker
     responses: ColumnReader
     listed_pairs: ColumnReader
 
@@ -99,6 +100,8 @@ class Candidates(NamedColumns):
         for kind in OF_PROMPT:
             if column.startswith(f"{kind}_"):
                 return self._aggregate_prompt(head, column.removeprefix(f"{kind}_"), kind)
+        if column.startswith(f"{SOFT}_"):
+            return self._read_probability(head, column.removeprefix(f"{SOFT}_"))
         if column.startswith(f"{OF_GENERATORS}_"):
             return self._read_generator_delta(head, column.removeprefix(f"{OF_GENERATORS}_"))
         return self.delta_columns(head, [column]).to_series()
@@ -146,6 +149,11 @@ class Candidates(NamedColumns):
         by_prompt = rated.group_by("prompt_id", maintain_order=True).agg(score.round(contracts.DECIMALS))
         return self._join(["prompt_id"], by_prompt, "score")
 
+    def _read_probability(self, judge: str, dimension: str) -> pl.Series:
+        columns = ["pair_id", "judge", "dimension", "probability"]
+        rows = self.readers.probabilities(pl.Series("judge", [judge]), columns)
+        return self._join(["pair_id"], rows.filter(judge=judge, dimension=dimension), "probability")
+
     def _read_generator_delta(self, judge: str, dimension: str) -> pl.Series:
         models = ["chosen_model", "rejected_model"]
         means = self.readers.generator_deltas([*models, "judge", "dimension", "mean"])
@@ -166,6 +174,9 @@ def from_files(study: Study) -> Candidates:
         renderings=reader(contracts.RENDERINGS),
         prompts=reader(contracts.PROMPTS),
         scores={scorer: reader(measurements.PAIR_SCORES, scorer) for scorer in study.scorers},
+        probabilities=lambda judge, columns: parquet.pick(
+            measurements.PROBABILITIES, [contracts.path("probabilities")], judge, columns
+        ),
         responses=reader(contracts.RESPONSES),
         listed_pairs=reader(contracts.LISTED_PAIRS),
     )
@@ -182,6 +193,7 @@ def from_frames(
     scores: Mapping[str, pl.DataFrame] | None = None,
     responses: pl.DataFrame | None = None,
     listed_pairs: pl.DataFrame | None = None,
+    probabilities: pl.DataFrame | None = None,
 ) -> Candidates:
     """The candidates of tables in memory, as in a notebook: `deltas` by judge, `scores` by scorer. A table has the
     columns that its contract in `curation/tables/contracts.py` says, and its rows come in any order.
@@ -197,6 +209,7 @@ def from_frames(
 
         return read
 
+    calibrated = reader("probabilities", probabilities)
     return Candidates(ColumnReaders(
         pairs=reader("pairs", pairs.sort("pair_id")),
         deltas={judge: reader("deltas", rows.sort("pair_id")) for judge, rows in (deltas or {}).items()},
@@ -205,6 +218,7 @@ def from_frames(
         renderings=reader("renderings", renderings),
         prompts=reader("prompts", prompts),
         scores={scorer: reader("scores", rows.sort("pair_id")) for scorer, rows in (scores or {}).items()},
+        probabilities=lambda _, columns: calibrated(columns),
         responses=reader("responses", responses),
         listed_pairs=reader("listed_pairs", listed_pairs),
     ))  # fmt: skip

@@ -24,6 +24,7 @@ PROMPT = ("source", "task")
 CARRIED = "carried"  # what the user's own rows of preference sets say, by the names of their columns
 OF_PROMPT = ("prompt_mean", "prompt_sd")  # of the scores of a prompt's traces
 OF_GENERATORS = "generator_delta"
+SOFT = "p_chosen"  # the probability that chosen is right, as calibration has it
 OF_REPEATS = ("sd_", "within_noise_")  # the columns that a judge without repeats has no values of
 
 
@@ -45,6 +46,8 @@ def schema(study: Study) -> dict[ColumnName, pl.DataType]:
         judged = JUDGED_IN_ORDERS if judge in study.pairwise_judges else JUDGED
         types |= {(judge, f"{kind}_{name}"): wide[f"{kind}_{name}"] for name in names for kind in judged}
         types |= {(judge, f"{kind}_{name}"): pl.Float64() for name in names for kind in (*OF_PROMPT, OF_GENERATORS)}
+        if study.calibrate.truth not in (None, judge):
+            types |= {(judge, f"{SOFT}_{name}"): pl.Float64() for name in names}
     return types
 
 
@@ -58,8 +61,25 @@ def mistake(expression: str, study: Study, result_type: ResultType) -> str | Non
     """What is wrong with an expression over a study's candidates, or None: what `fault` says, or a generator or source
     that the study does not have, or a status that no trace has."""
     if message := fault(expression, schema(study), result_type):
-        return message + _cast_carried(expression, schema(study))
+        return _not_calibrated(expression, study) or message + _cast_carried(expression, schema(study))
     return _unknown_text(expression, study) or _unknown_noise(expression, study)
+
+
+def _not_calibrated(expression: str, study: Study) -> str | None:
+    """The message about a probability that calibration does not give; None where there is none."""
+    try:
+        named = parse(expression).columns
+    except (ValueError, RecursionError):
+        return None
+    truth = study.calibrate.truth
+    for judge, column in (name for name in named if len(name) == 2):
+        if column not in [f"{SOFT}_{dimension}" for dimension in study.dimensions.get(judge, [])]:
+            continue
+        if truth is None:
+            return f"'{judge}.{column}' is unknown, since calibrate.truth is null; name there who says what is right"
+        if truth == judge:
+            return f"'{judge}.{column}' is unknown, since {judge} is calibrate.truth itself; name another judge's"
+    return None
 
 
 def _cast_carried(expression: str, types: Mapping[ColumnName, pl.DataType]) -> str:

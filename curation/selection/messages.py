@@ -8,6 +8,7 @@ from curation.selection.labelled import Labelled, labelled_messages
 from curation.selection.noise import noise_message
 from curation.selection.own_rows import several_rows_message
 from curation.selection.select import Selection, shortfall_message
+from curation.selection.soft_labels import p_chosen_messages
 from curation.selection.subset import Texts
 
 
@@ -20,4 +21,5 @@ def selection_messages(
     told = shortfall_message(selection), several_rows_message(subset, texts), noise_message(settings, noise)
     yield from filter(None, told)
     yield from selection.notes
+    yield from p_chosen_messages(settings.p_chosen is not None, subset)
     yield from labelled_messages(labelled)

@@ -124,9 +124,10 @@ class Params(Strict):
 
     `value` is an SQL expression over the columns of a candidate; it is the pair's margin, and may be null where `keep`
     is random. A pair is kept only if each expression of `require` is true; the first that is not is the reason, by its
-    name. `budget` is a number of `pairs`, a `share` of those that nothing else drops, or a number of `tokens` of both
-    sides by the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`. `unpaired` says
-    which single traces are examples with a label; null, or left out: the traces of the kept pairs.
+    name. `p_chosen` is the probability that chosen is the better side, for methods that learn from soft labels; null,
+    or left out: none. `budget` is a number of `pairs`, a `share` of those that nothing else drops, or a number of
+    `tokens` of both sides by the student's tokenizer; null keeps all. Equal ranks come in the order of draws by `seed`.
+    `unpaired` says which single traces are examples with a label; null, or left out: the traces of the kept pairs.
     """
 
     value: str | None
@@ -138,6 +139,7 @@ class Params(Strict):
     order: Curriculum | None
     seed: HashedSeed
     unpaired: Unpaired | None = None
+    p_chosen: Filled | None = None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
@@ -184,6 +186,8 @@ class Params(Strict):
             placed["strata.by"] = Expression(self.strata.by, "name")
         if self.order is not None:
             placed["order.by"] = Expression(self.order.by, "number")
+        if self.p_chosen is not None:
+            placed["p_chosen"] = Expression(self.p_chosen, "number")
         return placed
 
     def mistakes(self, study: Study) -> Iterator[str]:
@@ -193,5 +197,7 @@ class Params(Strict):
         for place, expression in self.expressions.items():
             if message := column_names.mistake(expression.text, study, expression.result_type):
                 yield f"{place}: {message}"
+            elif place == "p_chosen" and parse(expression.text).has_window:
+                yield f"p_chosen: {expression.text!r} is of several pairs at once; write one of a pair's own columns"
         if self.unpaired is not None:
             yield from (f"unpaired.{line}" for line in self.unpaired.mistakes(study))

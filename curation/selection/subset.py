@@ -13,6 +13,7 @@ from curation.selection.column_names import rated_dimension
 from curation.selection.own_rows import RowPicker, add_own_columns
 from curation.selection.ranking import Ranker
 from curation.selection.select import Selection
+from curation.selection.soft_labels import p_chosen, p_chosen_metrics
 from curation.tables import contracts, parquet
 from curation.tables.contracts import SIDES, SUBSETS, UNPAIRED
 from curation.tables.table import Table
@@ -39,6 +40,7 @@ def subset_rows(
         *(pairs.column(name)[rows] for name in ("pair_id", "prompt_id", "chosen_trace_id", "rejected_trace_id")),
         pl.Series("margin", selection.worth.margin[rows], nan_to_null=True),
         *(_ratings(pairs, rated, side, rows).alias(f"{side}_rating") for side in SIDES),
+        p_chosen(selection, rows),
         curriculum_positions(selection, rows),
         pl.Series("swapped", swapped),
     ])  # fmt: skip
@@ -47,7 +49,8 @@ def subset_rows(
         for side, other in (SIDES, SIDES[::-1]) for column in ("trace_id", "rating")
     ]  # fmt: skip
     margin = pl.when("swapped").then(-pl.col("margin")).otherwise("margin").alias("margin")
-    return subset.with_columns(*swaps, margin).drop("swapped")
+    probability = pl.when("swapped").then(1 - pl.col("p_chosen")).otherwise("p_chosen").round(contracts.DECIMALS)
+    return subset.with_columns(*swaps, margin, probability.alias("p_chosen")).drop("swapped")
 
 
 def _ratings(pairs: Candidates, rated: tuple[str, str] | None, side: str, rows: np.ndarray) -> pl.Series:
@@ -169,8 +172,8 @@ def _carry(traces: pl.DataFrame, texts: Texts | None) -> pl.DataFrame:
 
 
 def subset_metrics(verdicts: pl.DataFrame, subset: pl.DataFrame, unpaired: pl.DataFrame) -> dict[str, object]:
-    """The numbers of candidates, kept pairs, their prompts and unpaired examples; the count of each reason; and the
-    mean margin, if there is one."""
+    """The numbers of candidates, kept pairs, their prompts and unpaired examples; the count of each reason; the mean
+    margin, if there is one; and `p_chosen_metrics`."""
     reasons = dict(verdicts.group_by("reason").len().cast({"reason": pl.String}).sort("reason").rows())
     return {
         "candidates": verdicts.height,
@@ -179,6 +182,7 @@ def subset_metrics(verdicts: pl.DataFrame, subset: pl.DataFrame, unpaired: pl.Da
         "unpaired": unpaired.height,
         "reason": reasons,
         **mean_margin(subset),
+        **p_chosen_metrics(subset),
     }
 
 

@@ -167,10 +167,11 @@ SUBSETS = Table(
            prompt=MESSAGES, chosen=MESSAGES, rejected=MESSAGES,
            chosen_reasoning=(TEXT,), rejected_reasoning=(TEXT,), chosen_truncated=YES, rejected_truncated=YES,
            prompt_messages=(TEXT,), tools=(TEXT,),
-           margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), curriculum_position=(INT,),
+           margin=(REAL,), chosen_rating=(REAL,), rejected_rating=(REAL,), p_chosen=(REAL,), curriculum_position=(INT,),
            external_id=(TEXT,), carried=(TEXT,), chosen_external_id=(TEXT,), rejected_external_id=(TEXT,),
            prompt_external_id=(TEXT,)),
-    {"chosen is not rejected":
+    {"p_chosen is from 0 to 1": pl.col("p_chosen").is_between(0, 1).fill_null(True),
+     "chosen is not rejected":
         (pl.col("chosen") != pl.col("rejected"))
         | (pl.col("chosen_reasoning").fill_null("") != pl.col("rejected_reasoning").fill_null(""))},
 )  # fmt: skip

@@ -11,6 +11,7 @@ RATED = (
     "prompt_mean",
     "prompt_sd",
     "generator_delta",
+    "p_chosen",
 )  # what expressions call a judge's columns
 GRADED = "correct"  # the dimension of a judge of answers: 1 for right, 0 for wrong
 NO_TRUTH = "select null::bigint as pair_id, null::double as chosen, null::double as rejected, false as graded limit 0"

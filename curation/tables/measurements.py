@@ -31,10 +31,11 @@ GENERATOR_DELTAS = Table(
            mean=(REAL,), ci_low=(REAL,), ci_high=(REAL,), n=ID, prompts=ID),
     {"mean is null exactly when n is 0": pl.col("mean").is_null() == (pl.col("n") == 0), **interval("mean")},
 )  # fmt: skip
+NEAR_HALF = 0.05  # a probability within that of 0.5 hardly says which side is better
 PROBABILITIES = Table(
     "probabilities", "pair, judge and dimension", ("judge", "dimension", "pair_id"),
-    schema(pair_id=ID, judge=TEXT, dimension=TEXT, part=TEXT, probability=(REAL,)),
-    {"part is one of fit, held_out": pl.col("part").is_in(("fit", "held_out")),
+    schema(pair_id=ID, judge=TEXT, dimension=TEXT, fold=INT, probability=(REAL,)),
+    {"fold is not negative": pl.col("fold") >= 0,
      "probability is from 0 to 1": pl.col("probability").is_between(0, 1).fill_null(True)},
 )  # fmt: skip
 CALIBRATION = Table(
