@@ -25,6 +25,8 @@ from curation.calls.ledger import Ledger, Params, locally
 from curation.core import params
 from curation.judging.judges import rubric
 
+os.environ.pop("COLUMNS", None)  # xdist sets 80, and tables are then as narrow
+
 Serve: TypeAlias = Callable[[Script], ChatServer]
 OpenLedger: TypeAlias = Callable[..., Ledger]
 RubricSettings: TypeAlias = Callable[..., rubric.Params]

@@ -238,7 +238,7 @@ def test_the_gains_are_those_of_comparisons() -> None:
         "c": ("given", "theirs", "", "", ""),
     }
     declared = DeclaredRuns(arms, dict.fromkeys(arms, 0), frozenset({"itself"}))
-    assert [(one.name, one.arms) for one in list_gains(declared, ["x"])] == [
+    assert [(one.name, one.arms) for one in list_gains(declared, {"x": {"baseline", *arms}})] == [
         ("dpo-s-any-own-itself over random", {arms["a"]: 1.0, arms["b"]: -1.0}),
         ("dpo-s-any-own-itself over baseline", {arms["a"]: 1.0, BASELINE_ARM: -1.0}),
         ("dpo-s-any-own-random over baseline", {arms["b"]: 1.0, BASELINE_ARM: -1.0}),

@@ -44,6 +44,21 @@ def _read_or_empty(table: Table, columns: Sequence[str]) -> pl.DataFrame:
         return contracts.empty(table).select(columns)
 
 
+def _row(budget: LabelBudget) -> dict[str, str]:
+    at_hand = "" if budget.half_width_now is None else f"{budget.pairs_now:,} pairs, ±{budget.half_width_now:.3f}"
+    return {
+        "of": ".".join(filter(None, (budget.judge, budget.dimension))),
+        "measure": budget.measure,
+        "by": budget.basis,
+        "share": f"{budget.share:.3f}",
+        "design effect": f"{budget.design_effect:.2f}",
+        "pairs": f"{budget.pairs:,}",
+        "of prompts": f"{budget.prompts:,}",
+        "or prompts of one pair": f"{budget.prompts_of_one_pair:,}",
+        "at hand": at_hand,
+    }
+
+
 def print_labels(budgets: list[LabelBudget], half_width: float) -> None:
     """Print a row for each judge, dimension and measure, and what was assumed."""
     print(f"labels: pairs and prompts for a 95 % interval that reaches {half_width:g} to either side")
@@ -53,7 +68,8 @@ def print_labels(budgets: list[LabelBudget], half_width: float) -> None:
             "declare the judge, and reliability.truth"
         )
         return
-    print_rows(pl.DataFrame(budgets, schema=LabelBudget._fields, orient="row", infer_schema_length=None))
+    rows = pl.DataFrame(list(map(_row, budgets)))
+    print_rows(rows[[name for name in rows.columns if any(rows[name])]])
     if any(budget.basis == "assumed" for budget in budgets):
         print(
             f"assumed: the share (--share sets it), and that pairs of one prompt correlate by {ASSUMED_CORRELATION};"

@@ -9,6 +9,7 @@ import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from curation.commands.fitting import find_width, fit, list_cells
 from curation.core.text import UNSEEN, neutralize, one_line
 
 if TYPE_CHECKING:  # `curation params` prints no rows, and does not wait for it
@@ -97,16 +98,20 @@ def _print_table(rows: "pl.DataFrame") -> None:
 
     names = [_text(name) for name in rows.columns]
     unique = [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
+    cells, width = _cells(rows), find_width()
+    if (fitting := fit([unique, *cells], width)) is None:
+        print("\n".join(list_cells(unique, cells, width)))
+        return
     with pl.Config(
         tbl_formatting="UTF8_FULL_CONDENSED",
         tbl_hide_column_data_types=True,
         tbl_hide_dataframe_shape=True,
         tbl_rows=ROWS_SHOWN + 1,
-        tbl_cols=40,
-        tbl_width_chars=200,
+        tbl_cols=-1,
+        tbl_width_chars=2 * width,  # they are wrapped already
         fmt_str_lengths=LETTERS_SHOWN * 10,
     ):
-        print(pl.DataFrame(_cells(rows), schema=dict.fromkeys(unique, pl.String), orient="row"))
+        print(pl.DataFrame(fitting[1:], schema=dict.fromkeys(fitting[0], pl.String), orient="row"))
 
 
 def _cells(rows: "pl.DataFrame") -> list[list[str]]:

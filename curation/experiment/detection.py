@@ -1,21 +1,23 @@
 """What each contrast of a study can see, before it is run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.experiment.compare import declared_runs
 from curation.experiment.declarations import Margin
 from curation.experiment.estimate import PROMPTS, SEEDS, THIS_RUN
 from curation.experiment.margin_power import Together, margin_power, size_of, smallest_margin
-from curation.experiment.pilot import Pilot, assumption, pilot
+from curation.experiment.pilot import FEWEST_PROMPTS, Pilot, assumption, pilot
 from curation.experiment.planned import DECLARED, Asked, Planned, Unforeseen, list_declared, list_gains
 from curation.experiment.power import POWER, Design, Measured, Needs, Side, detectable, find_needs, half_width, power
-from curation.experiment.values import BASELINE_ARM, BEST, GIVEN, ArmKey, DeclaredRuns
+from curation.experiment.terms import arm_name
+from curation.experiment.values import AVERAGE, BASELINE_ARM, BEST, GIVEN, ArmKey, DeclaredRuns
 
 GAIN, ALL_GAIN, SLOPE, SUM = "a gain", "all gain", "a slope", "a sum"  # what is to be found, where there is no margin
 
@@ -27,7 +29,7 @@ class Detection(NamedTuple):
 
     Of `compare.detect`, or of the margin: how often it is found or shown, whether that is often enough, and what it
     takes, each alone. `scope` is `seeds`, or `this run` where no arm has two: there is no p then, and the figures are
-    of these runs' prompts alone.
+    of these runs' prompts alone. `same_as` is the contrast above it that asks the same, if there is one.
     """
 
     contrast: str
@@ -44,39 +46,49 @@ class Detection(NamedTuple):
     can: bool | None
     needs: Needs | None
     basis: str
+    same_as: str | None = None
 
 
 class Power(NamedTuple):
-    """All contrasts of a study, and what their figures rest on."""
+    """All contrasts of a study, and what their figures rest on. `passed_over` has the benchmarks with results of fewer
+    than `fewest` prompts, and of how many."""
 
     contrasts: list[Detection]
     unforeseen: list[Unforeseen]
     detect: float | None
     seed_sd: float
     seed_basis: str
+    passed_over: Mapping[str, int]
+    fewest: int = FEWEST_PROMPTS
 
 
 def foresee(study: Study, prompts: pl.DataFrame, results: pl.DataFrame) -> Power:
-    """What the study's contrasts can see, by the results that there are. `prompts` has those of its benchmarks."""
+    """What the study's contrasts can see, by the results that there are. `prompts` has those of its own benchmarks;
+    those that other harnesses asked are known by their results."""
     settings, declared = study.compare, declared_runs(study)
     seen, detect = pilot(declared, results, assumption(settings.assume)), settings.detect
     asked = dict(prompts.filter(pl.col("source").is_in(study.benchmarks)).group_by("source").len().rows())
+    asked |= {name: len(seen.values[name, AVERAGE].prompts) for name in study.results if (name, AVERAGE) in seen.values}
     designs = _Designs(study, declared, seen, asked)
     sd, basis = seen.seed_sd({run.method for run in study.runs.values()})
     own, joint, unforeseen = list_declared(study)
-    planned: list[Planned | Asked] = [*own, *joint, *list_gains(declared, study.benchmarks)]
-    looked = list[Detection]()
+    planned: list[Planned | Asked] = [*own, *joint, *list_gains(declared, designs.measured)]
+    looked, first = list[Detection](), dict[Hashable, str]()
     with progress("power", len(planned), "contrasts") as shown:
         for one in planned:
             members = one.members if isinstance(one, Asked) else (one,)
-            if any(asked.get(benchmark, 0) < 2 for member in members for benchmark in member.benchmarks):
-                unforeseen.append(Unforeseen(one.name, "its benchmarks have fewer than two prompts"))
-            elif isinstance(one, Asked):
-                looked.append(look_at_all(one, designs.together(one.members), detect))
+            if why := designs.find_lack(members):
+                unforeseen.append(Unforeseen(one.name, why))
             else:
-                looked.append(look(one, designs.of(one), detect))
+                same = first.setdefault(one.question, one.name)
+                found = (
+                    look_at_all(one, designs.together(one.members), detect)
+                    if isinstance(one, Asked)
+                    else look(one, designs.of(one), detect)
+                )
+                looked.append(found._replace(same_as=None if same == one.name else same))
             shown.advance()
-    return Power(looked, unforeseen, detect, sd, basis)
+    return Power(looked, unforeseen, detect, sd, basis, seen.passed_over)
 
 
 def look(planned: Planned, design: Design, detect: float | None) -> Detection:
@@ -145,14 +157,25 @@ def _found(name: str, kind: str, label: str, design: Design) -> Detection:
 
 
 class _Designs:
-    """How a study's contrasts are measured. `asked` are the prompts of each benchmark."""
+    """How a study's contrasts are measured. `asked` are the prompts of each benchmark, `measured` the runs that are
+    measured on it: of another harness's those whose logs are named."""
 
     def __init__(self, study: Study, declared: DeclaredRuns, seen: Pilot, asked: Mapping[str, int]) -> None:
-        self.study, self.seen, self.asked = study, seen, asked
-        self.runs = dict[ArmKey, dict[int, int]]()  # of each arm, how many runs each seed has
-        for run, arm in declared.arms.items():
-            of_seed = self.runs.setdefault(arm, {})
-            of_seed[declared.seeds[run]] = of_seed.get(declared.seeds[run], 0) + 1
+        self.study, self.declared, self.seen, self.asked = study, declared, seen, asked
+        own = {BASELINE, *study.runs, *study.models.folders}
+        self.measured = {name: set(study.results[name].runs) if name in study.results else own for name in study.splits}
+
+    def find_lack(self, members: Sequence[Planned]) -> str | None:
+        """Why they cannot be foreseen, if they cannot."""
+        for benchmark in (name for member in members for name in member.benchmarks):
+            if self.asked.get(benchmark, 0) < 2:
+                where = f"results.{benchmark}: no log of it" if benchmark in self.study.results else benchmark
+                return f"{where} has two prompts"
+        for member in members:
+            for arm in member.arms:
+                if not self._seeds(arm, member.benchmarks):
+                    return f"no run of {arm_name(arm)} is measured on {', '.join(member.benchmarks)}"
+        return None
 
     def of(self, planned: Planned) -> Design:
         """How it is measured."""
@@ -160,10 +183,13 @@ class _Designs:
             (weight, self.seen.variation(name, planned.arms, self.asked[name], self._samples(name), planned.measure))
             for name, weight in planned.benchmarks.items()
         )
-        sides = tuple(self._side(arm, weight) for arm, weight in planned.arms.items() if abs(weight) > 1e-12)
+        on, weights = planned.benchmarks, planned.arms.items()
+        sides = tuple(self._side(arm, weight, on) for arm, weight in weights if abs(weight) > 1e-12)
         methods = [side.method for side in sides if side.method is not None]
+        arms = dict.fromkeys(self.declared.arms.values())
         pooled = {
-            method: tuple(len(seeds) for arm, seeds in self.runs.items() if arm[0] == method) for method in methods
+            method: tuple(len(seeds) for arm in arms if arm[0] == method and (seeds := self._seeds(arm, on)))
+            for method in methods
         }
         sd, _ = self.seen.seed_sd(methods, planned.measure)
         return Design(sides, variations, sd, pooled, planned.measure == BEST)
@@ -174,7 +200,7 @@ class _Designs:
         arms = list(dict.fromkeys(arm for one in members for arm in one.arms))
         benchmarks = list(dict.fromkeys(name for one in members for name in one.benchmarks))
         runs = np.array([[one.arms.get(arm, 0.0) for arm in arms] for one in members])
-        counts = [self._side(arm, 1.0) for arm in arms]
+        counts = [self._side(arm, 1.0, benchmarks) for arm in arms]
         runs = runs / np.sqrt([side.seeds * side.draws for side in counts])
         names = np.array([[one.benchmarks.get(name, 0.0) for name in benchmarks] for one in members])
         names = names / np.sqrt([self.asked[name] for name in benchmarks])
@@ -183,9 +209,22 @@ class _Designs:
         return Together(designs, shared / np.outer(own, own))
 
     def _samples(self, benchmark: str) -> int:
+        if benchmark in self.study.results:
+            return self.seen.values[benchmark, AVERAGE].samples
         return self.study.evaluate.sampling_of(benchmark).samples
 
-    def _side(self, arm: ArmKey, weight: float) -> Side:
-        seeds = self.runs.get(arm, {0: 1})
+    def _seeds(self, arm: ArmKey, benchmarks: Iterable[str]) -> dict[int, int]:
+        """How many runs of each seed the arm has on all the benchmarks. An arm without a seed of training is a run of
+        seed 0."""
+        there = [self.measured[name] for name in benchmarks]
+        own = {BASELINE: BASELINE_ARM} if arm == BASELINE_ARM else self.declared.arms
+        seeds = dict[int, int]()
+        for run in (run for run, of in own.items() if of == arm and all(run in runs for runs in there)):
+            seed = self.declared.seeds.get(run, 0)
+            seeds[seed] = seeds.get(seed, 0) + 1
+        return seeds
+
+    def _side(self, arm: ArmKey, weight: float, benchmarks: Iterable[str]) -> Side:
+        seeds = self._seeds(arm, benchmarks) or {0: 1}
         is_trained = arm != BASELINE_ARM and arm[0] != GIVEN
         return Side(weight, len(seeds), min(seeds.values()), arm[0] if is_trained else None)

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from curation.core.params import Strict
+from curation.core.text import say_count
 from curation.experiment.power import Variation
 from curation.experiment.values import AVERAGE, BEST, ArmKey, BenchmarkValues, DeclaredRuns, counted_score, study_values
 
@@ -126,6 +127,12 @@ class Pilot(NamedTuple):
             noise = of_a_run * (1 - self.assumed.of_runs_share)
         return Variation(prompts, samples, of_a_run - noise / seen, noise, basis)
 
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """The benchmarks with results of too few prompts to say more than an assumption, and of how many."""
+        there = {name: self._runs(name, (), AVERAGE).shape[1] for name, one in self.values if one == AVERAGE}
+        return {name: prompts for name, prompts in there.items() if prompts < FEWEST_PROMPTS}
+
     def _runs(self, benchmark: str, arms: Collection[ArmKey], measure: str) -> np.ndarray:
         """Runs x prompts, of the prompts that each has a value of."""
         if (values := self.values.get((benchmark, measure))) is None or not values.arms:
@@ -137,7 +144,7 @@ class Pilot(NamedTuple):
     def seed_sd(self, methods: Collection[str], measure: str = AVERAGE) -> tuple[float, str]:
         """The standard deviation between seeds of arms of these methods, pooled over arms and benchmarks, and what it
         rests on."""
-        squares, dfs = 0.0, 0
+        squares, dfs = 0.0, 0  # of arms that were answered on enough prompts
         for (_, one_measure), values in self.values.items():
             for arm, one in values.arms.items():
                 if one_measure == measure and one.trained and arm[0] in methods and len(one.seeds) > 1:
@@ -149,7 +156,8 @@ class Pilot(NamedTuple):
                     squares += df * (float(runs.mean(axis=1).var(ddof=1)) - of_prompts)
                     dfs += df
         if dfs < FEWEST_DFS:
-            return self.assumed.seed_sd, "assumed"
+            few = f", as {say_count(dfs, 'degree')} of freedom are fewer than {FEWEST_DFS}" if dfs else ""
+            return self.assumed.seed_sd, f"assumed{few}"
         return float(np.sqrt(max(squares / dfs, 0.0))), f"{dfs} degrees of freedom"
 
 

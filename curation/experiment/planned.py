@@ -1,7 +1,7 @@
 """The contrasts that `compare` will make of a study."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from curation.core.errors import CurationError
@@ -29,6 +29,12 @@ class Planned(NamedTuple):
     margin: Margin | None = None  # it is to show that there is no difference that matters
     is_slope: bool = False  # or a coefficient of properties, which is in their units
 
+    @property
+    def question(self) -> Hashable:
+        """What is asked, whatever it is called: two contrasts that ask the same are one."""
+        arms = frozenset((arm, round(weight, 9)) for arm, weight in self.arms.items() if abs(weight) > 1e-12)
+        return arms, frozenset(self.benchmarks.items()), self.measure, repr(self.margin), self.is_slope
+
 
 class Asked(NamedTuple):
     """What is asked of several planned contrasts at once: whether each gains, or each holds the margin. Of a spread
@@ -38,6 +44,11 @@ class Asked(NamedTuple):
     members: tuple[Planned, ...]
     margin: Margin | None
 
+    @property
+    def question(self) -> Hashable:
+        """What is asked of which."""
+        return frozenset(one.question for one in self.members), repr(self.margin)
+
 
 class Unforeseen(NamedTuple):
     """A declared contrast of which nothing can be said, and why."""
@@ -46,14 +57,16 @@ class Unforeseen(NamedTuple):
     why: str
 
 
-def list_gains(declared: DeclaredRuns, benchmarks: list[str]) -> Iterator[Planned]:
+def list_gains(declared: DeclaredRuns, measured: Mapping[str, Container[str]]) -> Iterator[Planned]:
     """What `comparisons` has on each benchmark: every selection over each of its controls, and every arm over the
-    untrained student."""
-    arms, treatments = list(dict.fromkeys(declared.arms.values())), declared.treatments
-    for benchmark in benchmarks:
+    untrained student, of the runs that are `measured` there."""
+    treatments = declared.treatments
+    for benchmark, runs in measured.items():
+        arms = [*dict.fromkeys(arm for run, arm in declared.arms.items() if run in runs)]
+        baseline = [BASELINE_ARM] if BASELINE in runs else []
         for arm in arms:
             others = [other for other in arms if other[:-1] == arm[:-1] and other[-1] not in treatments]
-            for other in [*(others if arm[-1] in treatments else []), BASELINE_ARM]:
+            for other in [*(others if arm[-1] in treatments else []), *baseline]:
                 kind = other[-1] or BASELINE
                 name = f"{'-'.join(part for part in arm if part)} over {kind}"
                 yield Planned(name, kind, {arm: 1.0, other: -1.0}, {benchmark: 1.0}, benchmark)
