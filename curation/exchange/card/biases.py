@@ -1,0 +1,83 @@
+"""What is known to be lopsided: of the judges, and of the rows that were selected by them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from curation.exchange.card.facts import Facts
+from curation.exchange.card.making import say_writers
+from curation.exchange.card.markdown import code, filled, number, section, share, table, with_interval
+
+OF_JUDGES = {  # measure: its column, and what it is
+    "length_correlation": ("length", "correlation of the delta with the log of the ratio of lengths, 0 without a bias"),
+    "length_correlation_equally_right": ("length, equally right", "the same over pairs whose sides are equally right"),
+    "longer_preferred_rate": ("longer preferred", "how often the longer of two is preferred"),
+    "self_preference": ("own family", "mean delta, own model family less other, 0 without a bias"),
+    "first_position_rate": ("first position", "share of verdicts for the answer shown first, 0.5 without a bias"),
+    "position_inconsistency": ("flips", "how often the verdict changes with the order"),
+}
+
+
+def biases(facts: Facts) -> list[str]:
+    """The section on biases."""
+    return section(
+        "Known biases",
+        section("Of the rows", _of_pairs(facts), _of_labels(facts), level=3),
+        section("Of the judges", _of_judges(facts), level=3),
+    )
+
+
+def _of_judges(facts: Facts) -> Iterator[str]:
+    """A line for each judge and dimension, with what the columns are."""
+    rows = facts.ask(
+        "reliability",
+        "select * from reliability where list_contains($names, measure) and value is not null order by all",
+        names=list(OF_JUDGES),
+    )
+    found = {(row["judge"], row["dimension"], row["measure"]): row for row in rows}
+    shown = [
+        (code(judge), f"`{dimension}`", *(with_interval(found.get((judge, dimension, name))) for name in OF_JUDGES))
+        for judge, dimension in dict.fromkeys((row["judge"], row["dimension"]) for row in rows)
+    ]
+    yield from filled(("judge", "dimension", *(column for column, _ in OF_JUDGES.values())), shown)
+    if rows:
+        measured = {row["measure"] for row in rows}
+        means = "; ".join(f"*{column}*: {means}" for name, (column, means) in OF_JUDGES.items() if name in measured)
+        yield from (f"{means}. With 95 % intervals; bold is suspect.", "")
+
+
+def _of_pairs(facts: Facts) -> list[str]:
+    """A line for each property, a column for each arm: of these there are few."""
+    found = {row["selection"]: row for row in facts.ask("findings", "select * from findings")}
+    lengths = {row["selection"]: row["ratio"] for row in facts.ask("subsets traces", """
+        select selection, exp(avg(ln(c.characters / r.characters))) as ratio
+        from subsets join traces as c on c.trace_id = chosen_trace_id join traces as r on r.trace_id = rejected_trace_id
+        where c.characters > 0 and r.characters > 0
+        group by all""")}  # fmt: skip
+    arms = [arm for arm in facts.paired if arm in found]
+    columns = [dict(_figures(found[arm], lengths.get(arm), say_writers(facts, arm))) for arm in arms]
+    names = dict.fromkeys(name for column in columns for name in column)
+    lines = [(name, *(column.get(name) for column in columns)) for name in names]
+    return table(("", *map(code, arms)), [line for line in lines if any(line[1:])])
+
+
+def _figures(row: dict[str, Any], ratio: float | None, writers: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+    pairs, truths = row["pairs"], row["truths"]
+    yield "the chosen one is longer", share(row["chosen_longer"], pairs)
+    yield "length of the chosen to the rejected (geometric mean)", number(ratio)
+    if truths:
+        yield "the chosen one is wrong", share(row["wrong_chosen"], truths)
+        yield "the rejected one is better", share(row["rejected_better"], truths)
+    for side in ("chosen", "rejected"):
+        yield f"the {side} one was cut off", share(row[f"truncated_{side}"], pairs)
+    for side, said in writers.items():
+        yield f"most of the {side} ones are by", said
+
+
+def _of_labels(facts: Facts) -> list[str]:
+    """How many answers are desirable, of the released configurations of labelled ones."""
+    labelled = [config.arm for config in facts.configs if config.table == "unpaired"]
+    rows = facts.ask("unpaired", """
+        select selection, count(*) filter (label) as good, count(*) as n from unpaired
+        where list_contains($arms, selection) group by all""", arms=labelled)  # fmt: skip
+    found = {row["selection"]: share(row["good"], row["n"]) for row in rows}
+    return table(("labelled answers of", "desirable"), [(code(arm), found[arm]) for arm in labelled if arm in found])
