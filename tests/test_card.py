@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from curation.calls.counts import NAMES
 from curation.core.params import read
-from curation.exchange.card import card, deltas, header
+from curation.exchange.card import card, deltas, header, learnt, markdown
 from curation.exchange.card.facts import Config, Facts, Licence
 from curation.prompts.collect import collect
 from curation.tables import contracts, parquet
@@ -181,6 +181,19 @@ def test_delta_of_a_reversed_row_is_that_of_its_pair_turned_round(facts: Facts) 
             rated = facts.ask("deltas", "select count(delta) as n from deltas where judge = $j and dimension = $d",
                               j=row["judge"], d=row["dimension"])  # fmt: skip
             assert sum(of_rows) == row["n"] and sum(every) == rated[0]["n"]
+
+
+@pytest.mark.parametrize("standing", sorted(map(str, learnt.REGISTERED)))
+def test_primary_contrast_is_first_and_its_registration_is_said(standing: str, tmp_path: Path) -> None:
+    sound = world.sound()
+    row = sound.contrasts.with_columns(registered=pl.lit(None if standing == "None" else standing, pl.String))
+    other = row.with_columns(contrast=pl.lit("a"), primary=False, registered=pl.lit(None, pl.String))
+    world.write(replace(sound, contrasts=pl.concat([other, row])), tmp_path)
+    text = written(tmp_path, tmp_path / "release", world.ARM)
+    (shown,) = (rows for rows in tables_of(text) if rows[0][0] == "contrast")
+    assert [row[0] for row in shown[1:]] == [f"**`{world.PRIMARY}`**", "`a`"]
+    assert learnt.REGISTERED[None if standing == "None" else standing] in text
+    assert f"came to {markdown.number(row['estimate'][0], signed=True)}" in text
 
 
 def test_study_without_contrasts_has_the_gains_of_its_arms(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ a text that ends a cell, a fence or a tag, is marked up, or is read as HTML; a p
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,9 @@ HOSTILE = [
     "&lt;b&gt;", "&#124;", "https://e.com", "www.e.com", "me@e.com", "$x$", "~~x~~", "_x_", "|", "||",
     "\u202eabc", "\x1b[31m", "```\n<b>\n```", " ", "",
 ]  # fmt: skip
+
+
+MEASURES = set(re.findall(r"\w+", (Path(__file__).parents[1] / "docs/judging.md").read_text()))
 
 
 def cells(line: str) -> list[str]:
@@ -99,7 +103,7 @@ def test_every_kind_reason_and_column_has_words() -> None:
     assert set(rules.REASONS) == set(selecting.REASONS)
     assert {*contracts.SUBSETS.schema.names, *contracts.UNPAIRED.schema.names} == set(contents.COLUMNS)
     assert set(learnt.REGISTERED) == {"registered", "after_results", "differs", "missing", None}
-    assert set(biases.OF_JUDGES).isdisjoint(judges.BELIEVED)
+    assert set(biases.OF_JUDGES | biases.OF_PAIRWISE_JUDGES) | set(judges.BELIEVED) <= MEASURES
 
 
 HALF = {"side": "chosen", "at_most": 0.5}

@@ -1,6 +1,6 @@
 """What is known to be lopsided: of the judges, and of the rows that were selected by them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curation.exchange.card.facts import Facts
@@ -12,7 +12,10 @@ OF_JUDGES = {  # measure: its column, and what it is
     "length_correlation_equally_right": ("length, equally right", "the same over pairs whose sides are equally right"),
     "longer_preferred_rate": ("longer preferred", "how often the longer of two is preferred"),
     "self_preference": ("own family", "mean delta, own model family less other, 0 without a bias"),
+}
+OF_PAIRWISE_JUDGES = {
     "first_position_rate": ("first position", "share of verdicts for the answer shown first, 0.5 without a bias"),
+    "position_bias": ("position bias", "what standing first adds to a verdict, from -1 to 1, 0 without a bias"),
     "position_inconsistency": ("flips", "how often the verdict changes with the order"),
 }
 
@@ -21,31 +24,31 @@ def biases(facts: Facts) -> list[str]:
     """The section on biases."""
     return section(
         "Known biases",
-        section("Of the rows", _of_pairs(facts), _of_labels(facts), level=3),
-        section("Of the judges", _of_judges(facts), level=3),
+        section("Of the rows", _of_rows(facts), level=3),
+        section("Of the judges", _measured(facts, OF_JUDGES), _measured(facts, OF_PAIRWISE_JUDGES), level=3),
     )
 
 
-def _of_judges(facts: Facts) -> Iterator[str]:
-    """A line for each judge and dimension, with what the columns are."""
+def _measured(facts: Facts, measures: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """A line for each judge and dimension with the measures, and what their columns are."""
     rows = facts.ask(
         "reliability",
         "select * from reliability where list_contains($names, measure) and value is not null order by all",
-        names=list(OF_JUDGES),
+        names=list(measures),
     )
     found = {(row["judge"], row["dimension"], row["measure"]): row for row in rows}
     shown = [
-        (code(judge), f"`{dimension}`", *(with_interval(found.get((judge, dimension, name))) for name in OF_JUDGES))
+        (code(judge), f"`{dimension}`", *(with_interval(found.get((judge, dimension, name))) for name in measures))
         for judge, dimension in dict.fromkeys((row["judge"], row["dimension"]) for row in rows)
     ]
-    yield from filled(("judge", "dimension", *(column for column, _ in OF_JUDGES.values())), shown)
+    yield from filled(("judge", "dimension", *(column for column, _ in measures.values())), shown)
     if rows:
-        measured = {row["measure"] for row in rows}
-        means = "; ".join(f"*{column}*: {means}" for name, (column, means) in OF_JUDGES.items() if name in measured)
+        there = {row["measure"] for row in rows}
+        means = "; ".join(f"*{column}*: {means}" for name, (column, means) in measures.items() if name in there)
         yield from (f"{means}. With 95 % intervals; bold is suspect.", "")
 
 
-def _of_pairs(facts: Facts) -> list[str]:
+def _of_rows(facts: Facts) -> list[str]:
     """A line for each property, a column for each arm: of these there are few."""
     found = {row["selection"]: row for row in facts.ask("findings", "select * from findings")}
     lengths = {row["selection"]: row["ratio"] for row in facts.ask("subsets traces", """
@@ -53,11 +56,15 @@ def _of_pairs(facts: Facts) -> list[str]:
         from subsets join traces as c on c.trace_id = chosen_trace_id join traces as r on r.trace_id = rejected_trace_id
         where c.characters > 0 and r.characters > 0
         group by all""")}  # fmt: skip
-    arms = [arm for arm in facts.paired if arm in found]
-    columns = [dict(_figures(found[arm], lengths.get(arm), say_writers(facts, arm))) for arm in arms]
+    labels = {row["selection"]: share(row["good"], row["n"]) for row in facts.ask("unpaired", """
+        select selection, count(*) filter (label) as good, count(*) as n from unpaired group by all""")}  # fmt: skip
+    columns = []
+    for arm in facts.arms:
+        pairs = _figures(found[arm], lengths.get(arm), say_writers(facts, arm)) if arm in found else ()
+        columns.append(dict(pairs) | {"labelled answers that are desirable": labels.get(arm)})
     names = dict.fromkeys(name for column in columns for name in column)
     lines = [(name, *(column.get(name) for column in columns)) for name in names]
-    return table(("", *map(code, arms)), [line for line in lines if any(line[1:])])
+    return table(("", *map(code, facts.arms)), [line for line in lines if any(line[1:])])
 
 
 def _figures(row: dict[str, Any], ratio: float | None, writers: dict[str, str]) -> Iterator[tuple[str, str | None]]:
@@ -71,13 +78,3 @@ def _figures(row: dict[str, Any], ratio: float | None, writers: dict[str, str]) 
         yield f"the {side} one was cut off", share(row[f"truncated_{side}"], pairs)
     for side, said in writers.items():
         yield f"most of the {side} ones are by", said
-
-
-def _of_labels(facts: Facts) -> list[str]:
-    """How many answers are desirable, of the released configurations of labelled ones."""
-    labelled = [config.arm for config in facts.configs if config.table == "unpaired"]
-    rows = facts.ask("unpaired", """
-        select selection, count(*) filter (label) as good, count(*) as n from unpaired
-        where list_contains($arms, selection) group by all""", arms=labelled)  # fmt: skip
-    found = {row["selection"]: share(row["good"], row["n"]) for row in rows}
-    return table(("labelled answers of", "desirable"), [(code(arm), found[arm]) for arm in labelled if arm in found])

@@ -1,29 +1,43 @@
 """What the rows cost: calls, tokens and dollars."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curation.exchange.card.facts import Facts, model_name
-from curation.exchange.card.markdown import code, filled, section
+from curation.exchange.card.markdown import code, filled, listed, section
 
+NOUNS = {"generate": "generators", "judge": "judges", "prefer": "pairwise judges", "evaluate": "runs"}
+STAGES = list(NOUNS)
+MOST_NAMED = 3
 COUNTED = ("answered", "failed", "prompt_tokens", "completion_tokens")
 
 
 def costs(facts: Facts) -> list[str]:
-    """The section on costs. Nothing where no call was made."""
-    shown = [_cells(row, code(row["stage"]), code(row["name"]), code(model_name(row["model"]))) for row in facts.calls]
-    if not shown:
+    """The section on costs, a line for each stage and model. Nothing where no call was made."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in sorted(facts.calls, key=lambda row: (STAGES.index(row["stage"]), row["model"], row["name"])):
+        groups.setdefault((row["stage"], row["model"]), []).append(row)
+    if not groups:
         return []
-    total = {name: sum(row[name] for row in facts.calls) for name in (*COUNTED, "usd")}
-    shown.append(_cells(total, "**all**", None, None))
+    lines = [
+        _cells(rows, f"`{stage}`", _names(rows), code(model_name(model))) for (stage, model), rows in groups.items()
+    ]
     head = ("stage", "for", "model", "calls answered", "failed", "prompt tokens", "completion tokens", "USD")
-    unpriced = sorted({row["model"] for row in facts.calls} - set(facts.study.budget.prices))
-    note = "Dollars are of the models whose prices params.yaml declares, and of calls that were bought for this study."
-    said = note if len(unpriced) < len({row["model"] for row in facts.calls}) else (
-        "params.yaml declares no price for these models, so no dollars are counted."
-    )  # fmt: skip
-    return section("Cost", filled(head, shown, head[3:]), [said, ""])
+    models = {model for _, model in groups}
+    if models.isdisjoint(facts.study.budget.prices):
+        said = "params.yaml declares no price for these models, so no dollars are counted."
+    else:
+        said = "Dollars are of the calls that were bought for this study, of models whose prices params.yaml declares."
+    return section("Cost", filled(head, [*lines, _cells(facts.calls, "**all**", None, None)], head[3:]), [said, ""])
 
 
-def _cells(row: Mapping[str, Any], *named: str | None) -> tuple[str | None, ...]:
-    return (*named, *(f"{row[name]:,}" for name in COUNTED), f"{row['usd']:.4f}" if row["usd"] else None)
+def _names(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What asked for the calls: a few names, or how many there are."""
+    names = [code(row["name"]) for row in rows]
+    return listed(names) if len(names) <= MOST_NAMED else f"{len(names)} {NOUNS[rows[0]['stage']]}"
+
+
+def _cells(rows: Sequence[Mapping[str, Any]], *named: str | None) -> tuple[str | None, ...]:
+    dollars = sum(row["usd"] for row in rows)
+    counts = (f"{sum(row[name] for row in rows):,}" for name in COUNTED)
+    return (*named, *counts, f"{dollars:.4f}" if dollars else None)

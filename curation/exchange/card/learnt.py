@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+import polars as pl
+
 from curation.exchange.card.deltas import FOLDER
 from curation.exchange.card.facts import Facts
-from curation.exchange.card.markdown import code, filled, interval, number, section, text
+from curation.exchange.card.markdown import code, details, filled, interval, number, section, text
+from curation.experiment.contrast_rows import expand_all
 from curation.experiment.estimate import PROMPTS, SEEDS, THIS_RUN
 from curation.experiment.forest import find_slopes, forest
-from curation.tables import contracts, parquet
+from curation.tables.contracts import empty
 from curation.tables.measurements import CONTRASTS
 
+MOST_OPEN = 8  # contrasts of a table that is not folded
 PICTURE = f"{FOLDER}/contrasts.png"
 SCOPES = {SEEDS: "other prompts and seeds", PROMPTS: "other prompts", THIS_RUN: "other prompts, these runs alone"}
 REGISTERED = {
@@ -29,38 +33,42 @@ def learnt(facts: Facts) -> list[str]:
 
 def _contrasts(facts: Facts) -> Iterator[str]:
     rows = facts.ask("contrasts", "select * from contrasts")
-    answered = [row for row in rows if row["estimate"] is not None]
     if not rows:
         return
+    declared = [row.name for row in expand_all(facts.study)]
+    places = {name: at for at, name in enumerate(declared)}
+    rows.sort(key=lambda row: (not row["primary"], places.get(row["contrast"], len(places)), row["contrast"]))
     yield from _primary(rows)
-    if answered:
-        table = parquet.read(CONTRASTS, contracts.path("contrasts", data=facts.study.path.parent / contracts.DATA))
-        forest(table.drop_nulls("estimate"), find_slopes(facts.study), facts.folder / PICTURE)
+    if answered := [row for row in rows if row["estimate"] is not None]:
+        forest(pl.DataFrame(answered, empty(CONTRASTS).schema), find_slopes(facts.study), facts.folder / PICTURE)
         yield from (f"![{_alt(answered)}]({PICTURE})", "")
     head = ("contrast", "benchmark", "estimate", "95 %", "prompts", "runs", "holds for", "p (Holm)", "margin", "shown",
             "no result")  # fmt: skip
-    yield from filled(head, [_cells(row) for row in rows], ["estimate", "95 %", "prompts", "runs", "p (Holm)"])
+    lines = filled(head, [_cells(row) for row in rows], ["estimate", "95 %", "prompts", "runs", "p (Holm)"])
+    yield from details(f"All {len(rows)} in numbers", lines) if len(rows) > MOST_OPEN else lines
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     name = code(row["contrast"])
     said = [row[column] and text(row[column]) for column in ("margin", "verdict", "refused")]
     return (
-        f"**{name}**" if row["primary"] else name, text(row["benchmark"]), number(row["estimate"], signed=True),
+        f"**{name}**" if row["primary"] else name, code(row["benchmark"]), number(row["estimate"], signed=True),
         interval(row["ci_low"], row["ci_high"], signed=True), f"{row['n']:,}", row["runs"] or None,
         SCOPES.get(row["scope"]), _p(row["p_holm"]), *said,
     )  # fmt: skip
 
 
 def _primary(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The primary contrast in words; that there is none."""
     primary = [row for row in rows if row["primary"]]
     if not primary:
         yield from ("No contrast was declared the primary one.", "")
     for row in primary:
-        yield from (
-            f"The primary contrast is {code(row['contrast'])}: {code(row['terms'])}. {REGISTERED[row['registered']]}",
-            "",
-        )
+        ends = interval(row["ci_low"], row["ci_high"], signed=True)
+        came = f"came to {number(row['estimate'], signed=True)}{f' ({ends})' if ends else ''}"
+        outcome = came if row["refused"] is None else f"has no result: {text(row['refused'])}"
+        yield f"The primary contrast {code(row['contrast'])}, {code(row['terms'])} on {code(row['benchmark'])},"
+        yield from (f"{outcome}. {REGISTERED[row['registered']]}", "")
 
 
 def _gains(facts: Facts) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from curation.core.text import clip, neutralize, one_line
 
 PLAIN = re.compile(r"[\w .,:;()/+=<>'\"-]*[\w.)\"'-]", re.ASCII)  # in a code span it stands as it is, in a cell too
-ACTIVE = re.compile(r"[\\`*_{}\[\]<>#|~$&!@]|(?<=:)//|^[-+=.\d]|www")
+ACTIVE = re.compile(r"[\\`*{}\[\]<>#|~$&!@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=:)//|^[-+=.\d]|www")
 
 NO_BREAK = "\u00a0"  # a space at which no line ends
 
@@ -91,7 +91,7 @@ def with_interval(row: Mapping[str, Any] | None) -> str | None:
 
 def share(part: int, whole: int) -> str:
     """`3 of 12 (25.0 %)`."""
-    return f"{part:,} of {whole:,} ({part / whole:.1%})".replace("%", " %") if whole else "0 of 0"
+    return f"{part:,} of {whole:,} ({part / whole:.1%})".replace("%", f"{NO_BREAK}%") if whole else "0 of 0"
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
