@@ -20,7 +20,8 @@ from curation.models.student import Params as Student
 from curation.prompts.sources import table
 from curation.tables import measurements, parquet
 from curation.traces.sampling import make_calls
-from curation.training.evaluate import Params, evaluate, find_truncated
+from curation.training.evaluate import Params, evaluate, find_told, find_truncated
+from curation.training.evaluate_all import Warned
 from curation.training.gold import find_unreadable
 from curation.training.student_calls import make_student_calls, revision_of
 
@@ -112,6 +113,32 @@ def test_a_run_has_one_line_about_all_its_benchmarks_with_each_setting_to_raise(
         "answers were cut off, 50% of held_sums at 64 tokens, 100% of letters at 9 tokens, 50% of more at 64 tokens, "
         "and part of a gain may be brevity; raise evaluate.benchmarks.letters.max_tokens, evaluate.sampling.max_tokens"
     )
+
+
+def test_what_is_true_of_many_runs_is_told_once_with_how_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the numbers: the first as it comes, the others at the end. The kind of fault: a line a run, in which the
+    one that differs is not seen."""
+    seen = Warned()
+    for run, cut in {"baseline": 9, "a": 8, "b": 7, "c": 0, "d": 5}.items():
+        seen.tell(run, find_told(settings(), answered(cut, 10)))
+    seen.tell_of_others()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 4 and told[0].startswith("warning: evaluate baseline: answers were cut off, 90% of letters at")
+    assert told[2:] == [
+        "warning: evaluate: answers were cut off, so in 3 more runs: a, b, d",
+        "warning: evaluate: calls failed, so in 4 more runs: a, b, c and 1 more",
+    ]
+
+
+def test_numbers_do_not_make_another_line_of_what_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    seen, line = Warned(), "{} of 8 completions hold '<think>' or the like, which stays there"
+    for run in ("baseline", "a"):
+        seen.tell(run, [line.format(len(run)), f"{len(run)} characters of {len(run)} replies are neither, as is said"])
+    seen.tell_of_others()
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "warning: evaluate: completions hold '<think>' or the like, so in 1 more run: a",
+        "warning: evaluate: characters of some replies are neither, so in 1 more run: a",
+    ]
 
 
 def test_a_benchmark_s_answer_that_its_verifier_cannot_read_is_named_before_anything_is_asked() -> None:

@@ -158,6 +158,17 @@ def test_a_slope_is_the_same_wherever_its_numbers_lie() -> None:
         assert raised.value.number == number
 
 
+def test_what_is_in_no_family_is_drawn_last_and_p_is_called_what_it_is() -> None:
+    rows = pl.DataFrame(
+        [("p", "primary"), ("x", "others"), ("a.1", "a"), ("a.2", "a"), ("y", "others"), ("b", "b")],
+        schema=["contrast", "family"], orient="row",
+    ).with_columns(benchmark=pl.lit("gsm8k"))  # fmt: skip
+    labels = [label.partition(" ")[0] for label, _ in forest._lines(rows)]
+    assert labels == ["primary", "p", "a", "1", "2", "b", "b", "others", "x", "y"]
+    row = {"estimate": 0.03, "ci_low": 0.01, "ci_high": 0.05, "verdict": None, "scope": "seeds", "p_holm": 0.0123}
+    assert forest._numbers(row) == "+0.030  0.010 to 0.050  p_holm 0.012"
+
+
 @pytest.mark.slow
 def test_the_plot_has_a_panel_for_each_unit_and_the_primary_first(tmp_path: Path) -> None:
     """And draws whatever a contrast is called, or that has no result."""

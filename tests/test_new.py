@@ -25,6 +25,7 @@ from curation.core.params import read
 from curation.core.study import Study
 from curation.exchange.draft import Draft, write
 from curation.exchange.placing import list_tables
+from curation.experiment import registration
 from curation.traces.generators.listed import Model
 
 ROOT = Path(__file__).parents[1]
@@ -107,6 +108,30 @@ def test_nothing_is_written_over(capsys: pytest.CaptureFixture[str]) -> None:
         "params.yaml: written; no model is asked",
         "next: dvc repro select",
     ]
+
+
+def test_another_study_s_registration_is_kept_beside_and_never_taken_for_this_one_s(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The kind of fault: a file of the last study that decides what is said of this one."""
+    three_outputs(Path("out"))
+    there = Path("registered.yaml")
+    registration.register("h1", {"contrast": {}}, False, there)
+    was = there.read_bytes()
+    new.main(["out", "--out", "other.yaml"])
+    assert there.read_bytes() == was
+    assert "registered.yaml: of another study; once other.yaml is in the place" in capsys.readouterr().out
+    new.main(["out"])
+    assert not there.exists() and Path("registered.yaml.old").read_bytes() == was
+    assert (
+        "registered.yaml: of another study, so it is kept as registered.yaml.old; `curation register` writes this one's"
+    ) in capsys.readouterr().out.splitlines()
+    there.write_text("broken")
+    new.main(["out", "--replace"])
+    assert Path("registered.yaml.old1").read_text() == "broken"
+    registration.register(None, {}, False, there)  # which is what this study says, too
+    new.main(["out", "--replace"])
+    assert there.exists() and "of another study" not in capsys.readouterr().out.splitlines()[-4:]
 
 
 SUMS = [f"What is {number} + 5? Say why." for number in range(6)]

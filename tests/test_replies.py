@@ -28,7 +28,7 @@ from curation.models.engines import openai
 from curation.models.reasoning import Harmony, Think
 from curation.tables import contracts, measurements, parquet
 from curation.tables.db import connect
-from curation.training.evaluate import evaluate
+from curation.training.evaluate import evaluate, find_told
 
 CASES: dict[str, dict[str, Any]] = {
     line["id"]: line for line in map(json.loads, (Path(__file__).parent / "data/replies.jsonl").open())
@@ -156,9 +156,7 @@ def test_what_a_student_says_beside_its_answer_is_counted_in_its_row(serve: Serv
     assert results["completion"].unique().to_list() == [messages["final"]] and results["score"].to_list() == [1.0, 1.0]
 
 
-def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(
-    serve: Serve, ledger: Ledger, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong(serve: Serve, ledger: Ledger) -> None:
     """What a limit ended in its reasoning has no completion; it is graded as the settings grade a missing answer, and
     so is what ended there by itself, whatever it thought of. What cannot be read is wrong too. A call that failed is no
     answer of the student's; it is said, and the next evaluation asks it again, and it alone."""
@@ -192,8 +190,8 @@ def test_a_student_that_gives_no_answer_is_not_better_off_than_one_that_is_wrong
         ("\\boxed{11}", "\\boxed{1}", "stop", 0.0, "scored"), (None, "\\boxed{3 @ 4}", "stop", 0.0, "unparsable"),
     ]  # fmt: skip
     parquet.check(measurements.RESULTS, results, "results")
-    assert capsys.readouterr().err.splitlines()[-1] == (
-        "warning: evaluate baseline: calls failed, 1 of 8 to sums: their prompts have no value in this run; "
+    assert list(find_told(settings, results))[-1] == (
+        "calls failed, 1 of 8 to sums: their prompts have no value in this run; "
         "`dvc repro -sf evaluate` asks them again, and them alone; then `dvc repro`"
     )
     asked = [request.last_message for request in server.requests]

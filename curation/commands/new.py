@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ LOOK_UNPAIRED = """select label, count(*) as responses
 EPILOG = """
 A FILE is .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet, or a folder of such: what models answered, preference
 sets, prompts with answers, ratings. It is linked into data/import, where DVC sees it change. Each guess has a comment
-in what is written; a file that is there is not overwritten.
+in what is written; a file that is there is not overwritten, and another study's registered.yaml is kept as FILE.old.
 """
 
 
@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> None:
     if os.path.lexists(out):
         out.replace(_free_name(out))
     write_whole(out, text.encode())
+    draft.said.extend(_keep_registration(out))
     _say_what_comes(draft, out)
 
 
@@ -143,6 +144,25 @@ def _check_files(text: str, out: Path) -> None:
     of_files = [line.partition(".path: ")[2] for line in unmet if ".path: " in line]
     if of_files:
         raise Errors([f"{line}; {out} is not written" for line in dict.fromkeys(of_files)])
+
+
+def _keep_registration(out: Path) -> Iterator[str]:
+    """What to say of another study's registration beside `out`, which is kept as FILE.old where DVC would take it for
+    this study's: a registration is never lost, and never another's."""
+    from curation.core.params import read
+    from curation.experiment import registration
+
+    file = out.parent / registration.FILE
+    try:
+        differs = registration.standing(read(out)) == "differs"
+    except CurationError:  # it cannot be read
+        differs = True
+    if differs and out.name == "params.yaml":
+        kept = _free_name(file)
+        file.replace(kept)
+        yield f"{file}: of another study, so it is kept as {kept}; `curation register` writes this one's"
+    elif differs:
+        yield f"{file}: of another study; once {out} is in the place of params.yaml, `curation register --replace`"
 
 
 def _free_name(out: Path) -> Path:

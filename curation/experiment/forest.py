@@ -1,6 +1,6 @@
 """The plot of the declared contrasts, a forest: a line each, with its 95 % interval."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from curation.core.plots import BLUE, GREY, INK, RED, save
 from curation.core.study import Study
 from curation.core.text import neutralize, shorten
 from curation.experiment.contrast_rows import Joint, LeastSquares, Row, expand_all
+from curation.experiment.contrast_table import OTHERS
 from curation.experiment.estimate import PROMPTS
 from curation.experiment.margins import WITHIN
 
@@ -24,7 +25,7 @@ Line: TypeAlias = tuple[str, dict[str, Any] | None]  # what it is called, and it
 
 def forest(contrasts: pl.DataFrame, slopes: Collection[str], file: Path) -> None:
     """A panel for each unit: differences, `slopes`, and trends of deltas. In each the primary contrast first, in red,
-    then families in their order, with 0 as a line, margins as a band, and the numbers beside."""
+    then families in their order, `others` last, with 0 as a line, margins as a band, and the numbers beside."""
     from matplotlib.figure import Figure
 
     of_deltas = (pl.col("scope") == PROMPTS) & (pl.col("runs") == 0)
@@ -57,6 +58,7 @@ def find_slopes(study: Study) -> set[str]:
 def _lines(rows: pl.DataFrame) -> Iterator[Line]:
     """Of each family a line with its name, and the benchmark where all have one; then its members, by what they differ
     in."""
+    rows = rows.sort(pl.col("family") == OTHERS, maintain_order=True)
     for (family,), members in rows.group_by("family", maintain_order=True):
         shared = members["benchmark"][0] if members["benchmark"].n_unique() == 1 and members.height > 1 else ""
         yield _about(str(family), shared), None
@@ -81,9 +83,7 @@ def _draw(axis: Any, lines: Sequence[Line]) -> None:
         _draw_margin(axis, y, row["margin"])
         reach = None if ends[0] is None else [[value - ends[0]], [ends[1] - value]]
         axis.errorbar([value], [y], xerr=reach, fmt="o", color=color, markersize=4, capsize=2)
-        interval = "" if ends[0] is None else f"  {ends[0]:.3f} to {ends[1]:.3f}"
-        said = row["verdict"] or (row["scope"] if row["p_holm"] is None else f"p {row['p_holm']:.2g}")
-        axis.text(1.01, y, f"{value:+.3f}{interval}  {said}", transform=beside, fontsize=6, va="center", color=INK)
+        axis.text(1.01, y, _numbers(row), transform=beside, fontsize=6, va="center", color=INK)
     axis.axvline(0, color=GREY, linewidth=1, linestyle=":")
     names = [neutralize(shorten(name, LONGEST)) for name, _ in lines]
     axis.set_yticks(range(len(lines)), names, fontsize=6, parse_math=False)
@@ -92,6 +92,13 @@ def _draw(axis: Any, lines: Sequence[Line]) -> None:
     axis.set_ylim(len(lines) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
     axis.tick_params(axis="x", labelsize=6)
+
+
+def _numbers(row: Mapping[str, Any]) -> str:
+    """What stands beside a contrast: its estimate, interval, and verdict, corrected p, or that it has none."""
+    interval = "" if row["ci_low"] is None else f"  {row['ci_low']:.3f} to {row['ci_high']:.3f}"
+    said = row["verdict"] or (row["scope"] if row["p_holm"] is None else f"p_holm {row['p_holm']:.2g}")
+    return f"{row['estimate']:+.3f}{interval}  {said}"
 
 
 def _draw_margin(axis: Any, y: int, margin: str | None) -> None:

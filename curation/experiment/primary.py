@@ -28,6 +28,8 @@ def declare(name: str, study: Study) -> dict[str, Any]:
         if (run.method, *run.arm[:-1]) in arms
     ]
     evaluate = study.evaluate.model_dump(mode="json", exclude_none=True, exclude={"engine"})
+    if (dtype := getattr(study.evaluate.engine, "dtype", None)) is not None:  # in which the weights answer
+        evaluate |= {"dtype": dtype}
     declaration = {
         "contrast": _question(row),
         "runs": sorted(runs, key=str),

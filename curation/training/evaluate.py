@@ -1,6 +1,5 @@
 """What a trained student answers on held-out prompts, in domain and out of domain."""
 
-import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -150,19 +149,19 @@ def evaluate(
     # would an answer that cannot be read
     said = pl.when(pl.col("finish_reason") != "error").then(pl.col("completion").fill_null(""))
     grades = answer.grade(judge, answer.read_questions(rows.with_columns(said)), f"evaluate {name}")
-    results = rows.with_columns(
+    return rows.with_columns(
         pl.lit(name).alias("run"),
         pl.col("source").alias("benchmark"),
         pl.Series("score", [_counted(graded) for graded in grades], dtype=pl.Float64),
         pl.Series("status", [graded.status for graded in grades], dtype=pl.String),
     ).select(RESULTS.schema.names)
-    for line in (
-        *find_unread("evaluate.reasoning", settings.reasoning, results),
-        *find_truncated(settings, results),
-        *find_failed(results),
-    ):
-        print(f"warning: evaluate {name}: {line}", file=sys.stderr, flush=True)
-    return results
+
+
+def find_told(settings: Params, results: pl.DataFrame) -> Iterator[str]:
+    """A line about each thing to be told of the results of one run."""
+    yield from find_unread("evaluate.reasoning", settings.reasoning, results)
+    yield from find_truncated(settings, results)
+    yield from find_failed(results)
 
 
 def _counted(graded: answer.Grade) -> float | None:

@@ -1,7 +1,8 @@
 """Many runs evaluated: those that a model answers here side by side, all others one after the other."""
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,9 @@ import polars as pl
 from curation.calls.budget import Params as Budget
 from curation.calls.ledger import Ledger
 from curation.calls.ledger import Params as LedgerSettings
+from curation.core.messages import first_names
 from curation.core.study import Study
+from curation.core.text import say_count
 from curation.models.student import Params as Student
 from curation.training import evaluate
 from curation.training.gold import find_unreadable
@@ -19,6 +22,10 @@ from curation.training.workers import Outcome, count_threads, one_by_one, side_b
 
 if TYPE_CHECKING:
     from curation.judging.judges._kind import Judge
+
+
+OF_SO_MANY, NUMBER, DETAILS = re.compile(r"^\d+ (of \d+ )?"), re.compile(r"\d+"), re.compile(r"[,;:] ")
+MOST_NAMED = 3  # runs in a message
 
 
 class ToEvaluate(NamedTuple):
@@ -60,6 +67,39 @@ def evaluate_all(study: Study, models: Mapping[str, Path | None], prompts: pl.Da
     """The rows of `results` of each run of `models`, by its weights, or its error, as they end: side by side as
     `execution.runs` says, where transformers loads the weights on this machine; others are asked one run after the
     other."""
+    seen = Warned()
+    for outcome in _evaluate_each(study, models, prompts):
+        if outcome.error is None:
+            seen.tell(outcome.run, evaluate.find_told(study.evaluate, outcome.value))
+        yield outcome
+    seen.tell_of_others()
+
+
+class Warned:
+    """What was told of runs on stderr: a line of the first that it is true of, as it comes, and one of all others."""
+
+    def __init__(self) -> None:
+        self.others = dict[str, list[str]]()
+
+    def tell(self, run: str, lines: Iterable[str]) -> None:
+        """Print those of the lines that no run had so far, whatever their numbers."""
+        for line in lines:
+            what = NUMBER.sub("some", OF_SO_MANY.sub("", DETAILS.split(line)[0]))
+            if what in self.others:
+                self.others[what].append(run)
+            else:
+                self.others[what] = []
+                print(f"warning: evaluate {run}: {line}", file=sys.stderr, flush=True)
+
+    def tell_of_others(self) -> None:
+        """Print of each line of how many other runs it is true."""
+        for what, runs in self.others.items():
+            if runs:
+                named = f"{say_count(len(runs), 'more run')}: {first_names(runs, MOST_NAMED)}"
+                print(f"warning: evaluate: {what}, so in {named}", file=sys.stderr, flush=True)
+
+
+def _evaluate_each(study: Study, models: Mapping[str, Path | None], prompts: pl.DataFrame) -> Iterator[Outcome]:
     judge = None if study.evaluate.judge is None else study.judges[study.evaluate.judge]
     held_out = prompts.filter(pl.col("split") != "train")
     for line in find_unreadable(held_out):
