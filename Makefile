@@ -48,7 +48,7 @@ bench: setup
 	python -m bench.reliability
 	python -m bench.judges
 	python -m bench.export
-	python -m bench.evidence
+	for table in worst alone rules levels answers contrasts; do python -m bench.evidence $$table; done
 	python -m bench.power
 	python -m bench.gpu_study
 	python -m bench.hypotheses

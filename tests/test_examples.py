@@ -7,6 +7,7 @@ word; a way out that cannot help.
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from curation.core.errors import CurationError, Errors
 from curation.models import rendering, weights
 from curation.models.rendering import Renderer
 from curation.models.student import Params as Student
-from curation.models.targets import facts, why_dropped
+from curation.models.targets import Facts, facts, why_dropped
 from curation.selection.subset import add_messages, from_frames, unpair
 from curation.tables import contracts
 from curation.tables.checks import check, examine_fits
@@ -111,6 +112,11 @@ def test_the_audit_finds_what_training_would(student: Student, template: str | N
     methods = {f"{kind}{limit}": Method(kind, limit) for kind in ("dpo", "kto", "sft") for limit in set(limits)}
     case = Case(renderer, seed, methods)
     said = {(row["method"], row["row_id"], row["side"]): row for row in case.said.iter_rows(named=True)}
+
+    @cache  # the same of every method
+    def facts_of(trace: int, length: int | None) -> Facts:
+        return facts(renderer, case.rows[trace], case.whole[trace], length)
+
     expected = set()
     for name, (kind, limit) in methods.items():
         sides = {
@@ -128,7 +134,7 @@ def test_the_audit_finds_what_training_would(student: Student, template: str | N
             dropped = why_dropped([case.whole[trace] for trace in traces.values()], limit)
             for side, trace in traces.items():
                 row, whole = said[name, row_id, side], case.whole[trace]
-                there, left = (facts(renderer, case.rows[trace], whole, length) for length in (None, limit))
+                there, left = facts_of(trace, None), facts_of(trace, limit)
                 assert row["dropped"] == dropped, (name, row_id)
                 assert row["cut"] == (len(whole.ids) > limit)
                 assert row["prompt_tokens"] == min(case.whole[one].start for one in traces.values())

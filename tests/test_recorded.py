@@ -39,6 +39,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield ledger
 
 
+@pytest.mark.slow
 def test_the_default_study_replays_offline(offline: Ledger) -> None:
     study = read(ROOT / "params.yaml")
     prompts = read_sources(study.sources)

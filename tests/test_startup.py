@@ -379,7 +379,7 @@ def test_without_reasoning_gym_only_collect_fails(monkeypatch: pytest.MonkeyPatc
             cache.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["stages.train", "curation.commands.params"])
+@pytest.mark.parametrize("name", [pytest.param("stages.train", marks=pytest.mark.slow), "curation.commands.params"])
 def test_threads_sleep_whoever_loads_torch_first(name: str) -> None:
     """OpenMP reads how its threads wait when it is loaded, so it is said before a stage or a command begins. Training
     imported torch one line too early, and its threads span on cores that others wanted."""
