@@ -18,6 +18,8 @@ COMMANDS = {
     "preflight": "what a student would learn from the traces and arms that there are, under any model and length",
     "grade": "try an extraction and a verifier of answers on a file's lines",
     "export": "write arms and selections as the files that a trainer reads",
+    "release": "write rows with all that they stand on, as a data set that others can load and verify",
+    "verify-release": "whether a release is what it says, on any machine, of what it holds alone",
     "sql": "ask the tables; without SQL an interactive shell",
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",
@@ -39,7 +41,7 @@ def entry() -> None:
 
 def main() -> None:
     """Run the command that the arguments name. Exits 2, as argparse does, if there is none of that name."""
-    listed = "\n".join(f"  {name:10}{text}" for name, text in COMMANDS.items())
+    listed = "\n".join(f"  {name:16}{text}" for name, text in COMMANDS.items())
     parser = Parser(prog="curation", description=curation.__doc__, epilog=f"commands:\n{listed}")
     parser.add_argument("--version", action="version", version=f"curation {curation.__version__}")
     parser.add_argument("command", help="one of those below; `curation COMMAND --help` says more of it")

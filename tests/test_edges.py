@@ -114,6 +114,7 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("judge", "steps_of"), ("prefer", "panel"), ("prefer", "voters"), ("score_pairs", "plain"), ("delta",),
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
+    "licenses": "no stage reads it: tests/test_release_leaks.py",
     "execution": "wants a Ray cluster, or many processes: tests/test_cluster.py, tests/test_workers.py",
     **dict.fromkeys(
         (

@@ -42,6 +42,7 @@ def toy_params(folder: Path) -> dict[str, Any]:
     """The project's params cut down to toy size: imported traces, the answer judge, a tiny student."""
     params: dict[str, Any] = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
     columns = {"prompt": "problem", "answer": "gold", "task": None}
+    del params["licenses"]
     params["sources"] = {
         "sums": {"kind": "table", "path": "data/import/traces.jsonl", "split": "train", "columns": columns,
                  "verifier": "math", "instruction": None},

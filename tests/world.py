@@ -419,8 +419,8 @@ def _own() -> dict[str, Any]:
 
 
 def own() -> dict[str, Any]:
-    """The project's own params, read once; the copy may be changed."""
-    return deepcopy(_own())
+    """The project's own params, read once, without the licenses of its sources; the copy may be changed."""
+    return {name: section for name, section in deepcopy(_own()).items() if name != "licenses"}
 
 
 def settings() -> dict[str, Any]:

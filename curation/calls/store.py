@@ -7,7 +7,7 @@ The oldest reply that serves a call answers it, so ledgers merged in any order a
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -180,6 +180,16 @@ class Store:
         ).fetchall()
         write_rows(rows, file)
         return len(rows)
+
+    def export_replies(self, file: Path, keys: Collection[str]) -> tuple[int, int]:
+        """Write the replies to the calls of these keys to `file`, as `export_file` does. Returns how many rows that
+        are, and to how many of the calls."""
+        rows = self.db.execute(
+            f"SELECT {NAMES} FROM calls WHERE key IN (SELECT value FROM json_each(?)) AND {IS_REPLY} ORDER BY id",
+            (json.dumps(sorted(keys)),),
+        ).fetchall()
+        write_rows(rows, file)
+        return len(rows), len({row[COLUMNS.names.index("key")] for row in rows})
 
     def import_file(self, file: Path, bought: bool = False) -> int:
         """Add the rows of an exported file that are not here yet; returns how many rows it has, 0 if it was imported

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     given = _parse_arguments(arguments)
     study = read()
     path, action = study.ledger.path, given.action
-    asked = _asked_by(study) if action == "stat" else None
+    asked = asked_by(study) if action == "stat" else None
     with Ledger(study.ledger, study.budget) as ledger:
         if action in ("import", "prune"):
             ledger.require_writable()
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
             _tell_of_unusable(ledger, path, refuse=action == "verify")
 
 
-def _asked_by(study: Study) -> Asked:
+def asked_by(study: Study) -> Asked:
     """What the study asks, as far as it is known before its traces are there."""
     from curation.commands.outstanding import stage_calls  # forms every call, which no other action waits for
 

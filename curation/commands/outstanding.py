@@ -1,12 +1,11 @@
 """The calls of every stage that asks a model, and which of them the ledger has no reply to; asks nothing."""
 
-from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import polars as pl
 
-from curation.calls.call import Call, Engine, Reply
-from curation.calls.ledger import Ledger
+from curation.calls.call import Call
+from curation.calls.dry import UNWRITTEN, DryLedger
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.judging.judge import judge
@@ -57,28 +56,7 @@ class Known(NamedTuple):
     listed_pairs: pl.DataFrame
 
 
-UNWRITTEN = "not written yet: "  # begins the text that stands for a reply
 WRITTEN = ~pl.col("completion").str.starts_with(UNWRITTEN).fill_null(False)
-
-
-class _DryLedger(Ledger):
-    """A ledger that asks nothing: a call without a reply is noted, and answered by a text no other call has."""
-
-    distinct: dict[str, Call]
-    lacking: list[Call]
-
-    def forget(self) -> None:
-        """Begin another stage, which may ask more than once."""
-        self.distinct, self.lacking = {}, []
-
-    def will_ask(self, calls: list[Call]) -> bool:
-        return False
-
-    def fulfil(self, calls: list[Call], engine: Engine, stage: str, name: str) -> Iterator[Reply]:
-        self.lacking += [call for call in self.missing(calls) if call.key not in self.distinct]
-        self.distinct |= {call.key: call for call in calls}
-        # an empty field of reasoning makes the text the answer, whatever the rule of the generator
-        return (self.find(call) or Reply(f"{UNWRITTEN}{call.key}", "stop", reasoning="") for call in calls)
 
 
 def stage_calls(study: Study) -> list[StageCalls]:
@@ -89,7 +67,7 @@ def stage_calls(study: Study) -> list[StageCalls]:
 def known_calls(study: Study) -> Known:
     """The calls of every stage that asks a model, and what their replies so far are."""
     stages, count = list[StageCalls](), len(study.generators) + len(study.judges) + len(study.pairwise_judges)
-    with _DryLedger(study.ledger, study.budget) as ledger, progress("plan", count, "stages") as shown:
+    with DryLedger(study.ledger, study.budget) as ledger, progress("plan", count, "stages") as shown:
 
         def note(stage: str, name: str, settings: object, unwritten: bool) -> None:
             """Keep what the stage asked, if it asks a model at all."""

@@ -40,6 +40,7 @@ SECTIONS = {
     "audit": "curation.tables.checks",
     "models": "curation.training.given",
     "compare": "curation.experiment.compare",
+    "licenses": "curation.exchange.release.licences",
 }
 COLLECTIONS = {
     "selections": "curation.selection.rules",
@@ -48,7 +49,7 @@ COLLECTIONS = {
     "contrasts": "curation.experiment.declarations",
 }
 ALL_SECTIONS = [*KIND_FOLDERS, *COLLECTIONS, *SECTIONS]
-MAY_BE_LEFT_OUT = ("models", "results")  # each stands for an empty mapping then
+MAY_BE_LEFT_OUT = ("models", "results", "licenses")  # each stands for an empty mapping then
 BASELINE = "baseline"  # the run of the student as it is
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,99}")  # files are called so
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for editors and mypy alone: at run time a section's module 
     import curation.calls.budget
     import curation.calls.execution
     import curation.calls.ledger
+    import curation.exchange.release.licences
     import curation.experiment.compare
     import curation.experiment.controls
     import curation.experiment.declarations
@@ -83,6 +84,7 @@ class Study:
     results: dict[str, Measured]
     contrasts: dict[str, curation.experiment.declarations.Params]
     compare: curation.experiment.compare.Params
+    licenses: curation.exchange.release.licences.Params
     ledger: curation.calls.ledger.Params
     budget: curation.calls.budget.Params
     execution: curation.calls.execution.Params

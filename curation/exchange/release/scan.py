@@ -1,0 +1,154 @@
+"""What a release must not hold: keys, and what tells of the machine that it was made on."""
+
+import getpass
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from curation.core.text import one_line, say_count
+
+MOST_NAMED = 3  # findings of one rule in one column or file
+ROWS = 20_000  # looked through at a time
+TEXTS = (".md", ".svg", ".png")  # a card shows a row, whose texts may name any path
+SHORTEST = 8  # of what is looked for word by word: a shorter one may be part of any text
+KEYS = {  # what looks like a key, in the regular expressions that Python and Polars both know
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "an API key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|(?:gsk_|nvapi-|pplx-|r8_|xai-|fw_|tgp_v1_)[A-Za-z0-9_-]{24,})",
+    "a token of the hub": r"\bhf_[A-Za-z0-9]{30,}",
+    "a token of GitHub": r"\b(?:gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
+    "a token of GitLab": r"\bglpat-[A-Za-z0-9_-]{20,}",
+    "a key of AWS": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    "a key of Google": r"\bAIza[A-Za-z0-9_-]{35}",
+    "a token of Slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "a live key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
+    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    "a bearer token": r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}",
+    "a password in a URL": r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"']+:[^\s/@\"']+@",
+}
+ROOTS = (
+    "Users|Volumes|data|etc|export|gpfs|home|lustre|media|mnt|net|nfs|opt|private|projects?|root|scratch|srv|tmp|usr|var|"
+    "work|workspace"
+)
+PATHS = {  # where no text of a user's or a model's is expected
+    "a local path": rf"(?:^|[\s\"'=(\[,:])(?:/(?:{ROOTS})/[^\s\"'),\]]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
+}
+
+
+class Found(NamedTuple):
+    """Something that a release must not hold: where it stands, what it looks like, and the text itself."""
+
+    where: str
+    what: str
+    text: str
+
+    @property
+    def mark(self) -> str:
+        """What `--accept` calls it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:8]
+
+    def say(self) -> str:
+        """A sentence that does not show the key."""
+        shown = self.text if "path" in self.what or "machine" in self.what else (
+            f"{self.text[:4]}…, {say_count(len(self.text), 'character')}"
+        )  # fmt: skip
+        way_out = f"take it out, or --accept {self.mark} if it may leave this machine"
+        return f"{self.where}: looks like {self.what}: {one_line(shown)}; {way_out}"
+
+
+def rules_of_machine(secrets: Collection[str]) -> dict[str, str]:
+    """Rules for what is of this machine alone: its folders, its name, and the values of its keys."""
+    homes = {str(path) for path in (Path.home(), Path.cwd()) if len(path.parts) > 2}
+    host, user = socket.gethostname(), _user()
+    named = [host] if len(host) >= SHORTEST else []
+    known = [re.escape(secret) for secret in secrets if len(secret) >= SHORTEST]
+    rules = {
+        "a key that the environment of this machine holds": "|".join(sorted(known)),
+        "a path of this machine": "|".join(sorted(map(re.escape, homes))),
+        "the name of this machine": "|".join(rf"\b{re.escape(name)}\b" for name in named),
+        "a path of this machine's user": rf"/(?:home|Users)/{re.escape(user)}\b" if user else "",
+    }
+    return {what: rule for what, rule in rules.items() if rule}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        return ""
+
+
+def read_secrets(names: Collection[str]) -> list[str]:
+    """The values of those of these variables of the environment that are set."""
+    return [value for name in sorted(names) if (value := os.environ.get(name))]
+
+
+def list_variables(raw: Any) -> set[str]:
+    """The variables of the environment that settings name: what stands under a key that ends in `_env`."""
+    if isinstance(raw, list):
+        return {name for inner in raw for name in list_variables(inner)}
+    if not isinstance(raw, Mapping):
+        return set()
+    own = {value for key, value in raw.items() if str(key).endswith("_env") and isinstance(value, str)}
+    return own | {name for inner in raw.values() for name in list_variables(inner)}
+
+
+def scan(folder: Path, names: Collection[str], machine: Mapping[str, str]) -> Iterator[Found]:
+    """What is found in the files of a folder: keys and what is of this machine, and in settings any local path too."""
+    for name in sorted(names):
+        rules = {**KEYS, **machine}
+        if name.endswith(".parquet"):
+            yield from _scan_table(folder / name, name, rules)
+        else:
+            yield from _scan_text(folder / name, name, rules if name.endswith(TEXTS) else rules | PATHS)
+
+
+def _scan_text(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
+    lines = file.read_text(errors="replace").splitlines()
+    for what, rule in rules.items():
+        pattern, count = re.compile(rule), 0
+        for number, line in enumerate(lines, 1):
+            for found in pattern.finditer(line):
+                count += 1
+                if count <= MOST_NAMED:
+                    yield Found(f"{name}:{number}", what, found[0].strip(" \t\"'=([,:"))
+
+
+def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
+    either = "|".join(f"(?:{rule})" for rule in rules.values())
+    counts = dict.fromkeys(rules, 0)
+    with pq.ParquetFile(file) as table:
+        key, start = table.schema_arrow.names[0], 0
+        for batch in table.iter_batches(ROWS):
+            rows = pl.DataFrame(pl.from_arrow(batch))
+            for column in rows.columns:
+                texts = _texts(rows[column])
+                hits = None if texts is None else texts.filter(texts.struct.field("text").str.contains(either))
+                for row, text in [] if hits is None else hits.struct.unnest().rows():
+                    for what, rule in rules.items():
+                        found = re.search(rule, text)
+                        counts[what] += found is not None
+                        if found is not None and counts[what] <= MOST_NAMED:
+                            where = f"{name}: {column} of row {start + row} ({key} {rows[key][row]})"
+                            yield Found(where, what, found[0])
+            start += rows.height
+
+
+def _texts(column: pl.Series) -> pl.Series | None:
+    """Every text of a column with the number of its row; None where it holds none."""
+    rows = pl.DataFrame({"row": pl.int_range(len(column), eager=True), "text": column})
+    while isinstance(rows.schema["text"], pl.List | pl.Struct):
+        if isinstance(rows.schema["text"], pl.List):
+            rows = rows.explode("text")
+            continue
+        fields = rows["text"].struct.fields
+        rows = pl.concat(rows.select("row", pl.col("text").struct.field(field).alias("text")) for field in fields)
+    if rows.schema["text"] != pl.String:
+        return None
+    return rows.drop_nulls().to_struct()
