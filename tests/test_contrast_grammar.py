@@ -175,7 +175,7 @@ def test_the_plot_has_a_panel_for_each_unit_and_the_primary_first(tmp_path: Path
     over = [CLEAR, {**CLEAR, "selection": "all"}, {**CLEAR, "selection": "capable"}]
     declared = {
         "slope": {"trend": {"over": over, "by": "rubric.delta_logic", "steps": True}, **ON, "all": True},
-        "flat": {"trend": {"over": over, "by": "1"}, **ON},
+        "flat": {"trend": {"over": over, "by": "chosen.characters * 0"}, **ON},
         "deltas": {"trend": DELTAS, "each": {"value": ["rubric.delta_logic * 1 -- $x_$", "rubric.delta_brevity"]}},
         "safe": {"plus": CLEAR, "minus": "baseline", **ON, "margin": {"non_inferiority": 0.1}},
     }

@@ -192,11 +192,23 @@ class Params(Strict):
             expressions[f"each.value.{number}"] = (text, "number")
         if not expressions:
             return
-        from curation.selection import column_names  # which opens the table engine
+        from curation.experiment import property_faults
+        from curation.selection import column_names  # both open the table engine
 
-        for place, (text, kind) in expressions.items():
-            if message := column_names.mistake(text, study, kind):
-                yield f"{place}: {message}"
+        wrong = {
+            place: message
+            for place, (text, kind) in expressions.items()
+            if (message := column_names.mistake(text, study, kind))
+        }
+        yield from (f"{place}: {message}" for place, message in wrong.items())
+        numbers = {
+            place: text for place, (text, kind) in expressions.items() if kind == "number" and place not in wrong
+        }
+        yield from property_faults.find_constant(numbers, study)
+        yield from property_faults.find_twice({place: text for place, text in numbers.items() if "regress" in place})
+        if self.trend is not None and self.trend.over == OVER_DELTAS and isinstance(self.trend.by, str) and not wrong:
+            values = {place: text for place, text in numbers.items() if place != "trend.by"}
+            yield from property_faults.find_circular(values, self.trend.by, self.trend.where, study)
 
 
 def _find_faults_of_trend(trend: Trend) -> Iterator[str]:
