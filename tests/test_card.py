@@ -4,6 +4,7 @@ Kinds of fault: a header that the hub reads otherwise, or a configuration that d
 tables'; a section on what there is not.
 """
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from ruamel.yaml import YAML
 
 from curation.calls.counts import NAMES
 from curation.core.params import read
-from curation.exchange.card import card, deltas, header, learnt, markdown
+from curation.exchange.card import card, deltas, learnt, markdown
 from curation.exchange.card.facts import Config, Facts, Licence
 from curation.prompts.collect import collect
 from curation.tables import contracts, parquet
@@ -124,25 +125,6 @@ def test_every_configuration_loads_as_it_lies(made: tuple[Path, str], tmp_path: 
         assert rows.to_list() == own.to_dicts() and len(rows) == own.height > 0
 
 
-@pytest.mark.parametrize("said", ["no", "yes", "1:30", "2026-11-27", "a: b", "# x", "0x1F", "~", "é\u2028", "'"])
-def test_text_of_the_header_is_text_to_a_reader_of_yaml_1_1(said: str) -> None:
-    lines = header.dump({"language": [said], "pretty_name": said})
-    assert yaml.safe_load("\n".join(lines)) == {"language": [said], "pretty_name": said}
-
-
-@pytest.mark.parametrize(
-    "declared, wanted",
-    [
-        ([], {"license": "unknown"}),
-        (["mit", "mit"], {"license": "mit"}),
-        (["mit", None], {"license": ["mit", "unknown"]}),
-        (["mit", "My own: terms"], {"license": ["mit", "other"], "license_name": "My own: terms"}),
-    ],
-)
-def test_header_says_what_is_declared_of_licences(declared: list[str | None], wanted: dict[str, Any]) -> None:
-    assert header.licences([Licence("generators", f"g{at}", one) for at, one in enumerate(declared)]) == wanted
-
-
 def test_same_tables_give_the_same_bytes(study: Path, made: tuple[Path, str], tmp_path: Path) -> None:
     release, text = made
     assert written(study, tmp_path, "clear", world.BESIDE, licences=LICENCES, calls=CALLS) == text
@@ -183,6 +165,32 @@ def test_delta_of_a_reversed_row_is_that_of_its_pair_turned_round(facts: Facts) 
             assert sum(of_rows) == row["n"] and sum(every) == rated[0]["n"]
 
 
+def test_names_and_texts_of_others_change_no_part_of_the_card(made: tuple[Path, str], tmp_path: Path) -> None:
+    odd = "<script>alert(1)</script> | `x` ![y](http://e.com) \n# z\n```\n</details>"
+    world.write(world.sound(), tmp_path)
+    body = world.settings()
+    body["generators"]["large"] |= {"family": odd, "system": odd}
+    body["sources"]["sums"]["instruction"] = odd
+    rubric = body["judges"]["rubric"]
+    rated = {"description": odd, "scores": {1: odd, 2: odd}}
+    body["judges"]["rubric"] = rubric | {"instructions": odd, "dimensions": dict.fromkeys(rubric["dimensions"], rated)}
+    write_params(body, tmp_path / "params.yaml")
+    for file in (
+        contracts.path("traces", "large", tmp_path / "data"),
+        contracts.path("subsets", "clear", tmp_path / "data"),
+    ):
+        rows = pl.read_parquet(file)
+        message = pl.concat_list(pl.struct(role=pl.lit("user"), content=pl.lit(odd)))
+        renamed = (
+            {"generator": pl.lit(odd), "family": pl.lit(odd)} if "generator" in rows.columns else {"prompt": message}
+        )
+        rows.with_columns(**renamed).write_parquet(file)
+    text = written(tmp_path, tmp_path / "release", "clear", world.BESIDE, licences=LICENCES, calls=CALLS)
+    page, sound = (MarkdownIt("gfm-like", {"linkify": False}).render(body_of(one)) for one in (text, made[1]))
+    tags = [re.findall(r"</?(?:h\d|table|tr|details|summary|img|script|pre)\b", one) for one in (page, sound)]
+    assert tags[0] == tags[1] and page.count("alert(1)") > 10
+
+
 @pytest.mark.parametrize("standing", sorted(map(str, learnt.REGISTERED)))
 def test_primary_contrast_is_first_and_its_registration_is_said(standing: str, tmp_path: Path) -> None:
     sound = world.sound()
@@ -211,7 +219,7 @@ def test_card_of_a_study_without_tables_says_what_params_say(tmp_path: Path) -> 
         if file.parent.name not in ("subsets", "unpaired"):
             file.unlink()
     text = written(tmp_path, tmp_path / "release", exporting.NAME)
-    told = {"Deltas by dimension", "What was learnt with it", "How far the judges can be believed", "Cost", "Licences"}
+    told = {"Deltas by dimension", "What was learnt with it", "How far the judges can be believed", "Cost", "Licenses"}
     assert not told & set(headings(text)) and "8 preference pairs and 16 labelled answers" in text
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 import world
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from curation.core.kinds import kinds
 from curation.core.text import neutralize, one_line
-from curation.exchange.card import biases, contents, judges, learnt, making, markdown, selecting
-from curation.exchange.card.facts import model_name
+from curation.exchange.card import biases, contents, header, judges, learnt, making, markdown, selecting
+from curation.exchange.card.facts import Licence, model_name
 from curation.selection import rules
 from curation.tables import contracts
 
@@ -104,6 +105,25 @@ def test_every_kind_reason_and_column_has_words() -> None:
     assert {*contracts.SUBSETS.schema.names, *contracts.UNPAIRED.schema.names} == set(contents.COLUMNS)
     assert set(learnt.REGISTERED) == {"registered", "after_results", "differs", "missing", None}
     assert set(biases.OF_JUDGES | biases.OF_PAIRWISE_JUDGES) | set(judges.BELIEVED) <= MEASURES
+
+
+@pytest.mark.parametrize("said", ["no", "yes", "1:30", "2026-11-27", "a: b", "# x", "0x1F", "~", "é\u2028", "'"])
+def test_text_of_the_header_is_text_to_a_reader_of_yaml_1_1(said: str) -> None:
+    lines = header.dump({"language": [said], "pretty_name": said})
+    assert yaml.safe_load("\n".join(lines)) == {"language": [said], "pretty_name": said}
+
+
+@pytest.mark.parametrize(
+    "declared, wanted",
+    [
+        ([], {"license": "unknown"}),
+        (["mit", "mit"], {"license": "mit"}),
+        (["mit", None], {"license": ["mit", "unknown"]}),
+        (["mit", "My own: terms"], {"license": ["mit", "other"], "license_name": "My own: terms"}),
+    ],
+)
+def test_header_says_what_is_declared_of_licences(declared: list[str | None], wanted: dict[str, Any]) -> None:
+    assert header.licences([Licence("generators", f"g{at}", one) for at, one in enumerate(declared)]) == wanted
 
 
 HALF = {"side": "chosen", "at_most": 0.5}

@@ -6,6 +6,7 @@ from typing import Any
 from curation.exchange.card.facts import Facts
 from curation.exchange.card.making import say_writers
 from curation.exchange.card.markdown import code, filled, number, section, share, table, with_interval
+from curation.tables.findings import GRADED
 
 OF_JUDGES = {  # measure: its column, and what it is
     "length_correlation": ("length", "correlation of the delta with the log of the ratio of lengths, 0 without a bias"),
@@ -58,21 +59,26 @@ def _of_rows(facts: Facts) -> list[str]:
         group by all""")}  # fmt: skip
     labels = {row["selection"]: share(row["good"], row["n"]) for row in facts.ask("unpaired", """
         select selection, count(*) filter (label) as good, count(*) as n from unpaired group by all""")}  # fmt: skip
+    truth = facts.study.reliability.truth
+    graded = truth is not None and facts.study.dimensions[truth][0] == GRADED
     columns = []
     for arm in facts.arms:
-        pairs = _figures(found[arm], lengths.get(arm), say_writers(facts, arm)) if arm in found else ()
+        pairs = _figures(found[arm], graded, lengths.get(arm), say_writers(facts, arm)) if arm in found else ()
         columns.append(dict(pairs) | {"labelled answers that are desirable": labels.get(arm)})
     names = dict.fromkeys(name for column in columns for name in column)
     lines = [(name, *(column.get(name) for column in columns)) for name in names]
     return table(("", *map(code, facts.arms)), [line for line in lines if any(line[1:])])
 
 
-def _figures(row: dict[str, Any], ratio: float | None, writers: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+def _figures(
+    row: dict[str, Any], graded: bool, ratio: float | None, writers: dict[str, str]
+) -> Iterator[tuple[str, str | None]]:
     pairs, truths = row["pairs"], row["truths"]
     yield "the chosen one is longer", share(row["chosen_longer"], pairs)
     yield "length of the chosen to the rejected (geometric mean)", number(ratio)
-    if truths:
+    if truths and graded:
         yield "the chosen one is wrong", share(row["wrong_chosen"], truths)
+    if truths:
         yield "the rejected one is better", share(row["rejected_better"], truths)
     for side in ("chosen", "rejected"):
         yield f"the {side} one was cut off", share(row[f"truncated_{side}"], pairs)

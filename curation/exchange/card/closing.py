@@ -26,10 +26,10 @@ def _limits(facts: Facts) -> Iterator[str]:
         yield "No arm was trained with two seeds: what was learnt holds for these runs, on other prompts."
     elif not facts.ask("comparisons", "select 1 from comparisons where gain is not null limit 1"):
         yield "What a model learns from these rows was not measured."
-    if any(source.kind == "reasoning_gym" for source in facts.study.sources.values()):
+    if any(source.kind == "reasoning_gym" and source.split == "train" for source in facts.study.sources.values()):
         yield "Prompts are made from templates; they are not what people ask."
     if undeclared := [f"`{one.section}.{one.name}`" for one in facts.licences if not one.licence]:
-        yield f"No licence is declared for {listed(undeclared)}."
+        yield f"No license is declared for {listed(undeclared)}."
     yield "The answers are models' own and may be wrong; no filter for personal data or harmful content was applied."
 
 
@@ -47,12 +47,12 @@ def _suspects(facts: Facts) -> Iterator[str]:
 
 
 def licences(facts: Facts) -> list[str]:
-    """The section on licences, an entry a line."""
+    """The section on licenses, an entry a line."""
     rows = [
         (f"`{one.section}.{one.name}`", code(one.licence) if one.licence else "not declared") for one in facts.licences
     ]
-    told = ["Rows come under the licences of what they were made from.", ""] if rows else []
-    return section("Licences", told, table(("of", "licence"), rows))
+    told = ["Rows come under the licenses of what they were made from.", ""] if rows else []
+    return section("Licenses", told, table(("of", "license"), rows))
 
 
 def verifying() -> list[str]:

@@ -13,7 +13,7 @@ from curation.exchange.card.facts import Config, Facts
 from curation.exchange.card.markdown import code, details, fence, listed, section, table, tag
 from curation.tables.contracts import SUBSETS, UNPAIRED
 
-MOST_SHOWN = 1500  # letters of a text of the row that is shown
+MOST_SHOWN = 800  # letters of a text of the row that is shown
 MESSAGES = "a list of messages, each with a role and its content"
 COLUMNS = {
     "pair_id": "the pair",
@@ -45,6 +45,7 @@ COLUMNS = {
     "rejected_external_id": "the id that the rejected answer had before",
     "prompt_external_id": "the id that the prompt had before",
 }
+SCORED = "select count(distinct judge) as n from {} where status = 'scored'"
 ROWS = {"subsets": "a pair (DPO)", "unpaired": "an answer and its label (KTO)"}
 
 
@@ -66,15 +67,18 @@ def summary(facts: Facts) -> str:
         )
         if there
     ]
-    (found,) = facts.ask("traces", "select count(distinct generator) as n from traces") or [{"n": 0}]
-    study = facts.study
-    made = [
-        *([f"written by {say_count(found['n'], 'generator')}"] if found["n"] else []),
-        *([f"rated by {say_count(len(study.judges), 'judge')}"] if study.judges else []),
-        *([f"compared by {say_count(len(study.pairwise_judges), 'pairwise judge')}"] if study.pairwise_judges else []),
+    done = [
+        *_count(facts, "written by", "generator", "traces", "select count(distinct generator) as n from traces"),
+        *_count(facts, "rated by", "judge", "judgments", SCORED.format("judgments")),
+        *_count(facts, "compared by", "pairwise judge", "preferences", SCORED.format("preferences")),
         f"selected as {listed([code(name) for name in facts.selections])}",
     ]
-    return f"{listed(held or ['No row'])}, {listed(made)}."
+    return f"{listed(held or ['No row'])}, {listed(done)}."
+
+
+def _count(facts: Facts, verb: str, noun: str, view: str, question: str) -> list[str]:
+    """`written by 3 generators`; nothing where none did."""
+    return [f"{verb} {say_count(row['n'], noun)}" for row in facts.ask(view, question) if row["n"]]
 
 
 def _loading(first: Config) -> list[str]:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,20 @@ def header(facts: Facts) -> list[str]:
         **licences(facts.licences),
         "task_categories": ["text-generation"],
         "size_categories": [size_category(rows)],
-        "tags": [*dict.fromkeys(TAGS[config.table] for config in facts.configs), "preference", "rlhf", "curation"],
+        "tags": [*_methods(facts), "preference", "rlhf", "curation"],
         "configs": [_config(config, first=not at) for at, config in enumerate(facts.configs)],
         "dataset_info": [
             _info(config, table, facts.folder) for config, table in zip(facts.configs, tables, strict=True)
         ],
     }
     return ["---", *dump(about), "---", ""]
+
+
+def _methods(facts: Facts) -> Iterator[str]:
+    """What the rows are for, and whether their models reasoned."""
+    yield from dict.fromkeys(TAGS[config.table] for config in facts.configs)
+    if facts.ask("traces", "select 1 from traces where reasoning is not null limit 1"):
+        yield "reasoning"
 
 
 def dump(about: dict[str, Any]) -> list[str]:

@@ -63,11 +63,11 @@ def _table(facts: Facts) -> list[str]:
         kind = f"{KINDS[judge.kind]}{f', {code(of)}' if of else ''}"
         rates = ", ".join(f"`{dimension}`" for dimension in judge.dimension_names)
         rows.append((code(name), kind, code(model_name(str(model))) if model else None, rates, _scale(judge), made))
-    return filled(("judge", "is", "model", "rates", "from, to", "judgments with a score"), rows)
+    return filled(("judge", "is", "model", "rates", "scale", "judgments with a score"), rows)
 
 
 def _scale(judge: Any) -> str | None:
-    ends = {f"{low:g}, {high:g}" for low, high in getattr(judge, "scales", {}).values()}
+    ends = {f"{low:g} to {high:g}" for low, high in getattr(judge, "scales", {}).values()}
     return "; ".join(sorted(ends)) or None
 
 

@@ -1,6 +1,7 @@
 """How rows were made before any was selected: sources, decontamination, generators, and how many came through."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from curation.core.canonical import canonical
@@ -43,13 +44,14 @@ def decontamination(facts: Facts) -> list[str]:
     rules = [
         *(["the same words (exact)"] if settings.exact else []),
         *(
-            [f"more than {settings.ngram.share:.0%} of the tokens in shared {settings.ngram.size}-grams"]
+            [f"more than {settings.ngram.share * 100:g} % of the tokens in shared {settings.ngram.size}-grams"]
             if settings.ngram
             else []
         ),
         *(["near duplicates"] if settings.near_duplicates else []),
     ]
-    against = f"the benchmarks {listed([code(name) for name in benchmarks])}" if benchmarks else "no benchmark"
+    named = f"the {'benchmark' if len(benchmarks) == 1 else 'benchmarks'} {listed([code(name) for name in benchmarks])}"
+    against = named if benchmarks else "no benchmark"
     said = f"Train prompts were held against {against}, by {listed(rules)}." if rules else "No rule was applied."
     rows = facts.ask(
         "decontamination", "select source, reason, count(*) as n from decontamination group by all order by all"
@@ -68,16 +70,16 @@ def _sources(facts: Facts) -> list[str]:
          source.instruction and text(source.instruction), facts.licence("sources", name))
         for name, source in facts.study.sources.items()
     ]  # fmt: skip
-    head = ("source", "is", "split", "prompts", "holds", "every prompt ends in", "licence")
+    head = ("source", "is", "split", "prompts", "holds", "every prompt ends in", "license")
     return filled(head, rows, ["prompts"])
 
 
-def _holds(source: Any) -> str | None:
+def _holds(source: Any) -> str:
     if source.kind == "reasoning_gym":
         return ", ".join(f"{code(task)} ({settings.size})" for task, settings in source.tasks.items())
     if source.dataset is not None:
         return f"{code(source.dataset.name)}, {code(source.dataset.split)} at {code(source.dataset.revision[:12])}"
-    return None
+    return code(Path(source.path).name)
 
 
 def _generators(facts: Facts) -> Iterator[str]:
@@ -87,7 +89,7 @@ def _generators(facts: Facts) -> Iterator[str]:
             count(*) filter (status = 'complete') as complete, count(reasoning) as reasoned,
             count(*) filter (status in ('truncated', 'unfinished')) as cut
         from traces group by generator order by generator""")  # fmt: skip
-    head = ("generator", "model", "family", "size", "traces", "complete", "cut off", "with reasoning", "licence")
+    head = ("generator", "model", "family", "size", "traces", "complete", "cut off", "with reasoning", "license")
     numbers = ("size", "traces", "complete", "cut off", "with reasoning")
     yield from filled(head, [_generator(facts, row) for row in rows], numbers)
     sampled: dict[str, list[str]] = {}
@@ -152,14 +154,13 @@ def _pairing(facts: Facts) -> str:
     settings = facts.study.pair
     ladder = ", ".join(code(name) for name in settings.ladder)
     order = {
-        "ladder": f"the one whose generator stands first in {ladder}",
-        "scale": "the one whose generator has more parameters",
-        "both": "each in turn, a pair for each",
-        "listed": "as the preference set orders them",
+        "ladder": f"Of two traces of a prompt the chosen one is by the generator that stands first in {ladder}.",
+        "scale": "Of two traces of a prompt the chosen one is by the generator with more parameters.",
+        "both": "Every two traces of a prompt are two pairs, one for each order.",
+        "listed": "Pairs and their order are those of the preference set.",
     }[settings.order]
-    samples = {"matched": "Sample i stands against sample i", "all": "Every sample stands against every other"}
-    two = "" if settings.order == "listed" else f" {samples[settings.samples]}."
-    return f"Of two traces of a prompt the chosen one is: {order}.{two}"
+    samples = {"matched": " Sample i stands against sample i.", "all": " Every sample stands against every other."}
+    return order if settings.order == "listed" else order + samples[settings.samples]
 
 
 def say_writers(facts: Facts, arm: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _verdicts(facts: Facts, name: str, settings: rules.Params) -> list[str]:
             name=name,
         )
     }
-    means = REASONS | {reason: f"not {code(text)}" for reason, text in settings.require.items()}
+    means = REASONS | {reason: f"does not meet {code(text)}" for reason, text in settings.require.items()}
     order = [reason for reason in settings.reasons if counts.get(reason)]
     rows = [(f"`{reason}`", means[reason], f"{counts[reason]:,}") for reason in order]
     total = [("all candidates", "", f"{sum(counts.values()):,}")] if rows else []
