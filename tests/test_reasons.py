@@ -7,6 +7,7 @@ reason without numbers."""
 from collections import defaultdict
 from typing import Any
 
+import polars as pl
 import world
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,21 +16,25 @@ from test_select import BUDGETS, KEEPS, LINES, SHARES, candidates, per_prompt
 from curation.selection.labelled import label_traces
 from curation.selection.reasons import Reasons, Why, explain_label
 from curation.selection.rules import REASONS, Params
-from curation.selection.select import select
+from curation.selection.select import restore, select
 from curation.selection.single_traces import SingleTraces, TraceReaders
 
 TOP = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
 
 
 def explained(text: str | None = None, **changes: Any) -> dict[int, Why]:
-    """Why each candidate of a listing has its verdict, by pair; each of the verdict that it has."""
-    listing = [] if text is None else [text]
-    selection = select("s", Params.model_validate(TOP | changes), candidates(*listing))
-    reasons = Reasons(selection)
+    """Why each candidate of a listing has its verdict, by pair; each of the verdict that it has, and the same of the
+    selection restored from its table."""
+    pairs, settings = candidates(*([] if text is None else [text])), Params.model_validate(TOP | changes)
+    selection = select("s", settings, pairs)
+    table = selection.verdicts.select("pair_id", pl.col("reason").cast(pl.String), "margin")
+    reasons, restored = Reasons(selection), Reasons(restore("s", settings, pairs, table))
     told = {pair: reasons.explain(row) for row, pair in enumerate(reasons.ids.tolist())}
     assert {pair: why.reason for pair, why in told.items()} == dict(
         selection.verdicts.select("pair_id", "reason").rows()
     )
+    assert {pair: restored.explain(row) for row, pair in enumerate(reasons.ids.tolist())} == told
+    assert not any(map(restored.contradicts, told.values()))
     return told
 
 

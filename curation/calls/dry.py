@@ -1,11 +1,24 @@
 """A ledger that asks nobody: what would be asked is noted."""
 
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.ledger import Ledger
 
 UNWRITTEN = "not written yet: "  # begins the text that stands for a reply
+
+
+@runtime_checkable
+class AsksModel(Protocol):
+    """The settings of a generator or a judge that asks a model."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
 
 
 class DryLedger(Ledger):

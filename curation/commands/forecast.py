@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from curation.calls.call import Call
+from curation.calls.dry import AsksModel
 from curation.calls.extra import OWN_SAMPLING
 from curation.calls.ledger import Ledger
-from curation.commands.outstanding import AsksModel, StageCalls, stage_calls
+from curation.commands.outstanding import StageCalls, stage_calls
 from curation.core.canonical import canonical
 from curation.core.metrics import Interval
 from curation.core.study import Study

@@ -205,8 +205,9 @@ def _say_what_comes(draft: "Draft", out: Path) -> None:
 def _find_cost(study: "Study", whole: bool) -> str:
     """What `dvc repro select` asks, as `curation plan` reckons it. That no prompt has two traces is said on stderr.
     Raises CurationError where the files cannot be read as the study says. Large files are not read for nothing."""
+    from curation.calls.dry import AsksModel
     from curation.commands.forecast import forecast
-    from curation.commands.outstanding import AsksModel, known_calls
+    from curation.commands.outstanding import known_calls
 
     if not whole and not any(isinstance(judge, AsksModel) for judge in study.judges.values()):
         return "no model is asked"

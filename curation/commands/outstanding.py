@@ -1,11 +1,11 @@
 """The calls of every stage that asks a model, and which of them the ledger has no reply to; asks nothing."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import polars as pl
 
 from curation.calls.call import Call
-from curation.calls.dry import UNWRITTEN, DryLedger
+from curation.calls.dry import UNWRITTEN, AsksModel, DryLedger
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.judging.judge import judge
@@ -15,18 +15,6 @@ from curation.prompts.collect import collect
 from curation.tables.contracts import PAIRS, empty
 from curation.traces.delimiters import find_unread_by_generator
 from curation.traces.generate import generate
-
-
-@runtime_checkable
-class AsksModel(Protocol):
-    """The settings of a generator or a judge that asks a model."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
 
 
 class StageCalls(NamedTuple):

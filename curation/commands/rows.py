@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # `curation params` prints no rows, and does not wait for it
     import polars as pl
 
 DECIMALS_SHOWN, LETTERS_SHOWN, ROWS_SHOWN = 3, 80, 200  # of a table, or of one in Markdown
+MOST_EXACT = 2**53  # whole numbers from which on readers of JSON round
 P_VALUES = ("p", "p_holm")  # columns whose digits matter however small the number
 FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")  # what a spreadsheet takes the text after for one
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
@@ -41,11 +42,17 @@ def print_rows(rows: "pl.DataFrame", form: str | None = None) -> None:
 
 
 def _print_json(rows: "pl.DataFrame") -> None:
-    """A list of objects. What a terminal would act on is escaped as JSON escapes it, so that no reader of JSON sees
-    a difference; NaN and infinity are null."""
+    """A list of objects."""
+    print(dump_json(rows.to_dicts()))
+
+
+def dump_json(value: Any) -> str:
+    """`value` as JSON for standard output. What a terminal would act on is escaped as JSON escapes it, so that no
+    reader of JSON sees a difference; NaN and infinity are null, and a whole number that not every reader of JSON holds
+    is a text."""
     ascii_alone = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
-    text = json.dumps(_plain(rows.to_dicts()), indent=1, ensure_ascii=ascii_alone, allow_nan=False)
-    print(UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text))
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=ascii_alone, allow_nan=False)
+    return UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], text)
 
 
 def _plain(value: Any) -> Any:
@@ -59,6 +66,8 @@ def _plain(value: Any) -> Any:
             return value if math.isfinite(value) else None
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
+        case int() if abs(value) >= MOST_EXACT:
+            return str(value)
         case None | str() | int():
             return value
         case _:

@@ -31,12 +31,16 @@ def find_outdated(files: Iterable[Path]) -> Iterator[str]:
     made = {out["path"]: (stage, out) for stage in stages.values() for out in stage.get("outs") or []}
     for file in wanted:
         stage, out = made.get(file.as_posix(), ({}, {}))
-        settings = (stage.get("params") or {}).get(str(PARAMS)) or {}
-        changed = [name for name, value in settings.items() if _look_up(params, name) != value]
-        if changed:
+        if changed := find_changed(stage, params):
             yield f"{file}: was made by other settings than {PARAMS} has: {first_names(changed, MOST_NAMED)}; {WAY_OUT}"
         elif out.get("hash") == "md5" and out.get("md5") != _md5(file):
             yield f"{file}: is not the file that {LOCK} tells of; {WAY_OUT}"
+
+
+def find_changed(stage: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+    """The settings by which a stage of dvc.lock was run that `params` has otherwise, or no more."""
+    settings = (stage.get("params") or {}).get(str(PARAMS)) or {}
+    return [name for name, value in settings.items() if _look_up(params, name) != value]
 
 
 def read_stages() -> dict[str, Any]:

@@ -22,6 +22,13 @@ def clip(text: str, most: int = MOST_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def show_around(text: str, part: str, most: int = 30) -> str:
+    """`part` as it stands in `text`, with at most so many characters before and after it."""
+    at = text.find(part)
+    before, after = text[max(at - most, 0) : at], text[at + len(part) : at + len(part) + most]
+    return f"{'…' if at > most else ''}{before}{part}{after}{'…' if len(text) > at + len(part) + most else ''}"
+
+
 def neutralize(text: str) -> str:
     """`text` with every character escaped, as in `\\x1b`, that a terminal would act on or that shows nothing, but for
     tabs and line ends: terminals' commands, links, text that runs backwards. Letters and emoji stay."""

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from curation.core.text import neutralize
+from curation.explore.lines import flatten, say_facts, say_number, say_score, say_value
 from curation.explore.words import mark_differences
 
 if TYPE_CHECKING:
@@ -18,20 +19,19 @@ def render(template: str, **values: Any) -> bytes:
 
 @cache
 def environment() -> "Environment":
-    """Where templates are found and how they are filled: every value is escaped, and nothing that is missing is taken
-    for empty. `macros.html` has what pages share: `sides` (two traces beside each other), `trace`, `scores`, `facts`.
-    """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """Where templates are found and how they are filled: every value is escaped. `macros.html` has what pages share:
+    `sides` (two traces beside each other), `trace`, `texts`, `facts`, `bar`."""
+    from jinja2 import Environment, PackageLoader
 
     made = Environment(
         loader=PackageLoader("curation.explore"),
         autoescape=True,
-        undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters |= {"number": say_number, "share": share_of_scale}
+    made.filters |= {"number": say_number, "score": say_score, "share": share_of_scale}
+    made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
     made.globals["mark_differences"] = mark_differences
     return made
 
@@ -41,13 +41,6 @@ def _finalize(value: Any) -> Any:
     if value is None:
         return ""
     return neutralize(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def say_number(value: float | None) -> str:
-    """A number as a reader wants it: three decimals at most; a dash for none."""
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.3f}".rstrip("0").rstrip(".") or "0"
 
 
 def share_of_scale(value: float | None, low: float, high: float) -> float:

@@ -63,6 +63,12 @@ class Reasons:
         numbers, words = tell(row)
         return Why(reason, numbers, words)
 
+    def contradicts(self, why: Why) -> bool:
+        """Whether its numbers are not those of its verdict: the selection was made by other settings, and restored."""
+        alone = self.settings.limits.generator_share is None and not self.settings.has_token_budget
+        said = why.numbers
+        return alone and "room" in said and (why.reason == KEPT) != (said["rank"] <= said["room"])
+
     def _reached(self, reason: str) -> np.ndarray:
         """The rows that no reason before this one took."""
         return np.flatnonzero(self.number >= self.order[reason])

@@ -15,6 +15,7 @@ from curation.selection.rules import (
     GENERATOR_SHARE,
     IDENTICAL,
     KEPT,
+    OUTSIDE,
     OVER_BUDGET,
     REPEATED,
     UNSCORED,
@@ -105,6 +106,28 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
         notes.append(f"order.by is no finite number for {last} of the pairs that it keeps: they come last")
     verdicts.give(KEPT, verdicts.left)
     return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, stratum, notes)
+
+
+def restore(name: str, settings: Params, pairs: Candidates, verdicts: pl.DataFrame) -> Selection:
+    """What `select` made, from the pair_id, reason and margin of the rows of `selections` that it wrote: nothing is
+    decided again. Raises CurationError if they are of other pairs, or for reasons that the settings do not have."""
+    ids, file = pairs.column("pair_id"), f"selections/{name}.parquet"
+    if not verdicts["pair_id"].equals(ids):
+        raise CurationError(f"{file} is stale: its pair_ids differ from pairs.parquet; run `dvc repro`")
+    if unknown := sorted(set(verdicts["reason"].unique()) - set(settings.reasons)):
+        raise CurationError(f"{file} is stale: {unknown[0]!r} is no reason of selections.{name} now; run `dvc repro`")
+    place, reason = f"selections.{name}.", verdicts["reason"].cast(pl.Enum(settings.reasons))
+    ranked = np.flatnonzero((reason.to_physical() >= settings.reasons.index(OUTSIDE)).to_numpy())
+    margin, target = verdicts["margin"].fill_null(np.nan).to_numpy(), None
+    if "keep.target" in settings.expressions:
+        target = np.full(len(ids), np.nan)
+        text = settings.expressions["keep.target"].text
+        target[ranked] = to_floats(pairs.values({"keep.target": text}, place, ranked).to_series())
+    worth = Worth(margin, target, None)
+    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, worth))
+    rows = verdicts.select("pair_id", (pl.col("reason") == KEPT).alias("kept"), reason, "margin")
+    stratum = _number_strata(settings, pairs, place, ranked, [])
+    return Selection(settings, pairs, rows, worth, ranker, stratum, [])
 
 
 def _rows(name: str, ids: pl.Series, verdicts: Verdicts, margin: np.ndarray) -> pl.DataFrame:

@@ -1,0 +1,131 @@
+"""What an id names, or a piece of text: a pair, a trace, a prompt or a run."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from curation.core.errors import CurationError
+from curation.core.params import BASELINE
+from curation.core.progress import progress
+from curation.core.text import clip, show_around
+from curation.explore.tables import Tables
+from curation.tables.ids import content_id
+
+LEAST = 8  # characters of an id's beginning
+LONGEST = 19  # digits of an id
+MOST = 20  # hits that are listed
+IDS = (  # table, column, and what a row with that id is shown as
+    ("pairs", "pair_id", "pair"), ("traces", "trace_id", "trace"), ("prompts", "prompt_id", "prompt"),
+    ("decontamination", "prompt_id", "prompt"), ("listed_pairs", "listed_id", "listed"), ("traces", "text_id", "trace"),
+    ("renderings", "rendered_id", "trace"), ("results", "prompt_id", "prompt"),
+    ("imported_results", "prompt_id", "prompt"),
+)  # fmt: skip
+OWN_IDS = (("prompts", "prompt"), ("traces", "trace"), ("listed_pairs", "listed"))  # of external_id
+TEXTS = (("prompts", "messages"), ("traces", "completion"), ("traces", "reasoning"))
+KEYS = {"pair": "pair_id", "trace": "trace_id", "prompt": "prompt_id"}
+
+
+class Hit(NamedTuple):
+    """One that was found: its kind, its id or a run's name, and where what was asked for stands."""
+
+    kind: str
+    id: int | str
+    where: str
+
+
+def find(tables: Tables, asked: str) -> list[Hit]:
+    """All that `asked` names, each once: a run by its name or the key of its weights, a row by an id or the only one
+    that begins so, by the user's own id, or by a text that it holds. Raises CurationError if nothing does."""
+    if not asked.strip():
+        raise CurationError("why: names nothing; give an id, or a piece of a text")
+    for hits in (_runs(tables, asked), _whole(tables, asked), _own(tables, asked), _begins(tables, asked)):
+        if found := _distinct(hits):
+            return found
+    if found := _distinct(_holds(tables, asked)):
+        return found
+    absent = f"; not there yet: {', '.join(tables.absent)}" if tables.absent else ""
+    raise CurationError(f"why: {clip(asked)!r} is no id of a table, and no text has it{absent}")
+
+
+def _distinct(hits: Iterable[Hit]) -> list[Hit]:
+    found: dict[tuple[str, int | str], Hit] = {}
+    for hit in hits:
+        found.setdefault(hit[:2], hit)
+        if len(found) > MOST:
+            break
+    return list(found.values())
+
+
+def _runs(tables: Tables, asked: str) -> Iterator[Hit]:
+    names = [BASELINE, *tables.study.runs, *tables.study.models.names]
+    if asked in names:
+        yield Hit("run", asked, "params.yaml")
+    elif tables.find("runs", pl.col("run") == asked, ["run"]):
+        yield Hit("run", asked, "runs.run")
+    elif re.fullmatch(rf"[0-9a-f]{{{LEAST},}}", asked):
+        where = pl.col("key").str.starts_with(asked)
+        yield from (Hit("run", row["run"], "runs.key") for row in tables.find("runs", where, ["run"]))
+
+
+def _whole(tables: Tables, asked: str) -> Iterator[Hit]:
+    if re.fullmatch(rf"\d{{1,{LONGEST}}}", asked) and int(asked) < 2**63:
+        yield from _by_id(tables, lambda column: pl.col(column) == int(asked))
+
+
+def _begins(tables: Tables, asked: str) -> Iterator[Hit]:
+    """Those whose id begins so. A comparison with whole numbers, unlike one with their texts, reads no more row groups
+    than it needs."""
+    if re.fullmatch(rf"[1-9]\d{{{LEAST - 1},{LONGEST - 1}}}", asked):
+        low = [int(asked) * 10**more for more in range(LONGEST - len(asked) + 1)]
+        ends = [(start, start + 10**more - 1) for more, start in enumerate(low) if start < 2**63]
+        yield from _by_id(
+            tables,
+            lambda column: pl.any_horizontal(pl.col(column).is_between(a, min(b, 2**63 - 1)) for a, b in ends),
+        )
+
+
+def _by_id(tables: Tables, where: Callable[[str], pl.Expr]) -> Iterator[Hit]:
+    for table, column, kind in IDS:
+        columns = [column, *_columns_of(kind)]
+        for row in tables.find(table, where(column), list(dict.fromkeys(columns)), most=MOST + 1):
+            yield from _hits(tables, kind, row, f"{table}.{column}")
+
+
+def _own(tables: Tables, asked: str) -> Iterator[Hit]:
+    """Those that the user calls so."""
+    for table, kind in OWN_IDS:
+        for row in tables.find(table, pl.col("external_id") == asked, _columns_of(kind), most=MOST + 1):
+            yield from _hits(tables, kind, row, f"{table}.external_id")
+
+
+def _columns_of(kind: str) -> list[str]:
+    return [KEYS[kind]] if kind in KEYS else ["chosen_trace_id", "rejected_trace_id"]
+
+
+def _hits(tables: Tables, kind: str, row: dict[str, int], where: str) -> Iterator[Hit]:
+    """The row itself; of one of a preference set its pair, whichever way round that stands."""
+    if kind in KEYS:
+        yield Hit(kind, row[KEYS[kind]], where)
+        return
+    sides = row["chosen_trace_id"], row["rejected_trace_id"]
+    ids = [content_id(*sides), content_id(*sides[::-1])]
+    for pair in tables.find("pairs", pl.col("pair_id").is_in(ids), ["pair_id"]):
+        yield Hit("pair", pair["pair_id"], where)
+
+
+def _holds(tables: Tables, asked: str) -> Iterator[Hit]:
+    """Those whose text holds it, which reads every text until so many are found."""
+    files = [(table, column, file) for table, column in TEXTS for file in tables.files(table)]
+    with progress("why: search", len(files), "files") as shown:
+        for table, column, file in files:
+            kind = "prompt" if table == "prompts" else "trace"
+            text = pl.col(column) if kind == "trace" else pl.coalesce(
+                "messages", pl.col("prompt").list.eval(pl.element().struct["content"]).list.join("\n")
+            )  # fmt: skip
+            columns: list[str | pl.Expr] = [KEYS[kind], text.alias("text")]
+            holds = text.str.contains(asked, literal=True)
+            for _, row in tables.find_in(table, [file], holds, columns, MOST + 1):
+                yield Hit(kind, row[KEYS[kind]], f"{table}.{column}: {show_around(row['text'], asked)}")
+            shown.advance()

@@ -1,0 +1,65 @@
+"""Texts, numbers and named values as a reader wants them on a line."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from curation.core.text import one_line, say_count
+from curation.explore.tables import Row
+
+LINES = 12  # of a text that are shown unless all of it is wanted
+LETTERS = 2000  # and of its letters
+
+
+def say_number(value: float | None) -> str:
+    """A number as a reader wants it: four digits of a fraction; a dash for none."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+
+
+def barred(text: str | None, full: bool) -> Iterator[str]:
+    """A text behind a bar: its first lines, and a word how much more there is."""
+    if text is None:
+        return
+    shown = text if full else "\n".join(text[:LETTERS].splitlines()[:LINES])
+    yield from (f"  │ {line}" for line in shown.splitlines() or [""])
+    if len(shown) < len(text.rstrip("\n")):
+        lines = text.count("\n") - shown.count("\n")
+        more = say_count(lines, "more line") if lines else say_count(len(text) - len(shown), "more letter")
+        yield f"  … {more}; --full shows all"
+
+
+def because(text: str | None) -> Iterator[str]:
+    """A judge's reason, on a line; none where it gave none."""
+    if text is not None:
+        yield f"      because: {one_line(text)}"
+
+
+def say_facts(named: Mapping[str, Any]) -> str:
+    """Names and values on a line, without those that are null."""
+    return ", ".join(f"{name} {say_value(value)}" for name, value in named.items() if value is not None)
+
+
+def say_value(value: Any) -> str:
+    """A value on a line: yes or no, a number as `say_number` has it, a text; nothing where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return say_number(value) if isinstance(value, int | float) else one_line(str(value))
+
+
+def flatten(named: Mapping[str, Any]) -> dict[str, Any]:
+    """The names and values of a mapping, and those of mappings in it."""
+    flat: dict[str, Any] = {}
+    for name, value in named.items():
+        flat |= flatten(value) if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def say_score(row: Row) -> str:
+    """A row's score, and the expected one where there is one; its status where there is none."""
+    if row["score"] is None:
+        return str(row["status"])
+    expected = row.get("expected_score")
+    return say_number(row["score"]) + ("" if expected is None else f" (expected {say_number(expected)})")

@@ -1,0 +1,109 @@
+"""What is known of a trace: its texts, who wrote it and how, what each judge says, how it is rendered, and which others
+of its prompt say the same."""
+
+from typing import Any
+
+import polars as pl
+
+from curation.calls.dry import DryLedger
+from curation.core.study import Study
+from curation.explore.calls import calls_of_trace
+from curation.explore.tables import Row, Tables
+from curation.prompts.decontaminate import jaccard_similarities, shingles
+from curation.prompts.questions import tokens
+
+NEAR = 0.8  # the Jaccard similarity of two texts' shingles from which on they are called nearly the same
+SHINGLE = 3  # tokens
+MOST_SIBLINGS = 1000  # traces of a prompt that are compared
+
+
+def describe_trace(tables: Tables, trace_id: int, ledger: DryLedger | None = None) -> Row:
+    """All that the tables hold of a trace, and with a ledger the calls behind it. Where the trace itself is not there
+    it has its id and no text."""
+    own = pl.col("trace_id") == trace_id
+    rows = tables.find("traces", own)
+    trace: Row = rows[0] if rows else {"trace_id": trace_id, "generator": None, "reasoning": None, "completion": None}
+    trace["written_by"] = _writer(tables, trace["generator"])
+    trace["rendering"] = next(iter(tables.find("renderings", own)), None)
+    trace["response"] = next(iter(tables.find("responses", own, ["source", "external_id", "carried"])), None)
+    trace["ratings"] = tables.find("ratings", own, ["dimension", "repeat", "score", "rationale"])
+    calls = _calls(tables, trace, ledger) if rows and ledger is not None else []
+    trace["call"] = next((call for call in calls if call["stage"] == "generate"), None)
+    trace["judges"] = _judges(tables, own, [call for call in calls if call["stage"] == "judge"])
+    trace["siblings"] = find_siblings(tables, trace) if rows else []
+    return trace
+
+
+def _writer(tables: Tables, name: str | None) -> Row | None:
+    """The settings of the generator called so; None where params.yaml declares none."""
+    settings: Any = tables.study.generators.get(name or "")
+    return None if settings is None else {"generator": name, **settings.model_dump(mode="json", exclude={"endpoint"})}
+
+
+def _calls(tables: Tables, trace: Row, ledger: DryLedger) -> list[Row]:
+    prompt = tables.frame("prompts", pl.col("prompt_id") == trace["prompt_id"])
+    whole = tables.frame("traces", pl.col("trace_id") == trace["trace_id"])
+    return calls_of_trace(tables.study, ledger, whole, prompt) if prompt.height else []
+
+
+def _judges(tables: Tables, own: pl.Expr, calls: list[Row]) -> list[Row]:
+    """By judge what it says of a trace: of each dimension its scale and its repeats; and the calls that asked it."""
+    judges = []
+    for name, settings in tables.study.judges.items():
+        scales, dimensions = getattr(settings, "scales", {}), dict[str, Row]()
+        for row in tables.find("judgments", own, part=name):
+            low, high = scales.get(row["dimension"], (None, None))
+            rated = dimensions.setdefault(row["dimension"], {"low": low, "high": high, "repeats": []})
+            rated["repeats"].append(
+                {key: row[key] for key in ("repeat", "score", "expected_score", "status", "rationale")}
+            )
+        if dimensions:
+            own_calls = [call for call in calls if call["name"] == name]
+            judges.append({"judge": name, "kind": settings.kind, "dimensions": dimensions, "calls": own_calls})
+    return judges
+
+
+def find_siblings(tables: Tables, trace: Row) -> list[Row]:
+    """The other traces of the prompt that have the same text, or nearly: a Jaccard similarity of NEAR or more of their
+    shingles of SHINGLE tokens. The most similar come first."""
+    columns = ["trace_id", "generator", "sample_index", "text_id", "reasoning", "completion"]
+    if trace["completion"] is None:
+        return []
+    others = tables.find(
+        "traces",
+        (pl.col("prompt_id") == trace["prompt_id"]) & (pl.col("trace_id") != trace["trace_id"])
+        & pl.col("completion").is_not_null(),
+        columns,
+        most=MOST_SIBLINGS,
+    )  # fmt: skip
+    if not others:
+        return []
+    said = pl.Series("said", [f"{row['reasoning'] or ''}\n{row['completion']}" for row in [trace, *others]])
+    own, *theirs = (shingles(text, SHINGLE) for text in said.to_frame().select(tokens(pl.col("said"))).to_series())
+    found = []
+    for row, similarity in zip(others, jaccard_similarities(own, theirs).tolist(), strict=True):
+        identical = row["text_id"] == trace["text_id"]
+        if identical or similarity >= NEAR:
+            kept = {key: row[key] for key in columns[:3]}
+            found.append(kept | {"identical": identical, "similarity": round(similarity, 3)})
+    return sorted(found, key=lambda row: (not row["identical"], -row["similarity"], row["trace_id"]))
+
+
+def render_traces(study: Study, prompt: Row, traces: list[Row]) -> None:
+    """Each trace has `rendered`: the prompt and the target as the student reads them, or the fault why it cannot.
+    Raises CurationError where the student's tokenizer cannot be loaded."""
+    from curation.models.chat_template import RenderingFault
+    from curation.models.rendering import Row as Rendering
+    from curation.models.rendering import load
+
+    renderer = load(study.student)
+    for trace in traces:
+        if trace["completion"] is None:
+            continue
+        ended = trace["status"] != "truncated"
+        row = Rendering(prompt["messages"], prompt["tools"], trace["reasoning"], trace["completion"], ended)
+        try:
+            asked, whole = renderer.texts(row)
+            trace["rendered"] = {"prompt": asked, "target": whole.removeprefix(asked)}
+        except RenderingFault as fault:
+            trace["rendered"] = {"fault": str(fault)}
