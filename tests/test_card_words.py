@@ -91,6 +91,10 @@ def test_published_name_of_a_model_is_whole(said: str) -> None:
     assert model_name(said) == said
 
 
+def test_any_number_of_names_is_a_list() -> None:
+    assert [markdown.listed(list(names)) for names in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
+
+
 @pytest.mark.parametrize("value, said", [(-0.0001, "0.000"), (0.1234, "+0.123"), (-1.0, "-1.000"), (0.0, "0.000")])
 def test_number_has_a_sign_where_there_is_something_to_sign(value: float, said: str) -> None:
     assert markdown.number(value, signed=True) == said

@@ -113,10 +113,7 @@ def test_tables_that_are_not_there_yet_are_named(tmp_path: Path) -> None:
         (tmp_path / f"data/{name}.parquet").unlink()
     number = world.sound().pairs["pair_id"][0]
     done = why(tmp_path, str(number))
-    assert (
-        done.returncode == 0
-        and "there is no table of it yet; `dvc repro select@all` makes it" in done.stdout
-    )
+    assert done.returncode == 0 and "there is no table of it yet; `dvc repro select@all` makes it" in done.stdout
     last = re.search(r"not there yet: (.*)", done.stdout)
     assert last is not None and {"renderings", "judgments/rubric", "deltas/answer"} <= set(last[1].split(", "))
     (tmp_path / "data/pairs.parquet").write_bytes(b"PAR1 damaged")

@@ -57,15 +57,13 @@ def licences(facts: Facts) -> list[str]:
 
 def verifying() -> list[str]:
     """The section on how the release is checked."""
-    told = (
-        "`SHA256SUMS` has the sum of every file, `params.yaml` every setting. Neither command needs a network or a key:"
-    )
+    told = "`SHA256SUMS` has the hash of every file, `study/params.yaml` every setting, and `study/data/` the tables:"
     return section(
         "How to verify it",
         [told, ""],
         fence("sha256sum -c SHA256SUMS\ncuration verify-release .", "sh"),
-        ["The first says that every file is as it was released, the second that the rows follow from what is here. It "
-         f"was made with `curation` {curation.__version__}.", ""],
+        ["The first says that every file is as it was released, the second that the rows follow from what is here. "
+         f"Neither needs a network or a key. It was made with `curation` {curation.__version__}.", ""],
     )  # fmt: skip
 
 

@@ -87,12 +87,8 @@ def _loading(first: Config) -> list[str]:
 
 
 def _configurations(facts: Facts) -> list[str]:
-    head = ("configuration", "rows", "a row is", "of")
-    rows = [
-        (code(config.name), f"{_rows(facts, config):,}", ROWS[config.table], code(config.arm))
-        for config in facts.configs
-    ]
-    return table(head, rows, ["rows"])
+    rows = [(code(config.name), f"{_rows(facts, config):,}", ROWS[config.table]) for config in facts.configs]
+    return table(("configuration", "rows", "a row is"), rows, ["rows"])
 
 
 def _columns(facts: Facts) -> Iterator[str]:

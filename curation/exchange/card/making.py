@@ -50,8 +50,8 @@ def decontamination(facts: Facts) -> list[str]:
         ),
         *(["near duplicates"] if settings.near_duplicates else []),
     ]
-    named = f"the {'benchmark' if len(benchmarks) == 1 else 'benchmarks'} {listed([code(name) for name in benchmarks])}"
-    against = named if benchmarks else "no benchmark"
+    noun = {0: "no benchmark", 1: "the benchmark"}.get(len(benchmarks), "the benchmarks")
+    against = f"{noun} {listed([code(name) for name in benchmarks])}".rstrip()
     said = f"Train prompts were held against {against}, by {listed(rules)}." if rules else "No rule was applied."
     rows = facts.ask(
         "decontamination", "select source, reason, count(*) as n from decontamination group by all order by all"

@@ -95,8 +95,8 @@ def share(part: int, whole: int) -> str:
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
-    """`a, b and c`."""
-    *first, last = names
+    """`a, b and c`; of none an empty text."""
+    *first, last = names or [""]
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
