@@ -10,21 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import exporting
 import polars as pl
 import pytest
 import world
 import yaml
 from flow import write as write_params
 from markdown_it import MarkdownIt
-from ruamel.yaml import YAML
 
 from curation.calls.counts import NAMES
 from curation.core.params import read
 from curation.exchange.card import card, deltas, learnt, markdown
 from curation.exchange.card.facts import Config, Facts, Licence
-from curation.prompts.collect import collect
-from curation.tables import contracts, parquet
+from curation.tables import contracts
 from curation.tables.db import connect, views
 
 ROOT = Path(__file__).parents[1]
@@ -205,37 +202,3 @@ def test_primary_contrast_is_first_and_its_registration_is_said(tmp_path: Path) 
         (told,) = row.with_columns(registered=pl.lit(standing, pl.String)).to_dicts()
         assert sentence in " ".join(learnt._primary([told]))
     assert list(learnt._primary(other.to_dicts())) == ["No contrast was declared the primary one.", ""]
-
-
-def test_study_without_contrasts_has_the_gains_of_its_arms(tmp_path: Path) -> None:
-    sound = world.sound()
-    world.write(replace(sound, contrasts=sound.contrasts.clear()), tmp_path)
-    params = world.settings() | {"contrasts": {}, "compare": {"primary": None}}
-    write_params(params, tmp_path / "params.yaml")
-    text = written(tmp_path, tmp_path / "release", world.ARM)
-    assert "No contrast was declared. These are the gains" in text and "contrasts.png" not in text
-
-
-def test_card_of_a_study_without_tables_says_what_params_say(tmp_path: Path) -> None:
-    exporting.save_study(tmp_path, exporting.PLAIN + exporting.THOUGHT + exporting.CALLED, reasoning="inline")
-    for file in (tmp_path / "data").rglob("*.parquet"):
-        if file.parent.name not in ("subsets", "unpaired"):
-            file.unlink()
-    text = written(tmp_path, tmp_path / "release", exporting.NAME)
-    told = {"Deltas by dimension", "What was learnt with it", "How far the judges can be believed", "Cost", "Licenses"}
-    assert not told & set(headings(text)) and "8 preference pairs and 16 labelled answers" in text
-
-
-def test_preference_set_has_no_word_on_models_that_nobody_asked(tmp_path: Path) -> None:
-    body = YAML(typ="safe", pure=True).load(ROOT / "recipes/preference_set.yaml")
-    body["sources"]["rated"]["path"] = str(ROOT / "tests/data/preference_sets/rated.jsonl.gz")
-    write_params({name: part for name, part in body.items() if not name.startswith("x-")}, tmp_path / "params.yaml")
-    made = collect({"rated": read(tmp_path / "params.yaml").sources["rated"]}, exporting.NOTHING_DROPPED)
-    for name, rows in made.tables.items():
-        parquet.write(contracts.TABLES[name], rows, contracts.path(name, data=tmp_path / "data"))
-    for table, rows in zip((contracts.SUBSETS, contracts.UNPAIRED), exporting.subset_of(made), strict=True):
-        parquet.write(table, rows, contracts.path(table.name, "as_listed", tmp_path / "data"))
-    text = written(tmp_path, tmp_path / "release", "as_listed")
-    assert "a preference set" in text and "what the preference set says, `rated`" in text
-    assert not {"Generators", "Deltas by dimension", "Cost"} & set(headings(text)) and "temperature" not in text
-    assert str(ROOT) not in text and str(tmp_path) not in text

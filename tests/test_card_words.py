@@ -18,7 +18,17 @@ from markdown_it import MarkdownIt
 
 from curation.core.kinds import kinds
 from curation.core.text import neutralize, one_line
-from curation.exchange.card import biases, contents, header, judges, learnt, making, markdown, selecting
+from curation.exchange.card import (
+    biases,
+    contents,
+    decontaminating,
+    header,
+    judges,
+    learnt,
+    making,
+    markdown,
+    selecting,
+)
 from curation.exchange.card.facts import Licence, model_name
 from curation.selection import rules
 from curation.tables import contracts
@@ -104,7 +114,7 @@ def test_every_kind_reason_and_column_has_words() -> None:
     assert set(kinds("sources")) == set(making.SOURCES)
     assert set(kinds("judges")) | set(kinds("pairwise_judges")) == set(judges.KINDS)
     assert set(contracts.TRACE_STATUSES) == set(making.STATUSES) | {"complete"}
-    assert set(contracts.DECONTAMINATION_REASONS) == set(making.DROPPED) | {"kept"}
+    assert set(contracts.DECONTAMINATION_REASONS) == set(decontaminating.REASONS)
     assert set(rules.REASONS) == set(selecting.REASONS)
     assert {*contracts.SUBSETS.schema.names, *contracts.UNPAIRED.schema.names} == set(contents.COLUMNS)
     assert set(learnt.REGISTERED) == {"registered", "after_results", "differs", "missing", None}

@@ -13,12 +13,13 @@ from curation.exchange.card.closing import citing, limits, verifying
 from curation.exchange.card.closing import licences as say_licences
 from curation.exchange.card.contents import contents
 from curation.exchange.card.costs import costs
+from curation.exchange.card.decontaminating import decontamination
 from curation.exchange.card.deltas import FOLDER, deltas
 from curation.exchange.card.facts import Config, Facts, Licence
 from curation.exchange.card.header import header, title
 from curation.exchange.card.judges import judges
 from curation.exchange.card.learnt import learnt
-from curation.exchange.card.making import decontamination, making
+from curation.exchange.card.making import making
 from curation.exchange.card.selecting import selecting
 from curation.tables.db import connect, views
 

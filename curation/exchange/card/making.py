@@ -1,4 +1,4 @@
-"""How rows were made before any was selected: sources, decontamination, generators, and how many came through."""
+"""How rows were made before any was selected: sources, generators, and how many came through."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +21,6 @@ STATUSES = {
     "no_text": "without a text",
     "failed": "failed",
 }
-DROPPED = {
-    "exact": "the same words as a benchmark's prompt",
-    "ngram": "shares n-grams with one",
-    "near_duplicate": "nearly the same as another prompt",
-}
 
 
 def making(facts: Facts) -> list[str]:
@@ -38,35 +33,13 @@ def making(facts: Facts) -> list[str]:
     )
 
 
-def decontamination(facts: Facts) -> list[str]:
-    """The section on which train prompts were dropped because a benchmark has them."""
-    settings, benchmarks = facts.study.decontaminate, facts.study.benchmarks
-    rules = [
-        *(["the same words (exact)"] if settings.exact else []),
-        *(
-            [f"more than {settings.ngram.share * 100:g} % of the tokens in shared {settings.ngram.size}-grams"]
-            if settings.ngram
-            else []
-        ),
-        *(["near duplicates"] if settings.near_duplicates else []),
-    ]
-    noun = {0: "no benchmark", 1: "the benchmark"}.get(len(benchmarks), "the benchmarks")
-    against = f"{noun} {listed([code(name) for name in benchmarks])}".rstrip()
-    said = f"Train prompts were held against {against}, by {listed(rules)}." if rules else "No rule was applied."
-    rows = facts.ask(
-        "decontamination", "select source, reason, count(*) as n from decontamination group by all order by all"
-    )
-    shown = [(code(row["source"]), DROPPED.get(row["reason"], row["reason"]), f"{row['n']:,}") for row in rows]
-    return section("Decontamination", [said, ""], table(("source", "verdict", "prompts"), shown, ["prompts"]))
-
-
 def _sources(facts: Facts) -> list[str]:
     counts = {
-        row["source"]: row["n"]
+        row["source"]: f"{row['n']:,}"
         for row in facts.ask("prompts", "select source, count(*) as n from prompts group by all")
     }
     rows = [
-        (code(name), SOURCES[source.kind], source.split.replace("_", " "), f"{counts.get(name, 0):,}", _holds(source),
+        (code(name), SOURCES[source.kind], source.split.replace("_", " "), counts.get(name), _holds(source),
          source.instruction and text(source.instruction), facts.licence("sources", name))
         for name, source in facts.study.sources.items()
     ]  # fmt: skip
