@@ -118,7 +118,7 @@ def test_the_audit_finds_what_training_would(student: Student, template: str | N
         return facts(renderer, case.rows[trace], case.whole[trace], length)
 
     expected = set()
-    for name, (kind, limit) in methods.items():
+    for name, (kind, limit, _) in methods.items():
         sides = {
             "dpo": {
                 pair: {"chosen": chosen, "rejected": rejected}
@@ -144,7 +144,7 @@ def test_the_audit_finds_what_training_would(student: Student, template: str | N
                 assert row["ends_in_eos"] == left.ends_in_eos
                 expected.add((name, row_id, side))
     assert said.keys() == expected
-    for name, (kind, limit) in methods.items():
+    for name, (kind, limit, _) in methods.items():
         rows, sides = (case.unpaired, ("completion",)) if kind == "kto" else (case.pairs, contracts.SIDES)
         left = case.said.filter(pl.col("method") == name, pl.col("dropped").is_null())["row_id"].unique()
         if kind == "sft":

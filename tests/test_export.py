@@ -16,6 +16,8 @@ import polars as pl
 import pytest
 import world
 from exporting import CALLED, NAME, PLAIN, THOUGHT, answer, pair, read_set, said, save_study
+from flow import write
+from ruamel.yaml import YAML
 from served import Done, ran
 from test_ten_minutes import COMMAND, as_shown
 
@@ -287,3 +289,37 @@ def test_every_command_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
             code = f"exit code {done.returncode}\n" if "echo" in command else ""
             said = done.stdout + done.stderr + code
         assert as_shown(shown).fullmatch(said), f"$ {command}\n{said}"
+
+
+SMOOTHED = {  # what a trainer is told of soft labels, by the loss of the study's method
+    ("trl", "robust"): "loss_type:\n- robust\nlabel_smoothing: 0.2\n",
+    ("trl", "conservative"): None,
+    ("llama-factory", "conservative"): "dpo_label_smoothing: 0.2\n",
+    ("llama-factory", "robust"): None,
+    ("ms-swift", "robust"): "loss_type: robust\nlabel_smoothing: 0.2\n",
+    ("openrlhf", "conservative"): "--model.label_smoothing 0.2",
+    ("axolotl", "conservative"): None,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("to", "loss"), SMOOTHED)
+def test_soft_labels_stand_in_each_row_and_what_a_trainer_has_for_all_is_told(
+    to: str, loss: str, tmp_path: Path
+) -> None:
+    """The kind of fault: a trainer that is told of a smoothing which it ignores, or takes for another loss."""
+    paired, _ = save_study(tmp_path, PLAIN)
+    for file in (tmp_path / f"data/subsets/{NAME}.parquet", tmp_path / f"data/arms/subsets/{world.ARM}.parquet"):
+        parquet.write(contracts.SUBSETS, paired.with_columns(p_chosen=pl.lit(0.8)), file)
+    params = YAML(typ="safe", pure=True).load(tmp_path / "params.yaml")
+    params["selections"][NAME]["p_chosen"] = "rubric.p_chosen_logic"
+    params["methods"]["dpo"] |= {"kind": "soft_dpo", "loss": loss, "unusable": "refuse"}
+    write(params, tmp_path / "params.yaml")
+    done = exported(tmp_path, to, name=NAME)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / f"out/{NAME}.dpo.jsonl").read_text().strip("\n").split("\n")]
+    assert [row["p_chosen"] for row in rows] == [0.8] * paired.height
+    told = next(file for file in (tmp_path / "out").iterdir() if file.suffix in (".yaml", ".sh")).read_text()
+    assert f"by which the study's {loss} DPO weighs it" in told and "would be 0.2" in told
+    said = SMOOTHED[to, loss]
+    assert said in told if said else "label_smoothing" not in told

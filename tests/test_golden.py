@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 GOLDEN: dict[tuple[str, int], dict[str, tuple[float, float, float]]] = {
     ("dpo", 1): {"all": (1.11642, -0.948719, 0.119029), "LoRA": (0.0806617, 0.0132803, 0.684545)},
     ("kto", 1): {"all": (1.2214, -1.20104, 0.287503), "LoRA": (0.0960133, 0.00823781, 0.498027)},
+    ("soft_dpo", 1): {"all": (1.04755, -0.586898, 0.3658), "LoRA": (0.0808873, 0.037394, 0.686849)},
     ("sft", 1): {"all": (1.15199, -0.774764, 4.38306), "LoRA": (0.0834265, 0.0299931, 6.61576)},
 }
 WITHIN = 5e-4
@@ -64,6 +65,7 @@ def wave(shape: Any, pace: float) -> Any:
 
 def method(name: str, **changes: Any) -> Any:
     own = PARAMS["methods"]["kto" if name == "kto" else "dpo"] | TOY | HOW | {"lora": None, "kind": name} | changes
+    own |= {"loss": "conservative", "unusable": "refuse"} if name == "soft_dpo" else {}
     left_out = ("beta", "precompute", "loss") if name == "sft" else ()
     return kind("methods", name).Params.model_validate({key: own[key] for key in own if key not in left_out})
 

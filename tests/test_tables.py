@@ -166,7 +166,7 @@ BREAKS: dict[str, dict[str, dict[str, Any]]] = {  # table: rule: the values that
         "side is one of chosen, rejected": {"side": "left"},
         "it is rendered, or there is a fault": {"target_tokens": None},
         "a text is one of kept, cut, lost, dropped": {"completion": "gone"},
-        "dropped is one of fault, no_room, identical, identical_once_cut": {"dropped": "dull"},
+        "dropped is one of fault, uncalibrated, undecided, no_room, identical, identical_once_cut": {"dropped": "dull"},
     },
     "updates": {"examples are not negative": {"examples": -1}, "there is an update": {"updates": 0}},
     "runs": {

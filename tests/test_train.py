@@ -57,7 +57,7 @@ def paired() -> pl.DataFrame:
             "pair_id": i, "prompt_id": i, "chosen_trace_id": 100 + i, "rejected_trace_id": 200 + i,
             "prompt": said("user", f"{i} + {i}?"), "chosen": said("assistant", f"It is {2 * i}."),
             "rejected": said("assistant", f"{i}"), "margin": 1.0, "chosen_rating": 1.0, "rejected_rating": 0.0,
-            "chosen_truncated": False, "rejected_truncated": False,
+            "p_chosen": 0.6 + 0.08 * i, "chosen_truncated": False, "rejected_truncated": False,
         }
         for i in range(6)
     ])  # fmt: skip

@@ -26,6 +26,7 @@ UNCHECKED = (
     "no tokenizer was named, so that what a chat template does to the rows was not looked for; "
     "--tokenizer DIR names the student's"
 )
+SHAPES = {"soft_dpo": "dpo"}  # kinds of methods whose rows other trainers know by another name
 WAYS = ("reasoning_content", "thinking", "inline", "drop")
 
 
@@ -81,7 +82,10 @@ def _methods(study: Study, arm: str, of_run: str | None, asked: Method | None) -
     """The methods to export for, with the settings of the study's own."""
     trained = [run.method for run in study.runs.values() if run.arm.name == arm or run.arm.selection == arm]
     names = [of_run] if of_run else list(dict.fromkeys(trained))
-    settings = {study.methods[name].kind: study.methods[name].model_dump(mode="json") for name in reversed(names)}
+    settings = {
+        SHAPES.get(study.methods[name].kind, study.methods[name].kind): study.methods[name].model_dump(mode="json")
+        for name in reversed(names)
+    }
     kinds: tuple[Method, ...] = ("dpo", "kto")
     known = {kind: settings[kind] for kind in kinds if kind in settings}
     if asked is not None:

@@ -29,7 +29,8 @@ EVALUATE = "evaluate"
 # Bytes of a logit in training, as measured: as it comes, moved by one, its gradient, and what TRL makes of it for loss
 # and metrics, of all rows at once in float32, and row by row in bfloat16.
 OF_A_LOGIT = {4: 32, 2: 10}
-SIDES = {"dpo": 2, "kto": 2, "sft": 1}  # texts that are read at once of an example: KTO's is read with another's
+# Texts that are read at once of an example: KTO's is read with another's.
+SIDES = {"dpo": 2, "soft_dpo": 2, "kto": 2, "sft": 1}
 
 
 class Need(NamedTuple):

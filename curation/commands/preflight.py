@@ -24,7 +24,8 @@ from curation.tables.db import OF_SUBSETS
 from curation.tables.other_study import refuse_other_prompts
 from curation.traces.losses import WAYS, Losses, find_losses, find_misread_answers
 from curation.traces.renderings import READ, READ_OF_PROMPTS, render_traces
-from curation.training.examples import Method, Rendered, examples, methods_of, read_arms
+from curation.training.examples import Rendered, examples, methods_of, read_arms
+from curation.training.soft_labels import find_refused
 
 ABOUT = "What the student would learn from the traces and arms that there are; exits 1 where that would stop the study."
 OF_SIDES = ("cut", "reasoning_lost")  # counts of both sides, shown in one column
@@ -106,11 +107,13 @@ def _fits(study: Study, renderer: Renderer, rows: pl.DataFrame, limit: int | Non
     """What methods make of the arms that are there."""
     there = [name for name in study.arms if all(contracts.arm_path(table, name).exists() for table in OF_SUBSETS)]
     methods = {
-        arm: {name: Method(kind, limit or length) for name, (kind, length) in by.items()}
+        arm: {name: one._replace(max_length=limit or one.max_length) for name, one in by.items()}
         for arm, by in methods_of(study).items() if arm in there
     }  # fmt: skip
     known = Rendered(rows, from_tables(study.generators), lambda: renderer)
-    return examine_fits(examples(read_arms(there), methods, known, renderer.student))
+    read_by = examples(read_arms(there), methods, known, renderer.student)
+    fits = examine_fits(read_by)
+    return fits._replace(stops=[*fits.stops, *find_refused(read_by, study.methods)])
 
 
 def _print_json(by_generator: pl.DataFrame, losses: Losses, fits: Fits) -> None:

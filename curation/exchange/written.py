@@ -49,6 +49,7 @@ class Made:
     labels: set[bool | None] = field(default_factory=set)
     thinks: bool = False
     has_tools: bool = False
+    p_chosen: list[float] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -68,9 +69,20 @@ class Made:
             self.found.setdefault(name, []).append(row_id)
         self.rows_out += 1
         self.labels.add(example.label)
+        if (p := example.beside.get("p_chosen")) is not None:
+            self.p_chosen.append(p)
         self.has_tools |= example.tools is not None
         self.thinks |= any(len(answer) > 2 or "</think>" in answer["content"] for answer in example.answers)
         return _as_row(example, order, self.source)
+
+    @property
+    def flip_rate(self) -> float | None:
+        """Of a method of soft labels, how often the rows' labels are probably wrong, with three decimals; null from
+        0.5, where no trainer takes it, and where no row has a p_chosen."""
+        if self.source.settings.get("kind") != "soft_dpo" or not self.p_chosen:
+            return None
+        rate = round(1 - sum(self.p_chosen) / len(self.p_chosen), 3)
+        return rate if rate < 0.5 else None
 
     def say(self, order: Order) -> Iterator[str]:
         """A line for each trap that rows fell into, and for what a whole file is."""
@@ -159,6 +171,7 @@ def _config(order: Order, made: Made) -> Config:
         order.max_length or source.settings.get("max_length"),
         dict(student.template_kwargs or {}),
         source.settings,
+        made.flip_rate,
     )
 
 

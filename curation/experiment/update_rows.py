@@ -9,6 +9,7 @@ from curation.experiment.controls import Params as Control
 from curation.experiment.drawing import pool
 from curation.selection.labelled import Labelled
 from curation.selection.select import Selection
+from curation.selection.soft_labels import p_chosen
 from curation.tables.contracts import SIDES, empty
 from curation.tables.update_rows import UPDATE_ROWS
 
@@ -22,7 +23,8 @@ def update_rows(control: Control, selection: Selection, labelled: Labelled | Non
         return None
     candidates = selection.pairs
     rows = selection.kept if control.updates_of == "own" else pool(control, selection)
-    pairs = pl.DataFrame([candidates.column(name)[rows] for name in ("pair_id", *IDS)])
+    columns = [candidates.column(name)[rows] for name in ("pair_id", *IDS)]
+    pairs = pl.DataFrame([*columns, p_chosen(selection, rows)])
     singles = _one_sided(pairs)
     if labelled is not None:
         traces = labelled.kept if control.updates_of == "own" else labelled.pool
@@ -30,12 +32,13 @@ def update_rows(control: Control, selection: Selection, labelled: Labelled | Non
     label = pl.col("label")
     return pl.concat(
         [
-            pairs.select(pl.lit("subsets").alias("reads"), pl.col("pair_id").alias("row_id"), *IDS),
+            pairs.select(pl.lit("subsets").alias("reads"), pl.col("pair_id").alias("row_id"), *IDS, "p_chosen"),
             singles.select(
                 pl.lit("unpaired").alias("reads"),
                 pl.col("trace_id").alias("row_id"),
                 pl.when(label).then("trace_id").alias(IDS[0]),
                 pl.when(~label).then("trace_id").alias(IDS[1]),
+                pl.lit(None, pl.Float64).alias("p_chosen"),
             ),
         ]
     )

@@ -181,7 +181,8 @@ UNPAIRED = Table(
            reasoning=(TEXT,), truncated=YES, prompt_messages=(TEXT,), tools=(TEXT,),
            label=YES, curriculum_position=(INT,), external_id=(TEXT,), carried=(TEXT,), prompt_external_id=(TEXT,)),
 )  # fmt: skip
-DROPPED = ("fault", "no_room", "identical", "identical_once_cut")  # why a method learns nothing from a row
+# Why a method learns nothing from a row.
+DROPPED = ("fault", "uncalibrated", "undecided", "no_room", "identical", "identical_once_cut")
 LEFT = ("kept", "cut", "lost", "dropped")  # a text: there, cut by max_length, lost to the template, left out on purpose
 EXAMPLES = Table(
     "examples", "side of an arm's row as a method reads it", ("arm", "method", "row_id", "side"),

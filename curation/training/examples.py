@@ -18,7 +18,9 @@ from curation.tables import parquet
 from curation.tables.contracts import EXAMPLES, SIDES, SUBSETS, UNPAIRED, arm_path, empty
 from curation.tables.update_rows import UPDATE_ROWS, update_rows_path
 from curation.traces.renderings import READ, READ_OF_PROMPTS, TRACES_PER_BATCH, joined, render_traces, to_render
+from curation.training.soft_labels import Loss, why_unusable
 
+PAIR = ("pair_id", "chosen_trace_id", "rejected_trace_id", "p_chosen")  # what of a pair decides what is read
 ROW, CUT = ("arm", "method", "row_id"), ("trace_id", "max_length")
 
 
@@ -35,6 +37,7 @@ class Method(NamedTuple):
 
     kind: str
     max_length: int
+    soft: Loss | None = None  # the loss of one that learns from soft labels
 
 
 class Rendered(NamedTuple):
@@ -51,7 +54,8 @@ def methods_of(study: Study) -> dict[str, dict[str, Method]]:
     methods: dict[str, dict[str, Method]] = {}
     for name, arm in dict.fromkeys((run.method, run.arm) for run in study.runs.values()):
         settings = study.methods[name]
-        methods.setdefault(arm.name, {})[name] = Method(settings.kind, settings.max_length)
+        soft = getattr(settings, "loss", None) if settings.kind == "soft_dpo" else None
+        methods.setdefault(arm.name, {})[name] = Method(settings.kind, settings.max_length, soft)
     return methods
 
 
@@ -59,7 +63,7 @@ def read_arms(arms: Iterable[str]) -> dict[str, ArmRows]:
     """The rows of each arm, as `examples` takes them, from the tables on disk."""
     return {
         name: ArmRows(
-            parquet.read(SUBSETS, arm_path("subsets", name), ("pair_id", "chosen_trace_id", "rejected_trace_id")),
+            parquet.read(SUBSETS, arm_path("subsets", name), PAIR),
             parquet.read(UNPAIRED, arm_path("unpaired", name), ("trace_id", "label")),
         )
         for name in arms
@@ -73,7 +77,7 @@ def read_update_rows() -> dict[str, ArmRows]:
     label = pl.col("chosen_trace_id").is_not_null()
     return {
         arm: ArmRows(
-            of_arm.filter(paired).select(pl.col("row_id").alias("pair_id"), "chosen_trace_id", "rejected_trace_id"),
+            of_arm.filter(paired).select(pl.col("row_id").alias("pair_id"), *PAIR[1:]),
             of_arm.filter(unpaired).select(pl.col("row_id").alias("trace_id"), label.alias("label")),
         )
         for (arm,), of_arm in rows.group_by("arm")
@@ -89,10 +93,11 @@ def examples(
     """The rows of `examples`, by arm, method and row, of those of `methods` that are among `arms`. A trace
     is rendered once, and only where `renderings` does not say all: what a cut leaves, and whether two sides are the
     same once cut, takes the tokens themselves."""
+    read = [*ROW, "side", *CUT, "unusable"]
     sides = pl.concat([
-        empty(EXAMPLES).select(*ROW, "side", *CUT),
+        empty(EXAMPLES).rename({"dropped": "unusable"}).select(read),
         *(
-            _sides(arms[arm], method).with_columns(arm=pl.lit(arm), method=pl.lit(name)).select(*ROW, "side", *CUT)
+            _sides(arms[arm], method).with_columns(arm=pl.lit(arm), method=pl.lit(name)).select(read)
             for arm, used in methods.items() if arm in arms for name, method in used.items()
         ),
     ])  # fmt: skip
@@ -107,14 +112,16 @@ def examples(
 
 
 def _sides(rows: ArmRows, method: Method) -> pl.DataFrame:
-    """row_id, side and trace_id of what a method learns from, and its max_length: KTO takes single traces by their
-    label, SFT each chosen trace once."""
+    """row_id, side and trace_id of what a method learns from, its max_length, and why it has no use for a soft label:
+    KTO takes single traces by their label, SFT each chosen trace once."""
+    unusable = pl.lit(None, pl.String) if method.soft is None else why_unusable(method.soft)
     chosen, rejected = (
-        rows.paired.select(row_id="pair_id", side=pl.lit(side), trace_id=f"{side}_trace_id") for side in SIDES
+        rows.paired.select(row_id="pair_id", side=pl.lit(side), trace_id=f"{side}_trace_id", unusable=unusable)
+        for side in SIDES
     )
     if method.kind == "kto":
         side = pl.when("label").then(pl.lit("chosen")).otherwise(pl.lit("rejected"))
-        sides = rows.unpaired.select(row_id="trace_id", side=side, trace_id="trace_id")
+        sides = rows.unpaired.select(row_id="trace_id", side=side, trace_id="trace_id", unusable=unusable)
     elif method.kind == "sft":
         sides = chosen.unique("trace_id", keep="first", maintain_order=True).with_columns(row_id="trace_id")
     else:
@@ -187,6 +194,7 @@ def _judge(sides: pl.DataFrame, is_dropped: bool) -> pl.DataFrame:
     left_id = pl.coalesce("left_id", "rendered_id")
     dropped = (
         pl.when(pl.col("fault").is_not_null().any().over(ROW)).then(pl.lit("fault"))
+        .when(pl.col("unusable").is_not_null()).then("unusable")
         .when(first >= pl.col("max_length")).then(pl.lit("no_room"))
         .when(pl.col("rendered_id").n_unique().over(ROW) < pl.len().over(ROW)).then(pl.lit("identical"))
         .when(left_id.n_unique().over(ROW) < pl.len().over(ROW)).then(pl.lit("identical_once_cut"))

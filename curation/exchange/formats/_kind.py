@@ -46,7 +46,8 @@ class Trap(NamedTuple):
 class Config(NamedTuple):
     """What the file for a trainer says: of the set's `name` and `method`, its rows in the file `rows`; the student and
     its chat template, null where that is its tokenizer's; how reasoning goes; the settings of the study's method, as
-    far as there is one."""
+    far as there is one. `flip_rate` is 1 less the mean p_chosen of the rows of a method that learns from soft labels,
+    for trainers with one label smoothing for all; null where no such method is exported, or from 0.5."""
 
     name: str
     method: Method
@@ -57,6 +58,12 @@ class Config(NamedTuple):
     max_length: int | None
     template_kwargs: dict[str, Any]
     settings: dict[str, Any]
+    flip_rate: float | None = None
+
+    @property
+    def loss(self) -> str | None:
+        """What the study's method of soft labels makes of them; null where there is none."""
+        return None if self.flip_rate is None else str(self.settings.get("loss"))
 
     @property
     def stem(self) -> str:

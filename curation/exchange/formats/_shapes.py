@@ -92,7 +92,17 @@ def script(words: Sequence[object], options: Mapping[str, Any], *comments: str) 
 def notes(config: Config) -> list[str]:
     """How reasoning stands in the rows, and which chat template is to read them, for comments."""
     template = [] if config.template is None else [f"the tokenizer's chat template must be that of {config.template}"]
-    return [_say_way(config), *template]
+    return [_say_way(config), *template, *_say_labels(config)]
+
+
+def _say_labels(config: Config) -> list[str]:
+    """What becomes of soft labels, where the study learns from them."""
+    if config.flip_rate is None:
+        return []
+    return [
+        f"each row has its p_chosen, by which the study's {config.loss} DPO weighs it, and which this trainer does not "
+        f"read; one label smoothing for all rows would be {config.flip_rate:g}, 1 less their mean"
+    ]
 
 
 def _say_way(config: Config) -> str:

@@ -51,6 +51,7 @@ def config(config: Config) -> dict[str, str]:
         "dataset": name,
         "cutoff_len": config.max_length,
         "pref_beta": config.settings.get("beta"),
+        "dpo_label_smoothing": config.flip_rate if config.loss == "conservative" else None,
         "enable_thinking": config.template_kwargs.get("enable_thinking", True),
         "preserve_thinking": True,
         "output_dir": config.out,

@@ -40,6 +40,8 @@ def config(config: Config) -> dict[str, str]:
         "truncation_strategy": "delete",
         "loss_scale": "last_round",
         "beta": config.settings.get("beta"),
+        "loss_type": None if config.loss is None else "robust" if config.loss == "robust" else "sigmoid",
+        "label_smoothing": config.flip_rate,
         **{name: config.settings.get(name) for name in ("desirable_weight", "undesirable_weight")},
         "output_dir": config.out,
     }

@@ -10,6 +10,7 @@ def config(config: Config) -> dict[str, str]:
     options = {
         "--model.model_name_or_path": config.model,
         "--model.beta": config.settings.get("beta"),
+        "--model.label_smoothing": config.flip_rate if config.loss == "conservative" else None,
         "--data.dataset": config.rows,
         "--data.prompt_key": "prompt_messages",
         "--data.chosen_key": "chosen_messages",
