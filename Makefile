@@ -58,8 +58,7 @@ bench: setup
 	python -m bench.fuzz files 2000
 
 interop: setup  # installs five trainers and lm-eval, each in an environment of its own; some minutes
-	python tests/interop/run.py
-	python tests/interop/eval_task.py
+	python tests/interop/run.py; trainers=$$?; python tests/interop/eval_task.py && exit $$trainers
 
 lock:  # wants pip-tools
 	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

@@ -429,18 +429,29 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
 
 def write_logs(folder: Path) -> dict[str, Any]:
     """What `results` says of logs of each harness, which lie in the folder."""
+    logs, name = folder / "data/harness", "details_sums_2026-11-27T04-12-12.1.parquet"
     for kind in ("lm_eval", "inspect"):
-        shutil.copytree(HARNESS_LOGS / kind / "plain", folder / kind)
+        shutil.copytree(HARNESS_LOGS / kind / "plain", logs / kind)
     details = {"doc": [{"id": "0", "query": "1 + 1?"}], "metric": [{"em": 1.0}], "model_response": [{"text": ["2"]}]}
-    pl.DataFrame(details).write_parquet(folder / "details_sums_2026-11-27T04-12-12.1.parquet")
+    pl.DataFrame(details).write_parquet(logs / name)
     row = {"q": "1 + 1?", "n": 0, "points": 1.0, "said": "2", "failed": None}
-    (folder / "scores.jsonl").write_text(json.dumps(row) + "\n")
+    (logs / "scores.jsonl").write_text(json.dumps(row) + "\n")
     columns = {"prompt": "q", "sample": "n", "score": "points", "completion": "said", "error": "failed"}
     of_kinds: dict[str, dict[str, Any]] = {
-        "inspect": {"task": "whole_sums", "scorer": "form", "metric": "digits", "runs": {"whole": "inspect"}},
-        "lighteval": {"task": "sums", "metric": "em", "runs": {"whole": "details_sums_2026-11-27T04-12-12.1.parquet"}},
-        "lm_eval": {"task": "sums", "metric": "exact_match", "filter": "strict-match", "runs": {"whole": "lm_eval"}},
-        "table": {"columns": columns, "where": "n = 0", "runs": {"whole": "scores.jsonl"}},
+        "inspect": {
+            "task": "whole_sums",
+            "scorer": "form",
+            "metric": "digits",
+            "runs": {"whole": "data/harness/inspect"},
+        },
+        "lighteval": {"task": ["sums"], "metric": "em", "runs": {"whole": f"data/harness/{name}"}},
+        "lm_eval": {
+            "task": "sums",
+            "metric": "exact_match",
+            "filter": "strict-match",
+            "runs": {"whole": "data/harness/lm_eval"},
+        },
+        "table": {"columns": columns, "where": "n = 0", "runs": {"whole": "data/harness/scores.jsonl"}},
     }
     shared = {"split": "in_domain", "scale": [0.0, 1.0]}
     return {f"{kind}_sums": {"kind": kind, **shared, **settings} for kind, settings in of_kinds.items()}

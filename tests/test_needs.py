@@ -6,6 +6,7 @@ costs what using the thing would; a study that is refused for what it does not u
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,18 @@ def test_a_judge_and_a_revision_may_be_null_where_nothing_uses_them(
         with pytest.raises(Errors) as caught:
             unmet(tmp_path, UNUSED | change)
         assert any(line in said for said in caught.value.lines)
+
+
+def test_a_judge_may_be_null_where_other_harnesses_measure_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = ("evaluate", "contrasts", "compare", "sources")
+    unused = {key: value for key, value in UNUSED.items() if key.partition(".")[0] in kept}
+    logs = {run: f"data/harness/{run}" for run in ("plain", "noisy")}
+    shutil.copytree(Path(__file__).parent / "data/harness_logs/lm_eval", tmp_path / "data/harness")
+    sums = {"kind": "lm_eval", "split": "in_domain", "task": "sums", "filter": "strict-match", "runs": logs}
+    assert unmet(tmp_path, unused | {"models": dict.fromkeys(logs), "results": {"sums": sums}}) == []
+    with pytest.raises(Errors, match="null, but the grid has runs; name a judge"):
+        unmet(tmp_path, unused)
 
 
 def test_an_arm_smaller_than_a_batch_is_warned_of_and_an_empty_one_refused(

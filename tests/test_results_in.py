@@ -34,6 +34,7 @@ from curation.core.params import read
 from curation.exchange.measured import read_run
 from curation.exchange.results._kind import Log
 from curation.exchange.results._zip import Archive
+from curation.experiment.results import find_differences
 from curation.tables import contracts, measurements, parquet
 from curation.tables.db import connect
 
@@ -41,6 +42,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/results_in.md").read_text()
 LOGS = Path(__file__).parent / "data/harness_logs"
 LM_EVAL, INSPECT, TASK = LOGS / "lm_eval", LOGS / "inspect", LOGS / "lm_eval_task"
+LIGHTEVAL = LOGS / "lighteval/details"
 SUMS = {"kind": "lm_eval", "task": "sums", "filter": "strict-match"}
 MATCH = {"kind": "inspect", "task": "whole_sums", "scorer": "match"}
 SHORT = MATCH | {"task": "short_sums"}
@@ -127,11 +129,11 @@ def test_an_archive_and_the_same_log_as_json_say_the_same(tmp_path: Path) -> Non
         (LM_EVAL / "plain", {"kind": "lm_eval", "task": "sums"}, "has 2 filters: flexible-extract, strict-match; name"),
         (LM_EVAL / "plain", SUMS | {"filter": "strict"}, "no filter 'strict'; did you mean 'strict-match'?"),
         (LM_EVAL / "plain", {"kind": "lm_eval", "task": "colours"}, "has 2 metrics: acc, acc_norm; name one as metric"),
-        (LM_EVAL / "plain", SUMS | {"task": "sum"}, "has no samples_sum_DATE.jsonl; it has samples of colours, sums"),
+        (LM_EVAL / "plain", SUMS | {"task": "sum"}, "has no log of sum; it has those of colours, sums"),
         (INSPECT / "plain", {"kind": "inspect", "task": "whole_sums"}, "has 3 scorers: form, match, near; name one as"),
         (INSPECT / "plain", MATCH | {"scorer": "form"}, "form: has 2 metrics: brief, digits; name one as metric"),
-        (INSPECT / "plain", MATCH | {"task": "sums"}, "has no log of sums; it has short_sums, whole_sums"),
-        (INSPECT / "started", SHORT, "its status is started, so it is not whole; `inspect eval-retry` finishes it"),
+        (INSPECT / "plain", MATCH | {"task": "sums"}, "has no log of sums; it has those of short_sums, whole_sums"),
+        (INSPECT / "started", SHORT, "its status is started, so it is not whole; `inspect eval-retry` makes a log of"),
         ("nowhere", SUMS, "nowhere: does not exist; put it there, or correct the path"),
     ],
     ids=lambda value: None if isinstance(value, dict) else Path(str(value)).name[:20],
@@ -264,33 +266,77 @@ def test_what_a_scorer_did_not_say_is_no_zero(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def write_lighteval(file: Path, columns: dict[str, str]) -> Path:
-    """Details as lighteval's documentation describes them; no run of it was at hand."""
-    documents = [{"id": str(n), "query": f"{n} + 1?", "choices": [str(n + 1)], "gold_index": [0]} for n in range(3)]
-    frame = pl.DataFrame(
-        {
-            columns["doc"]: documents,
-            columns["metric"]: [{"em": float(n > 0), "f1": 0.5} for n in range(3)],
-            columns["model_response"]: [{"text": [f"It is {n + 1}"], "input": ""} for n in range(3)],
-        }
-    )
-    frame.write_parquet(file)
-    return file
+NORMED = "acc:logprob_normalization=LogProbCharNorm(name='norm', ignore_first_space=False)"
 
 
-@pytest.mark.parametrize("marks", ["__", ""])
-def test_of_lighteval_both_names_of_its_columns_are_read(tmp_path: Path, marks: str) -> None:
-    columns = {name: f"{marks}{name}{marks}" for name in ("doc", "metric", "model_response")}
-    write_lighteval(tmp_path / "details_sums|0_2026-11-27T04-12-12.123456.parquet", columns)
+@pytest.mark.parametrize("model", ["plain", "noisy"])
+def test_of_lighteval_the_numbers_are_those_that_it_prints(model: str) -> None:
+    (about,) = (LOGS / f"lighteval/results/{model}-model").glob("*.json")
+    printed = json.loads(about.read_text())["results"]
+    for task, metric, count in (
+        ("sums|0", "em", 15), ("sums|0", "extractive_match", 15), ("colours|0", "acc", 8), ("colours|0", NORMED, 8),
+        ("drawn|0", "avg@n:n=3", 15),
+    ):  # fmt: skip
+        found = log_of(LIGHTEVAL / f"{model}-model", kind="lighteval", task=task, metric=metric)
+        assert mean(found) == pytest.approx(printed[task][metric]) and len(found.rows) == count
+        told = {row.completion is not None for row in found.rows}
+        assert told == {task == "sums|0"}  # of the others it chose, or answered three times with one score
+        assert (found.alike["num_fewshots"], json.loads(found.alike["generation_parameters"])["temperature"]) == (
+            "0", 0.7,
+        )  # fmt: skip
+        assert found.own["model_name"] == f"{model}-model"
+
+
+def test_of_lighteval_both_names_of_its_columns_are_read_and_a_cut_file_is_named(tmp_path: Path) -> None:
+    """Those of its code, and those of its documentation."""
+    (file,) = LIGHTEVAL.glob("plain-model/*/details_sums*")
     settings = {"kind": "lighteval", "task": "sums|0"}
-    found = log_of(tmp_path, **settings, metric="em")
-    assert [row.completion for row in found.rows].count("It is 1") == 1 and round(mean(found), 3) == 0.667
-    assert "has 2 metrics: em, f1; name one as metric" in refusal(tmp_path, **settings)
-    assert "has no details_sum_DATE.parquet; it has details of sums|0" in refusal(
-        tmp_path, **settings | {"task": "sum"}
-    )
+    one = log_of(file, **settings, metric="em")
+    (tmp_path / "logs").mkdir()
+    moved = tmp_path / "logs" / file.name
+    pl.read_parquet(file).rename(lambda name: f"__{name}__").write_parquet(moved)
+    other = log_of(tmp_path / "logs", **settings, metric="em")
+    assert [row._replace(at="") for row in one.rows] == [row._replace(at="") for row in other.rows]
+    assert "has 2 metrics: em, extractive_match; name one as metric" in refusal(tmp_path / "logs", **settings)
+    assert "has no log of sum; it has those of sums|0" in refusal(tmp_path / "logs", **settings | {"task": "sum"})
     pl.DataFrame({"doc": [1]}).write_parquet(tmp_path / "other.parquet")
     assert "no column 'metric' or '__metric__'" in refusal(tmp_path / "other.parquet", **settings)
+    moved.write_bytes(moved.read_bytes()[:-100])
+    assert f"{file.name}: is no whole Parquet file" in refusal(tmp_path / "logs", **settings)
+
+
+def test_several_tasks_are_one_benchmark_whose_mean_is_that_of_the_group() -> None:
+    """Named as the group, by a pattern, or one by one. Each question counts alike, as lm-eval weighs them by size."""
+    (about,) = (LOGS / "lm_eval_groups").rglob("results_*.json")
+    printed = json.loads(about.read_text())
+    logs = [
+        log_of(LOGS / "lm_eval_groups", kind="lm_eval", task=task)
+        for task in ("signs", "signs-*", ["signs-plus", "signs-minus"])
+    ]
+    assert logs[0] == logs[1] == logs[2] and len(logs[0].rows) == 16
+    assert mean(logs[0]) == pytest.approx(printed["groups"]["signs"]["exact_match,number"])
+    means = [mean(log_of(LOGS / "lm_eval_groups", kind="lm_eval", task=f"signs-{one}")) for one in ("plus", "minus")]
+    assert means == [printed["results"][f"signs-{one}"]["exact_match,number"] for one in ("plus", "minus")]
+    assert means[0] != means[1] and logs[0].alike["task"] == "signs-minus; signs-plus"
+    both = log_of(INSPECT / "plain", kind="inspect", task=["short_sums", "whole_sums"], scorer="match")
+    assert len(both.rows) == 56 and log_of(INSPECT / "plain", **SHORT).rows[0].content in {
+        row.content for row in both.rows
+    }
+    settings = {"kind": "lm_eval", "metric": "exact_match"}
+    assert "has no log of divide; it has those of signs-minus, signs-plus" in refusal(
+        LOGS / "lm_eval_groups", **settings, task=["signs-plus", "divide"]
+    )
+    (file,) = (LOGS / "lm_eval_groups").rglob("samples_signs-plus_*")
+    assert "has no log of signs-minus; it has those of signs-plus" in refusal(file, **settings, task="signs-minus")
+
+
+def test_what_runs_of_several_tasks_share_is_not_shown() -> None:
+    said = [("b", run, "task", f"add; sub; {more}", True) for run, more in (("one", "mul"), ("two", "div"))]
+    said.append(("b", "three", "task", "add; sub", True))
+    provenance = pl.DataFrame(said, contracts.empty(measurements.PROVENANCE).schema, orient="row")
+    assert [*find_differences(provenance)] == [
+        "b: runs were measured with another task: mul (one); div (two); nothing more (three)"
+    ]
 
 
 def test_any_table_is_read_by_a_mapping_of_its_columns(tmp_path: Path) -> None:
@@ -314,8 +360,8 @@ def test_any_table_is_read_by_a_mapping_of_its_columns(tmp_path: Path) -> None:
 
 
 RESULTS = {
-    "additions": {**SUMS, "split": "out_of_domain", "runs": {"plain": "logs/plain", "noisy": "logs/noisy"}},
-    "chat": {**MATCH, "split": "in_domain", "runs": {"plain": "chats/plain", "noisy": "chats/noisy"}},
+    name: {**of, "split": split, "runs": {run: f"data/harness/{of['kind']}/{run}" for run in ("plain", "noisy")}}
+    for name, of, split in (("additions", SUMS, "out_of_domain"), ("chat", MATCH, "in_domain"))
 }
 BETTER = {"plus": {"model": "plain"}, "minus": {"model": "noisy"}}
 
@@ -325,9 +371,9 @@ def write_study(folder: Path, **changes: Any) -> dict[str, Any]:
     world.write(world.sound(), folder)
     (folder / "data/metrics").mkdir(exist_ok=True)
     (folder / "data/metrics/arms.json").write_text(json.dumps({arm: {"pairs": 3} for arm in world.CELLS}))
-    for there, here in ((LM_EVAL, "logs"), (INSPECT, "chats")):
+    for there, here in ((LM_EVAL, "lm_eval"), (INSPECT, "inspect")):
         for model in ("plain", "noisy"):
-            shutil.copytree(there / model, folder / here / model)
+            shutil.copytree(there / model, folder / "data/harness" / here / model)
     raw = world.settings() | {"models": {"plain": None, "noisy": None}, "results": RESULTS}
     raw["contrasts"] = raw["contrasts"] | {name: BETTER | {"benchmark": name} for name in RESULTS}
     flow.write(raw | changes, folder / "params.yaml")
@@ -348,17 +394,20 @@ def lines_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_check_of_params_finds_what_can_be_found_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = write_study(tmp_path)
     assert lines_of(tmp_path, monkeypatch) == []
+    additions: dict[str, Any] = RESULTS["additions"]
+    runs = additions["runs"]
     odd = {
-        "additions": RESULTS["additions"] | {"filter": None, "runs": {"plain": "logs/plain", "noisy": "logs/gone"}},
+        "additions": additions | {"filter": None, "runs": runs | {"noisy": "data/harness/gone"}},
         "chat": RESULTS["chat"],
     }
     flow.write(raw | {"results": odd}, tmp_path / "params.yaml")
     said = lines_of(tmp_path, monkeypatch)
     assert "has 2 filters: flexible-extract, strict-match; name one as filter" in said[0]
-    assert said[1:] == ["results.additions.runs.noisy: logs/gone: does not exist; put it there, or correct the path"]
+    assert said[1:] == [
+        "results.additions.runs.noisy: data/harness/gone: does not exist; put it there, or correct the path"
+    ]
     odd = {
-        "held_sums": RESULTS["additions"]
-        | {"runs": {"plane": "logs/plain", "noisy": "logs/noisy"}, "scale": [1.0, 0.0]},
+        "held_sums": additions | {"runs": {"plane": runs["plain"], "noisy": "elsewhere/noisy"}, "scale": [1.0, 0.0]},
         "chat": RESULTS["chat"] | {"scorers": "match", "runs": {}},
         "other": {"kind": "lm_evil", "split": "train"},
     }
@@ -370,13 +419,15 @@ def test_the_check_of_params_finds_what_can_be_found_before(tmp_path: Path, monk
         "results.chat.runs: 0 are fewer than 1; add to them",
         "results.other.kind: 'lm_evil' is not one of inspect, lighteval, lm_eval, table; did you mean 'lm_eval'?",
     }
-    odd = {"additions": RESULTS["additions"] | {"runs": {"plane": "logs/plain"}}}
+    away = str(LM_EVAL / "noisy")
+    odd = {"additions": additions | {"runs": {"plane": runs["plain"], "noisy": away}}}
     flow.write(raw | {"results": odd, "contrasts": world.settings()["contrasts"]}, tmp_path / "params.yaml")
     assert lines_of(tmp_path, monkeypatch) == [
         "models.plain: null, but results names no logs of it; add it to an entry's runs, or name its weights",
-        "models.noisy: null, but results names no logs of it; add it to an entry's runs, or name its weights",
         "results.additions.runs.plane: no run of the grid, and not in models, where `plane: null` declares it; did you "
         "mean 'plain'?",
+        f"results.additions.runs.noisy: {away} is not in data/harness, which DVC watches; put the logs there, or links "
+        "to them",
     ]
 
 
@@ -386,7 +437,7 @@ def test_two_models_that_were_measured_elsewhere_are_contrasted(
 ) -> None:
     """Paired by prompt, beside what the study measured itself; a setting in which they differ is told."""
     write_study(tmp_path)
-    (about,) = (tmp_path / "logs/noisy").glob("results_*.json")
+    (about,) = (tmp_path / "data/harness/lm_eval/noisy").glob("results_*.json")
     about.write_text(about.read_text().replace('"lm_eval_version": "0.4.13"', '"lm_eval_version": "0.4.9"'))
     monkeypatch.chdir(tmp_path)
     importlib.import_module("stages.import_results").main()
@@ -430,8 +481,6 @@ SHOWN = re.findall(r'^\$ (curation (?:[^\n"]|"[^"]*")+)\n((?:(?!\$ |```).*\n)*)'
 @pytest.mark.slow
 def test_the_page_shows_what_comes_out_of_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_study(tmp_path)
-    for there, name in ((LM_EVAL, "lm_eval"), (INSPECT, "inspect")):
-        shutil.copytree(there, tmp_path / "data/harness" / name)
     (declared,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     lines = YAML(typ="safe", pure=True).load(declared)
     flow.write(world.settings() | lines | {"compare": {"primary": None}}, tmp_path / "params.yaml")

@@ -11,6 +11,7 @@ from curation.core.kinds import kind
 from curation.core.study import Study
 from curation.core.text import shorten, to_path
 from curation.exchange.results._kind import AnyMeasuredKind, Log, Measured, Row
+from curation.experiment.results import SEPARATOR
 from curation.tables.contracts import empty
 from curation.tables.ids import content_id
 from curation.tables.measurements import IMPORTED_RESULTS, PROVENANCE
@@ -47,20 +48,20 @@ def measure(study: Study) -> MeasuredRuns:
     return MeasuredRuns(pl.concat(results), provenance.sort("benchmark", "run", "field"))
 
 
-def find_logs(settings: Measured, path: str) -> list[Path]:
-    """The logs of a run at `path`: the file, or those of the folder. Raises CurationError if there are none."""
+def find_logs(settings: Measured, path: str) -> dict[Path, str]:
+    """The logs of a run at `path`, a file or a folder, each with its task. Raises CurationError if there are none."""
     place = to_path(path)
     if not place.exists():
         raise CurationError(f"{path}: does not exist; put it there, or correct the path")
-    return _module(settings).find_logs(settings, place) if place.is_dir() else [place]
+    return _module(settings).find_logs(settings, place)
 
 
 def read_run(settings: Measured, benchmark: str, path: str) -> Log:
     """All that the logs of a run say, each answer once; `content` of a row is told apart from other rows that say the
     same by `place`, which counts them from 0. Raises CurationError if two logs contradict each other."""
     of_run, alike, own = dict[tuple[str, int, int], Row](), dict[str, set[str]](), dict[str, set[str]]()
-    for file in find_logs(settings, path):
-        log = _module(settings).read_log(settings, file)
+    for file, task in find_logs(settings, path).items():
+        log = _module(settings).read_log(settings, file, task)
         for key, row in _count(log.rows):
             _add(of_run, key, row)
         for known, said in ((alike, log.alike), (own, log.own)):
@@ -69,7 +70,7 @@ def read_run(settings: Measured, benchmark: str, path: str) -> Log:
     if not of_run:
         raise CurationError(f"{path}: has no rows")
     rows = [row._replace(place=str(number)) for (_, number, _), row in sorted(of_run.items())]
-    return Log(rows, *({field: "; ".join(sorted(values)) for field, values in of.items()} for of in (alike, own)))
+    return Log(rows, *({field: SEPARATOR.join(sorted(values)) for field, values in of.items()} for of in (alike, own)))
 
 
 def _module(settings: Measured) -> AnyMeasuredKind:

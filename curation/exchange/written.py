@@ -20,6 +20,7 @@ from curation.models.rendering import Way
 from curation.models.student import Params as Student
 
 MOST_NAMED = 3  # rows in a message
+JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Order(NamedTuple):
@@ -124,7 +125,7 @@ def write(order: Order, source: Source, folder: Path, advance: Callable[[int], N
                 rows = list(_shaped(made, order, batch))
             except RenderingFault as fault:
                 raise CurationError(f"{source.file}: {fault}") from None
-            lines.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+            lines.write("".join(f"{JSON(row)}\n" for row in rows).encode())
             table.write(rows)
             advance(batch.height)
     made.files = [rows_file.name, *table.written()]

@@ -15,6 +15,7 @@ from curation.tables.measurements import IMPORTED_RESULTS, PROVENANCE, RESULTS
 
 SHOWN = 60  # characters of a value in a message
 MOST_NAMED = 3  # runs in a message
+SEPARATOR = "; "  # of the values that several logs of a run say
 NOT_SAID = "not said"  # of a setting that other runs' logs name
 
 
@@ -43,7 +44,7 @@ def read_results(declared: DeclaredRuns) -> Results:
 
 def find_differences(provenance: pl.DataFrame) -> Iterator[str]:
     """A line about each setting in which runs that were measured on one benchmark differ, of those that should be
-    alike."""
+    alike. Of values that are lists, as of several tasks, what all runs have is not shown."""
     for (benchmark,), rows in provenance.filter(pl.col("alike")).group_by("benchmark", maintain_order=True):
         runs = rows["run"].unique(maintain_order=True)
         for field in rows["field"].unique().sort():
@@ -51,7 +52,10 @@ def find_differences(provenance: pl.DataFrame) -> Iterator[str]:
             for run in runs:
                 values.setdefault(said.get(run, NOT_SAID), []).append(run)
             if len(values) > 1:
+                shared = set.intersection(*(set(value.split(SEPARATOR)) for value in values))
+                own = {value: [part for part in value.split(SEPARATOR) if part not in shared] for value in values}
                 shown = "; ".join(
-                    f"{shorten(value, SHOWN)} ({first_names(of, MOST_NAMED)})" for value, of in values.items()
+                    f"{shorten(SEPARATOR.join(own[value]) or 'nothing more', SHOWN)} ({first_names(of, MOST_NAMED)})"
+                    for value, of in values.items()
                 )
                 yield f"{benchmark}: runs were measured with another {field}: {shown}"

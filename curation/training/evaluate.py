@@ -57,8 +57,8 @@ class Params(Strict):
 
     def mistakes(self, study: Study) -> Iterator[str]:
         """A judge that grades no answers, which would show only once a run is trained; none, though there are
-        benchmarks or runs; replies that leave no room for a prompt."""
-        if self.judge is None and (study.benchmarks or study.runs):
+        benchmarks, or runs that no other harness measures; replies that leave no room for a prompt."""
+        if self.judge is None and (study.benchmarks or (study.runs and not study.results)):
             what = f"{study.benchmarks[0]} is a benchmark" if study.benchmarks else "the grid has runs"
             yield f"judge: null, but {what}; name a judge of kind answer"
         elif self.judge is not None:

@@ -20,6 +20,10 @@ def _keyed(messages: list[Message]) -> bool:
     return any("reasoning_content" in message or "thinking" in message for message in messages)
 
 
+def _blank(text: str) -> bool:
+    return not text or text.isspace()
+
+
 def _same(example: Example) -> bool:
     return len(example.answers) == 2 and example.answers[0] == example.answers[1]
 
@@ -38,7 +42,7 @@ IDENTICAL = Trap(
     left_out=True,
 )  # fmt: skip
 BLANK = Trap(
-    "blank_answer", lambda example: any(not answer["content"].strip() for answer in example.answers),
+    "blank_answer", lambda example: any(_blank(answer["content"]) for answer in example.answers),
     "an answer is blank, and the trainer reads an empty turn or drops the row",
     "leave them out of the selection: `chosen.completion_characters > 0`",
 )  # fmt: skip

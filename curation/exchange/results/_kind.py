@@ -57,12 +57,14 @@ class MeasuredKind(Protocol[Settings]):
     @property
     def Params(self) -> type[Settings]: ...
 
-    def find_logs(self, settings: Settings, folder: Path) -> list[Path]:
-        """The logs of the benchmark in a folder. Raises CurationError naming what there is, if there are none."""
+    def find_logs(self, settings: Settings, place: Path) -> dict[Path, str]:
+        """The logs of the benchmark at a place, a file or a folder, each with its task. Raises CurationError naming
+        what there is, if there are none."""
         ...
 
-    def read_log(self, settings: Settings, file: Path) -> Log:
-        """What a log says. Raises CurationError naming file and place, if it is not whole or cannot be read."""
+    def read_log(self, settings: Settings, file: Path, task: str) -> Log:
+        """What a log of a task says. Raises CurationError naming file and place, if it is not whole or cannot be
+        read."""
         ...
 
 

@@ -1,22 +1,31 @@
 """What the settings of all harnesses have."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from curation.core.errors import CurationError
 from curation.core.messages import did_you_mean, first_names
 from curation.core.params import BASELINE, Strict
-from curation.core.ranges import FilePath, Scale
+from curation.core.ranges import FilePath, Scale, Word
 from curation.core.study import Study
 from curation.core.text import one_line, to_path
 
 WATCHED = Path("data/harness")  # what DVC looks at
 SHOWN = 5  # tasks in a message
 MOST_READ = 2**25  # bytes of logs that are read to look whether they can be
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Tasks = Annotated[list[Word], BeforeValidator(_as_list), Field(min_length=1)]  # names, or patterns as `mmlu_*`
 
 
 class HarnessParams(Strict):
@@ -42,7 +51,10 @@ class HarnessParams(Strict):
             if run not in known:
                 hint = did_you_mean(run, known)
                 yield f"runs.{run}: no run of the grid, and not in models, where `{run}: null` declares it{hint}"
-            for folder in (to_path(path), *to_path(path).parents):
+            place = Path(os.path.relpath(to_path(path)))
+            if WATCHED not in (place, *place.parents):
+                yield f"runs.{run}: {path} is not in {WATCHED}, which DVC watches; put the logs there, or links to them"
+            for folder in (place, *place.parents):
                 if WATCHED in folder.parents and folder.is_symlink() and folder.is_dir():
                     yield f"runs.{run}: {folder} is a link to a folder, which DVC does not follow; link or copy files"
 
@@ -72,17 +84,32 @@ def choose(what: str, wanted: str | None, there: Iterable[str]) -> str:
     return names[0] if wanted is None else wanted
 
 
-def find_named(folder: Path, task: str, kind: str, ending: str, way_out: str) -> list[Path]:
-    """The files of the folder, however deep, that are called `KIND_TASK_DATE.ENDING` of the task. Raises CurationError
-    naming the tasks that there are, or `way_out`, if there is none."""
-    pattern = name_pattern(kind, ending)
-    files = sorted(folder.rglob(f"*.{ending}"))
-    named = {file: match["task"] for file in files if (match := pattern.fullmatch(file.name))}
-    found = [file for file, of in named.items() if of == task]
-    if not found:
-        there = f"it has {kind} of {first_names(sorted(set(named.values())), SHOWN)}" if named else way_out
-        raise CurationError(f"{folder}: has no {kind}_{task}_DATE.{ending}; {there}")
-    return found
+def is_one_of(name: str, tasks: Iterable[str]) -> bool:
+    """Whether a task of that name is among those named, or is meant by a pattern of them."""
+    return any(name == task or fnmatchcase(name, task) for task in tasks)
+
+
+def pick(place: Path, named: Mapping[Path, str], tasks: Sequence[str], way_out: str) -> dict[Path, str]:
+    """The logs whose task is one of those wanted, of those at a place, with their tasks. Raises CurationError with the
+    first that no log is of, and the tasks that there are, or `way_out` where there is none."""
+    for task in tasks:
+        if not any(is_one_of(name, [task]) for name in named.values()):
+            there = first_names(sorted(set(named.values())), SHOWN)
+            raise CurationError(f"{place}: has no log of {task}; {f'it has those of {there}' if there else way_out}")
+    return {file: name for file, name in named.items() if is_one_of(name, tasks)}
+
+
+def find_named(place: Path, tasks: Sequence[str], pattern: re.Pattern[str], ending: str) -> dict[Path, str]:
+    """The logs that are called as `pattern` says, and their tasks: the file, or those of the folder, however deep. A
+    file of another name is of the task that is wanted. Raises CurationError where that may be several."""
+    if place.is_dir():
+        files = sorted(place.rglob(f"*.{ending}"))
+        return {file: match["task"] for file in files if (match := pattern.fullmatch(file.name))}
+    if match := pattern.fullmatch(place.name):
+        return {place: match["task"]}
+    if len(tasks) > 1 or set("*?[") & set(tasks[0]):
+        raise CurationError(f"{place}: its name says no task; call it as the harness did, or name one as task")
+    return {place: tasks[0]}
 
 
 def name_pattern(kind: str, ending: str) -> re.Pattern[str]:

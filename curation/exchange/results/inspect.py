@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curation.core.errors import CurationError
-from curation.core.messages import first_names
 from curation.core.ranges import Word
 from curation.exchange.results._hashes import digest, digest_all, write
 from curation.exchange.results._kind import Log, Row
 from curation.exchange.results._scores import read_score
-from curation.exchange.results._settings import HarnessParams, choose
+from curation.exchange.results._settings import HarnessParams, Tasks, choose, pick
 from curation.exchange.results._zip import Archive
 
 HEADER, JOURNAL, SAMPLES = "header.json", "_journal/start.json", "samples/"
 FORMS = (".eval", ".json")
 CUT = ("max_tokens", "model_length")  # inspect's words for an answer that reached a limit
-SHOWN = 5  # tasks in a message
 OF_EVAL = ("task_version", "task_args", "packages")
 OF_CONFIG = (
     "epochs", "epochs_reducer", "limit", "sample_id", "sample_shuffle", "message_limit", "token_limit", "time_limit",
@@ -31,58 +29,53 @@ OF_A_RUN = ("model", "model_args", "model_base_url", "revision", "created")
 
 
 class Params(HarnessParams):
-    """A benchmark of kind inspect: the logs of one task. `scorer` is named where a log has several, `metric` where a
-    scorer gives several values. Epochs are samples."""
+    """A benchmark of kind inspect: the logs of one task, or of several, which a pattern or a list names. `scorer` is
+    named where a log has several, `metric` where a scorer gives several values. Epochs are samples."""
 
     kind: Literal["inspect"]
-    task: Word
+    task: Tasks
     scorer: Word | None = None
     metric: Word | None = None
 
 
-def find_logs(settings: Params, folder: Path) -> list[Path]:
-    """The logs of the task. Raises CurationError naming the tasks that there are, if there is none."""
-    tasks = {file: _name_task(file) for file in sorted(folder.rglob("*")) if file.suffix in FORMS and file.is_file()}
-    found = [file for file, task in tasks.items() if task == settings.task]
-    if not found:
-        there = first_names(sorted({task for task in tasks.values() if task}), SHOWN)
-        raise CurationError(f"{folder}: has no log of {settings.task}; {f'it has {there}' if there else 'put some in'}")
-    return found
+def find_logs(settings: Params, place: Path) -> dict[Path, str]:
+    """The logs of the tasks. Raises CurationError naming the tasks that there are, if there is none of one."""
+    files = [file for file in sorted(place.rglob("*")) if file.suffix in FORMS] if place.is_dir() else [place]
+    tasks = {file: task for file in files if file.is_file() and (task := _name_task(file)) is not None}
+    return pick(place, tasks, settings.task, "put some in")
 
 
 def _name_task(file: Path) -> str | None:
-    """The task of a log; None where it is no log."""
-    try:
-        header = _read_header(file)
-    except CurationError:
-        if file.suffix == ".eval":
-            raise
-        return None
-    return (header.get("eval") or {}).get("task")
+    """The task of a log; None where it is sound JSON of something else."""
+    header = _read_header(file) if file.suffix == ".eval" else _load(file.read_bytes(), str(file))
+    about = header.get("eval") if isinstance(header, dict) else None
+    return about.get("task") if isinstance(about, dict) else None
 
 
-def read_log(settings: Params, file: Path) -> Log:
+def read_log(settings: Params, file: Path, task: str) -> Log:
     """The rows of one scorer, a sample each; one that failed has the status error, one that a limit ended is missing.
     Raises CurationError if the log is not finished."""
     header = _read_header(file)
     status, about = header.get("status"), header.get("eval") or {}
     if status != "success":
-        raise CurationError(f"{file}: its status is {status}, so it is not whole; `inspect eval-retry` finishes it")
-    if about.get("task") != settings.task:
-        raise CurationError(
-            f"{file}: is of the task {about.get('task')}, not {settings.task}; correct task, or the path"
-        )
+        way_out = "`inspect eval-retry` makes a log of its own that is; then take this one away"
+        raise CurationError(f"{file}: its status is {status}, so it is not whole; {way_out}")
     samples = list(_read_samples(file))
     scores = [name for _, sample in samples for name in (sample.get("scores") or {})]
     try:
         scorer = choose("scorer", settings.scorer, scores)
     except CurationError as error:
         raise CurationError(f"{file}: {error}") from None
-    rows = [_read_row(settings, f"{file}: {name}", sample, scorer) for name, sample in samples]
+    rows = [_read_row(settings, task, f"{file}: {name}", sample, scorer) for name, sample in samples]
     wanted = (header.get("results") or {}).get("total_samples")
     if wanted is not None and len(rows) < wanted:
         raise CurationError(f"{file}: has {len(rows)} of {wanted} samples, so it is not whole; copy it again")
-    alike = {"harness": "inspect_ai", "scorer": scorer, "prompts": digest_all(row.content for row in rows)}
+    alike = {
+        "harness": "inspect_ai",
+        "task": task,
+        "scorer": scorer,
+        "prompts": digest_all(row.content for row in rows),
+    }
     alike |= {} if settings.metric is None else {"metric": settings.metric}
     alike |= {name: write(about.get(name)) for name in OF_EVAL} | {"dataset": _name_dataset(about)}
     alike |= {"config": _pick(about.get("config"), OF_CONFIG)}
@@ -121,22 +114,30 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def _parse(body: bytes, at: str) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        raise CurationError(f"{at}: is no whole JSON, so it was cut off; copy it again") from None
+    value = _load(body, at)
     if not isinstance(value, dict):
         raise CurationError(f"{at}: holds no log of inspect's; correct the path")
     return value
 
 
-def _read_row(settings: Params, at: str, sample: dict[str, Any], scorer: str) -> Row:
-    failed, limited = sample.get("error") is not None, sample.get("limit") is not None
-    score = None if failed or limited else _read_score(settings, at, (sample.get("scores") or {}).get(scorer), scorer)
+def _load(body: bytes, at: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise CurationError(f"{at}: is no whole JSON, so it was cut off; copy it again") from None
+
+
+def _read_row(settings: Params, task: str, at: str, sample: dict[str, Any], scorer: str) -> Row:
+    failed, limited, withdrawn = (sample.get(name) is not None for name in ("error", "limit", "invalidation"))
+    score = (
+        None
+        if failed or limited or withdrawn
+        else _read_score(settings, at, (sample.get("scores") or {}).get(scorer), scorer)
+    )
     output = sample.get("output") or {}
     ended = next((choice.get("stop_reason") for choice in output.get("choices") or []), None)
     return Row(
-        content=digest(settings.task, sample.get("input"), sample.get("target")),
+        content=digest(task, sample.get("input"), sample.get("target")),
         place=write(sample.get("id")),
         sample=int(sample.get("epoch") or 1) - 1,
         score=score,

@@ -12,7 +12,7 @@ from curation.core.ranges import Word
 from curation.exchange.results._hashes import digest, digest_all, write
 from curation.exchange.results._kind import Log, Row
 from curation.exchange.results._scores import read_score
-from curation.exchange.results._settings import HarnessParams, choose, find_named, name_pattern
+from curation.exchange.results._settings import HarnessParams, Tasks, choose, find_named, name_pattern, pick
 
 NAME = name_pattern("samples", "jsonl")
 OF_ALL = ("lm_eval_version", "system_instruction_sha", "fewshot_as_multiturn")  # of results_DATE.json
@@ -22,21 +22,40 @@ OF_A_RUN = ("model_name", "chat_template_sha", "git_hash", "transformers_version
 
 
 class Params(HarnessParams):
-    """A benchmark of kind lm_eval: the logs of one task. `metric` and `filter` are named where a log has several, and
-    may be left out where it has one. A run's path is a file of samples, or a folder that has them, however deep."""
+    """A benchmark of kind lm_eval: the logs of one task or of several, which a group, a pattern or a list names.
+    `metric` and `filter` are named where a log has several, and may be left out where it has one. A run's path is a
+    file of samples, or a folder that has them, however deep."""
 
     kind: Literal["lm_eval"]
-    task: Word
+    task: Tasks
     metric: Word | None = None
     filter: Word | None = None
 
 
-def find_logs(settings: Params, folder: Path) -> list[Path]:
-    """The files of the task's samples. Raises CurationError naming the tasks that there are, if there is none."""
-    return find_named(folder, settings.task, "samples", "jsonl", "run lm_eval with --log_samples")
+def find_logs(settings: Params, place: Path) -> dict[Path, str]:
+    """The files of the tasks' samples; a group that results_DATE.json tells of stands for its tasks. Raises
+    CurationError naming the tasks that there are, if there is none of one."""
+    named = find_named(place, settings.task, NAME, "jsonl")
+    groups = _read_groups(place) if set(settings.task) - set(named.values()) else {}
+    wanted = [task for name in settings.task for task in _list_tasks(name, groups)]
+    return pick(place, named, wanted, "put in what lm_eval run --log_samples writes, samples_TASK_DATE.jsonl")
 
 
-def read_log(settings: Params, file: Path) -> Log:
+def _read_groups(folder: Path) -> dict[str, list[str]]:
+    """The groups that logs in the folder tell of, and what each has."""
+    found = (_read_about(file) or {} for file in sorted(folder.rglob("results_*.json")))
+    return {group: of for about in found for group, of in (about.get("group_subtasks") or {}).items() if of}
+
+
+def _list_tasks(name: str, groups: dict[str, list[str]]) -> list[str]:
+    """The tasks of a group, whose members may be groups; any other name itself."""
+    if name not in groups:
+        return [name]
+    within = {group: of for group, of in groups.items() if group != name}
+    return [task for member in groups[name] for task in _list_tasks(member, within)]
+
+
+def read_log(settings: Params, file: Path, task: str) -> Log:
     """The rows of one filter and metric. A document's score is one, whatever its repeats: lm-eval has put them
     together. Raises CurationError if a line is cut, or documents are missing that results_DATE.json counts."""
     lines = list(_read_lines(file))
@@ -44,20 +63,20 @@ def read_log(settings: Params, file: Path) -> Log:
         chosen = choose("filter", settings.filter, (write(line["filter"]) for _, line in lines))
         lines = [(number, line) for number, line in lines if line["filter"] == chosen]
         metric = choose("metric", settings.metric, (name for _, line in lines for name in line["metrics"]))
-        rows = [_read_row(settings, f"{file}: line {number}", line, metric) for number, line in lines]
+        rows = [_read_row(settings, task, f"{file}: line {number}", line, metric) for number, line in lines]
     except CurationError as error:
         where = "" if str(error).startswith(f"{file}: ") else f"{file}: "
         raise CurationError(f"{where}{error}") from None
     prompts = digest_all(f"{line.get('doc_hash')} {line.get('prompt_hash')}" for _, line in lines)
-    alike = {"harness": "lm_eval", "filter": chosen, "metric": metric, "prompts": prompts}
+    alike = {"harness": "lm_eval", "task": task, "filter": chosen, "metric": metric, "prompts": prompts}
     about = _read_results(file)
     if about is None:
         return Log(rows, alike, {})
-    asked = (about.get("n-samples", {}).get(settings.task) or {}).get("effective")
+    asked = (about.get("n-samples", {}).get(task) or {}).get("effective")
     documents = len({row.place for row in rows})
     if asked is not None and documents < asked:
         raise CurationError(f"{file}: has {documents} of {asked} documents, so it is not whole; copy it again")
-    return Log(rows, alike | _alike(about, settings.task), _own(about))
+    return Log(rows, alike | _alike(about, task), _own(about))
 
 
 def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -80,7 +99,7 @@ def _read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, value
 
 
-def _read_row(settings: Params, at: str, line: dict[str, Any], metric: str) -> Row:
+def _read_row(settings: Params, task: str, at: str, line: dict[str, Any], metric: str) -> Row:
     if metric not in line:
         raise CurationError(f"{at}: no {metric!r} beside its metrics {show_value(line['metrics'])}")
     try:
@@ -89,7 +108,7 @@ def _read_row(settings: Params, at: str, line: dict[str, Any], metric: str) -> R
         raise CurationError(f"{at}: {metric}: {fault}") from None
     said = line.get("doc_hash") or digest(line.get("doc"))
     return Row(
-        content=digest(settings.task, said, line.get("target_hash") or digest(line.get("target"))),
+        content=digest(task, said, line.get("target_hash") or digest(line.get("target"))),
         place=write(line["doc_id"]),
         sample=0,
         score=score,
@@ -113,12 +132,14 @@ def _read_results(file: Path) -> dict[str, Any] | None:
     """What results_DATE.json beside a file of samples says; None if there is none."""
     match = NAME.fullmatch(file.name)
     beside = file.with_name(f"results_{match['date']}.json") if match else None
-    if beside is None or not beside.exists():
-        return None
+    return _read_about(beside) if beside is not None and beside.exists() else None
+
+
+def _read_about(file: Path) -> dict[str, Any] | None:
     try:
-        about = json.loads(beside.read_bytes())
+        about = json.loads(file.read_bytes())
     except ValueError:
-        raise CurationError(f"{beside}: is no JSON; copy it again, or delete it") from None
+        raise CurationError(f"{file}: is no JSON; copy it again, or delete it") from None
     return about if isinstance(about, dict) else None
 
 

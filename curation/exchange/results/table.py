@@ -50,12 +50,12 @@ class Params(HarnessParams):
             yield f"where: {fault}"
 
 
-def find_logs(settings: Params, folder: Path) -> list[Path]:
-    """The folder, whose files are one table."""
-    return [folder]
+def find_logs(settings: Params, place: Path) -> dict[Path, str]:
+    """The place itself: the files of a folder are one table, which names no task."""
+    return {place: ""}
 
 
-def read_log(settings: Params, file: Path) -> Log:
+def read_log(settings: Params, file: Path, task: str) -> Log:
     """The rows of the table. Raises CurationError if a column is not there, or holds what it may not."""
     table = open_path(str(file), settings.where, say=False)
     columns = settings.columns.model_dump()
