@@ -5,7 +5,9 @@ yet; a text that a terminal or a browser acts on; a call that is not the one tha
 
 import json
 import re
+import shutil
 import sqlite3
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from curation.explore.tables import Tables
 from curation.explore.verdicts import Verdicts
 from curation.pairs import pair
 from curation.tables import contracts, parquet
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +128,13 @@ def test_tables_that_are_not_there_yet_are_named(tmp_path: Path) -> None:
 def hostile_world(text: str) -> world.World:
     """The sound world, with this text in every place where a model, a judge or a user says something."""
     made = world.sound()
-    prompts = made.prompts.with_columns(
-        messages=pl.lit(json.dumps([{"role": "user", "content": text, "name": text}])), tools=pl.lit(json.dumps([text]))
-    )
+    call = {"id": text, "function": {"name": text, "arguments": {text: text}}}
+    said = [
+        {"role": "user", "content": text, "name": text},
+        {"role": "assistant", "content": text, "reasoning_content": text, "tool_calls": [call]},
+        {"role": "tool", "content": text, "tool_call_id": text},
+    ]
+    prompts = made.prompts.with_columns(messages=pl.lit(json.dumps(said)), tools=pl.lit(json.dumps([text])))
     judgments = made.judgments.with_columns(rationale=pl.lit(text))
     preferences = made.preferences.with_columns(rationale=pl.lit(text))
     traces = made.traces.with_columns(
@@ -154,6 +162,43 @@ def test_a_hostile_text_acts_on_nothing(tmp_path: Path, text: str) -> None:
     assert "default-src 'none'" in body and max(map(len, said.stdout.splitlines())) < 3000
     whole = why(tmp_path, asked, "--json").stdout
     assert json.loads(whole)["chosen"]["reasoning"] == text and json.loads(whole)["pair_id"] == asked
+
+
+ACTS = "document.title='hit'"
+ACTING = f'</title></style><img src=x onerror="{ACTS}"><script>{ACTS}</script><svg onload="{ACTS}">'
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
+def test_a_browser_runs_nothing_of_a_text(tmp_path: Path) -> None:
+    """In a real browser, which would change the page's title; and the texts are there to be read."""
+    world.write(hostile_world(ACTING), tmp_path)
+    asked = str(world.sound().pairs["pair_id"][0])
+    assert why(tmp_path, asked, "--html", "page.html").returncode == 0
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    run = [str(CHROMIUM), *quiet, "--virtual-time-budget=2000", "--dump-dom", (tmp_path / "page.html").as_uri()]
+    dom = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert f"<title>pair {asked}</title>" in dom and "document.title='hit'" in dom
+    assert not re.search(r"<(script|img|svg)", dom)
+
+
+def test_what_the_grid_cuts_and_what_is_labelled_have_verdicts_too(tmp_path: Path) -> None:
+    file, params = world.write(world.sound(), tmp_path), world.settings()
+    params["grid"]["budgets"], params["contrasts"], params["compare"] = ["own", 1], {}, {"primary": None}
+    params["selections"]["thumbs"] = world.PLAIN | {
+        "budget": {"pairs": 0}, "unpaired": {"label": "answer.correct = 1", "budget": {"traces": 2}},
+    }  # fmt: skip
+    flow.write(params, file)
+    kept = world.sound().selections.filter(selection="clear", reason="kept")["pair_id"]
+    cut = [re.search(r"clear \(any, budget 1\): (.*)\n    (.*)", why(tmp_path, str(number)).stdout) for number in kept]
+    said = sorted(found.groups() for found in cut if found is not None)
+    assert [reason for reason, _ in said] == ["kept", *["over_budget"] * (len(kept) - 1)]
+    assert said[0][1].startswith("rank 1 of 3, budget 1; margin ")
+    for trace in world.sound().traces.drop_nulls("completion")["trace_id"].head(3):
+        labelled = re.search(r"thumbs: (\w+) .*\n    (.*)", why(tmp_path, str(trace)).stdout)
+        assert labelled is not None
+        if "rank" in labelled[2]:
+            assert re.fullmatch(r"(un)?desirable, rank \d of \d by draw, room for 2", labelled[2])
 
 
 def test_the_calls_are_those_that_were_made(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
