@@ -258,3 +258,9 @@ def test_near_siblings_are_told_from_identical_ones(tmp_path: Path, monkeypatch:
 def test_a_file_that_cannot_be_written_is_a_line(sound: Path) -> None:
     done = why(sound, str(world.sound().pairs["pair_id"][0]), "--html", "data")
     assert done.returncode == 1 and "--html data: is a folder; name a file" in done.stderr
+
+
+def test_the_options_of_the_page_are_those_there_are(sound: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs/why.md").read_text()
+    there = set(re.findall(r"^  (--[a-z]+)", why(sound, "--help").stdout, re.MULTILINE))
+    assert set(re.findall(r"^\| `(--[a-z]+)", page, re.MULTILINE)) == there
