@@ -117,7 +117,7 @@ MANY = pytest.param(4_000, 0.03, marks=pytest.mark.long)
     ("seeds", "samples", "prompts", "sd"),
     [(3, 4, 400, 0.01), pytest.param(5, 1, 200, 0.02, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize(("studies", "within"), [(300, 0.05), MANY])
+@pytest.mark.parametrize(("studies", "within"), [FEW, MANY])
 def test_predicted_power_is_that_of_simulated_studies(
     seeds: int, samples: int, prompts: int, sd: float, studies: int, within: float
 ) -> None:

@@ -342,6 +342,7 @@ def is_read(how: Params, row: dict[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_prompt_of_thousands_of_responses_does_not_list_millions_of_pairs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
