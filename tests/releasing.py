@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import world
 from exporting import CALLED, PLAIN, SET, THOUGHT, save_rows
 from flow import write
@@ -91,13 +93,12 @@ def copy(folder: Path, to: Path) -> Path:
 
 
 def edit(file: Path, change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-    """The table holds other rows, written as tables are."""
-    from curation.tables import contracts, parquet
-
-    name = file.parent.name if file.parent.name in contracts.TABLES else file.stem
-    if file.name == ROWS:
-        name = "unpaired" if file.parent.name.endswith(".unpaired") else "subsets"
-    parquet.write(contracts.TABLES[name], change(pl.read_parquet(file)), file)
+    """The table holds other rows, in the columns that it has, whatever their contract says."""
+    rows = change(pl.read_parquet(file))
+    schema = pq.read_schema(file)
+    names = zip(rows.columns, schema, strict=True)
+    table = rows.to_arrow().cast(pa.schema([pa.field(name, field.type) for name, field in names]))
+    pq.write_table(table, file)
 
 
 def edit_params(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -180,6 +180,6 @@ def _refuse_found(order: Order, folder: Path) -> None:
     raw = parse_yaml(read_bytes(order.study.path), lambda why: CurationError(f"{order.study.path}:{why}"))
     machine = scan.rules_of_machine(scan.read_secrets(scan.list_variables(raw)))
     names, _ = sums.list_files(folder)
-    found = [one for one in scan.scan(folder, names, machine) if one.mark not in order.accepted]
-    if found:
-        raise Errors([one.say() for one in found])
+    found = (one for one in scan.scan(folder, names, machine) if one.mark not in order.accepted)
+    if lines := scan.say_found(found):
+        raise Errors(lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curation.core.errors import CurationError, Errors, require_existing
 from curation.core.params import read
 from curation.core.progress import Progress
 from curation.core.study import Study
@@ -34,13 +35,22 @@ def rebuilt(study_folder: Path, names: Sequence[str], shown: Progress) -> Iterat
     with tempfile.TemporaryDirectory() as folder:
         elsewhere, from_ = Path(folder), study_folder.resolve()
         (elsewhere / contracts.DATA).mkdir()
-        (elsewhere / PARAMS).symlink_to(from_ / PARAMS)
+        (elsewhere / PARAMS).symlink_to(require_existing(from_ / PARAMS, "every release has one"))
         for name in TAKEN:
             if (there := from_ / contracts.DATA / name).exists():
                 (elsewhere / contracts.DATA / name).symlink_to(there)
-        with chdir(elsewhere):  # where the tables of a study are read
-            _rebuild(names, shown)
+        try:
+            with chdir(elsewhere):  # where the tables of a study are read
+                _rebuild(names, shown)
+        except CurationError as error:
+            raise Errors([_place(line, study_folder) for line in str(error).splitlines()]) from None
         yield elsewhere
+
+
+def _place(line: str, study_folder: Path) -> str:
+    """A message about a file, with the folder that it is in; what it lacks no stage makes there."""
+    line = line.replace("; `dvc repro` makes it", ", and the rows are made of it")
+    return f"{study_folder}/{line}" if line.startswith((f"{contracts.DATA}/", PARAMS)) else line
 
 
 def _rebuild(names: Sequence[str], shown: Progress) -> None:

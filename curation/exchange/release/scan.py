@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from curation.core.text import one_line, say_count
 
-MOST_NAMED = 3  # findings of one rule in one column or file
 ROWS = 20_000  # looked through at a time
 TEXTS = (".md", ".svg", ".png")  # a card shows a row, whose texts may name any path
 SHORTEST = 8  # of what is looked for word by word: a shorter one may be part of any text
@@ -36,8 +35,12 @@ ROOTS = (
     "Users|Volumes|data|etc|export|gpfs|home|lustre|media|mnt|net|nfs|opt|private|projects?|root|scratch|srv|tmp|usr|var|"
     "work|workspace"
 )
+LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER = (
+    "a local path", "a path of this machine", "the name of this machine", "a path of this machine's user"
+)  # fmt: skip
+SHOWN = (LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
 PATHS = {  # where no text of a user's or a model's is expected
-    "a local path": rf"(?:^|[\s\"'=(\[,:])(?:/(?:{ROOTS})/[^\s\"'),\]]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
+    LOCAL_PATH: rf"(?:^|[\s\"'=(\[,:])(?:/(?:{ROOTS})/[^\s\"'),\]]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
 }
 
 
@@ -53,13 +56,20 @@ class Found(NamedTuple):
         """What `--accept` calls it."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
-    def say(self) -> str:
-        """A sentence that does not show the key."""
-        shown = self.text if "path" in self.what or "machine" in self.what else (
-            f"{self.text[:4]}…, {say_count(len(self.text), 'character')}"
-        )  # fmt: skip
+    def say(self, more: int) -> str:
+        """A sentence that does not show a key; `more` is in how many other places the text stands."""
+        shown = self.text if self.what in SHOWN else f"{self.text[:4]}…, {say_count(len(self.text), 'character')}"
+        where = f"{self.where} and {say_count(more, 'more place')}" if more else self.where
         way_out = f"take it out, or --accept {self.mark} if it may leave this machine"
-        return f"{self.where}: looks like {self.what}: {one_line(shown)}; {way_out}"
+        return f"{where}: looks like {self.what}: {one_line(shown)}; {way_out}"
+
+
+def say_found(found: Iterable[Found]) -> list[str]:
+    """A sentence for each text that was found, with the first of its places."""
+    places: dict[str, list[Found]] = {}
+    for one in found:
+        places.setdefault(one.mark, []).append(one)
+    return [several[0].say(len(several) - 1) for several in places.values()]
 
 
 def rules_of_machine(secrets: Collection[str]) -> dict[str, str]:
@@ -70,9 +80,9 @@ def rules_of_machine(secrets: Collection[str]) -> dict[str, str]:
     known = [re.escape(secret) for secret in secrets if len(secret) >= SHORTEST]
     rules = {
         "a key that the environment of this machine holds": "|".join(sorted(known)),
-        "a path of this machine": "|".join(sorted(map(re.escape, homes))),
-        "the name of this machine": "|".join(rf"\b{re.escape(name)}\b" for name in named),
-        "a path of this machine's user": rf"/(?:home|Users)/{re.escape(user)}\b" if user else "",
+        OWN_PATH: "|".join(sorted(map(re.escape, homes))),
+        OWN_NAME: "|".join(rf"\b{re.escape(name)}\b" for name in named),
+        OWN_USER: rf"/(?:home|Users)/{re.escape(user)}\b" if user else "",
     }
     return {what: rule for what, rule in rules.items() if rule}
 
@@ -100,8 +110,9 @@ def list_variables(raw: Any) -> set[str]:
 
 
 def scan(folder: Path, names: Collection[str], machine: Mapping[str, str]) -> Iterator[Found]:
-    """What is found in the files of a folder: keys and what is of this machine, and in settings any local path too."""
-    for name in sorted(names):
+    """What is found in the files of a folder, tables first: keys and what is of this machine, and in settings any local
+    path too."""
+    for name in sorted(names, key=lambda name: (not name.endswith(".parquet"), name)):
         rules = {**KEYS, **machine}
         if name.endswith(".parquet"):
             yield from _scan_table(folder / name, name, rules)
@@ -112,17 +123,14 @@ def scan(folder: Path, names: Collection[str], machine: Mapping[str, str]) -> It
 def _scan_text(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
     lines = file.read_text(errors="replace").splitlines()
     for what, rule in rules.items():
-        pattern, count = re.compile(rule), 0
+        pattern = re.compile(rule)
         for number, line in enumerate(lines, 1):
             for found in pattern.finditer(line):
-                count += 1
-                if count <= MOST_NAMED:
-                    yield Found(f"{name}:{number}", what, found[0].strip(" \t\"'=([,:"))
+                yield Found(f"{name}:{number}", what, found[0].strip(" \t\"'=([,:"))
 
 
 def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
     either = "|".join(f"(?:{rule})" for rule in rules.values())
-    counts = dict.fromkeys(rules, 0)
     with pq.ParquetFile(file) as table:
         key, start = table.schema_arrow.names[0], 0
         for batch in table.iter_batches(ROWS):
@@ -133,8 +141,7 @@ def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]
                 for row, text in [] if hits is None else hits.struct.unnest().rows():
                     for what, rule in rules.items():
                         found = re.search(rule, text)
-                        counts[what] += found is not None
-                        if found is not None and counts[what] <= MOST_NAMED:
+                        if found is not None:
                             where = f"{name}: {column} of row {start + row} ({key} {rows[key][row]})"
                             yield Found(where, what, found[0])
             start += rows.height
