@@ -76,3 +76,19 @@ def test_the_imported_recipe_grades_real_traces_as_upstream_did(
     agreed = [(graded.score == 1.0) == right for graded, right in zip(grades, rows["is_correct"], strict=True)]
     assert sum(agreed) / len(agreed) >= least
     assert 0.2 < sum(rows["is_correct"]) / SAMPLE < 0.95
+
+
+def test_the_recipe_of_soft_labels_is_the_default_study_but_for_what_it_compares() -> None:
+    """Each method of soft labels beside plain DPO, on the same pairs and by the same settings."""
+    own, recipe = (
+        YAML(typ="safe", pure=True).load(ROOT / file) for file in ("params.yaml", "recipes/soft_labels.yaml")
+    )
+    changed = {"selections", "methods", "grid", "contrasts", "compare"}
+    assert {name for name in own if recipe[name] != own[name]} == changed
+    plain = recipe["methods"]["dpo"]
+    soft = {name: body for name, body in recipe["methods"].items() if body["kind"] == "soft_dpo"}
+    assert {body["loss"] for body in soft.values()} == {"conservative", "robust"}
+    for body in soft.values():
+        assert plain | {name: body[name] for name in ("kind", "loss", "unusable")} == body
+    assert all("p_chosen" in recipe["selections"][name] for name in recipe["grid"]["selections"])
+    assert set(recipe["contrasts"]["soft_labels"]["each"]["method"]) == {*soft}
