@@ -61,7 +61,7 @@ def test_the_readmes_sql_runs(folder: Path) -> None:
 
 def test_questions_are_listed_and_asked(folder: Path) -> None:
     listed = curation(folder, "sql", "-q", "list").stdout.splitlines()
-    assert len(listed) == 16
+    assert len(listed) == 17
     assert curation(folder, "sql", "-q", "ladder").returncode == 0
     wrong = curation(folder, "sql", "-q", "lader")
     assert (wrong.returncode, wrong.stdout) == (1, "")
