@@ -58,7 +58,7 @@ def needs(study: Study, prompts: pl.DataFrame) -> list[Need]:
         method = study.methods[name]
         length = min(method.max_length, lengths.get(name, method.max_length))
         tokens = method.batch_size * SIDES.get(method.kind, 2) * length
-        held = None if size is None else training_bytes(size, method, student.dtype, tokens)
+        held = None if size is None else training_bytes(size, method, student.dtype, tokens, length)
         at_once = min(runs.parallel, len(study.runs)) if runs.engine == "local" else 1
         devices = len(runs.devices or [""])
         work = f"train by {name}"
@@ -90,7 +90,7 @@ def _needs_of_answers(study: Study, prompts: pl.DataFrame) -> Iterator[Need]:
             continue
         batches = min(os.cpu_count() or 1, transformers.MOST_THREADS) if engine.device == "cpu" else 1
         rows, size = engine.batch_size * batches, read_size(model, revision)
-        held = None if size is None else answering_bytes(size, engine.dtype, rows, length)
+        held = None if size is None else answering_bytes(size, engine.dtype, rows, length, length - limit)
         at_once = runs.parallel if work == EVALUATE and runs.engine == "local" else 1
         yield _need(work, model, engine.dtype, engine.device, at_once, rows * length, held)
 
@@ -106,8 +106,12 @@ def _list_asked(study: Study, prompts: pl.DataFrame) -> Iterator[Asked]:
             yield Asked(f"generate {name}", one.model, one.revision, one, one.sampling.max_tokens, train)
 
 
-def training_bytes(size: Size, method: Any, dtype: str, tokens: int) -> float:
-    """What training holds, of so many tokens in a batch."""
+def training_bytes(size: Size, method: Any, dtype: str, tokens: int, length: int) -> float:
+    """What training holds, of so many tokens in a batch, in sides of that length.
+
+    Attention is torch's own (SDPA), which keeps no product of queries and keys, but of a padded batch in each layer
+    what is hidden: a number for each two tokens of a side.
+    """
     width = BYTES.get(dtype, 4)
     own = size.parameters * width
     if method.lora is not None:
@@ -116,17 +120,18 @@ def training_bytes(size: Size, method: Any, dtype: str, tokens: int) -> float:
     else:  # gradients and two moments; and the reference, which an adapter is taken off for
         trained = own * (3.0 + (method.kind != "sft" and not method.precompute))
         layers = size.layers
-    kept = tokens * size.kept_a_token * width
+    kept = tokens * (size.kept_a_token + length) * width
     activations = tokens * size.hidden * width * layers + kept if method.checkpointing else kept * layers
     logits = tokens * size.vocabulary * OF_A_LOGIT[width]
     return float(own + trained + activations + logits)
 
 
-def answering_bytes(size: Size, dtype: str, rows: int, length: int) -> float:
-    """What answering holds, of so many rows of prompt and reply."""
+def answering_bytes(size: Size, dtype: str, rows: int, length: int, prompt: int) -> float:
+    """What answering holds, of so many rows of prompt and reply, and of the prompt alone."""
     width = BYTES.get(dtype, 4)
     cache = cache_bytes(size, width, rows, length)
-    reading = rows * length * (2 * size.inner + 4 * size.hidden) * width  # a layer's, of the prompts
+    hidden = rows * prompt**2 * (1 + width)  # which tokens of a padded prompt see which, as truth and as numbers
+    reading = rows * length * (2 * size.inner + 4 * size.hidden) * width + hidden  # a layer's, of the prompts
     logits = rows * size.vocabulary * (width + 3 * 4)
     return float(size.parameters * width + cache + reading + logits)
 
@@ -227,5 +232,5 @@ def _warn(found: Sequence[Need]) -> Iterator[str]:
         yield f"not known, since config.json is not on this machine, or is of no decoder: {', '.join(unknown)}"
     yield (
         "counted: weights (of all experts), gradients and two moments of what is trained, what layers keep, logits, "
-        "keys and values; not what attention holds of its own, nor what an allocator keeps; `auto` as bfloat16"
+        "keys and values, what attention keeps; not what an allocator keeps beside that; `auto` as bfloat16"
     )
