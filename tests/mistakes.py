@@ -223,7 +223,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"licenses": {"sources": {"arithmetik": {"license": "mit"}}, "generators": {"qwen-500m": {"license": " "}}}},
      ["licenses.generators.qwen-500m.license: ' ' is blank; write it out"]),
     ({"licenses": {"sources": {"arithmetik": {"license": "mit"}}, "judges": {}}},
-     ["licenses.judges: unknown key; one of sources and generators"]),
+     ["licenses.judges: unknown key; known: sources, generators"]),
     ({"licenses": {"sources": {"arithmetik": {"license": "mit"}}}},
      ["licenses.sources.arithmetik: params.yaml has no sources of that name; did you mean 'arithmetic'?"]),
     ({"execution.runs": {"parallel": 0, "engine": "rey", "threads": 0, "devices": ["gpu"], "max_fail": 1}},

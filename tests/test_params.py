@@ -85,6 +85,33 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_mistakes_of_form_and_of_meaning_in_one_round(tmp_path: Path) -> None:
+    """The kind of fault: a file that is put right, and refused again for what could have been said before."""
+    changes = {
+        "judges.rubric.repeats": 0,
+        "audit.length": "long",
+        "selections.top_step_coherence.value": "rubric.delta_step_coherense",
+        "contrasts.kto_as_dpo.benchmark": "in_domian",
+        "compare.assume": {"same_run": 0.3, "other_run": 0.4},
+    }
+    assert broken(tmp_path, changes) == [
+        "audit.length: 'long' is not a number",
+        "judges.rubric.repeats: 0 is less than 1",
+        "compare.assume.other_run: 0.4 is more than same_run: 0.3; two runs agree on a prompt no more than one does "
+        "with itself",
+        "selections.top_step_coherence.value: 'rubric.delta_step_coherense' is not a column; did you mean "
+        "'rubric.delta_step_coherence'?",
+        "contrasts.kto_as_dpo.benchmark: 'in_domian' is no benchmark, and no split; did you mean 'in_domain'?",
+    ]
+
+
+def test_what_follows_from_another_mistake_is_not_told(tmp_path: Path) -> None:
+    """A judge that is not there, a selection that is misspelt in the grid: expressions and contrasts that name them
+    are right."""
+    gone = {"judges.rubric.kind": "rubrik", "grid.selections": ["top_step_coherense", "top_generator_delta"]}
+    assert [line.partition(":")[0] for line in broken(tmp_path, gone)] == ["judges.rubric.kind", "grid.selections"]
+
+
 def test_a_missing_file_and_bad_yaml(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     with pytest.raises(

@@ -8,6 +8,7 @@ import importlib
 import math
 import re
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -141,10 +142,7 @@ def _study(path: Path, raw: dict[str, Any]) -> Study:
 
 
 def _check(study: Study, raw: dict[str, Any]) -> None:
-    """Raises Errors with every mistake in `raw`; else all sections of `study` are typed.
-
-    What the settings say of each other is asked only once each is sound.
-    """
+    """Raises Errors with every mistake in `raw`; else all sections of `study` are typed."""
     path, lines = study.path, list[str]()
     for key in raw:
         if key not in ALL_SECTIONS and not str(key).startswith("x-"):
@@ -154,15 +152,42 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
     parts = list_parts(sections)
-    lines += find_dangling(path, sections, raw, parts)
-    if lines:
-        raise _errors(lines)
-    vars(study).update(sections)
+    dangling = find_dangling(path, sections, raw, parts)
+    if not (lines := lines + dangling):
+        vars(study).update(sections)
+    else:
+        study = _as_far_as_sound(path, raw, sections, lines, dangling)
+    unsound = tuple(lines)
     for place, settings in parts:
-        if hasattr(settings, "mistakes"):
-            lines += [f"{path}: {place}.{line}" for line in settings.mistakes(study)]
+        here = (f"{path}: {place}.", f"{path}: {place}:")
+        if not hasattr(settings, "mistakes") or any(line.startswith(here) for line in unsound):
+            continue
+        with suppress(*([Exception] if unsound else [])):  # that it cannot be asked is no mistake of its own
+            for line in settings.mistakes(study):
+                lines.append(f"{path}: {place}.{line}")
     if lines:
         raise _errors(lines)
+
+
+def _as_far_as_sound(
+    path: Path, raw: dict[str, Any], sections: dict[str, Any], lines: list[str], dangling: list[str]
+) -> Study:
+    """A study of what can be asked what the settings say of each other, where some are not sound. It lacks the sections
+    with a fault, since what they would say is not what was meant. A section of entries has those with a fault, too,
+    which lack the key with it; but not where one is not there at all, or names what there is not."""
+
+    def refuse(name: str) -> Any:
+        raise Errors([f"{path}: {name}: is not sound"])
+
+    study = Study(path, raw, refuse)
+    for name, section in sections.items():
+        if name in SECTIONS:
+            whole = not any(line.startswith((f"{path}: {name}.", f"{path}: {name}:")) for line in lines)
+        else:
+            whole = isinstance(raw[name], dict) and section.keys() == raw[name].keys()
+        if whole and not any(line.startswith(f"{path}: {name}.") for line in dangling):
+            vars(study)[name] = section
+    return study
 
 
 def _errors(lines: list[str]) -> Errors:

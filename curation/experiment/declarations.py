@@ -127,11 +127,11 @@ class Params(Strict):
         from curation.experiment.contrast_rows import expand
         from curation.experiment.row_faults import find_faults
 
-        if faults := list(self._find_faults()):
-            yield from faults
-            return
-        rows, faults = expand("", self, study)
-        yield from faults or find_faults(self, rows)
+        faults = list(self._find_faults())
+        if not faults:
+            rows, faults = expand("", self, study)
+            faults = faults or list(find_faults(self, rows))
+        yield from faults
         yield from self._find_expression_faults(study)
 
     def _find_faults(self) -> Iterator[str]:
