@@ -28,6 +28,8 @@ COMMANDS = {
     "batch": "a stage's outstanding calls as an OpenAI batch file, and its results back into the ledger",
     "aside": "what a study left in data/: move it aside for another's, bring it back, or list what was moved",
     "register": "write down what decides the primary contrast, before its results are seen",
+    "diff": "what changed between two data versions, pair by pair, and what it comes from",
+    "metrics": "the metrics that moved beyond their intervals between two data versions",
     "gate": "hold metrics to bounds, for a build that stops where a data version is worse than it may be",
     "eval-task": "write a benchmark as a task of lm-eval, so that both sides ask the same prompts",
     "orphans": "files of names that params.yaml no longer declares: list them, or delete them",

@@ -30,6 +30,8 @@ def write(folder: Path, pairs: int, seed: int = 0) -> None:
     unknown = {name: None for name in contracts.PROMPTS.schema.names if name not in prompts.columns}
     whole = prompts.with_columns(**unknown).cast(dict(contracts.empty(contracts.PROMPTS).schema))
     parquet.write(contracts.PROMPTS, whole, contracts.path("prompts", data=data))
+    for table in (contracts.RESPONSES, contracts.LISTED_PAIRS):  # of preference sets, of which it has none
+        parquet.write(table, contracts.empty(table), contracts.path(table.name, data=data))
     known = []
     for traces in _traces(text, source, prompts["prompt_id"]):
         parquet.write(contracts.TRACES, traces, contracts.path("traces", traces["generator"][0], data))

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
         parser.error("--against: no metric has a --max-drop; add one, or leave --against out")
     folder = DATA / "metrics"
     now = read_metrics(folder)
-    then = None if given.against is None else read_metrics_of(given.against, folder)
+    then = None if given.against is None else read_metrics_of(given.against, folder, f"--against {given.against}")
     read = dict.fromkeys(folder / f"{file}.json" for bounds in given.wanted for file in now.files_of(bounds.name))
     faults = [fault for bounds in given.wanted for fault in _hold(bounds, now, then)]
     faults += find_outdated(read)

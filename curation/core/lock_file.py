@@ -39,16 +39,25 @@ def find_outdated(files: Iterable[Path]) -> Iterator[str]:
 
 def find_changed(stage: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
     """The settings by which a stage of dvc.lock was run that `params` has otherwise, or no more."""
-    settings = (stage.get("params") or {}).get(str(PARAMS)) or {}
-    return [name for name, value in settings.items() if _look_up(params, name) != value]
+    return [name for name, value in settings_of(stage).items() if _look_up(params, name) != value]
+
+
+def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of params.yaml by which a stage of dvc.lock was run, by their names, as `judges.rubric`."""
+    return dict((stage.get("params") or {}).get(str(PARAMS)) or {})
 
 
 def read_stages() -> dict[str, Any]:
     """What dvc.lock says of each stage, by its name. Raises CurationError where it is no YAML."""
+    return parse_stages(LOCK.read_bytes(), str(LOCK))
+
+
+def parse_stages(body: bytes, place: str) -> dict[str, Any]:
+    """The same of the bytes of a dvc.lock that messages call `place`."""
     try:
-        return dict((YAML(typ="safe", pure=True).load(LOCK) or {}).get("stages") or {})
+        return dict((YAML(typ="safe", pure=True).load(body) or {}).get("stages") or {})
     except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks
-        raise CurationError(f"{LOCK}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
+        raise CurationError(f"{place}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
 
 
 def _look_up(params: Mapping[str, Any], name: str) -> Any:

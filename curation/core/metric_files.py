@@ -1,16 +1,14 @@
 """The metrics of a data version: those of the files in data/metrics, as they are or as git has them at a revision."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from curation.core.errors import CurationError, require_existing
+from curation.core.git_files import find_commit, list_files, read_file
 from curation.core.messages import first_names, show_value
-from curation.core.text import shorten
 
 MOST_NAMED = 5  # files in a message
 NEAREST = 3  # names in a message
@@ -54,29 +52,15 @@ def read_metrics(folder: Path) -> Metrics:
     return _parse(files, folder.as_posix())
 
 
-def read_metrics_of(revision: str, folder: Path) -> Metrics:
-    """Those that git has at a revision. Raises CurationError if there is no such revision, or it has none."""
-    commit = _git(revision, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
-    listed = _git(revision, "ls-tree", "-r", "-z", "--name-only", commit, "--", f"{folder.as_posix()}/").split("\0")
-    names = [name for name in listed if name.endswith(".json")]
+def read_metrics_of(revision: str, folder: Path, place: str) -> Metrics:
+    """Those that git has at a revision. `place` is what a message begins with. Raises CurationError if there is no such
+    revision, or it has none."""
+    commit = find_commit(revision, place)
+    names = [name for name in list_files(commit, folder, place) if name.endswith(".json")]
     if not names:
-        raise CurationError(f"--against {revision}: has no {folder}/*.json; commit the metrics with dvc.lock")
-    files = {
-        name.removeprefix(f"{folder.as_posix()}/"): _git(revision, "show", f"{commit}:./{name}").encode()
-        for name in names
-    }
+        raise CurationError(f"{place}: has no {folder}/*.json; commit the metrics with dvc.lock")
+    files = {name.removeprefix(f"{folder.as_posix()}/"): read_file(commit, name, place) or b"" for name in names}
     return _parse(files, revision)
-
-
-def _git(revision: str, *arguments: str) -> str:
-    git = shutil.which("git")
-    if git is None:
-        raise CurationError(f"--against {revision}: there is no git; install it")
-    done = subprocess.run([git, *arguments], capture_output=True, check=False)
-    if done.returncode:
-        said = shorten(done.stderr.decode(errors="replace").strip()) or "git knows no such revision"
-        raise CurationError(f"--against {revision}: {said}; name a commit, a branch or a tag")
-    return done.stdout.decode(errors="replace")
 
 
 def _parse(files: Mapping[str, bytes], place: str) -> Metrics:

@@ -1,0 +1,1 @@
+"""What changed between two data versions, by key, and what it comes from."""

@@ -1,0 +1,226 @@
+"""What a change comes from: the graph of dvc.lock, walked up from each table that differs. Only what differs can be the
+cause: a setting, a name that came or went, a file of yours, or code."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from curation.core.canonical import canonical, list_texts
+from curation.core.lock_file import settings_of
+from curation.core.messages import first_names, show_value
+from curation.explore.changes.cache import Cache
+from curation.explore.changes.version import Version, list_outs
+from curation.explore.words import mark_differences
+from curation.tables.contracts import ARMS
+
+ABSENT = object()
+KINDS = {  # of what a section of params.yaml decides
+    "sources": "prompt", "decontaminate": "prompt", "generators": "trace", "judges": "judge",
+    "pairwise_judges": "judge", "pair": "pairing", "delta": "delta", "scorers": "scorer", "selections": "selection",
+    "generator_pairs": "arm", "controls": "arm", "grid": "arm", "methods": "training", "student": "training",
+    "execution": "training", "evaluate": "evaluation", "contrasts": "contrast", "compare": "contrast",
+}  # fmt: skip
+RUBRIC = ("instructions", "dimensions", "scale", "scales", "criteria", "rubric")  # what a judge is told
+BY_TABLE = {  # the sections whose names are those of its parts
+    "traces": ("generators",), "judgments": ("judges",), "preferences": ("pairwise_judges",),
+    "deltas": ("judges", "pairwise_judges"), "pair_scores": ("scorers",),
+    **dict.fromkeys(("selections", "subsets", "unpaired"), ("selections",)),
+}  # fmt: skip
+MARKS = (".txt",)  # what a stage writes to come before another; no table is made of it
+MOST_NAMED = 3
+LONG = 60  # letters of a text, of which only the words that differ are shown
+
+
+class Cause(NamedTuple):
+    """One thing that differs, and `reached`, the tables that differ below it. Where several reach a table, dvc.lock
+    cannot tell them apart."""
+
+    kind: str
+    what: str
+    reached: tuple[str, ...] = ()
+
+
+class Causes:
+    """Why tables of two versions differ, by their file's name."""
+
+    def __init__(self, before: Version, after: Version) -> None:
+        self.versions = before, after
+        self.stages, self.md5 = list[dict[str, str]](), list[dict[str, str]]()
+        cache = Cache()
+        for version in self.versions:
+            made = {out.path: (stage, out.md5) for stage, body in version.stages.items()
+                    for out in list_outs([body], cache)}  # fmt: skip
+            self.stages.append({path: stage for path, (stage, _) in made.items()})
+            self.md5.append({path: md5 for path, (_, md5) in made.items()})
+        self.found: dict[str, frozenset[Cause]] = {}
+
+    def of(self, file: str) -> frozenset[Cause]:
+        """What a file's difference comes from; nothing where it is the same in both."""
+        if file not in self.found:
+            self.found[file] = frozenset()  # the graph has no circle; a damaged lock may
+            self.found[file] = frozenset(self._find(file)) if self._differs(file) else frozenset()
+        return self.found[file]
+
+    def all(self) -> list[Cause]:
+        """Every cause with the tables that it reaches, in the order of the stages: settings first, code last."""
+        reached: dict[Cause, list[str]] = {}
+        for file in sorted({**self.stages[0], **self.stages[1]}, key=self._place):
+            for cause in sorted(self.of(file)) if file.endswith(".parquet") else ():
+                reached.setdefault(cause, []).append(file)
+        ordered = sorted(
+            reached, key=lambda cause: (cause.kind in ("code", "again"), self._place(reached[cause][0]), cause)
+        )
+        return [cause._replace(reached=tuple(reached[cause])) for cause in ordered]
+
+    def _place(self, file: str) -> tuple[int, str]:
+        order = list(dict.fromkeys(stage.partition("@")[0] for version in self.versions for stage in version.stages))
+        stage = self.stages[1].get(file) or self.stages[0][file]
+        return order.index(stage.partition("@")[0]), file
+
+    def _differs(self, file: str) -> bool:
+        return self.md5[0].get(file) != self.md5[1].get(file)
+
+    def _find(self, file: str) -> Iterator[Cause]:
+        stages = [of.get(file) for of in self.stages]
+        if None in stages:
+            yield self._of_name(file, *stages)
+            return
+        bodies = [version.stages[str(stage)] for version, stage in zip(self.versions, stages, strict=True)]
+        found = [*self._of_settings(file, *bodies), *self._of_inputs(file, *bodies)]
+        verb = str(stages[1]).partition("@")[0]
+        code = _changed_code(*bodies)
+        if code:
+            found.append(Cause("code", f"code of {verb}: {first_names(code, MOST_NAMED)}"))
+        elif not found and bodies[0].get("cmd") != bodies[1].get("cmd"):
+            found.append(
+                Cause(
+                    "code",
+                    f"command of {verb}: {show_value(bodies[0].get('cmd'))} → {show_value(bodies[1].get('cmd'))}",
+                )
+            )
+        yield from found or [Cause("again", f"{stages[1]}: ran again, from the same, to another table")]
+
+    def _of_name(self, file: str, before: str | None, after: str | None) -> Cause:
+        """Of a table that only one version has: the name in params.yaml that came or went."""
+        table, part = _split(file)
+        became = "added" if before is None else "removed"
+        has = self.versions[before is None].params
+        sections = [name for name in BY_TABLE.get(table, ()) if part in (has.get(name) or {})]
+        if sections:
+            return Cause(KINDS[sections[0]], f"{sections[0]}.{part}: {became}")
+        if table == "deltas":
+            return Cause("delta", f"delta.panels.{part}: {became}")
+        return Cause(KINDS.get(table, "arm"), f"{table} {part}: {became}")
+
+    def _of_settings(self, file: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cause]:
+        for place, old, new in differences(settings_of(before), settings_of(after)):
+            if self._reads_setting(file, place):
+                yield Cause(_kind(place), f"{place}: {_show(old, new)}")
+
+    def _of_inputs(self, file: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cause]:
+        """What the tables come from that this one is made of, and users' files."""
+        paths = dict.fromkeys(dep["path"] for body in (before, after) for dep in body.get("deps") or [])
+        made = self.stages[0].keys() | self.stages[1].keys()
+        for path in (path for path in paths if path.startswith("data/") and not path.endswith(MARKS)):
+            inside = [name for name in made if name == path or PurePosixPath(path) in PurePosixPath(name).parents]
+            for name in inside:
+                if self._reads_table(file, name):
+                    yield from self.of(name)
+            if not inside and len({_md5_of(path, body) for body in (before, after)}) > 1:
+                yield Cause("input", f"{path}: another file")
+
+    def _reads_table(self, file: str, name: str) -> bool:
+        """Whether the rows of `file` can depend on the table `name`: a judge's deltas on its own judgments only, a
+        selection on the judges that its expressions name."""
+        table, part = _split(name)
+        ours, own = _split(file)
+        if ours == "deltas" and table in ("judgments", "preferences"):
+            return part in self._members(own)
+        named = self._expressions(ours, own)
+        if named is None:
+            return True
+        if table in ("judgments", "preferences"):
+            return False
+        if table in ("deltas", "pair_scores"):
+            return re.search(rf"(?<![\w-]){re.escape(part)}(?![\w-])", named) is not None
+        return table not in ("generator_deltas", "renderings") or (
+            "generator_delta" in named if table == "generator_deltas" else "tokens" in named
+        )
+
+    def _reads_setting(self, file: str, place: str) -> bool:
+        """Whether the rows of `file` can depend on a setting of its stage."""
+        ours, own = _split(file)
+        section, _, rest = place.partition(".")
+        if ours == "deltas" and place.startswith("delta.panels."):
+            return rest.split(".")[1] == own
+        if ours == ARMS and section == "selections":
+            return own.startswith(f"{rest.split('.')[0]}-")
+        return not (ours in ("selections", "subsets", "unpaired", ARMS) and section == "reliability")
+
+    def _members(self, judge: str) -> set[str]:
+        """The judges whose scores the deltas of a judge or a panel are made of."""
+        panels = [(version.params.get("delta") or {}).get("panels") or {} for version in self.versions]
+        return {judge} | {member.get("judge") for of in panels for member in (of.get(judge) or {}).get("members") or []}
+
+    def _expressions(self, table: str, name: str) -> str | None:
+        """All that a selection says in params.yaml, of either version; None of what is no selection's nor arm's."""
+        if table not in ("selections", "subsets", "unpaired", ARMS):
+            return None
+        said = list[str]()
+        for version in self.versions:
+            of = version.params.get("selections") or {}
+            said += (
+                " ".join(list_texts(body)) for key, body in of.items() if name == key or name.startswith(f"{key}-")
+            )
+            if table == ARMS:
+                said += (" ".join(list_texts(version.params.get(key))) for key in ("controls", "generator_pairs"))
+        return " ".join(said)
+
+
+def differences(before: Any, after: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The innermost settings that differ: their place, as `judges.rubric.repeats`, and both values, ABSENT where there
+    is none."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in dict.fromkeys((*before, *after)):
+            inner = f"{place}.{key}" if place else str(key)
+            yield from differences(before.get(key, ABSENT), after.get(key, ABSENT), inner)
+    elif ABSENT in (before, after) or before is ABSENT or after is ABSENT or canonical(before) != canonical(after):
+        yield place, before, after
+
+
+def _kind(place: str) -> str:
+    section, *rest = place.split(".")
+    kind = KINDS.get(section, section)
+    return "rubric" if kind == "judge" and set(rest[1:2]) & set(RUBRIC) else kind
+
+
+def _show(before: Any, after: Any) -> str:
+    """Both values; of longer texts the words that differ."""
+    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > LONG:
+        shown = [
+            show_value(" … ".join(part.text.strip() for part in parts if not part.same and part.text.strip()))
+            for parts in mark_differences(before, after)
+        ]
+        return " → ".join(shown)
+    return " → ".join(
+        "absent" if value is ABSENT else "…" if isinstance(value, Mapping) else show_value(value)
+        for value in (before, after)
+    )
+
+
+def _changed_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The files and folders of code that a stage depends on and that are not the same."""
+    paths = dict.fromkeys(dep["path"] for body in (before, after) for dep in body.get("deps") or [])
+    code = (path for path in paths if not path.startswith("data/"))
+    return [path for path in code if _md5_of(path, before) != _md5_of(path, after)]
+
+
+def _md5_of(path: str, stage: Mapping[str, Any]) -> str | None:
+    return next((dep.get("md5") for dep in stage.get("deps") or [] if dep["path"] == path), None)
+
+
+def _split(file: str) -> tuple[str, str]:
+    """The table that a file is of, and the name of its part: of `data/arms/subsets/NAME.parquet` arms and NAME."""
+    path = PurePosixPath(file)
+    return (path.parts[1] if len(path.parts) > 2 else path.stem), path.stem

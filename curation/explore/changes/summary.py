@@ -1,0 +1,148 @@
+"""A comparison in some ten lines: one for each sort of table, then what the changes come from."""
+
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
+from typing import Any
+
+import polars as pl
+
+from curation.core.messages import first_names
+from curation.core.text import say_count, shorten
+from curation.explore.changes.causes import Cause
+from curation.explore.changes.diff import Diff
+
+Line = tuple[str, str]  # what it is of, and what it says
+MOST_CAUSES, MOST_NAMED = 4, 3
+WIDTH, INDENT = 100, 12
+LONGEST = 160  # letters of a cause
+NOTHING = "no change"
+FOLLOW = ("data/subsets/", "data/unpaired/")  # selections
+
+
+def summarize(found: Diff) -> Iterator[Line]:
+    """The lines: what they are of, and what they say."""
+    yield "versions", f"{found.before.name} → {found.after.name}"
+    for row in found.sections["tables"].figures.to_dicts():
+        yield row["table"], _of_table(row)
+    yield "scores", _of_scores(found.sections["scores"].figures)
+    yield "deltas", _of_deltas(found.sections["deltas"].figures)
+    yield "selections", _of_selections(found.sections["selections"].figures)
+    yield "arms", _of_arms(found.sections["arms"].figures)
+    yield "contrasts", _of_contrasts(found.sections["contrasts"].figures)
+    for cause in found.causes[:MOST_CAUSES]:
+        yield "cause", describe_cause(cause)
+    if more := found.causes[MOST_CAUSES:]:
+        yield "cause", f"and {len(more)} more; --rows shows all"
+
+
+def describe_cause(cause: Cause) -> str:
+    """What differs, and the tables that it reaches."""
+    reached: dict[str, list[str]] = {}
+    for file in (file for file in cause.reached if not file.startswith(FOLLOW)):
+        parts = file.removeprefix("data/").removesuffix(".parquet").split("/")
+        reached.setdefault(parts[0], []).extend(parts[-1:] if len(parts) > 1 else [])
+    named = [f"{table} ({first_names(dict.fromkeys(names), MOST_NAMED)})" if names else table
+             for table, names in reached.items()]  # fmt: skip
+    return f"{cause.kind}: {shorten(cause.what, LONGEST)}; reaches {', '.join(named)}"
+
+
+def _of_table(row: dict[str, Any]) -> str:
+    changes = [f"{row[name]:,} {name}" for name in ("entered", "left", "changed") if row[name]]
+    if row["table"] == "pairs" and row["changed"]:
+        changes[-1] = f"{row['changed']:,} flipped"
+    return f"{row['before']:,} → {row['after']:,}: {', '.join(changes) or NOTHING}"
+
+
+def _of_scores(rows: pl.DataFrame) -> str:
+    """The dimension that drifted most, and how many did."""
+    went = rows.filter((pl.col("entered") > 0) | (pl.col("left") > 0))
+    counted = f"{went['entered'].sum():,} entered, {went['left'].sum():,} left" if went.height else ""
+    moved = rows.filter(pl.col("changed") > 0).sort(pl.col("drift").abs(), descending=True)
+    if moved.is_empty():
+        return counted or NOTHING
+    first = moved.row(0, named=True)
+    drift = (
+        f"{moved['changed'].sum():,} of {rows['compared'].sum():,} changed on {say_count(moved.height, 'dimension')}, "
+        f"most {first['judge']}.{first['dimension']}: {_interval(first, 'drift')}"
+    )
+    return "; ".join(filter(None, [drift, counted]))
+
+
+def _of_deltas(rows: pl.DataFrame) -> str:
+    changed = rows.filter(pl.col("changed") > 0)
+    if changed.is_empty():
+        return NOTHING if rows.height else "no pair is in both"
+    flipped = changed.sort("flipped", descending=True).row(0, named=True)
+    most = f", most by {flipped['judge']}.{flipped['dimension']}: {flipped['flipped']:,}" if flipped["flipped"] else ""
+    counts = f"{changed['changed'].sum():,} of {rows['compared'].sum():,} changed"
+    return (
+        f"{counts}, {changed['flipped'].sum():,} flipped, {changed['flipped_beyond_noise'].sum():,} beyond noise{most}"
+    )
+
+
+def _of_selections(rows: pl.DataFrame) -> str:
+    """The one that shares least with what it was, and how many others are not as they were."""
+    changed = rows.filter((pl.col("entered") > 0) | (pl.col("left") > 0)).sort("overlap", nulls_last=True)
+    if changed.is_empty():
+        moved = rows.filter(pl.col("moved") > 0)
+        return (
+            f"the same pairs; margins moved in {first_names(moved['selection'], MOST_NAMED)}"
+            if moved.height
+            else NOTHING
+        )
+    first = changed.row(0, named=True)
+    others = [f"{name} {_number(overlap)}" for name, overlap in changed[1:].select("selection", "overlap").iter_rows()]
+    return _selection(first) + (f"; overlap of {first_names(others, MOST_NAMED)}" if others else "")
+
+
+def _selection(row: dict[str, Any]) -> str:
+    across = row["entered"] + row["left"] - row["new_candidates"] - row["lost_candidates"]
+    rank = "" if row["rank"] is None else f", Spearman {_number(row['rank'])}"
+    changes = f"{row['entered']:,} entered, {row['left']:,} left, {across:,} across the cut"
+    sizes = f"{row['before']:,} → {row['after']:,}"
+    return f"{row['selection']}: overlap {_number(row['overlap'])} ({sizes}: {changes}){rank}"
+
+
+def _of_arms(rows: pl.DataFrame) -> str:
+    changed = rows.filter((pl.col("overlap") < 1).fill_null(False)).sort("overlap")
+    if changed.is_empty():
+        return NOTHING
+    first = changed.row(0, named=True)
+    flipped = f", {first['flipped']:,} flipped" if first["flipped"] else ""
+    return (
+        f"{changed.height} of {rows.height} changed, most {first['arm']}: overlap {_number(first['overlap'])} "
+        f"({first['entered']:,} entered, {first['left']:,} left{flipped})"
+    )
+
+
+def _of_contrasts(rows: pl.DataFrame) -> str:
+    """The primary one if it moved, else the one that moved most; and how many are beyond their interval."""
+    came = rows.filter(pl.col("estimate_before").is_null() != pl.col("estimate_after").is_null())
+    gone = f"{say_count(came.height, 'contrast has', 'contrasts have')} a result in one version only"
+    moved = rows.filter(pl.col("moved").abs() > 0)
+    if moved.is_empty():
+        return gone if came.height else NOTHING
+    primary = moved.filter(pl.coalesce("primary_after", "primary_before"))
+    first = (primary if primary.height else moved.sort(pl.col("moved").abs(), descending=True)).row(0, named=True)
+    beyond = int(moved["beyond"].fill_null(False).sum())
+    before, after = (_interval({key.removesuffix(f"_{when}"): value for key, value in first.items()
+                                if key.endswith(when)}, "estimate") for when in ("before", "after"))  # fmt: skip
+    return f"{moved.height} moved, {beyond} beyond the interval; {first['contrast']}: {before} → {after}" + (
+        f"; {gone}" if came.height else ""
+    )
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    if row["ci_low"] is None:
+        return _number(row[name])
+    return f"{_number(row[name])} ({_number(row['ci_low'])} to {_number(row['ci_high'])})"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def list_lines(lines: Iterable[Line]) -> Iterator[str]:
+    """The lines as text of WIDTH letters, what they are of in a column of its own."""
+    for name, text in lines:
+        yield from wrap(text, WIDTH, initial_indent=f"{name:{INDENT}}", subsequent_indent=" " * INDENT)

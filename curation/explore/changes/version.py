@@ -1,0 +1,170 @@
+"""A data version: what params.yaml, dvc.yaml and dvc.lock of a revision say, and where its tables lie on this machine.
+
+Nothing is checked out: tables of a revision are read where DVC's cache has them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from curation.core import parsed
+from curation.core.errors import CurationError
+from curation.core.git_files import find_commit, read_file
+from curation.core.lock_file import LOCK, PARAMS, find_changed, parse_stages
+from curation.core.messages import first_names
+from curation.explore.changes.cache import Cache
+from curation.tables import contracts
+
+PIPELINE = Path("dvc.yaml")
+HERE = "the working tree"
+RELEASED = "study"  # the folder of a release that has what its rows were made of
+MOST_NAMED = 5  # settings in a message
+FOLDERS = (*contracts.TABLES, "deltas", contracts.ARMS)  # of data/, of tables that are kept in parts
+
+
+class File(NamedTuple):
+    """A table of a version: where it lies, None where it is not on this machine, and its MD5, None where nobody knows
+    it."""
+
+    path: Path | None
+    md5: str | None
+
+
+@dataclass
+class Version:
+    """`stages` are the entries of dvc.lock that dvc.yaml and params.yaml still declare, `files` the Parquet files that
+    they wrote, by their names, as `data/pairs.parquet`. `notes` say what is odd about it."""
+
+    name: str
+    params: dict[str, Any]
+    stages: dict[str, Any]
+    files: dict[str, File]
+    notes: list[str] = field(default_factory=list)
+
+    def parts(self, table: str) -> list[str]:
+        """The names of the parts of a table that is kept in parts, as of judges."""
+        start = f"data/{table}/"
+        inside = (file.removeprefix(start) for file in self.files if file.startswith(start))
+        return sorted(name.removesuffix(".parquet") for name in inside)
+
+
+def read_versions(before: str | None, after: str | None) -> tuple[Version, Version]:
+    """The two versions: each a folder, or a revision of git, or None: HEAD before, the working tree after. A table that
+    both have is read where either has it; one that neither the cache nor a remote of DVC has is without a path. Raises
+    CurationError if there is no such revision or it has no dvc.lock."""
+    cache = Cache()
+    versions = _read("HEAD" if before is None else before, cache), _read(after, cache)
+    known = {file.md5: file.path for version in versions for file in version.files.values() if file.path and file.md5}
+    for version in versions:
+        for name, file in version.files.items():
+            if file.path is None and file.md5 is not None:
+                version.files[name] = File(known.get(file.md5), file.md5)
+    wanted = {file.md5 for version in versions for file in version.files.values() if file.path is None and file.md5}
+    cache.fetch(wanted)
+    for version in versions:
+        for name, file in version.files.items():
+            if file.path is None and file.md5 is not None:
+                version.files[name] = File(cache.path(file.md5), file.md5)
+        absent = [name for name, file in version.files.items() if file.path is None]
+        if absent:
+            what = f"{version.name}: {first_names(absent, MOST_NAMED)}: in neither DVC's cache nor a remote"
+            version.notes.append(f"{what}, so left out; {cache.way_out}")
+    return versions
+
+
+def _read(place: str | None, cache: Cache) -> Version:
+    if place is None:
+        return _read_folder(Path(), cache)
+    folder = Path(place)
+    if folder.is_dir():
+        return _read_folder(folder / RELEASED if (folder / RELEASED / PARAMS).is_file() else folder, cache)
+    return _read_revision(place, cache)
+
+
+def _read_revision(revision: str, cache: Cache) -> Version:
+    """What git has of it, and its tables in DVC's cache."""
+    commit = find_commit(revision, revision)
+    name = revision if commit.startswith(revision) else f"{revision} ({commit[:7]})"
+    bodies = {file: read_file(commit, file.as_posix(), revision) for file in (PARAMS, LOCK, PIPELINE)}
+    if bodies[LOCK] is None or bodies[PARAMS] is None:
+        missing = next(file for file in (LOCK, PARAMS) if bodies[file] is None)
+        raise CurationError(f"{revision}: has no {missing}; name a revision where it was committed")
+    version = _declared(name, bodies[PARAMS], bodies[LOCK], bodies[PIPELINE])
+    for out in list_outs(version.stages.values(), cache):
+        if out.path.endswith(".parquet"):
+            version.files[out.path] = File(cache.path(out.md5), out.md5)
+    return version
+
+
+def _read_folder(folder: Path, cache: Cache) -> Version:
+    """The working tree, or a folder elsewhere that holds params.yaml, dvc.lock and data/, as a release does."""
+    here = folder == Path()
+    lock, pipeline = ((folder / file).read_bytes() if (folder / file).is_file() else None for file in (LOCK, PIPELINE))
+    version = _declared(HERE if here else str(folder), parsed.read_bytes(folder / PARAMS), lock, pipeline)
+    listed = {out.path: out.md5 for out in list_outs(version.stages.values(), cache) if out.path.endswith(".parquet")}
+    on_disk = {file.relative_to(folder).as_posix(): file for file in _tables_in(folder / contracts.DATA)}
+    for name in sorted(on_disk if lock is None or not here else listed.keys() & on_disk.keys()):
+        version.files[name] = File(on_disk[name], cache.hash(on_disk[name]) if here else listed.get(name))
+    if here:
+        version.notes += _find_odd(version, listed)
+    return version
+
+
+def _tables_in(data: Path) -> Iterator[Path]:
+    for place in (data, *(data / name for name in FOLDERS)):
+        yield from sorted(place.rglob("*.parquet") if place != data else place.glob("*.parquet"))
+
+
+def _find_odd(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
+    """What of the working tree is not what its files say: settings edited since, tables that are not those of
+    dvc.lock."""
+    changed = {name for stage in version.stages.values() for name in find_changed(stage, version.params)}
+    if changed:
+        named = first_names(sorted(changed), MOST_NAMED)
+        yield f"{PARAMS} has other settings than the tables were made by: {named}; `dvc repro` makes them again"
+    if lacking := sorted(listed.keys() - version.files.keys()):
+        yield f"{first_names(lacking, MOST_NAMED)}: in {LOCK}, and not there; `dvc repro` or `dvc checkout` makes it"
+    edited = sorted(name for name, file in version.files.items() if listed.get(name) not in (None, file.md5))
+    if edited:
+        yield f"{first_names(edited, MOST_NAMED)}: is not the file that {LOCK} tells of; causes are of that one"
+
+
+def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: bytes | None) -> Version:
+    """A version without files. dvc.lock keeps the stages of names that params.yaml no longer has, so those are left
+    out."""
+    settings = parsed.parse_yaml(params or b"", lambda why: CurationError(f"{name}: {PARAMS}:{why}"))
+    stages = {} if lock is None else parse_stages(lock, f"{name}: {LOCK}")
+    refuse = lambda why: CurationError(f"{name}: {PIPELINE}:{why}")  # noqa: E731
+    graph = {} if pipeline is None else parsed.parse_yaml(pipeline, refuse).get("stages") or {}
+    kept = {stage: body for stage, body in stages.items() if not graph or _is_declared(stage, graph, settings)}
+    return Version(name, settings, kept, {})
+
+
+def _is_declared(stage: str, graph: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    """Whether dvc.yaml has this stage: of `foreach: ${judges}` there is one for each name in that section."""
+    verb, _, part = stage.partition("@")
+    body = graph.get(verb)
+    each = body.get("foreach") if isinstance(body, Mapping) else None
+    if not isinstance(each, str):
+        return body is not None
+    return part in (params.get(each.removeprefix("${").removesuffix("}")) or {})
+
+
+class Out(NamedTuple):
+    """A file that a stage wrote."""
+
+    path: str
+    md5: str
+
+
+def list_outs(stages: Iterable[Mapping[str, Any]], cache: Cache) -> Iterator[Out]:
+    """Every file that these stages wrote: of a folder those in it, as far as the cache knows them, else the folder."""
+    for stage in stages:
+        for out in stage.get("outs") or []:
+            path, md5 = str(out["path"]), str(out.get("md5"))
+            inside = cache.list_folder(md5) if md5.endswith(".dir") else None
+            if inside is None:
+                yield Out(path, md5)
+            else:
+                yield from (Out(str(PurePosixPath(path, name)), inner) for name, inner in inside.items())

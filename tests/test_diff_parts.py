@@ -1,0 +1,118 @@
+"""What `curation diff` is made of, each held to a slow way; and `curation metrics diff`.
+
+Kinds of fault: rows that are matched wrongly where tables are not in order, or not at all; a rank correlation that ties
+bend; a setting that differs and is not named; a metric that moved and is hidden, or one that did not and is shown.
+"""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from served import ran
+from versions import git
+
+from curation.explore.changes.causes import differences
+from curation.explore.changes.kept import jaccard, spearman
+from curation.explore.changes.reading import Match, gather, match_keys, match_rows
+
+PAGE = (Path(__file__).parents[1] / "docs/diff.md").read_text()
+KEYS = st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), unique=True, max_size=12)
+
+
+def matched(match: Match, before: pl.DataFrame, after: pl.DataFrame) -> tuple[list[Any], ...]:
+    rows = (gather(before, match.before), gather(after, match.after), before[match.left], after[match.entered])
+    return tuple(part.rows() for part in rows)
+
+
+@given(KEYS, KEYS, st.booleans())
+def test_rows_are_matched_by_key(before: list[int], after: list[int], in_order: bool) -> None:
+    if in_order:
+        before, after = sorted(before), sorted(after)
+    old, new = (pl.DataFrame({"key": keys}, schema={"key": pl.Int64}) for keys in (before, after))
+    shared = [(key,) for key in before if key in after]
+    expected = (shared, shared, [(k,) for k in before if k not in after], [(k,) for k in after if k not in before])
+    assert matched(match_keys(old["key"], new["key"]), old, new) == expected
+    twice = [part.with_columns(other=pl.lit("x")) for part in (old, new)]
+    found = matched(match_rows(*twice, ["key", "other"]), *twice)
+    assert tuple([row[:1] for row in part] for part in found) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=30))
+def test_the_rank_correlation_is_scipys(pairs: list[tuple[int, int]]) -> None:
+    before, after = np.array(pairs, float).T
+    found = spearman(np.append(before, np.nan), np.append(after, 1.0))
+    if len(set(before)) < 2 or len(set(after)) < 2:
+        assert found is None
+    else:
+        assert found == pytest.approx(spearmanr(before, after).statistic)
+
+
+def test_the_overlap_of_nothing_is_none() -> None:
+    assert (jaccard(0, 0, 0), jaccard(0, 2, 0), jaccard(2, 2, 2), jaccard(1, 2, 2)) == (None, 0, 1, 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "places"),
+    [
+        ({"a": {"b": 1, "c": [1]}}, {"a": {"b": 1, "c": [1]}}, []),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, ["a.b"]),
+        ({"a": {"b": 1}}, {"a": {"b": True}}, ["a.b"]),
+        ({"a": {"b": None}}, {"a": {}}, ["a.b"]),
+        ({"a": {"b": {}}}, {"a": {"b": None}}, ["a.b"]),
+        ({"a": [1, 2]}, {"a": [2, 1]}, ["a"]),
+        ({}, {"a": {"b": 1}}, ["a"]),
+    ],
+)
+def test_each_setting_that_differs_is_named(before: Any, after: Any, places: list[str]) -> None:
+    assert [place for place, *_ in differences(before, after)] == places
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Metrics at `base` and now."""
+    folder = tmp_path_factory.mktemp("metrics")
+
+    def put(**files: Any) -> None:
+        (folder / "data/metrics").mkdir(parents=True, exist_ok=True)
+        for name, metrics in files.items():
+            (folder / f"data/metrics/{name}.json").write_text(json.dumps(metrics))
+
+    ends = {"ci_low": 0.1, "ci_high": 0.2}
+    rate = {"rate": 0.5, "rate_ci_low": 0.4, "rate_ci_high": 0.6, "rate_n": 10}
+    put(
+        compare={"contrasts": {"direction": {"estimate": 0.15, "p": 0.04, **ends}}}, pair={"pairs": 9}, reliability=rate
+    )
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "base")
+    git(folder, "tag", "base")
+    put(compare={"contrasts": {"direction": {"estimate": 0.3, "p": 0.02, **ends}}}, pair={"pairs": 8})
+    put(reliability=rate | {"rate": 0.45, "rate_ci_low": 0.35, "rate_n": 12})
+    return folder
+
+
+def test_the_page_shows_what_metrics_diff_says(repository: Path) -> None:
+    ((command, printed),) = re.findall(r"^\$ (curation metrics .*)\n((?:(?!\$ |```).*\n)*)", PAGE, re.MULTILINE)
+    assert ran(repository, *shlex.split(command)).stdout == printed
+
+
+def test_metrics_that_are_in_one_version_or_within_their_interval(repository: Path) -> None:
+    said = ran(repository, "curation", "metrics", "diff", "--all").stdout.splitlines()
+    assert [line.split()[0] for line in said] == [
+        "compare:contrasts.direction.estimate", "reliability:rate", "pair:pairs"
+    ]  # fmt: skip
+    assert ran(repository, "curation", "metrics", "diff", "base", "base").stdout == "no metric differs\n"
+    (repository / "data/metrics/pair.json").rename(repository / "data/metrics/pairs.json")
+    said = ran(repository, "curation", "metrics", "diff").stdout
+    (repository / "data/metrics/pairs.json").rename(repository / "data/metrics/pair.json")
+    assert "pair:pairs                            9 → absent\n" in said and "absent → 8\n" in said
+    done = ran(repository, "curation", "metrics", "diff", "nowhere")
+    assert (done.returncode, done.stderr.startswith("error: nowhere: git knows no such revision")) == (1, True)
