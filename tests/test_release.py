@@ -5,21 +5,27 @@ file of it that hangs on the clock or the folder; texts of rows that were not re
 user's that a release takes the place of; a shape of rows (turns, tools, reasoning) that a release loses.
 """
 
+import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import releasing
 import world
 from releasing import ROWS, listed_study, make_study, manifest, release, verify
+from served import ran
 
 from curation.tables.contracts import SUBSETS
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/release.md"
 CONFIGS = ["clear", "clear.unpaired", world.BESIDE, f"{world.BESIDE}.unpaired"]
 
 
@@ -151,3 +157,35 @@ def test_nothing_is_left_of_a_release_that_cannot_be(names: list[str], said: str
     done = release(study, *names, str(tmp_path / "out"))
     assert done.returncode == 1 and said in done.stderr, done.stderr
     assert not [path.name for path in tmp_path.iterdir() if path.name != "study"]
+
+
+def test_a_lock_that_tells_of_other_tables_stops_a_release(study: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(study, tmp_path / "study")
+    out = {"path": "data/subsets/clear.parquet", "hash": "md5", "md5": "0" * 32}
+    (copy / "dvc.lock").write_text(json.dumps({"stages": {"select@clear": {"outs": [out]}}}))
+    done = release(copy, "clear", str(tmp_path / "out"))
+    assert done.returncode == 1 and "dvc.lock: tells of another data/subsets/clear.parquet than is there" in done.stderr
+    out["md5"] = hashlib.md5((copy / out["path"]).read_bytes()).hexdigest()
+    (copy / "dvc.lock").write_text(json.dumps({"stages": {"select@clear": {"outs": [out]}}}))
+    done = release(copy, "clear", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_commands_do(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands in their order, each line that it shows; the forged release; and how it is loaded."""
+    page, copy = PAGE.read_text(), shutil.copytree(study, tmp_path / "study")
+    for command, lines in re.findall(r"^\$ curation ([^\n]*)\n((?:(?!\$ |```).*\n)*)", page, re.MULTILINE):
+        if "forged" in command:
+            forged = releasing.copy(copy / "released", copy / "forged")
+            releasing.edit(forged / "data/clear" / ROWS, lambda rows: rows.with_columns(margin=pl.lit(2.5)))
+        done = ran(copy, "curation", *command.split())
+        assert done.returncode == ("forged" in command), done.stderr
+        for shown in filter(lambda line: line != "…", lines.splitlines()):
+            pattern = ".*".join(map(re.escape, shown.split("…")))
+            assert re.search(f"^{pattern}$", done.stdout + done.stderr, re.MULTILINE), shown
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    found: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], found)
+    assert (len(found["pairs"]), len(found["answers"])) == (3, 5)

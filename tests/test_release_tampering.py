@@ -74,6 +74,7 @@ def said(name: str, **changes: object) -> Change:
 
 
 SUM, MARGIN = f"{PAIRS}: its SHA-256 is ", "column margin: 9.5 here, 1.0 when rebuilt"
+LOCK = "stages: {s: {outs: [{path: data/subsets/clear.parquet, hash: md5, md5: 0123}]}}"
 OPEN: dict[str, tuple[Change, list[str]]] = {  # what somebody did, and what is said of it; SHA256SUMS is as it was
     "a value": (rows(PAIRS, first(margin=9.5)), [SUM, MARGIN]),
     "a setting": (setting("pair", samples="all"), ["study/params.yaml: its SHA-256 is "]),
@@ -115,6 +116,10 @@ FORGED: dict[str, tuple[Change, list[str]]] = {  # the same where the sums were 
     "no table": (lambda out: (out / "study/data/traces/large.parquet").unlink(), ["traces/large.parquet: no such"]),
     "no deltas": (lambda out: (out / "study/data/deltas/rubric.parquet").unlink(), ["rubric.parquet: is missing; "]),
     "no params": (lambda out: (out / "study/params.yaml").unlink(), ["params.yaml: does not exist"]),
+    "a lock of other tables": (
+        lambda out: (out / "study/dvc.lock").write_text(LOCK), ["tells of another data/subsets/clear.parquet than is"]
+    ),
+    "a lock that is none": (lambda out: (out / "study/dvc.lock").write_text("a: ["), ["dvc.lock: cannot be read: "]),
     "no manifest": (lambda out: (out / "release.json").unlink(), ["release.json: cannot be read"]),
     "a manifest of something": (said("", made_by="somebody"), ["release.json: made_by: "]),
     "an unknown arm": (said("config", arm="cleer"), ["cleer: no such name; did you mean 'clear'?"]),

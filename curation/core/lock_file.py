@@ -47,9 +47,19 @@ def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
     return dict((stage.get("params") or {}).get(str(PARAMS)) or {})
 
 
-def read_stages() -> dict[str, Any]:
+def find_others(lock: Path, files: Mapping[str, Path]) -> Iterator[str]:
+    """A sentence for each of these files, by the name that a stage writes it under, that is not the one that the lock
+    tells of. None of a file that is no stage's. Raises CurationError where the lock is no YAML."""
+    outs = [out for stage in read_stages(lock).values() for out in stage.get("outs") or []]
+    told = {out["path"]: out["md5"] for out in outs if out.get("hash") == "md5" and "md5" in out}
+    for name, file in files.items():
+        if name in told and told[name] != _md5(file):
+            yield f"{lock}: tells of another {name} than is there; run `dvc repro`"
+
+
+def read_stages(lock: Path = LOCK) -> dict[str, Any]:
     """What dvc.lock says of each stage, by its name. Raises CurationError where it is no YAML."""
-    return parse_stages(LOCK.read_bytes(), str(LOCK))
+    return parse_stages(lock.read_bytes(), str(lock))
 
 
 def parse_stages(body: bytes, place: str) -> dict[str, Any]:
@@ -69,4 +79,5 @@ def _look_up(params: Mapping[str, Any], name: str) -> Any:
 
 
 def _md5(file: Path) -> str:
-    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

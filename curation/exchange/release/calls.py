@@ -8,6 +8,7 @@ import polars as pl
 
 from curation.calls.dry import DryLedger
 from curation.core.errors import CurationError
+from curation.core.progress import progress
 from curation.core.study import Study
 from curation.core.text import say_count
 from curation.exchange.release.tables import Released
@@ -43,7 +44,8 @@ def write_calls(study: Study, released: Released, file: Path) -> int:
     pairs = parquet.read(contracts.PAIRS, contracts.path("pairs"))
     own_pairs = pairs.filter(pl.col("pair_id").is_in(released.pairs.implode()))
     keys = set[str]()
-    with DryLedger(study.ledger, study.budget) as ledger:
+    asked = len(study.generators) + len(study.judges) + len(study.pairwise_judges)
+    with DryLedger(study.ledger, study.budget) as ledger, progress("calls", asked, "stages") as shown:
         ledger.forget()
         for name, generator in study.generators.items():
             if isinstance(generator, AsksModel):
@@ -53,12 +55,15 @@ def write_calls(study: Study, released: Released, file: Path) -> int:
                 ids = set(own["trace_id"])
                 keys |= {call.key for trace_id, call in written if trace_id in ids}
             ledger.forget()
+            shown.advance(note=name)
         for name, rater in study.judges.items():
             if isinstance(rater, AsksModel):
                 judge(name, rater, own, prompts, ledger)
+            shown.advance(note=name)
         for name, comparer in study.pairwise_judges.items():
             if isinstance(comparer, AsksModel):
                 prefer(name, comparer, own_pairs, own, prompts, ledger)
+            shown.advance(note=name)
         keys |= set(ledger.distinct)
         written_rows, answered = ledger.export_replies(file, keys)
     if missing := len(keys) - answered:

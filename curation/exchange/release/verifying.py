@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError, Errors
+from curation.core.lock_file import LOCK, find_others
 from curation.core.progress import Progress, progress
 from curation.core.text import say_count
 from curation.exchange.release import manifest, sums
@@ -51,6 +52,10 @@ def verify_tables(folder: Path, configs: Sequence[Held], versions: dict[str, str
     """A line for each table that keeps its contract and is the same when it is made again. Where other versions wrote
     the same rows as other bytes, the line says so. Raises Errors with the others."""
     if faults := [line for table, file in _recorded(folder, configs) for line in _find_faults(table, file)]:
+        raise Errors(faults)
+    lock = folder / STUDY / LOCK
+    own = {f"{contracts.DATA}/{config.table}/{config.arm}.parquet": folder / config.file for config in configs}
+    if lock.exists() and (faults := list(find_others(lock, own))):
         raise Errors(faults)
     shown.advance(note="contracts")
     arms = list(dict.fromkeys(config.arm for config in configs))
