@@ -42,11 +42,16 @@ def own_rows(how: Any, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 LORA = {"rank": 2, "alpha": 4, "dropout": 0.0, "modules": ["q_proj"], "layers": 1}
-CASES = {"dpo": method("dpo", lora=LORA), "sft": method("sft", accumulation=2)}  # five rows: batches of four and one
+SOFT = {"kind": "soft_dpo", "loss": "conservative", "unusable": "refuse"}
+CASES = {  # five rows: batches of four and one
+    "dpo": method("dpo", lora=LORA),
+    "sft": method("sft", accumulation=2),
+    "soft_dpo": kind("methods", "soft_dpo").Params.model_validate(method("dpo", lora=LORA).model_dump() | SOFT),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dpo", pytest.param("sft", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", ["dpo", *(pytest.param(name, marks=pytest.mark.long) for name in ("sft", "soft_dpo"))])
 def test_two_processes_train_what_one_does(
     name: str,
     student: Student,  # noqa: F811
