@@ -93,4 +93,6 @@ def test_contrasts_that_ask_the_same_count_once(measured: dict[str, Any], capsys
     }
     plan.main(["power"])
     out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if "over reversed" in line and "held_sums" in line] == []
+    assert "over reversed" in out and "over baseline (2)" in out
     assert f"as declared, 0 of {len(rows) - 3} distinct contrasts can see compare.detect: 0.03" in out

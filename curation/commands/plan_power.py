@@ -71,7 +71,7 @@ def power_json(study: Study, power: Power) -> dict[str, Any]:
 
 def print_power(study: Study, power: Power) -> None:
     """Print a row for each declaration, and one for all gains of a kind on a benchmark: of several contrasts that which
-    sees least."""
+    sees least. What asks no more than rows above it has none."""
     if not power.contrasts and not power.unforeseen:
         print("power: nothing is compared")
         return
@@ -79,7 +79,8 @@ def print_power(study: Study, power: Power) -> None:
         f"power: the smallest gain that is found in {POWER:.0%} of studies, or margin that is shown, at 5 %, by itself"
     )
     if power.contrasts:
-        rows = pl.DataFrame([_row(rows, power.detect) for rows in _grouped(power.contrasts)])
+        new = [rows for rows in _grouped(power.contrasts) if any(one.same_as is None for one in rows)]
+        rows = pl.DataFrame([_row(rows, power.detect) for rows in new])
         rows = rows[[name for name in rows.columns if any(rows[name])]]
         alike = [name for name in SAID_ONCE if name in rows.columns and rows[name].n_unique() == 1]
         print_rows(rows.drop(alike))
