@@ -44,10 +44,11 @@ def remake(folder: Path, names: list[str]) -> None:
                 shutil.copyfile(file, folder / file.relative_to(made))
 
 
-def listed_study(folder: Path, carry: list[str] | None = None) -> Path:
-    """`folder` holds a study of a preference set alone: several turns, tools, reasoning, Unicode."""
+def listed_study(folder: Path, require: dict[str, str]) -> Path:
+    """`folder` holds a study of a preference set alone: several turns, tools, reasoning, Unicode. Its rows carry their
+    id, and its selection takes six pairs that meet what is required."""
     raw = world.own()
-    columns = SET["columns"] | ({"carried": carry} if carry else {})
+    columns = SET["columns"] | {"carried": ["id"]}
     raw["sources"] = {
         "set": {"kind": "pairs", "split": "train", "path": "data/import/set.jsonl", **SET, "columns": columns}
     }
@@ -59,7 +60,7 @@ def listed_study(folder: Path, carry: list[str] | None = None) -> Path:
     raw |= {"reliability": {"truth": "labels", "families": {}}, "contrasts": {}, "compare": {"primary": None}}
     raw["calibrate"]["truth"] = "labels"
     raw["renderings"] = {"count": False}
-    raw["selections"] = {"all": raw["x-selection"] | {"budget": {"pairs": 6}}}
+    raw["selections"] = {"all": raw["x-selection"] | {"budget": {"pairs": 6}, "require": require}}
     raw["generator_pairs"] = {"any": {"where": "true"}}
     raw["grid"] = {axis: [] for axis in raw["grid"]}
     folder.mkdir(parents=True, exist_ok=True)

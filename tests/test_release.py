@@ -109,9 +109,11 @@ def test_datasets_loads_each_configuration(released: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_turns_tools_reasoning_and_what_rows_carry_come_through(tmp_path: Path) -> None:
-    """Of a preference set: no model, no judge of its own, no licence; and a selection that takes not all."""
-    study, out = listed_study(tmp_path / "study"), tmp_path / "out"
+@pytest.mark.parametrize("require", [{}, {"known": "carried.id <> 'one'"}], ids=["plain", "carried"])
+def test_turns_tools_reasoning_and_what_rows_carry_come_through(require: dict[str, str], tmp_path: Path) -> None:
+    """Of a preference set: no model, no judge of its own, no licence; and a selection that takes not all. What rows
+    carry stays with all candidates only where the selection reads it."""
+    study, out = listed_study(tmp_path / "study", require), tmp_path / "out"
     done = release(study, "all", str(out))
     assert done.returncode == 0, done.stderr
     rows, own = pl.read_parquet(out / "data/all" / ROWS), pl.read_parquet(study / "data/subsets/all.parquet")
@@ -121,6 +123,7 @@ def test_turns_tools_reasoning_and_what_rows_carry_come_through(tmp_path: Path) 
     assert verify(out, tmp_path).returncode == 0
     listed = pl.read_parquet(out / "study/data/listed_pairs.parquet")
     assert listed.height == 8 and listed["external_id"].null_count() == 2, "ids of rows that stay at home"
+    assert listed["carried"].null_count() == (0 if require else 2)
 
 
 def test_a_folder_that_is_no_release_stays_as_it_is(study: Path, released: Path, tmp_path: Path) -> None:
