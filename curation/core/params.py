@@ -8,6 +8,7 @@ import importlib
 import math
 import re
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -159,12 +160,10 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
         study = _as_far_as_sound(path, raw, sections, lines, dangling)
     unsound = tuple(lines)
     for place, settings in parts:
-        here = (f"{path}: {place}.", f"{path}: {place}:")
-        if not hasattr(settings, "mistakes") or any(line.startswith(here) for line in unsound):
-            continue
-        with suppress(*([Exception] if unsound else [])):  # that it cannot be asked is no mistake of its own
-            for line in settings.mistakes(study):
-                lines.append(f"{path}: {place}.{line}")
+        if hasattr(settings, "mistakes") and not _is_told_of(f"{path}: {place}", unsound):
+            with suppress(*([Exception] if unsound else [])):  # that it cannot be asked is no mistake of its own
+                for line in settings.mistakes(study):
+                    lines.append(f"{path}: {place}.{line}")
     if lines:
         raise _errors(lines)
 
@@ -181,13 +180,14 @@ def _as_far_as_sound(
 
     study = Study(path, raw, refuse)
     for name, section in sections.items():
-        if name in SECTIONS:
-            whole = not any(line.startswith((f"{path}: {name}.", f"{path}: {name}:")) for line in lines)
-        else:
-            whole = isinstance(raw[name], dict) and section.keys() == raw[name].keys()
-        if whole and not any(line.startswith(f"{path}: {name}.") for line in dangling):
+        has_all = name not in SECTIONS and isinstance(raw[name], dict) and section.keys() == raw[name].keys()
+        if not _is_told_of(f"{path}: {name}", dangling if has_all else lines):
             vars(study)[name] = section
     return study
+
+
+def _is_told_of(place: str, lines: Iterable[str]) -> bool:
+    return any(line.startswith((f"{place}.", f"{place}:")) for line in lines)
 
 
 def _errors(lines: list[str]) -> Errors:
