@@ -213,7 +213,10 @@ def test_an_arm_with_pairs_that_a_method_refuses_is_named_before_training() -> N
     })  # fmt: skip
     (line,) = find_refused(rows, {"soft": soft()})
     assert line.startswith("arm a: methods.soft: 1 of 2 pairs have no p_chosen (pair_id 1): ")
+    assert line.endswith("p_chosen is not null, or set the method's unusable: leave_out")
     assert find_refused(rows, {"soft": soft(unusable="leave_out")}) == find_refused(rows, {"soft": plain()}) == []
+    (line,) = find_refused(rows.head(2), {"soft": soft(unusable="leave_out")})
+    assert "1 of 1 pair have no p_chosen" in line and "leave_out" not in line
 
 
 def test_a_selection_without_soft_labels_is_refused_with_the_params_file() -> None:

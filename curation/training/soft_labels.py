@@ -40,18 +40,21 @@ def say_unusable(reasons: pl.DataFrame, rows: int) -> Iterator[str]:
         ids = reasons.filter(reason=reason)["row_id"].sort().to_list()
         if ids:
             named = first_names(map(str, ids), MOST_NAMED)
-            yield (
-                f"{len(ids)} of {say_count(rows, 'pair')} {matter} (pair_id {named}): {way_out}, or set the method's "
-                "unusable: leave_out"
-            )
+            others = ", or set the method's unusable: leave_out" if len(ids) < rows else ""
+            yield (f"{len(ids)} of {say_count(rows, 'pair')} {matter} (pair_id {named}): {way_out}{others}")
 
 
 def find_refused(examples: pl.DataFrame, methods: Mapping[str, "Method"]) -> list[str]:
-    """A line for each arm and method of `examples` with pairs that the method refuses."""
+    """A line for each arm and method of `examples` with pairs that the method refuses, or of which it would leave out
+    all."""
     lines = []
-    refusing = [name for name, method in methods.items() if getattr(method, "unusable", None) == "refuse"]
-    asked = examples.filter(pl.col("method").is_in(refusing)).sort("arm", "method")
+    unusable = {name: getattr(method, "unusable", None) for name, method in methods.items()}
+    asked = examples.filter(pl.col("method").is_in([name for name, way in unusable.items() if way])).sort(
+        "arm", "method"
+    )
     for (arm, method), rows in asked.group_by("arm", "method", maintain_order=True):
         unused = rows.filter(pl.col("dropped").is_in([*WHY])).select("row_id", reason="dropped").unique()
-        lines += [f"arm {arm}: methods.{method}: {line}" for line in say_unusable(unused, rows["row_id"].n_unique())]
+        pairs = rows["row_id"].n_unique()
+        if unusable[str(method)] == "refuse" or unused.height == pairs:
+            lines += [f"arm {arm}: methods.{method}: {line}" for line in say_unusable(unused, pairs)]
     return lines
