@@ -105,6 +105,22 @@ def test_what_does_not_decide_it_may_change(edit: str, study: Callable[..., None
     assert metrics(edited) == {"primary_registered": 1}
 
 
+def test_the_page_shows_what_the_small_study_registers(
+    study: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before its results, and of another benchmark after them."""
+    page = (ROOT / "docs/grid.md").read_text()
+    register.main([])
+    assert f"$ curation register\n{capsys.readouterr().out}" in page
+    study(EDITS["contrast.benchmarks.held_sums"])
+    Path("data/results").mkdir(parents=True)
+    for run in world.RUNS:
+        Path(f"data/results/{run}.parquet").touch()
+    register.main(["--replace"])
+    said = capsys.readouterr()
+    assert f"$ curation register --replace\n{said.out}{said.err}" in page
+
+
 def test_a_primary_that_is_given_up_beside_a_registration_is_marked(study: Callable[..., None]) -> None:
     register.main([])
     study(lambda raw: raw["compare"].update(primary=None))
