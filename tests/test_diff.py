@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 import world
+from browser import launched, opened
 from served import Done, ran
 from versions import begin, changed, git, make, restore, rewrite, settings
 
@@ -124,7 +125,8 @@ def test_pairs_that_entered_and_left_are_those_of_the_tables(study: Path, revisi
 def test_a_word_of_a_rubric_is_the_cause_of_what_it_reaches(study: Path) -> None:
     diff = found(study, "base", "rubric")
     assert [kind for kind, _ in causes(diff)] == ["rubric"]
-    assert causes(diff)[0][1].startswith("judges.rubric.dimensions.logic.description: ")
+    told = "judges.rubric.dimensions.logic.description: 'of the problem used as they are given?' → "
+    assert causes(diff)[0][1] == f"{told}'of the problem used exactly as they are given?'"
     reached = diff["causes"][0]["reached"]
     assert "data/judgments/rubric.parquet" in reached and "data/selections/clear.parquet" in reached
     assert not {"data/judgments/answer.parquet", "data/deltas/answer.parquet"} & set(reached)
@@ -175,6 +177,15 @@ def test_no_text_acts_on_a_terminal_or_a_browser(study: Path, tmp_path: Path) ->
     assert "&lt;script&gt;alert(1)" in body and "<script" not in body
     for text in (done.stdout, done.stderr, body):
         assert not {"\x1b", "\u202e"} & set(text)
+
+
+def test_a_browser_runs_nothing_of_a_text(study: Path, tmp_path: Path) -> None:
+    page = tmp_path / "diff.html"
+    asked(study, "base", "hostile", "--html", str(page))
+    with launched() as browser, opened(browser, page.as_uri()) as (shown, heard):
+        assert (heard.requests, heard.dialogs, heard.console) == ([page.as_uri()], [], [])
+        shown.locator("summary").first.click()
+        assert "<script>alert(1)</script>" in shown.locator("body").inner_text()
 
 
 def test_settings_that_were_edited_since_are_told(study: Path) -> None:

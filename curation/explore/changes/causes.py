@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 from curation.core.canonical import canonical, list_texts
 from curation.core.lock_file import settings_of
 from curation.core.messages import first_names, show_value
-from curation.explore.changes.cache import Cache
-from curation.explore.changes.version import Version, list_outs
-from curation.explore.words import mark_differences
+from curation.explore.changes.version import Version
 from curation.tables.contracts import ARMS
 
 ABSENT = object()
@@ -29,7 +27,7 @@ BY_TABLE = {  # the sections whose names are those of its parts
 }  # fmt: skip
 MARKS = (".txt",)  # what a stage writes to come before another; no table is made of it
 MOST_NAMED = 3
-LONG = 60  # letters of a text, of which only the words that differ are shown
+LONG, AROUND = 60, 20  # letters of a text of which only what differs is shown, and of what is shown around it
 
 
 class Cause(NamedTuple):
@@ -46,13 +44,7 @@ class Causes:
 
     def __init__(self, before: Version, after: Version) -> None:
         self.versions = before, after
-        self.stages, self.md5 = list[dict[str, str]](), list[dict[str, str]]()
-        cache = Cache()
-        for version in self.versions:
-            made = {out.path: (stage, out.md5) for stage, body in version.stages.items()
-                    for out in list_outs([body], cache)}  # fmt: skip
-            self.stages.append({path: stage for path, (stage, _) in made.items()})
-            self.md5.append({path: md5 for path, (_, md5) in made.items()})
+        self.stages = [{path: out.stage for path, out in version.outs.items()} for version in self.versions]
         self.found: dict[str, frozenset[Cause]] = {}
 
     def of(self, file: str) -> frozenset[Cause]:
@@ -79,7 +71,8 @@ class Causes:
         return order.index(stage.partition("@")[0]), file
 
     def _differs(self, file: str) -> bool:
-        return self.md5[0].get(file) != self.md5[1].get(file)
+        before, after = (version.outs.get(file) for version in self.versions)
+        return before is None or after is None or before.md5 != after.md5
 
     def _find(self, file: str) -> Iterator[Cause]:
         stages = [of.get(file) for of in self.stages]
@@ -196,17 +189,22 @@ def _kind(place: str) -> str:
 
 
 def _show(before: Any, after: Any) -> str:
-    """Both values; of longer texts the words that differ."""
+    """Both values; of longer texts what differs, with some letters around."""
     if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > LONG:
-        shown = [
-            show_value(" … ".join(part.text.strip() for part in parts if not part.same and part.text.strip()))
-            for parts in mark_differences(before, after)
-        ]
-        return " → ".join(shown)
+        start = max(0, _count_shared(before, after) - AROUND)
+        rest = before[start:], after[start:]
+        end = max(0, _count_shared(*(text[::-1] for text in rest)) - AROUND)
+        return " → ".join(show_value(text[: len(text) - end]) for text in rest)
     return " → ".join(
         "absent" if value is ABSENT else "…" if isinstance(value, Mapping) else show_value(value)
         for value in (before, after)
     )
+
+
+def _count_shared(before: str, after: str) -> int:
+    """How many letters both begin with."""
+    letters = enumerate(zip(before, after, strict=False))
+    return next((place for place, (one, other) in letters if one != other), min(len(before), len(after)))
 
 
 def _changed_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

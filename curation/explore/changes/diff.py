@@ -27,13 +27,6 @@ class Diff(NamedTuple):
     causes: list[Cause]
     notes: list[str]
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the two have the same tables."""
-        return {name: file.md5 for name, file in self.before.files.items()} == {
-            name: file.md5 for name, file in self.after.files.items()
-        } and all(file.md5 for file in self.before.files.values())
-
     def figures(self) -> dict[str, Figure]:
         """Every figure by its section and name, as `selections:overlap.top_step_coherence`."""
         return {

@@ -41,14 +41,6 @@ def name_columns(name: str, file: Path) -> dict[str, str]:
     return {renamed.new_column(table, column) or column: column for column in pl.read_parquet_schema(file)}
 
 
-def count_rows(version: Version, name: str) -> int | None:
-    """How many rows a file of the version has, 0 without the file; None where it is not on this machine."""
-    file = version.files.get(name)
-    if file is None:
-        return 0
-    return None if file.path is None else pl.scan_parquet(file.path, glob=False).select(pl.len()).collect().item()
-
-
 def differs(before: Version, after: Version, name: str) -> bool:
     """Whether the file is in both versions, on this machine, and not known to be the same."""
     files = [version.files.get(name) for version in (before, after)]

@@ -145,4 +145,6 @@ def _number(value: float | None) -> str:
 def list_lines(lines: Iterable[Line]) -> Iterator[str]:
     """The lines as text of WIDTH letters, what they are of in a column of its own."""
     for name, text in lines:
-        yield from wrap(text, WIDTH, initial_indent=f"{name:{INDENT}}", subsequent_indent=" " * INDENT)
+        yield from wrap(
+            text, WIDTH, initial_indent=f"{name:{INDENT}}", subsequent_indent=" " * INDENT, break_on_hyphens=False
+        )

@@ -3,7 +3,7 @@
 Nothing is checked out: tables of a revision are read where DVC's cache has them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -33,13 +33,14 @@ class File(NamedTuple):
 
 @dataclass
 class Version:
-    """`stages` are the entries of dvc.lock that dvc.yaml and params.yaml still declare, `files` the Parquet files that
-    they wrote, by their names, as `data/pairs.parquet`. `notes` say what is odd about it."""
+    """`stages` are the entries of dvc.lock that dvc.yaml and params.yaml still declare, `outs` what they wrote by its
+    name, as `data/pairs.parquet`, and `files` where the tables among these lie. `notes` say what is odd about it."""
 
     name: str
     params: dict[str, Any]
     stages: dict[str, Any]
-    files: dict[str, File]
+    outs: dict[str, "Out"]
+    files: dict[str, File] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def parts(self, table: str) -> list[str]:
@@ -90,10 +91,10 @@ def _read_revision(revision: str, cache: Cache) -> Version:
     if bodies[LOCK] is None or bodies[PARAMS] is None:
         missing = next(file for file in (LOCK, PARAMS) if bodies[file] is None)
         raise CurationError(f"{revision}: has no {missing}; name a revision where it was committed")
-    version = _declared(name, bodies[PARAMS], bodies[LOCK], bodies[PIPELINE])
-    for out in list_outs(version.stages.values(), cache):
-        if out.path.endswith(".parquet"):
-            version.files[out.path] = File(cache.path(out.md5), out.md5)
+    version = _declared(name, bodies[PARAMS], bodies[LOCK], bodies[PIPELINE], cache)
+    for path, out in version.outs.items():
+        if path.endswith(".parquet"):
+            version.files[path] = File(cache.path(out.md5), out.md5)
     return version
 
 
@@ -101,8 +102,8 @@ def _read_folder(folder: Path, cache: Cache) -> Version:
     """The working tree, or a folder elsewhere that holds params.yaml, dvc.lock and data/, as a release does."""
     here = folder == Path()
     lock, pipeline = ((folder / file).read_bytes() if (folder / file).is_file() else None for file in (LOCK, PIPELINE))
-    version = _declared(HERE if here else str(folder), parsed.read_bytes(folder / PARAMS), lock, pipeline)
-    listed = {out.path: out.md5 for out in list_outs(version.stages.values(), cache) if out.path.endswith(".parquet")}
+    version = _declared(HERE if here else str(folder), parsed.read_bytes(folder / PARAMS), lock, pipeline, cache)
+    listed = {path: out.md5 for path, out in version.outs.items() if path.endswith(".parquet")}
     on_disk = {file.relative_to(folder).as_posix(): file for file in _tables_in(folder / contracts.DATA)}
     for name in sorted(on_disk if lock is None or not here else listed.keys() & on_disk.keys()):
         version.files[name] = File(on_disk[name], cache.hash(on_disk[name]) if here else listed.get(name))
@@ -130,7 +131,7 @@ def _find_odd(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
         yield f"{first_names(edited, MOST_NAMED)}: is not the file that {LOCK} tells of; causes are of that one"
 
 
-def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: bytes | None) -> Version:
+def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: bytes | None, cache: Cache) -> Version:
     """A version without files. dvc.lock keeps the stages of names that params.yaml no longer has, so those are left
     out."""
     settings = parsed.parse_yaml(params or b"", lambda why: CurationError(f"{name}: {PARAMS}:{why}"))
@@ -138,7 +139,7 @@ def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: byt
     refuse = lambda why: CurationError(f"{name}: {PIPELINE}:{why}")  # noqa: E731
     graph = {} if pipeline is None else parsed.parse_yaml(pipeline, refuse).get("stages") or {}
     kept = {stage: body for stage, body in stages.items() if not graph or _is_declared(stage, graph, settings)}
-    return Version(name, settings, kept, {})
+    return Version(name, settings, kept, dict(_list_outs(kept, cache)))
 
 
 def _is_declared(stage: str, graph: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
@@ -152,19 +153,19 @@ def _is_declared(stage: str, graph: Mapping[str, Any], params: Mapping[str, Any]
 
 
 class Out(NamedTuple):
-    """A file that a stage wrote."""
+    """What a stage wrote under some name."""
 
-    path: str
+    stage: str
     md5: str
 
 
-def list_outs(stages: Iterable[Mapping[str, Any]], cache: Cache) -> Iterator[Out]:
-    """Every file that these stages wrote: of a folder those in it, as far as the cache knows them, else the folder."""
-    for stage in stages:
-        for out in stage.get("outs") or []:
+def _list_outs(stages: Mapping[str, Any], cache: Cache) -> Iterator[tuple[str, Out]]:
+    """Every file that the stages wrote: of a folder those in it, as far as the cache knows them, else the folder."""
+    for stage, body in stages.items():
+        for out in body.get("outs") or []:
             path, md5 = str(out["path"]), str(out.get("md5"))
             inside = cache.list_folder(md5) if md5.endswith(".dir") else None
             if inside is None:
-                yield Out(path, md5)
+                yield path, Out(stage, md5)
             else:
-                yield from (Out(str(PurePosixPath(path, name)), inner) for name, inner in inside.items())
+                yield from ((str(PurePosixPath(path, name)), Out(stage, one)) for name, one in inside.items())
