@@ -2,8 +2,8 @@
 it.
 
 Kinds of fault: a key that goes out in a text, a setting, a comment, the lock or the calls; a key that the message about
-it shows; a path, a user or a host of this machine; an example that cannot be released at all; a license that is not
-asked about; a setting that is cut and was no path.
+it shows; a key beside another that was accepted; a path, a user or a host of this machine; an example that cannot be
+released at all; a license that is not asked about; a setting that is cut and was no path.
 """
 
 import json
@@ -37,6 +37,22 @@ KEYS = {  # what each looks like, made up
     "a JSON web token": "eyJhbGciOiJIUz.eyJzdWIiOiIxMj.SflKxwRJSMeKKF2",
     "a bearer token": "Bearer " + "aB3d" * 6,
     "a password in a URL": "https://me:hunter2" + "@example.org/x",
+    "a key of Azure": "AccountKey=" + "aB3d" * 20 + "==",
+    "a token of a package registry": "npm_" + "aB3d" * 9,
+    "a key of SendGrid": "SG." + "aB3d" * 5 + "." + "aB3d" * 10,
+    "a key that is assigned": "aws_secret_access_key = " + "aB3d/" * 8,
+}
+SIBLINGS = {  # the same kinds, otherwise written
+    "a private key": ["-----BEGIN PGP PRIVATE KEY BLOCK-----", "AGE-SECRET-KEY-1" + "Q5" * 29],
+    "a key of Google": ["GOCSPX-" + "aB3d" * 7, "ya29." + "aB3d" * 12],
+    "a token of Slack": [
+        "xapp-" + "1-A01234567",
+        "https://hooks.slack.com/services/" + "T01234567/B01234567/" + "aB3d" * 6,
+    ],
+    "a token of the hub": ["api_org_" + "aB3d" * 9],
+    "a token of a package registry": ["pypi-AgE" + "aB3d" * 20],
+    "a key that is assigned": ["WANDB_API_KEY=" + "0a1b" * 10, '"api-key": "' + "0a1b" * 8 + '"'],
+    "a password in a URL": ["redis://:hunter2" + "@cache:6379", "HTTPS://me:hunter2" + "@example.org"],
 }
 
 
@@ -77,10 +93,25 @@ def test_each_sort_of_key_is_found_in_text_and_table(what: str, tmp_path: Path) 
     assert found[0].text not in said and found[0].mark in said
 
 
+@pytest.mark.parametrize(("what", "text"), [(what, text) for what in SIBLINGS for text in SIBLINGS[what]])
+def test_a_key_is_found_however_it_is_written(what: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text(f"Say {text} and stop.")
+    assert [one.what for one in scan.scan(tmp_path, ["card.md"], {})] == [what]
+
+
+def test_a_key_that_is_accepted_hides_no_other_of_the_same_text(tmp_path: Path) -> None:
+    other = "AKIA" + "ANOTHEROTHERXYZ1"
+    pl.DataFrame({"id": [1], "said": [f"not {AWS} but {other}"]}).write_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "card.md").write_text(f"not {AWS} but {other}")
+    for name in ("rows.parquet", "card.md"):
+        assert [one.text for one in scan.scan(tmp_path, [name], {})] == [AWS, other]
+
+
 @pytest.mark.parametrize(
     "text",
     ["sk-learn and sk-ip", "hf_hub", "AKIAhello", "task-based-evaluation-of-models", "a/b/c", "http://x.org/me@y:z",
-     "eyJ.", "the bearer of news", "12:30@noon"],
+     "eyJ.", "the bearer of news", "12:30@noon", "api_key_env: THE_KEY_OF_OUR_SERVER_FOR_ALL_JUDGES",
+     "the access key: under the mat", "an api_key = os.environ['THE_KEY_OF_OUR_SERVER_FOR_ALL_JUDGES']"],
 )  # fmt: skip
 def test_what_is_no_key_is_none(text: str, tmp_path: Path) -> None:
     (tmp_path / "card.md").write_text(text)

@@ -1,9 +1,9 @@
 """`curation verify-release` on releases that somebody changed, with SHA256SUMS as it was and forged anew.
 
 Kinds of fault: a file changed, added, taken away or put elsewhere that passes; a row, a judgment or a setting that is
-not what the rows were made of, and passes once the sums are forged; a name that leads out of the folder and is read; a
-message that does not say which row, which column and which values; a release that other versions made refused for its
-bytes alone.
+not what the rows were made of, and passes once the sums are forged; rows that `load_dataset` reads and that nothing
+makes again; a name that leads out of the folder and is read; a message that does not say which row, which column and
+which values; a release that other versions made refused for its bytes alone.
 """
 
 import json
@@ -124,6 +124,19 @@ FORGED: dict[str, tuple[Change, list[str]]] = {  # the same where the sums were 
     "a manifest of something": (said("", made_by="somebody"), ["release.json: made_by: "]),
     "an unknown arm": (said("config", arm="cleer"), ["cleer: no such name; did you mean 'clear'?"]),
     "a file outside": (said("config", file="../../../etc/passwd"), ["release.json: configs.0.file: "]),
+    "a row of a configuration that is left out": (lambda out: [
+        edit(out / f"data/all/{ROWS}", first(margin=9.5)),
+        said("", configs=[one for one in releasing.manifest(out)["configs"] if one["arm"] != "all"])(out),
+    ], [f"data/all/{ROWS}: is of no configuration of release.json, so that it is not made again; take it out",
+        "README.md: the configs of its header, which `load_dataset` reads, are not those of release.json"]),
+    "rows beside": (lambda out: (out / "data/more.jsonl").write_text("{}"), ["data/more.jsonl: is of no config"]),
+    "a script": (lambda out: (out / "out.py").write_text(""), ["out.py: is of no configuration of release.json"]),
+    "a card that reads another file": (
+        lambda out: (out / "README.md").write_text((out / "README.md").read_text().replace(PAIRS, "study/x.parquet")),
+        ["README.md: the configs of its header"]),
+    "a card without a header": (lambda out: (out / "README.md").write_text("# x\n"), ["README.md: the configs of its"]),
+    "a header that is none": (lambda out: (out / "README.md").write_text("---\n- [\n---\n"), ["README.md: line "]),
+    "a count of rows": (said("config", rows=999), [f"release.json: clear: rows: 999, and {PAIRS} has 3"]),
     "a file not named": (said("config", file="data/none.parquet"), ["data/none.parquet: is not named by SHA256SUMS"]),
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ def header(facts: Facts) -> list[str]:
         "task_categories": ["text-generation"],
         "size_categories": [size_category(rows)],
         "tags": [*_methods(facts), "preference", "rlhf", "curation"],
-        "configs": [_config(config, first=not at) for at, config in enumerate(facts.configs)],
+        "configs": configs(facts.configs),
         "dataset_info": [
             _info(config, table, facts.folder) for config, table in zip(facts.configs, tables, strict=True)
         ],
@@ -89,6 +89,11 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
     if pa.types.is_struct(kind):
         return {"struct": features(pa.schema(list(kind)))}
     return {"dtype": {"double": "float64"}.get(str(kind), str(kind))}
+
+
+def configs(of: Sequence[Config]) -> list[dict[str, Any]]:
+    """What `load_dataset` is told of each, the first of which it takes where none is asked for."""
+    return [_config(config, first=not at) for at, config in enumerate(of)]
 
 
 def _config(config: Config, first: bool) -> dict[str, Any]:

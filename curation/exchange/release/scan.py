@@ -18,29 +18,34 @@ ROWS = 20_000  # looked through at a time
 TEXTS = (".md", ".svg", ".png")  # a card shows a row, whose texts may name any path
 SHORTEST = 8  # of what is looked for word by word: a shorter one may be part of any text
 KEYS = {  # what looks like a key, in the regular expressions that Python and Polars both know
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\bAGE-SECRET-KEY-1[A-Z0-9]{50,}",
     "an API key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|(?:gsk_|nvapi-|pplx-|r8_|xai-|fw_|tgp_v1_)[A-Za-z0-9_-]{24,})",
-    "a token of the hub": r"\bhf_[A-Za-z0-9]{30,}",
+    "a token of the hub": r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}",
     "a token of GitHub": r"\b(?:gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
     "a token of GitLab": r"\bglpat-[A-Za-z0-9_-]{20,}",
     "a key of AWS": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "a key of Google": r"\bAIza[A-Za-z0-9_-]{35}",
-    "a token of Slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "a key of Google": r"\b(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{20,}|ya29\.[A-Za-z0-9_-]{30,})",
+    "a key of Azure": r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/=]{40,}",
+    "a token of Slack": r"\b(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}|\bhooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
+    "a token of a package registry": r"\b(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{40,})",
+    "a key of SendGrid": r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     "a live key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
     "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    "a key that is assigned": r"(?i:api[_-]?key|access[_-]?key|client[_-]?secret|auth[_-]?token)[\"']?\s*[=:]\s*[\"']?"
+    r"[A-Za-z0-9+/_-]{32,}",
     "a bearer token": r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}",
-    "a password in a URL": r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"']+:[^\s/@\"']+@",
+    "a password in a URL": r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"']*:[^\s/@\"']+@",
 }
 ROOTS = (
-    "Users|Volumes|data|etc|export|gpfs|home|lustre|media|mnt|net|nfs|opt|private|projects?|root|scratch|srv|tmp|usr|var|"
-    "work|workspace"
+    "Users|Volumes|ceph|cluster|content|data|efs|etc|export|fsx|gpfs|home|kaggle|lustre|media|mnt|net|nfs|opt|private|"
+    "projects?|raid|root|scratch|srv|storage|tmp|usr|var|work|workspace"
 )
 LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER = (
     "a local path", "a path of this machine", "the name of this machine", "a path of this machine's user"
 )  # fmt: skip
 SHOWN = (LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
 PATHS = {  # where no text of a user's or a model's is expected
-    LOCAL_PATH: rf"(?:^|[\s\"'=(\[,:])(?:/(?:{ROOTS})/[^\s\"'),\]]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
+    LOCAL_PATH: rf"(?:^|[\s\"'=(\[,:;`<>|])(?:/(?:{ROOTS})/[^\s\"'),\]`<>|]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
 }
 
 
@@ -126,7 +131,7 @@ def _scan_text(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
         pattern = re.compile(rule)
         for number, line in enumerate(lines, 1):
             for found in pattern.finditer(line):
-                yield Found(f"{name}:{number}", what, found[0].strip(" \t\"'=([,:"))
+                yield Found(f"{name}:{number}", what, found[0].lstrip(" \t\"'=([,:;`<>|"))
 
 
 def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
@@ -140,8 +145,7 @@ def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]
                 hits = None if texts is None else texts.filter(texts.struct.field("text").str.contains(either))
                 for row, text in [] if hits is None else hits.struct.unnest().rows():
                     for what, rule in rules.items():
-                        found = re.search(rule, text)
-                        if found is not None:
+                        for found in re.finditer(rule, text):  # one that is accepted hides no other
                             where = f"{name}: {column} of row {start + row} ({key} {rows[key][row]})"
                             yield Found(where, what, found[0])
             start += rows.height

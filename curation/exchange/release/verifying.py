@@ -13,6 +13,7 @@ from curation.exchange.release import manifest, sums
 from curation.exchange.release.differing import find_difference
 from curation.exchange.release.manifest import STUDY, Held
 from curation.exchange.release.rebuild import STEPS, rebuilt
+from curation.exchange.release.unheld import find_unheld
 from curation.tables import contracts, parquet
 from curation.tables.table import Table
 
@@ -22,8 +23,8 @@ ALONE = ("prompts", "responses", "listed_pairs", "renderings", "probabilities")
 
 def verify(folder: Path) -> list[str]:
     """A line for each thing that was found to hold. Raises Errors, or CurationError, with what does not: a file that is
-    missing, that is one too many, or that is another; a table that breaks its contract; and the first row, column and
-    value of each table that is another when it is made again."""
+    missing, that is one too many, or that is another; a table that breaks its contract; the first row, column and value
+    of each table that is another when it is made again; and what a reader would load that is not made again."""
     if not folder.is_dir():
         raise CurationError(f"{folder}: is no folder; name that of a release")
     listed = sums.read_sums(folder)
@@ -38,6 +39,7 @@ def verify(folder: Path) -> list[str]:
     with progress("verify-release", len(held.arms) + STEPS + 1, "steps") as shown:
         try:
             lines = verify_tables(folder, held.configs, held.versions, shown)
+            faults += find_unheld(folder, held.configs, list(listed))
         except CurationError as error:
             faults += str(error).splitlines()
     if faults:
