@@ -23,8 +23,7 @@ from test_ten_minutes import COMMAND, as_shown
 
 from curation.core.kinds import formats
 from curation.exchange import export
-from curation.exchange.looking import look
-from curation.exchange.sets import guess_set
+from curation.exchange.guessing import guess_file
 from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 from curation.tables.prompt_identity import identities
@@ -89,31 +88,61 @@ def test_pairs_ids_and_texts_come_back_as_they_were(
     study: Path, tmp_path: Path, to: str, method: str, way: str
 ) -> None:
     """By the source that the manifest says. Pairs of single labelled answers are made anew, and are the same."""
-    done = exported(study, to, "--method", method, "--reasoning", way, out=str(tmp_path / "out"))
+    lost = comes_back(study, tmp_path / "out", to, method, way)
+    assert (len(lost) > 0) == (to not in WITH_TOOLS)
+
+
+ODD = [  # texts and ids that a reader may take for something else
+    pair("1e5", [said("user", "a\x00b\x01\x7f\x85\u2029 c")], answer("x\x0by"), answer("z\x1c")),
+    pair("007", [said("system", ""), said("user", "empty")], answer("  yes  \n"), answer("\n\nno\t")),
+    pair("null", [said("user", "twice")], answer("1"), answer("2")),
+    pair("9007199254740993", [said("user", "twice")], answer("1"), answer('{"a": 1}')),
+    pair('a,b"c\n', [said("user", "say <think>x</think>")], answer("<think>\nx\n</think>\n\ny"), answer("</think> z")),
+    pair("t", [said("user", "1"), said("assistant", ""), said("user", "2")], answer("5" * 9**5), answer("\ufeff6")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["dpo", pytest.param("kto", marks=pytest.mark.slow)])
+def test_odd_texts_and_ids_come_back_as_they_were(tmp_path: Path, method: str) -> None:
+    """From every format; where nothing came with reasoning, what looks like a block of it is a part of the answer."""
+    save_study(tmp_path, ODD, reasoning="inline")
+    for to in FORMATS if method == "dpo" else [name for name in FORMATS if name not in PAIRS_ONLY]:
+        assert comes_back(tmp_path, tmp_path / to, to, method, "inline") == []
+
+
+def comes_back(study: Path, out: Path, to: str, method: str, way: str) -> list[str]:
+    """Asserts that what is exported is read back as it was. Returns the ids of the rows left out."""
+    done = exported(study, to, "--method", method, "--reasoning", way, out=str(out))
     assert done.returncode == 0, done.stderr
-    (made,) = manifest(tmp_path / "out")["sets"]
+    (made,) = manifest(out)["sets"]
     lost = [row_id for ids in made["left_out"].values() for row_id in ids]
-    assert (len(lost) > 0) == (to not in WITH_TOOLS) and made["rows_out"] + len(lost) == made["rows_in"]
+    assert made["rows_out"] + len(lost) == made["rows_in"]
     settings = {name: value for name, value in made["source"].items() if name not in ("kind", "split", "path")}
-    back = read_set(tmp_path / "out" / made["source"]["path"], **settings).tables
+    back = read_set(out / made["source"]["path"], **settings).tables
     before = read_set(study / "set.jsonl", **exporting.SET).tables
     if method == "kto":
         assert responses_with_labels(back, lost) == responses_with_labels(before, lost)
-        return
+        return lost
     pairs = pl.read_parquet(study / f"data/subsets/{NAME}.parquet")["pair_id"].cast(pl.String)
     assert told(back) == told(before, set(pairs) - set(lost))
     if to != "openai":  # its rows may have no key of ours
         assert set(back["listed_pairs"]["external_id"]) == set(pairs) - set(lost)
+    return lost
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to", FORMATS)
-def test_new_finds_the_pairs_of_every_format(study: Path, tmp_path: Path, to: str) -> None:
-    """In the layout that the manifest says."""
-    assert exported(study, to, out=str(tmp_path / "out")).returncode == 0
+@pytest.mark.parametrize(
+    ("to", "method"),
+    [(to, method) for to, method in product(FORMATS, ("dpo", "kto")) if (method, to in PAIRS_ONLY) != ("kto", True)],
+)
+def test_new_finds_the_pairs_and_the_labels_of_every_format(study: Path, tmp_path: Path, to: str, method: str) -> None:
+    """In the layout, and of labelled answers with the columns, that the manifest says."""
+    assert exported(study, to, "--method", method, out=str(tmp_path / "out")).returncode == 0
     source = manifest(tmp_path / "out")["sets"][0]["source"]
-    guess = guess_set(look(str(tmp_path / "out" / source["path"])))
-    assert guess is not None and guess.layout == source["layout"]
+    (guess,) = guess_file(str(tmp_path / "out" / source["path"]))
+    assert guess.layout == source["layout"]
+    if method == "kto":
+        assert guess.columns == source["columns"]
 
 
 def responses_with_labels(tables: dict[str, pl.DataFrame], lost: list[str]) -> list[Any]:
@@ -192,6 +221,38 @@ def test_what_a_trainer_would_do_to_a_row_is_said_and_strict_writes_nothing(tmp_
     strict = exported(tmp_path, to, *options, "--strict", out="strict")
     assert strict.returncode == 1 and f"error: {NAME} (dpo): " in strict.stderr and ids[0] in strict.stderr
     assert seen(tmp_path) == ["data", "out", "params.yaml", "set.jsonl"]
+
+
+def test_reasoning_that_a_trainer_reads_in_pairs_and_not_in_labelled_answers_is_left_out_of_these(
+    tmp_path: Path,
+) -> None:
+    save_study(tmp_path, [*PLAIN[:2], *THOUGHT])
+    options = ("--reasoning", "reasoning_content", "--method")
+    done = exported(tmp_path, "axolotl", *options, "kto")
+    assert done.returncode == 0, done.stderr
+    (made,) = manifest(tmp_path / "out")["sets"]
+    unpaired = pl.read_parquet(tmp_path / f"data/unpaired/{NAME}.parquet")
+    thought = unpaired.filter(pl.col("reasoning").is_not_null())["trace_id"].cast(pl.String).to_list()
+    assert len(thought) == 3 and made["left_out"] == {"reasoning": thought} and made["rows_out"] == 5
+    assert "3 rows (trace_id " in done.stderr and ": reasoning: the trainer's KTO writes role and" in done.stderr
+    strict = exported(tmp_path, "axolotl", *options, "kto", "--strict", out="strict")
+    assert strict.returncode == 1 and not (tmp_path / "strict").exists()
+    assert exported(tmp_path, "axolotl", *options, "dpo", "--strict", out="strict").returncode == 0
+
+
+def test_the_chat_template_that_a_study_names_goes_with_its_rows(tmp_path: Path) -> None:
+    """Byte for byte, and the trainer is told of it."""
+    text = "{# ours #}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    revision = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    save_study(tmp_path, PLAIN, chat_template="own.jinja", chat_template_revision=revision)
+    (tmp_path / "own.jinja").write_text(text)
+    assert exported(tmp_path, "trl", "--method", "dpo").returncode == 0
+    assert (tmp_path / "out/chat_template.jinja").read_text() == text
+    assert "chat_template.jinja" in manifest(tmp_path / "out")["files"]
+    assert "must be that of chat_template.jinja" in (tmp_path / f"out/{NAME}.dpo.yaml").read_text()
+    (tmp_path / "own.jinja").unlink()
+    gone = exported(tmp_path, "trl", "--method", "dpo", out="gone")
+    assert gone.returncode == 1 and "own.jinja" in gone.stderr and not (tmp_path / "gone").exists()
 
 
 def test_what_no_source_gives_but_a_table_may_have_is_said(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from curation.core.hashing import hash_file
 from curation.core.progress import progress
 from curation.exchange.exported import Source, count
 from curation.exchange.templates import TRAPS
-from curation.exchange.written import Made, Order, add_text, write
+from curation.exchange.written import CHAT_TEMPLATE, Made, Order, add_text, write
 
 MANIFEST, MADE_BY = "manifest.json", "curation export"
 
@@ -25,6 +25,8 @@ def export(order: Order, out: Path, replace: bool, strict: bool) -> list[Made]:
     refuse_existing(out, replace)
     rows = _count_all(order.sources)
     with whole_folder(out) as folder:
+        if (template := order.student.template.text) is not None:
+            add_text(folder / CHAT_TEMPLATE, template)
         with progress("export", rows, "rows") as shown:
             made = [write(order, source, folder, shown.advance) for source in order.sources]
         lines = [line for one in made for line in one.say(order)]

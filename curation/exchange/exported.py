@@ -79,4 +79,5 @@ def examples(rows: pl.DataFrame, source: Source, way: Way | None, system: str | 
         answers = [answer_message(way, row[thought], row[side][0]["content"]) for side, thought in said]
         kept = {name: row[name] for name in beside if row[name] is not None}
         kept |= {name: str(value) for name, value in kept.items() if name in IDS}  # readers of JSON round large numbers
-        yield Example(as_told(messages, way), row["tools"], answers, row.get("label"), kept)
+        thinks = any(row[thought] is not None for thought in thoughts)
+        yield Example(as_told(messages, way), row["tools"], answers, row.get("label"), kept, thinks)

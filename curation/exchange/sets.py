@@ -30,8 +30,9 @@ def guess_set(look: Look) -> Guess | None:
 
 
 def guess_rated(guess: Guess) -> Guess | None:
-    """As `guess_set`, of a file of which each row has one completion, with ratings or a label beside it."""
-    completion = guess.column("completion")
+    """As `guess_set`, of a file of which each row has one completion, with ratings or a label beside it, or a whole
+    conversation with a label."""
+    completion = guess.column("completion") or guess.column("messages")
     if (
         guess.holds != "traces"
         or guess.wide
@@ -40,7 +41,7 @@ def guess_rated(guess: Guess) -> Guess | None:
     ):
         return None
     label = find_label(guess)
-    if label is None and not guess.ratings:
+    if label is None and (not guess.ratings or "messages" in guess.columns):
         return None
     roles = Roles(guess.look, [completion.name])
     if label is not None:

@@ -20,6 +20,7 @@ from curation.models.rendering import Way
 from curation.models.student import Params as Student
 
 MOST_NAMED = 3  # rows in a message
+CHAT_TEMPLATE = "chat_template.jinja"  # the file, where params.yaml names one
 JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -73,7 +74,7 @@ class Made:
         if (p := example.beside.get("p_chosen")) is not None:
             self.p_chosen.append(p)
         self.has_tools |= example.tools is not None
-        self.thinks |= any(len(answer) > 2 or "</think>" in answer["content"] for answer in example.answers)
+        self.thinks |= example.thinks
         return _as_row(example, order, self.source)
 
     @property
@@ -168,7 +169,7 @@ def _config(order: Order, made: Made) -> Config:
         made.files[0],
         _model(student.model),
         order.way if made.thinks else None,
-        student.chat_template,
+        None if student.chat_template is None else CHAT_TEMPLATE,
         order.max_length or source.settings.get("max_length"),
         dict(student.template_kwargs or {}),
         source.settings,

@@ -18,13 +18,14 @@ Row: TypeAlias = dict[str, Any]  # as a trainer reads it
 class Example(NamedTuple):
     """A row of `subsets` or of `unpaired`. `messages` are its prompt's, and `answers` one of the assistant's for either
     side, chosen first, or the one that has the `label`; what was thought stands in them on its way. `beside` is what a
-    trainer may keep and needs not read: ids, margin, ratings."""
+    trainer may keep and needs not read: ids, margin, ratings. `thinks` where an answer came with reasoning."""
 
     messages: list[Message]
     tools: str | None
     answers: list[Message]
     label: bool | None
     beside: dict[str, Any]
+    thinks: bool
 
     @property
     def conversations(self) -> list[list[Message]]:
