@@ -57,7 +57,7 @@ bench: setup
 	python -m bench.fuzz replies
 	python -m bench.fuzz files 2000
 
-interop: setup  # installs five trainers and lm-eval, each in an environment of its own; some minutes
+interop: setup  # installs six trainers and lm-eval, each in an environment of its own; some minutes
 	python tests/interop/run.py; trainers=$$?; python tests/interop/eval_task.py && exit $$trainers
 
 lock:  # wants pip-tools

