@@ -150,6 +150,21 @@ def test_counts_are_those_of_the_tables(made: tuple[Path, str], study: Path) -> 
                         ["**all**", "", "", "2", "1", "1,200", "34", "0.5000"]]  # fmt: skip
 
 
+def test_first_sentence_counts_the_rows_own_pairs_answers_and_writers_once(made: tuple[Path, str], study: Path) -> None:
+    """The reversed arm has the pairs of its selection, so that they stand in two configurations."""
+    rows = [pl.read_parquet(file, glob=False) for file in made[0].glob("data/*/*.parquet")]
+    pairs = [table for table in rows if "pair_id" in table.columns]
+    answers = [table["trace_id"] for table in rows if "trace_id" in table.columns]
+    ids = pl.concat(table["pair_id"] for table in pairs)
+    assert ids.n_unique() < len(ids)
+    sides = [table[f"{side}_trace_id"] for table in pairs for side in ("chosen", "rejected")]
+    own = pl.concat([*(one.alias("trace_id") for one in sides), *answers])
+    traces = pl.concat(pl.read_parquet(file) for file in (study / "data/traces").glob("*.parquet"))
+    writers = traces.filter(pl.col("trace_id").is_in(own.implode()))["generator"].n_unique()
+    said = f"{ids.n_unique()} preference pairs and {pl.concat(answers).n_unique()} labelled answers"
+    assert f"\n{said}, written by {writers} generators, rated by" in made[1]
+
+
 def test_delta_of_a_reversed_row_is_that_of_its_pair_turned_round(facts: Facts) -> None:
     own, turned = (deltas._means(facts, arm) for arm in ("clear", world.BESIDE))
     assert own and [-row["mean"] for row in own] == pytest.approx([row["mean"] for row in turned])

@@ -57,18 +57,15 @@ def contents(facts: Facts) -> Iterator[str]:
 
 
 def summary(facts: Facts) -> str:
-    """The first sentence of the card."""
-    sizes = {name: sum(_rows(facts, one) for one in facts.configs if one.table == name) for name in ROWS}
+    """The first sentence of the card. What several configurations hold counts once."""
+    pairs, answers = _ids(facts, "subsets", "pair_id"), _ids(facts, "unpaired", "trace_id")
     held = [
-        say
-        for say, there in (
-            (say_count(sizes["subsets"], "preference pair"), sizes["subsets"]),
-            (say_count(sizes["unpaired"], "labelled answer"), sizes["unpaired"]),
-        )
-        if there
+        say_count(len(ids), noun) for ids, noun in ((pairs, "preference pair"), (answers, "labelled answer")) if ids
     ]
+    written = answers | _ids(facts, "subsets", "chosen_trace_id", "rejected_trace_id")
+    writers = "select count(distinct generator) as n from traces where trace_id in (select unnest($ids::bigint[]))"
     done = [
-        *_count(facts, "written by", "generator", "traces", "select count(distinct generator) as n from traces"),
+        *_count(facts, "written by", "generator", "traces", writers, ids=sorted(written)),
         *_count(facts, "rated by", "judge", "judgments", SCORED.format("judgments")),
         *_count(facts, "compared by", "pairwise judge", "preferences", SCORED.format("preferences")),
         f"selected as {listed([code(name) for name in facts.selections])}",
@@ -76,9 +73,9 @@ def summary(facts: Facts) -> str:
     return f"{listed(held or ['No row'])}, {listed(done)}."
 
 
-def _count(facts: Facts, verb: str, noun: str, view: str, question: str) -> list[str]:
+def _count(facts: Facts, verb: str, noun: str, view: str, question: str, **params: Any) -> list[str]:
     """`written by 3 generators`; nothing where none did."""
-    return [f"{verb} {say_count(row['n'], noun)}" for row in facts.ask(view, question) if row["n"]]
+    return [f"{verb} {say_count(row['n'], noun)}" for row in facts.ask(view, question, **params) if row["n"]]
 
 
 def _loading(first: Config) -> list[str]:
@@ -124,6 +121,12 @@ def _shown(row: dict[str, Any]) -> Iterator[str]:
         yield from (f"**{side}**", "", *fence(row[side][0]["content"], most=MOST_SHOWN))
     told = [f"{name}: {row[name]}" for name in ("margin", "label") if row.get(name) is not None]
     yield from ([f"{', '.join(told)}", ""] if told else [])
+
+
+def _ids(facts: Facts, name: str, *columns: str) -> set[int]:
+    """What stands in these columns of the rows of all configurations of a table."""
+    files = [facts.folder / config.file for config in facts.configs if config.table == name]
+    return {id_ for file in files for column in columns for id_ in pl.read_parquet(file, columns=[column])[column]}
 
 
 def _rows(facts: Facts, config: Config) -> int:
