@@ -52,7 +52,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "before")
     put(folder, "compare", {"contrasts": {"direction": DIRECTION}, "baseline": baseline, "missing_runs": 0})
-    put(folder, "judge/rubric", {"coverage": 0.9, "odd": None, "worded": "high"})
+    put(
+        folder,
+        "judge/rubric",
+        {"coverage": 0.9, "odd": None, "worded": "high", "not": float("nan"), "endless": float("inf")},
+    )
     put(folder, "judge/answer", {"coverage": 1})
     refused = CONTRAST | dict.fromkeys(DIRECTION) | {"contrast": "helps", "scope": None, "refused": "no results of dpo"}
     rows = pl.DataFrame([CONTRAST, refused], contracts.empty(measurements.CONTRASTS).schema)
@@ -71,6 +75,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--metric coverage --min 0", 1, "is in judge/answer, judge/rubric of data/metrics; say which"),
         ("--metric judge/rubric:coverage --min 0.5", 0, "judge/rubric:coverage: 0.9\n"),
         ("--metric odd --min 0", 1, "is null in data/metrics, which is no number"),
+        ("--metric not --min 0", 1, "is nan in data/metrics, which is no number"),
+        ("--metric endless --min 0", 1, "is inf in data/metrics, which is no number"),
         ("--metric worded --min 0", 1, "is 'high' in data/metrics, which is no number"),
         ("--metric contrasts.helps.ci_low --min 0", 1, "has no value, since helps has no result: no results of dpo"),
         (f"{OF_DIRECTION} --max-drop 0 --against nowhere", 1, "--against nowhere: git knows no such"),

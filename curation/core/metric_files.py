@@ -1,6 +1,7 @@
 """The metrics of a data version: those of the files in data/metrics, as they are or as git has them at a revision."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,7 +36,7 @@ class Metrics(NamedTuple):
             nearest = get_close_matches(key, known, NEAREST) or get_close_matches(key, known, NEAREST, cutoff=0)
             return None, f"is no metric of {self.place}; the nearest: {', '.join(nearest) or 'it has none'}"
         value = next(iter(found.values()))
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None, f"is {show_value(value)} in {self.place}, which is no number"
         return float(value), ""
 

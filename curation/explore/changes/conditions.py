@@ -1,5 +1,6 @@
 """Conditions that a build fails on: `overlap.top_step_coherence < 0.9`."""
 
+import math
 import operator
 import re
 from collections.abc import Mapping
@@ -51,6 +52,6 @@ def find_fault(condition: Condition, figures: Mapping[str, Figure]) -> str | Non
     if len(found) > 1:
         return f"{name} is in several sections; say which, as in {first_names(found, MOST_NAMED)}"
     value = figures[found[0]]
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or not math.isfinite(value):
         return f"{name} has no value here" if value is None else f"{name} is {value!r}, which is no number"
     return f"{condition.text}: it is {value:g}" if COMPARED[condition.sign](value, condition.number) else None
