@@ -99,6 +99,19 @@ def test_a_key_is_found_however_it_is_written(what: str, text: str, tmp_path: Pa
     assert [one.what for one in scan.scan(tmp_path, ["card.md"], {})] == [what]
 
 
+def test_a_private_host_is_found_wherever_settings_name_it(tmp_path: Path) -> None:
+    """In a comment, or in the midst of a text: what is a URL as a whole has lost its name before."""
+    lines = [
+        "# was http://node17:8000/v1", "engine: vllm at 'http://judge.lan/v1'", "# https://10.1.2.3/",
+        'a: "http://127.0.0.1:80/v1"', "b: http://localhost", '"http://localhost"', "http://private-host:1/v1", "http://x.org",
+    ]  # fmt: skip
+    (tmp_path / "params.yaml").write_text("\n".join(lines))
+    found = list(scan.scan(tmp_path, ["params.yaml"], {}))
+    assert [one.where for one in found] == [f"params.yaml:{number}" for number in (1, 2, 3)]
+    assert {one.what for one in found} == {"the URL of a private host"}
+    assert "looks like the URL of a private host: http://node17:8000/v1; take it out" in scan.say_found(found)[0]
+
+
 def test_a_key_that_is_accepted_hides_no_other_of_the_same_text(tmp_path: Path) -> None:
     other = "AKIA" + "ANOTHEROTHERXYZ1"
     pl.DataFrame({"id": [1], "said": [f"not {AWS} but {other}"]}).write_parquet(tmp_path / "rows.parquet")

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from curation.core.canonical import list_texts
@@ -31,6 +31,14 @@ def make_public(text: str) -> str:
     if url := URL.fullmatch(text):
         return f"{url[1]}{url[2]}{HOST}{url[4]}" if _is_private(url[3]) else text
     return re.split(r"[/\\]", text.rstrip("/\\"))[-1] if LOCAL.fullmatch(text) else text
+
+
+def find_private(line: str) -> Iterator[str]:
+    """The URLs of private hosts that a line names, as they stand there."""
+    for url in URL.finditer(line):
+        host = url[3].strip("\"'`,;)>")
+        if host != HOST and _is_private(host):
+            yield url[0]
 
 
 def _is_private(host: str) -> bool:

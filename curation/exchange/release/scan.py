@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from curation.core.text import one_line, say_count
+from curation.exchange.release.public import find_private
 
 ROWS = 20_000  # looked through at a time
 TEXTS = (".md", ".svg", ".png")  # a card shows a row, whose texts may name any path
@@ -40,10 +41,10 @@ ROOTS = (
     "Users|Volumes|ceph|cluster|content|data|efs|etc|export|fsx|gpfs|home|kaggle|lustre|media|mnt|net|nfs|opt|private|"
     "projects?|raid|root|scratch|srv|storage|tmp|usr|var|work|workspace"
 )
-LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER = (
-    "a local path", "a path of this machine", "the name of this machine", "a path of this machine's user"
-)  # fmt: skip
-SHOWN = (LOCAL_PATH, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
+LOCAL_PATH, PRIVATE_HOST = "a local path", "the URL of a private host"
+OWN_PATH, OWN_NAME = "a path of this machine", "the name of this machine"
+OWN_USER = "a path of this machine's user"
+SHOWN = (LOCAL_PATH, PRIVATE_HOST, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
 PATHS = {  # where no text of a user's or a model's is expected
     LOCAL_PATH: rf"(?:^|[\s\"'=(\[,:;`<>|])(?:/(?:{ROOTS})/[^\s\"'),\]`<>|]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
 }
@@ -132,6 +133,10 @@ def _scan_text(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
         for number, line in enumerate(lines, 1):
             for found in pattern.finditer(line):
                 yield Found(f"{name}:{number}", what, found[0].lstrip(" \t\"'=([,:;`<>|"))
+    if not name.endswith(TEXTS):
+        for number, line in enumerate(lines, 1):
+            for url in find_private(line):
+                yield Found(f"{name}:{number}", PRIVATE_HOST, url)
 
 
 def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
