@@ -98,7 +98,7 @@ def ready() -> Ready:
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"trend": {"over": [CLEAR, CLEAR, {**CLEAR, "control": "random"}], "by": [1, 2, 4], "steps": True}, **ON},
      "trend.over: two neighbours are the same runs"),
-    ({"trend": {**DELTAS, "value": "rubric.delta_logic"}, "each": {"value": EXPRESSIONS[:2]}},
+    ({"trend": {**DELTAS, "value": "rubric.delta_logic"}, "each": {"value": EXPRESSIONS[:1]}},
      "trend.value: stands in each, too; give one of them"),
     ({"regress": {"on": {"a": EXPRESSIONS[0], "b": EXPRESSIONS[1]},
                   "over": [{**CLEAR, "selection": one} for one in AXES["selection"]] + [{**CLEAR, "method": "kto"}]},
