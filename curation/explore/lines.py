@@ -17,6 +17,11 @@ def say_number(value: float | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
 
 
+def say_short(value: float) -> str:
+    """A number at a glance: two digits of a fraction, as many more as one below 0.1 needs to have one that counts."""
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.095 or value == 0 else f"{value:.1g}"
+
+
 def barred(text: str | None, full: bool) -> Iterator[str]:
     """A text behind a bar: its first lines, and a word how much more there is."""
     if text is None:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from curation.core.text import neutralize
-from curation.explore.lines import flatten, say_facts, say_number, say_score, say_value
+from curation.explore.lines import flatten, say_facts, say_number, say_score, say_short, say_value
 from curation.explore.words import mark_differences
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def environment() -> "Environment":
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters |= {"number": say_number, "score": say_score, "share": share_of_scale}
+    made.filters |= {"number": say_number, "score": say_score, "share": share_of_scale, "short": say_short}
     made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
     made.globals["mark_differences"] = mark_differences
     return made

@@ -1,0 +1,1 @@
+"""`data/report.html`: the study on one page, made from its tables."""

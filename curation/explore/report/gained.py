@@ -1,0 +1,90 @@
+"""What was learnt: declared contrasts, the primary one first, and gains by the number of pairs."""
+
+from collections.abc import Iterator
+
+from curation.core.text import say_count
+from curation.experiment.contrast_table import OTHERS
+from curation.experiment.estimate import PROMPTS
+from curation.experiment.forest import DELTAS, GAINS, SLOPES, find_slopes
+from curation.experiment.margins import WITHIN
+from curation.explore.report.asking import Asked, Row
+from curation.explore.report.figures import Estimate, Figure, Panel
+from curation.explore.report.measured import say_interval
+
+ARM = ("method", "selection", "generator_pairs", "control")
+
+
+def list_contrasts(asked: Asked) -> list[Row]:
+    """The rows of `contrasts`, the primary one first, then by family, what belongs to none last."""
+    return asked.ask("contrasts", f"""
+        select * from contrasts
+        order by not "primary", family = '{OTHERS}', family, contrast, benchmark""")  # fmt: skip
+
+
+def draw_contrasts(asked: Asked, rows: list[Row]) -> Figure | None:
+    """A forest: a panel for each unit, in each the primary contrast first, then the families."""
+    slopes = find_slopes(asked.study) if rows else set()
+    panels = []
+    for unit in (GAINS, SLOPES, DELTAS):
+        mine = [row for row in rows if _unit(row, slopes) == unit]
+        if mine:
+            panels.append(Panel(f"{unit}, 95 % intervals", list(_lines(mine)), unit))
+    if not panels:
+        return None
+    primary = next((row for row in rows if row["primary"] and row["estimate"] is not None), None)
+    said = f"; the primary one, {primary['contrast']}, is {say_interval(primary, 'estimate')}" if primary else ""
+    return Figure("contrasts", "Contrasts", f"{say_count(len(rows), 'declared contrast')} with intervals{said}", panels)
+
+
+def _unit(row: Row, slopes: set[str]) -> str:
+    if row["scope"] == PROMPTS and row["runs"] == 0:
+        return DELTAS
+    return SLOPES if row["contrast"] in slopes else GAINS
+
+
+def _lines(rows: list[Row]) -> Iterator[Estimate]:
+    family = None
+    for row in rows:
+        if row["family"] != family and len(rows) > 1:
+            yield Estimate(row["family"], heading=True)
+        family = row["family"]
+        name = row["contrast"].removeprefix(f"{family}.")
+        says = "no result" if row["estimate"] is None else f"{say_interval(row, 'estimate')}{_verdict(row)}"
+        margin = None
+        if row["margin"]:
+            words, size = row["margin"].rsplit(" ", 1)
+            margin = (-float(size), float(size)) if words == WITHIN else (min(float(size), 0), max(float(size), 0))
+        yield Estimate(name, row["estimate"], row["ci_low"], row["ci_high"], says, row["primary"], False, margin)
+
+
+def _verdict(row: Row) -> str:
+    if row["verdict"]:
+        return f", {row['verdict']}"
+    return "" if row["p_holm"] is None else f", p {row['p_holm']:.2g}"
+
+
+def list_gains(asked: Asked) -> list[Row]:
+    """Every gain: of an arm, over what it is against, on a benchmark."""
+    return asked.ask(
+        "comparisons", "select * from comparisons where gain is not null or refused is not null order by all"
+    )
+
+
+def draw_efficiency(asked: Asked) -> Figure | None:
+    """Gain over the baseline by the number of pairs, of what was trained with more than one; None without any."""
+    rows = asked.ask("comparisons", """
+        select *, concat_ws(' ', method, selection, generator_pairs, control) as line from comparisons
+        where against = 'baseline' and pairs > 0 and gain is not null
+        qualify count(distinct pairs) over (partition by benchmark, measure, line) > 1
+        order by measure, benchmark, line, pairs, budget""")  # fmt: skip
+    panels: dict[str, list[Estimate]] = {}
+    line = None
+    for row in rows:
+        lines = panels.setdefault(f"{row['benchmark']}, {row['measure']}: gain over the baseline", [])
+        if (row["benchmark"], row["measure"], row["line"]) != line:
+            lines.append(Estimate(row["line"], heading=True))
+        line = (row["benchmark"], row["measure"], row["line"])
+        name = say_count(row["pairs"], "pair")
+        lines.append(Estimate(name, row["gain"], row["ci_low"], row["ci_high"], say_interval(row, "gain")))
+    text = "Gain over the baseline of each method and selection by the number of pairs that it learnt from"
+    return Figure("efficiency", "Efficiency", text, [Panel(*one, "gain") for one in panels.items()]) if panels else None

@@ -1,0 +1,79 @@
+"""Figures of what was measured before training: the ladder of generators, and the deltas by judge and dimension."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from curation.core.progress import progress
+from curation.core.stats import clustered_means
+from curation.explore.report.asking import Asked, Row
+from curation.explore.report.figures import Estimate, Figure, Panel
+
+
+def say_interval(row: Row, value: str = "value") -> str:
+    """A figure with its interval, and of how many."""
+    ends = "" if row["ci_low"] is None else f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+    of = f", n {row['n']:,}" if row.get("n") else ""
+    return f"{row[value]:.3f}{ends}{of}"
+
+
+def _intervals(rows: pl.DataFrame, by: list[str]) -> Iterator[Row]:
+    """The means of `value` with their intervals, clustered by prompt, and how many rows they are of."""
+    counts = {row[:-1]: row[-1] for row in rows.drop_nulls("value").group_by(by).len().rows()}
+    for row in clustered_means(rows, by, "value", "prompt_id").iter_rows(named=True):
+        known = row["clusters"] > 1
+        ends = {end: row[end] if known and row[end] == row[end] else None for end in ("ci_low", "ci_high")}
+        yield {name: row[name] for name in by} | {"value": row["mean"], **ends, "n": counts[tuple(row[k] for k in by)]}
+
+
+def draw_ladder(asked: Asked) -> Figure | None:
+    """How right each generator's traces are, from the top of the ladder down; None where nobody says what is right."""
+    study, truth = asked.study, asked.study.reliability.truth
+    if truth is None or truth not in study.judges:
+        return None
+    name = study.dimensions[truth][0]
+    rows = asked.ask("judgments traces", """
+        select t.generator, t.prompt_id, j.score as value from judgments as j join traces as t using (trace_id)
+        where j.judge = $judge and j.dimension = $dimension order by all""", judge=truth, dimension=name)  # fmt: skip
+    if not rows:
+        return None
+    order = list(dict.fromkeys([*study.pair.ladder, *study.generators]))
+    found = {row["generator"]: row for row in _intervals(pl.DataFrame(rows), ["generator"])}
+    first = [name_ for name_ in order if name_ in found]
+    lines = [
+        Estimate(one, found[one]["value"], found[one]["ci_low"], found[one]["ci_high"], say_interval(found[one]))
+        for one in [*first, *sorted(found.keys() - set(first))]
+    ]
+    said = f"Mean {name} of each generator's traces by {truth}, with the 95 % interval, clustered by prompt"
+    return Figure("ladder", "Generators", f"{said}: {_read_out(lines)}", [Panel(said, lines, truth, None)])
+
+
+def draw_deltas(asked: Asked) -> Figure | None:
+    """The mean delta of each judge and dimension over pairs of two texts, a panel for each judge."""
+    if not {"deltas", "pairs"} <= asked.present:
+        return None
+    panels = []
+    named, scales = asked.study.dimensions, {row["judge"]: row for row in asked.ask("scales", "select * from scales")}
+    with progress("report deltas", sum(map(len, named.values())), "dimensions") as shown:
+        for judge, dimensions in named.items():
+            lines = []
+            for dimension in dimensions:
+                frame = pl.DataFrame(asked.ask("deltas pairs", """
+                    select 0 as one, p.prompt_id, d.delta as value from deltas as d join pairs as p using (pair_id)
+                    where not p.identical and d.judge = $judge and d.dimension = $dimension and d.delta is not null
+                    order by all""", judge=judge, dimension=dimension))  # fmt: skip
+                rows = list(_intervals(frame, ["one"])) if frame.height else []
+                lines += [
+                    Estimate(dimension, row["value"], row["ci_low"], row["ci_high"], say_interval(row)) for row in rows
+                ]
+                shown.advance(note=f"{judge} {dimension}")
+            if lines:
+                own = scales.get(judge, {"low": judge, "high": ""})
+                panels.append(Panel(judge, lines, f"{own['low']} {own['high']}"))
+    text = "Mean delta of each judge's dimensions, chosen less rejected, with the 95 % interval, clustered by prompt; "
+    text += "; ".join(f"{panel.title}: {_read_out(panel.lines)}" for panel in panels)
+    return Figure("deltas", "Deltas by dimension", text, panels) if panels else None
+
+
+def _read_out(lines: Sequence[Estimate]) -> str:
+    return ", ".join(f"{line.name} {line.value:.3f}" for line in list(lines)[:20] if line.value is not None)

@@ -1,0 +1,97 @@
+"""Selections beside their controls, what the checks warn of, and what all of it took."""
+
+from collections.abc import Iterator
+
+from curation.core.text import say_count
+from curation.explore.report.asking import Asked, Row
+from curation.tables.ask import answer
+from curation.tables.checks import read_checks
+
+SUBSETS = """
+with named as (
+    select distinct selection as subset, selection as own, '' as control from selections
+    union all
+    select arm, selection, control from arms
+), sided as (
+    select s.selection as subset, s.pair_id, s.prompt_id, s.margin,
+        c.characters as chosen, r.characters as rejected, c.generator as chosen_by, r.generator as rejected_by
+    from subsets as s
+    join traces as c on c.trace_id = s.chosen_trace_id
+    join traces as r on r.trace_id = s.rejected_trace_id
+), kept as (select selection as own, pair_id from subsets)
+select n.own, n.control, n.subset, count(*) as pairs, count(distinct s.prompt_id) as prompts, avg(s.margin) as margin,
+    median(s.chosen) as chosen_characters, median(s.rejected) as rejected_characters,
+    avg((s.chosen > s.rejected)::int) as chosen_longer,
+    case when n.control <> '' then avg((k.pair_id is not null)::int) end as shared,
+    mode(s.chosen_by order by s.chosen_by) as chosen_by, mode(s.rejected_by order by s.rejected_by) as rejected_by
+from named as n
+join sided as s using (subset)
+left join kept as k on k.own = n.own and k.pair_id = s.pair_id
+group by n.own, n.control, n.subset
+order by n.own, n.control <> '', n.control <> 'itself', n.subset
+"""
+SOURCES = """
+select s.selection as subset, p.source, count(*) as n from subsets as s join prompts as p using (prompt_id)
+group by all order by subset, n desc, source
+"""
+COSTS = (  # what was done, the views that it needs, and the question
+    ("traces written", "traces", """
+        select generator as name, count(*) as n, sum(n_tokens)::bigint as tokens from traces group by all"""),
+    ("traces rated", "judgments", """
+        select judge as name, count(distinct (trace_id, repeat)) as n, null as tokens from judgments group by all"""),
+    ("pairs judged, in each order", "preferences", """
+        select judge as name, count(distinct (pair_id, "order", repeat)) as n, null as tokens
+        from preferences group by all"""),
+    ("sides learnt from, an epoch", "examples", """
+        select concat(method, ' ', arm) as name, count(*) filter (dropped is null) as n,
+            (sum(prompt_tokens + target_tokens) filter (dropped is null))::bigint as tokens
+        from examples group by all"""),
+    ("answers of students", "results", """
+        select run as name, count(*) as n, sum(n_tokens)::bigint as tokens from results group by all"""),
+)  # fmt: skip
+
+
+def list_subsets(asked: Asked) -> list[Row]:
+    """Each selection, then its arms: sizes, lengths, sources, the generator that wrote most of a side, how many rows
+    are wrong, and how much of a control stands in its selection too."""
+    sources: dict[str, dict[str, int]] = {}
+    for row in asked.ask("subsets prompts", SOURCES):
+        sources.setdefault(row["subset"], {})[row["source"]] = row["n"]
+    found = {row["selection"]: row for row in asked.ask("findings", "select * from findings")}
+    return [
+        row | {"sources": sources.get(row["subset"], {}), "found": found.get(row["subset"], {})}
+        for row in asked.ask("subsets selections traces", SUBSETS)
+    ]
+
+
+def list_findings(asked: Asked) -> Iterator[Row]:
+    """Of each check that warns its `name`, what it is `about`, how `many` rows it has, and these in words."""
+    for name in sorted({"findings", "fits"} & asked.present):
+        asked.connection.execute(f"create or replace temp table {name} as select * from main.{name}")
+    thresholds = asked.study.audit.model_dump()
+    for name, check in read_checks().items():
+        if not check.tables <= asked.present:
+            continue
+        values = {key: value for key, value in thresholds.items() if f"${key}" in check.text}
+        rows = [row for frame in answer(asked.connection, check.text, values or None) for row in frame.to_dicts()]
+        if rows:
+            about = " ".join(line[3:] for line in check.text.splitlines()[1:] if line.startswith("-- "))
+            said = [_say(row) for row in rows]
+            yield {"name": name, "about": about.removeprefix("warning "), "many": len(rows), "rows": said,
+                   "blocking": check.blocking}  # fmt: skip
+
+
+def _say(row: Row) -> str:
+    if "finding" in row:
+        return f"{row['selection']}: {row['finding']}"
+    return ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
+
+
+def list_costs(asked: Asked) -> Iterator[Row]:
+    """What was made or read, by whom: how many, and of how many tokens as far as the tables say."""
+    for what, needs, question in COSTS:
+        rows = asked.ask(needs, f"from ({question}) order by name")
+        if rows:
+            tokens = [row["tokens"] for row in rows if row["tokens"] is not None]
+            total = {"name": say_count(len(rows), "in all", "in all"), "n": sum(row["n"] for row in rows)}
+            yield {"what": what, "rows": rows, **total, "tokens": sum(tokens) if tokens else None}
