@@ -210,6 +210,7 @@ def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> Non
         "arms",
         "audit",
         "compare",
+        "report",
         "select@few",
     ]
 
@@ -219,7 +220,7 @@ def test_a_selection_and_a_run_run_only_what_depends_on_them(study: Path) -> Non
         params["contrasts"], params["compare"]["primary"] = {}, None
 
     assert changed(study, one_run_for_another, "orphans", "--delete") == [
-        "arms", "audit", "check", "compare", "evaluate", "train",
+        "arms", "audit", "check", "compare", "evaluate", "report", "train",
     ]  # fmt: skip
 
 
@@ -262,7 +263,7 @@ def test_judges_of_each_sort_and_a_panel_run_only_what_depends_on_them(study: Pa
 
     assert changed(study, change) == [
         "arms", "audit", "calibrate", "collect", "compare", "delta", "evaluate", "generate@writers", "judge@answer",
-        "judge@strict", "prefer@people", "reliability", "select@by_people", "select@few", "select@right",
+        "judge@strict", "prefer@people", "reliability", "report", "select@by_people", "select@few", "select@right",
     ]  # fmt: skip
     found = asked(study, "select judge, chosen_model, count(delta) as n, min(delta) as low "
                          "from deltas join pairs using (pair_id) where judge in ('people', 'both') "

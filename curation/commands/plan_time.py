@@ -30,7 +30,7 @@ BEFORE = {  # the order of stages; those of one place run before or after each o
         (
             ["collect"], ["generate"], ["renderings"], ["pair"], ["judge", "prefer", "score_pairs"], ["delta"],
             ["calibrate"], ["reliability"], ["select"], ["arms"], ["audit"], ["train"], ["evaluate"], ["compare"],
-            ["check"],
+            ["check", "report"],
         )
     )
     for name in names

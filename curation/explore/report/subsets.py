@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from curation.core.text import say_count
+from curation.core.text import clip, say_count
 from curation.explore.report.asking import Asked, Row
 from curation.tables.ask import answer
 from curation.tables.checks import read_checks
 
+MOST_SHOWN, MOST_LETTERS = 20, 300  # rows of a check, and letters of each
 SUBSETS = """
 with named as (
     select distinct selection as subset, selection as own, '' as control from selections
@@ -65,7 +66,7 @@ def list_subsets(asked: Asked) -> list[Row]:
 
 
 def list_findings(asked: Asked) -> Iterator[Row]:
-    """Of each check that warns its `name`, what it is `about`, how `many` rows it has, and these in words."""
+    """Of each check that warns its `name`, what it is `about`, how `many` rows it has, and the first in words."""
     for name in sorted({"findings", "fits"} & asked.present):
         asked.connection.execute(f"create or replace temp table {name} as select * from main.{name}")
     thresholds = asked.study.audit.model_dump()
@@ -76,7 +77,7 @@ def list_findings(asked: Asked) -> Iterator[Row]:
         rows = [row for frame in answer(asked.connection, check.text, values or None) for row in frame.to_dicts()]
         if rows:
             about = " ".join(line[3:] for line in check.text.splitlines()[1:] if line.startswith("-- "))
-            said = [_say(row) for row in rows]
+            said = [clip(_say(row), MOST_LETTERS) for row in rows[:MOST_SHOWN]]
             yield {"name": name, "about": about.removeprefix("warning "), "many": len(rows), "rows": said,
                    "blocking": check.blocking}  # fmt: skip
 

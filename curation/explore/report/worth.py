@@ -120,7 +120,8 @@ def describe_pairs(asked: Asked, most: int) -> list[Row]:
         {
             "pair_id": pair_id, "reasons": reasons, "prompt": cut(rows[pair_id]["prompt"], most),
             **{side: _side(traces, said, rows[pair_id][f"{side}_trace_id"], most) for side in ("chosen", "rejected")},
-            "deltas": deltas.get(pair_id, []), "verdicts": verdicts.get(pair_id, []),
+            "deltas": deltas.get(pair_id, []),
+            "verdicts": [row | {"rationale": cut(row["rationale"], most)} for row in verdicts.get(pair_id, [])],
         }
         for pair_id, reasons in chosen.items() if pair_id in rows
     ]  # fmt: skip

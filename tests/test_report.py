@@ -1,0 +1,210 @@
+"""`data/report.html`: what it says is what the tables say, it draws nothing of what is not there, and texts in it do
+nothing.
+
+Kinds of fault: a figure that is not the table's; a heading over nothing; a judge graded by a point and not by its
+interval; a page that asks for something, runs a text, or grows with the texts."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import flow
+import polars as pl
+import pytest
+import world
+from browser import launched, opened
+from hypothesis import given
+from hypothesis import strategies as st
+from test_why import ACTING, hostile_world
+
+from curation.core.params import read
+from curation.explore.report import scorecard
+from curation.explore.report.asking import asking
+from curation.explore.report.figures import Estimate, Figure, Panel, find_ticks, lay_out
+from curation.explore.report.page import MOST_BYTES, write_report
+from curation.explore.report.worth import choose_pairs
+from curation.tables import measurements
+
+Parts = dict[str, str]  # a heading's id, and what stands under it
+
+
+def made(folder: Path, body: world.World, params: dict[str, Any] | None = None) -> Path:
+    """A folder with a world and its report."""
+    file = world.write(body, folder)
+    if params is not None:
+        flow.write(params, file)
+    write_report(read(file), folder / "data")
+    return folder
+
+
+def parts(folder: Path) -> Parts:
+    page = (folder / "data/report.html").read_text()
+    _, *found = re.split(r'<h2 id="(\w+)">', page)
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("report"), world.sound())
+
+
+def test_every_part_is_there_and_counts_are_those_of_the_tables(sound: Path) -> None:
+    found, body = parts(sound), world.sound()
+    assert list(found) == [
+        "study", "flow", "generators", "judges", "deltas", "selections", "findings", "contrasts", "gains", "cost",
+        "pairs",
+    ]  # fmt: skip
+    for name, n in body.traces["generator"].value_counts().rows():
+        assert re.search(rf"<td>traces</td><td>{name}</td><td[^>]*>{n}</td>", found["flow"])
+    for name, n in body.selections["selection"].value_counts().rows():
+        assert re.search(rf"<td>selections</td><td>{name}</td><td[^>]*>{n}</td>", found["flow"])
+    (primary,) = body.contrasts.filter("primary").iter_rows(named=True)
+    assert found["contrasts"].index(primary["contrast"]) < found["contrasts"].index("As a table")
+    assert f"{primary['estimate']:.3f}" in found["contrasts"]
+
+
+def test_the_same_tables_give_the_same_bytes(sound: Path) -> None:
+    files = [sound / "data/report.html", *sorted((sound / "data/figures").glob("*.svg"))]
+    before = [file.read_bytes() for file in files]
+    (sound / "data/figures/old.svg").write_text("of a figure that is no more")
+    write_report(read(sound / "params.yaml"), sound / "data")
+    assert [file.read_bytes() for file in files] == before and len(files) > 3
+    assert not (sound / "data/figures/old.svg").exists()
+
+
+def test_a_figure_is_a_file_of_its_own_that_says_what_it_shows(sound: Path) -> None:
+    for file in (sound / "data/figures").glob("*.svg"):
+        root = ElementTree.fromstring(file.read_text())  # we wrote it
+        named = {child.tag.rsplit("}")[-1]: child for child in root}
+        assert len(named["title"].text or "") > 5 and len(named["desc"].text or "") > 20
+        assert root.attrib["aria-labelledby"].split() == [named["title"].attrib["id"], named["desc"].attrib["id"]]
+        assert not re.search(r"href|url\(|@import", file.read_text())
+
+
+LACKS: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "contrasts": (lambda data: (data / "contrasts.parquet").unlink(), {"contrasts"}),
+    "judges": (
+        lambda data: [file.unlink() for name in ("reliability.parquet", "deltas", "judgments", "preferences")
+                      for file in (sorted((data / name).glob("*")) or [data / name])],
+        {"judges", "deltas", "generators"},
+    ),
+    "training": (
+        lambda data: [(data / f"{name}.parquet").unlink() for name in ("contrasts", "comparisons", "examples")],
+        {"contrasts", "gains"},
+    ),
+    "pairs": (
+        lambda data: [file.unlink() for file in data.rglob("*.parquet") if file.stem not in ("prompts", "large")],
+        {"generators", "judges", "deltas", "selections", "contrasts", "gains", "pairs"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lacks", LACKS)
+def test_nothing_is_drawn_of_what_is_not_there(tmp_path: Path, lacks: str) -> None:
+    file, (drop, gone) = world.write(world.sound(), tmp_path), LACKS[lacks]
+    drop(tmp_path / "data")
+    write_report(read(file), tmp_path / "data")
+    page = (tmp_path / "data/report.html").read_text()
+    assert not gone & parts(tmp_path).keys()
+    assert set(re.findall(r'href="#(\w+)"', page)) == parts(tmp_path).keys()
+    drawn = {file.stem for file in (tmp_path / "data/figures").iterdir()}
+    assert not drawn & {"ladder" if name == "generators" else name for name in gone}
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_grade_is_by_the_interval(one: float, two: float, three: float, four: float) -> None:
+    (low, high), (start, end) = sorted((one, two)), sorted((three, four))
+    said = scorecard.grade(low, high, (start, end))
+    inside, apart = start <= low and high <= end, high < start or low > end
+    assert said == (scorecard.GOOD if inside else scorecard.BAD if apart else scorecard.DOUBTFUL)
+
+
+def test_a_value_without_an_interval_is_doubtful() -> None:
+    assert scorecard.grade(None, None, (0.0, 1.0)) == scorecard.DOUBTFUL
+
+
+def carded(folder: Path, rows: list[tuple[str, str, str, float, float, float]]) -> dict[str, dict[str, Any]]:
+    """The aspects of `rubric` and `versus` of a study in which so much was measured."""
+    fields = ("judge", "dimension", "measure", "value", "ci_low", "ci_high")
+    table = world.frame(measurements.RELIABILITY, [])
+    named = [dict(zip(fields, row, strict=True)) for row in rows]
+    said = [row | {"against": "", "n": 9, "clusters": 5, "suspect": False} for row in named]
+    table = pl.DataFrame(said, schema_overrides=table.schema).select(
+        pl.col(name) if name in said[0] else pl.lit(None, dtype).alias(name) for name, dtype in table.schema.items()
+    )
+    file = world.write(replace(world.sound(), reliability=table), folder)
+    with asking(read(file)) as asked:
+        cards = scorecard.scorecards(asked)
+    return {card["judge"]: {aspect["name"]: aspect for aspect in card["aspects"]} for card in cards}
+
+
+def test_the_worst_dimension_stands_for_a_judge_and_scales_widen_its_range(tmp_path: Path) -> None:
+    """`rubric` scores from 1 to 5, so 0.05 of its scale is 0.2; a pairwise judge's deltas are from -1 to 1."""
+    found = carded(tmp_path, [
+        ("rubric", "logic", "auroc", 0.9, 0.8, 0.95), ("rubric", "brevity", "auroc", 0.6, 0.5, 0.69),
+        ("rubric", "logic", "pairwise_accuracy", 0.1, 0.05, 0.2),
+        ("rubric", "logic", "self_preference", 0.15, 0.12, 0.19),
+        ("versus", "preference", "self_preference", 0.15, 0.12, 0.19),
+        ("versus", "preference", "first_position_rate", 0.62, 0.55, 0.7),
+    ])  # fmt: skip
+    agreement = found["rubric"]["agreement with the truth"]
+    assert (agreement["grade"], agreement["figure"]["dimension"]) == ("bad", "brevity")
+    assert agreement["counts"] == {"good": 1, "bad": 1}  # and accuracy says nothing where there is an auroc
+    assert found["rubric"]["self-preference"]["grade"] == "good"
+    assert found["versus"]["self-preference"]["grade"] == "bad"
+    assert found["versus"]["position"]["grade"] == "doubtful"
+    assert found["rubric"]["noise"]["grade"] is None and "repeat" in found["rubric"]["noise"]["unknown"]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+def test_ticks_hold_what_is_drawn(low: float, width: float) -> None:
+    ticks = find_ticks(low, low + width)
+    assert ticks[0] <= low + width * 1e-6 and ticks[-1] >= low + width * (1 - 1e-6)
+    assert 2 <= len(ticks) <= 8 and ticks == sorted(ticks)
+
+
+def test_panels_of_one_unit_have_one_scale() -> None:
+    small, large = Estimate("a", 0.1, 0.0, 0.2), Estimate("b", 4.0, 3.0, 5.0)
+    panels = [Panel("one", [small], "score"), Panel("two", [large], "score"), Panel("three", [small], "other")]
+    placed: Any = lay_out(Figure("f", "F", "f", panels))["panels"]
+    assert placed[0]["ticks"] == placed[1]["ticks"] != placed[2]["ticks"]
+
+
+def test_pairs_to_look_at_are_what_is_said_of_them(sound: Path) -> None:
+    with asking(read(sound / "params.yaml")) as asked:
+        chosen = list(choose_pairs(asked))
+        verdicts = {row["pair_id"]: row for row in asked.ask("selections", "from selections where selection = 'clear'")}
+        truth = {row["pair_id"]: row for row in asked.ask("truth", "from truth")}
+    by_sort = {sort: pair_id for sort, _, pair_id in chosen}
+    ranked = [row for row in verdicts.values() if row["reason"] == "kept"]
+    assert verdicts[by_sort["First in the ranking of clear"]]["margin"] == max(row["margin"] for row in ranked)
+    assert verdicts[by_sort["Last kept in the ranking of clear"]]["margin"] == min(row["margin"] for row in ranked)
+    against = truth[by_sort["A judge against the truth"]]
+    assert against["chosen"] != against["rejected"]
+    assert {"Longest against shortest", "Flips between orders"} <= by_sort.keys()
+
+
+def test_a_page_stays_small_whatever_is_in_it(tmp_path: Path) -> None:
+    made(tmp_path, hostile_world('\u202e<&"' * 100_000))
+    assert (tmp_path / "data/report.html").stat().st_size < MOST_BYTES
+    assert "more characters" in (tmp_path / "data/report.html").read_text()
+
+
+def test_in_a_browser_texts_do_nothing_and_tables_sort(tmp_path: Path) -> None:
+    made(tmp_path, hostile_world(ACTING))
+    address = (tmp_path / "data/report.html").as_uri()
+    with launched() as browser, opened(browser, address, viewport={"width": 400, "height": 800}) as (page, heard):
+        assert page.title() == "Report of a study" and ACTING in str(page.locator("main").text_content())
+        assert (heard.requests, heard.dialogs, heard.console) == ([address], [], [])
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+        assert page.locator("main script, main img, main iframe").count() == 0
+        cells = page.locator("#flow + .scroll tbody tr td:nth-child(3)")
+        head = page.locator("#flow + .scroll th").nth(2)
+        for order in ("ascending", "descending"):
+            head.get_by_role("button").press("Enter")
+            shown = [int(text.replace(",", "")) for text in cells.all_inner_texts()]
+            assert head.get_attribute("aria-sort") == order
+            assert shown == sorted(shown, reverse=order == "descending") and len(set(shown)) > 1
