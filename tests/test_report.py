@@ -5,7 +5,6 @@ Kinds of fault: a figure that is not the table's; a heading over nothing; a judg
 interval; a page that asks for something, runs a text, or grows with the texts."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from curation.explore.report.page import MOST_BYTES, write_report
 from curation.explore.report.worth import choose_pairs
 from curation.tables import measurements
 
+JUDGING = Path(__file__).parents[1] / "docs/judging.md"
 Parts = dict[str, str]  # a heading's id, and what stands under it
 
 
@@ -84,28 +84,24 @@ def test_a_figure_is_a_file_of_its_own_that_says_what_it_shows(sound: Path) -> N
         assert not re.search(r"href|url\(|@import", file.read_text())
 
 
-LACKS: dict[str, tuple[Callable[[Path], object], set[str]]] = {
-    "contrasts": (lambda data: (data / "contrasts.parquet").unlink(), {"contrasts"}),
-    "judges": (
-        lambda data: [file.unlink() for name in ("reliability.parquet", "deltas", "judgments", "preferences")
-                      for file in (sorted((data / name).glob("*")) or [data / name])],
-        {"judges", "deltas", "generators"},
-    ),
-    "training": (
-        lambda data: [(data / f"{name}.parquet").unlink() for name in ("contrasts", "comparisons", "examples")],
-        {"contrasts", "gains"},
-    ),
+MEASURED = ("reliability", "deltas/", "judgments/", "preferences/")
+LACKS = {  # what is not there, by the beginnings of files in data/, and the parts that then are not there
+    "contrasts": (("contrasts",), {"contrasts"}),
+    "judges": (MEASURED, {"judges", "deltas", "generators"}),
+    "training": (("contrasts", "comparisons", "examples"), {"contrasts", "gains"}),
     "pairs": (
-        lambda data: [file.unlink() for file in data.rglob("*.parquet") if file.stem not in ("prompts", "large")],
+        (*MEASURED, "pairs", "s", "unpaired", "arms", "co", "generator_deltas", "examples"),
         {"generators", "judges", "deltas", "selections", "contrasts", "gains", "pairs"},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("lacks", LACKS)
 def test_nothing_is_drawn_of_what_is_not_there(tmp_path: Path, lacks: str) -> None:
     file, (drop, gone) = world.write(world.sound(), tmp_path), LACKS[lacks]
-    drop(tmp_path / "data")
+    for there in (tmp_path / "data").rglob("*.parquet"):
+        if str(there.relative_to(tmp_path / "data")).startswith(drop):
+            there.unlink()
     write_report(read(file), tmp_path / "data")
     page = (tmp_path / "data/report.html").read_text()
     assert not gone & parts(tmp_path).keys()
@@ -208,3 +204,12 @@ def test_in_a_browser_texts_do_nothing_and_tables_sort(tmp_path: Path) -> None:
             shown = [int(text.replace(",", "")) for text in cells.all_inner_texts()]
             assert head.get_attribute("aria-sort") == order
             assert shown == sorted(shown, reverse=order == "descending") and len(set(shown)) > 1
+
+
+def test_the_page_on_judges_has_the_ranges_of_the_code() -> None:
+    held = {
+        measure: f"{low:g} to {high:g}" for one in scorecard.ASPECTS for measure, (low, high) in one.measures.items()
+    }
+    table = JUDGING.read_text().split("## The scorecard")[1].split("\n\n## ")[0]
+    stated = dict(re.findall(r"^\| (\w+) \| (-?[\d.]+ to [\d.]+) \|", table, re.MULTILINE))
+    assert stated == held

@@ -8,6 +8,8 @@ from curation.core.progress import progress
 from curation.core.stats import clustered_means
 from curation.explore.report.asking import Asked, Row
 from curation.explore.report.figures import Estimate, Figure, Panel
+from curation.tables.db import questions
+from curation.tables.findings import GRADED
 
 
 def say_interval(row: Row, value: str = "value") -> str:
@@ -32,20 +34,34 @@ def draw_ladder(asked: Asked) -> Figure | None:
     if truth is None or truth not in study.judges:
         return None
     name = study.dimensions[truth][0]
-    rows = asked.ask("judgments traces", """
-        select t.generator, t.prompt_id, j.score as value from judgments as j join traces as t using (trace_id)
-        where j.judge = $judge and j.dimension = $dimension order by all""", judge=truth, dimension=name)  # fmt: skip
-    if not rows:
+    found = {row["generator"]: row for row in _rate(asked, truth, name)}
+    if not found:
         return None
     order = list(dict.fromkeys([*study.pair.ladder, *study.generators]))
-    found = {row["generator"]: row for row in _intervals(pl.DataFrame(rows), ["generator"])}
     first = [name_ for name_ in order if name_ in found]
     lines = [
         Estimate(one, found[one]["value"], found[one]["ci_low"], found[one]["ci_high"], say_interval(found[one]))
         for one in [*first, *sorted(found.keys() - set(first))]
     ]
-    said = f"Mean {name} of each generator's traces by {truth}, with the 95 % interval, clustered by prompt"
+    said = f"Mean {name} of each generator's traces by {truth}, with the 95 % interval, by prompt"
     return Figure("ladder", "Generators", f"{said}: {_read_out(lines)}", [Panel(said, lines, truth, None)])
+
+
+def _rate(asked: Asked, truth: str, dimension: str) -> Iterator[Row]:
+    """How right each generator's traces are: of answers as `curation sql -q ladder` has it, else their mean score."""
+    if dimension == GRADED:
+        said = asked.ask("judgments traces", questions()["ladder"])
+        for row in said:
+            if row["judge"] == truth and row["accuracy"] is not None:
+                ends = {"value": row["accuracy"], "ci_low": row["low"], "ci_high": row["high"]}
+                yield {"generator": row["generator"], "n": row["n"], **ends}
+        return
+    rows = asked.ask("judgments traces", """
+        select t.generator, t.prompt_id, j.score as value from judgments as j join traces as t using (trace_id)
+        where j.judge = $judge and j.dimension = $dimension and j.score is not null
+        order by all""", judge=truth, dimension=dimension)  # fmt: skip
+    if rows:
+        yield from _intervals(pl.DataFrame(rows), ["generator"])
 
 
 def draw_deltas(asked: Asked) -> Figure | None:
