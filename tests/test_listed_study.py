@@ -278,3 +278,14 @@ def test_what_a_benchmark_holds_too_is_in_no_table(tmp_path: Path) -> None:
     assert "3 responses" in said["collect"] and "1 of 14 train prompts dropped: 1 exact" in said["collect"]
     for name, rows in {"responses": 21 + 12, "traces/": 21 + 12, "ratings": 63, "pairs": 31 - 3}.items():
         assert dropped.table(name).height == rows, name
+
+
+def test_a_report_of_imported_pairs_alone_says_what_there_is(study: Study) -> None:
+    """No generator of ours, no contrast and nothing trained: none of that has a heading."""
+    build(study.folder, "report")
+    page = (study.folder / "data/report.html").read_text()
+    assert re.findall(r'<h2 id="(\w+)">', page) == [
+        "study", "flow", "judges", "deltas", "selections", "findings", "cost", "pairs",
+    ]  # fmt: skip
+    assert [file.stem for file in (study.folder / "data/figures").iterdir()] == ["deltas"]
+    assert "widest-any-own-random-0" in page and "honesty" in page and ">gpt-4</span>" in page

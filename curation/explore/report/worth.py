@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from curation.explore.report.asking import Asked, Row
 
-EACH = 2  # pairs of each sort
+EACH, MOST_RANKINGS = 2, 8  # pairs of each sort; selections whose rankings are looked at
 RANKED = """
 select selection, pair_id, margin, reason from selections
 where selection = $name and margin is not null and reason in ('kept', 'over_budget')
@@ -60,9 +60,10 @@ order by abs(ln(c.characters / r.characters)) desc, p.pair_id limit $most
 
 def choose_pairs(asked: Asked) -> Iterator[tuple[str, str, int]]:
     """Of each pair to look at its sort, why it is there in words, and its id. A pair may be there for several."""
-    for name, selection in asked.study.selections.items():
-        if selection.value is not None and selection.keep.kind in ("top", "bottom"):
-            yield from _of_ranking(asked, name, selection.keep.kind == "top")
+    kinds = {name: one.keep.kind for name, one in asked.study.selections.items() if one.value is not None}
+    ranked = [name for name, kind in kinds.items() if kind in ("top", "bottom")]
+    for name in ranked[:MOST_RANKINGS]:
+        yield from _of_ranking(asked, name, kinds[name] == "top")
     truth = asked.study.reliability.truth or ""
     for row in asked.ask("deltas pairs truth", AGAINST_TRUTH, truth=truth, most=EACH) if truth else ():
         right = "chosen" if row["chosen"] > row["rejected"] else "rejected"
