@@ -1,4 +1,4 @@
-"""Write data/reliability.parquet, data/calibration.parquet and their plots."""
+"""Write data/reliability.parquet, data/calibration.parquet and a plot of the curves."""
 
 from curation.core.errors import run
 from curation.core.metrics import write_metrics
@@ -30,7 +30,6 @@ def main() -> None:
     table, curves = reliability(study.reliability, tables, pairs, traces)
     parquet.write(measurements.RELIABILITY, table, contracts.path("reliability"))
     parquet.write(measurements.CALIBRATION, curves, contracts.path("calibration"))
-    plots.reliability(table, contracts.DATA / "plots/reliability.png")
     plots.calibration(curves, contracts.DATA / "plots/calibration.png")
     write_metrics(contracts.DATA / "metrics/reliability.json", metrics(table))
 
