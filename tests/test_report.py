@@ -17,13 +17,14 @@ import world
 from browser import launched, opened
 from hypothesis import given
 from hypothesis import strategies as st
+from test_explore_page import HOSTILE
 from test_why import ACTING, hostile_world
 
 from curation.core.params import read
 from curation.explore.report import scorecard
 from curation.explore.report.asking import asking
 from curation.explore.report.figures import Estimate, Figure, Panel, find_ticks, lay_out
-from curation.explore.report.page import MOST_BYTES, write_report
+from curation.explore.report.page import MOST_BYTES, draw, write_report
 from curation.explore.report.worth import choose_pairs
 from curation.tables import measurements
 
@@ -167,6 +168,14 @@ def test_panels_of_one_unit_have_one_scale() -> None:
     panels = [Panel("one", [small], "score"), Panel("two", [large], "score"), Panel("three", [small], "other")]
     placed: Any = lay_out(Figure("f", "F", "f", panels))["panels"]
     assert placed[0]["ticks"] == placed[1]["ticks"] != placed[2]["ticks"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_in_a_figure_is_text(name: str) -> None:
+    drawn = draw(Figure("f", name, name, [Panel(name, [Estimate(name, 0.1, says=name)], "")]), alone=True)
+    root = ElementTree.fromstring(drawn)  # we wrote it
+    assert {one.tag.rsplit("}")[-1] for one in root} <= {"title", "desc", "style", "rect", "line", "circle", "text"}
+    assert not any(key.startswith("on") for one in root for key in one.attrib)
 
 
 def test_pairs_to_look_at_are_what_is_said_of_them(sound: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import polars as pl
 from duckdb import DuckDBPyConnection
 
 from curation.core.study import Study
@@ -22,9 +23,13 @@ class Asked(NamedTuple):
 
     def ask(self, needs: str, question: str, **params: Any) -> list[Row]:
         """The rows that answer the question; none where one of the views that it `needs` is not there."""
+        return self.frame(needs, question, **params).to_dicts()
+
+    def frame(self, needs: str, question: str, **params: Any) -> pl.DataFrame:
+        """The same as a frame, of which there may be millions."""
         if not set(needs.split()) <= self.present:
-            return []
-        return [row for rows in answer(self.connection, question, params or None) for row in rows.to_dicts()]
+            return pl.DataFrame()
+        return answer(self.connection, question, params or None)[0]
 
 
 @contextmanager

@@ -56,12 +56,12 @@ def _rate(asked: Asked, truth: str, dimension: str) -> Iterator[Row]:
                 ends = {"value": row["accuracy"], "ci_low": row["low"], "ci_high": row["high"]}
                 yield {"generator": row["generator"], "n": row["n"], **ends}
         return
-    rows = asked.ask("judgments traces", """
+    rows = asked.frame("judgments traces", """
         select t.generator, t.prompt_id, j.score as value from judgments as j join traces as t using (trace_id)
         where j.judge = $judge and j.dimension = $dimension and j.score is not null
-        order by all""", judge=truth, dimension=dimension)  # fmt: skip
-    if rows:
-        yield from _intervals(pl.DataFrame(rows), ["generator"])
+        """, judge=truth, dimension=dimension)  # fmt: skip
+    if rows.height:
+        yield from _intervals(rows, ["generator"])
 
 
 def draw_deltas(asked: Asked) -> Figure | None:
@@ -74,10 +74,10 @@ def draw_deltas(asked: Asked) -> Figure | None:
         for judge, dimensions in named.items():
             lines = []
             for dimension in dimensions:
-                frame = pl.DataFrame(asked.ask("deltas pairs", """
+                frame = asked.frame("deltas pairs", """
                     select 0 as one, p.prompt_id, d.delta as value from deltas as d join pairs as p using (pair_id)
                     where not p.identical and d.judge = $judge and d.dimension = $dimension and d.delta is not null
-                    order by all""", judge=judge, dimension=dimension))  # fmt: skip
+                    """, judge=judge, dimension=dimension)  # fmt: skip
                 rows = list(_intervals(frame, ["one"])) if frame.height else []
                 lines += [
                     Estimate(dimension, row["value"], row["ci_low"], row["ci_high"], say_interval(row)) for row in rows

@@ -32,7 +32,7 @@ def write_report(study: Study, folder: Path) -> None:
     with asking(study) as asked, progress("report", 4, "parts") as shown:
         figures = list(_figures(asked))
         shown.advance(note="figures")
-        values: dict[str, Any] = {"figures": {one.name: _draw(one) for one in figures}} | _tables(asked)
+        values: dict[str, Any] = {"figures": {one.name: draw(one) for one in figures}} | _tables(asked)
         shown.advance(note="tables")
         page = b""
         for letters in LETTERS:
@@ -43,7 +43,7 @@ def write_report(study: Study, folder: Path) -> None:
         kept = folder / "figures"
         kept.mkdir(parents=True, exist_ok=True)
         for figure in figures:
-            write_whole(kept / f"{figure.name}.svg", _draw(figure, alone=True).encode())
+            write_whole(kept / f"{figure.name}.svg", draw(figure, alone=True).encode())
         for file in sorted(kept.glob("*.svg")):
             if file.stem not in {figure.name for figure in figures}:
                 file.unlink()
@@ -72,7 +72,7 @@ def _tables(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _draw(figure: Figure, alone: bool = False) -> Any:
+def draw(figure: Figure, alone: bool = False) -> Any:
     """The figure as SVG, safe to stand in a page."""
     from markupsafe import Markup
 

@@ -74,11 +74,11 @@ def list_findings(asked: Asked) -> Iterator[Row]:
         if not check.tables <= asked.present:
             continue
         values = {key: value for key, value in thresholds.items() if f"${key}" in check.text}
-        rows = [row for frame in answer(asked.connection, check.text, values or None) for row in frame.to_dicts()]
-        if rows:
+        (rows,) = answer(asked.connection, check.text, values or None)
+        if rows.height:
             about = " ".join(line[3:] for line in check.text.splitlines()[1:] if line.startswith("-- "))
-            said = [clip(_say(row), MOST_LETTERS) for row in rows[:MOST_SHOWN]]
-            yield {"name": name, "about": about.removeprefix("warning "), "many": len(rows), "rows": said,
+            said = [clip(_say(row), MOST_LETTERS) for row in rows.head(MOST_SHOWN).iter_rows(named=True)]
+            yield {"name": name, "about": about.removeprefix("warning "), "many": rows.height, "rows": said,
                    "blocking": check.blocking}  # fmt: skip
 
 

@@ -101,7 +101,8 @@ def describe_pairs(asked: Asked, most: int) -> list[Row]:
     for sort, why, pair_id in choose_pairs(asked):
         chosen.setdefault(pair_id, []).append((sort, why))
     rows = {row["pair_id"]: row for row in asked.ask("pairs prompts traces", """
-        select p.pair_id, q.prompt[-1].content as prompt, p.chosen_trace_id, p.rejected_trace_id
+        select p.pair_id, q.prompt[-1].content as prompt, len(q.prompt) as messages,
+            p.chosen_trace_id, p.rejected_trace_id
         from pairs as p join prompts as q using (prompt_id) where list_contains($ids, p.pair_id)""",
         ids=list(chosen))}  # fmt: skip
     ids = [row[f"{side}_trace_id"] for row in rows.values() for side in ("chosen", "rejected")]
@@ -119,7 +120,8 @@ def describe_pairs(asked: Asked, most: int) -> list[Row]:
         where list_contains($ids, pair_id) order by all""", ids=list(chosen)))  # fmt: skip
     return [
         {
-            "pair_id": pair_id, "reasons": reasons, "prompt": cut(rows[pair_id]["prompt"], most),
+            "pair_id": pair_id, "reasons": reasons,
+            "prompt": cut(rows[pair_id]["prompt"], most), "messages": rows[pair_id]["messages"],
             **{side: _side(traces, said, rows[pair_id][f"{side}_trace_id"], most) for side in ("chosen", "rejected")},
             "deltas": deltas.get(pair_id, []),
             "verdicts": [row | {"rationale": cut(row["rationale"], most)} for row in verdicts.get(pair_id, [])],
