@@ -192,6 +192,22 @@ def test_pairs_to_look_at_are_what_is_said_of_them(sound: Path) -> None:
     assert {"Longest against shortest", "Flips between orders"} <= by_sort.keys()
 
 
+def test_a_curve_is_drawn_of_what_was_trained_with_several_numbers_of_pairs(tmp_path: Path) -> None:
+    body = world.sound()
+    trained = body.comparisons.filter(against="baseline", control="itself")
+    more = trained.with_columns(budget=pl.lit("9"), pairs=pl.col("pairs") * 10, gain=pl.col("gain") + 0.1)
+    assert trained.height and "efficiency" not in {file.stem for file in made(tmp_path, body).rglob("*.svg")}
+    made(tmp_path, replace(body, comparisons=pl.concat([body.comparisons, more])))
+    root = ElementTree.parse(tmp_path / "data/figures/efficiency.svg").getroot()  # we wrote it
+    panels = root.findall("{*}g")
+    assert len(panels) == trained.height
+    for panel in panels:
+        points = [one.attrib for one in panel.findall("{*}circle")]
+        assert len(points) == 2 and float(points[0]["cx"]) < float(points[1]["cx"])
+        assert float(points[0]["cy"]) > float(points[1]["cy"])  # the larger gain stands higher
+    assert 'class="curve"' in parts(tmp_path)["gains"]
+
+
 def test_a_page_stays_small_whatever_is_in_it(tmp_path: Path) -> None:
     made(tmp_path, hostile_world('\u202e<&"' * 100_000))
     assert (tmp_path / "data/report.html").stat().st_size < MOST_BYTES

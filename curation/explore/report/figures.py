@@ -75,7 +75,7 @@ def _place(panel: Panel, top: int, ticks: Sequence[float]) -> dict[str, object]:
     for at, line in enumerate(lines):
         placed = {
             "y": start + LINE * at + LINE / 2, "name": shorten(line.name, LONGEST), "says": line.says,
-            "heading": line.heading, "kind": _kind(line, panel.null),
+            "heading": line.heading, "kind": kind_of(line, panel.null),
             "x": None if line.value is None else x(line.value),
             "ends": None if line.low is None or line.high is None else (x(line.low), x(line.high)),
             "margin": line.margin and (x(line.margin[0]), x(line.margin[1])),
@@ -89,7 +89,7 @@ def _place(panel: Panel, top: int, ticks: Sequence[float]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _kind(line: Estimate, null: float | None) -> str:
+def kind_of(line: Estimate, null: float | None) -> str:
     """What decides its colour: primary, above or below what would be nothing, or unclear."""
     if line.low is None or line.high is None or null is None or line.low <= null <= line.high:
         sort = "unclear"

@@ -8,6 +8,7 @@ from curation.experiment.estimate import PROMPTS
 from curation.experiment.forest import DELTAS, GAINS, SLOPES, find_slopes
 from curation.experiment.margins import WITHIN
 from curation.explore.report.asking import Asked, Row
+from curation.explore.report.curves import Curve, Curves
 from curation.explore.report.figures import Estimate, Figure, Panel
 from curation.explore.report.measured import say_interval
 
@@ -70,21 +71,29 @@ def list_gains(asked: Asked) -> list[Row]:
     )
 
 
-def draw_efficiency(asked: Asked) -> Figure | None:
-    """Gain over the baseline by the number of pairs, of what was trained with more than one; None without any."""
+def draw_efficiency(asked: Asked) -> Curves | None:
+    """Gain over the baseline by the number of pairs, a panel for each method, selection and benchmark that was trained
+    with more than one number; None without any."""
     rows = asked.ask("comparisons", """
         select *, concat_ws(' ', method, selection, generator_pairs, control) as line from comparisons
         where against = 'baseline' and pairs > 0 and gain is not null
         qualify count(distinct pairs) over (partition by benchmark, measure, line) > 1
         order by measure, benchmark, line, pairs, budget""")  # fmt: skip
-    panels: dict[str, list[Estimate]] = {}
-    line = None
+    panels: dict[str, list[Row]] = {}
     for row in rows:
-        lines = panels.setdefault(f"{row['benchmark']}, {row['measure']}: gain over the baseline", [])
-        if (row["benchmark"], row["measure"], row["line"]) != line:
-            lines.append(Estimate(row["line"], heading=True))
-        line = (row["benchmark"], row["measure"], row["line"])
-        name = say_count(row["pairs"], "pair")
-        lines.append(Estimate(name, row["gain"], row["ci_low"], row["ci_high"], say_interval(row, "gain")))
-    text = "Gain over the baseline of each method and selection by the number of pairs that it learnt from"
-    return Figure("efficiency", "Efficiency", text, [Panel(*one, "gain") for one in panels.items()]) if panels else None
+        panels.setdefault(f"{row['line']}, {row['benchmark']}, {row['measure']}", []).append(row)
+    curves = [
+        Curve(
+            name,
+            [row["pairs"] for row in points],
+            [Estimate(name, row["gain"], row["ci_low"], row["ci_high"], _say_point(row)) for row in points],
+        )
+        for name, points in panels.items()
+    ]
+    said = "; ".join(f"{one.title}: {', '.join(point.says for point in one.points)}" for one in curves[:10])
+    text = f"Gain over the baseline by the number of pairs, with 95 % intervals: {said}"
+    return Curves("efficiency", "Efficiency", text, "pairs", "gain", curves) if curves else None
+
+
+def _say_point(row: Row) -> str:
+    return f"{say_count(row['pairs'], 'pair')}: {say_interval(row, 'gain')}"

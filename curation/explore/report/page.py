@@ -12,6 +12,7 @@ from curation.core.study import Study
 from curation.explore.page import environment, render
 from curation.explore.report import flow, gained, measured, scorecard, subsets, words, worth
 from curation.explore.report.asking import Asked, asking
+from curation.explore.report.curves import Curves, lay_out_curves
 from curation.explore.report.figures import Figure, lay_out
 
 MOST_BYTES = 5_000_000
@@ -51,7 +52,7 @@ def write_report(study: Study, folder: Path) -> None:
         shown.advance(note="files")
 
 
-def _figures(asked: Asked) -> Iterator[Figure]:
+def _figures(asked: Asked) -> Iterator[Figure | Curves]:
     contrasts = gained.draw_contrasts(asked, gained.list_contrasts(asked))
     drawn = (measured.draw_ladder(asked), measured.draw_deltas(asked), contrasts, gained.draw_efficiency(asked))
     yield from (one for one in drawn if one is not None)
@@ -72,11 +73,13 @@ def _tables(asked: Asked) -> dict[str, Any]:
     }
 
 
-def draw(figure: Figure, alone: bool = False) -> Any:
+def draw(figure: Figure | Curves, alone: bool = False) -> Any:
     """The figure as SVG, safe to stand in a page."""
     from markupsafe import Markup
 
-    drawn = environment().get_template("intervals.svg").render(lay_out(figure), alone=alone)
+    curves = isinstance(figure, Curves)
+    places = lay_out_curves(figure) if isinstance(figure, Curves) else lay_out(figure)
+    drawn = environment().get_template("curves.svg" if curves else "intervals.svg").render(places, alone=alone)
     return Markup(drawn)  # noqa: S704  # the template escapes every name in it
 
 
