@@ -9,13 +9,14 @@ from curation.core.text import shorten
 from curation.explore.report.figures import Estimate, find_ticks, kind_of
 
 ACROSS, MOST_PANELS = 3, 30
-WIDE, HIGH, LEFT, TOP, GAP = 220, 140, 46, 24, 44  # of a panel's plot, what stands left of and above it, and below
+WIDE, HIGH, LEFT, TOP, GAP = 220, 140, 46, 40, 44  # of a panel's plot, what stands left of and above it, and below
 
 
 class Curve(NamedTuple):
-    """A panel: `points` by their `numbers`, which are above 0 and rise."""
+    """A panel: `points` by their `numbers`, which are above 0 and rise; `under` stands below its title."""
 
     title: str
+    under: str
     numbers: Sequence[float]
     points: Sequence[Estimate]
 
@@ -55,7 +56,7 @@ def lay_out_curves(figure: Curves) -> dict[str, object]:
         ]  # fmt: skip
         panels.append({
             "left": LEFT + (at % ACROSS) * (WIDE + LEFT), "top": TOP + (at // ACROSS) * (HIGH + TOP + GAP),
-            "title": shorten(panel.title, 36), "points": points,
+            "title": shorten(panel.title, 36), "under": shorten(panel.under, 36), "points": points,
             "line": " ".join(f"{point['x']},{point['y']}" for point in points),
         })  # fmt: skip
     labelled = [numbers[0], numbers[-1]] if len(numbers) > 4 else numbers

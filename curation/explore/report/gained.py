@@ -79,18 +79,20 @@ def draw_efficiency(asked: Asked) -> Curves | None:
         where against = 'baseline' and pairs > 0 and gain is not null
         qualify count(distinct pairs) over (partition by benchmark, measure, line) > 1
         order by measure, benchmark, line, pairs, budget""")  # fmt: skip
-    panels: dict[str, list[Row]] = {}
+    panels: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        panels.setdefault(f"{row['line']}, {row['benchmark']}, {row['measure']}", []).append(row)
+        panels.setdefault((row["line"], f"{row['benchmark']}, {row['measure']}"), []).append(row)
     curves = [
         Curve(
-            name,
+            *names,
             [row["pairs"] for row in points],
-            [Estimate(name, row["gain"], row["ci_low"], row["ci_high"], _say_point(row)) for row in points],
+            [Estimate(names[0], row["gain"], row["ci_low"], row["ci_high"], _say_point(row)) for row in points],
         )
-        for name, points in panels.items()
+        for names, points in panels.items()
     ]
-    said = "; ".join(f"{one.title}: {', '.join(point.says for point in one.points)}" for one in curves[:10])
+    said = "; ".join(
+        f"{one.title}, {one.under}: {', '.join(point.says for point in one.points)}" for one in curves[:10]
+    )
     text = f"Gain over the baseline by the number of pairs, with 95 % intervals: {said}"
     return Curves("efficiency", "Efficiency", text, "pairs", "gain", curves) if curves else None
 
