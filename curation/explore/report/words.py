@@ -42,7 +42,7 @@ def say_study(asked: Asked) -> Iterator[tuple[str, str]]:
     if study.contrasts:
         primary = study.compare.primary
         said = f" The primary one is {primary}." if primary else ""
-        yield "Contrasts", f"{say_count(len(study.contrasts), 'contrast')} declared before anything was run.{said}"
+        yield "Contrasts", f"{say_count(len(study.contrasts), 'contrast is', 'contrasts are')} declared.{said}"
 
 
 def _say_selection(asked: Asked, name: str) -> str:
