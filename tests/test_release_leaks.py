@@ -20,40 +20,10 @@ from releasing import edit, make_study, release, remake, verify
 from served import ran, served_params
 from server import Script
 
-from curation.exchange.release import public, scan
+from curation.exchange.release import public
 from curation.tables import contracts, parquet
 
 AWS = "AKIA" + "IOSFODNN7EXAMPLE"
-KEYS = {  # what each looks like, made up
-    "a private key": "-----BEGIN RSA PRIVATE KEY-----",
-    "an API key": "sk-proj-" + "a1B2" * 8,
-    "a token of the hub": "hf_" + "aB3d" * 9,
-    "a token of GitHub": "ghp_" + "aB3d" * 9,
-    "a token of GitLab": "glpat-" + "aB3d" * 5,
-    "a key of AWS": AWS,
-    "a key of Google": "AIza" + "aB3d-" * 7,
-    "a token of Slack": "xoxb-" + "1234567890-ab",
-    "a live key of Stripe": "sk_live_" + "aB3d" * 4,
-    "a JSON web token": "eyJhbGciOiJIUz.eyJzdWIiOiIxMj.SflKxwRJSMeKKF2",
-    "a bearer token": "Bearer " + "aB3d" * 6,
-    "a password in a URL": "https://me:hunter2" + "@example.org/x",
-    "a key of Azure": "AccountKey=" + "aB3d" * 20 + "==",
-    "a token of a package registry": "npm_" + "aB3d" * 9,
-    "a key of SendGrid": "SG." + "aB3d" * 5 + "." + "aB3d" * 10,
-    "a key that is assigned": "aws_secret_access_key = " + "aB3d/" * 8,
-}
-SIBLINGS = {  # the same kinds, otherwise written
-    "a private key": ["-----BEGIN PGP PRIVATE KEY BLOCK-----", "AGE-SECRET-KEY-1" + "Q5" * 29],
-    "a key of Google": ["GOCSPX-" + "aB3d" * 7, "ya29." + "aB3d" * 12],
-    "a token of Slack": [
-        "xapp-" + "1-A01234567",
-        "https://hooks.slack.com/services/" + "T01234567/B01234567/" + "aB3d" * 6,
-    ],
-    "a token of the hub": ["api_org_" + "aB3d" * 9],
-    "a token of a package registry": ["pypi-AgE" + "aB3d" * 20],
-    "a key that is assigned": ["WANDB_API_KEY=" + "0a1b" * 10, '"api-key": "' + "0a1b" * 8 + '"'],
-    "a password in a URL": ["redis://:hunter2" + "@cache:6379", "HTTPS://me:hunter2" + "@example.org"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -77,58 +47,6 @@ def refused(study: Path, wanted: list[str], *arguments: str) -> None:
     assert done.returncode == 1 and not out.exists(), done.stdout
     for words in wanted:
         assert words in done.stderr, done.stderr
-
-
-@pytest.mark.parametrize("what", KEYS)
-def test_each_sort_of_key_is_found_in_text_and_table(what: str, tmp_path: Path) -> None:
-    text = f"Say {KEYS[what]} and stop."
-    (tmp_path / "card.md").write_text(f"fine\n{text}\n")
-    rows = pl.DataFrame({"id": [1, 2], "said": [[{"content": "fine"}], [{"content": "fine"}, {"content": text}]]})
-    rows.write_parquet(tmp_path / "rows.parquet")
-    found = list(scan.scan(tmp_path, ["card.md", "rows.parquet"], {}))
-    assert [one.what for one in found] == [what, what]
-    assert [one.where for one in found] == ["rows.parquet: said of row 1 (id 2)", "card.md:2"]
-    (said,) = scan.say_found(found)
-    assert said.startswith(f"rows.parquet: said of row 1 (id 2) and 1 more place: looks like {what}: ")
-    assert found[0].text not in said and found[0].mark in said
-
-
-@pytest.mark.parametrize(("what", "text"), [(what, text) for what in SIBLINGS for text in SIBLINGS[what]])
-def test_a_key_is_found_however_it_is_written(what: str, text: str, tmp_path: Path) -> None:
-    (tmp_path / "card.md").write_text(f"Say {text} and stop.")
-    assert [one.what for one in scan.scan(tmp_path, ["card.md"], {})] == [what]
-
-
-def test_a_private_host_is_found_wherever_settings_name_it(tmp_path: Path) -> None:
-    """In a comment, or in the midst of a text: what is a URL as a whole has lost its name before."""
-    lines = [
-        "# was http://node17:8000/v1", "engine: vllm at 'http://judge.lan/v1'", "# https://10.1.2.3/",
-        'a: "http://127.0.0.1:80/v1"', "b: http://localhost", '"http://localhost"', "http://private-host:1/v1", "http://x.org",
-    ]  # fmt: skip
-    (tmp_path / "params.yaml").write_text("\n".join(lines))
-    found = list(scan.scan(tmp_path, ["params.yaml"], {}))
-    assert [one.where for one in found] == [f"params.yaml:{number}" for number in (1, 2, 3)]
-    assert {one.what for one in found} == {"the URL of a private host"}
-    assert "looks like the URL of a private host: http://node17:8000/v1; take it out" in scan.say_found(found)[0]
-
-
-def test_a_key_that_is_accepted_hides_no_other_of_the_same_text(tmp_path: Path) -> None:
-    other = "AKIA" + "ANOTHEROTHERXYZ1"
-    pl.DataFrame({"id": [1], "said": [f"not {AWS} but {other}"]}).write_parquet(tmp_path / "rows.parquet")
-    (tmp_path / "card.md").write_text(f"not {AWS} but {other}")
-    for name in ("rows.parquet", "card.md"):
-        assert [one.text for one in scan.scan(tmp_path, [name], {})] == [AWS, other]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["sk-learn and sk-ip", "hf_hub", "AKIAhello", "task-based-evaluation-of-models", "a/b/c", "http://x.org/me@y:z",
-     "eyJ.", "the bearer of news", "12:30@noon", "api_key_env: THE_KEY_OF_OUR_SERVER_FOR_ALL_JUDGES",
-     "the access key: under the mat", "an api_key = os.environ['THE_KEY_OF_OUR_SERVER_FOR_ALL_JUDGES']"],
-)  # fmt: skip
-def test_what_is_no_key_is_none(text: str, tmp_path: Path) -> None:
-    (tmp_path / "card.md").write_text(text)
-    assert list(scan.scan(tmp_path, ["card.md"], {})) == []
 
 
 def test_a_key_in_a_text_stops_a_release_until_it_is_said_to_be_none(study: Path, tmp_path: Path) -> None:
@@ -194,7 +112,10 @@ def test_local_paths_and_private_hosts_of_settings_stay_at_home(study: Path, tmp
     ("text", "stands"),
     [
         ("/home/me/set.jsonl", "set.jsonl"), ("/data/models/", "models"), ("~/x.parquet", "x.parquet"),
-        ("~you/x", "x"), ("C:\\Users\\me\\x.csv", "x.csv"), ("file:///mnt/x", "x"), ("/a dir/x", "/a dir/x"),
+        ("~you/x", "x"), ("s3://ours/sets/x.jsonl", "x.jsonl"), ("gs://ours/x/", "x"), ("$HOME/sets/x", "x"),
+        ("${SCRATCH}/x", "x"), ("%USERPROFILE%\\x", "x"), ("\\\\server\\share\\x.csv", "x.csv"),
+        ("hf://datasets/org/x", "hf://datasets/org/x"), ("https://x.org/a", "https://x.org/a"),
+        ("C:\\Users\\me\\x.csv", "x.csv"), ("file:///mnt/x", "x"), ("/a dir/x", "/a dir/x"),
         ("/no_think", "/no_think"), ("/", "/"), ("data/import/x.jsonl", "data/import/x.jsonl"), ("a ~ b", "a ~ b"),
         ("chosen.scale_b / rejected.scale_b", "chosen.scale_b / rejected.scale_b"), ("org/model", "org/model"),
         ("http://10.1.2.3:8000/v1", "http://private-host:8000/v1"), ("http://gpu7/v1", "http://private-host/v1"),

@@ -8,7 +8,18 @@ from typing import Any
 from curation.core.canonical import list_texts
 
 # of a text that begins with a slash and has no other, as `/no_think`, nobody knows that it is a path
-LOCAL = re.compile(r"(?:file://|~[\w.-]*/|[A-Za-z]:[\\/]|/[^/\s]+/)[^\n\0]*[^\s/\\][/\\]*")
+BUCKET = r"(?:file|s3[an]?|gs|gcs|abfss?|adl|az|wasbs?|oci|oss|hdfs|r2|b2|minio|s?ftp|ssh|nfs|smb)://"
+NETWORK = r"10\.[0-9]{1,3}|172\.(?:1[6-9]|2[0-9]|3[01])|192\.168"
+OWN_ENDS = r"corp|home\.arpa|internal|intranet|lan|localdomain"  # and no file's
+LOCAL = re.compile(
+    rf"(?:{BUCKET}|~[\w.-]*/|[A-Za-z]:[\\/]|/[^/\s]+/|(?:\$\{{?[A-Z_]{{3,}}\}}?|%[A-Z_]{{3,}}%)[\\/]|\\\\[\w.-]+\\)"
+    r"[^\n\0]*[^\s/\\][/\\]*"
+)
+PLACES = {  # in the midst of settings, and in their comments
+    "a private bucket or share": rf"\b{BUCKET}[^\s\"'`,)>\]]+",
+    "the address of a private host": rf"(?<![\w./@-])(?:[\w.-]+@(?:[\w-]+(?=:[/~\w])|[\w-]+\.(?:home|local)\b))|"
+    rf"(?<![\w./@-])(?:[\w.-]+@)?(?:(?:{NETWORK})(?:\.[0-9]{{1,3}}){{2}}|(?:[\w-]+\.)+(?:{OWN_ENDS}))(?![\w.-]*\w)(?::[0-9]+)?",
+}
 URL = re.compile(r"(https?://)((?:[^\s/@]+@)?)(\[[0-9a-fA-F:.]+\]|[^\s/:]+)((?::[0-9]+)?(?:/\S*)?)")
 PRIVATE = re.compile(r"[^.]+|.+\.(?:corp|home|home\.arpa|internal|intranet|lan|local|localdomain)", re.IGNORECASE)
 HERE = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")  # noqa: S104 - which tell of no machine

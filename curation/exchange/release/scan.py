@@ -13,30 +13,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from curation.core.text import one_line, say_count
-from curation.exchange.release.public import find_private
+from curation.exchange.release.keys import KEYS, find_keys, name_keys
+from curation.exchange.release.public import PLACES, find_private
 
 ROWS = 20_000  # looked through at a time
 TEXTS = (".md", ".svg", ".png")  # a card shows a row, whose texts may name any path
 SHORTEST = 8  # of what is looked for word by word: a shorter one may be part of any text
-KEYS = {  # what looks like a key, in the regular expressions that Python and Polars both know
-    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\bAGE-SECRET-KEY-1[A-Z0-9]{50,}",
-    "an API key": r"\b(?:sk-[A-Za-z0-9_-]{20,}|(?:gsk_|nvapi-|pplx-|r8_|xai-|fw_|tgp_v1_)[A-Za-z0-9_-]{24,})",
-    "a token of the hub": r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}",
-    "a token of GitHub": r"\b(?:gh[opsur]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
-    "a token of GitLab": r"\bglpat-[A-Za-z0-9_-]{20,}",
-    "a key of AWS": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "a key of Google": r"\b(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{20,}|ya29\.[A-Za-z0-9_-]{30,})",
-    "a key of Azure": r"\b(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/=]{40,}",
-    "a token of Slack": r"\b(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}|\bhooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
-    "a token of a package registry": r"\b(?:npm_[A-Za-z0-9]{36}|pypi-AgE[A-Za-z0-9_-]{40,})",
-    "a key of SendGrid": r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
-    "a live key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{16,}",
-    "a JSON web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
-    "a key that is assigned": r"(?i:api[_-]?key|access[_-]?key|client[_-]?secret|auth[_-]?token)[\"']?\s*[=:]\s*[\"']?"
-    r"[A-Za-z0-9+/_-]{32,}",
-    "a bearer token": r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{20,}",
-    "a password in a URL": r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"']*:[^\s/@\"']+@",
-}
 ROOTS = (
     "Users|Volumes|ceph|cluster|content|data|efs|etc|export|fsx|gpfs|home|kaggle|lustre|media|mnt|net|nfs|opt|private|"
     "projects?|raid|root|scratch|srv|storage|tmp|usr|var|work|workspace"
@@ -44,9 +26,12 @@ ROOTS = (
 LOCAL_PATH, PRIVATE_HOST = "a local path", "the URL of a private host"
 OWN_PATH, OWN_NAME = "a path of this machine", "the name of this machine"
 OWN_USER = "a path of this machine's user"
-SHOWN = (LOCAL_PATH, PRIVATE_HOST, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
+SHOWN = (LOCAL_PATH, PRIVATE_HOST, *PLACES, OWN_PATH, OWN_NAME, OWN_USER)  # in a message; anything else may be a key
+BEFORE = r"(?:^|[\s\"'=(\[,:;`<>|#])"
 PATHS = {  # where no text of a user's or a model's is expected
-    LOCAL_PATH: rf"(?:^|[\s\"'=(\[,:;`<>|])(?:/(?:{ROOTS})/[^\s\"'),\]`<>|]+|~/[^\s\"']+|[A-Za-z]:\\[^\s\"']+)|file://\S+",
+    LOCAL_PATH: rf"{BEFORE}(?:/(?:{ROOTS})/[^\s\"'),\]`<>|]+|~[\w.-]*/[^\s\"']+|[A-Za-z]:[\\/][^\s\"']+|"
+    rf"(?:\$\{{?[A-Z_]{{3,}}\}}?|%[A-Z_]{{3,}}%)[\\/][^\s\"']+|\\\\[\w.-]{{2,}}\\{{1,2}}[\w.$-]{{2,}}\S*)",
+    **PLACES,
 }
 
 
@@ -101,8 +86,9 @@ def _user() -> str:
 
 
 def read_secrets(names: Collection[str]) -> list[str]:
-    """The values of those of these variables of the environment that are set."""
-    return [value for name in sorted(names) if (value := os.environ.get(name))]
+    """The values of those of these variables of the environment that are set, and of all whose names say that they hold
+    a key."""
+    return [value for name in sorted({*names, *name_keys(os.environ)}) if (value := os.environ.get(name))]
 
 
 def list_variables(raw: Any) -> set[str]:
@@ -129,10 +115,9 @@ def scan(folder: Path, names: Collection[str], machine: Mapping[str, str]) -> It
 def _scan_text(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]:
     lines = file.read_text(errors="replace").splitlines()
     for what, rule in rules.items():
-        pattern = re.compile(rule)
         for number, line in enumerate(lines, 1):
-            for found in pattern.finditer(line):
-                yield Found(f"{name}:{number}", what, found[0].lstrip(" \t\"'=([,:;`<>|"))
+            for found in find_keys(what, rule, line):
+                yield Found(f"{name}:{number}", what, found.lstrip(" \t\"'=([,:;`<>|#"))
     if not name.endswith(TEXTS):
         for number, line in enumerate(lines, 1):
             for url in find_private(line):
@@ -150,9 +135,9 @@ def _scan_table(file: Path, name: str, rules: dict[str, str]) -> Iterator[Found]
                 hits = None if texts is None else texts.filter(texts.struct.field("text").str.contains(either))
                 for row, text in [] if hits is None else hits.struct.unnest().rows():
                     for what, rule in rules.items():
-                        for found in re.finditer(rule, text):  # one that is accepted hides no other
+                        for found in find_keys(what, rule, text):  # one that is accepted hides no other
                             where = f"{name}: {column} of row {start + row} ({key} {rows[key][row]})"
-                            yield Found(where, what, found[0])
+                            yield Found(where, what, found)
             start += rows.height
 
 
