@@ -165,11 +165,12 @@ def test_nothing_is_left_of_a_release_that_cannot_be(names: list[str], said: str
 def test_a_lock_that_tells_of_other_tables_stops_a_release(study: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(study, tmp_path / "study")
     out = {"path": "data/subsets/clear.parquet", "hash": "md5", "md5": "0" * 32}
-    (copy / "dvc.lock").write_text(json.dumps({"stages": {"select@clear": {"outs": [out]}}}))
+    lock = {"stages": {"select@clear": {"outs": [out, {"path": "data/unpaired"}]}}}  # a folder is told of as a whole
+    (copy / "dvc.lock").write_text(json.dumps(lock))
     done = release(copy, "clear", str(tmp_path / "out"))
     assert done.returncode == 1 and "dvc.lock: tells of another data/subsets/clear.parquet than is there" in done.stderr
     out["md5"] = hashlib.md5((copy / out["path"]).read_bytes()).hexdigest()
-    (copy / "dvc.lock").write_text(json.dumps({"stages": {"select@clear": {"outs": [out]}}}))
+    (copy / "dvc.lock").write_text(json.dumps(lock))
     done = release(copy, "clear", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
 

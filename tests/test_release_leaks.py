@@ -93,7 +93,8 @@ def test_local_paths_and_private_hosts_of_settings_stay_at_home(study: Path, tmp
     raw["judges"]["rubric"]["endpoint"]["base_url"] = "http://gpu7.corp.internal:8000/v1"
     releasing.write(raw, copy / "params.yaml")
     lock = {"stages": {"train": {"cmd": "python -m stages.train {'m': '/srv/models/Tiny-1B'}", "deps": [],
-                                 "params": {"params.yaml": {"student.model": "/srv/models/Tiny-1B"}}}}}  # fmt: skip
+                                 "params": {"params.yaml": {"student.model": "/srv/models/Tiny-1B"}},
+                                 "outs": [{"path": "data/subsets"}, {"path": "data/unpaired"}]}}}  # fmt: skip
     (copy / "dvc.lock").write_text(json.dumps(lock))
     done = release(copy, "clear", str(out))
     assert done.returncode == 0, done.stderr

@@ -61,6 +61,16 @@ def turned(name: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda rows: rows.with_columns(pl.col(name).not_())
 
 
+def locked(text: str) -> Change:
+    """The lock is another."""
+    return lambda folder: (folder / "study/dvc.lock").write_text(text)
+
+
+def more(name: str) -> Change:
+    """There is a file more."""
+    return lambda folder: (folder / name).write_text("x")
+
+
 def said(name: str, **changes: object) -> Change:
     """release.json says something else of its first configuration, or of itself."""
 
@@ -117,19 +127,28 @@ FORGED: dict[str, tuple[Change, list[str]]] = {  # the same where the sums were 
     "no deltas": (lambda out: (out / "study/data/deltas/rubric.parquet").unlink(), ["rubric.parquet: is missing; "]),
     "no params": (lambda out: (out / "study/params.yaml").unlink(), ["params.yaml: does not exist"]),
     "a lock of other tables": (
-        lambda out: (out / "study/dvc.lock").write_text(LOCK), ["tells of another data/subsets/clear.parquet than is"]
+        locked(LOCK), ["tells of another data/subsets/clear.parquet than is"]
     ),
-    "a lock that is none": (lambda out: (out / "study/dvc.lock").write_text("a: ["), ["dvc.lock: cannot be read: "]),
+    "a lock that is none": (locked("a: ["), ["dvc.lock: cannot be read: "]),
+    "a lock that is a word": (locked("x"), ["dvc.lock: cannot be read: "]),
+    "a lock of words": (locked("stages: {s: x}"), ["dvc.lock: stages.s: is no stage that ran"]),
+    "a lock of outs that are none": (locked("stages: {s: {outs: [x]}}"), ["dvc.lock: stages.s: is no stage that ran"]),
+    "an empty lock": (locked(""), ["dvc.lock: tells nothing of data/subsets/clear.parquet; run"]),
+    "a lock of another study": (locked("stages: {s: {outs: [{path: data/pairs.parquet}]}}"),
+                                ["nothing of data/subsets/clear.parquet", "nothing of data/unpaired/all.parquet"]),
     "no manifest": (lambda out: (out / "release.json").unlink(), ["release.json: cannot be read"]),
     "a manifest of something": (said("", made_by="somebody"), ["release.json: made_by: "]),
     "an unknown arm": (said("config", arm="cleer"), ["cleer: no such name; did you mean 'clear'?"]),
     "a file outside": (said("config", file="../../../etc/passwd"), ["release.json: configs.0.file: "]),
     "a row of a configuration that is left out": (lambda out: [
-        edit(out / f"data/all/{ROWS}", first(margin=9.5)),
+        edit(out / f"data/all/{ROWS}", first(margin=9.5)), (out / "study/data/selections/all.parquet").unlink(),
         said("", configs=[one for one in releasing.manifest(out)["configs"] if one["arm"] != "all"])(out),
     ], [f"data/all/{ROWS}: is of no configuration of release.json, so that it is not made again; take it out",
         "README.md: the configs of its header, which `load_dataset` reads, are not those of release.json"]),
     "rows beside": (lambda out: (out / "data/more.jsonl").write_text("{}"), ["data/more.jsonl: is of no config"]),
+    "a file beside the study": (more("study/x.bin"), ["study/x.bin: is nothing that the rows are made of; take"]),
+    "a table beside the study's": (more("study/data/more.parquet"), ["study/data/more.parquet: is nothing that "]),
+    "deltas of no judge": (more("study/data/deltas/none.parquet"), ["deltas/none.parquet: is nothing that "]),
     "a script": (lambda out: (out / "out.py").write_text(""), ["out.py: is of no configuration of release.json"]),
     "a card that reads another file": (
         lambda out: (out / "README.md").write_text((out / "README.md").read_text().replace(PAIRS, "study/x.parquet")),

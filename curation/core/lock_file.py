@@ -3,7 +3,7 @@ wrote."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -49,25 +49,33 @@ def settings_of(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 def find_others(lock: Path, files: Mapping[str, Path]) -> Iterator[str]:
     """A sentence for each of these files, by the name that a stage writes it under, that is not the one that the lock
-    tells of. None of a file that is no stage's. Raises CurationError where the lock is no YAML."""
+    tells of, or that it tells nothing of. Of a file in a folder that is written as a whole it tells no more than that.
+    Raises CurationError where the lock is none."""
     outs = [out for stage in read_stages(lock).values() for out in stage.get("outs") or []]
-    told = {out["path"]: out["md5"] for out in outs if out.get("hash") == "md5" and "md5" in out}
+    told = {out["path"]: out.get("md5") if out.get("hash") == "md5" else None for out in outs}
     for name, file in files.items():
-        if name in told and told[name] != _md5(file):
+        if not told.keys() & {name, *map(str, PurePosixPath(name).parents)}:
+            yield f"{lock}: tells nothing of {name}; run `dvc repro`"
+        elif told.get(name) not in (None, _md5(file)):
             yield f"{lock}: tells of another {name} than is there; run `dvc repro`"
 
 
 def read_stages(lock: Path = LOCK) -> dict[str, Any]:
-    """What dvc.lock says of each stage, by its name. Raises CurationError where it is no YAML."""
+    """What dvc.lock says of each stage, by its name. Raises CurationError where it is none."""
     return parse_stages(lock.read_bytes(), str(lock))
 
 
 def parse_stages(body: bytes, place: str) -> dict[str, Any]:
     """The same of the bytes of a dvc.lock that messages call `place`."""
     try:
-        return dict((YAML(typ="safe", pure=True).load(body) or {}).get("stages") or {})
+        stages = dict((YAML(typ="safe", pure=True).load(body) or {}).get("stages") or {})
     except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks
         raise CurationError(f"{place}: cannot be read: {type(error).__name__}; {WAY_OUT}") from None
+    for name, stage in stages.items():
+        outs = (stage.get("outs") or []) if isinstance(stage, Mapping) else None
+        if not isinstance(outs, list) or not all(isinstance(out, Mapping) and "path" in out for out in outs):
+            raise CurationError(f"{place}: stages.{name}: is no stage that ran; {WAY_OUT}")
+    return stages
 
 
 def _look_up(params: Mapping[str, Any], name: str) -> Any:

@@ -24,7 +24,6 @@ TABLES: tuple[Table, ...] = (contracts.SUBSETS, contracts.UNPAIRED)
 UNPAIRED_ENDS = ".unpaired"  # no arm is called so
 CARD = "README.md"
 ONE_FILE = "train-00000-of-00001.parquet"  # as the hub names a split in one file
-CALLS = "recorded/calls.parquet"  # within the data of the study
 STEPS = 6  # beside the arms: tables, card, what must not leave, contracts, pairs, deltas
 
 
@@ -74,7 +73,7 @@ def release(order: Order, out: Path, replace: bool) -> Made:
         for _ in tables.write_tables(study, released, order.arms, within / contracts.DATA):
             pass
         if order.write_calls is not None:
-            order.write_calls(released, within / contracts.DATA / CALLS)
+            order.write_calls(released, within / contracts.DATA / tables.CALLS)
         local = _write_settings(study, within)
         notes += [f"{len(local)} local paths and private hosts of params.yaml are cut to their last names"] * bool(
             local

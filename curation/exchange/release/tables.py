@@ -20,6 +20,7 @@ from curation.tables.contracts import SIDES
 from curation.tables.measurements import PAIR_SCORES
 from curation.tables.table import Table
 
+CALLS = "recorded/calls.parquet"  # within the data of the study
 NOTHING: Any = pl.lit(None)
 UNSAID = pl.when(pl.col("completion").is_not_null()).then(pl.lit(""))
 UNTHOUGHT = pl.when(pl.col("reasoning").is_not_null()).then(pl.lit(""))
@@ -87,24 +88,32 @@ def write_tables(study: Study, released: Released, names: Iterable[str], data: P
     """`data` holds what selections of the study read, what that is made of, and the verdicts of those of `names`. Gives
     the name of each table once it is there. Raises as `parquet.read` does."""
     carried = frozenset({CARRIED}) if _reads_carried(study) else frozenset[str]()
+    for table, file in list_files(study, names):
+        to = data / file.relative_to(contracts.DATA)
+        if table is None:
+            require_existing(file, "`dvc repro` makes it")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, to)
+        else:
+            parquet.write(table, blank(table, parquet.read(table, file), released, carried), to)
+        yield file.stem if table is None else table.name
+
+
+def list_files(study: Study, names: Iterable[str]) -> list[tuple[Table | None, Path]]:
+    """The tables of a study that a release of `names` holds: those with texts, and without a contract those that hold
+    none."""
     alone = (contracts.PROMPTS, contracts.RESPONSES, contracts.LISTED_PAIRS, contracts.RENDERINGS)
     parts: list[tuple[Table, Iterable[str]]] = [
         (contracts.TRACES, study.generators),
         (contracts.JUDGMENTS, study.judges),
         (contracts.PREFERENCES, study.pairwise_judges),
     ]
-    shown = [(table, None) for table in alone]
-    named = [(table, name) for table, of_table in parts for name in of_table]
-    for table, name in [*shown, *named]:
-        rows = parquet.read(table, contracts.path(table.name, name))
-        parquet.write(table, blank(table, rows, released, carried), contracts.path(table.name, name, data))
-        yield table.name
-    for file in number_files(study, names):
-        require_existing(file, "`dvc repro` makes it")
-        to = data / file.relative_to(contracts.DATA)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, to)
-        yield file.stem
+    named = [(table, contracts.path(table.name, name)) for table, of_table in parts for name in of_table]
+    return [
+        *((table, contracts.path(table.name)) for table in alone),
+        *named,
+        *((None, file) for file in number_files(study, names)),
+    ]
 
 
 def number_files(study: Study, names: Iterable[str]) -> list[Path]:

@@ -1,17 +1,33 @@
 """What of a release is read by whoever loads it, and is none of the rows that are made again."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path, PurePosixPath
 
 import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError
+from curation.core.lock_file import LOCK, PARAMS
+from curation.core.params import read
 from curation.core.parsed import parse_yaml
 from curation.core.text import one_line
 from curation.exchange.card import card, header
 from curation.exchange.card.deltas import FOLDER as PICTURES
-from curation.exchange.release import manifest
+from curation.exchange.release import manifest, sums
 from curation.exchange.release.manifest import Held
+from curation.exchange.release.tables import CALLS, list_files
+from curation.tables import contracts
+
+
+def find_beside(folder: Path, made: Path, arms: Sequence[str]) -> Iterator[str]:
+    """A sentence for each file in the folder of the study that is nothing that a release of `arms` holds; `made` is
+    where its rows were made again."""
+    with chdir(made):  # where what was checked of params.yaml is kept
+        kept = [PARAMS, LOCK, contracts.DATA / CALLS, *(file for _, file in list_files(read(), arms))]
+    own = {f"{manifest.STUDY}/{file.as_posix()}" for file in kept}
+    for name in sums.list_files(folder)[0]:
+        if PurePosixPath(name).parts[0] == manifest.STUDY and name not in own:
+            yield f"{folder}/{one_line(name)}: is nothing that the rows are made of; take it out"
 
 
 def find_unheld(folder: Path, configs: Sequence[Held], names: Sequence[str]) -> Iterator[str]:
