@@ -375,8 +375,23 @@ def test_an_absent_garbled_or_foreign_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CurationError, match=r"pairs\.parquet: not a Parquet file"):
         read(contracts.PAIRS, where)
     ROWS["pairs"].with_columns(pl.col("pair_id").cast(pl.String)).write_parquet(where)
-    with pytest.raises(CurationError, match=r"pairs\.parquet: column pair_id: large_string, not int64"):
+    with pytest.raises(
+        CurationError, match=r"pairs\.parquet: column pair_id: large_string, not int64; run `dvc repro`"
+    ):
         read(contracts.PAIRS, where)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_table_of_another_version_says_how_it_is_made_again(name: str, tmp_path: Path) -> None:
+    """Kind: a table that lacks a column, or has one too many, whoever reads it and with no word of what to do."""
+    column = EVERY[name].schema.names[-1]
+    write(EVERY[name], ROWS[name], tmp_path / "t.parquet")
+    pq.write_table(pq.read_table(tmp_path / "t.parquet").drop_columns([column]), tmp_path / "t.parquet")
+    for columns in (None, [column]):
+        with pytest.raises(
+            CurationError, match=rf"t\.parquet: column {column}: missing from {name}; run `dvc repro` to"
+        ):
+            read(EVERY[name], tmp_path / "t.parquet", columns)
 
 
 def test_a_stray_part_is_an_error_and_parts_come_in_the_order_declared(tmp_path: Path) -> None:

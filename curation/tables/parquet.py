@@ -19,12 +19,15 @@ from curation.tables.outdated import refuse_renamed, refuse_renamed_values
 from curation.tables.table import Table
 
 ROW_GROUP = 131_072
+REMAKE = "; run `dvc repro` to make it again"  # as a table of an earlier version has other columns
 MOST_NAMED = 5  # rows or files in a message
 
 
-def check(table: Table, frame: pl.DataFrame, origin: Path | str, columns: Iterable[str] | None = None) -> bool:
+def check(
+    table: Table, frame: pl.DataFrame, origin: Path | str, columns: Iterable[str] | None = None, way_out: str = ""
+) -> bool:
     """Whether the rows are in the order of their key, if every row keeps the contract, or as much of it as is about
-    `columns`.
+    `columns`. A message about a column ends in the `way_out`.
 
     Raises Errors, one line per broken rule, naming its first rows.
     """
@@ -32,8 +35,8 @@ def check(table: Table, frame: pl.DataFrame, origin: Path | str, columns: Iterab
     missing = [name for name in names if name not in frame.columns]
     extra = [name for name in frame.columns if name not in names]
     if missing or extra:
-        raise Errors([f"{origin}: column {n}: missing from {table.name}" for n in missing]
-                     + [f"{origin}: column {n}: not a column of {table.name}" for n in extra])  # fmt: skip
+        raise Errors([f"{origin}: column {n}: missing from {table.name}{way_out}" for n in missing]
+                     + [f"{origin}: column {n}: not a column of {table.name}{way_out}" for n in extra])  # fmt: skip
     lines = []
     for name in names:
         if not table.schema.field(name).nullable and frame[name].null_count():
@@ -181,13 +184,13 @@ def read(table: Table, file: Path, columns: Iterable[str] | None = None) -> pl.D
         types = {column.name: column.type for column in pq.read_schema(file)}
         fields = [column for column in table.schema if column.name in types and column.name in (names or types)]
         if wrong := [column for column in fields if types[column.name] != column.type]:
-            raise Errors([f"{file}: column {c.name}: {types[c.name]}, not {c.type}" for c in wrong])
+            raise Errors([f"{file}: column {c.name}: {types[c.name]}, not {c.type}{REMAKE}" for c in wrong])
         present = [name for name in types if names is None or name in names]
         # Polars reads text several times as fast as pyarrow.
         frame = pl.read_parquet(file, columns=present, glob=False).select(present).rechunk()
     except (pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
         raise CurationError(f"{file}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    check(table, frame, file, names)
+    check(table, frame, file, names, REMAKE)
     return frame
 
 
