@@ -359,6 +359,24 @@ def test_any_table_is_read_by_a_mapping_of_its_columns(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("written", [(True, False), ("true", "false"), ("True", "False"), ("TRUE", "FALSE")])
+@pytest.mark.parametrize("scale", [None, [0.0, 10.0]])
+def test_right_and_wrong_are_read_as_truths_of_any_kind(
+    written: tuple[object, object], scale: Any, tmp_path: Path
+) -> None:
+    """Kind: a table says true or false where ours has a number, or null. JSON, Parquet and CSV, whatever the scale."""
+    yes, no = written
+    frame = pl.DataFrame({"q": ["a", "b", "c"], "ok": [yes, no, no], "failed": [no, no, yes]})
+    frame.write_ndjson(tmp_path / "t.jsonl")
+    frame.write_parquet(tmp_path / "t.parquet")
+    frame.write_csv(tmp_path / "t.csv")
+    columns = {"prompt": "q", "score": "ok", "error": "failed"}
+    for name in ("t.jsonl", "t.parquet", "t.csv"):
+        found = log_of(tmp_path / name, kind="table", columns=columns, scale=scale)
+        said = sorted((row.score, row.status) for row in found.rows if row.score is not None)
+        assert said == [(0.0, "scored"), (1.0, "scored")] and len(found.rows) == 3, name
+
+
 RESULTS = {
     name: {**of, "split": split, "runs": {run: f"data/harness/{of['kind']}/{run}" for run in ("plain", "noisy")}}
     for name, of, split in (("additions", SUMS, "out_of_domain"), ("chat", MATCH, "in_domain"))

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from curation.core.errors import CurationError
 from curation.core.params import Strict
+from curation.core.ranges import Scale
 from curation.core.study import Study
 from curation.exchange.results._hashes import digest, digest_all
 from curation.exchange.results._kind import Log, Row
@@ -13,21 +14,17 @@ from curation.exchange.results._scores import read_score
 from curation.exchange.results._settings import HarnessParams
 from curation.tables.user_files import open_path
 from curation.tables.user_filter import find_where_fault
-from curation.tables.user_values import INDEX, KEY, REAL, TEXT, ColumnType
+from curation.tables.user_scores import LABEL, scores
+from curation.tables.user_values import INDEX, KEY, TEXT, ColumnType, ValueType
 
-TYPES = {
-    "prompt": ColumnType(KEY),
-    "score": ColumnType(REAL, nullable=True),
-    "sample": ColumnType(INDEX),
-    "completion": ColumnType(TEXT, nullable=True),
-    "error": ColumnType(TEXT, nullable=True),
-}
+TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 class Columns(Strict):
     """The file's names for our columns. `prompt` is the prompt's text, or an id that is the same in all runs; `score`
-    is null where an answer could not be graded. `sample` numbers the answers to a prompt from 0; `completion` is the
-    answer; `error` is null but where a call failed. The last three may be left out."""
+    is null where an answer could not be graded, and true or false where it is right or wrong. `sample` numbers the
+    answers to a prompt from 0; `completion` is the answer; `error` is null, or false, but where a call failed. The last
+    three may be left out."""
 
     prompt: str
     score: str
@@ -50,6 +47,25 @@ class Params(HarnessParams):
             yield f"where: {fault}"
 
 
+def _types(scale: Scale | None) -> dict[str, ColumnType]:
+    """What the columns may hold. True and false are the ends of the scale as a score, and as an error whether there is
+    one."""
+    low, high = scale or (0.0, 1.0)
+    ends = {word: high if truth else low for word, truth in TRUTHS.items()}
+    return {
+        "prompt": ColumnType(KEY),
+        "score": ColumnType(scores(words=ends), nullable=True),
+        "sample": ColumnType(INDEX),
+        "completion": ColumnType(TEXT, nullable=True),
+        "error": ColumnType(ValueType("text or a truth", TEXT.polars, _read_error, LABEL.fits), nullable=True),
+    }
+
+
+def _read_error(value: Any) -> str | None:
+    error: str = "true" if value is True else "false" if value is False else TEXT.convert(value)
+    return error if TRUTHS.get(error, True) else None
+
+
 def find_logs(settings: Params, place: Path) -> dict[Path, str]:
     """The place itself: the files of a folder are one table, which names no task."""
     return {place: ""}
@@ -59,7 +75,8 @@ def read_log(settings: Params, file: Path, task: str) -> Log:
     """The rows of the table. Raises CurationError if a column is not there, or holds what it may not."""
     table = open_path(str(file), settings.where, say=False)
     columns = settings.columns.model_dump()
-    frame = table.read(columns, {name: TYPES[name] for name in columns})
+    types = _types(settings.scale)
+    frame = table.read(columns, {name: types[name] for name in columns})
     rows = []
     for line in frame.iter_rows(named=True):
         try:
