@@ -98,6 +98,25 @@ def test_platts_probability_is_what_drew_the_deltas() -> None:
         assert slope.slope == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+@pytest.mark.parametrize("small", [1e-9, 1.0])
+def test_no_probability_is_surer_than_platts_target(method: str, small: float) -> None:
+    """Kind: a fit that is certain of pairs that it has not seen, where those it has seen hold no error, or where all
+    but one of their deltas are 0."""
+    prompts = pl.int_range(60, eager=True)
+    pairs = pl.DataFrame({"pair_id": prompts, "prompt_id": prompts, "identical": [False] * 60})
+    right = pl.DataFrame({"pair_id": prompts, "delta_correct": [1.0] * 60})
+    for deltas in ([small] + [0.0] * 59, [small] * 59 + [1e6]):
+        judged = pl.DataFrame({"pair_id": prompts, "delta_quality": deltas})
+        settings = Params(truth="answer", method=method, folds=3, seed=0)
+        rated = {"answer": ["correct"], "fine": ["quality"]}
+        rows, label = calibrate(settings, pairs, {"answer": right, "fine": judged}, rated)
+        of_fold = dict(rows.group_by("fold").len().rows())
+        most = rows["fold"].replace_strict({fold: (61 - n) / (62 - n) for fold, n in of_fold.items()})
+        assert label.height == 60 and ((rows["probability"] - most) < 1e-6).all(), rows["probability"].max()
+        assert rows["probability"].is_between(0.5, 1, closed="left").all()
+
+
 def test_a_random_judge_is_told_that_it_knows_nothing() -> None:
     rows = fitted()
     assert rows.filter(judge="random").select((pl.col("probability") - 0.5).abs().max()).item() < 0.2

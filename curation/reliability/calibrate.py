@@ -90,7 +90,15 @@ def _fit(method: str, delta: np.ndarray, right: np.ndarray, every_delta: np.ndar
     x, y = np.concatenate([delta, -delta]), np.concatenate([right, ~right]).astype(float)
     if not x.any():
         return np.full(len(every_delta), 0.5)
-    return _fit_isotonic(x, y, every_delta) if method == "isotonic" else _fit_platt(x, y, every_delta)
+    fitted = _fit_isotonic(x, y, every_delta) if method == "isotonic" else _fit_platt(x, y, every_delta)
+    most = _surest(len(delta))
+    return fitted.clip(1 - most, most)
+
+
+def _surest(pairs: int) -> float:
+    """Platt's target for what is right each time (Platt 1999): no probability that is fitted to as many pairs is surer,
+    neither beyond their deltas nor where they have no error."""
+    return (pairs + 1) / (pairs + 2)
 
 
 def _fit_isotonic(x: np.ndarray, y: np.ndarray, every_x: np.ndarray) -> np.ndarray:
@@ -104,8 +112,7 @@ def _fit_platt(x: np.ndarray, y: np.ndarray, every_x: np.ndarray) -> np.ndarray:
     where n labelled pairs are right, so that a judge without an error is not infinitely sure."""
     from sklearn.linear_model import LogisticRegression
 
-    n = len(x) / 2  # every labelled pair stands in x twice, once right and once wrong
-    target = (n + 1) / (n + 2)
+    target = _surest(len(x) // 2)  # every labelled pair stands in x twice, once right and once wrong
     # a target between 0 and 1 is the row twice: as a 1 of that weight, and as a 0 of the rest
     weights = np.concatenate([np.where(y > 0, target, 1 - target), np.where(y > 0, 1 - target, target)])
     model = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
