@@ -115,6 +115,7 @@ MADE_ONCE = (("judge", "people"), ("judge", "raters"), ("judge", "sides"), ("jud
              ("calibrate",))  # fmt: skip
 NOT_RUN = {  # what no edge is run of, and why
     "licenses": "no stage reads it: tests/test_release_leaks.py",
+    "methods.soft_dpo": "wants probabilities, and so more labelled pairs: tests/test_soft_dpo.py",
     "execution": "wants a Ray cluster, or many processes: tests/test_cluster.py, tests/test_workers.py",
     **dict.fromkeys(
         (
@@ -406,7 +407,9 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "clear": raw["selections"]["clear"] | {
             "limits": share, "order": {"by": "rubric.delta_logic", "first": "lowest"},
         },
-        "band": world.PLAIN | value | {"keep": {"kind": "band", "low": 0.0, "high": 2.0}},
+        "band": world.PLAIN | value | {
+            "keep": {"kind": "band", "low": 0.0, "high": 2.0}, "p_chosen": "rubric.p_chosen_logic",
+        },
         "near": world.PLAIN | value | {"keep": {"kind": "nearest", "target": 1.0}},
         "shares": world.PLAIN | value | {
             "keep": {"kind": "top"}, "budget": {"share": 0.5}, "strata": {"by": "chosen_model", "shares": "equal"},

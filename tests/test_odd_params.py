@@ -175,7 +175,7 @@ ODD: list[Any] = [
     None, 5, -1, 1.5, nan, inf, -inf, "", "x", "a\nb", "(" * 400, "'", "\0", [], [[1]], [None], {}, {1: 2},
     {"kind": [1]}, {"a\nb": {"c": nan}}, True, date(2020, 1, 1), b"\xff", 10**300, "y" * 100_000,
 ]  # fmt: skip
-FAST = 200  # of the combinations
+FAST = 500  # of the combinations
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -195,7 +195,7 @@ def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [pytest.param("some"), pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [pytest.param("some"), pytest.param("all", marks=pytest.mark.long)])
 def test_any_value_anywhere_is_sound_or_a_mistake_of_one_line(share: str) -> None:
     """Kind: a check that takes for granted what another check has not established yet."""
     raw = {key: value for key, value in own().items() if not key.startswith("x-")}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import duckdb
@@ -32,8 +33,17 @@ def fault(expression: str, schema: Mapping[ColumnName, pl.DataType], result_type
     for name in parsed.columns:
         if name not in schema:
             return _missing_quotes(expression, schema) or _unknown_column(name, schema)
-    named = {".".join(name): schema[name] for name in parsed.columns or list(schema)[:1]}
-    row_of_nulls = pl.DataFrame({name: [None] for name in named}, schema=named)
+    return _fault_of_result(
+        expression, tuple((".".join(name), schema[name]) for name in parsed.columns or list(schema)[:1]), result_type
+    )
+
+
+@lru_cache(maxsize=1024)  # one study asks the same of an expression in several places
+def _fault_of_result(
+    expression: str, columns: tuple[tuple[str, pl.DataType], ...], result_type: ResultType
+) -> str | None:
+    """What is wrong with what an expression gives, over a row of these columns that is all null."""
+    row_of_nulls = pl.DataFrame({name: [None] for name, _ in columns}, schema=dict(columns))
     shown = show_value(expression)
     try:
         with _bind({"value": expression}, row_of_nulls) as relation:
