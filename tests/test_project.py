@@ -81,7 +81,7 @@ def test_the_wheel_installs_two_packages_and_all_their_files(wheel: zipfile.ZipF
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert set(names) == ours
-    assert {Path(name).suffix for name in names} == {".css", ".html", ".py", ".sql", ".typed", ".yaml"}
+    assert {Path(name).suffix for name in names} == {".css", ".html", ".js", ".py", ".sql", ".svg", ".typed", ".yaml"}
 
 
 @pytest.mark.slow
