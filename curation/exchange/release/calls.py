@@ -2,11 +2,10 @@
 pairs."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from curation.calls.dry import DryLedger
+from curation.calls.dry import AsksModel, DryLedger
 from curation.core.errors import CurationError
 from curation.core.progress import progress
 from curation.core.study import Study
@@ -16,16 +15,6 @@ from curation.judging.judge import judge
 from curation.judging.prefer import prefer
 from curation.tables import contracts, parquet
 from curation.traces.generate import generate
-
-
-@runtime_checkable
-class AsksModel(Protocol):
-    """The settings of a generator or a judge that asks a model."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
 
 
 def asks_model(study: Study) -> bool:
