@@ -61,5 +61,5 @@ interop: setup  # installs six trainers and lm-eval, each in an environment of i
 	python tests/interop/run.py; trainers=$$?; python tests/interop/eval_task.py && exit $$trainers
 
 lock:  # wants pip-tools
-	pip-compile -q --extra study --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	pip-compile -q --extra tasks --extra judge --extra train --extra hub --extra ray --extra view --extra dev --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock

@@ -1,6 +1,7 @@
 """What a stranger's clone is: its own code under test, a licence, data that may be in it, and a workflow that runs
 all checks and tests."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def test_the_workflow_runs_every_check_and_test_and_may_write_nothing() -> None:
     assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
     (python,) = (step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {}))
     assert python == "3.11" and (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make check", "make test"]
+
+
+def test_the_lock_pins_what_any_index_has_and_names_no_place_of_one_machine() -> None:
+    """An extra that names this project's own extras lands there as a folder of whoever made the lock, which installs
+    nowhere else; torch's local version exists for one wheel alone."""
+    pins = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.lstrip().startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", line)] == []
+    assert len(pins) > 100
 
 
 def test_the_licence_is_the_one_that_the_package_names() -> None:
