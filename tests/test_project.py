@@ -48,7 +48,11 @@ def test_the_workflow_runs_every_check_and_test_and_may_write_nothing() -> None:
 def test_the_lock_pins_what_any_index_has_and_names_no_place_of_one_machine() -> None:
     """An extra that names this project's own extras lands there as a folder of whoever made the lock, which installs
     nowhere else; torch's local version exists for one wheel alone."""
-    pins = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.lstrip().startswith("#")]
+    pins = [
+        line
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if line and not line.lstrip().startswith("#")
+    ]
     assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", line)] == []
     assert len(pins) > 100
 
