@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from curation.core.errors import run
 from curation.tables.ids import content_id
 
 ROOT = Path(__file__).parents[1]
+PROGRESS = re.compile(r"^.+: \d+/\d+ .+ in \d+ .+\n", re.MULTILINE)  # as Progress.describe writes it
 SCORES = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "very good"}
 TABLES = ("traces/writer.parquet", "judgments/rubric.parquet")
 
@@ -114,7 +116,8 @@ class Done(NamedTuple):
 
 def ran(folder: Path, *arguments: str, typed: str = "") -> Done:
     """What `python -m …` does in `folder`, in this process: a tenth of the time of one of its own. `typed` is its
-    standard input."""
+    standard input.
+    Progress is left out of `stderr`: whether any is told depends on how busy the machine is."""
     name = "curation.__main__" if arguments[0] == "curation" else arguments[0]
     module, out, err, code = importlib.import_module(name), io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -126,7 +129,7 @@ def ran(folder: Path, *arguments: str, typed: str = "") -> Done:
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
             err.write(f"{ended.code}\n" if isinstance(ended.code, str) else "")
-    return Done(code, out.getvalue(), err.getvalue())
+    return Done(code, out.getvalue(), PROGRESS.sub("", err.getvalue()))
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from served import PROGRESS
 
 from curation.exchange.looking import look
 from curation.exchange.roles import guess_roles
@@ -22,7 +23,6 @@ from curation.exchange.roles import guess_roles
 ROOT = Path(__file__).parents[1]
 PAGE, FILES = ROOT / "docs/ten_minutes.md", ROOT / "tests/data/own_data"
 COMMAND = re.compile(r'^\$ ((?:[^\n"]|"[^"]*")+)\n((?:(?!\$ |```).*\n)*)', re.MULTILINE)
-PROGRESS = re.compile(r"^.+: \d+/\d+ .+ in \d+ .+\n", re.MULTILINE)
 
 
 def rows(name: str) -> list[dict[str, object]]:
