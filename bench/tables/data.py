@@ -61,6 +61,7 @@ def settings(pairs: int) -> dict[str, Any]:
     raw["pairwise_judges"], raw["delta"]["panels"], raw["reliability"]["families"] = {}, {}, {}
     raw["pair"] |= {"ladder": list(LADDER), "samples": "all"}
     raw["selections"] = {name: plain | {"budget": {"pairs": budget(pairs)}} | body for name, body in SELECTIONS.items()}
+    raw["licenses"] = {"sources": {}, "generators": {}}
     raw["generator_pairs"] = {"any": raw["generator_pairs"]["any"]}
     raw["grid"]["selections"], raw["contrasts"], raw["compare"]["primary"] = ["top"], {}, None
     return {name: body for name, body in raw.items() if not name.startswith("x-")}
