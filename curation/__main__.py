@@ -22,6 +22,7 @@ COMMANDS = {
     "verify-release": "whether a release is what it says, on any machine, of what it holds alone",
     "sql": "ask the tables; without SQL an interactive shell",
     "why": "a pair, a trace, a prompt or a run, and why each selection keeps it or does not",
+    "view": "local pages over all pairs: filter, sort, search, and see each beside its why",
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",
     "runs": "what was trained: list it, push or pull it, or delete what no table of runs names",

@@ -35,18 +35,19 @@ class Hit(NamedTuple):
     where: str
 
 
-def find(tables: Tables, asked: str) -> list[Hit]:
+def find(tables: Tables, asked: str, texts: bool = True) -> list[Hit]:
     """All that `asked` names, each once: a run by its name or the key of its weights, a row by an id or the only one
-    that begins so, by the user's own id, or by a text that it holds. Raises CurationError if nothing does."""
+    that begins so, by the user's own id, or, with `texts`, by a text that it holds. Raises CurationError if nothing
+    does."""
     if not asked.strip():
         raise CurationError("why: names nothing; give an id, or a piece of a text")
     for hits in (_runs(tables, asked), _whole(tables, asked), _own(tables, asked), _begins(tables, asked)):
         if found := _distinct(hits):
             return found
-    if found := _distinct(_holds(tables, asked)):
+    if texts and (found := _distinct(_holds(tables, asked))):
         return found
     absent = f"; not there yet: {', '.join(tables.absent)}" if tables.absent else ""
-    raise CurationError(f"why: {clip(asked)!r} is no id of a table, and no text has it{absent}")
+    raise CurationError(f"why: {clip(asked)!r} is no id of a table{', and no text has it' if texts else ''}{absent}")
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:

@@ -30,7 +30,7 @@ def environment() -> "Environment":
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    made.filters |= {"number": say_number, "score": say_score, "share": share_of_scale, "short": say_short}
+    made.filters |= {"number": say_number, "score": say_score, "short": say_short}
     made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
     made.globals["mark_differences"] = mark_differences
     return made
@@ -41,8 +41,3 @@ def _finalize(value: Any) -> Any:
     if value is None:
         return ""
     return neutralize(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def share_of_scale(value: float | None, low: float, high: float) -> float:
-    """How far along its scale a value is, in percent from 0 to 100."""
-    return 0.0 if value is None or high <= low else round(100 * min(max((value - low) / (high - low), 0), 1), 1)

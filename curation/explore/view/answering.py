@@ -1,0 +1,88 @@
+"""How a page is answered: by one thread, one question after another, so that no two of them share DuckDB's connection
+or the processors; a question that nobody waits for any more is dropped, or interrupted."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial, wraps
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from curation.explore.page import render
+from curation.explore.view.opened import Opened
+from curation.tables.expressions.syntax import engine
+
+T = TypeVar("T")
+MOST_SECONDS = 60  # for one answer, from when it is asked for
+SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody still waits
+MOST_BYTES = 1_000_000  # of a form
+
+
+class Lane:
+    """The thread that reads tables for pages."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="view")
+
+    async def run(self, request: Request, work: Callable[[], T]) -> T:
+        """What `work` gives. Raises HTTPException 503 if it is not done in MOST_SECONDS, or who asked is gone."""
+        job, start = self.pool.submit(work), time.monotonic()
+        done = asyncio.wrap_future(job)
+        while not done.done():
+            await asyncio.wait([done], timeout=SECONDS_BETWEEN_LOOKS)
+            late = time.monotonic() - start > MOST_SECONDS
+            if not done.done() and (late or await request.is_disconnected()):
+                self._stop(job)
+                raise HTTPException(503, f"not done after {MOST_SECONDS} s; ask for less" if late else "nobody waits")
+        return await done
+
+    def _stop(self, job: "Future[Any]") -> None:
+        if not job.cancel() and not job.done():  # it is the one that runs
+            for threads in (None, 1):
+                engine(threads).interrupt()
+
+
+def reads(show: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint of a function that reads tables: it runs in the lane."""
+
+    @wraps(show)
+    async def answer(request: Request) -> Response:
+        return await in_lane(request, partial(show, request))
+
+    return answer
+
+
+async def in_lane(request: Request, work: Callable[[], T]) -> T:
+    """What `work` gives, run where tables are read. For an endpoint that first reads what a form says."""
+    lane: Lane = request.app.state.lane
+    return await lane.run(request, work)
+
+
+def opened(request: Request) -> Opened:
+    """The study that is viewed."""
+    study: Opened = request.app.state.opened
+    return study
+
+
+def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """The page that a template makes of the values, with the view's own head and navigation around it."""
+    around = {"base": "view_base.html", "places": request.app.state.places, "here": request.url.path}
+    return Response(render(template, **around, **values), status, media_type="text/html")
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """What a form of the view's own says, the last of each name. Raises HTTPException if it is too long or no form."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"a form of more than {MOST_BYTES:,} bytes")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000))
+    except ValueError:
+        raise HTTPException(400, "not a form") from None

@@ -1,0 +1,54 @@
+"""The view as an application: its pages, its own files, and what is said where something is wrong."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from curation.core.errors import CurationError
+from curation.explore.view import entities, listing
+from curation.explore.view.access import Guard
+from curation.explore.view.answering import Lane, show
+from curation.explore.view.opened import Opened
+
+PLACES = {"/": "Pairs"}  # of the navigation
+OWN_FILES = {"style.css": "text/css", "view.css": "text/css"}  # of explore/templates, that pages load
+
+
+def application(folder: Path, token: str) -> Starlette:
+    """The view of the study in `folder`, for who has the token. The process runs in that folder, as every command
+    does."""
+    app = Starlette(
+        routes=[*listing.routes(), *entities.routes(), Route("/own/{name}", _own_file)],
+        middleware=[Middleware(Guard, token=token)],
+        exception_handlers={CurationError: _mistake, HTTPException: _problem, Exception: _failure},
+    )
+    app.state.opened, app.state.lane, app.state.places = Opened(folder), Lane(), PLACES
+    return app
+
+
+async def _own_file(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in OWN_FILES:
+        raise HTTPException(404, "no such file")
+    body = files("curation.explore").joinpath("templates", name).read_bytes()
+    return Response(body, media_type=OWN_FILES[name])
+
+
+def _mistake(request: Request, error: Exception) -> Response:
+    return show(request, "view_problem.html", 400, lines=str(error).splitlines())
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return show(request, "view_problem.html", error.status_code, lines=[error.detail])
+
+
+def _failure(request: Request, error: Exception) -> Response:
+    what = f"{type(error).__name__}: {error}"
+    return show(request, "view_problem.html", 500, lines=["a fault of the view itself; its terminal has more", what])

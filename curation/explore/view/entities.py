@@ -1,0 +1,46 @@
+"""The pages of one pair, trace, prompt or run, and the way to them by an id."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from curation.core.errors import CurationError
+from curation.explore.explain import explain
+from curation.explore.find import MOST, find
+from curation.explore.view.answering import opened, reads, show
+
+KINDS = ("pair", "trace", "prompt", "run")
+
+
+def routes() -> list[Route]:
+    """`/pair/{id}`, `/trace/{id}`, `/prompt/{id}`, `/run/{id}`, and `/find?id=…`."""
+    own = [Route(f"/{kind}/{{id}}", show_entity, name=kind) for kind in KINDS]
+    return [*own, Route("/find", show_found)]
+
+
+@reads
+def show_entity(request: Request) -> Response:
+    """All that `curation why` says of it."""
+    tables, kind = opened(request).tables(), request.url.path.split("/")[1]
+    asked = request.path_params["id"]
+    try:
+        hits = [hit for hit in find(tables, asked, texts=False) if hit.kind == kind and str(hit.id) == asked]
+    except CurationError:
+        hits = []
+    if not hits:
+        raise HTTPException(404, f"there is no {kind} {asked}")
+    return show(request, "why.html", found=explain(tables, hits[0]))
+
+
+@reads
+def show_found(request: Request) -> Response:
+    """The page of what an id names, or a list where it names several."""
+    asked = request.query_params.get("id", "")
+    try:
+        hits = find(opened(request).tables(), asked, texts=False)
+    except CurationError as error:
+        raise HTTPException(404, str(error).removeprefix("why: ")) from None
+    if len(hits) == 1:
+        return RedirectResponse(f"/{hits[0].kind}/{hits[0].id}", 303)
+    return show(request, "view_found.html", asked=asked, hits=hits[:MOST], more=len(hits) > MOST)

@@ -1,0 +1,53 @@
+"""The study that is viewed, as it is on disk now."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from curation.core.params import read
+from curation.core.study import Study
+from curation.explore.tables import Tables
+from curation.tables import contracts
+
+T = TypeVar("T")
+Stamp = dict[Path, tuple[int, int]]  # of each file, when it was written and its size
+
+
+class Opened:
+    """A study and what was worked out from its files, which is forgotten where one of them changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stamp: Stamp = {}
+        self._study: Study | None = None
+        self._kept: dict[object, object] = {}
+
+    def study(self) -> Study:
+        """What params.yaml says. Raises CurationError if it cannot be read."""
+        self.refresh()
+        if self._study is None:
+            self._study = read(self.folder / "params.yaml")
+        return self._study
+
+    def tables(self) -> Tables:
+        """The study's tables, for one answer."""
+        return Tables(self.study())
+
+    def keep(self, name: object, make: Callable[[], T]) -> T:
+        """What `make` gives, made once for the files as they are."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        kept: T = self._kept[name]  # type: ignore[assignment]
+        return kept
+
+    def refresh(self) -> None:
+        """Forget all that was worked out from files that are others now."""
+        if (stamp := self._read_stamp()) != self._stamp:
+            self._stamp, self._study = stamp, None
+            self._kept.clear()
+
+    def _read_stamp(self) -> Stamp:
+        data = self.folder / contracts.DATA
+        files = [self.folder / "params.yaml", *data.glob("*.parquet"), *data.glob("*/*.parquet")]
+        files += data.glob(f"{contracts.ARMS}/*/*.parquet")
+        return {file: (state.st_mtime_ns, state.st_size) for file in files if file.exists() and (state := file.stat())}

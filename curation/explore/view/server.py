@@ -1,0 +1,45 @@
+"""The view, served on this machine alone."""
+
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curation.core.errors import CurationError
+from curation.explore.view.access import HOST
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+SECONDS_TO_END = 2  # that answers under way have
+
+
+def listen(port: int) -> socket.socket:
+    """A socket of 127.0.0.1 at `port`, or at any free one if that is 0. Raises CurationError if it is taken."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()  # so that who asks before the server runs waits for it
+    except OSError as error:
+        listening.close()
+        raise CurationError(f"--port {port}: {error.strerror}; name another, or 0 for any that is free") from None
+    return listening
+
+
+def make_server(folder: Path, listening: socket.socket) -> tuple["Server", str, Callable[[], None]]:
+    """A server of the study in `folder`, the address of its first page with a new token, and what runs it until its
+    `should_exit` is set or the process is interrupted."""
+    from uvicorn import Config, Server
+
+    from curation.explore.view.app import application
+
+    token = secrets.token_urlsafe(32)
+    settings = Config(
+        application(folder, token), log_level="error", access_log=False, server_header=False, lifespan="off",
+        ws="none", timeout_graceful_shutdown=SECONDS_TO_END,
+    )  # fmt: skip
+    server = Server(settings)
+    address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
+    return server, address, lambda: server.run(sockets=[listening])

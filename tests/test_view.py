@@ -1,0 +1,98 @@
+"""`curation view`: who is answered, and what a page may do.
+
+Kinds of fault: an answer to someone who has no token, comes by another name of the host, or sends a form of another
+page; a page that could run or load what a text says; a study that lacks a table and shows no page."""
+
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+import world
+from browser import launched, opened
+from served import ran
+from viewing import Viewed, answer_to, viewing
+
+from curation.explore.view.access import HEADERS
+
+
+@pytest.fixture(scope="module")
+def viewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewed]:
+    """The view of the sound world."""
+    with viewing(world.write(world.sound(), tmp_path_factory.mktemp("view")).parent) as server:
+        yield server
+
+
+@pytest.mark.parametrize("query", ["", "?token=", "?token=wrong", "?token=%C3%A9&token=x"])
+def test_without_the_token_nobody_is_answered(viewed: Viewed, query: str) -> None:
+    for path in ("/", "/pair/1", "/own/style.css", "/no/such"):
+        said = answer_to(urllib.request.build_opener(), f"{viewed.root}{path}{query}", None, {})
+        assert said.status == 403 and "open the address" in said.text
+        assert {name: said.headers[name.lower()] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:1", 303), ("localhost", 303), ("evil.example", 403), ("127.0.0.1.evil.example", 403)],
+)
+def test_another_name_of_the_host_is_refused(viewed: Viewed, host: str, status: int) -> None:
+    connection = HTTPConnection(viewed.root.removeprefix("http://"))
+    connection.request("GET", viewed.first.removeprefix(viewed.root), headers={"Host": host})
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", ""])
+def test_a_form_of_another_page_is_refused(viewed: Viewed, origin: str) -> None:
+    assert viewed.ask("/", {"a": "b"}, Origin=origin).status == 403
+    assert viewed.ask("/", {"a": "b"}).status == 405  # of its own, which it does not take here
+
+
+def test_the_token_does_not_stay_in_the_address_and_leads_nowhere_else(viewed: Viewed) -> None:
+    for path, to in (("/", "/?a=%26b"), ("//evil.example/x", "/evil.example/x?a=%26b")):
+        connection = HTTPConnection(viewed.root.removeprefix("http://"))
+        connection.request("GET", f"{path}?a=%26b&{viewed.first.partition('?')[2]}")
+        said = connection.getresponse()
+        assert (said.status, said.headers["location"]) == (303, to)
+        assert "HttpOnly" in said.headers["set-cookie"] and "SameSite=strict" in said.headers["set-cookie"]
+        connection.close()
+
+
+def test_an_id_leads_to_its_page(viewed: Viewed) -> None:
+    pair = world.sound().pairs.row(0, named=True)
+    for kind, number in (("pair", pair["pair_id"]), ("trace", pair["chosen_trace_id"]), ("prompt", pair["prompt_id"])):
+        assert f"<title>{kind} {number}</title>" in viewed.ask(f"/find?id={number}").text
+        assert viewed.ask(f"/{kind}/1").status == 404
+    assert "<title>run baseline</title>" in viewed.ask("/run/baseline").text
+    assert "is no id of a table" in viewed.ask("/find?id=%3Cscript%3E").text
+
+
+def test_a_browser_shows_the_pages_and_asks_nobody_else(viewed: Viewed) -> None:
+    with launched() as browser, opened(browser, viewed.first) as (page, heard):
+        page.locator("tbody a").first.click()
+        assert page.locator("h1").inner_text().startswith("Pair ")
+        page.go_back()
+        page.get_by_role("textbox", name="Id").fill("baseline")
+        page.get_by_role("button", name="Find").click()
+        assert page.title() == "run baseline"
+        assert heard.dialogs == heard.console == []
+        assert all(address.startswith(viewed.root) or address == "data:," for address in heard.requests)
+
+
+def test_a_study_without_tables_or_with_bad_params_says_so(tmp_path: Path) -> None:
+    file = world.write(world.sound(), tmp_path)
+    (tmp_path / "data/pairs.parquet").unlink()
+    with viewing(tmp_path) as server:
+        assert server.ask("/").status == 200
+        file.write_text("nonsense: {")
+        said = server.ask("/")
+        assert said.status == 400 and "params.yaml" in said.text
+
+
+def test_a_port_that_is_taken_and_one_that_is_none_are_lines(viewed: Viewed, tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    port = viewed.root.rpartition(":")[2]
+    taken = ran(tmp_path, "curation", "view", "--no-browser", "--port", port)
+    assert taken.returncode == 1 and f"--port {port}: Address already in use; name another" in taken.stderr
+    assert "is not from 0 to" in ran(tmp_path, "curation", "view", "--port", "70000").stderr
