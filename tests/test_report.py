@@ -25,6 +25,7 @@ from curation.explore.report import scorecard
 from curation.explore.report.asking import asking
 from curation.explore.report.figures import Estimate, Figure, Panel, find_ticks, lay_out
 from curation.explore.report.page import MOST_BYTES, draw, write_report
+from curation.explore.report.sweep import sweep
 from curation.explore.report.worth import choose_pairs
 from curation.tables import measurements
 
@@ -180,7 +181,7 @@ def test_a_name_in_a_figure_is_text(name: str) -> None:
 
 def test_pairs_to_look_at_are_what_is_said_of_them(sound: Path) -> None:
     with asking(read(sound / "params.yaml")) as asked:
-        chosen = list(choose_pairs(asked))
+        chosen = list(choose_pairs(asked, sweep(asked)))
         verdicts = {row["pair_id"]: row for row in asked.ask("selections", "from selections where selection = 'clear'")}
         truth = {row["pair_id"]: row for row in asked.ask("truth", "from truth")}
     by_sort = {sort: pair_id for sort, _, pair_id in chosen}

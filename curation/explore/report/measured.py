@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from curation.core.progress import progress
 from curation.core.stats import clustered_means
 from curation.explore.report.asking import Asked, Row
 from curation.explore.report.figures import Estimate, Figure, Panel
+from curation.explore.report.sweep import Swept
 from curation.tables.db import questions
 from curation.tables.findings import GRADED
 
@@ -64,28 +64,18 @@ def _rate(asked: Asked, truth: str, dimension: str) -> Iterator[Row]:
         yield from _intervals(rows, ["generator"])
 
 
-def draw_deltas(asked: Asked) -> Figure | None:
+def draw_deltas(asked: Asked, swept: Swept) -> Figure | None:
     """The mean delta of each judge and dimension over pairs of two texts, a panel for each judge."""
-    if not {"deltas", "pairs"} <= asked.present:
-        return None
+    scales = {row["judge"]: row for row in asked.ask("scales", "select * from scales")}
     panels = []
-    named, scales = asked.study.dimensions, {row["judge"]: row for row in asked.ask("scales", "select * from scales")}
-    with progress("report deltas", sum(map(len, named.values())), "dimensions") as shown:
-        for judge, dimensions in named.items():
-            lines = []
-            for dimension in dimensions:
-                frame = asked.frame("deltas pairs", """
-                    select 0 as one, p.prompt_id, d.delta as value from deltas as d join pairs as p using (pair_id)
-                    where not p.identical and d.judge = $judge and d.dimension = $dimension and d.delta is not null
-                    """, judge=judge, dimension=dimension)  # fmt: skip
-                rows = list(_intervals(frame, ["one"])) if frame.height else []
-                lines += [
-                    Estimate(dimension, row["value"], row["ci_low"], row["ci_high"], say_interval(row)) for row in rows
-                ]
-                shown.advance(note=f"{judge} {dimension}")
-            if lines:
-                own = scales.get(judge, {"low": judge, "high": ""})
-                panels.append(Panel(judge, lines, f"{own['low']} {own['high']}"))
+    for judge in asked.study.dimensions:
+        rows = [row for row in swept.means if row["judge"] == judge]
+        lines = [
+            Estimate(row["dimension"], row["value"], row["ci_low"], row["ci_high"], say_interval(row)) for row in rows
+        ]
+        if lines:
+            own = scales.get(judge, {"low": judge, "high": ""})
+            panels.append(Panel(judge, lines, f"{own['low']} {own['high']}"))
     text = "Mean delta of each judge's dimensions, chosen less rejected, with the 95 % interval, clustered by prompt; "
     text += "; ".join(f"{panel.title}: {_read_out(panel.lines)}" for panel in panels)
     return Figure("deltas", "Deltas by dimension", text, panels) if panels else None

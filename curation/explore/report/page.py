@@ -14,6 +14,7 @@ from curation.explore.report import flow, gained, measured, scorecard, subsets, 
 from curation.explore.report.asking import Asked, asking
 from curation.explore.report.curves import Curves, lay_out_curves
 from curation.explore.report.figures import Figure, lay_out
+from curation.explore.report.sweep import Swept, sweep
 
 MOST_BYTES = 5_000_000
 LETTERS = (8000, 2000, 400, 100)  # of a text that are shown: the most with which the page is small enough
@@ -30,14 +31,16 @@ class Script(NamedTuple):
 def write_report(study: Study, folder: Path) -> None:
     """`folder`/report.html is the page, and `folder`/figures has each of its figures as a file of its own. Both are
     what the study's tables say that are there; nothing is drawn of what is not."""
-    with asking(study) as asked, progress("report", 4, "parts") as shown:
-        figures = list(_figures(asked))
+    with asking(study) as asked, progress("report", 5, "parts") as shown:
+        swept = sweep(asked)
+        shown.advance(note="deltas")
+        figures = list(_figures(asked, swept))
         shown.advance(note="figures")
         values: dict[str, Any] = {"figures": {one.name: draw(one) for one in figures}} | _tables(asked)
         shown.advance(note="tables")
-        page = b""
+        chosen, page = list(worth.choose_pairs(asked, swept)), b""
         for letters in LETTERS:
-            page = render("report.html", script=_script(), pairs=worth.describe_pairs(asked, letters), **values)
+            page = render("report.html", script=_script(), pairs=worth.describe_pairs(asked, chosen, letters), **values)
             if len(page) < MOST_BYTES:
                 break
         shown.advance(note="page")
@@ -52,9 +55,9 @@ def write_report(study: Study, folder: Path) -> None:
         shown.advance(note="files")
 
 
-def _figures(asked: Asked) -> Iterator[Figure | Curves]:
+def _figures(asked: Asked, swept: Swept) -> Iterator[Figure | Curves]:
     contrasts = gained.draw_contrasts(asked, gained.list_contrasts(asked))
-    drawn = (measured.draw_ladder(asked), measured.draw_deltas(asked), contrasts, gained.draw_efficiency(asked))
+    drawn = (measured.draw_ladder(asked), measured.draw_deltas(asked, swept), contrasts, gained.draw_efficiency(asked))
     yield from (one for one in drawn if one is not None)
 
 

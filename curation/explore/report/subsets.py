@@ -20,9 +20,9 @@ with named as (
     join traces as c on c.trace_id = s.chosen_trace_id
     join traces as r on r.trace_id = s.rejected_trace_id
 ), kept as (select selection as own, pair_id from subsets)
-select n.own, n.control, n.subset, count(*) as pairs, count(distinct s.prompt_id) as prompts, avg(s.margin) as margin,
-    median(s.chosen) as chosen_characters, median(s.rejected) as rejected_characters,
-    avg((s.chosen > s.rejected)::int) as chosen_longer,
+select n.own, n.control, n.subset, count(*) as pairs, count(distinct s.prompt_id) as prompts,
+    exact_mean(s.margin) as margin, median(s.chosen) as chosen_characters,
+    median(s.rejected) as rejected_characters, avg((s.chosen > s.rejected)::int) as chosen_longer,
     case when n.control <> '' then avg((k.pair_id is not null)::int) end as shared,
     mode(s.chosen_by order by s.chosen_by) as chosen_by, mode(s.rejected_by order by s.rejected_by) as rejected_by
 from named as n
@@ -66,12 +66,12 @@ def list_subsets(asked: Asked) -> list[Row]:
 
 
 def list_findings(asked: Asked) -> Iterator[Row]:
-    """Of each check that warns its `name`, what it is `about`, how `many` rows it has, and the first in words."""
-    for name in sorted({"findings", "fits"} & asked.present):
-        asked.connection.execute(f"create or replace temp table {name} as select * from main.{name}")
+    """Of each check that warns its `name`, what it is `about`, how `many` rows it has, and the first in words. Those
+    that stop a study before anything learns from it are passed by: `audit` found nothing by them, or there is no
+    report."""
     thresholds = asked.study.audit.model_dump()
     for name, check in read_checks().items():
-        if not check.tables <= asked.present:
+        if not check.tables <= asked.present or (check.blocking and check.when == "before_training"):
             continue
         values = {key: value for key, value in thresholds.items() if f"${key}" in check.text}
         (rows,) = answer(asked.connection, check.text, values or None)

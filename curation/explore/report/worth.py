@@ -1,44 +1,22 @@
 """Pairs that are worth a look, each with the reason why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from curation.explore.report.asking import Asked, Row
+from curation.explore.report.sweep import MOST, Swept
 
-EACH, MOST_RANKINGS = 2, 8  # pairs of each sort; selections whose rankings are looked at
-RANKED = """
-select selection, pair_id, margin, reason from selections
-where selection = $name and margin is not null and reason in ('kept', 'over_budget')
+MOST_RANKINGS = 8  # selections whose rankings are looked at
+RANKED = "from selections where selection = $name and margin is not null and reason in ('kept', 'over_budget')"
+ENDS = f"""
+select max(margin) as high, min(margin) as low,
+    max(margin) filter (reason = 'kept') as high_kept, min(margin) filter (reason = 'kept') as low_kept,
+    max(margin) filter (reason = 'over_budget') as high_out, min(margin) filter (reason = 'over_budget') as low_out
+{RANKED}
 """
-DELTAS = """
-with spread as (
-    select judge, dimension, stddev_pop(delta) as sd from deltas where delta is not null group by all having sd > 0
-), scaled as (
-    select d.pair_id, d.judge, d.dimension, d.delta, d.delta / s.sd as z
-    from deltas as d join spread as s using (judge, dimension) join pairs as p using (pair_id)
-    where d.delta is not null and not p.identical
-)
+AT_ENDS = f"""
+select margin, reason, min(pair_id) as pair_id {RANKED} and list_contains($ends, margin)
+group by all order by pair_id
 """
-AGAINST_TRUTH = (
-    DELTAS
-    + """
-select a.pair_id, a.judge, a.dimension, a.delta, t.chosen, t.rejected
-from scaled as a join truth as t using (pair_id)
-where a.judge <> $truth and (t.chosen - t.rejected) * a.z < 0
-qualify row_number() over (partition by a.pair_id order by abs(a.z) desc, a.judge, a.dimension) = 1
-order by abs(a.z) desc, a.pair_id limit $most
-"""
-)
-AGAINST_EACH_OTHER = (
-    DELTAS
-    + """
-, ends as (
-    select pair_id, arg_max(judge || '.' || dimension, z) as high_of, max(z) as high, arg_max(delta, z) as high_delta,
-        arg_min(judge || '.' || dimension, z) as low_of, min(z) as low, arg_min(delta, z) as low_delta
-    from (select * from scaled order by judge, dimension) where judge <> $truth group by pair_id
-)
-select * from ends where high > 0 and low < 0 order by least(high, -low) desc, pair_id limit $most
-"""
-)
 FLIPS = """
 select a.pair_id, a.judge, a.dimension, a.verdict as one, b.verdict as other,
     abs(coalesce(a.strength, 1) - coalesce(b.strength, -1)) as gap
@@ -58,66 +36,70 @@ order by abs(ln(c.characters / r.characters)) desc, p.pair_id limit $most
 """
 
 
-def choose_pairs(asked: Asked) -> Iterator[tuple[str, str, int]]:
+def choose_pairs(asked: Asked, swept: Swept) -> Iterator[tuple[str, str, int]]:
     """Of each pair to look at its sort, why it is there in words, and its id. A pair may be there for several."""
     kinds = {name: one.keep.kind for name, one in asked.study.selections.items() if one.value is not None}
     ranked = [name for name, kind in kinds.items() if kind in ("top", "bottom")]
     for name in ranked[:MOST_RANKINGS]:
         yield from _of_ranking(asked, name, kinds[name] == "top")
-    truth = asked.study.reliability.truth or ""
-    for row in asked.ask("deltas pairs truth", AGAINST_TRUTH, truth=truth, most=EACH) if truth else ():
+    truth = asked.study.reliability.truth
+    for row in swept.against_truth:
         right = "chosen" if row["chosen"] > row["rejected"] else "rejected"
         why = f"{row['judge']}.{row['dimension']} has {row['delta']:+.3g}, where {truth} says that {right} is right"
         yield "A judge against the truth", why, row["pair_id"]
-    for row in asked.ask("deltas pairs", AGAINST_EACH_OTHER, truth=truth, most=EACH):
-        why = f"{row['high_of']} has {row['high_delta']:+.3g}, {row['low_of']} {row['low_delta']:+.3g}"
+    for row in swept.against_each_other:
+        why = f"{row['high_of']} has {row['high']:+.3g}, {row['low_of']} {row['low']:+.3g}"
         yield "Judges against each other", why, row["pair_id"]
-    for row in asked.ask("preferences", FLIPS, most=EACH):
+    for row in asked.ask("preferences", FLIPS, most=MOST):
         why = f"{row['judge']}.{row['dimension']} says {row['one']} in one order, {row['other']} in the other"
         yield "Flips between orders", why, row["pair_id"]
-    for row in asked.ask("pairs traces", LENGTHS, most=EACH):
+    for row in asked.ask("pairs traces", LENGTHS, most=MOST):
         why = f"chosen has {row['longest']:,} characters, rejected {row['shortest']:,}"
         yield "Longest against shortest", why, row["pair_id"]
 
 
 def _of_ranking(asked: Asked, name: str, highest_first: bool) -> Iterator[tuple[str, str, int]]:
-    down, up = ("desc", "asc") if highest_first else ("asc", "desc")
-    asks = (
-        ("First", f"{RANKED} order by margin {down}, pair_id limit $most"),
-        ("Last kept", f"{RANKED} and reason = 'kept' order by margin {up}, pair_id limit $most"),
-        ("First left out", f"{RANKED} and reason = 'over_budget' order by margin {down}, pair_id limit $most"),
-        ("Last", f"{RANKED} order by margin {up}, pair_id limit $most"),
-    )
-    for sort, question in asks:
-        for row in asked.ask("selections", question, name=name, most=1):
+    ends = asked.ask("selections", ENDS, name=name)
+    if not ends or ends[0]["high"] is None:
+        return
+    (end,) = ends
+    known = sorted({value for value in end.values() if value is not None})
+    rows = asked.ask("selections", AT_ENDS, name=name, ends=known)
+    first, last = ("high", "low") if highest_first else ("low", "high")
+    asks = (("First", first, None), ("Last kept", f"{last}_kept", "kept"),
+            ("First left out", f"{first}_out", "over_budget"), ("Last", last, None))  # fmt: skip
+    for sort, which, reason in asks:
+        found = [row for row in rows if row["margin"] == end[which] and reason in (None, row["reason"])]
+        for row in found[:1]:
             why = f"margin {row['margin']:.4g}, {row['reason'].replace('_', ' ')}"
             yield f"{sort} in the ranking of {name}", why, row["pair_id"]
 
 
-def describe_pairs(asked: Asked, most: int) -> list[Row]:
-    """The pairs to look at: `sort`, `why`, the prompt, both sides for the macro `sides`, and the judges' deltas and
-    rationales; of each text at most so many characters, with a word on how many are left out."""
+def describe_pairs(asked: Asked, worth: Iterable[tuple[str, str, int]], most: int) -> list[Row]:
+    """The pairs to look at, which `choose_pairs` chose: `reasons`, the prompt, both sides for the macro `sides`, and
+    the judges' deltas and rationales; of each text at most so many characters, with a word on how many are left
+    out."""
     chosen: dict[int, list[tuple[str, str]]] = {}
-    for sort, why, pair_id in choose_pairs(asked):
+    for sort, why, pair_id in worth:
         chosen.setdefault(pair_id, []).append((sort, why))
     rows = {row["pair_id"]: row for row in asked.ask("pairs prompts traces", """
         select p.pair_id, q.prompt[-1].content as prompt, len(q.prompt) as messages,
             p.chosen_trace_id, p.rejected_trace_id
-        from pairs as p join prompts as q using (prompt_id) where list_contains($ids, p.pair_id)""",
+        from pairs as p join prompts as q using (prompt_id) where p.pair_id in (select unnest($ids))""",
         ids=list(chosen))}  # fmt: skip
     ids = [row[f"{side}_trace_id"] for row in rows.values() for side in ("chosen", "rejected")]
     traces = {row["trace_id"]: row for row in asked.ask("traces", """
         select trace_id, generator, sample_index, status, reasoning, completion from traces
-        where list_contains($ids, trace_id)""", ids=ids)}  # fmt: skip
+        where trace_id in (select unnest($ids))""", ids=ids)}  # fmt: skip
     said = _by(asked.ask("judgments", """
         select trace_id as key, judge, dimension, rationale from judgments
-        where list_contains($ids, trace_id) and rationale is not null order by all""", ids=ids))  # fmt: skip
+        where trace_id in (select unnest($ids)) and rationale is not null order by all""", ids=ids))  # fmt: skip
     verdicts = _by(asked.ask("preferences", """
         select pair_id as key, judge, dimension, "order", verdict, status, rationale from preferences
-        where list_contains($ids, pair_id) order by all""", ids=list(chosen)))  # fmt: skip
+        where pair_id in (select unnest($ids)) order by all""", ids=list(chosen)))  # fmt: skip
     deltas = _by(asked.ask("deltas", """
         select pair_id as key, judge, dimension, chosen, rejected, delta from deltas
-        where list_contains($ids, pair_id) order by all""", ids=list(chosen)))  # fmt: skip
+        where pair_id in (select unnest($ids)) order by all""", ids=list(chosen)))  # fmt: skip
     return [
         {
             "pair_id": pair_id, "reasons": reasons,

@@ -1,0 +1,70 @@
+"""The report of ten million pairs: seconds, memory at most, the page's size, and whether one core makes the same of it.
+
+python -m bench.report [PAIRS ...] [--folder FOLDER]
+
+The project is that of `bench.tables`, made by the real stages. Each report is a process of its own.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.diff import STAGES, log, run
+
+MADE = ("report.html", "figures/*.svg")
+
+
+def make(folder: Path, pairs: int) -> None:
+    """The project, up to its selections and deltas."""
+    log(f"{pairs:,} pairs: making the project")
+    run(Path.cwd(), "bench.tables.data", str(folder), str(pairs))
+    for stage, *name in STAGES:
+        log(f"{stage} {' '.join(name)}")
+        run(folder, f"stages.{stage}", *name)
+
+
+def report(cores: str) -> None:
+    """In a process of its own, in the project's folder, on all cores or on `one`: a JSON line with the seconds, the
+    MiB, the page's bytes and a hash of all that was written."""
+    if cores == "one":
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    started = time.perf_counter()
+    from stages.report import main
+
+    main()
+    files = [file for pattern in MADE for file in sorted(Path("data").glob(pattern))]
+    print(json.dumps({
+        "seconds": time.perf_counter() - started,
+        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "bytes": files[0].stat().st_size,
+        "hash": hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest(),
+    }))  # fmt: skip
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["report"]:
+        return report(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
+    parser.add_argument("--folder", help="where the data are made and removed again")
+    given = parser.parse_args()
+    for pairs in given.pairs:
+        with tempfile.TemporaryDirectory(dir=given.folder, prefix="report") as place:
+            make(Path(place), pairs)
+            first, second = (json.loads(run(Path(place), "bench.report", "report", cores)) for cores in ("all", "one"))
+        same = "the same bytes" if first["hash"] == second["hash"] else "OTHER BYTES"
+        print(
+            f"{pairs:,} pairs: {first['seconds']:.1f} s, {first['mib']:,.0f} MiB, {first['bytes']:,} bytes; "
+            f"on one core {second['seconds']:.1f} s, and {same}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
