@@ -44,3 +44,10 @@ def test_texts_too_long_to_compare_share_their_ends(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(words, "MOST_COMPARED", 3)
     first, _ = mark_differences("a b x c d", "a q b y r d")
     assert [tuple(part) for part in first] == [("a ", True), ("b x c", False), (" d", True)]
+
+
+def test_long_texts_that_share_only_spaces_are_compared_and_share_nothing() -> None:
+    """A kind of its own: words that stand everywhere, which take difflib hours."""
+    left, right = (" ".join(f"{letter}{at}" for at in range(9000)) for letter in "xy")
+    first, second = mark_differences(f"{left} end", f"{right} end")
+    assert [part.same for part in first] == [part.same for part in second] == [False, True]

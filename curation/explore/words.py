@@ -1,11 +1,10 @@
 """Where two texts differ, word by word."""
 
 import re
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 WORD = re.compile(r"\w+|\s+|[^\w\s]")
-MOST_COMPARED = 4_000_000  # words of one text times words of the other, of what is between their common ends
+MOST_COMPARED = 400_000_000  # words of one text times words of the other, of what is between their common ends
 
 
 class Part(NamedTuple):
@@ -40,11 +39,15 @@ def _count_common(first: list[str], second: list[str]) -> int:
 
 
 def _find_blocks(first: list[str], second: list[str]) -> list[tuple[int, int, int]]:
-    """Where the same words stand in both, and how many; the last is at both ends."""
-    if len(first) * len(second) > MOST_COMPARED:
-        return [(len(first), len(second), 0)]
-    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
-    return [(block.a, block.b, block.size) for block in blocks]
+    """Where the same words stand in both, and how many; the last is at both ends. Spaces alone are no match."""
+    blocks = list[tuple[int, int, int]]()
+    if len(first) * len(second) <= MOST_COMPARED:
+        from rapidfuzz.distance import LCSseq
+
+        for block in LCSseq.opcodes(first, second).as_matching_blocks():
+            if not "".join(first[block.a : block.a + block.size]).isspace():
+                blocks.append((block.a, block.b, block.size))
+    return [*blocks, (len(first), len(second), 0)]
 
 
 def _join(parts: list[tuple[list[str], bool]]) -> list[Part]:
