@@ -274,7 +274,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     of_large = {"q": world.PROMPTS["plus"][2], "by": "large", "n": 0, "text": "2 + 3 = 5"}
     of_large |= dict.fromkeys(("thought", "before", "may_call"))
     of_medium = of_large | {"by": "medium", "text": "2 + 3 is 5"}
-    said = {"on": "Logic", "x": 0.5, "why": "so", "who": "ann", "step": 0, "won": "A"}
+    said = {"on": "Logic", "x": 0.5, "why": "so", "who": "ann", "when": "2026-01-31", "step": 0, "won": "A"}
     voted = said | {
         f"{name}_{side}": value for side, row in (("a", of_large), ("b", of_medium)) for name, value in row.items()
     }
@@ -324,7 +324,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "raters": {
             "kind": "imported", "path": "raters.jsonl", "unmatched": "drop", "trace": named_so, "dimension": "on",
             "dimensions": {"helpful": "Logic"}, "score": "x", "rationale": "why", "repeat": None, "rater": "who",
-            "steps": {"aggregate": "min", "index": "step"}, "missing": ["-"],
+            "latest": "when", "steps": {"aggregate": "min", "index": "step"}, "missing": ["-"],
         },
         "sides": {
             "kind": "imported", "path": "raters.jsonl", "unmatched": "error",
@@ -354,7 +354,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
             "kind": "imported", "path": "voters.jsonl", "unmatched": "error", "dimension": "on",
             **{side: {ours: theirs and f"{theirs}_{side}" for ours, theirs in named_so.items()} for side in "ab"},
             "dimensions": {"preference": "Logic"}, "verdict": "won", "words": {"a": ["A"], "b": ["B"]},
-            "shown_first": "a", "negative": None, "rationale": "why", "repeat": None, "rater": "who", "missing": ["-"],
+            "shown_first": "a", "negative": None, "rationale": "why", "repeat": None, "rater": "who", "latest": "when",
+            "missing": ["-"],
         },
     }  # fmt: skip
     members = [{"judge": "rubric", "dimension": name, "weight": 1.0} for name in world.DIMENSIONS["rubric"]]

@@ -16,7 +16,7 @@ from curation.core.text import one_line
 from curation.tables.user_files import UserFileParams
 from curation.tables.user_scores import write_label
 from curation.tables.user_table import UserTable
-from curation.tables.user_values import KEY, REPEAT, TEXT, ColumnType
+from curation.tables.user_values import KEY, REPEAT, TEXT, TIME, ColumnType
 
 Dimensions: TypeAlias = Annotated[dict[Column, str], Field(min_length=1)]
 Label = Annotated[str, BeforeValidator(write_label)]  # of what a file says: text, a number or a truth
@@ -26,6 +26,7 @@ COLUMN_TYPES = {
     "dimension": ColumnType(KEY),
     "repeat": ColumnType(REPEAT),
     "rater": ColumnType(KEY),
+    "latest": ColumnType(TIME),
 }
 MOST_WORDS = 5  # in a message
 
@@ -36,7 +37,8 @@ class RowParams(UserFileParams):
 
     What may be left out: `dimensions` (our name: the file's), the columns of a wide file, or of a long one the words in
     the column `dimension`; `repeat`, a column that numbers the rows about one thing from 0, in the order of time, or
-    `rater`, one that says whose they are; and `missing`, the words and numbers that stand for no rating.
+    `rater`, one that says whose they are, with `latest`, one of times, of which a rater's last counts where there are
+    several; and `missing`, the words and numbers that stand for no rating.
     """
 
     COLUMNS_UNDER = ""
@@ -46,6 +48,7 @@ class RowParams(UserFileParams):
     dimension: str | None = None
     repeat: str | None = None
     rater: str | None = None
+    latest: str | None = None
     missing: Annotated[list[Label] | None, Field(min_length=1)] = None
 
     def mistakes(self, study: Study) -> Iterator[str]:
@@ -54,6 +57,8 @@ class RowParams(UserFileParams):
         yield from super().mistakes(study)
         if self.repeat is not None and self.rater is not None:
             yield "rater: rows are told apart by repeat already; leave out one of the two"
+        if self.latest is not None and self.rater is None:
+            yield "latest: is of a rater's rows; name the column of rater, or leave it out"
         words = list((self.dimensions or {}).values())
         if self.dimension is not None and self.dimensions is None:
             yield f"dimensions: missing; name the words in the column {self.dimension!r}"
@@ -69,6 +74,11 @@ class RowParams(UserFileParams):
     def slots(self) -> list[str]:
         """Which of `repeat` and `rater` the file has."""
         return [name for name in SLOTS if getattr(self, name) is not None]
+
+    @property
+    def kept_columns(self) -> list[str]:
+        """What is kept of a row beside what it says: its number, `slots`, and `latest` where the file has that."""
+        return ["row", *self.slots, *(["latest"] if self.latest is not None else [])]
 
 
 class Cell(NamedTuple):
@@ -130,6 +140,14 @@ def lengthen(rows: pl.DataFrame, cells: Sequence[Cell], keep: Sequence[str]) -> 
             for cell in cells
         ]
     )
+
+
+def keep_latest(settings: RowParams, rows: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
+    """`rows`, of those of one rater that are of the `same` the latest; all of them, where the file does not say which
+    that is."""
+    if settings.latest is None:
+        return rows
+    return rows.filter((pl.col("latest") == pl.col("latest").max()).over([*same, "rater"])).drop("latest")
 
 
 def pick_dimensions(settings: RowParams, rows: pl.DataFrame, table: UserTable, say: bool) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from curation.tables.user_messages import (
 from curation.tables.user_tools import as_json, prune, read_tools
 
 MOST_EXACT = 2**53  # above it a double skips whole numbers, so that an id of 63 bits comes back as another
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}(\.0+)?")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,4})?")
 
@@ -108,12 +110,30 @@ def _real(value: Any) -> float:
     return number
 
 
+def _time(value: Any) -> int:
+    """Microseconds since EPOCH of a time, of UTC where it names no zone."""
+    try:
+        value = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
+    if not isinstance(value, datetime):
+        raise ValueError(f"not {TIME.words}")
+    since: timedelta = (value if value.tzinfo else value.replace(tzinfo=UTC)) - EPOCH
+    return since // timedelta(microseconds=1)
+
+
 TEXT = ValueType("text", pl.String(), _text)
 ANSWERS = ValueType("text, a number or a list of these", pl.List(pl.String()), _answers)
 REAL = ValueType("a number", pl.Float64(), _real)
 INDEX = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=2**31 - 1))  # of a sample
 REPEAT = ValueType("a whole number", pl.Int32(), partial(_whole, least=0, most=999))  # agreement compares each two
 ID = ValueType("a whole number", pl.Int64(), partial(_whole, least=-(2**63), most=2**63 - 1))  # one of our own
+TIME = ValueType(
+    "a time as 2026-01-31T12:00:00Z",
+    pl.Int64(),
+    _time,
+    lambda dtype: is_text(dtype) or pa.types.is_null(dtype) or pa.types.is_timestamp(dtype),
+)
 KEY = ValueType("an id: text or a whole number", pl.String(), _key)  # of ours or the user's own
 # as the JSON of one form, which is that of curation/tables/messages.py
 PROMPT = ValueType("text or a list of messages", pl.String(), lambda value: as_json(read_prompt(value)))

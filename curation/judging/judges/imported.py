@@ -71,6 +71,11 @@ class Params(RowParams):
         return list(dict.fromkeys(name for dimensions in each for name in dimensions or {}))
 
     @property
+    def number_of_step(self) -> list[str]:
+        """The column that numbers the steps, where each has a row of its own."""
+        return ["step"] if self.steps is not None and self.steps.index is not None else []
+
+    @property
     def scales(self) -> dict[str, tuple[float, float]]:
         """The lowest and the highest score of each dimension that says them."""
         return {name: (low, high) for name, (low, high) in (self.scale or {}).items()}
@@ -168,6 +173,7 @@ def judge(settings: Params, name: str, traces: pl.DataFrame, prompts: pl.DataFra
     rows = ratings.join(
         _find_rated(settings, table, given, traces, prompts), on=["row", "response"], maintain_order="left"
     )
+    rows = long_form.keep_latest(settings, rows, ["trace_id", "dimension", *settings.number_of_step])
     if settings.steps is not None:
         rows = rate_by_steps(settings.steps, rows, settings.slots, table)
     return tabulate(traces, settings.dimension_names, _number(settings, table, rows), pl.col("row").is_not_null())
@@ -177,7 +183,7 @@ def _read_ratings(settings: Params, table: UserTable, given: pl.DataFrame) -> pl
     """The ratings of the file: row, response (its number in the row), dimension, score (of steps in lists a list),
     rationale, and the slot and the number of the step where the file has them. Raises CurationError if a score is off
     its scale."""
-    keep = ["row", *settings.slots, *(["step"] if settings.steps and settings.steps.index else [])]
+    keep = [*settings.kept_columns, *settings.number_of_step]
     parts = []
     for number, (_, _, cells) in enumerate(settings.rated):
         part = long_form.lengthen(given, cells, keep).rename({"value": "score"})

@@ -184,7 +184,7 @@ def _read_verdicts(settings: Params, table: UserTable, given: pl.DataFrame) -> p
         _refuse_unknown_words(table, settings.order, given["row"], given["order"], settings.orders)
         shown = pl.col("order").replace_strict(settings.orders, return_dtype=pl.Int64)
     rows = given.with_columns(shown.alias("shown"))
-    rows = long_form.lengthen(rows, settings.cells, ["row", "shown", *settings.slots])
+    rows = long_form.lengthen(rows, settings.cells, ["shown", *settings.kept_columns])
     if settings.negative is not None:
         towards = 1 if settings.negative == settings.sides[1] else -1
         return rows.with_columns((pl.col("value").sign() * towards).cast(pl.Int64).alias("sign"))
@@ -223,13 +223,14 @@ def _number(settings: Params, table: UserTable, rows: pl.DataFrame) -> pl.DataFr
         (pl.col("shown") * turned).alias("low_shown"),
     )
     same = ["low", "high", "low_shown", "dimension"]
+    rows = long_form.keep_latest(settings, rows, same)
     for slot in settings.slots:
         what = f"are on one pair, and have the same {getattr(settings, slot)}"
         refuse_twice(rows, [*same, slot], table, what, "leave one out")
     if settings.repeat is not None:
         return rows
     if settings.rater is not None:
-        return number_raters(rows, same[:3])
+        return number_raters(rows, same[:2])  # in both orders, for what the order does is measured within a rater
     as_said = pl.when(pl.col("own").is_null()).then(turned).otherwise(1)  # a verdict by pair_id is one on its sides
     rows = rows.sort("rationale", maintain_order=True)  # of equal verdicts the reasons decide, not the rows
     rows = rows.with_columns(
