@@ -20,7 +20,7 @@ def main() -> None:
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         traces = generate(name, settings, prompts, ledger, responses)
     parquet.write(contracts.TRACES, traces, contracts.path("traces", name))
-    write_metrics(contracts.DATA / f"metrics/generate/{name}.json", metrics(traces))
+    write_metrics(contracts.DATA / f"metrics/generate/{name}.json", {**metrics(traces), **ledger.served.metrics()})
     for line in find_unread_by_generator(name, study, traces):
         print(f"warning: {line}", file=sys.stderr)
     print(look_at_traces(study, traces, prompts).report(stops=True), end="", file=sys.stderr)

@@ -18,7 +18,7 @@ def main() -> None:
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         judgments = judge(name, settings, traces, prompts, ledger)
     parquet.write(contracts.JUDGMENTS, judgments, contracts.path("judgments", name))
-    write_metrics(contracts.DATA / f"metrics/judge/{name}.json", metrics(judgments, traces))
+    write_metrics(contracts.DATA / f"metrics/judge/{name}.json", metrics(judgments, traces) | ledger.served.metrics())
 
 
 if __name__ == "__main__":

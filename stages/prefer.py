@@ -20,7 +20,7 @@ def main() -> None:
     with Ledger(study.ledger, study.budget, study.execution.distribute) as ledger:
         preferences = prefer(name, settings, pairs, traces, prompts, ledger, listed)
     parquet.write(contracts.PREFERENCES, preferences, contracts.path("preferences", name))
-    write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", metrics(preferences))
+    write_metrics(contracts.DATA / f"metrics/prefer/{name}.json", metrics(preferences) | ledger.served.metrics())
 
 
 if __name__ == "__main__":

@@ -134,11 +134,14 @@ def test_every_code_dep_exists(stage: str, item_kind: str | None) -> None:
 def test_a_folder_of_tables_is_there_where_no_name_fills_it() -> None:
     """The kind of fault: a study without judges, or selections, of whose folder DVC says that it is not there."""
     bodies = [body.get("do", body) for body in STAGES.values()]
-    whole = {out for body in bodies for out in body.get("outs", []) if isinstance(out, str)}
-    folders = {dep for body in bodies for dep in body["deps"] if re.fullmatch(r"data/\w+", dep)} - whole
-    always = {f"data/{out.split('/')[1]}" for out in whole if "$" not in out and out.count("/") == 2}
-    by_name = folders - always - {"data/import", "data/traces"}  # there is always a source and a generator
+    outs = [out for body in bodies for kind in ("outs", "metrics") for out in body.get(kind, [])]
+    whole = {out if isinstance(out, str) else next(iter(out)) for out in outs}
+    folders = {dep for body in bodies for dep in body["deps"] if re.fullmatch(r"data/[\w/]+", dep)} - whole
+    always = {out.rsplit("/", 1)[0] for out in whole if "$" not in out}
+    filled = {"data/import", "data/traces", "data/metrics/generate"}  # there is always a source and a generator
+    by_name = folders - always - filled
     assert {"data/judgments", "data/preferences", "data/pair_scores", "data/selections"} <= by_name
+    assert {"data/metrics/judge", "data/metrics/prefer"} <= by_name
     for folder in sorted(by_name):
         assert (ROOT / folder / ".gitkeep").exists(), folder
 

@@ -663,7 +663,7 @@ def run(folder: Path) -> Callable[..., str]:
     """Runs a command in a clone of ours, which gives what it prints."""
     for name in ("curation", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    kept = [str(file.relative_to(ROOT)) for file in ROOT.glob("data/*/.gitkeep")]
+    kept = [str(file.relative_to(ROOT)) for file in ROOT.glob("data/**/.gitkeep")]
     for name in ("dvc.yaml", ".dvcignore", "data/import/README.md", *kept):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)

@@ -47,7 +47,7 @@ def test_an_id_of_several_samples_is_that_of_their_prompt(name: str) -> None:
 def test_every_command_prints_what_the_page_shows(tmp_path: Path) -> None:
     for name in ("curation", "stages"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    kept = [str(file.relative_to(ROOT)) for file in ROOT.glob("data/*/.gitkeep")]
+    kept = [str(file.relative_to(ROOT)) for file in ROOT.glob("data/**/.gitkeep")]
     for name in ("dvc.yaml", ".dvcignore", "params.yaml", *kept):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -5,7 +5,7 @@ Rows hold no address and no credential.
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from secrets import randbelow
@@ -19,6 +19,7 @@ from curation.calls.budget import Params as Budget
 from curation.calls.call import Call, Engine, Reply
 from curation.calls.keeping import AT_ONCE, UNKEPT, Keeping
 from curation.calls.opening import find_foreign
+from curation.calls.served import Served
 from curation.calls.store import CACHED, Store, counted, insert_attempt
 from curation.core.errors import CurationError
 from curation.core.main_repository import in_main_repository
@@ -73,12 +74,12 @@ def locally(engine: Engine) -> Engine:
 
 class Ledger(Store):
     """A stage's ledger. `distribute` decides where calls are made: it turns an engine into one that answers the same
-    calls elsewhere."""
+    calls elsewhere. `served` is what its replies took."""
 
     def __init__(
         self, settings: Params, budget: Budget = UNLIMITED, distribute: Callable[[Engine], Engine] = locally
     ) -> None:
-        self.settings, self.budget, self.distribute = settings, budget, distribute
+        self.settings, self.budget, self.distribute, self.served = settings, budget, distribute, Served()
         super().__init__(settings.file)
         try:
             self._read_files()
@@ -122,7 +123,18 @@ class Ledger(Store):
         self._refuse_failures(
             [failed[call.key].error for call in calls if call.key in failed], len(calls), f"{stage} {name}"
         )
-        return (reply for call in calls if (reply := failed.get(call.key) or self.find(call)))
+        return self._serve(calls, failed)
+
+    def _serve(self, calls: list[Call], failed: Mapping[str, Reply]) -> Iterator[Reply]:
+        counted = set[str]()
+        for call in calls:
+            if error := failed.get(call.key):
+                yield error
+            elif reply := self.find(call):
+                if call.key not in counted:
+                    counted.add(call.key)
+                    self.served.count(reply)
+                yield reply
 
     def missing(self, calls: list[Call]) -> list[Call]:
         """The distinct calls that no reply serves, in order."""

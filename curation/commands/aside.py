@@ -23,11 +23,13 @@ from curation.tables.contracts import ARMS, DATA
 ASIDE = DATA / "aside"
 MADE = [  # what stages write
     *(DATA / f"{table}.parquet" for table in contracts.TABLES),
-    *(DATA / name for name in (*contracts.TABLES, ARMS, "deltas", "models", "metrics", "plots")),
-    *(DATA / name for name in ("rendered.txt", "audited.txt")),
+    *(DATA / name for name in (*contracts.TABLES, ARMS, "deltas", "models", "metrics", "plots", "figures")),
+    *(DATA / name for name in ("rendered.txt", "audited.txt", "report.html")),
     LOCK,
 ]
-ASKED_FOR = ("judgments", "preferences", "pair_scores", "selections", "subsets", "unpaired")  # empty or not
+ASKED_FOR = (  # by DVC, empty or not
+    "judgments", "preferences", "pair_scores", "selections", "subsets", "unpaired", "metrics/judge", "metrics/prefer",
+)  # fmt: skip
 KEPT = (Path(), DATA, ASIDE, *(DATA / name for name in ASKED_FOR))
 ABOUT = "Move the tables, metrics and plots in data/, and dvc.lock, to a folder of their own, or back."
 

@@ -10,7 +10,7 @@ from curation.core.errors import write_whole
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.explore.page import environment, render
-from curation.explore.report import flow, gained, measured, scorecard, subsets, words, worth
+from curation.explore.report import cost, flow, gained, measured, scorecard, subsets, words, worth
 from curation.explore.report.asking import Asked, asking
 from curation.explore.report.curves import Curves, lay_out_curves
 from curation.explore.report.figures import Figure, lay_out
@@ -71,7 +71,8 @@ def _tables(asked: Asked) -> dict[str, Any]:
         "findings": list(subsets.list_findings(asked)),
         "contrasts": gained.list_contrasts(asked),
         "gains": gained.list_gains(asked),
-        "costs": list(subsets.list_costs(asked)),
+        "calls": cost.list_calls(asked.study),
+        "work": list(cost.list_work(asked)),
         "most": MOST_ROWS,
     }
 

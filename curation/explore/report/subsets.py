@@ -1,8 +1,8 @@
-"""Selections beside their controls, what the checks warn of, and what all of it took."""
+"""Selections beside their controls, and what the checks warn of."""
 
 from collections.abc import Iterator
 
-from curation.core.text import clip, say_count
+from curation.core.text import clip
 from curation.explore.report.asking import Asked, Row
 from curation.tables.ask import answer
 from curation.tables.checks import read_checks
@@ -35,21 +35,6 @@ SOURCES = """
 select s.selection as subset, p.source, count(*) as n from subsets as s join prompts as p using (prompt_id)
 group by all order by subset, n desc, source
 """
-COSTS = (  # what was done, the views that it needs, and the question
-    ("traces written", "traces", """
-        select generator as name, count(*) as n, sum(n_tokens)::bigint as tokens from traces group by all"""),
-    ("traces rated", "judgments", """
-        select judge as name, count(distinct (trace_id, repeat)) as n, null as tokens from judgments group by all"""),
-    ("pairs judged, in each order", "preferences", """
-        select judge as name, count(distinct (pair_id, "order", repeat)) as n, null as tokens
-        from preferences group by all"""),
-    ("sides learnt from, an epoch", "examples", """
-        select concat(method, ' ', arm) as name, count(*) filter (dropped is null) as n,
-            (sum(prompt_tokens + target_tokens) filter (dropped is null))::bigint as tokens
-        from examples group by all"""),
-    ("answers of students", "results", """
-        select run as name, count(*) as n, sum(n_tokens)::bigint as tokens from results group by all"""),
-)  # fmt: skip
 
 
 def list_subsets(asked: Asked) -> list[Row]:
@@ -86,13 +71,3 @@ def _say(row: Row) -> str:
     if "finding" in row:
         return f"{row['selection']}: {row['finding']}"
     return ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
-
-
-def list_costs(asked: Asked) -> Iterator[Row]:
-    """What was made or read, by whom: how many, and of how many tokens as far as the tables say."""
-    for what, needs, question in COSTS:
-        rows = asked.ask(needs, f"from ({question}) order by name")
-        if rows:
-            tokens = [row["tokens"] for row in rows if row["tokens"] is not None]
-            total = {"name": say_count(len(rows), "in all", "in all"), "n": sum(row["n"] for row in rows)}
-            yield {"what": what, "rows": rows, **total, "tokens": sum(tokens) if tokens else None}
