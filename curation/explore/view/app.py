@@ -5,10 +5,10 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from curation.core.errors import CurationError
 from curation.explore.view import entities, listing
@@ -20,16 +20,15 @@ PLACES = {"/": "Pairs"}  # of the navigation
 OWN_FILES = {"style.css": "text/css", "view.css": "text/css"}  # of explore/templates, that pages load
 
 
-def application(folder: Path, token: str) -> Starlette:
+def application(folder: Path, token: str) -> ASGIApp:
     """The view of the study in `folder`, for who has the token. The process runs in that folder, as every command
     does."""
     app = Starlette(
         routes=[*listing.routes(), *entities.routes(), Route("/own/{name}", _own_file)],
-        middleware=[Middleware(Guard, token=token)],
         exception_handlers={CurationError: _mistake, HTTPException: _problem, Exception: _failure},
     )
     app.state.opened, app.state.lane, app.state.places = Opened(folder), Lane(), PLACES
-    return app
+    return Guard(app, token)  # outermost, so that what is said of a fault has its headers too
 
 
 async def _own_file(request: Request) -> Response:
