@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from curation.core.text import neutralize
 from curation.explore.lines import flatten, say_facts, say_number, say_score, say_short, say_value
 from curation.explore.prose import typeset
+from curation.explore.scores import put_beside
 from curation.explore.words import mark_differences
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def render(template: str, **values: Any) -> bytes:
 @cache
 def environment() -> "Environment":
     """Where templates are found and how they are filled: every value is escaped. `macros.html` has what pages share:
-    `sides` (two traces beside each other), `trace`, `texts`, `text`, `ways` (to show texts), `facts`, `bar`."""
+    `sides` (two traces beside each other), `scores` of both, `trace`, `texts`, `text`, `ways` (to show texts), `facts`,
+    `bar`."""
     from jinja2 import Environment, PackageLoader
 
     made = Environment(
@@ -34,7 +36,7 @@ def environment() -> "Environment":
     made.filters |= {"number": say_number, "score": say_score, "short": say_short}
     made.filters |= {"facts": say_facts, "flat": flatten, "value": say_value}
     made.filters["typeset"] = typeset
-    made.globals["mark_differences"] = mark_differences
+    made.globals |= {"mark_differences": mark_differences, "put_beside": put_beside}
     return made
 
 

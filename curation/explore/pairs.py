@@ -15,6 +15,8 @@ from curation.tables import contracts
 from curation.tables.contracts import JUDGED_IN_ORDERS, SIDES
 
 OF_ARM = ("label", "chosen_trace_id", "margin", "curriculum_position")
+OF_SIBLING = ("pair_id", "chosen_model", "rejected_model", "chosen_trace_id", "rejected_trace_id")
+MOST_SIBLINGS = 200  # pairs of the prompt that are listed
 VERDICT = ("order", "repeat", "verdict", "strength", "p_tie", "status", "rationale")
 
 
@@ -24,7 +26,9 @@ def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None)
     pair = tables.find("pairs", own)[0]
     for side in SIDES:
         pair[side] = describe_trace(tables, pair[f"{side}_trace_id"], ledger)
-    pair["others"] = _others(tables, pair)
+    siblings = _of_prompt(tables, pair)
+    pair["others"] = [{key: row[key] for key in ("pair_id", "why")} for row in siblings if row["why"]]
+    pair["siblings"] = [row for row in siblings if not row["why"]]
     pair["listed"] = _listed(tables, pair)
     pair["pairwise"] = _pairwise(tables, pair, ledger)
     pair["deltas"] = list(_deltas(tables, pair))
@@ -36,16 +40,18 @@ def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None)
     return pair
 
 
-def _others(tables: Tables, pair: Row) -> list[Row]:
-    """The pairs of the same two texts, and of the same two traces the other way round."""
-    chosen, rejected = (pair[f"{side}_trace_id"] for side in SIDES)
-    same = pl.col("same_texts_as") == pair["same_texts_as"] if pair["same_texts_as"] is not None else pl.lit(False)
-    reverse = (pl.col("chosen_trace_id") == rejected) & (pl.col("rejected_trace_id") == chosen)
-    found = tables.find("pairs", (same | reverse) & (pl.col("pair_id") != pair["pair_id"]))
-    return [
-        {"pair_id": row["pair_id"], "why": "reversed" if row["chosen_trace_id"] == rejected else "same texts"}
-        for row in found
-    ]  # fmt: skip
+def _of_prompt(tables: Tables, pair: Row) -> list[Row]:
+    """The other pairs of its prompt, at most MOST_SIBLINGS; `why` says which are of the same two texts, or of the same
+    two traces the other way round."""
+    others = (pl.col("prompt_id") == pair["prompt_id"]) & (pl.col("pair_id") != pair["pair_id"])
+    turned = [pair[f"{side}_trace_id"] for side in reversed(SIDES)]
+    found = []
+    for row in tables.find("pairs", others, [*OF_SIBLING, "same_texts_as"]):
+        same = row.pop("same_texts_as")
+        reversed_ = [row[f"{side}_trace_id"] for side in SIDES] == turned
+        repeated = same is not None and same == pair["same_texts_as"]
+        found.append(row | {"why": "reversed" if reversed_ else "same texts" if repeated else None})
+    return sorted(found, key=lambda row: row["why"] is None)[:MOST_SIBLINGS]
 
 
 def _listed(tables: Tables, pair: Row) -> list[Row]:
