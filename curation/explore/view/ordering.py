@@ -8,9 +8,11 @@ def order_page(values: pl.Series, rows: np.ndarray, start: int, count: int, down
     """Those of `rows` (row numbers, ascending) that come at the places from `start` on, at most `count`, when all of
     them are in the order of their values, and equal ones in that of `rows`; those without a value come last."""
     keys, known = sort_keys(values)
+    if down:
+        keys = ~keys if keys.dtype.kind == "i" else -keys  # the least whole number has no opposite
     sorts, unknown = rows[known[rows]], rows[~known[rows]]
     end = min(start + count, len(sorts))
-    first = _middle(sorts, -keys[sorts] if down else keys[sorts], start, end) if start < end else rows[:0]
+    first = _middle(sorts, keys[sorts], start, end) if start < end else rows[:0]
     after = max(start - len(sorts), 0)
     return np.concatenate([first, unknown[after : after + count - len(first)]])
 
