@@ -124,6 +124,24 @@ def test_a_pair_leads_to_all_that_it_is_of(viewed: Viewed, browser: "Browser") -
             assert said is not None and said.status == 200 and link.split("/")[1] in page.title()
 
 
+def test_from_pair_to_pair_in_the_order_of_the_list_and_back(viewed: Viewed, browser: "Browser") -> None:
+    with opened(browser, f"{viewed.first}&sort=chosen.characters&order=down") as (page, _):
+        first = page.url
+        listed = page.locator("tbody th a").all_inner_texts()
+        page.get_by_role("link", name=listed[1], exact=True).click()
+        shown = []
+        while page.locator("a[rel=next]").count():
+            shown.append(page.title())
+            page.locator("a[rel=next]").click()
+        assert [*shown, page.title()] == [f"pair {number}" for number in listed[1:]]
+        page.locator("a[rel=prev]").click()
+        assert page.title() == f"pair {listed[-2]}"
+        page.get_by_role("link", name="Back to the list").click()
+        assert page.url == first
+        page.goto(f"{viewed.root}/pair/{listed[0]}?where=nonsense(&at=0")
+        assert page.title() == f"pair {listed[0]}" and not page.locator("a[rel=next]").count()
+
+
 def test_a_page_is_no_wider_than_its_window(viewed: Viewed, browser: "Browser") -> None:
     pair = world.sound().pairs.filter(pair_id=asked()).row(0, named=True)
     paths = [f"trace/{pair['chosen_trace_id']}", f"prompt/{pair['prompt_id']}", "run/baseline", f"pair/{asked()}"]

@@ -1,5 +1,7 @@
 """The pages of one pair, trace, prompt or run, and the way to them by an id."""
 
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,6 +11,7 @@ from curation.core.errors import CurationError
 from curation.explore.explain import explain
 from curation.explore.find import MOST, find
 from curation.explore.view.answering import opened, reads, show
+from curation.explore.view.listing import neighbours
 
 KINDS = ("pair", "trace", "prompt", "run")
 
@@ -30,7 +33,15 @@ def show_entity(request: Request) -> Response:
         hits = []
     if not hits:
         raise HTTPException(404, f"there is no {kind} {asked}")
-    return show(request, "why.html", found=explain(tables, hits[0]))
+    return show(request, "why.html", found=explain(tables, hits[0]), **(_ways_on(request) if kind == "pair" else {}))
+
+
+def _ways_on(request: Request) -> dict[str, Any]:
+    """Back to the list that led here, and to the pairs beside this one; none where the list cannot be made any more."""
+    try:
+        return neighbours(request)
+    except CurationError:
+        return {}
 
 
 @reads
