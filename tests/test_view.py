@@ -71,10 +71,13 @@ def test_an_id_leads_to_its_page(viewed: Viewed) -> None:
 def test_a_browser_shows_the_pages_and_asks_nobody_else(viewed: Viewed) -> None:
     with launched() as browser, opened(browser, viewed.first) as (page, heard):
         page.locator("tbody a").first.click()
+        page.wait_for_url("**/pair/**")
         assert page.locator("h1").inner_text().startswith("Pair ")
         page.go_back()
+        page.wait_for_url("**/")
         page.get_by_role("textbox", name="Id").fill("baseline")
         page.get_by_role("button", name="Find").click()
+        page.wait_for_url("**/run/baseline")
         assert page.title() == "run baseline"
         assert heard.dialogs == heard.console == []
         assert all(address.startswith(viewed.root) or address == "data:," for address in heard.requests)

@@ -5,6 +5,7 @@ leaves; an order that another page does not go on; an expression that reads anyt
 does not say all of it."""
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,21 +172,27 @@ def test_a_browser_filters_sorts_pages_and_goes_back(viewed: Viewed) -> None:
         page.wait_for_url("**where=**")
         head = page.locator("th", has_text="answer.delta_correct")
         head.get_by_role("link").click()
+        page.wait_for_url("**order=down**")
         assert head.get_attribute("aria-sort") == "descending"
         shown = [float(text) for text in page.locator("tbody tr td:nth-child(4)").all_inner_texts() if text != "–"]
         assert shown == sorted(shown, reverse=True) and "where=" in page.url
         head.get_by_role("link").click()
+        page.wait_for_url(re.compile("correct$"))
         assert head.get_attribute("aria-sort") == "ascending"
         page.go_back()
+        page.wait_for_url("**order=down**")
         assert head.get_attribute("aria-sort") == "descending"
         page.get_by_label("selection").select_option("clear")
         page.get_by_role("button", name="Show").click()
+        page.wait_for_url("**selection=clear**")
         page.get_by_label("its verdict").select_option("kept")
         page.get_by_role("button", name="Show").click()
+        page.wait_for_url("**reason=kept**")
         kept = world.sound().selections.filter(selection="clear", reason="kept").height
         assert page.locator("#count").inner_text().startswith(f"{kept} of {height}")
         page.locator("tbody a").first.click()
-        assert "at=0" in page.url and page.locator("h1").inner_text().startswith("Pair")
+        page.wait_for_url("**/pair/**at=0")
+        assert page.locator("h1").inner_text().startswith("Pair")
         assert heard.console == heard.dialogs == []
         assert all(address.startswith(viewed.root) or address == "data:," for address in heard.requests)
 

@@ -16,7 +16,7 @@ LABELS = {  # facet, which is its name in the address: how it is called on the p
     "arm": "arm", "judge": "judge and dimension", "says": "it says",
 }  # fmt: skip
 SAYS = {"better": "chosen is better", "worse": "rejected is better", "equal": "both alike", "unscored": "nothing"}
-MOST_COUNTED = 2_000_000  # pairs up to which every judge's scores are counted before one is chosen
+MOST_COUNTED = 2_000_000  # pairs up to which the scores of judges that are not chosen are counted too
 MOST_HELD = 200  # sets of pairs
 
 
@@ -62,13 +62,18 @@ class Facets:
 
     def count(self, facet: str, given: Mapping[str, str], others: np.ndarray) -> list[Option]:
         """The options of a facet, counted within what all else leaves."""
-        if facet == "judge" and self.pairs.height > MOST_COUNTED and not given.get("judge"):
-            return [Option(value, value, None) for value in self.options(facet, given)]
-        return [
-            Option(value, SAYS.get(value, value) if facet == "says" else value, bits.count(others & own))
-            for value in self.options(facet, given)
-            for own in [self.set_of(*self._column(facet, value, given, counted=True))]
-        ]
+        few = facet != "judge" or self.pairs.height <= MOST_COUNTED
+
+        def count(value: str) -> int | None:
+            own = (
+                self.set_of(*self._column(facet, value, given, counted=True))
+                if few or value in given.values()
+                else None
+            )
+            return None if own is None else bits.count(others & own)
+
+        labels = SAYS if facet == "says" else {}
+        return [Option(value, labels.get(value, value), count(value)) for value in self.options(facet, given)]
 
     def _column(
         self, facet: str, value: str, given: Mapping[str, str], counted: bool = False
@@ -78,7 +83,7 @@ class Facets:
             case "chosen" | "rejected":
                 return (f"{facet}_model",), value
             case "selection":
-                return ("reason", value), "kept" if counted else "known"
+                return (("kept", value), "true") if counted else (("reason", value), "known")
             case "reason":
                 return ("reason", given["selection"]), value
             case "arm":

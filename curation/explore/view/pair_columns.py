@@ -3,10 +3,14 @@ and margin and the arms that a pair is in."""
 
 from collections import OrderedDict
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.explore.tables import Tables
 from curation.selection import candidates, column_names
@@ -18,7 +22,7 @@ from curation.tables.expressions.evaluation import ResultType, fault
 from curation.tables.expressions.syntax import ColumnName, parse
 from curation.tables.table import Table
 
-OF_VERDICT = {"reason": pl.String(), "margin": pl.Float64()}  # `reason.<selection>`, `margin.<selection>`
+OF_VERDICT = {"kept": pl.Boolean(), "reason": pl.String(), "margin": pl.Float64()}  # `kept.<selection>`, …
 ARM = "arm"  # `arm.<arm>`: whether the arm learns from the pair
 MOST_BYTES = 800_000_000  # of the columns that are held
 
@@ -121,15 +125,29 @@ class PairColumns(NamedColumns):
         return rows[column].gather(self._places[key, table])
 
     def _read_verdict(self, selection: str, column: str) -> pl.Series:
-        """`reason` or `margin` of each pair in a selection's table; null where it has no row."""
-        rows = parquet.read(contracts.SELECTIONS, contracts.path("selections", selection), ["pair_id", column])
-        if not rows["pair_id"].equals(self.ids):  # it was made of other pairs
-            rows = self.ids.to_frame("pair_id").join(rows, on="pair_id", how="left", maintain_order="left")
-        return rows[column]
+        """`kept`, `reason` or `margin` of each pair in a selection's table; null where it has no row."""
+        file = contracts.path("selections", selection)
+        if _list_ids(file) == _list_ids(contracts.path("pairs")):
+            return parquet.read(contracts.SELECTIONS, file, [column])[column]
+        rows = parquet.read(contracts.SELECTIONS, file, ["pair_id", column])  # it was made of other pairs
+        return self.ids.to_frame("pair_id").join(rows, on="pair_id", how="left", maintain_order="left")[column]
 
     def _read_of_arm(self, arm: str) -> pl.Series:
         rows = parquet.read(contracts.SUBSETS, contracts.arm_path("subsets", arm), ["pair_id"])
         return self.ids.is_in(rows["pair_id"].implode())
+
+
+def _list_ids(file: Path) -> list[tuple[int, object, object]]:
+    """Of each row group how many rows it has, and its least and greatest pair_id; of a table whose rows are by pair_id
+    and have its hashes, files that are alike in this have the same ids. Raises CurationError if it cannot be read."""
+    try:
+        told = pq.read_metadata(file)
+        place = told.schema.names.index("pair_id")
+        groups = [told.row_group(number) for number in range(told.num_row_groups)]
+        columns = [(group.num_rows, group.column(place).statistics) for group in groups]
+    except (pa.ArrowInvalid, ValueError, OSError) as error:
+        raise CurationError(f"{file}: cannot be read, delete it and `dvc repro` makes it again: {error}") from None
+    return [(height, *((found.min, found.max) if found else (None, None))) for height, found in columns]
 
 
 def pick_candidates(study: Study, ids: pl.Series) -> candidates.Candidates:
