@@ -11,12 +11,14 @@ import polars as pl
 import world
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from test_select import BUDGETS, KEEPS, LINES, SHARES, candidates, per_prompt
 
 from curation.selection.labelled import label_traces
 from curation.selection.reasons import Reasons, Why, explain_label
+from curation.selection.restored import divide_again, restore
 from curation.selection.rules import REASONS, Params
-from curation.selection.select import restore, select
+from curation.selection.select import Selection, select
 from curation.selection.single_traces import SingleTraces, TraceReaders
 
 TOP = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
@@ -35,7 +37,16 @@ def explained(text: str | None = None, **changes: Any) -> dict[int, Why]:
     )
     assert {pair: restored.explain(row) for row, pair in enumerate(reasons.ids.tolist())} == told
     assert not any(map(restored.contradicts, told.values()))
+    check_another_budget(settings, selection)
     return told
+
+
+def check_another_budget(settings: Params, selection: Selection) -> None:
+    """A selection with another budget is what dividing that anew makes of it."""
+    if not settings.has_token_budget:
+        other = settings.model_copy(update={"budget": {"pairs": 2.0}})
+        whole, divided = select("s", other, selection.pairs), divide_again(selection, other)
+        assert_frame_equal(whole.verdicts, divided.verdicts)
 
 
 def decide(why: Why, settings: Params) -> str:

@@ -1,5 +1,7 @@
 """What controls draw: the same pairs, or labelled traces, with other labels, or others like them."""
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -15,20 +17,36 @@ from curation.tables.ids import content_id
 COIN = 1 << 40  # so that a pair's coin is not its draw
 
 
+class Lots(NamedTuple):
+    """What a control draws its pairs from: the row numbers of a `pool`, of each candidate the number of its `group`,
+    those whose matched values are the same, and the draws that say which come first. `matched` are the values of
+    `match`, in its order, of the rows `known`: those of the pool and of the selection."""
+
+    pool: np.ndarray
+    group: np.ndarray
+    ranker: Ranker
+    known: np.ndarray
+    matched: pl.DataFrame
+
+
 def control_rows(control: Control, seed: int, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
     """The row numbers of the control's pairs, and a mask of those whose labels are swapped. Draws are of `seed` and the
     selection's name: another seed draws another control, and so does another selection of the same size.
 
     Fewer pairs than the selection keeps are drawn only where no others match within its limit of pairs of one prompt.
     """
-    ids = selection.pairs.column("pair_id").to_numpy()
-    seed = content_id(selection.verdicts["selection"].first(), seed)
+    ids, seed = selection.pairs.column("pair_id").to_numpy(), seed_of(selection, seed)
     rows = selection.kept
     if control.pairs == "all":
         rows = pool(control, selection)
     elif control.pairs == "drawn":
-        rows = _draw(control, selection, Ranker(ids, seed))
-    return rows, _swapped(control, seed, ids[rows])
+        rows = _draw(selection, find_lots(control, seed, selection))
+    return rows, find_swapped(control, seed, ids[rows])
+
+
+def seed_of(selection: Selection, seed: int) -> int:
+    """What a control of the selection draws by where its arm has this seed."""
+    return content_id(selection.verdicts["selection"].first(), seed)
 
 
 def control_traces(control: Control, seed: int, labelled: Labelled) -> pl.DataFrame:
@@ -41,10 +59,10 @@ def control_traces(control: Control, seed: int, labelled: Labelled) -> pl.DataFr
         need = np.bincount(labelled.desirable[labelled.kept], minlength=2)
         label = labelled.desirable[labelled.pool].astype(np.int64)
         rows = labelled.pool[Ranker(ids, seed).first_of_each(need[label], label, labelled.pool)]
-    return labelled.examples(rows, labelled.desirable[rows] ^ _swapped(control, seed, ids[rows]))
+    return labelled.examples(rows, labelled.desirable[rows] ^ find_swapped(control, seed, ids[rows]))
 
 
-def _swapped(control: Control, seed: int, ids: np.ndarray) -> np.ndarray:
+def find_swapped(control: Control, seed: int, ids: np.ndarray) -> np.ndarray:
     """A mask of the rows of these ids whose labels change."""
     if control.labels == "shuffled":
         return np.asarray(draws(ids, seed ^ COIN) >> np.uint64(63) > 0)
@@ -64,17 +82,23 @@ def pool(control: Control, selection: Selection) -> np.ndarray:
     return np.asarray(rows[~selection.ranker.outranked_by_reverse(*pairs.trace_ids(), rows)])
 
 
-def _draw(control: Control, selection: Selection, ranker: Ranker) -> np.ndarray:
-    """As many rows of the pool as are kept, and as many of each combination of matched values, under the selection's
-    limit of pairs of one prompt."""
+def find_lots(control: Control, seed: int, selection: Selection) -> Lots:
+    """What the control draws from by a `seed_of` the selection."""
     pairs = selection.pairs
+    ranker = Ranker(pairs.column("pair_id").to_numpy(), seed)
     expressions = {str(number): f"({text})::varchar" for number, text in enumerate(control.match)}
     drawn_from = pool(control, selection)
     rows = np.union1d(selection.kept, drawn_from)  # no other can make an expression fail
-    group = np.zeros(len(ranker.ids), np.int64)
+    group, matched = np.zeros(len(ranker.ids), np.int64), pl.DataFrame()
     if expressions:
-        values = pairs.values(expressions, "controls: match.", rows)
-        group[rows] = dense_rank(values.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series())
-    limit = selection.settings.limits.per_prompt or len(ranker.ids)
-    prompt = dense_rank(pairs.column("prompt_id"))
-    return draw_matched(selection.kept, drawn_from, group, prompt, limit, ranker)
+        matched = pairs.values(expressions, "controls: match.", rows)
+        group[rows] = dense_rank(matched.select(pl.concat_str(pl.all().fill_null(""), separator="\x1f")).to_series())
+    return Lots(drawn_from, group, ranker, rows, matched)
+
+
+def _draw(selection: Selection, lots: Lots) -> np.ndarray:
+    """As many rows of the pool as are kept, and as many of each combination of matched values, under the selection's
+    limit of pairs of one prompt."""
+    limit = selection.settings.limits.per_prompt or len(lots.group)
+    prompt = dense_rank(selection.pairs.column("prompt_id"))
+    return draw_matched(selection.kept, lots.pool, lots.group, prompt, limit, lots.ranker)

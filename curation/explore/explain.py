@@ -12,7 +12,7 @@ from curation.explore.origins import find_lines, find_lock_entries, read_revisio
 from curation.explore.pairs import describe_pair, find_arms
 from curation.explore.runs import describe_run
 from curation.explore.tables import Row, Tables
-from curation.explore.traces import describe_trace, render_traces
+from curation.explore.traces import describe_traces, render_traces
 from curation.explore.verdicts import Verdicts
 from curation.tables.contracts import SIDES
 from curation.tables.messages import full_messages
@@ -24,7 +24,7 @@ def explain(tables: Tables, hit: Hit, rendered: bool = False) -> Row:
     """What is known of `hit`: `kind`, `id`, what the tables hold by the names of their columns, and `origin`: the lines
     of params.yaml, the revision, the entries of dvc.lock, and the tables that are `absent`. The ledger's calls are
     among it where there is one, and with `rendered` what the student reads of each trace."""
-    study, notes = tables.study, list[str]()
+    tables, study, notes = tables.begin(), tables.study, list[str]()
     if hit.kind == "run":
         found = describe_run(tables, str(hit.id))
     else:
@@ -67,7 +67,7 @@ def _pair(tables: Tables, pair_id: int, ledger: DryLedger | None) -> Row:
 
 
 def _trace(tables: Tables, trace_id: int, ledger: DryLedger | None) -> Row:
-    trace = describe_trace(tables, trace_id, ledger)
+    (trace,) = describe_traces(tables, [trace_id], ledger)
     own = pl.any_horizontal(pl.col(f"{side}_trace_id") == trace_id for side in SIDES)
     return {
         "prompt": describe_prompt(tables, trace.get("prompt_id")),

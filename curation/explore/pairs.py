@@ -9,7 +9,7 @@ import polars as pl
 from curation.calls.dry import DryLedger
 from curation.explore.calls import calls_of_pair
 from curation.explore.tables import Row, Tables
-from curation.explore.traces import describe_trace
+from curation.explore.traces import describe_traces
 from curation.explore.verdicts import Verdicts
 from curation.tables import contracts
 from curation.tables.contracts import JUDGED_IN_ORDERS, SIDES
@@ -24,8 +24,8 @@ def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None)
     """All that the tables hold of a pair, and with a ledger the calls behind it."""
     own = pl.col("pair_id") == pair_id
     pair = tables.find("pairs", own)[0]
-    for side in SIDES:
-        pair[side] = describe_trace(tables, pair[f"{side}_trace_id"], ledger)
+    sides = describe_traces(tables, [pair[f"{side}_trace_id"] for side in SIDES], ledger)
+    pair |= dict(zip(SIDES, sides, strict=True))
     siblings = _of_prompt(tables, pair)
     pair["others"] = [{key: row[key] for key in ("pair_id", "why")} for row in siblings if row["why"]]
     pair["siblings"] = [row for row in siblings if not row["why"]]

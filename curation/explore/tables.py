@@ -1,6 +1,7 @@
 """Rows of a study's tables found by what they hold: of a table of ten million rows only what is asked for is read."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 
 from curation.core.errors import CurationError
 from curation.core.study import Study
+from curation.selection import candidates, single_traces
 from curation.tables import contracts, db
 from curation.tables.outdated import refuse_renamed
 
@@ -15,12 +17,29 @@ Row = dict[str, Any]
 
 
 class Tables:
-    """The tables in data/ beside params.yaml. One that is not there has no rows, and is named in `absent`."""
+    """The tables in data/ beside params.yaml. One that is not there has no rows, and is named in `absent`. What is read
+    of whole columns stays read: for whoever explains many pairs, one after the other or at a time."""
 
     def __init__(self, study: Study) -> None:
         self.study, self.data = study, study.path.parent / contracts.DATA
         self.absent = dict[str, None]()  # a table's name, in the order in which they were asked for
         self.read = dict[Path, None]()  # the files that had rows
+
+    @cached_property
+    def candidates(self) -> candidates.Candidates:
+        """Every pair with the columns that expressions name."""
+        return candidates.from_files(self.study)
+
+    @cached_property
+    def single_traces(self) -> single_traces.SingleTraces:
+        """Every trace that may be labelled, with the columns that expressions name."""
+        return single_traces.from_files(self.study)
+
+    def begin(self) -> "Tables":
+        """The same tables, of which nothing is noted as absent or read yet, with the columns that were read."""
+        again = Tables(self.study)
+        again.__dict__ |= {"candidates": self.candidates, "single_traces": self.single_traces}
+        return again
 
     def files(self, table: str, part: str | None = None) -> list[Path]:
         """The files of a table, or of one part of it, that are there."""

@@ -9,6 +9,7 @@ from curation.explore.tables import Row
 from curation.tables.contracts import SIDES
 
 SHORT = 12  # characters of a key, which tell it apart
+STALE = "these numbers give another verdict: its table was made by other settings; run `dvc repro`"
 NOT_SAMPLED = ("generator", "kind", "family", "scale_b", "model", "revision", "reasoning")  # said, or nothing of it
 
 
@@ -196,7 +197,13 @@ def _selections(selections: list[Row], lines: Mapping[str, str]) -> Iterator[str
         yield f"  {row['selection']}{cut}: {row.get('reason', 'unknown')}{f'  [{place}]' if place and not cut else ''}"
         yield f"    {one_line(row.get('words') or row['fault'])}"
         if row.get("stale"):
-            yield "    these numbers give another verdict: its table was made by other settings; run `dvc repro`"
+            yield f"    {STALE}"
+        for control in row["controls"]:
+            draw = "" if control["draw"] is None else f", draw {control['draw']}"
+            yield f"    control {control['control']}{draw}: {control.get('reason', 'unknown')}"
+            yield f"      {one_line(control.get('words') or control['fault'])}"
+            if control.get("stale"):
+                yield f"      {STALE}"
 
 
 def _arms(arms: list[Row], found: Row) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What is known of a trace: its texts, who wrote it and how, what each judge says, how it is rendered, and which others
 of its prompt say the same."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,22 +16,28 @@ from curation.prompts.questions import tokens
 NEAR = 0.8  # the Jaccard similarity of two texts' shingles from which on they are called nearly the same
 SHINGLE = 3  # tokens
 MOST_SIBLINGS = 1000  # traces of a prompt that are compared
+SIBLING, TEXTS = ("trace_id", "generator", "sample_index"), ("reasoning", "completion")
 
 
-def describe_trace(tables: Tables, trace_id: int, ledger: DryLedger | None = None) -> Row:
-    """All that the tables hold of a trace, and with a ledger the calls behind it. Where the trace itself is not there
-    it has its id and no text."""
+def describe_traces(tables: Tables, trace_ids: Sequence[int], ledger: DryLedger | None = None) -> list[Row]:
+    """All that the tables hold of some traces, and with a ledger the calls behind them. One that is not there itself
+    has its id and no text."""
+    own = {row["trace_id"]: row for row in tables.find("traces", pl.col("trace_id").is_in(list(trace_ids)))}
+    beside = find_beside(tables, {row["prompt_id"] for row in own.values()})
+    return [_describe(tables, trace_id, own.get(trace_id), beside, ledger) for trace_id in trace_ids]
+
+
+def _describe(tables: Tables, trace_id: int, row: Row | None, beside: list[Row], ledger: DryLedger | None) -> Row:
     own = pl.col("trace_id") == trace_id
-    rows = tables.find("traces", own)
-    trace: Row = rows[0] if rows else {"trace_id": trace_id, "generator": None, "reasoning": None, "completion": None}
+    trace: Row = dict(row or {"trace_id": trace_id, "generator": None, "reasoning": None, "completion": None})
     trace["written_by"] = _writer(tables, trace["generator"])
     trace["rendering"] = next(iter(tables.find("renderings", own)), None)
     trace["response"] = next(iter(tables.find("responses", own, ["source", "external_id", "carried"])), None)
     trace["ratings"] = tables.find("ratings", own, ["dimension", "repeat", "score", "rationale"])
-    calls = _calls(tables, trace, ledger) if rows and ledger is not None else []
+    calls = _calls(tables, trace, ledger) if row and ledger is not None else []
     trace["call"] = next((call for call in calls if call["stage"] == "generate"), None)
     trace["judges"] = _judges(tables, own, [call for call in calls if call["stage"] == "judge"])
-    trace["siblings"] = find_siblings(tables, trace) if rows else []
+    trace["siblings"] = find_siblings(trace, beside) if row else []
     return trace
 
 
@@ -63,19 +70,18 @@ def _judges(tables: Tables, own: pl.Expr, calls: list[Row]) -> list[Row]:
     return judges
 
 
-def find_siblings(tables: Tables, trace: Row) -> list[Row]:
-    """The other traces of the prompt that have the same text, or nearly: a Jaccard similarity of NEAR or more of their
-    shingles of SHINGLE tokens. The most similar come first."""
-    columns = ["trace_id", "generator", "sample_index", "text_id", "reasoning", "completion"]
+def find_beside(tables: Tables, prompt_ids: Collection[int]) -> list[Row]:
+    """The traces of some prompts that have a text, MOST_SIBLINGS at most."""
+    there = pl.col("prompt_id").is_in(list(prompt_ids)) & pl.col("completion").is_not_null()
+    return tables.find("traces", there, [*SIBLING, "prompt_id", "text_id", *TEXTS], most=MOST_SIBLINGS)
+
+
+def find_siblings(trace: Row, beside: list[Row]) -> list[Row]:
+    """Those of `beside` of the same prompt that have the same text, or nearly: a Jaccard similarity of NEAR or more of
+    their shingles of SHINGLE tokens. The most similar come first."""
     if trace["completion"] is None:
         return []
-    others = tables.find(
-        "traces",
-        (pl.col("prompt_id") == trace["prompt_id"]) & (pl.col("trace_id") != trace["trace_id"])
-        & pl.col("completion").is_not_null(),
-        columns,
-        most=MOST_SIBLINGS,
-    )  # fmt: skip
+    others = [row for row in beside if row["prompt_id"] == trace["prompt_id"] and row["trace_id"] != trace["trace_id"]]
     if not others:
         return []
     said = pl.Series("said", [f"{row['reasoning'] or ''}\n{row['completion']}" for row in [trace, *others]])
@@ -84,7 +90,7 @@ def find_siblings(tables: Tables, trace: Row) -> list[Row]:
     for row, similarity in zip(others, jaccard_similarities(own, theirs).tolist(), strict=True):
         identical = row["text_id"] == trace["text_id"]
         if identical or similarity >= NEAR:
-            kept = {key: row[key] for key in columns[:3]}
+            kept = {key: row[key] for key in SIBLING}
             found.append(kept | {"identical": identical, "similarity": round(similarity, 3)})
     return sorted(found, key=lambda row: (not row["identical"], -row["similarity"], row["trace_id"]))
 

@@ -3,7 +3,7 @@ read when it is first asked for."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -63,6 +63,22 @@ class Candidates(NamedColumns):
         if name not in self._columns:
             self._columns[name] = self.readers.pairs([name]).to_series()
         return self._columns[name]
+
+    def pick_value(self, column: ColumnName, row: int) -> Any:
+        """What one column is of one row. Unless it is an aggregate of a prompt, it is looked up of this row alone."""
+        if column[-1].startswith(tuple(f"{kind}_" for kind in OF_PROMPT)):
+            return super().pick_value(column, row)
+        return Candidates(self._readers_of(row))._read_column(column)[0]
+
+    def _readers_of(self, row: int) -> ColumnReaders:
+        def of_row(read: ColumnReader) -> ColumnReader:
+            return lambda columns: read(columns)[[row]]
+
+        return self.readers._replace(
+            pairs=lambda columns: pl.DataFrame([self.column(name)[[row]] for name in columns]),
+            deltas={judge: of_row(read) for judge, read in self.readers.deltas.items()},
+            scores={scorer: of_row(read) for scorer, read in self.readers.scores.items()},
+        )
 
     def trace_ids(self) -> tuple[np.ndarray, np.ndarray]:
         """The ids of the chosen and of the rejected traces."""

@@ -108,10 +108,11 @@ def strata(ranked: Ranked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]
     if by is None:
         yield rows, total
         return
-    names, stratum = np.unique(ranked.stratum[rows], return_inverse=True)
-    sizes = np.bincount(stratum, minlength=len(names))
-    for number, room in enumerate(allocate(sizes, total, by.shares)):
-        yield rows[stratum == number], int(room)
+    stratum = ranked.stratum[rows]
+    sizes = np.bincount(stratum)
+    names = np.flatnonzero(sizes)
+    for name, room in zip(names, allocate(sizes[names], total, by.shares), strict=True):
+        yield rows[stratum == name], int(room)
 
 
 def _limit_share(ranked: Ranked, limit: GeneratorShare, room: int, rows: np.ndarray) -> np.ndarray:

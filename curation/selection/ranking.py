@@ -54,11 +54,19 @@ class Ranker:
     def rank(self, row: int, rows: np.ndarray) -> tuple[int, int]:
         """The place of `row` among `rows`, of which it is one, from 1; and how many of them have its key, itself
         included, so that draws decide between them. Without a key that is 1."""
-        draw = self.draws(rows) < self.draws(np.array([row]))
-        if self.key is None:
-            return 1 + int(np.count_nonzero(draw)), 1
-        before, equal = self.key[rows] < self.key[row], self.key[rows] == self.key[row]
-        return 1 + int(np.count_nonzero(before | (equal & draw))), int(np.count_nonzero(equal))
+        tied, before = rows, 0
+        if self.key is not None:
+            key = self.key if len(rows) == len(self.key) else self.key[rows]
+            before, tied = int(np.count_nonzero(key < self.key[row])), rows[key == self.key[row]]
+        ahead = int(np.count_nonzero(self.draws(tied) < self.draws(np.array([row])))) if len(tied) > 1 else 0
+        return 1 + before + ahead, 1 if self.key is None else len(tied)
+
+    def last(self, rows: np.ndarray) -> int:
+        """The one of the rows that comes last; there is one."""
+        if self.key is not None:
+            key = self.key[rows]
+            rows = rows[key == np.max(key)]
+        return int(rows[np.argmax(self.draws(rows))])
 
     def argsort(self, rows: np.ndarray) -> np.ndarray:
         """Where in `rows` the first one is, the second one, and so on."""

@@ -149,7 +149,8 @@ class Reasons:
     def _stratum(self, row: int, numbers: dict[str, Any]) -> str:
         if self.settings.strata is None:
             return ""
-        rows, by = self._reached(OUTSIDE), self.settings.strata.by
+        by = self.settings.strata.by
+        rows = self._reached(OUTSIDE) if parse(by).has_window else np.array([row])
         name = self.pairs.values({"strata.by": by}, "", rows).to_series()[int(np.searchsorted(rows, row))]
         numbers["stratum"] = name
         return f" in the stratum {name}" if name is not None else " in the stratum without a name"
@@ -178,8 +179,8 @@ class Reasons:
         numbers["margin"] = margin
         if key is None or not len(kept):
             return f"; margin {margin:.4g}" + ("" if key is None else ", none is kept")
-        last = kept[self.selection.ranker.argsort(kept)[-1]]
-        numbers["cut"] = self._margin(int(last))
+        last = self.selection.ranker.last(kept)
+        numbers["cut"] = self._margin(last)
         was = "is" if self.number[row] == self.order[KEPT] else "was"
         said = f"; margin {margin:.4g}, the cut {was} {numbers['cut']:.4g}"
         if isinstance(self.settings.keep, Nearest):

@@ -15,7 +15,6 @@ from curation.selection.rules import (
     GENERATOR_SHARE,
     IDENTICAL,
     KEPT,
-    OUTSIDE,
     OVER_BUDGET,
     REPEATED,
     UNSCORED,
@@ -91,8 +90,8 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
             verdicts.give(UNSCORED, find_unscored(settings, worth, verdicts.left))
 
     worth = _fill(settings, pairs, worth, verdicts)
-    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, worth))
-    stratum = _number_strata(settings, pairs, place, verdicts.left, notes)
+    ranker = Ranker(ids.to_numpy(), settings.seed, key_of(settings, worth))
+    stratum = number_strata(settings, pairs, place, verdicts.left, notes)
     ranked = Ranked(settings, pairs, worth.margin, stratum, ranker)
     for reason, reject in FILTERS.items():
         verdicts.give(reason, verdicts.left[reject(ranked, verdicts.left)])
@@ -106,28 +105,6 @@ def select(name: str, settings: Params, pairs: Candidates) -> Selection:
         notes.append(f"order.by is no finite number for {last} of the pairs that it keeps: they come last")
     verdicts.give(KEPT, verdicts.left)
     return Selection(settings, pairs, _rows(name, ids, verdicts, worth.margin), worth, ranker, stratum, notes)
-
-
-def restore(name: str, settings: Params, pairs: Candidates, verdicts: pl.DataFrame) -> Selection:
-    """What `select` made, from the pair_id, reason and margin of the rows of `selections` that it wrote: nothing is
-    decided again. Raises CurationError if they are of other pairs, or for reasons that the settings do not have."""
-    ids, file = pairs.column("pair_id"), f"selections/{name}.parquet"
-    if not verdicts["pair_id"].equals(ids):
-        raise CurationError(f"{file} is stale: its pair_ids differ from pairs.parquet; run `dvc repro`")
-    if unknown := sorted(set(verdicts["reason"].unique()) - set(settings.reasons)):
-        raise CurationError(f"{file} is stale: {unknown[0]!r} is no reason of selections.{name} now; run `dvc repro`")
-    place, reason = f"selections.{name}.", verdicts["reason"].cast(pl.Enum(settings.reasons))
-    ranked = np.flatnonzero((reason.to_physical() >= settings.reasons.index(OUTSIDE)).to_numpy())
-    margin, target = verdicts["margin"].fill_null(np.nan).to_numpy(), None
-    if "keep.target" in settings.expressions:
-        target = np.full(len(ids), np.nan)
-        text = settings.expressions["keep.target"].text
-        target[ranked] = to_floats(pairs.values({"keep.target": text}, place, ranked).to_series())
-    worth = Worth(margin, target, None)
-    ranker = Ranker(ids.to_numpy(), settings.seed, _key(settings, worth))
-    rows = verdicts.select("pair_id", (pl.col("reason") == KEPT).alias("kept"), reason, "margin")
-    stratum = _number_strata(settings, pairs, place, ranked, [])
-    return Selection(settings, pairs, rows, worth, ranker, stratum, [])
 
 
 def _rows(name: str, ids: pl.Series, verdicts: Verdicts, margin: np.ndarray) -> pl.DataFrame:
@@ -182,7 +159,7 @@ def find_unscored(settings: Params, worth: Worth, rows: np.ndarray) -> np.ndarra
     return rows[unknown]
 
 
-def _key(settings: Params, worth: Worth) -> np.ndarray | None:
+def key_of(settings: Params, worth: Worth) -> np.ndarray | None:
     """What the selection ranks by, the lowest first; None where only draws decide."""
     match settings.keep:
         case Nearest(target=number):
@@ -194,7 +171,7 @@ def _key(settings: Params, worth: Worth) -> np.ndarray | None:
     return None
 
 
-def _number_strata(settings: Params, pairs: Candidates, place: str, rows: np.ndarray, notes: list[str]) -> np.ndarray:
+def number_strata(settings: Params, pairs: Candidates, place: str, rows: np.ndarray, notes: list[str]) -> np.ndarray:
     """The number of each row's stratum, in the order of their names. Rows without a name are a stratum of their own,
     the first, and a note says so."""
     stratum = np.zeros(len(pairs.column("pair_id")) if settings.strata else 0, np.int64)

@@ -30,8 +30,9 @@ class Opened:
         return self._study
 
     def tables(self) -> Tables:
-        """The study's tables, for one answer."""
-        return Tables(self.study())
+        """The study's tables, for one answer; what is read of whole columns stays read for the next."""
+        study = self.study()
+        return self.keep("tables", lambda: Tables(study)).begin()
 
     def keep(self, name: object, make: Callable[[], T]) -> T:
         """What `make` gives, made once for the files as they are."""
