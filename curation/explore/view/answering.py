@@ -41,10 +41,18 @@ class Lane:
                 raise HTTPException(503, f"not done after {MOST_SECONDS} s; ask for less" if late else "nobody waits")
         return await done
 
+    def close(self) -> None:
+        """End what runs, and take no more."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self._interrupt()
+
     def _stop(self, job: "Future[Any]") -> None:
         if not job.cancel() and not job.done():  # it is the one that runs
-            for threads in (None, 1):
-                engine(threads).interrupt()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        for threads in (None, 1):
+            engine(threads).interrupt()
 
 
 def reads(show: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:

@@ -20,14 +20,14 @@ PLACES = {"/": "Pairs"}  # of the navigation
 OWN_FILES = {"style.css": "text/css", "view.css": "text/css"}  # of explore/templates, that pages load
 
 
-def application(folder: Path, token: str) -> ASGIApp:
-    """The view of the study in `folder`, for who has the token. The process runs in that folder, as every command
-    does."""
+def application(folder: Path, token: str, lane: Lane) -> ASGIApp:
+    """The view of the study in `folder`, for who has the token, answered in `lane`. The process runs in that folder, as
+    every command does."""
     app = Starlette(
         routes=[*listing.routes(), *entities.routes(), Route("/own/{name}", _own_file)],
         exception_handlers={CurationError: _mistake, HTTPException: _problem, Exception: _failure},
     )
-    app.state.opened, app.state.lane, app.state.places = Opened(folder), Lane(), PLACES
+    app.state.opened, app.state.lane, app.state.places = Opened(folder), lane, PLACES
     return Guard(app, token)  # outermost, so that what is said of a fault has its headers too
 
 

@@ -2,21 +2,25 @@
 
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from curation.core.errors import CurationError
-from curation.explore.view.answering import opened, reads, show
+from curation.explore.view.answering import in_lane, opened, read_form, reads, show
 from curation.explore.view.asked import INSIDE, Asked, read_asked
 from curation.explore.view.facets import LABELS
 from curation.explore.view.pair_list import ROWS, PairList, Refused
+from curation.explore.view.searching import Searching
 from curation.tables import contracts
+
+FIELDS = ("where", "text", "sort", "column")  # of the form, beside which a fault is said
 
 
 def routes() -> list[Route]:
-    """`/`."""
-    return [Route("/", show_pairs)]
+    """`/`, and `/stop`, which ends a search."""
+    return [Route("/", show_pairs), Route("/stop", stop, methods=["POST"])]
 
 
 def pair_list(request: Request) -> PairList:
@@ -35,16 +39,34 @@ def show_pairs(request: Request) -> Response:
     listed = pair_list(request)
     if asked.columns == listed.default_columns():  # as the form sends them: addresses are shorter without
         asked = asked._replace(columns=())
+    found, faults, search = None, dict[str, str](), None
     try:
-        found, faults = listed.page(asked), {}
+        found = listed.page(asked)
+    except Searching as under_way:
+        search = under_way.search
     except Refused as refused:
-        found, faults = None, dict(refused.faults)
+        faults = dict(refused.faults)
     except CurationError as error:
-        found, faults = None, {"where": str(error).removeprefix("params.yaml: ")}
+        place, _, why = str(error).removeprefix("params.yaml: ").partition(": ")
+        faults = {place: why} if place in FIELDS else {"where": str(error)}
     values: dict[str, Any] = {"asked": asked, "found": found, "faults": faults, "names": listed.names(), "rows": ROWS}
-    values |= {"address_of": address_of, "labels": LABELS, "inside": INSIDE, "columns": listed.columns(asked)}
+    values |= {
+        "search": search,
+        "query": asked.address().partition("?")[2],
+        "address_of": address_of,
+        "labels": LABELS,
+        "inside": INSIDE,
+        "columns": listed.columns(asked),
+    }
     values |= {"named": listed.named_columns(asked)}
     return show(request, "view_list.html", 400 if faults else 200, **values)
+
+
+async def stop(request: Request) -> Response:
+    """End the search of the list that the form names, and go on without it."""
+    asked = read_asked(QueryParams((await read_form(request)).get("query", "")))
+    await in_lane(request, lambda: pair_list(request).searches.stop(asked.text))
+    return RedirectResponse(asked.address(text="", inside="", page=0), 303)
 
 
 def neighbours(request: Request) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from curation.explore.view.facets import Facets, Option
 from curation.explore.view.opened import Opened
 from curation.explore.view.ordering import order_page
 from curation.explore.view.pair_columns import PairColumns, mistake, schema, spell
+from curation.explore.view.searching import Searches
 from curation.tables import contracts
 from curation.tables.expressions.evaluation import ResultType
 
@@ -47,6 +48,7 @@ class PairList:
         self.study = opened.study()
         self.pairs = PairColumns(opened.tables())
         self.facets = Facets(self.pairs)
+        self.searches = Searches(opened.tables())
         self._where: dict[str, np.ndarray] = {}
 
     def names(self) -> list[str]:
@@ -88,11 +90,11 @@ class PairList:
         if found := {name: fault for name, fault in faults.items() if fault}:
             raise Refused(found)
 
-    def page(self, asked: Asked, found_by_text: np.ndarray | None = None) -> Page:
+    def page(self, asked: Asked) -> Page:
         """A page of the list. Raises Refused if it asks for what cannot be, CurationError if a table cannot be read or
-        an expression fails on a value."""
+        an expression fails on a value, and Searching while texts are searched."""
         self.refuse(asked)
-        narrowed = self._narrow(asked, found_by_text)
+        narrowed = self._narrow(asked)
         rows = self._rows(asked, narrowed, asked.page * ROWS, ROWS)
         facets = {name: self._count(name, asked, narrowed) for name in FACETS}
         return Page(
@@ -103,18 +105,20 @@ class PairList:
             {name: options for name, options in facets.items() if options},
         )
 
-    def ids(self, asked: Asked, start: int, count: int, found_by_text: np.ndarray | None = None) -> list[int]:
-        """The ids of the pairs at the places from `start` on."""
+    def ids(self, asked: Asked, start: int, count: int) -> list[int]:
+        """The ids of the pairs at the places from `start` on. Raises as `page` does."""
         self.refuse(asked)
-        rows = self._rows(asked, self._narrow(asked, found_by_text), start, count)
+        rows = self._rows(asked, self._narrow(asked), start, count)
         return [int(number) for number in self.pairs.ids[rows]]
 
-    def _narrow(self, asked: Asked, found_by_text: np.ndarray | None) -> dict[str, np.ndarray]:
+    def _narrow(self, asked: Asked) -> dict[str, np.ndarray]:
         """The sets that the pairs have to be in, by what wants it."""
         sets = self.facets.narrow(asked.facets)
         if asked.where:
             sets["where"] = self._set_where(asked.where)
-        return sets if found_by_text is None else sets | {"text": found_by_text}
+        if asked.text:
+            sets["text"] = self.searches.found(asked.text).pairs(self.pairs, asked.inside)
+        return sets
 
     def _set_where(self, where: str) -> np.ndarray:
         if where not in self._where:

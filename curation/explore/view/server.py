@@ -33,13 +33,22 @@ def make_server(folder: Path, listening: socket.socket) -> tuple["Server", str, 
     `should_exit` is set or the process is interrupted."""
     from uvicorn import Config, Server
 
+    from curation.explore.view.answering import Lane
     from curation.explore.view.app import application
 
     token = secrets.token_urlsafe(32)
+    lane = Lane()
     settings = Config(
-        application(folder, token), log_level="error", access_log=False, server_header=False, lifespan="off",
+        application(folder, token, lane), log_level="error", access_log=False, server_header=False, lifespan="off",
         ws="none", timeout_graceful_shutdown=SECONDS_TO_END,
     )  # fmt: skip
     server = Server(settings)
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
-    return server, address, lambda: server.run(sockets=[listening])
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listening])
+        finally:
+            lane.close()
+
+    return server, address, run
