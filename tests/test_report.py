@@ -23,8 +23,11 @@ from test_why import ACTING, hostile_world
 from curation.core.params import read
 from curation.explore.report import scorecard
 from curation.explore.report.asking import asking
-from curation.explore.report.figures import Estimate, Figure, Panel, find_ticks, lay_out
+from curation.explore.report.cells import Cell, Cells
+from curation.explore.report.curves import Curve, Curves
+from curation.explore.report.figures import Estimate, Figure, Panel, find_ticks, lay_out_intervals
 from curation.explore.report.page import MOST_BYTES, draw, write_report
+from curation.explore.report.shares import Shares
 from curation.explore.report.sweep import sweep
 from curation.explore.report.worth import choose_pairs
 from curation.tables import measurements
@@ -167,16 +170,24 @@ def test_ticks_hold_what_is_drawn(low: float, width: float) -> None:
 def test_panels_of_one_unit_have_one_scale() -> None:
     small, large = Estimate("a", 0.1, 0.0, 0.2), Estimate("b", 4.0, 3.0, 5.0)
     panels = [Panel("one", [small], "score"), Panel("two", [large], "score"), Panel("three", [small], "other")]
-    placed: Any = lay_out(Figure("f", "F", "f", panels))["panels"]
+    placed: Any = lay_out_intervals(Figure("f", "F", "f", panels))["panels"]
     assert placed[0]["ticks"] == placed[1]["ticks"] != placed[2]["ticks"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_in_a_figure_is_text(name: str) -> None:
-    drawn = draw(Figure("f", name, name, [Panel(name, [Estimate(name, 0.1, says=name)], "")]), alone=True)
-    root = ElementTree.fromstring(drawn)  # we wrote it
-    assert {one.tag.rsplit("}")[-1] for one in root} <= {"title", "desc", "style", "rect", "line", "circle", "text"}
-    assert not any(key.startswith("on") for one in root for key in one.attrib)
+    line = Estimate(name, 0.1, says=name)
+    step = {"step": name, "many": 1, "parts": [{"name": name, "n": 1, "reasons": {name: 1}}]}
+    for figure in (
+        Figure("f", name, name, [Panel(name, [line], "")]),
+        Curves("f", name, name, name, name, [Curve(name, name, [1], [line])]),
+        Cells("f", name, name, [name], [name], {(name, name): Cell(0.5, name, name)}),
+        Shares("f", name, name, [step]),
+    ):
+        root = ElementTree.fromstring(draw(figure, alone=True))  # we wrote it
+        assert {one.tag.rsplit("}")[-1] for one in root.iter()} <= {
+            "svg", "g", "title", "desc", "style", "rect", "line", "polyline", "circle", "text"}  # fmt: skip
+        assert not any(key.startswith("on") or key == "href" for one in root.iter() for key in one.attrib)
 
 
 def test_pairs_to_look_at_are_what_is_said_of_them(sound: Path) -> None:
@@ -223,8 +234,9 @@ def test_in_a_browser_texts_do_nothing_and_tables_sort(tmp_path: Path) -> None:
         assert (heard.requests, heard.dialogs, heard.console) == ([address], [], [])
         assert page.evaluate("document.documentElement.scrollWidth") == 400
         assert page.locator("main script, main img, main iframe").count() == 0
-        cells = page.locator("#flow + .scroll tbody tr td:nth-child(3)")
-        head = page.locator("#flow + .scroll th").nth(2)
+        flow_table = page.locator("#flow ~ details").first
+        flow_table.locator("summary").press("Enter")
+        cells, head = flow_table.locator("tbody tr td:nth-child(3)"), flow_table.locator("th").nth(2)
         for order in ("ascending", "descending"):
             head.get_by_role("button").press("Enter")
             shown = [int(text.replace(",", "")) for text in cells.all_inner_texts()]
@@ -239,3 +251,5 @@ def test_the_page_on_judges_has_the_ranges_of_the_code() -> None:
     table = JUDGING.read_text().split("## The scorecard")[1].split("\n\n## ")[0]
     stated = dict(re.findall(r"^\| (\w+) \| (-?[\d.]+ to [\d.]+) \|", table, re.MULTILINE))
     assert stated == held
+    reasons = dict(re.findall(r"^\| (\w+) \| -?[\d.]+ to [\d.]+ \| (.*) \|$", table, re.MULTILINE))
+    assert reasons == scorecard.BECAUSE

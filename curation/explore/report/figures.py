@@ -1,13 +1,15 @@
 """Figures as SVG: text that a page holds and a file of its own, in light, dark and print, with the same colours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, floor, log10
 from typing import NamedTuple
 
 from curation.core.text import shorten
 
 MOST_ROWS, LONGEST = 150, 46  # of a panel; letters of a name
-NAMES, PLOT, NUMBERS, LINE = 300, 320, 280, 18  # widths and a line's height, in units of the drawing
+WIDTHS = dict.fromkeys(" ijlftrI.,:;|'!()[]-", 5.0) | dict.fromkeys("mwMW@%", 12.0)  # of letters, in wide fonts
+LETTER, CAPITAL, BOLD = 7.8, 9.5, 1.15  # of all others, small ones and digits, and the rest; how much wider bold is
+PLOT, LINE, GAP = 320, 18, 10  # widths and a line's height, in units of the drawing
 TICKS = 5
 
 
@@ -43,17 +45,35 @@ class Figure(NamedTuple):
     panels: Sequence[Panel]
 
 
-def lay_out(figure: Figure) -> dict[str, object]:
+def lay_out_intervals(figure: Figure) -> dict[str, object]:
     """The figure with all places worked out, for `intervals.svg`."""
     panels, top = [], 0
+    shown = [line for panel in figure.panels for line in panel.lines[:MOST_ROWS] if not line.heading]
+    names, numbers = (width_of(texts) + GAP for texts in (
+        [shorten(line.name, LONGEST) for line in shown], [line.says for line in shown]))  # fmt: skip
+    names = ceil(BOLD * names) if any(line.primary for line in shown) else names
     for panel in figure.panels:
-        placed = _place(panel, top, _find_ticks([one for one in figure.panels if one.unit == panel.unit]))
+        ticks = _find_ticks([one for one in figure.panels if one.unit == panel.unit])
+        placed = _place(panel, top, ticks, names)
         panels.append(placed)
         top = int(placed["bottom"]) + 26  # type: ignore[call-overload]
+    titles = BOLD * width_of([panel.title for panel in figure.panels])
     return {
         "id": figure.name, "title": figure.title, "text": figure.text, "panels": panels,
-        "width": NAMES + PLOT + NUMBERS, "height": max(top, 1), "names": NAMES - 10, "right": NAMES + PLOT + 10,
+        "width": max(names + PLOT + GAP + numbers, ceil(titles)), "height": max(top, 1),
+        "names": names - GAP, "right": names + PLOT + GAP,
     }  # fmt: skip
+
+
+def width_of(texts: Iterable[str]) -> int:
+    """How wide the widest is, about: what fonts there are is not known where a figure is drawn."""
+    return ceil(max((sum(map(_width, text)) for text in texts), default=0.0))
+
+
+def _width(letter: str) -> float:
+    if letter > "\u2fff":  # Chinese, Japanese, Korean, and pictures
+        return 13.0
+    return WIDTHS.get(letter, LETTER if letter.islower() or letter.isdigit() or letter == "_" else CAPITAL)
 
 
 def _find_ticks(panels: Sequence[Panel]) -> list[float]:
@@ -63,12 +83,12 @@ def _find_ticks(panels: Sequence[Panel]) -> list[float]:
     return find_ticks(min(known, default=0), max(known, default=1))
 
 
-def _place(panel: Panel, top: int, ticks: Sequence[float]) -> dict[str, object]:
+def _place(panel: Panel, top: int, ticks: Sequence[float], left: int) -> dict[str, object]:
     lines = panel.lines[:MOST_ROWS]
     low, high = ticks[0], ticks[-1]
 
     def x(value: float) -> float:
-        return round(NAMES + PLOT * (value - low) / (high - low), 1)
+        return round(left + PLOT * (value - low) / (high - low), 1)
 
     start = top + 22
     rows = []

@@ -25,7 +25,9 @@ STEPS = (  # what is counted, the views that it needs, and the question: parts, 
     ("runs", "runs", """
         select method as part, coalesce(status, 'not trained yet') as reason, count(*) as n from runs group by all"""),
 )  # fmt: skip
-GOOD_ENDS = ("kept", "complete", "scored", "trained", "given")  # reasons that stand first
+GOOD_ENDS = (  # reasons that stand first
+    "kept", "complete", "scored", "chosen", "two texts", "pairs", "trained", "given", "in_domain", "out_of_domain",
+)  # fmt: skip
 
 
 def count_steps(asked: Asked) -> Iterator[Row]:

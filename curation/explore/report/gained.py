@@ -71,6 +71,23 @@ def list_gains(asked: Asked) -> list[Row]:
     )
 
 
+def draw_gains(asked: Asked) -> Figure | None:
+    """Gains over the baseline, a panel for each benchmark and measure, all on one axis."""
+    rows = asked.ask("comparisons", """
+        select *, concat_ws(' ', method, selection, nullif(generator_pairs, 'any'), nullif(budget, 'own'), control)
+            as line
+        from comparisons where against = 'baseline' and gain is not null
+        order by benchmark, measure, line""")  # fmt: skip
+    panels: dict[str, list[Estimate]] = {}
+    for row in rows:
+        line = Estimate(row["line"], row["gain"], row["ci_low"], row["ci_high"], say_interval(row, "gain"))
+        panels.setdefault(f"{row['benchmark']}, {row['measure']}", []).append(line)
+    said = "; ".join(f"{row['benchmark']}, {row['line']}: {say_interval(row, 'gain')}" for row in rows[:20])
+    text = f"Gain of each arm over the untrained student, with 95 % intervals: {said}"
+    drawn = [Panel(f"{title}: gain over the untrained student", lines, "gain") for title, lines in panels.items()]
+    return Figure("gains", "Gains over the untrained student", text, drawn) if drawn else None
+
+
 def draw_efficiency(asked: Asked) -> Curves | None:
     """Gain over the baseline by the number of pairs, a panel for each method, selection and benchmark that was trained
     with more than one number; None without any."""

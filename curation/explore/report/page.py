@@ -2,23 +2,32 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from curation.core.errors import write_whole
 from curation.core.progress import progress
 from curation.core.study import Study
 from curation.explore.page import environment, render
 from curation.explore.report import cost, flow, gained, measured, scorecard, subsets, words, worth
-from curation.explore.report.asking import Asked, asking
+from curation.explore.report.asking import Asked, Row, asking
+from curation.explore.report.cells import Cells, lay_out_cells
 from curation.explore.report.curves import Curves, lay_out_curves
-from curation.explore.report.figures import Figure, lay_out
+from curation.explore.report.figures import Figure, lay_out_intervals
+from curation.explore.report.shares import Shares, draw_flow, lay_out_shares
 from curation.explore.report.sweep import Swept, sweep
 
 MOST_BYTES = 5_000_000
 LETTERS = (8000, 2000, 400, 100)  # of a text that are shown: the most with which the page is small enough
 MOST_ROWS = 400  # of a table
+Drawn: TypeAlias = Figure | Curves | Cells | Shares
+DRAWN_BY: dict[type[Drawn], tuple[str, Callable[[Any], dict[str, object]]]] = {  # the template, and what it is given
+    Figure: ("intervals.svg", lay_out_intervals),
+    Curves: ("curves.svg", lay_out_curves),
+    Cells: ("cells.svg", lay_out_cells),
+    Shares: ("shares.svg", lay_out_shares),
+}
 
 
 class Script(NamedTuple):
@@ -34,9 +43,11 @@ def write_report(study: Study, folder: Path) -> None:
     with asking(study) as asked, progress("report", 5, "parts") as shown:
         swept = sweep(asked)
         shown.advance(note="deltas")
-        figures = list(_figures(asked, swept))
+        steps = list(flow.count_steps(asked))
+        figures = list(_figures(asked, swept, steps))
         shown.advance(note="figures")
-        values: dict[str, Any] = {"figures": {one.name: draw(one) for one in figures}} | _tables(asked)
+        drawn = {one.name: draw(one) for one in figures}
+        values: dict[str, Any] = {"figures": drawn, "steps": steps} | _tables(asked)
         shown.advance(note="tables")
         chosen, page = list(worth.choose_pairs(asked, swept)), b""
         for letters in LETTERS:
@@ -55,17 +66,21 @@ def write_report(study: Study, folder: Path) -> None:
         shown.advance(note="files")
 
 
-def _figures(asked: Asked, swept: Swept) -> Iterator[Figure | Curves]:
-    contrasts = gained.draw_contrasts(asked, gained.list_contrasts(asked))
-    drawn = (measured.draw_ladder(asked), measured.draw_deltas(asked, swept), contrasts, gained.draw_efficiency(asked))
+def _figures(asked: Asked, swept: Swept, steps: list[Row]) -> Iterator[Drawn]:
+    drawn = (
+        draw_flow(steps), measured.draw_ladder(asked), measured.draw_deltas(asked, swept),
+        measured.draw_generator_deltas(asked), gained.draw_contrasts(asked, gained.list_contrasts(asked)),
+        gained.draw_gains(asked), gained.draw_efficiency(asked),
+    )  # fmt: skip
     yield from (one for one in drawn if one is not None)
 
 
 def _tables(asked: Asked) -> dict[str, Any]:
     return {
         "said": list(words.say_study(asked)),
-        "steps": list(flow.count_steps(asked)),
         "cards": scorecard.scorecards(asked),
+        "aspects": scorecard.ASPECTS,
+        "because": scorecard.BECAUSE,
         "by_generators": asked.ask("generator_deltas", "select * from generator_deltas where n > 0 order by all"),
         "subsets": subsets.list_subsets(asked),
         "findings": list(subsets.list_findings(asked)),
@@ -77,13 +92,12 @@ def _tables(asked: Asked) -> dict[str, Any]:
     }
 
 
-def draw(figure: Figure | Curves, alone: bool = False) -> Any:
-    """The figure as SVG, safe to stand in a page."""
+def draw(figure: Drawn, alone: bool = False) -> Any:
+    """The figure as SVG, safe to stand in a page; `alone` with its colours, to stand in a file."""
     from markupsafe import Markup
 
-    curves = isinstance(figure, Curves)
-    places = lay_out_curves(figure) if isinstance(figure, Curves) else lay_out(figure)
-    drawn = environment().get_template("curves.svg" if curves else "intervals.svg").render(places, alone=alone)
+    template, lay_out = DRAWN_BY[type(figure)]
+    drawn = environment().get_template(template).render(lay_out(figure), alone=alone)
     return Markup(drawn)  # noqa: S704  # the template escapes every name in it
 
 

@@ -71,6 +71,20 @@ ASPECTS = (
     ),
 )
 
+BECAUSE = {  # of each measure why it is acceptable where it is
+    "auroc": "of ten pairs with one right side it then orders seven rightly; the usual lower bound of an acceptable "
+    "test (Hosmer and Lemeshow)",
+    "pairwise_accuracy": "the same; only where there is no auroc",
+    "first_position_rate": "the place then decides less than what the traces say",
+    "position_inconsistency": "GPT-4's own on MT-Bench (arXiv 2306.05685)",
+    "length_correlation_equally_right": "Cohen's small effect: length explains 1 % of the delta",
+    "reasoning_length_correlation_equally_right": "the same",
+    "answer_length_correlation_equally_right": "the same",
+    "self_preference": "of the width of the judge's scale: a fifth of a point from 1 to 5",
+    "repeat_alpha": "Krippendorff's lowest limit",
+    "coverage": "what is not scored may be what is hard to judge",
+}
+
 
 def grade(low: float | None, high: float | None, acceptable: tuple[float, float]) -> str:
     """Good where the whole interval is acceptable, bad where none of it is, doubtful where its end is on either side

@@ -62,8 +62,11 @@ def list_findings(asked: Asked) -> Iterator[Row]:
         (rows,) = answer(asked.connection, check.text, values or None)
         if rows.height:
             about = " ".join(line[3:] for line in check.text.splitlines()[1:] if line.startswith("-- "))
+            for key, value in values.items():
+                about = about.replace(f"${key}", f"{value:g}")
             said = [clip(_say(row), MOST_LETTERS) for row in rows.head(MOST_SHOWN).iter_rows(named=True)]
-            yield {"name": name, "about": about.removeprefix("warning "), "many": rows.height, "rows": said,
+            parts = about.removeprefix("warning ").split("`")  # of these every second is code
+            yield {"name": name, "about": parts, "many": rows.height, "rows": said,
                    "blocking": check.blocking}  # fmt: skip
 
 
