@@ -21,7 +21,7 @@ COMMANDS = {
     "release": "write rows with all that they stand on, as a data set that others can load and verify",
     "verify-release": "whether a release is what it says, on any machine, of what it holds alone",
     "sql": "ask the tables; without SQL an interactive shell",
-    "why": "a pair, a trace, a prompt or a run, and why each selection keeps it or does not",
+    "why": "a pair, a trace, a prompt, a run or a call, and why each selection keeps it or not",
     "view": "local pages over all pairs: filter, sort, search, and see each beside its why",
     "shelf": "published selections: list them, or print one for params.yaml",
     "ledger": "count, export, import, verify or prune the model calls",

@@ -9,18 +9,20 @@ from curation.core.params import read
 from curation.core.text import one_line
 
 ABOUT = """\
-Show a pair, a trace, a prompt or a run: texts, judges' scores and replies, deltas, every selection's verdict with the
-numbers that it follows from, arms, calls, and what of it all comes from which line. Nothing is asked of any model.
+Show a pair, a trace, a prompt, a run, a selection, an arm or a call: texts, judges' scores and replies, deltas, every
+selection's verdict with the numbers that it follows from, what controls draw, arms, calls, and from which line all of
+it comes. Nothing is asked of any model.
 
-ID is an id of any table, the first eight or more digits of one, an id of your own, a run's name or the key of its
-weights, or a piece of a text. Where several have it, they are listed, and the exit code is 1.
+ID is an id of any table, the first eight or more digits of one, an id of your own, the name of a run, a selection or
+an arm, the key of a run's weights or of a call in the ledger, or a piece of a text. Where several have it, they are
+listed, and the exit code is 1.
 """
 
 
 def main(arguments: list[str]) -> None:
     """Print what is known. Raises CurationError if nothing has the id, or several have."""
     parser = Parser(prog="curation why", description=ABOUT)
-    parser.add_argument("id", metavar="ID", help="of a pair, a trace, a prompt or a run, or a piece of a text")
+    parser.add_argument("id", metavar="ID", help="of a row, a run or a call, a name, or a piece of a text")
     parser.add_argument("--full", action="store_true", help="print texts to their end")
     parser.add_argument(
         "--rendered", action="store_true", help="show what the student reads too, which loads its tokenizer"

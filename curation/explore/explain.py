@@ -1,13 +1,14 @@
-"""`explain`: all that is known of a pair, a trace, a prompt or a run, as plain data, whoever writes it out."""
+"""`explain`: all that is known of a pair, a trace, a prompt, a run or a call, as plain data, whoever writes it out."""
 
 from typing import Any
 
 import polars as pl
 
 from curation.calls.dry import DryLedger
-from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.explore.find import Hit
+from curation.explore.ledger_call import describe_call, opened_ledger
+from curation.explore.named import describe_arm, describe_selection
 from curation.explore.origins import find_lines, find_lock_entries, read_revision
 from curation.explore.pairs import describe_pair, find_arms
 from curation.explore.runs import describe_run
@@ -25,11 +26,12 @@ def explain(tables: Tables, hit: Hit, rendered: bool = False) -> Row:
     of params.yaml, the revision, the entries of dvc.lock, and the tables that are `absent`. The ledger's calls are
     among it where there is one, and with `rendered` what the student reads of each trace."""
     tables, study, notes = tables.begin(), tables.study, list[str]()
-    if hit.kind == "run":
-        found = describe_run(tables, str(hit.id))
+    named = {"run": describe_run, "selection": describe_selection, "arm": describe_arm}
+    if hit.kind in named:
+        found = named[hit.kind](tables, str(hit.id))
     else:
-        with _Calls(study, notes) as ledger:
-            found = {"pair": _pair, "trace": _trace, "prompt": _prompt}[hit.kind](tables, int(hit.id), ledger)
+        with opened_ledger(study) as (ledger, notes):
+            found = _describe(tables, hit, ledger)
     if rendered and hit.kind in ("pair", "trace"):
         render_traces(study, found["prompt"], [found[side] for side in SIDES if side in found] or [found])
     origin = {
@@ -42,23 +44,11 @@ def explain(tables: Tables, hit: Hit, rendered: bool = False) -> Row:
     return {"kind": hit.kind, "id": hit.id, **found, "origin": origin}
 
 
-class _Calls:
-    """The ledger, opened; None, and a note, where it cannot be."""
-
-    def __init__(self, study: Study, notes: list[str]) -> None:
-        self.study, self.notes = study, notes
-        self.ledger: DryLedger | None = None
-
-    def __enter__(self) -> DryLedger | None:
-        try:
-            self.ledger = DryLedger(self.study.ledger, self.study.budget)
-        except CurationError as error:
-            self.notes.append(f"no calls: {error}")
-        return self.ledger
-
-    def __exit__(self, *_: object) -> None:
-        if self.ledger is not None:
-            self.ledger.close()
+def _describe(tables: Tables, hit: Hit, ledger: DryLedger | None) -> Row:
+    if hit.kind == "call":
+        assert ledger is not None  # which it was found in
+        return describe_call(tables, str(hit.id), ledger)
+    return {"pair": _pair, "trace": _trace, "prompt": _prompt}[hit.kind](tables, int(hit.id), ledger)
 
 
 def _pair(tables: Tables, pair_id: int, ledger: DryLedger | None) -> Row:
@@ -130,7 +120,7 @@ def _places(study: Study, found: Row) -> list[str]:
     source = (found.get("prompt") or {}).get("source")
     places = [f"sources.{source}"] if source else []
     places += [f"generators.{side['generator']}" for side in sides if side.get("generator")]
-    if found.get("run"):
+    if "places" in found:
         return [*places, *found["places"]]
     places += [f"judges.{judge['judge']}" for judge in sides[0].get("judges", [])]
     if "pair_id" in found:

@@ -1,5 +1,7 @@
-"""What an id names, or a piece of text: a pair, a trace, a prompt or a run."""
+"""What an id, a name or a piece of text names: a pair, a trace, a prompt, a run, a selection, an arm or a call."""
 
+import difflib
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -10,6 +12,7 @@ from curation.core.errors import CurationError
 from curation.core.params import BASELINE
 from curation.core.progress import progress
 from curation.core.text import clip, show_around
+from curation.explore.ledger_call import KEY, find_keys, opened_ledger
 from curation.explore.tables import Tables
 from curation.tables.ids import content_id
 
@@ -41,13 +44,31 @@ def find(tables: Tables, asked: str, texts: bool = True) -> list[Hit]:
     does."""
     if not asked.strip():
         raise CurationError("why: names nothing; give an id, or a piece of a text")
-    for hits in (_runs(tables, asked), _whole(tables, asked), _own(tables, asked), _begins(tables, asked)):
+    ids = (_runs(tables, asked), _names(tables, asked), _whole(tables, asked), _own(tables, asked))
+    for hits in (*ids, _begins(tables, asked), _calls(tables, asked)):
         if found := _distinct(hits):
             return found
     if texts and (found := _distinct(_holds(tables, asked))):
         return found
+    raise CurationError(f"why: {clip(asked)!r} {_say_unknown(tables, asked, texts)}")
+
+
+def _say_unknown(tables: Tables, asked: str, texts: bool) -> str:
+    """Of a name of params.yaml where it stands; else that nothing is called so, and the nearest name."""
+    study = tables.study
+    sections: dict[str, Iterable[str]] = {
+        "judge": study.judges, "pairwise judge": study.pairwise_judges, "generator": study.generators,
+        "source": study.sources, "control": study.controls, "method": study.methods, "scorer": study.scorers,
+        "contrast": study.contrasts,
+    }  # fmt: skip
+    for what, names in sections.items():
+        if asked in list(names):
+            return f"is a {what} of params.yaml; why takes the id of a row that it has part in, see `curation sql`"
+    known = [*study.runs, *study.selections, *study.arms, *(name for names in sections.values() for name in names)]
+    near = difflib.get_close_matches(asked, map(str, known), n=1)
+    said = f"is no id of a table{', and no text has it' if texts else ''}"
     absent = f"; not there yet: {', '.join(tables.absent)}" if tables.absent else ""
-    raise CurationError(f"why: {clip(asked)!r} is no id of a table{', and no text has it' if texts else ''}{absent}")
+    return said + (f"; did you mean {near[0]!r}?" if near else "") + absent
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
@@ -70,9 +91,27 @@ def _runs(tables: Tables, asked: str) -> Iterator[Hit]:
         yield from (Hit("run", row["run"], "runs.key") for row in tables.find("runs", where, ["run"]))
 
 
+def _names(tables: Tables, asked: str) -> Iterator[Hit]:
+    """What params.yaml calls so and that has a page of its own."""
+    for kind, names in (("selection", tables.study.selections), ("arm", tables.study.arms)):
+        if asked in names:
+            yield Hit(kind, asked, "params.yaml")
+
+
+def _calls(tables: Tables, asked: str) -> Iterator[Hit]:
+    """The calls whose key in the ledger begins so."""
+    if re.fullmatch(rf"[0-9a-f]{{{LEAST},{KEY}}}", asked):
+        with opened_ledger(tables.study) as (ledger, _):
+            keys = [] if ledger is None else find_keys(ledger, asked, MOST + 1)
+        yield from (Hit("call", key, "ledger") for key in keys)
+
+
 def _whole(tables: Tables, asked: str) -> Iterator[Hit]:
     if re.fullmatch(rf"\d{{1,{LONGEST}}}", asked) and int(asked) < 2**63:
-        yield from _by_id(tables, lambda column: pl.col(column) == int(asked))
+        found = _by_id(tables, lambda column: pl.col(column) == int(asked))
+        for _, hits in itertools.groupby(found, lambda hit: hit.where):
+            yield from hits
+            return  # ids are hashes: no other table has it for something else
 
 
 def _begins(tables: Tables, asked: str) -> Iterator[Hit]:

@@ -24,7 +24,7 @@ def describe_run(tables: Tables, name: str) -> Row:
         settings: Any = study.methods[run.method]
         row["declared"] = {"method": run.method, "arm": run.arm.name, **run.arm._asdict(), "seed": run.seed}
         row["method"] = settings.model_dump(mode="json")
-        row["rows"] = _rows(tables, run.arm.name, "unpaired" if settings.kind == "kto" else "subsets")
+        row["rows"] = list_rows(tables, run.arm.name, "unpaired" if settings.kind == "kto" else "subsets")
         of_run = (pl.col("arm") == run.arm.name) & (pl.col("method") == run.method)
         row["examples"] = tables.find("updates", of_run)
         parts = dict(zip(OF_ARM, (run.method, *run.arm[:-1]), strict=True))
@@ -37,7 +37,7 @@ def describe_run(tables: Tables, name: str) -> Row:
     return row
 
 
-def _rows(tables: Tables, arm: str, table: str) -> Row:
+def list_rows(tables: Tables, arm: str, table: str) -> Row:
     """How many rows an arm has, and the first of them."""
     file = contracts.arm_path(table, arm, tables.data)
     if not file.exists():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from curation.core.text import clip, one_line, say_count
 from curation.explore.lines import LINES, barred, because, flatten, say_facts, say_number, say_score
 from curation.explore.tables import Row
+from curation.explore.text_named import write_arm, write_call, write_selection
 from curation.tables.contracts import SIDES
 
 SHORT = 12  # characters of a key, which tell it apart
@@ -15,7 +16,9 @@ NOT_SAMPLED = ("generator", "kind", "family", "scale_b", "model", "revision", "r
 
 def write_text(found: Row, full: bool = False) -> Iterator[str]:
     """The lines; of each text the first LINES, or all of it if `full`."""
-    yield from {"pair": _pair, "trace": _trace, "prompt": _prompt, "run": _run}[found["kind"]](found, full)
+    write = {"pair": _pair, "trace": _trace, "prompt": _prompt, "run": _run, "call": write_call}
+    write |= {"selection": write_selection, "arm": write_arm}
+    yield from write[found["kind"]](found, full)
     yield from _origin(found["origin"])
 
 

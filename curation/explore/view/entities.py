@@ -1,4 +1,4 @@
-"""The pages of one pair, trace, prompt or run, and the way to them by an id."""
+"""The pages of one pair, trace, prompt, run, call, selection or arm, and the way to them by an id."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from curation.explore.find import MOST, find
 from curation.explore.view.answering import opened, reads, show
 from curation.explore.view.listing import neighbours
 
-KINDS = ("pair", "trace", "prompt", "run")
+KINDS = ("pair", "trace", "prompt", "run", "call", "selection", "arm")
 
 
 def routes() -> list[Route]:

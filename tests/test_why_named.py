@@ -1,0 +1,119 @@
+"""`curation why` of a call's key and of names: what was asked, every attempt and what was made of it; what a selection
+keeps, and what an arm is.
+
+Kinds of fault: a call that is another's; an attempt that failed and is not told; a name that nothing is said of; a page
+that cannot show what the terminal can."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import polars as pl
+import pytest
+import world
+from conftest import Serve
+from served import answering, ran, rebuilt, served_params
+from test_explore_page import HOSTILE
+
+from curation.calls.call import Call, Reply
+from curation.calls.ledger import Ledger
+from curation.core.params import read
+from curation.explore.explain import explain
+from curation.explore.find import find
+from curation.explore.tables import Tables
+from curation.pairs import pair
+from curation.tables import contracts, parquet
+
+SECRET = "sk-never-shown-0123456789"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return world.write(world.sound(), tmp_path_factory.mktemp("named")).parent
+
+
+def test_a_call_says_what_it_asked_and_made(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVED_KEY", SECRET)
+    served_params(tmp_path, serve(answering).url, prompts=3, api_key_env="SERVED_KEY")
+    rebuilt(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    study = read()
+    traces = pl.read_parquet("data/traces/writer.parquet")
+    contracts.path("pairs").parent.mkdir(exist_ok=True)
+    parquet.write(contracts.PAIRS, pair.pair(study.pair, traces), contracts.path("pairs"))
+    with sqlite3.connect(study.ledger.file) as db:
+        calls = db.execute("SELECT key, stage, text FROM calls").fetchall()
+    made = {"generate": set[int](), "judge": set[int]()}
+    for key, stage, text in calls:
+        tables = Tables(study)
+        (hit,) = find(tables, key[:16])
+        said = explain(tables, hit)
+        assert (hit.kind, hit.id) == ("call", key) and said["stage"] == stage
+        (attempt,) = said["attempts"]
+        assert attempt["good"] and attempt["bought"] and attempt["text"] == text
+        assert {row["kind"] for row in said["made"]} == {"trace"}
+        made[stage] |= {row["id"] for row in said["made"]}
+    assert made["generate"] == made["judge"] == set(traces["trace_id"])
+    shown = ran(tmp_path, "curation", "why", calls[0][0]).stdout
+    assert calls[0][0] in shown and "ATTEMPT 1" in shown and SECRET not in shown
+    assert re.search(r"params\.yaml:\d+  (judges\.rubric|generators\.writer)", shown)
+
+
+def test_attempts_that_failed_are_told_and_act_on_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = world.write(world.sound(), tmp_path)
+    monkeypatch.chdir(file.parent)
+    hostile = "".join(HOSTILE).replace("\ud83d", "")
+    call = Call("m", "r", [{"role": "user", "content": hostile}], {"temperature": 0.0}, 0)
+    study = read()
+    with Ledger(study.ledger, study.budget) as ledger:
+        ledger.append(call, Reply(None, None, error=f"HTTP 500: {hostile}"), "generate", "large")
+        ledger.append(call, Reply(hostile, "stop", 3, 4), "generate", "large")
+    said = ran(tmp_path, "curation", "why", call.key[:8])
+    assert said.returncode == 0 and re.search(r"ATTEMPT 1, .*: failed", said.stdout)
+    assert re.search(r"ATTEMPT 2, .*: a reply", said.stdout) and "no row of the tables is of it now" in said.stdout
+    page = ran(tmp_path, "curation", "why", call.key, "--html", "page.html")
+    assert page.returncode == 0, page.stderr
+    body = Path("page.html").read_text()
+    for shown in (said.stdout, body):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown)
+    assert not re.search(r"<script|<svg|<img|\son\w+=\"", body)
+    whole = json.loads(ran(tmp_path, "curation", "why", call.key, "--json").stdout)
+    assert [row["good"] for row in whole["attempts"]] == [False, True]
+    assert whole["request"]["messages"][0]["content"] == hostile
+
+
+def test_a_selection_says_its_rule_and_what_it_keeps(sound: Path) -> None:
+    table = world.sound().selections.filter(selection="clear")
+    said = json.loads(ran(sound, "curation", "why", "clear", "--json").stdout)
+    assert said["kind"] == "selection" and said["reasons"] == dict(table.group_by("reason").len().rows())
+    kept = table.filter(reason="kept")
+    assert {row["pair_id"] for row in said["first"]} == {str(number) for number in kept["pair_id"]}
+    assert (said["margins"]["least"], said["margins"]["greatest"]) == (kept["margin"].min(), kept["margin"].max())
+    assert [arm["arm"] for arm in said["arms"]] == [world.ARM, world.BESIDE]
+    text = ran(sound, "curation", "why", "clear").stdout
+    assert text.startswith(
+        f"selection clear: keeps {kept.height} of {table.height} candidates\n  value rubric.delta_logic"
+    )
+
+
+def test_an_arm_says_what_it_has_and_who_learns_from_it(sound: Path) -> None:
+    said = ran(sound, "curation", "why", world.BESIDE)
+    assert said.stdout.startswith(f"arm {world.BESIDE}: {world.TURNED} (trained)\n")
+    assert "control reversed: pairs own" in said.stdout and "SUBSETS, 3 rows; the first:" in said.stdout
+    for name in ("clear", world.BESIDE):
+        assert ran(sound, "curation", "why", name, "--html", "page.html").returncode == 0
+        assert "Dimension" not in (sound / "page.html").read_text() and name in (sound / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("rubric", "is a judge of params.yaml; why takes the id of a row that it has part in"),
+        ("reversed", "is a control of params.yaml"), ("held_sums", "is a source of params.yaml"),
+        ("clera", "did you mean 'clear'?"), ("bazeline_", "is no id of a table, and no text has it"),
+    ],
+)  # fmt: skip
+def test_a_name_of_something_else_is_said_to_be_that(sound: Path, asked: str, said: str) -> None:
+    none = ran(sound, "curation", "why", asked)
+    assert none.returncode == 1 and said in none.stderr and none.stdout == ""
