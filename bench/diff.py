@@ -62,11 +62,12 @@ def make(folder: Path, pairs: int) -> tuple[Path, Path]:
 def compare(before: str, after: str) -> None:
     """In a process of its own: a JSON line with the seconds, the MiB, and what was found."""
     started = time.perf_counter()
+    from curation.commands.fitting import WIDEST, list_lines
     from curation.explore.changes.diff import diff
-    from curation.explore.changes.summary import list_lines, summarize
+    from curation.explore.changes.summary import summarize
     from curation.explore.changes.version import read_versions
 
-    found = list(list_lines(summarize(diff(*read_versions(before, after)))))
+    found = list(list_lines(list(summarize(diff(*read_versions(before, after)))), WIDEST))
     mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": time.perf_counter() - started, "mib": mib, "found": found}))
 

@@ -18,6 +18,7 @@ import world
 from browser import launched, opened
 from served import Done, ran
 from versions import begin, changed, git, make, restore, rewrite, settings
+from viewing import viewing
 
 from curation.core import renamed
 
@@ -55,6 +56,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         left = pairs.filter(pl.any_horizontal(pl.col("chosen_model", "rejected_model") == "small"))["pair_id"].implode()
         rewrite(data("preferences/versus.parquet"), lambda rows: rows.filter(~pl.col("pair_id").is_in(left)))
         make(folder, params)
+    with changed(folder, "renamed"):
+        make(folder, called(settings(), "clear", "evident"))
     with changed(folder, "code"):
         (folder / "curation/selection/ranking.py").open("a").write("# the same\n")
     with changed(folder, "code_and_rows") as data:
@@ -68,6 +71,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world.put(world.world(world.judgments()), folder / "data", None)
         make(folder)
     return folder
+
+
+def called(value: Any, old: str, new: str) -> Any:
+    """The settings with another name in the place of one, but for a requirement's, which is the reason of rows."""
+    if isinstance(value, dict):
+        return {called(key, old, new): one if key == "require" else called(one, old, new) for key, one in value.items()}
+    return [called(one, old, new) for one in value] if isinstance(value, list) else new if value == old else value
 
 
 def asked(folder: Path, *arguments: str) -> Done:
@@ -104,7 +114,7 @@ def test_the_same_version_has_no_change(study: Path) -> None:
 
 def test_the_page_shows_what_the_command_says(study: Path) -> None:
     shown = re.findall(r"^\$ (curation diff .*)\n((?:(?!\$ |```).*\n)*)", PAGE, re.MULTILINE)
-    assert len(shown) == 2
+    assert len(shown) == 4
     for command, printed in shown:
         done = ran(study, *shlex.split(command))
         pattern = re.escape(printed).replace("…\\\n", "(?:.*\n)*").replace("…", ".*")
@@ -119,6 +129,7 @@ def test_pairs_that_entered_and_left_are_those_of_the_tables(study: Path, revisi
     assert (row["before"], row["after"]) == (len(before), len(after))
     assert row["overlap"] == pytest.approx(len(before & after) / len(before | after))
     told = {(one["change"], one["pair_id"]) for one in diff["selections"]["rows"] if one["selection"] == "clear"}
+    told = {one for one in told if one[0] != "moved"}
     assert told == {("entered", one) for one in after - before} | {("left", one) for one in before - after} != set()
 
 
@@ -156,6 +167,21 @@ def test_a_generator_that_was_dropped_takes_its_pairs_along(study: Path) -> None
     assert {row["cause"] for row in diff["selections"]["rows"] if row["selection"] == "all"} == {"trace"}
 
 
+def test_a_selection_of_another_name_is_the_same_one(study: Path) -> None:
+    diff = found(study, "base", "renamed")
+    assert {(one["table"], one["before"], one["after"]) for one in diff["renamed"]} == {
+        *((table, "clear", "evident") for table in ("selections", "subsets", "unpaired")),
+        *(("arms/subsets", f"clear-any-own-{end}", f"evident-any-own-{end}") for end in ("itself", "reversed")),
+    }
+    row = figure(diff, "selections", selection="evident")
+    assert (row["entered"], row["left"], row["overlap"], row["cut_before"]) == (0, 0, 1, row["cut_after"])
+    assert [row["overlap"] for row in diff["arms"]["figures"]] == [1, 1] and not diff["selections"]["rows"]
+    assert causes(diff)[0] == ("selection", "selections.clear: renamed evident")
+    assert (
+        "renamed     selections clear → evident; arms clear-any-own-itself → " in asked(study, "base", "renamed").stdout
+    )
+
+
 def test_code_is_a_cause_only_where_rows_differ(study: Path) -> None:
     assert causes(found(study, "base", "code")) == []
     diff = found(study, "base", "code_and_rows")
@@ -188,13 +214,36 @@ def test_a_browser_runs_nothing_of_a_text(study: Path, tmp_path: Path) -> None:
         assert "<script>alert(1)</script>" in shown.locator("body").inner_text()
 
 
+def test_the_view_shows_two_revisions_beside_each_other(study: Path) -> None:
+    (left,) = [row for row in found(study, "base", "budget")["selections"]["rows"] if row["change"] == "left"]
+    with viewing(study) as server, launched() as browser, opened(browser, server.first) as (page, heard):
+        page.get_by_role("link", name="Two versions").click()
+        page.get_by_label("From").fill("base")
+        page.get_by_label("to", exact=True).fill("budget")
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_role("link", name=left["pair_id"]).wait_for()
+        assert "selections.clear.budget.pairs: 3 → 2" in page.locator("main").inner_text()
+        page.get_by_label("change").select_option("left")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name=left["pair_id"]).click()
+        assert "clear: left, by selection" in page.locator("main").inner_text()
+        cells = page.get_by_role("row", name="clear changed").locator("td").all_inner_texts()
+        assert cells[::2] == ["kept", "over_budget"] and cells[1] == cells[3]
+        page.go_back()
+        page.get_by_label("From").fill("nowhere")
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_text("nowhere: git knows no such revision").wait_for()
+        assert heard.dialogs == [] and all(one.startswith((server.root, "data:")) for one in heard.requests)
+
+
 def test_settings_that_were_edited_since_are_told(study: Path) -> None:
     file = study / "params.yaml"
     text = file.read_text()
     file.write_text(text.replace('"noise": 1.0', '"noise": 2.0').replace("noise: 1.0", "noise: 2.0"))
     done = asked(study)
     file.write_text(text)
-    assert "note: params.yaml has other settings than the tables were made by: delta; `dvc repro` makes" in done.stderr
+    said = "note: params.yaml has other settings than the tables of delta, compare were made by: delta;"
+    assert said in done.stderr
 
 
 def test_what_no_cache_has_is_named_and_does_not_count_as_left(study: Path, tmp_path: Path) -> None:

@@ -83,17 +83,22 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def put(**files: Any) -> None:
         (folder / "data/metrics").mkdir(parents=True, exist_ok=True)
         for name, metrics in files.items():
-            (folder / f"data/metrics/{name}.json").write_text(json.dumps(metrics))
+            file = folder / f"data/metrics/{name}.json"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps(metrics))
 
     ends = {"ci_low": 0.1, "ci_high": 0.2}
     rate = {"rate": 0.5, "rate_ci_low": 0.4, "rate_ci_high": 0.6, "rate_n": 10}
     put(
         compare={"contrasts": {"direction": {"estimate": 0.15, "p": 0.04, **ends}}}, pair={"pairs": 9}, reliability=rate
     )
+    put(**{f"judge/{name}": {"judgments": 30, "status": {"scored": 29}} for name in "abc"})
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "base")
     git(folder, "tag", "base")
+    for name, number in (("a", 29), ("b", 40), ("c", 10)):
+        put(**{f"judge/{name}": {"judgments": number, "status": {"scored": 29}}})
     put(compare={"contrasts": {"direction": {"estimate": 0.3, "p": 0.02, **ends}}}, pair={"pairs": 8})
     put(reliability=rate | {"rate": 0.45, "rate_ci_low": 0.35, "rate_n": 12})
     return folder
@@ -107,7 +112,8 @@ def test_the_page_shows_what_metrics_diff_says(repository: Path) -> None:
 def test_metrics_that_are_in_one_version_or_within_their_interval(repository: Path) -> None:
     said = ran(repository, "curation", "metrics", "diff", "--all").stdout.splitlines()
     assert [line.split()[0] for line in said] == [
-        "compare:contrasts.direction.estimate", "reliability:rate", "pair:pairs"
+        "compare:contrasts.direction.estimate", "reliability:rate", "pair:pairs",
+        "judge/a:judgments", "judge/b:judgments", "judge/c:judgments",
     ]  # fmt: skip
     assert ran(repository, "curation", "metrics", "diff", "base", "base").stdout == "no metric differs\n"
     (repository / "data/metrics/pair.json").rename(repository / "data/metrics/pairs.json")
@@ -116,3 +122,24 @@ def test_metrics_that_are_in_one_version_or_within_their_interval(repository: Pa
     assert "pair:pairs                            9 → absent\n" in said and "absent → 8\n" in said
     done = ran(repository, "curation", "metrics", "diff", "nowhere")
     assert (done.returncode, done.stderr.startswith("error: nowhere: git knows no such revision")) == (1, True)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_what_matters_is_on_a_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """However much moved: every metric of every judge, with names that are longer than a line."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    git(tmp_path, "init", "-q", "-b", "main")
+    for number in (1.0, 2.0):
+        for name in ("compare", "reliability", "arms", *(f"judge/{judge}" for judge in "abcdefgh")):
+            of = {f"a-rather-long-name-of-{n}": {f"m{m}": number * m for m in range(1, 8)} for n in "abcdefghij"}
+            contrasts = {f"c{n}": {"estimate": number * n, "ci_low": 0.0, "ci_high": 1.0} for n in range(20)}
+            file = tmp_path / f"data/metrics/{name}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps({"contrasts": contrasts} if name == "compare" else of))
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-qm", "one")
+    said = ran(tmp_path, "curation", "metrics", "diff", "HEAD~1").stdout.splitlines()
+    assert max(map(len, said)) <= width
+    assert said[0].split()[:2] == ["compare:contrasts.c19.estimate", "19"] or width == 40
+    assert said[-1] == "704 metrics more moved; --all prints all"
+    assert len(said) <= 1 + 15 * (2 if width > 40 else 3)

@@ -95,7 +95,8 @@ def changed(folder: Path, name: str) -> Iterator[Callable[[str], Path]]:
 def keep(folder: Path, name: str) -> None:
     """Of the version as it is now, `kept/NAME` is what the selection `clear` says."""
     (folder / "kept").mkdir(exist_ok=True)
-    shutil.copy(folder / "data/selections/clear.parquet", folder / "kept" / name)
+    if (file := folder / "data/selections/clear.parquet").exists():
+        shutil.copy(file, folder / "kept" / name)
 
 
 def restore(folder: Path, revision: str = "base") -> None:

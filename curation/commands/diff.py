@@ -36,10 +36,11 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
 
     from curation.explore.changes.conditions import find_fault
-    from curation.explore.changes.diff import diff
+    from curation.explore.changes.diff import SECTIONS, diff
     from curation.explore.changes.version import read_versions
 
-    found = diff(*read_versions(given.before, given.after), with_rows=given.rows or given.html is not None)
+    with_rows = given.rows or given.html is not None
+    found = diff(*read_versions(given.before, given.after), SECTIONS if with_rows else ())
     _print(found, given)
     if given.html is not None:
         from curation.explore.changes.page import make_page
@@ -63,20 +64,23 @@ def _condition(text: str) -> object:
 def _print(found: "Diff", given: argparse.Namespace) -> None:
     import sys
 
+    from curation.commands.fitting import WIDEST, find_width, list_lines
     from curation.commands.rows import dump_json, print_rows
-    from curation.explore.changes.summary import describe_cause, list_lines, summarize
+    from curation.explore.changes.summary import describe_cause, summarize
 
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     if given.json:
         print(dump_json(found.to_json(given.rows)))
         return
-    for line in list_lines(summarize(found)):
+    lines = list(summarize(found))
+    if given.rows:
+        lines = [line for line in lines if line[0] != "cause"]
+        lines += [("cause", describe_cause(cause)) for cause in found.causes]
+    for line in list_lines(lines, min(find_width(), WIDEST)):
         print(line)
     if not given.rows:
         return
-    for cause in found.causes:
-        print(f"cause: {describe_cause(cause)}")
     for name, section in found.sections.items():
         for what, rows in (("figures", section.figures), ("rows that changed", section.rows)):
             if rows.height:

@@ -1,15 +1,21 @@
-"""How a table fits a terminal: its cells are wrapped; where it has too many columns, each cell is a line of its own."""
+"""How a table fits a terminal: its cells are wrapped; where it has too many columns, each cell is a line of its own.
+How lines of text do that begin with what they are of."""
 
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from unicodedata import combining, east_asian_width
 
 WHERE_THERE_IS_NONE = 200  # columns of what is no terminal, as a pipe
 LONGEST_WORD = 20  # that is kept whole, as a 64-bit id is
+WIDEST = 100  # columns of a line of text, however wide the terminal is
 BETWEEN = len(" ┆ ")
 # what a line may end after: a space, `_`, `/`, and within a name a hyphen and a point
 WORD = re.compile(r".+?(?:\s+|[_/]|(?<=\w)-(?=[^\W\d])|(?<=[^\W\d])\.(?=[^\W\d])|$)")
+
+
+SPACES = re.compile(r".+?(?:\s+|$)")  # what a line of text may end after
 
 
 def find_width() -> int:
@@ -45,12 +51,20 @@ def list_cells(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
             yield from (f"{' ' * (margin + 2)}{line}" for line in others)
 
 
-def wrap(text: str, width: int) -> list[str]:
+def list_lines(lines: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
+    """Lines of text that are no wider, what each is of in a column of its own, of half the width at most."""
+    margin = min(max((count_columns(name) for name, _ in lines), default=0), width // 2)
+    for name, text in lines:
+        for start, rest in zip_longest(wrap(name, margin), wrap(text, width - margin - 2, SPACES), fillvalue=""):
+            yield f"{start}{' ' * (margin - count_columns(start))}  {rest}".rstrip()
+
+
+def wrap(text: str, width: int, words: re.Pattern[str] = WORD) -> list[str]:
     """`text` as lines that are no wider; words are parted where one alone is wider."""
     if count_columns(text) <= width:
         return [text]
     lines, line = list[str](), ""
-    for word in WORD.findall(text):
+    for word in words.findall(text):
         if line and count_columns(f"{line}{word}".rstrip()) > width:
             lines.append(line.rstrip())
             line = ""

@@ -11,6 +11,8 @@ from curation.core.text import shorten
 def find_commit(revision: str, place: str) -> str:
     """The full name of the commit that a revision of git is. `place` is what a message begins with. Raises
     CurationError if there is none, or no git."""
+    if "\0" in revision:  # no argument of a program has one
+        raise CurationError(f"{place!r}: git knows no such revision; name a commit, a branch or a tag")
     return (
         _git(place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     )

@@ -1,6 +1,7 @@
-"""Which metrics differ between two data versions, those that matter first."""
+"""Which metrics differ between two data versions, those that matter first, and those that measure the same together."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from curation.core.metric_files import Metrics
@@ -9,7 +10,7 @@ LOW, HIGH = "ci_low", "ci_high"
 ENDS = (LOW, HIGH)
 VALUES = ("estimate",)  # of a metric whose interval stands beside it, as in `contrasts.NAME.ci_low`
 P_VALUES = ("p", "p_holm")
-FIRST = ("compare", "reliability")  # files: of contrasts and gains, and of judges
+FIRST = ("compare", "reliability", "select", "arms", "pair", "delta")  # files, those that matter first
 CONTRASTS = "contrasts."
 Interval = tuple[float, float]
 
@@ -25,6 +26,23 @@ class Moved(NamedTuple):
     interval: Interval | None
     within: bool
 
+    @property
+    def family(self) -> tuple[str, str]:
+        """What it measures, of whatever it does: the file without a name in it, and the last word of its own name. A
+        contrast is a family of its own."""
+        verb, _, _ = self.file.partition("/")
+        return (verb, self.name) if self.name.startswith(CONTRASTS) else (verb, self.name.rpartition(".")[2])
+
+    @property
+    def size(self) -> float:
+        """How far it moved: in half widths of the earlier interval; without one, as a share of the larger value."""
+        numbers = [value for value in (self.before, self.after) if isinstance(value, int | float)]
+        if len(numbers) < 2 or not all(map(math.isfinite, numbers)):
+            return 1.0
+        if self.interval and (width := self.interval[1] - self.interval[0]):
+            return abs(numbers[1] - numbers[0]) / (width / 2)
+        return abs(numbers[1] - numbers[0]) / (max(map(abs, numbers)) or 1)
+
     def describe(self) -> str:
         """Both values, with the earlier interval."""
         interval = f" ({_show(self.interval[0])} to {_show(self.interval[1])})" if self.interval else ""
@@ -32,9 +50,9 @@ class Moved(NamedTuple):
 
 
 def find_moved(before: Metrics, after: Metrics) -> Iterator[Moved]:
-    """Every metric that differs: contrasts first, then other results, then reliability, then all others; those that
-    have an interval before those that have none. The ends of an interval and what is counted for it, and a p, are
-    none of their own."""
+    """Every metric that differs: contrasts first, then what has an interval, that of the files FIRST before all others
+    and what moved most before the rest; then what has none. The ends of an interval and what is counted for it, and a
+    p, are none of their own."""
     moved = [
         Moved(file, name, old, new, interval := _interval(before.files.get(file, {}), name), _is_within(new, interval))
         for file in dict.fromkeys((*before.files, *after.files))
@@ -45,9 +63,19 @@ def find_moved(before: Metrics, after: Metrics) -> Iterator[Moved]:
     yield from sorted(moved, key=_order)
 
 
-def _order(moved: Moved) -> tuple[bool, int, bool, str, str]:
-    rank = FIRST.index(moved.file) if moved.file in FIRST else len(FIRST)
-    return not moved.name.startswith(CONTRASTS), rank, moved.interval is None, moved.file, moved.name
+def group(moved: Iterable[Moved]) -> list[list[Moved]]:
+    """The families of metrics that moved, in the order of the first of each; in each the one first that moved most."""
+    families: dict[tuple[str, str], list[Moved]] = {}
+    for one in moved:
+        families.setdefault(one.family, []).append(one)
+    return [sorted(family, key=lambda one: -one.size) for family in families.values()]
+
+
+def _order(moved: Moved) -> tuple[bool, bool, int, float, str, str]:
+    verb = moved.file.partition("/")[0]
+    rank = FIRST.index(verb) if verb in FIRST else len(FIRST)
+    bare = moved.interval is None
+    return not moved.name.startswith(CONTRASTS), bare, rank, 0 if bare else -moved.size, moved.file, moved.name
 
 
 def _interval(metrics: dict[str, Any], name: str) -> Interval | None:

@@ -2,14 +2,15 @@
 cause: a setting, a name that came or went, a file of yours, or code."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from curation.core.canonical import canonical, list_texts
 from curation.core.lock_file import settings_of
 from curation.core.messages import first_names, show_value
-from curation.explore.changes.version import Version
+from curation.explore.changes.renaming import Renamed
+from curation.explore.changes.version import SECTIONS, Version
 from curation.tables.contracts import ARMS
 
 ABSENT = object()
@@ -20,11 +21,6 @@ KINDS = {  # of what a section of params.yaml decides
     "execution": "training", "evaluate": "evaluation", "contrasts": "contrast", "compare": "contrast",
 }  # fmt: skip
 RUBRIC = ("instructions", "dimensions", "scale", "scales", "criteria", "rubric")  # what a judge is told
-BY_TABLE = {  # the sections whose names are those of its parts
-    "traces": ("generators",), "judgments": ("judges",), "preferences": ("pairwise_judges",),
-    "deltas": ("judges", "pairwise_judges"), "pair_scores": ("scorers",),
-    **dict.fromkeys(("selections", "subsets", "unpaired"), ("selections",)),
-}  # fmt: skip
 MARKS = (".txt",)  # what a stage writes to come before another; no table is made of it
 MOST_NAMED = 3
 LONG, AROUND = 60, 20  # letters of a text of which only what differs is shown, and of what is shown around it
@@ -42,8 +38,9 @@ class Cause(NamedTuple):
 class Causes:
     """Why tables of two versions differ, by their file's name."""
 
-    def __init__(self, before: Version, after: Version) -> None:
+    def __init__(self, before: Version, after: Version, renamed: Iterable[Renamed] = ()) -> None:
         self.versions = before, after
+        self.renamed = {f"data/{one.table}/{one.after}.parquet": one for one in renamed}
         self.stages = [{path: out.stage for path, out in version.outs.items()} for version in self.versions]
         self.found: dict[str, frozenset[Cause]] = {}
 
@@ -76,8 +73,11 @@ class Causes:
 
     def _find(self, file: str) -> Iterator[Cause]:
         stages = [of.get(file) for of in self.stages]
+        if file in self.renamed:
+            yield self._of_name(self.renamed[file].before, file, f"renamed {self.renamed[file].after}")
+            return
         if None in stages:
-            yield self._of_name(file, *stages)
+            yield self._of_name(PurePosixPath(file).stem, file, "removed" if stages[1] is None else "added")
             return
         bodies = [version.stages[str(stage)] for version, stage in zip(self.versions, stages, strict=True)]
         found = [*self._of_settings(file, *bodies), *self._of_inputs(file, *bodies)]
@@ -94,17 +94,16 @@ class Causes:
             )
         yield from found or [Cause("again", f"{stages[1]}: ran again, from the same, to another table")]
 
-    def _of_name(self, file: str, before: str | None, after: str | None) -> Cause:
-        """Of a table that only one version has: the name in params.yaml that came or went."""
+    def _of_name(self, name: str, file: str, became: str) -> Cause:
+        """Of a table whose part came, went or has another name: the name in params.yaml that did."""
         table, part = _split(file)
-        became = "added" if before is None else "removed"
-        has = self.versions[before is None].params
-        sections = [name for name in BY_TABLE.get(table, ()) if part in (has.get(name) or {})]
+        has = self.versions[became != "removed"].params
+        sections = [section for section in SECTIONS.get(table, ()) if part in (has.get(section) or {})]
         if sections:
-            return Cause(KINDS[sections[0]], f"{sections[0]}.{part}: {became}")
+            return Cause(KINDS[sections[0]], f"{sections[0]}.{name}: {became}")
         if table == "deltas":
-            return Cause("delta", f"delta.panels.{part}: {became}")
-        return Cause(KINDS.get(table, "arm"), f"{table} {part}: {became}")
+            return Cause("delta", f"delta.panels.{name}: {became}")
+        return Cause(KINDS.get(table, "arm"), f"{table} {name}: {became}")
 
     def _of_settings(self, file: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Cause]:
         for place, old, new in differences(settings_of(before), settings_of(after)):
@@ -195,10 +194,21 @@ def _show(before: Any, after: Any) -> str:
         rest = before[start:], after[start:]
         end = max(0, _count_shared(*(text[::-1] for text in rest)) - AROUND)
         return " → ".join(show_value(text[: len(text) - end]) for text in rest)
+    if isinstance(before, list) and isinstance(after, list) and (said := _show_lists(before, after)):
+        return said
     return " → ".join(
         "absent" if value is ABSENT else "…" if isinstance(value, Mapping) else show_value(value)
         for value in (before, after)
     )
+
+
+def _show_lists(before: list[Any], after: list[Any]) -> str:
+    """What came into a list and what went; nothing where its order differs."""
+    went, came = ([one for one in part if one not in other] for part, other in ((before, after), (after, before)))
+    if [one for one in before if one not in went] != [one for one in after if one not in came]:
+        return ""
+    told = ((f"without {show_value(one)}" for one in went), (f"with {show_value(one)}" for one in came))
+    return ", ".join(one for part in told for one in part)
 
 
 def _count_shared(before: str, after: str) -> int:

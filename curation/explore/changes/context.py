@@ -1,5 +1,6 @@
 """What several tables are compared by: the traces and pairs of both versions, and which of their texts changed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,12 +33,13 @@ class Section:
 
 @dataclass
 class Context:
-    """Two versions, and where it is told how far one is. `with_rows`: whether the rows that changed are wanted."""
+    """Two versions, and where it is told how far one is. `rows`: the sections whose rows that changed are wanted."""
 
     before: Version
     after: Version
     progress: Progress
-    with_rows: bool = False
+    rows: Collection[str] = ()
+    ranks: dict[bytes, float | None] = field(default_factory=dict)  # rank correlations, by what they are of
 
     @cached_property
     def traces(self) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -38,7 +38,7 @@ def compare_deltas(context: Context) -> Section:
             figures.append(
                 {"judge": judge, "dimension": dimension, **row, "noise": find_noise(context, judge, dimension)}
             )
-            rows += [part.select(pl.lit(judge).alias("judge"), pl.all())] if context.with_rows else []
+            rows += [part.select(pl.lit(judge).alias("judge"), pl.all())] if "deltas" in context.rows else []
         context.progress.advance()
     return Section(frame(figures, DELTAS), ("judge", "dimension"), concat(rows))
 
@@ -78,7 +78,7 @@ def _compare_dimension(
         "flipped_beyond_noise": int(beyond.sum()), "drift": means["mean"], "ci_low": means["ci_low"],
         "ci_high": means["ci_high"],
     }  # fmt: skip
-    if not context.with_rows:
+    if "deltas" not in context.rows:
         return row, pl.DataFrame()
     places = np.flatnonzero(changed)
     part = {"pair_id": ids.gather(places), "before": was[places], "after": now[places], "flipped": flipped[places]}

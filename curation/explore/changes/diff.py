@@ -1,5 +1,6 @@
 """What changed between two data versions, all of it: the sections, their figures by name, and the causes."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -10,22 +11,25 @@ from curation.explore.changes.context import Context, Section
 from curation.explore.changes.deltas import compare_deltas
 from curation.explore.changes.gains import compare_contrasts, compare_gains
 from curation.explore.changes.kept import compare_arms, compare_selections
+from curation.explore.changes.renaming import Renamed, rename
 from curation.explore.changes.scores import compare_scores
 from curation.explore.changes.tables import compare_tables
 from curation.explore.changes.version import Version
 
+SECTIONS = ("tables", "scores", "deltas", "selections", "arms", "contrasts", "gains")
 Figure = float | int | bool | str | None
 
 
 class Diff(NamedTuple):
     """`sections` are tables, scores, deltas, selections, arms, contrasts and gains. `notes` say what could not be
-    compared."""
+    compared; what is `renamed` is compared under its later name."""
 
     before: Version
     after: Version
     sections: dict[str, Section]
     causes: list[Cause]
     notes: list[str]
+    renamed: list[Renamed]
 
     def figures(self) -> dict[str, Figure]:
         """Every figure by its section and name, as `selections:overlap.top_step_coherence`."""
@@ -47,6 +51,7 @@ class Diff(NamedTuple):
         return {
             "before": self.before.name, "after": self.after.name, **sections,
             "causes": [cause._asdict() for cause in self.causes], "notes": self.notes,
+            "renamed": [one._asdict() for one in self.renamed],
         }  # fmt: skip
 
 
@@ -54,13 +59,14 @@ def _text_ids(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(name).cast(pl.String) for name in rows.columns if name in ("id", "pair_id"))
 
 
-def diff(before: Version, after: Version, with_rows: bool = False) -> Diff:
-    """What changed from one version to the other; the rows that changed too, where they are wanted. A table that one
+def diff(before: Version, after: Version, rows: Collection[str] = ()) -> Diff:
+    """What changed from one version to the other; of the sections in `rows` the rows that changed too. A table that one
     version has not on this machine is left out, and the version's notes say so."""
+    renamed = rename(before, after)
     count = sum(len({*before.parts(table), *after.parts(table)})
                 for table in ("judgments", "preferences", "deltas", "selections"))  # fmt: skip
     with progress("diff", count, "tables") as shown:
-        context, causes = Context(before, after, shown, with_rows), Causes(before, after)
+        context, causes = Context(before, after, shown, rows), Causes(before, after, renamed)
         sections = {
             "tables": compare_tables(context),
             "scores": compare_scores(context),
@@ -70,4 +76,4 @@ def diff(before: Version, after: Version, with_rows: bool = False) -> Diff:
             "contrasts": compare_contrasts(context),
             "gains": compare_gains(context),
         }
-    return Diff(before, after, sections, causes.all(), [*before.notes, *after.notes])
+    return Diff(before, after, sections, causes.all(), [*before.notes, *after.notes], renamed)

@@ -1,5 +1,6 @@
 """Which pairs each selection and each arm has, and had."""
 
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ VERDICTS: Columns = {"pair_id": pl.Int64, "kept": pl.Boolean, "reason": pl.Strin
 COUNTS = dict.fromkeys(("before", "after", "entered", "left"), pl.Int64)
 SELECTIONS: Columns = {
     "selection": pl.String, **COUNTS, "new_candidates": pl.Int64, "lost_candidates": pl.Int64,
-    **dict.fromkeys(("overlap", "rank"), pl.Float64), "moved": pl.Int64,
+    **dict.fromkeys(("overlap", "rank"), pl.Float64), "ranked": pl.Int64, "moved": pl.Int64,
     **dict.fromkeys(("median_move", "noise"), pl.Float64), "beyond_noise": pl.Int64,
     **dict.fromkeys(("cut_before", "cut_after"), pl.Float64),
 }  # fmt: skip
@@ -27,15 +28,15 @@ def compare_selections(context: Context, causes: Causes) -> Section:
     """A row for each selection. `entered` are kept now and were not, `left` the other way around; of these
     `new_candidates` were no candidates before, and `lost_candidates` are none any more: all others moved across the
     cut. `overlap` is Jaccard's index of the kept pairs, shared ones over all; `rank` Spearman's correlation of the
-    margins of all shared candidates. `moved` of the pairs kept in both have another margin, by `median_move`; where the
-    margin is one judge's delta, `beyond_noise` of them moved by more than `noise`, that judge's. The cut is the margin
-    of the last kept."""
+    margins of the `ranked` shared candidates that have one. `moved` of the pairs kept in both have another margin, by
+    `median_move`; where the margin is one judge's delta, `beyond_noise` of them moved by more than `noise`, that
+    judge's. The cut is the margin of the last kept."""
     figures, rows = list[dict[str, Any]](), list[pl.DataFrame]()
     for name in context.names("selections"):
         context.progress.advance(0, f"selection {name}")
         row, part = _compare_selection(context, causes, name)
         figures.append({"selection": name, **row})
-        rows += [part.select(pl.lit(name).alias("selection"), pl.all())] if context.with_rows else []
+        rows += [part.select(pl.lit(name).alias("selection"), pl.all())] if "selections" in context.rows else []
         context.progress.advance()
     return Section(frame(figures, SELECTIONS), ("selection",), concat(rows))
 
@@ -50,25 +51,26 @@ def _compare_selection(context: Context, causes: Causes, name: str) -> tuple[dic
     entered = np.concatenate([_numbers(match.after, has)[now & ~was], match.entered[has[match.entered]]])
     left = np.concatenate([_numbers(match.before, had)[was & ~now], match.left[had[match.left]]])
     margins = take(old["margin"], match.before).to_numpy(), take(new["margin"], match.after).to_numpy()
-    move = np.abs(margins[1] - margins[0])[was & now]
-    moved = move[move > LEAST]
+    move = np.abs(margins[1] - margins[0])
+    again = was & now & (move > LEAST)
+    moved = move[again]
     noise = _find_noise(context, name) if len(moved) else None
     row = {
         "before": int(had.sum()), "after": int(has.sum()), "entered": len(entered), "left": len(left),
         "new_candidates": int(has[match.entered].sum()), "lost_candidates": int(had[match.left].sum()),
-        "overlap": jaccard(int((was & now).sum()), int(had.sum()), int(has.sum())), "rank": spearman(*margins),
+        "overlap": jaccard(int((was & now).sum()), int(had.sum()), int(has.sum())), "rank": _rank(context, margins),
+        "ranked": int((np.isfinite(margins[0]) & np.isfinite(margins[1])).sum()),
         "moved": len(moved), "median_move": float(np.median(moved)) if len(moved) else None, "noise": noise,
         "beyond_noise": None if noise is None else int((moved > noise).sum()),
         "cut_before": _cut(context.before.params, name, old), "cut_after": _cut(context.after.params, name, new),
     }  # fmt: skip
-    if not context.with_rows:
+    if "selections" not in context.rows:
         return row, pl.DataFrame()
     came = new[entered].select("pair_id").join(old, on="pair_id", how="left", maintain_order="left")
-    parts = [
-        _rows("entered", came, new[entered], context, causes, file),
-        _rows("left", old[left], old[left].select("pair_id").join(new, on="pair_id", how="left", maintain_order="left"),
-              context, causes, file),
-    ]  # fmt: skip
+    gone = old[left].select("pair_id").join(new, on="pair_id", how="left", maintain_order="left")
+    both = old[_numbers(match.before, had)[again]], new[_numbers(match.after, has)[again]]
+    changes = {"entered": (came, new[entered]), "left": (old[left], gone), "moved": both}
+    parts = [_rows(change, *rows, context, causes, file) for change, rows in changes.items()]
     return row, pl.concat(parts).sort("change", "pair_id")
 
 
@@ -79,9 +81,9 @@ def _numbers(rows: np.ndarray | slice, of: np.ndarray) -> np.ndarray:
 def _rows(
     change: str, before: pl.DataFrame, after: pl.DataFrame, context: Context, causes: Causes, file: str
 ) -> pl.DataFrame:
-    """Each pair that entered or left, with its verdict in both versions and what of it changed: its prompt, a trace or
-    how traces are paired, its margin (then the one kind of cause that reaches the margin, if it is one), or nothing,
-    where the selection's own rule did (`selection`) or other pairs took or left the room (`others`)."""
+    """Each pair that entered, left or moved, with its verdict in both versions and what of it changed: its prompt, a
+    trace or how traces are paired, its margin (then the one kind of cause that reaches the margin, if it is one), or
+    nothing, where the selection's own rule did (`selection`) or other pairs took or left the room (`others`)."""
     kinds = {cause.kind for cause in causes.of(file)}
     margin = kinds - {"selection", "code"} or kinds
     own = "selection" if "selection" in kinds else "code" if kinds == {"code"} else "others"
@@ -110,6 +112,14 @@ def jaccard(shared: int, before: int, after: int) -> float | None:
     """The size of what two sets share over that of all they have; None where both are empty."""
     together = before + after - shared
     return shared / together if together else None
+
+
+def _rank(context: Context, margins: tuple[np.ndarray, np.ndarray]) -> float | None:
+    """Spearman's correlation; of selections that have one margin it is worked out once."""
+    key = b"".join(blake2b(np.ascontiguousarray(part).data).digest() for part in margins)
+    if key not in context.ranks:
+        context.ranks[key] = spearman(*margins)
+    return context.ranks[key]
 
 
 def spearman(before: np.ndarray, after: np.ndarray) -> float | None:
@@ -159,6 +169,6 @@ def compare_arms(context: Context) -> Section:
         parts = (("entered", new[match.entered]), ("flipped", same[1].filter(turned)), ("left", old[match.left]))
         rows += [
             part.select(pl.lit(name).alias("arm"), "pair_id", pl.lit(change).alias("change"))
-            for change, part in (parts if context.with_rows else ())
+            for change, part in (parts if "arms" in context.rows else ())
         ]
     return Section(frame(figures, ARMS), ("arm",), concat(rows))

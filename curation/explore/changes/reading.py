@@ -20,16 +20,28 @@ def read(version: Version, name: str, columns: Columns) -> pl.DataFrame:
     """These columns of a file of the version, in its order. One that it does not have, since it was written earlier,
     is null; of version 0.1 the old names are read. Without the file there are no rows. Raises CurationError where it is
     no Parquet."""
+    return _collect(version, name, columns, pl.lit(True))
+
+
+def pick(version: Version, names: Iterable[str], key: str, ids: pl.Series, columns: Columns) -> pl.DataFrame:
+    """These columns of the rows of some files that have one of the ids; of the other rows no more than the key is read.
+    Raises CurationError as `read` does."""
+    wanted = pl.col(key).is_in(ids.implode())
+    parts = [_collect(version, name, columns, wanted) for name in names] if len(ids) else []
+    return pl.concat(parts) if parts else pl.DataFrame(schema=columns)
+
+
+def _collect(version: Version, name: str, columns: Columns, wanted: pl.Expr) -> pl.DataFrame:
     file = version.files.get(name)
     if file is None or file.path is None:
         return pl.DataFrame(schema=columns)
     try:
         theirs = name_columns(name, file.path)
-        known = [column for column in columns if column in theirs]
-        rows = pl.read_parquet(file.path, columns=[theirs[column] for column in known], glob=False)
-        rows = rows.select(pl.col(theirs[column]).alias(column) for column in known)
-        absent = [pl.lit(None, columns[column]).alias(column) for column in columns if column not in theirs]
-        rows = rows.with_columns(absent).select(pl.col(column).cast(kind) for column, kind in columns.items())
+        known = (
+            (pl.col(theirs[column]) if column in theirs else pl.lit(None)).cast(kind).alias(column)
+            for column, kind in columns.items()
+        )
+        rows = pl.scan_parquet(file.path, glob=False).select(known).filter(wanted).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CurationError(f"{version.name}: {name}: cannot be read: {str(error).splitlines()[0]}") from None
     return rows.with_columns(pl.col("reason").cast(pl.String).replace(renamed.REASONS)) if "reason" in columns else rows

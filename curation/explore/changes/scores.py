@@ -41,7 +41,7 @@ def compare_scores(context: Context) -> Section:
         for judge in context.names(table):
             compared = _compare_judge(context, table, judge)
             figures += compared[0]
-            rows += compared[1:] if context.with_rows else []
+            rows += compared[1:] if "scores" in context.rows else []
     return Section(frame(figures, JUDGED), ("judge", "dimension"), concat(rows))
 
 
@@ -68,7 +68,11 @@ def _compare_judge(context: Context, table: str, judge: str) -> tuple[list[dict[
         counted = part.group_by("dimension").agg(pl.len().alias(label))
         figures = figures.join(counted, on="dimension", how="full", coalesce=True)
     figures = figures.with_columns(pl.col(*parts, "compared").fill_null(0)).sort("dimension")
-    rows = shared.filter(changed).rename({key[0]: "id"}) if context.with_rows else shared.clear().rename({key[0]: "id"})
+    rows = (
+        shared.filter(changed).rename({key[0]: "id"})
+        if "scores" in context.rows
+        else shared.clear().rename({key[0]: "id"})
+    )
     listed = [
         pl.lit(judge).alias("judge"),
         *(pl.col(name) for name in ("dimension", "id", "repeat", "before", "after")),

@@ -1,7 +1,6 @@
 """A comparison in some ten lines: one for each sort of table, then what the changes come from."""
 
-from collections.abc import Iterable, Iterator
-from textwrap import wrap
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import polars as pl
@@ -13,7 +12,7 @@ from curation.explore.changes.diff import Diff
 
 Line = tuple[str, str]  # what it is of, and what it says
 MOST_CAUSES, MOST_NAMED = 4, 3
-WIDTH, INDENT = 100, 12
+FEW = 2  # parts of a table that are named where it is reached; more are counted
 LONGEST = 160  # letters of a cause
 NOTHING = "no change"
 FOLLOW = ("data/subsets/", "data/unpaired/")  # selections
@@ -22,6 +21,8 @@ FOLLOW = ("data/subsets/", "data/unpaired/")  # selections
 def summarize(found: Diff) -> Iterator[Line]:
     """The lines: what they are of, and what they say."""
     yield "versions", f"{found.before.name} → {found.after.name}"
+    if found.renamed:
+        yield "renamed", _of_names(found)
     for row in found.sections["tables"].figures.to_dicts():
         yield row["table"], _of_table(row)
     yield "scores", _of_scores(found.sections["scores"].figures)
@@ -41,9 +42,21 @@ def describe_cause(cause: Cause) -> str:
     for file in (file for file in cause.reached if not file.startswith(FOLLOW)):
         parts = file.removeprefix("data/").removesuffix(".parquet").split("/")
         reached.setdefault(parts[0], []).extend(parts[-1:] if len(parts) > 1 else [])
-    named = [f"{table} ({first_names(dict.fromkeys(names), MOST_NAMED)})" if names else table
+    named = [f"{table} ({_name_or_count(dict.fromkeys(names))})" if names else table
              for table, names in reached.items()]  # fmt: skip
     return f"{cause.kind}: {shorten(cause.what, LONGEST)}; reaches {', '.join(named)}"
+
+
+def _name_or_count(names: Collection[str]) -> str:
+    return ", ".join(names) if len(names) <= FEW else str(len(names))
+
+
+def _of_names(found: Diff) -> str:
+    named: dict[str, list[str]] = {}
+    for one in found.renamed:
+        if f"data/{one.table}/" not in FOLLOW:
+            named.setdefault(one.table.partition("/")[0], []).append(f"{one.before} → {one.after}")
+    return "; ".join(f"{table} {first_names(names, MOST_NAMED)}" for table, names in named.items())
 
 
 def _of_table(row: dict[str, Any]) -> str:
@@ -97,7 +110,7 @@ def _of_selections(rows: pl.DataFrame) -> str:
 
 def _selection(row: dict[str, Any]) -> str:
     across = row["entered"] + row["left"] - row["new_candidates"] - row["lost_candidates"]
-    rank = "" if row["rank"] is None else f", Spearman {_number(row['rank'])}"
+    rank = "" if row["rank"] is None else f", Spearman {_number(row['rank'])} of {row['ranked']:,}"
     changes = f"{row['entered']:,} entered, {row['left']:,} left, {across:,} across the cut"
     sizes = f"{row['before']:,} → {row['after']:,}"
     return f"{row['selection']}: overlap {_number(row['overlap'])} ({sizes}: {changes}){rank}"
@@ -140,11 +153,3 @@ def _interval(row: dict[str, Any], name: str) -> str:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.3f}"
-
-
-def list_lines(lines: Iterable[Line]) -> Iterator[str]:
-    """The lines as text of WIDTH letters, what they are of in a column of its own."""
-    for name, text in lines:
-        yield from wrap(
-            text, WIDTH, initial_indent=f"{name:{INDENT}}", subsequent_indent=" " * INDENT, break_on_hyphens=False
-        )

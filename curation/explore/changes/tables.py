@@ -26,7 +26,7 @@ def compare_tables(context: Context) -> Section:
             before, after, changes = compared
             number = {change: sum(len(part) for kind, part in changes if kind == change) for change, _ in changes}
             counts.append({"table": name, "before": before, "after": after, **number})
-            if context.with_rows:
+            if "tables" in context.rows:
                 rows += [_named(name, change, part) for change, part in changes]
     return Section(frame(counts, COUNTS), ("table",), pl.concat(rows) if rows else frame([], ROWS))
 

@@ -3,7 +3,7 @@
 Nothing is checked out: tables of a revision are read where DVC's cache has them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -20,6 +20,11 @@ PIPELINE = Path("dvc.yaml")
 HERE = "the working tree"
 RELEASED = "study"  # the folder of a release that has what its rows were made of
 MOST_NAMED = 5  # settings in a message
+SECTIONS = {  # of params.yaml, whose names are those of a table's parts
+    "traces": ("generators",), "judgments": ("judges",), "preferences": ("pairwise_judges",),
+    "deltas": ("judges", "pairwise_judges"), "pair_scores": ("scorers",),
+    **dict.fromkeys(("selections", "subsets", "unpaired"), ("selections",)),
+}  # fmt: skip
 FOLDERS = (*contracts.TABLES, "deltas", contracts.ARMS)  # of data/, of tables that are kept in parts
 
 
@@ -108,7 +113,7 @@ def _read_folder(folder: Path, cache: Cache) -> Version:
     for name in sorted(on_disk if lock is None or not here else listed.keys() & on_disk.keys()):
         version.files[name] = File(on_disk[name], cache.hash(on_disk[name]) if here else listed.get(name))
     if here:
-        version.notes += _find_odd(version, listed)
+        version.notes += _find_edits(version, listed)
     return version
 
 
@@ -117,18 +122,35 @@ def _tables_in(data: Path) -> Iterator[Path]:
         yield from sorted(place.rglob("*.parquet") if place != data else place.glob("*.parquet"))
 
 
-def _find_odd(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
-    """What of the working tree is not what its files say: settings edited since, tables that are not those of
-    dvc.lock."""
-    changed = {name for stage in version.stages.values() for name in find_changed(stage, version.params)}
-    if changed:
-        named = first_names(sorted(changed), MOST_NAMED)
-        yield f"{PARAMS} has other settings than the tables were made by: {named}; `dvc repro` makes them again"
+def _find_edits(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
+    """What of the working tree's tables is not what dvc.lock tells of."""
     if lacking := sorted(listed.keys() - version.files.keys()):
         yield f"{first_names(lacking, MOST_NAMED)}: in {LOCK}, and not there; `dvc repro` or `dvc checkout` makes it"
     edited = sorted(name for name, file in version.files.items() if listed.get(name) not in (None, file.md5))
     if edited:
         yield f"{first_names(edited, MOST_NAMED)}: is not the file that {LOCK} tells of; causes are of that one"
+
+
+def _find_outdated(version: Version) -> Iterator[str]:
+    """Which stages ran by other settings than params.yaml has, or read other tables than there are."""
+    changed = {stage: find_changed(body, version.params) for stage, body in version.stages.items()}
+    if names := {name for found in changed.values() for name in found}:
+        verbs = _name_verbs(stage for stage, found in changed.items() if found)
+        yield (
+            f"{PARAMS} has other settings than the tables of {verbs} were made by: "
+            f"{first_names(sorted(names), MOST_NAMED)}; `dvc repro` makes them again"
+        )
+    late = [
+        stage for stage, body in version.stages.items()
+        for dep in body.get("deps") or []
+        if (out := version.outs.get(dep["path"])) is not None and out.md5 != dep.get("md5")
+    ]  # fmt: skip
+    if late:
+        yield f"{_name_verbs(late)} read other tables than there are now; `dvc repro` runs it again"
+
+
+def _name_verbs(stages: Iterable[str]) -> str:
+    return first_names(dict.fromkeys(stage.partition("@")[0] for stage in stages), MOST_NAMED)
 
 
 def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: bytes | None, cache: Cache) -> Version:
@@ -139,7 +161,9 @@ def _declared(name: str, params: bytes | None, lock: bytes | None, pipeline: byt
     refuse = lambda why: CurationError(f"{name}: {PIPELINE}:{why}")  # noqa: E731
     graph = {} if pipeline is None else parsed.parse_yaml(pipeline, refuse).get("stages") or {}
     kept = {stage: body for stage, body in stages.items() if not graph or _is_declared(stage, graph, settings)}
-    return Version(name, settings, kept, dict(_list_outs(kept, cache)))
+    version = Version(name, settings, kept, dict(_list_outs(kept, cache)))
+    version.notes += (note if name == HERE else f"{name}: {note}" for note in _find_outdated(version))
+    return version
 
 
 def _is_declared(stage: str, graph: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
