@@ -2,20 +2,25 @@
 so lacks on paper; a link that leads out of the page, or nowhere; what is wider than the screen; what no keyboard
 reaches."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import world
-from browser import launched, opened
+from browser import FOUND, launched, opened
 from contrast import find_faint, look, ratio
 from test_report import made
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+ROOT = Path(__file__).parents[1]
 UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
 
 
@@ -89,3 +94,19 @@ def test_names_in_figures_are_not_cut(browser: "Browser", page_file: Path, width
             return mine.left < whole.left - 1 || mine.right > whole.right + 1 || mine.top < whole.top - 1;
         }).map(one => one.textContent)""")
         assert cut == []
+
+
+def test_the_picture_of_the_scorecard_is_made(page_file: Path, tmp_path: Path) -> None:
+    if FOUND is None:
+        pytest.skip("no Chromium here")
+
+    def make() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bench.pictures"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert "`dvc repro report` makes it" in make().stderr
+    (tmp_path / "data").mkdir()
+    shutil.copy(page_file, tmp_path / "data")
+    assert make().returncode == 0
+    assert (tmp_path / "docs/img/report.png").read_bytes().startswith(b"\x89PNG")

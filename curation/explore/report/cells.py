@@ -6,7 +6,7 @@ from typing import NamedTuple
 from curation.core.text import shorten
 from curation.explore.report.figures import GAP, width_of
 
-MOST_ROWS, MOST_COLUMNS, LONGEST = 40, 30, 40
+MOST_ROWS, MOST_COLUMNS, LONGEST = 40, 30, (64, 40)  # and letters of a row's name, and of a column's
 WIDE, HIGH, HEAD = 58, 22, 8  # of a cell, and above it
 DARKEST = 0.4  # how opaque the furthest cell is: more, and its number could not be read
 
@@ -34,7 +34,9 @@ class Cells(NamedTuple):
 def lay_out_cells(figure: Cells) -> dict[str, object]:
     """The figure with all places worked out, for `cells.svg`. The furthest of all cells has the strongest colour."""
     rows, columns = figure.rows[:MOST_ROWS], figure.columns[:MOST_COLUMNS]
-    names, heads = ({one: shorten(one, LONGEST) for one in part} for part in (rows, columns))
+    names, heads = (
+        {one: shorten(one, most) for one in part} for part, most in zip((rows, columns), LONGEST, strict=True)
+    )
     left = width_of(names.values()) + GAP
     slope = width_of(heads.values()) * 0.71 + HEAD  # of a head that rises by 45 degrees
     furthest = max((abs(cell.share) for cell in figure.cells.values()), default=0.0) or 1.0
