@@ -117,3 +117,43 @@ def test_an_arm_says_what_it_has_and_who_learns_from_it(sound: Path) -> None:
 def test_a_name_of_something_else_is_said_to_be_that(sound: Path, asked: str, said: str) -> None:
     none = ran(sound, "curation", "why", asked)
     assert none.returncode == 1 and said in none.stderr and none.stdout == ""
+
+
+def rows_of_docs() -> dict[str, set[str]]:
+    page = (Path(__file__).parents[1] / "docs/why.md").read_text().partition("## As JSON")[2]
+    return {
+        kind: set(keys.split(", ")) for kind, keys in re.findall(r"^\| (\w+) \| ([\w, ]+) \|$", page, re.MULTILINE)[1:]
+    }
+
+
+def test_the_keys_of_json_are_those_of_the_page(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sound)
+    made = world.sound()
+    study, row, columns = read(), made.pairs.row(0, named=True), {"pair": made.pairs, "trace": made.traces}
+    call = Call("m", "r", [{"role": "user", "content": "?"}], {}, 0)
+    with Ledger(study.ledger, study.budget) as ledger:
+        ledger.append(call, Reply("!", "stop"), "generate", "large")
+    asked = {"pair": row["pair_id"], "trace": row["chosen_trace_id"], "prompt": row["prompt_id"], "run": world.TUNED,
+             "selection": "clear", "arm": world.ARM, "call": call.key}  # fmt: skip
+    documented = rows_of_docs()
+    assert set(documented) == set(asked)
+    for kind, number in asked.items():
+        tables = Tables(study)
+        said = explain(tables, find(tables, str(number))[0])
+        of_table = set(columns[kind].columns) if kind in columns else set(made.runs.columns) if kind == "run" else set()
+        assert set(said) - of_table - {"kind", "id", "origin"} == documented[kind] - of_table, kind
+
+
+def examples() -> list[tuple[str, str]]:
+    """What docs/why.md shows: an id, and what it shows of it."""
+    page = (Path(__file__).parents[1] / "docs/why.md").read_text().split("```")[1]
+    return re.findall(r"^\$ curation why (\d+)\n…\n(.*?)…$", page, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("asked", "shown"), examples(), ids=["kept", "dropped"])
+def test_the_examples_of_the_page_are_what_is_said(asked: str, shown: str) -> None:
+    root = Path(__file__).parents[1]
+    if not (root / "data/selections/top_step_coherence.parquet").exists():
+        pytest.skip("the study's tables are not here; `dvc repro` or `dvc pull` makes them")
+    line = re.compile(r"params\.yaml:\d+")
+    assert line.sub("", shown) in line.sub("", ran(root, "curation", "why", asked).stdout)

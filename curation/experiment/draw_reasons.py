@@ -66,7 +66,7 @@ def _drawn(control: Control, seed: int, selection: Selection, row: int, held: He
         beside = [int(lots.ranker.ids[other]) for other in kept[:MOST_NAMED]]
         numbers |= {"matched": matched, "beside": beside}
         said += f" among those where {' and '.join(_is(text, value) for text, value in matched.items())}"
-    said += f", room for {len(kept)}, as the selection keeps"
+    said += f", room for {len(kept)}, as many as the selection keeps"
     if control.match and len(kept):
         said += f": {', '.join(map(str, numbers['beside']))}{', …' if len(kept) > MOST_NAMED else ''}"
     has = held.pair if limit else rank <= len(kept)
@@ -132,7 +132,7 @@ def explain_labelled_draw(control: Control, seed: int, labelled: Labelled, trace
         )
         rank, _ = Ranker(ids, seed).rank(row, alike)
         label = "desirable" if labelled.desirable[row] else "undesirable"
-        said = f"rank {rank} of {len(alike)} {label} ones by draw, room for {len(kept)}, as the selection takes"
+        said = f"rank {rank} of {len(alike)} {label} ones by draw, room for {len(kept)}, as many as the selection takes"
         numbers = {"seed": seed, "rank": rank, "of": len(alike), "room": len(kept)}
         why = Why(DRAWN if rank <= len(kept) else NOT_DRAWN, numbers, said)
     return _add_labels(why, control, seed, ids[[row]])
