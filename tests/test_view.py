@@ -3,10 +3,12 @@
 Kinds of fault: an answer to someone who has no token, comes by another name of the host, or sends a form of another
 page; a page that could run or load what a text says; a study that lacks a table and shows no page."""
 
+import socket
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import world
@@ -66,6 +68,28 @@ def test_an_id_leads_to_its_page(viewed: Viewed) -> None:
         assert viewed.ask(f"/{kind}/1").status == 404
     assert "<title>run baseline</title>" in viewed.ask("/run/baseline").text
     assert "is no id of a table" in viewed.ask("/find?id=%3Cscript%3E").text
+
+
+@pytest.mark.parametrize("number", ["9" * 19, str(2**63), str(2**63 - 1), "0" * 8, "-1", "9" * 5000, "%00", "..%2f"])
+def test_an_id_that_no_table_could_hold_is_not_there(viewed: Viewed, number: str) -> None:
+    for kind in ("pair", "trace", "prompt", "run"):
+        assert viewed.ask(f"/{kind}/{number}").status == 404
+    assert viewed.ask(f"/find?id={number}").status == 404
+
+
+def test_an_expression_as_long_as_one_may_be_is_answered(viewed: Viewed) -> None:
+    listed = ", ".join(f"{number}" for number in range(12_000))
+    assert viewed.ask(f"/?{urlencode({'where': f'pair_id in ({listed})'})}").status == 200
+
+
+def test_who_leaves_in_the_middle_of_a_form_leaves_no_trace(viewed: Viewed, capfd: pytest.CaptureFixture[str]) -> None:
+    host, _, port = viewed.root.removeprefix("http://").partition(":")
+    cookie = viewed.cookie()
+    with socket.create_connection((host, int(port))) as half:
+        head = f"POST /stop HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n"
+        half.sendall(f"{head}Content-Length: 9\r\n\r\nque".encode())
+    assert viewed.ask("/").status == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_browser_shows_the_pages_and_asks_nobody_else(viewed: Viewed) -> None:

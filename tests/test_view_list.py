@@ -28,7 +28,7 @@ from curation.explore.view.pair_list import PairList, Refused
 
 COLUMN = st.sampled_from([
     [None, 0.5, -1.0, 2.0, math.nan, 0.5], [None, "b", "a", "ä", ""], [True, False, None], [3, 1, 2**40, -5],
-    [2**62, 2**62 + 1, -(2**63)],
+    [2**62, 2**62 + 1, -(2**63)], [0, 2**63, 2**64 - 1],
 ]).flatmap(lambda values: st.lists(st.sampled_from(values), max_size=30))  # fmt: skip
 
 
@@ -207,3 +207,7 @@ def test_faults_name_what_they_are_of(pairs: PairList) -> None:
     with pytest.raises(Refused) as refused:
         pairs.page(Asked(where="nope", sort="nope", columns=("nope",)))
     assert set(refused.value.faults) == {"where", "sort", "column"}
+    for asked, place in ((Asked(sort="nope"), "sort"), (Asked(chosen=(("selection", "nope"),)), "selection")):
+        with pytest.raises(Refused) as refused:  # once, and not again as a column that one did not name
+            pairs.page(asked)
+        assert set(refused.value.faults) == {place}

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,11 @@ class Viewed(NamedTuple):
 
     first: str
     root: str
+
+    def cookie(self) -> str:
+        """What a browser that has opened the first address sends."""
+        token = self.first.partition("token=")[2]
+        return f"view-{sha256(token.encode()).hexdigest()[:8]}={token}"
 
     def ask(self, path: str = "/", form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """What it says to someone who has opened the first address before, and sends a form of its own pages."""

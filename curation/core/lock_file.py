@@ -3,6 +3,7 @@ wrote."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -65,8 +66,9 @@ def read_stages(lock: Path = LOCK) -> dict[str, Any]:
     return parse_stages(lock.read_bytes(), str(lock))
 
 
+@lru_cache(maxsize=2)  # to read one takes a second, and a page of the view reads it each time
 def parse_stages(body: bytes, place: str) -> dict[str, Any]:
-    """The same of the bytes of a dvc.lock that messages call `place`."""
+    """The same of the bytes of a dvc.lock that messages call `place`. Nobody changes what it gives."""
     try:
         stages = dict((YAML(typ="safe", pure=True).load(body) or {}).get("stages") or {})
     except Exception as error:  # the library's parser has faults of its own, as a merge that left its marks

@@ -119,10 +119,9 @@ def _begins(tables: Tables, asked: str) -> Iterator[Hit]:
     than it needs."""
     if re.fullmatch(rf"[1-9]\d{{{LEAST - 1},{LONGEST - 1}}}", asked):
         low = [int(asked) * 10**more for more in range(LONGEST - len(asked) + 1)]
-        ends = [(start, start + 10**more - 1) for more, start in enumerate(low) if start < 2**63]
+        ends = [(start, min(start + 10**more, 2**63) - 1) for more, start in enumerate(low) if start < 2**63]
         yield from _by_id(
-            tables,
-            lambda column: pl.any_horizontal(pl.col(column).is_between(a, min(b, 2**63 - 1)) for a, b in ends),
+            tables, lambda column: pl.any_horizontal(pl.lit(False), *(pl.col(column).is_between(*end) for end in ends))
         )
 
 

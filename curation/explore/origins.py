@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,15 @@ from curation.explore.tables import Row
 
 def find_lines(path: Path, places: Iterable[str]) -> dict[str, str]:
     """`params.yaml:12` for each place, such as `judges.rubric`, that the file has, by the line of its key."""
-    root = YAML(typ="safe", pure=True).compose(path.read_text(encoding="utf-8-sig"))
+    root = _compose(path.read_text(encoding="utf-8-sig"))
     lines = {place: _line(root, place.split(".")) for place in dict.fromkeys(places)}
     return {place: f"{path}:{line}" for place, line in lines.items() if line is not None}
+
+
+@lru_cache(maxsize=1)
+def _compose(text: str) -> Node:
+    root: Node = YAML(typ="safe", pure=True).compose(text)
+    return root
 
 
 def _line(node: Node, place: list[str]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from curation.explore.page import render
@@ -86,10 +86,13 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
 async def read_form(request: Request) -> dict[str, str]:
     """What a form of the view's own says, the last of each name. Raises HTTPException if it is too long or no form."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"a form of more than {MOST_BYTES:,} bytes")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, f"a form of more than {MOST_BYTES:,} bytes")
+    except ClientDisconnect:
+        raise HTTPException(400, "half a form") from None
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=1000))
     except ValueError:

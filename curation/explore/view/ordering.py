@@ -9,7 +9,7 @@ def order_page(values: pl.Series, rows: np.ndarray, start: int, count: int, down
     them are in the order of their values, and equal ones in that of `rows`; those without a value come last."""
     keys, known = sort_keys(values)
     if down:
-        keys = ~keys if keys.dtype.kind == "i" else -keys  # the least whole number has no opposite
+        keys = ~keys if keys.dtype.kind in "iu" else -keys  # the least whole number has no opposite
     sorts, unknown = rows[known[rows]], rows[~known[rows]]
     end = min(start + count, len(sorts))
     first = _middle(sorts, keys[sorts], start, end) if start < end else rows[:0]
@@ -26,8 +26,8 @@ def sort_keys(values: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         values = values.cast(pl.Float64)
     known = values.is_not_null() & (values.is_not_nan() if values.dtype.is_float() else True)
     filled = values.fill_null(0)
-    signed = filled.cast(pl.Int64) if filled.dtype.is_integer() else filled
-    return signed.to_numpy(), known.to_numpy()
+    wide = filled.cast(pl.Int64) if filled.dtype.is_integer() and filled.dtype != pl.UInt64 else filled
+    return wide.to_numpy(), known.to_numpy()
 
 
 def _middle(rows: np.ndarray, keys: np.ndarray, start: int, end: int) -> np.ndarray:

@@ -80,7 +80,7 @@ class PairList:
         """Nothing. Raises Refused if an expression of the list is none."""
         wanted: dict[str, tuple[str, ResultType]] = {"where": (asked.where, "boolean"), "sort": (asked.sort, "any")}
         faults = {name: mistake(text, self.study, kind) for name, (text, kind) in wanted.items() if text}
-        columns = [message for text in self.columns(asked) if (message := mistake(text, self.study, "any"))]
+        columns = [message for text in self.named_columns(asked) if (message := mistake(text, self.study, "any"))]
         faults |= {"column": "; ".join(columns) or None}
         faults |= {
             name: f"{value!r} is not one of {', '.join(options) or 'those there are'}"

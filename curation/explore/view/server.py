@@ -12,6 +12,7 @@ from curation.explore.view.access import HOST
 if TYPE_CHECKING:
     from uvicorn import Server
 
+LONGEST_ADDRESS = 2**21  # bytes, as a browser's: a list is all in its address, and so is its expression
 SECONDS_TO_END = 2  # that answers under way have
 
 
@@ -40,7 +41,7 @@ def make_server(folder: Path, listening: socket.socket) -> tuple["Server", str, 
     lane = Lane()
     settings = Config(
         application(folder, token, lane), log_level="error", access_log=False, server_header=False, lifespan="off",
-        ws="none", timeout_graceful_shutdown=SECONDS_TO_END,
+        http="h11", ws="none", timeout_graceful_shutdown=SECONDS_TO_END, h11_max_incomplete_event_size=LONGEST_ADDRESS,
     )  # fmt: skip
     server = Server(settings)
     address = f"http://{HOST}:{listening.getsockname()[1]}/?token={token}"
