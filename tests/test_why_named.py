@@ -106,6 +106,17 @@ def test_an_arm_says_what_it_has_and_who_learns_from_it(sound: Path) -> None:
         assert "Dimension" not in (sound / "page.html").read_text() and name in (sound / "page.html").read_text()
 
 
+def test_what_is_not_made_yet_is_said_to_be_that(tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    for file in ("selections/clear", f"arms/subsets/{world.ARM}", "runs"):
+        (tmp_path / f"data/{file}.parquet").unlink()
+    said = ran(tmp_path, "curation", "why", "clear").stdout
+    assert said.startswith("selection clear: is not made yet; `dvc repro select@clear` makes it\n")
+    assert "not there yet: selections/clear, runs" in said
+    arm = ran(tmp_path, "curation", "why", world.ARM).stdout
+    assert "subsets: not made yet; `dvc repro arms` makes it" in arm and "(not trained yet)" in arm
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -83,7 +83,8 @@ def _run(found: Row, full: bool) -> Iterator[str]:
     if found["declared"]:
         yield f"  {say_facts(found['declared'])}"
         yield f"  {say_facts(flatten(found['method']))}"
-    yield f"  {say_facts({'key': found.get('key'), 'weights': found.get('weights')})}"
+    if found.get("key"):
+        yield f"  {say_facts({'key': found['key'], 'weights': found.get('weights')})}"
     if found["figures"]:
         yield f"  {say_facts(flatten(found['figures']))}"
     if (rows := found["rows"]) and rows["number"] is not None:

@@ -46,7 +46,9 @@ def write_call(found: Row, full: bool) -> Iterator[str]:
 def write_selection(found: Row, full: bool) -> Iterator[str]:
     """Its rule, the reasons of all candidates, and the first that it keeps."""
     of = say_count(sum(found["reasons"].values()), "candidate")
-    yield f"selection {found['selection']}: keeps {found['reasons'].get('kept', 0)} of {of}"
+    way_out = f"is not made yet; `dvc repro select@{found['selection']}` makes it"
+    kept = f"keeps {found['reasons'].get('kept', 0)} of {of}" if found["reasons"] else way_out
+    yield f"selection {found['selection']}: {kept}"
     yield f"  {say_facts(flatten(found['settings']))}"
     if found["reasons"]:
         yield f"  {say_facts(found['reasons'])}"

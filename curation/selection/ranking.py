@@ -55,9 +55,9 @@ class Ranker:
         """The place of `row` among `rows`, of which it is one, from 1; and how many of them have its key, itself
         included, so that draws decide between them. Without a key that is 1."""
         tied, before = rows, 0
-        if self.key is not None:
-            key = self.key if len(rows) == len(self.key) else self.key[rows]
-            before, tied = int(np.count_nonzero(key < self.key[row])), rows[key == self.key[row]]
+        if self.key is not None:  # compared first and picked then: a truth takes an eighth of a key's memory
+            before = int(np.count_nonzero((self.key < self.key[row])[rows]))
+            tied = rows[(self.key == self.key[row])[rows]]
         ahead = int(np.count_nonzero(self.draws(tied) < self.draws(np.array([row])))) if len(tied) > 1 else 0
         return 1 + before + ahead, 1 if self.key is None else len(tied)
 
