@@ -215,7 +215,9 @@ def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]
     if absent := [file for file in files if not file.exists()]:
         raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
     try:
-        rows = pl.scan_parquet(files, glob=False).filter(pl.col(ids.name).is_in(ids.implode())).select(columns)
+        own = pl.col(ids.name)
+        near = own.is_between(ids.min(), ids.max())  # by which row groups are left out whole
+        rows = pl.scan_parquet(files, glob=False).filter(near & own.is_in(ids.implode())).select(columns)
         frame = rows.collect()
     except pl.exceptions.PolarsError as error:
         raise CurationError(

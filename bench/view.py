@@ -1,0 +1,103 @@
+"""The view of ten million pairs: seconds until each page is there, and memory at most.
+
+python -m bench.view [PAIRS ...] [--folder FOLDER]
+
+The project is that of `bench.tables`, made by the real stages. The server is `curation view`, a process of its own that
+is asked over HTTP; each page is asked for once, in this order, so that a first one reads what later ones have.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.parse import urlencode
+
+from bench.diff import log, run
+from bench.tables.cases import SELECTIONS
+from curation.core.progress import progress
+
+STAGES = [["pair"], ["delta"], *(["select", name] for name in SELECTIONS)]
+PAGES: dict[str, dict[str, str]] = {
+    "first page": {},
+    "the page after it": {"page": "1"},
+    "filter: a delta and a generator": {"where": "a.delta_d0 > 1 and chosen_model = 'large'"},
+    "filter: lengths of both traces": {"where": "abs(chosen.characters - rejected.characters) <= 100"},
+    "facets: what a selection dropped": {"selection": "top", "reason": "over_budget"},
+    "facets: what a judge says": {"judge": "b.d3", "says": "worse"},
+    "sorted by a delta": {"sort": "b.delta_d1", "order": "down"},
+    "sorted, page 100,000": {"sort": "b.delta_d1", "order": "down", "page": "99999"},
+    "sorted by a margin, of those kept": {"where": "kept.top", "sort": "margin.top"},
+}
+SEARCH = {"text": "problem 77"}
+
+
+def make(folder: Path, pairs: int) -> None:
+    """A project of so many pairs."""
+    log(f"{pairs:,} pairs: making the project")
+    run(Path.cwd(), "bench.tables.data", str(folder), str(pairs))
+    with progress("bench: stages", len(STAGES), "stages") as shown:
+        for stage, *name in STAGES:
+            run(folder, f"stages.{stage}", *name)
+            shown.advance()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server's first page, and the id of its process."""
+    command = [sys.executable, "-m", "curation", "view", "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip(), server.pid
+        finally:
+            server.terminate()
+
+
+def measure(folder: Path) -> Iterator[str]:
+    """A line for each page."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    with served(folder) as (first, process):
+        root, _, token = first.partition("/?token=")
+        browser.open(f"{root}/own/style.css?token={token}").close()  # the cookie, and no page yet
+
+        def ask(asked: dict[str, str]) -> str:
+            with browser.open(f"{root}/?{urlencode(asked)}") as said:
+                return str(said.read().decode())
+
+        for name, asked in PAGES.items():
+            start = time.perf_counter()
+            body = ask(asked)
+            seconds, found = time.perf_counter() - start, re.search(r'id="count"[^>]*>([\d,]+ of [\d,]+ pairs)', body)
+            yield f"{name}: {seconds:.1f} s, {found[1] if found else 'no list'}"
+        start = time.perf_counter()
+        while "<progress" in ask(SEARCH):
+            time.sleep(0.2)
+        yield f"a text searched in all prompts and traces: {time.perf_counter() - start:.1f} s"
+        status = Path(f"/proc/{process}/status").read_text()
+        yield f"at most {int(status.partition('VmHWM:')[2].split()[0]) / 1024:,.0f} MiB"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
+    parser.add_argument("--folder", help="where the data are made and removed again")
+    parser.add_argument("--project", type=Path, help="a project that is there already, in place of new ones")
+    given = parser.parse_args()
+    for pairs in [0] if given.project else given.pairs:
+        with tempfile.TemporaryDirectory(dir=given.folder, prefix="view") as place:
+            folder = given.project or Path(place)
+            if not given.project:
+                make(folder, pairs)
+            for line in measure(folder):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
