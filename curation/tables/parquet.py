@@ -216,7 +216,7 @@ def pick(table: Table, files: list[Path], ids: pl.Series, columns: Sequence[str]
         raise CurationError(f"{absent[0]}: no such table; `dvc repro` makes it")
     try:
         own = pl.col(ids.name)
-        near = own.is_between(ids.min(), ids.max())  # by which row groups are left out whole
+        near = own.is_between(pl.lit(ids.min()), pl.lit(ids.max()))  # by which row groups are left out whole
         rows = pl.scan_parquet(files, glob=False).filter(near & own.is_in(ids.implode())).select(columns)
         frame = rows.collect()
     except pl.exceptions.PolarsError as error:
