@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 import world
 from browser import launched, opened
+from hostile import ALL, TEXTS, look
 from served import Done, ran
 from versions import begin, changed, git, make, restore, rewrite, settings
 from viewing import viewing
@@ -24,7 +25,6 @@ from curation.core import renamed
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 PAGE = (Path(__file__).parents[1] / "docs/diff.md").read_text()
-HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e red"
 WORD = ("description", "Are the numbers and conditions of the problem used exactly as they are given?")
 
 
@@ -65,8 +65,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         other = pl.when("kept").then(pl.lit("over_budget")).otherwise(pl.lit("kept")).alias("reason")
         rewrite(data("selections/clear.parquet"), lambda rows: rows.with_columns(~pl.col("kept"), other))
     with changed(folder, "hostile") as data, pytest.MonkeyPatch.context() as patch:
-        patch.setitem(world.PROMPTS, "plus", ("sums", "train", HOSTILE, "5"))
-        answered = ("plus", "large", 0, HOSTILE, 1, (5, 5), (4, 4))
+        patch.setitem(world.PROMPTS, "plus", ("sums", "train", ALL, "5"))
+        answered = ("plus", "large", 0, ALL, 1, (5, 5), (4, 4))
         patch.setattr(world, "TRACES", [answered, *world.TRACES[1:]])
         world.put(world.world(world.judgments()), folder / "data", None)
         make(folder)
@@ -211,7 +211,7 @@ def test_a_browser_runs_nothing_of_a_text(study: Path, tmp_path: Path) -> None:
     with launched() as browser, opened(browser, page.as_uri()) as (shown, heard):
         assert (heard.requests, heard.dialogs, heard.console) == ([page.as_uri()], [], [])
         shown.locator("summary").first.click()
-        assert "<script>alert(1)</script>" in shown.locator("body").inner_text()
+        look(shown, TEXTS)
 
 
 def test_the_view_shows_two_revisions_beside_each_other(study: Path) -> None:

@@ -5,9 +5,7 @@ yet; a text that a terminal or a browser acts on; a call that is not the one tha
 
 import json
 import re
-import shutil
 import sqlite3
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,8 @@ import polars as pl
 import pytest
 import world
 from conftest import Serve, fast
+from hostile import ALL, TEXTS, hostile_world
 from served import Done, answering, ran, rebuilt, served_params
-from test_explore_page import HOSTILE
 
 from curation.core.params import read
 from curation.explore.explain import explain
@@ -28,8 +26,6 @@ from curation.explore.tables import Tables
 from curation.explore.verdicts import Verdicts
 from curation.pairs import pair
 from curation.tables import contracts, parquet
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -125,32 +121,8 @@ def test_tables_that_are_not_there_yet_are_named(tmp_path: Path) -> None:
     assert broken.returncode == 1 and "pairs.parquet: cannot be read" in broken.stderr
 
 
-def hostile_world(text: str) -> world.World:
-    """The sound world, with this text in every place where a model, a judge or a user says something."""
-    made = world.sound()
-    call = {"id": text, "function": {"name": text, "arguments": {text: text}}}
-    said = [
-        {"role": "user", "content": text, "name": text},
-        {"role": "assistant", "content": text, "reasoning_content": text, "tool_calls": [call]},
-        {"role": "tool", "content": text, "tool_call_id": text},
-    ]
-    prompts = made.prompts.with_columns(messages=pl.lit(json.dumps(said)), tools=pl.lit(json.dumps([text])))
-    judgments = made.judgments.with_columns(rationale=pl.lit(text))
-    preferences = made.preferences.with_columns(rationale=pl.lit(text))
-    traces = made.traces.with_columns(
-        reasoning=pl.lit(text), completion=pl.lit(text + " more"), external_id=pl.lit(text)
-    )
-    traces = traces.with_columns(
-        reasoning_characters=pl.lit(len(text), pl.Int32), completion_characters=pl.lit(len(text) + 5, pl.Int32),
-        characters=pl.lit(1, pl.Int32), text_id=pl.col("trace_id"),
-        status=pl.lit("complete"), finish_reason=pl.lit("stop"),
-    )  # fmt: skip
-    return replace(made, prompts=prompts, judgments=judgments, preferences=preferences, traces=traces)
-
-
-@pytest.mark.parametrize("text", fast(["".join(HOSTILE), "x" * 300_000, *HOSTILE], 2), ids=lambda text: repr(text)[:12])
+@pytest.mark.parametrize("text", fast([ALL, "x" * 300_000, *TEXTS.values()], 2), ids=lambda text: repr(text)[:12])
 def test_a_hostile_text_acts_on_nothing(tmp_path: Path, text: str) -> None:
-    text = text.replace("\ud83d", "\u2066")  # a table holds no half of a character
     world.write(hostile_world(text), tmp_path)
     asked = str(world.sound().pairs["pair_id"][0])
     said, page = why(tmp_path, asked), why(tmp_path, asked, "--html", "page.html")
@@ -162,24 +134,6 @@ def test_a_hostile_text_acts_on_nothing(tmp_path: Path, text: str) -> None:
     assert "default-src 'none'" in body and max(map(len, said.stdout.splitlines())) < 3000
     whole = why(tmp_path, asked, "--json").stdout
     assert json.loads(whole)["chosen"]["reasoning"] == text and json.loads(whole)["pair_id"] == asked
-
-
-ACTS = "document.title='hit'"
-ACTING = f'</title></style><img src=x onerror="{ACTS}"><script>{ACTS}</script><svg onload="{ACTS}">'
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
-def test_a_browser_runs_nothing_of_a_text(tmp_path: Path) -> None:
-    """In a real browser, which would change the page's title; and the texts are there to be read."""
-    world.write(hostile_world(ACTING), tmp_path)
-    asked = str(world.sound().pairs["pair_id"][0])
-    assert why(tmp_path, asked, "--html", "page.html").returncode == 0
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
-    run = [str(CHROMIUM), *quiet, "--virtual-time-budget=2000", "--dump-dom", (tmp_path / "page.html").as_uri()]
-    dom = subprocess.run(run, capture_output=True, text=True, timeout=120, check=True).stdout
-    assert f"<title>pair {asked}</title>" in dom and "document.title='hit'" in dom
-    assert not re.search(r"<(script|img|svg)", dom)
 
 
 def test_what_the_grid_cuts_and_what_is_labelled_have_verdicts_too(tmp_path: Path) -> None:
