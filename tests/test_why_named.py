@@ -168,3 +168,21 @@ def test_the_examples_of_the_page_are_what_is_said(asked: str, shown: str) -> No
         pytest.skip("the study's tables are not here; `dvc repro` or `dvc pull` makes them")
     line = re.compile(r"params\.yaml:\d+")
     assert line.sub("", shown) in line.sub("", ran(root, "curation", "why", asked).stdout)
+
+
+def test_the_view_leads_to_a_selection_an_arm_and_a_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("starlette")
+    from viewing import viewing
+
+    world.write(world.sound(), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    call, study = Call("m", "r", [{"role": "user", "content": "What?"}], {}, 0), read()
+    with Ledger(study.ledger, study.budget) as ledger:
+        ledger.append(call, Reply("That.", "stop"), "generate", "large")
+    with viewing(tmp_path) as server:
+        pair_page = server.ask(f"/pair/{world.sound().pairs['pair_id'][0]}").text
+        assert 'href="/selection/clear"' in pair_page and f'href="/arm/{world.BESIDE}"' in pair_page
+        for kind, number in (("selection", "clear"), ("arm", world.BESIDE), ("call", call.key)):
+            page = server.ask(f"/{kind}/{number}")
+            assert page.status == 200 and number in page.text, page.text
+            assert server.ask(f"/{kind}/{number}x").status == 404
