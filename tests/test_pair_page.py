@@ -118,7 +118,7 @@ def test_a_pair_leads_to_all_that_it_is_of(viewed: Viewed, browser: "Browser") -
     with opened(browser, viewed.first) as (page, _):
         page.goto(f"{viewed.root}/pair/{asked()}")
         links = page.locator("main a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
-        assert {link.split("/")[1] for link in links} == {"prompt", "trace", "pair", "run"}
+        assert {link.split("/")[1] for link in links} == {"prompt", "trace", "pair", "run", "selection", "arm"}
         for link in dict.fromkeys(links):
             said = page.goto(f"{viewed.root}{link}")
             assert said is not None and said.status == 200 and link.split("/")[1] in page.title()
