@@ -3,7 +3,9 @@
 Kinds of fault: an answer to someone who has no token, comes by another name of the host, or sends a form of another
 page; a page that could run or load what a text says; a study that lacks a table and shows no page."""
 
+import asyncio
 import socket
+import threading
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -14,9 +16,12 @@ import pytest
 import world
 from browser import launched, opened
 from served import ran
+from starlette.exceptions import HTTPException
 from viewing import Viewed, answer_to, viewing
 
+from curation.explore.view import answering
 from curation.explore.view.access import HEADERS
+from curation.tables import contracts, parquet
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +128,58 @@ def test_a_port_that_is_taken_and_one_that_is_none_are_lines(viewed: Viewed, tmp
     taken = ran(tmp_path, "curation", "view", "--no-browser", "--port", port)
     assert taken.returncode == 1 and f"--port {port}: Address already in use; name another" in taken.stderr
     assert "is not from 0 to" in ran(tmp_path, "curation", "view", "--port", "70000").stderr
+
+
+def test_a_study_with_pairs_alone_shows_them_and_says_what_the_rest_takes(tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    for file in (tmp_path / "data").rglob("*.parquet"):
+        if file.parent.name != "traces" and file.stem not in ("pairs", "prompts"):
+            file.unlink()
+    with viewing(tmp_path) as server:
+        said = server.ask("/")
+        assert said.status == 200 and f"{world.sound().pairs.height} of " in said.text
+        assert "facet-chosen" in said.text and "facet-judge" not in said.text and "facet-selection" not in said.text
+        for asked in ("where=rubric.delta_logic+%3E+1", "where=kept.clear", "sort=chosen.tokens"):
+            lacking = server.ask(f"/?{asked}")
+            assert lacking.status == 400 and "dvc repro" in lacking.text
+
+
+def test_tables_written_while_it_runs_are_those_of_the_next_page(tmp_path: Path) -> None:
+    world.write(world.sound(), tmp_path)
+    file, made = tmp_path / "data/pairs.parquet", world.sound().pairs
+    with viewing(tmp_path) as server:
+        assert f"{made.height} of {made.height} pairs" in server.ask("/?column=chosen_model").text
+        file.unlink()
+        parquet.write(contracts.PAIRS, made.head(2), file)
+        assert "2 of 2 pairs" in server.ask("/?column=chosen_model").text
+
+
+def test_a_question_that_nobody_waits_for_is_dropped_and_one_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    free, lane, ran_too = threading.Event(), answering.Lane(), list[str]()
+
+    class Asking:
+        gone = False
+
+        async def is_disconnected(self) -> bool:
+            return self.gone
+
+    class Gone(Asking):
+        gone = True
+
+    async def ask() -> None:
+        with pytest.raises(HTTPException, match="nobody waits"):
+            await lane.run(Gone(), free.wait)  # type: ignore[arg-type]
+        with pytest.raises(HTTPException, match="nobody waits"):
+            await lane.run(Gone(), lambda: ran_too.append("queued"))  # type: ignore[arg-type]
+        monkeypatch.setattr(answering, "MOST_SECONDS", 0)
+        with pytest.raises(HTTPException, match="ask for less"):
+            await lane.run(Asking(), lambda: ran_too.append("late"))  # type: ignore[arg-type]
+        monkeypatch.undo()
+        free.set()
+        assert await lane.run(Asking(), lambda: "answered") == "answered"  # type: ignore[arg-type]
+
+    asyncio.run(ask())
+    assert ran_too == []
+    lane.close()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from curation.core.errors import CurationError
 from curation.explore.view import bits
 from curation.explore.view.pair_columns import ARM, PairColumns, spell
 from curation.tables import contracts
@@ -65,12 +66,12 @@ class Facets:
         few = facet != "judge" or self.pairs.height <= MOST_COUNTED
 
         def count(value: str) -> int | None:
-            own = (
-                self.set_of(*self._column(facet, value, given, counted=True))
-                if few or value in given.values()
-                else None
-            )
-            return None if own is None else bits.count(others & own)
+            if not few and value not in given.values():
+                return None
+            try:
+                return bits.count(others & self.set_of(*self._column(facet, value, given, counted=True)))
+            except CurationError:  # a table of other pairs, say; whoever chooses it is told
+                return None
 
         labels = SAYS if facet == "says" else {}
         return [Option(value, labels.get(value, value), count(value)) for value in self.options(facet, given)]

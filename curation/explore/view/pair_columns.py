@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, require_existing
 from curation.core.study import Study
 from curation.explore.tables import Tables
 from curation.selection import candidates, column_names
@@ -116,7 +116,7 @@ class PairColumns(NamedColumns):
     def _gather(self, key: str, table: str, own_key: str, column: str) -> pl.Series:
         """A column of a table that has a row for each value of `key`. Where that row is, is found once."""
         contract = contracts.TABLES[table]
-        files = self.tables.files(table)
+        files = self.tables.files(table) or [contracts.path(table)]  # of which `read` says that it is not there
         rows = pl.concat([parquet.read(contract, file, [own_key, column]) for file in files])
         if (key, table) not in self._places:
             numbered = rows.select(pl.col(own_key).alias(key)).with_row_index("place")
@@ -140,6 +140,7 @@ class PairColumns(NamedColumns):
 def _list_ids(file: Path) -> list[tuple[int, object, object]]:
     """Of each row group how many rows it has, and its least and greatest pair_id; of a table whose rows are by pair_id
     and have its hashes, files that are alike in this have the same ids. Raises CurationError if it cannot be read."""
+    require_existing(file, "`dvc repro` makes it")
     try:
         told = pq.read_metadata(file)
         place = told.schema.names.index("pair_id")
