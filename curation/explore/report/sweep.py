@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.progress import progress
-from curation.core.stats import Clusters, dense_rank, only_interval
+from curation.core.stats import Clusters, only_interval
 from curation.explore.report.asking import Asked, Row
 
 MOST = 2  # pairs of each sort
@@ -29,12 +29,14 @@ class Swept(NamedTuple):
 
 def sweep(asked: Asked) -> Swept:
     """All of it; nothing where there are no deltas."""
-    pairs = asked.frame("deltas pairs", "select pair_id, prompt_id from pairs where not identical order by pair_id")
+    pairs = asked.frame("deltas pairs", "select pair_id, prompt_id from pairs where not identical")
     if not pairs.height:
         return Swept([], [], [])
+    pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
     ids, truth = pairs["pair_id"].to_numpy(), asked.study.reliability.truth
     one = pl.DataFrame({"all": np.zeros(len(ids), np.int8)})
-    clusters = Clusters(one, dense_rank(pairs["prompt_id"]))
+    clusters = Clusters(one, np.unique(pairs["prompt_id"].to_numpy(), return_inverse=True)[1])
+    del pairs, one
     right = {side: _read(asked, ids, f"select pair_id, {side} from truth") for side in ("chosen", "rejected")}
     wrong_way = np.sign(right["rejected"] - right["chosen"])  # nan where nobody knows
     means, wrong, highest, lowest = [], list[Row](), _Ends(len(ids)), _Ends(len(ids))
