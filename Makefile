@@ -47,6 +47,7 @@ bench: setup
 	python -m bench.memory
 	python -m bench.reliability
 	python -m bench.judges
+	python -m bench.labels
 	python -m bench.export
 	for table in worst alone rules levels answers contrasts; do python -m bench.evidence $$table; done
 	python -m bench.power

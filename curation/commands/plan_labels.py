@@ -1,47 +1,23 @@
 """The labels section of `curation plan`: how many labelled pairs it takes to know how far a judge can be believed."""
 
 import json
-from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from curation.commands.rows import print_rows
-from curation.core.errors import CurationError
 from curation.core.study import Study
-from curation.reliability.label_budget import ASSUMED_CORRELATION, MEASURES, PILOT, LabelBudget, assume, budget_labels
-from curation.tables import contracts, measurements, parquet
-from curation.tables.table import Table
+from curation.explore.labels.budget import budget_judges
+from curation.reliability.label_budget import ASSUMED_CORRELATION, LabelBudget
 
 
 def tell_labels(study: Study, half_width: float, share: float | None, as_json: bool) -> None:
     """Print the budgets of the study's judges for an interval of `half_width`, from data/reliability.parquet as far as
     it can be read. Of a judge that is not in it `share` is assumed, or the measure's own share."""
-    pairs = _read_or_empty(contracts.PAIRS, ["prompt_id"])
-    per_prompt = max(pairs.height, 1) / max(pairs["prompt_id"].n_unique(), 1)
-    assumed = {measure: assume(measure, per_prompt, share) for measure in MEASURES}
-    known = _read_or_empty(measurements.RELIABILITY, PILOT)
-    budgets = budget_labels(_name_measures(study), known, assumed, half_width)
+    budgets = budget_judges(study, half_width, share)
     if as_json:
         print(json.dumps([budget._asdict() for budget in budgets], indent=1))
     else:
         print_labels(budgets, half_width)
-
-
-def _name_measures(study: Study) -> Iterator[tuple[str, str, str]]:
-    truth = study.reliability.truth
-    for judge, dimensions in study.dimensions.items():
-        for dimension in dimensions:
-            if judge != truth:
-                yield judge, dimension, "pairwise_accuracy"
-            if judge in study.pairwise_judges:
-                yield judge, dimension, "position_inconsistency"
-
-
-def _read_or_empty(table: Table, columns: Sequence[str]) -> pl.DataFrame:
-    try:
-        return parquet.read(table, contracts.path(table.name), columns)
-    except CurationError:  # absent, or of an earlier version, which says nothing
-        return contracts.empty(table).select(columns)
 
 
 def _row(budget: LabelBudget) -> dict[str, str]:

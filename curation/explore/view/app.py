@@ -11,20 +11,30 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from curation.core.errors import CurationError
-from curation.explore.view import entities, listing, revisions
+from curation.explore.view import entities, labelling, listing, revisions
 from curation.explore.view.access import Guard
 from curation.explore.view.answering import Lane, show
 from curation.explore.view.opened import Opened
 
-PLACES = {"/": "Pairs", "/compare": "Two versions"}  # of the navigation
-OWN_FILES = {"style.css": "text/css", "view.css": "text/css"}  # of explore/templates, that pages load
+PLACES = {"/": "Pairs", "/label": "Label", "/compare": "Two versions"}  # of the navigation
+OWN_FILES = {  # of explore/templates, that pages load
+    "style.css": "text/css",
+    "view.css": "text/css",
+    "label.js": "text/javascript",
+}
 
 
 def application(folder: Path, token: str, lane: Lane) -> ASGIApp:
     """The view of the study in `folder`, for who has the token, answered in `lane`. The process runs in that folder, as
     every command does."""
     app = Starlette(
-        routes=[*listing.routes(), *entities.routes(), *revisions.routes(), Route("/own/{name}", _own_file)],
+        routes=[
+            *listing.routes(),
+            *entities.routes(),
+            *labelling.routes(),
+            *revisions.routes(),
+            Route("/own/{name}", _own_file),
+        ],
         exception_handlers={CurationError: _mistake, HTTPException: _problem, Exception: _failure},
     )
     app.state.opened, app.state.lane, app.state.places = Opened(folder), lane, PLACES

@@ -1,0 +1,160 @@
+"""The file of labels: a row for each, appended and on the disk before the next pair is shown. Nothing in it is changed:
+who changes their mind has a later row, and the last one counts."""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curation.core.errors import CurationError, refused_writes
+from curation.core.text import one_line, say_count
+from curation.tables.contracts import SIDES
+
+GOLD = Path("data/import/gold.jsonl")
+VERDICTS = ("chosen", "rejected", "tie", "both_bad")
+ACTIONS = ("label", "skip", "undo")  # the last two have no verdict
+RANDOM = "random"  # a sample of all pairs
+BLOCK = 2**16  # bytes
+Scores = dict[str, float]  # by dimension
+
+
+class Label(NamedTuple):
+    """What is kept of a row: all but the texts."""
+
+    pair_id: int
+    labelled: str
+    action: str
+    verdict: str | None
+    order: str
+    sample: Mapping[str, Any]
+
+
+class Gold:
+    """The labels of the file at `path`, which need not be there yet: by labeller and pair the last one, in the order of
+    time; and by labeller and trace the scores of the last row about it."""
+
+    def __init__(self, path: Path = GOLD) -> None:
+        self.path = path
+        self._forget()
+        if path.exists():
+            with self._opened() as file:
+                self._mend(file)
+        self.refresh()
+
+    def _forget(self) -> None:
+        self.labels: dict[str, dict[int, Label]] = {}
+        self._scores: dict[tuple[str, int], Scores] = {}
+        self._read, self._lines, self._inode = 0, 0, 0
+
+    def of(self, labeller: str) -> dict[int, Label]:
+        """The last row of each pair that this labeller has one of, the latest at the end."""
+        return self.labels.get(labeller, {})
+
+    def scores(self, labeller: str, trace_id: int) -> Scores:
+        """What this labeller last said of a trace."""
+        return self._scores.get((labeller, trace_id), {})
+
+    def all_scores(self) -> Iterable[Scores]:
+        """Those of every labeller and trace."""
+        return self._scores.values()
+
+    def refresh(self) -> None:
+        """Read what was appended since, by whomever. Raises CurationError on a line that is no label."""
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return self._forget()
+        if state.st_size < self._read or state.st_ino != self._inode:
+            self._forget()
+            self._inode = state.st_ino
+        if state.st_size > self._read:
+            with self.path.open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    if not line.endswith(b"\n"):  # another process is about to write the rest
+                        break
+                    self._lines += 1
+                    self._read += len(line)
+                    if line.strip():
+                        self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            row = json.loads(line)
+            label = Label(int(row["pair_id"]), *(row[name] for name in Label._fields[1:]))
+            labeller, sides = row["labeller"], [(int(row[side]["trace_id"]), row[side]["scores"]) for side in SIDES]
+            known = label.action in ACTIONS and label.verdict in (*VERDICTS, None)
+            if not known or not all(isinstance(one, str) for one in (labeller, label.labelled)):
+                raise ValueError
+        except (ValueError, TypeError, KeyError):
+            raise CurationError(
+                f"{self.path}: line {self._lines} is no label of `curation view`; move what is not to another file"
+            ) from None
+        own = self.labels.setdefault(labeller, {})
+        own.pop(label.pair_id, None)
+        own[label.pair_id] = label
+        for trace_id, scores in sides:
+            self._scores[labeller, trace_id] = scores
+
+    def append(self, labeller: str, row: Mapping[str, Any]) -> None:
+        """The file ends in `row`, of this labeller and now, and that is on the disk; or it is as it was. Raises
+        CurationError if it cannot be written."""
+        with refused_writes(self.path), self._opened() as file:
+            self._mend(file)
+            self.refresh()
+            stamped = {"labeller": labeller, "labelled": self._now(labeller), **row}
+            line = json.dumps(stamped, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+            end = os.lseek(file, 0, os.SEEK_END)
+            try:
+                written = 0
+                while written < len(line):
+                    written += os.write(file, line[written:])
+                os.fsync(file)
+            except OSError:
+                os.ftruncate(file, end)
+                raise
+        self.refresh()
+
+    def _now(self, labeller: str) -> str:
+        """The time, and later than this labeller's last row, whatever the clock was set to."""
+        now = datetime.now(UTC)
+        if own := self.of(labeller):
+            last = datetime.fromisoformat(next(reversed(own.values())).labelled)
+            now = max(now, last + timedelta(microseconds=1))
+        return now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The file, made where it is not there, for this process alone."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+        finally:
+            os.close(file)
+
+    def _mend(self, file: int) -> None:
+        """The file ends in a whole line: of one that was cut off as it was written, whose label nobody was told is
+        saved, nothing is left, and stderr says so. A whole last line without its end gets that."""
+        size = os.lseek(file, 0, os.SEEK_END)
+        tail, start = b"", size
+        while start and b"\n" not in tail:
+            start = max(0, start - BLOCK)
+            tail = os.pread(file, size - start, start)
+        half = tail.rpartition(b"\n")[2]
+        if not half:
+            return
+        try:
+            json.loads(half)
+        except ValueError:
+            os.ftruncate(file, size - len(half))
+            said = f"{self.path}: its last line was cut off as it was written; {say_count(len(half), 'byte')} left out"
+            print(one_line(said), file=sys.stderr)
+        else:
+            os.write(file, b"\n")
