@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
+import polars as pl
 import pytest
 import world
 from browser import launched, opened
@@ -120,6 +121,25 @@ def test_a_study_without_tables_or_with_bad_params_says_so(tmp_path: Path) -> No
         file.write_text("nonsense: {")
         said = server.ask("/")
         assert said.status == 400 and "params.yaml" in said.text
+
+
+@pytest.mark.parametrize("table", ["pairs", "prompts", "traces/large", "deltas/rubric", "selections/clear"])
+@pytest.mark.parametrize("how", ["garbage", "another schema"])
+def test_a_table_that_cannot_be_read_is_named_and_is_no_fault_of_the_view(tmp_path: Path, table: str, how: str) -> None:
+    """And is not taken for one that lacks the row."""
+    world.write(world.sound(), tmp_path)
+    file = tmp_path / f"data/{table}.parquet"
+    pair = world.sound().pairs.filter(chosen_model="large").row(0, named=True)
+    if how == "garbage":
+        file.write_bytes(b"PAR1 garbage")
+    else:
+        pl.DataFrame({"x": [1]}).write_parquet(file)
+    with viewing(tmp_path) as server:
+        for path in (f"/pair/{pair['pair_id']}", f"/find?id={pair['pair_id']}", "/?where=margin.clear+>+0", "/"):
+            said = server.ask(path)
+            assert said.status in (200, 400) and "there is no" not in said.text, path
+        kind, number = ("trace", pair["chosen_trace_id"]) if "/" in table else (table[:-1], pair[f"{table[:-1]}_id"])
+        assert f"{table}.parquet" in server.ask(f"/{kind}/{number}").text + server.ask(f"/pair/{pair['pair_id']}").text
 
 
 def test_a_port_that_is_taken_and_one_that_is_none_are_lines(viewed: Viewed, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ TEXTS = (("prompts", "messages"), ("traces", "completion"), ("traces", "reasonin
 KEYS = {"pair": "pair_id", "trace": "trace_id", "prompt": "prompt_id"}
 
 
+class NotFound(CurationError):
+    """Nothing is called so."""
+
+
 class Hit(NamedTuple):
     """One that was found: its kind, its id or a run's name, and where what was asked for stands."""
 
@@ -40,17 +44,17 @@ class Hit(NamedTuple):
 
 def find(tables: Tables, asked: str, texts: bool = True) -> list[Hit]:
     """All that `asked` names, each once: a run by its name or the key of its weights, a row by an id or the only one
-    that begins so, by the user's own id, or, with `texts`, by a text that it holds. Raises CurationError if nothing
-    does."""
+    that begins so, by the user's own id, or, with `texts`, by a text that it holds. Raises NotFound if nothing does,
+    and CurationError if a table cannot be read."""
     if not asked.strip():
-        raise CurationError("why: names nothing; give an id, or a piece of a text")
+        raise NotFound("why: names nothing; give an id, or a piece of a text")
     ids = (_runs(tables, asked), _names(tables, asked), _whole(tables, asked), _own(tables, asked))
     for hits in (*ids, _begins(tables, asked), _calls(tables, asked)):
         if found := _distinct(hits):
             return found
     if texts and (found := _distinct(_holds(tables, asked))):
         return found
-    raise CurationError(f"why: {clip(asked)!r} {_say_unknown(tables, asked, texts)}")
+    raise NotFound(f"why: {clip(asked)!r} {_say_unknown(tables, asked, texts)}")
 
 
 def _say_unknown(tables: Tables, asked: str, texts: bool) -> str:

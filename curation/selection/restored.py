@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.core.errors import CurationError
+from curation.core.errors import CurationError, require_existing
 from curation.selection.candidates import Candidates
 from curation.selection.filters import divide_budget
 from curation.selection.ranking import Ranker
@@ -45,7 +45,7 @@ def restore_file(name: str, settings: Params, pairs: Candidates, data: Path = co
     if not file.exists():
         raise CurationError(f"there is no table of it yet; `dvc repro select@{name}` makes it")
     try:
-        if _ends(file) != _ends(of_pairs):
+        if list_ids(file) != list_ids(of_pairs):
             raise CurationError(f"{file} {STALE}")
         reason = pl.col("reason").cast(pl.Enum(settings.reasons), strict=False)
         read = pl.scan_parquet(file, glob=False).select(reason, "margin").collect()
@@ -74,13 +74,20 @@ def divide_again(selection: Selection, settings: Params) -> Selection:
     return again._replace(verdicts=selection.verdicts.with_columns(reason, (reason == KEPT).alias("kept")))
 
 
-def _ends(file: Path) -> list[tuple[int, int, int]]:
-    """The least pair_id of each row group, the greatest, and how many rows it has."""
-    whole = pq.read_metadata(file)
-    column = whole.schema.names.index("pair_id")
-    groups = [whole.row_group(number) for number in range(whole.num_row_groups)]
-    ends = [(group.column(column).statistics, group.num_rows) for group in groups if group.num_rows]
-    return [(known.min, known.max, rows) for known, rows in ends]
+def list_ids(file: Path) -> list[tuple[int, object, object]]:
+    """Of each row group how many rows it has, and its least and greatest pair_id; of tables whose rows are by pair_id
+    and have its hashes, those that are alike in this have the same ids. Raises CurationError if it cannot be read."""
+    require_existing(file, "`dvc repro` makes it")
+    try:
+        whole = pq.read_metadata(file)
+        if (name := "pair_id") not in whole.schema.names:
+            raise CurationError(f"{file}: has no column {name}; `dvc repro` makes it again")
+        place = whole.schema.names.index(name)
+        groups = [whole.row_group(number) for number in range(whole.num_row_groups)]
+        known = [(group.num_rows, group.column(place).statistics) for group in groups if group.num_rows]
+    except (pa.ArrowException, OSError) as error:
+        raise CurationError(f"{file}: cannot be read, delete it and `dvc repro` makes it again: {error}") from None
+    return [(rows, *((ends.min, ends.max) if ends else (None, None))) for rows, ends in known]
 
 
 def _numbers(file: str, name: str, settings: Params, verdicts: pl.DataFrame) -> pl.Series:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from curation.core.errors import CurationError
 from curation.explore.explain import explain
-from curation.explore.find import MOST, find
+from curation.explore.find import MOST, NotFound, find
 from curation.explore.view.answering import opened, reads, show
 from curation.explore.view.listing import neighbours
 
@@ -29,7 +29,7 @@ def show_entity(request: Request) -> Response:
     asked = request.path_params["id"]
     try:
         hits = [hit for hit in find(tables, asked, texts=False) if hit.kind == kind and str(hit.id) == asked]
-    except CurationError:
+    except NotFound:
         hits = []
     if not hits:
         raise HTTPException(404, f"there is no {kind} {asked}")
@@ -50,7 +50,7 @@ def show_found(request: Request) -> Response:
     asked = request.query_params.get("id", "")
     try:
         hits = find(opened(request).tables(), asked, texts=False)
-    except CurationError as error:
+    except NotFound as error:
         raise HTTPException(404, str(error).removeprefix("why: ")) from None
     if len(hits) == 1:
         return RedirectResponse(f"/{hits[0].kind}/{hits[0].id}", 303)

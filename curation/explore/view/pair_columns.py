@@ -3,19 +3,16 @@ and margin and the arms that a pair is in."""
 
 from collections import OrderedDict
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from curation.core.errors import CurationError, require_existing
 from curation.core.study import Study
 from curation.explore.tables import Tables
 from curation.selection import candidates, column_names
 from curation.selection.column_names import OF_PROMPT, TOKENS
 from curation.selection.named_columns import ColumnReader, NamedColumns
+from curation.selection.restored import list_ids
 from curation.tables import contracts, measurements, parquet
 from curation.tables.contracts import SIDES
 from curation.tables.expressions.evaluation import ResultType, fault
@@ -127,7 +124,7 @@ class PairColumns(NamedColumns):
     def _read_verdict(self, selection: str, column: str) -> pl.Series:
         """`kept`, `reason` or `margin` of each pair in a selection's table; null where it has no row."""
         file = contracts.path("selections", selection)
-        if _list_ids(file) == _list_ids(contracts.path("pairs")):
+        if list_ids(file) == list_ids(contracts.path("pairs")):
             return parquet.read(contracts.SELECTIONS, file, [column])[column]
         rows = parquet.read(contracts.SELECTIONS, file, ["pair_id", column])  # it was made of other pairs
         return self.ids.to_frame("pair_id").join(rows, on="pair_id", how="left", maintain_order="left")[column]
@@ -135,20 +132,6 @@ class PairColumns(NamedColumns):
     def _read_of_arm(self, arm: str) -> pl.Series:
         rows = parquet.read(contracts.SUBSETS, contracts.arm_path("subsets", arm), ["pair_id"])
         return self.ids.is_in(rows["pair_id"].implode())
-
-
-def _list_ids(file: Path) -> list[tuple[int, object, object]]:
-    """Of each row group how many rows it has, and its least and greatest pair_id; of a table whose rows are by pair_id
-    and have its hashes, files that are alike in this have the same ids. Raises CurationError if it cannot be read."""
-    require_existing(file, "`dvc repro` makes it")
-    try:
-        told = pq.read_metadata(file)
-        place = told.schema.names.index("pair_id")
-        groups = [told.row_group(number) for number in range(told.num_row_groups)]
-        columns = [(group.num_rows, group.column(place).statistics) for group in groups]
-    except (pa.ArrowInvalid, ValueError, OSError) as error:
-        raise CurationError(f"{file}: cannot be read, delete it and `dvc repro` makes it again: {error}") from None
-    return [(height, *((found.min, found.max) if found else (None, None))) for height, found in columns]
 
 
 def pick_candidates(study: Study, ids: pl.Series) -> candidates.Candidates:
