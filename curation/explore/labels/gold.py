@@ -108,7 +108,7 @@ class Gold:
             self._mend(file)
             self.refresh()
             stamped = {"labeller": labeller, "labelled": self._now(labeller), **row}
-            line = json.dumps(stamped, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+            line = json.dumps(stamped).encode() + b"\n"  # in ASCII: some readers end a line at U+2028 too
             end = os.lseek(file, 0, os.SEEK_END)
             try:
                 written = 0
