@@ -1,6 +1,6 @@
 """The view of ten million pairs: seconds until each page is there, and memory at most.
 
-python -m bench.view [PAIRS ...] [--folder FOLDER]
+python -m bench.view [PAIRS ...] [--folder FOLDER] [--project FOLDER]
 
 The project is that of `bench.tables`, made by the real stages. The server is `curation view`, a process of its own that
 is asked over HTTP; each page is asked for once, in this order, so that a first one reads what later ones have.
