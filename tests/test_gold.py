@@ -3,6 +3,7 @@ full or two write at once; one that is read as another's, or as an older one; a 
 written to all the same."""
 
 import json
+import math
 import multiprocessing
 import os
 from pathlib import Path
@@ -30,7 +31,7 @@ TRACES: dict[str, dict[str, Any]] = {
 
 def row(pair_id: int = 1, answer: str = "tie", labeller: str = "ann", **scores: dict[str, float]) -> dict[str, Any]:
     session = Session(labeller)
-    of_sides = {"chosen": {}, "rejected": {}} | scores
+    of_sides: dict[str, dict[str, float]] = {"chosen": {}, "rejected": {}} | scores
     return make_row(session, None, {"pair_id": pair_id}, TRACES, answer, of_sides)
 
 
@@ -134,6 +135,31 @@ def test_a_file_of_something_else_is_named_and_left_alone(line: str, path: Path)
     with pytest.raises(CurationError, match="line 2 is no label"):
         gold.append("ann", row(2))
     assert path.read_bytes() == body
+
+
+ODD: list[dict[str, Any]] = [
+    {"sample": "random"}, {"sample": {}}, {"order": "left"}, {"labelled": "yesterday"}, {"labelled": "2026-01-01"},
+    {"verdict": None}, {"action": "skip"}, {"action": []}, {"labeller": 5}, {"chosen": None}, {"pair_id": "9" * 5000},
+    *({"chosen": {"trace_id": "1", "scores": scores}} for scores in ([1], {"logic": "3"}, {"logic": math.nan}, None)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [*ODD, "[" * 100_000], ids=lambda change: str(change)[:40])
+def test_a_row_that_was_edited_by_hand_is_named_each_time_until_it_is_mended(
+    change: dict[str, Any] | str, path: Path
+) -> None:
+    """The kind of fault: a row that is taken in, and ends a page or the next label in a traceback; or is told once, and
+    passed over from then on."""
+    gold = Gold(path)
+    gold.append("ann", row(1))
+    sound = path.read_text()
+    path.write_text(f"{sound}{json.dumps({**json.loads(sound), **change}) if isinstance(change, dict) else change}\n")
+    for ask in (gold.refresh, gold.refresh, lambda: gold.append("ann", row(2)), lambda: Gold(path)):
+        with pytest.raises(CurationError, match="line 2 is no label of `curation view`"):
+            ask()
+    path.write_text(sound)
+    gold.append("ann", row(2))
+    assert list(gold.of("ann")) == list(Gold(path).of("ann")) == [1, 2]
 
 
 def test_a_file_that_was_taken_away_or_replaced_is_read_anew(path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from curation.tables.contracts import SIDES
 GOLD = Path("data/import/gold.jsonl")
 VERDICTS = ("chosen", "rejected", "tie", "both_bad")
 ACTIONS = ("label", "skip", "undo")  # the last two have no verdict
+ORDERS = ("chosen_first", "rejected_first")
 RANDOM = "random"  # a sample of all pairs
 BLOCK = 2**16  # bytes
 Scores = dict[str, float]  # by dimension
@@ -88,13 +90,12 @@ class Gold:
             row = json.loads(line)
             label = Label(int(row["pair_id"]), *(row[name] for name in Label._fields[1:]))
             labeller, sides = row["labeller"], [(int(row[side]["trace_id"]), row[side]["scores"]) for side in SIDES]
-            known = label.action in ACTIONS and label.verdict in (*VERDICTS, None)
-            if not known or not all(isinstance(one, str) for one in (labeller, label.labelled)):
+            if not _is_known(label) or not isinstance(labeller, str) or not all(_is_rated(said) for _, said in sides):
                 raise ValueError
-        except (ValueError, TypeError, KeyError):
-            raise CurationError(
-                f"{self.path}: line {self._lines} is no label of `curation view`; move what is not to another file"
-            ) from None
+        except (ValueError, TypeError, KeyError, RecursionError):
+            where = f"{self.path}: line {self._lines}"
+            self._forget()  # so that it is said until it is mended, and not once
+            raise CurationError(f"{where} is no label of `curation view`; move what is not to another file") from None
         own = self.labels.setdefault(labeller, {})
         own.pop(label.pair_id, None)
         own[label.pair_id] = label
@@ -158,3 +159,14 @@ class Gold:
             print(one_line(said), file=sys.stderr)
         else:
             os.write(file, b"\n")
+
+
+def _is_known(label: Label) -> bool:
+    """Whether a label says what `make_row` could; the time is one with its zone, as others are compared with it."""
+    said = label.action in ACTIONS and (label.verdict in VERDICTS) == (label.action == "label")
+    ordered, kind = label.order in ORDERS, label.sample["kind"]
+    return said and ordered and isinstance(kind, str) and datetime.fromisoformat(label.labelled).tzinfo is not None
+
+
+def _is_rated(scores: object) -> bool:
+    return isinstance(scores, dict) and all(type(one) in (int, float) and isfinite(one) for one in scores.values())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from curation.core.errors import CurationError, Errors
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
-from curation.explore.labels.gold import RANDOM
+from curation.explore.labels.gold import ORDERS, RANDOM
 from curation.selection.column_names import mistake
 from curation.tables.ids import content_id
 
@@ -54,7 +54,7 @@ class Session(NamedTuple):
 
     def order(self, pair_id: int) -> str:
         """Which side of a pair this labeller is shown first."""
-        return ("chosen_first", "rejected_first")[content_id(pair_id, self.labeller, self.seed) & 1]
+        return ORDERS[content_id(pair_id, self.labeller, self.seed) & 1]
 
 
 def read_session(query: Mapping[str, str], dimensions: list[str], study: Study) -> Session:
