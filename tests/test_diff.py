@@ -257,6 +257,20 @@ def test_what_no_cache_has_is_named_and_does_not_count_as_left(study: Path, tmp_
     assert "traces      10 → 10: no change" in done.stdout
 
 
+def test_what_is_not_checked_out_has_not_left(study: Path, tmp_path: Path) -> None:
+    """Of a clone of its own; and an older commit is not in a shallow one."""
+    git(tmp_path, "clone", "-q", "--depth", "1", "-b", "base", study.as_uri(), "clone")
+    shutil.copytree(study / ".dvc/cache", tmp_path / "clone/.dvc/cache")
+    done = asked(tmp_path / "clone")
+    assert done.stdout.count("no change") == 8 and "in dvc.lock, and not there, so read as that" in done.stderr
+    shutil.rmtree(tmp_path / "clone/.dvc/cache")
+    done = asked(tmp_path / "clone", "HEAD")
+    assert "no change" in done.stdout and "prompts" not in done.stdout and "traces" not in done.stdout
+    done = asked(tmp_path / "clone", str(study))
+    assert " left" not in done.stdout and "the working tree" in done.stdout
+    assert "or `git fetch --unshallow`" in asked(tmp_path / "clone", "budget").stderr
+
+
 def test_what_a_remote_has_is_fetched(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     shutil.copytree(study, folder)

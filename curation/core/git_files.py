@@ -37,5 +37,8 @@ def _git(place: str, *arguments: str) -> bytes:
     done = subprocess.run([git, *arguments], capture_output=True, check=False)
     if done.returncode:
         said = shorten(done.stderr.decode(errors="replace").strip()) or "git knows no such revision"
-        raise CurationError(f"{place}: {said}; name a commit, a branch or a tag")
+        cut = subprocess.run([git, "rev-parse", "--is-shallow-repository"], capture_output=True, check=False)
+        is_cut = cut.stdout.strip() == b"true"
+        deeper = ", or `git fetch --unshallow`: this clone lacks older commits" if is_cut else ""
+        raise CurationError(f"{place}: {said}; name a commit, a branch or a tag{deeper}")
     return done.stdout

@@ -43,8 +43,9 @@ class Context:
 
     @cached_property
     def traces(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The traces of all generators, in the order of trace_id."""
-        old, new = (concat_parts(one, "traces", TRACES, one.parts("traces")).sort("trace_id") for one in self._both)
+        """The traces of all generators whose files are on this machine, in the order of trace_id."""
+        names = self.names("traces")
+        old, new = (concat_parts(one, "traces", TRACES, names).sort("trace_id") for one in self._both)
         return old, new
 
     @cached_property
@@ -85,8 +86,8 @@ class Context:
 
     def is_whole(self, name: str) -> bool:
         """Whether no version has this file elsewhere than on this machine."""
-        files = (version.files.get(name) for version in self._both)
-        return all(file is None or file.path is not None for file in files)
+        files = [(version, version.files.get(name)) for version in self._both]
+        return all(not one.may_have(name) if file is None else file.path is not None for one, file in files)
 
     def names(self, table: str) -> list[str]:
         """The names of the parts of a table in either version, without those that are not on this machine."""

@@ -54,6 +54,8 @@ def _prompts(context: Context) -> tuple[int, int, Changes] | None:
 
 
 def _traces(context: Context) -> tuple[int, int, Changes] | None:
+    if not context.names("traces") and (context.before.parts("traces") or context.after.parts("traces")):
+        return None
     old, new = context.traces
     match = context.trace_match
     whose = ("trace_id", "generator")

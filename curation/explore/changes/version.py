@@ -54,6 +54,15 @@ class Version:
         inside = (file.removeprefix(start) for file in self.files if file.startswith(start))
         return sorted(name.removesuffix(".parquet") for name in inside)
 
+    def may_have(self, name: str) -> bool:
+        """Whether a file is in a folder that a stage wrote and of which DVC's cache does not tell what is in it."""
+        return any(str(folder) in self.outs for folder in PurePosixPath(name).parents)
+
+    def untold(self) -> list[str]:
+        """Such folders of tables, of which there is no file here either."""
+        folders = [path for path in self.outs if path.removeprefix(f"{contracts.DATA}/") in FOLDERS]
+        return [path for path in folders if not any(name.startswith(f"{path}/") for name in self.files)]
+
 
 def read_versions(before: str | None, after: str | None) -> tuple[Version, Version]:
     """The two versions: each a folder, or a revision of git, or None: HEAD before, the working tree after. A table that
@@ -72,7 +81,7 @@ def read_versions(before: str | None, after: str | None) -> tuple[Version, Versi
         for name, file in version.files.items():
             if file.path is None and file.md5 is not None:
                 version.files[name] = File(cache.path(file.md5), file.md5)
-        absent = [name for name, file in version.files.items() if file.path is None]
+        absent = [*(name for name, file in version.files.items() if file.path is None), *version.untold()]
         if absent:
             what = f"{version.name}: {first_names(absent, MOST_NAMED)}: in neither DVC's cache nor a remote"
             version.notes.append(f"{what}, so left out; {cache.way_out}")
@@ -110,10 +119,13 @@ def _read_folder(folder: Path, cache: Cache) -> Version:
     version = _declared(HERE if here else str(folder), parsed.read_bytes(folder / PARAMS), lock, pipeline, cache)
     listed = {path: out.md5 for path, out in version.outs.items() if path.endswith(".parquet")}
     on_disk = {file.relative_to(folder).as_posix(): file for file in _tables_in(folder / contracts.DATA)}
-    for name in sorted(on_disk if lock is None or not here else listed.keys() & on_disk.keys()):
+    for name in sorted(on_disk):
+        if lock is not None and here and name not in listed and not version.may_have(name):
+            continue  # of a name that params.yaml has no more
         version.files[name] = File(on_disk[name], cache.hash(on_disk[name]) if here else listed.get(name))
     if here:
         version.notes += _find_edits(version, listed)
+    version.files |= {name: File(cache.path(md5), md5) for name, md5 in listed.items() if name not in on_disk}
     return version
 
 
@@ -125,7 +137,8 @@ def _tables_in(data: Path) -> Iterator[Path]:
 def _find_edits(version: Version, listed: Mapping[str, str]) -> Iterator[str]:
     """What of the working tree's tables is not what dvc.lock tells of."""
     if lacking := sorted(listed.keys() - version.files.keys()):
-        yield f"{first_names(lacking, MOST_NAMED)}: in {LOCK}, and not there; `dvc repro` or `dvc checkout` makes it"
+        named = first_names(lacking, MOST_NAMED)
+        yield f"{named}: in {LOCK}, and not there, so read as that tells of it; `dvc repro` or `dvc checkout` makes it"
     edited = sorted(name for name, file in version.files.items() if listed.get(name) not in (None, file.md5))
     if edited:
         yield f"{first_names(edited, MOST_NAMED)}: is not the file that {LOCK} tells of; causes are of that one"
