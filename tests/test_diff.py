@@ -337,6 +337,7 @@ def test_a_build_fails_on_a_condition(study: Path, condition: str, code: int, sa
     ("arguments", "said"),
     [
         (["nowhere"], "error: nowhere: git knows no such revision; name a commit, a branch or a tag"),
+        (["a" * 5000], "error: aaaa"),
         (["--", "--upload-pack=x"], "error: --upload-pack=x: git knows no such revision"),
         (["base", "nowhere"], "error: nowhere: git knows no such revision"),
     ],

@@ -3,6 +3,7 @@
 Nothing is checked out: tables of a revision are read where DVC's cache has them.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -92,7 +93,7 @@ def _read(place: str | None, cache: Cache) -> Version:
     if place is None:
         return _read_folder(Path(), cache)
     folder = Path(place)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112  unlike is_dir(), False of what no folder can be called
         return _read_folder(folder / RELEASED if (folder / RELEASED / PARAMS).is_file() else folder, cache)
     return _read_revision(place, cache)
 
