@@ -18,10 +18,12 @@ import world
 from browser import launched, opened
 from served import ran
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from viewing import Viewed, answer_to, viewing
 
 from curation.explore.view import answering
 from curation.explore.view.access import HEADERS
+from curation.explore.view.answering import Lane
 from curation.tables import contracts, parquet
 
 
@@ -96,6 +98,23 @@ def test_who_leaves_in_the_middle_of_a_form_leaves_no_trace(viewed: Viewed, capf
         half.sendall(f"{head}Content-Length: 9\r\n\r\nque".encode())
     assert viewed.ask("/").status == 200
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_answer_that_the_end_of_the_view_cuts_off_is_no_traceback() -> None:
+    async def end() -> None:
+        lane, go_on = Lane(), threading.Event()
+        try:
+            answer = asyncio.create_task(lane.run(Request({"type": "http"}), go_on.wait))
+            await asyncio.sleep(0)
+            answer.cancel()
+            with pytest.raises(HTTPException) as said:
+                await answer
+            assert (said.value.status_code, said.value.detail) == (503, "the view has ended")
+        finally:
+            go_on.set()
+            lane.close()
+
+    asyncio.run(end())
 
 
 def test_a_browser_shows_the_pages_and_asks_nobody_else(viewed: Viewed) -> None:

@@ -34,7 +34,11 @@ class Lane:
         job, start = self.pool.submit(work), time.monotonic()
         done = asyncio.wrap_future(job)
         while not done.done():
-            await asyncio.wait([done], timeout=SECONDS_BETWEEN_LOOKS)
+            try:
+                await asyncio.wait([done], timeout=SECONDS_BETWEEN_LOOKS)
+            except asyncio.CancelledError:  # as Ctrl-C ends what takes longer than the server waits for
+                self._stop(job)
+                raise HTTPException(503, "the view has ended") from None
             late = time.monotonic() - start > MOST_SECONDS
             if not done.done() and (late or await request.is_disconnected()):
                 self._stop(job)
