@@ -49,15 +49,15 @@ async def _own_file(request: Request) -> Response:
     return Response(body, media_type=OWN_FILES[name])
 
 
-def _mistake(request: Request, error: Exception) -> Response:
+async def _mistake(request: Request, error: Exception) -> Response:
     return show(request, "view_problem.html", 400, lines=str(error).splitlines())
 
 
-def _problem(request: Request, error: Exception) -> Response:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return show(request, "view_problem.html", error.status_code, lines=[error.detail])
 
 
-def _failure(request: Request, error: Exception) -> Response:
+async def _failure(request: Request, error: Exception) -> Response:
     what = f"{type(error).__name__}: {error}"
     return show(request, "view_problem.html", 500, lines=["a fault of the view itself; its terminal has more", what])
