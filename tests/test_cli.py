@@ -242,7 +242,7 @@ def test_params_says_what_is_there_and_what_is_wrong(folder: Path) -> None:
     file.write_text(
         (ROOT / "params.yaml")
         .read_text()
-        .replace("chain_sum: {size: 22, config: {min_terms", "chain_sum: {size: 22, config: {min_trms")
+        .replace("chain_sum: {prompts: 22, config: {min_terms", "chain_sum: {prompts: 22, config: {min_trms")
     )
     wrong = curation(folder, "params", "misspelt.yaml")
     place = "misspelt.yaml: sources.arithmetic.tasks.chain_sum.config.min_trms"

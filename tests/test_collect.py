@@ -19,7 +19,7 @@ SUMS = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
 
 
 def source(task: str = "chain_sum", size: int = 6, seed: int = 1, split: str = "train", **config: Any) -> Params:
-    tasks = {task: {"size": size, "config": config or SUMS}}
+    tasks = {task: {"prompts": size, "config": config or SUMS}}
     return Params.model_validate(
         {"kind": "reasoning_gym", "split": split, "seed": seed, "instruction": "Answer.", "tasks": tasks}
     )

@@ -26,11 +26,11 @@ from curation.tables import contracts, parquet
 from curation.tables.ids import content_id
 
 EXACT: dict[str, Any] = {"exact": True, "ngram": None, "near_duplicates": None}
-NGRAM = EXACT | {"exact": False, "ngram": {"size": 3, "share": 0.5}}
+NGRAM = EXACT | {"exact": False, "ngram": {"n": 3, "share": 0.5}}
 NEAR = EXACT | {"exact": False, "near_duplicates": {"shingle": 2, "permutations": 128, "threshold": 0.5, "seed": 0}}
 ALL = {
     "exact": True,
-    "ngram": {"size": 8, "share": 0.5},
+    "ngram": {"n": 8, "share": 0.5},
     "near_duplicates": {"shingle": 5, "permutations": 128, "threshold": 0.8, "seed": 0},
 }
 
@@ -243,7 +243,7 @@ def test_the_ngram_rule_is_that_of_the_slow_reference(
     train: list[str], held: list[str], size: int, share: float
 ) -> None:
     for text, reason, against, overlap in verdicts(
-        EXACT | {"exact": False, "ngram": {"size": size, "share": share}}, train, held
+        EXACT | {"exact": False, "ngram": {"n": size, "share": share}}, train, held
     ):
         expected = slow_ngram(text, held, size)
         assert overlap == expected and (reason == "ngram") == (expected is not None and expected > share)
@@ -294,7 +294,7 @@ def test_hash_seeds_change_no_byte(tmp_path: Path) -> None:
     body = json.dumps(
         {
             "exact": True,
-            "ngram": {"size": 4, "share": 0.5},
+            "ngram": {"n": 4, "share": 0.5},
             "near_duplicates": NEAR["near_duplicates"] | {"threshold": 0.4},
         }
     )

@@ -158,7 +158,7 @@ NOT_RUN = {  # what no edge is run of, and why
     "scorers.implicit.folds": "each trains a model; its bounds are in tests/mistakes.py",
 }
 ONLY_MORE_WORK = {  # numbers whose upper end takes as long as it says
-    "samples", "repeats", "max_steps", "epochs", "rounds", "folds", "size", "accumulation", "permutations",
+    "samples", "repeats", "max_steps", "epochs", "rounds", "folds", "prompts", "n", "accumulation", "permutations",
     "concurrency", "batch_size", "rank",
 }  # fmt: skip
 ITSELF, TURNED = (
@@ -217,7 +217,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
     save_tiny_reward_model(folder / "reward", labels=2, steps=True)
     own = {"model": "tiny", "revision": weights.fingerprint(model)}
     raw = {**world.settings(), "decontaminate": {
-        "exact": True, "ngram": {"size": 3, "share": 0.5},
+        "exact": True, "ngram": {"n": 3, "share": 0.5},
         "near_duplicates": {"shingle": 3, "permutations": 16, "threshold": 0.9, "seed": 0},
         "near_duplicate_responses": {"shingle": 3, "threshold": 0.9},
     }}  # fmt: skip
@@ -307,7 +307,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, url: str) -> "SmallStudy":
         "verifier": "math", "instruction": "Be brief.",
     }  # fmt: skip
     for task in (task for source in raw["sources"].values() for task in source.get("tasks", {}).values()):
-        task["size"] = 2
+        task["prompts"] = 2
     asked = {"endpoint": endpoint, "model": "m", "revision": "r"}
     rubric = raw["judges"]["rubric"] | asked
     shared = {name: value for name, value in rubric.items() if name not in ("kind", "calls", "dimensions")}

@@ -676,7 +676,7 @@ def test_what_goes_into_a_file_of_conversations_comes_out_as_prompt_and_traces(
 
 
 SCREEN = Screen.model_validate({
-    "exact": True, "ngram": {"size": 3, "share": 0.5},
+    "exact": True, "ngram": {"n": 3, "share": 0.5},
     "near_duplicates": {"shingle": 2, "permutations": 64, "threshold": 0.8, "seed": 0},
 })  # fmt: skip
 

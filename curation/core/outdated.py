@@ -39,6 +39,7 @@ _OLD_KEYS = [
         for section, keys in old.items()
         for key in keys
     ),
+    *renamed.INNER,
     f"judges.*.{renamed.PATTERNS}",
     *(f"selections.*.require.{reason}" for reason in renamed.REASONS.values()),
 ]
@@ -96,6 +97,10 @@ def _of_keys(root: Node) -> Iterator[Replacement]:
                 name, new = renamed.REPLACED[key.value][inner.value]
                 message = f"{key.value}.{inner.value} is now {key.value}.{name}"
                 yield Replacement(inner.start_mark.index, old.end_mark.index, f"{name}: {new}", message)
+    for place, new in renamed.INNER.items():
+        *above, old_name = place.split(".")
+        for node in nodes_at(root, above):
+            yield from (_of_key(key, new) for key, _ in entries_of(node) if key.value == old_name)
 
 
 def _of_key(key: Node, new: str) -> Replacement:

@@ -23,6 +23,7 @@ from curation.core.messages import did_you_mean, format_validation_errors, show_
 from curation.core.outdated import refuse_outdated
 from curation.core.parsed import parse_yaml, read_bytes
 from curation.core.references import Parts, entries, find_dangling
+from curation.core.run_cache import find_passed_over
 from curation.core.study import Entries, Study
 from curation.core.text import one_line
 
@@ -152,6 +153,7 @@ def _check(study: Study, raw: dict[str, Any]) -> None:
     lines += [f"{path}: {name}: missing; add this section" for name in ALL_SECTIONS if name not in raw]
     order = [name for name in (*SECTIONS, *KIND_FOLDERS, *COLLECTIONS) if name in raw]
     sections = {name: _section(name, raw[name], f"{path}: {name}", lines) for name in order}
+    lines += [f"{path}: {mistake}" for mistake in find_passed_over({name: raw[name] for name in order})]
     parts = list_parts(sections)
     dangling = find_dangling(path, sections, raw, parts)
     if not (lines := lines + dangling):

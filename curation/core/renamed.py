@@ -7,6 +7,11 @@ Names that SQL expressions of params.yaml use are those of columns: `tie`, `rubr
 SECTIONS = {"screen": "decontaminate", "tokens": "renderings"}
 KEYS = {"pair": {"ties": "identical"}, "audit": {"ties": "identical"}}  # by section
 ADDED = {"pair": {"empty": "drop"}}  # keys that a section of version 0.1 lacks, with the values that change least
+INNER = {  # keys by where they stand, which DVC's run cache passes over
+    "sources.*.tasks.*.size": "prompts",
+    "screen.ngram.size": "n",
+    "decontaminate.ngram.size": "n",
+}
 REPLACED = {"calibrate": {"fit_share": ("folds", "5")}}  # keys by section that became others, with their values
 MOVED = {"evaluate": {"system": "student"}}  # keys by section: where they stand now
 TABLES = {"screened": "decontamination", "tokens": "renderings"}

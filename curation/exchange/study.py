@@ -107,7 +107,7 @@ def draft_study(files: Sequence[Read], benchmarks: Sequence[Read], judge: Asked 
 
 
 def _decontaminate(draft: Draft, benchmarks: bool) -> None:
-    ngram = {"size": 8, "share": 0.5} if benchmarks else None
+    ngram = {"n": 8, "share": 0.5} if benchmarks else None
     several = sum(source["split"] == "train" for source in draft.params["sources"].values()) > 1
     same = {"shingle": 3, "permutations": 64, "threshold": 1.0, "seed": 0} if several else None
     draft.params["decontaminate"] = {"exact": True, "ngram": ngram, "near_duplicates": same}

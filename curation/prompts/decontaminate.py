@@ -22,9 +22,9 @@ MISSED = 0.001  # the probability that a pair at the threshold is not compared
 
 class Ngram(Strict):
     """A train prompt is dropped if more than `share` of its tokens, or of those of one of its user's turns, lie in
-    n-grams of `size` tokens that one benchmark prompt has too."""
+    n-grams of `n` tokens that one benchmark prompt has too."""
 
-    size: Few
+    n: Few
     share: Annotated[float, Field(ge=0, lt=1, description="more than all is none")]
 
 
@@ -121,9 +121,9 @@ def _find_exact(train: Questions, benchmarks: Questions) -> dict[int, Verdict]:
 
 
 def _find_ngram(settings: Ngram, train: Asked, benchmarks: Questions) -> dict[int, Verdict]:
-    """A verdict on every train prompt that has `size` tokens, with the highest share of it, or of one of its turns,
+    """A verdict on every train prompt that has `n` tokens, with the highest share of it, or of one of its turns,
     that one benchmark prompt covers, of equals the first."""
-    size, ids, verdicts, shares = settings.size, list(benchmarks), dict[int, Verdict](), dict[int, float]()
+    size, ids, verdicts, shares = settings.n, list(benchmarks), dict[int, Verdict](), dict[int, float]()
     holders = _index_ngrams(size, benchmarks)
     # for each benchmark prompt: how many tokens it covers so far, and where the last of them ends
     covered, end = np.zeros((2, len(ids)), dtype=np.int64)

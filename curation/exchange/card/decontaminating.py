@@ -31,7 +31,7 @@ def _rules(facts: Facts) -> Iterator[str]:
     if settings.exact and names:
         yield "A prompt with the same words as a benchmark's prompt was dropped."
     if (ngram := settings.ngram) and names:
-        words = f"{ngram.share * 100:g} % of its tokens in {ngram.size}-grams"
+        words = f"{ngram.share * 100:g} % of its tokens in {ngram.n}-grams"
         yield f"A prompt with more than {words} that a benchmark's prompt has too was dropped."
     if near := settings.near_duplicates:
         yield f"A train prompt whose {_alike(near.shingle, near.threshold)} of a prompt that is kept was dropped."

@@ -26,7 +26,7 @@ DRAWN_PER_KEPT = 40  # prompts that reasoning-gym is asked for to get one that n
 class Task(Strict):
     """One reasoning-gym data set; `config` is passed to it as it is."""
 
-    size: Annotated[int, Field(ge=1, le=1_000_000, description="40 times as many are drawn")]
+    prompts: Annotated[int, Field(ge=1, le=1_000_000, description="40 times as many are drawn")]
     config: dict[str, Plain]
 
 
@@ -53,7 +53,7 @@ class Params(Strict):
 
 
 def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
-    """`size` prompts of each task, no two alike and none whose text is in `existing_texts`.
+    """`prompts` of each task, no two alike and none whose text is in `existing_texts`.
 
     Raises CurationError if the library is not installed, or if a task is unknown, refuses its config, has too few
     distinct prompts, or has a scorer that rejects the task's own answer.
@@ -68,13 +68,13 @@ def prompts(settings: Params, existing_texts: set[str]) -> pl.DataFrame:
         fresh: list[tuple[str, str, list[str], str, str]] = []
         for entry in _create_entries(task, task_settings, settings.seed):
             text = entry["question"].strip() + (f"\n{settings.instruction}" if settings.instruction else "")
-            if text not in seen and len(fresh) < task_settings.size:
+            if text not in seen and len(fresh) < task_settings.prompts:
                 seen.add(text)
                 body = json.dumps(entry, sort_keys=True, default=str)
                 fresh.append((task, text, [entry["answer"]], f"reasoning_gym:{task}", body))
-        if len(fresh) < task_settings.size:
+        if len(fresh) < task_settings.prompts:
             raise CurationError(
-                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {task_settings.size} wanted; "
+                f"reasoning_gym {task}: {len(fresh)} distinct unused prompts, {task_settings.prompts} wanted; "
                 "widen its config or lower its size"
             )
         _check_scorer(task, fresh[0])
@@ -106,7 +106,7 @@ def _create_entries(task: str, settings: Task, seed: int) -> Any:
     if line := unknown_name(task, settings):
         raise CurationError(f"reasoning_gym {line}")
     try:
-        return reasoning_gym.create_dataset(task, size=settings.size * DRAWN_PER_KEPT, seed=seed, **settings.config)
+        return reasoning_gym.create_dataset(task, size=settings.prompts * DRAWN_PER_KEPT, seed=seed, **settings.config)
     except (ValueError, TypeError, AssertionError) as error:
         raise CurationError(f"reasoning_gym {task}: {error}") from None
 
