@@ -49,7 +49,7 @@ def _sources(facts: Facts) -> list[str]:
 
 def _holds(source: Any) -> str:
     if source.kind == "reasoning_gym":
-        return ", ".join(f"{code(task)} ({settings.size})" for task, settings in source.tasks.items())
+        return ", ".join(f"{code(task)} ({settings.prompts})" for task, settings in source.tasks.items())
     if source.dataset is not None:
         return f"{code(source.dataset.name)}, {code(source.dataset.split)} at {code(source.dataset.revision[:12])}"
     return code(Path(source.path).name)
