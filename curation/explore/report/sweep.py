@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from curation.core.progress import progress
-from curation.core.stats import Clusters, only_interval
+from curation.core.stats import Clusters, dense_rank, only_interval
 from curation.explore.report.asking import Asked, Row
 
 MOST = 2  # pairs of each sort
@@ -35,12 +35,13 @@ def sweep(asked: Asked) -> Swept:
     pairs = pairs if pairs["pair_id"].is_sorted() else pairs.sort("pair_id")
     ids, truth = pairs["pair_id"].to_numpy(), asked.study.reliability.truth
     one = pl.DataFrame({"all": np.zeros(len(ids), np.int8)})
-    clusters = Clusters(one, np.unique(pairs["prompt_id"].to_numpy(), return_inverse=True)[1])
+    clusters = Clusters(one, dense_rank(pairs["prompt_id"]))
     del pairs, one
-    right = {side: _read(asked, ids, f"select pair_id, {side} from truth") for side in ("chosen", "rejected")}
+    reader = _Reader(asked, ids)
+    right = {side: reader.read(f"select pair_id, {side} from truth") for side in ("chosen", "rejected")}
     wrong_way = np.sign(right["rejected"] - right["chosen"])  # nan where nobody knows
     means, wrong, highest, lowest = [], list[Row](), _Ends(len(ids)), _Ends(len(ids))
-    for judge, dimension, delta in _dimensions(asked, ids):
+    for judge, dimension, delta in _dimensions(reader):
         found = clusters.means(pl.Series(delta, nan_to_null=True))
         if not (n := int(np.count_nonzero(~np.isnan(delta)))):
             continue
@@ -78,44 +79,52 @@ class _Ends:
 
     def see(self, values: Reals, delta: Reals, name: str) -> None:
         larger = values > self.value  # never so of nan
-        self.value[larger], self.delta[larger], self.whose[larger] = values[larger], delta[larger], len(self.names)
+        for own, seen in ((self.value, values), (self.delta, delta), (self.whose, len(self.names))):
+            np.copyto(own, seen, where=larger, casting="same_kind")
         self.names.append(name)
 
     def name(self, at: int) -> str:
         return self.names[int(self.whose[at])]
 
 
-def _dimensions(asked: Asked, ids: Reals) -> Iterator[tuple[str, str, Reals]]:
+class _Reader:
+    """Reads a value of each of some pairs, whose ids rise. Tables have mostly the same pairs as each other, so the
+    places of these in the last one that was read are kept."""
+
+    def __init__(self, asked: Asked, ids: Reals) -> None:
+        self.asked, self.ids, self.there, self.place = asked, ids, ids, np.arange(len(ids))
+
+    def read(self, question: str, **params: str) -> Reals:
+        """The second column of the answer at the ids; nan where there is none."""
+        rows = self.asked.frame("deltas pairs", question, **params)
+        if not rows.height:
+            return np.full(len(self.ids), np.nan)
+        rows = rows if rows["pair_id"].is_sorted() else rows.sort("pair_id")
+        there, values = rows["pair_id"].to_numpy(), rows.to_series(1).cast(pl.Float64).to_numpy()
+        if not np.array_equal(there, self.there):
+            self.there, self.place = there, np.minimum(np.searchsorted(there, self.ids), len(there) - 1)
+            self.place[there[self.place] != self.ids] = len(there)
+        return np.append(values, np.nan)[self.place]
+
+
+def _dimensions(reader: _Reader) -> Iterator[tuple[str, str, Reals]]:
     """Each judge's dimensions, with the delta of each pair."""
-    named = [(judge, name) for judge, dimensions in asked.study.dimensions.items() for name in dimensions]
+    named = [(judge, name) for judge, dimensions in reader.asked.study.dimensions.items() for name in dimensions]
     with progress("report deltas", len(named), "dimensions") as shown:
         for judge, name in named:
             question = "select pair_id, delta from deltas where judge = $judge and dimension = $dimension"
-            yield judge, name, _read(asked, ids, question, judge=judge, dimension=name)
+            yield judge, name, reader.read(question, judge=judge, dimension=name)
             shown.advance(note=f"{judge} {name}")
-
-
-def _read(asked: Asked, ids: Reals, question: str, **params: str) -> Reals:
-    """The second column of the answer at the ids, which rise; nan where there is none."""
-    rows = asked.frame("deltas pairs", question, **params)
-    if not rows.height:
-        return np.full(len(ids), np.nan)
-    rows = rows if rows["pair_id"].is_sorted() else rows.sort("pair_id")
-    there, values = rows["pair_id"].to_numpy(), rows.to_series(1).cast(pl.Float64).to_numpy()
-    if np.array_equal(there, ids):
-        return values
-    at = np.minimum(np.searchsorted(there, ids), len(there) - 1)
-    return np.where(there[at] == ids, values[at], np.nan)
 
 
 def _largest(values: Reals) -> Iterator[tuple[int, float]]:
     """Where the `MOST` largest values above 0 are, and what; of equal ones the first."""
-    above = np.flatnonzero((values > 0) & (values < np.inf))
-    if len(above) > MOST:
-        last = np.partition(values[above], -MOST)[-MOST]
-        above = above[values[above] >= last]
-    for at in above[np.argsort(-values[above], kind="stable")][:MOST]:
-        yield int(at), float(values[at])
+    left = np.where(values < np.inf, values, 0)  # 0 of nan too
+    for _ in range(min(MOST, len(left))):
+        at = int(np.argmax(left))
+        if left[at] > 0:
+            yield at, float(values[at])
+        left[at] = 0
 
 
 def _first_of_each(rows: list[Row]) -> list[Row]:

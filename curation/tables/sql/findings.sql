@@ -1,23 +1,31 @@
 -- What one should see of a subset before anything learns from it. Grain: subset. `truth` says how right each side of a
 -- pair is, above 0.5 right where it is `graded`; `unpaired` are the subset's examples.
 with
+own as (  -- the texts are looked at before any join, which would hold them all
+    select
+        selection, pair_id, prompt_id, margin, chosen_trace_id, rejected_trace_id,
+        case when unicode(left(chosen[1].content, 1)) between 33 and 126 then false  -- most texts
+            else normal_text(chosen[1].content) = '' end as chosen_empty,
+        case when unicode(left(rejected[1].content, 1)) between 33 and 126 then false
+            else normal_text(rejected[1].content) = '' end as rejected_empty,
+        starts_with(chosen[1].content, rejected[1].content) as begins_with_rejected,
+        starts_with(rejected[1].content, chosen[1].content) as begins_with_chosen,
+        case when begins_with_rejected or begins_with_chosen
+            then normal_text(coalesce(chosen_reasoning, '')) = normal_text(coalesce(rejected_reasoning, ''))
+            end as reason_alike
+    from subsets
+),
 sides as (
     select
-        s.selection, s.pair_id, s.prompt_id, s.margin, c.text_id as chosen_text, r.text_id as rejected_text,
+        s.*, c.text_id as chosen_text, r.text_id as rejected_text,
         c.characters - r.characters as longer,
         coalesce(c.reasoning_characters, 0) - coalesce(r.reasoning_characters, 0) as reasoning_longer,
         c.completion_characters - r.completion_characters as answer_longer,
-        normal_text(s.chosen[1].content) = '' as chosen_empty,
-        normal_text(s.rejected[1].content) = '' as rejected_empty,
         c.status = 'truncated' as chosen_truncated, r.status = 'truncated' as rejected_truncated,
-        normal_text(coalesce(s.chosen_reasoning, '')) = normal_text(coalesce(s.rejected_reasoning, ''))
-            as reason_alike,
-        starts_with(s.chosen[1].content, s.rejected[1].content) as begins_with_rejected,
-        starts_with(s.rejected[1].content, s.chosen[1].content) as begins_with_chosen,
         t.graded,
         case when p.chosen_trace_id = s.chosen_trace_id then t.chosen else t.rejected end as chosen_truth,
         case when p.chosen_trace_id = s.chosen_trace_id then t.rejected else t.chosen end as rejected_truth
-    from subsets as s
+    from own as s
     join traces as c on c.trace_id = s.chosen_trace_id
     join traces as r on r.trace_id = s.rejected_trace_id
     left join pairs as p on p.pair_id = s.pair_id
