@@ -17,10 +17,14 @@ from hostile import ALL, TEXTS, hostile_world, look, shown
 from served import ran
 from viewing import Viewed, viewing
 
+from curation.explore.view.asked import FORMS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200f\u2028\u202a-\u202e\u2060-\u2069\ufeff\U000e0041]")
+
+BEGUN = {kind: text for kind, text in TEXTS.items() if kind == "script"}  # what the list shows of a prompt begins so
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def test_no_page_of_the_view_acts(viewed: Viewed, browser: "Browser") -> None:
         for path in [*places, *entities()]:
             said = page.goto(f"{viewed.root}{path}")
             assert said is not None and said.status == 200, path
-            look(page, {} if path in places or "/run/" in path else TEXTS)
+            look(page, BEGUN if path == "/prompts" else {} if path in places or "/run/" in path else TEXTS)
             assert not ACTS.search(page.content())
         assert (heard.dialogs, heard.console) == ([], [])
         assert all(re.match(rf"{viewed.root}/(?!hit)|data:,$", address) for address in heard.requests)
@@ -72,9 +76,12 @@ def test_no_page_of_the_view_acts(viewed: Viewed, browser: "Browser") -> None:
 
 def test_no_address_acts(viewed: Viewed, browser: "Browser") -> None:
     """What an address says is said again on the page that it leads to, or in its error."""
-    names = ("where", "text", "sort", "column", "chosen", "selection", "reason", "judge", "in", "page", "at")
+    names = ("where", "text", "sort", "column", "in", "page", "at")
     addresses = ["/find?" + urlencode({"id": text}) for text in [ALL, *list(TEXTS.values())[:3]]]
-    addresses += ["/?" + urlencode(dict.fromkeys(names, text)) for text in TEXTS.values()]
+    addresses += [
+        f"{form.path}?{urlencode(dict.fromkeys((*names, *form.facets), text))}"
+        for form in FORMS.values() for text in TEXTS.values()
+    ]  # fmt: skip
     addresses += [f"/{kind}/{quote(TEXTS['script'], safe='')}" for kind in ("pair", "run", "own", "no")]
     with opened(browser, viewed.first) as (page, heard):
         for address in addresses:

@@ -22,9 +22,10 @@ from starlette.datastructures import QueryParams
 from viewing import Viewed, viewing
 
 from curation.explore.view.asked import Asked, read_asked
+from curation.explore.view.listed import Listed, Refused
+from curation.explore.view.lists import list_pairs
 from curation.explore.view.opened import Opened
 from curation.explore.view.ordering import order_page
-from curation.explore.view.pair_list import PairList, Refused
 
 COLUMN = st.sampled_from([
     [None, 0.5, -1.0, 2.0, math.nan, 0.5], [None, "b", "a", "ä", ""], [True, False, None], [3, 1, 2**40, -5],
@@ -44,14 +45,14 @@ def viewed(folder: Path) -> Iterator[Viewed]:
 
 
 @pytest.fixture
-def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> PairList:
+def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
     monkeypatch.chdir(folder)
-    return PairList(Opened(folder))
+    return list_pairs(Opened(folder))
 
 
-def all_ids(pairs: PairList, asked: Asked) -> list[int]:
+def all_ids(pairs: Listed, asked: Asked) -> list[int]:
     """The ids of the whole list, by pages of three."""
-    return [number for start in range(0, pairs.pairs.height, 3) for number in pairs.ids(asked, start, 3)]
+    return [number for start in range(0, pairs.columns.height, 3) for number in pairs.ids(asked, start, 3)]
 
 
 @given(COLUMN, st.data(), st.booleans())
@@ -72,7 +73,7 @@ def test_a_page_is_that_of_a_stable_sort(values: list[Any], data: st.DataObject,
 @pytest.mark.parametrize(
     "sort", ["", "rubric.delta_logic", "chosen_model", "margin.clear", "reason.clear", "chosen.tokens"]
 )
-def test_the_order_is_that_of_the_tables(pairs: PairList, sort: str, down: bool) -> None:
+def test_the_order_is_that_of_the_tables(pairs: Listed, sort: str, down: bool) -> None:
     asked = Asked(sort=sort, down=down)
     ids = all_ids(pairs, asked)
     assert sorted(ids) == world.sound().pairs["pair_id"].to_list()
@@ -82,7 +83,7 @@ def test_the_order_is_that_of_the_tables(pairs: PairList, sort: str, down: bool)
         assert known.equals(known.sort(descending=down)) and shown[sort].tail(shown[sort].null_count()).is_null().all()
 
 
-def test_an_expression_keeps_what_it_is_true_of(pairs: PairList) -> None:
+def test_an_expression_keeps_what_it_is_true_of(pairs: Listed) -> None:
     made = world.sound()
     deltas, known = made.deltas["rubric"], made.pairs
     logic = dict(deltas.select("pair_id", "delta_logic").rows())
@@ -99,7 +100,7 @@ def test_an_expression_keeps_what_it_is_true_of(pairs: PairList) -> None:
     assert pairs.page(Asked(where=f'arm."{world.ARM}"')).ids == of_arm
 
 
-def test_every_count_is_what_choosing_it_leaves(pairs: PairList) -> None:
+def test_every_count_is_what_choosing_it_leaves(pairs: Listed) -> None:
     lists = [Asked(), Asked(where="not identical", chosen=(("selection", "clear"), ("judge", "rubric.logic")))]
     for asked in [*lists, Asked(chosen=(("chosen", "large"), ("judge", "rubric.logic"), ("says", "better")))]:
         for name, options in pairs.page(asked).facets.items():
@@ -117,13 +118,15 @@ def test_every_count_is_what_choosing_it_leaves(pairs: PairList) -> None:
                 )
 
 
-def test_values_of_a_page_are_those_of_all_pairs(pairs: PairList) -> None:
+def test_values_of_a_page_are_those_of_all_pairs(pairs: Listed) -> None:
     texts = [name for name in pairs.names() if not name.startswith("carried.")] + ["rubric.delta_logic * 2", "1 + 1"]
     texts += ["rank() over (order by rubric.delta_logic, pair_id)"]
     rows = np.array([4, 1, 3])
-    page = pairs.pairs.page_values(texts, rows)
+    page = pairs.columns.page_values(texts, rows)
     for text in texts:
-        assert page[text].equals(pairs.pairs.values({"value": text})["value"][rows].alias(text), null_equal=True), text
+        assert page[text].equals(pairs.columns.values({"value": text})["value"][rows].alias(text), null_equal=True), (
+            text
+        )
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [
@@ -197,13 +200,13 @@ def test_a_browser_filters_sorts_pages_and_goes_back(viewed: Viewed) -> None:
         assert all(address.startswith(viewed.root) or address == "data:," for address in heard.requests)
 
 
-def test_the_pair_before_and_after_are_those_of_the_list(pairs: PairList) -> None:
+def test_the_pair_before_and_after_are_those_of_the_list(pairs: Listed) -> None:
     asked = Asked(sort="rubric.delta_logic", down=True)
     ids = all_ids(pairs, asked)
     assert [pairs.ids(asked, place, 1) for place in range(len(ids))] == [[number] for number in ids]
 
 
-def test_faults_name_what_they_are_of(pairs: PairList) -> None:
+def test_faults_name_what_they_are_of(pairs: Listed) -> None:
     with pytest.raises(Refused) as refused:
         pairs.page(Asked(where="nope", sort="nope", columns=("nope",)))
     assert set(refused.value.faults) == {"where", "sort", "column"}

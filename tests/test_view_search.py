@@ -12,9 +12,10 @@ from browser import launched, opened
 from viewing import Viewed, viewing
 
 from curation.explore.view import searching
-from curation.explore.view.asked import INSIDE, Asked
+from curation.explore.view.asked import PAIRS, Asked
+from curation.explore.view.listed import Listed
+from curation.explore.view.lists import list_pairs
 from curation.explore.view.opened import Opened
-from curation.explore.view.pair_list import PairList
 from curation.explore.view.searching import Searching
 
 TEXTS = ("7 - 9", "WHAT", "i think", "2 + 3", ".", "", "%", "(?i)", "[a-z]", "é", "no such", "\0", "\\", "5")
@@ -32,13 +33,13 @@ def viewed(folder: Path) -> Iterator[Viewed]:
 
 
 @pytest.fixture
-def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> PairList:
+def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
     monkeypatch.chdir(folder)
-    return PairList(Opened(folder))
+    return list_pairs(Opened(folder))
 
 
-@pytest.mark.parametrize("inside", INSIDE)
-def test_the_pairs_found_are_those_whose_texts_have_it(pairs: PairList, inside: str) -> None:
+@pytest.mark.parametrize("inside", PAIRS.inside)
+def test_the_pairs_found_are_those_whose_texts_have_it(pairs: Listed, inside: str) -> None:
     made = world.sound()
     said = {row["trace_id"]: f"{row['reasoning'] or ''}\n{row['completion'] or ''}" for row in made.traces.to_dicts()}
     asked = {row["prompt_id"]: row["prompt"][0]["content"] for row in made.prompts.to_dicts()}
@@ -56,7 +57,7 @@ def test_the_pairs_found_are_those_whose_texts_have_it(pairs: PairList, inside: 
 
 
 def test_a_search_that_nobody_waits_for_ends_and_one_asked_for_again_is_made(
-    pairs: PairList, monkeypatch: pytest.MonkeyPatch
+    pairs: Listed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with searching.TURN:
         with pytest.raises(Searching) as under_way:
@@ -64,7 +65,7 @@ def test_a_search_that_nobody_waits_for_ends_and_one_asked_for_again_is_made(
         monkeypatch.setattr(searching, "SECONDS_WAITED", -1.0)
     assert under_way.value.search.ended.wait(30) and under_way.value.search.stopped
     monkeypatch.setattr(searching, "SECONDS_WAITED", 60.0)
-    assert pairs.page(Asked(text="What is")).found == pairs.pairs.height
+    assert pairs.page(Asked(text="What is")).found == pairs.columns.height
 
 
 def test_a_text_that_is_too_long_is_said_beside_its_field(viewed: Viewed) -> None:

@@ -48,6 +48,15 @@ def _read_or_empty(table: Table, columns: Sequence[str]) -> pl.DataFrame:
         return contracts.empty(table).select(columns)
 
 
+def _find_prompts(ids: pl.Series) -> pl.DataFrame:
+    """The prompts of these pairs, without reading those of others."""
+    columns = ["pair_id", "prompt_id"]
+    try:
+        return parquet.pick(contracts.PAIRS, [contracts.path("pairs")], ids, columns)
+    except CurationError:  # as above
+        return contracts.empty(contracts.PAIRS).select(columns)
+
+
 class Agreement(NamedTuple):
     """Of two labellers: the pairs of a random sample that both decided or called a tie, the share on which both say the
     same with its interval, and how many pairs it takes for one of the wanted half-width."""
@@ -62,7 +71,8 @@ def measure_agreements(gold: Gold, half_width: float) -> list[Agreement]:
     """The agreement of each two labellers who have a pair in common. Both bad is a tie, as it is to a judge of kind
     imported."""
     found = []
-    prompts = _read_or_empty(contracts.PAIRS, ["pair_id", "prompt_id"])
+    ids = sorted({pair_id for own in gold.labels.values() for pair_id in own})
+    prompts = _find_prompts(pl.Series("pair_id", ids, pl.Int64))
     for one, other in combinations(sorted(gold.labels), 2):
         said = [
             {pair_id: _as_tie(label.verdict) for pair_id, label in gold.of(name).items()

@@ -5,6 +5,8 @@ import numpy as np
 from curation.core.errors import CurationError
 from curation.core.study import Study
 from curation.explore.labels.session import Session
+from curation.explore.lists.pair_columns import PairColumns
+from curation.explore.tables import Tables
 from curation.selection import candidates
 from curation.selection.ranking import Ranker
 from curation.selection.restored import restore_file
@@ -22,7 +24,8 @@ def list_pairs(study: Study, session: Session) -> np.ndarray:
     rows = np.flatnonzero(~pairs.column("identical").to_numpy())
     rows = _drop_reversed(pairs, pairs.without_repeats(rows))
     if session.where:
-        rows = rows[pairs.values({"where": session.where}, "", rows).to_series().fill_null(False).to_numpy()]
+        named = PairColumns(Tables(study))
+        rows = rows[named.values({"where": session.where}, "", rows).to_series().fill_null(False).to_numpy()]
     key = None
     if session.sample == "disagree":
         signs = [np.sign(to_floats(pairs.values({one: _delta(one)}, "", rows).to_series())) for one in session.judges]

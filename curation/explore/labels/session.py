@@ -7,7 +7,7 @@ from curation.core.errors import CurationError, Errors
 from curation.core.messages import did_you_mean
 from curation.core.study import Study
 from curation.explore.labels.gold import ORDERS, RANDOM
-from curation.selection.column_names import mistake
+from curation.explore.lists.pair_columns import pair_names
 from curation.tables.ids import content_id
 
 SAMPLES = {RANDOM: "at random", "cut": "near a selection's cut", "disagree": "where two judges disagree"}
@@ -99,7 +99,7 @@ def _find_faults(said: Session, study: Study) -> list[str]:
         faults += [f"judge: {one!r} is none{did_you_mean(one, known)}" for one in said.judges if one not in known]
         if said.judges[0] == said.judges[1]:
             faults.append(f"judge: {said.judges[0]!r} agrees with itself; name two")
-    if said.where and (fault := mistake(said.where, study, "boolean")):
+    if said.where and (fault := pair_names(study).mistake(said.where, "boolean")):
         faults.append(f"where: {fault}")
     scored = list_scales(study)
     faults += [f"dimension: {one!r} is none{did_you_mean(one, scored)}" for one in said.dimensions if one not in scored]

@@ -14,9 +14,10 @@ from curation.core.errors import CurationError
 from curation.explore.view import entities, labelling, listing, revisions
 from curation.explore.view.access import Guard
 from curation.explore.view.answering import Lane, show
+from curation.explore.view.asked import FORMS
 from curation.explore.view.opened import Opened
 
-PLACES = {"/": "Pairs", "/label": "Label", "/compare": "Two versions"}  # of the navigation
+PLACES = {form.path: form.title for form in FORMS.values()} | {"/label": "Label", "/compare": "Two versions"}
 OWN_FILES = {  # of explore/templates, that pages load
     "style.css": "text/css",
     "view.css": "text/css",

@@ -6,11 +6,42 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-FACETS = ("chosen", "rejected", "selection", "reason", "arm", "judge", "says")
-OF_FACET = {"reason": "selection", "says": "judge"}  # which says nothing without the other
 MOST_COLUMNS = 30
 MOST_PAGE = 10**9
-INSIDE = {"": "prompt or either trace", "prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
+
+
+class Form(NamedTuple):
+    """What can be asked of a list: of which `kind` its rows are, each of which has the page `/<kind>/<id>`; its `path`
+    and `title`; by its name in the address how each facet is called, those that are `under` another, without which they
+    say nothing, and `inside` which texts one searches."""
+
+    kind: str
+    path: str
+    title: str
+    facets: Mapping[str, str]
+    under: Mapping[str, str]
+    inside: Mapping[str, str]
+
+
+PAIRS = Form(
+    "pair", "/", "Pairs",
+    {"chosen": "chosen by", "rejected": "rejected by", "selection": "selection", "reason": "its verdict", "arm": "arm",
+     "judge": "judge and dimension", "says": "it says"},
+    {"reason": "selection", "says": "judge"},
+    {"": "prompt or either trace", "prompt": "prompt", "chosen": "chosen", "rejected": "rejected"},
+)  # fmt: skip
+TRACES = Form(
+    "trace", "/traces", "Traces",
+    {"generator": "generator", "status": "status", "selection": "selection", "label": "its label",
+     "reason": "its verdict", "judge": "judge and dimension", "score": "its score"},
+    {"label": "selection", "reason": "selection", "score": "judge"},
+    {"": "prompt or trace", "prompt": "prompt", "trace": "trace"},
+)  # fmt: skip
+PROMPTS = Form(
+    "prompt", "/prompts", "Prompts",
+    {"source": "source", "task": "task", "split": "split", "reason": "decontamination"}, {}, {"": "prompt"},
+)  # fmt: skip
+FORMS = {form.kind: form for form in (PAIRS, TRACES, PROMPTS)}
 
 
 class Asked(NamedTuple):
@@ -25,10 +56,11 @@ class Asked(NamedTuple):
     chosen: tuple[tuple[str, str], ...] = ()  # of facets
     page: int = 0
     at: int | None = None
+    form: Form = PAIRS
 
-    def address(self, path: str = "/", **changes: Any) -> str:
+    def address(self, path: str | None = None, **changes: Any) -> str:
         """Where it is found, with some of it changed."""
-        new = self._replace(**changes)
+        new, path = self._replace(**changes), path or self.form.path
         named = [("where", new.where), ("text", new.text), ("in", new.inside), ("sort", new.sort)]
         named += [("order", "down" if new.down else ""), *(("column", text) for text in new.columns), *new.chosen]
         named += [("page", str(new.page or "")), ("at", "" if new.at is None else str(new.at))]
@@ -41,20 +73,22 @@ class Asked(NamedTuple):
         return dict(self.chosen)
 
 
-def read_asked(query: QueryParams) -> Asked:
-    """What an address asks for. What is no number, or no name that a list has, counts as not said."""
+def read_asked(query: QueryParams, form: Form = PAIRS) -> Asked:
+    """What an address asks for. What is no number, or no name that the list has, counts as not said."""
     columns = tuple(dict.fromkeys(text.strip() for text in query.getlist("column") if text.strip()))
     inside = query.get("in", "")
+    chosen = [(name, query[name]) for name in form.facets if query.get(name) and query.get(form.under.get(name, name))]
     return Asked(
         where=query.get("where", "").strip(),
         text=query.get("text", ""),
-        inside=inside if inside in INSIDE else "",
+        inside=inside if inside in form.inside else "",
         sort=query.get("sort", "").strip(),
         down=query.get("order") == "down",
         columns=columns[:MOST_COLUMNS],
-        chosen=tuple((name, query[name]) for name in FACETS if query.get(name) and query.get(OF_FACET.get(name, name))),
+        chosen=tuple(chosen),
         page=_number(query.get("page")) or 0,
         at=_number(query.get("at")),
+        form=form,
     )
 
 

@@ -11,6 +11,7 @@ from curation.core.errors import CurationError
 from curation.explore.explain import explain
 from curation.explore.find import MOST, NotFound, find
 from curation.explore.view.answering import opened, reads, show
+from curation.explore.view.asked import FORMS
 from curation.explore.view.listing import neighbours
 
 KINDS = ("pair", "trace", "prompt", "run", "call", "selection", "arm")
@@ -33,13 +34,15 @@ def show_entity(request: Request) -> Response:
         hits = []
     if not hits:
         raise HTTPException(404, f"there is no {kind} {asked}")
-    return show(request, "why.html", found=explain(tables, hits[0]), **(_ways_on(request) if kind == "pair" else {}))
+    return show(
+        request, "why.html", found=explain(tables, hits[0]), **(_ways_on(request, kind) if kind in FORMS else {})
+    )
 
 
-def _ways_on(request: Request) -> dict[str, Any]:
-    """Back to the list that led here, and to the pairs beside this one; none where the list cannot be made any more."""
+def _ways_on(request: Request, kind: str) -> dict[str, Any]:
+    """Back to the list that led here, and to the rows beside this one; none where the list cannot be made any more."""
     try:
-        return neighbours(request)
+        return neighbours(request, kind)
     except CurationError:
         return {}
 

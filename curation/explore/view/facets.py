@@ -1,6 +1,6 @@
-"""What the list is narrowed by without an expression: a choice of each facet, with how many pairs it would leave."""
+"""What a list is narrowed by without an expression: a choice of each facet, with how many rows it would leave."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,107 +8,140 @@ import numpy as np
 import polars as pl
 
 from curation.core.errors import CurationError
+from curation.explore.lists.columns import ListedColumns, spell
 from curation.explore.view import bits
-from curation.explore.view.pair_columns import ARM, PairColumns, spell
-from curation.tables import contracts
+from curation.explore.view.asked import Form
+from curation.tables.expressions.syntax import ColumnName
 
-LABELS = {  # facet, which is its name in the address: how it is called on the page
-    "chosen": "chosen by", "rejected": "rejected by", "selection": "selection", "reason": "its verdict",
-    "arm": "arm", "judge": "judge and dimension", "says": "it says",
-}  # fmt: skip
-SAYS = {"better": "chosen is better", "worse": "rejected is better", "equal": "both alike", "unscored": "nothing"}
-MOST_COUNTED = 2_000_000  # pairs up to which the scores of judges that are not chosen are counted too
-MOST_HELD = 200  # sets of pairs
+MOST_COUNTED = 2_000_000  # rows of columns up to which those of a costly facet that are not chosen are counted too
+MOST_VALUES = 50  # of a column that are options
+MOST_HELD = 200  # sets of rows
+UNKNOWN = "unscored"  # the option of the rows without a number
+SIGNS = {"better": ">", "worse": "<", "equal": "="}
+
+
+class Facet(NamedTuple):
+    """One way to narrow a list. An option is about a `column`: of its own name, or of that chosen of the facet above.
+    `rule` says which rows it leaves: those where the column has that `value`, is `known`, is `true`, or has such a
+    `sign`. `options`: None are the values of the column. `counted`: another column, true of the rows that are counted;
+    `words`: how options are called; `shows`: the columns that are shown once it is chosen; `rows`: how many a row of
+    the list has in a table of its own, which make it costly; 0 if there is none."""
+
+    column: Callable[[str], ColumnName]
+    rule: str = "value"
+    options: Callable[[], Iterable[str]] | None = None
+    counted: Callable[[str], ColumnName] | None = None
+    words: Mapping[str, str] = {}
+    shows: Callable[[str], list[ColumnName]] = lambda _: []
+    rows: int = 0
 
 
 class Option(NamedTuple):
-    """One that may be chosen: how many pairs it would leave; None where that was not counted."""
+    """One that may be chosen: how many rows it would leave; None where that was not counted."""
 
     value: str
     label: str
     left: int | None
 
 
+def condition(column: str, rule: str, value: str, kind: pl.DataType) -> str:
+    """The expression that is true of the rows that an option leaves, of a column of this type."""
+    match rule, value:
+        case "known", _:
+            return f"{column} is not null"
+        case "true", _:
+            return column
+        case "sign", _ if value in SIGNS:
+            return f"{column} {SIGNS[value]} 0"
+        case "sign", _:
+            return f"{column} is null"
+    if kind.is_numeric() and value == UNKNOWN:
+        return f"{column} is null"
+    if kind.is_numeric() or kind == pl.Boolean:
+        return f"{column} = {value}"
+    return f"{column} = '" + value.replace("'", "''") + "'"
+
+
 class Facets:
-    """The facets of the pairs, each option a set of pairs that is made once."""
+    """The facets of a list, each option a set of rows that is made once."""
 
-    def __init__(self, pairs: PairColumns) -> None:
-        self.pairs, self.study = pairs, pairs.study
+    def __init__(self, form: Form, columns: ListedColumns, facets: Mapping[str, Facet]) -> None:
+        self.form, self.columns, self.facets = form, columns, facets
         self.set_of = lru_cache(MOST_HELD)(self._make_set)
+        self._values = lru_cache(MOST_HELD)(self._list_values)
 
-    def options(self, facet: str, given: Mapping[str, str]) -> list[str]:
+    def options(self, name: str, given: Mapping[str, str]) -> list[str]:
         """What may be chosen of a facet, as things are chosen now: none where its tables are not there."""
-        data = contracts.DATA
-        match facet:
-            case "chosen" | "rejected":
-                return sorted(self._values((f"{facet}_model",)))
-            case "selection":
-                return [name for name in self.study.selections if contracts.path("selections", name).exists()]
-            case "reason" if given.get("selection"):
-                asked = {given["reason"]} if given.get("reason") else set()  # of another selection, maybe
-                return sorted({*self._values(("reason", given["selection"])), *asked})
-            case "arm":
-                return [name for name in self.study.arms if contracts.arm_path("subsets", name).exists()]
-            case "judge":
-                there = [name for name in self.study.dimensions if contracts.path("deltas", name, data).exists()]
-                return [f"{judge}.{dimension}" for judge in there for dimension in self.study.dimensions[judge]]
-            case "says" if given.get("judge"):
-                return list(SAYS)
-        return []
+        above, facet = self.form.under.get(name), self.facets[name]
+        if above and given.get(above) not in self.options(above, given):
+            return []
+        if facet.options is not None:
+            return list(facet.options())
+        column = facet.column(given[above] if above else "")
+        if column not in self.columns.names.all:  # as the reasons of a selection that has none of its own
+            return []
+        found = self._values(column)
+        is_text = above is not None and self._kind(column) == pl.String
+        asked = {given[name]} if is_text and given.get(name) else set()  # of another selection, maybe
+        return sorted({*found, *asked}) if asked else found
 
     def narrow(self, given: Mapping[str, str]) -> dict[str, np.ndarray]:
-        """The set of pairs that each choice leaves. A choice that cannot be made leaves out nothing."""
-        chosen = {name: value for name, value in given.items() if value in self.options(name, given)}
-        return {name: self.set_of(*self._column(name, value, given)) for name, value in chosen.items()}
+        """The set of rows that each choice leaves. A choice that cannot be made leaves out nothing."""
+        return {name: self.set_of(*self._rule(name, value, given)) for name, value in self._chosen(given)}
 
-    def count(self, facet: str, given: Mapping[str, str], others: np.ndarray) -> list[Option]:
+    def conditions(self, given: Mapping[str, str]) -> list[str]:
+        """What each choice leaves, as expressions."""
+        rules = [self._rule(name, value, given) for name, value in self._chosen(given)]
+        return [condition(spell(column), rule, value, self._kind(column)) for column, rule, value in rules]
+
+    def shown(self, given: Mapping[str, str]) -> list[str]:
+        """The columns that are shown for what is chosen."""
+        return [
+            spell(column)
+            for name, value in self._chosen(given)
+            for column in self.facets[name].shows(value)
+            if column in self.columns.names.all
+        ]
+
+    def count(self, name: str, given: Mapping[str, str], others: np.ndarray) -> list[Option]:
         """The options of a facet, counted within what all else leaves."""
-        few = facet != "judge" or self.pairs.height <= MOST_COUNTED
+        facet = self.facets[name]
+        few = self.columns.height * facet.rows <= MOST_COUNTED
 
         def count(value: str) -> int | None:
             if not few and value not in given.values():
                 return None
             try:
-                return bits.count(others & self.set_of(*self._column(facet, value, given, counted=True)))
-            except CurationError:  # a table of other pairs, say; whoever chooses it is told
+                rule = self._rule(name, value, given) if facet.counted is None else (facet.counted(value), "true", "")
+                return bits.count(others & self.set_of(*rule))
+            except CurationError:  # a table of other rows, say; whoever chooses it is told
                 return None
 
-        labels = SAYS if facet == "says" else {}
-        return [Option(value, labels.get(value, value), count(value)) for value in self.options(facet, given)]
+        return [Option(value, facet.words.get(value, value), count(value)) for value in self.options(name, given)]
 
-    def _column(
-        self, facet: str, value: str, given: Mapping[str, str], counted: bool = False
-    ) -> tuple[tuple[str, ...], str]:
+    def _chosen(self, given: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in given.items() if value in self.options(name, given)]
+
+    def _rule(self, name: str, value: str, given: Mapping[str, str]) -> tuple[ColumnName, str, str]:
         """The column that an option is about, and what it wants of it."""
-        match facet:
-            case "chosen" | "rejected":
-                return (f"{facet}_model",), value
-            case "selection":
-                return (("kept", value), "true") if counted else (("reason", value), "known")
-            case "reason":
-                return ("reason", given["selection"]), value
-            case "arm":
-                return (ARM, value), "true"
-        judge, _, dimension = (value if facet == "judge" else given["judge"]).partition(".")
-        return (judge, f"delta_{dimension}"), "known" if facet == "judge" else value
+        facet, above = self.facets[name], self.form.under.get(name)
+        return facet.column(given[above] if above else value), facet.rule, value
 
-    def _values(self, column: tuple[str, ...]) -> list[str]:
-        return [value for value in self._read(column).unique() if value is not None]
+    def _kind(self, column: ColumnName) -> pl.DataType:
+        return self.columns.names.all[column]
 
-    def _read(self, column: tuple[str, ...]) -> pl.Series:
-        return self.pairs.values({"value": spell(column)})["value"]
+    def _read(self, column: ColumnName) -> pl.Series:
+        return self.columns.values({"value": spell(column)})["value"]
 
-    def _make_set(self, column: tuple[str, ...], wanted: str) -> np.ndarray:
-        values = self._read(column)
-        match wanted:
-            case "known":
-                holds = values.is_not_null()
-            case "true":
-                holds = values
-            case "unscored":
-                holds = values.is_null()
-            case "better" | "worse" | "equal" if values.dtype.is_numeric():
-                holds = {"better": values > 0, "worse": values < 0, "equal": values == 0}[wanted]
-            case _:
-                holds = values == wanted
-        return bits.pack(holds.fill_null(False).to_numpy())
+    def _list_values(self, column: ColumnName) -> list[str]:
+        """The values of a column, as an address says them; of numbers if they are few, and whether some are unknown."""
+        values = self._read(column).unique().sort()
+        known = values.drop_nulls().to_list()
+        if not values.dtype.is_numeric():
+            return [str(value).lower() if values.dtype == pl.Boolean else value for value in known]
+        few = known if len(known) <= MOST_VALUES else []
+        return [*(f"{value:.15g}" for value in few), *([UNKNOWN] if values.null_count() else [])]
+
+    def _make_set(self, column: ColumnName, rule: str, value: str) -> np.ndarray:
+        holds = pl.sql_expr(condition("value", rule, value, self._kind(column)))
+        return bits.pack(self._read(column).to_frame().select(holds.fill_null(False)).to_series().to_numpy())

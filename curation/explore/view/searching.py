@@ -4,15 +4,13 @@ where nobody waits for it any more."""
 import time
 from threading import Event, Lock, Thread
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.core.errors import CurationError
+from curation.explore.lists.prompt_columns import SAID, TEXT
 from curation.explore.tables import Tables
-from curation.explore.view import bits
-from curation.explore.view.pair_columns import PairColumns
 from curation.tables.parquet import ROW_GROUP
 
 TURN = Lock()  # one scan at a time
@@ -20,11 +18,9 @@ SECONDS_AT_ONCE = 0.5  # for which a page waits before it says how far the searc
 SECONDS_WAITED = 15  # since a page last asked how far it is
 MOST_LETTERS = 1000  # of what is searched
 MOST_HELD = 8  # searches
-PROMPT = pl.coalesce(
-    "messages", pl.col("prompt").list.eval(pl.element().struct["content"]).list.join("\n")
-)  # as `curation why` reads it
 TEXTS = {  # table: the id of a row, the columns that are read, and its texts
-    "prompts": ("prompt_id", ["prompt", "messages"], [PROMPT]),
+    "prompts": ("prompt_id", ["prompt", "messages"], [TEXT]),
+    "decontamination": ("prompt_id", ["prompt"], [SAID]),  # of what it dropped too
     "traces": ("trace_id", ["reasoning", "completion"], [pl.col("reasoning"), pl.col("completion")]),
 }
 
@@ -34,7 +30,7 @@ class Search:
 
     def __init__(self, text: str, tables: Tables) -> None:
         self.text, self.tables = text, tables
-        self.ids: dict[str, list[pl.Series]] = {"prompts": [], "traces": []}
+        self.ids: dict[str, list[pl.Series]] = {table: [] for table in TEXTS}
         self.done, self.total, self.ended, self.stopped = 0, 0, Event(), False
         self.fault: Exception | None = None
         self.asked = time.monotonic()
@@ -63,16 +59,10 @@ class Search:
                 self.ids[table].append(rows.filter(holds).select(key).collect().to_series())
                 self.done += min(ROW_GROUP, height - start)
 
-    def pairs(self, pairs: PairColumns, inside: str) -> np.ndarray:
-        """The set of pairs whose prompt or traces have it, or `inside` alone of these: prompt, chosen or rejected."""
-        found = {table: pl.concat(parts).implode() for table, parts in self.ids.items() if parts}
-        columns = {"prompt": "prompts", "chosen_trace": "traces", "rejected_trace": "traces"}
-        holds = [
-            pairs.own.column(f"{column}_id").is_in(found[table]).to_numpy()
-            for column, table in columns.items()
-            if table in found and column.startswith(inside)
-        ]
-        return bits.pack(np.logical_or.reduce(holds) if holds else np.zeros(pairs.height, dtype=bool))
+    def found(self, key: str) -> pl.Series:
+        """The ids of this name, prompt_id or trace_id, whose texts have it."""
+        parts = [part for table, found in self.ids.items() if TEXTS[table][0] == key for part in found]
+        return pl.concat([pl.Series(key, [], pl.Int64), *parts])
 
 
 class Searching(CurationError):

@@ -1,63 +1,47 @@
 """All pairs with whatever an expression may name of each: what selections name, and beside it each selection's verdict
 and margin and the arms that a pair is in."""
 
-from collections import OrderedDict
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
-import numpy as np
 import polars as pl
 
 from curation.core.study import Study
+from curation.explore.lists.columns import ListedColumns, Names, Types, name_all, spell
 from curation.explore.tables import Tables
 from curation.selection import candidates, column_names
 from curation.selection.column_names import OF_PROMPT, TOKENS
-from curation.selection.named_columns import ColumnReader, NamedColumns
+from curation.selection.named_columns import ColumnReader
 from curation.selection.restored import list_ids
 from curation.tables import contracts, measurements, parquet
 from curation.tables.contracts import SIDES
-from curation.tables.expressions.evaluation import ResultType, fault
-from curation.tables.expressions.syntax import ColumnName, parse
+from curation.tables.expressions.evaluation import ResultType
+from curation.tables.expressions.syntax import ColumnName
 from curation.tables.table import Table
 
 OF_VERDICT = {"kept": pl.Boolean(), "reason": pl.String(), "margin": pl.Float64()}  # `kept.<selection>`, …
 ARM = "arm"  # `arm.<arm>`: whether the arm learns from the pair
-MOST_BYTES = 800_000_000  # of the columns that are held
 
 
 @lru_cache(maxsize=1)
-def schema(study: Study) -> dict[ColumnName, pl.DataType]:
-    """Every name that an expression over pairs can use in the view, and its type."""
-    own = column_names.schema(study)
-    taken = {name[0] for name in own}
-    more: dict[ColumnName, pl.DataType] = {
-        (head, name): kind for head, kind in OF_VERDICT.items() for name in study.selections
-    }
-    more |= {(ARM, name): pl.Boolean() for name in study.arms}
-    return own | {name: kind for name, kind in more.items() if name[0] not in taken}
+def pair_names(study: Study) -> Names:
+    """Every name that an expression over pairs can use in a list."""
+    beside: Types = {(head, name): kind for head, kind in OF_VERDICT.items() for name in study.selections}
+    beside |= {(ARM, name): pl.Boolean() for name in study.arms}
+    return name_all(column_names.schema(study), beside, partial(_mistake, study))
 
 
-def mistake(expression: str, study: Study, result_type: ResultType) -> str | None:
-    """What is wrong with an expression over pairs, or None, as `curation params` says it of a selection's."""
-    message = fault(expression, schema(study), result_type)
-    if message is not None or any(name not in column_names.schema(study) for name in parse(expression).columns):
-        return message
+def _mistake(study: Study, expression: str, result_type: ResultType) -> str | None:
     return column_names.mistake(expression, study, result_type)
 
 
-def spell(name: ColumnName) -> str:
-    """A column's name as an expression writes it."""
-    return ".".join(part if part.isidentifier() else '"' + part.replace('"', '""') + '"' for part in name)
-
-
-class PairColumns(NamedColumns):
-    """The pairs by pair_id. A row number is a place in that order; columns that were read are held, within bounds."""
+class PairColumns(ListedColumns):
+    """The pairs by pair_id."""
 
     key = "pair_id"
 
     def __init__(self, tables: Tables) -> None:
-        self.tables, self.study = tables, tables.study
+        super().__init__(tables, pair_names(tables.study))
         self.own = candidates.from_files(self.study)
-        self._held: OrderedDict[ColumnName, pl.Series] = OrderedDict()
         self._places: dict[tuple[str, str], pl.Series] = {}
 
     @cached_property
@@ -65,43 +49,16 @@ class PairColumns(NamedColumns):
         """The ids of all pairs, ascending."""
         return self.own.column(self.key)
 
-    @property
-    def height(self) -> int:
-        """How many pairs there are."""
-        return self.ids.len()
-
-    def page_values(self, expressions: list[str], rows: np.ndarray) -> pl.DataFrame:
-        """The values of the expressions, by their own texts, for a page of rows. What looks at a row alone is
-        evaluated for these only, so that of other tables no more is read."""
-        ids = self.ids[rows].alias(self.key)
-        whole = [text for text in expressions if self._looks_around(text)]
-        alone = [text for text in expressions if text not in whole]
-        values = {text: self.values({"value": text})["value"][rows] for text in whole}
-        if alone:
-            few = pick_candidates(self.study, ids)
-            own = few.values({str(place): text for place, text in enumerate(alone)}).with_columns(few.column(self.key))
-            joined = ids.to_frame().join(own, on=self.key, how="left", maintain_order="left")
-            values |= {text: joined[str(place)] for place, text in enumerate(alone)}
-        return pl.DataFrame([values[text].alias(text) for text in expressions])
-
-    def _looks_around(self, expression: str) -> bool:
-        """Whether its value depends on other rows, or on a table that is not by id."""
-        said = parse(expression)
-        own = column_names.schema(self.study)
+    def _is_of_row(self, name: ColumnName) -> bool:
         of_prompt = tuple(f"{kind}_" for kind in OF_PROMPT)
-        return said.has_window or any(name not in own or name[-1].startswith(of_prompt) for name in said.columns)
+        return super()._is_of_row(name) and not name[-1].startswith(of_prompt)
 
-    def _read_column(self, name: ColumnName) -> pl.Series:
-        if name not in self._held:
-            self._held[name] = self._read(name)
-            while len(self._held) > 1 and sum(values.estimated_size() for values in self._held.values()) > MOST_BYTES:
-                self._held.popitem(last=False)
-        self._held.move_to_end(name)
-        return self._held[name]
+    def _pick_few(self, ids: pl.Series) -> candidates.Candidates:
+        return pick_candidates(self.study, ids)
 
     def _read(self, name: ColumnName) -> pl.Series:
         head, column = name[0], name[-1]
-        if name not in column_names.schema(self.study):
+        if name not in self.names.own:
             return self._read_of_arm(column) if head == ARM else self._read_verdict(column, head)
         if head in SIDES and len(name) == 2:
             table = "renderings" if column in TOKENS else "traces"
@@ -126,8 +83,7 @@ class PairColumns(NamedColumns):
         file = contracts.path("selections", selection)
         if list_ids(file) == list_ids(contracts.path("pairs")):
             return parquet.read(contracts.SELECTIONS, file, [column])[column]
-        rows = parquet.read(contracts.SELECTIONS, file, ["pair_id", column])  # it was made of other pairs
-        return self.ids.to_frame("pair_id").join(rows, on="pair_id", how="left", maintain_order="left")[column]
+        return self._align(parquet.read(contracts.SELECTIONS, file, ["pair_id", column]), column)  # of other pairs
 
     def _read_of_arm(self, arm: str) -> pl.Series:
         rows = parquet.read(contracts.SUBSETS, contracts.arm_path("subsets", arm), ["pair_id"])
