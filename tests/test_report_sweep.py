@@ -1,16 +1,20 @@
-"""One pass over all deltas. Kinds of fault: another answer than a slow search gives; a last digit that depends on how
-many cores are free."""
+"""One pass over all deltas, and the pairs that it finds. Kinds of fault: another answer than a slow search gives; a
+last digit that depends on how many cores are free; a row without its other half that stops the report."""
 
 import statistics
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import world
 
 from curation.core.params import read
 from curation.explore.report.asking import Asked, asking
 from curation.explore.report.sweep import sweep
+from curation.explore.report.worth import describe_pairs
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,14 @@ def test_a_mean_is_the_same_however_its_rows_are_dealt(asked: Asked) -> None:
     assert there == back == pytest.approx(statistics.fmean(values))
     assert asked.ask("pairs", ask, xs=[1e300, 1e300])[0]["mean"] == 1e300
     assert asked.ask("pairs", "select exact_mean(x) as mean from (select null::double as x)")[0]["mean"] is None
+
+
+@pytest.mark.parametrize("side", ["chosen", "rejected"])
+def test_a_trace_that_no_table_has_is_named(tmp_path: Path, side: str) -> None:
+    body = world.sound()
+    pair = body.pairs.row(0, named=True)
+    traces = body.traces.filter(pl.col("trace_id") != (gone := pair[f"{side}_trace_id"]))
+    with asking(read(world.write(replace(body, traces=traces), tmp_path))) as opened:
+        (found,) = describe_pairs(opened, [("First", "it is", pair["pair_id"])], 100)
+    assert found[side]["generator"] == pair[f"{side}_model"] and found[side]["completion"] is None
+    assert found[side]["facts"]["status"] == f"no table has the trace {gone}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from curation.explore.report.asking import Asked, Row
 from curation.explore.report.sweep import MOST, Swept
+from curation.tables.contracts import SIDES
 
 MOST_RANKINGS = 8  # selections whose rankings are looked at
 RANKED = "from selections where selection = $name and margin is not null and reason in ('kept', 'over_budget')"
@@ -78,16 +79,16 @@ def _of_ranking(asked: Asked, name: str, highest_first: bool) -> Iterator[tuple[
 def describe_pairs(asked: Asked, worth: Iterable[tuple[str, str, int]], most: int) -> list[Row]:
     """The pairs to look at, which `choose_pairs` chose: `reasons`, the prompt, both sides for the macro `sides`, and
     the judges' deltas and rationales; of each text at most so many characters, with a word on how many are left
-    out."""
+    out. A trace that no table has is named, and has no text."""
     chosen: dict[int, list[tuple[str, str]]] = {}
     for sort, why, pair_id in worth:
         chosen.setdefault(pair_id, []).append((sort, why))
     rows = {row["pair_id"]: row for row in asked.ask("pairs prompts traces", """
         select p.pair_id, q.prompt[-1].content as prompt, len(q.prompt) as messages,
-            p.chosen_trace_id, p.rejected_trace_id
+            p.chosen_trace_id, p.rejected_trace_id, p.chosen_model, p.rejected_model
         from pairs as p join prompts as q using (prompt_id) where p.pair_id in (select unnest($ids))""",
         ids=list(chosen))}  # fmt: skip
-    ids = [row[f"{side}_trace_id"] for row in rows.values() for side in ("chosen", "rejected")]
+    ids = [row[f"{side}_trace_id"] for row in rows.values() for side in SIDES]
     traces = {row["trace_id"]: row for row in asked.ask("traces", """
         select trace_id, generator, sample_index, status, reasoning, completion from traces
         where trace_id in (select unnest($ids))""", ids=ids)}  # fmt: skip
@@ -104,7 +105,7 @@ def describe_pairs(asked: Asked, worth: Iterable[tuple[str, str, int]], most: in
         {
             "pair_id": pair_id, "reasons": reasons,
             "prompt": cut(rows[pair_id]["prompt"], most), "messages": rows[pair_id]["messages"],
-            **{side: _side(traces, said, rows[pair_id][f"{side}_trace_id"], most) for side in ("chosen", "rejected")},
+            **{side: _side(traces, said, rows[pair_id], side, most) for side in SIDES},
             "deltas": deltas.get(pair_id, []),
             "verdicts": [row | {"rationale": cut(row["rationale"], most)} for row in verdicts.get(pair_id, [])],
         }
@@ -112,8 +113,12 @@ def describe_pairs(asked: Asked, worth: Iterable[tuple[str, str, int]], most: in
     ]  # fmt: skip
 
 
-def _side(traces: Mapping[int, Row], said: Mapping[int, list[Row]], trace_id: int, most: int) -> Row:
-    row = traces[trace_id]
+def _side(traces: Mapping[int, Row], said: Mapping[int, list[Row]], pair: Row, side: str, most: int) -> Row:
+    trace_id = pair[f"{side}_trace_id"]
+    gone = dict.fromkeys(("sample_index", "reasoning", "completion"), None) | {
+        "trace_id": trace_id, "generator": pair[f"{side}_model"], "status": f"no table has the trace {trace_id}",
+    }  # fmt: skip
+    row = traces.get(trace_id, gone)
     texts = {name: cut(row[name], most) for name in ("reasoning", "completion")}
     because = {f"{one['judge']}.{one['dimension']}": cut(one["rationale"], most) for one in said.get(trace_id, [])}
     return row | texts | {"facts": {"status": row["status"], **because}}
