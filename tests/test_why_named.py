@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 import world
 from conftest import Serve
+from hostile import ALL
 from served import answering, ran, rebuilt, served_params
-from test_explore_page import HOSTILE
 
 from curation.calls.call import Call, Reply
 from curation.calls.ledger import Ledger
@@ -63,7 +63,7 @@ def test_a_call_says_what_it_asked_and_made(serve: Serve, tmp_path: Path, monkey
 def test_attempts_that_failed_are_told_and_act_on_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = world.write(world.sound(), tmp_path)
     monkeypatch.chdir(file.parent)
-    hostile = "".join(HOSTILE).replace("\ud83d", "")
+    hostile = ALL
     call = Call("m", "r", [{"role": "user", "content": hostile}], {"temperature": 0.0}, 0)
     study = read()
     with Ledger(study.ledger, study.budget) as ledger:
