@@ -4,6 +4,8 @@ Kinds of fault: an answer to someone who has no token, comes by another name of 
 page; a page that could run or load what a text says; a study that lacks a table and shows no page."""
 
 import asyncio
+import html
+import re
 import socket
 import threading
 import urllib.request
@@ -21,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from viewing import Viewed, answer_to, viewing
 
-from curation.explore.view import answering
+from curation.explore.view import answering, entities
 from curation.explore.view.access import HEADERS
 from curation.explore.view.answering import Lane
 from curation.tables import contracts, parquet
@@ -159,6 +161,22 @@ def test_a_table_that_cannot_be_read_is_named_and_is_no_fault_of_the_view(tmp_pa
             assert said.status in (200, 400) and "there is no" not in said.text, path
         kind, number = ("trace", pair["chosen_trace_id"]) if "/" in table else (table[:-1], pair[f"{table[:-1]}_id"])
         assert f"{table}.parquet" in server.ask(f"/{kind}/{number}").text + server.ask(f"/pair/{pair['pair_id']}").text
+
+
+def test_what_takes_seconds_is_counted_where_it_is_asked_for(viewed: Viewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many pairs the page has the verdicts of the tables, and one link on it leads to their numbers."""
+    number = world.sound().selections.filter(selection="all", reason="kept")["pair_id"][0]
+    address = f"/pair/{number}?where=margin.clear+%3E+-9&at=0"
+    whole = viewed.ask(address).text
+    monkeypatch.setattr(entities, "MOST_AT_ONCE", 0)
+    at_once = viewed.ask(address).text
+    ranks, kept = r">rank \d+ of \d+", '<tr class="kept"><td><a href="/selection/'
+    assert re.search(ranks, whole) and not re.search(ranks, at_once) and "why=numbers" not in whole
+    assert at_once.count(kept) == whole.count(kept) > 0
+    (link,) = re.findall(r'<a href="(\?[^"]*)#selections">Why, in numbers</a>', at_once)
+    followed = viewed.ask(f"/pair/{number}{html.unescape(link)}").text
+    assert [line for line in followed.splitlines() if line not in whole.splitlines()] == []
+    assert "Back to the list" in followed and 'id="selections"' in followed
 
 
 def test_a_port_that_is_taken_and_one_that_is_none_are_lines(viewed: Viewed, tmp_path: Path) -> None:

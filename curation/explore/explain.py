@@ -21,17 +21,18 @@ from curation.tables.messages import full_messages
 MOST_PAIRS = 200  # of a prompt or a trace that are listed
 
 
-def explain(tables: Tables, hit: Hit, rendered: bool = False) -> Row:
+def explain(tables: Tables, hit: Hit, rendered: bool = False, numbers: bool = True) -> Row:
     """What is known of `hit`: `kind`, `id`, what the tables hold by the names of their columns, and `origin`: the lines
     of params.yaml, the revision, the entries of dvc.lock, and the tables that are `absent`. The ledger's calls are
-    among it where there is one, and with `rendered` what the student reads of each trace."""
+    among it where there is one, and with `rendered` what the student reads of each trace. Without `numbers` a pair's
+    verdicts are what the tables of the selections say, and are not worked out."""
     tables, study, notes = tables.begin(), tables.study, list[str]()
     named = {"run": describe_run, "selection": describe_selection, "arm": describe_arm}
     if hit.kind in named:
         found = named[hit.kind](tables, str(hit.id))
     else:
         with opened_ledger(study) as (ledger, notes):
-            found = _describe(tables, hit, ledger)
+            found = _describe(tables, hit, ledger, numbers)
     if rendered and hit.kind in ("pair", "trace"):
         render_traces(study, found["prompt"], [found[side] for side in SIDES if side in found] or [found])
     origin = {
@@ -44,15 +45,17 @@ def explain(tables: Tables, hit: Hit, rendered: bool = False) -> Row:
     return {"kind": hit.kind, "id": hit.id, **found, "origin": origin}
 
 
-def _describe(tables: Tables, hit: Hit, ledger: DryLedger | None) -> Row:
+def _describe(tables: Tables, hit: Hit, ledger: DryLedger | None, numbers: bool) -> Row:
     if hit.kind == "call":
         assert ledger is not None  # which it was found in
         return describe_call(tables, str(hit.id), ledger)
-    return {"pair": _pair, "trace": _trace, "prompt": _prompt}[hit.kind](tables, int(hit.id), ledger)
+    if hit.kind == "pair":
+        return _pair(tables, int(hit.id), ledger, numbers)
+    return {"trace": _trace, "prompt": _prompt}[hit.kind](tables, int(hit.id), ledger)
 
 
-def _pair(tables: Tables, pair_id: int, ledger: DryLedger | None) -> Row:
-    pair = describe_pair(tables, pair_id, ledger)
+def _pair(tables: Tables, pair_id: int, ledger: DryLedger | None, numbers: bool) -> Row:
+    pair = describe_pair(tables, pair_id, ledger, numbers)
     return {"prompt": describe_prompt(tables, pair["prompt_id"]), **pair}
 
 

@@ -20,8 +20,9 @@ MOST_SIBLINGS = 200  # pairs of the prompt that are listed
 VERDICT = ("order", "repeat", "verdict", "strength", "p_tie", "status", "rationale")
 
 
-def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None) -> Row:
-    """All that the tables hold of a pair, and with a ledger the calls behind it."""
+def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None, numbers: bool = True) -> Row:
+    """All that the tables hold of a pair, with a ledger the calls behind it, and with `numbers` its verdicts worked
+    out, for which every pair is read."""
     own = pl.col("pair_id") == pair_id
     pair = tables.find("pairs", own)[0]
     sides = describe_traces(tables, [pair[f"{side}_trace_id"] for side in SIDES], ledger)
@@ -35,7 +36,8 @@ def describe_pair(tables: Tables, pair_id: int, ledger: DryLedger | None = None)
     pair["pair_scores"] = {
         name: row for name in tables.study.scorers for row in tables.find("pair_scores", own, part=name)
     }
-    pair["selections"] = Verdicts(tables).of_pair(pair_id)
+    verdicts = Verdicts(tables)
+    pair["selections"] = verdicts.of_pair(pair_id) if numbers else verdicts.recorded(pair_id)
     pair["arms"] = find_arms(tables, own, "subsets")
     return pair
 

@@ -56,6 +56,10 @@ class Tables:
             self.absent[table if part is None else f"{table}/{part}"] = None
         return there
 
+    def count(self, table: str) -> int:
+        """How many rows a table has. Raises CurationError if a file cannot be read."""
+        return sum(row["rows"] for row in self.find(table, pl.lit(True), [pl.len().alias("rows")]))
+
     def find(
         self, table: str, where: pl.Expr, columns: Sequence[str | pl.Expr] | None = None, part: str | None = None,
         most: int | None = None,

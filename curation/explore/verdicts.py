@@ -14,7 +14,7 @@ from curation.experiment.draw_reasons import Held, explain_draw, explain_labelle
 from curation.explore.tables import Row, Tables
 from curation.selection.labelled import Labelled, label_traces
 from curation.selection.reasons import Reasons, explain_label
-from curation.selection.restored import divide_again, restore_file
+from curation.selection.restored import STALE, absent, divide_again, restore_file
 from curation.selection.select import Selection, select
 from curation.tables import contracts
 
@@ -48,6 +48,15 @@ class Verdicts:
             for way in ways:
                 rows.append({"selection": way.name, **way.cut, **self._row(way, pair_id)})
                 shown.advance(note=way.name)
+        return rows
+
+    def recorded(self, pair_id: int) -> list[Row]:
+        """For each selection the reason and the margin in its table, and nothing that has to be counted."""
+        rows, own = list[Row](), pl.col("pair_id") == pair_id
+        for name in self.study.selections:
+            found = self.tables.find("selections", own, ["reason", "margin"], part=name)
+            there = contracts.path("selections", name, self.tables.data).exists()
+            rows.append({"selection": name} | (found[0] if found else {"fault": STALE if there else absent(name)}))
         return rows
 
     def _row(self, way: _Way, pair_id: int) -> Row:

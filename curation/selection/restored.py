@@ -43,7 +43,7 @@ def restore_file(name: str, settings: Params, pairs: Candidates, data: Path = co
     the files of `selections` and `pairs` say them; others have other ends."""
     file, of_pairs = contracts.path("selections", name, data), contracts.path("pairs", data=data)
     if not file.exists():
-        raise CurationError(f"there is no table of it yet; `dvc repro select@{name}` makes it")
+        raise CurationError(absent(name))
     try:
         if list_ids(file) != list_ids(of_pairs):
             raise CurationError(f"{file} {STALE}")
@@ -55,6 +55,11 @@ def restore_file(name: str, settings: Params, pairs: Candidates, data: Path = co
         what = str(error).splitlines()[0]
         raise CurationError(f"{file}: cannot be read, delete it and `dvc repro` makes it again: {what}") from None
     return _restore(name, settings, pairs, _numbers(str(file), name, settings, read), read["margin"])
+
+
+def absent(name: str) -> str:
+    """That a selection has no table, and what makes it."""
+    return f"there is no table of it yet; `dvc repro select@{name}` makes it"
 
 
 def divide_again(selection: Selection, settings: Params) -> Selection:

@@ -1,6 +1,7 @@
 """The pages of one pair, trace, prompt, run, call, selection or arm, and the way to them by an id."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from curation.explore.view.answering import opened, reads, show
 from curation.explore.view.asked import FORMS
 from curation.explore.view.listing import neighbours
 
+MOST_AT_ONCE = 1_000_000  # pairs that are counted for a page that did not ask for it
 KINDS = ("pair", "trace", "prompt", "run", "call", "selection", "arm")
 
 
@@ -25,7 +27,8 @@ def routes() -> list[Route]:
 
 @reads
 def show_entity(request: Request) -> Response:
-    """All that `curation why` says of it."""
+    """All that `curation why` says of it; of one of very many pairs the verdicts worked out only where `why=numbers`
+    asks for it."""
     tables, kind = opened(request).tables(), request.url.path.split("/")[1]
     asked = request.path_params["id"]
     try:
@@ -34,9 +37,10 @@ def show_entity(request: Request) -> Response:
         hits = []
     if not hits:
         raise HTTPException(404, f"there is no {kind} {asked}")
-    return show(
-        request, "why.html", found=explain(tables, hits[0]), **(_ways_on(request, kind) if kind in FORMS else {})
-    )
+    query, ways = request.query_params, _ways_on(request, kind) if kind in FORMS else {}
+    numbers = kind != "pair" or query.get("why") == "numbers" or tables.count("pairs") <= MOST_AT_ONCE
+    more = None if numbers else f"?{urlencode([*query.multi_items(), ('why', 'numbers')])}#selections"
+    return show(request, "why.html", found=explain(tables, hits[0], numbers=numbers), more=more, **ways)
 
 
 def _ways_on(request: Request, kind: str) -> dict[str, Any]:
