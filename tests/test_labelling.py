@@ -187,6 +187,33 @@ def test_only_a_form_of_the_page_is_taken(
     assert len(rows()) == (status == 200)
 
 
+def test_a_list_leads_to_its_labels_and_asks_once_who_labels(viewed: Viewed) -> None:
+    first = f"{viewed.first}&column=chosen_model"  # no judge has said anything of these pairs
+    with launched() as browser, opened(browser, first, java_script_enabled=False) as (page, heard):
+        page.goto(
+            f"{viewed.root}/?chosen=large&where=rejected_model+%3C%3E+%27small%27+--+a+%3C+note&column=chosen_model"
+        )
+        page.get_by_role("link", name="Label these pairs").click()
+        page.wait_for_url("**/label?where=**")
+        where = "(rejected_model <> 'small' -- a < note\n) and chosen_model = 'large'"
+        assert page.get_by_label("Only where").input_value() == where
+        page.get_by_label("Who labels").fill("ann")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url("**/label/pair?labeller=ann**")
+        assert set(writers(page)) == {"large", "medium"}
+        page.get_by_role("button", name="Tie").click()
+        page.wait_for_url("**saved=**")
+        page.goto(f"{viewed.root}/?chosen=large&column=chosen_model")
+        page.get_by_role("link", name="Label these pairs").click()
+        page.wait_for_url("**/label/pair?labeller=ann**")
+        assert page.get_by_text("1 labelled or skipped").is_visible()
+        assert heard.console == heard.dialogs == []
+        page.goto(f"{viewed.root}/?text=is&column=chosen_model")
+        assert page.locator("#count").is_visible()
+        assert page.get_by_role("link", name="Label these pairs").count() == 0  # what a text has is no expression
+    assert [(row["labeller"], row["sample"]["kind"]) for row in rows()] == [("ann", "filter")]
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

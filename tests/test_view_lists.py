@@ -18,6 +18,8 @@ import world
 from browser import launched, opened
 from viewing import Viewed, viewing
 
+from curation.explore.labels import sampling as label_sampling
+from curation.explore.labels.session import Session
 from curation.explore.view.asked import FORMS, PROMPTS, TRACES, Asked
 from curation.explore.view.listed import Listed
 from curation.explore.view.lists import LISTS, SAYS
@@ -207,6 +209,15 @@ def test_an_option_is_a_value_whatever_it_is_called(lists: Mapping[str, Listed],
         wanted = rows.filter(reason=reason)["pair_id"].sort().to_list()
         assert wanted and lists["pair"].page(Asked(chosen=(("selection", "thumbs"), ("reason", reason)))).ids == wanted
     assert set(SAYS) > {"better", "unscored"}
+
+
+def test_what_a_list_is_asked_can_be_labelled(lists: Mapping[str, Listed], folder: Path) -> None:
+    same = set(world.sound().pairs.filter("identical")["pair_id"])
+    for chosen in ((("selection", "thumbs"), ("reason", "known")), (("selection", "clear"), ("arm", world.ARM))):
+        asked = Asked(where="chosen_model = 'large'", chosen=chosen)
+        session = Session("ann", where=lists["pair"].condition(asked))
+        wanted = [number for number in lists["pair"].page(asked).ids if number not in same]
+        assert wanted and sorted(label_sampling.list_pairs(Opened(folder).study(), session)) == wanted
 
 
 @pytest.mark.parametrize(("path", "name", "text", "said"), [

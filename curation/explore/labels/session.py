@@ -86,9 +86,14 @@ def read_session(query: Mapping[str, str], dimensions: list[str], study: Study) 
     return said._replace(**numbers)
 
 
+def is_name(text: str) -> bool:
+    """Whether a labeller can be called so."""
+    return 0 < len(text) <= MOST_NAME and text.isprintable()
+
+
 def _find_faults(said: Session, study: Study) -> list[str]:
     faults = []
-    if not said.labeller or len(said.labeller) > MOST_NAME or not said.labeller.isprintable():
+    if not is_name(said.labeller):
         faults.append(f"labeller: say who labels, in 1 to {MOST_NAME} characters")
     if said.sample not in SAMPLES:
         faults.append(f"sample: {said.sample!r} is none{did_you_mean(said.sample, SAMPLES)}")

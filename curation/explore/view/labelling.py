@@ -19,7 +19,9 @@ from curation.explore.labels.gold import RANDOM, Gold, Label, Scores
 from curation.explore.labels.sampling import list_pairs
 from curation.explore.labels.session import (
     SAMPLES,
+    YES,
     Session,
+    is_name,
     list_judged,
     list_scales,
     read_session,
@@ -33,6 +35,7 @@ from curation.tables.contracts import SIDES
 
 POSITIONS = ("left", "right")
 TEXTS = ("trace_id", "generator", "reasoning", "completion")
+USUAL = (("sample", RANDOM), ("blind", YES), ("keys", YES))  # how a list is labelled unless one says
 FORM = secrets.token_urlsafe(16)  # that only a form of this process holds
 
 
@@ -57,13 +60,22 @@ def _session(request: Request) -> Session:
     return read_session(asked, asked.getlist("dimension"), opened(request).study())
 
 
+def _labeller(request: Request) -> str:
+    """Who labels: as the address says, else who last was said to; nobody if nobody was."""
+    named, state = request.query_params.get("labeller", "").strip(), request.app.state
+    if is_name(named):
+        state.labeller = named
+    return named or getattr(state, "labeller", "")
+
+
 @reads
 def show_start(request: Request) -> Response:
     """Who labels what, how far that has come, and the lines that read it."""
     study, gold = opened(request).study(), _gold(request)
     width, ranking = Session("").width, [name for name, one in study.selections.items() if one.value is not None]
     return show(
-        request, "view_label.html", labeller=request.query_params.get("labeller", ""), samples=SAMPLES, width=width,
+        request, "view_label.html", labeller=_labeller(request), samples=SAMPLES, width=width,
+        where=request.query_params.get("where", ""),
         selections=ranking, judged=list_judged(study), dimensions=list(list_scales(study)),
         people=summarize(gold), agreements=measure_agreements(gold, width), path=gold.path,
         snippet=write_snippet(gold, study) if gold.labels else None,
@@ -72,11 +84,16 @@ def show_start(request: Request) -> Response:
 
 @reads
 def show_pair(request: Request) -> Response:
-    """The next pair of the session, or the one that the address names."""
+    """The next pair of the session, or the one that the address names. Who has not said who they are is asked."""
+    asked = request.query_params
+    who = _labeller(request)
+    if "labeller" not in asked:
+        to, named = ("/label/pair", [("labeller", who)]) if who else ("/label", [])
+        return RedirectResponse(f"{to}?{urlencode([*named, *asked.multi_items()])}", 303)
     session, gold, tables = _session(request), _gold(request), opened(request).tables()
     listed = opened(request).keep(("labels", str(session.rule)), lambda: list_pairs(tables.study, session))
-    own, asked = gold.of(session.labeller), request.query_params.get("pair")
-    pair_id = find_next(gold, session, listed) if asked is None else _number(asked)
+    own, again = gold.of(session.labeller), asked.get("pair")
+    pair_id = find_next(gold, session, listed) if again is None else _number(again)
     counted = [label for label in own.values() if label.sample["kind"] == RANDOM]
     around: dict[str, Any] = {
         "session": session, "query": urlencode(session.query()), "listed": len(listed),
@@ -102,7 +119,7 @@ def show_pair(request: Request) -> Response:
     return show(
         request, "view_label_pair.html", pair_id=pair_id, shown=shown, form=FORM, before=own.get(pair_id),
         prompt=describe_prompt(tables, pair["prompt_id"]), scales={name: scales[name] for name in session.dimensions},
-        again=asked is not None, **around,
+        again=again is not None, **around,
     )  # fmt: skip
 
 

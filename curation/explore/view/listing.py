@@ -1,6 +1,7 @@
 """The lists of pairs, of traces and of prompts: filtered, sorted, a page at a time, all of it in the address."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from curation.core.errors import CurationError
 from curation.explore.view.answering import in_lane, opened, read_form, reads, show
 from curation.explore.view.asked import FORMS, PAIRS, TRACES, Asked, Form, read_asked
+from curation.explore.view.labelling import USUAL
 from curation.explore.view.listed import ROWS, Listed, Refused
 from curation.explore.view.lists import LISTS
 from curation.explore.view.searching import Searching
@@ -62,6 +64,8 @@ def show_list(request: Request) -> Response:
     values |= {"search": search, "query": asked.address().partition("?")[2], "address_of": address_of, "form": form}
     values |= {"columns": listed.shown(asked), "named": listed.named_columns(asked)}
     values |= {"is_first": not _is_there(request, PAIRS)}
+    if form is PAIRS and found is not None and found.found and not asked.text:
+        values["to_label"] = f"/label/pair?{urlencode([('where', listed.condition(asked)), *USUAL])}"
     return show(request, "view_list.html", 400 if faults else 200, **values)
 
 
