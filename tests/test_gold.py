@@ -13,11 +13,13 @@ import polars as pl
 import pytest
 import to_label
 import world
+from ruamel.yaml import YAML
+from served import ran
 
 from curation.core.errors import CurationError
 from curation.core.params import read
 from curation.explore.labels.budget import measure_agreements
-from curation.explore.labels.gold import Gold
+from curation.explore.labels.gold import GOLD, Gold
 from curation.explore.labels.sampling import list_pairs
 from curation.explore.labels.session import Session
 from curation.explore.labels.snippet import write_snippet
@@ -244,11 +246,38 @@ def test_a_sample_is_near_the_cut_or_where_judges_disagree_and_the_same_for_all(
     assert only.rule["kind"] == "filter"
 
 
-def test_the_lines_that_the_docs_show_are_those_that_the_page_prints(path: Path, tmp_path: Path) -> None:
-    gold = Gold(path)
+def test_the_lines_that_the_docs_show_are_those_that_the_page_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gold = Gold()
     for who in ("ann", "bo"):
         gold.append(who, row())
     printed = write_snippet(gold, read(world.write(world.sound(), tmp_path)))
     shown = (Path(__file__).parents[1] / "docs/labelling.md").read_text().partition("```yaml\n")[2].partition("```")[0]
     of_bo = printed[printed.index("  person_bo:") : printed.index("reliability:")]
     assert shown == printed.replace(of_bo, "") and of_bo.replace("bo'", "ann'").replace("_bo:", "_ann:") in shown
+
+
+@pytest.mark.parametrize("place", [GOLD, Path('a b/odd: "labels".jsonl')])
+def test_new_says_which_lines_read_a_file_of_labels(place: Path, tmp_path: Path) -> None:
+    """Nothing is written for labels alone; beside other files they are left out of the study that is drafted."""
+    world.write(world.sound(), tmp_path)
+    gold = Gold(tmp_path / place)
+    for who in ("ann", "it's \x9b31m"):
+        gold.append(who, row(chosen={"logic": 3.0}))
+    with gold.path.open("a") as file:
+        file.write('{"labeller": "half')
+    before = gold.path.read_bytes()
+    alone = ran(tmp_path, "curation", "new", str(place), "--out", "new.yaml")
+    assert alone.returncode == 1 and "holds labels alone; these lines" in alone.stderr
+    assert "2 labels of pairs, which `curation view` wrote for ann, it" in alone.stdout and "\x9b" not in alone.stdout
+    assert not (tmp_path / "new.yaml").exists() and gold.path.read_bytes() == before
+    told = YAML(typ="safe").load(alone.stdout.partition("\n")[2])
+    assert {name: len(told[name]) for name in ("judges", "pairwise_judges")} == {"judges": 1, "pairwise_judges": 3}
+    assert told["pairwise_judges"]["people"]["path"] == place.as_posix()
+    answers = [{"prompt": f"What is {n} + 1?", "completion": f"It is {n + 1}, as I count."} for n in range(9)]
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    both = ran(tmp_path, "curation", "new", str(place), "answers.jsonl", "--out", "new.yaml")
+    assert both.returncode == 0 and "which `curation view` wrote" in both.stdout, both.stderr
+    assert "sample.kind" not in (tmp_path / "new.yaml").read_text()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curation.commands.new_labels import split_labels
 from curation.commands.terminal import Parser
 from curation.core.errors import CurationError, Errors, partial_of, write_whole
 from curation.core.text import one_line
@@ -72,7 +73,7 @@ def look_and_draft(
     from curation.exchange.placing import label, list_tables, plan_links
     from curation.exchange.study import Asked, draft_study, find_beside, find_options_of_all
 
-    files, held_out = list_tables(paths), list_tables(benchmarks)
+    files, held_out = split_labels(list_tables(paths)), list_tables(benchmarks)
     if both := {file.resolve() for file in files} & {file.resolve() for file in held_out}:
         raise CurationError(one_line(f"{min(both)}: is named as a benchmark too; what is learnt from measures nothing"))
     places = plan_links([*files, *held_out])

@@ -38,12 +38,13 @@ class Label(NamedTuple):
 
 class Gold:
     """The labels of the file at `path`, which need not be there yet: by labeller and pair the last one, in the order of
-    time; and by labeller and trace the scores of the last row about it."""
+    time; and by labeller and trace the scores of the last row about it. Without `mend` a last line that was cut off
+    stays there."""
 
-    def __init__(self, path: Path = GOLD) -> None:
+    def __init__(self, path: Path = GOLD, mend: bool = True) -> None:
         self.path = path
         self._forget()
-        if path.exists():
+        if mend and path.exists():
             with self._opened() as file:
                 self._mend(file)
         self.refresh()
