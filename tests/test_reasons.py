@@ -7,13 +7,16 @@ reason without numbers."""
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pytest
 import world
 from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from test_select import BUDGETS, KEEPS, LINES, SHARES, candidates, per_prompt
 
+from curation.selection.candidates import from_frames
 from curation.selection.labelled import label_traces
 from curation.selection.reasons import Reasons, Why, explain_label
 from curation.selection.restored import divide_again, restore
@@ -165,3 +168,23 @@ def test_a_labelled_trace_says_its_rank_by_draw() -> None:
     assert {
         reason: sum(why is not None and why.reason == reason for why in told) for reason in labelled.reasons
     } == labelled.reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "fewer"),
+    [
+        ("chosen_model", True), ("chosen_model || ' ' || rejected_model", True), ("upper(prompt.source)", True),
+        ("nullif(chosen_model, 'large')", True), ("'all'", True), ("(pair_id % 3)::text", False),
+        ("chosen_model || identical", False), ("chosen_model || count(*) over ()", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_made_once_for_each_kind_of_row(text: str, fewer: bool) -> None:
+    """Kinds of fault: a row with the name of another; a name made of other rows than a window sees."""
+    body = world.sound()
+    pairs = from_frames(pl.concat([body.pairs] * 8), traces=body.traces, prompts=body.prompts)
+    count = len(pairs.column("pair_id"))
+    for rows in (np.arange(count), np.arange(0, count, 2), np.arange(1), np.arange(0)):
+        values, kind = pairs.kinds("name", text, "", rows)
+        assert values.gather(kind).equals(pairs.values({"name": text}, "", rows).to_series(), null_equal=True)
+    whole, _ = pairs.kinds("name", text, "", np.arange(count))
+    assert (len(whole) < count) is fewer

@@ -11,6 +11,7 @@ from curation.core.errors import CurationError
 from curation.tables.expressions.evaluation import evaluate, why
 from curation.tables.expressions.syntax import ColumnName, parse
 
+MOST_NAMES = 1000  # of a column of texts that repeat
 ColumnReader: TypeAlias = Callable[[Sequence[str]], pl.DataFrame]  # the named columns of a table
 
 
@@ -38,6 +39,32 @@ class NamedColumns:
                 raise CurationError(f"params.yaml: {place}{_say_failure(computed, seen)}") from None
         return pl.DataFrame([values[name].alias(name) for name in expressions])
 
+    def kinds(self, name: str, expression: str, place: str, rows: np.ndarray) -> tuple[pl.Series, np.ndarray]:
+        """Values of the expression, and which of them each of `rows` has. Of names that repeat, as generators' do, it
+        is evaluated once for each kind of row, for to make ten million texts takes seconds. Raises as `values` does."""
+        kind = self._number_kinds(expression, rows)
+        one = np.full(int(kind.max(initial=-1)) + 1, -1)  # some row of each kind
+        one[kind] = np.arange(len(rows))
+        occurs = one >= 0
+        return self.values({name: expression}, place, rows[one[occurs]]).to_series(), (np.cumsum(occurs) - 1)[kind]
+
+    def _number_kinds(self, expression: str, rows: np.ndarray) -> np.ndarray:
+        """A number for each of `rows`, the same for those that differ in nothing that the expression names; each its
+        own, in their order, where it sees several rows at once or names more than a few texts."""
+        parsed, kind, kinds = parse(expression), np.zeros(len(rows), np.int64), 1
+        if parsed.has_window:
+            return np.arange(len(rows))
+        for column in parsed.columns:
+            texts = self._read_column(column)
+            if not _repeats(texts):
+                return np.arange(len(rows))
+            known = texts.drop_nulls().unique().sort()
+            if (kinds := kinds * (len(known) + 1)) >= len(rows):
+                return np.arange(len(rows))
+            number = texts.cast(pl.Enum(known)).to_physical().cast(pl.UInt16).fill_null(len(known)).to_numpy()
+            kind = kind * (len(known) + 1) + number[rows]
+        return kind
+
     def values_if_any(self, expression: str, rows: np.ndarray) -> pl.Series:
         """The value of the expression for each of `rows`, null where it fails on one; where it has a window, for all
         if it fails on any."""
@@ -63,6 +90,11 @@ class NamedColumns:
     def _pick(self, column: ColumnName, rows: np.ndarray | None) -> pl.Series:
         values = self._read_column(column)
         return values if rows is None or len(rows) == len(values) else values[rows]
+
+
+def _repeats(values: pl.Series) -> bool:
+    """Whether it is a column of few texts."""
+    return values.dtype == pl.String and values.to_frame().select(pl.all().approx_n_unique()).item() <= MOST_NAMES
 
 
 def _say_failure(expressions: Mapping[str, str], rows: pl.DataFrame) -> str:

@@ -107,7 +107,7 @@ def _restore(name: str, settings: Params, pairs: Candidates, reason: pl.Series, 
     ranked = np.zeros(0, np.int64)
     if settings.strata or "keep.target" in settings.expressions:
         ranked = np.flatnonzero(reason.to_physical().to_numpy() >= settings.reasons.index(OUTSIDE))
-    worth = Worth(margins.fill_null(np.nan).to_numpy(), None, None)
+    worth = Worth(margins.to_numpy(), None, None)
     if "keep.target" in settings.expressions:
         worth = worth._replace(target=_find_targets(settings, pairs, reason, ranked, place))
     ranker = Ranker(ids.to_numpy(), settings.seed, key_of(settings, worth))

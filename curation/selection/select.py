@@ -176,10 +176,10 @@ def number_strata(settings: Params, pairs: Candidates, place: str, rows: np.ndar
     the first, and a note says so."""
     stratum = np.zeros(len(pairs.column("pair_id")) if settings.strata else 0, np.int64)
     if settings.strata is not None:
-        names = pairs.values({"strata.by": settings.strata.by}, place, rows).to_series().cast(pl.String)
-        if unknown := names.null_count():
+        names, kind = pairs.kinds("strata.by", settings.strata.by, place, rows)
+        if unknown := int(names.is_null().to_numpy()[kind].sum()):
             notes.append(f"strata.by is null for {unknown} of {len(rows)} candidates: a stratum of their own")
-        stratum[rows] = dense_rank(("=" + names).fill_null(""))
+        stratum[rows] = dense_rank(("=" + names.cast(pl.String)).fill_null(""))[kind]
     return stratum
 
 
