@@ -214,6 +214,35 @@ def test_a_list_leads_to_its_labels_and_asks_once_who_labels(viewed: Viewed) -> 
     assert [(row["labeller"], row["sample"]["kind"]) for row in rows()] == [("ann", "filter")]
 
 
+def test_the_way_of_showing_texts_stays_from_pair_to_pair(viewed: Viewed) -> None:
+    """Labelling, and from page to page of a list; the address has it, so that no script is needed to keep it."""
+    with launched() as browser, opened(browser, f"{viewed.first}&column=chosen_model") as (page, heard):
+        page.goto(f"{viewed.root}{START}&texts=%22%3E%3Cb%3E")
+        assert page.get_by_label("as read").is_checked()
+        page.get_by_label("source", exact=True).check()
+        page.locator("h1").click()
+        press(page, "2")
+        assert page.get_by_label("source", exact=True).is_checked() and "texts=source" in page.url
+        page.get_by_role("button", name="Tie").click()
+        page.wait_for_url("**saved=**")
+        assert page.get_by_label("source", exact=True).is_checked()
+        page.get_by_label("as read").check()
+        page.locator("h1").click()
+        press(page, "s")
+        assert page.get_by_label("as read").is_checked() and "texts=" not in page.url
+        page.goto(f"{viewed.root}/?chosen=large&column=chosen_model")
+        page.locator("tbody a").first.click()
+        page.get_by_label("source, differences marked").check()
+        page.get_by_role("link", name="Next pair").click()
+        page.wait_for_url("**at=1**")
+        assert page.get_by_label("source, differences marked").is_checked() and "chosen=large" in page.url
+        page.reload()
+        assert page.get_by_label("source, differences marked").is_checked()
+        page.goto(f"{viewed.root}/prompt/{page.locator('h2 a').first.inner_text()}?texts=differences")
+        assert page.get_by_label("source", exact=True).is_checked()  # there is nothing to differ from
+        assert heard.console == heard.dialogs == []
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

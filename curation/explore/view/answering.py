@@ -20,6 +20,7 @@ from curation.tables.expressions.syntax import engine
 T = TypeVar("T")
 MOST_SECONDS = 60  # for one answer, from when it is asked for
 SECONDS_BETWEEN_LOOKS = 0.2  # at whether somebody still waits
+WAYS = ("source", "differences")  # to show texts in
 MOST_BYTES = 1_000_000  # of a form
 
 
@@ -84,7 +85,14 @@ def opened(request: Request) -> Opened:
 def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """The page that a template makes of the values, with the view's own head and navigation around it."""
     around = {"base": "view_base.html", "places": request.app.state.places, "here": request.url.path}
+    around["way"] = read_way(request)
     return Response(render(template, **around, **values), status, media_type="text/html")
+
+
+def read_way(request: Request) -> str:
+    """How the address says that texts are shown: as source, with differences, or, if it says nothing, as read."""
+    said = request.query_params.get("texts", "")
+    return said if said in WAYS else ""
 
 
 async def read_form(request: Request) -> dict[str, str]:

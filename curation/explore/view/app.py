@@ -22,6 +22,7 @@ OWN_FILES = {  # of explore/templates, that pages load
     "style.css": "text/css",
     "view.css": "text/css",
     "label.js": "text/javascript",
+    "texts.js": "text/javascript",
 }
 
 

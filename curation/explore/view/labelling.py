@@ -30,7 +30,7 @@ from curation.explore.labels.session import (
 from curation.explore.labels.snippet import write_snippet
 from curation.explore.labels.work import find_next, last_done, make_row, order_of, summarize
 from curation.explore.tables import Row, Tables
-from curation.explore.view.answering import in_lane, opened, read_form, reads, show
+from curation.explore.view.answering import in_lane, opened, read_form, read_way, reads, show
 from curation.tables.contracts import SIDES
 
 POSITIONS = ("left", "right")
@@ -58,6 +58,11 @@ def _gold(request: Request) -> Gold:
 def _session(request: Request) -> Session:
     asked = request.query_params
     return read_session(asked, asked.getlist("dimension"), opened(request).study())
+
+
+def _say_query(request: Request, session: Session) -> str:
+    """What addresses of the session's pages say, and in which way texts are shown there."""
+    return urlencode([*session.query(), *([("texts", way)] if (way := read_way(request)) else [])])
 
 
 def _labeller(request: Request) -> str:
@@ -96,7 +101,7 @@ def show_pair(request: Request) -> Response:
     pair_id = find_next(gold, session, listed) if again is None else _number(again)
     counted = [label for label in own.values() if label.sample["kind"] == RANDOM]
     around: dict[str, Any] = {
-        "session": session, "query": urlencode(session.query()), "listed": len(listed),
+        "session": session, "query": _say_query(request, session), "listed": len(listed),
         "done": sum(label.action != "undo" for label in own.values()), "saved": _say_saved(request, own),
         "decided": sum(label.verdict in SIDES for label in counted),
         "budget": opened(request).keep(("budget", session.width), lambda: find_dearest(tables.study, session.width)),
@@ -149,7 +154,7 @@ def _save(request: Request, form: dict[str, str]) -> Response:
         for position, side in zip(POSITIONS, sides, strict=True)
     }
     gold.append(session.labeller, make_row(session, before, pair, traces, answer, scores))
-    return RedirectResponse(f"/label/pair?{urlencode([*session.query(), ('saved', str(pair_id))])}", 303)
+    return RedirectResponse(f"/label/pair?{_say_query(request, session)}&saved={pair_id}", 303)
 
 
 def _read_scores(
@@ -167,7 +172,7 @@ def show_done(request: Request) -> Response:
     """What the labeller has said, the latest first, each with the way to say something else."""
     session, gold = _session(request), _gold(request)
     rows = [{"said": _say(label), **label._asdict()} for label in reversed(gold.of(session.labeller).values())]
-    return show(request, "view_label_done.html", session=session, rows=rows, query=urlencode(session.query()))
+    return show(request, "view_label_done.html", session=session, rows=rows, query=_say_query(request, session))
 
 
 def _number(text: str) -> int:

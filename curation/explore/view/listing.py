@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from curation.core.errors import CurationError
-from curation.explore.view.answering import in_lane, opened, read_form, reads, show
+from curation.explore.view.answering import in_lane, opened, read_form, read_way, reads, show
 from curation.explore.view.asked import FORMS, PAIRS, TRACES, Asked, Form, read_asked
 from curation.explore.view.labelling import USUAL
 from curation.explore.view.listed import ROWS, Listed, Refused
@@ -86,8 +86,9 @@ def neighbours(request: Request, kind: str) -> dict[str, Any]:
     place, first = asked.at, max(asked.at - 1, 0)
     ids = _listed(request, asked.form).ids(asked, first, 3 if place else 2)
     beside = {first + step: number for step, number in enumerate(ids)}
+    way = f"&texts={said}" if (said := read_way(request)) else ""
     return {"back": asked.address(at=None, page=place // ROWS)} | {
-        name: address_of(beside[other], other, asked) if other in beside else None
+        name: f"{address_of(beside[other], other, asked)}{way}" if other in beside else None
         for name, other in (("before", place - 1), ("after", place + 1))
     }
 

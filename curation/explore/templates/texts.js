@@ -1,0 +1,12 @@
+// The way of showing texts that one chooses stays for the pages that this one leads to: it stands in their addresses.
+"use strict";
+function keep(address, way) {
+  const kept = new URL(address, location);
+  way ? kept.searchParams.set("texts", way) : kept.searchParams.delete("texts");
+  return kept.pathname + kept.search;
+}
+document.querySelectorAll(".ways input").forEach((one) => one.addEventListener("change", () => {
+  history.replaceState(null, "", keep(location.href, one.value));
+  document.querySelectorAll(".around a[rel]").forEach((link) => { link.href = keep(link.href, one.value); });
+  document.querySelectorAll("form.label").forEach((form) => { form.action = keep(form.action, one.value); });
+}));
