@@ -1,8 +1,9 @@
 """The report of ten million pairs: seconds, memory at most, the page's size, and whether one core makes the same of it.
 
-python -m bench.report [PAIRS ...] [--folder FOLDER]
+python -m bench.report [PAIRS ...] [--folder FOLDER] [--project FOLDER]
 
-The project is that of `bench.tables`, made by the real stages. Each report is a process of its own.
+The project is that of `bench.tables`, made by the real stages; `--project` is one that is there. Each report is a
+process of its own.
 """
 
 import argparse
@@ -54,15 +55,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
     parser.add_argument("--folder", help="where the data are made and removed again")
+    parser.add_argument("--project", type=Path, help="one that is there, which stays")
     given = parser.parse_args()
-    for pairs in given.pairs:
+    for pairs in [0] if given.project else given.pairs:
         with tempfile.TemporaryDirectory(dir=given.folder, prefix="report") as place:
-            make(Path(place), pairs)
-            first, second = (json.loads(run(Path(place), "bench.report", "report", cores)) for cores in ("all", "one"))
+            if not given.project:
+                make(Path(place), pairs)
+            folder = given.project or Path(place)
+            first, second = (json.loads(run(folder, "bench.report", "report", cores)) for cores in ("all", "one"))
         same = "the same bytes" if first["hash"] == second["hash"] else "OTHER BYTES"
         took = f"{first['seconds']:.1f} s ({first['cpu']:.1f} of CPU), {first['mib']:,.0f} MiB"
         alone = f"on one core {second['seconds']:.1f} s, and {same}"
-        print(f"{pairs:,} pairs: {took}, {first['bytes']:,} bytes; {alone}", flush=True)
+        print(f"{given.project or f'{pairs:,} pairs'}: {took}, {first['bytes']:,} bytes; {alone}", flush=True)
 
 
 if __name__ == "__main__":
