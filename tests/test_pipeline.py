@@ -145,8 +145,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     (folder / "data/import").mkdir(parents=True)
     (folder / "data/harness").mkdir(parents=True, exist_ok=True)
-    for name in ("preferences", "pair_scores"):
-        (folder / "data" / name).mkdir()
+    for name in ("preferences", "pair_scores", "metrics/prefer"):
+        (folder / "data" / name).mkdir(parents=True)
     traces(folder / "data/import/traces.jsonl")
     save(toy_params(folder), folder)
     run(folder, "dvc", "init", "-q", "--no-scm")
