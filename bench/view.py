@@ -35,6 +35,7 @@ PAGES: dict[str, dict[str, str]] = {
     "sorted, page 100,000": {"sort": "b.delta_d1", "order": "down", "page": "99999"},
     "sorted by a margin, of those kept": {"where": "kept.top", "sort": "margin.top"},
 }
+OTHERS = {"traces": "/traces", "traces by length": "/traces?sort=characters&order=down", "prompts": "/prompts"}
 SEARCH = {"text": "problem 77"}
 
 
@@ -67,17 +68,17 @@ def measure(folder: Path) -> Iterator[str]:
         root, _, token = first.partition("/?token=")
         browser.open(f"{root}/own/style.css?token={token}").close()  # the cookie, and no page yet
 
-        def ask(asked: dict[str, str]) -> str:
-            with browser.open(f"{root}/?{urlencode(asked)}") as said:
+        def ask(path: str) -> str:
+            with browser.open(f"{root}{path}") as said:
                 return str(said.read().decode())
 
-        for name, asked in PAGES.items():
+        for name, path in ({name: f"/?{urlencode(asked)}" for name, asked in PAGES.items()} | OTHERS).items():
             start = time.perf_counter()
-            body = ask(asked)
-            seconds, found = time.perf_counter() - start, re.search(r'id="count"[^>]*>([\d,]+ of [\d,]+ pairs)', body)
+            body = ask(path)
+            seconds, found = time.perf_counter() - start, re.search(r'id="count"[^>]*>([\d,]+ of [\d,]+ \w+)', body)
             yield f"{name}: {seconds:.1f} s, {found[1] if found else 'no list'}"
         start = time.perf_counter()
-        while "<progress" in ask(SEARCH):
+        while "<progress" in ask(f"/?{urlencode(SEARCH)}"):
             time.sleep(0.2)
         yield f"a text searched in all prompts and traces: {time.perf_counter() - start:.1f} s"
         status = Path(f"/proc/{process}/status").read_text()

@@ -77,7 +77,7 @@ def list_traces(opened: Opened) -> Listed:
         "score": Facet(score),
     }  # fmt: skip
     first = [spell(score(option)) for option in _firsts(judged)]
-    default = ("generator", "status", *first, "characters", "reasoning_characters", "prompt_id")
+    default = ("generator", "status", *first, "characters", "reasoning_characters")
     texts = {"prompt": "prompt_id", "trace": "trace_id"}
     return Listed(TRACES, TraceColumns(opened.tables()), facets, default, texts, _searches(opened))
 
