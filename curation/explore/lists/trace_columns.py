@@ -10,6 +10,7 @@ from curation.core.study import Study
 from curation.explore.lists.columns import ListedColumns, Names, Types, name_all, spell
 from curation.explore.tables import Tables
 from curation.selection import column_names
+from curation.selection.column_names import TOKENS
 from curation.selection.labelled import label_traces
 from curation.selection.named_columns import ColumnReader
 from curation.selection.single_traces import OWN, SingleTraces, TraceReaders, from_files
@@ -87,6 +88,8 @@ class TraceColumns(ListedColumns):
         ))  # fmt: skip
 
     def _read(self, name: ColumnName) -> pl.Series:
+        if len(name) == 1 and name[0] not in TOKENS:
+            return self._align(self._read_traces([self.key, name[0]]), name[0]) if name[0] != self.key else self.ids
         if name in self.names.own:
             return self.own.values({"value": spell(name)})["value"]
         head, selection = name
