@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     from curation.explore.view.server import listen, make_server
 
     with listen(given.port) as listening:
-        _, address, run = make_server(Path.cwd(), listening)
+        _, address, run = make_server(Path(), listening)
         if given.labeller is not None:
             address = address.replace("/?", f"/label?{urlencode({'labeller': given.labeller})}&", 1)
         print(f"{address}\nCtrl-C ends it", flush=True)

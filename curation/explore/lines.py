@@ -41,8 +41,8 @@ def because(text: str | None) -> Iterator[str]:
 
 
 def say_facts(named: Mapping[str, Any]) -> str:
-    """Names and values on a line, without those that are null."""
-    return ", ".join(f"{name} {say_value(value)}" for name, value in named.items() if value is not None)
+    """Names and values on a line, without those that are null or empty."""
+    return ", ".join(f"{name} {say_value(value)}" for name, value in named.items() if value not in (None, ""))
 
 
 def say_value(value: Any) -> str:
