@@ -361,8 +361,8 @@ def test_a_tasks_keys_are_those_of_the_library() -> None:
         and reasoning_gym._read_declared_keys("../games/sudoku") is None
     )
     hidden = next(name for name in keys if name not in plain)
-    task = reasoning_gym.Task(size=1, config={"nosuch": 1})
-    assert reasoning_gym.unknown_name(hidden, reasoning_gym.Task(size=1, config={})) is None
+    task = reasoning_gym.Task(prompts=1, config={"nosuch": 1})
+    assert reasoning_gym.unknown_name(hidden, reasoning_gym.Task(prompts=1, config={})) is None
     assert str(reasoning_gym.unknown_name(hidden, task)).startswith(f"{hidden}.config.nosuch: unknown key")
 
 
