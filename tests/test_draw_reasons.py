@@ -19,7 +19,7 @@ from curation.selection.labelled import label_traces
 from curation.selection.reasons import Why
 from curation.selection.rules import Params
 from curation.selection.select import Selection, select
-from curation.selection.single_traces import SingleTraces, TraceReaders
+from curation.selection.single_traces import SingleTraces
 
 DRAWN = [
     control(), control(match=["chosen_model", "rejected_model"]), control(match=[LENGTHS]), control(labels="shuffled"),
@@ -99,12 +99,7 @@ def test_a_table_of_other_settings_is_contradicted() -> None:
 
 def test_labelled_traces_are_drawn_by_label() -> None:
     study = world.sound()
-    readers = TraceReaders(
-        lambda columns: study.traces.select(columns), lambda columns: study.renderings.select(columns),
-        lambda columns: study.prompts.select(columns),
-        {"answer": lambda columns: study.judgments.filter(judge="answer").select(columns)},
-        lambda columns: study.responses.select(columns),
-    )  # fmt: skip
+    readers = world.trace_readers(study)
     unpaired = {"label": "answer.correct = 1", "budget": {"traces": 3}}
     settings = Params.model_validate(world.PLAIN | {"budget": {"pairs": 0}, "unpaired": unpaired})
     labelled = label_traces("s", settings, SingleTraces(readers, "drop", True))

@@ -22,7 +22,7 @@ from curation.selection.reasons import Reasons, Why, explain_label
 from curation.selection.restored import divide_again, restore
 from curation.selection.rules import REASONS, Params
 from curation.selection.select import Selection, select
-from curation.selection.single_traces import SingleTraces, TraceReaders
+from curation.selection.single_traces import SingleTraces
 
 TOP = world.PLAIN | {"value": "rubric.delta_logic", "keep": {"kind": "top"}}
 
@@ -146,12 +146,7 @@ def test_a_pair_of_the_same_texts_names_the_one_that_stays() -> None:
 
 def test_a_labelled_trace_says_its_rank_by_draw() -> None:
     study = world.sound()
-    readers = TraceReaders(
-        lambda columns: study.traces.select(columns), lambda columns: study.renderings.select(columns),
-        lambda columns: study.prompts.select(columns),
-        {"answer": lambda columns: study.judgments.filter(judge="answer").select(columns)},
-        lambda columns: study.responses.select(columns),
-    )  # fmt: skip
+    readers = world.trace_readers(study)
     unpaired = {"label": "answer.correct = 1", "require": {"long": "characters > 3"}, "budget": {"traces": 2}}
     settings = Params.model_validate(world.PLAIN | {"budget": {"pairs": 0}, "unpaired": unpaired})
     labelled = label_traces("s", settings, SingleTraces(readers, "drop", True))

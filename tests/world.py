@@ -28,6 +28,7 @@ from curation.prompts import decontaminate
 from curation.reliability import calibrate, reliability
 from curation.selection import candidates, rules, subset
 from curation.selection.select import select
+from curation.selection.single_traces import TraceReaders
 from curation.tables import contracts, measurements, parquet
 from curation.tables.ids import content_id
 from curation.tables.table import Table
@@ -572,6 +573,16 @@ def write(world: World, folder: Path) -> Path:
         (folder / file).write_bytes(body)
     put(world, folder / "data", sound())
     return folder / "params.yaml"
+
+
+def trace_readers(study: World) -> TraceReaders:
+    """What unpaired examples of a study read, with the scores of the judge `answer`."""
+    return TraceReaders(
+        lambda columns: study.traces.select(columns), lambda columns: study.renderings.select(columns),
+        lambda columns: study.prompts.select(columns),
+        {"answer": lambda columns: study.judgments.filter(judge="answer").select(columns)},
+        lambda columns: study.responses.select(columns),
+    )  # fmt: skip
 
 
 @cache
