@@ -46,6 +46,9 @@ def print_labels(budgets: list[LabelBudget], half_width: float) -> None:
         return
     rows = pl.DataFrame(list(map(_row, budgets)))
     print_rows(rows[[name for name in rows.columns if any(rows[name])]])
+    in_all = budgets[0].pairs_in_all
+    if in_all and any(budget.pairs > in_all for budget in budgets):
+        print(f"this study has {in_all:,} pairs, those without a right side among them; more take more prompts")
     if any(budget.basis == "assumed" for budget in budgets):
         print(
             f"assumed: the share (--share sets it), and that pairs of one prompt correlate by {ASSUMED_CORRELATION};"

@@ -10,7 +10,16 @@ from curation.core.errors import CurationError
 from curation.core.metrics import Interval
 from curation.core.study import Study
 from curation.explore.labels.gold import RANDOM, Gold
-from curation.reliability.label_budget import MEASURES, PILOT, LabelBudget, assume, budget_labels
+from curation.reliability.label_budget import (
+    MEASURES,
+    PILOT,
+    LabelBudget,
+    Pool,
+    assume,
+    budget_labels,
+    find_pairs,
+    learn,
+)
 from curation.reliability.measurement import clustered_share
 from curation.tables import contracts, measurements, parquet
 from curation.tables.table import Table
@@ -19,10 +28,15 @@ from curation.tables.table import Table
 def budget_judges(study: Study, half_width: float, share: float | None = None) -> list[LabelBudget]:
     """The budgets of the study's judges for an interval of `half_width`, from data/reliability.parquet as far as it can
     be read. Of a judge that is not in it `share` is assumed, or the measure's own share."""
-    pairs = _read_or_empty(contracts.PAIRS, ["prompt_id"])
-    per_prompt = max(pairs.height, 1) / max(pairs["prompt_id"].n_unique(), 1)
-    assumed = {measure: assume(measure, per_prompt, share) for measure in MEASURES}
-    return budget_labels(_name_measures(study), _read_or_empty(measurements.RELIABILITY, PILOT), assumed, half_width)
+    assumed = {measure: assume(measure, share) for measure in MEASURES}
+    pilot = _read_or_empty(measurements.RELIABILITY, PILOT)
+    return budget_labels(_name_measures(study), pilot, assumed, half_width, read_pool())
+
+
+def read_pool() -> Pool:
+    """The pairs that can be labelled, of two texts that differ."""
+    pairs = _read_or_empty(contracts.PAIRS, ["prompt_id", "identical"]).filter(~pl.col("identical"))
+    return Pool(pairs.group_by("prompt_id").len()["len"].to_numpy())
 
 
 def find_dearest(study: Study, half_width: float) -> LabelBudget | None:
@@ -70,7 +84,7 @@ class Agreement(NamedTuple):
 def measure_agreements(gold: Gold, half_width: float) -> list[Agreement]:
     """The agreement of each two labellers who have a pair in common. Both bad is a tie, as it is to a judge of kind
     imported."""
-    found = []
+    found, pool = [], read_pool()
     ids = sorted({pair_id for own in gold.labels.values() for pair_id in own})
     prompts = _find_prompts(pl.Series("pair_id", ids, pl.Int64))
     for one, other in combinations(sorted(gold.labels), 2):
@@ -84,17 +98,10 @@ def measure_agreements(gold: Gold, half_width: float) -> list[Agreement]:
         same = same.join(prompts, on="pair_id", maintain_order="left")
         if same.height:
             share = clustered_share(same["same"], same["prompt_id"])
-            found.append(Agreement((one, other), same.height, share, _budget(share, same.height, half_width)))
+            wanted = share and find_pairs(learn(share, same.height, pool), half_width, pool)
+            found.append(Agreement((one, other), same.height, share, wanted))
     return found
 
 
 def _as_tie(verdict: str | None) -> str | None:
     return "tie" if verdict == "both_bad" else verdict
-
-
-def _budget(share: Interval | None, pairs: int, half_width: float) -> int | None:
-    if share is None:
-        return None
-    name = ("", "", "agreement")
-    pilot = pl.DataFrame([(*name, *share, pairs)], schema=list(PILOT), orient="row")
-    return budget_labels([name], pilot, {}, half_width)[0].pairs
