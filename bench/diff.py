@@ -1,17 +1,15 @@
 """Two versions of ten million pairs compared: seconds, and memory at most.
 
-python -m bench.diff [PAIRS ...] [--folder FOLDER]
+python -m bench.diff [PAIRS ...] [--folder FOLDER] [--project FOLDER]
 
 The earlier version is the project of `bench.tables`, made by the real stages. In the later one a judge has scored all
 traces again: its deltas differ, and so do the selections that rank by them. Each comparison is a process of its own.
 """
 
-import argparse
 import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,43 +18,22 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.tables.cases import SELECTIONS
+from bench.projects import JUDGED, list_projects, log, run, run_stages
 from curation.tables import contracts, parquet
 
 JUDGE, SHIFT = "a", 0.4  # whose scores move, by the standard deviation of this many points
-STAGES = [["pair"], ["delta"], *(["select", name] for name in SELECTIONS)]
 
 
-def log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def run(folder: Path, *arguments: str) -> str:
-    """What `python -m …` prints in `folder`."""
-    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout
-
-
-def make(folder: Path, pairs: int) -> tuple[Path, Path]:
-    """The two versions."""
-    before, after = folder / "before", folder / "after"
-    log(f"{pairs:,} pairs: making the earlier version")
-    run(Path.cwd(), "bench.tables.data", str(before), str(pairs))
-    for stage, *name in STAGES:
-        run(before, f"stages.{stage}", *name)
-    log(f"{pairs:,} pairs: making the later one")
+def make(before: Path, after: Path) -> None:
+    """The later version."""
+    log("making the later version")
     shutil.copytree(before, after, copy_function=os.link)
     file = contracts.path("judgments", JUDGE, after / "data")
     judged, source = parquet.read(contracts.JUDGMENTS, file), np.random.default_rng(1)
     moved = pl.col("expected_score") + pl.Series(source.normal(0, SHIFT, judged.height)).round(contracts.DECIMALS)
     file.unlink()
     parquet.write(contracts.JUDGMENTS, judged.with_columns(moved.alias("expected_score")), file)
-    for stage, *name in STAGES[1:]:
-        run(after, f"stages.{stage}", *name)
-    return before, after
+    run_stages(after, JUDGED)
 
 
 def compare(before: str, after: str) -> None:
@@ -76,18 +53,14 @@ def compare(before: str, after: str) -> None:
 def main() -> None:
     if sys.argv[1:2] == ["compare"]:
         return compare(*sys.argv[2:4])
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
-    parser.add_argument("--folder", help="where the data are made and removed again")
-    given = parser.parse_args()
-    for pairs in given.pairs:
-        with tempfile.TemporaryDirectory(dir=given.folder, prefix="diff") as place:
-            folder = Path(place)
-            before, after = make(folder, pairs)
-            (folder / "elsewhere").mkdir()
-            told = json.loads(run(folder / "elsewhere", "bench.diff", "compare", str(before), str(after)))
+    for what, before in list_projects(__doc__):
+        with tempfile.TemporaryDirectory(dir=before.parent, prefix="diff") as place:
+            after, elsewhere = Path(place, "after"), Path(place, "elsewhere")
+            make(before, after)
+            elsewhere.mkdir()
+            told = json.loads(run(elsewhere, "bench.diff", "compare", str(before), str(after)))
         seconds = f"{told['seconds']:.1f} s, {told['processor']:.1f} s of the processors"
-        print(f"{pairs:,} pairs: {seconds}, {told['mib']:,.0f} MiB", *told["found"], sep="\n", flush=True)
+        print(f"{what}: {seconds}, {told['mib']:,.0f} MiB", *told["found"], sep="\n", flush=True)
 
 
 if __name__ == "__main__":

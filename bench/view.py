@@ -6,11 +6,9 @@ The project is that of `bench.tables`, made by the real stages. The server is `c
 is asked over HTTP; each page is asked for once, in this order, so that a first one reads what later ones have.
 """
 
-import argparse
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,11 +17,8 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
 
-from bench.diff import log, run
-from bench.tables.cases import SELECTIONS
-from curation.core.progress import progress
+from bench.projects import list_projects
 
-STAGES = [["pair"], ["delta"], *(["select", name] for name in SELECTIONS)]
 PAGES: dict[str, dict[str, str]] = {
     "first page": {},
     "the page after it": {"page": "1"},
@@ -37,16 +32,6 @@ PAGES: dict[str, dict[str, str]] = {
 }
 OTHERS = {"traces": "/traces", "traces by length": "/traces?sort=characters&order=down", "prompts": "/prompts"}
 SEARCH = {"text": "problem 77"}
-
-
-def make(folder: Path, pairs: int) -> None:
-    """A project of so many pairs."""
-    log(f"{pairs:,} pairs: making the project")
-    run(Path.cwd(), "bench.tables.data", str(folder), str(pairs))
-    with progress("bench: stages", len(STAGES), "stages") as shown:
-        for stage, *name in STAGES:
-            run(folder, f"stages.{stage}", *name)
-            shown.advance()
 
 
 @contextmanager
@@ -86,18 +71,9 @@ def measure(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
-    parser.add_argument("--folder", help="where the data are made and removed again")
-    parser.add_argument("--project", type=Path, help="a project that is there already, in place of new ones")
-    given = parser.parse_args()
-    for pairs in [0] if given.project else given.pairs:
-        with tempfile.TemporaryDirectory(dir=given.folder, prefix="view") as place:
-            folder = given.project or Path(place)
-            if not given.project:
-                make(folder, pairs)
-            for line in measure(folder):
-                print(line, flush=True)
+    for _, project in list_projects(__doc__):
+        for line in measure(project):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

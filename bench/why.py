@@ -6,29 +6,18 @@ The project is that of `bench.tables`, made by the real stages, its arms with it
 The first pair is explained in a new process, as `curation why` does; two more follow in the same one, as a page does.
 """
 
-import argparse
 import json
 import resource
 import sys
-import tempfile
 import time
 from collections import Counter
-from pathlib import Path
 
 import polars as pl
 
-from bench.diff import STAGES, run
+from bench.projects import list_projects, run
 from curation.tables import contracts
 
 AT = (0.5, 0.1, 0.9)  # of the pairs by their ids, which are explained
-
-
-def make(folder: Path, pairs: int) -> Path:
-    """The project of so many pairs."""
-    run(Path.cwd(), "bench.tables.data", str(folder), str(pairs))
-    for stage, *name in [*STAGES, ["arms"]]:
-        run(folder, f"stages.{stage}", *name)
-    return folder
 
 
 def explain_some() -> None:
@@ -55,17 +44,10 @@ def explain_some() -> None:
 def main() -> None:
     if sys.argv[1:2] == ["explain"]:
         return explain_some()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="*", type=int, default=[10_000_000])
-    parser.add_argument("--folder", help="where the data are made and removed again")
-    parser.add_argument("--project", type=Path, help="one that is there, which stays")
-    given = parser.parse_args()
-    for pairs in [0] if given.project else given.pairs:
-        with tempfile.TemporaryDirectory(dir=given.folder, prefix="why") as place:
-            told = json.loads(run(given.project or make(Path(place) / "project", pairs), "bench.why", "explain"))
+    for what, project in list_projects(__doc__, ["arms"]):
+        told = json.loads(run(project, "bench.why", "explain"))
         first, *others = told["seconds"]
         next_ones = ", ".join(f"{second:.1f}" for second in others)
-        what = given.project or f"{pairs:,} pairs"
         print(
             f"{what}: {first:.1f} s, the next ones {next_ones} s, {told['mib']:,.0f} MiB; {told['reasons']}", flush=True
         )

@@ -15,7 +15,8 @@ import world
 from browser import launched, opened
 from hostile import ALL, TEXTS, hostile_world, look, shown
 from served import ran
-from viewing import Viewed, viewing
+from viewing import Viewed
+from viewing import viewed as viewed
 
 from curation.explore.view.asked import FORMS
 
@@ -36,12 +37,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     flow.write(params, file)
     return file.parent
-
-
-@pytest.fixture(scope="module")
-def viewed(folder: Path) -> Iterator[Viewed]:
-    with viewing(folder) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ does not say all of it."""
 
 import math
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,35 +17,19 @@ from browser import launched, opened
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
-from viewing import Viewed, viewing
+from viewing import Viewed
+from viewing import folder as folder
+from viewing import pairs as pairs
+from viewing import viewed as viewed
 
 from curation.explore.view.asked import Asked, read_asked
 from curation.explore.view.listed import Listed, Refused
-from curation.explore.view.lists import list_pairs
-from curation.explore.view.opened import Opened
 from curation.explore.view.ordering import order_page
 
 COLUMN = st.sampled_from([
     [None, 0.5, -1.0, 2.0, math.nan, 0.5], [None, "b", "a", "ä", ""], [True, False, None], [3, 1, 2**40, -5],
     [2**62, 2**62 + 1, -(2**63)], [0, 2**63, 2**64 - 1],
 ]).flatmap(lambda values: st.lists(st.sampled_from(values), max_size=30))  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return world.write(world.sound(), tmp_path_factory.mktemp("list")).parent
-
-
-@pytest.fixture(scope="module")
-def viewed(folder: Path) -> Iterator[Viewed]:
-    with viewing(folder) as server:
-        yield server
-
-
-@pytest.fixture
-def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
-    monkeypatch.chdir(folder)
-    return list_pairs(Opened(folder))
 
 
 def all_ids(pairs: Listed, asked: Asked) -> list[int]:

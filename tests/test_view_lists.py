@@ -5,7 +5,7 @@ Kinds of fault: a row that is left out because selections would not take it; a s
 another row's; an option that is read as a rule for rows; a choice that, said as an expression, leaves other rows."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ import pytest
 import world
 from browser import launched, opened
 from viewing import Viewed, viewing
+from viewing import viewed as viewed
 
 from curation.explore.labels import sampling as label_sampling
 from curation.explore.labels.session import Session
@@ -64,12 +65,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     verdicts = verdicts.with_columns(kept=pl.col("reason") == "kept").select(contracts.SELECTIONS.schema.names)
     parquet.write(contracts.SELECTIONS, verdicts, file.parent / "data/selections/thumbs.parquet")
     return file.parent
-
-
-@pytest.fixture(scope="module")
-def viewed(folder: Path) -> Iterator[Viewed]:
-    with viewing(folder) as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,39 +3,20 @@
 Kinds of fault: a text that is taken for a pattern; a pair that has it and is not shown; a scan that goes on for
 nobody."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import world
 from browser import launched, opened
-from viewing import Viewed, viewing
+from viewing import Viewed
+from viewing import folder as folder
+from viewing import pairs as pairs
+from viewing import viewed as viewed
 
 from curation.explore.view import searching
 from curation.explore.view.asked import PAIRS, Asked
 from curation.explore.view.listed import Listed
-from curation.explore.view.lists import list_pairs
-from curation.explore.view.opened import Opened
 from curation.explore.view.searching import Searching
 
 TEXTS = ("7 - 9", "WHAT", "i think", "2 + 3", ".", "", "%", "(?i)", "[a-z]", "é", "no such", "\0", "\\", "5")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return world.write(world.sound(), tmp_path_factory.mktemp("search")).parent
-
-
-@pytest.fixture(scope="module")
-def viewed(folder: Path) -> Iterator[Viewed]:
-    with viewing(folder) as server:
-        yield server
-
-
-@pytest.fixture
-def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
-    monkeypatch.chdir(folder)
-    return list_pairs(Opened(folder))
 
 
 @pytest.mark.parametrize("inside", PAIRS.inside)

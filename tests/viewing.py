@@ -12,7 +12,11 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+import world
 
+from curation.explore.view.listed import Listed
+from curation.explore.view.lists import list_pairs
+from curation.explore.view.opened import Opened
 from curation.explore.view.server import listen, make_server
 
 
@@ -67,3 +71,23 @@ def viewing(folder: Path) -> Iterator[Viewed]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sound world, written."""
+    return world.write(world.sound(), tmp_path_factory.mktemp("view")).parent
+
+
+@pytest.fixture(scope="module")
+def viewed(folder: Path) -> Iterator[Viewed]:
+    """The view of the file's own `folder`."""
+    with viewing(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def pairs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Listed:
+    """The list of its pairs."""
+    monkeypatch.chdir(folder)
+    return list_pairs(Opened(folder))

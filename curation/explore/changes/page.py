@@ -12,9 +12,12 @@ from curation.explore.changes.tables import PROMPTS_FILE
 from curation.explore.changes.version import Version
 from curation.explore.page import render
 from curation.tables import contracts
+from curation.tables.messages import full_messages
 
 MOST_PAIRS, MOST_ROWS = 5, 200  # of a selection's entered and left each, that are shown whole; of a table
-PROMPTS: Columns = {"prompt_id": pl.Int64, "prompt": contracts.empty(contracts.PROMPTS).schema["prompt"]}
+PROMPTS: Columns = {
+    "prompt_id": pl.Int64, "prompt": contracts.empty(contracts.PROMPTS).schema["prompt"], "messages": pl.String,
+}  # fmt: skip
 TEXTS: Columns = {"trace_id": pl.Int64, **dict.fromkeys(("generator", "reasoning", "completion"), pl.String)}
 
 
@@ -31,8 +34,8 @@ def make_page(found: Diff) -> bytes:
         "diff.html",
         before=found.before.name,
         after=found.after.name,
-        summary=list(summarize(found)),
-        causes=[(cause.kind, describe_cause(cause)) for cause in found.causes],
+        summary=[line for line in summarize(found) if line[0] != "versions"],
+        causes=[describe_cause(cause) for cause in found.causes],
         notes=found.notes,
         tables=tables,
         most_rows=MOST_ROWS,
@@ -71,7 +74,7 @@ def read_pairs(version: Version, ids: pl.Series) -> dict[int, dict[str, Any]]:
         row["trace_id"]: row | {"facts": {}} for row in pick(version, files, "trace_id", wanted, TEXTS).to_dicts()
     }
     asked = pick(version, [PROMPTS_FILE], "prompt_id", pairs["prompt_id"].unique(), PROMPTS)
-    prompts = dict(asked.rows())
+    prompts = {row["prompt_id"]: full_messages(row["prompt"], row["messages"]) for row in asked.to_dicts()}
     return {
         row["pair_id"]: {
             "prompt": prompts.get(row["prompt_id"]) or [],
